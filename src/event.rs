@@ -1,0 +1,90 @@
+//! The words every room shares: what came in, from whom, carrying which values.
+
+use std::borrow::Cow;
+
+use crate::time::Timestamp;
+
+/// Which of Segment's calls an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Call {
+    /// `track`: something the user did, named by `event`.
+    Track,
+    /// `identify`: who the user is; carries traits.
+    Identify,
+    /// `alias`: a new `userId` for a `previousId`.
+    Alias,
+    /// `page`: a page was seen.
+    Page,
+    /// `screen`: an app's screen was seen.
+    Screen,
+}
+
+/// A value that a property, a trait or a context field has. Null is the same as missing and never stands here.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any JSON number, as the double nearest to it.
+    Number(f64),
+    /// A string.
+    Text(Cow<'a, str>),
+    /// An array; elements that are neither bool, number nor string are left out.
+    List(Vec<Scalar<'a>>),
+    /// An object: it is there, and unlike everything it is compared with.
+    Object,
+}
+
+/// One of the properties or context fields that the rules read (an index into the plan's projection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldId(pub u16);
+
+/// One of the traits that the rules read (an index into the plan's projection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraitId(pub u16);
+
+/// When an event happened, as far as the event itself says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventTime {
+    /// The event carries `timestamp`.
+    Stamped(Timestamp),
+    /// No `timestamp`: the broker's time of the message less what the client knows to have passed,
+    /// `sentAt - originalTimestamp` (0 ms where either is missing).
+    Unstamped {
+        /// Milliseconds between the event and its sending, by the client's clock.
+        delay_ms: i64,
+    },
+}
+
+/// One call, decoded: only what the engine and the rules read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// Which call.
+    pub call: Call,
+    /// `event`: the name of what happened (track only).
+    pub name: Option<Cow<'a, str>>,
+    /// `userId`.
+    pub user_id: Option<Cow<'a, str>>,
+    /// `anonymousId`; for `alias`, `previousId` where there is one.
+    pub anonymous_id: Option<Cow<'a, str>>,
+    /// `messageId`.
+    pub message_id: Option<Cow<'a, str>>,
+    /// When it happened.
+    pub time: EventTime,
+    /// The projected properties and context fields that are there, by field.
+    pub fields: Vec<(FieldId, Scalar<'a>)>,
+    /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
+    pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
+}
+
+impl Scalar<'_> {
+    /// The same value, owning its text.
+    pub fn into_owned(self) -> Scalar<'static> {
+        match self {
+            Scalar::Bool(b) => Scalar::Bool(b),
+            Scalar::Number(n) => Scalar::Number(n),
+            Scalar::Text(t) => Scalar::Text(Cow::Owned(t.into_owned())),
+            Scalar::List(items) => Scalar::List(items.into_iter().map(Scalar::into_owned).collect()),
+            Scalar::Object => Scalar::Object,
+        }
+    }
+}
