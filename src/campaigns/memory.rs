@@ -1,0 +1,157 @@
+//! What campaigns remember of one user: firings, actions that count against caps, and what quiet hours hold back.
+
+use std::sync::Arc;
+
+use crate::rules::program::{CampaignId, Cap};
+use crate::time::Timestamp;
+
+/// One user's campaign memory. Empty for the many whom no campaign ever reached.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Memory {
+    fired: Vec<(CampaignId, Fired)>,
+    /// Per cap, by index: when the latest actions it counts went out, oldest first, at most `max` of them: it is full
+    /// exactly when the first of `max` is within `per`.
+    capped: Vec<(u16, Vec<Timestamp>)>,
+    held: Vec<Held>,
+}
+
+/// How often a campaign fired (sent, control or holdout), and when last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// How many times.
+    pub count: u32,
+    /// When last.
+    pub last: Timestamp,
+}
+
+/// A decision that quiet hours hold back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// When the quiet hours end.
+    pub until: Timestamp,
+    /// The messageId that set it off; `None`: time did.
+    pub cause: Option<Arc<str>>,
+}
+
+impl Memory {
+    /// How often a campaign fired for the user; `None` if never.
+    pub fn fired(&self, id: CampaignId) -> Option<Fired> {
+        self.fired.iter().find(|(other, _)| *other == id).map(|(_, fired)| *fired)
+    }
+
+    /// Counts a firing, and returns how many there were before.
+    pub fn note_fired(&mut self, id: CampaignId, now: Timestamp) -> u32 {
+        match self.fired.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, fired)) => {
+                fired.last = now;
+                fired.count += 1;
+                fired.count - 1
+            }
+            None => {
+                self.fired.push((id, Fired { count: 1, last: now }));
+                0
+            }
+        }
+    }
+
+    /// Whether a cap that counts this channel is full.
+    pub fn is_capped(&self, caps: &[Cap], channel: &str, now: Timestamp) -> bool {
+        caps.iter()
+            .zip(0..)
+            .any(|(cap, index)| cap.counts(channel) && self.sent_within(index, cap, now) >= cap.max as usize)
+    }
+
+    fn sent_within(&self, index: u16, cap: &Cap, now: Timestamp) -> usize {
+        let times = self.capped.iter().find(|(other, _)| *other == index).map_or(&[][..], |(_, times)| times);
+        times.iter().filter(|at| **at > now - cap.per).count()
+    }
+
+    /// Counts an action against the caps of its channel.
+    pub fn note_sent(&mut self, caps: &[Cap], channel: &str, now: Timestamp) {
+        for (cap, index) in caps.iter().zip(0..) {
+            if cap.counts(channel) {
+                let times = self.cap_times(index);
+                times.push(now);
+                keep_latest(times, cap, now);
+            }
+        }
+    }
+
+    fn cap_times(&mut self, index: u16) -> &mut Vec<Timestamp> {
+        let at = self.capped.iter().position(|(other, _)| *other == index).unwrap_or_else(|| {
+            self.capped.push((index, Vec::new()));
+            self.capped.len() - 1
+        });
+        &mut self.capped[at].1
+    }
+
+    /// Whether one of this campaign is held.
+    pub fn holds(&self, id: CampaignId) -> bool {
+        self.held.iter().any(|held| held.campaign == id)
+    }
+
+    /// Holds a decision back.
+    pub fn hold(&mut self, held: Held) {
+        self.held.push(held);
+    }
+
+    /// Takes out what is held until `now` or earlier, in the order it was held.
+    pub fn release(&mut self, now: Timestamp) -> Vec<Held> {
+        if self.next_release() > now {
+            return Vec::new();
+        }
+        let (due, rest) = std::mem::take(&mut self.held).into_iter().partition(|held| held.until <= now);
+        self.held = rest;
+        due
+    }
+
+    /// When the next held decision is due.
+    pub fn next_release(&self) -> Timestamp {
+        self.held.iter().map(|held| held.until).min().unwrap_or(Timestamp::NEVER)
+    }
+
+    /// Takes in an anonymous visitor's memory: the latest firing, the sum of counts, all actions; what the visitor
+    /// has held is dropped.
+    pub fn absorb(&mut self, visitor: Memory, caps: &[Cap], now: Timestamp) {
+        for (id, theirs) in visitor.fired {
+            match self.fired.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, ours)) => {
+                    *ours = Fired { count: ours.count.saturating_add(theirs.count), last: ours.last.max(theirs.last) };
+                }
+                None => self.fired.push((id, theirs)),
+            }
+        }
+        for (index, theirs) in visitor.capped {
+            let Some(cap) = caps.get(usize::from(index)) else { continue };
+            let times = self.cap_times(index);
+            times.extend(theirs);
+            times.sort_unstable();
+            keep_latest(times, cap, now);
+        }
+    }
+
+    /// Everything, for the codec.
+    pub fn parts(&self) -> (&[(CampaignId, Fired)], &[(u16, Vec<Timestamp>)], &[Held]) {
+        (&self.fired, &self.capped, &self.held)
+    }
+
+    /// Puts back what [`parts`](Memory::parts) gave.
+    pub fn from_parts(fired: Vec<(CampaignId, Fired)>, capped: Vec<(u16, Vec<Timestamp>)>, held: Vec<Held>) -> Memory {
+        Memory { fired, capped, held }
+    }
+}
+
+fn keep_latest(times: &mut Vec<Timestamp>, cap: &Cap, now: Timestamp) {
+    times.retain(|at| *at > now - cap.per);
+    let surplus = times.len().saturating_sub(cap.max as usize);
+    times.drain(..surplus);
+}
+
+impl Cap {
+    /// Whether it counts actions on this channel.
+    pub fn counts(&self, channel: &str) -> bool {
+        self.channel.as_deref().is_none_or(|only| only == channel)
+    }
+}

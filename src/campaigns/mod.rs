@@ -1,0 +1,203 @@
+//! Campaigns: what is done about a segment's change, for one user at one instant. Pure.
+//!
+//! [`decide`] goes through the outcomes of semantics §6 in their order and yields the first that applies. What it
+//! needs to remember of a user is the user's [`Memory`]. When quiet hours end, the caller asks again for what was held.
+
+pub mod groups;
+pub mod memory;
+pub mod quiet_hours;
+
+use crate::engine::evaluate::Scope;
+use crate::event::Scalar;
+use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId, Term};
+use crate::time::Timestamp;
+pub use memory::{Held, Memory};
+
+/// What became of a campaign that was set off.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Its `if` is false.
+    Condition,
+    /// It already fired `max_per_user` times for the user.
+    MaxPerUser,
+    /// It last fired less than `cooldown` ago.
+    Cooldown,
+    /// One of this campaign is held already.
+    Pending,
+    /// Held until the quiet hours end.
+    Deferred {
+        /// The end of the quiet hours.
+        until: Timestamp,
+    },
+    /// A cap is full.
+    Capped,
+    /// The user is in the global control group.
+    Control,
+    /// The user is in the campaign's own holdout.
+    Holdout,
+    /// An action goes out.
+    Sent {
+        /// Index of the variant, where the campaign has any.
+        variant: Option<usize>,
+        /// How many times the campaign had fired for the user before: tells two actions of one instant apart.
+        ordinal: u32,
+    },
+    /// What was held does not hold any more.
+    Stale,
+}
+
+impl Outcome {
+    /// Every outcome's name, in the order they are tried.
+    pub const NAMES: [&'static str; 10] = [
+        "condition",
+        "max_per_user",
+        "cooldown",
+        "pending",
+        "deferred",
+        "capped",
+        "control",
+        "holdout",
+        "sent",
+        "stale",
+    ];
+
+    /// Its index in [`NAMES`](Outcome::NAMES).
+    pub fn index(&self) -> usize {
+        match self {
+            Outcome::Condition => 0,
+            Outcome::MaxPerUser => 1,
+            Outcome::Cooldown => 2,
+            Outcome::Pending => 3,
+            Outcome::Deferred { .. } => 4,
+            Outcome::Capped => 5,
+            Outcome::Control => 6,
+            Outcome::Holdout => 7,
+            Outcome::Sent { .. } => 8,
+            Outcome::Stale => 9,
+        }
+    }
+
+    /// Its name in the journal.
+    pub fn name(&self) -> &'static str {
+        Outcome::NAMES[self.index()]
+    }
+}
+
+/// Whom a decision is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The user's id: groups and variants are drawn from it.
+    pub user: &'a str,
+    /// The user's state at the instant of the decision.
+    pub scope: Scope<'a>,
+}
+
+/// Decides about a campaign that a change has just set off, and remembers what came of it.
+pub fn decide(subject: &Subject<'_>, id: CampaignId, memory: &mut Memory) -> Outcome {
+    let campaign = campaign(subject.scope.rules, id);
+    if let Some(outcome) = barred(subject, campaign, id, memory) {
+        return outcome;
+    }
+    if let Some(until) = campaign.quiet_hours.and_then(|quiet| quiet.ends_for(&subject.scope)) {
+        return if memory.holds(id) { Outcome::Pending } else { Outcome::Deferred { until } };
+    }
+    fire(subject, campaign, id, memory)
+}
+
+/// Decides again about what was held, now that its quiet hours have ended: from the top, quiet hours aside.
+pub fn decide_held(subject: &Subject<'_>, held: &Held, memory: &mut Memory) -> Outcome {
+    let campaign = campaign(subject.scope.rules, held.campaign);
+    let is_in = subject.scope.profile.members.contains(campaign.segment);
+    if is_in != (campaign.change == Change::Enter) {
+        return Outcome::Stale;
+    }
+    barred(subject, campaign, held.campaign, memory).unwrap_or_else(|| fire(subject, campaign, held.campaign, memory))
+}
+
+fn campaign(rules: &Ruleset, id: CampaignId) -> &Campaign {
+    &rules.campaigns[usize::from(id.0)]
+}
+
+fn barred(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &Memory) -> Option<Outcome> {
+    let now = subject.scope.now;
+    let fired = memory.fired(id);
+    if campaign.condition.as_ref().is_some_and(|condition| !subject.scope.holds(condition)) {
+        return Some(Outcome::Condition);
+    }
+    if campaign.max_per_user.is_some_and(|max| fired.is_some_and(|fired| fired.count >= max)) {
+        return Some(Outcome::MaxPerUser);
+    }
+    let cooling = campaign.cooldown.zip(fired).is_some_and(|(cooldown, fired)| now - fired.last < cooldown);
+    cooling.then_some(Outcome::Cooldown)
+}
+
+fn fire(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut Memory) -> Outcome {
+    let (rules, now) = (subject.scope.rules, subject.scope.now);
+    if memory.is_capped(&rules.caps, &campaign.channel, now) {
+        return Outcome::Capped;
+    }
+    let ordinal = memory.note_fired(id, now);
+    if groups::in_control(subject.user, rules.control) {
+        return Outcome::Control;
+    }
+    if groups::in_holdout(&campaign.id, subject.user, campaign.holdout) {
+        return Outcome::Holdout;
+    }
+    memory.note_sent(&rules.caps, &campaign.channel, now);
+    Outcome::Sent { variant: groups::variant(&campaign.id, subject.user, &campaign.variants), ordinal }
+}
+
+/// The payload of an action: the campaign's fixed fields, the variant's in their place, and the computed ones (null
+/// where there is no value). Durations are whole milliseconds.
+pub fn payload(
+    scope: &Scope<'_>,
+    campaign: &Campaign,
+    variant: Option<usize>,
+) -> serde_json::Map<String, serde_json::Value> {
+    let mut payload = campaign.payload.clone();
+    if let Some(variant) = variant.and_then(|index| campaign.variants.get(index)) {
+        payload.extend(variant.payload.clone());
+    }
+    for (name, term) in &campaign.payload_from {
+        payload.insert(name.clone(), computed(scope, term));
+    }
+    payload
+}
+
+fn computed(scope: &Scope<'_>, term: &Term) -> serde_json::Value {
+    use crate::engine::value::Value;
+    match scope.value(term) {
+        Value::Missing | Value::Forever => serde_json::Value::Null,
+        Value::Bool(value) => value.into(),
+        Value::Integer(value) => value.into(),
+        Value::Double(value) => number(value),
+        Value::Text(text) => text.into(),
+        Value::List(items) => items.iter().map(plain).collect(),
+        Value::Object => serde_json::Value::Object(serde_json::Map::new()),
+        Value::Span(ms) => ms.into(),
+    }
+}
+
+fn plain(scalar: &Scalar<'_>) -> serde_json::Value {
+    match scalar {
+        Scalar::Bool(value) => (*value).into(),
+        Scalar::Number(value) => number(*value),
+        Scalar::Text(text) => text.as_ref().into(),
+        Scalar::List(items) => items.iter().map(plain).collect(),
+        Scalar::Object => serde_json::Value::Object(serde_json::Map::new()),
+    }
+}
+
+/// Whole numbers are written without a decimal point.
+fn number(value: f64) -> serde_json::Value {
+    if value.fract() == 0.0 && value.abs() < 9e15 { (value as i64).into() } else { value.into() }
+}
+
+/// What set a campaign off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The segment.
+    pub segment: SegmentId,
+    /// How it changed.
+    pub change: Change,
+}

@@ -1,0 +1,293 @@
+//! Bytes to [`Event`]s: one JSON line in, the calls it holds out, each decoded or rejected with a reason.
+//!
+//! The whole line is checked for being JSON, by the rules serde_json goes by (nesting at most 127 deep, numbers within
+//! the range of a double, no lone surrogates, the last of equal keys wins), whatever the rules read of it: whether an
+//! event is accepted never depends on the rules. Of a valid event only what the plan's
+//! [`Projection`](crate::rules::program::Projection) names is kept.
+//!
+//! Nothing here knows the broker's time, `--until` or the user; those checks come later.
+
+mod fields;
+mod rejection;
+
+use std::borrow::Cow;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::event::{Call, Event, EventTime, FieldId, Scalar, TraitId};
+use crate::rules::program::Projection;
+use crate::time::Timestamp;
+use fields::{Depth, Object, PathNode, Skip, StringOrNull, Text};
+pub use rejection::{Reason, Rejected};
+
+/// The longest id that is accepted, in bytes.
+pub const MAX_ID_BYTES: usize = 256;
+
+/// Decodes lines for one set of rules.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    properties: PathNode,
+    context: PathNode,
+    traits: PathNode,
+    max_event_bytes: usize,
+}
+
+/// What one call came to.
+pub type Decoded<'a> = Result<Event<'a>, Rejected<'a>>;
+
+impl Decoder {
+    /// A decoder that keeps what `projection` names and rejects lines longer than `max_event_bytes`.
+    pub fn new(projection: &Projection, max_event_bytes: usize) -> Decoder {
+        let mut decoder = Decoder {
+            properties: PathNode::default(),
+            context: PathNode::default(),
+            traits: PathNode::default(),
+            max_event_bytes,
+        };
+        for (index, path) in projection.fields.iter().enumerate() {
+            match path.split_first() {
+                Some((root, rest)) if root == "context" => decoder.context.insert(rest, index),
+                Some((_, rest)) => decoder.properties.insert(rest, index),
+                None => {}
+            }
+        }
+        for (index, path) in projection.traits.iter().enumerate() {
+            decoder.traits.insert(path, index);
+        }
+        decoder
+    }
+
+    /// Decodes one line, without its newline, and appends what it holds to `out`: one call, or those of a `batch`
+    /// envelope. A blank line holds nothing.
+    pub fn decode<'a>(&self, line: &'a [u8], out: &mut Vec<Decoded<'a>>) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        let reject = |reason| Err(Rejected { reason, original: Cow::Borrowed(line) });
+        if line.len() > self.max_event_bytes {
+            out.push(reject(Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 }));
+            return;
+        }
+        match self.parse(line, 0) {
+            Ok(draft) if draft.batch.is_some() => self.open_batch(line, draft, out),
+            Ok(draft) => out.push(draft.finish(None).or_else(reject)),
+            Err(reason) => out.push(reject(reason)),
+        }
+    }
+
+    fn parse<'a>(&self, bytes: &'a [u8], depth: u8) -> Result<Draft<'a>, Reason> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
+        let mut json = sonic_rs::Deserializer::from_str(text);
+        let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
+        let draft = Envelope { decoder: self, depth: Depth(depth) }.deserialize(&mut json).map_err(not_json)?;
+        json.end().map_err(not_json)?;
+        draft.ok_or(Reason::NotAnObject)
+    }
+
+    /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
+    fn open_batch<'a>(&self, line: &'a [u8], envelope: Draft<'a>, out: &mut Vec<Decoded<'a>>) {
+        let items = envelope.batch.unwrap_or_default();
+        for item in sonic_rs::to_array_iter(items) {
+            let Ok(item) = item else {
+                let reason = Reason::NotJson { detail: "the batch is not a JSON array".to_owned() };
+                out.push(Err(Rejected { reason, original: Cow::Borrowed(line) }));
+                return;
+            };
+            let raw = item.as_raw_cow();
+            let Cow::Borrowed(raw) = raw else { continue };
+            let event = self.parse(raw.as_bytes(), 2).and_then(|draft| match draft.batch {
+                Some(_) => Err(Reason::WrongType { field: "batch" }),
+                None => draft.finish(envelope.sent_at),
+            });
+            out.push(event.map_err(|reason| Rejected { reason, original: Cow::Borrowed(raw.as_bytes()) }));
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A call as it is being read: nothing is judged before its end, since keys come in any order.
+#[derive(Default)]
+struct Draft<'a> {
+    call: Option<Text<'a>>,
+    name: Option<Text<'a>>,
+    user_id: Option<Text<'a>>,
+    anonymous_id: Option<Text<'a>>,
+    previous_id: Option<Text<'a>>,
+    message_id: Option<Text<'a>>,
+    timestamp: Option<Text<'a>>,
+    original_timestamp: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    fields: Vec<(u16, Option<Scalar<'a>>)>,
+    traits: Vec<(u16, Option<Scalar<'a>>)>,
+    batch: Option<&'a str>,
+    wrong_types: WrongTypes,
+}
+
+/// Which of the fields below have a value of a type they must not have; the last of equal keys counts.
+#[derive(Clone, Copy, Default)]
+struct WrongTypes(u16);
+
+const TYPED_FIELDS: [&str; 12] = [
+    "type",
+    "event",
+    "userId",
+    "anonymousId",
+    "previousId",
+    "messageId",
+    "timestamp",
+    "originalTimestamp",
+    "sentAt",
+    "properties",
+    "context",
+    "traits",
+];
+
+impl WrongTypes {
+    fn note(&mut self, field: &str, right_type: bool) {
+        if let Some(bit) = TYPED_FIELDS.iter().position(|name| *name == field) {
+            self.0 = self.0 & !(1 << bit) | u16::from(!right_type) << bit;
+        }
+    }
+
+    fn first(self) -> Option<&'static str> {
+        TYPED_FIELDS.get(self.0.trailing_zeros() as usize).copied()
+    }
+}
+
+impl<'a> Draft<'a> {
+    fn finish(self, batch_sent_at: Option<Timestamp>) -> Result<Event<'a>, Reason> {
+        if let Some(field) = self.wrong_types.first() {
+            return Err(Reason::WrongType { field });
+        }
+        let call = match self.call.as_deref() {
+            Some("track") => Call::Track,
+            Some("identify") => Call::Identify,
+            Some("alias") => Call::Alias,
+            Some("page") => Call::Page,
+            Some("screen") => Call::Screen,
+            other => return Err(Reason::UnknownType { found: other.map(str::to_owned) }),
+        };
+        let user_id = checked_id("userId", self.user_id)?;
+        let own_anonymous_id = checked_id("anonymousId", self.anonymous_id)?;
+        let previous_id = checked_id("previousId", self.previous_id)?;
+        let anonymous_id = if call == Call::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
+        if user_id.is_none() && anonymous_id.is_none() {
+            return Err(Reason::NoId);
+        }
+        let time = match self.timestamp {
+            Some(text) => EventTime::Stamped(
+                Timestamp::parse_rfc3339(&text).ok_or_else(|| Reason::BadTime { found: text.to_string() })?,
+            ),
+            None => {
+                let delay = self.sent_at.or(batch_sent_at).zip(self.original_timestamp);
+                EventTime::Unstamped { delay_ms: delay.map_or(0, |(sent, made)| (sent - made).0) }
+            }
+        };
+        let traits = if call == Call::Identify { self.traits } else { Vec::new() };
+        Ok(Event {
+            call,
+            name: self.name.filter(|_| call == Call::Track),
+            user_id,
+            anonymous_id,
+            message_id: self.message_id,
+            time,
+            fields: self.fields.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
+            traits: traits.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),
+        })
+    }
+}
+
+/// An empty id is no id.
+fn checked_id<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<'a>>, Reason> {
+    match id {
+        Some(id) if id.len() > MAX_ID_BYTES => Err(Reason::IdTooLong { field, bytes: id.len() }),
+        Some(id) if id.is_empty() => Ok(None),
+        id => Ok(id),
+    }
+}
+
+/// Reads the outermost value: `None` when it is valid JSON and no object.
+struct Envelope<'d> {
+    decoder: &'d Decoder,
+    depth: Depth,
+}
+
+impl<'de> DeserializeSeed<'de> for Envelope<'_> {
+    type Value = Option<Draft<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Envelope<'_> {
+    type Value = Option<Draft<'de>>;
+
+    fields::ignore_scalars!(None);
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Skip(self.depth).visit_seq(seq).map(|()| None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let inside = self.depth.enter()?;
+        let mut draft = Draft::default();
+        while let Some(key) = map.next_key_seed(fields::Key)? {
+            let wrong = &mut draft.wrong_types;
+            match &*key {
+                "type" => draft.call = read_text(&mut map, "type", wrong, inside)?,
+                "event" => draft.name = read_text(&mut map, "event", wrong, inside)?,
+                "userId" => draft.user_id = read_text(&mut map, "userId", wrong, inside)?,
+                "anonymousId" => draft.anonymous_id = read_text(&mut map, "anonymousId", wrong, inside)?,
+                "previousId" => draft.previous_id = read_text(&mut map, "previousId", wrong, inside)?,
+                "messageId" => draft.message_id = read_text(&mut map, "messageId", wrong, inside)?,
+                "timestamp" => draft.timestamp = read_text(&mut map, "timestamp", wrong, inside)?,
+                "originalTimestamp" => {
+                    let text = read_text(&mut map, "originalTimestamp", wrong, inside)?;
+                    draft.original_timestamp = text.as_deref().and_then(Timestamp::parse_rfc3339);
+                }
+                "sentAt" => {
+                    let text = read_text(&mut map, "sentAt", wrong, inside)?;
+                    draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
+                }
+                "properties" => {
+                    let seed = Object { paths: &self.decoder.properties, sink: &mut draft.fields, depth: inside };
+                    wrong.note("properties", map.next_value_seed(seed)?);
+                }
+                "context" => {
+                    let seed = Object { paths: &self.decoder.context, sink: &mut draft.fields, depth: inside };
+                    wrong.note("context", map.next_value_seed(seed)?);
+                }
+                "traits" => {
+                    let seed = Object { paths: &self.decoder.traits, sink: &mut draft.traits, depth: inside };
+                    wrong.note("traits", map.next_value_seed(seed)?);
+                }
+                "batch" => draft.batch = read_batch(&mut map, inside)?,
+                _ => map.next_value_seed(Skip(inside))?,
+            }
+        }
+        Ok(Some(draft))
+    }
+}
+
+fn read_text<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    field: &'static str,
+    wrong_types: &mut WrongTypes,
+    depth: Depth,
+) -> Result<Option<Text<'de>>, A::Error> {
+    let text = map.next_value_seed(StringOrNull(depth))?;
+    wrong_types.note(field, text.is_some());
+    Ok(text.flatten())
+}
+
+/// The text of a batch's array, checked as a whole: where one call of a batch is not JSON, the line is not.
+fn read_batch<'de, A: MapAccess<'de>>(map: &mut A, depth: Depth) -> Result<Option<&'de str>, A::Error> {
+    let raw: sonic_rs::LazyValue<'de> = map.next_value()?;
+    let Cow::Borrowed(text) = raw.as_raw_cow() else { return Ok(None) };
+    Skip(depth).deserialize(&mut sonic_rs::Deserializer::from_str(text)).map_err(A::Error::custom)?;
+    Ok(Some(text).filter(|text| text.starts_with('[')))
+}

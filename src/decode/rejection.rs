@@ -1,0 +1,106 @@
+//! Why an event was not accepted.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+/// A call that was not accepted, with its original bytes for the dead-letter sink.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejected<'a> {
+    /// Why.
+    pub reason: Reason,
+    /// The line as it came, or the call's part of a batch envelope.
+    pub original: Cow<'a, [u8]>,
+}
+
+/// The reasons for which an event is rejected. A rejected event changes nothing, the watermark included.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum Reason {
+    /// Not valid JSON (or not UTF-8).
+    #[error("not valid JSON: {detail}")]
+    NotJson {
+        /// What the parser found.
+        detail: String,
+    },
+    /// Valid JSON, but not an object.
+    #[error("valid JSON, but not an object")]
+    NotAnObject,
+    /// `type` is missing or names no call that is known.
+    #[error("`type` is {}; it must be track, identify, alias, page or screen", found.as_deref().unwrap_or("missing"))]
+    UnknownType {
+        /// What stood there.
+        found: Option<String>,
+    },
+    /// A field that is read has a value of another type than it must have.
+    #[error("`{field}` has a value of the wrong type")]
+    WrongType {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Neither `userId` nor `anonymousId`.
+    #[error("neither `userId` nor `anonymousId` (nor, for alias, `previousId`) is there")]
+    NoId,
+    /// An id longer than 256 bytes.
+    #[error("`{field}` has {bytes} bytes; an id may have 256 at most")]
+    IdTooLong {
+        /// Which field.
+        field: &'static str,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// `timestamp` is there, but is no RFC 3339 time.
+    #[error("`timestamp` is {found:?}, which is not an RFC 3339 time such as 2026-03-05T09:00:00.000Z")]
+    BadTime {
+        /// What stood there.
+        found: String,
+    },
+    /// No `timestamp`, and no broker's time to fall back on.
+    #[error("there is no `timestamp`, and a file has no broker's time to use instead")]
+    NoTime,
+    /// Longer than `max_event_bytes`.
+    #[error("the event has {bytes} bytes; `max_event_bytes` is {limit}")]
+    TooLarge {
+        /// Its length in bytes.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// In a replay: later than its end.
+    #[error("the event's time {time} is after the end of the replay")]
+    AfterUntil {
+        /// The event's time.
+        time: crate::time::Timestamp,
+    },
+}
+
+impl Reason {
+    /// Every code, for metrics and summaries.
+    pub const CODES: [&'static str; 10] = [
+        "not_json",
+        "not_an_object",
+        "unknown_type",
+        "wrong_type",
+        "no_id",
+        "id_too_long",
+        "bad_time",
+        "no_time",
+        "too_large",
+        "after_until",
+    ];
+
+    /// The reason as one word: a metric's label, and `reason` in the dead letters.
+    pub fn code(&self) -> &'static str {
+        Reason::CODES[match self {
+            Reason::NotJson { .. } => 0,
+            Reason::NotAnObject => 1,
+            Reason::UnknownType { .. } => 2,
+            Reason::WrongType { .. } => 3,
+            Reason::NoId => 4,
+            Reason::IdTooLong { .. } => 5,
+            Reason::BadTime { .. } => 6,
+            Reason::NoTime => 7,
+            Reason::TooLarge { .. } => 8,
+            Reason::AfterUntil { .. } => 9,
+        }]
+    }
+}

@@ -1,0 +1,164 @@
+//! Which parts of the rules an event can touch, worked out once per rules file.
+
+use std::collections::HashMap;
+
+use crate::event::{Call, Event, TraitId};
+use crate::rules::program::{CampaignId, Change, FeatureId, NameId, Ruleset, SegmentId};
+
+/// The rules, indexed by what sets their parts off.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    tracked: HashMap<String, Vec<NameId>, foldhash::fast::FixedState>,
+    pages: Vec<NameId>,
+    screens: Vec<NameId>,
+    features_by_name: Vec<Vec<FeatureId>>,
+    segments_by_name: Vec<SegmentSet>,
+    segments_by_trait: Vec<SegmentSet>,
+    readers: Vec<SegmentSet>,
+    campaigns: Vec<[Vec<CampaignId>; 2]>,
+    /// Segments that any event can change.
+    pub any_event: SegmentSet,
+    /// Segments that time alone can change.
+    pub timed: SegmentSet,
+    /// Every segment.
+    pub all: SegmentSet,
+}
+
+/// A set of segments, one bit each.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SegmentSet {
+    words: Vec<u64>,
+}
+
+impl SegmentSet {
+    /// Adds one.
+    pub fn insert(&mut self, segment: SegmentId) {
+        let word = usize::from(segment.0) / 64;
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (segment.0 % 64);
+    }
+
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: &SegmentSet) {
+        if other.words.len() > self.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            *word |= more;
+        }
+    }
+
+    /// Removes all.
+    pub fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Whether all of `other` is in here.
+    pub fn contains_all(&self, other: &SegmentSet) -> bool {
+        other.words.iter().enumerate().all(|(at, more)| more & !self.words.get(at).copied().unwrap_or(0) == 0)
+    }
+
+    /// Takes the first segment, in file order, that stands at or after `from`.
+    pub fn next_from(&self, from: u16) -> Option<SegmentId> {
+        let mut word = usize::from(from) / 64;
+        let mut bits = self.words.get(word)? & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.words.get(word)?;
+        }
+        u16::try_from(word * 64 + bits.trailing_zeros() as usize).ok().map(SegmentId)
+    }
+}
+
+impl Dispatch {
+    /// Indexes the rules.
+    pub fn new(rules: &Ruleset) -> Dispatch {
+        let mut dispatch = Dispatch {
+            tracked: HashMap::default(),
+            pages: Vec::new(),
+            screens: Vec::new(),
+            features_by_name: vec![Vec::new(); rules.names.len()],
+            segments_by_name: vec![SegmentSet::default(); rules.names.len()],
+            segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
+            readers: vec![SegmentSet::default(); rules.segments.len()],
+            campaigns: vec![[Vec::new(), Vec::new()]; rules.segments.len()],
+            any_event: SegmentSet::default(),
+            timed: SegmentSet::default(),
+            all: SegmentSet::default(),
+        };
+        for (name, id) in rules.names.iter().zip((0..).map(NameId)) {
+            match (name.call, &name.event) {
+                (Call::Track, Some(event)) => dispatch.tracked.entry(event.clone()).or_default().push(id),
+                (Call::Page, _) => dispatch.pages.push(id),
+                (Call::Screen, _) => dispatch.screens.push(id),
+                _ => {}
+            }
+        }
+        for (feature, id) in rules.features.iter().zip((0..).map(FeatureId)) {
+            dispatch.features_by_name[usize::from(feature.name.0)].push(id);
+        }
+        for (segment, id) in rules.segments.iter().zip((0..).map(SegmentId)) {
+            dispatch.index_segment(&segment.reads, id);
+        }
+        for (campaign, id) in rules.campaigns.iter().zip((0..).map(CampaignId)) {
+            dispatch.campaigns[usize::from(campaign.segment.0)][campaign.change as usize].push(id);
+        }
+        dispatch
+    }
+
+    fn index_segment(&mut self, reads: &crate::rules::program::Reads, id: SegmentId) {
+        self.all.insert(id);
+        if reads.any_event {
+            self.any_event.insert(id);
+        }
+        if reads.time {
+            self.timed.insert(id);
+        }
+        for name in &reads.names {
+            self.segments_by_name[usize::from(name.0)].insert(id);
+        }
+        for read in &reads.traits {
+            self.segments_by_trait[usize::from(read.0)].insert(id);
+        }
+        for read in &reads.segments {
+            self.readers[usize::from(read.0)].insert(id);
+        }
+    }
+
+    /// The names an event may go by, before their `where` is asked.
+    pub fn candidate_names(&self, event: &Event<'_>) -> &[NameId] {
+        match event.call {
+            Call::Track => event.name.as_deref().and_then(|name| self.tracked.get(name)).map_or(&[], Vec::as_slice),
+            Call::Page => &self.pages,
+            Call::Screen => &self.screens,
+            Call::Identify | Call::Alias => &[],
+        }
+    }
+
+    /// The features an event of this name feeds.
+    pub fn features(&self, name: NameId) -> &[FeatureId] {
+        &self.features_by_name[usize::from(name.0)]
+    }
+
+    /// The segments that read an event of this name.
+    pub fn segments_reading_name(&self, name: NameId) -> &SegmentSet {
+        &self.segments_by_name[usize::from(name.0)]
+    }
+
+    /// The segments that read this trait.
+    pub fn segments_reading_trait(&self, id: TraitId) -> &SegmentSet {
+        &self.segments_by_trait[usize::from(id.0)]
+    }
+
+    /// The segments that ask for membership in this one; all stand below it.
+    pub fn readers(&self, segment: SegmentId) -> &SegmentSet {
+        &self.readers[usize::from(segment.0)]
+    }
+
+    /// The campaigns that a change of this segment sets off, in file order.
+    pub fn campaigns(&self, segment: SegmentId, change: Change) -> &[CampaignId] {
+        &self.campaigns[usize::from(segment.0)][change as usize]
+    }
+}

@@ -1,0 +1,344 @@
+//! Conditions and terms, evaluated against one user at one instant; and until when the answer stands.
+//!
+//! Between two events of a user only time moves, and it moves values in two ways: panes leave windows, at known
+//! instants, and durations (`since`, `idle`, `age`) grow by a millisecond each millisecond. So for every comparison the
+//! next instant at which its truth can change is computed, not searched for. It is exact for a window compared with a
+//! constant and for durations; for the rest (arithmetic on windows) it is the next pane to leave, which may turn out to
+//! change nothing. It is never later than the true change.
+
+use super::profile::{Cell, Profile, field_value};
+use super::value::{Value, arithmetic, compare, equal, negate};
+use super::window::{Aggregate, DistinctPanes, Panes, combine};
+use crate::event::{FieldId, Scalar};
+use crate::rules::program::{
+    Arithmetic, Comparison, Condition, FeatureId, FeatureKind, Ruleset, Term, TextTest, Window,
+};
+use crate::time::Timestamp;
+
+/// What a condition can see.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The rules it belongs to.
+    pub rules: &'a Ruleset,
+    /// The user.
+    pub profile: &'a Profile,
+    /// The instant.
+    pub now: Timestamp,
+    /// The event's fields; empty outside `where`.
+    pub fields: &'a [(FieldId, Scalar<'a>)],
+}
+
+/// Whether a condition holds, and up to when (exclusive) it will if no event comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// Whether it holds now.
+    pub holds: bool,
+    /// The first instant at which that can change by time alone; [`Timestamp::NEVER`] if it can't.
+    pub until: Timestamp,
+}
+
+/// A term's value, and how time moves it.
+struct Reading<'a> {
+    value: Value<'a>,
+    /// Milliseconds it grows by each millisecond; 0 unless the value is a duration.
+    slope: i64,
+    /// The first instant at which it can change otherwise.
+    until: Timestamp,
+}
+
+impl<'a> Reading<'a> {
+    fn constant(value: Value<'a>) -> Reading<'a> {
+        Reading { value, slope: 0, until: Timestamp::NEVER }
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// Whether the condition holds.
+    pub fn holds(&self, condition: &'a Condition) -> bool {
+        self.outlook(condition).holds
+    }
+
+    /// Whether the condition holds, and until when.
+    pub fn outlook(&self, condition: &'a Condition) -> Outlook {
+        let settled = |holds| Outlook { holds, until: Timestamp::NEVER };
+        match condition {
+            Condition::Constant(value) => settled(*value),
+            Condition::Not(inner) => {
+                let inner = self.outlook(inner);
+                Outlook { holds: !inner.holds, until: inner.until }
+            }
+            Condition::All(parts) => self.joint_outlook(parts, true),
+            Condition::Any(parts) => self.joint_outlook(parts, false),
+            Condition::Compare { op, left, right } => self.comparison(*op, left, right),
+            Condition::InSegment(segment) => settled(self.profile.members.contains(*segment)),
+            Condition::Has(term) => settled(self.value(term) != Value::Missing),
+            Condition::IsTrue(term) => {
+                let reading = self.read(term);
+                Outlook { holds: reading.value == Value::Bool(true), until: reading.until }
+            }
+            Condition::Text { test, subject, argument } => {
+                let (subject, argument) = (self.read(subject), self.read(argument));
+                let holds = match (subject.value, argument.value) {
+                    (Value::Text(text), Value::Text(part)) => match test {
+                        TextTest::StartsWith => text.starts_with(part),
+                        TextTest::EndsWith => text.ends_with(part),
+                        TextTest::Contains => text.contains(part),
+                    },
+                    _ => false,
+                };
+                Outlook { holds, until: subject.until.min(argument.until) }
+            }
+            Condition::Matches { subject, pattern } => {
+                let reading = self.read(subject);
+                let holds = matches!(reading.value, Value::Text(text) if pattern.is_match(text));
+                Outlook { holds, until: reading.until }
+            }
+            Condition::In { item, list } => {
+                let (item, list) = (self.read(item), self.read(list));
+                let holds = match list.value {
+                    Value::List(items) => items.iter().any(|other| equal(&item.value, &Value::from(other))),
+                    _ => false,
+                };
+                Outlook { holds, until: item.until.min(list.until) }
+            }
+        }
+    }
+
+    /// A conjunction (`all`) or a disjunction. It can only change once every part that keeps it as it is has changed:
+    /// the latest of those, if there are any, else the earliest of the rest.
+    fn joint_outlook(&self, parts: &'a [Condition], all: bool) -> Outlook {
+        let mut deciding_until = None;
+        let mut other_until = Timestamp::NEVER;
+        for part in parts {
+            let outlook = self.outlook(part);
+            if outlook.holds == all {
+                other_until = other_until.min(outlook.until);
+            } else if outlook.until == Timestamp::NEVER {
+                return outlook;
+            } else {
+                deciding_until = deciding_until.max(Some(outlook.until));
+            }
+        }
+        match deciding_until {
+            Some(until) => Outlook { holds: !all, until },
+            None => Outlook { holds: all, until: other_until },
+        }
+    }
+
+    fn comparison(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Outlook {
+        if let Some(outlook) = self.window_against_constant(op, left, right) {
+            return outlook;
+        }
+        if let Some(outlook) = self.window_against_constant(op.mirrored(), right, left) {
+            return outlook;
+        }
+        let (left, right) = (self.read(left), self.read(right));
+        let mut until = left.until.min(right.until);
+        if let (Value::Span(a), Value::Span(b)) = (left.value, right.value) {
+            let crossing = next_crossing(op, a.saturating_sub(b), left.slope - right.slope);
+            until = until.min(crossing.map_or(Timestamp::NEVER, |ms| Timestamp(self.now.0.saturating_add(ms))));
+        }
+        Outlook { holds: compare(op, &left.value, &right.value), until }
+    }
+
+    /// Takes the panes off one by one, oldest first, until the comparison turns: that pane's leaving is the change.
+    fn window_against_constant(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Option<Outlook> {
+        let (Term::Feature(id), Term::Integer(_) | Term::Constant(_)) = (left, right) else { return None };
+        let kind = &self.rules.features[usize::from(id.0)].kind;
+        let window = kind.window()?;
+        let constant = self.value(right);
+        let outlook = match self.profile.feature(*id) {
+            Some(Cell::Counts(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
+            Some(Cell::Sums(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
+            Some(Cell::Least(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
+            Some(Cell::Greatest(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
+            Some(Cell::Distinct(panes)) => self.turn(&panes.live(&window, self.now), &window, kind, op, &constant),
+            _ => self.turn::<super::window::Tally>(&[], &window, kind, op, &constant),
+        };
+        Some(outlook)
+    }
+
+    fn turn<T: Aggregate + Measured>(
+        &self,
+        mut panes: &[(i64, T)],
+        window: &Window,
+        kind: &FeatureKind,
+        op: Comparison,
+        constant: &Value<'_>,
+    ) -> Outlook {
+        let test = |panes: &[(i64, T)]| compare(op, &measure(combine(panes), kind), constant);
+        let holds = test(panes);
+        while let Some(((oldest, _), rest)) = panes.split_first() {
+            if test(rest) != holds {
+                return Outlook { holds, until: window.leaves_at(*oldest) };
+            }
+            panes = rest;
+        }
+        Outlook { holds, until: Timestamp::NEVER }
+    }
+
+    /// The term's value.
+    pub fn value(&self, term: &'a Term) -> Value<'a> {
+        self.read(term).value
+    }
+
+    fn read(&self, term: &'a Term) -> Reading<'a> {
+        let since = |at: Timestamp| Reading { slope: 1, ..Reading::constant(Value::Span((self.now - at).0)) };
+        match term {
+            Term::Constant(scalar) => Reading::constant(Value::from(scalar)),
+            Term::Integer(number) => Reading::constant(Value::Integer(*number)),
+            Term::Duration(span) => Reading::constant(Value::Span(span.0)),
+            Term::Feature(id) => self.feature(*id),
+            Term::Average { sum, count } => {
+                let (sum, count) = (self.feature(*sum), self.feature(*count));
+                let value = match count.value {
+                    Value::Integer(0) => Value::Missing,
+                    _ => arithmetic(Arithmetic::Divide, &sum.value, &count.value),
+                };
+                Reading { value, slope: 0, until: sum.until.min(count.until) }
+            }
+            Term::Since(id) => match self.profile.feature(*id) {
+                Some(Cell::Latest(at)) => since(*at),
+                _ => Reading::constant(Value::Forever),
+            },
+            Term::Idle => since(self.profile.latest),
+            Term::Age => since(self.profile.first),
+            Term::Trait(id) => Reading::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
+            Term::Field(id) => Reading::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
+            Term::Arithmetic { op, left, right } => self.arithmetic(*op, left, right),
+            Term::Negate(inner) => {
+                let inner = self.read(inner);
+                Reading { value: negate(&inner.value), ..inner }
+            }
+            Term::Condition(condition) => {
+                let outlook = self.outlook(condition);
+                Reading { value: Value::Bool(outlook.holds), slope: 0, until: outlook.until }
+            }
+        }
+    }
+
+    fn arithmetic(&self, op: Arithmetic, left: &'a Term, right: &'a Term) -> Reading<'a> {
+        let (left, right) = (self.read(left), self.read(right));
+        let value = arithmetic(op, &left.value, &right.value);
+        let slope = match (value, op) {
+            (Value::Span(_), Arithmetic::Subtract) => left.slope - right.slope,
+            (Value::Span(_), _) => left.slope + right.slope,
+            _ => 0,
+        };
+        Reading { value, slope, until: left.until.min(right.until) }
+    }
+
+    fn feature(&self, id: FeatureId) -> Reading<'a> {
+        let kind = &self.rules.features[usize::from(id.0)].kind;
+        let Some(cell) = self.profile.feature(id) else {
+            return Reading::constant(match kind {
+                FeatureKind::TotalSum(_) => Value::Double(0.0),
+                FeatureKind::TotalCount => Value::Integer(0),
+                _ => measure::<super::window::Tally>(None, kind),
+            });
+        };
+        match (cell, kind.window()) {
+            (Cell::Counts(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (Cell::Sums(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (Cell::Least(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (Cell::Greatest(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (Cell::Distinct(panes), Some(window)) => self.distinct(panes, &window, kind),
+            (Cell::Count(count), _) => Reading::constant(integer(*count)),
+            (Cell::Sum(sum), _) => Reading::constant(Value::Double(sum.to_number())),
+            (Cell::Last(last), _) => Reading::constant(Value::from(&last.value)),
+            _ => Reading::constant(Value::Missing),
+        }
+    }
+
+    fn windowed<T: Aggregate + Measured>(&self, panes: &Panes<T>, window: &Window, kind: &FeatureKind) -> Reading<'a> {
+        next_leaving(panes.live(window, self.now), window, kind)
+    }
+
+    fn distinct(&self, panes: &DistinctPanes, window: &Window, kind: &FeatureKind) -> Reading<'a> {
+        next_leaving(&panes.live(window, self.now), window, kind)
+    }
+}
+
+fn next_leaving<'a, T: Aggregate + Measured>(panes: &[(i64, T)], window: &Window, kind: &FeatureKind) -> Reading<'a> {
+    let until = panes.first().map_or(Timestamp::NEVER, |(pane, _)| window.leaves_at(*pane));
+    Reading { value: measure(combine(panes), kind), slope: 0, until }
+}
+
+/// An aggregate as a value.
+trait Measured {
+    fn measured<'a>(self) -> Value<'a>;
+}
+
+impl Measured for super::window::Tally {
+    fn measured<'a>(self) -> Value<'a> {
+        integer(self.0)
+    }
+}
+
+impl Measured for super::window::Micros {
+    fn measured<'a>(self) -> Value<'a> {
+        Value::Double(self.to_number())
+    }
+}
+
+impl Measured for super::window::Least {
+    fn measured<'a>(self) -> Value<'a> {
+        super::window::Micros(self.0).measured()
+    }
+}
+
+impl Measured for super::window::Greatest {
+    fn measured<'a>(self) -> Value<'a> {
+        super::window::Micros(self.0).measured()
+    }
+}
+
+/// The value of a window's aggregate; of an empty window it is 0, or missing for `min` and `max`.
+fn measure<'a, T: Measured>(aggregate: Option<T>, kind: &FeatureKind) -> Value<'a> {
+    match (aggregate, kind) {
+        (Some(aggregate), _) => aggregate.measured(),
+        (None, FeatureKind::WindowCount(_) | FeatureKind::WindowNumericCount(..) | FeatureKind::WindowDistinct(..)) => {
+            Value::Integer(0)
+        }
+        (None, FeatureKind::WindowSum(..)) => Value::Double(0.0),
+        (None, _) => Value::Missing,
+    }
+}
+
+fn integer<'a>(count: u64) -> Value<'a> {
+    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// In how many milliseconds `difference + slope * ms` next changes its answer to `op 0`; at least 1.
+fn next_crossing(op: Comparison, difference: i64, slope: i64) -> Option<i64> {
+    if slope == 0 {
+        return None;
+    }
+    if slope < 0 {
+        return next_crossing(op.mirrored(), difference.checked_neg()?, -slope);
+    }
+    let reaches_zero = difference.saturating_neg().div_euclid(slope) + i64::from(difference.rem_euclid(slope) != 0);
+    let passes_zero = difference.saturating_neg().div_euclid(slope) + 1;
+    let hits_zero = difference.rem_euclid(slope) == 0;
+    let next = match op {
+        Comparison::GreaterOrEqual | Comparison::Less => reaches_zero,
+        Comparison::Greater | Comparison::LessOrEqual => passes_zero,
+        Comparison::Equal | Comparison::NotEqual if difference == 0 => 1,
+        Comparison::Equal | Comparison::NotEqual if hits_zero => reaches_zero,
+        Comparison::Equal | Comparison::NotEqual => return None,
+    };
+    Some(next).filter(|ms| *ms >= 1)
+}
+
+impl Comparison {
+    /// The comparison that says the same with its sides swapped.
+    pub fn mirrored(self) -> Comparison {
+        match self {
+            Comparison::Equal | Comparison::NotEqual => self,
+            Comparison::Less => Comparison::Greater,
+            Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+            Comparison::Greater => Comparison::Less,
+            Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+        }
+    }
+}

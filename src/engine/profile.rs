@@ -1,0 +1,409 @@
+//! Everything remembered of one user, except what campaigns remember.
+
+use std::borrow::Cow;
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::window::{DistinctPanes, Greatest, Least, Micros, Panes, Tally};
+use crate::event::{Event, FieldId, Scalar, TraitId};
+use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, SegmentId, Window};
+use crate::time::{Span, Timestamp};
+
+/// One user's state.
+///
+/// What the user never did takes no room: a feature has a cell only once something was recorded in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// The user's clock: the latest instant anything was evaluated at. It only moves forward.
+    pub now: Timestamp,
+    /// Time of the earliest event of any kind.
+    pub first: Timestamp,
+    /// Time of the latest event of any kind.
+    pub latest: Timestamp,
+    /// The segments the user is in.
+    pub members: Members,
+    /// The latest value of each trait the rules read, by trait.
+    pub traits: Vec<(TraitId, Scalar<'static>)>,
+    /// The `context.timezone` that arrived last, with the log position it arrived at.
+    pub zone: Option<(u64, Box<str>)>,
+    /// Feature cells, ascending by feature.
+    cells: Vec<(FeatureId, Cell)>,
+    /// Hashes of accepted messageIds and the user's clock at their acceptance, oldest first.
+    seen: Vec<(u64, Timestamp)>,
+}
+
+/// A feature's memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// `WindowCount` and `WindowNumericCount`.
+    Counts(Panes<Tally>),
+    /// `WindowSum`.
+    Sums(Panes<Micros>),
+    /// `WindowMin`.
+    Least(Panes<Least>),
+    /// `WindowMax`.
+    Greatest(Panes<Greatest>),
+    /// `WindowDistinct`.
+    Distinct(DistinctPanes),
+    /// `TotalCount`.
+    Count(u64),
+    /// `TotalSum`.
+    Sum(Box<Micros>),
+    /// `LastValue`.
+    Last(Box<LastValue>),
+    /// `LatestTime`.
+    Latest(Timestamp),
+}
+
+/// The value at the latest event that had it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastValue {
+    /// That event's time.
+    pub at: Timestamp,
+    /// Its position in the log: of two at the same time the later arrival counts.
+    pub position: u64,
+    /// The value; numbers rounded to millionths.
+    pub value: Scalar<'static>,
+}
+
+/// The segments a user is in, as a set of bits.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Members {
+    low: u64,
+    /// Segments 64 and up; empty while the user is in none of them.
+    high: Vec<u64>,
+}
+
+impl Members {
+    /// Whether the user is in the segment.
+    pub fn contains(&self, segment: SegmentId) -> bool {
+        let (word, bit) = (usize::from(segment.0) / 64, segment.0 % 64);
+        let bits = if word == 0 { self.low } else { self.high.get(word - 1).copied().unwrap_or(0) };
+        bits >> bit & 1 == 1
+    }
+
+    /// Puts the user in (or out).
+    pub fn set(&mut self, segment: SegmentId, member: bool) {
+        let (word, bit) = (usize::from(segment.0) / 64, segment.0 % 64);
+        if word > self.high.len() {
+            self.high.resize(word, 0);
+        }
+        let bits = if word == 0 { &mut self.low } else { &mut self.high[word - 1] };
+        *bits = *bits & !(1 << bit) | u64::from(member) << bit;
+    }
+
+    /// The segments, in file order.
+    pub fn iter(&self) -> impl Iterator<Item = SegmentId> + '_ {
+        std::iter::once(&self.low).chain(&self.high).zip(0u16..).flat_map(|(bits, word)| {
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| SegmentId(word * 64 + bit))
+        })
+    }
+}
+
+/// An event on its way into a profile.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'e, 'a> {
+    /// The event.
+    pub event: &'e Event<'a>,
+    /// Its own time.
+    pub ts: Timestamp,
+    /// Its position in the log.
+    pub position: u64,
+}
+
+impl Profile {
+    /// A user of whom nothing is known yet, at an instant.
+    pub fn new(now: Timestamp) -> Profile {
+        Profile {
+            now,
+            first: Timestamp::NEVER,
+            latest: Timestamp::MIN,
+            members: Members::default(),
+            traits: Vec::new(),
+            zone: None,
+            cells: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Whether a messageId was accepted within `window` before `now`.
+    pub fn has_seen(&self, message_id: &str, now: Timestamp, window: Span) -> bool {
+        if self.seen.is_empty() {
+            return false;
+        }
+        let hash = xxh3_64(message_id.as_bytes());
+        self.seen.iter().any(|(other, accepted)| *other == hash && *accepted > now - window)
+    }
+
+    /// Adds an event at its own time: to the first and latest times, the messageIds, the traits and the zone. Its
+    /// features are added by [`record_feature`](Profile::record_feature).
+    pub fn record(&mut self, rules: &Ruleset, arrival: Arrival<'_, '_>) {
+        self.first = self.first.min(arrival.ts);
+        self.latest = self.latest.max(arrival.ts);
+        if let Some(id) = &arrival.event.message_id {
+            self.forget_messages(rules.dedup_window);
+            self.seen.push((xxh3_64(id.as_bytes()), self.now));
+        }
+        for (id, value) in &arrival.event.traits {
+            self.set_trait(*id, value.as_ref());
+        }
+        if let Some(field) = rules.projection.timezone_field
+            && let Some(Scalar::Text(zone)) = field_value(&arrival.event.fields, field)
+        {
+            self.zone = Some((arrival.position, zone.as_ref().into()));
+        }
+    }
+
+    fn set_trait(&mut self, id: TraitId, value: Option<&Scalar<'_>>) {
+        self.traits.retain(|(other, _)| *other != id);
+        if let Some(value) = value {
+            self.traits.push((id, rounded(value)));
+        }
+    }
+
+    /// Adds an event to one feature.
+    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: Arrival<'_, '_>) {
+        let now = self.now;
+        let number = |field| match field_value(&arrival.event.fields, field) {
+            Some(Scalar::Number(number)) => Some(Micros::from_number(*number)),
+            _ => None,
+        };
+        match feature.kind {
+            FeatureKind::WindowCount(window) => self.add_tally(id, &window, arrival.ts),
+            FeatureKind::WindowNumericCount(field, window) => {
+                if number(field).is_some() {
+                    self.add_tally(id, &window, arrival.ts);
+                }
+            }
+            FeatureKind::WindowSum(field, window) => {
+                let Some(micros) = number(field) else { return };
+                if let Cell::Sums(panes) = self.cell(id, || Cell::Sums(Panes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, micros);
+                }
+            }
+            FeatureKind::WindowMin(field, window) => {
+                let Some(micros) = number(field) else { return };
+                if let Cell::Least(panes) = self.cell(id, || Cell::Least(Panes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Least(micros.0));
+                }
+            }
+            FeatureKind::WindowMax(field, window) => {
+                let Some(micros) = number(field) else { return };
+                if let Cell::Greatest(panes) = self.cell(id, || Cell::Greatest(Panes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Greatest(micros.0));
+                }
+            }
+            FeatureKind::WindowDistinct(field, window) => {
+                let hash = field_value(&arrival.event.fields, field).and_then(distinct_hash);
+                let Some(hash) = hash else { return };
+                if let Cell::Distinct(panes) = self.cell(id, || Cell::Distinct(DistinctPanes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, hash);
+                }
+            }
+            FeatureKind::TotalCount => {
+                if let Cell::Count(count) = self.cell(id, || Cell::Count(0)) {
+                    *count += 1;
+                }
+            }
+            FeatureKind::TotalSum(field) => {
+                let Some(micros) = number(field) else { return };
+                if let Cell::Sum(sum) = self.cell(id, || Cell::Sum(Box::new(Micros(0)))) {
+                    sum.0 = sum.0.saturating_add(micros.0);
+                }
+            }
+            FeatureKind::LastValue(field) => {
+                if let Some(value) = field_value(&arrival.event.fields, field) {
+                    let last = LastValue { at: arrival.ts, position: arrival.position, value: rounded(value) };
+                    self.keep_last(id, last);
+                }
+            }
+            FeatureKind::LatestTime => {
+                if let Cell::Latest(latest) = self.cell(id, || Cell::Latest(arrival.ts)) {
+                    *latest = arrival.ts.max(*latest);
+                }
+            }
+        }
+    }
+
+    fn add_tally(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {
+        let now = self.now;
+        if let Cell::Counts(panes) = self.cell(id, || Cell::Counts(Panes::default())) {
+            panes.add(window, window.pane_of(ts.0), now, Tally(1));
+        }
+    }
+
+    fn keep_last(&mut self, id: FeatureId, last: LastValue) {
+        match self.cell(id, || Cell::Last(Box::new(last.clone()))) {
+            Cell::Last(held) if (last.at, last.position) >= (held.at, held.position) => **held = last,
+            _ => {}
+        }
+    }
+
+    /// A feature's memory, where it has any.
+    pub fn feature(&self, id: FeatureId) -> Option<&Cell> {
+        self.cells.binary_search_by_key(&id, |(other, _)| *other).ok().map(|at| &self.cells[at].1)
+    }
+
+    fn cell(&mut self, id: FeatureId, empty: impl FnOnce() -> Cell) -> &mut Cell {
+        let at = self.cells.binary_search_by_key(&id, |(other, _)| *other).unwrap_or_else(|at| {
+            self.cells.insert(at, (id, empty()));
+            at
+        });
+        &mut self.cells[at].1
+    }
+
+    /// The value of a trait.
+    pub fn trait_value(&self, id: TraitId) -> Option<&Scalar<'static>> {
+        self.traits.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
+    }
+
+    /// Frees what time has made worthless at the user's clock: panes that left their window, messageIds out of the
+    /// dedup window. Changes no answer.
+    pub fn tidy(&mut self, rules: &Ruleset) {
+        let now = self.now;
+        self.forget_messages(rules.dedup_window);
+        self.cells.retain_mut(|(id, cell)| {
+            let kind = &rules.features[usize::from(id.0)].kind;
+            let Some(window) = kind.window() else { return true };
+            match cell {
+                Cell::Counts(panes) => {
+                    panes.expire(&window, now);
+                    !panes.is_empty()
+                }
+                Cell::Sums(panes) => {
+                    panes.expire(&window, now);
+                    !panes.is_empty()
+                }
+                Cell::Least(panes) => {
+                    panes.expire(&window, now);
+                    !panes.is_empty()
+                }
+                Cell::Greatest(panes) => {
+                    panes.expire(&window, now);
+                    !panes.is_empty()
+                }
+                Cell::Distinct(panes) => {
+                    panes.expire(&window, now);
+                    !panes.is_empty()
+                }
+                Cell::Count(_) | Cell::Sum(_) | Cell::Last(_) | Cell::Latest(_) => true,
+            }
+        });
+    }
+
+    fn forget_messages(&mut self, window: Span) {
+        let now = self.now;
+        if self.seen.first().is_some_and(|(_, accepted)| *accepted <= now - window) {
+            self.seen.retain(|(_, accepted)| *accepted > now - window);
+        }
+        if self.seen.is_empty() {
+            self.seen = Vec::new();
+        }
+    }
+
+    /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant.
+    /// Memberships stay this user's.
+    pub fn absorb(&mut self, visitor: Profile) {
+        self.first = self.first.min(visitor.first);
+        self.latest = self.latest.max(visitor.latest);
+        for (id, value) in visitor.traits {
+            if self.trait_value(id).is_none() {
+                self.traits.push((id, value));
+            }
+        }
+        self.zone = self.zone.take().into_iter().chain(visitor.zone).max_by_key(|zone| zone.0);
+        self.seen.extend(visitor.seen);
+        self.seen.sort_by_key(|(_, accepted)| *accepted);
+        for (id, cell) in visitor.cells {
+            self.absorb_cell(id, cell);
+        }
+    }
+
+    fn absorb_cell(&mut self, id: FeatureId, theirs: Cell) {
+        if let Cell::Last(last) = theirs {
+            return self.keep_last(id, *last);
+        }
+        let Ok(at) = self.cells.binary_search_by_key(&id, |(other, _)| *other) else {
+            self.cell(id, || theirs);
+            return;
+        };
+        match (&mut self.cells[at].1, theirs) {
+            (Cell::Counts(ours), Cell::Counts(theirs)) => ours.absorb(theirs),
+            (Cell::Sums(ours), Cell::Sums(theirs)) => ours.absorb(theirs),
+            (Cell::Least(ours), Cell::Least(theirs)) => ours.absorb(theirs),
+            (Cell::Greatest(ours), Cell::Greatest(theirs)) => ours.absorb(theirs),
+            (Cell::Distinct(ours), Cell::Distinct(theirs)) => ours.absorb(theirs),
+            (Cell::Count(ours), Cell::Count(theirs)) => *ours += theirs,
+            (Cell::Sum(ours), Cell::Sum(theirs)) => ours.0 = ours.0.saturating_add(theirs.0),
+            (Cell::Latest(ours), Cell::Latest(theirs)) => *ours = theirs.max(*ours),
+            _ => {}
+        }
+    }
+
+    /// All cells, ascending by feature, for the codec.
+    pub fn cells(&self) -> &[(FeatureId, Cell)] {
+        &self.cells
+    }
+
+    /// The messageIds remembered, for the codec.
+    pub fn seen(&self) -> &[(u64, Timestamp)] {
+        &self.seen
+    }
+
+    /// Puts back what [`cells`](Profile::cells) and [`seen`](Profile::seen) gave.
+    pub fn restore(&mut self, cells: Vec<(FeatureId, Cell)>, seen: Vec<(u64, Timestamp)>) {
+        self.cells = cells;
+        self.seen = seen;
+    }
+}
+
+impl FeatureKind {
+    /// The window, for the kinds that have one.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            FeatureKind::WindowCount(window)
+            | FeatureKind::WindowSum(_, window)
+            | FeatureKind::WindowNumericCount(_, window)
+            | FeatureKind::WindowMin(_, window)
+            | FeatureKind::WindowMax(_, window)
+            | FeatureKind::WindowDistinct(_, window) => Some(*window),
+            FeatureKind::TotalCount
+            | FeatureKind::TotalSum(_)
+            | FeatureKind::LastValue(_)
+            | FeatureKind::LatestTime => None,
+        }
+    }
+}
+
+/// The value an event has in a field.
+pub fn field_value<'f, 'a>(fields: &'f [(FieldId, Scalar<'a>)], id: FieldId) -> Option<&'f Scalar<'a>> {
+    fields.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
+}
+
+/// Numbers enter the state rounded to whole millionths.
+fn rounded(value: &Scalar<'_>) -> Scalar<'static> {
+    match value {
+        Scalar::Number(number) => Scalar::Number(Micros::from_number(*number).to_number()),
+        Scalar::Bool(b) => Scalar::Bool(*b),
+        Scalar::Text(text) => Scalar::Text(Cow::Owned(text.as_ref().to_owned())),
+        Scalar::List(items) => Scalar::List(items.iter().map(rounded).collect()),
+        Scalar::Object => Scalar::Object,
+    }
+}
+
+/// What tells one value from another in `distinct`: strings and numbers only. Stored, so its hash is fixed for good.
+fn distinct_hash(value: &Scalar<'_>) -> Option<u64> {
+    let mut hasher = Xxh3::new();
+    match value {
+        Scalar::Text(text) => {
+            hasher.update(b"s");
+            hasher.update(text.as_bytes());
+        }
+        Scalar::Number(number) => {
+            hasher.update(b"n");
+            hasher.update(&Micros::from_number(*number).0.to_le_bytes());
+        }
+        Scalar::Bool(_) | Scalar::List(_) | Scalar::Object => return None,
+    }
+    Some(hasher.digest())
+}

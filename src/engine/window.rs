@@ -1,0 +1,220 @@
+//! Paned windows: what was seen, pane by pane, for the panes that saw anything.
+
+use std::collections::BTreeMap;
+
+use crate::rules::program::Window;
+use crate::time::Timestamp;
+
+/// Most distinct values remembered per user and window; beyond it, the least recently seen are dropped.
+pub const MAX_DISTINCT: usize = 1_000;
+
+/// What one pane holds: it can take in more of its kind.
+pub trait Aggregate: Copy {
+    /// Takes `other` in.
+    fn absorb(&mut self, other: Self);
+}
+
+/// How many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally(pub u64);
+
+/// A sum in whole millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Micros(pub i128);
+
+/// The smallest number, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Least(pub i128);
+
+/// The largest number, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greatest(pub i128);
+
+impl Aggregate for Tally {
+    fn absorb(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Aggregate for Micros {
+    fn absorb(&mut self, other: Self) {
+        self.0 = self.0.saturating_add(other.0);
+    }
+}
+
+impl Aggregate for Least {
+    fn absorb(&mut self, other: Self) {
+        self.0 = self.0.min(other.0);
+    }
+}
+
+impl Aggregate for Greatest {
+    fn absorb(&mut self, other: Self) {
+        self.0 = self.0.max(other.0);
+    }
+}
+
+impl Micros {
+    /// A number rounded to whole millionths, half to even. Beyond 1.7e32 it is cut to that.
+    pub fn from_number(number: f64) -> Micros {
+        Micros((number * 1e6).round_ties_even() as i128)
+    }
+
+    /// The double nearest to it.
+    pub fn to_number(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl Window {
+    /// The oldest pane the window still holds at `now`.
+    pub fn oldest_pane(&self, now: Timestamp) -> i64 {
+        self.pane_of(now.0) - self.panes + 1
+    }
+
+    /// When what lies in `pane` leaves the window.
+    pub fn leaves_at(&self, pane: i64) -> Timestamp {
+        Timestamp((pane + self.panes) * self.pane_ms)
+    }
+}
+
+/// One aggregate per pane that saw anything, oldest first. At most 60 of them are in a window; older ones stay until
+/// [`expire`](Panes::expire) and are passed over meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panes<T> {
+    entries: Vec<(i64, T)>,
+}
+
+impl<T> Default for Panes<T> {
+    fn default() -> Self {
+        Panes { entries: Vec::new() }
+    }
+}
+
+impl<T: Aggregate> Panes<T> {
+    /// Takes `value` in at `pane`, unless that pane has left the window by `now`.
+    pub fn add(&mut self, window: &Window, pane: i64, now: Timestamp, value: T) {
+        self.expire(window, now);
+        if pane >= window.oldest_pane(now) {
+            self.put(pane, value);
+        }
+    }
+
+    fn put(&mut self, pane: i64, value: T) {
+        let after = self.entries.iter().rposition(|(other, _)| *other <= pane).map_or(0, |at| at + 1);
+        match after.checked_sub(1).map(|at| &mut self.entries[at]) {
+            Some((other, held)) if *other == pane => held.absorb(value),
+            _ => self.entries.insert(after, (pane, value)),
+        }
+    }
+
+    /// Takes in the panes of another user's window, which stands at the same instant.
+    pub fn absorb(&mut self, other: Panes<T>) {
+        for (pane, value) in other.entries {
+            self.put(pane, value);
+        }
+    }
+
+    /// Drops the panes that have left the window.
+    pub fn expire(&mut self, window: &Window, now: Timestamp) {
+        let oldest = window.oldest_pane(now);
+        if self.entries.first().is_some_and(|(pane, _)| *pane < oldest) {
+            self.entries.retain(|(pane, _)| *pane >= oldest);
+        }
+    }
+
+    /// The panes in the window at `now`, oldest first.
+    pub fn live(&self, window: &Window, now: Timestamp) -> &[(i64, T)] {
+        let oldest = window.oldest_pane(now);
+        let from = self.entries.iter().position(|(pane, _)| *pane >= oldest).unwrap_or(self.entries.len());
+        &self.entries[from..]
+    }
+
+    /// Whether nothing is remembered at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The panes remembered, for the codec.
+    pub fn entries(&self) -> &[(i64, T)] {
+        &self.entries
+    }
+
+    /// Panes read back by the codec; ascending.
+    pub fn from_entries(entries: Vec<(i64, T)>) -> Panes<T> {
+        Panes { entries }
+    }
+}
+
+/// The aggregate over some panes; `None` over none.
+pub fn combine<T: Aggregate>(panes: &[(i64, T)]) -> Option<T> {
+    let ((_, first), rest) = panes.split_first()?;
+    let mut total = *first;
+    for (_, value) in rest {
+        total.absorb(*value);
+    }
+    Some(total)
+}
+
+/// Distinct values, each (as a 64-bit hash) with the latest pane it was seen in: a value is in the window exactly as
+/// long as that pane is. Of more than [`MAX_DISTINCT`] values the most recently seen are kept, so counts up to there
+/// are exact, and larger ones read as [`MAX_DISTINCT`].
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DistinctPanes {
+    latest: BTreeMap<u64, i64>,
+}
+
+impl DistinctPanes {
+    /// Takes a value in at `pane`, unless that pane has left the window by `now`.
+    pub fn add(&mut self, window: &Window, pane: i64, now: Timestamp, value_hash: u64) {
+        if pane >= window.oldest_pane(now) {
+            self.expire(window, now);
+            self.put(pane, value_hash);
+        }
+    }
+
+    fn put(&mut self, pane: i64, value_hash: u64) {
+        let latest = self.latest.entry(value_hash).or_insert(pane);
+        *latest = pane.max(*latest);
+        if self.latest.len() > MAX_DISTINCT {
+            let oldest = self.latest.iter().min_by_key(|(hash, pane)| (**pane, **hash)).map(|(hash, _)| *hash);
+            oldest.and_then(|hash| self.latest.remove(&hash));
+        }
+    }
+
+    /// Takes in another user's values.
+    pub fn absorb(&mut self, other: DistinctPanes) {
+        for (hash, pane) in other.latest {
+            self.put(pane, hash);
+        }
+    }
+
+    /// Drops the values that have left the window.
+    pub fn expire(&mut self, window: &Window, now: Timestamp) {
+        let oldest = window.oldest_pane(now);
+        self.latest.retain(|_, pane| *pane >= oldest);
+    }
+
+    /// How many values each pane in the window saw last, oldest pane first.
+    pub fn live(&self, window: &Window, now: Timestamp) -> Vec<(i64, Tally)> {
+        let oldest = window.oldest_pane(now);
+        let mut panes: Vec<i64> = self.latest.values().copied().filter(|pane| *pane >= oldest).collect();
+        panes.sort_unstable();
+        panes.chunk_by(|a, b| a == b).map(|same| (same[0], Tally(same.len() as u64))).collect()
+    }
+
+    /// Whether nothing is remembered at all.
+    pub fn is_empty(&self) -> bool {
+        self.latest.is_empty()
+    }
+
+    /// The values remembered with their panes, for the codec.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (u64, i64)> + '_ {
+        self.latest.iter().map(|(hash, pane)| (*hash, *pane))
+    }
+
+    /// Values read back by the codec.
+    pub fn from_entries(entries: impl IntoIterator<Item = (u64, i64)>) -> DistinctPanes {
+        DistinctPanes { latest: entries.into_iter().collect() }
+    }
+}

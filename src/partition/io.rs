@@ -1,0 +1,145 @@
+//! What goes into a partition, and what comes out.
+
+use std::sync::Arc;
+
+use crate::campaigns::{Outcome, Trigger};
+use crate::event::Event;
+use crate::rules::program::{CampaignId, Change, SegmentId};
+use crate::time::Timestamp;
+
+/// An input, in the order of the log.
+#[derive(Debug)]
+pub enum Input<'e, 'a> {
+    /// An event of one of the partition's users.
+    Event {
+        /// Whose it is, after linking.
+        user: &'e str,
+        /// The event.
+        event: &'e Event<'a>,
+        /// Its time.
+        ts: Timestamp,
+        /// The log's watermark before it.
+        watermark: Timestamp,
+        /// Its position in the log.
+        position: u64,
+        /// The event links an anonymous visitor to the user: the visitor, where there is a past to unite.
+        visitor: Option<Box<super::User>>,
+    },
+    /// The log's watermark: everything due at or before it fires.
+    Advance {
+        /// The watermark.
+        watermark: Timestamp,
+        /// The log position it was reached at.
+        position: u64,
+    },
+}
+
+/// Something the engine decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// When it became due.
+    pub at: Timestamp,
+    /// Whom it is about.
+    pub user: Arc<str>,
+    /// The log position at which it was found out: orders the outputs of a user who moved between partitions.
+    pub position: u64,
+    /// What was decided.
+    pub decided: Decided,
+}
+
+/// The kinds of outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decided {
+    /// The user entered or left a segment.
+    Transition {
+        /// The segment.
+        segment: SegmentId,
+        /// Which way.
+        change: Change,
+        /// The messageId that brought it about; `None`: time did (or an event without messageId).
+        cause: Cause,
+    },
+    /// A campaign was decided.
+    Decision {
+        /// The campaign.
+        campaign: CampaignId,
+        /// What came of it.
+        outcome: Outcome,
+        /// The change that set it off.
+        trigger: Trigger,
+        /// What brought that change about.
+        cause: Cause,
+        /// The action's payload, where one goes out.
+        payload: Option<Box<serde_json::Map<String, serde_json::Value>>>,
+    },
+    /// An anonymous visitor's past became the user's.
+    Merged {
+        /// The visitor.
+        from: Arc<str>,
+    },
+}
+
+/// What brought a change about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Time passed.
+    Time,
+    /// An event, by its messageId where it has one.
+    Event(Option<Arc<str>>),
+}
+
+/// What a partition counted since it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events applied to a user's state.
+    pub applied: u64,
+    /// Events whose time was below the watermark.
+    pub late: u64,
+    /// Events ignored because their messageId had been seen.
+    pub duplicates: u64,
+    /// Visitors merged into users.
+    pub merged: u64,
+    /// Events by name of `[events]`.
+    pub by_name: Vec<u64>,
+    /// Transitions by segment: enters, exits.
+    pub transitions: Vec<[u64; 2]>,
+    /// Users in each segment now.
+    pub sizes: Vec<u64>,
+    /// Decisions by campaign and outcome, as in [`Outcome::NAMES`].
+    pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
+}
+
+impl Counts {
+    /// All zero, for rules of this size.
+    pub fn new(names: usize, segments: usize, campaigns: usize) -> Counts {
+        Counts {
+            by_name: vec![0; names],
+            transitions: vec![[0; 2]; segments],
+            sizes: vec![0; segments],
+            decisions: vec![[0; Outcome::NAMES.len()]; campaigns],
+            ..Counts::default()
+        }
+    }
+
+    /// Adds another partition's.
+    pub fn add(&mut self, other: &Counts) {
+        self.applied += other.applied;
+        self.late += other.late;
+        self.duplicates += other.duplicates;
+        self.merged += other.merged;
+        add_each(&mut self.by_name, &other.by_name);
+        add_each(&mut self.sizes, &other.sizes);
+        for (ours, theirs) in self.transitions.iter_mut().zip(&other.transitions) {
+            add_each(ours, theirs);
+        }
+        for (ours, theirs) in self.decisions.iter_mut().zip(&other.decisions) {
+            add_each(ours, theirs);
+        }
+    }
+}
+
+fn add_each(ours: &mut [u64], theirs: &[u64]) {
+    for (ours, theirs) in ours.iter_mut().zip(theirs) {
+        *ours += theirs;
+    }
+}

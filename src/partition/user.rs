@@ -1,0 +1,43 @@
+//! A user of a partition: profile, campaign memory, and when to look again.
+
+use std::sync::Arc;
+
+use crate::campaigns::Memory;
+use crate::engine::profile::Profile;
+use crate::time::Timestamp;
+
+/// One user, with everything the partition keeps about them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The user's id.
+    pub id: Arc<str>,
+    /// What happened.
+    pub profile: Profile,
+    /// What campaigns did about it.
+    pub memory: Memory,
+    /// No segment changes before this instant by time alone.
+    pub segments_due: Timestamp,
+    /// The soonest wake-up that stands in the partition's timers for this user.
+    pub armed: Timestamp,
+    /// All segments must be evaluated at the next step: the user is new, or a visitor's past was taken in.
+    pub unsettled: bool,
+}
+
+impl User {
+    /// Someone of whom nothing is known yet.
+    pub fn new(id: Arc<str>, now: Timestamp) -> User {
+        User {
+            id,
+            profile: Profile::new(now),
+            memory: Memory::default(),
+            segments_due: Timestamp::NEVER,
+            armed: Timestamp::NEVER,
+            unsettled: true,
+        }
+    }
+
+    /// The earliest instant at which anything can happen without an event.
+    pub fn due(&self) -> Timestamp {
+        self.segments_due.min(self.memory.next_release())
+    }
+}

@@ -1,0 +1,3 @@
+//! Where events come from: files and standard input now; the simulated storefront beside them.
+
+pub mod file;
