@@ -4,6 +4,7 @@ pub mod action;
 pub mod campaigns;
 pub mod decode;
 pub mod engine;
+pub mod config;
 pub mod event;
 pub mod identity;
 pub mod journal;

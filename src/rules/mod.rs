@@ -2,9 +2,32 @@
 //!
 //! [`compile`] reads a rules file (TOML with CEL conditions) and yields the [`program::Ruleset`] the engine runs, or
 //! one [`diagnostic::Diagnostic`] for every problem in the file. Nothing is evaluated here.
+//!
+//! The way of a rules file: `document` (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `lexer`,
+//! `syntax` (a condition's text as a tree, each node at its place in the file by `source_map`) → `condition`, `term`,
+//! `functions` (names resolved, types checked) → [`program`].
 
 pub mod diagnostic;
+pub(crate) mod document;
 pub mod program;
+pub mod render;
+
+mod campaigns;
+mod condition;
+mod events;
+mod features;
+mod functions;
+mod lexer;
+mod payload;
+mod reader;
+mod reads;
+mod scope;
+mod segments;
+mod source_map;
+mod syntax;
+mod term;
+#[cfg(test)]
+mod tests;
 
 use diagnostic::Diagnostic;
 use program::Ruleset;
@@ -13,6 +36,6 @@ use program::Ruleset;
 ///
 /// # Errors
 /// Every problem in the text, in the order of its place in the file; never empty.
-pub fn compile(_text: &str) -> Result<Ruleset, Vec<Diagnostic>> {
-    Err(Vec::new())
+pub fn compile(text: &str) -> Result<Ruleset, Vec<Diagnostic>> {
+    reader::read(text)
 }

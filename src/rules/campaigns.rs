@@ -1,0 +1,254 @@
+//! `[[campaigns]]`: what is sent when a segment changes.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{shorten, suggest};
+use super::document::{Section, Value, in_file_order, kind_of};
+use super::payload;
+use super::program::{Campaign, Change, Condition, QuietHours, SegmentId, Term, Variant};
+use super::reader::{Reader, condition_in, node_in};
+use super::scope::{Place, Scope, Type};
+use crate::time::Span;
+
+/// Keys of a campaign.
+pub(super) const CAMPAIGN_KEYS: [&str; 14] = [
+    "id",
+    "on",
+    "channel",
+    "priority",
+    "cooldown",
+    "max_per_user",
+    "if",
+    "quiet_hours",
+    "holdout",
+    "variants",
+    "payload",
+    "payload_from",
+    "expires",
+    "description",
+];
+/// Keys of a variant.
+pub(super) const VARIANT_KEYS: [&str; 3] = ["id", "weight", "payload"];
+
+const EXPIRES: Span = Span(24 * 3_600_000);
+const WEIGHT_MAX: f64 = 1_000_000.0;
+
+impl<'t> Reader<'t> {
+    /// Reads `[[campaigns]]`.
+    pub(super) fn campaigns(&mut self, root: &Section<'t>) -> Vec<Campaign> {
+        let tables = root.tables("campaigns", &mut self.problems);
+        if let Some((_, span)) = tables.get(usize::from(u16::MAX) + 1) {
+            self.problems.add(span, "there are more than 65,536 campaigns", "");
+            return Vec::new();
+        }
+        let mut ids = HashMap::new();
+        let mut campaigns = Vec::with_capacity(tables.len());
+        for (table, span) in tables {
+            let mut section = Section::open("this campaign", span, table, &CAMPAIGN_KEYS, &mut self.problems);
+            let id = section.needed_string("id", "\"winback\"", &mut self.problems);
+            if let Some(id) = &id {
+                section.title = format!("campaign `{}`", id.get_ref());
+                self.check_id("campaign id", id.get_ref(), &id.span());
+                if let Some(first) = ids.get(id.get_ref()) {
+                    let message = format!("campaign `{}` is defined twice", id.get_ref());
+                    let line = self.problems.line_of(*first);
+                    let help = format!("it is on line {line} already; give one of them another id");
+                    self.problems.add(&id.span(), message, help);
+                } else {
+                    ids.insert(*id.get_ref(), id.span().start);
+                }
+            }
+            campaigns.extend(self.campaign(&section, id.map(|id| *id.get_ref()).unwrap_or_default()));
+        }
+        campaigns
+    }
+
+    /// Every key is read before the first missing one gives up, so that all mistakes are found.
+    fn campaign(&mut self, section: &Section<'t>, id: &str) -> Option<Campaign> {
+        let trigger = self.trigger(section);
+        let channel = self.channel(section);
+        let condition = self.campaign_condition(section);
+        let problems = &mut self.problems;
+        let priority = section.integer("priority", i64::MIN..=i64::MAX, problems).unwrap_or(0);
+        let cooldown = section.duration("cooldown", problems);
+        let max_per_user = section.integer("max_per_user", 1..=i64::from(u32::MAX), problems);
+        let holdout = section.number("holdout", 0.0..=1.0, problems).unwrap_or(0.0);
+        let expires = section.duration("expires", problems).unwrap_or(EXPIRES);
+        let description = section.string("description", problems).map(|text| (*text.get_ref()).to_owned());
+        let quiet_hours = self.quiet_hours(section);
+        let variants = self.variants(section);
+        let payload = self.payload(section);
+        let payload_from = self.payload_from(section);
+        let (segment, change) = trigger?;
+        Some(Campaign {
+            id: id.to_owned(),
+            description: description.unwrap_or_default(),
+            segment,
+            change,
+            channel: channel?,
+            priority,
+            condition: condition?,
+            cooldown,
+            max_per_user: max_per_user.and_then(|most| u32::try_from(most).ok()),
+            quiet_hours,
+            holdout,
+            variants,
+            payload,
+            payload_from,
+            expires,
+        })
+    }
+
+    fn trigger(&mut self, section: &Section<'t>) -> Option<(SegmentId, Change)> {
+        const HELP: &str = "write on = \"enter:dormant\" or on = \"exit:dormant\"";
+        let text = section.needed_string("on", "\"enter:dormant\"", &mut self.problems)?;
+        let span = text.span();
+        let Some((change, id)) = text.get_ref().split_once(':') else {
+            self.problems.add(&span, "`on` names a change and a segment", HELP);
+            return None;
+        };
+        let known_change = match change {
+            "enter" => Some(Change::Enter),
+            "exit" => Some(Change::Exit),
+            _ => {
+                self.problems.add(&span, format!("a segment has `enter` and `exit`, not {}", shorten(change)), HELP);
+                None
+            }
+        };
+        let Some(&segment) = self.world.segments.get(id) else {
+            let help = suggest(id, self.world.segment_order.iter().map(String::as_str), "segments");
+            self.problems.add_missing(&span, format!("there is no segment {}", shorten(id)), help);
+            return None;
+        };
+        Some((SegmentId(u16::try_from(segment).ok()?), known_change?))
+    }
+
+    fn channel(&mut self, section: &Section<'t>) -> Option<String> {
+        let channel = section.needed_string("channel", "\"email\"", &mut self.problems)?;
+        self.check_id("channel", channel.get_ref(), &channel.span());
+        Some((*channel.get_ref()).to_owned())
+    }
+
+    /// `Some(None)`: there is no `if`.
+    fn campaign_condition(&mut self, section: &Section<'t>) -> Option<Option<Condition>> {
+        if section.get("if").is_none() {
+            return Some(None);
+        }
+        let text = section.string("if", &mut self.problems)?;
+        condition_in(self.file, &text, Place::Campaign, &mut self.world, &mut self.problems).map(Some)
+    }
+
+    fn quiet_hours(&mut self, section: &Section<'t>) -> Option<QuietHours> {
+        let text = section.string("quiet_hours", &mut self.problems)?;
+        let minutes = text.get_ref().split_once('-').and_then(|(start, end)| Some((minute(start)?, minute(end)?)));
+        match minutes {
+            Some((start, end)) if start == end => {
+                let help = "leave quiet_hours out for none; quiet all day would send nothing";
+                self.problems.add(&text.span(), "these quiet hours end when they start", help);
+                None
+            }
+            Some((start_minute, end_minute)) => Some(QuietHours { start_minute, end_minute }),
+            None => {
+                let help = "write the local times from 00:00 to 23:59: \"22:00-08:00\"";
+                self.problems.add(&text.span(), format!("{} are no hours", shorten(text.get_ref())), help);
+                None
+            }
+        }
+    }
+
+    fn variants(&mut self, section: &Section<'t>) -> Vec<Variant> {
+        let tables = section.tables("variants", &mut self.problems);
+        let mut ids = Vec::new();
+        let mut variants = Vec::new();
+        for (table, span) in tables {
+            let title = format!("a variant of {}", section.title);
+            let variant = Section::open(title, span, table, &VARIANT_KEYS, &mut self.problems);
+            variants.extend(self.variant(&variant, &mut ids));
+        }
+        variants
+    }
+
+    fn variant(&mut self, section: &Section<'t>, ids: &mut Vec<&'t str>) -> Option<Variant> {
+        let id = section.needed_string("id", "\"a\"", &mut self.problems);
+        if let Some(id) = &id {
+            self.check_id("variant id", id.get_ref(), &id.span());
+            if ids.contains(id.get_ref()) {
+                let message = format!("variant `{}` is there twice", id.get_ref());
+                self.problems.add(&id.span(), message, "give one of them another id");
+            }
+            ids.push(*id.get_ref());
+        }
+        let weight = self.weight(section);
+        let payload = self.payload(section);
+        Some(Variant { id: (*id?.get_ref()).to_owned(), weight: weight?, payload })
+    }
+
+    fn weight(&mut self, section: &Section<'t>) -> Option<f64> {
+        let Some(value) = section.get("weight") else {
+            let message = format!("{} has no `weight`", section.title);
+            self.problems.add_missing(&section.span, message, "add weight = 1; shares are relative to one another");
+            return None;
+        };
+        let weight = section.number("weight", 0.0..=WEIGHT_MAX, &mut self.problems)?;
+        if weight <= 0.0 {
+            self.problems.add(&value.span(), "a weight must be above 0", "take the variant out to send it to nobody");
+            return None;
+        }
+        Some(weight)
+    }
+
+    fn payload(&mut self, section: &Section<'t>) -> serde_json::Map<String, serde_json::Value> {
+        match section.table("payload", &mut self.problems) {
+            Some((table, _)) => payload::object(table, &mut self.problems),
+            None => serde_json::Map::new(),
+        }
+    }
+
+    fn payload_from(&mut self, section: &Section<'t>) -> Vec<(String, Term)> {
+        let Some((table, _)) = section.table("payload_from", &mut self.problems) else { return Vec::new() };
+        let fixed: Option<&DeTable<'_>> = section.get("payload").and_then(|value| value.get_ref().as_table());
+        let mut terms = Vec::new();
+        for (key, span, value) in in_file_order(table) {
+            if fixed.is_some_and(|fixed| fixed.contains_key(key)) {
+                let message = format!("payload and payload_from both have {}", shorten(key));
+                self.problems.add(&span, message, "take one of them out");
+            }
+            terms.extend(self.payload_term(value).map(|term| (key.to_owned(), term)));
+        }
+        terms
+    }
+
+    fn payload_term(&mut self, value: &'t Value<'t>) -> Option<Term> {
+        let DeValue::String(text) = value.get_ref() else {
+            let message = format!("payload_from has expressions in quotes, and this is {}", kind_of(value.get_ref()));
+            self.problems.add(&value.span(), message, "fixed values go into payload");
+            return None;
+        };
+        let node = node_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)?;
+        let mut scope = Scope { world: &mut self.world, problems: &mut self.problems, place: Place::Campaign };
+        let typed = scope.term(&node)?;
+        if typed.kind == Type::Duration {
+            return duration_in_payload(&mut scope, &node.span);
+        }
+        Some(typed.term)
+    }
+}
+
+fn duration_in_payload(scope: &mut Scope<'_, '_, '_>, span: &Range<usize>) -> Option<Term> {
+    let help = "send whether it is reached: since(order) > duration('30d')";
+    scope.fail(span, "a payload field cannot be a duration", help)
+}
+
+/// `"08:30"` as minutes since midnight.
+fn minute(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.trim().split_once(':')?;
+    let two_digits = |part: &str| {
+        (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u16>().ok())?
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}

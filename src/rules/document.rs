@@ -1,0 +1,246 @@
+//! Reading a TOML file by hand, so that every mistake in it is found and each is shown at its place.
+//!
+//! [`Section`] is one table of the file: opening it reports the keys it must not have, its readers report values of the
+//! wrong type or out of range. Rules and settings are both read through it.
+
+use std::ops::{Range, RangeInclusive};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Problems, shorten, suggest};
+use crate::time::Span;
+
+/// No duration in a file may be longer: about 100 years.
+pub(crate) const LONGEST: Span = Span(36_525 * 86_400_000);
+
+/// Keys that a later version will know.
+const LATER_KEYS: [&str; 1] = ["budget"];
+
+pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A table whose keys are known.
+pub(crate) struct Section<'a> {
+    /// What it is called in messages: ``segment `dormant` ``.
+    pub(crate) title: String,
+    /// Where something that is missing from it is reported.
+    pub(crate) span: Range<usize>,
+    table: &'a DeTable<'a>,
+}
+
+/// Parses TOML, as far as it can be: every syntax error goes to `problems`.
+pub(crate) fn parse<'t>(text: &'t str, problems: &mut Problems<'_>) -> Spanned<DeTable<'t>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        problems.add_broken(&span, format!("this is not TOML: {}", error.message()), toml_help(error.message()));
+    }
+    table
+}
+
+/// The entries of a table in the order of the file (the parser hands them out by name).
+pub(crate) fn in_file_order<'a>(table: &'a DeTable<'a>) -> Vec<(&'a str, Range<usize>, &'a Value<'a>)> {
+    let mut entries: Vec<_> = table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value)).collect();
+    entries.sort_by_key(|(_, span, value)| (span.start, value.span().start));
+    entries
+}
+
+/// `a string`, `an integer`: what a value is, for messages.
+pub(crate) fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// Reads a duration: above zero, at most [`LONGEST`].
+///
+/// # Errors
+/// What is wrong with it, and what to do.
+pub(crate) fn duration(literal: &str) -> Result<Span, (String, String)> {
+    const HELP: &str = "write whole numbers with units, like '30m', '7d' or '1h30m' (ms, s, m, h, d, w)";
+    let span = match Span::parse(literal) {
+        Ok(span) => span,
+        Err(why) if why.contains("too long") => {
+            return Err((format!("{} is longer than 100 years", shorten(literal)), String::new()));
+        }
+        Err(why) => return Err((format!("this is not a duration: {why}"), HELP.to_owned())),
+    };
+    if span.0 == 0 {
+        return Err((format!("{} is no time at all; it must be at least 1ms", shorten(literal)), HELP.to_owned()));
+    }
+    if span > LONGEST {
+        let help = "nobody's events go back that far; for all time, use total(…)".to_owned();
+        return Err((format!("{} is longer than 100 years", shorten(literal)), help));
+    }
+    Ok(span)
+}
+
+impl<'a> Section<'a> {
+    /// Opens a table: a key that is not among `keys` is a problem.
+    pub(crate) fn open(
+        title: impl Into<String>,
+        span: Range<usize>,
+        table: &'a DeTable<'a>,
+        keys: &[&'static str],
+        problems: &mut Problems<'_>,
+    ) -> Section<'a> {
+        let title = title.into();
+        for (key, span, _) in in_file_order(table) {
+            if LATER_KEYS.contains(&key) {
+                problems.add(
+                    &span,
+                    format!("`{key}` is not supported yet"),
+                    "take it out; it comes with a later version",
+                );
+            } else if !keys.contains(&key) {
+                let help = suggest(key, keys.iter().copied(), "keys here");
+                problems.add(&span, format!("unknown key {} in {title}", shorten(key)), help);
+            }
+        }
+        Section { title, span, table }
+    }
+
+    /// The value of a key, if it is there.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value<'a>> {
+        self.table.get(key)
+    }
+
+    /// A string, if it is there and is one.
+    pub(crate) fn string(&self, key: &str, problems: &mut Problems<'_>) -> Option<Spanned<&'a str>> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::String(text) => Some(Spanned::new(value.span(), text.as_ref())),
+            _ => self.wrong_type(key, value, "a string", problems),
+        }
+    }
+
+    /// A string that must be there.
+    pub(crate) fn needed_string(
+        &self,
+        key: &str,
+        example: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<Spanned<&'a str>> {
+        if self.get(key).is_none() {
+            let help = format!("add {key} = {example}");
+            problems.add_missing(&self.span, format!("{} has no `{key}`", self.title), help);
+        }
+        self.string(key, problems)
+    }
+
+    /// A duration above zero.
+    pub(crate) fn duration(&self, key: &str, problems: &mut Problems<'_>) -> Option<Span> {
+        let text = self.string(key, problems)?;
+        match duration(text.get_ref()) {
+            Ok(span) => Some(span),
+            Err((message, help)) => {
+                problems.add(&text.span(), message, help);
+                None
+            }
+        }
+    }
+
+    /// A whole number within a range.
+    pub(crate) fn integer(&self, key: &str, range: RangeInclusive<i64>, problems: &mut Problems<'_>) -> Option<i64> {
+        let value = self.get(key)?;
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return self.wrong_type(key, value, "a whole number", problems);
+        };
+        match i64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => self.out_of_range(key, value, range.start(), range.end(), problems),
+        }
+    }
+
+    /// A number, whole or not, within a range.
+    pub(crate) fn number(&self, key: &str, range: RangeInclusive<f64>, problems: &mut Problems<'_>) -> Option<f64> {
+        let value = self.get(key)?;
+        let Some(number) = as_number(value.get_ref()) else {
+            return self.wrong_type(key, value, "a number", problems);
+        };
+        if range.contains(&number) {
+            return Some(number);
+        }
+        self.out_of_range(key, value, range.start(), range.end(), problems)
+    }
+
+    /// A table, if it is there and is one.
+    pub(crate) fn table(&self, key: &str, problems: &mut Problems<'_>) -> Option<(&'a DeTable<'a>, Range<usize>)> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::Table(table) => Some((table, value.span())),
+            _ => self.wrong_type(key, value, "a table", problems),
+        }
+    }
+
+    /// The tables of an array of tables, each with the place to report what is missing from it.
+    pub(crate) fn tables(&self, key: &str, problems: &mut Problems<'_>) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.wrong_type::<()>(key, value, &format!("an array of tables, each headed [[{key}]]"), problems);
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in items {
+            match item.get_ref() {
+                DeValue::Table(table) => tables.push((table, item.span())),
+                other => {
+                    let message = format!("each of `{key}` must be a table, and this is {}", kind_of(other));
+                    problems.add(&item.span(), message, "");
+                }
+            }
+        }
+        tables
+    }
+
+    /// Reports a value of the wrong type.
+    pub(crate) fn wrong_type<T>(
+        &self,
+        key: &str,
+        value: &Value<'_>,
+        wanted: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<T> {
+        let message = format!("`{key}` must be {wanted}, and this is {}", kind_of(value.get_ref()));
+        problems.add(&value.span(), message, "");
+        None
+    }
+
+    fn out_of_range<T>(
+        &self,
+        key: &str,
+        value: &Value<'_>,
+        least: &impl std::fmt::Display,
+        most: &impl std::fmt::Display,
+        problems: &mut Problems<'_>,
+    ) -> Option<T> {
+        problems.add(&value.span(), format!("`{key}` must be between {least} and {most}"), "");
+        None
+    }
+}
+
+/// The number a TOML integer or float stands for; `nan` and `inf` are none.
+pub(crate) fn as_number(value: &DeValue<'_>) -> Option<f64> {
+    let number = match value {
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok()? as f64,
+        DeValue::Float(float) => float.as_str().parse().ok()?,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+fn toml_help(message: &str) -> &'static str {
+    if message.contains("duplicate") {
+        "each key may stand only once in its table"
+    } else if message.contains("string") || message.contains("quoted") || message.contains("invalid") {
+        "text values stand in quotes: name = \"value\""
+    } else {
+        ""
+    }
+}

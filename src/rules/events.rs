@@ -1,0 +1,154 @@
+//! `[events]`: names for events.
+
+use std::ops::Range;
+
+use toml::de::DeValue;
+
+use super::diagnostic::{join_quoted, shorten, suggest};
+use super::document::{Section, Value, in_file_order, kind_of};
+use super::functions::FUNCTIONS;
+use super::program::{EventName, NameId};
+use super::reader::{Reader, condition_in};
+use super::scope::Place;
+use super::term::ROOTS;
+use crate::event::Call;
+
+/// Keys of an event written as a table.
+pub(super) const EVENT_KEYS: [&str; 3] = ["event", "type", "where"];
+/// What `type` can be.
+pub(super) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
+
+/// Words that cannot name an event: those of CEL, and those that stand for something else in a condition.
+const RESERVED: [&str; 24] = [
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+    "and",
+    "or",
+    "not",
+];
+
+impl<'t> Reader<'t> {
+    /// Reads `[events]`. All names are known before the first `where` is compiled.
+    pub(super) fn events(&mut self, root: &Section<'t>) -> Vec<EventName> {
+        let Some((table, _)) = root.table("events", &mut self.problems) else { return Vec::new() };
+        let entries = in_file_order(table);
+        for (index, (id, span, _)) in entries.iter().enumerate() {
+            self.check_event_id(id, span);
+            let Ok(number) = u16::try_from(index) else {
+                self.problems.add(span, "there are more than 65,536 names of events", "");
+                return Vec::new();
+            };
+            self.world.names.insert((*id).to_owned(), NameId(number));
+            self.world.name_order.push((*id).to_owned());
+        }
+        let mut names = Vec::with_capacity(entries.len());
+        for (id, span, value) in entries {
+            names.extend(self.event(id, span, value));
+        }
+        names
+    }
+
+    fn check_event_id(&mut self, id: &str, span: &Range<usize>) {
+        let is_identifier = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_taken = RESERVED.iter().chain(&ROOTS).any(|word| word.eq_ignore_ascii_case(id))
+            || FUNCTIONS.iter().any(|(name, _)| *name == id);
+        if is_taken {
+            let help = format!("name it otherwise, like `{id}_event`");
+            self.problems.add(span, format!("`{id}` is a word of the language and cannot name an event"), help);
+        } else if !is_identifier {
+            let message = format!("{} cannot name an event in a condition", shorten(id));
+            self.problems.add(span, message, "use the letters a to z, digits and _, not a digit first");
+        }
+    }
+
+    fn event(&mut self, id: &str, span: Range<usize>, value: &'t Value<'t>) -> Option<EventName> {
+        match value.get_ref() {
+            DeValue::String(event) => {
+                self.check_event(event, &value.span());
+                let event = Some(event.clone().into_owned());
+                Some(EventName { id: id.to_owned(), call: Call::Track, event, filter: None })
+            }
+            DeValue::Table(table) => {
+                let section = Section::open(format!("event `{id}`"), span, table, &EVENT_KEYS, &mut self.problems);
+                self.event_table(id, &section)
+            }
+            other => {
+                let message = format!("an event is named by a text or a table, and this is {}", kind_of(other));
+                self.problems.add(&value.span(), message, "write view = \"Product Viewed\"");
+                None
+            }
+        }
+    }
+
+    fn event_table(&mut self, id: &str, section: &Section<'t>) -> Option<EventName> {
+        let call = self.event_type(section);
+        let event = match call {
+            Some(Call::Page | Call::Screen) => {
+                if let Some(event) = section.get("event") {
+                    let help = "a page's name is properties.name: where = \"properties.name == 'Home'\"";
+                    self.problems.add(&event.span(), "only track calls have an `event`", help);
+                }
+                None
+            }
+            Some(_) => section.needed_string("event", "\"Product Viewed\"", &mut self.problems),
+            None => None,
+        };
+        if let Some(event) = &event {
+            self.check_event(event.get_ref(), &event.span());
+        }
+        let filter = section
+            .string("where", &mut self.problems)
+            .map(|text| condition_in(self.file, &text, Place::Where, &mut self.world, &mut self.problems));
+        let filter = match filter {
+            Some(None) => return None,
+            Some(filter) => filter,
+            None => None,
+        };
+        let event = event.map(|event| (*event.get_ref()).to_owned());
+        Some(EventName { id: id.to_owned(), call: call?, event, filter })
+    }
+
+    fn event_type(&mut self, section: &Section<'t>) -> Option<Call> {
+        if section.get("type").is_none() {
+            return Some(Call::Track);
+        }
+        let text = section.string("type", &mut self.problems)?;
+        match *text.get_ref() {
+            "track" => Some(Call::Track),
+            "page" => Some(Call::Page),
+            "screen" => Some(Call::Screen),
+            other => {
+                let message =
+                    format!("an event's type is one of {}, not {}", join_quoted(&EVENT_TYPES), shorten(other));
+                self.problems.add(&text.span(), message, suggest(other, EVENT_TYPES, "types"));
+                None
+            }
+        }
+    }
+
+    fn check_event(&mut self, event: &str, span: &Range<usize>) {
+        if event.is_empty() {
+            self.problems.add(span, "this event has no name", "write the name the site sends, like \"Product Viewed\"");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Reads a whole rules file: the top level, in the order in which things need each other.
+
+use std::ops::Range;
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use toml::Spanned;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::diagnostic::{Diagnostic, Problems, nearest, shorten};
+use super::document::{self, Section};
+use super::program::{Cap, Condition, Ruleset};
+use super::scope::{Place, Scope, World};
+use super::source_map::SourceMap;
+use super::syntax::{self, Node};
+use crate::time::Span;
+
+/// Keys of the top level.
+pub(super) const TOP_KEYS: [&str; 7] =
+    ["timezone", "control", "dedup_window", "events", "segments", "campaigns", "caps"];
+/// Keys of a cap.
+pub(super) const CAP_KEYS: [&str; 3] = ["max", "per", "channel"];
+
+const DEDUP_WINDOW: Span = Span(10 * 60_000);
+/// Ids become subject tokens and metric labels.
+const LONGEST_ID: usize = 64;
+
+/// A rules file while it is read.
+pub(super) struct Reader<'t> {
+    pub(super) file: &'t str,
+    pub(super) problems: Problems<'t>,
+    pub(super) world: World,
+}
+
+/// Reads a rules file.
+pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
+    let mut problems = Problems::new(file);
+    let document = document::parse(file, &mut problems);
+    let mut reader = Reader { file, problems, world: World::default() };
+    let root = Section::open("the rules", 0..0, document.get_ref(), &TOP_KEYS, &mut reader.problems);
+    let (timezone, timezone_name) = reader.timezone(&root);
+    let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
+    let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
+    let names = reader.events(&root);
+    let segments = reader.segments(&root);
+    let campaigns = reader.campaigns(&root);
+    let caps = reader.caps(&root);
+    let zone_ids = campaigns.iter().any(|campaign| campaign.quiet_hours.is_some()).then(|| reader.zone_ids()).flatten();
+    if !reader.problems.is_empty() {
+        return Err(reader.problems.into_sorted());
+    }
+    let (features, mut projection) = reader.world.into_parts();
+    (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
+    let segments = super::segments::with_reads(segments, &features);
+    let version = format!("{:016x}", xxh3_64(file.as_bytes()));
+    Ok(Ruleset {
+        version,
+        timezone,
+        timezone_name,
+        dedup_window,
+        control,
+        names,
+        features,
+        segments,
+        campaigns,
+        caps,
+        projection,
+    })
+}
+
+/// Parses the condition in a TOML string.
+pub(super) fn node_in(file: &str, text: &Spanned<&str>, problems: &mut Problems<'_>) -> Option<Node> {
+    let map = SourceMap::new(file, text.span(), text.get_ref());
+    syntax::parse(text.get_ref(), &map, problems)
+}
+
+/// Parses and compiles the condition in a TOML string.
+pub(super) fn condition_in(
+    file: &str,
+    text: &Spanned<&str>,
+    place: Place,
+    world: &mut World,
+    problems: &mut Problems<'_>,
+) -> Option<Condition> {
+    let node = node_in(file, text, problems)?;
+    Scope { world, problems, place }.condition(&node)
+}
+
+impl<'t> Reader<'t> {
+    /// Checks an id of a segment, campaign, channel or variant.
+    pub(super) fn check_id(&mut self, kind: &str, id: &str, span: &Range<usize>) -> bool {
+        let help = "use letters, digits, _ and -, at most 64 of them";
+        if id.is_empty() {
+            self.problems.add(span, format!("this {kind} is empty"), help);
+        } else if id.len() > LONGEST_ID {
+            self.problems.add(span, format!("this {kind} has {} bytes; the most is {LONGEST_ID}", id.len()), help);
+        } else if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+            self.problems.add(span, format!("{} cannot be a {kind}", shorten(id)), help);
+        } else {
+            return true;
+        }
+        false
+    }
+
+    fn timezone(&mut self, root: &Section<'t>) -> (TimeZone, String) {
+        let utc = (TimeZone::UTC, "UTC".to_owned());
+        let Some(name) = root.string("timezone", &mut self.problems) else { return utc };
+        // The bundled database, not the machine's: the same rules must decide the same everywhere.
+        let database = TimeZoneDatabase::bundled();
+        if let Ok(zone) = database.get(name.get_ref()) {
+            let canonical = zone.iana_name().unwrap_or(name.get_ref()).to_owned();
+            return (zone, canonical);
+        }
+        let known: Vec<String> = database.available().map(|zone| zone.to_string()).collect();
+        let help = match nearest_zone(name.get_ref(), &known) {
+            Some(zone) => format!("did you mean `{zone}`?"),
+            None => "zones are named like Europe/Berlin or Asia/Shanghai".to_owned(),
+        };
+        self.problems.add(&name.span(), format!("there is no time zone {}", shorten(name.get_ref())), help);
+        utc
+    }
+
+    fn zone_ids(&mut self) -> Option<(crate::event::FieldId, crate::event::TraitId)> {
+        let field = self.world.memory.field(vec!["context".to_owned(), "timezone".to_owned()]);
+        let user_trait = self.world.memory.user_trait(vec!["timezone".to_owned()]);
+        let mut scope = Scope { world: &mut self.world, problems: &mut self.problems, place: Place::Campaign };
+        Some((scope.within_limits(&(0..0), field)?, scope.within_limits(&(0..0), user_trait)?))
+    }
+
+    fn caps(&mut self, root: &Section<'t>) -> Vec<Cap> {
+        let mut caps = Vec::new();
+        for (table, span) in root.tables("caps", &mut self.problems) {
+            let section = Section::open("this cap", span, table, &CAP_KEYS, &mut self.problems);
+            caps.extend(self.cap(&section));
+        }
+        caps
+    }
+
+    fn cap(&mut self, section: &Section<'t>) -> Option<Cap> {
+        for (key, example) in [("max", "3"), ("per", "\"7d\"")] {
+            if section.get(key).is_none() {
+                let message = format!("{} has no `{key}`", section.title);
+                self.problems.add_missing(&section.span, message, format!("add {key} = {example}"));
+            }
+        }
+        let max = section.integer("max", 1..=i64::from(u32::MAX), &mut self.problems);
+        let per = section.duration("per", &mut self.problems);
+        let channel = section.string("channel", &mut self.problems);
+        if let Some(channel) = &channel {
+            self.check_id("channel", channel.get_ref(), &channel.span());
+        }
+        let channel = channel.map(|channel| (*channel.get_ref()).to_owned());
+        Some(Cap { max: u32::try_from(max?).ok()?, per: per?, channel })
+    }
+}
+
+/// The zone that was probably meant: also by its city alone, and with spaces for underscores.
+fn nearest_zone<'z>(name: &str, zones: &'z [String]) -> Option<&'z str> {
+    let name = name.replace(' ', "_");
+    let city_of = |zone: &'z str| zone.rsplit('/').next().unwrap_or(zone);
+    let by_city = zones.iter().find(|zone| city_of(zone).eq_ignore_ascii_case(&name));
+    by_city.map(String::as_str).or_else(|| nearest(&name, zones.iter().map(String::as_str)))
+}

@@ -1,0 +1,119 @@
+//! What a compiled condition reads, and so what can change it.
+
+use super::program::{Condition, Feature, FeatureId, FeatureKind, Reads, Term};
+
+/// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
+pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
+    let mut walk = Walk { features, reads: Reads::default() };
+    walk.condition(condition);
+    let mut reads = walk.reads;
+    reads.names.sort_unstable();
+    reads.names.dedup();
+    reads.traits.sort_unstable();
+    reads.traits.dedup();
+    reads.segments.sort_unstable();
+    reads.segments.dedup();
+    reads
+}
+
+/// Calls `see` with every term in a condition, the outer before the inner.
+pub(super) fn each_term<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Term)) {
+    match condition {
+        Condition::Constant(_) | Condition::InSegment(_) => {}
+        Condition::Not(inner) => each_term(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| each_term(item, see)),
+        Condition::Compare { left, right, .. } => {
+            [left, right].map(|term| each_in_term(term, see)).into_iter().collect()
+        }
+        Condition::Has(term) | Condition::IsTrue(term) | Condition::Matches { subject: term, .. } => {
+            each_in_term(term, see);
+        }
+        Condition::Text { subject, argument, .. } => {
+            each_in_term(subject, see);
+            each_in_term(argument, see);
+        }
+        Condition::In { item, list } => {
+            each_in_term(item, see);
+            each_in_term(list, see);
+        }
+    }
+}
+
+/// Calls `see` with a term and every term in it.
+pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
+    see(term);
+    match term {
+        Term::Arithmetic { left, right, .. } => {
+            each_in_term(left, see);
+            each_in_term(right, see);
+        }
+        Term::Negate(inner) => each_in_term(inner, see),
+        Term::Condition(inner) => each_term(inner, see),
+        _ => {}
+    }
+}
+
+/// Calls `see` with every feature of a term itself (not of the terms in it).
+pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
+    match term {
+        Term::Feature(id) | Term::Since(id) => see(*id),
+        Term::Average { sum, count } => {
+            see(*sum);
+            see(*count);
+        }
+        _ => {}
+    }
+}
+
+/// Whether time alone takes something out of a feature.
+pub(super) fn is_windowed(kind: FeatureKind) -> bool {
+    use FeatureKind::{LastValue, LatestTime, TotalCount, TotalSum};
+    !matches!(kind, TotalCount | TotalSum(_) | LastValue(_) | LatestTime)
+}
+
+struct Walk<'f> {
+    features: &'f [Feature],
+    reads: Reads,
+}
+
+impl Walk<'_> {
+    fn condition(&mut self, condition: &Condition) {
+        segments_of(condition, &mut |segment| self.reads.segments.push(segment));
+        let mut terms = Vec::new();
+        each_term(condition, &mut |term| terms.push(term));
+        for term in terms {
+            self.term(term);
+        }
+    }
+
+    fn term(&mut self, term: &Term) {
+        match term {
+            Term::Trait(id) => self.reads.traits.push(*id),
+            Term::Idle | Term::Age => {
+                self.reads.any_event = true;
+                self.reads.time = true;
+            }
+            Term::Since(_) => self.reads.time = true,
+            _ => {}
+        }
+        features_of(term, &mut |id| {
+            let feature = &self.features[usize::from(id.0)];
+            self.reads.names.push(feature.name);
+            self.reads.time |= is_windowed(feature.kind);
+        });
+    }
+}
+
+/// Calls `see` with every segment that a condition asks for.
+fn segments_of(condition: &Condition, see: &mut dyn FnMut(super::program::SegmentId)) {
+    match condition {
+        Condition::InSegment(segment) => see(*segment),
+        Condition::Not(inner) => segments_of(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| segments_of(item, see)),
+        _ => each_term(condition, &mut |term| {
+            if let Term::Condition(inner) = term {
+                segments_of(inner, see);
+            }
+        }),
+    }
+}

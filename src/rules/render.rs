@@ -1,0 +1,68 @@
+//! Diagnostics as text for people: file, line, column, the piece of text underlined, what to do.
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity};
+
+use super::diagnostic::{Diagnostic, floor_char_boundary};
+
+/// Columns that messages are wrapped at.
+const WIDTH: usize = 110;
+/// A longer line than this is not drawn whole: nobody reads it, and drawing takes time.
+const LONGEST_LINE: usize = 1_000;
+
+/// Draws every problem found in `text`, which was read from `file`; in colour when asked.
+///
+/// Each problem starts with a plain `file:line:column: message` (counted from 1, columns in characters), for editors and
+/// scripts.
+pub fn render(file: &str, text: &str, problems: &[Diagnostic], colour: bool) -> String {
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).without_cause_chain().with_links(false);
+    let source = NamedSource::new(file, text.to_owned());
+    let mut out = String::new();
+    for problem in problems {
+        let (line, column) = position(text, problem.span.start);
+        out.push_str(&format!("{file}:{line}:{column}: {}\n", problem.message));
+        if !draw(&handler, &source, text, problem, &mut out) && !problem.help.is_empty() {
+            out.push_str(&format!("  help: {}\n", problem.help));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The 1-based line and column (in characters) of a byte offset.
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..floor_char_boundary(text, offset)];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// Draws the text with the problem underlined; false if there is nothing sensible to draw.
+fn draw(
+    handler: &GraphicalReportHandler,
+    source: &NamedSource<String>,
+    text: &str,
+    problem: &Diagnostic,
+    out: &mut String,
+) -> bool {
+    let (start, end) = (floor_char_boundary(text, problem.span.start), floor_char_boundary(text, problem.span.end));
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_length = text[line_start..].find('\n').unwrap_or(text.len() - line_start);
+    if text.is_empty() || line_length > LONGEST_LINE {
+        return false;
+    }
+    // An underline over several lines hides more than it shows: the first line stands for all.
+    let end = end.clamp(start, line_start + line_length);
+    let label = LabeledSpan::new(Some("here".to_owned()), start, end - start);
+    let mut diagnostic =
+        MietteDiagnostic::new(problem.message.clone()).with_severity(Severity::Error).with_label(label);
+    if !problem.help.is_empty() {
+        diagnostic = diagnostic.with_help(problem.help.clone());
+    }
+    let report = miette::Report::new(diagnostic).with_source_code(source.clone());
+    let length_before = out.len();
+    if handler.render_report(out, report.as_ref()).is_err() {
+        out.truncate(length_before);
+        return false;
+    }
+    true
+}

@@ -1,0 +1,148 @@
+//! What a condition may refer to: events, segments, and where it stands.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::diagnostic::Problems;
+use super::features::{Memory, TooMany};
+use super::program::{Feature, FeatureId, FeatureKind, NameId, Term};
+
+/// Where a condition stands, which decides what it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `where` of an event name: the event and the traits, no history.
+    Where,
+    /// `when` of the segment with this index: history, and the segments above.
+    When(usize),
+    /// `if` and `payload_from` of a campaign: history and every segment.
+    Campaign,
+}
+
+/// The names of a rules file and what its conditions remember, while it is compiled.
+#[derive(Default)]
+pub(super) struct World {
+    /// `[events]`, broken ones included, so that their use is no second mistake.
+    pub(super) names: HashMap<String, NameId>,
+    /// Event names in file order.
+    pub(super) name_order: Vec<String>,
+    /// Segments by id, broken ones included; of two with the same id, the first.
+    pub(super) segments: HashMap<String, usize>,
+    /// Segment ids in file order.
+    pub(super) segment_order: Vec<String>,
+    /// Where each segment starts in the file.
+    pub(super) segment_places: Vec<usize>,
+    /// Which segments each segment's `when` names.
+    pub(super) segment_uses: Vec<Vec<usize>>,
+    pub(super) memory: Memory,
+    overflow_reported: bool,
+}
+
+/// Compiles the conditions of one place.
+pub(super) struct Scope<'w, 'p, 't> {
+    pub(super) world: &'w mut World,
+    pub(super) problems: &'p mut Problems<'t>,
+    pub(super) place: Place,
+}
+
+/// What kind of value a term has, as far as the text tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    Number,
+    Duration,
+    Text,
+    Bool,
+    /// Known only when the events come: a trait, a property, `last(…)`.
+    Dynamic,
+}
+
+/// A compiled term.
+pub(super) struct Typed {
+    pub(super) term: Term,
+    pub(super) kind: Type,
+    /// It is a plain `distinct(…)`, which is exact up to 1,000 only.
+    pub(super) is_distinct: bool,
+}
+
+impl Type {
+    /// The type with its article, for messages.
+    pub(super) fn described(self) -> &'static str {
+        match self {
+            Type::Number => "a number",
+            Type::Duration => "a duration",
+            Type::Text => "a text",
+            Type::Bool => "true or false",
+            Type::Dynamic => "a trait or property",
+        }
+    }
+}
+
+impl Typed {
+    pub(super) fn new(term: Term, kind: Type) -> Typed {
+        Typed { term, kind, is_distinct: false }
+    }
+}
+
+impl Scope<'_, '_, '_> {
+    /// Reports a mistake; the `None` stands for the piece it makes unusable.
+    pub(super) fn fail<T>(
+        &mut self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        self.problems.add(span, message, help);
+        None
+    }
+
+    pub(super) fn feature(&mut self, span: &Range<usize>, name: NameId, kind: FeatureKind) -> Option<FeatureId> {
+        let id = self.world.memory.feature(name, kind);
+        self.within_limits(span, id)
+    }
+
+    /// Passes an id on; that there are too many is said once.
+    pub(super) fn within_limits<T>(&mut self, span: &Range<usize>, id: Result<T, TooMany>) -> Option<T> {
+        match id {
+            Ok(id) => Some(id),
+            Err(TooMany { what }) => {
+                if !self.world.overflow_reported {
+                    self.world.overflow_reported = true;
+                    self.problems.add(span, format!("these rules read more than 65,536 different {what}"), "");
+                }
+                None
+            }
+        }
+    }
+}
+
+impl World {
+    /// A cycle that starts with segment `from` asking for segment `to`: the ids along it, `from` first and last.
+    pub(super) fn cycle(&self, from: usize, to: usize) -> Option<Vec<&str>> {
+        let mut came_from: HashMap<usize, usize> = HashMap::new();
+        let mut queue = std::collections::VecDeque::from([to]);
+        while let Some(at) = queue.pop_front() {
+            if at == from {
+                let mut path = vec![self.segment_order[from].as_str()];
+                let mut step = from;
+                while step != to {
+                    step = came_from[&step];
+                    path.push(&self.segment_order[step]);
+                }
+                path.push(&self.segment_order[from]);
+                path.reverse();
+                return Some(path);
+            }
+            for &next in &self.segment_uses[at] {
+                if next != to && !came_from.contains_key(&next) {
+                    came_from.insert(next, at);
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+
+    /// The compiled features and projection.
+    pub(super) fn into_parts(self) -> (Vec<Feature>, super::program::Projection) {
+        self.memory.into_parts()
+    }
+}

@@ -1,0 +1,113 @@
+//! `[[segments]]`: who belongs together.
+
+use toml::Spanned;
+
+use super::document::Section;
+use super::functions;
+use super::program::{Condition, Feature, Reads, Segment};
+use super::reader::{Reader, node_in};
+use super::reads;
+use super::scope::{Place, Scope};
+use super::syntax::{Node, NodeKind};
+
+/// Keys of a segment.
+pub(super) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
+
+impl<'t> Reader<'t> {
+    /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that a segment further down can
+    /// be told from one that does not exist.
+    pub(super) fn segments(&mut self, root: &Section<'t>) -> Vec<Segment> {
+        let tables = root.tables("segments", &mut self.problems);
+        if let Some((_, span)) = tables.get(usize::from(u16::MAX) + 1) {
+            self.problems.add(span, "there are more than 65,536 segments", "");
+            return Vec::new();
+        }
+        let mut sections = Vec::with_capacity(tables.len());
+        for (index, (table, span)) in tables.into_iter().enumerate() {
+            let mut section = Section::open("this segment", span, table, &SEGMENT_KEYS, &mut self.problems);
+            let id = self.segment_id(&section, index);
+            if !id.is_empty() {
+                section.title = format!("segment `{id}`");
+            }
+            self.world.segment_order.push(id);
+            self.world.segment_places.push(section.span.start);
+            sections.push(section);
+        }
+        let nodes: Vec<Option<Node>> = sections.iter().map(|section| self.when(section)).collect();
+        for node in &nodes {
+            let mut uses = Vec::new();
+            if let Some(node) = node {
+                collect_uses(node, &mut |id| uses.extend(self.world.segments.get(id)));
+            }
+            self.world.segment_uses.push(uses);
+        }
+        let mut segments = Vec::with_capacity(sections.len());
+        for (index, (section, node)) in sections.iter().zip(nodes).enumerate() {
+            segments.extend(self.segment(section, index, node));
+        }
+        segments
+    }
+
+    fn segment_id(&mut self, section: &Section<'t>, index: usize) -> String {
+        let Some(id) = section.needed_string("id", "\"dormant\"", &mut self.problems) else { return String::new() };
+        let text = *id.get_ref();
+        self.check_id("segment id", text, &id.span());
+        if let Some(&first) = self.world.segments.get(text) {
+            let message = format!("segment `{text}` is defined twice");
+            let line = self.problems.line_of(self.world.segment_places[first]);
+            let help = format!("it is on line {line} already; give one of them another id");
+            self.problems.add(&id.span(), message, help);
+        } else {
+            self.world.segments.insert(text.to_owned(), index);
+        }
+        text.to_owned()
+    }
+
+    fn when(&mut self, section: &Section<'t>) -> Option<Node> {
+        let text: Spanned<&str> =
+            section.needed_string("when", "\"since(order) > duration('30d')\"", &mut self.problems)?;
+        node_in(self.file, &text, &mut self.problems)
+    }
+
+    fn segment(&mut self, section: &Section<'t>, index: usize, node: Option<Node>) -> Option<Segment> {
+        let description = section.string("description", &mut self.problems).map(|text| (*text.get_ref()).to_owned());
+        let place = Place::When(index);
+        let when: Condition =
+            Scope { world: &mut self.world, problems: &mut self.problems, place }.condition(&node?)?;
+        let id = self.world.segment_order[index].clone();
+        Some(Segment { id, description: description.unwrap_or_default(), when, reads: Reads::default() })
+    }
+}
+
+/// Fills in what each segment reads, once every feature is known.
+pub(super) fn with_reads(mut segments: Vec<Segment>, features: &[Feature]) -> Vec<Segment> {
+    for segment in &mut segments {
+        segment.reads = reads::of(&segment.when, features);
+    }
+    segments
+}
+
+/// Calls `see` with the id in every `in_segment('id')`.
+fn collect_uses(node: &Node, see: &mut dyn FnMut(&str)) {
+    match &node.kind {
+        NodeKind::Call(name, _, arguments) => match arguments.as_slice() {
+            [Node { kind: NodeKind::Text(id), .. }] if name == "in_segment" => see(id),
+            _ => arguments.iter().for_each(|argument| collect_uses(argument, see)),
+        },
+        NodeKind::Method(target, _, _, arguments) => {
+            collect_uses(target, see);
+            arguments.iter().for_each(|argument| collect_uses(argument, see));
+        }
+        NodeKind::And(items) | NodeKind::Or(items) | NodeKind::List(items) => {
+            items.iter().for_each(|item| collect_uses(item, see));
+        }
+        NodeKind::Not(inner) | NodeKind::Negate(inner) | NodeKind::Has(inner) | NodeKind::Select(inner, _) => {
+            collect_uses(inner, see);
+        }
+        NodeKind::Compare(_, left, right) | NodeKind::Arithmetic(_, left, right) | NodeKind::In(left, right) => {
+            collect_uses(left, see);
+            collect_uses(right, see);
+        }
+        _ => debug_assert!(functions::path(node).is_none_or(|(_, fields)| fields.is_empty())),
+    }
+}
