@@ -1,0 +1,172 @@
+//! Deciding campaigns: who gets an action, who does not and why.
+
+use std::cmp::Reverse;
+
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan, civil};
+use serde_json::{Value as Json, json};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::evaluate::Scene;
+use super::log::print_time;
+use super::rules::{Campaign, Rules};
+use super::user::User;
+
+/// A decision that came as far as `sent`, `control` or `holdout`.
+pub(crate) struct Fired {
+    campaign: usize,
+    at: i64,
+    sent: bool,
+}
+
+/// A decision put off to the end of quiet hours.
+pub(crate) struct Held {
+    campaign: usize,
+    pub(crate) until: i64,
+}
+
+impl User {
+    /// Decides the campaigns set off by the segments that just changed.
+    pub(crate) fn run_campaigns(&mut self, changed: &[usize], rules: &Rules, journal: &mut Vec<Json>) {
+        let set_off = |campaign: &Campaign| {
+            changed.contains(&campaign.segment) && self.member_of[campaign.segment] == campaign.enter
+        };
+        let mut due: Vec<usize> =
+            (0..rules.campaigns.len()).filter(|index| set_off(&rules.campaigns[*index])).collect();
+        due.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
+        for index in due {
+            let decision = self.decide(index, true, rules);
+            self.record(index, decision, rules, journal);
+        }
+    }
+
+    /// Decides again what was held until now.
+    pub(crate) fn release_held(&mut self, rules: &Rules, journal: &mut Vec<Json>) {
+        let mut due: Vec<usize> =
+            self.held.iter().filter(|held| held.until <= self.now).map(|held| held.campaign).collect();
+        due.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
+        for index in due {
+            self.held.retain(|held| held.campaign != index);
+            let campaign = &rules.campaigns[index];
+            let still_holds = self.member_of[campaign.segment] == campaign.enter;
+            let decision = if still_holds { self.decide(index, false, rules) } else { ("stale", None) };
+            self.record(index, decision, rules, journal);
+        }
+    }
+
+    /// The outcome, and until when it is deferred.
+    fn decide(&self, index: usize, mind_quiet_hours: bool, rules: &Rules) -> (&'static str, Option<i64>) {
+        let campaign = &rules.campaigns[index];
+        let scene = Scene { user: self, now: self.now, event: (&Json::Null, &Json::Null) };
+        if campaign.condition.as_ref().is_some_and(|condition| !scene.holds(condition)) {
+            return ("condition", None);
+        }
+        let firings: Vec<i64> =
+            self.fired.iter().filter(|fired| fired.campaign == index).map(|fired| fired.at).collect();
+        if campaign.max_per_user.is_some_and(|max| firings.len() >= max) {
+            return ("max_per_user", None);
+        }
+        if campaign.cooldown.is_some_and(|cooldown| firings.iter().any(|at| self.now - at < cooldown)) {
+            return ("cooldown", None);
+        }
+        if let Some(until) =
+            campaign.quiet_hours.and_then(|hours| self.quiet_until(hours, rules)).filter(|_| mind_quiet_hours)
+        {
+            let held = self.held.iter().any(|held| held.campaign == index);
+            return if held { ("pending", None) } else { ("deferred", Some(until)) };
+        }
+        if self.is_capped(campaign, rules) {
+            return ("capped", None);
+        }
+        if share(&format!("control:{}", self.id)) < rules.control {
+            return ("control", None);
+        }
+        if share(&format!("holdout:{}:{}", campaign.id, self.id)) < campaign.holdout {
+            return ("holdout", None);
+        }
+        ("sent", None)
+    }
+
+    fn is_capped(&self, campaign: &Campaign, rules: &Rules) -> bool {
+        rules.caps.iter().filter(|cap| cap.channel.as_ref().is_none_or(|channel| *channel == campaign.channel)).any(
+            |cap| {
+                let counts = |fired: &&Fired| {
+                    let channel = &rules.campaigns[fired.campaign].channel;
+                    fired.sent
+                        && fired.at > self.now - cap.per
+                        && cap.channel.as_ref().is_none_or(|only| only == channel)
+                };
+                self.fired.iter().filter(counts).count() >= cap.max
+            },
+        )
+    }
+
+    fn record(&mut self, index: usize, decision: (&'static str, Option<i64>), rules: &Rules, journal: &mut Vec<Json>) {
+        let (campaign, (outcome, until)) = (&rules.campaigns[index], decision);
+        let mut line = json!({
+            "kind": "decision", "user": self.id, "campaign": campaign.id, "outcome": outcome, "at": print_time(self.now),
+        });
+        if let Some(until) = until {
+            line["until"] = json!(print_time(until));
+            self.held.push(Held { campaign: index, until });
+        }
+        if outcome == "sent" {
+            line["channel"] = json!(campaign.channel);
+            if let Some(variant) = variant(campaign, &self.id) {
+                line["variant"] = json!(variant);
+            }
+        }
+        if matches!(outcome, "sent" | "control" | "holdout") {
+            self.fired.push(Fired { campaign: index, at: self.now, sent: outcome == "sent" });
+        }
+        journal.push(line);
+    }
+
+    /// The end of the quiet hours the user is in, if in any.
+    fn quiet_until(&self, (start, end): (i64, i64), rules: &Rules) -> Option<i64> {
+        let zone = self.zone(rules);
+        let local = Timestamp::from_millisecond(self.now).expect("the clock is a call's").to_zoned(zone.clone());
+        let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
+        let quiet = if start < end { start <= minute && minute < end } else { start <= minute || minute < end };
+        if !quiet {
+            return None;
+        }
+        let end_of_day = |day: i64| {
+            let date = local.date().checked_add(day.days()).expect("a day beside a call's is a date");
+            date.at(i8::try_from(end / 60).expect("an hour"), i8::try_from(end % 60).expect("a minute"), 0, 0)
+        };
+        (-1..=2).flat_map(|day| instants_of(end_of_day(day), &zone)).filter(|instant| *instant > self.now).min()
+    }
+
+    fn zone(&self, rules: &Rules) -> TimeZone {
+        let by_trait = self.traits.get("timezone").and_then(Json::as_str);
+        let by_context = self.context_zone.as_ref().map(|(_, zone)| zone.as_str());
+        let default = || TimeZone::get(&rules.timezone).expect("the rules' zone is known");
+        by_trait.or(by_context).map_or_else(default, |name| TimeZone::get(name).unwrap_or_else(|_| default()))
+    }
+}
+
+/// When a local time is: twice where clocks are set back over it, shifted where they skip it.
+fn instants_of(local: civil::DateTime, zone: &TimeZone) -> Vec<i64> {
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    let instants = match ambiguous.offset() {
+        AmbiguousOffset::Fold { .. } => vec![ambiguous.earlier(), ambiguous.later()],
+        _ => vec![ambiguous.compatible()],
+    };
+    instants.into_iter().flatten().map(Timestamp::as_millisecond).collect()
+}
+
+/// Where a key falls between 0 and 1.
+fn share(key: &str) -> f64 {
+    xxh3_64(key.as_bytes()) as f64 / 2f64.powi(64)
+}
+
+fn variant<'c>(campaign: &'c Campaign, user: &str) -> Option<&'c str> {
+    let total: f64 = campaign.variants.iter().map(|(_, weight)| weight).sum();
+    let place = share(&format!("variant:{}:{user}", campaign.id));
+    let mut cumulative = 0.0;
+    campaign.variants.iter().find_map(|(id, weight)| {
+        cumulative += weight;
+        (cumulative / total > place).then_some(id.as_str())
+    })
+}

@@ -1,0 +1,99 @@
+//! The naive oracle: what the journal of a log should be, found by brute force.
+//!
+//! Written from the semantics alone and sharing no code with the crate. It keeps every user's plain list of accepted
+//! events and re-scans all of it for every evaluation. To find what time alone changes, it collects every instant at
+//! which anything could change and evaluates at each of them. It is slow on purpose: there is nothing in it to get
+//! subtly wrong, no pane ring, no timer, no partition.
+//!
+//! It trusts its input more than the engine may: rules that do not parse make it panic, as do rules that the engine
+//! would refuse for a wrong type it cares about.
+
+mod campaign;
+pub(crate) mod compare;
+mod evaluate;
+mod expression;
+mod instants;
+mod log;
+pub(crate) mod rules;
+mod user;
+mod value;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use log::{Call, CallType};
+use rules::Rules;
+use user::User;
+
+/// Before every event.
+const BEGINNING: i64 = i64::MIN / 4;
+
+/// The journal of a log, in order per user; between users the order means nothing.
+///
+/// `events_jsonl`: one call, or batch of calls, per line. `until_ms` and `max_disorder_ms`: as in `rekindle replay`.
+pub(crate) fn run(rules_toml: &str, events_jsonl: &[u8], until_ms: i64, max_disorder_ms: i64) -> Vec<Json> {
+    let mut world = World {
+        rules: &Rules::parse(rules_toml),
+        users: BTreeMap::new(),
+        links: BTreeMap::new(),
+        watermark: BEGINNING,
+        journal: Vec::new(),
+    };
+    for (arrival, call) in log::calls(events_jsonl, until_ms).into_iter().enumerate() {
+        let at = call.at;
+        world.take(call, arrival);
+        world.watermark = world.watermark.max(at - max_disorder_ms);
+    }
+    for user in world.users.values_mut() {
+        user.advance(world.rules, until_ms, &mut world.journal);
+    }
+    world.journal
+}
+
+struct World<'r> {
+    rules: &'r Rules,
+    users: BTreeMap<String, User>,
+    /// From an anonymous id to the user it was linked to.
+    links: BTreeMap<String, String>,
+    watermark: i64,
+    journal: Vec<Json>,
+}
+
+impl World<'_> {
+    fn take(&mut self, call: Call, arrival: usize) {
+        let anonymous = match call.kind {
+            CallType::Alias => call.previous.as_ref().or(call.anonymous.as_ref()),
+            _ => call.anonymous.as_ref(),
+        }
+        .cloned();
+        let (id, visitor) = match (&call.user, anonymous) {
+            (Some(user), Some(visitor)) if !self.links.contains_key(&visitor) => {
+                self.links.insert(visitor.clone(), user.clone());
+                (user.clone(), self.users.remove(&visitor).filter(|_| visitor != *user).map(|state| (visitor, state)))
+            }
+            (Some(user), _) => (user.clone(), None),
+            (None, Some(visitor)) => (self.links.get(&visitor).cloned().unwrap_or(visitor), None),
+            (None, None) => return,
+        };
+        let mut user = self.users.remove(&id).unwrap_or_else(|| User::new(&id, self.rules));
+        let mut now = call.at.max(user.now).max(self.watermark);
+        if let Some((from, mut state)) = visitor {
+            now = now.max(state.now);
+            state.advance(self.rules, now, &mut self.journal);
+            user.advance(self.rules, now, &mut self.journal);
+            user.absorb(state);
+            self.journal.push(json!({"kind": "merged", "user": id, "from": from, "at": log::print_time(now)}));
+            user.now = now;
+            if user.is_duplicate(&call, now, self.rules) {
+                user.evaluate(self.rules, &mut self.journal);
+            }
+        }
+        if !user.is_duplicate(&call, now, self.rules) {
+            user.advance(self.rules, now, &mut self.journal);
+            user.accept(call, now, arrival, self.rules);
+            user.evaluate(self.rules, &mut self.journal);
+        }
+        self.users.insert(id, user);
+    }
+}

@@ -1,0 +1,30 @@
+//! The oracle reproduces every conformance case; only then may the engine be held against it.
+
+mod oracle;
+
+use std::path::Path;
+
+use oracle::compare;
+use rstest::rstest;
+
+#[rstest]
+fn oracle_reproduces_case(#[files("tests/conformance/*/rules.toml")] rules: std::path::PathBuf) {
+    let case = rules.parent().expect("a file lies in a folder");
+    let rules = std::fs::read_to_string(&rules).expect("the case has rules");
+    let until = read(case, "until");
+    let until_ms = std::str::from_utf8(&until)
+        .ok()
+        .and_then(|text| text.trim().parse::<jiff::Timestamp>().ok())
+        .expect("`until` is a time")
+        .as_millisecond();
+    let expected = compare::parse_journal(&read(case, "expected.jsonl"));
+    assert!(!expected.is_empty(), "the case expects something");
+    let actual = oracle::run(&rules, &read(case, "events.jsonl"), until_ms, 5_000);
+    if let Some(difference) = compare::difference(&expected, &actual) {
+        panic!("{}: {difference}", case.display());
+    }
+}
+
+fn read(case: &Path, file: &str) -> Vec<u8> {
+    std::fs::read(case.join(file)).unwrap_or_else(|error| panic!("{}: {file}: {error}", case.display()))
+}
