@@ -29,12 +29,6 @@ pub(crate) fn difference(expected: &[Json], actual: &[Json]) -> Option<String> {
     })
 }
 
-/// The lines of a JSONL journal.
-pub(crate) fn parse_journal(jsonl: &[u8]) -> Vec<Json> {
-    let lines = jsonl.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice(line).expect("a journal holds one JSON object per line")).collect()
-}
-
 fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal {

@@ -1,0 +1,286 @@
+//! Random logs: shoppers, visitors who become shoppers, and everything that real logs get wrong.
+
+use proptest::prelude::*;
+
+use super::conditions::{DURATIONS, WINDOWS};
+use super::picks::Picks;
+
+/// Where a log begins: a plain day, then nights in which clocks change, and the turn of the year.
+const BEGINNINGS: &[&str] = &[
+    "2026-03-05T00:00:00Z",
+    "2026-03-08T05:00:00Z",
+    "2026-11-01T03:30:00Z",
+    "2026-03-28T23:30:00Z",
+    "2026-10-24T22:30:00Z",
+    "2026-04-04T13:30:00Z",
+    "2026-10-03T14:30:00Z",
+    "2026-12-31T23:59:00Z",
+];
+const GAPS_MS: &[i64] = &[
+    60_000, 0, 1, 61, 0, 1_000, 5_000, 7_777, 90_000, 300_000, 1_200_000, 3_600_000, 5_400_000, 21_600_000, 86_400_000,
+];
+const LATE_MS: &[i64] = &[0, 0, 0, 0, 0, 0, 0, 1, 3_000, 5_000, 5_001, 61_000, 3_600_000, 172_800_000];
+const ENDS_MS: &[i64] = &[3_600_000, 0, 1, 61, 86_400_000, 691_200_000, -60_000];
+const DISORDERS_MS: &[i64] = &[5_000, 5_000, 0, 60_000];
+
+const USERS: &[&str] = &["u0", "u0", "u0", "u0", "u1", "u1", "u1", "u2", "u2", "用户-一", "u0", "a0"];
+const VISITORS: &[&str] = &["a0", "a0", "a0", "a1", "a1", "a1", "a2", "a b.*>", "u1"];
+const CALLS: &[&str] =
+    &["track", "track", "track", "track", "track", "track", "identify", "identify", "page", "screen", "alias"];
+const EVENTS: &[&str] = &[
+    "\"Product Viewed\"",
+    "\"Product Viewed\"",
+    "\"Product Added\"",
+    "\"Order Completed\"",
+    "\"Order Completed\"",
+    "\"Something Else\"",
+    "null",
+    "",
+];
+
+/// JSON texts of the properties; an empty one leaves the property out.
+const NUMBERS: &[&str] = &[
+    "19.5",
+    "",
+    "10",
+    "0.1",
+    "0.2",
+    "80",
+    "55.5",
+    "120.25",
+    "-3.25",
+    "1e1",
+    "10.0000004",
+    "0.0000005",
+    "0.0000015",
+    "-0.0000005",
+    "1e-9",
+    "1e13",
+    "-1e13",
+    "1e25",
+    "-0.0",
+    "12345678901234567",
+    "null",
+    "true",
+    "\"12.5\"",
+    "[1]",
+    "{}",
+];
+const CATEGORIES: &[&str] =
+    &["\"shoes\"", "\"shoes\"", "\"books\"", "\"\"", "\"мода\"", "", "null", "7", "[\"shoes\"]"];
+const COUPONS: &[&str] = &["", "", "\"X\"", "\"gold\"", "\"SUMMER-X\"", "null", "10.5"];
+const QUANTITIES: &[&str] = &["", "1", "2", "5", "2.5"];
+const EXTRAS: &[&str] = &[
+    "",
+    "",
+    "\"gift\":true",
+    "\"gift\":false",
+    "\"gift\":\"yes\"",
+    "\"tags\":[\"shoes\",\"X\",null,3]",
+    "\"tags\":\"shoes\"",
+    "\"path\":\"/p/12\"",
+    "\"details\":{\"color\":\"red\"}",
+    "\"details\":null",
+];
+const TRAITS: &[&str] = &[
+    "",
+    "\"tier\":\"gold\"",
+    "\"tier\":null",
+    "\"gender\":\"f\"",
+    "\"age\":47",
+    "\"age\":\"47\"",
+    "\"age\":19.5",
+    "\"vip\":true",
+    "\"vip\":\"true\"",
+    "\"tags\":[\"shoes\",\"gold\"]",
+    "\"nickname\":\"shoes 0\"",
+    "\"timezone\":\"America/New_York\"",
+    "\"timezone\":\"Europe/Berlin\"",
+    "\"timezone\":\"America/St_Johns\"",
+    "\"timezone\":\"Australia/Lord_Howe\"",
+    "\"timezone\":\"Mars/Olympus\"",
+    "\"timezone\":null",
+];
+const CONTEXTS: &[&str] = &[
+    "",
+    "",
+    "",
+    "",
+    "{\"timezone\":\"America/New_York\"}",
+    "{\"timezone\":\"Europe/Berlin\"}",
+    "{\"timezone\":\"America/St_Johns\"}",
+    "{\"timezone\":\"Australia/Lord_Howe\"}",
+    "{\"timezone\":\"Mars/Olympus\"}",
+    "{\"timezone\":null}",
+    "{\"device\":{\"type\":\"gold\"}}",
+    "null",
+];
+
+/// What may stand in the place of a line.
+const SPOILT_LINES: &[&str] = &["not json", "", "null", "[]", "{\"type\":\"track\"", "\"x\"", "{}"];
+
+/// What a field may come to be; an empty text takes it away.
+const SPOILT_FIELDS: &[(&str, &str)] = &[
+    ("type", ""),
+    ("type", "\"group\""),
+    ("type", "null"),
+    ("event", "5"),
+    ("messageId", "7"),
+    ("messageId", "\"\""),
+    ("userId", "12"),
+    ("userId", "\"\""),
+    ("userId", ""),
+    ("anonymousId", "false"),
+    ("anonymousId", "\"\""),
+    ("previousId", "[]"),
+    ("properties", "[]"),
+    ("properties", "null"),
+    ("traits", "\"x\""),
+    ("context", "1"),
+    ("timestamp", ""),
+    ("timestamp", "null"),
+    ("timestamp", "1772704800000"),
+    ("timestamp", "\"2026-13-01T00:00:00Z\""),
+    ("timestamp", "\"2026-03-05T00:00:00\""),
+    ("timestamp", "\"2030-01-01T00:00:00Z\""),
+    ("receivedAt", "{\"deep\":[1,{\"a\":\"]}\"}]}"),
+];
+
+/// A log before it is text.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    head: Vec<u8>,
+    steps: Vec<Vec<u8>>,
+}
+
+/// Any log of up to 60 lines.
+pub(crate) fn log() -> impl Strategy<Value = Log> {
+    let step = prop::collection::vec(any::<u8>(), 32);
+    (prop::collection::vec(any::<u8>(), 3), prop::collection::vec(step, 1..60))
+        .prop_map(|(head, steps)| Log { head, steps })
+}
+
+impl Log {
+    /// The lines.
+    pub(crate) fn to_jsonl(&self) -> String {
+        self.lines().0.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Where the replay ends, in UTC milliseconds.
+    pub(crate) fn until_ms(&self) -> i64 {
+        self.lines().1 + Picks::new(&self.head[1..]).pick(ENDS_MS)
+    }
+
+    /// How late is not yet late.
+    pub(crate) fn max_disorder_ms(&self) -> i64 {
+        Picks::new(&self.head[2..]).pick(DISORDERS_MS)
+    }
+
+    /// The lines, and the time the log has come to.
+    fn lines(&self) -> (Vec<String>, i64) {
+        let beginning = Picks::new(&self.head).pick(BEGINNINGS);
+        let mut clock = beginning.parse::<jiff::Timestamp>().expect("a time").as_millisecond();
+        let mut lines: Vec<String> = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let mut picks = Picks::new(step);
+            clock = snap(clock + gap(&mut picks), &mut picks);
+            let at = clock - picks.pick(LATE_MS);
+            let repeated =
+                picks.rarely(12).then(|| lines.get(index.checked_sub(1 + picks.index(4))?).cloned()).flatten();
+            lines.push(repeated.unwrap_or_else(|| line(at, index, &mut picks)));
+        }
+        (lines, clock)
+    }
+}
+
+fn gap(picks: &mut Picks<'_>) -> i64 {
+    let (plain, from_rules, duration_ms) = (picks.pick(GAPS_MS), picks.rarely(4), picks.pick(DURATIONS).1);
+    if from_rules { duration_ms } else { plain }
+}
+
+/// Now and then forward to the edge of some window's pane, or one millisecond beside it.
+fn snap(at: i64, picks: &mut Picks<'_>) -> i64 {
+    let (snaps, length_ms, beside) = (picks.rarely(5), picks.pick(WINDOWS).1, picks.pick(&[0, 1, -1]));
+    let pane = ((length_ms + 59) / 60).max(1);
+    if snaps { (at.div_euclid(pane) + 1) * pane + beside } else { at }
+}
+
+fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
+    let call = picks.pick(CALLS);
+    let mut fields = vec![format!("\"type\":\"{call}\"")];
+    if call == "track" {
+        push(&mut fields, "event", picks.pick(EVENTS));
+    }
+    identify(&mut fields, call, picks);
+    fields.push(format!("\"timestamp\":\"{}\"", print_time(at, picks)));
+    match picks.index(16) {
+        0..14 => fields.push(format!("\"messageId\":\"m{index}\"")),
+        14 => fields.push(format!("\"messageId\":\"m{}\"", index.saturating_sub(1 + picks.index(6)))),
+        _ => {}
+    }
+    let (spoilt, spoilt_line, spoilt_field) = (picks.index(24), picks.pick(SPOILT_LINES), picks.pick(SPOILT_FIELDS));
+    let batch = picks.rarely(24);
+    push(&mut fields, "context", picks.pick(CONTEXTS));
+    match call {
+        "identify" => fields.push(format!("\"traits\":{}", object(&[picks.pick(TRAITS), picks.pick(TRAITS)]))),
+        "alias" => {}
+        _ => fields.push(format!("\"properties\":{}", properties(picks))),
+    }
+    if spoilt == 22 {
+        fields.retain(|field| !field.starts_with(&format!("\"{}\":", spoilt_field.0)));
+        push(&mut fields, spoilt_field.0, spoilt_field.1);
+    }
+    let whole = format!("{{{}}}", fields.join(","));
+    match spoilt {
+        23 => spoilt_line.to_owned(),
+        _ if batch => format!("{{\"type\":\"batch\",\"batch\":[{whole},{whole}]}}"),
+        _ => whole,
+    }
+}
+
+fn identify(fields: &mut Vec<String>, call: &str, picks: &mut Picks<'_>) {
+    let (form, user, visitor) = (picks.index(24), picks.pick(USERS), picks.pick(VISITORS));
+    let anonymous_key = if call == "alias" { "previousId" } else { "anonymousId" };
+    if !(13..18).contains(&form) {
+        fields.push(format!("\"userId\":\"{user}\""));
+    }
+    if form >= 13 {
+        fields.push(format!("\"{anonymous_key}\":\"{visitor}\""));
+    }
+    if form == 23 {
+        fields.retain(|field| !field.starts_with("\"userId\""));
+        fields.push(format!("\"userId\":\"{}\"", "long".repeat(64 + picks.index(2))));
+    }
+}
+
+fn properties(picks: &mut Picks<'_>) -> String {
+    let mut fields = Vec::new();
+    push(&mut fields, "price", picks.pick(NUMBERS));
+    push(&mut fields, "total", picks.pick(NUMBERS));
+    push(&mut fields, "category", picks.pick(CATEGORIES));
+    push(&mut fields, "coupon", picks.pick(COUPONS));
+    push(&mut fields, "quantity", picks.pick(QUANTITIES));
+    let extra = picks.pick(EXTRAS);
+    fields.push(extra.to_owned());
+    object(&fields.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn object(fields: &[&str]) -> String {
+    let there: Vec<&str> = fields.iter().copied().filter(|field| !field.is_empty()).collect();
+    format!("{{{}}}", there.join(","))
+}
+
+fn push(fields: &mut Vec<String>, key: &str, json: &str) {
+    if !json.is_empty() {
+        fields.push(format!("\"{key}\":{json}"));
+    }
+}
+
+/// The same instant in one of the ways that RFC 3339 has for it.
+fn print_time(at: i64, picks: &mut Picks<'_>) -> String {
+    let (offset_minutes, suffix) = picks.pick(&[(0, "Z"), (0, "Z"), (480, "+08:00"), (-330, "-05:30"), (0, "-00:00")]);
+    let local = jiff::Timestamp::from_millisecond(at + offset_minutes * 60_000).expect("a time of this century");
+    let digits = picks.pick(&["", "", "999", "000000"]);
+    let text = format!("{local:.3}");
+    format!("{}{digits}{suffix}", text.trim_end_matches('Z'))
+}
