@@ -1,0 +1,122 @@
+//! A simulated storefront: shoppers who come, browse, buy, go cold and come back, as Segment calls.
+//!
+//! [`Simulator`] is a pure function of its options: the same seed gives the same bytes, in however many steps they are
+//! asked for. There is no clock and no IO in here; the caller says how far virtual time has come. The cost is that of
+//! the events, not of the shoppers: each shopper sleeps in a heap until the next visit.
+//!
+//! What it promises about its output:
+//! - One JSON object per line, in the order of *arrival*. A line arrives at its `timestamp`, or up to [`MAX_LATENESS`]
+//!   after it: about one line in twenty within 2 s, one in five hundred up to 30 s late.
+//! - About one line in a hundred arrives a second time, byte for byte, within 30 s of its `timestamp`.
+//! - Every line has `type`, `messageId`, `timestamp`, `anonymousId` (and `userId` where the shopper is signed in) and a
+//!   `context` with `timezone`, `campaign.source`, `campaign.medium` and `device.type`.
+//!
+//! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`], what
+//! the shop sells in [`catalogue`].
+
+mod catalogue;
+mod dice;
+mod line;
+mod rhythm;
+mod session;
+mod shopper;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+use crate::time::{Span, Timestamp};
+use catalogue::Catalogue;
+use rhythm::Rhythm;
+use session::Pending;
+use shopper::Shopper;
+
+/// The longest time between an event's `timestamp` and its arrival.
+pub const MAX_LATENESS: Span = Span(30_000);
+
+/// The year 9000: a thousand years of simulation later, timestamps still have four digits for the year.
+const LATEST_START: Timestamp = Timestamp(221_845_392_000_000);
+
+/// What a simulation depends on, in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimulatorOptions {
+    /// Two simulations of equal seed give equal bytes.
+    pub seed: u64,
+    /// How many shoppers there are at any time. Who leaves for good makes room for a new visitor. About half are
+    /// customers from the start; the others find the shop in the course of the first 30 days.
+    pub shoppers: u32,
+    /// When the shop opens: every event is later. Before 1970 counts as 1970, after the year 9000 as 9000.
+    pub start: Timestamp,
+}
+
+/// A storefront and its shoppers, at a moment of virtual time.
+#[derive(Debug)]
+pub struct Simulator {
+    shop: Shop,
+    shoppers: Vec<Shopper>,
+    /// When each shopper next comes by.
+    visits: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Lines of visits under way that have not arrived yet.
+    pending: BinaryHeap<Reverse<Pending>>,
+}
+
+/// What all shoppers share.
+#[derive(Debug)]
+struct Shop {
+    seed: u64,
+    shoppers: u32,
+    catalogue: Catalogue,
+    rhythm: Rhythm,
+}
+
+impl Simulator {
+    /// Opens the shop.
+    pub fn new(options: SimulatorOptions) -> Simulator {
+        let SimulatorOptions { seed, shoppers: count, start } = options;
+        let start = start.clamp(Timestamp(0), LATEST_START);
+        let shop = Shop { seed, shoppers: count, catalogue: Catalogue::new(seed), rhythm: Rhythm::new() };
+        let mut shoppers = Vec::new();
+        let mut visits = Vec::new();
+        for slot in 0..count {
+            let shopper = Shopper::new(slot);
+            visits.push(Reverse((shopper.first_visit(&shop, start.0), slot)));
+            shoppers.push(shopper);
+        }
+        Simulator { shop, shoppers, visits: visits.into(), pending: BinaryHeap::new() }
+    }
+
+    /// Appends every event that arrives after the last call's `to` and not after this one's, one JSON object per line,
+    /// and returns how many there are. A `to` in the past appends nothing; a far one appends all that
+    /// happens until then.
+    pub fn advance(&mut self, to: Timestamp, out: &mut Vec<u8>) -> u64 {
+        let mut lines = 0;
+        loop {
+            let visit = self.visits.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
+            let arrival = self.pending.peek().map_or(Timestamp::NEVER.0, |next| next.0.at);
+            if visit.min(arrival) > to.0 || visit.min(arrival) == Timestamp::NEVER.0 {
+                return lines;
+            }
+            // At the same instant a visit goes first: its lines must be pending before any line of that instant leaves,
+            // or the order would depend on the size of the caller's steps.
+            if visit <= arrival {
+                self.visit_next();
+            } else if let Some(Reverse(line)) = self.pending.pop() {
+                out.extend_from_slice(&line.bytes);
+                out.push(b'\n');
+                lines += 1;
+            }
+        }
+    }
+
+    /// Lets the next shopper make a visit, and go back to sleep.
+    fn visit_next(&mut self) {
+        let Some(mut next) = self.visits.peek_mut() else { return };
+        let Reverse((at, slot)) = *next;
+        match self.shoppers.get_mut(slot as usize) {
+            Some(shopper) => *next = Reverse((session::visit(&self.shop, shopper, at, &mut self.pending), slot)),
+            None => drop(PeekMut::pop(next)),
+        }
+    }
+}

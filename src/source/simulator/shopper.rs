@@ -1,0 +1,240 @@
+//! Who the shoppers are: five kinds with their habits, the channels they come by, and when they come again.
+
+use super::Shop;
+use super::catalogue::{CATEGORY_COUNT, ProductId};
+use super::dice::{Dice, hash};
+use super::rhythm::{DAY, HOUR, Home};
+
+/// The share of places in the shop that a customer of long standing has at the start.
+const ESTABLISHED: f64 = 0.5;
+/// The others find the shop within this many days.
+const DISCOVERY_DAYS: i64 = 30;
+/// Mean time until somebody new takes the place of one who left for good, in milliseconds.
+const REPLACEMENT_MS: f64 = 15.0 * DAY as f64;
+/// The chance that who left something in the cart comes back for it within 36 hours.
+const COMES_BACK_FOR_CART: f64 = 0.25;
+
+/// What kind of shopper somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Comes twice a week and buys half the time something is in the cart.
+    Loyal,
+    /// Comes every ten days or so.
+    Regular,
+    /// Searches, compares, waits for a coupon.
+    BargainHunter,
+    /// Comes for one thing, and hardly again.
+    OneTime,
+    /// Looks at much and buys little.
+    WindowShopper,
+}
+
+/// What a kind of shopper does, in probabilities (0 to 1) and days.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habits {
+    /// Median days between visits; log-normal with a sigma of 0.7.
+    pub(super) days_between: f64,
+    /// The chance of looking at one more product, after each and before the first.
+    pub(super) next_view: f64,
+    /// The chance that a product looked at goes into the cart.
+    pub(super) add: f64,
+    /// The chance that a visit with something in the cart gets to the checkout.
+    pub(super) checkout: f64,
+    /// The chance that a checkout ends with an order.
+    pub(super) order: f64,
+    /// The chance that a checkout has a coupon.
+    pub(super) coupon: f64,
+    /// The chance that a visit starts with a search rather than a list.
+    pub(super) search: f64,
+    /// The chance of signing up during a visit, for visitors.
+    pub(super) sign_up: f64,
+    /// The chance that no visit follows for weeks (log-normal with a median of 32 days, at least 15, at most 120).
+    pub(super) go_cold: f64,
+    /// The chance that no visit follows at all.
+    pub(super) leave: f64,
+}
+
+/// Where a visit comes from: `campaign.source` and `campaign.medium`.
+pub(super) type Channel = (&'static str, &'static str);
+
+/// A channel, and how many of the visitors it brings (weights) are of which kind.
+struct Acquisition(Channel, [(Kind, u32); 5]);
+
+/// The channels that bring new visitors, each with its weight.
+const ACQUISITION: [(Acquisition, u32); 9] = [
+    (Acquisition(("google", "organic"), kinds(6, 24, 16, 24, 30)), 28),
+    (Acquisition(("instagram", "social"), kinds(4, 18, 14, 24, 40)), 12),
+    (Acquisition(("tiktok", "social"), kinds(2, 12, 20, 26, 40)), 8),
+    (Acquisition(("kol_ana", "kol"), kinds(14, 30, 8, 18, 30)), 6),
+    (Acquisition(("kol_ben", "kol"), kinds(3, 12, 35, 30, 20)), 5),
+    (Acquisition(("direct", "none"), kinds(12, 30, 10, 18, 30)), 14),
+    (Acquisition(("newsletter", "email"), kinds(10, 34, 26, 10, 20)), 4),
+    (Acquisition(("google", "cpc"), kinds(4, 18, 18, 36, 24)), 15),
+    (Acquisition(("facebook", "ads"), kinds(3, 15, 20, 34, 28)), 8),
+];
+
+/// The channels of who has been here before.
+const RETURNING: [(Channel, u32); 6] = [
+    (("direct", "none"), 44),
+    (("newsletter", "email"), 22),
+    (("google", "organic"), 18),
+    (("instagram", "social"), 7),
+    (("google", "cpc"), 5),
+    (("kol_ana", "kol"), 4),
+];
+
+/// Who the established customers are.
+const ESTABLISHED_KINDS: [(Kind, u32); 5] = kinds(22, 42, 20, 4, 12);
+
+const GENDERS: [(&str, u32); 3] = [("f", 52), ("m", 44), ("x", 4)];
+
+const fn kinds(loyal: u32, regular: u32, bargain: u32, once: u32, window: u32) -> [(Kind, u32); 5] {
+    [
+        (Kind::Loyal, loyal),
+        (Kind::Regular, regular),
+        (Kind::BargainHunter, bargain),
+        (Kind::OneTime, once),
+        (Kind::WindowShopper, window),
+    ]
+}
+
+/// What is remembered of a shopper between visits.
+#[derive(Debug)]
+pub(super) struct Shopper {
+    /// The place in the shop this one has.
+    pub(super) slot: u32,
+    /// How many had the place before.
+    pub(super) generation: u32,
+    /// Visits made.
+    pub(super) visits: u32,
+    /// Orders made.
+    pub(super) orders: u32,
+    /// Has a `userId`.
+    pub(super) signed_up: bool,
+    /// Comes back now for what was left in the cart.
+    pub(super) comes_for_cart: bool,
+    /// What was left in the cart.
+    pub(super) cart: Vec<ProductId>,
+}
+
+/// What never changes about a shopper. It is drawn anew for each visit rather than kept: it is always the same.
+#[derive(Debug)]
+pub(super) struct Profile {
+    pub(super) kind: Kind,
+    pub(super) established: bool,
+    pub(super) home: Home,
+    pub(super) gender: &'static str,
+    pub(super) email_opt_in: bool,
+    /// The categories looked at, the favourite first.
+    pub(super) likes: [u8; 3],
+    /// The channel that brought the first visit.
+    pub(super) acquired: Channel,
+    /// Visits come from a second device now and then.
+    pub(super) two_devices: bool,
+    pub(super) mobile_first: bool,
+}
+
+impl Kind {
+    /// The kind's habits.
+    pub(super) fn habits(self) -> Habits {
+        #[rustfmt::skip]
+        let [days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave] = match self {
+            //                      days  view  add   chkt  order coup  srch  sign  cold  leave
+            Kind::Loyal =>         [3.5,  0.80, 0.16, 0.66, 0.72, 0.12, 0.35, 0.60, 0.02, 0.003],
+            Kind::Regular =>       [9.0,  0.78, 0.13, 0.54, 0.60, 0.12, 0.40, 0.35, 0.06, 0.02],
+            Kind::BargainHunter => [11.0, 0.84, 0.12, 0.52, 0.48, 0.75, 0.65, 0.40, 0.08, 0.03],
+            Kind::OneTime =>       [9.0,  0.70, 0.14, 0.50, 0.56, 0.20, 0.60, 0.15, 0.05, 0.60],
+            Kind::WindowShopper => [6.0,  0.84, 0.05, 0.32, 0.36, 0.15, 0.20, 0.10, 0.06, 0.10],
+        };
+        Habits { days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave }
+    }
+}
+
+impl Shopper {
+    /// The first who has this place.
+    pub(super) fn new(slot: u32) -> Shopper {
+        Shopper { slot, generation: 0, visits: 0, orders: 0, signed_up: false, comes_for_cart: false, cart: Vec::new() }
+    }
+
+    /// A number that no other shopper has, past or present.
+    pub(super) fn number(&self, shop: &Shop) -> u64 {
+        u64::from(self.generation) * u64::from(shop.shoppers) + u64::from(self.slot)
+    }
+
+    /// What never changes about this shopper.
+    pub(super) fn profile(&self, shop: &Shop) -> Profile {
+        let mut dice = Dice::of(shop.seed, [self.number(shop), u64::MAX]);
+        let established = dice.chance(ESTABLISHED) && self.generation == 0;
+        let Acquisition(acquired, brings) = dice.weighted(&ACQUISITION);
+        let gender = *dice.weighted(&GENDERS);
+        let any = i64::from(CATEGORY_COUNT) - 1;
+        Profile {
+            kind: *dice.weighted(if established { &ESTABLISHED_KINDS } else { brings }),
+            established,
+            home: shop.rhythm.home(&mut dice),
+            gender,
+            email_opt_in: dice.chance(0.8),
+            likes: [0; 3].map(|_| dice.between(0, any) as u8),
+            acquired: *acquired,
+            two_devices: dice.chance(0.25),
+            mobile_first: dice.chance(0.62),
+        }
+    }
+
+    /// The channel of a visit.
+    pub(super) fn channel(&self, profile: &Profile, dice: &mut Dice) -> Channel {
+        if self.visits == 0 && !profile.established { profile.acquired } else { *dice.weighted(&RETURNING) }
+    }
+
+    /// When the shop sees this shopper for the first time.
+    pub(super) fn first_visit(&self, shop: &Shop, start: i64) -> i64 {
+        let mut dice = Dice::of(shop.seed, [self.number(shop), u64::MAX - 1]);
+        let profile = self.profile(shop);
+        let days = if profile.established { 2.0 * profile.kind.habits().days_between } else { DISCOVERY_DAYS as f64 };
+        let after = dice.between(1, (days * DAY as f64) as i64);
+        shop.rhythm.likely_hour(&mut dice, profile.home, start + after)
+    }
+
+    /// When the next visit is, after one that ended at `end`; and of whom, if this shopper leaves for good.
+    pub(super) fn next_visit(&mut self, shop: &Shop, profile: &Profile, dice: &mut Dice, end: i64) -> i64 {
+        let habits = profile.kind.habits();
+        self.visits += 1;
+        self.comes_for_cart = false;
+        if dice.chance(habits.leave) {
+            *self = Shopper { generation: self.generation.wrapping_add(1), ..Shopper::new(self.slot) };
+            let home = self.profile(shop).home;
+            let vacant = HOUR + dice.exponential_ms(REPLACEMENT_MS);
+            return shop.rhythm.likely_hour(dice, home, end + vacant);
+        }
+        if !self.cart.is_empty() && dice.chance(COMES_BACK_FOR_CART) {
+            self.comes_for_cart = true;
+            let hesitates = dice.between(HOUR / 2, 36 * HOUR);
+            return shop.rhythm.awake(dice, profile.home, end + hesitates);
+        }
+        let days = if dice.chance(habits.go_cold) {
+            dice.log_normal(32.0, 0.5).clamp(15.0, 120.0)
+        } else {
+            dice.log_normal(habits.days_between, 0.7).clamp(0.3, 40.0)
+        };
+        shop.rhythm.likely_hour(dice, profile.home, end + (days * DAY as f64) as i64)
+    }
+
+    /// The `userId`, once there is one.
+    pub(super) fn user_id(&self, shop: &Shop) -> String {
+        format!("u{}", self.number(shop))
+    }
+
+    /// The `anonymousId` that a device of this shopper has.
+    pub(super) fn anonymous_id(&self, shop: &Shop, device: u8) -> String {
+        format!("anon-{:016x}", hash(!shop.seed, [self.number(shop), u64::from(device)]))
+    }
+
+    /// The `tier` trait: silver from the third order on, gold from the eighth.
+    pub(super) fn tier(&self) -> &'static str {
+        match self.orders {
+            0..3 => "basic",
+            3..8 => "silver",
+            _ => "gold",
+        }
+    }
+}
