@@ -116,6 +116,7 @@ def ledger_of(users):
     return {
         "buyers": len(buyers),
         "buyers_crc32": checksum(buyers),
+        "orders": sum(user.count("Order Completed") for user in users.values()),
         "revenue_millionths": total("Order Completed", "total"),
         "refunded_millionths": total("Order Refunded", "total"),
     }
@@ -130,6 +131,13 @@ def first_year_of(users, until):
             paid = [p["total"] for time, p in user.tracks["Order Completed"] if time < end]
             statements, orders, revenue = statements + 1, orders + len(paid), revenue + sum(map(millionths, paid))
     return {"statements": statements, "orders": orders, "revenue_millionths": revenue}
+
+
+def cut_of(folder, data_set, until):
+    """What a replay that ends before the file does accepts; the rest is rejected, for lying after `--until`."""
+    times = [milliseconds(json.loads(raw)["timestamp"]) for raw in lines(folder / data_set["file"])]
+    accepted = sum(time <= milliseconds(until) for time in times)
+    return {"until": until, "accepted": accepted, "rejected": len(times) - accepted}
 
 
 def totals(folder, data_set):
@@ -156,6 +164,7 @@ def totals(folder, data_set):
     }
     if data_set["rules"] == "cdnow.toml":
         result["first_year"] = first_year_of(users, until)
+        result["cut"] = cut_of(folder, data_set, "1997-06-30T12:00:00Z")
     return result
 
 
