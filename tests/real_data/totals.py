@@ -18,7 +18,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from conditions import DATA_SETS, User, millionths
+from conditions import DATA_SETS
+from user import User, millionths
 
 DEDUP_MS = 600_000
 MAX_DISORDER_MS = 5_000
