@@ -2,9 +2,9 @@
 
 pub mod action;
 pub mod campaigns;
+pub mod config;
 pub mod decode;
 pub mod engine;
-pub mod config;
 pub mod event;
 pub mod identity;
 pub mod journal;

@@ -1,6 +1,4 @@
-//! Where events come from: files and standard input now; the simulated storefront beside them.
+//! Where events come from: files and standard input; a simulated storefront.
 
 pub mod file;
-//! Where events come from.
-
 pub mod simulator;
