@@ -167,7 +167,7 @@ pub fn payload(
 fn computed(scope: &Scope<'_>, term: &Term) -> serde_json::Value {
     use crate::engine::value::Value;
     match scope.value(term) {
-        Value::Missing | Value::Forever => serde_json::Value::Null,
+        Value::Missing | Value::Forever | Value::MinusForever => serde_json::Value::Null,
         Value::Bool(value) => value.into(),
         Value::Integer(value) => value.into(),
         Value::Double(value) => number(value),

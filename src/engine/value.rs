@@ -24,8 +24,10 @@ pub enum Value<'a> {
     Object,
     /// A duration in milliseconds.
     Span(i64),
-    /// The duration since something that never was: longer than every other.
+    /// The duration since something that never was: longer than every finite one.
     Forever,
+    /// A finite duration less an infinite one: shorter than every finite one.
+    MinusForever,
 }
 
 impl<'a> From<&'a Scalar<'_>> for Value<'a> {
@@ -70,9 +72,11 @@ fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
         (Value::Integer(a), Value::Integer(b)) => a.cmp(b),
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
         (Value::Span(a), Value::Span(b)) => a.cmp(b),
-        (Value::Forever, Value::Forever) => Ordering::Equal,
-        (Value::Forever, Value::Span(_)) => Ordering::Greater,
-        (Value::Span(_), Value::Forever) => Ordering::Less,
+        (Value::Forever, Value::Forever) | (Value::MinusForever, Value::MinusForever) => Ordering::Equal,
+        (Value::Forever, Value::Span(_) | Value::MinusForever) | (Value::Span(_), Value::MinusForever) => {
+            Ordering::Greater
+        }
+        (Value::MinusForever, Value::Span(_) | Value::Forever) | (Value::Span(_), Value::Forever) => Ordering::Less,
         _ => return as_double(left)?.partial_cmp(&as_double(right)?),
     })
 }
@@ -97,17 +101,37 @@ pub fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>) -> Va
             };
             result.map_or(Value::Missing, Value::Integer)
         }
-        (Value::Span(a), Value::Span(b)) => match op {
-            Arithmetic::Add => Value::Span(a.saturating_add(*b)),
-            Arithmetic::Subtract => Value::Span(a.saturating_sub(*b)),
+        (
+            Value::Span(_) | Value::Forever | Value::MinusForever,
+            Value::Span(_) | Value::Forever | Value::MinusForever,
+        ) => match op {
+            Arithmetic::Add => add_durations(*left, *right),
+            Arithmetic::Subtract => add_durations(*left, opposite(*right)),
             Arithmetic::Multiply | Arithmetic::Divide => Value::Missing,
         },
-        (Value::Forever, Value::Span(_)) if matches!(op, Arithmetic::Add | Arithmetic::Subtract) => Value::Forever,
-        (Value::Span(_) | Value::Forever, Value::Forever) if op == Arithmetic::Add => Value::Forever,
         _ => match (as_double(left), as_double(right)) {
             (Some(a), Some(b)) => double_arithmetic(op, a, b),
             _ => Value::Missing,
         },
+    }
+}
+
+/// Infinite and infinite make nothing where they point in opposite directions.
+fn add_durations<'a>(left: Value<'_>, right: Value<'_>) -> Value<'a> {
+    match (left, right) {
+        (Value::Span(a), Value::Span(b)) => Value::Span(a.saturating_add(b)),
+        (Value::Forever, Value::MinusForever) | (Value::MinusForever, Value::Forever) => Value::Missing,
+        (Value::Forever, _) | (_, Value::Forever) => Value::Forever,
+        _ => Value::MinusForever,
+    }
+}
+
+fn opposite<'a>(duration: Value<'_>) -> Value<'a> {
+    match duration {
+        Value::Span(ms) => Value::Span(ms.saturating_neg()),
+        Value::Forever => Value::MinusForever,
+        Value::MinusForever => Value::Forever,
+        _ => Value::Missing,
     }
 }
 

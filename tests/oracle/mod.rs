@@ -70,7 +70,8 @@ impl World<'_> {
         let (id, visitor) = match (&call.user, anonymous) {
             (Some(user), Some(visitor)) if !self.links.contains_key(&visitor) => {
                 self.links.insert(visitor.clone(), user.clone());
-                (user.clone(), self.users.remove(&visitor).filter(|_| visitor != *user).map(|state| (visitor, state)))
+                let past = if visitor == *user { None } else { self.users.remove(&visitor) };
+                (user.clone(), past.map(|state| (visitor, state)))
             }
             (Some(user), _) => (user.clone(), None),
             (None, Some(visitor)) => (self.links.get(&visitor).cloned().unwrap_or(visitor), None),
