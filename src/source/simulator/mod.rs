@@ -11,6 +11,10 @@
 //! - Every line has `type`, `messageId`, `timestamp`, `anonymousId` (and `userId` where the shopper is signed in) and a
 //!   `context` with `timezone`, `campaign.source`, `campaign.medium` and `device.type`.
 //!
+//! A shop has a history only once it was advanced: some 75 days make everybody's segments settle. Two thousand shoppers
+//! then make about 1,400 events of 385 bytes a day, less than one visit a week each.
+//!
+//! Money and hours come from the floating-point functions of the platform, so another platform may differ in a cent.
 //! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`], what
 //! the shop sells in [`catalogue`].
 

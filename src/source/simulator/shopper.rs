@@ -48,7 +48,7 @@ pub(super) struct Habits {
     pub(super) search: f64,
     /// The chance of signing up during a visit, for visitors.
     pub(super) sign_up: f64,
-    /// The chance that no visit follows for weeks (log-normal with a median of 32 days, at least 15, at most 120).
+    /// The chance that no visit follows for weeks (log-normal with a median of 40 days, at least 15, at most 120).
     pub(super) go_cold: f64,
     /// The chance that no visit follows at all.
     pub(super) leave: f64,
@@ -212,7 +212,7 @@ impl Shopper {
             return shop.rhythm.awake(dice, profile.home, end + hesitates);
         }
         let days = if dice.chance(habits.go_cold) {
-            dice.log_normal(32.0, 0.5).clamp(15.0, 120.0)
+            dice.log_normal(40.0, 0.5).clamp(15.0, 120.0)
         } else {
             dice.log_normal(habits.days_between, 0.7).clamp(0.3, 40.0)
         };
