@@ -171,8 +171,8 @@ fn tree(leaf: BoxedStrategy<Condition>) -> impl Strategy<Value = Condition> {
 }
 
 impl Condition {
-    /// The text, given the names of events and the segments it may speak of.
-    pub(crate) fn to_cel(&self, names: &[String], segments: &[String]) -> String {
+    /// The text, given the names of events and the segments it may speak of; see [`choose`] for the gaps in them.
+    pub(crate) fn to_cel(&self, names: &[Option<String>], segments: &[Option<String>]) -> String {
         let side = |condition: &Condition| match condition {
             Condition::Segment(_) | Condition::Filter(_) => condition.to_cel(names, segments),
             _ => format!("({})", condition.to_cel(names, segments)),
@@ -187,10 +187,18 @@ impl Condition {
     }
 }
 
-fn fill(templates: &[&str], choices: &[u8], names: &[String], segments: &[String]) -> String {
+/// Picks an id; one that is left out is replaced by the first that is not.
+///
+/// Shrinking leaves ids out without moving the others, so that what refers to those stays as it is.
+pub(crate) fn choose<'i>(ids: &'i [Option<String>], picks: &mut Picks<'_>) -> &'i str {
+    let chosen = ids[picks.index(ids.len())].as_ref();
+    chosen.or_else(|| ids.iter().flatten().next()).expect("at least one id is kept")
+}
+
+fn fill(templates: &[&str], choices: &[u8], names: &[Option<String>], segments: &[Option<String>]) -> String {
     let mut picks = Picks::new(choices);
     let template = picks.pick(templates);
-    if template.contains("{segment}") && segments.is_empty() {
+    if template.contains("{segment}") && segments.iter().all(Option::is_none) {
         return "true".to_owned();
     }
     let mut text = String::new();
@@ -204,10 +212,10 @@ fn fill(templates: &[&str], choices: &[u8], names: &[String], segments: &[String
     text + rest
 }
 
-fn blank_text(blank: &str, picks: &mut Picks<'_>, names: &[String], segments: &[String]) -> String {
+fn blank_text(blank: &str, picks: &mut Picks<'_>, names: &[Option<String>], segments: &[Option<String>]) -> String {
     let pool = match blank {
-        "name" => return names[picks.index(names.len())].clone(),
-        "segment" => return format!("'{}'", segments[picks.index(segments.len())]),
+        "name" => return choose(names, picks).to_owned(),
+        "segment" => return format!("'{}'", choose(segments, picks)),
         "window" => return format!("'{}'", picks.pick(WINDOWS).0),
         "duration" => return format!("'{}'", picks.pick(DURATIONS).0),
         "comparison" => COMPARISONS,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::conditions::{self, Condition};
+use super::conditions::{self, Condition, choose};
 use super::picks::Picks;
 
 /// What `[events]` can select; the ids of names start with the first of each.
@@ -45,8 +45,10 @@ const VARIANTS: &[&[(&str, &str)]] =
 #[derive(Clone, Debug)]
 pub(crate) struct RulesModel {
     head: Vec<u8>,
-    names: Vec<(u8, Option<Condition>)>,
-    segments: Vec<Condition>,
+    /// Whether it is kept (if none is, the first is), what it selects, and its `where`.
+    names: Vec<(bool, u8, Option<Condition>)>,
+    /// Whether it is kept (if none is, the first is), and its `when`.
+    segments: Vec<(bool, Condition)>,
     campaigns: Vec<(Vec<u8>, Option<Condition>)>,
     caps: Vec<Vec<u8>>,
 }
@@ -55,8 +57,11 @@ pub(crate) struct RulesModel {
 pub(crate) fn model() -> impl Strategy<Value = RulesModel> {
     (
         prop::collection::vec(any::<u8>(), 3),
-        prop::collection::vec((any::<u8>(), prop::option::weighted(0.25, conditions::filter())), 1..6),
-        prop::collection::vec(conditions::condition(), 1..8),
+        prop::collection::vec(
+            (prop::bool::weighted(0.95), any::<u8>(), prop::option::weighted(0.25, conditions::filter())),
+            1..6,
+        ),
+        prop::collection::vec((prop::bool::weighted(0.95), conditions::condition()), 1..8),
         prop::collection::vec(
             (prop::collection::vec(any::<u8>(), 9), prop::option::weighted(0.2, conditions::condition())),
             0..7,
@@ -80,11 +85,14 @@ impl RulesModel {
         optional(text, "dedup_window", head.pick(&["", "10m", "1h", "1s"]))?;
         number(text, "control", head.pick(&["", "", "", "", "0.1", "0.5"]))?;
         let names = self.write_names(text)?;
-        let mut segments = Vec::new();
-        for condition in &self.segments {
-            let id = format!("s{}", segments.len());
-            let when = quote(&condition.to_cel(&names, &segments));
-            writeln!(text, "\n[[segments]]\nid = \"{id}\"\nwhen = {when}")?;
+        let mut segments: Vec<Option<String>> = Vec::new();
+        let any_kept = self.segments.iter().any(|(kept, _)| *kept);
+        for (index, (kept, condition)) in self.segments.iter().enumerate() {
+            let id = (*kept || (index == 0 && !any_kept)).then(|| format!("s{index}"));
+            if let Some(id) = &id {
+                let when = quote(&condition.to_cel(&names, &segments));
+                writeln!(text, "\n[[segments]]\nid = \"{id}\"\nwhen = {when}")?;
+            }
             segments.push(id);
         }
         for (index, (choices, condition)) in self.campaigns.iter().enumerate() {
@@ -103,12 +111,17 @@ impl RulesModel {
         Ok(())
     }
 
-    fn write_names(&self, text: &mut String) -> Result<Vec<String>, std::fmt::Error> {
+    fn write_names(&self, text: &mut String) -> Result<Vec<Option<String>>, std::fmt::Error> {
         writeln!(text, "\n[events]")?;
         let mut names = Vec::new();
-        for (selector, filter) in &self.names {
+        let any_kept = self.names.iter().any(|(kept, ..)| *kept);
+        for (index, (kept, selector, filter)) in self.names.iter().enumerate() {
+            if !kept && (index > 0 || any_kept) {
+                names.push(None);
+                continue;
+            }
             let (prefix, selector) = Picks::new(&[*selector]).pick(SELECTORS);
-            let id = format!("{prefix}{}", names.len());
+            let id = format!("{prefix}{index}");
             match filter {
                 Some(filter) => {
                     let condition = quote(&filter.to_cel(&[], &[]));
@@ -116,14 +129,14 @@ impl RulesModel {
                 }
                 None => writeln!(text, "{id} = {{ {selector} }}")?,
             }
-            names.push(id);
+            names.push(Some(id));
         }
         Ok(names)
     }
 }
 
-fn write_campaign(text: &mut String, picks: &mut Picks<'_>, segments: &[String]) -> std::fmt::Result {
-    let segment = &segments[picks.index(segments.len())];
+fn write_campaign(text: &mut String, picks: &mut Picks<'_>, segments: &[Option<String>]) -> std::fmt::Result {
+    let segment = choose(segments, picks);
     writeln!(text, "on = \"{}:{segment}\"", picks.pick(&["enter", "enter", "exit"]))?;
     writeln!(text, "channel = \"{}\"", picks.pick(CHANNELS))?;
     let (priority, max) = (picks.pick(PRIORITIES), picks.pick(MAX_PER_USER));

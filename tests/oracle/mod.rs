@@ -70,8 +70,9 @@ impl World<'_> {
         let (id, visitor) = match (&call.user, anonymous) {
             (Some(user), Some(visitor)) if !self.links.contains_key(&visitor) => {
                 self.links.insert(visitor.clone(), user.clone());
-                let past = if visitor == *user { None } else { self.users.remove(&visitor) };
-                (user.clone(), past.map(|state| (visitor, state)))
+                // An id linked to itself has no other past to bring.
+                let state = if visitor == *user { None } else { self.users.remove(&visitor) };
+                (user.clone(), state.map(|state| (visitor, state)))
             }
             (Some(user), _) => (user.clone(), None),
             (None, Some(visitor)) => (self.links.get(&visitor).cloned().unwrap_or(visitor), None),
