@@ -108,3 +108,11 @@ fn merged_past_keeps_its_times_and_the_user_its_memberships() {
     let events = visitor.to_owned() + &track("u", "2026-03-05T00:01:00Z", "") + alias;
     assert_eq!(run(&rules, &events), ["merged a 2026-03-05T00:02:00.000Z", "s enter 2026-03-05T00:02:00.000Z"]);
 }
+
+#[test]
+fn what_is_due_at_the_instant_of_an_event_comes_before_it() {
+    let events = track("u", "2026-03-05T00:00:00Z", "") + &track("u", "2026-03-05T01:00:00Z", "");
+    let journal = run(&segment("since(e) == duration('1h')"), &events);
+    let (enter, exit) = ("s enter 2026-03-05T01:00:00.000Z", "s exit 2026-03-05T01:00:00.000Z");
+    assert_eq!(journal, [enter, exit, "s enter 2026-03-05T02:00:00.000Z", "s exit 2026-03-05T02:00:00.001Z"]);
+}
