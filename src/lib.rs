@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod campaigns;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod engine;

@@ -1,3 +1,10 @@
-//! Parses the command line, runs one command, prints its error once.
+//! Runs one command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    rekindle::cli::run()
+}

@@ -23,13 +23,10 @@ struct Split {
 
 /// The engine's journal; the one place where these tests meet the engine.
 fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i64, split: Split) -> Vec<Json> {
-    let options = Options {
-        partitions: split.partitions,
-        workers: 1,
-        max_disorder: Span(max_disorder_ms),
-        ..Options::default()
-    };
-    let journal = replay_bytes(rules, events, Timestamp(until_ms), options, split.batch_bytes).expect("the rules compile");
+    let options =
+        Options { partitions: split.partitions, workers: 1, max_disorder: Span(max_disorder_ms), ..Options::default() };
+    let journal =
+        replay_bytes(rules, events, Timestamp(until_ms), options, split.batch_bytes).expect("the rules compile");
     let lines = journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).expect("the journal is JSONL")).collect()
 }
@@ -37,7 +34,10 @@ fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i6
 fn disagreement(scenario: &Scenario, split: Split) -> Option<String> {
     let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
     let (until, disorder) = (scenario.until_ms(), scenario.max_disorder_ms());
-    let expected = oracle::run(&rules, &events, until, disorder);
+    let mut expected = oracle::run(&rules, &events, until, disorder);
+    // The journal's order is by due time. A user comes twice only as an id that was linked away as a visitor and later
+    // appears as a userId; that second life may begin before the first one's merge.
+    expected.sort_by_key(|line| line["at"].as_str().map(str::to_owned));
     let actual = engine_journal(&rules, &events, until, disorder, split);
     compare::difference(&expected, &actual)
 }

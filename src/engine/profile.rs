@@ -157,7 +157,7 @@ impl Profile {
     fn set_trait(&mut self, id: TraitId, value: Option<&Scalar<'_>>) {
         self.traits.retain(|(other, _)| *other != id);
         if let Some(value) = value {
-            self.traits.push((id, rounded(value)));
+            self.traits.push((id, value.clone().into_owned()));
         }
     }
 

@@ -1,0 +1,175 @@
+//! What a replay or a demo came to, for people and as JSON.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::campaigns::Outcome;
+use crate::decode::Reason;
+use crate::pipeline::{CALLS, Totals};
+use crate::rules::program::{Change, Ruleset};
+use crate::time::Timestamp;
+
+/// The circumstances of a run.
+pub(super) struct Run {
+    pub(super) took: Duration,
+    pub(super) until: Timestamp,
+}
+
+/// Totals beside the rules that give them names.
+pub(super) struct Summary<'a> {
+    rules: &'a Ruleset,
+    totals: &'a Totals,
+    run: Run,
+    peak_memory_bytes: Option<u64>,
+}
+
+impl<'a> Summary<'a> {
+    pub(super) fn new(rules: &'a Ruleset, totals: &'a Totals, run: Run) -> Summary<'a> {
+        Summary { rules, totals, run, peak_memory_bytes: peak_memory_bytes() }
+    }
+
+    fn events_per_second(&self) -> f64 {
+        self.totals.events as f64 / self.run.took.as_secs_f64().max(1e-9)
+    }
+
+    fn rejected(&self) -> u64 {
+        self.totals.rejected.iter().sum()
+    }
+
+    /// The same as one JSON object; everything but `seconds`, `events_per_second` and `peak_memory_bytes` is a function
+    /// of the log.
+    pub(super) fn to_json(&self) -> Value {
+        let counts = &self.totals.counts;
+        let calls: Map<_, _> = CALLS
+            .iter()
+            .zip(self.totals.by_call)
+            .map(|((name, _), count)| ((*name).to_owned(), count.into()))
+            .collect();
+        let by_name: Map<_, _> = self
+            .rules
+            .names
+            .iter()
+            .zip(&counts.by_name)
+            .map(|(name, count)| (name.id.clone(), (*count).into()))
+            .collect();
+        let rejects: Map<_, _> = nonzero(Reason::CODES, self.totals.rejected);
+        let segments: Map<_, _> = self
+            .rules
+            .segments
+            .iter()
+            .zip(counts.transitions.iter().zip(&counts.sizes))
+            .map(|(segment, (changes, size))| {
+                let figures = json!({
+                    "enter": changes[Change::Enter as usize],
+                    "exit": changes[Change::Exit as usize],
+                    "users": size,
+                });
+                (segment.id.clone(), figures)
+            })
+            .collect();
+        let campaigns: Map<_, _> = self
+            .rules
+            .campaigns
+            .iter()
+            .zip(&counts.decisions)
+            .map(|(campaign, outcomes)| (campaign.id.clone(), Value::Object(nonzero(Outcome::NAMES, *outcomes))))
+            .collect();
+        json!({
+            "rules": self.rules.version,
+            "until": self.run.until.to_string(),
+            "events": self.totals.events,
+            "calls": calls,
+            "events_by_name": by_name,
+            "rejected": self.rejected(),
+            "rejected_by_reason": rejects,
+            "late": counts.late,
+            "duplicates": counts.duplicates,
+            "merged": counts.merged,
+            "users": self.totals.users,
+            "segments": segments,
+            "campaigns": campaigns,
+            "seconds": self.run.took.as_secs_f64(),
+            "events_per_second": self.events_per_second().round(),
+            "peak_memory_bytes": self.peak_memory_bytes,
+        })
+    }
+}
+
+fn nonzero<const N: usize>(names: [&'static str; N], counts: [u64; N]) -> Map<String, Value> {
+    names.iter().zip(counts).filter(|(_, count)| *count > 0).map(|(name, n)| ((*name).to_owned(), n.into())).collect()
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.totals.counts;
+        writeln!(f, "events       {} accepted, {} rejected", grouped(self.totals.events), grouped(self.rejected()))?;
+        for (code, count) in nonzero(Reason::CODES, self.totals.rejected) {
+            writeln!(f, "               rejected {code}: {}", grouped(count.as_u64().unwrap_or(0)))?;
+        }
+        writeln!(f, "             {} duplicates, {} late", grouped(counts.duplicates), grouped(counts.late))?;
+        writeln!(f, "users        {}, {} visitors merged", grouped(self.totals.users), grouped(counts.merged))?;
+        self.fmt_segments(f)?;
+        self.fmt_campaigns(f)?;
+        write!(
+            f,
+            "took         {:.2} s, {} events/s",
+            self.run.took.as_secs_f64(),
+            grouped(self.events_per_second() as u64)
+        )?;
+        match self.peak_memory_bytes {
+            Some(bytes) => writeln!(f, ", peak memory {} MiB", bytes >> 20),
+            None => writeln!(f),
+        }
+    }
+}
+
+impl Summary<'_> {
+    fn fmt_segments(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.totals.counts;
+        writeln!(f, "segments     {:<28} {:>12} {:>12} {:>12}", "", "entered", "left", "now in")?;
+        for ((segment, changes), size) in self.rules.segments.iter().zip(&counts.transitions).zip(&counts.sizes) {
+            let [enter, exit] = [grouped(changes[0]), grouped(changes[1])];
+            writeln!(f, "             {:<28} {enter:>12} {exit:>12} {:>12}", segment.id, grouped(*size))?;
+        }
+        Ok(())
+    }
+
+    fn fmt_campaigns(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.rules.campaigns.is_empty() {
+            writeln!(f, "campaigns")?;
+        }
+        for (campaign, outcomes) in self.rules.campaigns.iter().zip(&self.totals.counts.decisions) {
+            let reached: Vec<String> = Outcome::NAMES
+                .iter()
+                .zip(outcomes)
+                .filter(|(_, count)| **count > 0)
+                .map(|(name, count)| format!("{name} {}", grouped(*count)))
+                .collect();
+            let reached = if reached.is_empty() { "never set off".to_owned() } else { reached.join(", ") };
+            writeln!(f, "             {:<28} {reached}", campaign.id)?;
+        }
+        Ok(())
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The largest resident size the process has had; `None` where the system does not tell.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
