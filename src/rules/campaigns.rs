@@ -188,14 +188,11 @@ impl<'t> Reader<'t> {
     }
 
     fn weight(&mut self, section: &Section<'t>) -> Option<f64> {
-        let Some(value) = section.get("weight") else {
-            let message = format!("{} has no `weight`", section.title);
-            self.problems.add_missing(&section.span, message, "add weight = 1; shares are relative to one another");
-            return None;
-        };
+        section.need("weight", "1", &mut self.problems);
+        let span = section.get("weight")?.span();
         let weight = section.number("weight", 0.0..=WEIGHT_MAX, &mut self.problems)?;
         if weight <= 0.0 {
-            self.problems.add(&value.span(), "a weight must be above 0", "take the variant out to send it to nobody");
+            self.problems.add(&span, "a weight must be above 0", "take the variant out to send it to nobody");
             return None;
         }
         Some(weight)

@@ -98,7 +98,7 @@ pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) 
     let folded = word.to_lowercase();
     let close = |candidate: &str| {
         let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
-        (distance <= 1.max(word.chars().count().max(candidate.chars().count()) / 3)).then_some(distance)
+        (distance <= (word.chars().count().max(candidate.chars().count()).div_ceil(3))).then_some(distance)
     };
     known.into_iter().filter_map(|k| close(k).map(|d| (d, k))).min_by_key(|(d, _)| *d).map(|(_, k)| k)
 }

@@ -8,7 +8,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Problems, shorten, suggest};
+use super::diagnostic::{Problems, nearest, shorten, suggest};
 use crate::time::Span;
 
 /// No duration in a file may be longer: about 100 years.
@@ -26,6 +26,8 @@ pub(crate) struct Section<'a> {
     /// Where something that is missing from it is reported.
     pub(crate) span: Range<usize>,
     table: &'a DeTable<'a>,
+    /// Known keys that unknown ones were probably meant to be.
+    misspelt: Vec<&'static str>,
 }
 
 /// Parses TOML, as far as it can be: every syntax error goes to `problems`.
@@ -91,6 +93,7 @@ impl<'a> Section<'a> {
         problems: &mut Problems<'_>,
     ) -> Section<'a> {
         let title = title.into();
+        let mut misspelt = Vec::new();
         for (key, span, _) in in_file_order(table) {
             if LATER_KEYS.contains(&key) {
                 problems.add(
@@ -99,11 +102,12 @@ impl<'a> Section<'a> {
                     "take it out; it comes with a later version",
                 );
             } else if !keys.contains(&key) {
+                misspelt.extend(nearest(key, keys.iter().copied()));
                 let help = suggest(key, keys.iter().copied(), "keys here");
                 problems.add(&span, format!("unknown key {} in {title}", shorten(key)), help);
             }
         }
-        Section { title, span, table }
+        Section { title, span, table, misspelt }
     }
 
     /// The value of a key, if it is there.
@@ -127,11 +131,16 @@ impl<'a> Section<'a> {
         example: &str,
         problems: &mut Problems<'_>,
     ) -> Option<Spanned<&'a str>> {
-        if self.get(key).is_none() {
+        self.need(key, example, problems);
+        self.string(key, problems)
+    }
+
+    /// Reports a key that must be there and is not (nor is it there misspelt).
+    pub(crate) fn need(&self, key: &str, example: &str, problems: &mut Problems<'_>) {
+        if self.get(key).is_none() && !self.misspelt.contains(&key) {
             let help = format!("add {key} = {example}");
             problems.add_missing(&self.span, format!("{} has no `{key}`", self.title), help);
         }
-        self.string(key, problems)
     }
 
     /// A duration above zero.

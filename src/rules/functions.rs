@@ -153,17 +153,17 @@ impl Scope<'_, '_, '_> {
 
     fn count(&mut self, subject: &Node, window: &Node) -> Option<Typed> {
         let (subject, window) = (self.subject(subject), self.window(window));
-        let (subject, window) = (subject?, window?);
+        let subject = subject?;
         if !subject.property.is_empty() {
             let (written, event) = (subject.written(), &subject.event);
-            let length = window.length;
+            let length = window.map_or(Span(7 * 86_400_000), |window| window.length);
             let help = format!(
                 "count({event}, '{length}') counts events; sum({written}, '{length}') adds up values, distinct({written}, '{length}') counts different ones"
             );
             return self.fail(&subject.span, "count takes an event, not a property of it", help);
         }
         let span = subject.span.clone();
-        let feature = self.feature(&span, subject.name, FeatureKind::WindowCount(window))?;
+        let feature = self.feature(&span, subject.name, FeatureKind::WindowCount(window?))?;
         Some(Typed::new(Term::Feature(feature), Type::Number))
     }
 

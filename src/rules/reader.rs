@@ -136,12 +136,8 @@ impl<'t> Reader<'t> {
     }
 
     fn cap(&mut self, section: &Section<'t>) -> Option<Cap> {
-        for (key, example) in [("max", "3"), ("per", "\"7d\"")] {
-            if section.get(key).is_none() {
-                let message = format!("{} has no `{key}`", section.title);
-                self.problems.add_missing(&section.span, message, format!("add {key} = {example}"));
-            }
-        }
+        section.need("max", "3", &mut self.problems);
+        section.need("per", "\"7d\"", &mut self.problems);
         let max = section.integer("max", 1..=i64::from(u32::MAX), &mut self.problems);
         let per = section.duration("per", &mut self.problems);
         let channel = section.string("channel", &mut self.problems);

@@ -59,10 +59,11 @@ fn draw(
         diagnostic = diagnostic.with_help(problem.help.clone());
     }
     let report = miette::Report::new(diagnostic).with_source_code(source.clone());
-    let length_before = out.len();
-    if handler.render_report(out, report.as_ref()).is_err() {
-        out.truncate(length_before);
+    let mut drawn = String::new();
+    if handler.render_report(&mut drawn, report.as_ref()).is_err() {
         return false;
     }
+    // The first line is the handler's place for the message, which stands above already.
+    out.push_str(drawn.split_once('\n').map_or("", |(_, rest)| rest));
     true
 }

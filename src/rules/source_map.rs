@@ -16,14 +16,17 @@ pub(crate) struct SourceMap {
 impl SourceMap {
     /// Maps a string whose value is `value` and whose source, quotes included, stands at `span` of `file`.
     pub(crate) fn new(file: &str, span: Range<usize>, value: &str) -> SourceMap {
-        let raw = &file[span.clone()];
+        let raw = file.get(span.clone()).unwrap_or_default();
         let quote_len = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
-        let content =
-            if raw.len() >= 2 * quote_len { span.start + quote_len..span.end - quote_len } else { span.clone() };
-        let (decoded, bytes) = decode(&file[content.clone()], content.start, raw.starts_with('"'), quote_len == 3);
-        // A form this decoder does not know: the whole string is then the place of everything in it.
-        let bytes = if decoded == value { bytes } else { vec![span; value.len()] };
-        SourceMap { bytes, content }
+        let content = span.start + quote_len..span.end.saturating_sub(quote_len);
+        let decoded = file
+            .get(content.clone())
+            .map(|inner| decode(inner, content.start, value, raw.starts_with('"'), quote_len == 3));
+        match decoded {
+            Some((decoded, bytes)) if decoded == value => SourceMap { bytes, content },
+            // A broken string, or a form this decoder does not know: the whole is then the place of everything in it.
+            _ => SourceMap { bytes: vec![span.clone(); value.len()], content: span },
+        }
     }
 
     /// The place in the file of a range of the value.
@@ -38,7 +41,7 @@ impl SourceMap {
 }
 
 /// Undoes TOML's quoting, and keeps for each byte of the result the range it came from.
-fn decode(content: &str, base: usize, escapes: bool, multi_line: bool) -> (String, Vec<Range<usize>>) {
+fn decode(content: &str, base: usize, wanted: &str, escapes: bool, multi_line: bool) -> (String, Vec<Range<usize>>) {
     let (mut value, mut bytes) = (String::new(), Vec::new());
     let mut at = 0;
     if multi_line {
@@ -48,7 +51,7 @@ fn decode(content: &str, base: usize, escapes: bool, multi_line: bool) -> (Strin
         let rest = &content[at..];
         let (decoded, length) = if escapes && first == '\\' {
             unescape(rest)
-        } else if rest.starts_with("\r\n") {
+        } else if rest.starts_with("\r\n") && wanted.as_bytes().get(value.len()) == Some(&b'\n') {
             (Some('\n'), 2)
         } else {
             (Some(first), first.len_utf8())

@@ -240,23 +240,21 @@ impl Builder<'_> {
     }
 
     fn chain(&self, call: &CallExpr, kind: fn(Vec<Node>) -> NodeKind) -> Built {
-        let (mut items, mut span) = (Vec::new(), usize::MAX..0);
-        self.flatten(call, &mut items, &mut span);
-        self.built(kind(items), span)
+        let mut built = Vec::new();
+        self.flatten(call, &mut built);
+        let start = built.iter().map(|(_, span)| span.start).min().unwrap_or(0);
+        let end = built.iter().map(|(_, span)| span.end).max().unwrap_or(start);
+        self.built(kind(built.into_iter().map(|(node, _)| node).collect()), start..end)
     }
 
     /// The parser balances a chain into a tree; this is the chain again.
-    fn flatten(&self, call: &CallExpr, items: &mut Vec<Node>, span: &mut Range<usize>) {
+    fn flatten(&self, call: &CallExpr, built: &mut Vec<Built>) {
         for argument in &call.args {
             match &argument.expr {
                 Expr::Call(inner) if inner.target.is_none() && inner.func_name == call.func_name => {
-                    self.flatten(inner, items, span);
+                    self.flatten(inner, built);
                 }
-                _ => {
-                    let (node, inner) = self.node(argument);
-                    *span = span.start.min(inner.start)..span.end.max(inner.end);
-                    items.push(node);
-                }
+                _ => built.push(self.node(argument)),
             }
         }
     }

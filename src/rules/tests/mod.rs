@@ -1,5 +1,8 @@
 //! What the front end makes of rules files: the plans of right ones, the problems of wrong ones.
 
+mod hostile;
+mod mistakes_in_conditions;
+mod mistakes_in_files;
 mod plans;
 
 use super::compile;
@@ -24,4 +27,18 @@ fn rules_with(when: &str) -> String {
 /// The compiled form of a condition.
 fn condition(when: &str) -> Condition {
     compiled(&rules_with(when)).segments.remove(0).when
+}
+
+/// The problems of a text: message, text underlined, help.
+fn problems(text: &str) -> Vec<(String, String, String)> {
+    // Not expect_err: it would print the whole plan.
+    let Err(problems) = compile(text) else { panic!("the rules have no mistake") };
+    problems.into_iter().map(|problem| (problem.message, text[problem.span].to_owned(), problem.help)).collect()
+}
+
+/// The only problem of a text.
+fn only_problem(text: &str) -> (String, String, String) {
+    let mut problems = problems(text);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.remove(0)
 }

@@ -1,0 +1,243 @@
+//! Wrong conditions: what is said, what is underlined, what is advised.
+
+use rstest::rstest;
+
+use super::{only_problem, problems, rules_with};
+
+#[rstest]
+#[case::empty("", "the condition is empty", "", "what must hold")]
+#[case::unknown_name("viewed > 1", "unknown name `viewed`", "viewed", "did you mean `view`?")]
+#[case::unknown_event("count(vew, '7d') > 1", "there is no event `vew` in [events]", "vew", "did you mean `view`?")]
+#[case::unknown_function("cont(view, '7d') > 1", "there is no function `cont`", "cont", "did you mean `count`?")]
+#[case::unknown_method(
+    "traits.a.startswith('x')",
+    "nothing has a function `startswith` after a dot",
+    "startswith",
+    "did you mean `startsWith`?"
+)]
+#[case::function_after_a_dot(
+    "view.count('7d') > 1",
+    "nothing has a function `count` after a dot",
+    "count",
+    "count(order, '7d')"
+)]
+#[case::sum_of_an_event("sum(order, '7d') > 1", "sum needs a property of `order`", "order", "sum(order.price, '7d')")]
+#[case::count_of_a_property(
+    "count(view.price, '7d') > 1",
+    "count takes an event, not a property of it",
+    "view.price",
+    "distinct(view.price, '7d')"
+)]
+#[case::since_a_property(
+    "since(view.price) > duration('1d')",
+    "since takes an event, not a property of it",
+    "view.price",
+    "since(view)"
+)]
+#[case::no_window("count(view) > 1", "count needs a window", "count(view)", "count(view, '7d')")]
+#[case::too_many_arguments("idle(view) > duration('1d')", "idle is not used like this", "idle(view)", "idle()")]
+#[case::event_in_quotes("count('view', '7d') > 1", "an event of [events] must stand here", "'view'", "without quotes")]
+#[case::window_from_a_trait(
+    "count(view, traits.w) > 1",
+    "the window must be written out in quotes",
+    "traits.w",
+    "'7d'"
+)]
+#[case::window_as_a_number("count(view, 7) > 1", "the window must be written out in quotes", "7", "'7d'")]
+#[case::window_as_a_duration(
+    "count(view, duration('7d')) > 1",
+    "a window is written without duration(…)",
+    "duration('7d')",
+    "'7d'"
+)]
+#[case::window_of_nothing("count(view, '0s') > 1", "`0s` is no time at all; it must be at least 1ms", "'0s'", "30m")]
+#[case::window_of_400_years("count(view, '146000d') > 1", "`146000d` is longer than 100 years", "'146000d'", "total")]
+#[case::window_beyond_counting(
+    "count(view, '99999999999999999d') > 1",
+    "`99999999999999999d` is longer than 100 years",
+    "'99999999999999999d'",
+    ""
+)]
+#[case::window_in_an_unknown_unit(
+    "count(view, '7y') > 1",
+    "this is not a duration: `y` is not a unit of time; the units are ms, s, m, h, d (24 h), w (7 d)",
+    "'7y'",
+    "7d"
+)]
+#[case::bad_duration(
+    "idle() > duration('half an hour')",
+    "this is not a duration: `half an hour` is not a whole number followed by a unit (ms, s, m, h, d, w)",
+    "'half an hour'",
+    "30m"
+)]
+#[case::properties_outside_where(
+    "properties.price > 1",
+    "`properties` belongs to one event, and is seen only in its `where`",
+    "properties.price",
+    "last(E.price)"
+)]
+#[case::context_outside_where(
+    "context.page.path == 'x'",
+    "`context` belongs to one event, and is seen only in its `where`",
+    "context.page.path",
+    "where"
+)]
+#[case::event_as_a_value("order > 3", "`order` is an event, not a value", "order", "count(order, '7d')")]
+#[case::property_as_a_value(
+    "order.total > 3",
+    "`order.total` has many values, one per event",
+    "order.total",
+    "last(order.total)"
+)]
+#[case::function_without_brackets("idle > duration('1d')", "`idle` is a function", "idle", "idle()")]
+#[case::all_traits("traits == 3", "`traits` is not a value by itself", "traits", "traits.name")]
+#[case::number_as_a_condition("count(view, '7d')", "this is a number, not a condition", "count(view, '7d')", "> 0")]
+#[case::duration_as_a_condition("idle()", "this is a duration, not a condition", "idle()", "duration('30m')")]
+#[case::text_as_a_condition("'yes'", "this is a text, not a condition", "'yes'", "==")]
+#[case::duration_with_a_number("idle() > 30", "a duration is compared with a number", "30", "duration('30m')")]
+#[case::duration_with_a_text("'30m' < idle()", "a duration is compared with a text", "'30m'", "write duration('30m')")]
+#[case::duration_with_a_trait(
+    "idle() > traits.limit",
+    "a duration is compared with a trait or property",
+    "traits.limit",
+    "no trait"
+)]
+#[case::number_with_a_text(
+    "total(view) == 'three'",
+    "a number is compared with a text",
+    "total(view) == 'three'",
+    "never equal"
+)]
+#[case::number_in_quotes(
+    "total(view) > '3'",
+    "a number is compared with a text",
+    "total(view) > '3'",
+    "without quotes: 3"
+)]
+#[case::bools_have_no_order("traits.vip > true", "true and false have no order", "traits.vip > true", "==")]
+#[case::chained_comparison("1 < total(view) < 5", "comparisons do not chain", "1 < total(view) < 5", "&&")]
+#[case::null("traits.email != null", "nothing can be compared with null", "traits.email != null", "has(traits.name)")]
+#[case::remainder("total(view) % 2 == 0", "`%` is not part of the language", "total(view) % 2", "")]
+#[case::ternary("traits.vip ? true : false", "`? :` is not part of the language", "traits.vip ? true : false", "&&")]
+#[case::map_literal("{'a': 1} == 2", "maps ({…}) are not part of the language", "{'a': 1}", "")]
+#[case::comprehension(
+    "traits.tags.exists(t, t == 'x')",
+    "exists, exists_one, all, map and filter are not part of the language",
+    "exists(t, t == 'x')",
+    "count(E, W)"
+)]
+#[case::list_as_a_value("[1, 2] == traits.x", "a list can only stand to the right of `in`", "[1, 2]", "in")]
+#[case::in_a_text("'a' in 'abc'", "to the right of `in` stands a list, and this is a text", "'abc'", "list")]
+#[case::in_an_empty_list("traits.x in []", "the list is empty, so nothing is in it", "[]", "")]
+#[case::in_a_list_of_others("total(view) in ['a']", "a number is looked for in a list that has none", "['a']", "")]
+#[case::computed_list(
+    "traits.x in [1, traits.y]",
+    "a list has only texts, numbers, true and false, written out",
+    "traits.y",
+    "=="
+)]
+#[case::place_in_a_list("traits.tags[0] == 'x'", "only a text in quotes can stand in [ ]", "traits.tags[0]", "")]
+#[case::text_arithmetic("traits.a + 'x' == 'yx'", "arithmetic needs numbers, and this is a text", "'x'", "")]
+#[case::duration_times_two(
+    "idle() * 2 > duration('1d')",
+    "durations have no such arithmetic",
+    "idle() * 2",
+    "duration('90m')"
+)]
+#[case::minus_a_text("-'x' == 1", "only a number has a minus, and this is a text", "'x'", "")]
+#[case::contains_on_a_number(
+    "total(view).contains('1')",
+    "a text is needed here, and this is a number",
+    "total(view)",
+    ""
+)]
+#[case::computed_pattern("traits.x.matches(traits.y)", "the pattern of matches must be written out", "traits.y", "")]
+#[case::bad_pattern("traits.x.matches('(')", "this is not a regular expression: unclosed group", "'('", "")]
+#[case::huge_pattern("traits.x.matches('(a{999}){999}')", "this pattern grows too large", "'(a{999}){999}'", "")]
+#[case::distinct_beyond_its_range(
+    "distinct(view.sku, '7d') >= 1001",
+    "distinct(…) counts exactly up to 1,000, and reads 1,000 beyond",
+    "distinct(view.sku, '7d') >= 1001",
+    "1000"
+)]
+#[case::distinct_at_its_edge(
+    "1000 < distinct(view.sku, '7d')",
+    "distinct(…) counts exactly up to 1,000, and reads 1,000 beyond",
+    "1000 < distinct(view.sku, '7d')",
+    "1000"
+)]
+#[case::itself("in_segment('s')", "segment `s` asks for itself", "'s'", "above")]
+#[case::unknown_segment("in_segment('t')", "there is no segment `t`", "'t'", "did you mean `s`?")]
+#[case::segment_without_quotes("in_segment(s)", "the segment must be named by its id in quotes", "s", "")]
+#[case::has_of_an_event(
+    "has(order.total)",
+    "has() asks about traits, not about events of the past",
+    "order.total",
+    "total(E)"
+)]
+#[case::has_of_a_name(
+    "has(traits)",
+    "has() asks whether a trait, a property or a context field is there",
+    "traits",
+    "has(traits.name)"
+)]
+#[case::unsigned("total(view) > 5u", "unsigned numbers (5u) are not part of the language", "5u", "")]
+#[case::number_too_large(
+    "total(view) > 99999999999999999999",
+    "this whole number is too large",
+    "99999999999999999999",
+    "9223372036854775807"
+)]
+#[case::single_equals("traits.a = 'x'", "`=` is not an operator", "=", "write `==`")]
+#[case::single_ampersand("traits.a & traits.b", "`&` is not an operator", "&", "write `&&`")]
+#[case::word_for_operator("traits.a and traits.b", "`and` is not an operator", "and", "write `&&`")]
+#[case::curly_quotes("traits.a == ‘x’ ", "the character `‘` does not belong here", "‘", "straight quotes")]
+#[case::open_text("traits.a == 'x", "this text has no closing quote", "'x", "'")]
+#[case::open_bracket("(traits.a", "this `(` is never closed", "(", "")]
+#[case::stray_bracket("traits.a)", "nothing is open that this `)` could close", ")", "take it out")]
+#[case::crossed_brackets("(traits.a]", "`]` closes a `(`", "]", "")]
+#[case::missing_operator("traits.a traits.b", "`traits` is not expected here", "traits", "an operator is missing")]
+#[case::missing_value("traits.a == == 3", "`==` is not expected here", "==", "a value is missing")]
+#[case::ends_early("traits.a &&", "the condition ends too early", "", "")]
+#[case::reserved_word("while > 3", "`while` is a reserved word", "while", "")]
+fn a_wrong_condition_says_what_and_where(
+    #[case] when: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let all = problems(&rules_with(when));
+    let (found, span, advice) = all[0].clone();
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice:?} has no {help:?}");
+    // A curly quote comes in pairs; everything else is one mistake.
+    assert_eq!(all.len(), if when.contains('‘') { 2 } else { 1 }, "{all:#?}");
+}
+
+#[test]
+fn each_mistake_of_a_condition_is_found() {
+    let found = problems(&rules_with(
+        "cont(view, '7d') > 1 && (idle() > 30 || vew.x == 2) && count(order, '0s') > count(view.p, 'x')",
+    ));
+    let underlined: Vec<&str> = found.iter().map(|(_, span, _)| span.as_str()).collect();
+    assert_eq!(underlined, ["cont", "30", "vew", "'0s'", "view.p", "'x'"]);
+}
+
+#[test]
+fn places_are_right_behind_escapes_and_other_alphabets() {
+    let text = "[[segments]]\nid = 's'\nwhen = \"traits.città == 3\"";
+    assert_eq!(only_problem(text).1, "à");
+    let text = "[[segments]]\nid = 's'\nwhen = \"traits.a == \\\"\\u00e4ß\\\" && vew\"";
+    assert_eq!(only_problem(text).1, "vew");
+    let text = "[[segments]]\nid = 's'\nwhen = '''\r\ntraits.a == \"日本\" // 語\r\n  && vew'''";
+    assert_eq!(only_problem(text).1, "vew");
+    let text = "[[segments]]\nid = 's'\nwhen = '''traits.a == \"日本\"\n && \"ü\" \"x\"'''";
+    assert_eq!(only_problem(text).1, "\"x\"");
+}
+
+#[test]
+fn history_is_not_seen_in_where() {
+    let text = "[events]\na = { event = 'A', where = \"count(a, '7d') > 1 || in_segment('s') || a.x == 1 || idle() > duration('1d')\" }\n";
+    let underlined: Vec<String> = problems(text).into_iter().map(|(_, span, _)| span).collect();
+    assert_eq!(underlined, ["count", "in_segment", "a.x", "idle"]);
+}

@@ -1,0 +1,271 @@
+//! Wrong files: keys, ids, values, and what refers to what.
+
+use rstest::rstest;
+
+use super::{only_problem, problems};
+use crate::rules::{compile, render};
+
+const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\na = 'A'\n";
+
+#[rstest]
+#[case::unknown_top_key("segment = 3", "unknown key `segment` in the rules", "segment", "did you mean `segments`?")]
+#[case::unknown_zone(
+    "timezone = 'Europe/Berln'",
+    "there is no time zone `Europe/Berln`",
+    "'Europe/Berln'",
+    "did you mean `Europe/Berlin`?"
+)]
+#[case::zone_by_city(
+    "timezone = 'new york'",
+    "there is no time zone `new york`",
+    "'new york'",
+    "did you mean `America/New_York`?"
+)]
+#[case::control_above_one("control = 10", "`control` must be between 0 and 1", "10", "")]
+#[case::control_not_a_number("control = nan", "`control` must be a number, and this is a number", "nan", "")]
+#[case::dedup_window_of_nothing("dedup_window = '0s'", "`0s` is no time at all; it must be at least 1ms", "'0s'", "")]
+#[case::dedup_window_a_number(
+    "dedup_window = 600",
+    "`dedup_window` must be a string, and this is an integer",
+    "600",
+    ""
+)]
+#[case::events_no_table("events = 3", "`events` must be a table, and this is an integer", "3", "")]
+#[case::event_no_text(
+    "events.view = 3",
+    "an event is named by a text or a table, and this is an integer",
+    "3",
+    "Product Viewed"
+)]
+#[case::event_empty("events.view = ''", "this event has no name", "''", "")]
+#[case::event_named_like_the_language(
+    "events.properties = 'P'",
+    "`properties` is a word of the language and cannot name an event",
+    "properties",
+    "otherwise"
+)]
+#[case::event_named_in("events.in = 'P'", "`in` is a word of the language and cannot name an event", "in", "otherwise")]
+#[case::event_named_like_a_function(
+    "events.count = 'P'",
+    "`count` is a word of the language and cannot name an event",
+    "count",
+    "otherwise"
+)]
+#[case::event_no_identifier(
+    "events.'Product Viewed' = 'P'",
+    "`Product Viewed` cannot name an event in a condition",
+    "'Product Viewed'",
+    "letters"
+)]
+#[case::event_without_event("events.v = { where = 'traits.a' }", "event `v` has no `event`", "v", "add event")]
+#[case::event_type_unknown(
+    "events.v = { type = 'pag' }",
+    "an event's type is one of `track`, `page`, `screen`, not `pag`",
+    "'pag'",
+    "did you mean `page`?"
+)]
+#[case::page_with_event(
+    "events.v = { type = 'page', event = 'Home' }",
+    "only track calls have an `event`",
+    "'Home'",
+    "properties.name"
+)]
+#[case::event_unknown_key(
+    "events.v = { event = 'A', when = 'true' }",
+    "unknown key `when` in event `v`",
+    "when",
+    "did you mean `where`?"
+)]
+#[case::segments_no_array(
+    "segments = 3",
+    "`segments` must be an array of tables, each headed [[segments]], and this is an integer",
+    "3",
+    ""
+)]
+#[case::segment_without_id("[[segments]]\nwhen = 'true'", "this segment has no `id`", "[[segments]]", "add id")]
+#[case::segment_without_when("[[segments]]\nid = 'x'", "segment `x` has no `when`", "[[segments]]", "add when")]
+#[case::segment_with_space(
+    "[[segments]]\nid = 'big spender'\nwhen = 'true'",
+    "`big spender` cannot be a segment id",
+    "'big spender'",
+    "letters"
+)]
+#[case::segment_with_dot("[[segments]]\nid = 'a.b'\nwhen = 'true'", "`a.b` cannot be a segment id", "'a.b'", "letters")]
+#[case::segment_without_letters("[[segments]]\nid = ''\nwhen = 'true'", "this segment id is empty", "''", "letters")]
+#[case::segment_twice(
+    "[[segments]]\nid = 'x'\nwhen = 'true'\n[[segments]]\nid = 'x'\nwhen = 'true'",
+    "segment `x` is defined twice",
+    "'x'",
+    "on line 1"
+)]
+#[case::cap_without_per("[[caps]]\nmax = 1", "this cap has no `per`", "[[caps]]", "add per")]
+#[case::cap_of_nothing("[[caps]]\nmax = 0\nper = '1d'", "`max` must be between 1 and 4294967295", "0", "")]
+#[case::cap_channel("[[caps]]\nmax = 1\nper = '1d'\nchannel = '*'", "`*` cannot be a channel", "'*'", "letters")]
+fn a_wrong_file_says_what_and_where(
+    #[case] text: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let (found, span, advice) = only_problem(text);
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice:?} has no {help:?}");
+}
+
+#[rstest]
+#[case::no_change("on = 's'", "`on` names a change and a segment", "'s'", "enter:dormant")]
+#[case::unknown_change("on = 'into:s'", "a segment has `enter` and `exit`, not `into`", "'into:s'", "enter:dormant")]
+#[case::unknown_segment("on = 'enter:t'", "there is no segment `t`", "'enter:t'", "did you mean `s`?")]
+#[case::no_trigger("", "campaign `c` has no `on`", "[[campaigns]]", "add on")]
+#[case::bad_channel("on = 'exit:s'\nchannel = 'e mail'", "`e mail` cannot be a channel", "'e mail'", "letters")]
+#[case::priority_not_whole(
+    "on = 'exit:s'\npriority = 1.5",
+    "`priority` must be a whole number, and this is a number",
+    "1.5",
+    ""
+)]
+#[case::cooldown(
+    "on = 'exit:s'\ncooldown = '1 week'",
+    "this is not a duration: `1 week` is not a whole number followed by a unit (ms, s, m, h, d, w)",
+    "'1 week'",
+    "7d"
+)]
+#[case::max_per_user("on = 'exit:s'\nmax_per_user = -1", "`max_per_user` must be between 1 and 4294967295", "-1", "")]
+#[case::hours("on = 'exit:s'\nquiet_hours = '22-8'", "`22-8` are no hours", "'22-8'", "22:00-08:00")]
+#[case::hour_24("on = 'exit:s'\nquiet_hours = '22:00-24:00'", "`22:00-24:00` are no hours", "'22:00-24:00'", "23:59")]
+#[case::quiet_all_day(
+    "on = 'exit:s'\nquiet_hours = '08:00-08:00'",
+    "these quiet hours end when they start",
+    "'08:00-08:00'",
+    ""
+)]
+#[case::holdout("on = 'exit:s'\nholdout = 20", "`holdout` must be between 0 and 1", "20", "")]
+#[case::weight("on = 'exit:s'\nvariants = [{ id = 'a', weight = 0 }]", "a weight must be above 0", "0", "")]
+#[case::no_weight(
+    "on = 'exit:s'\nvariants = [{ id = 'a' }]",
+    "a variant of campaign `c` has no `weight`",
+    "{ id = 'a' }",
+    "weight = 1"
+)]
+#[case::variant_twice(
+    "on = 'exit:s'\nvariants = [{ id = 'a', weight = 1 }, { id = \"a\", weight = 1 }]",
+    "variant `a` is there twice",
+    "\"a\"",
+    ""
+)]
+#[case::variant_no_table(
+    "on = 'exit:s'\nvariants = ['a']",
+    "each of `variants` must be a table, and this is a string",
+    "'a'",
+    ""
+)]
+#[case::budget("on = 'exit:s'\nbudget = 100", "`budget` is not supported yet", "budget", "later")]
+#[case::unknown_key(
+    "on = 'exit:s'\ncool_down = '1d'",
+    "unknown key `cool_down` in this campaign",
+    "cool_down",
+    "did you mean `cooldown`?"
+)]
+#[case::payload_infinite("on = 'exit:s'\npayload = { x = inf }", "JSON has no such number", "inf", "")]
+#[case::payload_from_fixed(
+    "on = 'exit:s'\npayload_from = { x = 3 }",
+    "payload_from has expressions in quotes, and this is an integer",
+    "3",
+    "payload"
+)]
+#[case::payload_from_duration(
+    "on = 'exit:s'\npayload_from = { x = 'idle()' }",
+    "a payload field cannot be a duration",
+    "idle()",
+    ""
+)]
+#[case::payload_twice(
+    "on = 'exit:s'\npayload = { x = 1 }\npayload_from = { x = 'total(a)' }",
+    "payload and payload_from both have `x`",
+    "x",
+    ""
+)]
+#[case::condition("on = 'exit:s'\nif = 'total(b) > 1'", "there is no event `b` in [events]", "b", "did you mean `a`?")]
+fn a_wrong_campaign_says_what_and_where(
+    #[case] keys: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let channel = if keys.contains("channel") { "" } else { "channel = 'email'\n" };
+    let (found, span, advice) = only_problem(&format!("{SEGMENT}[[campaigns]]\nid = 'c'\n{channel}{keys}\n"));
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice:?} has no {help:?}");
+}
+
+/// Segments with these ids and conditions.
+fn segments(all: &[(&str, &str)]) -> String {
+    all.iter().map(|(id, when)| format!("[[segments]]\nid = \"{id}\"\nwhen = \"{when}\"\n")).collect()
+}
+
+#[test]
+fn a_segment_below_is_told_from_a_circle() {
+    let text = segments(&[("a", "in_segment('b')"), ("b", "idle() > duration('1d')")]);
+    let (message, span, help) = only_problem(&text);
+    assert_eq!((message.as_str(), span.as_str()), ("segment `b` is defined below `a`", "'b'"));
+    assert_eq!(help, "move `b` above `a`");
+    let text = segments(&[("a", "in_segment('c')"), ("b", "in_segment('a')"), ("c", "in_segment('b')")]);
+    let message = only_problem(&text).0;
+    assert_eq!(message, "these segments ask for each other in a circle: `a` → `c` → `b` → `a`");
+}
+
+#[test]
+fn a_broken_segment_still_counts_as_defined() {
+    let text = segments(&[("a", "vew > 1"), ("b", "in_segment('a')")]);
+    assert_eq!(only_problem(&text).1, "vew");
+}
+
+#[test]
+fn broken_toml_is_one_mistake_and_hides_no_other() {
+    let text = "control = 2\n[events]\nview = Product Viewed\n[[segments]]\nid = 's'\nwhen = 'total(view) > 0 &&'\n";
+    let found = problems(text);
+    assert!(found[0].0.contains("`control` must be"), "{found:#?}");
+    assert!(found[1].0.contains("not TOML"), "{found:#?}");
+    assert_eq!(found.last().unwrap().0, "the condition ends too early");
+}
+
+#[test]
+fn duplicate_keys_are_mistakes() {
+    let (message, span, _) = only_problem("control = 0.1\ncontrol = 0.2\n");
+    assert!(message.contains("duplicate key"), "{message}");
+    assert_eq!(span, "control");
+}
+
+#[test]
+fn a_hundred_mistakes_are_a_hundred_problems_in_file_order() {
+    let mut text = "[events]\nview = 'V'\n".to_owned();
+    for number in 0..50 {
+        text += &format!("[[segments]]\nid = 's {number}'\nwhen = 'total(vew) > 1'\n");
+    }
+    let found = compile(&text).unwrap_err();
+    assert_eq!(found.len(), 100);
+    assert!(found.is_sorted_by_key(|problem| problem.span.start));
+}
+
+#[test]
+fn more_features_than_ids_is_a_problem() {
+    let mut text = "[events]\nv = 'V'\n".to_owned();
+    for number in 0..=65 {
+        let sums: Vec<String> = (0..1_000).map(|n| format!("x.p{n}_")).collect();
+        let list = sums.iter().map(|sum| format!("has(traits{}{number})", &sum[1..])).collect::<Vec<_>>();
+        for (part, chunk) in list.chunks(200).enumerate() {
+            text += &format!("[[segments]]\nid = 's{number}-{part}'\nwhen = '{}'\n", chunk.join("||"));
+        }
+    }
+    assert_eq!(only_problem(&text).0, "these rules read more than 65,536 different traits");
+}
+
+#[test]
+fn problems_are_drawn_with_file_line_and_column() {
+    let text = "timezone = \"Mars/Base\"\n\n[events]\nview = \"Product Viewed\"\n\n[[segments]]\nid = \"hot intent\"\nwhen = \"\"\"\ncont(view, '30m') >= 3\n  && since(order) > 30\"\"\"\n\n[[campaigns]]\nid = \"nudge\"\non = \"enter:hot\"\nchanel = \"email\"\n";
+    let drawn = render::render("rules.toml", text, &compile(text).unwrap_err(), false);
+    assert!(drawn.contains("rules.toml:9:1: there is no function `cont`"), "{drawn}");
+    assert!(!drawn.contains('\u{1b}'));
+    insta::assert_snapshot!(drawn);
+    assert!(render::render("rules.toml", text, &compile(text).unwrap_err(), true).contains('\u{1b}'));
+}
