@@ -9,7 +9,9 @@
 
 pub mod diagnostic;
 pub(crate) mod document;
+pub mod explain;
 pub mod program;
+pub mod reference;
 pub mod render;
 
 mod campaigns;
@@ -28,6 +30,7 @@ mod syntax;
 mod term;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use diagnostic::Diagnostic;
 use program::Ruleset;

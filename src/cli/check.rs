@@ -1,0 +1,226 @@
+//! `rekindle check`: every problem of rules and settings, or that there is none.
+//!
+//! [`load_rules`] is also how the other commands read a rules file, so that its problems look the same everywhere.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::rules::diagnostic::Diagnostic;
+use crate::rules::program::Ruleset;
+use crate::rules::{self, explain, render};
+
+/// Larger files are not read: nobody writes such rules.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Check rules and settings, and show every problem at its place
+#[derive(clap::Args, Clone, Debug)]
+#[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["rules", "config"])))]
+pub struct CheckArgs {
+    /// A rules file to check; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+    /// A settings file to check, with the rules file it names
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Why a file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has mistakes; the text shows them all, at their places.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Checks what the arguments name, and prints to standard output; true if all is well.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub fn run(args: &CheckArgs) -> io::Result<bool> {
+    let stdout = io::stdout();
+    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    check(args, colour, &mut stdout.lock())
+}
+
+/// Reads and compiles a rules file; problems are drawn in colour when asked.
+///
+/// # Errors
+/// The file cannot be read, or has mistakes.
+pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, LoadError> {
+    let text = read(path)?;
+    rules::compile(&text).map_err(|problems| wrong(path, &text, &problems, colour))
+}
+
+/// Reads a settings file; problems are drawn in colour when asked. The path of the rules comes back as it is to be opened,
+/// relative to the settings file.
+///
+/// # Errors
+/// The file cannot be read, or has mistakes.
+pub fn load_config(path: &Path, colour: bool) -> Result<Config, LoadError> {
+    let text = read(path)?;
+    let mut config = Config::parse(&text).map_err(|problems| wrong(path, &text, &problems, colour))?;
+    if let Some(folder) = path.parent() {
+        config.engine.rules = folder.join(&config.engine.rules);
+    }
+    Ok(config)
+}
+
+/// Checks, and writes what there is to say to `out`.
+fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
+    let mut sound = true;
+    let mut files = args.rules.clone();
+    if let Some(path) = &args.config {
+        match load_config(path, colour) {
+            Ok(config) => {
+                writeln!(out, "{}: ok", path.display())?;
+                let is_there = named_rules(path, &config, colour, out)?;
+                sound &= is_there;
+                files.extend(is_there.then_some(config.engine.rules));
+            }
+            Err(error) => {
+                sound = false;
+                report(&error, out)?;
+            }
+        }
+    }
+    for file in files {
+        match load_rules(&file, colour) {
+            Ok(rules) => accepted(&file, &rules, args.explain, out)?,
+            Err(error) => {
+                sound = false;
+                report(&error, out)?;
+            }
+        }
+    }
+    Ok(sound)
+}
+
+/// Whether the rules file that settings name can be opened; if not, that is a problem of the settings.
+fn named_rules(path: &Path, config: &Config, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
+    let Err(error) = File::open(&config.engine.rules) else { return Ok(true) };
+    let message = format!("cannot open the rules file {}: {error}", config.engine.rules.display());
+    let help = "the path is relative to this file".to_owned();
+    match (&config.rules_span, read(path)) {
+        (Some(span), Ok(text)) => {
+            let problem = Diagnostic { message, help, span: span.clone() };
+            write!(out, "{}", render::render(&path.display().to_string(), &text, &[problem], colour))?;
+        }
+        _ => writeln!(out, "{message}\n  help: name another with rules = \"…\" in [engine]; {help}")?,
+    }
+    Ok(false)
+}
+
+fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) -> io::Result<()> {
+    let (segments, campaigns, features) = (rules.segments.len(), rules.campaigns.len(), rules.features.len());
+    let name = file.display();
+    writeln!(out, "{name}: ok, {segments} segments, {campaigns} campaigns, {features} features")?;
+    if explain {
+        write!(out, "\n{}", explain::explain(rules))?;
+    }
+    Ok(())
+}
+
+fn report(error: &LoadError, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", error.to_string().trim_end())
+}
+
+fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> LoadError {
+    let mut drawn = render::render(&path.display().to_string(), text, problems, colour);
+    let plural = if problems.len() == 1 { "" } else { "s" };
+    drawn.push_str(&format!("{}: {} problem{plural}", path.display(), problems.len()));
+    LoadError::Wrong(drawn)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let fail = |source| LoadError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(fail)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        fail(io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 text (byte {at})")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(args: CheckArgs) -> (bool, String) {
+        let mut out = Vec::new();
+        let sound = check(&args, false, &mut out).unwrap();
+        (sound, String::from_utf8(out).unwrap())
+    }
+
+    fn rules_args(files: &[PathBuf]) -> CheckArgs {
+        CheckArgs { rules: files.to_vec(), config: None, explain: false }
+    }
+
+    const RULES: &str = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = \"count(a, '1h') > 1\"\n";
+
+    #[test]
+    fn sound_rules_are_counted_and_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("r.toml");
+        std::fs::write(&file, RULES).unwrap();
+        let (sound, out) = checked(rules_args(std::slice::from_ref(&file)));
+        assert!(sound);
+        assert!(out.ends_with("r.toml: ok, 1 segments, 0 campaigns, 1 features\n"), "{out}");
+        let (_, out) = checked(CheckArgs { explain: true, ..rules_args(&[file]) });
+        assert!(out.contains("by time: a pane of count(a, 1h) leaves, every 1m"), "{out}");
+    }
+
+    #[test]
+    fn every_file_is_checked_and_one_bad_one_fails_them_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let [good, bad, missing, binary] = ["good", "bad", "missing", "binary"].map(|name| folder.path().join(name));
+        std::fs::write(&good, RULES).unwrap();
+        std::fs::write(&bad, RULES.replace("count", "cout")).unwrap();
+        std::fs::write(&binary, b"a\xff").unwrap();
+        let (sound, out) = checked(rules_args(&[bad, missing, binary, good]));
+        assert!(!sound);
+        assert!(out.contains("bad:5:9: there is no function `cout`"), "{out}");
+        assert!(out.contains("bad: 1 problem\n"), "{out}");
+        assert!(out.contains("missing: No such file"), "{out}");
+        assert!(out.contains("not UTF-8 text (byte 1)"), "{out}");
+        assert!(out.contains("good: ok"), "{out}");
+    }
+
+    #[test]
+    fn settings_bring_their_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("c.toml");
+        std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
+        let args = CheckArgs { rules: Vec::new(), config: Some(config), explain: false };
+        let (sound, out) = checked(args.clone());
+        assert!(!sound && out.contains("c.toml:2:9: cannot open the rules file"), "{out}");
+        std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
+        let (sound, out) = checked(args);
+        assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segments"), "{out}");
+    }
+
+    #[test]
+    fn neither_rules_nor_settings_is_a_usage_error() {
+        use clap::{Args, FromArgMatches};
+        let command = CheckArgs::augment_args(clap::Command::new("check"));
+        let error = command.clone().try_get_matches_from(["check"]).unwrap_err().to_string();
+        assert!(error.contains("--rules <FILE>"), "{error}");
+        let matches = command.try_get_matches_from(["check", "--rules", "a", "--rules", "b"]).unwrap();
+        assert_eq!(CheckArgs::from_arg_matches(&matches).unwrap().rules.len(), 2);
+    }
+}

@@ -1,0 +1,214 @@
+//! The compiled plan as text for people: what is remembered, for whom, what is read, what changes what.
+//!
+//! The bytes are upper bounds by the constants below, not measurements: a user who did little takes far less, since
+//! panes that hold nothing are not kept.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::program::{Change, Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term, Window};
+use super::{reads, words};
+
+/// Bounds of what one user's memory takes, in bytes.
+mod bound {
+    /// A pane of counts or sums: its number and a value of up to 16 bytes.
+    pub(super) const PANE: i64 = 24;
+    /// One of the values of `distinct`: the value, shortened or interned, and its latest pane.
+    pub(super) const DISTINCT_VALUE: i64 = 24;
+    /// `distinct` is exact up to this many values and keeps no more.
+    pub(super) const DISTINCT_VALUES: i64 = 1_000;
+    /// A total, or a time.
+    pub(super) const CELL: i64 = 24;
+    /// A latest value with its time; a text beside it takes its own length.
+    pub(super) const LATEST_VALUE: i64 = 48;
+}
+
+/// Explains a plan: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
+pub fn explain(rules: &Ruleset) -> String {
+    let mut out = String::new();
+    features(rules, &mut out);
+    decoded(rules, &mut out);
+    segments(rules, &mut out);
+    campaigns(rules, &mut out);
+    out
+}
+
+fn features(rules: &Ruleset, out: &mut String) {
+    let users = users_of_features(rules);
+    let total: i64 = rules.features.iter().map(|feature| bytes(feature.kind)).sum();
+    line(out, format_args!("features: {}, at most {total} bytes per user", rules.features.len()));
+    for (index, feature) in rules.features.iter().enumerate() {
+        let Ok(id) = u16::try_from(index) else { break };
+        let name = words::feature(rules, FeatureId(id));
+        let used_by: Vec<&str> = users[index].iter().map(String::as_str).collect();
+        line(out, format_args!("  {name}: at most {} bytes; for {}", bytes(feature.kind), used_by.join(", ")));
+    }
+    out.push('\n');
+}
+
+/// Who reads each feature.
+fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
+    let mut users: Vec<Vec<String>> = vec![Vec::new(); rules.features.len()];
+    let mut note = |features: BTreeSet<FeatureId>, user: String| {
+        for FeatureId(id) in features {
+            users[usize::from(id)].push(user.clone());
+        }
+    };
+    for segment in &rules.segments {
+        note(features_in(&segment.when), format!("segment {}", segment.id));
+    }
+    for campaign in &rules.campaigns {
+        let mut all = campaign.condition.as_ref().map(features_in).unwrap_or_default();
+        for (_, term) in &campaign.payload_from {
+            reads::each_in_term(term, &mut |inner| reads::features_of(inner, &mut |id| all.extend([id])));
+        }
+        note(all, format!("campaign {}", campaign.id));
+    }
+    users
+}
+
+fn features_in(condition: &Condition) -> BTreeSet<FeatureId> {
+    let mut found = BTreeSet::new();
+    reads::each_term(condition, &mut |term| reads::features_of(term, &mut |id| found.extend([id])));
+    found
+}
+
+/// The most bytes a feature takes per user.
+fn bytes(kind: FeatureKind) -> i64 {
+    match window(kind) {
+        Some(_) if matches!(kind, FeatureKind::WindowDistinct(..)) => bound::DISTINCT_VALUE * bound::DISTINCT_VALUES,
+        Some(window) => bound::PANE * window.panes,
+        None if matches!(kind, FeatureKind::LastValue(_)) => bound::LATEST_VALUE,
+        None => bound::CELL,
+    }
+}
+
+fn window(kind: FeatureKind) -> Option<Window> {
+    match kind {
+        FeatureKind::WindowCount(window)
+        | FeatureKind::WindowSum(_, window)
+        | FeatureKind::WindowNumericCount(_, window)
+        | FeatureKind::WindowMin(_, window)
+        | FeatureKind::WindowMax(_, window)
+        | FeatureKind::WindowDistinct(_, window) => Some(window),
+        _ => None,
+    }
+}
+
+fn decoded(rules: &Ruleset, out: &mut String) {
+    let fields = rules.projection.fields.iter().map(|path| path.join("."));
+    let traits = rules.projection.traits.iter().map(|path| format!("traits.{}", path.join(".")));
+    let all: Vec<String> = fields.chain(traits).collect();
+    line(out, format_args!("read from events: {}", if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }));
+    out.push('\n');
+}
+
+fn segments(rules: &Ruleset, out: &mut String) {
+    for segment in &rules.segments {
+        line(out, format_args!("segment {}", segment.id));
+        line(out, format_args!("  changes with: {}", changes_with(rules, &segment.reads)));
+        for when in by_time(rules, &segment.when) {
+            line(out, format_args!("  by time: {when}"));
+        }
+        let fired = rules.campaigns.iter().filter(|campaign| segment_id(rules, campaign.segment) == segment.id);
+        let fired: Vec<&str> = fired.map(|campaign| campaign.id.as_str()).collect();
+        if !fired.is_empty() {
+            line(out, format_args!("  sets off: {}", fired.join(", ")));
+        }
+    }
+}
+
+fn changes_with(rules: &Ruleset, reads: &Reads) -> String {
+    let mut parts = Vec::new();
+    if reads.any_event {
+        parts.push("any event".to_owned());
+    }
+    parts.extend(reads.names.iter().map(|name| format!("event {}", rules.names[usize::from(name.0)].id)));
+    parts.extend(reads.traits.iter().map(|id| words::user_trait(rules, *id)));
+    parts.extend(reads.segments.iter().map(|segment| format!("segment {}", segment_id(rules, *segment))));
+    if parts.is_empty() { "nothing but time".to_owned() } else { parts.join(", ") }
+}
+
+fn segment_id(rules: &Ruleset, id: SegmentId) -> &str {
+    &rules.segments[usize::from(id.0)].id
+}
+
+/// What can happen in a condition by the mere passing of time.
+fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    crossings(rules, condition, &mut found);
+    reads::each_term(condition, &mut |term| {
+        if let Term::Condition(inner) = term {
+            crossings(rules, inner, &mut found);
+        }
+        reads::features_of(term, &mut |id| {
+            if let Some(window) = window(rules.features[usize::from(id.0)].kind) {
+                let every = crate::time::Span(window.pane_ms);
+                found.insert(format!("a pane of {} leaves, every {every} at most", words::feature(rules, id)));
+            }
+        });
+    });
+    found
+}
+
+/// Comparisons of durations: what reaches what.
+fn crossings(rules: &Ruleset, condition: &Condition, found: &mut BTreeSet<String>) {
+    match condition {
+        Condition::Not(inner) => crossings(rules, inner, found),
+        Condition::All(items) | Condition::Any(items) => {
+            items.iter().for_each(|item| crossings(rules, item, found));
+        }
+        Condition::Compare { op, left, right } if moves(left) || moves(right) => {
+            found.insert(crossing(rules, *op, left, right));
+        }
+        _ => {}
+    }
+}
+
+/// `since(cart) reaches 30m`
+fn crossing(rules: &Ruleset, op: Comparison, left: &Term, right: &Term) -> String {
+    let ((mover, limit), reaches) = match (op, left, right) {
+        (Comparison::GreaterOrEqual | Comparison::Less, left, Term::Duration(_)) => ((left, right), true),
+        (Comparison::LessOrEqual | Comparison::Greater, Term::Duration(_), right) => ((right, left), true),
+        (Comparison::LessOrEqual | Comparison::Greater, left, Term::Duration(_)) => ((left, right), false),
+        (Comparison::GreaterOrEqual | Comparison::Less, Term::Duration(_), right) => ((right, left), false),
+        _ => {
+            let op = words::comparison(op);
+            return format!("{} {op} {} may turn", words::term(rules, left), words::term(rules, right));
+        }
+    };
+    let (mover, limit) = (words::term(rules, mover), words::term(rules, limit));
+    if reaches { format!("{mover} reaches {limit}") } else { format!("{mover} passes {limit} by a millisecond") }
+}
+
+/// Whether a term grows with time.
+fn moves(term: &Term) -> bool {
+    let mut found = false;
+    reads::each_in_term(term, &mut |inner| found |= matches!(inner, Term::Since(_) | Term::Idle | Term::Age));
+    found
+}
+
+fn campaigns(rules: &Ruleset, out: &mut String) {
+    if rules.campaigns.is_empty() {
+        return;
+    }
+    out.push_str("\ncampaigns, in the order they are decided\n");
+    let mut order: Vec<_> = rules.campaigns.iter().collect();
+    order.sort_by_key(|campaign| std::cmp::Reverse(campaign.priority));
+    for campaign in order {
+        let segment = segment_id(rules, campaign.segment);
+        let change = if campaign.change == Change::Enter { "enter" } else { "exit" };
+        line(
+            out,
+            format_args!(
+                "  {} (priority {}): on {change}:{segment}, by {}",
+                campaign.id, campaign.priority, campaign.channel
+            ),
+        );
+    }
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}

@@ -1,0 +1,64 @@
+//! The language reference, shipped in the binary: `rekindle rules` prints it.
+
+/// The reference, in Markdown.
+pub const TEXT: &str = include_str!("reference.md");
+
+#[cfg(test)]
+mod tests {
+    use super::TEXT;
+    use crate::rules::{campaigns, compile, events, functions, reader, render, segments, term};
+
+    /// The contents of the fenced blocks of one kind.
+    fn blocks(kind: &str) -> Vec<&'static str> {
+        let fence = format!("```{kind}\n");
+        TEXT.split(fence.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn every_key_and_function_is_in_the_reference() {
+        let functions = functions::FUNCTIONS.map(|(name, _)| name);
+        let words: [&[&str]; 9] = [
+            &reader::TOP_KEYS,
+            &reader::CAP_KEYS,
+            &events::EVENT_KEYS,
+            &events::EVENT_TYPES,
+            &segments::SEGMENT_KEYS,
+            &campaigns::CAMPAIGN_KEYS,
+            &campaigns::VARIANT_KEYS,
+            &functions::METHODS,
+            &term::ROOTS,
+        ];
+        for word in words.concat() {
+            let written = [format!("`{word}`"), format!("[{word}]"), format!("`{word}."), format!("{word}(")];
+            assert!(written.iter().any(|form| TEXT.contains(form)), "`{word}` is not in the reference");
+        }
+        for function in functions {
+            assert!(TEXT.contains(&format!("{function}(")), "{function}( is not in the reference");
+        }
+    }
+
+    #[test]
+    fn every_example_file_compiles() {
+        let examples = blocks("toml");
+        assert!(examples.len() >= 8);
+        for example in examples {
+            if let Err(problems) = compile(example) {
+                panic!("{}", render::render("example", example, &problems, false));
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_condition_compiles() {
+        let events = "[events]\nview = 'V'\ncart = 'C'\norder = 'O'\n[[segments]]\nid = 'dormant'\nwhen = 'true'\n";
+        let mut conditions = 0;
+        for condition in blocks("cel").into_iter().flat_map(str::lines).filter(|line| !line.trim().is_empty()) {
+            conditions += 1;
+            let text = format!("{events}[[segments]]\nid = 's'\nwhen = '''{condition}'''\n");
+            if let Err(problems) = compile(&text) {
+                panic!("{}", render::render("example", &text, &problems, false));
+            }
+        }
+        assert!(conditions >= 20);
+    }
+}
