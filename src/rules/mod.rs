@@ -4,7 +4,7 @@
 //! one [`diagnostic::Diagnostic`] for every problem in the file. Nothing is evaluated here.
 //!
 //! The way of a rules file: `document` (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `lexer`,
-//! `syntax` (a condition's text as a tree, each node at its place in the file by `source_map`) → `condition`, `term`,
+//! `syntax`, `tree` (a condition's text as a tree, each node at its place in the file by `source_map`) → `condition`, `comparison`, `text_test`, `term`,
 //! `functions` (names resolved, types checked) → [`program`].
 
 pub mod diagnostic;
@@ -15,6 +15,7 @@ pub mod reference;
 pub mod render;
 
 mod campaigns;
+mod comparison;
 mod condition;
 mod events;
 mod features;
@@ -30,6 +31,8 @@ mod syntax;
 mod term;
 #[cfg(test)]
 mod tests;
+mod text_test;
+mod tree;
 mod words;
 
 use diagnostic::Diagnostic;

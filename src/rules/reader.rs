@@ -48,6 +48,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     if !reader.problems.is_empty() {
         return Err(reader.problems.into_sorted());
     }
+    debug_assert_eq!(segments.len(), reader.world.segment_order.len(), "a segment was dropped without a problem");
     let (features, mut projection) = reader.world.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     let segments = super::segments::with_reads(segments, &features);

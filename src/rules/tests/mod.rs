@@ -1,7 +1,6 @@
 //! What the front end makes of rules files: the plans of right ones, the problems of wrong ones.
 
 mod explained;
-mod hostile;
 mod mistakes_in_conditions;
 mod mistakes_in_files;
 mod plans;

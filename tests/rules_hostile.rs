@@ -5,8 +5,21 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{compiled, rules_with};
-use crate::rules::{compile, render};
+use rekindle::rules::program::Ruleset;
+use rekindle::rules::{compile, render};
+
+/// Rules with one segment, whose `when` this is.
+fn rules_with(when: &str) -> String {
+    format!(
+        "[events]\nview = \"Product Viewed\"\ncart = \"Product Added\"\norder = \"Order Completed\"\n\n\
+         [[segments]]\nid = \"s\"\nwhen = \"\"\"{when}\"\"\"\n"
+    )
+}
+
+/// Compiles, or fails with the problems drawn.
+fn compiled(text: &str) -> Ruleset {
+    compile(text).unwrap_or_else(|problems| panic!("{}", render::render("rules.toml", text, &problems, false)))
+}
 
 #[rstest]
 #[case::brackets("(".repeat(20_000) + "1" + &")".repeat(20_000))]
@@ -71,7 +84,7 @@ fn five_hundred_segments_compile_quickly() {
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
-const VALID: &str = include_str!("../../../tests/conformance/quiet-3/rules.toml");
+const VALID: &str = include_str!("conformance/quiet-3/rules.toml");
 
 /// Compiles and draws whatever is found; a panic is what the tests are about.
 fn digest(text: &str) {

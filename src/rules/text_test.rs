@@ -1,0 +1,85 @@
+//! Compiles tests on texts: `startsWith`, `endsWith`, `contains`, `matches`.
+
+use std::ops::Range;
+
+use regex::{Regex, RegexBuilder};
+
+use super::diagnostic::{join_quoted, nearest, shorten};
+use super::functions;
+use super::program::{Condition, Term, TextTest};
+use super::scope::{Scope, Type};
+use super::syntax::{Node, NodeKind};
+
+/// The most that a compiled pattern of `matches` may take, in bytes.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+impl Scope<'_, '_, '_> {
+    pub(super) fn text_test(
+        &mut self,
+        subject: &Node,
+        name: &str,
+        name_span: &Range<usize>,
+        arguments: &[Node],
+        span: &Range<usize>,
+    ) -> Option<Condition> {
+        let test = match name {
+            "startsWith" => Some(TextTest::StartsWith),
+            "endsWith" => Some(TextTest::EndsWith),
+            "contains" => Some(TextTest::Contains),
+            "matches" => None,
+            _ => return self.unknown_method(name, name_span),
+        };
+        let subject = self.text(subject);
+        let [argument] = arguments else {
+            return self.fail(span, format!("{name} takes one text"), format!("write traits.email.{name}('…')"));
+        };
+        match test {
+            Some(test) => {
+                let argument = self.text(argument);
+                Some(Condition::Text { test, subject: subject?, argument: argument? })
+            }
+            None => {
+                let pattern = self.pattern(argument);
+                Some(Condition::Matches { subject: subject?, pattern: pattern? })
+            }
+        }
+    }
+
+    fn unknown_method<T>(&mut self, name: &str, span: &Range<usize>) -> Option<T> {
+        let help = if let Some((_, usage)) = functions::FUNCTIONS.iter().find(|(known, _)| *known == name) {
+            format!("write {usage}")
+        } else if let Some(known) = nearest(name, functions::METHODS) {
+            format!("did you mean `{known}`?")
+        } else {
+            format!("texts have {}", join_quoted(&functions::METHODS))
+        };
+        self.fail(span, format!("nothing has a function {} after a dot", shorten(name)), help)
+    }
+
+    /// A term that can be a text.
+    fn text(&mut self, node: &Node) -> Option<Term> {
+        let typed = self.term(node)?;
+        match typed.kind {
+            Type::Text | Type::Dynamic => Some(typed.term),
+            kind => self.fail(&node.span, format!("a text is needed here, and this is {}", kind.described()), ""),
+        }
+    }
+
+    fn pattern(&mut self, node: &Node) -> Option<Regex> {
+        let NodeKind::Text(pattern) = &node.kind else {
+            return self.fail(&node.span, "the pattern of matches must be written out", "write matches('^vip-')");
+        };
+        match RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build() {
+            Ok(regex) => Some(regex),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                self.fail(&node.span, "this pattern grows too large", "use smaller repetitions")
+            }
+            Err(error) => {
+                // The last line says what is wrong; those before draw the pattern once more.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.fail(&node.span, format!("this is not a regular expression: {reason}"), "")
+            }
+        }
+    }
+}
