@@ -1,6 +1,7 @@
 //! Rekindle: a real-time growth engine for e-commerce.
 
 pub mod action;
+pub mod api;
 pub mod campaigns;
 pub mod cli;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod engine;
 pub mod event;
 pub mod identity;
 pub mod journal;
+pub mod metrics;
 pub mod partition;
 pub mod pipeline;
 pub mod replay;

@@ -1,8 +1,12 @@
 //! The command line: what can be asked for, and one module per command.
 
+pub mod check;
+pub mod demo;
 pub mod replay;
+pub mod rules;
 mod summary;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -24,6 +28,9 @@ pub struct Cli {
 enum Command {
     /// Replay event files: what the engine would have decided, as a journal
     Replay(Box<replay::ReplayArgs>),
+    Demo(demo::DemoArgs),
+    Check(check::CheckArgs),
+    Rules(rules::RulesArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: rekindle completions bash > ~/.local/share/bash-completion/completions/rekindle
@@ -38,6 +45,13 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Replay(args) => replay::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => match check::run(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error.into()),
+        },
+        Command::Rules(args) => rules::run(&args).map_err(CliError::from),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rekindle", &mut std::io::stdout());
             Ok(())
@@ -56,19 +70,9 @@ pub fn run() -> ExitCode {
 /// Why a command ended without success.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The rules or the config have mistakes: the text that shows them all.
+    /// The rules or the config can't be used.
     #[error("{0}")]
-    Mistakes(String),
-    /// A file that the command line names can't be read.
-    #[error("error: could not read the {what} {file}: {cause}")]
-    Unreadable {
-        /// What kind of file.
-        what: &'static str,
-        /// Which.
-        file: String,
-        /// Why not.
-        cause: std::io::Error,
-    },
+    Load(#[from] check::LoadError),
     /// The replay failed.
     #[error("error: {0}")]
     Replay(crate::replay::ReplayError),
@@ -97,18 +101,17 @@ impl From<crate::sink::file::SinkError> for CliError {
     }
 }
 
-/// Reads and compiles a rules file.
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> CliError {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => CliError::OutputClosed,
+            _ => CliError::Other(format!("could not write to standard output: {error}")),
+        }
+    }
+}
+
+/// Reads and compiles a rules file; its problems are in colour where standard error is a terminal.
 pub(crate) fn load_rules(path: &std::path::Path) -> Result<crate::rules::program::Ruleset, CliError> {
-    let file = path.display().to_string();
-    let bytes =
-        std::fs::read(path).map_err(|cause| CliError::Unreadable { what: "rules file", file: file.clone(), cause })?;
-    let text = String::from_utf8(bytes).map_err(|error| CliError::Unreadable {
-        what: "rules file",
-        file: file.clone(),
-        cause: std::io::Error::other(format!("it is not UTF-8 text: {error}")),
-    })?;
-    crate::rules::compile(&text).map_err(|problems| {
-        let shown = crate::rules::render::render(&file, &text, &problems, false);
-        CliError::Mistakes(format!("{shown}{file}: {} problems; nothing was run", problems.len()))
-    })
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Ok(check::load_rules(path, colour)?)
 }

@@ -1,0 +1,167 @@
+//! `rekindle demo`: a simulated storefront, the real engine, no server.
+
+mod screen;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::summary::{Run, Summary};
+use super::{CliError, load_rules};
+use crate::api::Server;
+use crate::metrics::{self, TotalsRecorder};
+use crate::partition::{Output, Plan};
+use crate::pipeline::{Options, Pipeline};
+use crate::rules;
+use crate::source::simulator::{Simulator, SimulatorOptions};
+use crate::time::{Span, Timestamp};
+use screen::Screen;
+
+/// The rules the demo runs unless told otherwise.
+const STARTER_PACK: &str = include_str!("../../config/rules.toml");
+
+/// Virtual history that is simulated silently before the show begins: long enough for shoppers to have gone cold.
+const WARM_UP: Span = Span(75 * 86_400_000);
+
+/// When the simulated shop opens: 2026-01-01T00:00:00Z.
+const OPENING: Timestamp = Timestamp(1_767_225_600_000);
+
+/// How often the virtual clock moves.
+const FRAME: Duration = Duration::from_millis(50);
+
+/// Watch the engine at work on a simulated storefront; needs no server and no files
+///
+/// Some thousand shoppers come, browse, fill carts, buy, go cold and come back, in time sped up so that days pass in
+/// seconds. The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on scrolls
+/// by. Ctrl-C ends the show with a summary.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End by itself after this many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+
+    /// How many shoppers the shop has
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    shoppers: u32,
+
+    /// How much virtual time passes in a second
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = Span::parse)]
+    speed: Span,
+
+    /// Another seed gives other shoppers; the same seed the same ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Run these rules instead of the starter pack
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Where /metrics and /healthz are served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
+}
+
+pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
+    let rules = match &args.rules {
+        Some(path) => load_rules(path)?,
+        None => rules::compile(STARTER_PACK).map_err(|problems| {
+            CliError::Other(rules::render::render("starter pack", STARTER_PACK, &problems, false))
+        })?,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
+    let metrics = metrics::install().map_err(|error| CliError::Other(error.to_string()))?;
+    let address = runtime.block_on(serve(args.listen, metrics))?;
+    let stopping = Arc::clone(&stop);
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stopping.store(true, Ordering::Relaxed);
+        }
+    });
+    Show::open(args, Arc::new(Plan::new(rules)))?.run(args, address, &stop)
+}
+
+/// Serves metrics at the address, or at another port when somebody else has that one.
+async fn serve(
+    wanted: SocketAddr,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+) -> Result<SocketAddr, CliError> {
+    let server = match Server::bind(wanted).await {
+        Ok(server) => Ok(server),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Server::bind(SocketAddr::new(wanted.ip(), 0)).await
+        }
+        Err(error) => Err(error),
+    };
+    let refused =
+        |error| CliError::Other(format!("could not listen on {wanted}: {error}; choose another with --listen"));
+    let server = server.map_err(refused)?;
+    let address = server.address().map_err(refused)?;
+    tokio::spawn(async move { server.serve(metrics).await });
+    Ok(address)
+}
+
+/// The storefront and the engine behind it.
+struct Show {
+    plan: Arc<Plan>,
+    simulator: Simulator,
+    pipeline: Pipeline,
+    recorder: TotalsRecorder,
+    lines: Vec<u8>,
+    now: Timestamp,
+}
+
+impl Show {
+    fn open(args: &DemoArgs, plan: Arc<Plan>) -> Result<Show, CliError> {
+        let pipeline = Pipeline::new(Arc::clone(&plan), Options::default())
+            .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
+        let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
+        let recorder = TotalsRecorder::new(&plan.rules);
+        Ok(Show { plan, simulator: Simulator::new(options), pipeline, recorder, lines: Vec::new(), now: OPENING })
+    }
+
+    fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
+        let mut screen = Screen::new(Arc::clone(&self.plan));
+        screen.say(&format!(
+            "{} shoppers, {} passes in a second; metrics at http://{address}/metrics; Ctrl-C ends the show",
+            args.shoppers, args.speed
+        ));
+        let warmed_up_at = OPENING + WARM_UP;
+        while self.now < warmed_up_at && !stop.load(Ordering::Relaxed) {
+            self.advance(self.now + Span(86_400_000));
+        }
+        screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now));
+        let started = Instant::now();
+        let end = args.seconds.map(|seconds| started + Duration::from_secs(seconds));
+        while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
+            let frame_started = Instant::now();
+            let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
+            let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
+            screen.show(&outputs);
+            screen.status(self.now, &self.pipeline.totals());
+            thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));
+        }
+        screen.close();
+        let run = Run { took: started.elapsed(), until: self.now };
+        eprint!("{}", Summary::new(&self.plan.rules, &self.pipeline.totals(), run));
+        Ok(())
+    }
+
+    /// Lets the shop live until `to`, and the engine with it.
+    fn advance(&mut self, to: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        self.lines.clear();
+        self.simulator.advance(to, &mut self.lines);
+        self.pipeline.feed(&self.lines, &mut |_| {}, &mut outputs);
+        self.pipeline.advance_to(to, &mut outputs);
+        self.now = to;
+        self.recorder.record(&self.pipeline.totals(), self.pipeline.watermark());
+        outputs
+    }
+}
