@@ -213,7 +213,7 @@ REES46 = {
         "several_items": lambda u: u.count(ORDER) >= 2,
         "spent_50": lambda u: u.spent(50),
         "spent_500": lambda u: u.spent(500),
-        "regular": lambda u: u.since(ORDER) < DAY and u.age() >= 7 * DAY,
+        "returning": lambda u: u.idle() < DAY and u.age() >= 7 * DAY,
         "phone_hunter": lambda u: u.count(VIEW, HOUR, smartphone) >= 4,
         "apple_fan": lambda u: u.count(VIEW, where=apple) >= 3
         and min(u.values(VIEW, "price", DAY), default=-1) >= millionths(200),
