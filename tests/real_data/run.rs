@@ -27,11 +27,20 @@ pub(crate) struct Summary {
     pub(crate) events: u64,
     pub(crate) events_by_name: BTreeMap<String, u64>,
     pub(crate) calls: BTreeMap<String, u64>,
-    pub(crate) rejects: BTreeMap<String, u64>,
+    pub(crate) rejected_by_reason: BTreeMap<String, u64>,
     pub(crate) late: u64,
     pub(crate) duplicates: u64,
     pub(crate) users: u64,
-    pub(crate) decisions: BTreeMap<String, BTreeMap<String, u64>>,
+    pub(crate) segments: BTreeMap<String, SegmentFigures>,
+    pub(crate) campaigns: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// What the summary says of one segment.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct SegmentFigures {
+    pub(crate) enter: u64,
+    pub(crate) exit: u64,
+    pub(crate) users: u64,
 }
 
 /// What a replay wrote.
@@ -58,6 +67,13 @@ struct JournalLine {
     user: String,
     segment: Option<String>,
     change: Option<String>,
+}
+
+impl Transitions {
+    /// What the summary should say of them.
+    pub(crate) fn figures(&self) -> SegmentFigures {
+        SegmentFigures { enter: self.enter, exit: self.exit, users: self.members.len() as u64 }
+    }
 }
 
 /// A CloudEvent, as far as it is checked here.
