@@ -1,4 +1,56 @@
 //! Rekindle: a real-time growth engine for e-commerce.
+//!
+//! A clickstream goes in; segment changes and campaign actions come out, as a pure function of the log. This page is
+//! the map: the way of an event, the rooms, what always holds, and who may import whom.
+//!
+//! # The way of an event
+//!
+//! ```text
+//!  bytes          Event               Event @ partition      Changes              Decision
+//! source ──────► decode ──► identity ──► route ──────► engine ──────► campaigns ──────► journal, action ──► sink
+//! file | stdin   JSON →     whose?       user → p      one user's      cooldown, caps,   wire forms        file |
+//! simulator      Event |    links        fixed hash    state and       quiet hours,                        stdout
+//!                Rejected                              segments        groups
+//!                                                      └──── partition: many users and their timers ────┘
+//!                      rules: TOML + CEL → a checked, compiled plan that all of them read
+//! ```
+//!
+//! [`pipeline`] wires it up: a batch is decoded in parallel, put in the log's order by one thread (watermark, links),
+//! and applied in parallel, each partition by one thread at a time.
+//!
+//! # The rooms
+//!
+//! | room | job |
+//! |---|---|
+//! | [`event`], [`time`] | the shared words: an event, a value, an instant, a span |
+//! | [`rules`] | text → [`rules::program::Ruleset`], or every mistake at its place; the language reference |
+//! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or a rejection |
+//! | [`identity`] | which user an event is about; linking of anonymous visitors |
+//! | [`route`] | which partition a user belongs to |
+//! | [`engine`] | one user: windows and other memory, conditions, and until when they stand |
+//! | [`campaigns`] | what a segment's change sets off, for one user: the outcomes, in their order |
+//! | [`partition`] | many users, their timers, merging; `Input` in, `Output`s out |
+//! | [`journal`], [`action`] | outputs as journal lines, in one total order; as CloudEvents |
+//! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
+//! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
+//! | [`replay`] | a log with an end, from first event to `--until` |
+//! | [`metrics`], [`api`], [`config`], [`cli`] | what operators see and say |
+//!
+//! # What always holds
+//!
+//! - **A user's journal is a function of that user's events, in their order, and of nothing else**: not of other users,
+//!   batch sizes, partitions, workers. `tests/conformance.rs`, `tests/oracle_agreement.rs` and `tests/metamorphic.rs`
+//!   hold it to that.
+//! - `engine`, `campaigns`, `partition`, `rules`, `identity`, `route` and the words know no clock, no IO, no threads, no
+//!   randomness and no logging. Time is an argument. `Partition::apply` cannot fail.
+//! - A room imports the words and the output type of a room before it, never one after it. `tests/rooms.rs` reads the
+//!   `use` lines.
+//! - Whether an event is accepted does not depend on the rules; a rejected one changes nothing and is never lost.
+//! - Hashes that decide anything or are stored are xxh3, fixed for good.
+//!
+//! # Deliberately absent
+//!
+//! A database, a cluster, wall clocks on the hot path, JavaScript in rules, floating-point sums.
 
 pub mod action;
 pub mod api;

@@ -130,12 +130,12 @@ impl Show {
         screen.say(&format!(
             "{} shoppers, {} passes in a second; metrics at http://{address}/metrics; Ctrl-C ends the show",
             args.shoppers, args.speed
-        ));
+        ))?;
         let warmed_up_at = OPENING + WARM_UP;
         while self.now < warmed_up_at && !stop.load(Ordering::Relaxed) {
             self.advance(self.now + Span(86_400_000));
         }
-        screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now));
+        screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
         let started = Instant::now();
         let end = args.seconds.map(|seconds| started + Duration::from_secs(seconds));
         while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
@@ -143,13 +143,13 @@ impl Show {
             let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
-            screen.show(&outputs);
-            screen.status(self.now, &self.pipeline.totals());
+            screen.show(&outputs)?;
+            screen.status(self.now, &self.pipeline.totals())?;
             thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));
         }
         screen.close();
-        let run = Run { took: started.elapsed(), until: self.now };
-        eprint!("{}", Summary::new(&self.plan.rules, &self.pipeline.totals(), run));
+        let run = Run { took: started.elapsed(), until: self.now, at_full_speed: false };
+        screen.say(Summary::new(&self.plan.rules, &self.pipeline.totals(), run).to_string().trim_end())?;
         Ok(())
     }
 
@@ -160,6 +160,7 @@ impl Show {
         self.simulator.advance(to, &mut self.lines);
         self.pipeline.feed(&self.lines, &mut |_| {}, &mut outputs);
         self.pipeline.advance_to(to, &mut outputs);
+        outputs.sort_by_key(|output| output.at);
         self.now = to;
         self.recorder.record(&self.pipeline.totals(), self.pipeline.watermark());
         outputs

@@ -15,10 +15,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "rekindle", version, propagate_version = true, max_term_width = 110, arg_required_else_help = true)]
 #[command(after_help = "\
-New here?  rekindle demo                                       watch it work on a simulated storefront
-           rekindle check --rules config/rules.toml            check a rules file
-           rekindle rules                                      how rules are written
-           rekindle replay --rules config/rules.toml --until 2026-03-09T00:00:00Z events.jsonl > journal.jsonl")]
+New here?
+  rekindle demo                               watch it work on a simulated storefront
+  rekindle rules                              how rules are written
+  rekindle check --rules config/rules.toml    find every mistake in a rules file
+  rekindle replay --help                      run rules over a file of events")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -104,7 +104,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let outcome = replay(Arc::clone(&plan), options, args.until, source, sinks);
     bar.finish_and_clear();
     let totals = outcome?;
-    let run = Run { took: started.elapsed(), until: args.until };
+    let run = Run { took: started.elapsed(), until: args.until, at_full_speed: true };
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
         eprint!("{summary}");

@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 pub(super) struct Run {
     pub(super) took: Duration,
     pub(super) until: Timestamp,
+    /// The engine was not slowed down on purpose: events per second say something.
+    pub(super) at_full_speed: bool,
 }
 
 /// Totals beside the rules that give them names.
@@ -112,12 +114,10 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "users        {}, {} visitors merged", grouped(self.totals.users), grouped(counts.merged))?;
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;
-        write!(
-            f,
-            "took         {:.2} s, {} events/s",
-            self.run.took.as_secs_f64(),
-            grouped(self.events_per_second() as u64)
-        )?;
+        write!(f, "took         {:.2} s", self.run.took.as_secs_f64())?;
+        if self.run.at_full_speed {
+            write!(f, ", {} events/s", grouped(self.events_per_second() as u64))?;
+        }
         match self.peak_memory_bytes {
             Some(bytes) => writeln!(f, ", peak memory {} MiB", bytes >> 20),
             None => writeln!(f),

@@ -1,7 +1,7 @@
 //! What the demo shows: actions scrolling by in words, and a line that says how things stand.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use crate::partition::{Decided, Output, Plan};
 use crate::pipeline::Totals;
 use crate::rules::program::{Campaign, Change};
 use crate::time::Timestamp;
+
+/// Most segments named in the line that says how things stand.
+const SIZES_SHOWN: usize = 6;
 
 /// Most actions shown in a second; a reader can follow no more.
 const MAX_PER_SECOND: u32 = 12;
@@ -30,7 +33,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(plan: Arc<Plan>) -> Screen {
-        let bar = if std::io::stderr().is_terminal() {
+        let bar = if io::stderr().is_terminal() && io::stdout().is_terminal() {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
         } else {
             ProgressBar::hidden()
@@ -40,19 +43,23 @@ impl Screen {
         Screen { plan, bar, second: now, shown: 0, passed_over: 0, last_status: now }
     }
 
-    pub(super) fn say(&self, line: &str) {
+    /// Shows a line for good.
+    ///
+    /// # Errors
+    /// Standard output can't be written to.
+    pub(super) fn say(&self, line: &str) -> io::Result<()> {
         if self.bar.is_hidden() {
-            eprintln!("{line}");
-        } else {
-            self.bar.println(line);
+            return writeln!(io::stdout(), "{line}");
         }
+        self.bar.println(line);
+        Ok(())
     }
 
     /// Shows the actions among some outputs.
-    pub(super) fn show(&mut self, outputs: &[Output]) {
+    pub(super) fn show(&mut self, outputs: &[Output]) -> io::Result<()> {
         if self.second.elapsed() >= Duration::from_secs(1) {
             if self.passed_over > 0 {
-                self.say(&format!("{:>26} … and {} more in this second", "", self.passed_over));
+                self.say(&format!("{:>26} … and {} more in this second", "", self.passed_over))?;
             }
             (self.second, self.shown, self.passed_over) = (Instant::now(), 0, 0);
         }
@@ -60,11 +67,12 @@ impl Screen {
             let Some(line) = self.action_in_words(output) else { continue };
             if self.shown < MAX_PER_SECOND {
                 self.shown += 1;
-                self.say(&line);
+                self.say(&line)?;
             } else {
                 self.passed_over += 1;
             }
         }
+        Ok(())
     }
 
     fn action_in_words(&self, output: &Output) -> Option<String> {
@@ -93,10 +101,10 @@ impl Screen {
     }
 
     /// Says how things stand.
-    pub(super) fn status(&mut self, now: Timestamp, totals: &Totals) {
+    pub(super) fn status(&mut self, now: Timestamp, totals: &Totals) -> io::Result<()> {
         let is_terminal = !self.bar.is_hidden();
         if !is_terminal && self.last_status.elapsed() < STATUS_EVERY {
-            return;
+            return Ok(());
         }
         self.last_status = Instant::now();
         let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
@@ -108,7 +116,7 @@ impl Screen {
         let sizes = self.plan.rules.segments.iter().zip(&totals.counts.sizes);
         let mut sizes: Vec<_> = sizes.filter(|(_, size)| **size > 0).map(|(s, size)| (&s.id, *size)).collect();
         sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        let sizes: Vec<String> = sizes.iter().map(|(id, size)| format!("{id} {size}")).collect();
+        let sizes: Vec<String> = sizes.iter().take(SIZES_SHOWN).map(|(id, size)| format!("{id} {size}")).collect();
         let line = format!(
             "── {}  {} events  {} users  {} sent, {} held for the morning, {} in control or holdout ── {}",
             minute(now),
@@ -119,12 +127,12 @@ impl Screen {
             outcomes["control"] + outcomes["holdout"],
             sizes.join(", ")
         );
-        if is_terminal {
-            self.bar.set_message(line);
-            self.bar.tick();
-        } else {
-            eprintln!("{line}");
+        if !is_terminal {
+            return self.say(&line);
         }
+        self.bar.set_message(line);
+        self.bar.tick();
+        Ok(())
     }
 
     pub(super) fn close(&self) {
