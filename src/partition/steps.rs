@@ -1,0 +1,256 @@
+//! What is done to one user at a time: firing what is due, uniting, taking an event in, evaluating.
+
+use std::sync::Arc;
+
+use super::io::{Cause, Counts, Decided, Output};
+use super::{Plan, User};
+use crate::campaigns::{self, Held, Outcome, Subject, Trigger};
+use crate::engine::dispatch::SegmentSet;
+use crate::engine::evaluate::Scope;
+use crate::engine::profile::Arrival;
+use crate::engine::segments::{Changes, reevaluate};
+use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
+use crate::time::Timestamp;
+
+/// The counts that all steps add to, and scratch space kept to spare allocations.
+#[derive(Debug)]
+pub(super) struct Steps {
+    pub(super) counts: Counts,
+    stale: SegmentSet,
+    names: Vec<NameId>,
+    changes: Changes,
+}
+
+/// One evaluation's circumstances: at which log position it happens, and what brought it about.
+struct Occasion<'e> {
+    position: u64,
+    /// The event's messageId, if it has one; the outer `None`: time did it.
+    message_id: Option<Option<&'e str>>,
+}
+
+impl Occasion<'_> {
+    fn cause(&self) -> Cause {
+        match self.message_id {
+            None => Cause::Time,
+            Some(id) => Cause::Event(id.map(Arc::from)),
+        }
+    }
+}
+
+impl Steps {
+    pub(super) fn new(plan: &Plan) -> Steps {
+        let rules = &plan.rules;
+        let counts = Counts::new(rules.names.len(), rules.segments.len(), rules.campaigns.len());
+        Steps { counts, stale: SegmentSet::default(), names: Vec::new(), changes: Changes::default() }
+    }
+
+    /// Everything due for the user at or before `to`, in time order, each at its own due time.
+    pub(super) fn fire_due(
+        &mut self,
+        plan: &Plan,
+        user: &mut User,
+        to: Timestamp,
+        position: u64,
+        out: &mut Vec<Output>,
+    ) {
+        loop {
+            let due = user.due();
+            if due > to {
+                return;
+            }
+            user.profile.now = due;
+            if user.segments_due <= due {
+                self.stale.clear();
+                self.stale.extend(&plan.dispatch.timed);
+                user.profile.tidy(&plan.rules);
+            } else {
+                self.stale.clear();
+            }
+            self.evaluate(plan, user, &Occasion { position, message_id: None }, out);
+        }
+    }
+
+    /// Semantics §2, *Linking*: both clocks are advanced to the same time, then the visitor's past becomes the user's.
+    pub(super) fn unite(
+        &mut self,
+        plan: &Plan,
+        user: &mut User,
+        mut visitor: User,
+        (at, position): (Timestamp, u64),
+        out: &mut Vec<Output>,
+    ) {
+        let now = at.max(user.profile.now).max(visitor.profile.now);
+        for segment in visitor.profile.members.iter() {
+            self.counts.sizes[usize::from(segment.0)] += 1;
+        }
+        self.fire_due(plan, &mut visitor, now, position, out);
+        self.fire_due(plan, user, now, position, out);
+        for segment in visitor.profile.members.iter() {
+            self.counts.sizes[usize::from(segment.0)] -= 1;
+        }
+        user.profile.now = now;
+        user.profile.absorb(visitor.profile);
+        user.memory.absorb(visitor.memory, &plan.rules.caps, now);
+        user.unsettled = true;
+        self.counts.merged += 1;
+        let decided = Decided::Merged { from: visitor.id };
+        out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
+    }
+
+    /// Semantics §3: what is due fires first, then the event is added and evaluated, unless it was seen before.
+    pub(super) fn take_event(
+        &mut self,
+        plan: &Plan,
+        user: &mut User,
+        arrival: Arrival<'_, '_>,
+        watermark: Timestamp,
+        out: &mut Vec<Output>,
+    ) {
+        let now = arrival.ts.max(user.profile.now).max(watermark);
+        let seen = arrival
+            .event
+            .message_id
+            .as_deref()
+            .is_some_and(|id| user.profile.has_seen(id, now, plan.rules.dedup_window));
+        if seen {
+            self.counts.duplicates += 1;
+        } else {
+            self.counts.applied += 1;
+            self.counts.late += u64::from(arrival.ts < watermark);
+            self.fire_due(plan, user, now, arrival.position, out);
+            user.profile.now = now;
+            self.record(plan, user, arrival);
+        }
+        if !seen || user.unsettled {
+            let occasion =
+                Occasion { position: arrival.position, message_id: Some(arrival.event.message_id.as_deref()) };
+            self.evaluate(plan, user, &occasion, out);
+        }
+    }
+
+    /// Adds the event to the user's state, and notes in `stale` which segments that can have changed.
+    fn record(&mut self, plan: &Plan, user: &mut User, arrival: Arrival<'_, '_>) {
+        self.stale.clear();
+        self.stale.extend(&plan.dispatch.any_event);
+        for (id, _) in &arrival.event.traits {
+            self.stale.extend(plan.dispatch.segments_reading_trait(*id));
+        }
+        self.match_names(plan, user, arrival);
+        user.profile.record(&plan.rules, arrival);
+        for name in &self.names {
+            self.counts.by_name[usize::from(name.0)] += 1;
+            for id in plan.dispatch.features(*name) {
+                user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], arrival);
+            }
+            self.stale.extend(plan.dispatch.segments_reading_name(*name));
+        }
+    }
+
+    /// Finds the names the event goes by; `where` sees the traits as they are before it.
+    fn match_names(&mut self, plan: &Plan, user: &User, arrival: Arrival<'_, '_>) {
+        let fields = &arrival.event.fields;
+        let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields };
+        self.names.clear();
+        self.names.extend(plan.dispatch.candidate_names(arrival.event).iter().filter(|name| {
+            let filter = plan.rules.names[usize::from(name.0)].filter.as_ref();
+            filter.is_none_or(|filter| scope.holds(filter))
+        }));
+    }
+
+    /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours held.
+    fn evaluate(&mut self, plan: &Plan, user: &mut User, occasion: &Occasion<'_>, out: &mut Vec<Output>) {
+        if user.unsettled {
+            self.stale.extend(&plan.dispatch.all);
+            user.unsettled = false;
+        }
+        self.changes.changed.clear();
+        let covers_all = self.stale.contains_all(&plan.dispatch.timed);
+        let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
+        // Where not every timed segment was looked at, the old due time still stands for the rest.
+        user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
+        if !self.changes.changed.is_empty() {
+            let changed = std::mem::take(&mut self.changes.changed);
+            self.report_changes(plan, user, &changed, occasion, out);
+            self.changes.changed = changed;
+        }
+        if user.memory.next_release() <= user.profile.now {
+            self.decide_held(plan, user, occasion.position, out);
+        }
+    }
+
+    fn report_changes(
+        &mut self,
+        plan: &Plan,
+        user: &mut User,
+        changed: &[(SegmentId, Change)],
+        occasion: &Occasion<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let cause = occasion.cause();
+        let mut set_off: Vec<(CampaignId, Trigger)> = Vec::new();
+        for &(segment, change) in changed {
+            self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
+            let size = &mut self.counts.sizes[usize::from(segment.0)];
+            *size = if change == Change::Enter { *size + 1 } else { *size - 1 };
+            let decided = Decided::Transition { segment, change, cause: cause.clone() };
+            out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position: occasion.position, decided });
+            let trigger = Trigger { segment, change };
+            set_off.extend(plan.dispatch.campaigns(segment, change).iter().map(|id| (*id, trigger)));
+        }
+        set_off.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
+        for (id, trigger) in set_off {
+            let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let outcome = campaigns::decide(&Subject { user: &user.id, scope }, id, &mut user.memory);
+            if let Outcome::Deferred { until } = outcome {
+                let cause = match &cause {
+                    Cause::Time => None,
+                    Cause::Event(id) => id.clone(),
+                };
+                user.memory.hold(Held { campaign: id, until, cause });
+            }
+            self.report_decision(plan, user, id, outcome, (trigger, cause.clone(), occasion.position), out);
+        }
+    }
+
+    fn decide_held(&mut self, plan: &Plan, user: &mut User, position: u64, out: &mut Vec<Output>) {
+        let mut due = user.memory.release(user.profile.now);
+        due.sort_by_key(|held| plan.rules.decision_rank(held.campaign));
+        for held in due {
+            let campaign = &plan.rules.campaigns[usize::from(held.campaign.0)];
+            let trigger = Trigger { segment: campaign.segment, change: campaign.change };
+            let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let outcome = campaigns::decide_held(&Subject { user: &user.id, scope }, &held, &mut user.memory);
+            let cause = held.cause.map_or(Cause::Time, |id| Cause::Event(Some(id)));
+            self.report_decision(plan, user, held.campaign, outcome, (trigger, cause, position), out);
+        }
+    }
+
+    fn report_decision(
+        &mut self,
+        plan: &Plan,
+        user: &User,
+        id: CampaignId,
+        outcome: Outcome,
+        (trigger, cause, position): (Trigger, Cause, u64),
+        out: &mut Vec<Output>,
+    ) {
+        self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
+        let payload = match outcome {
+            Outcome::Sent { variant, .. } => {
+                let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+                let campaign = &plan.rules.campaigns[usize::from(id.0)];
+                Some(Box::new(campaigns::payload(&scope, campaign, variant)))
+            }
+            _ => None,
+        };
+        let decided = Decided::Decision { campaign: id, outcome, trigger, cause, payload };
+        out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
+    }
+}
+
+impl Ruleset {
+    /// What decisions of one instant are sorted by: higher priority first, then file order.
+    fn decision_rank(&self, id: CampaignId) -> (std::cmp::Reverse<i64>, CampaignId) {
+        (std::cmp::Reverse(self.campaigns[usize::from(id.0)].priority), id)
+    }
+}
