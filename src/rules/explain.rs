@@ -136,11 +136,12 @@ fn segment_id(rules: &Ruleset, id: SegmentId) -> &str {
 /// What can happen in a condition by the mere passing of time.
 fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    crossings(rules, condition, &mut found);
-    reads::each_term(condition, &mut |term| {
-        if let Term::Condition(inner) = term {
-            crossings(rules, inner, &mut found);
+    reads::each_comparison(condition, &mut |op, left, right| {
+        if reads::slope(left) != reads::slope(right) {
+            found.insert(crossing(rules, op, left, right));
         }
+    });
+    reads::each_term(condition, &mut |term| {
         reads::features_of(term, &mut |id| {
             if let Some(window) = window(rules.features[usize::from(id.0)].kind) {
                 let every = crate::time::Span(window.pane_ms);
@@ -149,20 +150,6 @@ fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
         });
     });
     found
-}
-
-/// Comparisons of durations: what reaches what.
-fn crossings(rules: &Ruleset, condition: &Condition, found: &mut BTreeSet<String>) {
-    match condition {
-        Condition::Not(inner) => crossings(rules, inner, found),
-        Condition::All(items) | Condition::Any(items) => {
-            items.iter().for_each(|item| crossings(rules, item, found));
-        }
-        Condition::Compare { op, left, right } if moves(left) || moves(right) => {
-            found.insert(crossing(rules, *op, left, right));
-        }
-        _ => {}
-    }
 }
 
 /// `since(cart) reaches 30m`
@@ -179,13 +166,6 @@ fn crossing(rules: &Ruleset, op: Comparison, left: &Term, right: &Term) -> Strin
     };
     let (mover, limit) = (words::term(rules, mover), words::term(rules, limit));
     if reaches { format!("{mover} reaches {limit}") } else { format!("{mover} passes {limit} by a millisecond") }
-}
-
-/// Whether a term grows with time.
-fn moves(term: &Term) -> bool {
-    let mut found = false;
-    reads::each_in_term(term, &mut |inner| found |= matches!(inner, Term::Since(_) | Term::Idle | Term::Age));
-    found
 }
 
 fn campaigns(rules: &Ruleset, out: &mut String) {

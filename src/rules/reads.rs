@@ -65,6 +65,39 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
     }
 }
 
+/// Calls `see` with every comparison in a condition, those inside its terms too.
+pub(super) fn each_comparison<'c>(
+    condition: &'c Condition,
+    see: &mut dyn FnMut(super::program::Comparison, &'c Term, &'c Term),
+) {
+    match condition {
+        Condition::Not(inner) => each_comparison(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| each_comparison(item, see)),
+        Condition::Compare { op, left, right } => see(*op, left, right),
+        _ => {}
+    }
+    if matches!(condition, Condition::Not(_) | Condition::All(_) | Condition::Any(_)) {
+        return;
+    }
+    each_term(condition, &mut |term| {
+        if let Term::Condition(inner) = term {
+            each_comparison(inner, see);
+        }
+    });
+}
+
+/// By how many milliseconds a term grows each millisecond, while no event comes. Two durations of equal slope keep
+/// their distance: time alone never turns a comparison of them.
+pub(super) fn slope(term: &Term) -> i64 {
+    use super::program::Arithmetic::{Add, Subtract};
+    match term {
+        Term::Since(_) | Term::Idle | Term::Age => 1,
+        Term::Arithmetic { op: Add, left, right } => slope(left) + slope(right),
+        Term::Arithmetic { op: Subtract, left, right } => slope(left) - slope(right),
+        _ => 0,
+    }
+}
+
 /// Whether time alone takes something out of a feature.
 pub(super) fn is_windowed(kind: FeatureKind) -> bool {
     use FeatureKind::{LastValue, LatestTime, TotalCount, TotalSum};
@@ -78,6 +111,7 @@ struct Walk<'f> {
 
 impl Walk<'_> {
     fn condition(&mut self, condition: &Condition) {
+        each_comparison(condition, &mut |_, left, right| self.reads.time |= slope(left) != slope(right));
         segments_of(condition, &mut |segment| self.reads.segments.push(segment));
         let mut terms = Vec::new();
         each_term(condition, &mut |term| terms.push(term));
@@ -89,11 +123,7 @@ impl Walk<'_> {
     fn term(&mut self, term: &Term) {
         match term {
             Term::Trait(id) => self.reads.traits.push(*id),
-            Term::Idle | Term::Age => {
-                self.reads.any_event = true;
-                self.reads.time = true;
-            }
-            Term::Since(_) => self.reads.time = true,
+            Term::Idle | Term::Age => self.reads.any_event = true,
             _ => {}
         }
         features_of(term, &mut |id| {
