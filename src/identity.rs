@@ -40,6 +40,16 @@ impl Links {
         }
     }
 
+    /// Every visitor with the user it is linked to, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.users.iter().map(|(visitor, user)| (&**visitor, &**user))
+    }
+
+    /// Puts a link back, as it was read from a checkpoint.
+    pub fn insert(&mut self, visitor: &str, user: &str) {
+        self.users.insert(visitor.into(), user.into());
+    }
+
     /// How many visitors are linked.
     pub fn len(&self) -> usize {
         self.users.len()

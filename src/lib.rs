@@ -55,6 +55,7 @@
 pub mod action;
 pub mod api;
 pub mod campaigns;
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod decode;

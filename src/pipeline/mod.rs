@@ -6,6 +6,7 @@
 //! partitions or workers.
 
 mod lane;
+mod saved;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::partition::{Counts, Output, Partition, Plan};
 use crate::route::partition_of;
 use crate::time::{Span, Timestamp};
 use lane::{Handover, Lane, Operation, Sequenced};
+pub use saved::RestoreError;
 
 /// Batches smaller than this are applied on the calling thread: handing them out would cost more than it gains.
 const PARALLEL_FROM: usize = 512;

@@ -1,0 +1,153 @@
+//! A feature's memory as CBOR. What form it has follows from the feature's kind, which is part of its key.
+
+use super::error::CodecError;
+use super::wire::{Reader, Writer};
+use crate::engine::profile::{Cell, LastValue};
+use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, MAX_DISTINCT, Micros, Panes, Tally};
+use crate::rules::program::{FeatureKind, Window};
+
+/// What a pane holds, as one number.
+trait Stored: Aggregate {
+    fn write(self, writer: &mut Writer);
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError>
+    where
+        Self: Sized;
+}
+
+impl Stored for Tally {
+    fn write(self, writer: &mut Writer) {
+        writer.u64(self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        reader.tally("a pane's count").map(Tally)
+    }
+}
+
+impl Stored for Micros {
+    fn write(self, writer: &mut Writer) {
+        writer.i128(self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        reader.i128("a pane's sum").map(Micros)
+    }
+}
+
+impl Stored for Least {
+    fn write(self, writer: &mut Writer) {
+        writer.i128(self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        reader.i128("a pane's least").map(Least)
+    }
+}
+
+impl Stored for Greatest {
+    fn write(self, writer: &mut Writer) {
+        writer.i128(self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        reader.i128("a pane's greatest").map(Greatest)
+    }
+}
+
+pub(super) fn write(cell: &Cell, writer: &mut Writer) {
+    match cell {
+        Cell::Counts(panes) => write_panes(panes, writer),
+        Cell::Sums(panes) => write_panes(panes, writer),
+        Cell::Least(panes) => write_panes(panes, writer),
+        Cell::Greatest(panes) => write_panes(panes, writer),
+        Cell::Distinct(values) => {
+            writer.array(values.entries().len() * 2);
+            for (hash, pane) in values.entries() {
+                writer.u64(hash);
+                writer.i64(pane);
+            }
+        }
+        Cell::Count(count) => writer.u64(*count),
+        Cell::Sum(sum) => writer.i128(sum.0),
+        Cell::Last(last) => {
+            writer.array(3);
+            writer.time(last.at);
+            writer.u64(last.position);
+            writer.scalar(&last.value);
+        }
+        Cell::Latest(at) => writer.time(*at),
+    }
+}
+
+pub(super) fn read(kind: &FeatureKind, reader: &mut Reader<'_>) -> Result<Cell, CodecError> {
+    Ok(match kind {
+        FeatureKind::WindowCount(window) | FeatureKind::WindowNumericCount(_, window) => {
+            Cell::Counts(read_panes(window, reader)?)
+        }
+        FeatureKind::WindowSum(_, window) => Cell::Sums(read_panes(window, reader)?),
+        FeatureKind::WindowMin(_, window) => Cell::Least(read_panes(window, reader)?),
+        FeatureKind::WindowMax(_, window) => Cell::Greatest(read_panes(window, reader)?),
+        FeatureKind::WindowDistinct(_, window) => Cell::Distinct(read_distinct(window, reader)?),
+        FeatureKind::TotalCount => Cell::Count(reader.tally("a total count")?),
+        FeatureKind::TotalSum(_) => Cell::Sum(Box::new(Micros(reader.i128("a total sum")?))),
+        FeatureKind::LastValue(_) => {
+            reader.array_of(3, "a latest value")?;
+            let (at, position) = (reader.time("a latest value's time")?, reader.u64("a latest value's position")?);
+            Cell::Last(Box::new(LastValue { at, position, value: reader.scalar("a latest value")? }))
+        }
+        FeatureKind::LatestTime => Cell::Latest(reader.time("a latest time")?),
+    })
+}
+
+/// The first pane's number, then how far each lies behind the one before; each followed by what it holds.
+fn write_panes<T: Stored>(panes: &Panes<T>, writer: &mut Writer) {
+    writer.array(panes.entries().len() * 2);
+    let mut before = 0;
+    for (pane, value) in panes.entries() {
+        writer.i64(pane - before);
+        value.write(writer);
+        before = *pane;
+    }
+}
+
+fn read_panes<T: Stored>(window: &Window, reader: &mut Reader<'_>) -> Result<Panes<T>, CodecError> {
+    let mut entries: Vec<(i64, T)> = Vec::new();
+    for _ in 0..pairs(reader, "a window's panes")? {
+        let step = reader.i64("a pane")?;
+        let before = entries.last().map(|(pane, _)| *pane);
+        if before.is_some() && step <= 0 {
+            return Err(reader.wrong("panes out of order"));
+        }
+        let pane = before.unwrap_or(0).checked_add(step).ok_or_else(|| reader.wrong("a pane out of range"))?;
+        check_pane(window, pane, reader)?;
+        entries.push((pane, T::read(reader)?));
+    }
+    Ok(Panes::from_entries(entries))
+}
+
+fn read_distinct(window: &Window, reader: &mut Reader<'_>) -> Result<DistinctPanes, CodecError> {
+    let mut entries: Vec<(u64, i64)> = Vec::new();
+    for _ in 0..pairs(reader, "a window's distinct values")? {
+        let (hash, pane) = (reader.u64("a distinct value")?, reader.i64("a distinct value's pane")?);
+        check_pane(window, pane, reader)?;
+        if entries.last().is_some_and(|(before, _)| *before >= hash) || entries.len() == MAX_DISTINCT {
+            return Err(reader.wrong("distinct values out of order, or too many"));
+        }
+        entries.push((hash, pane));
+    }
+    Ok(DistinctPanes::from_entries(entries))
+}
+
+/// How many pairs an array of an even length has.
+fn pairs(reader: &mut Reader<'_>, what: &'static str) -> Result<u64, CodecError> {
+    let len = reader.array(what)?;
+    if len % 2 == 0 { Ok(len / 2) } else { Err(reader.wrong("half a pair")) }
+}
+
+/// A pane whose instants are in range: arithmetic on it cannot overflow.
+fn check_pane(window: &Window, pane: i64, reader: &Reader<'_>) -> Result<(), CodecError> {
+    use crate::time::Timestamp;
+    let begins = pane.checked_mul(window.pane_ms).map(Timestamp);
+    let in_range = begins.is_some_and(|at| (Timestamp::MIN..=Timestamp::NEVER).contains(&at));
+    if in_range { Ok(()) } else { Err(reader.wrong("a pane out of range")) }
+}

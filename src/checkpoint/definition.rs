@@ -1,0 +1,156 @@
+//! What a thing of the rules is, in words that no other change of the rules alters: the keys that state is stored by.
+//!
+//! The words are part of the stored format. Saying something in other words loses the state stored under the old ones.
+
+use std::fmt::Write as _;
+
+use crate::event::{Call, FieldId, Scalar};
+use crate::rules::program::{
+    Arithmetic, Cap, Comparison, Condition, Feature, FeatureKind, NameId, Ruleset, Term, TextTest, Window,
+};
+
+/// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
+/// the rules does not matter, what it selects does.
+pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
+    let windowed = |what: &str, window: Window| format!("{what} {}", window.length.0);
+    let path = |id: FieldId| field(rules, id);
+    let kept = match feature.kind {
+        FeatureKind::WindowCount(window) => windowed("count", window),
+        FeatureKind::WindowSum(id, window) => windowed(&format!("sum {}", path(id)), window),
+        FeatureKind::WindowNumericCount(id, window) => windowed(&format!("numbers {}", path(id)), window),
+        FeatureKind::WindowMin(id, window) => windowed(&format!("min {}", path(id)), window),
+        FeatureKind::WindowMax(id, window) => windowed(&format!("max {}", path(id)), window),
+        FeatureKind::WindowDistinct(id, window) => windowed(&format!("distinct {}", path(id)), window),
+        FeatureKind::TotalCount => "total".to_owned(),
+        FeatureKind::TotalSum(id) => format!("total {}", path(id)),
+        FeatureKind::LastValue(id) => format!("last {}", path(id)),
+        FeatureKind::LatestTime => "latest".to_owned(),
+    };
+    format!("{kept} of {}", event(rules, feature.name))
+}
+
+/// `86400000 "email"`: the length of time and the channel. The same actions count when `max` changes.
+pub(super) fn cap(cap: &Cap) -> String {
+    format!("{} {}", cap.per.0, cap.channel.as_deref().map_or_else(|| "any".to_owned(), quoted))
+}
+
+fn event(rules: &Ruleset, id: NameId) -> String {
+    let name = &rules.names[usize::from(id.0)];
+    let mut text = match name.call {
+        Call::Track => "track",
+        Call::Identify => "identify",
+        Call::Alias => "alias",
+        Call::Page => "page",
+        Call::Screen => "screen",
+    }
+    .to_owned();
+    for part in name.event.as_deref().map(quoted).into_iter().chain(name.filter.as_ref().map(|f| condition(rules, f))) {
+        text.push(' ');
+        text.push_str(&part);
+    }
+    text
+}
+
+fn condition(rules: &Ruleset, piece: &Condition) -> String {
+    let of = |piece: &Term| term(rules, piece);
+    match piece {
+        Condition::Constant(value) => value.to_string(),
+        Condition::Not(inner) => list("not", [condition(rules, inner)]),
+        Condition::All(parts) => list("all", parts.iter().map(|part| condition(rules, part))),
+        Condition::Any(parts) => list("any", parts.iter().map(|part| condition(rules, part))),
+        Condition::Compare { op, left, right } => {
+            let op = match op {
+                Comparison::Equal => "eq",
+                Comparison::NotEqual => "ne",
+                Comparison::Less => "lt",
+                Comparison::LessOrEqual => "le",
+                Comparison::Greater => "gt",
+                Comparison::GreaterOrEqual => "ge",
+            };
+            list(op, [of(left), of(right)])
+        }
+        Condition::InSegment(id) => list("in_segment", [quoted(&rules.segments[usize::from(id.0)].id)]),
+        Condition::Has(inner) => list("has", [of(inner)]),
+        Condition::IsTrue(inner) => list("is_true", [of(inner)]),
+        Condition::Text { test, subject, argument } => {
+            let test = match test {
+                TextTest::StartsWith => "starts",
+                TextTest::EndsWith => "ends",
+                TextTest::Contains => "contains",
+            };
+            list(test, [of(subject), of(argument)])
+        }
+        Condition::Matches { subject, pattern } => list("matches", [of(subject), quoted(pattern.as_str())]),
+        Condition::In { item, list: items } => list("in", [of(item), of(items)]),
+    }
+}
+
+fn term(rules: &Ruleset, piece: &Term) -> String {
+    let feature_at = |index: u16| format!("{{{}}}", feature(rules, &rules.features[usize::from(index)]));
+    match piece {
+        Term::Constant(value) => scalar(value),
+        Term::Integer(number) => number.to_string(),
+        Term::Duration(span) => format!("{}ms", span.0),
+        Term::Feature(id) => feature_at(id.0),
+        Term::Average { sum, count } => list("avg", [feature_at(sum.0), feature_at(count.0)]),
+        Term::Since(id) => list("since", [feature_at(id.0)]),
+        Term::Idle => "idle".to_owned(),
+        Term::Age => "age".to_owned(),
+        Term::Trait(id) => format!("traits.{}", rules.projection.traits[usize::from(id.0)].join(".")),
+        Term::Field(id) => field(rules, *id),
+        Term::Arithmetic { op, left, right } => {
+            let op = match op {
+                Arithmetic::Add => "add",
+                Arithmetic::Subtract => "sub",
+                Arithmetic::Multiply => "mul",
+                Arithmetic::Divide => "div",
+            };
+            list(op, [term(rules, left), term(rules, right)])
+        }
+        Term::Negate(inner) => list("neg", [term(rules, inner)]),
+        Term::Condition(inner) => condition(rules, inner),
+    }
+}
+
+fn scalar(value: &Scalar<'_>) -> String {
+    match value {
+        Scalar::Bool(value) => value.to_string(),
+        // A literal's bits: how a double is printed may change, its bits do not.
+        Scalar::Number(number) => format!("#{:016x}", number.to_bits()),
+        Scalar::Text(text) => quoted(text),
+        Scalar::List(items) => list("list", items.iter().map(scalar)),
+        Scalar::Object => "object".to_owned(),
+    }
+}
+
+fn field(rules: &Ruleset, id: FieldId) -> String {
+    rules.projection.fields[usize::from(id.0)].join(".")
+}
+
+fn list(head: &str, parts: impl IntoIterator<Item = String>) -> String {
+    let inner: String = parts.into_iter().fold(String::new(), |mut text, part| {
+        text.push(' ');
+        text.push_str(&part);
+        text
+    });
+    format!("({head}{inner})")
+}
+
+/// In quotes, so that no text can be taken for something else.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_ascii_control() => {
+                write!(out, "\\x{:02x}", c as u32).expect("writing to a string cannot fail");
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,92 @@
+//! What a checkpoint's numbers stand for: the keys of features, traits, segments, campaigns and caps, stated once per
+//! partition. Users name them by their place in these lists.
+
+use std::collections::HashMap;
+
+use super::definition;
+use super::error::CodecError;
+use super::wire::{Reader, Writer};
+use crate::rules::program::Ruleset;
+
+/// The keys of some rules, by kind, each in the order of the rules.
+struct Keys([Vec<String>; 5]);
+
+/// For each number in a checkpoint, what it is under the rules of now; `None`: these do not know it.
+pub(super) struct Dictionary {
+    pub(super) features: Known,
+    pub(super) traits: Known,
+    pub(super) segments: Known,
+    pub(super) campaigns: Known,
+    pub(super) caps: Known,
+}
+
+/// One kind's numbers.
+pub(super) struct Known(Vec<Option<u16>>);
+
+impl Keys {
+    fn of(rules: &Ruleset) -> Keys {
+        Keys([
+            numbered(rules.features.iter().map(|feature| definition::feature(rules, feature))),
+            numbered(rules.projection.traits.iter().map(|path| path.join("."))),
+            numbered(rules.segments.iter().map(|segment| segment.id.clone())),
+            numbered(rules.campaigns.iter().map(|campaign| campaign.id.clone())),
+            numbered(rules.caps.iter().map(definition::cap)),
+        ])
+    }
+}
+
+/// Tells apart what is defined twice in the same way (one event may have two names): by which of them it is.
+fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
+    let mut times: HashMap<String, u32> = HashMap::new();
+    keys.map(|key| {
+        let before = times.entry(key.clone()).or_default();
+        *before += 1;
+        if *before == 1 { key } else { format!("{key} #{before}") }
+    })
+    .collect()
+}
+
+/// Writes the rules' keys.
+pub(super) fn write(rules: &Ruleset, writer: &mut Writer) {
+    let Keys(kinds) = Keys::of(rules);
+    writer.array(kinds.len());
+    for keys in &kinds {
+        writer.array(keys.len());
+        for key in keys {
+            writer.text(key);
+        }
+    }
+}
+
+impl Dictionary {
+    /// Reads a checkpoint's keys, and finds each in the rules.
+    pub(super) fn read(rules: &Ruleset, reader: &mut Reader<'_>) -> Result<Dictionary, CodecError> {
+        let Keys([features, traits, segments, campaigns, caps]) = Keys::of(rules);
+        reader.array_of(5, "the keys")?;
+        Ok(Dictionary {
+            features: Known::read(&features, reader)?,
+            traits: Known::read(&traits, reader)?,
+            segments: Known::read(&segments, reader)?,
+            campaigns: Known::read(&campaigns, reader)?,
+            caps: Known::read(&caps, reader)?,
+        })
+    }
+}
+
+impl Known {
+    fn read(keys: &[String], reader: &mut Reader<'_>) -> Result<Known, CodecError> {
+        let mut ids: HashMap<&str, u16> = keys.iter().map(String::as_str).zip(0..).collect();
+        let mut known = Vec::new();
+        for _ in 0..reader.array("a list of keys")? {
+            // Taken out, so that no two numbers ever stand for the same thing.
+            known.push(ids.remove(reader.text("a key")?));
+        }
+        Ok(Known(known))
+    }
+
+    /// Reads a number: what it stands for, where the rules know it.
+    pub(super) fn id(&self, reader: &mut Reader<'_>, what: &'static str) -> Result<Option<u16>, CodecError> {
+        let index = usize::try_from(reader.u64(what)?).unwrap_or(usize::MAX);
+        self.0.get(index).copied().ok_or_else(|| reader.wrong("a number without a key"))
+    }
+}

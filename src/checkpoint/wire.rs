@@ -1,0 +1,208 @@
+//! CBOR in memory: a writer that cannot fail, a reader whose errors say what was to be read, and where.
+
+use std::convert::Infallible;
+
+use minicbor::data::Type;
+use minicbor::decode::{Decoder, Error as DecodeError};
+use minicbor::encode::{Encoder, Error as EncodeError};
+
+use super::error::CodecError;
+use crate::event::Scalar;
+use crate::time::Timestamp;
+
+/// Writes CBOR to memory.
+pub(super) struct Writer(Encoder<Vec<u8>>);
+
+impl Writer {
+    pub(super) fn new() -> Writer {
+        Writer(Encoder::new(Vec::new()))
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0.into_writer()
+    }
+
+    pub(super) fn array(&mut self, len: usize) {
+        done(self.0.array(len as u64));
+    }
+
+    pub(super) fn map(&mut self, len: usize) {
+        done(self.0.map(len as u64));
+    }
+
+    pub(super) fn u64(&mut self, number: u64) {
+        done(self.0.u64(number));
+    }
+
+    pub(super) fn i64(&mut self, number: i64) {
+        done(self.0.i64(number));
+    }
+
+    pub(super) fn i128(&mut self, number: i128) {
+        done(self.0.i128(number));
+    }
+
+    pub(super) fn bool(&mut self, value: bool) {
+        done(self.0.bool(value));
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        done(self.0.str(text));
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        done(self.0.bytes(bytes));
+    }
+
+    pub(super) fn time(&mut self, time: Timestamp) {
+        self.i64(time.0);
+    }
+
+    /// `None` is null.
+    pub(super) fn optional_text(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(text),
+            None => done(self.0.null()),
+        }
+    }
+
+    /// An object, of which nothing but its being one is known, is an empty map.
+    pub(super) fn scalar(&mut self, value: &Scalar<'_>) {
+        match value {
+            Scalar::Bool(value) => self.bool(*value),
+            Scalar::Number(number) => done(self.0.f64(*number)),
+            Scalar::Text(text) => self.text(text),
+            Scalar::List(items) => {
+                self.array(items.len());
+                for item in items {
+                    self.scalar(item);
+                }
+            }
+            Scalar::Object => self.map(0),
+        }
+    }
+}
+
+fn done(written: Result<&mut Encoder<Vec<u8>>, EncodeError<Infallible>>) {
+    written.expect("writing to memory cannot fail");
+}
+
+/// Reads CBOR. Lengths are believed only as far as there are bytes: nothing is reserved ahead.
+pub(super) struct Reader<'b>(Decoder<'b>);
+
+impl<'b> Reader<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Reader<'b> {
+        Reader(Decoder::new(bytes))
+    }
+
+    fn read<T>(
+        &mut self,
+        what: &'static str,
+        read: impl FnOnce(&mut Decoder<'b>) -> Result<T, DecodeError>,
+    ) -> Result<T, CodecError> {
+        let at = self.0.position();
+        read(&mut self.0).map_err(|source| CodecError::Malformed { what, at, source })
+    }
+
+    /// The error of a value that can be read, but cannot be.
+    pub(super) fn wrong(&self, what: &'static str) -> CodecError {
+        CodecError::Value { what, at: self.0.position() }
+    }
+
+    /// How many elements an array has.
+    pub(super) fn array(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        self.read(what, Decoder::array)?.ok_or_else(|| self.wrong("an array without a length"))
+    }
+
+    /// An array of exactly so many elements.
+    pub(super) fn array_of(&mut self, len: u64, what: &'static str) -> Result<(), CodecError> {
+        if self.array(what)? == len { Ok(()) } else { Err(self.wrong("an array of another length")) }
+    }
+
+    /// How many entries a map has.
+    pub(super) fn map(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        self.read(what, Decoder::map)?.ok_or_else(|| self.wrong("a map without a length"))
+    }
+
+    pub(super) fn u64(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        self.read(what, Decoder::u64)
+    }
+
+    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, CodecError> {
+        self.read(what, Decoder::u32)
+    }
+
+    pub(super) fn i64(&mut self, what: &'static str) -> Result<i64, CodecError> {
+        self.read(what, Decoder::i64)
+    }
+
+    pub(super) fn i128(&mut self, what: &'static str) -> Result<i128, CodecError> {
+        self.read(what, Decoder::i128)
+    }
+
+    pub(super) fn bool(&mut self, what: &'static str) -> Result<bool, CodecError> {
+        self.read(what, Decoder::bool)
+    }
+
+    pub(super) fn text(&mut self, what: &'static str) -> Result<&'b str, CodecError> {
+        self.read(what, Decoder::str)
+    }
+
+    pub(super) fn bytes(&mut self, what: &'static str) -> Result<&'b [u8], CodecError> {
+        self.read(what, Decoder::bytes)
+    }
+
+    pub(super) fn optional_text(&mut self, what: &'static str) -> Result<Option<&'b str>, CodecError> {
+        match self.read(what, |decoder| decoder.datatype())? {
+            Type::Null => self.read(what, Decoder::null).map(|()| None),
+            _ => self.text(what).map(Some),
+        }
+    }
+
+    /// An instant between [`Timestamp::MIN`] and [`Timestamp::NEVER`]: the engine's arithmetic cannot overflow on it.
+    pub(super) fn time(&mut self, what: &'static str) -> Result<Timestamp, CodecError> {
+        let time = Timestamp(self.i64(what)?);
+        if (Timestamp::MIN..=Timestamp::NEVER).contains(&time) {
+            Ok(time)
+        } else {
+            Err(self.wrong("a time out of range"))
+        }
+    }
+
+    /// A number of events: so small that adding many such never overflows.
+    pub(super) fn tally(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        let count = self.u64(what)?;
+        if count < 1 << 53 { Ok(count) } else { Err(self.wrong("a count out of range")) }
+    }
+
+    pub(super) fn scalar(&mut self, what: &'static str) -> Result<Scalar<'static>, CodecError> {
+        if self.read(what, |decoder| decoder.datatype())? != Type::Array {
+            return self.plain_scalar(what);
+        }
+        let mut items = Vec::new();
+        for _ in 0..self.array(what)? {
+            items.push(self.plain_scalar(what)?);
+        }
+        Ok(Scalar::List(items))
+    }
+
+    /// Lists hold no lists, so reading one never goes deep.
+    fn plain_scalar(&mut self, what: &'static str) -> Result<Scalar<'static>, CodecError> {
+        match self.read(what, |decoder| decoder.datatype())? {
+            Type::Bool => self.bool(what).map(Scalar::Bool),
+            Type::F64 => self.read(what, Decoder::f64).map(Scalar::Number),
+            Type::Map if self.map(what)? == 0 => Ok(Scalar::Object),
+            Type::Map => Err(self.wrong("an object with entries")),
+            _ => self.text(what).map(|text| Scalar::Text(text.to_owned().into())),
+        }
+    }
+
+    pub(super) fn skip(&mut self, what: &'static str) -> Result<(), CodecError> {
+        self.read(what, Decoder::skip)
+    }
+
+    /// Nothing may follow.
+    pub(super) fn end(&self) -> Result<(), CodecError> {
+        if self.0.position() == self.0.input().len() { Ok(()) } else { Err(self.wrong("more than was to be read")) }
+    }
+}

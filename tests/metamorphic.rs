@@ -1,0 +1,289 @@
+//! What must not show: where a run was cut and its state saved and restored, who else is in the log, how the log came
+//! in batches, how often it ran. Over the conformance cases, and over random rules and logs.
+//!
+//! What the journals hold is the business of other tests; here two runs are compared byte for byte.
+
+mod generator;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use generator::{Scenario, scenario};
+use proptest::prelude::*;
+use rekindle::journal::{self, Sorter};
+use rekindle::partition::{Output, Plan};
+use rekindle::pipeline::{Options, Pipeline};
+use rekindle::replay::replay_bytes;
+use rekindle::rules;
+use rekindle::time::{Span, Timestamp};
+use serde_json::Value as Json;
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
+
+/// Given to the users of another log; no case has such ids.
+const OTHERS: &str = "other:";
+
+/// A log, its rules, and how to replay it.
+struct Case {
+    name: String,
+    rules: String,
+    events: Vec<u8>,
+    until: Timestamp,
+    max_disorder: Span,
+}
+
+impl Case {
+    fn read(folder: &Path) -> Case {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{folder:?}: {e}"));
+        Case {
+            name: folder.display().to_string(),
+            rules: read("rules.toml"),
+            events: fs::read(folder.join("events.jsonl")).expect("events.jsonl"),
+            until: Timestamp::parse_rfc3339(read("until").trim()).expect("`until` is a time"),
+            max_disorder: Span(5_000),
+        }
+    }
+
+    fn of(scenario: &Scenario) -> Case {
+        Case {
+            name: "a random scenario".to_owned(),
+            rules: scenario.rules_toml(),
+            events: scenario.events_jsonl(),
+            until: Timestamp(scenario.until_ms()),
+            max_disorder: Span(scenario.max_disorder_ms()),
+        }
+    }
+
+    fn all() -> Vec<Case> {
+        let entries = fs::read_dir(CASES).expect("tests/conformance is there");
+        let mut folders: Vec<_> = entries.map(|entry| entry.expect("readable").path()).filter(|p| p.is_dir()).collect();
+        folders.sort();
+        assert!(folders.len() >= 24, "only {} conformance cases found", folders.len());
+        folders.iter().map(|folder| Case::read(folder)).collect()
+    }
+
+    fn options(&self, (partitions, workers): (usize, usize)) -> Options {
+        Options { partitions, workers, max_disorder: self.max_disorder, until: Some(self.until), ..Options::default() }
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        Arc::new(Plan::new(rules::compile(&self.rules).expect("the rules compile")))
+    }
+
+    fn lines(&self) -> Vec<&[u8]> {
+        self.events.split_inclusive(|byte| *byte == b'\n').collect()
+    }
+
+    fn journal(&self, batch_bytes: usize) -> Vec<u8> {
+        let options = self.options((64, 1));
+        replay_bytes(&self.rules, &self.events, self.until, options, batch_bytes).expect("the rules compile")
+    }
+
+    /// The journal of a run that is cut before each of these lines (ascending): saved, and gone on with elsewhere.
+    fn cut_journal(&self, cuts: &[usize], splits: &[(usize, usize)]) -> Vec<u8> {
+        let (plan, mut outputs) = (self.plan(), Vec::new());
+        let mut splits = splits.iter().cycle();
+        let mut next_options = || self.options(*splits.next().expect("there is a split"));
+        let mut pipeline = Pipeline::new(Arc::clone(&plan), next_options()).expect("threads start");
+        for (index, line) in self.lines().into_iter().enumerate() {
+            if cuts.contains(&index) {
+                let saved = pipeline.save();
+                pipeline = Pipeline::restore(Arc::clone(&plan), next_options(), &saved).expect("what was saved");
+            }
+            pipeline.feed(line, &mut |_| {}, &mut outputs);
+        }
+        pipeline.advance_to(self.until, &mut outputs);
+        written(&plan, outputs)
+    }
+}
+
+fn written(plan: &Plan, mut outputs: Vec<Output>) -> Vec<u8> {
+    let mut journal = Vec::new();
+    for output in Sorter::default().finish(&mut outputs) {
+        journal::write_line(&plan.rules, &output, &mut journal).expect("writing to memory cannot fail");
+    }
+    journal
+}
+
+/// Where two journals part, for people.
+fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
+    let lines = |journal| String::from_utf8_lossy(journal).lines().map(str::to_owned).collect::<Vec<_>>();
+    let (expected, found): (Vec<String>, Vec<String>) = (lines(expected), lines(found));
+    let at = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at))?;
+    Some(format!("line {at}:\n  expected {:?}\n  found    {:?}", expected.get(at), found.get(at)))
+}
+
+fn assert_same(case: &Case, what: &str, expected: &[u8], found: &[u8]) {
+    if let Some(difference) = difference(expected, found) {
+        panic!("{}, {what}: {difference}", case.name);
+    }
+}
+
+#[test]
+fn no_cut_shows_wherever_it_is() {
+    for name in ["identity-2", "windows-3"] {
+        let case = Case::read(&Path::new(CASES).join(name));
+        let (plan, expected, lines) = (case.plan(), case.journal(0), case.lines());
+        let mut before = Vec::new();
+        let mut first = Pipeline::new(Arc::clone(&plan), case.options((3, 1))).expect("threads start");
+        for cut in 0..=lines.len() {
+            let saved = first.save();
+            let mut second =
+                Pipeline::restore(Arc::clone(&plan), case.options((8, 1)), &saved).expect("what was saved");
+            let mut outputs = before.clone();
+            second.feed(&lines[cut..].concat(), &mut |_| {}, &mut outputs);
+            second.advance_to(case.until, &mut outputs);
+            assert_same(&case, &format!("cut before line {cut}"), &expected, &written(&plan, outputs));
+            if let Some(line) = lines.get(cut) {
+                first.feed(line, &mut |_| {}, &mut before);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_sampled_cut_shows_in_any_case() {
+    for (index, case) in Case::all().iter().enumerate() {
+        let (expected, count) = (case.journal(1 << 30), case.lines().len());
+        for sample in 0..15 {
+            let cut = (sample * count / 15 + (sample * 7 + index * 13) % (count / 15)).min(count - 1);
+            let found = case.cut_journal(&[cut], &[(7, 1), (64, 2)]);
+            assert_same(case, &format!("cut before line {cut}"), &expected, &found);
+        }
+        let often: Vec<usize> = (0..count).step_by(23).collect();
+        let found = case.cut_journal(&often, &[(5, 1), (2, 1), (64, 1), (1, 1)]);
+        assert_same(case, "cut every 23 lines", &expected, &found);
+    }
+}
+
+#[test]
+fn reading_and_writing_again_gives_the_same_bytes() {
+    for case in Case::all() {
+        let (plan, mut outputs) = (case.plan(), Vec::new());
+        let mut pipeline = Pipeline::new(Arc::clone(&plan), case.options((5, 1))).expect("threads start");
+        for (index, line) in case.lines().into_iter().enumerate() {
+            pipeline.feed(line, &mut |_| {}, &mut outputs);
+            if index % 60 == 0 || index == 599 {
+                let saved = pipeline.save();
+                let restore = |bytes: &[u8], partitions| {
+                    Pipeline::restore(Arc::clone(&plan), case.options((partitions, 1)), bytes).expect("what was saved")
+                };
+                assert!(restore(&saved, 5).save() == saved, "{}: line {index}", case.name);
+                let elsewhere = restore(&saved, 64).save();
+                assert!(restore(&elsewhere, 5).save() == saved, "{}: line {index}, over 64 partitions", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn repeated_runs_are_the_same() {
+    for case in Case::all() {
+        assert_same(&case, "run again", &case.journal(1 << 30), &case.journal(1 << 30));
+    }
+}
+
+#[test]
+fn batch_sizes_do_not_show() {
+    for case in Case::all() {
+        let expected = case.journal(1 << 30);
+        for batch_bytes in [0, 300, 1_000, 7_777, 50_000] {
+            assert_same(&case, &format!("batches of {batch_bytes}"), &expected, &case.journal(batch_bytes));
+        }
+    }
+}
+
+/// A line of another log, under other users, at that time; `None` for what is no single call.
+fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
+    let mut call: Json = serde_json::from_slice(line).ok()?;
+    let fields = call.as_object_mut().filter(|fields| !fields.contains_key("batch"))?;
+    for key in ["userId", "anonymousId", "previousId"] {
+        if let Some(Json::String(id)) = fields.get_mut(key) {
+            *id = format!("{OTHERS}{id}");
+        }
+    }
+    fields.insert("timestamp".to_owned(), at.to_string().into());
+    Some(format!("{call}\n").into_bytes())
+}
+
+/// The log with another's users mixed in after each line, never later than the latest time read, so that nobody's
+/// events become late by them.
+fn mixed(case: &Case, other: &Case) -> Vec<u8> {
+    let mut log = Vec::new();
+    let mut probe = Pipeline::new(case.plan(), case.options((1, 1))).expect("threads start");
+    let mut theirs = other.lines().into_iter().cycle();
+    for (index, line) in (0i64..).zip(case.lines()) {
+        log.extend_from_slice(line);
+        probe.feed(line, &mut |_| {}, &mut Vec::new());
+        if probe.watermark() < Timestamp(0) {
+            continue;
+        }
+        let latest = probe.watermark() + case.max_disorder;
+        for count in 0..=index % 3 {
+            let at = latest - Span(index * 37 % 3_000 * count);
+            log.extend(theirs.next().and_then(|line| renamed(line, at)).unwrap_or_default());
+        }
+    }
+    log
+}
+
+fn own_lines(journal: &[u8]) -> Vec<u8> {
+    let others = format!("\"user\":\"{OTHERS}");
+    let lines = journal.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !String::from_utf8_lossy(line).contains(&others)).collect::<Vec<_>>().concat()
+}
+
+/// The users' own lines with another log's users mixed in, and how many lines those have.
+fn journal_among_others(case: &Case, other: &Case) -> (Vec<u8>, usize) {
+    let crowd = mixed(case, other);
+    let options = case.options((7, 1));
+    let journal = replay_bytes(&case.rules, &crowd, case.until, options, 2_000).expect("the rules compile");
+    let own = own_lines(&journal);
+    (own.clone(), journal.len() - own.len())
+}
+
+#[test]
+fn other_users_do_not_show() {
+    let cases = Case::all();
+    let mut others_lines = 0;
+    for (case, other) in cases.iter().zip(cases.iter().cycle().skip(1)) {
+        let (own, others) = journal_among_others(case, other);
+        assert_same(case, &format!("mixed with {}", other.name), &case.journal(1 << 30), &own);
+        others_lines += others;
+    }
+    assert!(others_lines > 100_000, "the others did next to nothing: {others_lines} bytes of journal");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_cut_shows_in_random_scenarios(
+        scenario in scenario(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        partitions in prop::collection::vec(prop::sample::select(vec![1, 3, 7, 64]), 1..4),
+    ) {
+        let case = Case::of(&scenario);
+        let count = case.lines().len();
+        let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(count)).collect();
+        let splits: Vec<(usize, usize)> = partitions.into_iter().map(|partitions| (partitions, 1)).collect();
+        let difference = difference(&case.journal(1 << 30), &case.cut_journal(&cuts, &splits));
+        prop_assert!(difference.is_none(), "cut at {cuts:?}, {}", difference.unwrap_or_default());
+    }
+
+    #[test]
+    fn batch_sizes_do_not_show_in_random_scenarios(scenario in scenario(), batch_bytes in 0usize..3_000) {
+        let case = Case::of(&scenario);
+        let expected = case.journal(1 << 30);
+        prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None);
+        prop_assert_eq!(difference(&expected, &case.journal(1 << 30)), None, "run again");
+    }
+
+    #[test]
+    fn other_users_do_not_show_in_random_scenarios(scenario in scenario(), other in scenario()) {
+        let (case, other) = (Case::of(&scenario), Case::of(&other));
+        let (own, _) = journal_among_others(&case, &other);
+        prop_assert_eq!(difference(&case.journal(1 << 30), &own), None);
+    }
+}
