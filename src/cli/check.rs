@@ -7,8 +7,10 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::partition::User;
 use crate::rules::diagnostic::Diagnostic;
-use crate::rules::program::Ruleset;
+use crate::rules::explain::Sizes;
+use crate::rules::program::{FeatureKind, Ruleset};
 use crate::rules::{self, explain, render};
 
 /// Larger files are not read: nobody writes such rules.
@@ -128,7 +130,8 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
     let name = file.display();
     writeln!(out, "{name}: ok, {segments} segments, {campaigns} campaigns, {features} features")?;
     if explain {
-        write!(out, "\n{}", explain::explain(rules))?;
+        let sizes = Sizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
+        write!(out, "\n{}", explain::explain(rules, &sizes))?;
     }
     Ok(())
 }

@@ -375,6 +375,28 @@ impl FeatureKind {
     }
 }
 
+/// Bytes that a value of `distinct` takes at most, in a search tree half full.
+const DISTINCT_VALUE_BYTES: usize = 40;
+
+impl FeatureKind {
+    /// The most a feature of this kind takes of a user's memory, in bytes; a text in `last` comes on top. What the user
+    /// never did takes nothing.
+    pub fn bytes_max(&self) -> usize {
+        let panes = self.window().map_or(0, |window| usize::try_from(window.panes).unwrap_or(usize::MAX));
+        let beside = match self {
+            FeatureKind::WindowCount(_) | FeatureKind::WindowNumericCount(..) => panes * size_of::<(i64, Tally)>(),
+            FeatureKind::WindowSum(..) | FeatureKind::WindowMin(..) | FeatureKind::WindowMax(..) => {
+                panes * size_of::<(i64, Micros)>()
+            }
+            FeatureKind::WindowDistinct(..) => super::window::MAX_DISTINCT * DISTINCT_VALUE_BYTES,
+            FeatureKind::TotalSum(_) => size_of::<Micros>(),
+            FeatureKind::LastValue(_) => size_of::<LastValue>(),
+            FeatureKind::TotalCount | FeatureKind::LatestTime => 0,
+        };
+        size_of::<(FeatureId, Cell)>() + beside
+    }
+}
+
 /// The value an event has in a field.
 pub fn field_value<'f, 'a>(fields: &'f [(FieldId, Scalar<'a>)], id: FieldId) -> Option<&'f Scalar<'a>> {
     fields.iter().find(|(other, _)| *other == id).map(|(_, value)| value)

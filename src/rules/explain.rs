@@ -1,7 +1,7 @@
 //! The compiled plan as text for people: what is remembered, for whom, what is read, what changes what.
 //!
-//! The bytes are upper bounds by the constants below, not measurements: a user who did little takes far less, since
-//! panes that hold nothing are not kept.
+//! The bytes are upper bounds, not measurements: a user who did little takes far less, since panes that hold nothing are
+//! not kept. How large a user and a feature can become is the engine's to say, so the caller passes it in.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,39 +9,41 @@ use std::fmt::Write;
 use super::program::{Change, Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term, Window};
 use super::{reads, words};
 
-/// Bounds of what one user's memory takes, in bytes.
-mod bound {
-    /// A pane of counts or sums: its number and a value of up to 16 bytes.
-    pub(super) const PANE: i64 = 24;
-    /// One of the values of `distinct`: the value, shortened or interned, and its latest pane.
-    pub(super) const DISTINCT_VALUE: i64 = 24;
-    /// `distinct` is exact up to this many values and keeps no more.
-    pub(super) const DISTINCT_VALUES: i64 = 1_000;
-    /// A total, or a time.
-    pub(super) const CELL: i64 = 24;
-    /// A latest value with its time; a text beside it takes its own length.
-    pub(super) const LATEST_VALUE: i64 = 48;
+/// How much memory the engine takes.
+pub struct Sizes<'s> {
+    /// A user without any feature, in bytes.
+    pub user: usize,
+    /// A feature at its largest, in bytes.
+    pub feature: &'s dyn Fn(&FeatureKind) -> usize,
 }
 
 /// Explains a plan: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
-pub fn explain(rules: &Ruleset) -> String {
+pub fn explain(rules: &Ruleset, sizes: &Sizes<'_>) -> String {
     let mut out = String::new();
-    features(rules, &mut out);
+    features(rules, sizes, &mut out);
     decoded(rules, &mut out);
     segments(rules, &mut out);
     campaigns(rules, &mut out);
     out
 }
 
-fn features(rules: &Ruleset, out: &mut String) {
+fn features(rules: &Ruleset, sizes: &Sizes<'_>, out: &mut String) {
     let users = users_of_features(rules);
-    let total: i64 = rules.features.iter().map(|feature| bytes(feature.kind)).sum();
-    line(out, format_args!("features: {}, at most {total} bytes per user", rules.features.len()));
+    let bytes = |kind: &FeatureKind| (sizes.feature)(kind);
+    let total: usize = rules.features.iter().map(|feature| bytes(&feature.kind)).sum();
+    line(
+        out,
+        format_args!(
+            "a user: {} bytes and the id, and at most {total} bytes for {} features",
+            sizes.user,
+            rules.features.len()
+        ),
+    );
     for (index, feature) in rules.features.iter().enumerate() {
         let Ok(id) = u16::try_from(index) else { break };
         let name = words::feature(rules, FeatureId(id));
         let used_by: Vec<&str> = users[index].iter().map(String::as_str).collect();
-        line(out, format_args!("  {name}: at most {} bytes; for {}", bytes(feature.kind), used_by.join(", ")));
+        line(out, format_args!("  {name}: at most {} bytes; for {}", bytes(&feature.kind), used_by.join(", ")));
     }
     out.push('\n');
 }
@@ -71,16 +73,6 @@ fn features_in(condition: &Condition) -> BTreeSet<FeatureId> {
     let mut found = BTreeSet::new();
     reads::each_term(condition, &mut |term| reads::features_of(term, &mut |id| found.extend([id])));
     found
-}
-
-/// The most bytes a feature takes per user.
-fn bytes(kind: FeatureKind) -> i64 {
-    match window(kind) {
-        Some(_) if matches!(kind, FeatureKind::WindowDistinct(..)) => bound::DISTINCT_VALUE * bound::DISTINCT_VALUES,
-        Some(window) => bound::PANE * window.panes,
-        None if matches!(kind, FeatureKind::LastValue(_)) => bound::LATEST_VALUE,
-        None => bound::CELL,
-    }
 }
 
 fn window(kind: FeatureKind) -> Option<Window> {
