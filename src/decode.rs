@@ -63,14 +63,14 @@ impl Decoder {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        let reject = |reason| Err(Rejected { reason, original: Cow::Borrowed(line) });
+        let reject = |reason| Err(Rejected { reason, original: line });
         if line.len() > self.max_event_bytes {
             out.push(reject(Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 }));
             return;
         }
         match self.parse(line, 0) {
             Ok(draft) if draft.batch.is_some() => self.open_batch(line, draft, out),
-            Ok(draft) => out.push(draft.finish(None).or_else(reject)),
+            Ok(draft) => out.push(draft.finish(line, None).or_else(reject)),
             Err(reason) => out.push(reject(reason)),
         }
     }
@@ -79,9 +79,11 @@ impl Decoder {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
-        let draft = Envelope { decoder: self, depth: Depth(depth) }.deserialize(&mut json).map_err(not_json)?;
+        let mut draft = Draft::default();
+        let envelope = Envelope { decoder: self, depth: Depth(depth), draft: &mut draft };
+        let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
-        draft.ok_or(Reason::NotAnObject)
+        if is_object { Ok(draft) } else { Err(Reason::NotAnObject) }
     }
 
     /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
@@ -90,16 +92,16 @@ impl Decoder {
         for item in sonic_rs::to_array_iter(items) {
             let Ok(item) = item else {
                 let reason = Reason::NotJson { detail: "the batch is not a JSON array".to_owned() };
-                out.push(Err(Rejected { reason, original: Cow::Borrowed(line) }));
+                out.push(Err(Rejected { reason, original: line }));
                 return;
             };
             let raw = item.as_raw_cow();
             let Cow::Borrowed(raw) = raw else { continue };
             let event = self.parse(raw.as_bytes(), 2).and_then(|draft| match draft.batch {
                 Some(_) => Err(Reason::WrongType { field: "batch" }),
-                None => draft.finish(envelope.sent_at),
+                None => draft.finish(raw.as_bytes(), envelope.sent_at),
             });
-            out.push(event.map_err(|reason| Rejected { reason, original: Cow::Borrowed(raw.as_bytes()) }));
+            out.push(event.map_err(|reason| Rejected { reason, original: raw.as_bytes() }));
         }
     }
 }
@@ -158,7 +160,7 @@ impl WrongTypes {
 }
 
 impl<'a> Draft<'a> {
-    fn finish(self, batch_sent_at: Option<Timestamp>) -> Result<Event<'a>, Reason> {
+    fn finish(self, original: &'a [u8], batch_sent_at: Option<Timestamp>) -> Result<Event<'a>, Reason> {
         if let Some(field) = self.wrong_types.first() {
             return Err(Reason::WrongType { field });
         }
@@ -188,6 +190,7 @@ impl<'a> Draft<'a> {
         };
         let traits = if call == Call::Identify { self.traits } else { Vec::new() };
         Ok(Event {
+            original,
             call,
             name: self.name.filter(|_| call == Call::Track),
             user_id,
@@ -209,32 +212,33 @@ fn checked_id<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Te
     }
 }
 
-/// Reads the outermost value: `None` when it is valid JSON and no object.
-struct Envelope<'d> {
+/// Reads the outermost value into a draft; false when it is valid JSON and no object.
+struct Envelope<'d, 'f, 'a> {
     decoder: &'d Decoder,
     depth: Depth,
+    draft: &'f mut Draft<'a>,
 }
 
-impl<'de> DeserializeSeed<'de> for Envelope<'_> {
-    type Value = Option<Draft<'de>>;
+impl<'de> DeserializeSeed<'de> for Envelope<'_, '_, 'de> {
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
         json.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Envelope<'_> {
-    type Value = Option<Draft<'de>>;
+impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
+    type Value = bool;
 
-    fields::ignore_scalars!(None);
+    fields::ignore_scalars!(false);
 
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        Skip(self.depth).visit_seq(seq).map(|()| None)
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
+        Skip(self.depth).visit_seq(seq).map(|()| false)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let inside = self.depth.enter()?;
-        let mut draft = Draft::default();
+        let draft = self.draft;
         while let Some(key) = map.next_key_seed(fields::Key)? {
             let wrong = &mut draft.wrong_types;
             match &*key {
@@ -269,7 +273,7 @@ impl<'de> Visitor<'de> for Envelope<'_> {
                 _ => map.next_value_seed(Skip(inside))?,
             }
         }
-        Ok(Some(draft))
+        Ok(true)
     }
 }
 

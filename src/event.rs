@@ -58,6 +58,8 @@ pub enum EventTime {
 /// One call, decoded: only what the engine and the rules read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event<'a> {
+    /// The bytes it was decoded from: a line, or a call's part of a batch envelope.
+    pub original: &'a [u8],
     /// Which call.
     pub call: Call,
     /// `event`: the name of what happened (track only).

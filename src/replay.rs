@@ -87,8 +87,8 @@ fn feed(
         if let (Some(rejects), true) = (&mut sinks.rejects, failed.is_ok()) {
             let place = Place { file: Arc::clone(&block.place.file), line: block.place.line + letter.line };
             let rejected = &letter.rejected;
-            failed = rejects
-                .write(|sink| dead_letter::write_line(&rejected.reason, &place, &rejected.original, false, sink));
+            failed =
+                rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, rejected.original, false, sink));
         }
     };
     pipeline.feed(&block.lines, &mut reject, outputs);

@@ -1,7 +1,5 @@
 //! Why an event was not accepted.
 
-use std::borrow::Cow;
-
 use thiserror::Error;
 
 /// A call that was not accepted, with its original bytes for the dead-letter sink.
@@ -10,7 +8,7 @@ pub struct Rejected<'a> {
     /// Why.
     pub reason: Reason,
     /// The line as it came, or the call's part of a batch envelope.
-    pub original: Cow<'a, [u8]>,
+    pub original: &'a [u8],
 }
 
 /// The reasons for which an event is rejected. A rejected event changes nothing, the watermark included.
@@ -90,7 +88,12 @@ impl Reason {
 
     /// The reason as one word: a metric's label, and `reason` in the dead letters.
     pub fn code(&self) -> &'static str {
-        Reason::CODES[match self {
+        Reason::CODES[self.index()]
+    }
+
+    /// Its index in [`CODES`](Reason::CODES).
+    pub fn index(&self) -> usize {
+        match self {
             Reason::NotJson { .. } => 0,
             Reason::NotAnObject => 1,
             Reason::UnknownType { .. } => 2,
@@ -101,6 +104,6 @@ impl Reason {
             Reason::NoTime => 7,
             Reason::TooLarge { .. } => 8,
             Reason::AfterUntil { .. } => 9,
-        }]
+        }
     }
 }

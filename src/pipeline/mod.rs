@@ -87,8 +87,12 @@ pub struct DeadLetter<'a> {
     pub rejected: Rejected<'a>,
 }
 
-/// One decoded slice of a block: each call with its line's index in the slice, and how many lines the slice has.
-type DecodedSlice<'a> = (Vec<(u64, Decoded<'a>)>, u64);
+/// One decoded slice of a block.
+struct DecodedSlice<'a> {
+    calls: Vec<Decoded<'a>>,
+    /// How many of the calls stand before the end of each line.
+    line_ends: Vec<u32>,
+}
 
 impl Pipeline {
     /// Builds the partitions and starts the workers.
@@ -137,35 +141,31 @@ impl Pipeline {
         let mut handovers = 0;
         let mut first_line = 0;
         let mut accepted = 0;
-        for (calls, line_count) in &slices {
-            for (line, decoded) in calls {
-                let checked = match decoded {
-                    Ok(event) => self.time_of(event).map(|ts| (event, ts)).map_err(|reason| (reason, *line)),
-                    Err(rejected) => Err((rejected.reason.clone(), *line)),
-                };
-                match checked {
-                    Ok((event, ts)) => {
-                        accepted += 1;
-                        self.sequence(event, ts, &mut queues, &mut handovers);
-                    }
-                    Err((reason, line)) => {
-                        self.rejected[code_index(&reason)] += 1;
-                        let original = match decoded {
-                            Err(rejected) => rejected.original.clone(),
-                            Ok(_) => nth_line(lines, first_line + line).into(),
-                        };
-                        reject(DeadLetter { line: first_line + line, rejected: Rejected { reason, original } });
+        for slice in &slices {
+            let mut from = 0;
+            for (end, line) in slice.line_ends.iter().zip(first_line..) {
+                for call in &slice.calls[from..*end as usize] {
+                    match self.accept(call) {
+                        Ok((event, ts)) => {
+                            accepted += 1;
+                            self.sequence(event, ts, &mut queues, &mut handovers);
+                        }
+                        Err(rejected) => {
+                            self.rejected[rejected.reason.index()] += 1;
+                            reject(DeadLetter { line, rejected });
+                        }
                     }
                 }
+                from = *end as usize;
             }
-            first_line += line_count;
+            first_line += slice.line_ends.len() as u64;
         }
         self.apply(&plan, queues, handovers, accepted >= PARALLEL_FROM, out);
     }
 
     /// Counts a line too long to be read whole; it is in no block that is fed.
     pub fn count_oversized(&mut self, reason: &Reason) {
-        self.rejected[code_index(reason)] += 1;
+        self.rejected[reason.index()] += 1;
     }
 
     /// Moves time on to `to` for everyone: what is due at or before it fires.
@@ -197,14 +197,12 @@ impl Pipeline {
         let workers = self.pool.current_num_threads();
         let decode_slice = |slice: &'a [u8]| {
             let mut calls = Vec::with_capacity(slice.len() / 256);
-            let mut of_line = Vec::new();
-            let mut count = 0;
+            let mut line_ends = Vec::with_capacity(slice.len() / 256);
             for line in whole_lines(slice) {
-                self.decoder.decode(line, &mut of_line);
-                calls.extend(of_line.drain(..).map(|call| (count, call)));
-                count += 1;
+                self.decoder.decode(line, &mut calls);
+                line_ends.push(u32::try_from(calls.len()).expect("a block holds fewer than 2^32 calls"));
             }
-            (calls, count)
+            DecodedSlice { calls, line_ends }
         };
         if workers == 1 || lines.len() < PARALLEL_FROM * 256 {
             return vec![decode_slice(lines)];
@@ -213,11 +211,14 @@ impl Pipeline {
         self.pool.install(|| slices.into_par_iter().map(decode_slice).collect())
     }
 
-    fn time_of(&self, event: &Event<'_>) -> Result<Timestamp, Reason> {
-        let EventTime::Stamped(ts) = event.time else { return Err(Reason::NoTime) };
+    /// The last checks, which know more than the decoder: the event's time, and the end of the log.
+    fn accept<'e, 'a>(&self, call: &'e Decoded<'a>) -> Result<(&'e Event<'a>, Timestamp), Rejected<'a>> {
+        let event = call.as_ref().map_err(Rejected::clone)?;
+        let reject = |reason| Rejected { reason, original: event.original };
+        let EventTime::Stamped(ts) = event.time else { return Err(reject(Reason::NoTime)) };
         match self.options.until {
-            Some(until) if ts > until => Err(Reason::AfterUntil { time: ts }),
-            _ => Ok(ts),
+            Some(until) if ts > until => Err(reject(Reason::AfterUntil { time: ts })),
+            _ => Ok((event, ts)),
         }
     }
 
@@ -286,10 +287,6 @@ impl Pipeline {
     }
 }
 
-fn code_index(reason: &Reason) -> usize {
-    Reason::CODES.iter().position(|code| *code == reason.code()).unwrap_or_default()
-}
-
 /// The lines of a block, without their newlines (and without the `\r` of Windows files, which is white space).
 fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
     let body = block.strip_suffix(b"\n").unwrap_or(block);
@@ -303,10 +300,6 @@ fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(line)
     })
-}
-
-fn nth_line(block: &[u8], index: u64) -> &[u8] {
-    whole_lines(block).nth(usize::try_from(index).unwrap_or(usize::MAX)).unwrap_or_default()
 }
 
 /// Cuts a block into about `parts` slices of whole lines.
