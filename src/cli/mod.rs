@@ -7,9 +7,13 @@ pub mod rules;
 mod summary;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::rules::program::Ruleset;
 
 /// A real-time growth engine for e-commerce: live segments, churn and reactivation, campaign actions.
 #[derive(Debug, Parser)]
@@ -111,8 +115,17 @@ impl From<std::io::Error> for CliError {
     }
 }
 
-/// Reads and compiles a rules file; its problems are in colour where standard error is a terminal.
-pub(crate) fn load_rules(path: &std::path::Path) -> Result<crate::rules::program::Ruleset, CliError> {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    Ok(check::load_rules(path, colour)?)
+/// Reads and compiles a rules file.
+pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
+    Ok(check::load_rules(path, in_colour())?)
+}
+
+/// Reads a settings file.
+pub(crate) fn load_config(path: &Path) -> Result<Config, CliError> {
+    Ok(check::load_config(path, in_colour())?)
+}
+
+/// Problems are drawn in colour where standard error is a terminal.
+fn in_colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::summary::{Run, Summary};
-use super::{CliError, load_rules};
+use super::{CliError, load_config, load_rules};
+use crate::config::Engine;
 use crate::partition::Plan;
 use crate::pipeline::Options;
 use crate::replay::{Sinks, replay};
@@ -26,20 +27,27 @@ use crate::time::{Span, Timestamp};
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// The rules file (TOML); `rekindle rules` tells how to write one
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    rules: Option<PathBuf>,
+
+    /// Take rules, max_disorder, max_event_bytes, partitions and workers from this settings file; options given beside
+    /// it win
     #[arg(long, value_name = "FILE")]
-    rules: PathBuf,
+    config: Option<PathBuf>,
 
     /// The end of time, RFC 3339: after the last event, time advances to here for everyone; later events are rejected
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     until: Timestamp,
 
     /// How far out of order events may arrive; what comes later still counts, and is counted as late
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = Span::parse)]
-    max_disorder: Span,
+    ///
+    /// 5s unless said otherwise
+    #[arg(long, value_name = "DURATION", value_parser = Span::parse)]
+    max_disorder: Option<Span>,
 
-    /// Longest event, in bytes; longer lines are rejected
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1..))]
-    max_event_bytes: u64,
+    /// Longest event, in bytes; longer lines are rejected; 1048576 unless said otherwise
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    max_event_bytes: Option<u32>,
 
     /// Write the journal here instead of to standard output
     #[arg(long, short, value_name = "FILE")]
@@ -57,13 +65,13 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
-    /// How many partitions users are spread over; changes nothing in the journal
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    partitions: u16,
+    /// How many partitions users are spread over; changes nothing in the journal; 64 unless said otherwise
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    partitions: Option<u16>,
 
-    /// How many worker threads; 0 is one per core; changes nothing in the journal
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=512))]
-    workers: u16,
+    /// How many worker threads; 0, which is the default, is one per core; changes nothing in the journal
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    workers: Option<u16>,
 
     /// Print no summary and no progress bar
     #[arg(long, short)]
@@ -80,16 +88,16 @@ fn timestamp(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
-    let plan = Arc::new(Plan::new(load_rules(&args.rules)?));
-    let max_event_bytes = usize::try_from(args.max_event_bytes).unwrap_or(usize::MAX);
+    let settings = args.settings()?;
+    let plan = Arc::new(Plan::new(load_rules(&settings.rules)?));
     let options = Options {
-        partitions: usize::from(args.partitions),
-        workers: usize::from(args.workers),
-        max_disorder: args.max_disorder,
-        max_event_bytes,
+        partitions: usize::from(settings.partitions),
+        workers: usize::from(settings.workers),
+        max_disorder: settings.max_disorder,
+        max_event_bytes: settings.max_event_bytes,
         until: Some(args.until),
     };
-    let files = Files::open(&args.events, max_event_bytes).map_err(crate::replay::ReplayError::from)?;
+    let files = Files::open(&args.events, settings.max_event_bytes).map_err(crate::replay::ReplayError::from)?;
     let create =
         |what, path: &Option<PathBuf>| path.as_deref().map(|path| OutputFile::create(what, Some(path))).transpose();
     let sinks = Sinks {
@@ -118,6 +126,26 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         file.finish()?;
     }
     Ok(())
+}
+
+impl ReplayArgs {
+    /// The settings file's, or the defaults, with what the command line says in their place.
+    fn settings(&self) -> Result<Engine, CliError> {
+        let mut settings = match &self.config {
+            Some(path) => load_config(path)?.engine,
+            None => Engine::default(),
+        };
+        if let Some(rules) = &self.rules {
+            settings.rules.clone_from(rules);
+        }
+        if let Some(bytes) = self.max_event_bytes {
+            settings.max_event_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        settings.max_disorder = self.max_disorder.unwrap_or(settings.max_disorder);
+        settings.partitions = self.partitions.unwrap_or(settings.partitions);
+        settings.workers = self.workers.unwrap_or(settings.workers);
+        Ok(settings)
+    }
 }
 
 /// Hidden unless standard error is a terminal.

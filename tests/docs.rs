@@ -1,0 +1,115 @@
+//! What the documents say is what the program does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rekindle::rules;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).expect("README.md is there")
+}
+
+/// The fenced blocks of a language in the README.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = readme();
+    let fenced = readme.split("```").skip(1).step_by(2);
+    fenced.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
+}
+
+fn rekindle(args: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rekindle")).args(args).output().expect("the binary runs");
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+fn toml_files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect()
+}
+
+#[test]
+fn every_rules_file_that_is_shipped_compiles() {
+    let mut files = toml_files("config/examples");
+    assert!(files.len() >= 5, "only {} examples", files.len());
+    files.push(root().join("config/rules.toml"));
+    for file in files {
+        let text = fs::read_to_string(&file).expect("readable");
+        let problems = rules::compile(&text).err().unwrap_or_default();
+        assert!(problems.is_empty(), "{}: {problems:?}", file.display());
+    }
+}
+
+#[test]
+fn the_shipped_settings_and_the_rules_they_name_are_sound() {
+    let config = root().join("config/rekindle.toml");
+    let (sound, said) = rekindle(&["check", "--config", config.to_str().expect("UTF-8")]);
+    assert!(sound, "{said}");
+}
+
+#[test]
+fn the_readmes_rules_compile() {
+    let blocks = blocks("toml");
+    assert!(!blocks.is_empty(), "the README shows no rules");
+    for block in blocks {
+        assert_eq!(rules::compile(&block).err(), None, "in\n{block}");
+    }
+}
+
+#[test]
+fn the_readme_shows_what_check_says_of_its_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wrong = blocks("toml")[0].replace("total(order) >= 3", "totl(order) >= 3");
+    fs::write(folder.path().join("first.toml"), wrong).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
+        .args(["check", "--rules", "first.toml"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(!output.status.success());
+    assert!(blocks("text").iter().any(|block| block.trim() == said.trim()), "the README does not show\n{said}");
+}
+
+#[test]
+fn every_command_is_in_the_readme_and_in_help() {
+    let (_, help) = rekindle(&["--help"]);
+    let readme = readme();
+    for command in ["demo", "replay", "check", "rules", "completions"] {
+        assert!(readme.contains(&format!("| `rekindle {command}` |")), "`{command}` is not in the README");
+        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "`{command}` is not in --help");
+        let (known, long_help) = rekindle(&[command, "--help"]);
+        assert!(known && long_help.lines().count() > 5, "{command} --help says little: {long_help}");
+    }
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in listed.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
+        assert!(readme.contains(&format!("| `rekindle {command}` |")), "`{command}` is not in the README");
+    }
+}
+
+#[test]
+fn rules_prints_the_reference() {
+    let (printed, text) = rekindle(&["rules"]);
+    assert!(printed);
+    assert_eq!(text, fs::read_to_string(root().join("src/rules/reference.md")).expect("the reference"));
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (printed, script) = rekindle(&["completions", shell]);
+        assert!(printed && script.contains("replay") && script.contains("max-disorder"), "{shell}: {script}");
+    }
+}
+
+#[test]
+fn the_readmes_test_command_is_the_one_that_ci_runs() {
+    let tests: Vec<_> = readme().lines().filter(|line| line.starts_with("cargo test")).map(str::to_owned).collect();
+    assert_eq!(tests.len(), 1, "the README must name exactly one test command: {tests:?}");
+    let ci = fs::read_to_string(root().join(".ci/run")).expect(".ci/run is there");
+    assert!(ci.contains("README.md"), ".ci/run does not take the test command from the README");
+}
