@@ -5,7 +5,6 @@
 
 use std::io;
 
-use rayon::slice::ParallelSliceMut;
 use serde::Serialize;
 
 use crate::action::action_id;
@@ -37,7 +36,7 @@ impl Sorter {
 }
 
 fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {
-    outputs.par_sort_by(|a, b| (a.at, &a.user, a.position).cmp(&(b.at, &b.user, b.position)));
+    outputs.sort_by(|a, b| (a.at, &a.user, a.position).cmp(&(b.at, &b.user, b.position)));
     outputs
 }
 
