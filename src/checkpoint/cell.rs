@@ -2,7 +2,7 @@
 
 use super::error::CodecError;
 use super::wire::{Reader, Writer};
-use crate::engine::profile::{Cell, LastValue};
+use crate::engine::cell::{Cell, LastValue};
 use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, MAX_DISTINCT, Micros, Panes, Tally};
 use crate::rules::program::{FeatureKind, Window};
 

@@ -6,7 +6,8 @@
 //! constant and for durations; for the rest (arithmetic on windows) it is the next pane to leave, which may turn out to
 //! change nothing. It is never later than the true change.
 
-use super::profile::{Cell, Profile, field_value};
+use super::cell::Cell;
+use super::profile::{Profile, field_value};
 use super::value::{Value, arithmetic, compare, equal, negate};
 use super::window::{Aggregate, DistinctPanes, Panes, combine};
 use crate::event::{FieldId, Scalar};

@@ -6,8 +6,10 @@
 //!
 //! No clock, no IO, no randomness; time is an argument. Many users, their timers and their order are `partition`'s.
 
+pub mod cell;
 pub mod dispatch;
 pub mod evaluate;
+pub mod members;
 pub mod profile;
 pub mod segments;
 pub mod value;

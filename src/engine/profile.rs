@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::cell::{Cell, LastValue};
+use super::members::Members;
 use super::window::{DistinctPanes, Greatest, Least, Micros, Panes, Tally};
 use crate::event::{Event, FieldId, Scalar, TraitId};
-use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, SegmentId, Window};
+use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
 use crate::time::{Span, Timestamp};
 
 /// One user's state.
@@ -30,74 +32,6 @@ pub struct Profile {
     cells: Vec<(FeatureId, Cell)>,
     /// Hashes of accepted messageIds and the user's clock at their acceptance, oldest first.
     seen: Vec<(u64, Timestamp)>,
-}
-
-/// A feature's memory.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// `WindowCount` and `WindowNumericCount`.
-    Counts(Panes<Tally>),
-    /// `WindowSum`.
-    Sums(Panes<Micros>),
-    /// `WindowMin`.
-    Least(Panes<Least>),
-    /// `WindowMax`.
-    Greatest(Panes<Greatest>),
-    /// `WindowDistinct`.
-    Distinct(DistinctPanes),
-    /// `TotalCount`.
-    Count(u64),
-    /// `TotalSum`.
-    Sum(Box<Micros>),
-    /// `LastValue`.
-    Last(Box<LastValue>),
-    /// `LatestTime`.
-    Latest(Timestamp),
-}
-
-/// The value at the latest event that had it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LastValue {
-    /// That event's time.
-    pub at: Timestamp,
-    /// Its position in the log: of two at the same time the later arrival counts.
-    pub position: u64,
-    /// The value; numbers rounded to millionths.
-    pub value: Scalar<'static>,
-}
-
-/// The segments a user is in, as a set of bits.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Members {
-    low: u64,
-    /// Segments 64 and up; empty while the user is in none of them.
-    high: Vec<u64>,
-}
-
-impl Members {
-    /// Whether the user is in the segment.
-    pub fn contains(&self, segment: SegmentId) -> bool {
-        let (word, bit) = (usize::from(segment.0) / 64, segment.0 % 64);
-        let bits = if word == 0 { self.low } else { self.high.get(word - 1).copied().unwrap_or(0) };
-        bits >> bit & 1 == 1
-    }
-
-    /// Puts the user in (or out).
-    pub fn set(&mut self, segment: SegmentId, member: bool) {
-        let (word, bit) = (usize::from(segment.0) / 64, segment.0 % 64);
-        if word > self.high.len() {
-            self.high.resize(word, 0);
-        }
-        let bits = if word == 0 { &mut self.low } else { &mut self.high[word - 1] };
-        *bits = *bits & !(1 << bit) | u64::from(member) << bit;
-    }
-
-    /// The segments, in file order.
-    pub fn iter(&self) -> impl Iterator<Item = SegmentId> + '_ {
-        std::iter::once(&self.low).chain(&self.high).zip(0u16..).flat_map(|(bits, word)| {
-            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| SegmentId(word * 64 + bit))
-        })
-    }
 }
 
 /// An event on its way into a profile.
@@ -262,32 +196,9 @@ impl Profile {
     pub fn tidy(&mut self, rules: &Ruleset) {
         let now = self.now;
         self.forget_messages(rules.dedup_window);
-        self.cells.retain_mut(|(id, cell)| {
-            let kind = &rules.features[usize::from(id.0)].kind;
-            let Some(window) = kind.window() else { return true };
-            match cell {
-                Cell::Counts(panes) => {
-                    panes.expire(&window, now);
-                    !panes.is_empty()
-                }
-                Cell::Sums(panes) => {
-                    panes.expire(&window, now);
-                    !panes.is_empty()
-                }
-                Cell::Least(panes) => {
-                    panes.expire(&window, now);
-                    !panes.is_empty()
-                }
-                Cell::Greatest(panes) => {
-                    panes.expire(&window, now);
-                    !panes.is_empty()
-                }
-                Cell::Distinct(panes) => {
-                    panes.expire(&window, now);
-                    !panes.is_empty()
-                }
-                Cell::Count(_) | Cell::Sum(_) | Cell::Last(_) | Cell::Latest(_) => true,
-            }
+        self.cells.retain_mut(|(id, cell)| match rules.features[usize::from(id.0)].kind.window() {
+            Some(window) => cell.expire(&window, now),
+            None => true,
         });
     }
 
@@ -327,17 +238,7 @@ impl Profile {
             self.cell(id, || theirs);
             return;
         };
-        match (&mut self.cells[at].1, theirs) {
-            (Cell::Counts(ours), Cell::Counts(theirs)) => ours.absorb(theirs),
-            (Cell::Sums(ours), Cell::Sums(theirs)) => ours.absorb(theirs),
-            (Cell::Least(ours), Cell::Least(theirs)) => ours.absorb(theirs),
-            (Cell::Greatest(ours), Cell::Greatest(theirs)) => ours.absorb(theirs),
-            (Cell::Distinct(ours), Cell::Distinct(theirs)) => ours.absorb(theirs),
-            (Cell::Count(ours), Cell::Count(theirs)) => *ours += theirs,
-            (Cell::Sum(ours), Cell::Sum(theirs)) => ours.0 = ours.0.saturating_add(theirs.0),
-            (Cell::Latest(ours), Cell::Latest(theirs)) => *ours = theirs.max(*ours),
-            _ => {}
-        }
+        self.cells[at].1.absorb(theirs);
     }
 
     /// All cells, ascending by feature, for the codec.
@@ -354,46 +255,6 @@ impl Profile {
     pub fn restore(&mut self, cells: Vec<(FeatureId, Cell)>, seen: Vec<(u64, Timestamp)>) {
         self.cells = cells;
         self.seen = seen;
-    }
-}
-
-impl FeatureKind {
-    /// The window, for the kinds that have one.
-    pub fn window(&self) -> Option<Window> {
-        match self {
-            FeatureKind::WindowCount(window)
-            | FeatureKind::WindowSum(_, window)
-            | FeatureKind::WindowNumericCount(_, window)
-            | FeatureKind::WindowMin(_, window)
-            | FeatureKind::WindowMax(_, window)
-            | FeatureKind::WindowDistinct(_, window) => Some(*window),
-            FeatureKind::TotalCount
-            | FeatureKind::TotalSum(_)
-            | FeatureKind::LastValue(_)
-            | FeatureKind::LatestTime => None,
-        }
-    }
-}
-
-/// Bytes that a value of `distinct` takes at most, in a search tree half full.
-const DISTINCT_VALUE_BYTES: usize = 40;
-
-impl FeatureKind {
-    /// The most a feature of this kind takes of a user's memory, in bytes; a text in `last` comes on top. What the user
-    /// never did takes nothing.
-    pub fn bytes_max(&self) -> usize {
-        let panes = self.window().map_or(0, |window| usize::try_from(window.panes).unwrap_or(usize::MAX));
-        let beside = match self {
-            FeatureKind::WindowCount(_) | FeatureKind::WindowNumericCount(..) => panes * size_of::<(i64, Tally)>(),
-            FeatureKind::WindowSum(..) | FeatureKind::WindowMin(..) | FeatureKind::WindowMax(..) => {
-                panes * size_of::<(i64, Micros)>()
-            }
-            FeatureKind::WindowDistinct(..) => super::window::MAX_DISTINCT * DISTINCT_VALUE_BYTES,
-            FeatureKind::TotalSum(_) => size_of::<Micros>(),
-            FeatureKind::LastValue(_) => size_of::<LastValue>(),
-            FeatureKind::TotalCount | FeatureKind::LatestTime => 0,
-        };
-        size_of::<(FeatureId, Cell)>() + beside
     }
 }
 

@@ -115,12 +115,13 @@ impl<T: Aggregate> Panes<T> {
         }
     }
 
-    /// Drops the panes that have left the window.
-    pub fn expire(&mut self, window: &Window, now: Timestamp) {
+    /// Drops the panes that have left the window; false when none is left.
+    pub fn expire(&mut self, window: &Window, now: Timestamp) -> bool {
         let oldest = window.oldest_pane(now);
         if self.entries.first().is_some_and(|(pane, _)| *pane < oldest) {
             self.entries.retain(|(pane, _)| *pane >= oldest);
         }
+        !self.entries.is_empty()
     }
 
     /// The panes in the window at `now`, oldest first.
@@ -128,11 +129,6 @@ impl<T: Aggregate> Panes<T> {
         let oldest = window.oldest_pane(now);
         let from = self.entries.iter().position(|(pane, _)| *pane >= oldest).unwrap_or(self.entries.len());
         &self.entries[from..]
-    }
-
-    /// Whether nothing is remembered at all.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// The panes remembered, for the codec.
@@ -189,10 +185,11 @@ impl DistinctPanes {
         }
     }
 
-    /// Drops the values that have left the window.
-    pub fn expire(&mut self, window: &Window, now: Timestamp) {
+    /// Drops the values that have left the window; false when none is left.
+    pub fn expire(&mut self, window: &Window, now: Timestamp) -> bool {
         let oldest = window.oldest_pane(now);
         self.latest.retain(|_, pane| *pane >= oldest);
+        !self.latest.is_empty()
     }
 
     /// How many values each pane in the window saw last, oldest pane first.
@@ -201,11 +198,6 @@ impl DistinctPanes {
         let mut panes: Vec<i64> = self.latest.values().copied().filter(|pane| *pane >= oldest).collect();
         panes.sort_unstable();
         panes.chunk_by(|a, b| a == b).map(|same| (same[0], Tally(same.len() as u64))).collect()
-    }
-
-    /// Whether nothing is remembered at all.
-    pub fn is_empty(&self) -> bool {
-        self.latest.is_empty()
     }
 
     /// The values remembered with their panes, for the codec.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::program::{Change, Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term, Window};
+use super::program::{Change, Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term};
 use super::{reads, words};
 
 /// How much memory the engine takes.
@@ -75,18 +75,6 @@ fn features_in(condition: &Condition) -> BTreeSet<FeatureId> {
     found
 }
 
-fn window(kind: FeatureKind) -> Option<Window> {
-    match kind {
-        FeatureKind::WindowCount(window)
-        | FeatureKind::WindowSum(_, window)
-        | FeatureKind::WindowNumericCount(_, window)
-        | FeatureKind::WindowMin(_, window)
-        | FeatureKind::WindowMax(_, window)
-        | FeatureKind::WindowDistinct(_, window) => Some(window),
-        _ => None,
-    }
-}
-
 fn decoded(rules: &Ruleset, out: &mut String) {
     let fields = rules.projection.fields.iter().map(|path| path.join("."));
     let traits = rules.projection.traits.iter().map(|path| format!("traits.{}", path.join(".")));
@@ -135,7 +123,7 @@ fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
     });
     reads::each_term(condition, &mut |term| {
         reads::features_of(term, &mut |id| {
-            if let Some(window) = window(rules.features[usize::from(id.0)].kind) {
+            if let Some(window) = rules.features[usize::from(id.0)].kind.window() {
                 let every = crate::time::Span(window.pane_ms);
                 found.insert(format!("a pane of {} leaves, every {every} at most", words::feature(rules, id)));
             }

@@ -381,3 +381,21 @@ impl Window {
         ms.div_euclid(self.pane_ms)
     }
 }
+
+impl FeatureKind {
+    /// The window, for the kinds that have one.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            FeatureKind::WindowCount(window)
+            | FeatureKind::WindowSum(_, window)
+            | FeatureKind::WindowNumericCount(_, window)
+            | FeatureKind::WindowMin(_, window)
+            | FeatureKind::WindowMax(_, window)
+            | FeatureKind::WindowDistinct(_, window) => Some(*window),
+            FeatureKind::TotalCount
+            | FeatureKind::TotalSum(_)
+            | FeatureKind::LastValue(_)
+            | FeatureKind::LatestTime => None,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a compiled condition reads, and so what can change it.
 
-use super::program::{Condition, Feature, FeatureId, FeatureKind, Reads, Term};
+use super::program::{Condition, Feature, FeatureId, Reads, Term};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
@@ -98,12 +98,6 @@ pub(super) fn slope(term: &Term) -> i64 {
     }
 }
 
-/// Whether time alone takes something out of a feature.
-pub(super) fn is_windowed(kind: FeatureKind) -> bool {
-    use FeatureKind::{LastValue, LatestTime, TotalCount, TotalSum};
-    !matches!(kind, TotalCount | TotalSum(_) | LastValue(_) | LatestTime)
-}
-
 struct Walk<'f> {
     features: &'f [Feature],
     reads: Reads,
@@ -129,7 +123,7 @@ impl Walk<'_> {
         features_of(term, &mut |id| {
             let feature = &self.features[usize::from(id.0)];
             self.reads.names.push(feature.name);
-            self.reads.time |= is_windowed(feature.kind);
+            self.reads.time |= feature.kind.window().is_some();
         });
     }
 }
