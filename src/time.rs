@@ -6,6 +6,9 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+
 /// An instant: UTC milliseconds since 1970. Earlier instants are negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
@@ -22,25 +25,49 @@ impl Timestamp {
 
     /// Reads an RFC 3339 timestamp (`2026-03-05T09:00:00.123+08:00`), cut to whole milliseconds.
     ///
-    /// Years 0001 to 9999. A leap second (`:60`) reads as the second before it. `None` for anything else, a missing
-    /// offset included.
+    /// A leap second (`:60`) reads as the second before it. `None` for anything else, for a missing offset, and for an
+    /// instant outside the years 0000 to 9999 UTC, which RFC 3339 could not write.
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-        let bytes = text.as_bytes();
-        let shape_holds = bytes.len() >= 20
-            && bytes[4] == b'-'
-            && bytes[7] == b'-'
-            && matches!(bytes[10], b'T' | b't' | b' ')
-            && bytes[13] == b':'
-            && bytes[16] == b':'
-            && (matches!(bytes[bytes.len() - 1], b'Z' | b'z') || bytes[bytes.len() - 3] == b':')
-            && bytes[..4].iter().all(u8::is_ascii_digit);
-        if !shape_holds {
+        let (date_time, rest) = text.as_bytes().split_at_checked(19)?;
+        let [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', _, _, b':', _, _, b':', _, _] = date_time else {
             return None;
-        }
-        let instant: jiff::Timestamp = text.parse().ok()?;
-        let ms = instant.as_nanosecond().div_euclid(1_000_000);
-        i64::try_from(ms).ok().map(Timestamp)
+        };
+        let (fraction_ms, rest) = fraction(rest)?;
+        let two = |at: usize| digits(&date_time[at..at + 2]).and_then(|number| i8::try_from(number).ok());
+        let second = two(17).filter(|second| *second <= 60)?.min(59);
+        let year = i16::try_from(digits(&date_time[..4])?).ok()?;
+        let local = DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, second, fraction_ms * 1_000_000).ok()?;
+        // Not through jiff::Timestamp, which ends a day before the year 9999 does.
+        let utc = local.checked_sub(offset(rest)?).ok().filter(|utc| utc.year() >= 0)?;
+        i64::try_from(utc.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
     }
+}
+
+const EPOCH: DateTime = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+
+fn digits(bytes: &[u8]) -> Option<i32> {
+    bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i32::from(byte - b'0')))
+}
+
+/// The milliseconds of `.123456`, and what follows it; 0 where there is no fraction.
+fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
+    let Some(decimals) = text.strip_prefix(b".") else { return Some((0, text)) };
+    let count = decimals.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (decimals, rest) = decimals.split_at(count);
+    let first_three = decimals.iter().chain(b"00").take(3);
+    let ms = first_three.fold(0, |ms, byte| ms * 10 + i32::from(byte - b'0'));
+    (count > 0).then_some((ms, rest))
+}
+
+/// What `Z`, `+08:00` or `-05:30` is ahead of UTC.
+fn offset(text: &[u8]) -> Option<SignedDuration> {
+    let (sign, hours, minutes) = match text {
+        b"Z" | b"z" => return Some(SignedDuration::ZERO),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => (*sign, digits(&[*h1, *h2])?, digits(&[*m1, *m2])?),
+        _ => return None,
+    };
+    let ahead = SignedDuration::from_secs(i64::from(hours * 3_600 + minutes * 60));
+    (hours < 24 && minutes < 60).then_some(if sign == b'-' { -ahead } else { ahead })
 }
 
 impl Span {
@@ -108,8 +135,8 @@ impl Sub for Timestamp {
 /// RFC 3339 in UTC with exactly three decimals: `2026-03-03T10:00:00.000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(instant) => write!(f, "{instant:.3}"),
+        match EPOCH.checked_add(SignedDuration::from_millis(self.0)) {
+            Ok(utc) => write!(f, "{utc:.3}Z"),
             Err(_) => write!(f, "{} ms since 1970", self.0),
         }
     }
