@@ -12,12 +12,12 @@ mod rejection;
 
 use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use crate::event::{Call, Event, EventTime, FieldId, Scalar, TraitId};
 use crate::rules::program::Projection;
 use crate::time::Timestamp;
-use fields::{Depth, Object, PathNode, Skip, StringOrNull, Text};
+use fields::{Depth, IsArray, Object, PathNode, Skip, StringOrNull, Text};
 pub use rejection::{Reason, Rejected};
 
 /// The longest id that is accepted, in bytes.
@@ -69,7 +69,7 @@ impl Decoder {
             return;
         }
         match self.parse(line, 0) {
-            Ok(draft) if draft.batch.is_some() => self.open_batch(line, draft, out),
+            Ok(draft) if draft.is_batch => self.open_batch(line, draft.sent_at, out),
             Ok(draft) => out.push(draft.finish(line, None).or_else(reject)),
             Err(reason) => out.push(reject(reason)),
         }
@@ -87,22 +87,35 @@ impl Decoder {
     }
 
     /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
-    fn open_batch<'a>(&self, line: &'a [u8], envelope: Draft<'a>, out: &mut Vec<Decoded<'a>>) {
-        let items = envelope.batch.unwrap_or_default();
-        for item in sonic_rs::to_array_iter(items) {
-            let Ok(item) = item else {
-                let reason = Reason::NotJson { detail: "the batch is not a JSON array".to_owned() };
-                out.push(Err(Rejected { reason, original: line }));
-                return;
-            };
-            let raw = item.as_raw_cow();
-            let Cow::Borrowed(raw) = raw else { continue };
-            let event = self.parse(raw.as_bytes(), 2).and_then(|draft| match draft.batch {
-                Some(_) => Err(Reason::WrongType { field: "batch" }),
-                None => draft.finish(raw.as_bytes(), envelope.sent_at),
+    fn open_batch<'a>(&self, line: &'a [u8], sent_at: Option<Timestamp>, out: &mut Vec<Decoded<'a>>) {
+        let Some(items) = batch_text(line) else {
+            let reason = Reason::WrongType { field: "batch" };
+            out.push(Err(Rejected { reason, original: line }));
+            return;
+        };
+        let texts = sonic_rs::to_array_iter(items).filter_map(|item| borrowed_text(&item.ok()?));
+        out.extend(texts.map(|text| {
+            let event = self.parse(text.as_bytes(), 2).and_then(|draft| match draft.is_batch {
+                true => Err(Reason::WrongType { field: "batch" }),
+                false => draft.finish(text.as_bytes(), sent_at),
             });
-            out.push(event.map_err(|reason| Rejected { reason, original: raw.as_bytes() }));
-        }
+            event.map_err(|reason| Rejected { reason, original: text.as_bytes() })
+        }));
+    }
+}
+
+/// The array of a line's last `batch`. The line must have been checked: sonic-rs steps over values by recursion, and
+/// only the check bounds its depth.
+fn batch_text(line: &[u8]) -> Option<&str> {
+    let members = sonic_rs::to_object_iter(line).filter_map(Result::ok);
+    let (_, batch) = members.filter(|(key, _)| key == "batch").last()?;
+    borrowed_text(&batch)
+}
+
+fn borrowed_text<'a>(value: &sonic_rs::LazyValue<'a>) -> Option<&'a str> {
+    match value.as_raw_cow() {
+        Cow::Borrowed(text) => Some(text),
+        Cow::Owned(_) => None,
     }
 }
 
@@ -124,7 +137,7 @@ struct Draft<'a> {
     sent_at: Option<Timestamp>,
     fields: Vec<(u16, Option<Scalar<'a>>)>,
     traits: Vec<(u16, Option<Scalar<'a>>)>,
-    batch: Option<&'a str>,
+    is_batch: bool,
     wrong_types: WrongTypes,
 }
 
@@ -269,7 +282,7 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let seed = Object { paths: &self.decoder.traits, sink: &mut draft.traits, depth: inside };
                     wrong.note("traits", map.next_value_seed(seed)?);
                 }
-                "batch" => draft.batch = read_batch(&mut map, inside)?,
+                "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
                 _ => map.next_value_seed(Skip(inside))?,
             }
         }
@@ -286,12 +299,4 @@ fn read_text<'de, A: MapAccess<'de>>(
     let text = map.next_value_seed(StringOrNull(depth))?;
     wrong_types.note(field, text.is_some());
     Ok(text.flatten())
-}
-
-/// The text of a batch's array, checked as a whole: where one call of a batch is not JSON, the line is not.
-fn read_batch<'de, A: MapAccess<'de>>(map: &mut A, depth: Depth) -> Result<Option<&'de str>, A::Error> {
-    let raw: sonic_rs::LazyValue<'de> = map.next_value()?;
-    let Cow::Borrowed(text) = raw.as_raw_cow() else { return Ok(None) };
-    Skip(depth).deserialize(&mut sonic_rs::Deserializer::from_str(text)).map_err(A::Error::custom)?;
-    Ok(Some(text).filter(|text| text.starts_with('[')))
 }

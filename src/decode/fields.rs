@@ -301,6 +301,30 @@ impl<'de> Visitor<'de> for Skip {
     }
 }
 
+/// Whether a value, which is checked and dropped, is an array.
+pub(super) struct IsArray(pub(super) Depth);
+
+impl<'de> DeserializeSeed<'de> for IsArray {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for IsArray {
+    type Value = bool;
+
+    ignore_scalars!(false);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
+        Skip(self.0).visit_seq(seq).map(|()| true)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
+        Skip(self.0).visit_map(map).map(|()| false)
+    }
+}
+
 /// A string or null (`Some`), or a value of another type (`None`).
 pub(super) struct StringOrNull(pub(super) Depth);
 
