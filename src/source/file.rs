@@ -4,7 +4,7 @@
 //! is. A line longer than `max_event_bytes` is never held whole.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +18,9 @@ const BLOCK_BYTES: usize = 4 << 20;
 
 /// How much of an oversized line is kept for the dead letters, in bytes.
 const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
+
+/// What some programs begin UTF-8 files with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Something read.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ pub enum SourceError {
         cause: io::Error,
     },
     /// It can't be read on.
-    #[error("could not read {file} past line {lines}: {cause}{}", truncation_hint(cause))]
+    #[error("could not read {file} past line {lines}: {cause}{}", hint(cause))]
     Read {
         /// The file.
         file: String,
@@ -76,10 +79,12 @@ pub enum SourceError {
     },
 }
 
-fn truncation_hint(cause: &io::Error) -> &'static str {
-    let text = cause.to_string();
-    if cause.kind() == io::ErrorKind::UnexpectedEof || text.contains("incomplete frame") {
+fn hint(cause: &io::Error) -> &'static str {
+    if cause.kind() == io::ErrorKind::UnexpectedEof || cause.to_string().contains("incomplete frame") {
         "; the compressed file ends too early: it was cut off, copy or compress it again"
+    } else if cause.raw_os_error().is_none() {
+        // What the system did not say, a decompressor did.
+        "; the compressed data is damaged: copy or compress it again"
     } else {
         ""
     }
@@ -146,16 +151,37 @@ fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(Input, Option<u
     };
     let counted = Counted { inner: raw, bytes: Arc::clone(bytes_read) };
     let mut raw = BufReader::with_capacity(1 << 18, counted);
-    let magic = raw.fill_buf().map_err(open_error)?;
-    let input: Input = if magic.starts_with(&[0x1f, 0x8b]) {
-        Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(raw)))
-    } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let unpacked = zstd::stream::read::Decoder::with_buffer(raw).map_err(open_error)?;
-        Box::new(BufReader::with_capacity(1 << 18, unpacked))
-    } else {
-        Box::new(raw)
+    // Not `fill_buf`: a pipe may yield less than four bytes at first.
+    let mut magic = Vec::new();
+    raw.by_ref().take(4).read_to_end(&mut magic).map_err(open_error)?;
+    let packing = Packing::of(&magic);
+    let raw = Cursor::new(magic).chain(raw);
+    let input: Input = match packing {
+        Packing::None => Box::new(raw),
+        Packing::Gzip => Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(raw))),
+        Packing::Zstd => {
+            let unpacked = zstd::stream::read::Decoder::with_buffer(raw).map_err(open_error)?;
+            Box::new(BufReader::with_capacity(1 << 18, unpacked))
+        }
     };
     Ok((input, bytes))
+}
+
+enum Packing {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    fn of(magic: &[u8]) -> Packing {
+        match magic {
+            [0x1f, 0x8b, ..] => Packing::Gzip,
+            // The second is a skippable frame: what parallel zstd begins its files with (RFC 8878, 3.1.2).
+            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Packing::Zstd,
+            _ => Packing::None,
+        }
+    }
 }
 
 struct Counted<R> {
@@ -199,11 +225,14 @@ struct LineReader<'s> {
 impl LineReader<'_> {
     /// False when nobody listens any more.
     fn read_to_end(&mut self) -> io::Result<bool> {
-        self.skip_byte_order_mark()?;
         let mut block = Vec::new();
+        let mut is_first = true;
         loop {
             // On failure what was read before it is handed out first: nothing that can be had is lost.
             let filled = self.fill(&mut block);
+            if std::mem::take(&mut is_first) && block.starts_with(BYTE_ORDER_MARK) {
+                block.drain(..BYTE_ORDER_MARK.len());
+            }
             let ended = matches!(filled, Ok(true) | Err(_));
             let whole = if ended && filled.is_ok() { block.len() } else { after_last_newline(&block) };
             if whole > 0 {
@@ -211,7 +240,7 @@ impl LineReader<'_> {
                 if !self.hand_out(std::mem::replace(&mut block, rest)) {
                     return Ok(false);
                 }
-            } else if block.len() > self.max_event_bytes && !self.skip_oversized(&mut block)? {
+            } else if !ended && block.len() > self.max_event_bytes && !self.skip_oversized(&mut block)? {
                 return Ok(false);
             }
             if ended {
@@ -220,22 +249,11 @@ impl LineReader<'_> {
         }
     }
 
-    fn skip_byte_order_mark(&mut self) -> io::Result<()> {
-        if self.input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-            self.input.consume(3);
-        }
-        Ok(())
-    }
-
     /// Reads until the block is full; true at the end of the file.
     fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
         let target = BLOCK_BYTES.max(block.len() + BLOCK_BYTES / 4);
         while block.len() < target {
-            let bytes = match self.input.fill_buf() {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
+            let bytes = fill_buf(&mut self.input)?;
             if bytes.is_empty() {
                 return Ok(true);
             }
@@ -259,7 +277,7 @@ impl LineReader<'_> {
         let mut head = std::mem::take(block);
         head.truncate(OVERSIZED_HEAD_BYTES);
         loop {
-            let more = self.input.fill_buf()?;
+            let more = fill_buf(&mut self.input)?;
             let (taken, ended) = match memchr::memchr(b'\n', more) {
                 Some(at) => (at + 1, true),
                 None => (more.len(), more.is_empty()),
@@ -274,6 +292,16 @@ impl LineReader<'_> {
         self.place.line += 1;
         Ok(self.sender.send(Ok(Item::Oversized { place, bytes, head })).is_ok())
     }
+}
+
+/// As `BufRead::fill_buf`, undeterred by signals.
+fn fill_buf(input: &mut Input) -> io::Result<&[u8]> {
+    while let Err(error) = input.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    input.fill_buf()
 }
 
 fn after_last_newline(block: &[u8]) -> usize {
