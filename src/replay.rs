@@ -70,9 +70,10 @@ pub fn replay(
     pipeline.advance_to(until, &mut outputs);
     let ready = sorter.finish(&mut outputs);
     write(&plan, &ready, &mut sinks)?;
-    for sink in [Some(sinks.journal), sinks.actions, sinks.rejects].into_iter().flatten() {
-        sink.finish()?;
-    }
+    let mut sinks: Vec<OutputFile> =
+        [Some(sinks.journal), sinks.actions, sinks.rejects].into_iter().flatten().collect();
+    sinks.iter_mut().try_for_each(OutputFile::flush)?;
+    sinks.into_iter().try_for_each(OutputFile::finish)?;
     Ok(pipeline.totals())
 }
 

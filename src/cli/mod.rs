@@ -2,11 +2,12 @@
 
 pub mod check;
 pub mod demo;
+mod outputs;
 pub mod replay;
 pub mod rules;
 mod summary;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -58,15 +59,18 @@ pub fn run() -> ExitCode {
         },
         Command::Rules(args) => rules::run(&args).map_err(CliError::from),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "rekindle", &mut std::io::stdout());
-            Ok(())
+            // Not straight to standard output: clap_complete panics where that is closed early.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "rekindle", &mut script);
+            std::io::stdout().write_all(&script).map_err(CliError::from)
         }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::OutputClosed) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            // Where standard error is closed too, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::FAILURE
         }
     }
@@ -92,9 +96,7 @@ pub enum CliError {
 impl From<crate::replay::ReplayError> for CliError {
     fn from(error: crate::replay::ReplayError) -> CliError {
         match error {
-            crate::replay::ReplayError::Sink(sink) if sink.cause.kind() == std::io::ErrorKind::BrokenPipe => {
-                CliError::OutputClosed
-            }
+            crate::replay::ReplayError::Sink(sink) if sink.is_closed_output() => CliError::OutputClosed,
             error => CliError::Replay(error),
         }
     }

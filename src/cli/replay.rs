@@ -1,13 +1,14 @@
 //! `rekindle replay`.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::outputs::{Named, refuse_shared_files};
 use super::summary::{Run, Summary};
 use super::{CliError, load_config, load_rules};
 use crate::config::Engine;
@@ -82,6 +83,16 @@ pub struct ReplayArgs {
     events: Vec<PathBuf>,
 }
 
+impl ReplayArgs {
+    /// What is written; the journal first.
+    fn outputs(&self) -> Vec<Named<'_>> {
+        let journal = self.output.as_deref().unwrap_or(Path::new("-"));
+        let others = [("--actions", &self.actions), ("--rejects", &self.rejects), ("--summary", &self.summary)];
+        let asked_for = others.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        std::iter::once(("the journal", journal)).chain(asked_for).collect()
+    }
+}
+
 fn timestamp(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text)
         .ok_or_else(|| "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z".to_owned())
@@ -89,6 +100,10 @@ fn timestamp(text: &str) -> Result<Timestamp, String> {
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let settings = args.settings()?;
+    let outputs = args.outputs();
+    let events = args.events.iter().map(|path| ("events", path.as_path()));
+    let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).collect();
+    refuse_shared_files(&outputs, &inputs)?;
     let plan = Arc::new(Plan::new(load_rules(&settings.rules)?));
     let options = Options {
         partitions: usize::from(settings.partitions),
@@ -105,23 +120,31 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         actions: create("the actions", &args.actions)?,
         rejects: create("the rejected events", &args.rejects)?,
     };
+    let summary_file = create("the summary", &args.summary)?;
     let started = Instant::now();
     let bar = progress_bar(args, &files);
     let bytes_read = files.bytes_read();
     let source = files.inspect(|_| bar.set_position(bytes_read.load(std::sync::atomic::Ordering::Relaxed)));
     let outcome = replay(Arc::clone(&plan), options, args.until, source, sinks);
     bar.finish_and_clear();
-    let totals = outcome?;
+    let totals = match outcome.map_err(CliError::from) {
+        Err(CliError::OutputClosed) if outputs.len() > 1 => {
+            let others: Vec<_> = outputs[1..].iter().map(|(option, _)| *option).collect();
+            let lost = others.join(", ");
+            return Err(CliError::Other(format!("standard output was closed early: nothing was written for {lost}")));
+        }
+        outcome => outcome?,
+    };
     let run = Run { took: started.elapsed(), until: args.until, at_full_speed: true };
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
-        eprint!("{summary}");
+        // A closed standard error is no reason to fail: the journal is written.
+        let _ = write!(std::io::stderr(), "{summary}");
     }
-    if let Some(path) = &args.summary {
-        let mut file = OutputFile::create("the summary", Some(path))?;
+    if let Some(mut file) = summary_file {
         file.write(|sink| {
             serde_json::to_writer_pretty(&mut *sink, &summary.to_json())?;
-            std::io::Write::write_all(sink, b"\n")
+            sink.write_all(b"\n")
         })?;
         file.finish()?;
     }

@@ -18,6 +18,15 @@ pub struct SinkError {
     pub cause: io::Error,
 }
 
+const STANDARD_OUTPUT: &str = "standard output";
+
+impl SinkError {
+    /// Whether it only says that whoever read standard output has had enough, as `head` has.
+    pub fn is_closed_output(&self) -> bool {
+        self.target == STANDARD_OUTPUT && self.cause.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
 fn hint(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::StorageFull => "; make room on that disk, or choose another place, and run it again",
@@ -46,7 +55,7 @@ impl OutputFile {
     pub fn create(what: &'static str, path: Option<&Path>) -> Result<OutputFile, SinkError> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             let writer = BufWriter::with_capacity(1 << 18, Box::new(io::stdout()) as Box<dyn Write + Send>);
-            return Ok(OutputFile { what, target: "standard output".to_owned(), writer, rename: None });
+            return Ok(OutputFile { what, target: STANDARD_OUTPUT.to_owned(), writer, rename: None });
         };
         let target = path.display().to_string();
         let is_special = fs::metadata(path).is_ok_and(|meta| !meta.is_file());
@@ -69,12 +78,21 @@ impl OutputFile {
         write(&mut self.writer).map_err(|cause| self.error(cause))
     }
 
-    /// Writes out what is buffered and gives the file its name.
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn flush(&mut self) -> Result<(), SinkError> {
+        self.writer.flush().map_err(|cause| self.error(cause))
+    }
+
+    /// Writes out what is buffered and gives the file its name. Of several files that belong together all are to be
+    /// [flushed](OutputFile::flush) first, so that a full disk leaves none of them under its name.
     ///
     /// # Errors
     /// The disk is full, or the file can't be renamed.
     pub fn finish(mut self) -> Result<(), SinkError> {
-        self.writer.flush().map_err(|cause| self.error(cause))?;
+        self.flush()?;
         match self.rename.take() {
             Some((partial, path)) => fs::rename(partial, path).map_err(|cause| self.error(cause)),
             None => Ok(()),

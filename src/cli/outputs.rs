@@ -1,0 +1,43 @@
+//! Which files a command may write: none twice, and none that it reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::CliError;
+
+/// A file that the command line names, and the option it is named by.
+pub(super) type Named<'a> = (&'static str, &'a Path);
+
+/// Two outputs in one file would write over one another, and an output would replace the input it shares a file with.
+///
+/// # Errors
+/// Two of `outputs`, or one of them and one of `inputs`, are the same regular file, or two are standard output (`-`).
+pub(super) fn refuse_shared_files(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), CliError> {
+    for (at, (option, path)) in outputs.iter().enumerate() {
+        let Some(file) = identity(path) else { continue };
+        let is_same = |(_, other): &&Named<'_>| identity(other).is_some_and(|other| other == file);
+        if let Some((other, _)) = outputs[..at].iter().find(is_same) {
+            let place = if file == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() };
+            return Err(CliError::Other(format!(
+                "{other} and {option} both write to {place}; give each a file of its own"
+            )));
+        }
+        if let Some((input, _)) = inputs.iter().filter(|(_, path)| *path != Path::new("-")).find(is_same) {
+            let place = path.display();
+            return Err(CliError::Other(format!("{option} would overwrite {place}, which is read as {input}")));
+        }
+    }
+    Ok(())
+}
+
+/// One path for every way to write it; `None` for devices and pipes, which may well be shared.
+fn identity(path: &Path) -> Option<PathBuf> {
+    if path == Path::new("-") {
+        return Some(path.to_owned());
+    }
+    if let Ok(whole) = fs::canonicalize(path) {
+        return whole.is_file().then_some(whole);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+}
