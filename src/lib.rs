@@ -71,4 +71,6 @@ pub mod route;
 pub mod rules;
 pub mod sink;
 pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod time;

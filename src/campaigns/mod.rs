@@ -6,6 +6,8 @@
 pub mod groups;
 pub mod memory;
 pub mod quiet_hours;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::evaluate::Scope;
 use crate::event::Scalar;

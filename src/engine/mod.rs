@@ -12,5 +12,7 @@ pub mod evaluate;
 pub mod members;
 pub mod profile;
 pub mod segments;
+#[cfg(test)]
+mod tests;
 pub mod value;
 pub mod window;

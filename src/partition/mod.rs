@@ -10,6 +10,8 @@
 
 mod io;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod user;
 

@@ -1,0 +1,130 @@
+//! Comparisons: missing values, unlike values, lists, texts.
+
+use crate::engine::value::{Value, arithmetic, compare};
+use crate::rules::program::{Arithmetic, Comparison};
+use crate::testing::Story;
+use rstest::rstest;
+
+const ALL: [Comparison; 6] = [
+    Comparison::Equal,
+    Comparison::NotEqual,
+    Comparison::Less,
+    Comparison::LessOrEqual,
+    Comparison::Greater,
+    Comparison::GreaterOrEqual,
+];
+
+fn holding(left: Value<'_>, right: Value<'_>) -> Vec<Comparison> {
+    ALL.into_iter().filter(|op| compare(*op, &left, &right)).collect()
+}
+
+#[test]
+fn every_comparison_with_something_missing_is_false() {
+    for other in
+        [Value::Missing, Value::Integer(1), Value::Text("a"), Value::Bool(true), Value::Forever, Value::Span(1)]
+    {
+        assert_eq!(holding(Value::Missing, other), []);
+        assert_eq!(holding(other, Value::Missing), []);
+    }
+    for op in ["==", "!=", "<", "<=", ">", ">="] {
+        for when in [format!("traits.x {op} 'a'"), format!("last(view.x) {op} 1"), format!("min(view.x, '1h') {op} 1")]
+        {
+            assert!(!Story::holds(&when, &[(0, "View", "")], 0), "{when}");
+        }
+    }
+}
+
+#[test]
+fn unlike_values_are_unequal_and_have_no_order() {
+    let unlike = [Value::Integer(1), Value::Text("1"), Value::Bool(true), Value::Object, Value::List(&[])];
+    for (at, left) in unlike.iter().enumerate() {
+        for right in unlike.iter().skip(at + 1) {
+            assert_eq!(holding(*left, *right), [Comparison::NotEqual], "{left:?} {right:?}");
+            assert_eq!(holding(*right, *left), [Comparison::NotEqual], "{right:?} {left:?}");
+        }
+    }
+}
+
+#[test]
+fn objects_and_lists_are_unlike_themselves() {
+    assert_eq!(holding(Value::Object, Value::Object), [Comparison::NotEqual]);
+    assert_eq!(holding(Value::List(&[]), Value::List(&[])), [Comparison::NotEqual]);
+}
+
+#[test]
+fn whole_numbers_and_doubles_compare_as_numbers() {
+    let equal = [Comparison::Equal, Comparison::LessOrEqual, Comparison::GreaterOrEqual];
+    assert_eq!(holding(Value::Integer(2), Value::Double(2.0)), equal);
+    assert_eq!(holding(Value::Double(-0.0), Value::Integer(0)), equal);
+    let less = [Comparison::NotEqual, Comparison::Less, Comparison::LessOrEqual];
+    assert_eq!(holding(Value::Integer(2), Value::Double(2.000_001)), less);
+    // As doubles these two would be the same.
+    assert_eq!(holding(Value::Integer((1 << 53) + 1), Value::Integer((1 << 53) + 2)), less);
+}
+
+#[test]
+fn infinite_durations_bound_all_others() {
+    let less = [Comparison::NotEqual, Comparison::Less, Comparison::LessOrEqual];
+    let equal = [Comparison::Equal, Comparison::LessOrEqual, Comparison::GreaterOrEqual];
+    assert_eq!(holding(Value::Span(i64::MAX), Value::Forever), less);
+    assert_eq!(holding(Value::MinusForever, Value::Span(i64::MIN)), less);
+    assert_eq!(holding(Value::MinusForever, Value::Forever), less);
+    assert_eq!(holding(Value::Forever, Value::Forever), equal);
+    assert_eq!(arithmetic(Arithmetic::Subtract, &Value::Forever, &Value::Forever), Value::Missing);
+    assert_eq!(arithmetic(Arithmetic::Subtract, &Value::Span(5), &Value::Forever), Value::MinusForever);
+    assert_eq!(arithmetic(Arithmetic::Add, &Value::Forever, &Value::Span(5)), Value::Forever);
+    assert_eq!(arithmetic(Arithmetic::Add, &Value::Span(5), &Value::Integer(1)), Value::Missing);
+}
+
+#[rstest]
+#[case(r#""x":"b""#, "traits.x in ['a', 'b']", true)]
+#[case(r#""x":"c""#, "traits.x in ['a', 'b']", false)]
+#[case(r#""y":"c""#, "traits.x in ['a', 'b']", false)]
+#[case(r#""x":2"#, "traits.x in ['2', 2.0]", true)]
+#[case(r#""x":"2""#, "traits.x in [1, 2, 3]", false)]
+#[case(r#""x":true"#, "traits.x in [true]", true)]
+#[case(r#""x":null"#, "traits.x in ['a']", false)]
+#[case(r#""x":["a","b"]"#, "'b' in traits.x", true)]
+#[case(r#""x":["a","b"]"#, "'c' in traits.x", false)]
+#[case(r#""x":[1,2.5,true]"#, "2.5 in traits.x", true)]
+#[case(r#""x":"abc""#, "'b' in traits.x", false)]
+#[case(r#""y":1"#, "'b' in traits.x", false)]
+#[case(r#""x":["a"]"#, "traits.x in ['a']", false)]
+fn membership_in_lists(#[case] traits: &str, #[case] when: &str, #[case] holds: bool) {
+    assert_eq!(Story::of(when).identify(0, traits).is_in("s"), holds);
+}
+
+#[rstest]
+#[case("traits.x.startsWith('ab')", true)]
+#[case("traits.x.startsWith('bc')", false)]
+#[case("traits.x.endsWith('bc')", true)]
+#[case("traits.x.contains('b')", true)]
+#[case("traits.x.contains('')", true)]
+#[case("traits.x.contains('B')", false)]
+#[case("traits.x.matches('^a.c$')", true)]
+#[case("traits.x.matches('b')", true)]
+#[case("traits.x.matches('^b')", false)]
+#[case("traits.number.contains('1')", false)]
+#[case("traits.number.matches('1')", false)]
+#[case("traits.gone.startsWith('')", false)]
+#[case("!traits.gone.startsWith('')", true)]
+#[case("traits.x > 'abb'", true)]
+#[case("traits.x < 5", false)]
+#[case("traits.number > '0'", false)]
+#[case("traits.number != '12'", true)]
+fn tests_on_texts(#[case] when: &str, #[case] holds: bool) {
+    assert_eq!(Story::of(when).identify(0, r#""x":"abc","number":12"#).is_in("s"), holds);
+}
+
+#[rstest]
+#[case("true", true)]
+#[case("false", false)]
+#[case("traits.yes && !traits.no", true)]
+#[case("traits.no || traits.gone", false)]
+#[case("traits.yes == true", true)]
+#[case("traits.no != true", true)]
+#[case("(traits.yes && traits.no) == false", true)]
+#[case("traits.word", false)]
+fn logic(#[case] when: &str, #[case] holds: bool) {
+    assert_eq!(Story::of(when).identify(0, r#""yes":true,"no":false,"word":"true""#).is_in("s"), holds);
+}

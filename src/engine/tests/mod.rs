@@ -1,0 +1,8 @@
+//! What conditions say, function by function and boundary by boundary.
+
+mod comparisons;
+mod functions;
+mod numbers;
+mod outlook;
+mod sets;
+mod windows;

@@ -1,0 +1,148 @@
+//! For tests: a user's story told to a partition, and what the partition has to say about it.
+//!
+//! Times are milliseconds after [`START`]. `max_disorder` is 0: the watermark is the latest time told.
+
+use std::fmt::Write as _;
+
+use crate::decode::Decoder;
+use crate::event::EventTime;
+use crate::partition::{Decided, Input, Output, Partition, Plan, User};
+use crate::rules;
+use crate::time::Timestamp;
+
+/// 2026-03-02T00:00:00Z, a Monday. All panes of windows up to an hour begin here, and those of whole hours.
+pub(crate) const START: i64 = 1_772_409_600_000;
+
+/// The events of most stories.
+pub(crate) const EVENTS: &str = "[events]\nview = \"View\"\norder = \"Order\"\nhome = { type = \"page\" }\n";
+
+/// The user of a story that names none.
+pub(crate) const USER: &str = "u";
+
+/// A partition that is told events and the passing of time.
+pub(crate) struct Story {
+    pub(crate) plan: Plan,
+    pub(crate) partition: Partition,
+    decoder: Decoder,
+    position: u64,
+    latest_read: Timestamp,
+    out: Vec<Output>,
+}
+
+impl Story {
+    /// Under a whole rules file.
+    pub(crate) fn under(rules: &str) -> Story {
+        let rules = match rules::compile(rules) {
+            Ok(rules) => rules,
+            Err(problems) => panic!("{}", rules::render::render("rules.toml", rules, &problems, false)),
+        };
+        let decoder = Decoder::new(&rules.projection, 1 << 20);
+        let plan = Plan::new(rules);
+        let partition = Partition::new(&plan);
+        Story { plan, partition, decoder, position: 0, latest_read: Timestamp::MIN, out: Vec::new() }
+    }
+
+    /// Under rules whose only segment `s` has this condition.
+    pub(crate) fn of(when: &str) -> Story {
+        Story::under(&segments(&[("s", when)]))
+    }
+
+    /// Whether a condition holds at `now` for whom this happened: `(at, event, properties)`.
+    pub(crate) fn holds(when: &str, happened: &[(i64, &str, &str)], now: i64) -> bool {
+        let mut story = Story::of(when);
+        for (at, event, properties) in happened {
+            story.track(*at, event, properties);
+        }
+        story.wait(now);
+        story.is_in("s")
+    }
+
+    /// The user did something; `properties` is the inside of a JSON object.
+    pub(crate) fn track(&mut self, at: i64, event: &str, properties: &str) -> &mut Story {
+        self.call(at, USER, &format!(r#""type":"track","event":"{event}","properties":{{{properties}}}"#))
+    }
+
+    /// The user was identified; `traits` is the inside of a JSON object.
+    pub(crate) fn identify(&mut self, at: i64, traits: &str) -> &mut Story {
+        self.call(at, USER, &format!(r#""type":"identify","traits":{{{traits}}}"#))
+    }
+
+    /// A call of a user, without its id and time.
+    pub(crate) fn call(&mut self, at: i64, user: &str, fields: &str) -> &mut Story {
+        self.take(at, user, fields, None)
+    }
+
+    /// A call that links a visitor of the partition to the user.
+    pub(crate) fn link(&mut self, at: i64, user: &str, visitor: &str) -> &mut Story {
+        let visitor = self.partition.detach(visitor);
+        self.take(at, user, r#""type":"alias""#, visitor)
+    }
+
+    fn take(&mut self, at: i64, user: &str, fields: &str, visitor: Option<Box<User>>) -> &mut Story {
+        let ts = Timestamp(START + at);
+        let line = format!(r#"{{"userId":"{user}","timestamp":"{ts}",{fields}}}"#);
+        let mut decoded = Vec::new();
+        self.decoder.decode(line.as_bytes(), &mut decoded);
+        let event = decoded.pop().and_then(Result::ok).unwrap_or_else(|| panic!("no event: {line}"));
+        assert_eq!(event.time, EventTime::Stamped(ts), "{line}");
+        let (watermark, position) = (self.latest_read, self.position);
+        let input = Input::Event { user, event: &event, ts, watermark, position, visitor };
+        self.partition.apply(&self.plan, input, &mut self.out);
+        self.position += 1;
+        self.latest_read = self.latest_read.max(ts);
+        self
+    }
+
+    /// Time passes until then.
+    pub(crate) fn wait(&mut self, until: i64) -> &mut Story {
+        self.latest_read = self.latest_read.max(Timestamp(START + until));
+        let input = Input::Advance { watermark: self.latest_read, position: self.position };
+        self.partition.apply(&self.plan, input, &mut self.out);
+        self
+    }
+
+    /// Whether the user is in the segment.
+    pub(crate) fn is_in(&self, segment: &str) -> bool {
+        let id = (0u16..).zip(&self.plan.rules.segments).find(|(_, other)| other.id == segment).expect("a segment").0;
+        self.user().profile.members.contains(rules::program::SegmentId(id))
+    }
+
+    /// The user's state.
+    pub(crate) fn user(&self) -> &User {
+        self.partition.user(USER).expect("the user did something")
+    }
+
+    /// What was decided since the last time this was asked: `at enter s`, `at sent c`.
+    pub(crate) fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.out).iter().map(|output| self.line(output)).collect()
+    }
+
+    /// The same as [`told`](Story::told), without the times.
+    pub(crate) fn decided(&mut self) -> Vec<String> {
+        let lines = self.told().into_iter();
+        lines.map(|line| line.split_once(' ').map(|(_, rest)| rest.to_owned()).unwrap_or_default()).collect()
+    }
+
+    fn line(&self, output: &Output) -> String {
+        let mut line = format!("{} ", output.at.0 - START);
+        if &*output.user != USER {
+            write!(line, "{}: ", output.user).expect("writing to a string cannot fail");
+        }
+        let rules = &self.plan.rules;
+        line + &match &output.decided {
+            Decided::Transition { segment, change, .. } => {
+                format!("{} {}", change.name(), rules.segments[usize::from(segment.0)].id)
+            }
+            Decided::Decision { campaign, outcome, .. } => {
+                format!("{} {}", outcome.name(), rules.campaigns[usize::from(campaign.0)].id)
+            }
+            Decided::Merged { from } => format!("merged {from}"),
+        }
+    }
+}
+
+/// A rules file with these segments, ids and conditions.
+pub(crate) fn segments(segments: &[(&str, &str)]) -> String {
+    let tables = segments.iter().map(|(id, when)| format!("[[segments]]\nid = \"{id}\"\nwhen = \"\"\"{when}\"\"\"\n"));
+    format!("{EVENTS}{}", tables.collect::<String>())
+}
