@@ -34,6 +34,13 @@ pub(super) fn cap(cap: &Cap) -> String {
     format!("{} {}", cap.per.0, cap.channel.as_deref().map_or_else(|| "any".to_owned(), quoted))
 }
 
+/// `address.city`; a part that holds more than letters, digits and `_` stands in quotes.
+pub(super) fn path(parts: &[String]) -> String {
+    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let shown: Vec<String> = parts.iter().map(|part| if plain(part) { part.clone() } else { quoted(part) }).collect();
+    shown.join(".")
+}
+
 fn event(rules: &Ruleset, id: NameId) -> String {
     let name = &rules.names[usize::from(id.0)];
     let mut text = match name.call {
@@ -96,7 +103,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Since(id) => list("since", [feature_at(id.0)]),
         Term::Idle => "idle".to_owned(),
         Term::Age => "age".to_owned(),
-        Term::Trait(id) => format!("traits.{}", rules.projection.traits[usize::from(id.0)].join(".")),
+        Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
         Term::Arithmetic { op, left, right } => {
             let op = match op {
@@ -124,7 +131,7 @@ fn scalar(value: &Scalar<'_>) -> String {
 }
 
 fn field(rules: &Ruleset, id: FieldId) -> String {
-    rules.projection.fields[usize::from(id.0)].join(".")
+    path(&rules.projection.fields[usize::from(id.0)])
 }
 
 fn list(head: &str, parts: impl IntoIterator<Item = String>) -> String {

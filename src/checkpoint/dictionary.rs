@@ -27,7 +27,7 @@ impl Keys {
     fn of(rules: &Ruleset) -> Keys {
         Keys([
             numbered(rules.features.iter().map(|feature| definition::feature(rules, feature))),
-            numbered(rules.projection.traits.iter().map(|path| path.join("."))),
+            numbered(rules.projection.traits.iter().map(|path| definition::path(path))),
             numbered(rules.segments.iter().map(|segment| segment.id.clone())),
             numbered(rules.campaigns.iter().map(|campaign| campaign.id.clone())),
             numbered(rules.caps.iter().map(definition::cap)),

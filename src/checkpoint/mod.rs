@@ -23,6 +23,8 @@ mod error;
 mod links;
 mod partition;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod user;
 mod wire;
 
