@@ -8,12 +8,17 @@ use crate::time::Timestamp;
 /// One user's campaign memory. Empty for the many whom no campaign ever reached.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Memory {
-    fired: Vec<(CampaignId, Fired)>,
-    /// Per cap, by index: when the latest actions it counts went out, oldest first, at most `max` of them: it is full
-    /// exactly when the first of `max` is within `per`.
-    capped: Vec<(u16, Vec<Timestamp>)>,
+    fired: Firings,
+    capped: CapTimes,
     held: Vec<Held>,
 }
+
+/// Firings by campaign.
+pub type Firings = Vec<(CampaignId, Fired)>;
+
+/// Per cap, by index: when the latest actions it counts went out, oldest first, at most `max` of them: it is full
+/// exactly when the first of `max` is within `per`.
+pub type CapTimes = Vec<(u16, Vec<Timestamp>)>;
 
 /// How often a campaign fired (sent, control or holdout), and when last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,13 +137,13 @@ impl Memory {
         }
     }
 
-    /// Everything, for the codec.
-    pub fn parts(&self) -> (&[(CampaignId, Fired)], &[(u16, Vec<Timestamp>)], &[Held]) {
+    /// Everything, for the codec: firings, cap times, what is held.
+    pub fn parts(&self) -> (&Firings, &CapTimes, &[Held]) {
         (&self.fired, &self.capped, &self.held)
     }
 
     /// Puts back what [`parts`](Memory::parts) gave.
-    pub fn from_parts(fired: Vec<(CampaignId, Fired)>, capped: Vec<(u16, Vec<Timestamp>)>, held: Vec<Held>) -> Memory {
+    pub fn from_parts(fired: Firings, capped: CapTimes, held: Vec<Held>) -> Memory {
         Memory { fired, capped, held }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::dispatch::SegmentSet;
-use crate::engine::profile::Members;
+use crate::engine::members::Members;
 use crate::rules::program::SegmentId;
 use crate::testing::{Story, segments};
 use proptest::prelude::*;
