@@ -42,7 +42,7 @@ pub enum ReplayError {
 /// Replays everything `source` yields, then moves time on to `until`; the results are whole in `sinks` when it returns.
 ///
 /// # Errors
-/// The source or a sink fails; files among the sinks then keep their temporary names.
+/// The source or a sink fails; no file among the sinks is left behind then.
 pub fn replay(
     plan: Arc<Plan>,
     options: Options,

@@ -47,8 +47,8 @@ pub struct OutputFile {
 
 impl OutputFile {
     /// Opens a file for writing; `None` is standard output. A regular file is written as `NAME.partial` beside its
-    /// place, so that a run that fails leaves no half a result behind that looks whole; a device or pipe is written
-    /// directly.
+    /// place, so that a run that fails leaves no half a result behind (one that is killed leaves it under that name); a
+    /// device or pipe is written directly.
     ///
     /// # Errors
     /// The file can't be created.
@@ -101,5 +101,14 @@ impl OutputFile {
 
     fn error(&self, cause: io::Error) -> SinkError {
         SinkError { what: self.what, target: self.target.clone(), cause }
+    }
+}
+
+/// What was not finished is removed: on a full disk it would only stand in the way.
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        if let Some((partial, _)) = self.rename.take() {
+            let _ = fs::remove_file(partial);
+        }
     }
 }
