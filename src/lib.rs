@@ -32,6 +32,7 @@
 //! | [`partition`] | many users, their timers, merging; `Input` in, `Output`s out |
 //! | [`journal`], [`action`] | outputs as journal lines, in one total order; as CloudEvents |
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
+//! | [`checkpoint`] | the state of users and links as bytes, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
 //! | [`replay`] | a log with an end, from first event to `--until` |
 //! | [`metrics`], [`api`], [`config`], [`cli`] | what operators see and say |
