@@ -12,4 +12,5 @@ mod large;
 mod outputs;
 mod rules;
 mod sources;
+mod storm;
 mod times;
