@@ -1,0 +1,30 @@
+//! Coverage-guided: the decoder agrees with the slow reading of tests/decoder_agrees about any bytes.
+//!
+//! ```sh
+//! cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none decoder
+//! ```
+//! The stable toolchain is enough without a sanitizer.
+
+#![no_main]
+
+#[expect(dead_code, reason = "the names of verdicts are for the random tests")]
+#[path = "../decoder_agrees/reading.rs"]
+mod reading;
+
+use libfuzzer_sys::fuzz_target;
+use rekindle::decode::Decoder;
+use rekindle::rules::program::Projection;
+
+fuzz_target!(|line: &[u8]| {
+    let own = |paths: &[&[&str]]| {
+        paths.iter().map(|path| path.iter().map(|key| (*key).to_owned()).collect()).collect::<Vec<Vec<String>>>()
+    };
+    let fields = own(&[&["properties", "a"], &["properties", "a", "b"], &["context", "timezone"]]);
+    let projection = Projection { fields, traits: own(&[&["a"], &["a", "b"]]), ..Projection::default() };
+    let mut decoded = Vec::new();
+    Decoder::new(&projection, 1 << 20).decode(line, &mut decoded);
+    let found: Vec<_> = decoded.iter().map(reading::of_decoded).collect();
+    let expected = reading::of_line(line, &projection, 1 << 20);
+    let alike = found.len() == expected.len() && found.iter().zip(&expected).all(|(a, b)| a.agrees_with(b));
+    assert!(alike, "the decoder says {found:#?}\nthe reading says {expected:#?}");
+});
