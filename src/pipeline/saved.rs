@@ -59,3 +59,54 @@ impl Pipeline {
         Ok(pipeline)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules;
+    use crate::time::Timestamp;
+
+    const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
+    const VIEW: &str =
+        r#"{"type":"track","event":"View","userId":"u","anonymousId":"a","timestamp":"2026-03-02T00:00:00Z"}"#;
+    const LATER: &str = r#"{"type":"page","userId":"other","timestamp":"2026-03-02T01:00:05Z"}"#;
+
+    fn plan(text: &str) -> Arc<Plan> {
+        Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+    }
+
+    fn saved() -> Vec<u8> {
+        let options = Options { workers: 1, ..Options::default() };
+        let mut pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
+        pipeline.feed(format!("{VIEW}\n{LATER}\n").as_bytes(), &mut |_| {}, &mut Vec::new());
+        pipeline.save()
+    }
+
+    fn restore(text: &str, saved: &[u8]) -> Result<Pipeline, RestoreError> {
+        Pipeline::restore(plan(text), Options { workers: 1, partitions: 3, ..Options::default() }, saved)
+    }
+
+    #[test]
+    fn users_links_and_where_the_log_stands_come_back() {
+        let pipeline = restore(RULES, &saved()).expect("what was saved");
+        let watermark = Timestamp::parse_rfc3339("2026-03-02T01:00:00Z").expect("a time");
+        assert_eq!((pipeline.watermark(), pipeline.position), (watermark, 2));
+        assert_eq!((pipeline.totals().users, pipeline.totals().links), (2, 1));
+    }
+
+    #[test]
+    fn other_rules_take_effect_at_the_watermark() {
+        let mut pipeline = restore(&RULES.replace(">= 2", ">= 1"), &saved()).expect("what was saved");
+        let (watermark, mut outputs) = (pipeline.watermark(), Vec::new());
+        pipeline.feed(b"", &mut |_| {}, &mut outputs);
+        assert_eq!(outputs.iter().map(|output| (&*output.user, output.at)).collect::<Vec<_>>(), [("u", watermark)]);
+    }
+
+    #[test]
+    fn what_was_not_saved_is_refused() {
+        let saved = saved();
+        for end in [0, 3, 15, saved.len() - 1] {
+            assert!(matches!(restore(RULES, &saved[..end]), Err(RestoreError::State(_))), "{end} bytes");
+        }
+    }
+}
