@@ -54,6 +54,15 @@ impl PathNode {
 /// What was read of an object: the projection's index, and the value (`None` is null).
 type Sink<'a> = Vec<(u16, Option<Scalar<'a>>)>;
 
+/// Says of everything below an object's key that it is not there: what the object has is read after. The object is the
+/// value now, whole; what an earlier one had besides is gone.
+fn mark_absent(node: &PathNode, sink: &mut Sink<'_>) {
+    for (_, child) in &node.children {
+        sink.extend(child.index.map(|index| (index, None)));
+        mark_absent(child, sink);
+    }
+}
+
 /// Of equal keys the last one counts, with all that stands below it.
 fn forget(node: &PathNode, sink: &mut Sink<'_>) {
     if sink.is_empty() {
@@ -169,7 +178,10 @@ fn read_children<'de, A: MapAccess<'de>>(
 impl<'de> At<'_, '_, 'de> {
     fn keep<E>(self, value: Option<Scalar<'de>>) -> Result<(), E> {
         if let Some(index) = self.node.index {
-            self.sink.push((index, value));
+            match self.sink.iter_mut().find(|(other, _)| *other == index) {
+                Some((_, held)) => *held = value,
+                None => self.sink.push((index, value)),
+            }
         }
         Ok(())
     }
@@ -180,6 +192,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_, 'de> {
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         forget(self.node, self.sink);
+        mark_absent(self.node, self.sink);
         json.deserialize_any(self)
     }
 }

@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
             name: self.name.filter(|_| call == Call::Track),
             user_id,
             anonymous_id,
-            message_id: self.message_id,
+            message_id: self.message_id.filter(|id| !id.is_empty()),
             time,
             fields: self.fields.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
             traits: traits.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),

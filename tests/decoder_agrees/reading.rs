@@ -180,10 +180,20 @@ fn content(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -
     let name = text("event").filter(|_| call == Call::Track);
     let fields = kept(value, &projection.fields).filter_map(|(at, value)| Some((at, value?))).collect();
     let traits = match object.get("traits") {
-        Some(traits) if call == Call::Identify => kept(traits, &projection.traits).collect(),
+        Some(traits) if call == Call::Identify => {
+            let gone = |path: &Vec<String>| traits.get(&path[0]).is_some();
+            let absent = projection.traits.iter().zip(0..).filter(|(path, _)| gone(path)).map(|(_, at)| (at, None));
+            absent.chain(kept(traits, &projection.traits)).collect()
+        }
         _ => BTreeMap::new(),
     };
-    Ok(Content { call, texts: [name, user, visitor, text("messageId")], time, fields, traits })
+    Ok(Content {
+        call,
+        texts: [name, user, visitor, text("messageId").filter(|id| !id.is_empty())],
+        time,
+        fields,
+        traits,
+    })
 }
 
 /// The values at the paths that are there; `None` is null.
