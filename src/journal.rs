@@ -20,18 +20,13 @@ pub struct Sorter {
 }
 
 impl Sorter {
-    /// Takes outputs in, and gives out in order all that are due before `watermark`.
+    /// Takes outputs in, and gives out in order all that are due before `watermark` ([`Timestamp::NEVER`]
+    /// at the end of the log).
     pub fn release(&mut self, outputs: &mut Vec<Output>, watermark: Timestamp) -> Vec<Output> {
         self.waiting.append(outputs);
         let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|output| output.at < watermark);
         self.waiting = waiting;
         in_order(ready)
-    }
-
-    /// Gives out, in order, all that is left: the log has ended.
-    pub fn finish(&mut self, outputs: &mut Vec<Output>) -> Vec<Output> {
-        self.waiting.append(outputs);
-        in_order(std::mem::take(&mut self.waiting))
     }
 }
 
