@@ -252,6 +252,7 @@ impl LineReader<'_> {
     /// Reads until the block is full; true at the end of the file.
     fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
         let target = BLOCK_BYTES.max(block.len() + BLOCK_BYTES / 4);
+        block.reserve(target - block.len());
         while block.len() < target {
             let bytes = fill_buf(&mut self.input)?;
             if bytes.is_empty() {
