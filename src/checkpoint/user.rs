@@ -89,10 +89,10 @@ fn write_profile(key: u64, profile: &Profile, writer: &mut Writer) {
         }
         _ => {
             writer.array(profile.seen().len());
-            for (hash, accepted) in profile.seen() {
+            for (hash, accepted) in profile.seen().iter() {
                 writer.array(2);
-                writer.u64(*hash);
-                writer.time(*accepted);
+                writer.u64(hash);
+                writer.time(accepted);
             }
         }
     }
@@ -190,7 +190,7 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
             _ => return Err(reader.wrong("state of a kind that is not known")),
         }
     }
-    user.profile.restore(cells, seen);
+    user.profile.restore(cells, seen.into_iter().collect());
     user.memory = Memory::from_parts(fired, capped, held);
     Ok(user)
 }

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod evaluate;
 pub mod members;
 pub mod profile;
+pub mod seen;
 pub mod segments;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::cell::{Cell, LastValue};
 use super::members::Members;
+use super::seen::SeenMessages;
 use super::window::{DistinctPanes, Greatest, Least, Micros, Panes, Tally};
 use crate::event::{Event, FieldId, Scalar, TraitId};
 use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
@@ -30,8 +31,8 @@ pub struct Profile {
     pub zone: Option<(u64, Box<str>)>,
     /// Feature cells, ascending by feature.
     cells: Vec<(FeatureId, Cell)>,
-    /// Hashes of accepted messageIds and the user's clock at their acceptance, oldest first.
-    seen: Vec<(u64, Timestamp)>,
+    /// The messageIds accepted lately.
+    seen: SeenMessages,
 }
 
 /// An event on its way into a profile.
@@ -56,17 +57,13 @@ impl Profile {
             traits: Vec::new(),
             zone: None,
             cells: Vec::new(),
-            seen: Vec::new(),
+            seen: SeenMessages::default(),
         }
     }
 
     /// Whether a messageId was accepted within `window` before `now`.
     pub fn has_seen(&self, message_id: &str, now: Timestamp, window: Span) -> bool {
-        if self.seen.is_empty() {
-            return false;
-        }
-        let hash = xxh3_64(message_id.as_bytes());
-        self.seen.iter().any(|(other, accepted)| *other == hash && *accepted > now - window)
+        !self.seen.is_empty() && self.seen.contains(xxh3_64(message_id.as_bytes()), now, window)
     }
 
     /// Adds an event at its own time: to the first and latest times, the messageIds, the traits and the zone. Its
@@ -75,8 +72,8 @@ impl Profile {
         self.first = self.first.min(arrival.ts);
         self.latest = self.latest.max(arrival.ts);
         if let Some(id) = &arrival.event.message_id {
-            self.forget_messages(rules.dedup_window);
-            self.seen.push((xxh3_64(id.as_bytes()), self.now));
+            self.seen.forget(self.now, rules.dedup_window);
+            self.seen.push(xxh3_64(id.as_bytes()), self.now);
         }
         for (id, value) in &arrival.event.traits {
             self.set_trait(*id, value.as_ref());
@@ -195,21 +192,11 @@ impl Profile {
     /// dedup window. Changes no answer.
     pub fn tidy(&mut self, rules: &Ruleset) {
         let now = self.now;
-        self.forget_messages(rules.dedup_window);
+        self.seen.forget(now, rules.dedup_window);
         self.cells.retain_mut(|(id, cell)| match rules.features[usize::from(id.0)].kind.window() {
             Some(window) => cell.expire(&window, now),
             None => true,
         });
-    }
-
-    fn forget_messages(&mut self, window: Span) {
-        let now = self.now;
-        if self.seen.first().is_some_and(|(_, accepted)| *accepted <= now - window) {
-            self.seen.retain(|(_, accepted)| *accepted > now - window);
-        }
-        if self.seen.is_empty() {
-            self.seen = Vec::new();
-        }
     }
 
     /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant.
@@ -223,8 +210,7 @@ impl Profile {
             }
         }
         self.zone = self.zone.take().into_iter().chain(visitor.zone).max_by_key(|zone| zone.0);
-        self.seen.extend(visitor.seen);
-        self.seen.sort_by_key(|(_, accepted)| *accepted);
+        self.seen.absorb(visitor.seen);
         for (id, cell) in visitor.cells {
             self.absorb_cell(id, cell);
         }
@@ -247,12 +233,12 @@ impl Profile {
     }
 
     /// The messageIds remembered, for the codec.
-    pub fn seen(&self) -> &[(u64, Timestamp)] {
+    pub fn seen(&self) -> &SeenMessages {
         &self.seen
     }
 
     /// Puts back what [`cells`](Profile::cells) and [`seen`](Profile::seen) gave.
-    pub fn restore(&mut self, cells: Vec<(FeatureId, Cell)>, seen: Vec<(u64, Timestamp)>) {
+    pub fn restore(&mut self, cells: Vec<(FeatureId, Cell)>, seen: SeenMessages) {
         self.cells = cells;
         self.seen = seen;
     }

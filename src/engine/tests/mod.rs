@@ -4,5 +4,6 @@ mod comparisons;
 mod functions;
 mod numbers;
 mod outlook;
+mod seen;
 mod sets;
 mod windows;
