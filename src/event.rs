@@ -78,6 +78,27 @@ pub struct Event<'a> {
     pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
 }
 
+impl Call {
+    /// All of them; a call's place here is `call as usize`.
+    pub const ALL: [Call; 5] = [Call::Track, Call::Identify, Call::Alias, Call::Page, Call::Screen];
+
+    /// Its `type` on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Track => "track",
+            Call::Identify => "identify",
+            Call::Alias => "alias",
+            Call::Page => "page",
+            Call::Screen => "screen",
+        }
+    }
+
+    /// The call of that `type`.
+    pub fn named(name: &str) -> Option<Call> {
+        Call::ALL.into_iter().find(|call| call.name() == name)
+    }
+}
+
 impl Scalar<'_> {
     /// The same value, owning its text.
     pub fn into_owned(self) -> Scalar<'static> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::action::action_id;
 use crate::campaigns::Outcome;
 use crate::partition::{Cause, Decided, Output};
-use crate::rules::program::{Change, Ruleset};
+use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
 
 /// Brings outputs into the journal's order. What is due before the watermark is final; the rest waits.
@@ -33,16 +33,6 @@ impl Sorter {
 fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {
     outputs.sort_by(|a, b| (a.at, &a.user, a.position).cmp(&(b.at, &b.user, b.position)));
     outputs
-}
-
-impl Change {
-    /// `enter` or `exit`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Change::Enter => "enter",
-            Change::Exit => "exit",
-        }
-    }
 }
 
 /// An instant as the journal writes it.

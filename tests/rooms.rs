@@ -30,12 +30,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
     ("config", &["time", "rules"]),
-    ("metrics", &["time", "rules", "decode", "campaigns", "pipeline"]),
+    ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),
     ("api", &[]),
     (
         "cli",
         &[
             "time",
+            "event",
             "rules",
             "decode",
             "campaigns",

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::event::{Call, FieldId, Scalar};
+use crate::event::{FieldId, Scalar};
 use crate::rules::program::{
     Arithmetic, Cap, Comparison, Condition, Feature, FeatureKind, NameId, Ruleset, Term, TextTest, Window,
 };
@@ -43,14 +43,7 @@ pub(super) fn path(parts: &[String]) -> String {
 
 fn event(rules: &Ruleset, id: NameId) -> String {
     let name = &rules.names[usize::from(id.0)];
-    let mut text = match name.call {
-        Call::Track => "track",
-        Call::Identify => "identify",
-        Call::Alias => "alias",
-        Call::Page => "page",
-        Call::Screen => "screen",
-    }
-    .to_owned();
+    let mut text = name.call.name().to_owned();
     for part in name.event.as_deref().map(quoted).into_iter().chain(name.filter.as_ref().map(|f| condition(rules, f))) {
         text.push(' ');
         text.push_str(&part);

@@ -143,8 +143,10 @@ impl Show {
             let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
+            let totals = self.pipeline.totals();
+            self.recorder.record(&totals, self.pipeline.watermark());
             screen.show(&outputs)?;
-            screen.status(self.now, &self.pipeline.totals())?;
+            screen.status(self.now, &totals)?;
             thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));
         }
         screen.close();
@@ -162,7 +164,6 @@ impl Show {
         self.pipeline.advance_to(to, &mut outputs);
         outputs.sort_by_key(|output| output.at);
         self.now = to;
-        self.recorder.record(&self.pipeline.totals(), self.pipeline.watermark());
         outputs
     }
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::campaigns::Outcome;
 use crate::decode::Reason;
-use crate::pipeline::{CALLS, Totals};
+use crate::event::Call;
+use crate::pipeline::Totals;
 use crate::rules::program::{Change, Ruleset};
 use crate::time::Timestamp;
 
@@ -44,11 +45,8 @@ impl<'a> Summary<'a> {
     /// of the log.
     pub(super) fn to_json(&self) -> Value {
         let counts = &self.totals.counts;
-        let calls: Map<_, _> = CALLS
-            .iter()
-            .zip(self.totals.by_call)
-            .map(|((name, _), count)| ((*name).to_owned(), count.into()))
-            .collect();
+        let calls: Map<_, _> =
+            Call::ALL.iter().zip(self.totals.by_call).map(|(call, n)| (call.name().to_owned(), n.into())).collect();
         let by_name: Map<_, _> = self
             .rules
             .names
@@ -64,8 +62,8 @@ impl<'a> Summary<'a> {
             .zip(counts.transitions.iter().zip(&counts.sizes))
             .map(|(segment, (changes, size))| {
                 let figures = json!({
-                    "enter": changes[Change::Enter as usize],
-                    "exit": changes[Change::Exit as usize],
+                    (Change::Enter.name()): changes[Change::Enter as usize],
+                    (Change::Exit.name()): changes[Change::Exit as usize],
                     "users": size,
                 });
                 (segment.id.clone(), figures)

@@ -177,14 +177,9 @@ impl<'a> Draft<'a> {
         if let Some(field) = self.wrong_types.first() {
             return Err(Reason::WrongType { field });
         }
-        let call = match self.call.as_deref() {
-            Some("track") => Call::Track,
-            Some("identify") => Call::Identify,
-            Some("alias") => Call::Alias,
-            Some("page") => Call::Page,
-            Some("screen") => Call::Screen,
-            other => return Err(Reason::UnknownType { found: other.map(str::to_owned) }),
-        };
+        let found = self.call.as_deref();
+        let call =
+            found.and_then(Call::named).ok_or_else(|| Reason::UnknownType { found: found.map(str::to_owned) })?;
         let user_id = checked_id("userId", self.user_id)?;
         let own_anonymous_id = checked_id("anonymousId", self.anonymous_id)?;
         let previous_id = checked_id("previousId", self.previous_id)?;

@@ -8,7 +8,8 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 
 use crate::campaigns::Outcome;
 use crate::decode::Reason;
-use crate::pipeline::{CALLS, Totals};
+use crate::event::Call;
+use crate::pipeline::Totals;
 use crate::rules::program::{Change, Ruleset};
 use crate::time::Timestamp;
 
@@ -80,7 +81,7 @@ impl TotalsRecorder {
         };
         let segments = &rules.segments;
         TotalsRecorder {
-            calls: CALLS.iter().map(|(name, _)| counter!(EVENTS, "call" => *name)).collect(),
+            calls: Call::ALL.iter().map(|call| counter!(EVENTS, "call" => call.name())).collect(),
             rejected: Reason::CODES.iter().map(|code| counter!(REJECTED, "reason" => *code)).collect(),
             late: counter!(LATE),
             duplicates: counter!(DUPLICATES),

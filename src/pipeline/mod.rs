@@ -50,8 +50,8 @@ impl Default for Options {
 pub struct Totals {
     /// Events accepted by the decoder, duplicates included.
     pub events: u64,
-    /// The same by call.
-    pub by_call: [u64; 5],
+    /// The same by call, as in [`Call::ALL`].
+    pub by_call: [u64; Call::ALL.len()],
     /// Rejections by reason, as in [`Reason::CODES`].
     pub rejected: [u64; Reason::CODES.len()],
     /// What the partitions counted.
@@ -74,7 +74,7 @@ pub struct Pipeline {
     latest_read: Timestamp,
     position: u64,
     events: u64,
-    by_call: [u64; 5],
+    by_call: [u64; Call::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
 }
 
@@ -116,7 +116,7 @@ impl Pipeline {
             latest_read: Timestamp::MIN,
             position: 0,
             events: 0,
-            by_call: [0; 5],
+            by_call: [0; Call::ALL.len()],
             rejected: [0; Reason::CODES.len()],
         })
     }
@@ -322,12 +322,3 @@ fn split_at_lines(block: &[u8], parts: usize) -> Vec<&[u8]> {
     }
     slices
 }
-
-/// The calls in the order of [`Totals::by_call`].
-pub const CALLS: [(&str, Call); 5] = [
-    ("track", Call::Track),
-    ("identify", Call::Identify),
-    ("alias", Call::Alias),
-    ("page", Call::Page),
-    ("screen", Call::Screen),
-];

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::program::{Change, Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term};
+use super::program::{Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term};
 use super::{reads, words};
 
 /// How much memory the engine takes.
@@ -157,7 +157,7 @@ fn campaigns(rules: &Ruleset, out: &mut String) {
     order.sort_by_key(|campaign| std::cmp::Reverse(campaign.priority));
     for campaign in order {
         let segment = segment_id(rules, campaign.segment);
-        let change = if campaign.change == Change::Enter { "enter" } else { "exit" };
+        let change = campaign.change.name();
         line(
             out,
             format_args!(

@@ -399,3 +399,13 @@ impl FeatureKind {
         }
     }
 }
+
+impl Change {
+    /// `enter` or `exit`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Enter => "enter",
+            Change::Exit => "exit",
+        }
+    }
+}
