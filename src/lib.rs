@@ -22,7 +22,7 @@
 //!
 //! | room | job |
 //! |---|---|
-//! | [`event`], [`time`] | the shared words: an event, a value, an instant, a span |
+//! | [`event`], [`time`], [`health`] | the shared words: an event, a value, an instant, a span, what does not work |
 //! | [`rules`] | text → [`rules::program::Ruleset`], or every mistake at its place; the language reference |
 //! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or a rejection |
 //! | [`identity`] | which user an event is about; linking of anonymous visitors |
@@ -62,6 +62,7 @@ pub mod config;
 pub mod decode;
 pub mod engine;
 pub mod event;
+pub mod health;
 pub mod identity;
 pub mod journal;
 pub mod metrics;

@@ -14,6 +14,7 @@ const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 const ROOMS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("event", &["time"]),
+    ("health", &[]),
     ("rules", &["time", "event"]),
     ("decode", &["time", "event", "rules"]),
     ("identity", &["event"]),
@@ -25,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
     ("source", &["time"]),
     // A dead letter says where in which file its line stood, so the sink knows the source's word for a place.
-    ("sink", &["decode", "source"]),
+    ("sink", &["time", "decode", "partition", "source"]),
     ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),

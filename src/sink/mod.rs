@@ -1,4 +1,5 @@
-//! Where results go: files and standard output now.
+//! Where results go: files and standard output; NATS.
 
 pub mod dead_letter;
+pub mod emission;
 pub mod file;

@@ -1,4 +1,5 @@
-//! Where events come from: files and standard input; a simulated storefront.
+//! Where events come from: files and standard input; a simulated storefront; NATS.
 
 pub mod file;
+pub mod message;
 pub mod simulator;

