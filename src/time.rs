@@ -17,6 +17,15 @@ pub struct Timestamp(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub i64);
 
+/// What moves time (semantics §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Events and broker times: for live traffic.
+    Log,
+    /// Events alone: for backfills of history and sped-up simulations.
+    Events,
+}
+
 impl Timestamp {
     /// Before every event: the watermark of a log of which nothing was read yet.
     pub const MIN: Timestamp = Timestamp(i64::MIN / 4);

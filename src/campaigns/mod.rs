@@ -10,8 +10,7 @@ pub mod quiet_hours;
 mod tests;
 
 use crate::engine::evaluate::Scope;
-use crate::event::Scalar;
-use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId, Term};
+use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
 pub use memory::{Held, Memory};
 
@@ -161,38 +160,9 @@ pub fn payload(
         payload.extend(variant.payload.clone());
     }
     for (name, term) in &campaign.payload_from {
-        payload.insert(name.clone(), computed(scope, term));
+        payload.insert(name.clone(), scope.value(term).to_json());
     }
     payload
-}
-
-fn computed(scope: &Scope<'_>, term: &Term) -> serde_json::Value {
-    use crate::engine::value::Value;
-    match scope.value(term) {
-        Value::Missing | Value::Forever | Value::MinusForever => serde_json::Value::Null,
-        Value::Bool(value) => value.into(),
-        Value::Integer(value) => value.into(),
-        Value::Double(value) => number(value),
-        Value::Text(text) => text.into(),
-        Value::List(items) => items.iter().map(plain).collect(),
-        Value::Object => serde_json::Value::Object(serde_json::Map::new()),
-        Value::Span(ms) => ms.into(),
-    }
-}
-
-fn plain(scalar: &Scalar<'_>) -> serde_json::Value {
-    match scalar {
-        Scalar::Bool(value) => (*value).into(),
-        Scalar::Number(value) => number(*value),
-        Scalar::Text(text) => text.as_ref().into(),
-        Scalar::List(items) => items.iter().map(plain).collect(),
-        Scalar::Object => serde_json::Value::Object(serde_json::Map::new()),
-    }
-}
-
-/// Whole numbers are written without a decimal point.
-fn number(value: f64) -> serde_json::Value {
-    if value.fract() == 0.0 && value.abs() < 9e15 { (value as i64).into() } else { value.into() }
 }
 
 /// What set a campaign off.

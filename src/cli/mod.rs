@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
+use crate::pipeline::Options;
 use crate::rules::program::Ruleset;
 
 /// A real-time growth engine for e-commerce: live segments, churn and reactivation, campaign actions.
@@ -125,6 +126,19 @@ pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
 /// Reads a settings file.
 pub(crate) fn load_config(path: &Path) -> Result<Config, CliError> {
     Ok(check::load_config(path, in_colour())?)
+}
+
+/// What the settings say of the pipeline.
+pub(crate) fn pipeline_options(settings: &Engine) -> Options {
+    Options {
+        partitions: usize::from(settings.partitions),
+        workers: usize::from(settings.workers),
+        max_disorder: settings.max_disorder,
+        max_event_bytes: settings.max_event_bytes,
+        until: None,
+        clock: settings.clock,
+        max_future: settings.max_future,
+    }
 }
 
 /// Problems are drawn in colour where standard error is a terminal.

@@ -10,10 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outputs::{Named, refuse_shared_files};
 use super::summary::{Run, Summary};
-use super::{CliError, load_config, load_rules};
+use super::{CliError, load_config, load_rules, pipeline_options};
 use crate::config::Engine;
 use crate::partition::Plan;
-use crate::pipeline::Options;
 use crate::replay::{Sinks, replay};
 use crate::sink::file::OutputFile;
 use crate::source::file::Files;
@@ -105,13 +104,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).collect();
     refuse_shared_files(&outputs, &inputs)?;
     let plan = Arc::new(Plan::new(load_rules(&settings.rules)?));
-    let options = Options {
-        partitions: usize::from(settings.partitions),
-        workers: usize::from(settings.workers),
-        max_disorder: settings.max_disorder,
-        max_event_bytes: settings.max_event_bytes,
-        until: Some(args.until),
-    };
+    let options = pipeline_options(&settings);
     let files = Files::open(&args.events, settings.max_event_bytes).map_err(crate::replay::ReplayError::from)?;
     let create =
         |what, path: &Option<PathBuf>| path.as_deref().map(|path| OutputFile::create(what, Some(path))).transpose();

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use crate::rules::diagnostic::{Diagnostic, Problems, suggest};
 use crate::rules::document::{self, Section};
+pub use crate::time::Clock;
 use crate::time::Span;
 
 /// Everything that can be set.
@@ -67,15 +68,6 @@ pub struct Engine {
 pub struct Shutdown {
     /// Everything taken in is finished and published within this, or the daemon ends without; 1 s to 10 minutes.
     pub deadline: Span,
-}
-
-/// What moves time (semantics §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// Events and broker times: for live traffic.
-    Log,
-    /// Events alone: for backfills of history and sped-up simulations.
-    Events,
 }
 
 /// Keys of the top level.

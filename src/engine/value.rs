@@ -42,6 +42,27 @@ impl<'a> From<&'a Scalar<'_>> for Value<'a> {
     }
 }
 
+impl Value<'_> {
+    /// The value as JSON: null where there is none or it is infinite; durations are whole milliseconds.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Value::Missing | Value::Forever | Value::MinusForever => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Integer(value) => (*value).into(),
+            Value::Double(value) => number(*value),
+            Value::Text(text) => (*text).into(),
+            Value::List(items) => items.iter().map(|item| Value::from(item).to_json()).collect(),
+            Value::Object => serde_json::Value::Object(serde_json::Map::new()),
+            Value::Span(ms) => (*ms).into(),
+        }
+    }
+}
+
+/// Whole numbers are written without a decimal point.
+fn number(value: f64) -> serde_json::Value {
+    if value.fract() == 0.0 && value.abs() < 9e15 { (value as i64).into() } else { value.into() }
+}
+
 /// Whether `left op right` holds. An ordering of values that have none is false; unlike values are unequal; with a
 /// missing value every comparison is false.
 pub fn compare(op: Comparison, left: &Value<'_>, right: &Value<'_>) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::campaigns::{Outcome, Trigger};
 use crate::event::Event;
-use crate::rules::program::{CampaignId, Change, SegmentId};
+use crate::rules::program::{CampaignId, Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
 
 /// An input, in the order of the log.
@@ -121,6 +121,25 @@ impl Counts {
         }
     }
 
+    /// The same counts by the ids of other rules; users in segments are counted anew, from none.
+    pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> Counts {
+        let mut counts = Counts::new(next.names.len(), next.segments.len(), next.campaigns.len());
+        (counts.applied, counts.late, counts.duplicates, counts.merged) =
+            (self.applied, self.late, self.duplicates, self.merged);
+        let ids = |rules: &Ruleset| -> [Vec<String>; 3] {
+            [
+                rules.names.iter().map(|name| name.id.clone()).collect(),
+                rules.segments.iter().map(|segment| segment.id.clone()).collect(),
+                rules.campaigns.iter().map(|campaign| campaign.id.clone()).collect(),
+            ]
+        };
+        let ([names, segments, campaigns], [next_names, next_segments, next_campaigns]) = (ids(rules), ids(next));
+        carry(&names, &self.by_name, &next_names, &mut counts.by_name);
+        carry(&segments, &self.transitions, &next_segments, &mut counts.transitions);
+        carry(&campaigns, &self.decisions, &next_campaigns, &mut counts.decisions);
+        counts
+    }
+
     /// Adds another partition's.
     pub fn add(&mut self, other: &Counts) {
         self.applied += other.applied;
@@ -134,6 +153,14 @@ impl Counts {
         }
         for (ours, theirs) in self.decisions.iter_mut().zip(&other.decisions) {
             add_each(ours, theirs);
+        }
+    }
+}
+
+fn carry<T: Copy>(ids: &[String], counts: &[T], next_ids: &[String], next: &mut [T]) {
+    for (id, place) in next_ids.iter().zip(next) {
+        if let Some(at) = ids.iter().position(|other| other == id) {
+            *place = counts[at];
         }
     }
 }

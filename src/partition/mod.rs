@@ -9,6 +9,7 @@
 //! change anything; it may turn out to be early, never late.
 
 mod io;
+mod report;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod timer;
 mod user;
 
 pub use io::{Cause, Counts, Decided, Input, Output};
+pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
 pub use user::User;
 
 use std::hash::BuildHasher;
@@ -131,6 +133,19 @@ impl Partition {
         let hash = IdHasher::default().hash_one(id);
         let slot = *self.by_id.find(hash, |slot| id_of(&self.users, *slot) == Some(id))?;
         self.users[slot as usize].as_ref()
+    }
+
+    /// All that is known of a user, at the watermark.
+    pub fn report(&self, plan: &Plan, id: &str, watermark: Timestamp) -> Option<UserReport> {
+        Some(UserReport::new(plan, self.user(id)?, watermark))
+    }
+
+    /// The same counts and none of the users, for other rules: counts of segments, campaigns and names that are in both
+    /// go on.
+    pub fn emptied(&self, plan: &Plan, next: &Plan) -> Partition {
+        let mut emptied = Partition::new(next);
+        emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
+        emptied
     }
 
     /// Puts a user back, as it was taken out or read from a checkpoint.

@@ -7,6 +7,9 @@
 
 mod lane;
 mod saved;
+mod slices;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -15,9 +18,9 @@ use rayon::prelude::*;
 use crate::decode::{Decoded, Decoder, Reason, Rejected};
 use crate::event::{Call, Event, EventTime};
 use crate::identity::Links;
-use crate::partition::{Counts, Output, Partition, Plan};
+use crate::partition::{Counts, Output, Partition, Plan, User, UserReport};
 use crate::route::partition_of;
-use crate::time::{Span, Timestamp};
+use crate::time::{Clock, Span, Timestamp};
 use lane::{Handover, Lane, Operation, Sequenced};
 pub use saved::RestoreError;
 
@@ -37,11 +40,23 @@ pub struct Options {
     pub max_event_bytes: usize,
     /// Events after this are rejected; `None`: no end is known.
     pub until: Option<Timestamp>,
+    /// What moves time.
+    pub clock: Clock,
+    /// An event further than this ahead of the broker's time gets the broker's time. Not with [`Clock::Events`].
+    pub max_future: Span,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { partitions: 64, workers: 0, max_disorder: Span(5_000), max_event_bytes: 1 << 20, until: None }
+        Options {
+            partitions: 64,
+            workers: 0,
+            max_disorder: Span(5_000),
+            max_event_bytes: 1 << 20,
+            until: None,
+            clock: Clock::Log,
+            max_future: Span(300_000),
+        }
     }
 }
 
@@ -54,6 +69,8 @@ pub struct Totals {
     pub by_call: [u64; Call::ALL.len()],
     /// Rejections by reason, as in [`Reason::CODES`].
     pub rejected: [u64; Reason::CODES.len()],
+    /// Accepted events whose own time was too far ahead, and was replaced by the broker's.
+    pub from_future: u64,
     /// What the partitions counted.
     pub counts: Counts,
     /// Users with state.
@@ -70,28 +87,44 @@ pub struct Pipeline {
     links: Links,
     partitions: Vec<Partition>,
     pool: rayon::ThreadPool,
-    /// The latest event time read; the watermark lies `max_disorder` before it.
+    /// The latest time read, of an event or (with [`Clock::Log`]) of the broker; the watermark lies `max_disorder`
+    /// before it.
     latest_read: Timestamp,
     position: u64,
     events: u64,
     by_call: [u64; Call::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
+    from_future: u64,
+    /// Of the last batch: when the broker received each accepted event.
+    received: Vec<Timestamp>,
 }
 
-/// A rejected line (or call of a batch envelope), by its number in the block it came in.
+/// Some whole lines of the log, as they came in together.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The lines; none in a tick.
+    pub lines: &'a [u8],
+    /// When the broker received them; `None`: the log has no broker.
+    pub received: Option<Timestamp>,
+}
+
+/// A rejected line (or call of a batch envelope), by its place in the batch it came in.
 #[derive(Debug)]
 pub struct DeadLetter<'a> {
-    /// Index of the line in its block, from 0.
+    /// Index of the entry in its batch.
+    pub entry: usize,
+    /// Index of the line in its entry, from 0.
     pub line: u64,
     /// Why, and what stood there.
     pub rejected: Rejected<'a>,
 }
 
-/// One decoded slice of a block.
-struct DecodedSlice<'a> {
-    calls: Vec<Decoded<'a>>,
-    /// How many of the calls stand before the end of each line.
-    line_ends: Vec<u32>,
+/// How far a batch has been sequenced.
+#[derive(Default)]
+struct Cursor {
+    entry: usize,
+    /// Lines of the entry gone through.
+    line: u64,
 }
 
 impl Pipeline {
@@ -118,6 +151,8 @@ impl Pipeline {
             events: 0,
             by_call: [0; Call::ALL.len()],
             rejected: [0; Reason::CODES.len()],
+            from_future: 0,
+            received: Vec::new(),
         })
     }
 
@@ -131,36 +166,92 @@ impl Pipeline {
         self.latest_read - self.options.max_disorder
     }
 
-    /// Takes in some whole lines, applies what they hold, and fires what has become due. Outputs are appended to `out`
-    /// in order per user; rejections are handed to `reject` in the order of the log.
+    /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
     pub fn feed<'a>(&mut self, lines: &'a [u8], reject: &mut dyn FnMut(DeadLetter<'a>), out: &mut Vec<Output>) {
-        let slices = self.decode(lines);
+        self.feed_entries(&[Entry { lines, received: None }], reject, out);
+    }
+
+    /// Takes in some entries of the log, applies what they hold, and fires what has become due. Outputs are appended to
+    /// `out` in order per user; rejections are handed to `reject` in the order of the log.
+    pub fn feed_entries<'a>(
+        &mut self,
+        entries: &[Entry<'a>],
+        reject: &mut dyn FnMut(DeadLetter<'a>),
+        out: &mut Vec<Output>,
+    ) {
+        let slices = slices::decode(&self.decoder, &self.pool, entries);
         let plan = Arc::clone(&self.plan);
         let mut queues: Vec<Vec<Operation<'_, 'a>>> = Vec::new();
         queues.resize_with(self.partitions.len(), Vec::new);
         let mut handovers = 0;
-        let mut first_line = 0;
-        let mut accepted = 0;
+        let mut at = Cursor::default();
+        self.received.clear();
+        let first_position = self.position;
         for slice in &slices {
-            let mut from = 0;
-            for (end, line) in slice.line_ends.iter().zip(first_line..) {
-                for call in &slice.calls[from..*end as usize] {
-                    match self.accept(call) {
-                        Ok((event, ts)) => {
-                            accepted += 1;
-                            self.sequence(event, ts, &mut queues, &mut handovers);
-                        }
-                        Err(rejected) => {
-                            self.rejected[rejected.reason.index()] += 1;
-                            reject(DeadLetter { line, rejected });
+            let (mut first_line, mut first_call) = (0, 0);
+            for part in &slice.parts {
+                self.move_on(entries, &mut at, part.entry);
+                for end in &slice.line_ends[first_line..first_line + part.lines] {
+                    for call in &slice.calls[first_call..*end as usize] {
+                        match self.accept(call, entries[part.entry].received) {
+                            Ok((event, ts)) => {
+                                self.received.extend(entries[part.entry].received);
+                                self.sequence(event, ts, &mut queues, &mut handovers);
+                            }
+                            Err(rejected) => {
+                                self.rejected[rejected.reason.index()] += 1;
+                                reject(DeadLetter { entry: part.entry, line: at.line, rejected });
+                            }
                         }
                     }
+                    first_call = *end as usize;
+                    at.line += 1;
                 }
-                from = *end as usize;
+                first_line += part.lines;
             }
-            first_line += slice.line_ends.len() as u64;
         }
-        self.apply(&plan, queues, handovers, accepted >= PARALLEL_FROM, out);
+        self.move_on(entries, &mut at, entries.len());
+        let accepted = self.position - first_position;
+        self.apply(&plan, queues, handovers, accepted >= PARALLEL_FROM as u64, out);
+    }
+
+    /// All that is known of a user at the watermark; `None`: nothing, or it was a visitor who is somebody now.
+    pub fn report(&self, user: &str) -> Option<UserReport> {
+        self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.watermark())
+    }
+
+    /// How many wake-ups are pending; a user may have several, of which all but one are stale.
+    pub fn pending_timers(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.pending_timers() as u64).sum()
+    }
+
+    /// Everyone with state, in no particular order.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.partitions.iter().flat_map(Partition::users)
+    }
+
+    /// The position in the log of accepted events: how many were accepted so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// When the broker received each event accepted by the last call of [`feed_entries`](Pipeline::feed_entries): the
+    /// last is that of the event at `position() - 1`. Empty where there is no broker.
+    pub fn received(&self) -> &[Timestamp] {
+        &self.received
+    }
+
+    /// Leaves behind every entry before `next`: what the broker said of their time counts from here on.
+    fn move_on(&mut self, entries: &[Entry<'_>], at: &mut Cursor, next: usize) {
+        if next == at.entry {
+            return;
+        }
+        if self.options.clock == Clock::Log {
+            for received in entries[at.entry..next].iter().filter_map(|entry| entry.received) {
+                self.latest_read = self.latest_read.max(received);
+            }
+        }
+        *at = Cursor { entry: next, line: 0 };
     }
 
     /// Counts a line too long to be read whole; it is in no block that is fed.
@@ -187,35 +278,33 @@ impl Pipeline {
             events: self.events,
             by_call: self.by_call,
             rejected: self.rejected,
+            from_future: self.from_future,
             counts,
             users: self.partitions.iter().map(|partition| partition.len() as u64).sum(),
             links: self.links.len() as u64,
         }
     }
 
-    fn decode<'a>(&self, lines: &'a [u8]) -> Vec<DecodedSlice<'a>> {
-        let workers = self.pool.current_num_threads();
-        let decode_slice = |slice: &'a [u8]| {
-            let mut calls = Vec::with_capacity(slice.len() / 256);
-            let mut line_ends = Vec::with_capacity(slice.len() / 256);
-            for line in whole_lines(slice) {
-                self.decoder.decode(line, &mut calls);
-                line_ends.push(u32::try_from(calls.len()).expect("a block holds fewer than 2^32 calls"));
-            }
-            DecodedSlice { calls, line_ends }
-        };
-        if workers == 1 || lines.len() < PARALLEL_FROM * 256 {
-            return vec![decode_slice(lines)];
-        }
-        let slices = split_at_lines(lines, workers * 2);
-        self.pool.install(|| slices.into_par_iter().map(decode_slice).collect())
-    }
-
-    /// The last checks, which know more than the decoder: the event's time, and the end of the log.
-    fn accept<'e, 'a>(&self, call: &'e Decoded<'a>) -> Result<(&'e Event<'a>, Timestamp), Rejected<'a>> {
+    /// The last checks, which know more than the decoder: the event's time (semantics §2), and the end of the log.
+    fn accept<'e, 'a>(
+        &mut self,
+        call: &'e Decoded<'a>,
+        received: Option<Timestamp>,
+    ) -> Result<(&'e Event<'a>, Timestamp), Rejected<'a>> {
         let event = call.as_ref().map_err(Rejected::clone)?;
         let reject = |reason| Rejected { reason, original: event.original };
-        let EventTime::Stamped(ts) = event.time else { return Err(reject(Reason::NoTime)) };
+        let ts = match (event.time, received) {
+            (EventTime::Stamped(ts), _) => ts,
+            (EventTime::Unstamped { delay_ms }, Some(received)) => Timestamp(received.0.saturating_sub(delay_ms)),
+            (EventTime::Unstamped { .. }, None) => return Err(reject(Reason::NoTime)),
+        };
+        let ts = match received {
+            Some(received) if self.options.clock == Clock::Log && ts > received + self.options.max_future => {
+                self.from_future += 1;
+                received
+            }
+            _ => ts,
+        };
         match self.options.until {
             Some(until) if ts > until => Err(reject(Reason::AfterUntil { time: ts })),
             _ => Ok((event, ts)),
@@ -285,40 +374,4 @@ impl Pipeline {
             out.extend(lane.into_outputs());
         }
     }
-}
-
-/// The lines of a block, without their newlines (and without the `\r` of Windows files, which is white space).
-fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let body = block.strip_suffix(b"\n").unwrap_or(block);
-    let mut rest = Some(body).filter(|_| !block.is_empty());
-    std::iter::from_fn(move || {
-        let bytes = rest?;
-        let (line, after) = match memchr::memchr(b'\n', bytes) {
-            Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
-            None => (bytes, None),
-        };
-        rest = after;
-        Some(line)
-    })
-}
-
-/// Cuts a block into about `parts` slices of whole lines.
-fn split_at_lines(block: &[u8], parts: usize) -> Vec<&[u8]> {
-    let size = block.len().div_ceil(parts.max(1)).max(1);
-    let mut slices = Vec::with_capacity(parts);
-    let mut rest = block;
-    while rest.len() > size {
-        match memchr::memchr(b'\n', &rest[size..]) {
-            Some(at) => {
-                let (slice, after) = rest.split_at(size + at + 1);
-                slices.push(slice);
-                rest = after;
-            }
-            None => break,
-        }
-    }
-    if !rest.is_empty() {
-        slices.push(rest);
-    }
-    slices
 }

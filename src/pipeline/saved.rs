@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::{Options, Pipeline};
 use crate::checkpoint::{CodecError, Snapshot, decode_links, decode_users, encode_links, encode_partition};
-use crate::partition::Plan;
+use crate::decode::Decoder;
+use crate::partition::{Output, Plan, User};
 use crate::route::partition_of;
+use crate::time::Timestamp;
 
 /// A pipeline that cannot go on from where another stopped.
 #[derive(Debug, Error)]
@@ -46,9 +49,7 @@ impl Pipeline {
         pipeline.links = decode_links(&snapshot.links)?;
         let (watermark, partitions) = (pipeline.watermark(), pipeline.partitions.len());
         for bytes in &snapshot.partitions {
-            for mut user in decode_users(&plan, bytes)? {
-                // Nothing fires before the watermark any more; what other rules made due at once is due at it.
-                user.segments_due = user.segments_due.max(watermark);
+            for user in users_at(&plan, bytes, watermark)? {
                 let partition = &mut pipeline.partitions[partition_of(&user.id, partitions)];
                 if partition.user(&user.id).is_some() {
                     return Err(RestoreError::UserTwice);
@@ -58,13 +59,41 @@ impl Pipeline {
         }
         Ok(pipeline)
     }
+
+    /// Goes on under other rules from here, between two events. The state of features that both define alike is kept,
+    /// new ones begin empty; every user is evaluated anew, at the watermark or at the user's clock where that is ahead
+    /// of it: what that changes is appended to `out`.
+    pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
+        let (watermark, plan) = (self.watermark(), Arc::clone(&self.plan));
+        self.pool.install(|| {
+            self.partitions.par_iter_mut().for_each(|partition| {
+                let bytes = encode_partition(&plan, partition);
+                let mut changed = partition.emptied(&plan, &next);
+                let users = users_at(&next, &bytes, watermark).expect("what was encoded just now can be decoded");
+                users.into_iter().for_each(|user| changed.attach(user));
+                *partition = changed;
+            });
+        });
+        self.decoder = Decoder::new(&next.rules.projection, self.options.max_event_bytes);
+        self.plan = next;
+        self.advance_to(watermark, out);
+    }
+}
+
+/// The users of a partition's bytes. Nothing fires before the watermark any more; what other rules made due at once is
+/// due at it.
+fn users_at(plan: &Plan, bytes: &[u8], watermark: Timestamp) -> Result<Vec<User>, CodecError> {
+    let mut users = decode_users(plan, bytes)?;
+    for user in &mut users {
+        user.segments_due = user.segments_due.max(watermark);
+    }
+    Ok(users)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules;
-    use crate::time::Timestamp;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
     const VIEW: &str =

@@ -33,7 +33,7 @@ mod term;
 mod tests;
 mod text_test;
 mod tree;
-mod words;
+pub(crate) mod words;
 
 use diagnostic::Diagnostic;
 use program::Ruleset;

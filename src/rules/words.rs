@@ -4,7 +4,7 @@ use super::program::{Arithmetic, Comparison, FeatureId, FeatureKind, Ruleset, Te
 use crate::event::{FieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`
-pub(super) fn feature(rules: &Ruleset, id: FeatureId) -> String {
+pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
     let feature = &rules.features[usize::from(id.0)];
     let event = &rules.names[usize::from(feature.name.0)].id;
     let property = |field: FieldId| format!("{event}.{}", rules.projection.fields[usize::from(field.0)][1..].join("."));

@@ -1,0 +1,195 @@
+//! A log with a broker: its times, ticks, bounds on the future; other rules on the way.
+
+use std::sync::Arc;
+
+use super::{Entry, Options, Pipeline};
+use crate::journal;
+use crate::partition::{Output, Plan};
+use crate::rules;
+use crate::time::{Clock, Timestamp};
+
+const RULES: &str = r#"
+[events]
+cart = "Product Added"
+order = "Order Completed"
+[[segments]]
+id = "abandoned"
+when = "count(cart, '2h') >= 1 && since(cart) >= duration('30m')"
+[[segments]]
+id = "carts"
+when = "total(cart) >= 2"
+"#;
+
+fn plan(text: &str) -> Arc<Plan> {
+    Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+}
+
+fn at(clock: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(&format!("2026-03-02T{clock}Z")).expect("a time")
+}
+
+/// A log with a broker, and the journal of what it came to.
+struct Live {
+    pipeline: Pipeline,
+    journal: Vec<String>,
+    rejected: Vec<(usize, u64, &'static str)>,
+}
+
+impl Live {
+    fn new(clock: Clock) -> Live {
+        let options = Options { workers: 1, partitions: 3, clock, ..Options::default() };
+        let pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
+        Live { pipeline, journal: Vec::new(), rejected: Vec::new() }
+    }
+
+    fn feed(&mut self, entries: &[(&str, &str)]) -> &mut Live {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(received, lines)| Entry { lines: lines.as_bytes(), received: Some(at(received)) })
+            .collect();
+        let (mut outputs, rejected) = (Vec::new(), &mut self.rejected);
+        self.pipeline.feed_entries(
+            &entries,
+            &mut |letter| rejected.push((letter.entry, letter.line, letter.rejected.reason.code())),
+            &mut outputs,
+        );
+        self.note(&outputs);
+        self
+    }
+
+    fn change_rules(&mut self, text: &str) -> &mut Live {
+        let mut outputs = Vec::new();
+        self.pipeline.change_rules(plan(text), &mut outputs);
+        self.note(&outputs);
+        self
+    }
+
+    fn note(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            let mut line = Vec::new();
+            journal::write_line(&self.pipeline.plan().rules, output, &mut line).expect("memory");
+            let line: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+            let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+            self.journal.push(format!(
+                "{} {} {} {}",
+                &text("at")[11..19],
+                text("user"),
+                text("change"),
+                text("segment")
+            ));
+        }
+    }
+}
+
+fn cart(user: &str, time: &str) -> String {
+    format!(r#"{{"type":"track","event":"Product Added","userId":"{user}","timestamp":"2026-03-02T{time}Z"}}"#)
+}
+
+#[test]
+fn a_tick_makes_time_pass_for_a_silent_shop() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &cart("u", "10:00:00"))]);
+    live.feed(&[("10:30:04.999", "")]);
+    assert_eq!(live.journal, [""; 0]);
+    live.feed(&[("10:30:05", "")]);
+    assert_eq!(live.journal, ["10:30:00 u enter abandoned"]);
+    assert_eq!(live.pipeline.watermark(), at("10:30:00"));
+}
+
+#[test]
+fn with_the_clock_of_events_the_broker_moves_nothing() {
+    let mut live = Live::new(Clock::Events);
+    live.feed(&[("10:00:00", &cart("u", "09:00:00")), ("11:00:00", "")]);
+    assert_eq!((live.pipeline.watermark(), live.journal.len()), (at("08:59:55"), 0));
+    // Nor does it bound the future.
+    live.feed(&[("11:00:00", &cart("v", "23:00:00"))]);
+    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("22:59:55"), 0));
+    assert_eq!(live.journal, ["09:30:00 u enter abandoned", "11:00:00 u exit abandoned"]);
+}
+
+#[test]
+fn an_event_from_the_future_gets_the_brokers_time_and_is_counted() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &cart("u", "10:05:00"))]);
+    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("10:04:55"), 0));
+    live.feed(&[("10:00:01", &cart("v", "10:05:01.001"))]);
+    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("10:04:55"), 1));
+    assert_eq!(live.pipeline.report("v").map(|report| report.latest_event), Some(at("10:00:01")));
+}
+
+#[test]
+fn an_event_without_timestamp_happened_before_the_broker_received_it() {
+    let mut live = Live::new(Clock::Log);
+    let sent =
+        r#"{"type":"page","userId":"u","originalTimestamp":"2026-01-01T00:00:00Z","sentAt":"2026-01-01T00:00:07.5Z"}"#;
+    let plain = r#"{"type":"page","userId":"v"}"#;
+    live.feed(&[("10:00:00", &format!("{sent}\n{plain}\n"))]);
+    let latest = |user| live.pipeline.report(user).map(|report| report.latest_event);
+    assert_eq!((latest("u"), latest("v")), (Some(at("09:59:52.500")), Some(at("10:00:00"))));
+    assert_eq!(live.pipeline.received(), [at("10:00:00"); 2]);
+}
+
+/// The watermark before an event is that of the log before its message: how long the message itself took is no reason
+/// to move the event.
+#[test]
+fn an_event_is_not_late_because_of_its_own_message() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:20", &cart("u", "10:00:00"))]);
+    assert_eq!(live.pipeline.totals().counts.late, 0);
+    live.feed(&[("10:00:21", &cart("v", "10:00:00"))]);
+    assert_eq!(live.pipeline.totals().counts.late, 1);
+}
+
+#[test]
+fn rejections_say_which_entry_and_line_they_were_in() {
+    let mut live = Live::new(Clock::Log);
+    let lines = format!("{}\nnot json\n", cart("u", "10:00:00"));
+    live.feed(&[("10:00:00", ""), ("10:00:00", &lines), ("10:00:00", "[]")]);
+    assert_eq!(live.rejected, [(1, 1, "not_json"), (2, 0, "not_an_object")]);
+}
+
+#[test]
+fn unchanged_segments_do_not_notice_that_the_rules_change() {
+    let changed = RULES.replace("total(cart) >= 2", "total(cart) >= 1")
+        + "[[segments]]\nid = \"new\"\nwhen = \"total(order) == 0\"\n";
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &cart("u", "10:00:00"))]).change_rules(&changed);
+    // The user's clock is ahead of the watermark: that is where the other rules begin to count.
+    assert_eq!(live.journal, [""; 0]);
+    live.feed(&[("10:40:00", "")]);
+    assert_eq!(live.journal, ["10:00:00 u enter carts", "10:00:00 u enter new", "10:30:00 u enter abandoned"]);
+    let totals = live.pipeline.totals();
+    assert_eq!((totals.counts.sizes, totals.counts.transitions), (vec![1, 1, 1], vec![[1, 0], [1, 0], [1, 0]]));
+}
+
+#[test]
+fn counts_go_on_by_id_when_the_rules_change() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &format!("{}\n{}", cart("u", "10:00:00"), cart("u", "10:00:01")))]);
+    let swapped = "[events]\norder = \"Order Completed\"\ncart = \"Product Added\"\n[[segments]]\nid = \"other\"\n\
+                   when = \"total(order) > 0\"\n[[segments]]\nid = \"carts\"\nwhen = \"total(cart) >= 2\"\n";
+    live.change_rules(swapped);
+    let counts = live.pipeline.totals().counts;
+    assert_eq!((counts.applied, counts.by_name, counts.sizes), (2, vec![0, 2], vec![0, 1]));
+    assert_eq!(counts.transitions, [[0, 0], [1, 0]]);
+    live.feed(&[("12:00:00", &cart("u", "12:00:00"))]);
+    assert_eq!(live.pipeline.totals().counts.by_name, [0, 3]);
+}
+
+#[test]
+fn a_report_says_what_is_known_and_when_to_look_again() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &cart("u", "10:00:00")), ("10:10:05", "")]);
+    let report = live.pipeline.report("u").expect("a user");
+    assert_eq!((report.at, report.next_wake_up), (at("10:10:00"), Some(at("10:30:00"))));
+    let features: Vec<_> = report.features.iter().map(|f| (f.feature.as_str(), f.value.to_string())).collect();
+    let expected = [
+        ("count(cart, 2h)", "1"),
+        ("since(cart)", "600000"),
+        ("total(cart)", "1"),
+        ("idle()", "600000"),
+        ("age()", "600000"),
+    ];
+    assert_eq!(features, expected.map(|(name, value)| (name, value.to_owned())));
+    assert_eq!(live.pipeline.report("nobody"), None);
+}
