@@ -100,6 +100,17 @@ impl Call {
 }
 
 impl Scalar<'_> {
+    /// The bytes it takes beside its own place, if it owns its text.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Scalar::Bool(_) | Scalar::Number(_) | Scalar::Object => 0,
+            Scalar::Text(text) => text.len(),
+            Scalar::List(items) => {
+                items.capacity() * size_of::<Scalar<'_>>() + items.iter().map(Scalar::heap_bytes).sum::<usize>()
+            }
+        }
+    }
+
     /// The same value, owning its text.
     pub fn into_owned(self) -> Scalar<'static> {
         match self {

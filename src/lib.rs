@@ -34,6 +34,7 @@
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
 //! | [`checkpoint`] | the state of users and links as bytes, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
+//! | [`live`] | the daemon's engine: a pipeline on its own thread, the membership view, questions and answers |
 //! | [`replay`] | a log with an end, from first event to `--until` |
 //! | [`metrics`], [`api`], [`config`], [`cli`] | what operators see and say |
 //!
@@ -65,6 +66,7 @@ pub mod event;
 pub mod health;
 pub mod identity;
 pub mod journal;
+pub mod live;
 pub mod metrics;
 pub mod partition;
 pub mod pipeline;

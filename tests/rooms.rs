@@ -29,6 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sink", &["time", "decode", "partition", "source"]),
     ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
+    ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
     ("config", &["time", "rules"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),

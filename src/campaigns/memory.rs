@@ -92,6 +92,18 @@ impl Memory {
         &mut self.capped[at].1
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        let times = self.capped.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
+        let causes =
+            self.held.iter().filter_map(|held| held.cause.as_ref()).map(|id| id.len() + 2 * size_of::<usize>());
+        self.fired.capacity() * size_of::<(CampaignId, Fired)>()
+            + self.capped.capacity() * size_of::<(u16, Vec<Timestamp>)>()
+            + self.held.capacity() * size_of::<Held>()
+            + times.sum::<usize>()
+            + causes.sum::<usize>()
+    }
+
     /// Whether one of this campaign is held.
     pub fn holds(&self, id: CampaignId) -> bool {
         self.held.iter().any(|held| held.campaign == id)

@@ -52,6 +52,20 @@ impl Cell {
         }
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Cell::Counts(panes) => panes.heap_bytes(),
+            Cell::Sums(panes) => panes.heap_bytes(),
+            Cell::Least(panes) => panes.heap_bytes(),
+            Cell::Greatest(panes) => panes.heap_bytes(),
+            Cell::Distinct(panes) => panes.entries().len() * DISTINCT_VALUE_BYTES,
+            Cell::Count(_) | Cell::Latest(_) => 0,
+            Cell::Sum(sum) => size_of_val(&**sum),
+            Cell::Last(last) => size_of_val(&**last) + last.value.heap_bytes(),
+        }
+    }
+
     /// Takes in what another user remembers for the same feature. A latest value is `Profile`'s to decide about.
     pub fn absorb(&mut self, other: Cell) {
         match (self, other) {

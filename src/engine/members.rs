@@ -28,6 +28,11 @@ impl Members {
         *bits = *bits & !(1 << bit) | u64::from(member) << bit;
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        self.high.capacity() * size_of::<u64>()
+    }
+
     /// The segments, in file order.
     pub fn iter(&self) -> impl Iterator<Item = SegmentId> + '_ {
         std::iter::once(&self.low).chain(&self.high).zip(0u16..).flat_map(|(bits, word)| {

@@ -61,6 +61,19 @@ impl Profile {
         }
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        let traits = self.traits.iter().map(|(_, value)| value.heap_bytes()).sum::<usize>();
+        let cells = self.cells.iter().map(|(_, cell)| cell.heap_bytes()).sum::<usize>();
+        self.members.heap_bytes()
+            + self.traits.capacity() * size_of::<(TraitId, Scalar<'static>)>()
+            + traits
+            + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
+            + self.cells.capacity() * size_of::<(FeatureId, Cell)>()
+            + cells
+            + self.seen.heap_bytes()
+    }
+
     /// Whether a messageId was accepted within `window` before `now`.
     pub fn has_seen(&self, message_id: &str, now: Timestamp, window: Span) -> bool {
         !self.seen.is_empty() && self.seen.contains(xxh3_64(message_id.as_bytes()), now, window)

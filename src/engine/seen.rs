@@ -83,6 +83,13 @@ impl SeenMessages {
         self.queue.len()
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        // A map's entry has its key, its value and a byte of control; 8 places hold 7 entries.
+        let index = self.index.as_ref().map_or(0, |index| size_of_val(&**index) + index.capacity() * 8 / 7 * 17);
+        self.queue.capacity() * size_of::<(u64, Timestamp)>() + index
+    }
+
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()

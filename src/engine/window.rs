@@ -131,6 +131,11 @@ impl<T: Aggregate> Panes<T> {
         &self.entries[from..]
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<(i64, T)>()
+    }
+
     /// The panes remembered, for the codec.
     pub fn entries(&self) -> &[(i64, T)] {
         &self.entries

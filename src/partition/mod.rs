@@ -123,6 +123,25 @@ impl Partition {
         self.timers.len()
     }
 
+    /// How many places for users there are, taken or not.
+    pub fn slots(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The bytes that the users in some slots take outside of the slots themselves, and how many slots those are: `most`,
+    /// or fewer at the end.
+    pub fn heap_bytes_of(&self, first_slot: usize, most: usize) -> (u64, usize) {
+        let slots = &self.users[first_slot.min(self.users.len())..];
+        let slots = &slots[..most.min(slots.len())];
+        (slots.iter().flatten().map(|user| user.heap_bytes() as u64).sum(), slots.len())
+    }
+
+    /// The bytes of the slots, the index and the timers.
+    pub fn heap_bytes_beside_users(&self) -> u64 {
+        let slots = self.users.capacity() * size_of::<Option<User>>() + self.vacant.capacity() * size_of::<u32>();
+        (slots + self.by_id.allocation_size() + self.timers.heap_bytes()) as u64
+    }
+
     /// Every user, in no particular order.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter().flatten()

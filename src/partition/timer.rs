@@ -64,6 +64,12 @@ impl Timers {
         64 - differing.leading_zeros() as usize
     }
 
+    /// The bytes it takes beside its own place.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let keys = self.buckets.iter().map(Vec::capacity).sum::<usize>() * size_of::<(i64, u32)>();
+        keys + self.buckets.capacity() * size_of::<Vec<(i64, u32)>>()
+    }
+
     /// How many wake-ups stand here.
     pub(super) fn len(&self) -> usize {
         self.len

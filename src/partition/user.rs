@@ -36,6 +36,12 @@ impl User {
         }
     }
 
+    /// The bytes it takes beside its own place.
+    pub fn heap_bytes(&self) -> usize {
+        // An `Arc` has two counters before its text.
+        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.memory.heap_bytes()
+    }
+
     /// The earliest instant at which anything can happen without an event.
     pub fn due(&self) -> Timestamp {
         self.segments_due.min(self.memory.next_release())

@@ -225,6 +225,11 @@ impl Pipeline {
         self.partitions.iter().map(|partition| partition.pending_timers() as u64).sum()
     }
 
+    /// The partitions.
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
     /// Everyone with state, in no particular order.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.partitions.iter().flat_map(Partition::users)

@@ -1,0 +1,174 @@
+//! The live engine: a pipeline on a thread of its own, and what others may ask of it meanwhile.
+//!
+//! [`start`] takes a source's batches at one end and hands emissions to a sink at the other. A [`Live`] is the handle
+//! for everybody else: the membership view and the statistics are read without the engine noticing; describing a user
+//! and changing the rules are requests that it answers between two batches.
+//!
+//! No NATS, no HTTP and no files in here, so the whole of it can be tested with channels.
+
+mod engine;
+mod recent;
+mod state_bytes;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::partition::{Output, Plan, UserReport};
+use crate::pipeline::{Pipeline, Totals};
+use crate::sink::emission::{Emission, Reloaded};
+use crate::source::message::Batch;
+use crate::time::Timestamp;
+use engine::{Engine, Request};
+use recent::Recent;
+use view::View;
+
+/// How many batches of the source may wait for the engine.
+pub const BATCHES_AHEAD: usize = 4;
+
+/// How many emissions may wait for the sink.
+pub const EMISSIONS_AHEAD: usize = 4;
+
+/// How many requests may wait for the engine; more are refused.
+const REQUESTS_AHEAD: usize = 256;
+
+/// How many decisions of everyone are kept to be asked for.
+const DECISIONS_KEPT: usize = 100_000;
+
+/// What the engine says of itself, a few times a second.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// The rules it runs.
+    pub plan: Arc<Plan>,
+    /// Everything counted so far.
+    pub totals: Totals,
+    /// The log's watermark; before the first message it is before every time.
+    pub watermark: Timestamp,
+    /// Pending wake-ups.
+    pub pending_timers: u64,
+    /// Bytes of all users' state, counted a partition at a time.
+    pub state_bytes: u64,
+    /// Batches that wait for the engine.
+    pub queued_batches: usize,
+    /// Emissions that wait for the sink.
+    pub queued_emissions: usize,
+}
+
+/// The engine does not answer: it is stopping, or has too much to answer already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the engine takes no more questions now: it is stopping, or too many are waiting; try again")]
+pub struct Busy;
+
+/// A running engine, for everyone but its source and its sink. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Live {
+    shared: Arc<Shared>,
+    requests: mpsc::Sender<Request>,
+}
+
+/// What the engine's thread writes and others read.
+#[derive(Debug)]
+struct Shared {
+    view: Mutex<Arc<View>>,
+    stats: Mutex<Arc<Stats>>,
+    recent: Recent,
+}
+
+impl Shared {
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace_view(&self, view: View) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    fn publish(&self, stats: Stats) {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(stats);
+    }
+}
+
+/// The ends of a running engine.
+pub struct Ends {
+    /// For everyone else.
+    pub live: Live,
+    /// Where the source puts its batches. The engine ends once all of these are dropped and everything is done.
+    pub batches: mpsc::Sender<Batch>,
+    /// Where the sink takes what there is to publish; closed when the engine has ended.
+    pub emissions: mpsc::Receiver<Emission>,
+    /// The thread.
+    pub thread: JoinHandle<()>,
+}
+
+/// Starts the engine's thread.
+///
+/// # Errors
+/// The system refuses to start it.
+pub fn start(pipeline: Pipeline, runtime: tokio::runtime::Handle) -> io::Result<Ends> {
+    let plan = Arc::clone(pipeline.plan());
+    let stats = Stats {
+        plan: Arc::clone(&plan),
+        totals: pipeline.totals(),
+        watermark: pipeline.watermark(),
+        pending_timers: 0,
+        state_bytes: 0,
+        queued_batches: 0,
+        queued_emissions: 0,
+    };
+    let shared = Arc::new(Shared {
+        view: Mutex::new(Arc::new(View::new(plan, pipeline.users()))),
+        stats: Mutex::new(Arc::new(stats)),
+        recent: Recent::new(DECISIONS_KEPT),
+    });
+    let (batches, taken) = mpsc::channel(BATCHES_AHEAD);
+    let (emitted, emissions) = mpsc::channel(EMISSIONS_AHEAD);
+    let (requests, asked) = mpsc::channel(REQUESTS_AHEAD);
+    let engine = Engine::new(pipeline, Arc::clone(&shared), taken, asked, emitted);
+    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || engine.run(&runtime))?;
+    Ok(Ends { live: Live { shared, requests }, batches, emissions, thread })
+}
+
+impl Live {
+    /// Who is in which segment now.
+    pub fn view(&self) -> Arc<View> {
+        self.shared.view()
+    }
+
+    /// What the engine last said of itself.
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A user's latest decisions, oldest first, each with the rules it was made by.
+    pub fn decisions_of(&self, user: &str) -> Vec<(Arc<Plan>, Output)> {
+        self.shared.recent.of(user)
+    }
+
+    /// All that is known of a user; `None`: nothing.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn describe(&self, user: &str) -> Result<Option<UserReport>, Busy> {
+        self.ask(|reply| Request::Describe { user: user.to_owned(), reply }).await
+    }
+
+    /// Lets other rules take effect between two events.
+    ///
+    /// # Errors
+    /// The engine does not answer; the rules are as they were.
+    pub async fn change_rules(&self, plan: Arc<Plan>) -> Result<Reloaded, Busy> {
+        self.ask(|reply| Request::ChangeRules { plan, reply }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Busy> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.try_send(request(reply)).map_err(|_| Busy)?;
+        answer.await.map_err(|_| Busy)
+    }
+}

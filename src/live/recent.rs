@@ -1,0 +1,139 @@
+//! The latest decisions of everyone, for people who ask what was done about a user.
+//!
+//! Bounded: the oldest go first, whoever they are about. All decisions ever made are in the journal, and those that
+//! left in the output stream.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::HashMap;
+
+use crate::partition::{Decided, Output, Plan};
+
+/// The most decisions kept of one user.
+const PER_USER: usize = 10;
+
+/// The latest decisions.
+#[derive(Debug)]
+pub(super) struct Recent {
+    capacity: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many decisions were ever noted.
+    noted: u64,
+    /// Decisions, oldest first: whose, and its number.
+    order: VecDeque<(Arc<str>, u64)>,
+    by_user: HashMap<Arc<str>, VecDeque<Kept>>,
+}
+
+/// A decision with the rules it was made by: its ids mean nothing without them.
+#[derive(Debug)]
+struct Kept {
+    number: u64,
+    plan: Arc<Plan>,
+    decision: Output,
+}
+
+impl Recent {
+    /// Keeps `capacity` decisions.
+    pub(super) fn new(capacity: usize) -> Recent {
+        Recent { capacity, state: Mutex::default() }
+    }
+
+    /// Takes in the decisions among what was decided.
+    pub(super) fn note(&self, plan: &Arc<Plan>, outputs: &[Output]) {
+        let mut decisions = outputs.iter().filter(|o| matches!(o.decided, Decided::Decision { .. })).peekable();
+        if decisions.peek().is_none() {
+            return;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for decision in decisions {
+            state.note(plan, decision);
+            if state.order.len() > self.capacity {
+                state.forget_oldest();
+            }
+        }
+    }
+
+    /// A user's latest decisions, oldest first, each with the rules it was made by.
+    pub(super) fn of(&self, user: &str) -> Vec<(Arc<Plan>, Output)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = state.by_user.get(user).into_iter().flatten();
+        kept.map(|kept| (Arc::clone(&kept.plan), kept.decision.clone())).collect()
+    }
+}
+
+impl State {
+    fn note(&mut self, plan: &Arc<Plan>, decision: &Output) {
+        let number = self.noted;
+        self.noted += 1;
+        self.order.push_back((Arc::clone(&decision.user), number));
+        let of_user = self.by_user.entry(Arc::clone(&decision.user)).or_default();
+        of_user.push_back(Kept { number, plan: Arc::clone(plan), decision: decision.clone() });
+        if of_user.len() > PER_USER {
+            of_user.pop_front();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((user, number)) = self.order.pop_front() else { return };
+        let Some(of_user) = self.by_user.get_mut(&user) else { return };
+        // It may be gone already, because its user had more than are kept of one.
+        if of_user.front().is_some_and(|oldest| oldest.number == number) {
+            of_user.pop_front();
+        }
+        if of_user.is_empty() {
+            self.by_user.remove(&user);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaigns::{Outcome, Trigger};
+    use crate::partition::Cause;
+    use crate::rules;
+    use crate::rules::program::{CampaignId, Change, SegmentId};
+    use crate::time::Timestamp;
+
+    fn decision(user: &str, at: i64) -> Output {
+        let trigger = Trigger { segment: SegmentId(0), change: Change::Enter };
+        let decided = Decided::Decision {
+            campaign: CampaignId(0),
+            outcome: Outcome::Cooldown,
+            trigger,
+            cause: Cause::Time,
+            payload: None,
+        };
+        Output { at: Timestamp(at), user: user.into(), position: 0, decided }
+    }
+
+    fn times(recent: &Recent, user: &str) -> Vec<i64> {
+        recent.of(user).iter().map(|(_, output)| output.at.0).collect()
+    }
+
+    #[test]
+    fn the_oldest_decisions_of_a_user_and_of_all_go_first() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let plan = Arc::new(Plan::new(rules));
+        let recent = Recent::new(15);
+        for at in 0..12 {
+            recent.note(&plan, &[decision("u", at)]);
+        }
+        assert_eq!(times(&recent, "u"), (2..12).collect::<Vec<_>>());
+        recent.note(&plan, &[decision("v", 100), decision("w", 101), decision("v", 102)]);
+        assert_eq!((times(&recent, "u").len(), times(&recent, "v")), (10, vec![100, 102]));
+        // 15 entries now; the next push out u's, of which the first two are long gone.
+        recent.note(&plan, &[decision("x", 103), decision("x", 104), decision("x", 105)]);
+        assert_eq!(times(&recent, "u"), (3..12).collect::<Vec<_>>());
+        for at in 200..230 {
+            recent.note(&plan, &[decision(&format!("y{at}"), at)]);
+        }
+        assert_eq!((times(&recent, "u").len(), times(&recent, "x").len(), times(&recent, "y229").len()), (0, 0, 1));
+        assert_eq!(recent.state.lock().expect("not poisoned").by_user.len(), 15);
+    }
+}

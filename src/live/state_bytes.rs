@@ -1,0 +1,45 @@
+//! How many bytes the users' state takes: counted user by user, a few at a time, so that nobody waits for it.
+//!
+//! Each partition is counted in turn; the total is that of the latest count of each. It is exact for a state at rest
+//! once every partition was counted.
+
+use crate::pipeline::Pipeline;
+
+/// How many users are counted at a time.
+const USERS_AT_A_TIME: usize = 10_000;
+
+/// A count under way.
+#[derive(Debug, Default)]
+pub(super) struct StateBytes {
+    /// By partition: what the latest whole count came to.
+    counted: Vec<u64>,
+    partition: usize,
+    slot: usize,
+    bytes: u64,
+}
+
+impl StateBytes {
+    /// The bytes of all partitions, as last counted.
+    pub(super) fn total(&self) -> u64 {
+        self.counted.iter().sum()
+    }
+
+    /// Counts some users more, and each at most once.
+    pub(super) fn count_on(&mut self, pipeline: &Pipeline) {
+        let partitions = pipeline.partitions();
+        self.counted.resize(partitions.len(), 0);
+        let (mut left, mut finished) = (USERS_AT_A_TIME, 0);
+        while left > 0 && finished < partitions.len() {
+            let partition = &partitions[self.partition];
+            let (bytes, slots) = partition.heap_bytes_of(self.slot, left);
+            self.bytes += bytes;
+            self.slot += slots;
+            left -= slots;
+            if self.slot >= partition.slots() {
+                self.counted[self.partition] = self.bytes + partition.heap_bytes_beside_users();
+                (self.partition, self.slot, self.bytes) = ((self.partition + 1) % partitions.len(), 0, 0);
+                finished += 1;
+            }
+        }
+    }
+}

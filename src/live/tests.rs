@@ -1,0 +1,126 @@
+//! The live engine between two channels: no broker, no HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Ends, start};
+use crate::partition::{Decided, Plan};
+use crate::pipeline::{Options, Pipeline};
+use crate::rules;
+use crate::sink::emission::Emission;
+use crate::source::message::Message;
+use crate::time::Timestamp;
+
+const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
+
+fn plan(text: &str) -> Arc<Plan> {
+    Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+}
+
+fn ends() -> Ends {
+    let options = Options { workers: 1, partitions: 2, ..Options::default() };
+    let pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
+    start(pipeline, tokio::runtime::Handle::current()).expect("a thread starts")
+}
+
+fn view_of(user: &str, sequence: u64) -> Message {
+    let line = format!(r#"{{"type":"track","event":"View","userId":"{user}","messageId":"m{sequence}"}}"#);
+    Message {
+        sequence,
+        received: Timestamp(1_000_000 + i64::try_from(sequence).expect("small")),
+        lines: Bytes::from(line),
+    }
+}
+
+#[tokio::test]
+async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
+    let mut ends = ends();
+    let junk = Message { sequence: 8, received: Timestamp(0), lines: Bytes::from_static(b"junk") };
+    ends.batches.send(vec![view_of("u", 7), junk]).await.expect("the engine takes it");
+    let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
+    assert_eq!((emitted.outputs.len(), emitted.first_position), (1, 0));
+    assert_eq!(emitted.received, [Timestamp(1_000_007)]);
+    assert_eq!((emitted.letters[0].sequence, emitted.letters[0].line), (8, 1));
+    assert_eq!(ends.live.view().segments_of("u"), ["seen"]);
+    let report = ends.live.describe("u").await.expect("an answer").expect("a user");
+    assert_eq!(report.segments, ["seen"]);
+    assert_eq!(ends.live.describe("nobody").await, Ok(None));
+}
+
+#[tokio::test]
+async fn when_the_source_ends_everything_taken_in_is_done_first() {
+    let mut ends = ends();
+    for sequence in 1..=4 {
+        ends.batches.send(vec![view_of(&format!("u{sequence}"), sequence)]).await.expect("the engine takes it");
+    }
+    drop(ends.batches);
+    let mut users = Vec::new();
+    while let Some(emission) = ends.emissions.recv().await {
+        let Emission::Batch(emitted) = emission else { panic!("nobody changed the rules") };
+        users.extend(emitted.outputs.iter().map(|output| output.user.to_string()));
+    }
+    users.sort();
+    assert_eq!(users, ["u1", "u2", "u3", "u4"]);
+    ends.thread.join().expect("the engine ends well");
+    assert_eq!(ends.live.stats().totals.events, 4);
+    assert!(ends.live.describe("u1").await.is_err());
+}
+
+/// Nobody takes emissions: questions are answered all the same, and rules change once there is room.
+#[tokio::test]
+async fn a_slow_sink_stops_the_intake_and_no_answers() {
+    let mut ends = ends();
+    let mut sent = 0;
+    while tokio::time::timeout(Duration::from_millis(200), ends.batches.send(vec![view_of("u", sent)])).await.is_ok() {
+        sent += 1;
+        assert!(sent < 1_000, "nothing stops the intake");
+    }
+    assert!(ends.live.describe("u").await.expect("an answer").is_some());
+    let (live, changed) = (ends.live.clone(), plan(&RULES.replace(">= 1", ">= 2")));
+    let version = changed.rules.version.clone();
+    let change = tokio::spawn(async move { live.change_rules(changed).await });
+    assert!(ends.live.describe("u").await.expect("an answer").is_some());
+    let mut emissions = Vec::new();
+    while !emissions.iter().any(|emission| matches!(emission, Emission::Reloaded(_))) {
+        emissions.push(ends.emissions.recv().await.expect("an emission"));
+    }
+    drop(ends.batches);
+    while let Some(emission) = ends.emissions.recv().await {
+        emissions.push(emission);
+    }
+    assert_eq!(change.await.expect("no panic").map(|reloaded| reloaded.rules), Ok(version));
+    let entered = emissions.iter().filter_map(|emission| match emission {
+        Emission::Batch(emitted) => Some(&emitted.outputs),
+        Emission::Reloaded(_) => None,
+    });
+    let entered = entered.flatten().filter(|output| matches!(output.decided, Decided::Transition { .. })).count();
+    assert_eq!((entered, ends.live.stats().totals.events), (1, sent));
+}
+
+#[tokio::test]
+async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
+    let ends = ends();
+    let mut bytes = Vec::new();
+    for round in 0..3 {
+        let Ends { batches, .. } = &ends;
+        batches
+            .send((0..500).map(|n| view_of(&format!("user-{round}-{n}"), round * 500 + n)).collect())
+            .await
+            .expect("taken");
+        tokio::time::timeout(Duration::from_secs(10), async {
+            while ends.live.stats().totals.events < (round + 1) * 500
+                || ends.live.stats().state_bytes <= bytes.last().copied().unwrap_or(0)
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .expect("the count goes on");
+        bytes.push(ends.live.stats().state_bytes);
+    }
+    // A user here has a cell, a messageId and an id: more than 100 bytes, and less than 2,000 with all growth.
+    let per_user = bytes[2] / 1_500;
+    assert!((100..2_000).contains(&per_user), "{bytes:?}");
+}
