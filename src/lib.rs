@@ -31,6 +31,7 @@
 //! | [`campaigns`] | what a segment's change sets off, for one user: the outcomes, in their order |
 //! | [`partition`] | many users, their timers, merging; `Input` in, `Output`s out |
 //! | [`journal`], [`action`] | outputs as journal lines, in one total order; as CloudEvents |
+//! | [`nats`] | the connection to NATS, its streams: made, checked, watched |
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
 //! | [`checkpoint`] | the state of users and links as bytes, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
@@ -68,6 +69,7 @@ pub mod identity;
 pub mod journal;
 pub mod live;
 pub mod metrics;
+pub mod nats;
 pub mod partition;
 pub mod pipeline;
 pub mod replay;

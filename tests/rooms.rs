@@ -24,6 +24,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("partition", &["time", "event", "rules", "engine", "campaigns"]),
     ("action", &["time", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
+    ("config", &["time", "rules"]),
+    ("nats", &["time", "config", "health"]),
     ("source", &["time"]),
     // A dead letter says where in which file its line stood, so the sink knows the source's word for a place.
     ("sink", &["time", "decode", "partition", "source"]),
@@ -31,7 +33,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
-    ("config", &["time", "rules"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),
     ("api", &[]),
     (

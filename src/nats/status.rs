@@ -1,0 +1,203 @@
+//! What happens on the connection: counts for metrics, and what the server did not permit.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
+
+/// How many violations are remembered.
+const REMEMBERED: usize = 64;
+
+/// Whether there is a connection, and which: a new one has a higher number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// There is one now.
+    pub is_up: bool,
+    /// How many there were so far.
+    pub number: u64,
+}
+
+/// Something the server did not permit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// `publish` or `subscribe`.
+    pub operation: &'static str,
+    /// To what.
+    pub subject: String,
+}
+
+/// Counts and states of the connection, since the start.
+#[derive(Debug, Default)]
+pub struct Status {
+    link: watch::Sender<Link>,
+    disconnects: AtomicU64,
+    slow_consumers: AtomicU64,
+    server_errors: AtomicU64,
+    denials: watch::Sender<Denials>,
+}
+
+#[derive(Debug, Default)]
+struct Denials {
+    total: u64,
+    last: VecDeque<Denial>,
+}
+
+impl Status {
+    /// Whether there is a connection, to look at or to wait on.
+    pub fn link(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
+    }
+
+    /// Whether there is a connection now.
+    pub fn is_up(&self) -> bool {
+        self.link.borrow().is_up
+    }
+
+    /// Connections lost.
+    pub fn disconnects(&self) -> u64 {
+        self.disconnects.load(Ordering::Relaxed)
+    }
+
+    /// Connections made after the first.
+    pub fn reconnects(&self) -> u64 {
+        self.link.borrow().number.saturating_sub(1)
+    }
+
+    /// Messages dropped because a subscription was full; at least that many.
+    pub fn slow_consumers(&self) -> u64 {
+        self.slow_consumers.load(Ordering::Relaxed)
+    }
+
+    /// Errors the server told of, among them all it did not permit.
+    pub fn server_errors(&self) -> u64 {
+        self.server_errors.load(Ordering::Relaxed)
+    }
+
+    /// How many times something was not permitted.
+    pub fn denials(&self) -> u64 {
+        self.denials.borrow().total
+    }
+
+    /// The latest denial after the first `since` of them that concerns a subject.
+    pub fn denial_since(&self, since: u64, concerns: impl Fn(&Denial) -> bool) -> Option<Denial> {
+        self.denials.borrow().since(since, concerns)
+    }
+
+    /// Waits until something is not permitted that concerns a subject, after the first `since` denials.
+    pub async fn denied(&self, since: u64, concerns: impl Fn(&Denial) -> bool) -> Denial {
+        let mut denials = self.denials.subscribe();
+        loop {
+            if let Some(denial) = denials.borrow_and_update().since(since, &concerns) {
+                return denial;
+            }
+            if denials.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    pub(super) fn connected(&self) {
+        self.link.send_modify(|link| *link = Link { is_up: true, number: link.number + 1 });
+    }
+
+    pub(super) fn disconnected(&self) {
+        self.disconnects.fetch_add(1, Ordering::Relaxed);
+        self.link.send_modify(|link| link.is_up = false);
+    }
+
+    pub(super) fn dropped(&self) {
+        self.slow_consumers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes an error of the server's. Returns what it did not permit, when that is news.
+    pub(super) fn server_error(&self, text: &str) -> Option<Denial> {
+        self.server_errors.fetch_add(1, Ordering::Relaxed);
+        let denial = Denial::parse(text)?;
+        let mut is_news = false;
+        self.denials.send_modify(|denials| is_news = denials.add(&denial));
+        is_news.then_some(denial)
+    }
+}
+
+impl Denials {
+    fn add(&mut self, denial: &Denial) -> bool {
+        let is_news = !self.last.contains(denial);
+        self.total += 1;
+        if self.last.len() == REMEMBERED {
+            self.last.pop_front();
+        }
+        self.last.push_back(denial.clone());
+        is_news
+    }
+
+    fn since(&self, since: u64, concerns: impl Fn(&Denial) -> bool) -> Option<Denial> {
+        let count = usize::try_from(self.total.saturating_sub(since)).unwrap_or(usize::MAX);
+        self.last.iter().rev().take(count).find(|denial| concerns(denial)).cloned()
+    }
+}
+
+impl Denial {
+    /// Reads `Permissions Violation for Publish to "a.b"` and `… for Subscription to "a.b" using queue "q"`.
+    fn parse(text: &str) -> Option<Denial> {
+        let at = text.to_lowercase().find("permissions violation for ")?;
+        let (operation, rest) = text.get(at + "permissions violation for ".len()..)?.split_once(' ')?;
+        let operation = if operation.eq_ignore_ascii_case("publish") { "publish" } else { "subscribe" };
+        let subject = rest.split('"').nth(1)?.to_owned();
+        Some(Denial { operation, subject })
+    }
+
+    /// Whether it stands in the way of a request to this subject, or of its reply.
+    pub(crate) fn concerns_request(&self, subject: &str) -> bool {
+        self.subject == subject || (self.operation == "subscribe" && self.subject.starts_with(super::INBOX_PREFIX))
+    }
+}
+
+impl std::fmt::Display for Denial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Denial { operation, subject } = self;
+        write!(f, "the server does not permit this user to {operation} to {subject}: grant it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_is_read_and_told_once() {
+        let status = Status::default();
+        let text = "Permissions Violation for Publish to \"$JS.API.STREAM.INFO.EVENTS\"";
+        let denial = status.server_error(text).expect("news");
+        assert_eq!(denial, Denial { operation: "publish", subject: "$JS.API.STREAM.INFO.EVENTS".to_owned() });
+        assert_eq!(status.server_error(text), None);
+        assert_eq!((status.denials(), status.server_errors()), (2, 2));
+        let text = "Permissions Violation for Subscription to \"orders.>\" using queue \"q\"";
+        assert_eq!(status.server_error(text).map(|denial| denial.operation), Some("subscribe"));
+        assert_eq!(status.server_error("Stale Connection"), None);
+    }
+
+    #[test]
+    fn only_denials_since_then_count() {
+        let status = Status::default();
+        let concerns = |denial: &Denial| denial.concerns_request("a");
+        status.server_error("Permissions Violation for Publish to \"a\"");
+        status.server_error("Permissions Violation for Publish to \"b\"");
+        assert!(status.denial_since(0, concerns).is_some());
+        assert_eq!(status.denial_since(1, concerns), None);
+        status.server_error("Permissions Violation for Subscription to \"_INBOX.rekindle.x.*\"");
+        assert!(status.denial_since(2, concerns).is_some(), "without its inbox no request is answered");
+    }
+
+    #[tokio::test]
+    async fn a_denial_can_be_waited_for() {
+        let status = Status::default();
+        let denied = status.denied(0, |denial| denial.subject == "a");
+        let tell = async {
+            status.server_error("Permissions Violation for Publish to \"b\"");
+            tokio::task::yield_now().await;
+            status.server_error("Permissions Violation for Publish to \"a\"");
+        };
+        let (denial, ()) = tokio::join!(denied, tell);
+        assert_eq!(denial.subject, "a");
+    }
+}
