@@ -25,6 +25,8 @@ pub mod streams;
 pub(crate) mod subjects;
 mod tls;
 
+pub use api::ApiError;
+pub(crate) use api::ask;
 pub use connect::{Access, Connection};
 pub use credentials::AccessError;
 pub use status::{Denial, Link, Status};
