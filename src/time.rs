@@ -151,6 +151,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// As [`Span`]'s literal.
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The shortest literal [`Span::parse`] reads back: `1h30m`, `7d`, `0ms`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

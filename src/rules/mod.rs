@@ -13,6 +13,7 @@ pub mod explain;
 pub mod program;
 pub mod reference;
 pub mod render;
+pub mod schema;
 
 mod campaigns;
 mod comparison;

@@ -4,6 +4,7 @@ mod explained;
 mod mistakes_in_conditions;
 mod mistakes_in_files;
 mod plans;
+mod schema;
 
 use super::compile;
 use super::program::{Condition, Ruleset};
