@@ -37,7 +37,7 @@
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, the membership view, questions and answers |
 //! | [`replay`] | a log with an end, from first event to `--until` |
-//! | [`metrics`], [`api`], [`config`], [`cli`] | what operators see and say |
+//! | [`metrics`], [`api`], [`config`], [`logging`], [`cli`] | what operators see and say |
 //!
 //! # What always holds
 //!
@@ -68,6 +68,7 @@ pub mod health;
 pub mod identity;
 pub mod journal;
 pub mod live;
+pub mod logging;
 pub mod metrics;
 pub mod nats;
 pub mod partition;

@@ -8,6 +8,8 @@ use std::ops::{Add, Sub};
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// An instant: UTC milliseconds since 1970. Earlier instants are negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +20,8 @@ pub struct Timestamp(pub i64);
 pub struct Span(pub i64);
 
 /// What moves time (semantics §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Clock {
     /// Events and broker times: for live traffic.
     Log,

@@ -28,11 +28,27 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("nats", &["time", "config", "health"]),
     ("source", &["time"]),
     // A dead letter says where in which file its line stood, so the sink knows the source's word for a place.
-    ("sink", &["time", "decode", "partition", "source"]),
+    (
+        "sink",
+        &[
+            "time",
+            "health",
+            "rules",
+            "decode",
+            "campaigns",
+            "partition",
+            "action",
+            "journal",
+            "source",
+            "config",
+            "nats",
+        ],
+    ),
     ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
+    ("logging", &["config"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),
     ("api", &[]),
     (

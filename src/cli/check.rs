@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::{Config, Mistakes, Place, VariableMistake, blotted};
 use crate::partition::User;
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::explain::Sizes;
@@ -23,7 +23,8 @@ pub struct CheckArgs {
     /// A rules file to check; may be given several times
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
-    /// A settings file to check, with the rules file it names
+    /// A settings file to check, together with the REKINDLE_ variables of the environment and the rules file it names;
+    /// other files it names, such as certificates and secrets, must be there for you to read
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
@@ -66,18 +67,15 @@ pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, LoadError> {
     rules::compile(&text).map_err(|problems| wrong(path, &text, &problems, colour))
 }
 
-/// Reads a settings file; problems are drawn in colour when asked. The path of the rules comes back as it is to be opened,
-/// relative to the settings file.
+/// Reads a settings file and the variables of the environment that are laid over it; problems are drawn in colour when
+/// asked. Paths come back as they are to be opened, relative to the settings file.
 ///
 /// # Errors
-/// The file cannot be read, or has mistakes.
+/// The file cannot be read; or it or the environment has mistakes.
 pub fn load_config(path: &Path, colour: bool) -> Result<Config, LoadError> {
     let text = read(path)?;
-    let mut config = Config::parse(&text).map_err(|problems| wrong(path, &text, &problems, colour))?;
-    if let Some(folder) = path.parent() {
-        config.engine.rules = folder.join(&config.engine.rules);
-    }
-    Ok(config)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Config::load(&text, folder, std::env::vars_os()).map_err(|mistakes| wrong_settings(path, &mistakes, colour))
 }
 
 /// Checks, and writes what there is to say to `out`.
@@ -87,10 +85,15 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
     if let Some(path) = &args.config {
         match load_config(path, colour) {
             Ok(config) => {
-                writeln!(out, "{}: ok", path.display())?;
-                let is_there = named_rules(path, &config, colour, out)?;
-                sound &= is_there;
-                files.extend(is_there.then_some(config.engine.rules));
+                match named_files(path, &config) {
+                    Ok(()) => writeln!(out, "{}: ok", path.display())?,
+                    Err(mistakes) => {
+                        sound = false;
+                        report(&wrong_settings(path, &mistakes, colour), out)?;
+                    }
+                }
+                // That they cannot be read is said already.
+                files.extend(can_be_read(&config.engine.rules).is_ok().then_some(config.engine.rules));
             }
             Err(error) => {
                 sound = false;
@@ -110,19 +113,35 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
     Ok(sound)
 }
 
-/// Whether the rules file that settings name can be opened; if not, that is a problem of the settings.
-fn named_rules(path: &Path, config: &Config, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
-    let Err(error) = File::open(&config.engine.rules) else { return Ok(true) };
-    let message = format!("cannot open the rules file {}: {error}", config.engine.rules.display());
-    let help = "the path is relative to this file".to_owned();
-    match (&config.rules_span, read(path)) {
-        (Some(span), Ok(text)) => {
-            let problem = Diagnostic { message, help, span: span.clone() };
-            write!(out, "{}", render::render(&path.display().to_string(), &text, &[problem], colour))?;
+/// Opens every file that settings name, and reads a byte of each: what is missing, or not for this user to read, is a problem
+/// of the settings. What is in them is not looked at.
+fn named_files(path: &Path, config: &Config) -> Result<(), Mistakes> {
+    let text = read(path).map(|text| blotted(&text)).unwrap_or_default();
+    let mut mistakes = Mistakes { text, in_file: Vec::new(), in_variables: Vec::new() };
+    for file in &config.files {
+        let Err(error) = can_be_read(&file.path) else { continue };
+        let message = format!("cannot read {} {}: {error}", file.what, file.path.display());
+        let help = "the path is relative to this file".to_owned();
+        match &file.place {
+            Place::File(span) => mistakes.in_file.push(Diagnostic { message, help, span: span.clone() }),
+            Place::Variable(variable) => {
+                let help = "the path is relative to the settings file".to_owned();
+                mistakes.in_variables.push(VariableMistake { variable: variable.clone(), message, help });
+            }
         }
-        _ => writeln!(out, "{message}\n  help: name another with rules = \"…\" in [engine]; {help}")?,
     }
-    Ok(false)
+    let rules = &config.engine.rules;
+    if let (false, Err(error)) = (config.files.iter().any(|file| file.path == *rules), can_be_read(rules)) {
+        let message = format!("cannot read the rules file {}: {error}", rules.display());
+        let help = "name another with rules = \"…\" in [engine]; the path is relative to this file".to_owned();
+        mistakes.in_file.push(Diagnostic { message, help, span: 0..0 });
+    }
+    mistakes.in_file.sort_by_key(|problem| problem.span.start);
+    if mistakes.count() == 0 { Ok(()) } else { Err(mistakes) }
+}
+
+fn can_be_read(path: &Path) -> io::Result<()> {
+    File::open(path)?.read(&mut [0]).map(|_| ())
 }
 
 fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -144,6 +163,20 @@ fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> Load
     let mut drawn = render::render(&path.display().to_string(), text, problems, colour);
     let plural = if problems.len() == 1 { "" } else { "s" };
     drawn.push_str(&format!("{}: {} problem{plural}", path.display(), problems.len()));
+    LoadError::Wrong(drawn)
+}
+
+fn wrong_settings(path: &Path, mistakes: &Mistakes, colour: bool) -> LoadError {
+    let mut drawn = render::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
+    for VariableMistake { variable, message, help } in &mistakes.in_variables {
+        drawn.push_str(&format!("{variable}: {message}\n"));
+        if !help.is_empty() {
+            drawn.push_str(&format!("  help: {help}\n"));
+        }
+        drawn.push('\n');
+    }
+    let (count, plural) = (mistakes.count(), if mistakes.count() == 1 { "" } else { "s" });
+    drawn.push_str(&format!("{}: {count} problem{plural}", path.display()));
     LoadError::Wrong(drawn)
 }
 
@@ -211,7 +244,7 @@ mod tests {
         std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
         let args = CheckArgs { rules: Vec::new(), config: Some(config), explain: false };
         let (sound, out) = checked(args.clone());
-        assert!(!sound && out.contains("c.toml:2:9: cannot open the rules file"), "{out}");
+        assert!(!sound && out.contains("c.toml:2:9: cannot read the rules file"), "{out}");
         std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
         let (sound, out) = checked(args);
         assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segments"), "{out}");

@@ -2,24 +2,46 @@
 
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
+
+use super::keys::{Key, Kind};
 use super::nats::Secret;
+use super::reader::{Reader, set};
+use crate::rules::document::Section;
+use crate::rules::schema::DurationText;
 use crate::time::Span;
 
-/// `[http]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Metrics, health and the API.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct Http {
     /// Address and port to listen on.
+    #[schemars(with = "String")]
+    #[schemars(regex(pattern = "^([0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]+$"))]
     pub listen: SocketAddr,
-    /// What clients must show as `Authorization: Bearer …` for anything but metrics and health. Without one, the API is
-    /// served on a loopback address only.
+    /// What clients must show as `Authorization: Bearer …` for anything but metrics and health: the file that holds it, or
+    /// REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
+    #[schemars(rename = "token_file", with = "Option<std::path::PathBuf>")]
     pub token: Option<Secret>,
     /// The largest request body, in bytes; 0 to 16 MiB.
+    #[schemars(range(min = 0, max = 16_777_216))]
     pub max_body_bytes: usize,
     /// How long a request may take; 100 ms to 1 minute.
+    #[schemars(with = "DurationText")]
     pub timeout: Span,
     /// How many requests are worked on at a time; 1 to 10,000.
+    #[schemars(range(min = 1, max = 10_000))]
     pub max_concurrency: usize,
 }
+
+/// Keys of `[http]`.
+pub(super) const KEYS: [Key; 5] = [
+    ("listen", Kind::Text),
+    ("token_file", Kind::Text),
+    ("max_body_bytes", Kind::Number),
+    ("timeout", Kind::Text),
+    ("max_concurrency", Kind::Number),
+];
 
 impl Default for Http {
     fn default() -> Self {
@@ -29,6 +51,34 @@ impl Default for Http {
             max_body_bytes: 65_536,
             timeout: Span(10_000),
             max_concurrency: 64,
+        }
+    }
+}
+
+impl Http {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+        self.token = reader.secret(("http", section), "token", "the file with the API's token").map(|(token, _)| token);
+        set(&mut self.max_body_bytes, reader.number(section, "max_body_bytes", 0..=16_777_216));
+        set(&mut self.timeout, reader.duration(section, "timeout", Span(100), Span(60_000)));
+        set(&mut self.max_concurrency, reader.number(section, "max_concurrency", 1..=10_000));
+        self.read_listen(section, reader);
+    }
+
+    fn read_listen(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+        let Some(listen) = section.string("listen", &mut reader.problems) else { return };
+        match listen.get_ref().parse::<SocketAddr>() {
+            Ok(address) => self.listen = address,
+            Err(_) => {
+                let help =
+                    "write an IP address and a port: \"127.0.0.1:9464\", or \"0.0.0.0:9464\" for every interface";
+                reader.problems.add(&listen.span(), "this is not an address to listen on", help);
+                return;
+            }
+        }
+        if self.token.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+            let message = "other machines reach this address, and there is no token to keep the API from them";
+            let help = "name a file with token_file = \"…\", or set REKINDLE_HTTP_TOKEN, or listen on 127.0.0.1";
+            reader.problems.add_missing(&listen.span(), message, help);
         }
     }
 }

@@ -1,251 +1,139 @@
-//! Settings of the daemon and of replays, read from TOML.
+//! Settings of the daemon and of replays, read from TOML and the environment.
 //!
-//! [`Config::parse`] reports every problem at its place, like rules. What is left out has its default; the commented file
-//! `config/rekindle.toml` says all of them, and a test holds it to the code.
+//! [`Config::load`] reports every problem at its place, like rules: in the file by line and column, in the environment by
+//! variable. What is left out has its default; the commented file `config/rekindle.toml` says all of them, and tests hold
+//! it, the JSON Schema and the code to each other. Each section has a file: what it holds, its defaults, how it is read;
+//! `agreement` has what sections must not contradict each other in.
+//!
+//! Nothing is opened in here, and the environment is handed in: the same text and variables are the same settings.
 
+mod agreement;
+mod engine;
+mod environment;
 mod http;
+mod keys;
 mod log;
+mod mistakes;
 mod nats;
 mod output;
+mod reader;
+pub mod schema;
+mod shutdown;
 mod source;
+mod subject;
+#[cfg(test)]
+mod tests;
 
+pub use engine::Engine;
 pub use http::Http;
-pub use log::{Log, LogFormat};
+pub use log::{Levels, Log, LogFormat};
+pub use mistakes::{Mistakes, Place, VariableMistake, blotted};
 pub use nats::{Auth, Nats, Secret, Tls};
 pub use output::{ContentMode, Output};
+pub use shutdown::Shutdown;
 pub use source::{Source, SourceKind, Start};
 
-use std::ops::Range;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use crate::rules::diagnostic::{Diagnostic, Problems, suggest};
+use schemars::JsonSchema;
+
+use crate::rules::diagnostic::Problems;
 use crate::rules::document::{self, Section};
-pub use crate::time::Clock;
-use crate::time::Span;
+use environment::Variables;
+use reader::Reader;
 
-/// Everything that can be set.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+/// Settings of Rekindle.
+#[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct Config {
-    /// `[engine]`
+    /// What is computed, and how.
     pub engine: Engine,
-    /// `[nats]`
+    /// How to reach the NATS servers, and as whom.
     pub nats: Nats,
-    /// `[source]`
+    /// Where events come from.
     pub source: Source,
-    /// `[output]`
+    /// Where what was decided goes.
     pub output: Output,
-    /// `[http]`
+    /// Metrics, health and the API.
     pub http: Http,
-    /// `[log]`
+    /// What is said on standard error, and how.
     pub log: Log,
-    /// `[shutdown]`
+    /// How long finishing may take.
     pub shutdown: Shutdown,
-    /// Where the value of `engine.rules` stands in the file, if it is given: bytes.
-    pub rules_span: Option<Range<usize>>,
+    /// The files that the file or the environment names, and where.
+    #[schemars(skip)]
+    pub files: Vec<NamedFile>,
 }
 
-/// `[engine]`: what is computed, and how.
+/// A file that settings name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
-    /// The rules file, relative to the config file.
-    pub rules: PathBuf,
-    /// How much later than others an event may come and still be in time; 0 to 1 day.
-    pub max_disorder: Span,
-    /// How far ahead of the broker's time an event's own may be; 0 to 1 day.
-    pub max_future: Span,
-    /// The largest event accepted, in bytes; 1,024 to 67,108,864.
-    pub max_event_bytes: usize,
-    /// How many parts the users are divided into; 1 to 4,096.
-    pub partitions: u16,
-    /// Threads that work on partitions; 0: one per core; at most 1,024.
-    pub workers: u16,
-    /// What moves time.
-    pub clock: Clock,
-}
-
-/// `[shutdown]`: how long finishing may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shutdown {
-    /// Everything taken in is finished and published within this, or the daemon ends without; 1 s to 10 minutes.
-    pub deadline: Span,
-}
-
-/// Keys of the top level.
-const TOP_KEYS: [&str; 2] = ["engine", "http"];
-/// Keys of `[engine]`.
-const ENGINE_KEYS: [&str; 7] =
-    ["rules", "max_disorder", "max_future", "max_event_bytes", "partitions", "workers", "clock"];
-/// Keys of `[http]`.
-const HTTP_KEYS: [&str; 1] = ["listen"];
-/// Longest `max_disorder` and `max_future`.
-const DAY: Span = Span(86_400_000);
-
-impl Default for Engine {
-    fn default() -> Self {
-        Engine {
-            rules: PathBuf::from("rules.toml"),
-            max_disorder: Span(5_000),
-            max_future: Span(300_000),
-            max_event_bytes: 1_048_576,
-            partitions: 64,
-            workers: 0,
-            clock: Clock::Log,
-        }
-    }
-}
-
-impl Default for Shutdown {
-    fn default() -> Self {
-        Shutdown { deadline: Span(10_000) }
-    }
+pub struct NamedFile {
+    /// What it is: `the rules file`.
+    pub what: &'static str,
+    /// Its path, as it is to be opened.
+    pub path: PathBuf,
+    /// Where it is named.
+    pub place: Place,
 }
 
 impl Config {
-    /// Reads settings.
+    /// Reads settings from a file's text and the environment. Relative paths, also those in variables, are relative to
+    /// `folder`, the file's own.
     ///
     /// # Errors
-    /// Every problem in the text, in the order of its place; never empty.
-    pub fn parse(text: &str) -> Result<Config, Vec<Diagnostic>> {
-        let mut problems = Problems::new(text);
-        let document = document::parse(text, &mut problems);
-        let root = Section::open("the settings", 0..0, document.get_ref(), &TOP_KEYS, &mut problems);
+    /// Every problem in the text and in variables that begin with `REKINDLE_`; never empty.
+    pub fn load(
+        text: &str,
+        folder: &Path,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Config, Mistakes> {
+        let variables = Variables::new(text, environment);
+        let with_variables = variables.text.as_str();
+        let mut problems = Problems::new(with_variables);
+        let mut document = document::parse(text, &mut problems);
+        let secrets = variables.overlay(document.get_mut(), &mut problems);
+        let mut reader = Reader::new(problems, secrets, text.len(), folder);
+        let root = Section::open("the settings", 0..0, document.get_ref(), &keys::top(), &mut reader.problems);
         let mut config = Config::default();
-        if let Some((table, span)) = root.table("engine", &mut problems) {
-            let section = Section::open("[engine]", span, table, &ENGINE_KEYS, &mut problems);
-            config.read_engine(&section, &mut problems);
+        config.engine.rules = folder.join(&config.engine.rules);
+        config.read(&root, &mut reader);
+        let Reader { problems, files, .. } = reader;
+        if !problems.is_empty() {
+            return Err(Mistakes::new(text, with_variables, problems.into_sorted()));
         }
-        if let Some((table, span)) = root.table("http", &mut problems) {
-            let section = Section::open("[http]", span, table, &HTTP_KEYS, &mut problems);
-            read_http(&mut config.http, &section, &mut problems);
+        let place = |span| Place::of(span, text, with_variables);
+        config.files =
+            files.into_iter().map(|(what, path, span)| NamedFile { what, path, place: place(span) }).collect();
+        Ok(config)
+    }
+
+    fn read(&mut self, root: &Section<'_>, reader: &mut Reader<'_>) {
+        if let Some(section) = reader.section(root, "engine") {
+            self.engine.read(&section, reader);
         }
-        if problems.is_empty() { Ok(config) } else { Err(problems.into_sorted()) }
-    }
-
-    fn read_engine(&mut self, section: &Section<'_>, problems: &mut Problems<'_>) {
-        let engine = &mut self.engine;
-        if let Some(rules) = section.string("rules", problems) {
-            self.rules_span = Some(rules.span());
-            if rules.get_ref().is_empty() {
-                problems.add(&rules.span(), "this path is empty", "name the rules file: rules = \"rules.toml\"");
-            }
-            engine.rules = PathBuf::from(*rules.get_ref());
+        if let Some(section) = reader.section(root, "nats") {
+            self.nats.read(&section, reader);
         }
-        set(&mut engine.max_disorder, short_duration(section, "max_disorder", problems));
-        set(&mut engine.max_future, short_duration(section, "max_future", problems));
-        let bytes = section.integer("max_event_bytes", 1_024..=67_108_864, problems);
-        set(&mut engine.max_event_bytes, bytes.and_then(|bytes| usize::try_from(bytes).ok()));
-        let partitions = section.integer("partitions", 1..=4_096, problems);
-        set(&mut engine.partitions, partitions.and_then(|number| u16::try_from(number).ok()));
-        let workers = section.integer("workers", 0..=1_024, problems);
-        set(&mut engine.workers, workers.and_then(|number| u16::try_from(number).ok()));
-        set(&mut engine.clock, read_clock(section, problems));
-    }
-}
-
-fn read_http(http: &mut Http, section: &Section<'_>, problems: &mut Problems<'_>) {
-    let Some(listen) = section.string("listen", problems) else { return };
-    match listen.get_ref().parse() {
-        Ok(address) => http.listen = address,
-        Err(_) => {
-            let help = "write an IP address and a port: \"127.0.0.1:9464\", or \"0.0.0.0:9464\" for every interface";
-            problems.add(&listen.span(), "this is not an address to listen on", help);
+        let before = reader.problems.len();
+        if let Some(section) = reader.section(root, "source") {
+            self.source.read(&section, reader);
         }
-    }
-}
-
-fn read_clock(section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Clock> {
-    let clock = section.string("clock", problems)?;
-    match *clock.get_ref() {
-        "log" => Some(Clock::Log),
-        "events" => Some(Clock::Events),
-        other => {
-            let help = suggest(other, ["log", "events"], "clocks");
-            problems.add(&clock.span(), "`clock` must be \"log\" or \"events\"", help);
-            None
+        if let Some(section) = reader.section(root, "output") {
+            self.output.read(&section, reader);
         }
-    }
-}
-
-/// A duration from nothing to a day.
-fn short_duration(section: &Section<'_>, key: &str, problems: &mut Problems<'_>) -> Option<Span> {
-    let text = section.string(key, problems)?;
-    match Span::parse(text.get_ref()) {
-        Ok(span) if span <= DAY => Some(span),
-        Ok(_) => {
-            problems.add(&text.span(), format!("`{key}` must be between 0s and 1d"), "");
-            None
+        // What could not be read has its default by now, which nobody meant to agree with anything.
+        if reader.problems.len() == before {
+            agreement::check(self, root, &mut reader.problems);
         }
-        Err(why) => {
-            problems.add(&text.span(), format!("this is not a duration: {why}"), "write it like \"5s\" or \"1m30s\"");
-            None
+        if let Some(section) = reader.section(root, "http") {
+            self.http.read(&section, reader);
         }
-    }
-}
-
-fn set<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHIPPED: &str = include_str!("../../config/rekindle.toml");
-
-    fn problems(text: &str) -> Vec<(String, String)> {
-        let problems = Config::parse(text).expect_err("the settings are wrong");
-        problems.into_iter().map(|problem| (problem.message, text[problem.span].to_owned())).collect()
-    }
-
-    #[test]
-    fn an_empty_file_has_the_defaults() {
-        assert_eq!(Config::parse("").unwrap(), Config::default());
-    }
-
-    #[test]
-    fn the_shipped_file_says_every_option_with_its_default() {
-        let mut config = Config::parse(SHIPPED).unwrap();
-        config.rules_span = None;
-        assert_eq!(config, Config::default());
-        for key in ENGINE_KEYS.iter().chain(&HTTP_KEYS) {
-            assert!(SHIPPED.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key} is not in the file");
+        if let Some(section) = reader.section(root, "log") {
+            self.log.read(&section, reader);
         }
-        // Whoever adds a field must write it here, and so comes by the keys above and the file.
-        let Config { engine, nats: _, source: _, output: _, http: _, log: _, shutdown: _, rules_span: _ } =
-            Config::default();
-        let Engine {
-            rules: _,
-            max_disorder: _,
-            max_future: _,
-            max_event_bytes: _,
-            partitions: _,
-            workers: _,
-            clock: _,
-        } = engine;
-    }
-
-    #[test]
-    fn every_problem_is_reported_at_its_place() {
-        let text = "[engine]\npartitions = 0\nworkers = 'two'\nmax_disorder = '2d'\nclock = 'event'\nrule = 'x'\n\
-                    max_event_bytes = 10\n[http]\nlisten = 'localhost'\n[htp]\n";
-        let expected = [
-            ("`partitions` must be between 1 and 4096", "0"),
-            ("`workers` must be a whole number, and this is a string", "'two'"),
-            ("`max_disorder` must be between 0s and 1d", "'2d'"),
-            ("`clock` must be \"log\" or \"events\"", "'event'"),
-            ("unknown key `rule` in [engine]", "rule"),
-            ("`max_event_bytes` must be between 1024 and 67108864", "10"),
-            ("this is not an address to listen on", "'localhost'"),
-            ("unknown key `htp` in the settings", "htp"),
-        ];
-        assert_eq!(problems(text), expected.map(|(message, span)| (message.to_owned(), span.to_owned())));
-    }
-
-    #[test]
-    fn a_misspelt_key_gets_the_nearest_one() {
-        let problems = Config::parse("[engine]\npartition = 8").unwrap_err();
-        assert_eq!(problems[0].help, "did you mean `partitions`?");
+        if let Some(section) = reader.section(root, "shutdown") {
+            self.shutdown.read(&section, reader);
+        }
     }
 }

@@ -57,6 +57,10 @@ impl<'t> Problems<'t> {
         self.found.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.found.len()
+    }
+
     /// Every problem, in the order of its place in the text.
     pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|problem| (problem.span.start, problem.span.end));

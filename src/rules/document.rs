@@ -179,6 +179,34 @@ impl<'a> Section<'a> {
         self.out_of_range(key, value, range.start(), range.end(), problems)
     }
 
+    /// `true` or `false`.
+    pub(crate) fn boolean(&self, key: &str, problems: &mut Problems<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(truth) => Some(*truth),
+            _ => self.wrong_type(key, value, "true or false", problems),
+        }
+    }
+
+    /// A list of strings, each at its place; `None` too if one of them is none.
+    pub(crate) fn strings(&self, key: &str, problems: &mut Problems<'_>) -> Option<Vec<Spanned<&'a str>>> {
+        let value = self.get(key)?;
+        let DeValue::Array(items) = value.get_ref() else {
+            return self.wrong_type(key, value, "a list of strings in [ ]", problems);
+        };
+        let mut strings = Vec::with_capacity(items.len());
+        for item in items {
+            match item.get_ref() {
+                DeValue::String(text) => strings.push(Spanned::new(item.span(), text.as_ref())),
+                other => {
+                    let message = format!("each of `{key}` must be a string, and this is {}", kind_of(other));
+                    problems.add(&item.span(), message, "");
+                }
+            }
+        }
+        (strings.len() == items.len()).then_some(strings)
+    }
+
     /// A table, if it is there and is one.
     pub(crate) fn table(&self, key: &str, problems: &mut Problems<'_>) -> Option<(&'a DeTable<'a>, Range<usize>)> {
         let value = self.get(key)?;

@@ -64,7 +64,7 @@ impl Sink {
         let (sender, encoded) = mpsc::channel(ENCODED_AHEAD);
         let encoding = encode_all(self.encoder(), emissions, sender, Arc::clone(&self.status));
         if self.settings.jetstream {
-            tokio::join!(encoding, self.into_streams(encoded));
+            tokio::join!(encoding, self.to_streams(encoded));
         } else {
             tokio::join!(encoding, self.at_most_once(encoded));
         }
@@ -74,7 +74,7 @@ impl Sink {
         Encoder::new(&self.settings, self.connection.client.server_info().max_payload)
     }
 
-    async fn into_streams(&self, mut encoded: mpsc::Receiver<Encoded>) {
+    async fn to_streams(&self, mut encoded: mpsc::Receiver<Encoded>) {
         let mut outputs = Committer::new(self.connection.clone(), Wanted::outputs(&self.settings));
         let mut letters = Letters::new(self.connection.clone(), Wanted::dead_letters(&self.settings));
         let mut trouble = Trouble { sink: self, wait: RETRY_FIRST };

@@ -1,0 +1,75 @@
+//! `[engine]`: what is computed, and how.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+
+use super::keys::{Key, Kind};
+use super::reader::{Reader, set};
+use crate::rules::document::Section;
+use crate::rules::schema::DurationText;
+use crate::time::{Clock, Span};
+
+/// What is computed, and how.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+pub struct Engine {
+    /// The rules file, relative to the config file.
+    pub rules: PathBuf,
+    /// How much later than others an event may come and still be in time; 0 to 1 day.
+    #[schemars(with = "DurationText")]
+    pub max_disorder: Span,
+    /// How far ahead of the broker's time an event's own may be; 0 to 1 day.
+    #[schemars(with = "DurationText")]
+    pub max_future: Span,
+    /// The largest event accepted, in bytes; 1,024 to 67,108,864.
+    #[schemars(range(min = 1_024, max = 67_108_864))]
+    pub max_event_bytes: usize,
+    /// How many parts the users are divided into; 1 to 4,096.
+    #[schemars(range(min = 1, max = 4_096))]
+    pub partitions: u16,
+    /// Threads that work on partitions; 0: one per core; at most 1,024.
+    #[schemars(range(min = 0, max = 1_024))]
+    pub workers: u16,
+    /// What moves time.
+    pub clock: Clock,
+}
+
+/// Keys of `[engine]`.
+pub(super) const KEYS: [Key; 7] = [
+    ("rules", Kind::Text),
+    ("max_disorder", Kind::Text),
+    ("max_future", Kind::Text),
+    ("max_event_bytes", Kind::Number),
+    ("partitions", Kind::Number),
+    ("workers", Kind::Number),
+    ("clock", Kind::Text),
+];
+/// Longest `max_disorder` and `max_future`.
+const DAY: Span = Span(86_400_000);
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine {
+            rules: PathBuf::from("rules.toml"),
+            max_disorder: Span(5_000),
+            max_future: Span(300_000),
+            max_event_bytes: 1_048_576,
+            partitions: 64,
+            workers: 0,
+            clock: Clock::Log,
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+        set(&mut self.rules, reader.file(section, "rules", "the rules file"));
+        set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
+        set(&mut self.max_future, reader.duration(section, "max_future", Span(0), DAY));
+        set(&mut self.max_event_bytes, reader.number(section, "max_event_bytes", 1_024..=67_108_864));
+        set(&mut self.partitions, reader.number(section, "partitions", 1..=4_096));
+        set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
+        set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
+    }
+}

@@ -1,0 +1,90 @@
+//! `rekindle check --config`: the file, the environment, and the files that both name.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// What `check` says of `settings.toml` in this folder, with these variables; and whether it found it sound.
+fn check(folder: &Path, variables: &[(&str, &str)]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+    command.current_dir(folder).args(["check", "--config", "settings.toml"]).envs(variables.iter().copied());
+    let output = command.output().expect("the binary runs");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), String::from_utf8(output.stdout).expect("text"))
+}
+
+/// A folder with settings and empty rules.
+fn folder(settings: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("settings.toml"), settings).expect("written");
+    fs::write(folder.path().join("rules.toml"), "").expect("written");
+    folder
+}
+
+#[test]
+fn mistakes_of_file_and_environment_are_shown_together() {
+    let folder = folder("[engine]\nworkers = -1\n[source]\nbatch = 0\n");
+    let variables = [("REKINDLE_ENGINE_PARTITIONS", "many"), ("REKINDLE_HTTP_LISTN", "x")];
+    let (sound, said) = check(folder.path(), &variables);
+    assert!(!sound);
+    for part in [
+        "settings.toml:2:11: `workers` must be between 0 and 1024",
+        "settings.toml:4:9: `batch` must be between 1 and 50000",
+        "REKINDLE_ENGINE_PARTITIONS: `partitions` must be a whole number, and this is a string",
+        "REKINDLE_HTTP_LISTN: no setting has this variable\n  help: did you mean `REKINDLE_HTTP_LISTEN`?",
+    ] {
+        assert!(said.contains(part), "{part:?} is not said in\n{said}");
+    }
+    assert!(said.ends_with("settings.toml: 4 problems\n"), "{said}");
+}
+
+#[test]
+fn a_variable_can_mend_the_file() {
+    let folder = folder("[http]\nlisten = \"0.0.0.0:9464\"\n");
+    let (sound, said) = check(folder.path(), &[]);
+    assert!(!sound && said.contains("settings.toml:2:10: other machines reach this address"), "{said}");
+    let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN", "hunter2")]);
+    assert!(sound, "{said}");
+}
+
+#[test]
+fn files_that_are_named_and_missing_are_problems_where_they_are_named() {
+    let folder = folder("[nats]\ncreds_file = \"nats.creds\"\n[nats.tls]\nca_file = \"folder\"\n");
+    fs::create_dir(folder.path().join("folder")).expect("made");
+    let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN_FILE", "token")]);
+    assert!(!sound);
+    for part in [
+        "settings.toml: ok",
+        "settings.toml:2:14: cannot read the credentials file nats.creds: No such file",
+        "settings.toml:4:11: cannot read the authorities' certificates folder: Is a directory",
+        "REKINDLE_HTTP_TOKEN_FILE: cannot read the file with the API's token token: No such file",
+        "settings.toml: 3 problems",
+        "rules.toml: ok",
+    ] {
+        assert!(said.contains(part) == (part != "settings.toml: ok"), "{part:?} in\n{said}");
+    }
+    fs::remove_dir(folder.path().join("folder")).expect("removed");
+    for name in ["nats.creds", "folder", "token"] {
+        fs::write(folder.path().join(name), "x").expect("written");
+    }
+    let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN_FILE", "token")]);
+    assert!(sound && said.starts_with("settings.toml: ok\n"), "{said}");
+}
+
+#[test]
+fn rules_that_a_variable_names_are_checked() {
+    let folder = folder("");
+    fs::write(folder.path().join("other.toml"), "[[segments]]\nid = 's'\n").expect("written");
+    let (sound, said) = check(folder.path(), &[("REKINDLE_ENGINE_RULES", "other.toml")]);
+    assert!(!sound && said.contains("other.toml:1:1: segment `s` has no `when`"), "{said}");
+}
+
+#[test]
+fn no_secret_is_shown_beside_a_mistake() {
+    let folder = folder("[nats]\nuser = \"u\"\npassword = \"hunter2\"\nservers = [\"nats://u:hunter2@h\"]\n");
+    let (sound, said) =
+        check(folder.path(), &[("REKINDLE_NATS_TOKEN", "hunter2"), ("REKINDLE_NATS_TOKENN", "hunter2")]);
+    assert!(!sound && said.contains("secrets don't stand in this file"), "{said}");
+    assert!(said.contains("password = *********") && !said.contains("hunter2"), "{said}");
+}
