@@ -79,7 +79,7 @@ fn the_readme_shows_what_check_says_of_its_mistake() {
 fn every_command_is_in_the_readme_and_in_help() {
     let (_, help) = rekindle(&["--help"]);
     let readme = readme();
-    for command in ["demo", "replay", "check", "rules", "completions"] {
+    for command in ["demo", "replay", "check", "rules", "schema", "completions"] {
         assert!(readme.contains(&format!("| `rekindle {command}` |")), "`{command}` is not in the README");
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "`{command}` is not in --help");
         let (known, long_help) = rekindle(&[command, "--help"]);
@@ -112,4 +112,29 @@ fn the_readmes_test_command_is_the_one_that_ci_runs() {
     assert_eq!(tests.len(), 1, "the README must name exactly one test command: {tests:?}");
     let ci = fs::read_to_string(root().join(".ci/run")).expect(".ci/run is there");
     assert!(ci.contains("README.md"), ".ci/run does not take the test command from the README");
+}
+
+/// The schema that `rekindle schema` prints, ready to hold files against.
+fn schema(of: &str) -> jsonschema::Validator {
+    let (printed, text) = rekindle(&["schema", of]);
+    assert!(printed, "{text}");
+    jsonschema::draft7::new(&serde_json::from_str(&text).expect("the schema is JSON")).expect("the schema is one")
+}
+
+#[test]
+fn every_file_that_is_shipped_or_tested_fits_its_schema() {
+    let cases = fs::read_dir(root().join("tests/conformance")).expect("the folder is there");
+    let cases = cases.map(|case| case.expect("readable").path().join("rules.toml")).filter(|path| path.exists());
+    let mut rules: Vec<PathBuf> = cases.chain(toml_files("config/examples")).collect();
+    rules.push(root().join("config/rules.toml"));
+    assert!(rules.len() > 25, "only {} files of rules", rules.len());
+    let files = rules.into_iter().map(|path| ("rules", path));
+    let (of_rules, of_config) = (schema("rules"), schema("config"));
+    for (of, path) in files.chain([("config", root().join("config/rekindle.toml"))]) {
+        let text = fs::read_to_string(&path).expect("readable");
+        let value: serde_json::Value = toml::from_str(&text).expect("TOML");
+        let schema = if of == "rules" { &of_rules } else { &of_config };
+        let problems: Vec<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{}: {problems:?}", path.display());
+    }
 }

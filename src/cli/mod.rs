@@ -5,6 +5,7 @@ pub mod demo;
 mod outputs;
 pub mod replay;
 pub mod rules;
+pub mod schema;
 mod summary;
 
 use std::io::{IsTerminal, Write};
@@ -38,6 +39,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Rules(rules::RulesArgs),
+    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: rekindle completions bash > ~/.local/share/bash-completion/completions/rekindle
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
             Err(error) => Err(error.into()),
         },
         Command::Rules(args) => rules::run(&args).map_err(CliError::from),
+        Command::Schema(args) => schema::run(&args).map_err(CliError::from),
         Command::Completions { shell } => {
             // Not straight to standard output: clap_complete panics where that is closed early.
             let mut script = Vec::new();
