@@ -138,3 +138,61 @@ fn every_file_that_is_shipped_or_tested_fits_its_schema() {
         assert!(problems.is_empty(), "{}: {problems:?}", path.display());
     }
 }
+
+/// A file of the repository.
+fn shipped(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What stands behind `key` at the start of a line.
+fn setting<'t>(text: &'t str, key: &str) -> &'t str {
+    text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no line begins with {key}"))
+}
+
+#[test]
+fn every_variable_that_is_named_anywhere_is_a_setting() {
+    let pattern = regex::Regex::new(r"\bREKINDLE_[A-Z_]+[A-Z]\b").expect("a pattern");
+    let mut named = 0;
+    for path in ["README.md", "config/rekindle.toml", "config/rekindle.service", "config/Dockerfile"] {
+        let text = shipped(path);
+        let found = pattern.find_iter(&text).map(|found| found.as_str());
+        // That one is the name of a stream.
+        for variable in found.filter(|name| *name != "REKINDLE_DEAD") {
+            named += 1;
+            let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+            command.args(["check", "--config", "config/rekindle.toml"]).current_dir(root()).env(variable, "");
+            let said = String::from_utf8(command.output().expect("the binary runs").stdout).expect("text");
+            assert!(!said.contains("no setting has this variable"), "{path} names {variable}: {said}");
+        }
+    }
+    assert!(named >= 10, "only {named} are named");
+}
+
+#[test]
+fn the_unit_waits_longer_than_the_daemon_takes_to_end() {
+    let seconds = |text: &str| text.trim_matches('"').strip_suffix('s').and_then(|number| number.parse::<u32>().ok());
+    let waits = seconds(setting(&shipped("config/rekindle.service"), "TimeoutStopSec="));
+    let takes = seconds(setting(&shipped("config/rekindle.toml"), "deadline = "));
+    assert!(takes.is_some() && waits > takes, "{waits:?} {takes:?}");
+}
+
+#[test]
+fn prometheus_and_the_image_know_where_the_daemon_listens() {
+    let settings = shipped("config/rekindle.toml");
+    let listen = setting(&settings, "listen = ");
+    assert!(shipped("config/prometheus.yml").contains(&format!("targets: [{listen}]")), "{listen}");
+    let port = listen.trim_matches('"').rsplit(':').next().expect("a port");
+    assert_eq!(setting(&shipped("config/Dockerfile"), "EXPOSE "), port);
+}
+
+#[test]
+fn the_image_is_built_from_what_docker_may_see() {
+    let ignored = shipped(".dockerignore");
+    for path in ["Cargo.toml", "Cargo.lock", "src", "config"] {
+        assert!(ignored.lines().any(|line| line == format!("!{path}")), "{path} is hidden from docker");
+    }
+    for copied in shipped("config/Dockerfile").lines().filter_map(|line| line.strip_prefix("COPY config/")) {
+        let files = copied.split_whitespace().filter(|word| !word.starts_with('/'));
+        files.for_each(|file| drop(shipped(&format!("config/{}", file.trim_start_matches("config/")))));
+    }
+}
