@@ -196,3 +196,15 @@ fn the_image_is_built_from_what_docker_may_see() {
         files.for_each(|file| drop(shipped(&format!("config/{}", file.trim_start_matches("config/")))));
     }
 }
+
+#[test]
+fn the_unit_and_the_image_run_a_command_that_exists() {
+    let (unit, image) = (shipped("config/rekindle.service"), shipped("config/Dockerfile"));
+    let of_unit = setting(&unit, "ExecStart=").split_whitespace().nth(1).map(str::to_owned);
+    let of_image: Vec<String> = serde_json::from_str(setting(&image, "CMD ")).expect("a list");
+    for command in [of_unit.as_ref(), of_image.first()] {
+        let command = command.expect("a command");
+        let (known, help) = rekindle(&[command, "--help"]);
+        assert!(known && help.contains("--config"), "rekindle {command}: {help}");
+    }
+}
