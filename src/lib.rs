@@ -36,6 +36,8 @@
 //! | [`checkpoint`] | the state of users and links as bytes, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, the membership view, questions and answers |
+//! | [`nats`] | the connection, and the streams on it |
+//! | [`daemon`] | the daemon's life: connect, read, decide, publish; reload; finish |
 //! | [`replay`] | a log with an end, from first event to `--until` |
 //! | [`metrics`], [`api`], [`config`], [`logging`], [`cli`] | what operators see and say |
 //!
@@ -61,6 +63,7 @@ pub mod campaigns;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod decode;
 pub mod engine;
 pub mod event;

@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
     ("config", &["time", "rules"]),
     ("nats", &["time", "config", "health"]),
-    ("source", &["time"]),
+    ("source", &["time", "config", "health", "nats"]),
     // A dead letter says where in which file its line stood, so the sink knows the source's word for a place.
     (
         "sink",
@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
+    ("daemon", &["config", "health", "live", "nats", "partition", "pipeline", "rules", "sink", "source"]),
     ("logging", &["config"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),
     ("api", &[]),
@@ -66,6 +67,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "replay",
             "config",
             "metrics",
+            "logging",
+            "nats",
+            "daemon",
             "api",
         ],
     ),

@@ -63,8 +63,19 @@ pub fn run(args: &CheckArgs) -> io::Result<bool> {
 /// # Errors
 /// The file cannot be read, or has mistakes.
 pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, LoadError> {
+    load_rules_with_text(path, colour).map(|(rules, _)| rules)
+}
+
+/// The same, with the file's text.
+///
+/// # Errors
+/// The file cannot be read, or has mistakes.
+pub fn load_rules_with_text(path: &Path, colour: bool) -> Result<(Ruleset, String), LoadError> {
     let text = read(path)?;
-    rules::compile(&text).map_err(|problems| wrong(path, &text, &problems, colour))
+    match rules::compile(&text) {
+        Ok(rules) => Ok((rules, text)),
+        Err(problems) => Err(wrong(path, &text, &problems, colour)),
+    }
 }
 
 /// Reads a settings file and the variables of the environment that are laid over it; problems are drawn in colour when

@@ -5,6 +5,7 @@ pub mod demo;
 mod outputs;
 pub mod replay;
 pub mod rules;
+pub mod run;
 pub mod schema;
 mod summary;
 
@@ -36,6 +37,7 @@ pub struct Cli {
 enum Command {
     /// Replay event files: what the engine would have decided, as a journal
     Replay(Box<replay::ReplayArgs>),
+    Run(run::RunArgs),
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Rules(rules::RulesArgs),
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Replay(args) => replay::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),
@@ -124,6 +127,11 @@ impl From<std::io::Error> for CliError {
 /// Reads and compiles a rules file.
 pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
     Ok(check::load_rules(path, in_colour())?)
+}
+
+/// Reads and compiles a rules file, and keeps its text.
+pub(crate) fn load_rules_with_text(path: &Path) -> Result<(Ruleset, String), CliError> {
+    Ok(check::load_rules_with_text(path, in_colour())?)
 }
 
 /// Reads a settings file.

@@ -57,13 +57,14 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every room: who misspells one would wait for its lines in vain.
-const ROOMS: [&str; 24] = [
+const ROOMS: [&str; 25] = [
     "action",
     "api",
     "campaigns",
     "checkpoint",
     "cli",
     "config",
+    "daemon",
     "decode",
     "engine",
     "event",

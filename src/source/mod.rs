@@ -2,4 +2,5 @@
 
 pub mod file;
 pub mod message;
+pub mod nats;
 pub mod simulator;

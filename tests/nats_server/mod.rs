@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub(crate) mod proxy;
+
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -25,6 +25,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::encode::Outgoing;
+use super::trouble::Trouble;
 use crate::nats::streams::{StreamError, Wanted, ensure_stream};
 use crate::nats::{Connection, Denial};
 
@@ -132,45 +133,50 @@ impl Committer {
         self.atomic
     }
 
-    /// Publishes up to [`BATCH_MAX`] messages, trying until they are in; `failed` hears of each failure and waits before
-    /// the next attempt. Returns whether an acknowledgement was lost, and the chunk found in the stream.
-    pub(super) async fn commit(&mut self, messages: &[Outgoing], mut failed: impl AsyncFnMut(&CommitError)) -> bool {
-        let mut chunk: Option<Chunk<'_>> = None;
+    /// Publishes up to [`BATCH_MAX`] messages, trying until they are in. Returns whether an acknowledgement was lost, and
+    /// the messages were found in the stream.
+    pub(super) async fn commit(&mut self, messages: &[Outgoing], trouble: &mut Trouble) -> bool {
+        let mut chunk = Chunk { messages, base: self.last.unwrap_or_default(), attempts: Vec::new() };
         loop {
-            let attempt = async {
-                let base = match self.last {
-                    Some(last) => last,
-                    None => self.find_end(chunk.as_mut()).await?,
-                };
-                let chunk = chunk.get_or_insert(Chunk { messages, base, attempts: Vec::new() });
-                if chunk.messages.is_empty() {
-                    return Ok(base);
-                }
-                chunk.base = base;
-                chunk.attempts.push(self.connection.client.new_inbox().rsplit('.').next().unwrap_or("").to_owned());
-                if self.atomic { self.send_batch(chunk).await } else { self.send_in_turn(chunk).await }
-            };
-            match attempt.await {
+            match self.attempt(&mut chunk).await {
                 Ok(last) => {
                     self.last = Some(last);
-                    return chunk.is_some_and(|chunk| chunk.messages.is_empty());
+                    return chunk.messages.is_empty();
                 }
                 Err(error) => {
                     self.last = None;
-                    failed(&error).await;
+                    trouble.met(error.to_string()).await;
                 }
             }
         }
     }
 
+    /// Sends what is not in the stream yet. Returns the stream's last sequence number after it.
+    async fn attempt(&mut self, chunk: &mut Chunk<'_>) -> Result<u64, CommitError> {
+        let base = match self.last {
+            Some(last) => last,
+            None => self.find_end(chunk).await?,
+        };
+        if chunk.messages.is_empty() {
+            return Ok(base);
+        }
+        chunk.base = base;
+        // Unique, and of what a header may hold.
+        let unique = self.connection.client.new_inbox();
+        chunk.attempts.push(unique.rsplit('.').next().unwrap_or_default().to_owned());
+        if self.atomic { self.send_batch(chunk).await } else { self.send_in_turn(chunk).await }
+    }
+
     /// Reads back from the stream's end what of a chunk is in it, drops that from the chunk, and says where the stream
     /// ends.
-    async fn find_end(&mut self, chunk: Option<&mut Chunk<'_>>) -> Result<u64, CommitError> {
+    async fn find_end(&mut self, chunk: &mut Chunk<'_>) -> Result<u64, CommitError> {
         let was_atomic = self.atomic;
         self.prepare().await?;
         let end = self.last.unwrap_or_default();
         self.last = None;
-        let Some(chunk) = chunk else { return Ok(end) };
+        if chunk.attempts.is_empty() {
+            return Ok(end);
+        }
         let oldest = chunk.base.max(end.saturating_sub(READ_BACK_MAX));
         for sequence in (oldest + 1..=end).rev() {
             let Some(mark) = self.mark_at(sequence).await? else { continue };

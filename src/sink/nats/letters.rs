@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 
 use super::commit::CommitError;
 use super::encode::Outgoing;
+use super::trouble::Trouble;
 use crate::nats::Connection;
 use crate::nats::streams::{Wanted, ensure_stream};
 
@@ -36,25 +37,23 @@ impl Letters {
         Ok(())
     }
 
-    /// Publishes letters, trying until they are in; `failed` hears of each failure and waits before the next attempt.
-    pub(super) async fn publish(&self, letters: &[Outgoing], mut failed: impl AsyncFnMut(&CommitError)) {
+    /// Publishes letters, trying until they are in.
+    pub(super) async fn publish(&self, letters: &[Outgoing], trouble: &mut Trouble) {
         for some in letters.chunks(UNDER_WAY) {
             let mut left: Vec<&Outgoing> = some.iter().collect();
             while !left.is_empty() {
                 let answers = join_all(left.iter().map(|letter| self.publish_one(letter))).await;
-                let mut failure = None;
-                left = left
-                    .into_iter()
-                    .zip(answers)
-                    .filter_map(|(letter, answer)| answer.err().map(|error| (letter, error)))
-                    .map(|(letter, error)| {
+                let (mut failed, mut failure) = (Vec::new(), None);
+                for (letter, answer) in left.into_iter().zip(answers) {
+                    if let Err(error) = answer {
+                        failed.push(letter);
                         failure = Some(error);
-                        letter
-                    })
-                    .collect();
+                    }
+                }
+                left = failed;
                 if let Some(error) = failure {
                     let error = self.prepare().await.err().unwrap_or(error);
-                    failed(&error).await;
+                    trouble.met(error.to_string()).await;
                 }
             }
         }

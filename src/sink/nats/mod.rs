@@ -13,6 +13,7 @@ mod commit;
 pub mod encode;
 mod letters;
 mod status;
+mod trouble;
 
 pub use status::SinkStatus;
 
@@ -23,9 +24,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use self::commit::{BATCH_MAX, CommitError, Committer};
+use self::commit::{BATCH_MAX, Committer};
 use self::encode::{Encoder, Outgoing};
 use self::letters::Letters;
+use self::trouble::Trouble;
 use super::emission::Emission;
 use crate::config::Output as Settings;
 use crate::health::Part;
@@ -34,11 +36,6 @@ use crate::nats::streams::Wanted;
 
 /// How many encoded emissions may wait for the one that is being published.
 const ENCODED_AHEAD: usize = 2;
-
-/// Waits between attempts grow from this …
-const RETRY_FIRST: Duration = Duration::from_millis(50);
-/// … to this.
-const RETRY_LAST: Duration = Duration::from_secs(2);
 
 /// Messages on their way out, in order.
 struct Encoded {
@@ -74,21 +71,25 @@ impl Sink {
         Encoder::new(&self.settings, self.connection.client.server_info().max_payload)
     }
 
+    fn trouble(&self) -> Trouble {
+        Trouble::new(self.part.clone(), Arc::clone(&self.status))
+    }
+
     async fn to_streams(&self, mut encoded: mpsc::Receiver<Encoded>) {
         let mut outputs = Committer::new(self.connection.clone(), Wanted::outputs(&self.settings));
         let mut letters = Letters::new(self.connection.clone(), Wanted::dead_letters(&self.settings));
-        let mut trouble = Trouble { sink: self, wait: RETRY_FIRST };
+        let mut trouble = self.trouble();
         loop {
             match outputs.prepare().await {
                 Ok(notes) => notes.iter().for_each(|note| info!("{note}")),
                 Err(error) => {
-                    trouble.met(&error).await;
+                    trouble.met(error.to_string()).await;
                     continue;
                 }
             }
             match letters.prepare().await {
                 Ok(()) => break,
-                Err(error) => trouble.met(&error).await,
+                Err(error) => trouble.met(error.to_string()).await,
             }
         }
         if !outputs.is_atomic() {
@@ -103,7 +104,7 @@ impl Sink {
                 break;
             }
             let chunk: Vec<Outgoing> = waiting.drain(..waiting.len().min(BATCH_MAX)).collect();
-            if outputs.commit(&chunk, async |error| trouble.met(error).await).await {
+            if outputs.commit(&chunk, &mut trouble).await {
                 self.status.found_in_stream();
             }
             trouble.over();
@@ -117,7 +118,7 @@ impl Sink {
         waiting: &mut VecDeque<Outgoing>,
         encoded: &mut mpsc::Receiver<Encoded>,
         letters: &mut Letters,
-        trouble: &mut Trouble<'_>,
+        trouble: &mut Trouble,
     ) -> bool {
         let linger = Duration::from_millis(u64::try_from(self.settings.linger.0).unwrap_or(0));
         let mut patience = None;
@@ -135,7 +136,7 @@ impl Sink {
             let Some(next) = next else { break };
             waiting.extend(next.outputs);
             if !next.letters.is_empty() {
-                letters.publish(&next.letters, async |error| trouble.met(error).await).await;
+                letters.publish(&next.letters, trouble).await;
                 trouble.over();
                 self.status.done(&next.letters);
             }
@@ -145,54 +146,23 @@ impl Sink {
 
     async fn at_most_once(&self, mut encoded: mpsc::Receiver<Encoded>) {
         let client = &self.connection.client;
-        self.works();
+        let mut trouble = self.trouble();
+        trouble.over();
         while let Some(next) = encoded.recv().await {
             let messages = [next.outputs, next.letters].concat();
+            let mut failure = None;
             for message in &messages {
                 let (subject, headers) = (message.subject.clone(), message.headers.clone());
-                if let Err(error) = client.publish_with_headers(subject, headers, message.payload.clone()).await {
-                    self.status.failed();
-                    self.fails(&format!("could not publish: {error}"));
-                }
+                let sent = client.publish_with_headers(subject, headers, message.payload.clone()).await;
+                failure = failure.or(sent.err().map(|error| error.to_string()));
             }
-            match client.flush().await {
-                Ok(()) => self.works(),
-                Err(error) => self.fails(&format!("could not publish: {error}")),
+            let failure = failure.or(client.flush().await.err().map(|error| error.to_string()));
+            match failure {
+                None => trouble.over(),
+                Some(error) => trouble.met(format!("could not publish: {error}")).await,
             }
             self.status.done(&messages);
         }
-    }
-
-    fn works(&self) {
-        if self.part.works() {
-            info!("publishing to {}.>", self.settings.prefix);
-        }
-    }
-
-    fn fails(&self, why: &str) {
-        if self.part.failing(why) {
-            error!("{why}; trying again");
-        }
-    }
-}
-
-/// What stands in the way, told once, with waits that grow.
-struct Trouble<'s> {
-    sink: &'s Sink,
-    wait: Duration,
-}
-
-impl Trouble<'_> {
-    async fn met(&mut self, error: &CommitError) {
-        self.sink.status.failed();
-        self.sink.fails(&error.to_string());
-        tokio::time::sleep(self.wait).await;
-        self.wait = (self.wait * 2).min(RETRY_LAST);
-    }
-
-    fn over(&mut self) {
-        self.wait = RETRY_FIRST;
-        self.sink.works();
     }
 }
 

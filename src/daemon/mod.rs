@@ -1,0 +1,223 @@
+//! The daemon's life: from settings that hold together to the last message published.
+//!
+//! 1. `rekindle run` reads everything that the settings name and finds every mistake, then binds the HTTP address.
+//! 2. [`Daemon::open`] starts the engine.
+//! 3. [`Daemon::run`] connects, reads and publishes, for as long as nobody says stop. Whatever is missing meanwhile (a
+//!    server, a stream, a permission) is said in the log and in `/readyz`, and tried again.
+//! 4. On the first signal nothing more is taken in; what was taken in is finished and published, within a deadline. On the
+//!    second it ends at once.
+
+mod reload;
+mod signals;
+
+pub use reload::{ReloadError, Reloader, RulesInUse};
+pub use signals::{Signals, hang_up};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::config::{Config, SourceKind};
+use crate::health::Health;
+use crate::live::{self, Ends, Live};
+use crate::nats::{Access, Connection};
+use crate::partition::Plan;
+use crate::pipeline::{Options, Pipeline};
+use crate::sink::emission::Emission;
+use crate::sink::nats::{Sink, SinkStatus};
+use crate::source::message::Batch;
+use crate::source::nats::{NatsSource, SourceStatus};
+
+/// A daemon that could not start, or not finish.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// A thread can't be started.
+    #[error("could not start the engine's threads: {0}")]
+    Threads(String),
+    /// What was taken in could not be finished in time.
+    #[error(
+        "stopped after {deadline_ms} ms with work unfinished ({why}): events from sequence {sequence} on may not have \
+         been decided or published; raise [shutdown] deadline, or begin there at the next start"
+    )]
+    Unfinished {
+        /// The deadline.
+        deadline_ms: u64,
+        /// What was in the way.
+        why: String,
+        /// The last message handed to the engine.
+        sequence: u64,
+    },
+    /// The second signal.
+    #[error("ended at once by the second signal: what was taken in may not have been published")]
+    Interrupted,
+    /// The engine's thread died.
+    #[error("the engine stopped unexpectedly; this is a mistake in Rekindle, please report it with the log")]
+    EngineDied,
+}
+
+/// What the daemon's parts say of themselves, for metrics and health. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Instruments {
+    /// The engine.
+    pub live: Live,
+    /// What does not work.
+    pub health: Health,
+    /// What was published.
+    pub sink: Arc<SinkStatus>,
+    /// What was read, and over which connection, once there is one.
+    pub connected: watch::Receiver<Option<Connected>>,
+    /// Reloads of the rules.
+    pub reloader: Arc<Reloader>,
+    /// When the daemon started.
+    pub started: Instant,
+}
+
+/// What there is once there is a connection.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// The connection.
+    pub connection: Connection,
+    /// What was read.
+    pub source: Arc<SourceStatus>,
+}
+
+/// A daemon that is ready to run.
+pub struct Daemon {
+    config: Config,
+    access: Access,
+    ends: Ends,
+    instruments: Instruments,
+    connected: watch::Sender<Option<Connected>>,
+}
+
+/// The tasks that move messages.
+struct Moving {
+    source: JoinHandle<()>,
+    sink: JoinHandle<()>,
+    stop_source: watch::Sender<bool>,
+}
+
+impl Daemon {
+    /// Starts the engine. `rules` is the text that was compiled to `plan`, `path` its file.
+    ///
+    /// # Errors
+    /// The system refuses to start threads.
+    pub fn open(
+        config: Config,
+        access: Access,
+        options: Options,
+        path: PathBuf,
+        text: String,
+        plan: Arc<Plan>,
+    ) -> Result<Daemon, DaemonError> {
+        let threads = |error: &dyn std::fmt::Display| DaemonError::Threads(error.to_string());
+        let pipeline = Pipeline::new(Arc::clone(&plan), options).map_err(|error| threads(&error))?;
+        let ends = live::start(pipeline, tokio::runtime::Handle::current()).map_err(|error| threads(&error))?;
+        let (connected, is_connected) = watch::channel(None);
+        let instruments = Instruments {
+            live: ends.live.clone(),
+            health: Health::default(),
+            sink: Arc::default(),
+            connected: is_connected,
+            reloader: Arc::new(Reloader::new(ends.live.clone(), path, text, plan.rules.version.clone())),
+            started: Instant::now(),
+        };
+        Ok(Daemon { config, access, ends, instruments, connected })
+    }
+
+    /// What its parts say of themselves.
+    pub fn instruments(&self) -> Instruments {
+        self.instruments.clone()
+    }
+
+    /// Reads, decides and publishes until a signal comes, then finishes.
+    ///
+    /// # Errors
+    /// Not all that was taken in could be finished.
+    pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
+        let Daemon { config, access, ends, instruments, connected } = self;
+        let Ends { batches, emissions, thread, .. } = ends;
+        let health = instruments.health.clone();
+        let parts = (health.part("nats"), health.part("source"), health.part("sink"));
+        if config.source.kind == SourceKind::Nats || !config.output.jetstream {
+            warn!("plain NATS delivers at most once: what is under way when something breaks is lost");
+        }
+        let connecting = access.connect(config.source.batch, parts.0);
+        let connection = tokio::select! {
+            connection = connecting => connection,
+            () = signals.stop() => {
+                info!("stopping; nothing had been taken in");
+                return Ok(());
+            }
+        };
+        let moving =
+            start_moving(&config, &connection, &instruments, &connected, (parts.1, parts.2), batches, emissions);
+        let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
+        tokio::select! {
+            () = signals.stop() => {}
+            _ = &mut engine => return Err(DaemonError::EngineDied),
+        }
+        let stopping = health.part("daemon");
+        stopping.failing("stopping");
+        let deadline = Duration::from_millis(u64::try_from(config.shutdown.deadline.0).unwrap_or(0));
+        info!("stopping: nothing more is taken in; finishing within {deadline:?} (a second signal ends at once)");
+        let sequence = instruments.connected.borrow().as_ref().map_or(0, |connected| connected.source.sequence());
+        let finish = async {
+            let _ = moving.stop_source.send(true);
+            let _ = moving.source.await;
+            let engine_ended = engine.await.unwrap_or(false);
+            let _ = moving.sink.await;
+            let _ = connection.client.flush().await;
+            engine_ended
+        };
+        tokio::select! {
+            finished = tokio::time::timeout(deadline, finish) => match finished {
+                Ok(true) => {
+                    info!("everything taken in was decided and published");
+                    Ok(())
+                }
+                Ok(false) => Err(DaemonError::EngineDied),
+                Err(_) => Err(DaemonError::Unfinished {
+                    deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
+                    why: reasons(&health),
+                    sequence,
+                }),
+            },
+            () = signals.stop() => Err(DaemonError::Interrupted),
+        }
+    }
+}
+
+/// Why it is not ready, apart from that it is stopping.
+fn reasons(health: &Health) -> String {
+    let failing = health.failing();
+    let reasons = failing.iter().filter(|(part, _)| *part != "daemon").map(|(part, why)| format!("{part}: {why}"));
+    let reasons: Vec<String> = reasons.collect();
+    if reasons.is_empty() { "there was more to do than time".to_owned() } else { reasons.join("; ") }
+}
+
+fn start_moving(
+    config: &Config,
+    connection: &Connection,
+    instruments: &Instruments,
+    connected: &watch::Sender<Option<Connected>>,
+    (source_part, sink_part): (crate::health::Part, crate::health::Part),
+    batches: mpsc::Sender<Batch>,
+    emissions: mpsc::Receiver<Emission>,
+) -> Moving {
+    let source = NatsSource::new(connection.clone(), config.source.clone(), batches, source_part);
+    let sink = Sink {
+        connection: connection.clone(),
+        settings: config.output.clone(),
+        part: sink_part,
+        status: Arc::clone(&instruments.sink),
+    };
+    let _ = connected.send(Some(Connected { connection: connection.clone(), source: source.status() }));
+    let (stop_source, stop) = watch::channel(false);
+    Moving { source: tokio::spawn(source.run(stop)), sink: tokio::spawn(sink.run(emissions)), stop_source }
+}

@@ -1,0 +1,430 @@
+//! A stream read by its numbers.
+//!
+//! The position is ours: the number of the last message handed on. Nothing is acknowledged, so nothing is redelivered;
+//! whenever anything is odd, a new consumer is created one past the position, and what it repeats is dropped.
+//!
+//! # What is trusted
+//!
+//! - **A consumer numbers what it delivers, from 1 without holes.** A hole means that messages were lost on the way: a
+//!   full subscription, a reconnection. They are asked for again. This holds for every consumer, filtered or not.
+//! - **A stream numbers what it takes in, without holes.** Where every message of the stream is ours, a hole in these
+//!   numbers is asked for again too; when a new consumer's first message still lies beyond it, the messages are gone from
+//!   the stream (expired, purged, deleted) and are counted as missing.
+//! - **Where the stream holds other subjects too**, the consumer is filtered and holes are normal. Then messages gone
+//!   from the stream can't be told from messages that are not ours, and are not counted.
+//! - **A stream's last number never falls.** Where it is below the position the log has lost data (an unclean end of a
+//!   server, or a stream deleted and created anew). Nothing is read then, and health says so.
+//!
+//! The ordered consumer of async-nats 0.51 is not used: it can begin again from the start of the stream.
+
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::consumer::{Begin, Consumer, Received, SILENCE};
+use super::metadata::Metadata;
+use super::status::add;
+use super::ticker::Ticker;
+use super::{Batch, Message, NatsSource, Stop, is_full, ready};
+use crate::config::Start;
+use crate::nats::api::ApiError;
+use crate::nats::streams::{StreamError, StreamState, Wanted, ensure_stream, look_up};
+use crate::nats::subjects::{covers, without_covered};
+
+/// Waits between attempts grow from this …
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// … to this.
+const BACKOFF_LAST: Duration = Duration::from_secs(5);
+/// How often the stream is asked how far ahead it is.
+const LAG_INTERVAL: Duration = Duration::from_secs(5);
+/// How long publishing a tick may take; longer, and the connection is stuck.
+const TICK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why the stream can't be read now.
+#[derive(Debug, Error)]
+enum ReadError {
+    /// The stream is not there or won't do.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The stream ends before where we are.
+    #[error(
+        "stream {stream} ends with message {last}, and message {position} was read already or was to come next: the log \
+         has lost data; restore it, or begin elsewhere ([source] start)"
+    )]
+    LogLostData {
+        /// Its name.
+        stream: String,
+        /// Its last message.
+        last: u64,
+        /// Our position.
+        position: u64,
+    },
+    /// No consumer.
+    #[error("could not create a consumer of stream {stream}: {cause}")]
+    Consumer {
+        /// The stream.
+        stream: String,
+        /// Why.
+        cause: ApiError,
+    },
+}
+
+/// Reads until told to stop.
+pub(super) async fn run(source: NatsSource, mut stop: Stop) {
+    let mut reader = Reader::new(source);
+    let mut fruitless = 0;
+    while let Some(consumer) = reader.establish(&mut stop, fruitless).await {
+        let before = reader.source.status.messages();
+        match reader.read(consumer, &mut stop).await {
+            Ended::Finished => return,
+            Ended::Broken(why) => {
+                add(&reader.source.status.recreations, 1);
+                fruitless = if reader.source.status.messages() > before { 0 } else { fruitless + 1 };
+                warn!("reading stream {} again from after message {}: {why}", reader.stream(), reader.last_read());
+            }
+        }
+    }
+}
+
+/// How reading from a consumer ended.
+enum Ended {
+    /// It was told to stop, or nobody takes the batches.
+    Finished,
+    /// Another consumer is needed, and why.
+    Broken(String),
+}
+
+/// What to do with a message.
+enum Verdict {
+    Keep,
+    /// It was handed on before.
+    Repeated,
+    /// Messages before it were lost on the way.
+    Gap(String),
+}
+
+struct Reader {
+    source: NatsSource,
+    wanted: Wanted,
+    /// Where to begin; none until the stream was seen.
+    begin: Option<Begin>,
+    /// Every message of the stream is ours, so its numbers have no holes.
+    is_whole: bool,
+    /// The number of the last message by this consumer.
+    delivered: u64,
+    /// Messages that wait in the stream, as of the last message.
+    pending: u64,
+    ticker: Ticker,
+    ticks_fail: bool,
+    /// Denials before these don't concern this consumer.
+    denials_before: u64,
+}
+
+impl Reader {
+    fn new(source: NatsSource) -> Reader {
+        let wanted = Wanted::events(&source.settings);
+        let ticker = Ticker::new(source.settings.tick_interval, Instant::now());
+        Reader {
+            source,
+            wanted,
+            begin: None,
+            is_whole: false,
+            delivered: 0,
+            pending: 0,
+            ticker,
+            ticks_fail: false,
+            denials_before: 0,
+        }
+    }
+
+    fn stream(&self) -> &str {
+        &self.source.settings.stream
+    }
+
+    fn last_read(&self) -> u64 {
+        match self.begin {
+            Some(Begin::At(next)) => next.saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    /// Tries until there is a consumer; `None` when told to stop.
+    async fn establish(&mut self, stop: &mut Stop, fruitless: u32) -> Option<Consumer> {
+        let mut failures = fruitless;
+        let mut link = self.source.connection.status.link();
+        loop {
+            if failures > 0 {
+                let wait = (BACKOFF_FIRST * 2_u32.pow(failures.min(10) - 1)).min(BACKOFF_LAST);
+                tokio::select! {
+                    () = stop.wanted() => return None,
+                    () = tokio::time::sleep(wait) => {}
+                    // A new connection may be to a server that can.
+                    _ = link.changed() => {}
+                }
+            }
+            tokio::select! {
+                biased;
+                () = stop.wanted() => return None,
+                () = async { let _ = link.wait_for(|link| link.is_up).await; } => {}
+            }
+            let attempt = tokio::select! {
+                biased;
+                () = stop.wanted() => return None,
+                attempt = self.try_establish() => attempt,
+            };
+            match attempt {
+                Ok(consumer) => return Some(consumer),
+                Err(error) => {
+                    let why = error.to_string();
+                    if self.source.part.failing(why.clone()) {
+                        error!("{why}; trying on");
+                    }
+                    failures = failures.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    async fn try_establish(&mut self) -> Result<Consumer, ReadError> {
+        self.denials_before = self.source.connection.status.denials();
+        let stream = ensure_stream(&self.source.connection, &self.wanted).await?;
+        let begin = self.resolve(&stream)?;
+        let filters = self.filters(&stream);
+        let created =
+            Consumer::create(&self.source.connection, self.stream(), begin, &filters, self.source.settings.batch);
+        let created = created.await;
+        let (consumer, pending) =
+            created.map_err(|cause| ReadError::Consumer { stream: self.stream().to_owned(), cause })?;
+        (self.is_whole, self.delivered, self.pending) = (filters.is_empty(), 0, pending);
+        self.source.status.set_pending(pending);
+        self.begin = Some(begin);
+        self.ticker.forget();
+        self.ticks_fail = false;
+        if self.source.part.works() {
+            for note in &stream.notes {
+                warn!("{note}");
+            }
+            info!("reading stream {} after message {}; {pending} messages wait", self.stream(), self.last_read());
+        }
+        Ok(consumer)
+    }
+
+    /// Where to begin. What `start` means is decided once, so that nothing is passed over when the first consumer fails.
+    fn resolve(&self, stream: &StreamState) -> Result<Begin, ReadError> {
+        let state = &stream.info.state;
+        let begin = self.begin.unwrap_or(match self.source.settings.start {
+            Start::First => Begin::At(state.first_sequence.max(1)),
+            Start::New => Begin::At(state.last_sequence + 1),
+            Start::Sequence(sequence) => Begin::At(sequence.max(1)),
+            Start::Time(time) => Begin::Time(time),
+        });
+        match begin {
+            Begin::At(next) if next > state.last_sequence + 1 => Err(ReadError::LogLostData {
+                stream: self.stream().to_owned(),
+                last: state.last_sequence,
+                position: next - 1,
+            }),
+            begin => Ok(begin),
+        }
+    }
+
+    /// The subjects to ask for; none where the stream holds nothing else.
+    fn filters(&self, stream: &StreamState) -> Vec<String> {
+        let config = &stream.info.config;
+        let is_ours = |taken: &String| self.wanted.subjects.iter().any(|wanted| covers(wanted, taken));
+        let is_copy = config.mirror.is_some() || config.sources.is_some();
+        let is_whole = !is_copy && config.subjects.iter().all(is_ours);
+        if is_whole { Vec::new() } else { without_covered(&self.wanted.subjects) }
+    }
+
+    async fn read(&mut self, mut consumer: Consumer, stop: &mut Stop) -> Ended {
+        let status = std::sync::Arc::clone(&self.source.connection.status);
+        let mut link = status.link();
+        let number = link.borrow_and_update().number;
+        let mut link_lost = pin!(async {
+            let _ = link.wait_for(|link| !link.is_up || link.number != number).await;
+        });
+        let next = consumer.next.clone();
+        let mut denied = pin!(status.denied(self.denials_before, |denial| denial.concerns_request(&next)));
+        let _lag = self.watch_lag();
+        let mut quiet = Instant::now() + SILENCE;
+        self.ticker.heard(Instant::now(), 0.0);
+        loop {
+            if let Err(why) = consumer.ask_for_more().await {
+                return Ended::Broken(why);
+            }
+            let message = tokio::select! {
+                biased;
+                () = stop.wanted() => None,
+                message = futures_util::StreamExt::next(&mut consumer.subscriber) => match message {
+                    Some(message) => Some(message),
+                    None => return Ended::Broken("the connection was closed".to_owned()),
+                },
+                () = &mut link_lost => return Ended::Broken("the connection was lost".to_owned()),
+                denial = &mut denied => return Ended::Broken(denial.to_string()),
+                () = tokio::time::sleep_until(self.ticker.due().into()) => {
+                    self.tick().await;
+                    continue;
+                }
+                () = tokio::time::sleep_until(quiet.into()) => {
+                    return Ended::Broken("the server shows no sign of life".to_owned());
+                }
+            };
+            let is_last = message.is_none();
+            if let Some(ended) = self.take(message, &mut consumer, is_last).await {
+                return ended;
+            }
+            quiet = Instant::now() + SILENCE;
+        }
+    }
+
+    /// Hands on what has come in, beginning with `first`.
+    async fn take(
+        &mut self,
+        first: Option<async_nats::Message>,
+        consumer: &mut Consumer,
+        is_last: bool,
+    ) -> Option<Ended> {
+        let (mut batch, mut bytes, mut broken) = (Batch::new(), 0, None);
+        let mut next = first.or_else(|| ready(&mut consumer.subscriber));
+        while let Some(message) = next {
+            match consumer.take(message) {
+                Received::SignOfLife => {}
+                Received::Broken(why) => broken = Some(why),
+                Received::Message(metadata, message) => match self.judge(&metadata) {
+                    Verdict::Keep => {
+                        bytes += message.payload.len();
+                        batch.push(self.keep(&metadata, message));
+                    }
+                    Verdict::Repeated => {}
+                    Verdict::Gap(why) => {
+                        add(&self.source.status.gaps, 1);
+                        broken = Some(why);
+                    }
+                },
+            }
+            let is_done = broken.is_some() || (!is_last && is_full(&batch, bytes, self.source.settings.batch));
+            next = if is_done { None } else { ready(&mut consumer.subscriber) };
+        }
+        if !batch.is_empty() {
+            // While nobody takes them nothing is heard, and silence means nothing.
+            let taken = self.source.hand_on(batch).await;
+            self.source.status.set_pending(self.pending);
+            self.ticker.heard(Instant::now(), chance(self.delivered));
+            if !taken {
+                return Some(Ended::Finished);
+            }
+        }
+        if is_last { Some(Ended::Finished) } else { broken.map(Ended::Broken) }
+    }
+
+    fn judge(&mut self, metadata: &Metadata) -> Verdict {
+        let (expected, got) = (self.delivered + 1, metadata.consumer_sequence);
+        if got != expected {
+            return Verdict::Gap(format!("messages were lost on the way (delivery {got} came instead of {expected})"));
+        }
+        let sequence = metadata.stream_sequence;
+        if let Some(Begin::At(next)) = self.begin {
+            if sequence < next {
+                self.delivered += 1;
+                return Verdict::Repeated;
+            }
+            if self.is_whole && sequence > next {
+                if self.delivered > 0 {
+                    return Verdict::Gap(format!("messages {next} to {} did not come", sequence - 1));
+                }
+                self.gone(next, sequence - 1);
+            }
+        }
+        self.delivered += 1;
+        Verdict::Keep
+    }
+
+    /// A new consumer, created at `first`, began after `last`: what is between is not in the stream.
+    fn gone(&self, first: u64, last: u64) {
+        let count = last - first + 1;
+        add(&self.source.status.missing, count);
+        error!(
+            "{count} messages ({first} to {last}) are gone from stream {} and were never read: expired, purged or deleted",
+            self.stream()
+        );
+    }
+
+    fn keep(&mut self, metadata: &Metadata, message: async_nats::Message) -> Message {
+        self.begin = Some(Begin::At(metadata.stream_sequence + 1));
+        self.pending = metadata.pending;
+        let is_tick = message.subject.as_str() == self.source.settings.tick_subject;
+        if is_tick {
+            add(&self.source.status.ticks_received, 1);
+            self.ticker.came_back();
+            if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
+                info!("ticks come back from stream {} again", self.stream());
+            }
+        }
+        let lines = if is_tick { bytes::Bytes::new() } else { message.payload };
+        Message { sequence: metadata.stream_sequence, received: metadata.received, lines }
+    }
+
+    /// Publishes a tick, and sees to it that the last ones came back.
+    async fn tick(&mut self) {
+        let subject = self.source.settings.tick_subject.clone();
+        let publish = self.source.connection.client.publish(subject, bytes::Bytes::new());
+        if matches!(tokio::time::timeout(TICK_TIMEOUT, publish).await, Ok(Ok(()))) {
+            add(&self.source.status.ticks_sent, 1);
+        }
+        let now = Instant::now();
+        self.ticker.sent(now);
+        // With messages to come before it, a tick may well be on its way.
+        if self.pending == 0 && self.ticker.is_overdue(now) {
+            self.ticks_fail = true;
+            let why = self.why_no_ticks();
+            if self.source.part.failing(why.clone()) {
+                error!("{why}");
+            }
+        }
+    }
+
+    fn why_no_ticks(&self) -> String {
+        let (stream, subject) = (self.stream(), &self.source.settings.tick_subject);
+        let denial =
+            self.source.connection.status.denial_since(self.denials_before, |denial| {
+                denial.operation == "publish" && denial.subject == *subject
+            });
+        let why = denial.map_or_else(
+            || format!("does stream {stream} take in {subject}, and is there room in it?"),
+            |denial| denial.to_string(),
+        );
+        format!("ticks do not come back, so no time passes while the shop is silent: {why}")
+    }
+
+    /// Looks now and then how far ahead the stream is, while this consumer lives.
+    fn watch_lag(&self) -> JoinSet<()> {
+        let mut task = JoinSet::new();
+        if self.is_whole {
+            let (connection, stream) = (self.source.connection.clone(), self.stream().to_owned());
+            let status = self.source.status();
+            task.spawn(async move {
+                loop {
+                    tokio::time::sleep(LAG_INTERVAL).await;
+                    if let Ok(info) = look_up(&connection, &stream).await {
+                        let read = status.sequence().max(info.state.first_sequence.saturating_sub(1));
+                        status.set_pending(info.state.last_sequence.saturating_sub(read));
+                    }
+                }
+            });
+        }
+        task
+    }
+}
+
+/// From 0 to 1, and another for every message: good enough to keep daemons on one log apart.
+fn chance(delivered: u64) -> f64 {
+    static PROCESS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let salt = PROCESS.fetch_add(1, Ordering::Relaxed) ^ u64::from(std::process::id());
+    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(&delivered.to_le_bytes(), salt);
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}

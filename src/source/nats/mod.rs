@@ -1,0 +1,99 @@
+//! The live source: messages of a JetStream stream, or of plain NATS subjects, handed on in the log's order.
+//!
+//! A message is handed on once, and none is passed over without a count, an error in the log and a reason in health
+//! where it lasts. [`jetstream`] and [`plain`] say how, and what each can't know. Back-pressure is the channel's: while
+//! it is full, nothing more is asked for. What came in together is handed on together, so a lone message leaves at once.
+//!
+//! Time comes from the log alone. In a silent shop a [`ticker`] publishes a message into the log; it counts when it is
+//! read back, after everything before it, and not before: a source that stalls never looks like one that is idle.
+
+mod consumer;
+mod jetstream;
+mod metadata;
+mod plain;
+mod status;
+mod ticker;
+
+pub use status::SourceStatus;
+
+use std::sync::Arc;
+
+use async_nats::Subscriber;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{mpsc, watch};
+
+use super::message::{Batch, Message};
+use crate::config::{Source, SourceKind};
+use crate::health::Part;
+use crate::nats::Connection;
+
+/// Messages handed on together are no more than this, in bytes, but for the last.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// A source on NATS.
+#[derive(Debug)]
+pub struct NatsSource {
+    connection: Connection,
+    settings: Source,
+    out: mpsc::Sender<Batch>,
+    part: Part,
+    status: Arc<SourceStatus>,
+}
+
+impl NatsSource {
+    /// A source that will hand its batches to `out`, and tell `part` how it fares.
+    pub fn new(connection: Connection, settings: Source, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
+        NatsSource { connection, settings, out, part, status: Arc::default() }
+    }
+
+    /// What it has read, for metrics. The same for as long as it runs.
+    pub fn status(&self) -> Arc<SourceStatus> {
+        Arc::clone(&self.status)
+    }
+
+    /// Reads until `stop` says true or its sender is gone, or nobody takes the batches any more.
+    ///
+    /// Then nothing more is asked for, and what had come in is handed on before this returns. However the broker fares,
+    /// it does not return before.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let stop = Stop(stop);
+        match self.settings.kind {
+            SourceKind::JetStream => jetstream::run(self, stop).await,
+            SourceKind::Nats => plain::run(self, stop).await,
+        }
+    }
+
+    /// Hands on a batch, waiting for room; false when nobody takes it.
+    async fn hand_on(&self, batch: Batch) -> bool {
+        let Some(last) = batch.last() else { return true };
+        let (sequence, received) = (last.sequence, last.received);
+        let (count, bytes) = (batch.len(), batch.iter().map(|message| message.lines.len()).sum());
+        let taken = self.out.send(batch).await.is_ok();
+        if taken {
+            self.status.handed_on(count, bytes, sequence, received);
+        }
+        taken
+    }
+}
+
+/// When to end.
+#[derive(Clone, Debug)]
+struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    async fn wanted(&mut self) {
+        // An error: who could have said so is gone.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// The next message if it is here already.
+fn ready(subscriber: &mut Subscriber) -> Option<async_nats::Message> {
+    // The runtime would have us pause after some hundred messages; the batch's bound does that here.
+    tokio::task::unconstrained(subscriber.next()).now_or_never().flatten()
+}
+
+/// Whether a batch is as large as it may be.
+fn is_full(batch: &[Message], bytes: usize, most: usize) -> bool {
+    batch.len() >= most || bytes >= BATCH_BYTES
+}

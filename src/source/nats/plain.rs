@@ -1,0 +1,184 @@
+//! Plain NATS: at most once, in the order in which it comes, and with nobody to ask again.
+//!
+//! What is published while there is no connection is lost, and nobody can say how much. What the client drops because
+//! it is not read fast enough is counted, at least in part: async-nats tells of it through a queue that may overflow.
+//! A message's time is the local clock's as it is taken in, and its number is counted here.
+//!
+//! Order holds within each configured subject (which may have wildcards). Between several it holds but roughly: each has
+//! a queue of its own. A tick never overtakes an event that came before it.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use async_nats::Subscriber;
+use futures_util::StreamExt;
+use tracing::{error, info, warn};
+
+use super::status::add;
+use super::ticker::Ticker;
+use super::{Batch, Message, NatsSource, Stop, is_full, ready};
+use crate::nats::subjects::{covers, without_covered};
+use crate::time::Timestamp;
+
+/// Reads until told to stop.
+pub(super) async fn run(source: NatsSource, mut stop: Stop) {
+    warn!(
+        "events are read from plain NATS subjects, at most once: what is published while this daemon is away or slow is \
+         lost; use a JetStream stream ([source] kind = \"jetstream\") to lose nothing"
+    );
+    let Some(mut reader) = Reader::subscribe(source).await else { return };
+    while reader.step(&mut stop).await {}
+}
+
+struct Reader {
+    source: NatsSource,
+    events: Vec<Subscriber>,
+    /// None where the subjects of events take in the ticks too.
+    ticks: Option<Subscriber>,
+    sequence: u64,
+    dropped: u64,
+    ticker: Ticker,
+    ticks_fail: bool,
+    denials_before: u64,
+}
+
+impl Reader {
+    /// `None` when the connection is closed for good.
+    async fn subscribe(source: NatsSource) -> Option<Reader> {
+        let client = &source.connection.client;
+        let (status, settings) = (Arc::clone(&source.connection.status), source.settings.clone());
+        let denials_before = status.denials();
+        let mut events = Vec::new();
+        for subject in without_covered(&settings.subjects) {
+            events.push(client.subscribe(subject).await.ok()?);
+        }
+        let covered = settings.subjects.iter().any(|subject| covers(subject, &settings.tick_subject));
+        let ticks = if covered { None } else { Some(client.subscribe(settings.tick_subject.clone()).await.ok()?) };
+        let _ = client.flush().await;
+        if source.part.works() {
+            info!("reading {}", settings.subjects.join(", "));
+        }
+        let ticker = Ticker::new(settings.tick_interval, Instant::now());
+        let dropped = status.slow_consumers();
+        Some(Reader { source, events, ticks, sequence: 0, dropped, ticker, ticks_fail: false, denials_before })
+    }
+
+    /// Waits for something to do, and does it; false when it is over.
+    async fn step(&mut self, stop: &mut Stop) -> bool {
+        let events = futures_util::future::select_all(self.events.iter_mut().map(StreamExt::next));
+        let tick = async {
+            match &mut self.ticks {
+                Some(ticks) => ticks.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut first = None;
+        let mut is_last = false;
+        tokio::select! {
+            biased;
+            () = stop.wanted() => is_last = true,
+            // A tick first, so that every event that came before it is in its queue, and is taken out before it below.
+            tick = tick => match tick {
+                Some(tick) => {
+                    let batch = self.take(None, true);
+                    return self.finish(batch, Some(tick)).await;
+                }
+                None => return false,
+            },
+            (event, _, _) = events => match event {
+                Some(event) => first = Some(event),
+                None => return false,
+            },
+            () = tokio::time::sleep_until(self.ticker.due().into()) => {
+                self.tick().await;
+                return true;
+            }
+        }
+        let batch = self.take(first, is_last);
+        self.finish(batch, None).await && !is_last
+    }
+
+    /// What has come in, without the ticks' own queue. `all`: however much it is.
+    fn take(&mut self, first: Option<async_nats::Message>, all: bool) -> Batch {
+        let mut batch = Batch::new();
+        let mut bytes = 0;
+        if let Some(message) = first {
+            bytes += message.payload.len();
+            let message = self.keep(message);
+            batch.push(message);
+        }
+        for at in 0..self.events.len() {
+            while all || !is_full(&batch, bytes, self.source.settings.batch) {
+                let Some(message) = ready(&mut self.events[at]) else { break };
+                bytes += message.payload.len();
+                let message = self.keep(message);
+                batch.push(message);
+            }
+        }
+        batch
+    }
+
+    async fn finish(&mut self, mut batch: Batch, tick: Option<async_nats::Message>) -> bool {
+        if let Some(tick) = tick {
+            let tick = self.keep(tick);
+            batch.push(tick);
+        }
+        let taken = self.source.hand_on(batch).await;
+        self.ticker.heard(Instant::now(), 0.5);
+        self.count_dropped();
+        taken
+    }
+
+    fn keep(&mut self, message: async_nats::Message) -> Message {
+        self.sequence += 1;
+        let is_tick = message.subject.as_str() == self.source.settings.tick_subject;
+        if is_tick {
+            add(&self.source.status.ticks_received, 1);
+            self.ticker.came_back();
+            if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
+                info!("ticks come back again");
+            }
+        }
+        let lines = if is_tick { bytes::Bytes::new() } else { message.payload };
+        Message { sequence: self.sequence, received: now(), lines }
+    }
+
+    fn count_dropped(&mut self) {
+        let dropped = self.source.connection.status.slow_consumers();
+        let more = dropped.saturating_sub(self.dropped);
+        if more > 0 {
+            self.dropped = dropped;
+            add(&self.source.status.missing, more);
+            error!("at least {more} messages came faster than they were read, and are lost; use a JetStream stream");
+        }
+    }
+
+    async fn tick(&mut self) {
+        let now = Instant::now();
+        self.ticker.sent(now);
+        let status = &self.source.connection.status;
+        if !status.is_up() {
+            self.ticker.forget();
+            return;
+        }
+        let subject = self.source.settings.tick_subject.clone();
+        let denial = status.denial_since(self.denials_before, |denial| denial.subject == subject);
+        let publish = self.source.connection.client.publish(subject, bytes::Bytes::new());
+        if matches!(tokio::time::timeout(std::time::Duration::from_secs(1), publish).await, Ok(Ok(()))) {
+            add(&self.source.status.ticks_sent, 1);
+        }
+        if self.ticker.is_overdue(now) {
+            self.ticks_fail = true;
+            let why = denial.map_or_else(|| "does the server pass them on?".to_owned(), |denial| denial.to_string());
+            let why = format!("ticks do not come back, so no time passes while the shop is silent: {why}");
+            if self.source.part.failing(why.clone()) {
+                error!("{why}");
+            }
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
