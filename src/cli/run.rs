@@ -38,33 +38,32 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let other = |what: &str, error: &dyn std::fmt::Display| CliError::Other(format!("could not {what}: {error}"));
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(|error| other("begin the log", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| other("start the runtime", &error))?;
-    runtime
-        .block_on(async {
-            let signals = Signals::listen().map_err(|error| other("listen for signals", &error))?;
-            let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
-            let listen = config.http.listen;
-            let server = Server::bind(listen).await.map_err(|error| {
-                CliError::Other(format!("could not listen on {listen}: {error}; choose another with [http] listen"))
-            })?;
-            let address = server.address().map_err(|error| other("tell the address", &error))?;
-            let options = pipeline_options(&config.engine);
-            let plan = Arc::new(Plan::new(ruleset));
-            info!(version = env!("CARGO_PKG_VERSION"), rules = plan.rules.version, http = %address, "rekindle starts");
-            let daemon = Daemon::open(config, access, options, path, text, plan)
-                .map_err(|error| CliError::Other(error.to_string()))?;
-            let instruments = daemon.instruments();
-            let handle = metrics::install().map_err(|error| other("record metrics", &error))?;
-            tokio::spawn(server.serve(handle));
-            let reloader = Arc::clone(&instruments.reloader);
-            tokio::spawn(async move {
-                while hang_ups.recv().await.is_some() {
-                    // The log tells what came of it.
-                    let _ = reloader.reload().await;
-                }
-            });
-            daemon.run(signals).await.map_err(|error| CliError::Other(error.to_string()))
-        })
-        .inspect_err(|_| {
-            // Threads that are stuck must not keep the process.
-        })
+    let ended = runtime.block_on(async {
+        let signals = Signals::listen().map_err(|error| other("listen for signals", &error))?;
+        let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
+        let listen = config.http.listen;
+        let server = Server::bind(listen).await.map_err(|error| {
+            CliError::Other(format!("could not listen on {listen}: {error}; choose another with [http] listen"))
+        })?;
+        let address = server.address().map_err(|error| other("tell the address", &error))?;
+        let options = pipeline_options(&config.engine);
+        let plan = Arc::new(Plan::new(ruleset));
+        info!(version = env!("CARGO_PKG_VERSION"), rules = plan.rules.version, http = %address, "rekindle starts");
+        let daemon = Daemon::open(config, access, options, path, text, plan)
+            .map_err(|error| CliError::Other(error.to_string()))?;
+        let instruments = daemon.instruments();
+        let handle = metrics::install().map_err(|error| other("record metrics", &error))?;
+        tokio::spawn(server.serve(handle));
+        let reloader = Arc::clone(&instruments.reloader);
+        tokio::spawn(async move {
+            while hang_ups.recv().await.is_some() {
+                // The log tells what came of it.
+                let _ = reloader.reload().await;
+            }
+        });
+        daemon.run(signals).await.map_err(|error| CliError::Other(error.to_string()))
+    });
+    // A thread that is stuck must not keep the process: what could be finished is finished.
+    runtime.shutdown_background();
+    ended
 }
