@@ -3,4 +3,3 @@
 pub mod dead_letter;
 pub mod emission;
 pub mod file;
-pub mod nats;
