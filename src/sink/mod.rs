@@ -3,3 +3,4 @@
 pub mod dead_letter;
 pub mod emission;
 pub mod file;
+pub mod nats;

@@ -1,0 +1,335 @@
+//! From what the engine hands over to messages: subject, headers, payload, and an id that stays the same.
+//!
+//! | output | subject | payload | id |
+//! |---|---|---|---|
+//! | transition | `<prefix>.segments.<segment>.<enter or exit>` | the journal's line | hash of user, segment, change, time, cause |
+//! | action | `<prefix>.actions.<channel>.<campaign>` | CloudEvent | the action's own |
+//! | decision, if asked for | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, outcome, time, cause |
+//! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
+//! | other rules | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | new each time: reloading is no part of the log |
+//! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |
+//!
+//! No user id is in a subject. The ids are the same whenever the same log is read, so that a server which still remembers
+//! them takes nothing in twice; no two outputs of one log share one. Where the cause is an event without messageId, its
+//! position in the log stands in for that, and the id lasts only as long as the log is read from the same start.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use async_nats::header::{HeaderName, HeaderValue};
+use async_nats::subject::Subject;
+use bytes::buf::Writer;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use serde_json::json;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::message::{Kind, Message};
+use super::subjects::Subjects;
+use crate::action::{self, Action};
+use crate::campaigns::Outcome;
+use crate::config::{ContentMode, Output as Settings};
+use crate::journal;
+use crate::partition::{Cause, Decided, Output, Plan};
+use crate::sink::dead_letter::{self, Origin};
+use crate::sink::emission::{Emission, Emitted, Letter, Reloaded};
+use crate::time::Timestamp;
+
+/// Most messages encoded at a time: as many as an atomic batch holds.
+const CHUNK: usize = 1_000;
+/// Most bytes encoded at a time, but for one message more.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Some messages in the log's order.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) outputs: Vec<Message>,
+    pub(super) letters: Vec<Message>,
+}
+
+/// Makes messages of emissions, a chunk at a time.
+pub(super) struct Encoder {
+    prefix: String,
+    mode: ContentMode,
+    with_decisions: bool,
+    /// What the sequence numbers of dead letters are numbers in.
+    source: String,
+    merged: Subject,
+    rules: Subject,
+    dead: Subject,
+    subjects: Option<(Arc<Plan>, Arc<Subjects>)>,
+    buffer: Writer<BytesMut>,
+    /// The place of the letter before this one, and how many letters stood there.
+    last_letter: (u64, u64, u32),
+}
+
+/// An emission that is being encoded.
+pub(super) struct Work {
+    subjects: Arc<Subjects>,
+    plan: Arc<Plan>,
+    outputs: std::vec::IntoIter<Output>,
+    letters: std::vec::IntoIter<Letter>,
+    first_position: u64,
+    received: Vec<Timestamp>,
+}
+
+impl Encoder {
+    pub(super) fn new(settings: &Settings, source: String) -> Encoder {
+        let prefix = settings.prefix.clone();
+        Encoder {
+            merged: format!("{prefix}.merged").into(),
+            rules: format!("{prefix}.rules").into(),
+            dead: format!("{prefix}.dead").into(),
+            prefix,
+            mode: settings.cloudevents,
+            with_decisions: settings.decisions,
+            source,
+            subjects: None,
+            buffer: BytesMut::new().writer(),
+            last_letter: (0, 0, 0),
+        }
+    }
+
+    /// The subject of dead letters.
+    pub(super) fn dead(&self) -> &Subject {
+        &self.dead
+    }
+
+    /// Begins an emission; one of reloaded rules is a chunk already. `unique` is an id that nothing else has.
+    pub(super) fn begin(&mut self, emission: Emission, unique: impl FnOnce() -> String) -> Result<Work, Chunk> {
+        match emission {
+            Emission::Batch(Emitted { plan, outputs, letters, first_position, received }) => Ok(Work {
+                subjects: self.subjects_of(&plan),
+                plan,
+                outputs: outputs.into_iter(),
+                letters: letters.into_iter(),
+                first_position,
+                received,
+            }),
+            Emission::Reloaded(reloaded) => {
+                Err(Chunk { outputs: vec![self.reloaded(&reloaded, unique())], letters: Vec::new() })
+            }
+        }
+    }
+
+    /// The next messages of an emission; `None`: there are no more.
+    pub(super) fn next_chunk(&mut self, work: &mut Work) -> Option<Chunk> {
+        let (mut chunk, mut bytes) = (Chunk::default(), 0);
+        while chunk.outputs.len() < CHUNK - 1 && bytes < CHUNK_BYTES {
+            let Some(output) = work.outputs.next() else { break };
+            let before = chunk.outputs.len();
+            self.output(work, &output, &mut chunk.outputs);
+            bytes += chunk.outputs[before..].iter().map(Message::size).sum::<usize>();
+        }
+        while chunk.letters.len() < CHUNK && bytes < CHUNK_BYTES {
+            let Some(letter) = work.letters.next() else { break };
+            let letter = self.letter(&letter);
+            bytes += letter.size();
+            chunk.letters.push(letter);
+        }
+        let is_empty = chunk.outputs.is_empty() && chunk.letters.is_empty();
+        (!is_empty).then_some(chunk)
+    }
+
+    fn subjects_of(&mut self, plan: &Arc<Plan>) -> Arc<Subjects> {
+        match &self.subjects {
+            Some((known, subjects)) if Arc::ptr_eq(known, plan) => Arc::clone(subjects),
+            _ => {
+                let subjects = Arc::new(Subjects::new(&self.prefix, &plan.rules));
+                self.subjects = Some((Arc::clone(plan), Arc::clone(&subjects)));
+                subjects
+            }
+        }
+    }
+
+    /// Up to two messages: a decision to send is a decision and an action.
+    fn output(&mut self, work: &Work, output: &Output, out: &mut Vec<Message>) {
+        let rules = &work.plan.rules;
+        match &output.decided {
+            Decided::Transition { segment, change, cause } => {
+                let what = &rules.segments[usize::from(segment.0)].id;
+                let id = output_id("transition", what, change.name(), output, Some(cause));
+                out.push(self.line(Kind::Transition, work.subjects.transition(*segment, *change), id, work, output));
+            }
+            Decided::Decision { campaign, outcome, cause, .. } => {
+                if self.with_decisions {
+                    let what = &rules.campaigns[usize::from(campaign.0)].id;
+                    let id = output_id("decision", what, outcome.name(), output, Some(cause));
+                    out.push(self.line(Kind::Decision, work.subjects.decision(*campaign, outcome), id, work, output));
+                }
+                if matches!(outcome, Outcome::Sent { .. })
+                    && let Some(action) = action::action(rules, output)
+                {
+                    let subject = work.subjects.action(*campaign);
+                    let received = matches!(cause, Cause::Event(_)).then(|| work.received_at(output)).flatten();
+                    out.push(self.action(action, subject, received));
+                }
+            }
+            Decided::Merged { from } => {
+                let id = output_id("merged", from, "", output, None);
+                out.push(self.line(Kind::Merged, self.merged.clone(), id, work, output));
+            }
+        }
+    }
+
+    fn line(&mut self, kind: Kind, subject: Subject, id: String, work: &Work, output: &Output) -> Message {
+        journal::write_line(&work.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
+        let mut payload = self.written();
+        payload.truncate(payload.len() - 1);
+        Message { kind, subject, id, content: Vec::new(), payload, received: None }
+    }
+
+    fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> Message {
+        let content = match self.mode {
+            ContentMode::Structured => {
+                serde_json::to_writer(&mut self.buffer, &action).expect("writing to memory cannot fail");
+                vec![header("content-type", "application/cloudevents+json")]
+            }
+            ContentMode::Binary => {
+                serde_json::to_writer(&mut self.buffer, &action.data).expect("writing to memory cannot fail");
+                attributes(&action)
+            }
+        };
+        Message { kind: Kind::Action, subject, id: action.id, content, payload: self.written(), received }
+    }
+
+    fn reloaded(&mut self, reloaded: &Reloaded, unique: String) -> Message {
+        let Reloaded { at, rules, previous } = reloaded;
+        let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
+        write!(self.buffer, "{line}").expect("writing to memory cannot fail");
+        let (subject, payload) = (self.rules.clone(), self.written());
+        Message { kind: Kind::Rules, subject, id: unique, content: Vec::new(), payload, received: None }
+    }
+
+    fn letter(&mut self, letter: &Letter) -> Message {
+        let Letter { sequence, line, reason, original } = letter;
+        // A line may hold several calls, alike to the last byte: each is a letter of its own.
+        let (last_sequence, last_line, ordinal) = self.last_letter;
+        let ordinal = if (last_sequence, last_line) == (*sequence, *line) { ordinal + 1 } else { 0 };
+        self.last_letter = (*sequence, *line, ordinal);
+        let original_hash = xxh3_128(original);
+        let key = format!("letter\0{}\0{sequence}\0{line}\0{ordinal}\0{}\0{original_hash}", self.source, reason.code());
+        let origin = Origin::Message { sequence: *sequence, line: *line };
+        let letter = dead_letter::letter(reason.code(), &reason.to_string(), origin, original);
+        Message {
+            kind: Kind::Letter,
+            subject: self.dead.clone(),
+            id: hash(&key),
+            content: Vec::new(),
+            payload: letter.to_string().into(),
+            received: None,
+        }
+    }
+
+    /// What was written since the last time.
+    fn written(&mut self) -> Bytes {
+        self.buffer.get_mut().split().freeze()
+    }
+}
+
+impl Work {
+    /// When the broker received the event at which an output was found out, if it is one of this emission.
+    fn received_at(&self, output: &Output) -> Option<Timestamp> {
+        let index = usize::try_from(output.position.checked_sub(self.first_position)?).ok()?;
+        self.received.get(index).copied()
+    }
+}
+
+/// The dead letter of a message that no server takes, because it is larger than `limit`.
+pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize) -> Message {
+    let detail = format!("the message has about {} bytes; the server takes {limit} at most", message.size());
+    let origin = Origin::Output { subject: &message.subject };
+    let letter = dead_letter::letter("output_too_large", &detail, origin, &message.payload);
+    Message {
+        kind: Kind::Letter,
+        subject: dead.clone(),
+        id: hash(&format!("output_too_large\0{}", message.id)),
+        content: Vec::new(),
+        payload: letter.to_string().into(),
+        received: None,
+    }
+}
+
+/// Makes a dead letter fit: of its original only the beginning is left. Returns whether it fits now.
+pub(super) fn shorten(letter: &mut Message, max_payload: usize) -> bool {
+    let room = Message::payload_room(max_payload);
+    if letter.payload.len() > room
+        && let Ok(value) = serde_json::from_slice(&letter.payload)
+    {
+        letter.payload = dead_letter::to_bytes(value, room).into();
+    }
+    letter.payload.len() <= room
+}
+
+/// The id of a line of the journal.
+fn output_id(kind: &str, what: &str, change: &str, output: &Output, cause: Option<&Cause>) -> String {
+    let cause = match cause {
+        None | Some(Cause::Time) => String::new(),
+        Some(Cause::Event(Some(id))) => format!("m{id}"),
+        Some(Cause::Event(None)) => format!("p{}", output.position),
+    };
+    hash(&format!("{kind}\0{what}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
+}
+
+fn hash(key: &str) -> String {
+    format!("{:032x}", xxh3_128(key.as_bytes()))
+}
+
+/// The headers of the binary content mode.
+fn attributes(action: &Action<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    vec![
+        header("content-type", action.datacontenttype),
+        // The binding for NATS maps this attribute like any other, and means the event's mode by content-type.
+        header("ce-datacontenttype", action.datacontenttype),
+        header("ce-id", &action.id),
+        header("ce-source", action.source),
+        header("ce-specversion", action.specversion),
+        header("ce-subject", &percent_encoded(action.subject)),
+        header("ce-time", &action.time),
+        header("ce-type", action.kind),
+    ]
+}
+
+fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from(value))
+}
+
+/// A header's value as CloudEvents write it: blanks, quotes, percent signs and whatever is not printable ASCII as the
+/// bytes of their UTF-8, `%E2%82%AC`.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'%' => encoded.push_str(&format!("%{byte:02X}")),
+            0x21..=0x7e => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_values_are_percent_encoded_as_cloud_events_want_it() {
+        assert_eq!(percent_encoded("Euro € 😀 \"50%\"~"), "Euro%20%E2%82%AC%20%F0%9F%98%80%20%2250%25%22~");
+        assert_eq!(percent_encoded("plain-id_7"), "plain-id_7");
+        assert_eq!(percent_encoded("a\r\nX: y"), "a%0D%0AX:%20y");
+    }
+
+    #[test]
+    fn what_happens_twice_at_one_instant_has_two_ids() {
+        let enter = |position, cause| {
+            let decided = Decided::Merged { from: "x".into() };
+            let output = Output { at: Timestamp(5), user: "u".into(), position, decided };
+            output_id("transition", "s", "enter", &output, Some(&cause))
+        };
+        let by = |id: &str| Cause::Event(Some(id.into()));
+        let ids = [enter(1, by("m1")), enter(3, by("m2")), enter(1, Cause::Event(None)), enter(3, Cause::Event(None))];
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+        assert_eq!(enter(1, by("m1")), enter(9, by("m1")), "where a log is read from does not matter");
+        assert_eq!(enter(1, Cause::Time), enter(9, Cause::Time));
+    }
+}

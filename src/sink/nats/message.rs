@@ -1,0 +1,68 @@
+//! A message to publish, before it is known how.
+
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
+use async_nats::subject::Subject;
+use bytes::Bytes;
+
+use crate::time::Timestamp;
+
+/// Room for the headers that publishing adds: message and batch id, place in the batch, expected sequence.
+const HEADER_ROOM: usize = 320;
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A user entered or left a segment.
+    Transition,
+    /// An action goes out.
+    Action,
+    /// A campaign was decided.
+    Decision,
+    /// A visitor's past became a user's.
+    Merged,
+    /// Other rules took effect.
+    Rules,
+    /// A dead letter.
+    Letter,
+}
+
+impl Kind {
+    /// Every kind's name, in the order of the enum.
+    pub const NAMES: [&'static str; 6] = ["transition", "action", "decision", "merged", "rules", "letter"];
+}
+
+/// A message to publish.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) kind: Kind,
+    pub(super) subject: Subject,
+    /// Tells it from every other; the same whenever the same log is read again.
+    pub(super) id: String,
+    /// Headers that say what the payload is.
+    pub(super) content: Vec<(HeaderName, HeaderValue)>,
+    pub(super) payload: Bytes,
+    /// When the broker received the event that brought it about, where one did.
+    pub(super) received: Option<Timestamp>,
+}
+
+impl Message {
+    /// Its size as the server counts it, at most.
+    pub(super) fn size(&self) -> usize {
+        let header = |(name, value): &(HeaderName, HeaderValue)| name.to_string().len() + value.as_str().len() + 4;
+        self.payload.len() + self.content.iter().map(header).sum::<usize>() + HEADER_ROOM
+    }
+
+    /// How long its payload may be for the message to stay within `max_payload`.
+    pub(super) fn payload_room(max_payload: usize) -> usize {
+        max_payload.saturating_sub(HEADER_ROOM)
+    }
+
+    /// The headers that do not depend on how it is published.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.content {
+            headers.insert(name.clone(), value.clone());
+        }
+        headers
+    }
+}

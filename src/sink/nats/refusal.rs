@@ -1,0 +1,109 @@
+//! Why an attempt to publish did not succeed.
+
+use std::error::Error as _;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind, RequestError, RequestErrorKind};
+use thiserror::Error;
+
+/// Why an attempt failed. None of them is final: the caller tries again, in another way or later.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum Refusal {
+    #[error("the connection to NATS is down")]
+    Disconnected,
+    #[error(
+        "there is no stream {stream} on this server: create it (or set create = true under [output] and start again), \
+         or name another under [output]"
+    )]
+    NoStream { stream: String },
+    #[error("JetStream does not answer: it is not enabled on this server, or not for this account")]
+    NoJetStream,
+    #[error(
+        "no stream takes the subject {subject}: add it to the subjects of {stream}, or correct prefix and stream under \
+         [output]"
+    )]
+    NoSubject { subject: String, stream: String },
+    #[error("another stream takes the subject {subject}, not {stream}: correct the subjects of one of them")]
+    OtherStream { subject: String, stream: String },
+    #[error(
+        "no answer to {what}: the user may lack the permission for it{}, or the server is overloaded",
+        said.as_ref().map(|said| format!(" (the server said: {said})")).unwrap_or_default()
+    )]
+    Unanswered { what: String, said: Option<String> },
+    #[error("the stream is full or out of storage ({why}): make room in it, or raise its limits")]
+    Full { why: String },
+    #[error("a message did not reach the stream with the rest of its batch")]
+    Incomplete,
+    #[error("the stream has a message that was not expected")]
+    Unexpected,
+    #[error("some messages of the batch are in the stream already")]
+    Duplicate,
+    #[error("the server does not take message ids in a batch")]
+    NoIdsInBatches,
+    #[error("the stream takes no atomic batches any more")]
+    NoBatches,
+    #[error("the message is larger than the server takes")]
+    TooLarge,
+    #[error("the server refused it: {why}")]
+    Other { why: String },
+}
+
+impl Refusal {
+    /// What the server said to a publish under `subject`.
+    pub(super) fn of_publish(error: &PublishError, subject: &str, stream: &str) -> Refusal {
+        let (subject, stream) = (subject.to_owned(), stream.to_owned());
+        match error.kind() {
+            PublishErrorKind::StreamNotFound => Refusal::NoSubject { subject, stream },
+            PublishErrorKind::WrongLastSequence => Refusal::Unexpected,
+            PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
+                Refusal::Unanswered { what: format!("a message on {subject}"), said: None }
+            }
+            PublishErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
+            _ => match error.source().and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
+                Some(said) => Refusal::of_server(said),
+                None => Refusal::Other { why: error.to_string() },
+            },
+        }
+    }
+
+    /// What became of a request to JetStream's API.
+    pub(super) fn of_request(error: &RequestError, what: &str) -> Refusal {
+        match error.kind() {
+            RequestErrorKind::NoResponders => Refusal::NoJetStream,
+            RequestErrorKind::TimedOut => Refusal::Unanswered { what: what.to_owned(), said: None },
+            _ => Refusal::Other { why: error.to_string() },
+        }
+    }
+
+    /// What an error of JetStream means.
+    pub(super) fn of_server(said: &async_nats::jetstream::Error) -> Refusal {
+        match said.error_code() {
+            ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
+                Refusal::Unexpected
+            }
+            ErrorCode::STREAM_STORE_FAILED
+            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => Refusal::Full { why: said.to_string() },
+            ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Refusal::TooLarge,
+            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => Refusal::Incomplete,
+            ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => Refusal::Duplicate,
+            ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER => Refusal::NoIdsInBatches,
+            ErrorCode::ATOMIC_PUBLISH_DISABLED => Refusal::NoBatches,
+            _ => Refusal::Other { why: said.to_string() },
+        }
+    }
+
+    /// Whether another way of publishing the same may be tried at once, without waiting and without alarm.
+    pub(super) fn is_harmless(&self) -> bool {
+        matches!(
+            self,
+            Refusal::Incomplete
+                | Refusal::Unexpected
+                | Refusal::Duplicate
+                | Refusal::NoIdsInBatches
+                | Refusal::NoBatches
+                | Refusal::TooLarge
+        )
+    }
+}

@@ -1,0 +1,147 @@
+//! Where each kind of output goes, and what it says there.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rekindle::campaigns::Outcome;
+use rekindle::config::{ContentMode, Output as Settings};
+use rekindle::sink::emission::{Emission, Emitted, Reloaded};
+use rekindle::sink::nats::Kind;
+use rekindle::time::Timestamp;
+use rekindle::{action, journal};
+use serde_json::{Value, json};
+
+use super::outputs::{self, START, plan};
+use super::{Running, prepared, stored};
+
+fn line(write: impl Fn(&mut Vec<u8>)) -> String {
+    let mut bytes = Vec::new();
+    write(&mut bytes);
+    String::from_utf8(bytes).expect("text").trim_end().to_owned()
+}
+
+fn header(message: &async_nats::jetstream::Message, name: &str) -> String {
+    message.headers.as_ref().and_then(|headers| headers.get(name)).map_or_else(String::new, ToString::to_string)
+}
+
+#[tokio::test]
+async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
+    let (server, context) = prepared().await;
+    let plan = plan();
+    let sink = Running::start(&server, Settings { decisions: true, ..Settings::default() }).await;
+    let all = vec![
+        outputs::transition("u 1", 2),
+        outputs::action("u 1", 2),
+        outputs::transition("u 1", 3),
+        outputs::decision("u.*.>", 4, Outcome::Cooldown),
+        outputs::merged("u 1", "anon-7"),
+    ];
+    sink.send(outputs::emission(&plan, all.clone(), Vec::new())).await;
+    let (rules, previous) = ("new".to_owned(), "old".to_owned());
+    sink.send(Emission::Reloaded(Reloaded { at: START, rules, previous })).await;
+    let figures = sink.finish().await.figures();
+    assert_eq!(
+        Kind::NAMES.into_iter().zip(figures.published).collect::<Vec<_>>(),
+        [("transition", 2), ("action", 1), ("decision", 2), ("merged", 1), ("rules", 1), ("letter", 0)]
+    );
+
+    let found = stored(&context, "REKINDLE").await;
+    let journal = |number: usize| line(|out| journal::write_line(&plan.rules, &all[number], out).expect("written"));
+    let expected = [
+        ("rekindle.segments.active.enter", journal(0)),
+        ("rekindle.decisions.hello-again_1.sent", journal(1)),
+        (
+            "rekindle.actions.email.hello-again_1",
+            line(|out| action::write_line(&plan.rules, &all[1], out).expect("written")),
+        ),
+        ("rekindle.segments.active.exit", journal(2)),
+        ("rekindle.decisions.hello-again_1.cooldown", journal(3)),
+        ("rekindle.merged", journal(4)),
+        (
+            "rekindle.rules",
+            r#"{"at":"2026-03-02T00:00:00.000Z","kind":"rules","previous":"old","rules":"new"}"#.to_owned(),
+        ),
+    ];
+    let said = found.iter().map(|m| (m.subject.as_str(), String::from_utf8_lossy(&m.payload).into_owned()));
+    assert_eq!(said.collect::<Vec<_>>(), expected);
+    let event: Value = serde_json::from_slice(&found[2].payload).expect("JSON");
+    assert_eq!(header(&found[2], "content-type"), "application/cloudevents+json");
+    assert_eq!((&event["subject"], &event["specversion"]), (&json!("u 1"), &json!("1.0")));
+    assert_eq!(header(&found[2], "Nats-Msg-Id"), event["id"].as_str().expect("an id"));
+}
+
+#[tokio::test]
+async fn decisions_stay_home_unless_asked_for() {
+    let (server, context) = prepared().await;
+    let sink = Running::start(&server, Settings::default()).await;
+    let all = vec![outputs::action("u", 1), outputs::decision("u", 2, Outcome::Capped)];
+    sink.send(outputs::emission(&plan(), all, Vec::new())).await;
+    sink.finish().await;
+    let found = stored(&context, "REKINDLE").await;
+    let subjects: Vec<&str> = found.iter().map(|message| message.subject.as_str()).collect();
+    assert_eq!(subjects, ["rekindle.actions.email.hello-again_1"]);
+}
+
+#[tokio::test]
+async fn a_binary_cloud_event_has_its_attributes_in_headers() {
+    let (server, context) = prepared().await;
+    let settings = Settings { cloudevents: ContentMode::Binary, ..Settings::default() };
+    let sink = Running::start(&server, settings).await;
+    let output = outputs::action("ü \"100%\"", 5);
+    let plan = plan();
+    sink.send(outputs::emission(&plan, vec![output.clone()], Vec::new())).await;
+    sink.finish().await;
+    let found = stored(&context, "REKINDLE").await;
+    let whole = line(|out| action::write_line(&plan.rules, &output, out).expect("written"));
+    let whole: Value = serde_json::from_str(&whole).expect("JSON");
+    assert_eq!(serde_json::from_slice::<Value>(&found[0].payload).expect("JSON"), whole["data"]);
+    for (name, value) in [
+        ("ce-id", whole["id"].as_str().expect("an id")),
+        ("ce-source", "/rekindle"),
+        ("ce-specversion", "1.0"),
+        ("ce-type", "rekindle.action.v1"),
+        ("ce-time", "2026-03-02T00:00:00.005Z"),
+        ("ce-subject", "%C3%BC%20%22100%25%22"),
+        ("content-type", "application/json"),
+        ("ce-datacontenttype", "application/json"),
+    ] {
+        assert_eq!(header(&found[0], name), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_says_why_where_and_what() {
+    let (server, context) = prepared().await;
+    let sink = Running::start(&server, Settings::default()).await;
+    let twice = outputs::letter(7, 2, b"[]");
+    let letters =
+        vec![outputs::letter(7, 1, b"[1]"), outputs::letter(7, 2, b"[]"), twice, outputs::letter(8, 1, b"\xff")];
+    sink.send(outputs::emission(&plan(), Vec::new(), letters)).await;
+    sink.send(outputs::emission(&plan(), Vec::new(), vec![outputs::letter(9, 1, &[b'x'; 2_000_000])])).await;
+    let figures = sink.finish().await.figures();
+    assert_eq!(figures.published[Kind::Letter as usize], 5);
+    let found = stored(&context, "REKINDLE_DEAD").await;
+    let said: Vec<Value> = found.iter().map(|m| serde_json::from_slice(&m.payload).expect("JSON")).collect();
+    let expected = json!({"reason": "not_an_object", "detail": "valid JSON, but not an object", "sequence": 7, "line": 1,
+        "original": "[1]"});
+    assert_eq!(said[0], expected);
+    assert_eq!((&said[1], said[1]["line"].as_u64()), (&said[2], Some(2)), "two calls of one line, alike");
+    assert_eq!((&said[3]["original_base64"], said[3].get("original")), (&json!("/w=="), None));
+    let cut = said[4]["original"].as_str().expect("text");
+    assert!(said[4]["truncated"] == json!(true) && (900_000..1_048_576).contains(&cut.len()), "{}", cut.len());
+}
+
+#[tokio::test]
+async fn latency_counts_from_the_brokers_receipt_of_the_event_that_brought_an_action_about() {
+    let (server, _context) = prepared().await;
+    let sink = Running::start(&server, Settings::default()).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let outputs = vec![outputs::action("u", 10), outputs::transition("u", 10), outputs::action("u", 12)];
+    let received = vec![Timestamp(now - 3_000), Timestamp(now)];
+    sink.send(Emission::Batch(Emitted { plan: plan(), outputs, letters: Vec::new(), first_position: 10, received }))
+        .await;
+    let status = sink.finish().await;
+    let latencies = status.take_latencies();
+    assert_eq!(latencies.len(), 1, "the other action's position is not of this batch: time brought it about");
+    assert!((3_000_000..13_000_000).contains(&latencies.max()), "{} us", latencies.max());
+    assert_eq!(status.take_latencies().len(), 0, "what was taken is gone");
+}
