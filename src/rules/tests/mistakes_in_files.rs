@@ -269,3 +269,20 @@ fn problems_are_drawn_with_file_line_and_column() {
     insta::assert_snapshot!(drawn);
     assert!(render::render("rules.toml", text, &compile(text).unwrap_err(), true).contains('\u{1b}'));
 }
+
+#[rstest]
+fn an_id_that_is_no_single_token_of_a_subject_is_refused_at_its_place(
+    #[values("a.b", "*", ">", "a b", "a\tb", "", "ä", "$JS", "a>", &"x".repeat(65))] id: &str,
+    #[values("segment id", "campaign id", "channel")] what: &str,
+) {
+    let [segment, campaign, channel] =
+        ["segment id", "campaign id", "channel"].map(|o| if o == what { id } else { "ok" });
+    let text = format!(
+        "[[segments]]\nid = '{segment}'\nwhen = 'true'\n[[campaigns]]\nid = '{campaign}'\nchannel = '{channel}'\n\
+         on = 'enter:{segment}'\n"
+    );
+    let problems = compile(&text).expect_err("it is refused");
+    let at_place = problems.iter().find(|problem| text[problem.span.clone()] == format!("'{id}'"));
+    let problem = at_place.unwrap_or_else(|| panic!("not at its place: {problems:?}"));
+    assert!(problem.message.contains(what) && problem.help.contains("letters, digits, _ and -"), "{problem:?}");
+}
