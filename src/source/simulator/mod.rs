@@ -16,11 +16,12 @@
 //!
 //! Money and hours come from the floating-point functions of the platform, so another platform may differ in a cent.
 //! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`], what
-//! the shop sells in [`catalogue`].
+//! the shop sells in [`catalogue`]; [`live`] makes a live stream of it.
 
 mod catalogue;
 mod dice;
 mod line;
+pub mod live;
 mod rhythm;
 mod session;
 mod shopper;
@@ -73,6 +74,19 @@ struct Shop {
     shoppers: u32,
     catalogue: Catalogue,
     rhythm: Rhythm,
+    /// What arrives until then is not wanted.
+    silent_until: i64,
+}
+
+/// A line that arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it arrives.
+    pub at: Timestamp,
+    /// The time it bears, as [`Arrival::line`] says it.
+    pub time: Timestamp,
+    /// The line, without the newline. It begins with `{"messageId":"…","timestamp":"…"`.
+    pub line: Vec<u8>,
 }
 
 impl Simulator {
@@ -80,7 +94,13 @@ impl Simulator {
     pub fn new(options: SimulatorOptions) -> Simulator {
         let SimulatorOptions { seed, shoppers: count, start } = options;
         let start = start.clamp(Timestamp(0), LATEST_START);
-        let shop = Shop { seed, shoppers: count, catalogue: Catalogue::new(seed), rhythm: Rhythm::new() };
+        let shop = Shop {
+            seed,
+            shoppers: count,
+            catalogue: Catalogue::new(seed),
+            rhythm: Rhythm::new(),
+            silent_until: i64::MIN,
+        };
         let mut shoppers = Vec::new();
         let mut visits = Vec::new();
         for slot in 0..count {
@@ -96,22 +116,40 @@ impl Simulator {
     /// happens until then.
     pub fn advance(&mut self, to: Timestamp, out: &mut Vec<u8>) -> u64 {
         let mut lines = 0;
+        while let Some(arrival) = self.next(to) {
+            out.extend_from_slice(&arrival.line);
+            out.push(b'\n');
+            lines += 1;
+        }
+        lines
+    }
+
+    /// The next event that arrives, if it does so at or before `to`.
+    pub fn next(&mut self, to: Timestamp) -> Option<Arrival> {
         loop {
             let visit = self.visits.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
             let arrival = self.pending.peek().map_or(Timestamp::NEVER.0, |next| next.0.at);
             if visit.min(arrival) > to.0 || visit.min(arrival) == Timestamp::NEVER.0 {
-                return lines;
+                return None;
             }
             // At the same instant a visit goes first: its lines must be pending before any line of that instant leaves,
             // or the order would depend on the size of the caller's steps.
             if visit <= arrival {
                 self.visit_next();
             } else if let Some(Reverse(line)) = self.pending.pop() {
-                out.extend_from_slice(&line.bytes);
-                out.push(b'\n');
-                lines += 1;
+                return Some(Arrival { at: Timestamp(line.at), time: Timestamp(line.time), line: line.bytes });
             }
         }
+    }
+
+    /// Lets the shop live until `to` without telling: what arrives until then is never seen, and costs little. What
+    /// comes after is the same as if it had been advanced to there.
+    pub fn skip(&mut self, to: Timestamp) {
+        self.shop.silent_until = self.shop.silent_until.max(to.0);
+        while self.visits.peek().is_some_and(|next| next.0.0 <= to.0) {
+            self.visit_next();
+        }
+        self.pending.retain(|line| line.0.at > to.0);
     }
 
     /// Lets the next shopper make a visit, and go back to sleep.

@@ -32,6 +32,8 @@ pub(super) struct Pending {
     pub(super) at: i64,
     slot: u32,
     ordinal: u32,
+    /// The time it bears.
+    pub(super) time: i64,
     /// The line, without the newline.
     pub(super) bytes: Vec<u8>,
 }
@@ -272,18 +274,26 @@ impl<'a> Visit<'a> {
 
     /// Sends a call off at `now`, and lets some time pass.
     fn say(&mut self, call: Call) {
+        let bytes = if self.is_silent() { Vec::new() } else { self.line(&call) };
+        self.send(bytes);
+        self.now += (self.dice.log_normal(22_000.0, 0.8) as i64).clamp(400, 600_000);
+    }
+
+    /// Whether nobody will see a line of this moment, however late it arrives.
+    fn is_silent(&self) -> bool {
+        self.now + MAX_LATENESS.0 <= self.shop.silent_until
+    }
+
+    fn line(&self, call: &Call) -> Vec<u8> {
         let line = Line {
             message_id: format!("{:x}.{:x}.{:x}", self.shopper.number(self.shop), self.shopper.visits, self.ordinal),
             timestamp: Timestamp(self.now).to_string(),
             user_id: self.signed_in.then_some(self.user_id.as_str()),
             anonymous_id: &self.anonymous_id,
-            call: &call,
+            call,
             context: &self.context,
         };
-        // Only a map with keys that are no strings can fail here, and there is none.
-        let Ok(bytes) = serde_json::to_vec(&line) else { return };
-        self.send(bytes);
-        self.now += (self.dice.log_normal(22_000.0, 0.8) as i64).clamp(400, 600_000);
+        serde_json::to_vec(&line).expect("only a map with keys that are no strings can fail here, and there is none")
     }
 
     fn send(&mut self, bytes: Vec<u8>) {
@@ -302,7 +312,10 @@ impl<'a> Visit<'a> {
     }
 
     fn arrive(&mut self, at: i64, bytes: Vec<u8>) {
-        self.pending.push(Reverse(Pending { at, slot: self.shopper.slot, ordinal: self.ordinal, bytes }));
+        if at > self.shop.silent_until {
+            let (slot, ordinal, time) = (self.shopper.slot, self.ordinal, self.now);
+            self.pending.push(Reverse(Pending { at, slot, ordinal, time, bytes }));
+        }
         self.ordinal += 1;
     }
 }

@@ -57,6 +57,20 @@ fn the_size_of_the_steps_does_not_matter() {
 }
 
 #[test]
+fn what_comes_after_a_skip_is_what_would_have_come_anyway() {
+    let (mut skipping, mut telling) = (simulator(7, 200), simulator(7, 200));
+    // In the middle of visits, too: a step that is no whole number of days.
+    for days in [3, 20, 75] {
+        let to = START + Span(days * DAY + 41_234_567);
+        skipping.skip(to);
+        telling.advance(to, &mut Vec::new());
+        let (mut after, mut expected) = (Vec::new(), Vec::new());
+        assert_eq!(skipping.advance(to + Span(DAY), &mut after), telling.advance(to + Span(DAY), &mut expected));
+        assert!(!after.is_empty() && after == expected, "{days} days");
+    }
+}
+
+#[test]
 fn nothing_arrives_twice_or_before_its_time() {
     let mut simulator = simulator(3, 200);
     let mut out = Vec::new();
