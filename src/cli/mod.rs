@@ -7,6 +7,7 @@ pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod schema;
+pub mod simulate;
 mod summary;
 
 use std::io::{IsTerminal, Write};
@@ -39,6 +40,7 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
+    Simulate(simulate::SimulateArgs),
     Check(check::CheckArgs),
     Rules(rules::RulesArgs),
     Schema(schema::SchemaArgs),
@@ -58,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,

@@ -1,0 +1,186 @@
+//! Puts lines into messages and these on a subject, acknowledged where a stream takes them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State;
+use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
+use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
+use async_nats::jetstream::{self, Context};
+use bytes::Bytes;
+
+use super::CliError;
+
+/// Most messages on their way.
+const WINDOW: usize = 1_000;
+/// How long an acknowledgement may take before the message is sent again.
+const ANSWER: Duration = Duration::from_secs(3);
+/// How long to wait before sending again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Where lines go.
+pub(super) struct Feed {
+    client: Client,
+    context: Context,
+    subject: String,
+    /// The stream that takes the subject; without one nobody acknowledges.
+    stream: Option<String>,
+    batch: usize,
+    /// Lines of the message that is being filled.
+    lines: Vec<u8>,
+    lines_count: usize,
+    /// Messages that were sent and not acknowledged yet, the oldest first.
+    under_way: VecDeque<(Option<PublishAckFuture>, Sent)>,
+    /// What messages' ids begin with.
+    run: String,
+    events: u64,
+    messages: u64,
+}
+
+/// A message, in case it has to be sent again.
+struct Sent {
+    id: String,
+    payload: Bytes,
+}
+
+impl Feed {
+    /// Finds out whether a stream takes the subject.
+    pub(super) async fn open(client: Client, subject: String, batch: usize) -> Result<Feed, CliError> {
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(ANSWER);
+        // No JetStream, no permission to ask, no such stream: in each case nobody will acknowledge.
+        let stream = context.stream_by_subject(subject.clone()).await.ok();
+        let run = client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned();
+        Ok(Feed {
+            client,
+            context,
+            subject,
+            stream,
+            batch,
+            lines: Vec::new(),
+            lines_count: 0,
+            under_way: VecDeque::new(),
+            run,
+            events: 0,
+            messages: 0,
+        })
+    }
+
+    /// What it does, for people.
+    pub(super) fn introduction(&self) -> String {
+        match &self.stream {
+            Some(stream) => format!("events on {} into the stream {stream}", self.subject),
+            None => format!("events on {}, which no stream takes: published at most once", self.subject),
+        }
+    }
+
+    /// Waits until so many messages can be published without waiting.
+    pub(super) async fn make_room(&mut self, messages: usize) {
+        while self.under_way.len() > WINDOW.saturating_sub(messages) {
+            self.settle_oldest().await;
+        }
+        while self.client.connection_state() != State::Connected {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Adds a line, and publishes when a message is full.
+    pub(super) async fn add(&mut self, line: &[u8]) -> Result<(), CliError> {
+        if self.lines_count > 0 {
+            self.lines.push(b'\n');
+        }
+        self.lines.extend_from_slice(line);
+        self.lines_count += 1;
+        if self.lines_count >= self.batch { self.publish().await } else { Ok(()) }
+    }
+
+    /// Publishes what was added, and hands it to the connection.
+    pub(super) async fn flush(&mut self) -> Result<(), CliError> {
+        if self.lines_count > 0 {
+            self.publish().await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self) -> Result<(), CliError> {
+        let payload = Bytes::from(std::mem::take(&mut self.lines));
+        let lines = std::mem::take(&mut self.lines_count) as u64;
+        if self.stream.is_none() {
+            let sent = self.client.publish(self.subject.clone(), payload).await;
+            sent.map_err(|error| self.refused(&error.to_string()))?;
+        } else {
+            while self.under_way.len() >= WINDOW {
+                self.settle_oldest().await;
+            }
+            let sent = Sent { id: format!("{}.{}", self.run, self.messages), payload };
+            let ack = self.send(&sent).await;
+            self.under_way.push_back((ack, sent));
+        }
+        self.messages += 1;
+        self.events += lines;
+        Ok(())
+    }
+
+    async fn send(&self, sent: &Sent) -> Option<PublishAckFuture> {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, sent.id.as_str());
+        self.context.publish_with_headers(self.subject.clone(), headers, sent.payload.clone()).await.ok()
+    }
+
+    /// Waits until the oldest message is acknowledged, sending it again as often as it takes: the stream knows it by its
+    /// id and keeps it once.
+    async fn settle_oldest(&mut self) {
+        // It stays where it is until then: who stops waiting must still find it unacknowledged.
+        while let Some((ack, _)) = self.under_way.front_mut() {
+            let failed = match ack.take() {
+                Some(ack) => ack.await.map_err(|error| error.kind()).err(),
+                None => Some(PublishErrorKind::BrokenPipe),
+            };
+            let Some(failed) = failed else {
+                self.under_way.pop_front();
+                return;
+            };
+            if failed != PublishErrorKind::TimedOut {
+                tokio::time::sleep(AGAIN).await;
+            }
+            let Some((_, sent)) = self.under_way.front() else { return };
+            let ack = self.send(sent).await;
+            if let Some((place, _)) = self.under_way.front_mut() {
+                *place = ack;
+            }
+        }
+    }
+
+    /// Publishes the rest, and waits until everything is acknowledged or, without a stream, written out.
+    pub(super) async fn drain(&mut self) {
+        // Where the connection is gone for good there is nobody left to tell.
+        let _ = self.flush().await;
+        while !self.under_way.is_empty() {
+            self.settle_oldest().await;
+        }
+        let _ = self.client.flush().await;
+    }
+
+    fn refused(&self, why: &str) -> CliError {
+        CliError::Other(format!("could not publish on {}: {why}", self.subject))
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    pub(super) fn unacknowledged(&self) -> u64 {
+        self.under_way.len() as u64
+    }
+
+    /// How often the connection was made anew.
+    pub(super) fn reconnects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed).saturating_sub(1)
+    }
+}
