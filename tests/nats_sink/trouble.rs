@@ -213,9 +213,14 @@ async fn a_full_stream_stops_the_sink_until_there_is_room() {
 
 #[tokio::test]
 async fn a_missing_permission_is_told_and_waited_for() {
-    let deny = r#"publish: { deny: ["rekindle.actions.>"] }"#;
+    // Whatever else it needs stands here: this is all the documented permissions but one.
+    let some = r#""rekindle.segments.>", "rekindle.dead", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*""#;
+    let all = format!(r#"{some}, "rekindle.actions.>""#);
     let users = format!(
-        "authorization {{ users: [ {{ user: admin, password: a }}, {{ user: sink, password: s, permissions: {{ {deny} }} }} ] }}"
+        r#"authorization {{ users: [
+            {{ user: admin, password: a }}
+            {{ user: sink, password: s, permissions: {{ publish: {{ allow: [{some}] }}, subscribe: "_INBOX.>" }} }}
+        ] }}"#
     );
     let server = NatsServer::with_config(&users);
     let connect = async |user: &str, password: &str| {
@@ -230,7 +235,7 @@ async fn a_missing_permission_is_told_and_waited_for() {
     sink.send(outputs::emission(&plan(), outputs, Vec::new())).await;
     sink.fails_with("no answer to a message on rekindle.actions.email.hello-again_1: the user may lack the permission")
         .await;
-    server.reconfigure(deny, "");
+    server.reconfigure(some, &all);
     sink.finish().await;
     assert_eq!(stored(&context, "REKINDLE").await.len(), 3);
 }

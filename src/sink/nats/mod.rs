@@ -7,6 +7,10 @@
 //!
 //! What the server could never take, because it is too large, becomes a dead letter and does not hold up the rest.
 //!
+//! # What it needs permission for
+//! To publish on its subjects and, with JetStream, on `$JS.API.STREAM.INFO.<stream>` and `$JS.API.STREAM.MSG.GET.<stream>`
+//! of both streams; to subscribe to `_INBOX.>`.
+//!
 //! # What it deliberately does not do
 //! It neither connects nor creates streams, and it keeps nothing on disk: what was not acknowledged when the process ends
 //! comes again from the log. It does not stop by itself: it ends when its input does; dropping it at any moment is safe.
