@@ -169,7 +169,7 @@ impl Reader {
             tokio::select! {
                 biased;
                 () = stop.wanted() => return None,
-                () = async { let _ = link.wait_for(|link| link.is_up).await; } => {}
+                _ = link.wait_for(|link| link.is_up) => {}
             }
             let attempt = tokio::select! {
                 biased;
@@ -245,9 +245,7 @@ impl Reader {
         let status = std::sync::Arc::clone(&self.source.connection.status);
         let mut link = status.link();
         let number = link.borrow_and_update().number;
-        let mut link_lost = pin!(async {
-            let _ = link.wait_for(|link| !link.is_up || link.number != number).await;
-        });
+        let mut link_lost = pin!(link.wait_for(|link| !link.is_up || link.number != number));
         let next = consumer.next.clone();
         let mut denied = pin!(status.denied(self.denials_before, |denial| denial.concerns_request(&next)));
         let _lag = self.watch_lag();
@@ -264,7 +262,7 @@ impl Reader {
                     Some(message) => Some(message),
                     None => return Ended::Broken("the connection was closed".to_owned()),
                 },
-                () = &mut link_lost => return Ended::Broken("the connection was lost".to_owned()),
+                _ = &mut link_lost => return Ended::Broken("the connection was lost".to_owned()),
                 denial = &mut denied => return Ended::Broken(denial.to_string()),
                 () = tokio::time::sleep_until(self.ticker.due().into()) => {
                     self.tick().await;
