@@ -83,8 +83,7 @@ impl Access {
             match options.clone().connect(self.servers.as_slice()).await {
                 Ok(client) => {
                     // Whoever uses the connection may look at its state before the event of it came through.
-                    let mut link = status.link();
-                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, link.wait_for(|link| link.is_up)).await;
+                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, status.up()).await;
                     let context = async_nats::jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT);
                     return Connection { jetstream: context.build(client.clone()), client, status };
                 }

@@ -53,6 +53,18 @@ impl Status {
         self.link.borrow().is_up
     }
 
+    /// Waits until there is a connection; returns its number.
+    pub async fn up(&self) -> u64 {
+        let mut link = self.link.subscribe();
+        // It can't fail: the sender is ours.
+        link.wait_for(|link| link.is_up).await.map_or(0, |link| link.number)
+    }
+
+    /// Waits until the connection of this number is lost.
+    pub async fn lost(&self, number: u64) {
+        let _ = self.link.subscribe().wait_for(|link| !link.is_up || link.number != number).await;
+    }
+
     /// Connections lost.
     pub fn disconnects(&self) -> u64 {
         self.disconnects.load(Ordering::Relaxed)

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub(crate) mod live;
 pub(crate) mod proxy;
 
 use std::fs;

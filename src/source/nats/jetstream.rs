@@ -18,6 +18,7 @@
 //! The ordered consumer of async-nats 0.51 is not used: it can begin again from the start of the stream.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -122,6 +123,8 @@ struct Reader {
     ticks_fail: bool,
     /// Denials before these don't concern this consumer.
     denials_before: u64,
+    /// The connection that this consumer was created on.
+    link: u64,
 }
 
 impl Reader {
@@ -138,6 +141,7 @@ impl Reader {
             ticker,
             ticks_fail: false,
             denials_before: 0,
+            link: 0,
         }
     }
 
@@ -155,21 +159,19 @@ impl Reader {
     /// Tries until there is a consumer; `None` when told to stop.
     async fn establish(&mut self, stop: &mut Stop, fruitless: u32) -> Option<Consumer> {
         let mut failures = fruitless;
-        let mut link = self.source.connection.status.link();
+        let status = Arc::clone(&self.source.connection.status);
         loop {
             if failures > 0 {
                 let wait = (BACKOFF_FIRST * 2_u32.pow(failures.min(10) - 1)).min(BACKOFF_LAST);
                 tokio::select! {
                     () = stop.wanted() => return None,
                     () = tokio::time::sleep(wait) => {}
-                    // A new connection may be to a server that can.
-                    _ = link.changed() => {}
                 }
             }
             tokio::select! {
                 biased;
                 () = stop.wanted() => return None,
-                _ = link.wait_for(|link| link.is_up) => {}
+                _ = status.up() => {}
             }
             let attempt = tokio::select! {
                 biased;
@@ -191,6 +193,7 @@ impl Reader {
 
     async fn try_establish(&mut self) -> Result<Consumer, ReadError> {
         self.denials_before = self.source.connection.status.denials();
+        self.link = self.source.connection.status.link().borrow().number;
         let stream = ensure_stream(&self.source.connection, &self.wanted).await?;
         let begin = self.resolve(&stream)?;
         let filters = self.filters(&stream);
@@ -242,10 +245,8 @@ impl Reader {
     }
 
     async fn read(&mut self, mut consumer: Consumer, stop: &mut Stop) -> Ended {
-        let status = std::sync::Arc::clone(&self.source.connection.status);
-        let mut link = status.link();
-        let number = link.borrow_and_update().number;
-        let mut link_lost = pin!(link.wait_for(|link| !link.is_up || link.number != number));
+        let status = Arc::clone(&self.source.connection.status);
+        let mut lost = pin!(status.lost(self.link));
         let next = consumer.next.clone();
         let mut denied = pin!(status.denied(self.denials_before, |denial| denial.concerns_request(&next)));
         let _lag = self.watch_lag();
@@ -262,7 +263,7 @@ impl Reader {
                     Some(message) => Some(message),
                     None => return Ended::Broken("the connection was closed".to_owned()),
                 },
-                _ = &mut link_lost => return Ended::Broken("the connection was lost".to_owned()),
+                () = &mut lost => return Ended::Broken("the connection was lost".to_owned()),
                 denial = &mut denied => return Ended::Broken(denial.to_string()),
                 () = tokio::time::sleep_until(self.ticker.due().into()) => {
                     self.tick().await;

@@ -8,7 +8,7 @@
 //! a queue of its own. A tick never overtakes an event that came before it.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_nats::Subscriber;
 use futures_util::StreamExt;
@@ -17,8 +17,12 @@ use tracing::{error, info, warn};
 use super::status::add;
 use super::ticker::Ticker;
 use super::{Batch, Message, NatsSource, Stop, is_full, ready};
+use crate::nats::Denial;
 use crate::nats::subjects::{covers, without_covered};
 use crate::time::Timestamp;
+
+/// How long a command to the connection may take; longer, and it is stuck.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads until told to stop.
 pub(super) async fn run(source: NatsSource, mut stop: Stop) {
@@ -94,8 +98,19 @@ impl Reader {
                 return true;
             }
         }
+        if is_last {
+            self.unsubscribe().await;
+        }
         let batch = self.take(first, is_last);
         self.finish(batch, None).await && !is_last
+    }
+
+    /// Nothing more comes in; what has stays to be read.
+    async fn unsubscribe(&mut self) {
+        for subscriber in self.events.iter_mut().chain(&mut self.ticks) {
+            // An error: the connection is closed, and nothing comes anyway.
+            let _ = tokio::time::timeout(PUBLISH_TIMEOUT, subscriber.unsubscribe()).await;
+        }
     }
 
     /// What has come in, without the ticks' own queue. `all`: however much it is.
@@ -162,15 +177,17 @@ impl Reader {
             return;
         }
         let subject = self.source.settings.tick_subject.clone();
-        let denial = status.denial_since(self.denials_before, |denial| denial.subject == subject);
+        let concerns =
+            |denial: &Denial| denial.subject == subject || self.source.settings.subjects.contains(&denial.subject);
+        let denial = status.denial_since(self.denials_before, concerns);
         let publish = self.source.connection.client.publish(subject, bytes::Bytes::new());
-        if matches!(tokio::time::timeout(std::time::Duration::from_secs(1), publish).await, Ok(Ok(()))) {
+        if matches!(tokio::time::timeout(PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
             add(&self.source.status.ticks_sent, 1);
         }
-        if self.ticker.is_overdue(now) {
+        if denial.is_some() || self.ticker.is_overdue(now) {
             self.ticks_fail = true;
             let why = denial.map_or_else(|| "does the server pass them on?".to_owned(), |denial| denial.to_string());
-            let why = format!("ticks do not come back, so no time passes while the shop is silent: {why}");
+            let why = format!("events or ticks do not come in, so no time passes while the shop is silent: {why}");
             if self.source.part.failing(why.clone()) {
                 error!("{why}");
             }

@@ -1,0 +1,132 @@
+//! A source at work in a test: connected, read from, stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rekindle::config::{Nats, Source};
+use rekindle::health::Health;
+use rekindle::nats::{Access, Connection};
+use rekindle::source::message::{Batch, Message};
+use rekindle::source::nats::{NatsSource, SourceStatus};
+use rekindle::time::Span;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// The longest that anything awaited may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running source and all that can be seen of it.
+pub(crate) struct Live {
+    pub(crate) batches: mpsc::Receiver<Batch>,
+    pub(crate) status: Arc<SourceStatus>,
+    pub(crate) health: Health,
+    pub(crate) connection: Connection,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Settings for a server without authentication.
+pub(crate) fn at(url: &str) -> Nats {
+    Nats { servers: vec![url.to_owned()], ..Nats::default() }
+}
+
+/// A source that creates its stream, `EVENTS` with `events.>`, and does not tick before ten seconds.
+pub(crate) fn creating() -> Source {
+    Source { create: true, tick_interval: Span(10_000), ..Source::default() }
+}
+
+impl Live {
+    pub(crate) async fn start(nats: &Nats, source: Source) -> Live {
+        Live::with_room(nats, source, 64).await
+    }
+
+    /// With room for so many batches that nobody has taken.
+    pub(crate) async fn with_room(nats: &Nats, source: Source, room: usize) -> Live {
+        let health = Health::default();
+        let access = Access::check(nats).expect("the settings are right");
+        let connection = access.connect(source.batch, health.part("nats"));
+        let connection = tokio::time::timeout(PATIENCE, connection).await.expect("a connection");
+        let (out, batches) = mpsc::channel(room);
+        let source = NatsSource::new(connection.clone(), source, out, health.part("source"));
+        let (stop, stopped) = watch::channel(false);
+        let status = source.status();
+        let task = tokio::spawn(source.run(stopped));
+        Live { batches, status, health, connection, stop, task }
+    }
+
+    /// The next messages, ticks left out.
+    pub(crate) async fn events(&mut self, count: usize) -> Vec<Message> {
+        let mut found = Vec::new();
+        while found.len() < count {
+            let batch = tokio::time::timeout(PATIENCE, self.batches.recv()).await;
+            let batch =
+                batch.unwrap_or_else(|_| panic!("{} of {count} came; {:?}", found.len(), self.health.failing()));
+            found.extend(batch.expect("the source runs").into_iter().filter(|message| !message.lines.is_empty()));
+        }
+        assert_eq!(found.len(), count, "more came than expected");
+        found
+    }
+
+    pub(crate) async fn ready(&self) {
+        until("ready", || self.health.failing().is_empty()).await;
+    }
+
+    /// Waits until a part fails for a reason that contains this.
+    pub(crate) async fn failing(&self, part: &str, why: &str) -> String {
+        failing(&self.health, part, why).await
+    }
+
+    /// Stops it; what had not been taken of it.
+    pub(crate) async fn stop(mut self) -> Vec<Message> {
+        self.stop.send(true).expect("it runs");
+        let mut rest = Vec::new();
+        while let Some(batch) = tokio::time::timeout(PATIENCE, self.batches.recv()).await.expect("it ends") {
+            rest.extend(batch);
+        }
+        self.task.await.expect("no panic");
+        rest
+    }
+}
+
+/// Waits until a part fails for a reason that contains this, and returns the reason.
+pub(crate) async fn failing(health: &Health, part: &str, why: &str) -> String {
+    let reason = || health.failing().into_iter().find(|(name, reason)| *name == part && reason.contains(why));
+    let started = std::time::Instant::now();
+    loop {
+        if let Some((_, reason)) = reason() {
+            return reason;
+        }
+        assert!(started.elapsed() < PATIENCE, "{part} does not fail for {why:?}: {:?}", health.failing());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "not {what} in time");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Publishes numbered lines and waits until JetStream has the last.
+pub(crate) async fn publish(connection: &Connection, numbers: std::ops::Range<u64>) {
+    let Some(last) = numbers.clone().last() else { return };
+    for number in numbers {
+        let payload = Bytes::from(format!("{number}\n"));
+        if number == last {
+            let ack = connection.jetstream.publish("events.track", payload).await.expect("published");
+            ack.await.expect("stored");
+        } else {
+            connection.client.publish("events.track", payload).await.expect("published");
+        }
+    }
+}
+
+/// What the messages say: the numbers of [`publish`].
+pub(crate) fn numbers(messages: &[Message]) -> Vec<u64> {
+    let text = |message: &Message| std::str::from_utf8(&message.lines).expect("text").trim().to_owned();
+    messages.iter().map(|message| text(message).parse().expect("a number")).collect()
+}
