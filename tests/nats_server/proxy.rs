@@ -27,7 +27,12 @@ struct State {
 impl Proxy {
     /// Passes on to this port of 127.0.0.1.
     pub(crate) fn to(port: u16) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Proxy::listening(0, port)
+    }
+
+    /// The same, on a port that was chosen.
+    pub(crate) fn listening(at: u16, port: u16) -> Proxy {
+        let listener = TcpListener::bind(("127.0.0.1", at)).expect("a free port");
         let proxy = Proxy { port: listener.local_addr().expect("an address").port(), state: Arc::default() };
         let state = Arc::clone(&proxy.state);
         thread::spawn(move || accept(&listener, port, &state));
