@@ -85,7 +85,13 @@ pub(super) async fn run(source: NatsSource, mut stop: Stop) {
             Ended::Broken(why) => {
                 add(&reader.source.status.recreations, 1);
                 fruitless = if reader.source.status.messages() > before { 0 } else { fruitless + 1 };
-                warn!("reading stream {} again from after message {}: {why}", reader.stream(), reader.last_read());
+                let why =
+                    format!("reading stream {} again after message {}: {why}", reader.stream(), reader.last_read());
+                if reader.is_alive {
+                    warn!("{why}");
+                } else if reader.source.part.failing(why.clone()) {
+                    error!("{why}");
+                }
             }
         }
     }
@@ -125,6 +131,10 @@ struct Reader {
     denials_before: u64,
     /// The connection that this consumer was created on.
     link: u64,
+    /// This consumer has shown a sign of life.
+    is_alive: bool,
+    /// What is odd about the stream, to be told once.
+    notes: Vec<String>,
 }
 
 impl Reader {
@@ -142,6 +152,8 @@ impl Reader {
             ticks_fail: false,
             denials_before: 0,
             link: 0,
+            is_alive: false,
+            notes: Vec::new(),
         }
     }
 
@@ -207,13 +219,20 @@ impl Reader {
         self.begin = Some(begin);
         self.ticker.forget();
         self.ticks_fail = false;
-        if self.source.part.works() {
-            for note in &stream.notes {
-                warn!("{note}");
-            }
-            info!("reading stream {} after message {}; {pending} messages wait", self.stream(), self.last_read());
-        }
+        self.is_alive = false;
+        self.notes = stream.notes;
         Ok(consumer)
+    }
+
+    /// The consumer has shown a sign of life: only now it is known to work, for what is not permitted is told late.
+    fn works(&mut self) {
+        if std::mem::replace(&mut self.is_alive, true) || !self.source.part.works() {
+            return;
+        }
+        for note in self.notes.drain(..) {
+            warn!("{note}");
+        }
+        info!("reading stream {} after message {}; {} messages wait", self.stream(), self.last_read(), self.pending);
     }
 
     /// Where to begin. What `start` means is decided once, so that nothing is passed over when the first consumer fails.
@@ -292,10 +311,11 @@ impl Reader {
         let mut next = first.or_else(|| ready(&mut consumer.subscriber));
         while let Some(message) = next {
             match consumer.take(message) {
-                Received::SignOfLife => {}
+                Received::SignOfLife => self.works(),
                 Received::Broken(why) => broken = Some(why),
                 Received::Message(metadata, message) => match self.judge(&metadata) {
                     Verdict::Keep => {
+                        self.works();
                         bytes += message.payload.len();
                         batch.push(self.keep(&metadata, message));
                     }

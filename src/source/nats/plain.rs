@@ -31,6 +31,8 @@ pub(super) async fn run(source: NatsSource, mut stop: Stop) {
          lost; use a JetStream stream ([source] kind = \"jetstream\") to lose nothing"
     );
     let Some(mut reader) = Reader::subscribe(source).await else { return };
+    // The server does as it is told in order: when this comes back, the subscriptions are in place.
+    reader.tick().await;
     while reader.step(&mut stop).await {}
 }
 
@@ -58,13 +60,9 @@ impl Reader {
         }
         let covered = settings.subjects.iter().any(|subject| covers(subject, &settings.tick_subject));
         let ticks = if covered { None } else { Some(client.subscribe(settings.tick_subject.clone()).await.ok()?) };
-        let _ = client.flush().await;
-        if source.part.works() {
-            info!("reading {}", settings.subjects.join(", "));
-        }
         let ticker = Ticker::new(settings.tick_interval, Instant::now());
         let dropped = status.slow_consumers();
-        Some(Reader { source, events, ticks, sequence: 0, dropped, ticker, ticks_fail: false, denials_before })
+        Some(Reader { source, events, ticks, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
     }
 
     /// Waits for something to do, and does it; false when it is over.
@@ -151,7 +149,7 @@ impl Reader {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
             if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
-                info!("ticks come back again");
+                info!("reading {}; ticks come back", self.source.settings.subjects.join(", "));
             }
         }
         let lines = if is_tick { bytes::Bytes::new() } else { message.payload };
