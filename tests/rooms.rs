@@ -24,6 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("partition", &["time", "event", "rules", "engine", "campaigns"]),
     ("action", &["time", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
+    // Settings have a schema and mistakes; they know nothing of what is set.
     ("config", &["time", "rules"]),
     ("nats", &["time", "config", "health"]),
     ("source", &["time", "config", "health", "nats"]),
@@ -44,11 +45,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "nats",
         ],
     ),
-    ("source", &["time"]),
-    // Settings have a schema and mistakes; they know nothing of what is set.
-    ("config", &["time", "rules"]),
-    // A dead letter says where in which file its line stood, so the sink knows the source's word for a place.
-    ("sink", &["time", "health", "rules", "decode", "campaigns", "partition", "action", "journal", "source", "config"]),
     ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "source", "sink"]),

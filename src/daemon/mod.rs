@@ -7,6 +7,7 @@
 //! 4. On the first signal nothing more is taken in; what was taken in is finished and published, within a deadline. On the
 //!    second it ends at once.
 
+mod outputs;
 mod reload;
 mod signals;
 
@@ -212,12 +213,26 @@ fn start_moving(
 ) -> Moving {
     let source = NatsSource::new(connection.clone(), config.source.clone(), batches, source_part);
     let sink = Sink {
-        connection: connection.clone(),
         settings: config.output.clone(),
+        context: connection.jetstream.clone(),
+        source: origin(config),
         part: sink_part,
         status: Arc::clone(&instruments.sink),
+        connection: Arc::clone(&connection.status),
     };
     let _ = connected.send(Some(Connected { connection: connection.clone(), source: source.status() }));
     let (stop_source, stop) = watch::channel(false);
-    Moving { source: tokio::spawn(source.run(stop)), sink: tokio::spawn(sink.run(emissions)), stop_source }
+    Moving {
+        source: tokio::spawn(source.run(stop)),
+        sink: tokio::spawn(outputs::publish(connection.clone(), sink, emissions)),
+        stop_source,
+    }
+}
+
+/// What the sequence numbers of dead letters count in: the stream, or for plain NATS, this run.
+fn origin(config: &Config) -> String {
+    match config.source.kind {
+        SourceKind::JetStream => config.source.stream.clone(),
+        SourceKind::Nats => format!("run of {}", jiff::Timestamp::now()),
+    }
 }

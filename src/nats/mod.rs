@@ -26,7 +26,6 @@ pub(crate) mod subjects;
 mod tls;
 
 pub use api::ApiError;
-pub(crate) use api::ask;
 pub use connect::{Access, Connection};
 pub use credentials::AccessError;
 pub use status::{Denial, Link, Status};

@@ -43,7 +43,7 @@ impl Running {
             source: "EVENTS".to_owned(),
             part: health.part("sink"),
             status: Arc::clone(&status),
-            server_errors: None,
+            connection: Arc::default(),
         };
         Running { sender, task: tokio::spawn(run(sink, receiver)), status, health, client }
     }

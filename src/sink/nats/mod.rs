@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_nats::jetstream::Context;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
@@ -58,9 +58,8 @@ pub struct Sink {
     pub part: Part,
     /// Where it counts.
     pub status: Arc<SinkStatus>,
-    /// The last error that the server sent on the connection, such as a missing permission: quoted where an answer
-    /// does not come.
-    pub server_errors: Option<watch::Receiver<String>>,
+    /// What happens on the connection: a missing permission is told there, not in an answer.
+    pub connection: Arc<crate::nats::Status>,
 }
 
 /// Publishes everything that comes, until nothing more can; returns when all of it is acknowledged.
@@ -105,11 +104,11 @@ enum Way {
 
 impl Outlet {
     fn new(sink: Sink, dead: async_nats::Subject) -> Outlet {
-        let Sink { settings, context, part, status, server_errors, .. } = sink;
+        let Sink { settings, context, part, status, connection, .. } = sink;
         let way = if settings.jetstream {
             let publisher = |stream: &str| {
                 let (part, status) = (part.clone(), Arc::clone(&status));
-                Box::new(Publisher::new(context.clone(), stream, part, status, server_errors.clone()))
+                Box::new(Publisher::new(context.clone(), stream, part, status, Arc::clone(&connection)))
             };
             Way::JetStream { outputs: publisher(&settings.stream), letters: publisher(&settings.dead_stream) }
         } else {

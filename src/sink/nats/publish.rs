@@ -39,7 +39,6 @@ use async_nats::header::{
 };
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::publish::PublishAck;
-use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
@@ -48,6 +47,7 @@ use super::refusal::Refusal;
 use super::status::SinkStatus;
 use super::stream::{self, Standing};
 use crate::health::Part;
+use crate::nats::Status;
 
 /// Most messages in an atomic batch; the server's limit.
 pub(super) const BATCH: usize = 1_000;
@@ -70,8 +70,9 @@ pub(super) struct Publisher {
     stream: String,
     part: Part,
     status: Arc<SinkStatus>,
-    /// What the server last complained of on this connection.
-    server_errors: Option<watch::Receiver<String>>,
+    connection: Arc<Status>,
+    /// How often the server had not permitted something when the attempt began.
+    denials_before: u64,
     /// The last sequence of the stream, once it is known.
     last: Option<u64>,
     is_atomic: bool,
@@ -103,7 +104,7 @@ impl Publisher {
         stream: &str,
         part: Part,
         status: Arc<SinkStatus>,
-        server_errors: Option<watch::Receiver<String>>,
+        connection: Arc<Status>,
     ) -> Publisher {
         context.set_timeout(ANSWER);
         Publisher {
@@ -111,7 +112,8 @@ impl Publisher {
             stream: stream.to_owned(),
             part,
             status,
-            server_errors,
+            denials_before: connection.denials(),
+            connection,
             last: None,
             is_atomic: false,
             with_ids: true,
@@ -219,9 +221,7 @@ impl Publisher {
                 return Ok(());
             }
         }
-        if let Some(said) = &mut self.server_errors {
-            said.mark_unchanged();
-        }
+        self.denials_before = self.connection.denials();
         let client = self.context.client();
         let connects = client.statistics().connects.load(Ordering::Relaxed);
         let cut = async {
@@ -462,13 +462,10 @@ impl Publisher {
         Ok(())
     }
 
-    fn with_what_the_server_said(&mut self, refusal: Refusal) -> Refusal {
-        match (refusal, &mut self.server_errors) {
-            (Refusal::Unanswered { what, .. }, Some(errors)) if errors.has_changed().unwrap_or(false) => {
-                Refusal::Unanswered { what, said: Some(errors.borrow().clone()) }
-            }
-            (refusal, _) => refusal,
-        }
+    fn with_what_the_server_said(&self, refusal: Refusal) -> Refusal {
+        let Refusal::Unanswered { what, .. } = refusal else { return refusal };
+        let said = self.connection.denial_since(self.denials_before, |_| true).map(|denial| denial.to_string());
+        Refusal::Unanswered { what, said }
     }
 }
 
