@@ -14,7 +14,7 @@ use crate::nats::Access;
 use crate::partition::Plan;
 use crate::{logging, metrics};
 
-/// Run live: read events from NATS, publish segment changes and actions, serve metrics and the API
+/// Run live on NATS: events in, segment changes and actions out
 ///
 /// SIGHUP reloads the rules; SIGTERM and SIGINT finish what was taken in and end; a second one ends at once.
 #[derive(Debug, Args)]
