@@ -1,7 +1,7 @@
 //! Makes the connection, and keeps those who look at health told of it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event, Server, ServerAddr, ServerError};
 use tracing::{error, info, warn};
@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use super::credentials::{AccessError, answer};
 use super::failure::{self, Failure};
 use super::status::Status;
-use super::{INBOX_PREFIX, tls};
+use super::{INBOX_PREFIX, chance, tls};
 use crate::config::{Auth, Nats};
 use crate::health::Part;
 
@@ -163,12 +163,6 @@ fn backoff(attempt: usize) -> Duration {
     let doublings = u32::try_from(doublings).unwrap_or(u32::MAX).min(10);
     let longest = (BACKOFF_FIRST * 2_u32.pow(doublings)).min(BACKOFF_LAST);
     longest - longest.mul_f64(0.25 * chance())
-}
-
-/// From 0 to 1, and another each time: good enough to keep clients apart.
-fn chance() -> f64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    f64::from(now.subsec_nanos() % 1_000_000) / 1e6
 }
 
 /// Tells health and the log how the connection stands: each state once, not each attempt.

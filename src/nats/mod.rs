@@ -30,5 +30,13 @@ pub use connect::{Access, Connection};
 pub use credentials::AccessError;
 pub use status::{Denial, Link, Status};
 
+use std::time::SystemTime;
+
 /// What the subjects of replies begin with. It falls under the customary permission for `_INBOX.>`.
 pub const INBOX_PREFIX: &str = "_INBOX.rekindle";
+
+/// From 0 to 1, and another each time: good enough to keep daemons from doing the same at the same moment.
+pub(crate) fn chance() -> f64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    f64::from(now.subsec_nanos() % 1_000_000) / 1e6
+}

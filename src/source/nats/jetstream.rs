@@ -19,22 +19,20 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::consumer::{Begin, Consumer, Received, SILENCE};
+use super::begin::{ReadError, filters, resolve};
+use super::consumer::{Consumer, Received, SILENCE};
 use super::metadata::Metadata;
+use super::position::{Position, Verdict};
 use super::status::add;
 use super::ticker::Ticker;
 use super::{Batch, Message, NatsSource, Stop, is_full, ready};
-use crate::config::Start;
-use crate::nats::api::ApiError;
-use crate::nats::streams::{StreamError, StreamState, Wanted, ensure_stream, look_up};
-use crate::nats::subjects::{covers, without_covered};
+use crate::nats::chance;
+use crate::nats::streams::{Wanted, ensure_stream, look_up};
 
 /// Waits between attempts grow from this …
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -44,35 +42,6 @@ const BACKOFF_LAST: Duration = Duration::from_secs(5);
 const LAG_INTERVAL: Duration = Duration::from_secs(5);
 /// How long publishing a tick may take; longer, and the connection is stuck.
 const TICK_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Why the stream can't be read now.
-#[derive(Debug, Error)]
-enum ReadError {
-    /// The stream is not there or won't do.
-    #[error(transparent)]
-    Stream(#[from] StreamError),
-    /// The stream ends before where we are.
-    #[error(
-        "stream {stream} ends with message {last}, and message {position} was read already or was to come next: the log \
-         has lost data; restore it, or begin elsewhere ([source] start)"
-    )]
-    LogLostData {
-        /// Its name.
-        stream: String,
-        /// Its last message.
-        last: u64,
-        /// Our position.
-        position: u64,
-    },
-    /// No consumer.
-    #[error("could not create a consumer of stream {stream}: {cause}")]
-    Consumer {
-        /// The stream.
-        stream: String,
-        /// Why.
-        cause: ApiError,
-    },
-}
 
 /// Reads until told to stop.
 pub(super) async fn run(source: NatsSource, mut stop: Stop) {
@@ -85,8 +54,11 @@ pub(super) async fn run(source: NatsSource, mut stop: Stop) {
             Ended::Broken(why) => {
                 add(&reader.source.status.recreations, 1);
                 fruitless = if reader.source.status.messages() > before { 0 } else { fruitless + 1 };
-                let why =
-                    format!("reading stream {} again after message {}: {why}", reader.stream(), reader.last_read());
+                let why = format!(
+                    "reading stream {} again after message {}: {why}",
+                    reader.stream(),
+                    reader.position.last_read()
+                );
                 if reader.is_alive {
                     warn!("{why}");
                 } else if reader.source.part.failing(why.clone()) {
@@ -105,24 +77,10 @@ enum Ended {
     Broken(String),
 }
 
-/// What to do with a message.
-enum Verdict {
-    Keep,
-    /// It was handed on before.
-    Repeated,
-    /// Messages before it were lost on the way.
-    Gap(String),
-}
-
 struct Reader {
     source: NatsSource,
     wanted: Wanted,
-    /// Where to begin; none until the stream was seen.
-    begin: Option<Begin>,
-    /// Every message of the stream is ours, so its numbers have no holes.
-    is_whole: bool,
-    /// The number of the last message by this consumer.
-    delivered: u64,
+    position: Position,
     /// Messages that wait in the stream, as of the last message.
     pending: u64,
     ticker: Ticker,
@@ -144,9 +102,7 @@ impl Reader {
         Reader {
             source,
             wanted,
-            begin: None,
-            is_whole: false,
-            delivered: 0,
+            position: Position::default(),
             pending: 0,
             ticker,
             ticks_fail: false,
@@ -159,13 +115,6 @@ impl Reader {
 
     fn stream(&self) -> &str {
         &self.source.settings.stream
-    }
-
-    fn last_read(&self) -> u64 {
-        match self.begin {
-            Some(Begin::At(next)) => next.saturating_sub(1),
-            _ => 0,
-        }
     }
 
     /// Tries until there is a consumer; `None` when told to stop.
@@ -207,16 +156,17 @@ impl Reader {
         self.denials_before = self.source.connection.status.denials();
         self.link = self.source.connection.status.link().borrow().number;
         let stream = ensure_stream(&self.source.connection, &self.wanted).await?;
-        let begin = self.resolve(&stream)?;
-        let filters = self.filters(&stream);
+        let begin = resolve(&self.source.settings, self.position.begin, &stream)?;
+        self.position.begin = Some(begin);
+        let filters = filters(&self.wanted, &stream);
         let created =
             Consumer::create(&self.source.connection, self.stream(), begin, &filters, self.source.settings.batch);
         let created = created.await;
         let (consumer, pending) =
             created.map_err(|cause| ReadError::Consumer { stream: self.stream().to_owned(), cause })?;
-        (self.is_whole, self.delivered, self.pending) = (filters.is_empty(), 0, pending);
+        self.position.consumer_created(begin, filters.is_empty());
+        self.pending = pending;
         self.source.status.set_pending(pending);
-        self.begin = Some(begin);
         self.ticker.forget();
         self.ticks_fail = false;
         self.is_alive = false;
@@ -232,35 +182,12 @@ impl Reader {
         for note in self.notes.drain(..) {
             warn!("{note}");
         }
-        info!("reading stream {} after message {}; {} messages wait", self.stream(), self.last_read(), self.pending);
-    }
-
-    /// Where to begin. What `start` means is decided once, so that nothing is passed over when the first consumer fails.
-    fn resolve(&self, stream: &StreamState) -> Result<Begin, ReadError> {
-        let state = &stream.info.state;
-        let begin = self.begin.unwrap_or(match self.source.settings.start {
-            Start::First => Begin::At(state.first_sequence.max(1)),
-            Start::New => Begin::At(state.last_sequence + 1),
-            Start::Sequence(sequence) => Begin::At(sequence.max(1)),
-            Start::Time(time) => Begin::Time(time),
-        });
-        match begin {
-            Begin::At(next) if next > state.last_sequence + 1 => Err(ReadError::LogLostData {
-                stream: self.stream().to_owned(),
-                last: state.last_sequence,
-                position: next - 1,
-            }),
-            begin => Ok(begin),
-        }
-    }
-
-    /// The subjects to ask for; none where the stream holds nothing else.
-    fn filters(&self, stream: &StreamState) -> Vec<String> {
-        let config = &stream.info.config;
-        let is_ours = |taken: &String| self.wanted.subjects.iter().any(|wanted| covers(wanted, taken));
-        let is_copy = config.mirror.is_some() || config.sources.is_some();
-        let is_whole = !is_copy && config.subjects.iter().all(is_ours);
-        if is_whole { Vec::new() } else { without_covered(&self.wanted.subjects) }
+        info!(
+            "reading stream {} after message {}; {} messages wait",
+            self.stream(),
+            self.position.last_read(),
+            self.pending
+        );
     }
 
     async fn read(&mut self, mut consumer: Consumer, stop: &mut Stop) -> Ended {
@@ -313,18 +240,24 @@ impl Reader {
             match consumer.take(message) {
                 Received::SignOfLife => self.works(),
                 Received::Broken(why) => broken = Some(why),
-                Received::Message(metadata, message) => match self.judge(&metadata) {
-                    Verdict::Keep => {
-                        self.works();
-                        bytes += message.payload.len();
-                        batch.push(self.keep(&metadata, message));
+                Received::Message(metadata, message) => {
+                    self.works();
+                    let verdict = self.position.judge(&metadata);
+                    if let Verdict::KeepAfterGone(first, last) = verdict {
+                        self.gone(first, last);
                     }
-                    Verdict::Repeated => {}
-                    Verdict::Gap(why) => {
-                        add(&self.source.status.gaps, 1);
-                        broken = Some(why);
+                    match verdict {
+                        Verdict::Keep | Verdict::KeepAfterGone(..) => {
+                            bytes += message.payload.len();
+                            batch.push(self.keep(&metadata, message));
+                        }
+                        Verdict::Repeated => {}
+                        Verdict::Gap(why) => {
+                            add(&self.source.status.gaps, 1);
+                            broken = Some(why);
+                        }
                     }
-                },
+                }
             }
             let is_done = broken.is_some() || (!is_last && is_full(&batch, bytes, self.source.settings.batch));
             next = if is_done { None } else { ready(&mut consumer.subscriber) };
@@ -333,34 +266,12 @@ impl Reader {
             // While nobody takes them nothing is heard, and silence means nothing.
             let taken = self.source.hand_on(batch).await;
             self.source.status.set_pending(self.pending);
-            self.ticker.heard(Instant::now(), chance(self.delivered));
+            self.ticker.heard(Instant::now(), chance());
             if !taken {
                 return Some(Ended::Finished);
             }
         }
         if is_last { Some(Ended::Finished) } else { broken.map(Ended::Broken) }
-    }
-
-    fn judge(&mut self, metadata: &Metadata) -> Verdict {
-        let (expected, got) = (self.delivered + 1, metadata.consumer_sequence);
-        if got != expected {
-            return Verdict::Gap(format!("messages were lost on the way (delivery {got} came instead of {expected})"));
-        }
-        let sequence = metadata.stream_sequence;
-        if let Some(Begin::At(next)) = self.begin {
-            if sequence < next {
-                self.delivered += 1;
-                return Verdict::Repeated;
-            }
-            if self.is_whole && sequence > next {
-                if self.delivered > 0 {
-                    return Verdict::Gap(format!("messages {next} to {} did not come", sequence - 1));
-                }
-                self.gone(next, sequence - 1);
-            }
-        }
-        self.delivered += 1;
-        Verdict::Keep
     }
 
     /// A new consumer, created at `first`, began after `last`: what is between is not in the stream.
@@ -374,7 +285,6 @@ impl Reader {
     }
 
     fn keep(&mut self, metadata: &Metadata, message: async_nats::Message) -> Message {
-        self.begin = Some(Begin::At(metadata.stream_sequence + 1));
         self.pending = metadata.pending;
         let is_tick = message.subject.as_str() == self.source.settings.tick_subject;
         if is_tick {
@@ -423,7 +333,7 @@ impl Reader {
     /// Looks now and then how far ahead the stream is, while this consumer lives.
     fn watch_lag(&self) -> JoinSet<()> {
         let mut task = JoinSet::new();
-        if self.is_whole {
+        if self.position.is_whole {
             let (connection, stream) = (self.source.connection.clone(), self.stream().to_owned());
             let status = self.source.status();
             task.spawn(async move {
@@ -438,12 +348,4 @@ impl Reader {
         }
         task
     }
-}
-
-/// From 0 to 1, and another for every message: good enough to keep daemons on one log apart.
-fn chance(delivered: u64) -> f64 {
-    static PROCESS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let salt = PROCESS.fetch_add(1, Ordering::Relaxed) ^ u64::from(std::process::id());
-    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(&delivered.to_le_bytes(), salt);
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
 }

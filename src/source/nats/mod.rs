@@ -7,10 +7,12 @@
 //! Time comes from the log alone. In a silent shop a [`ticker`] publishes a message into the log; it counts when it is
 //! read back, after everything before it, and not before: a source that stalls never looks like one that is idle.
 
+mod begin;
 mod consumer;
 mod jetstream;
 mod metadata;
 mod plain;
+mod position;
 mod status;
 mod ticker;
 
