@@ -71,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "logging",
             "nats",
             "daemon",
+            "health",
             "api",
         ],
     ),

@@ -193,7 +193,7 @@ async fn flat_out_and_ctrl_c_end_in_a_summary() {
 fn what_cannot_be_done_is_said_with_what_to_do() {
     let nowhere = format!("nats://127.0.0.1:{}", free_port());
     for (args, said) in [
-        (vec!["--server", nowhere.as_str()], "could not connect to nats://127.0.0.1:"),
+        (vec!["--server", nowhere.as_str()], "no connection to NATS at nats://127.0.0.1:"),
         (vec!["--subject", "events.>"], "can't publish on `events.>`"),
         (vec!["--rate", "fast"], "write a number from"),
         (vec!["--speed", "0"], "write a factor from"),

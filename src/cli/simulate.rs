@@ -9,10 +9,15 @@ use clap::Args;
 
 use super::summary::grouped;
 use super::{CliError, load_config};
-use crate::config::{Auth, Config, Nats};
+use crate::config::{Config, Nats};
+use crate::health::Health;
+use crate::nats::Access;
 use crate::source::simulator::live::{Live, WARM_UP};
 use crate::time::{Span, Timestamp};
 use feed::Feed;
+
+/// How long to try to connect.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// When the shop of a fixed rate opens: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
@@ -236,16 +241,21 @@ fn check_subject(subject: &str) -> Result<(), CliError> {
 }
 
 async fn connect(nats: &Nats) -> Result<async_nats::Client, CliError> {
-    if nats.auth != Auth::None {
-        return Err(CliError::Other("rekindle simulate can't authenticate yet: name a server without".to_owned()));
+    let nats = Nats { name: format!("{} simulate", nats.name), ..nats.clone() };
+    let access = Access::check(&nats).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        CliError::Other(errors.join("; "))
+    })?;
+    let health = Health::default();
+    match tokio::time::timeout(PATIENCE, access.connect(0, health.part("nats"))).await {
+        Ok(connection) => Ok(connection.client),
+        Err(_) => {
+            let why = health.failing().pop().map_or_else(|| "it does not answer".to_owned(), |(_, why)| why);
+            Err(CliError::Other(format!(
+                "{why}; start a server there (nats-server -js), or name another with --server or --config"
+            )))
+        }
     }
-    let servers = nats.servers.join(", ");
-    let options = async_nats::ConnectOptions::new().name(format!("{} simulate", nats.name));
-    options.connect(nats.servers.clone()).await.map_err(|error| {
-        CliError::Other(format!(
-            "could not connect to {servers}: {error}; start a server there (nats-server -js), or name another with --server"
-        ))
-    })
 }
 
 fn wall_clock() -> Timestamp {
