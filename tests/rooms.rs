@@ -52,7 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("daemon", &["config", "health", "live", "nats", "partition", "pipeline", "rules", "sink", "source"]),
     ("logging", &["config"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),
-    ("api", &[]),
+    ("api", &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "live", "config"]),
     (
         "cli",
         &[

@@ -1,47 +1,32 @@
-//! HTTP: metrics and health. Binds where it is told; who may ask is the operator's choice of address.
+//! HTTP: metrics, health, and the API.
+//!
+//! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A [`Server`] serves
+//! them on a socket until it is told to stop. The way of a request: `server` (connections, how slow a head may be) →
+//! `problem` (every error becomes a problem document) → `access` (who may ask) → `limits` (how many at a time, how
+//! large, how long) → one of the handlers.
+//!
+//! It promises that `/metrics`, `/healthz` and `/readyz` answer however busy the API is, that everything else needs the
+//! token where there is one and a loopback address where there is none, and that `openapi` describes every route.
+//!
+//! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, anything that changes a user.
 
-use std::io;
-use std::net::SocketAddr;
+mod access;
+mod cursor;
+mod error;
+mod limits;
+mod observe;
+mod openapi;
+mod params;
+mod problem;
+mod routes;
+mod rules;
+mod segments;
+mod server;
+mod stats;
+mod users;
 
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
-
-/// A server that is bound but does not serve yet.
-#[derive(Debug)]
-pub struct Server {
-    listener: TcpListener,
-}
-
-impl Server {
-    /// Binds an address.
-    ///
-    /// # Errors
-    /// It is in use, or not this machine's.
-    pub async fn bind(address: SocketAddr) -> io::Result<Server> {
-        Ok(Server { listener: TcpListener::bind(address).await? })
-    }
-
-    /// The address it is bound to: with port 0, the system chose the port.
-    ///
-    /// # Errors
-    /// The system does not tell.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Serves until the process ends.
-    ///
-    /// # Errors
-    /// The socket fails.
-    pub async fn serve(self, metrics: PrometheusHandle) -> io::Result<()> {
-        let render = move || async move {
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
-        };
-        let routes = Router::new().route("/metrics", get(render)).route("/healthz", get(|| async { "ok\n" }));
-        axum::serve(self.listener, routes).await
-    }
-}
+pub use error::ApiError;
+pub use observe::Metrics;
+pub use routes::{Routes, Services};
+pub use rules::{Loaded, ReloadError, Rules, RulesProblem};
+pub use server::Server;

@@ -13,7 +13,7 @@ use clap::Args;
 
 use super::summary::{Run, Summary};
 use super::{CliError, load_rules};
-use crate::api::Server;
+use crate::api::{ApiError, Metrics, Routes, Server};
 use crate::metrics::{self, TotalsRecorder};
 use crate::partition::{Output, Plan};
 use crate::pipeline::{Options, Pipeline};
@@ -92,17 +92,15 @@ async fn serve(
     metrics: metrics_exporter_prometheus::PrometheusHandle,
 ) -> Result<SocketAddr, CliError> {
     let server = match Server::bind(wanted).await {
-        Ok(server) => Ok(server),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+        Err(ApiError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
             Server::bind(SocketAddr::new(wanted.ip(), 0)).await
         }
-        Err(error) => Err(error),
+        bound => bound,
     };
-    let refused =
-        |error| CliError::Other(format!("could not listen on {wanted}: {error}; choose another with --listen"));
-    let server = server.map_err(refused)?;
-    let address = server.address().map_err(refused)?;
-    tokio::spawn(async move { server.serve(metrics).await });
+    let server = server.map_err(|error| CliError::Other(format!("{error}; choose another with --listen")))?;
+    let address = server.address();
+    let routes = Routes::metrics_only(Metrics::text(move || metrics.render()));
+    tokio::spawn(server.serve(routes, std::future::pending()));
     Ok(address)
 }
 

@@ -1,0 +1,128 @@
+//! Who may ask: whoever shows the token; where there is none, programs of this machine.
+//!
+//! A web page is no program of this machine, even when the browser runs on it: without a token, a request must name a
+//! loopback host (a page of `evil.example`, which a hostile name server points to 127.0.0.1, names its own), and one
+//! that changes something must not come from another site.
+
+use std::fs;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::uri::{Authority, Uri};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use subtle::ConstantTimeEq;
+
+use super::error::ApiError;
+use super::problem::Problem;
+use crate::config::{Http, Secret};
+
+/// What everyone may read who can reach the address.
+pub(super) const OPEN: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
+/// `Sec-Fetch-Site`, by which browsers say whether a page of another site asks.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Who may ask for what is not [`OPEN`].
+pub(super) enum Access {
+    /// Whoever shows this token.
+    Token(String),
+    /// Programs of this machine.
+    Loopback,
+}
+
+impl Access {
+    /// As the settings have it; reads the token.
+    pub(super) fn new(settings: &Http) -> Result<Access, ApiError> {
+        match &settings.token {
+            Some(secret) => Ok(Access::Token(read_token(secret)?)),
+            None if settings.listen.ip().to_canonical().is_loopback() => Ok(Access::Loopback),
+            None => Err(ApiError::Exposed(settings.listen)),
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Problem> {
+        match self {
+            Access::Token(token) => check_token(token, request.headers()),
+            Access::Loopback => check_local(request),
+        }
+    }
+}
+
+/// Lets through who may ask, and no one else.
+pub(super) async fn guard(
+    State(access): State<Arc<Access>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if !OPEN.contains(&request.uri().path()) {
+        access.check(&request)?;
+    }
+    Ok(next.run(request).await)
+}
+
+fn read_token(secret: &Secret) -> Result<String, ApiError> {
+    let token = match secret {
+        Secret::File(path) => {
+            fs::read_to_string(path).map_err(|source| ApiError::TokenFile { path: path.clone(), source })?
+        }
+        Secret::Environment(token) => token.clone(),
+    };
+    let token = token.trim();
+    let wrong = |why| Err(ApiError::Token { secret: format!("{secret:?}"), why });
+    match token {
+        "" => wrong("is empty"),
+        token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
+        _ => wrong("has blanks or other characters that no request can carry"),
+    }
+}
+
+fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
+    let shown = headers.get(AUTHORIZATION).map(|value| value.as_bytes().split_at_checked(7));
+    let refused = |detail| Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+    match shown {
+        None => refused("this needs a token: send it as `Authorization: Bearer …`"),
+        Some(Some((scheme, shown))) if scheme.eq_ignore_ascii_case(b"bearer ") => {
+            if bool::from(token.as_bytes().ct_eq(shown)) { Ok(()) } else { refused("this is not the token") }
+        }
+        Some(_) => refused("the header Authorization must read `Bearer …`"),
+    }
+}
+
+fn check_local(request: &Request) -> Result<(), Problem> {
+    let refused = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    let Some(host) = host(request) else {
+        return refused("without a token, a request must name this server in one header Host");
+    };
+    if !is_loopback(&host) {
+        return refused("without a token, only requests to a loopback address or localhost are answered");
+    }
+    if !request.method().is_safe() && is_from_other_site(request.headers(), &host) {
+        return refused("without a token, no page of another site may ask for changes");
+    }
+    Ok(())
+}
+
+/// The server that a request is for, by its target where that says, and by its one header `Host`.
+fn host(request: &Request) -> Option<Authority> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (host, None) = (hosts.next()?, hosts.next()) else { return None };
+    let target = request.uri().authority().cloned();
+    target.or_else(|| Authority::try_from(host.as_bytes()).ok())
+}
+
+fn is_loopback(host: &Authority) -> bool {
+    let name = host.host().trim_start_matches('[').trim_end_matches(']');
+    match name.parse::<std::net::IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn is_from_other_site(headers: &HeaderMap, host: &Authority) -> bool {
+    let site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
+    let origin = |origin: &[u8]| Uri::try_from(origin).ok().and_then(|uri| uri.authority().cloned());
+    site || headers.get(ORIGIN).is_some_and(|value| origin(value.as_bytes()).as_ref() != Some(host))
+}

@@ -1,0 +1,45 @@
+//! Why the API can't be served.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why the API can't be served. All of these show at the start.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The token's file can't be read.
+    #[error("could not read the API's token from {}: {source}; make the file readable for this user", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No client could send that token.
+    #[error("could not use {secret} as the API's token: it {why}; write one line of visible ASCII characters")]
+    Token {
+        /// Where it is, never what it is.
+        secret: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Others could ask whatever they like.
+    #[error(
+        "refused to serve the API on {0} without a token: others can reach that address; set http.token_file, or listen \
+         on 127.0.0.1"
+    )]
+    Exposed(SocketAddr),
+    /// The address can't be had.
+    #[error("could not listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// It is in use, or not this machine's.
+        source: io::Error,
+    },
+    /// The system does not tell what the socket is bound to.
+    #[error("could not ask the system which address is listened on: {0}")]
+    Address(io::Error),
+}

@@ -1,0 +1,95 @@
+//! The OpenAPI document: every route, what it takes, and what it may answer.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::future::{Ready, ready};
+use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+
+use super::{access, observe, problem, rules, segments, stats, users};
+
+/// Where the document is.
+pub(super) const PATH: &str = "/v1/openapi.json";
+
+/// The name of the security scheme.
+const BEARER: &str = "bearer";
+
+/// What any request within limits may come to, beside what its route says.
+const ANYWHERE: [(&str, &str); 5] = [
+    ("403", "Without a token: the request comes from elsewhere than this machine"),
+    ("408", "The request's body took too long to come in"),
+    ("413", "The request's body is too large"),
+    ("500", "The request ran into a mistake in this program"),
+    ("503", "Too many requests, or the answer took too long; try again"),
+];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Rekindle", description = "Metrics, health and state of a growth engine for e-commerce."),
+    paths(
+        observe::metrics,
+        observe::healthz,
+        observe::readyz,
+        users::user,
+        users::user_segments,
+        segments::segments,
+        segments::segment_users,
+        stats::stats,
+        rules::rules,
+        rules::reload,
+        openapi_document
+    ),
+    components(schemas(problem::Problem))
+)]
+struct Document;
+
+/// This document
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "engine", responses(
+    (status = 200, description = "The document", body = Object)
+))]
+#[expect(dead_code, reason = "its attribute is what counts; what is served is made once")]
+fn openapi_document() {}
+
+/// A handler that serves the document.
+pub(super) fn served(with_token: bool) -> impl FnOnce() -> Ready<Response> + Clone + Send + Sync + 'static {
+    let text = Bytes::from(document(with_token).to_json().unwrap_or_default());
+    move || ready(([(CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+/// The document of an API with a token, or without.
+fn document(with_token: bool) -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    for (path, item) in &mut document.paths.paths {
+        if !access::OPEN.contains(&path.as_str()) {
+            for operation in operations(item) {
+                complete(operation, with_token);
+            }
+        }
+    }
+    if with_token {
+        let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The token of http.token_file"));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post].into_iter().flatten()
+}
+
+/// Adds what holds for every operation.
+fn complete(operation: &mut Operation, with_token: bool) {
+    let unauthorized = ("401", "The token is missing or wrong");
+    for (status, description) in ANYWHERE.into_iter().chain(with_token.then_some(unauthorized)) {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new().description(description).content(problem::MEDIA_TYPE, content).build();
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
+    }
+    if with_token {
+        operation.security = Some(vec![SecurityRequirement::new(BEARER, [""; 0])]);
+    }
+}

@@ -1,0 +1,199 @@
+//! The rules that run, and reading their file anew.
+//!
+//! How that is done is the daemon's business: it hands in a [`Rules`].
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use thiserror::Error;
+use utoipa::ToSchema;
+
+use super::problem::{Problem, document};
+use super::routes::Services;
+use crate::live::Busy;
+use crate::rules::diagnostic::Diagnostic;
+use crate::rules::render;
+use crate::sink::emission::Reloaded;
+use crate::time::Timestamp;
+
+/// Where the daemon's rules come from.
+pub trait Rules: Send + Sync + 'static {
+    /// The rules that run.
+    fn loaded(&self) -> Arc<Loaded>;
+
+    /// Reads the file anew, and lets what it says take effect between two events. Where that fails, nothing changes.
+    /// Whoever asks twice at a time is served one after the other.
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>>;
+}
+
+/// Rules as they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Their fingerprint.
+    pub version: String,
+    /// The file.
+    pub path: PathBuf,
+    /// When it was read.
+    pub at: Timestamp,
+    /// What it said.
+    pub text: String,
+}
+
+/// Rules that could not be read anew; those before go on.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// The file has mistakes.
+    #[error("the rules were not changed, because the file has mistakes:\n{rendered}")]
+    Mistakes {
+        /// All of them, as text for people.
+        rendered: String,
+        /// Each by itself.
+        problems: Vec<RulesProblem>,
+    },
+    /// The file can't be read.
+    #[error("the rules were not changed, because {} could not be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The engine does not answer.
+    #[error("the rules were not changed: {0}")]
+    Busy(#[from] Busy),
+}
+
+impl ReloadError {
+    /// The mistakes found in `text`, which was read from `file`.
+    pub fn mistakes(file: &str, text: &str, problems: &[Diagnostic]) -> ReloadError {
+        let rendered = render::render(file, text, problems, false);
+        let problems = problems.iter().map(|problem| RulesProblem::new(text, problem)).collect();
+        ReloadError::Mistakes { rendered, problems }
+    }
+}
+
+/// A mistake in the rules file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RulesProblem {
+    /// What is wrong.
+    message: String,
+    /// What to do about it; may be empty.
+    help: String,
+    /// Its line, from 1.
+    line: usize,
+    /// Its column, in characters from 1.
+    column: usize,
+}
+
+impl RulesProblem {
+    fn new(text: &str, problem: &Diagnostic) -> RulesProblem {
+        let (line, column) = render::position(text, problem.span.start);
+        RulesProblem { message: problem.message.clone(), help: problem.help.clone(), line, column }
+    }
+}
+
+/// The rules that run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "version": "5e9b1a33928a1318", "path": "/etc/rekindle/rules.toml", "loaded_at": "2026-03-05T09:00:00.000Z",
+    "text": "[events]\nview = \"Product Viewed\"\n"
+}))]
+pub(super) struct LoadedRules {
+    /// Their fingerprint.
+    version: String,
+    /// The file they were read from.
+    path: String,
+    /// When it was read.
+    #[schema(format = DateTime)]
+    loaded_at: String,
+    /// What it said.
+    text: String,
+}
+
+/// What became of a request to read the rules anew.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "version": "5e9b1a33928a1318", "previous": "0d1f0ba3c2a9a1a7", "at": "2026-03-05T09:31:00.000Z"
+}))]
+pub(super) struct ReloadedRules {
+    /// The fingerprint of the rules since.
+    version: String,
+    /// The fingerprint of those before.
+    previous: String,
+    /// The watermark at which they took effect; null: no event had come in.
+    #[schema(format = DateTime)]
+    at: Option<String>,
+}
+
+/// What is wrong with the rules file (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
+    "detail": "the rules were not changed, because the file has mistakes",
+    "problems": [{"message": "there is no function `totl`", "help": "did you mean `total`?", "line": 6, "column": 9}],
+    "rendered": "rules.toml:6:9: there is no function `totl`\n"
+}))]
+pub(super) struct RulesMistakes {
+    #[serde(flatten)]
+    problem: Problem,
+    /// Every mistake.
+    problems: Vec<RulesProblem>,
+    /// The same, drawn as text.
+    rendered: String,
+}
+
+/// The rules that run, with their text
+#[utoipa::path(get, path = "/v1/rules", tag = "engine", responses(
+    (status = 200, description = "The rules", body = LoadedRules)
+))]
+pub(super) async fn rules(State(services): State<Arc<Services>>) -> Json<LoadedRules> {
+    let loaded = services.rules.loaded();
+    Json(LoadedRules {
+        version: loaded.version.clone(),
+        path: loaded.path.display().to_string(),
+        loaded_at: loaded.at.to_string(),
+        text: loaded.text.clone(),
+    })
+}
+
+/// Read the rules file anew
+///
+/// Good rules take effect between two events; bad ones change nothing. The request has no body.
+#[utoipa::path(post, path = "/v1/rules/reload", tag = "engine", responses(
+    (status = 200, description = "They took effect", body = ReloadedRules),
+    (status = 422, description = "The file has mistakes; nothing changed", body = RulesMistakes, content_type = "application/problem+json"),
+    (status = 503, description = "The file can't be read, or the engine does not answer; nothing changed", body = Problem, content_type = "application/problem+json")
+))]
+pub(super) async fn reload(State(services): State<Arc<Services>>) -> Result<Json<ReloadedRules>, Response> {
+    // On a task of its own: a client that goes away does not leave a reload half done.
+    let reloading = tokio::spawn(async move { services.rules.reload().await });
+    match reloading.await {
+        Ok(Ok(reloaded)) => Ok(Json(ReloadedRules {
+            version: reloaded.rules,
+            previous: reloaded.previous,
+            at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
+        })),
+        Ok(Err(error)) => Err(refusal(error)),
+        Err(_) => {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the rules anew broke off").into_response())
+        }
+    }
+}
+
+fn refusal(error: ReloadError) -> Response {
+    match error {
+        ReloadError::Mistakes { rendered, problems } => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            let problem = Problem::new(status, "the rules were not changed, because the file has mistakes");
+            document(status, &RulesMistakes { problem, problems, rendered })
+        }
+        other => Problem::unavailable(other.to_string()).into_response(),
+    }
+}
