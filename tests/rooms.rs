@@ -49,10 +49,26 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
-    ("daemon", &["config", "health", "live", "nats", "partition", "pipeline", "rules", "sink", "source"]),
     ("logging", &["config"]),
-    ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline"]),
+    ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline", "live", "sink"]),
     ("api", &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "live", "config"]),
+    (
+        "daemon",
+        &[
+            "time",
+            "rules",
+            "partition",
+            "pipeline",
+            "live",
+            "source",
+            "sink",
+            "config",
+            "health",
+            "nats",
+            "metrics",
+            "api",
+        ],
+    ),
     (
         "cli",
         &[

@@ -14,27 +14,20 @@ use utoipa::ToSchema;
 
 use super::routes::Services;
 
-/// Prometheus's text format.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Prometheus's binary format: the only one with native histograms.
-const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+/// What a scrape is answered with: the content type and the body.
+type Scraped = (&'static str, Vec<u8>);
 
-/// What renders the metrics, having brought them up to date. Cheap to clone.
+/// What answers scrapes. Cheap to clone.
 #[derive(Clone)]
-pub struct Metrics {
-    text: Arc<dyn Fn() -> String + Send + Sync>,
-    protobuf: Option<Arc<dyn Fn() -> Vec<u8> + Send + Sync>>,
-}
+pub struct Metrics(Arc<Answering>);
+
+/// Answers a scrape, whose `Accept` header is given.
+type Answering = dyn Fn(Option<&str>) -> Scraped + Send + Sync;
 
 impl Metrics {
-    /// Metrics as text.
-    pub fn text(render: impl Fn() -> String + Send + Sync + 'static) -> Metrics {
-        Metrics { text: Arc::new(render), protobuf: None }
-    }
-
-    /// And, for scrapers that ask for it, in the binary format.
-    pub fn with_protobuf(self, render: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Metrics {
-        Metrics { protobuf: Some(Arc::new(render)), ..self }
+    /// `answer` is asked at each scrape, with the request's `Accept` header.
+    pub fn new(answer: impl Fn(Option<&str>) -> Scraped + Send + Sync + 'static) -> Metrics {
+        Metrics(Arc::new(answer))
     }
 }
 
@@ -59,13 +52,9 @@ pub(super) struct Readiness {
     (status = 200, description = "Every metric, in Prometheus's text format", body = String, content_type = "text/plain")
 ))]
 pub(super) async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
-    let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    match &metrics.protobuf {
-        Some(render) if accepted.contains("application/vnd.google.protobuf") => {
-            ([(CONTENT_TYPE, PROTOBUF)], render()).into_response()
-        }
-        _ => ([(CONTENT_TYPE, TEXT)], (metrics.text)()).into_response(),
-    }
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let (content_type, body) = (metrics.0)(accept);
+    ([(CONTENT_TYPE, content_type)], body).into_response()
 }
 
 /// Whether the process lives

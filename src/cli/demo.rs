@@ -4,8 +4,8 @@ mod screen;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use clap::Args;
 use super::summary::{Run, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, Metrics, Routes, Server};
-use crate::metrics::{self, TotalsRecorder};
+use crate::metrics::{Answer, Page};
 use crate::partition::{Output, Plan};
-use crate::pipeline::{Options, Pipeline};
+use crate::pipeline::{Options, Pipeline, Totals};
 use crate::rules;
 use crate::source::simulator::{Simulator, SimulatorOptions};
 use crate::time::{Span, Timestamp};
@@ -75,22 +75,44 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
-    let metrics = metrics::install().map_err(|error| CliError::Other(error.to_string()))?;
-    let address = runtime.block_on(serve(args.listen, metrics))?;
+    let plan = Arc::new(Plan::new(rules));
+    let board = Arc::new(Board { plan: Arc::clone(&plan), counted: Mutex::default() });
+    let address = runtime.block_on(serve(args.listen, Arc::clone(&board)))?;
     let stopping = Arc::clone(&stop);
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             stopping.store(true, Ordering::Relaxed);
         }
     });
-    Show::open(args, Arc::new(Plan::new(rules)))?.run(args, address, &stop)
+    Show::open(args, plan, board)?.run(args, address, &stop)
+}
+
+/// What the show has come to, for whoever scrapes it.
+struct Board {
+    plan: Arc<Plan>,
+    /// Nothing until the history was simulated.
+    counted: Mutex<Option<(Totals, Timestamp)>>,
+}
+
+impl Board {
+    fn put(&self, totals: Totals, watermark: Timestamp) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((totals, watermark));
+    }
+
+    fn answer(&self, accept: Option<&str>) -> Answer {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut page = Page::default();
+        if let Some((totals, watermark)) = counted {
+            page.totals(&self.plan.rules, &totals, watermark);
+        }
+        page.build();
+        page.process();
+        page.answer(accept)
+    }
 }
 
 /// Serves metrics at the address, or at another port when somebody else has that one.
-async fn serve(
-    wanted: SocketAddr,
-    metrics: metrics_exporter_prometheus::PrometheusHandle,
-) -> Result<SocketAddr, CliError> {
+async fn serve(wanted: SocketAddr, board: Arc<Board>) -> Result<SocketAddr, CliError> {
     let server = match Server::bind(wanted).await {
         Err(ApiError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
             Server::bind(SocketAddr::new(wanted.ip(), 0)).await
@@ -99,7 +121,10 @@ async fn serve(
     };
     let server = server.map_err(|error| CliError::Other(format!("{error}; choose another with --listen")))?;
     let address = server.address();
-    let routes = Routes::metrics_only(Metrics::text(move || metrics.render()));
+    let routes = Routes::metrics_only(Metrics::new(move |accept| {
+        let Answer { content_type, body } = board.answer(accept);
+        (content_type, body)
+    }));
     tokio::spawn(server.serve(routes, std::future::pending()));
     Ok(address)
 }
@@ -109,18 +134,17 @@ struct Show {
     plan: Arc<Plan>,
     simulator: Simulator,
     pipeline: Pipeline,
-    recorder: TotalsRecorder,
+    board: Arc<Board>,
     lines: Vec<u8>,
     now: Timestamp,
 }
 
 impl Show {
-    fn open(args: &DemoArgs, plan: Arc<Plan>) -> Result<Show, CliError> {
+    fn open(args: &DemoArgs, plan: Arc<Plan>, board: Arc<Board>) -> Result<Show, CliError> {
         let pipeline = Pipeline::new(Arc::clone(&plan), Options::default())
             .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
-        let recorder = TotalsRecorder::new(&plan.rules);
-        Ok(Show { plan, simulator: Simulator::new(options), pipeline, recorder, lines: Vec::new(), now: OPENING })
+        Ok(Show { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })
     }
 
     fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
@@ -142,7 +166,7 @@ impl Show {
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
             let totals = self.pipeline.totals();
-            self.recorder.record(&totals, self.pipeline.watermark());
+            self.board.put(totals.clone(), self.pipeline.watermark());
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;
             thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));

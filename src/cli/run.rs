@@ -3,16 +3,21 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tracing::info;
 
 use super::{CliError, check, load_config, load_rules_with_text, pipeline_options};
-use crate::api::Server;
-use crate::daemon::{Daemon, Signals, hang_up};
+use crate::api::{Metrics, Routes, Server, Services};
+use crate::daemon::{Daemon, Scrapes, Signals, hang_up};
+use crate::logging;
+use crate::metrics::Answer;
 use crate::nats::Access;
 use crate::partition::Plan;
-use crate::{logging, metrics};
+
+/// How long requests under way may take once the rest has ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// Run live on NATS: events in, segment changes and actions out
 ///
@@ -41,19 +46,34 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let ended = runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| other("listen for signals", &error))?;
         let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
-        let listen = config.http.listen;
-        let server = Server::bind(listen).await.map_err(|error| {
-            CliError::Other(format!("could not listen on {listen}: {error}; choose another with [http] listen"))
-        })?;
-        let address = server.address().map_err(|error| other("tell the address", &error))?;
+        let (listen, http) = (config.http.listen, config.http.clone());
         let options = pipeline_options(&config.engine);
         let plan = Arc::new(Plan::new(ruleset));
-        info!(version = env!("CARGO_PKG_VERSION"), rules = plan.rules.version, http = %address, "rekindle starts");
+        let rules = plan.rules.version.clone();
         let daemon = Daemon::open(config, access, options, path, text, plan)
             .map_err(|error| CliError::Other(error.to_string()))?;
         let instruments = daemon.instruments();
-        let handle = metrics::install().map_err(|error| other("record metrics", &error))?;
-        tokio::spawn(server.serve(handle));
+        let services = Services {
+            live: instruments.live.clone(),
+            health: instruments.health.clone(),
+            rules: instruments.reloader.clone(),
+            started: instruments.started,
+        };
+        let scrapes = Scrapes::new(instruments.clone());
+        let metrics = Metrics::new(move |accept| {
+            let Answer { content_type, body } = scrapes.answer(accept);
+            (content_type, body)
+        });
+        let routes = Routes::new(services, metrics, &http).map_err(|error| CliError::Other(error.to_string()))?;
+        let server = Server::bind(listen)
+            .await
+            .map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
+        let address = server.address();
+        info!(version = env!("CARGO_PKG_VERSION"), rules, http = %address, "rekindle starts");
+        let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(routes, async {
+            let _ = stopped.await;
+        }));
         let reloader = Arc::clone(&instruments.reloader);
         tokio::spawn(async move {
             while hang_ups.recv().await.is_some() {
@@ -61,7 +81,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
                 let _ = reloader.reload().await;
             }
         });
-        daemon.run(signals).await.map_err(|error| CliError::Other(error.to_string()))
+        let ended = daemon.run(signals).await.map_err(|error| CliError::Other(error.to_string()));
+        // Whoever was just asking gets an answer.
+        let _ = stop_serving.send(());
+        let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
+        ended
     });
     // A thread that is stuck must not keep the process: what could be finished is finished.
     runtime.shutdown_background();

@@ -9,9 +9,11 @@
 
 mod outputs;
 mod reload;
+mod scrape;
 mod signals;
 
 pub use reload::{ReloadError, Reloader, RulesInUse};
+pub use scrape::Scrapes;
 pub use signals::{Signals, hang_up};
 
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::config::{Config, SourceKind};
-use crate::health::Health;
+use crate::health::{Health, Part};
 use crate::live::{self, Ends, Live};
 use crate::nats::{Access, Connection};
 use crate::partition::Plan;
@@ -94,6 +96,14 @@ pub struct Daemon {
     ends: Ends,
     instruments: Instruments,
     connected: watch::Sender<Option<Connected>>,
+    parts: Parts,
+}
+
+/// The parts that speak in health. They are failing until they work, from the first moment that anyone can ask.
+struct Parts {
+    nats: Part,
+    source: Part,
+    sink: Part,
 }
 
 /// The tasks that move messages.
@@ -128,7 +138,9 @@ impl Daemon {
             reloader: Arc::new(Reloader::new(ends.live.clone(), path, text, plan.rules.version.clone())),
             started: Instant::now(),
         };
-        Ok(Daemon { config, access, ends, instruments, connected })
+        let health = &instruments.health;
+        let parts = Parts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };
+        Ok(Daemon { config, access, ends, instruments, connected, parts })
     }
 
     /// What its parts say of themselves.
@@ -141,14 +153,13 @@ impl Daemon {
     /// # Errors
     /// Not all that was taken in could be finished.
     pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
-        let Daemon { config, access, ends, instruments, connected } = self;
+        let Daemon { config, access, ends, instruments, connected, parts } = self;
         let Ends { batches, emissions, thread, .. } = ends;
         let health = instruments.health.clone();
-        let parts = (health.part("nats"), health.part("source"), health.part("sink"));
         if config.source.kind == SourceKind::Nats || !config.output.jetstream {
             warn!("plain NATS delivers at most once: what is under way when something breaks is lost");
         }
-        let connecting = access.connect(config.source.batch, parts.0);
+        let connecting = access.connect(config.source.batch, parts.nats);
         let connection = tokio::select! {
             connection = connecting => connection,
             () = signals.stop() => {
@@ -156,8 +167,15 @@ impl Daemon {
                 return Ok(());
             }
         };
-        let moving =
-            start_moving(&config, &connection, &instruments, &connected, (parts.1, parts.2), batches, emissions);
+        let moving = start_moving(
+            &config,
+            &connection,
+            &instruments,
+            &connected,
+            (parts.source, parts.sink),
+            batches,
+            emissions,
+        );
         let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
         tokio::select! {
             () = signals.stop() => {}
@@ -207,7 +225,7 @@ fn start_moving(
     connection: &Connection,
     instruments: &Instruments,
     connected: &watch::Sender<Option<Connected>>,
-    (source_part, sink_part): (crate::health::Part, crate::health::Part),
+    (source_part, sink_part): (Part, Part),
     batches: mpsc::Sender<Batch>,
     emissions: mpsc::Receiver<Emission>,
 ) -> Moving {

@@ -4,16 +4,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
+use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tracing::{error, info};
 
+use super::scrape::wall_clock;
+use crate::api;
 use crate::live::{Busy, Live};
 use crate::partition::Plan;
 use crate::rules;
 use crate::rules::diagnostic::Diagnostic;
 use crate::sink::emission::Reloaded;
+use crate::time::Timestamp;
 
 /// Why the rules are as they were.
 #[derive(Debug, Error)]
@@ -51,7 +54,7 @@ pub struct RulesInUse {
     /// Its fingerprint.
     pub version: String,
     /// When they took effect here.
-    pub since: SystemTime,
+    pub since: Timestamp,
 }
 
 /// Reloads the rules from their file.
@@ -67,7 +70,7 @@ pub struct Reloader {
 
 impl Reloader {
     pub(super) fn new(live: Live, path: PathBuf, text: String, version: String) -> Reloader {
-        let in_use = RulesInUse { path, text, version, since: SystemTime::now() };
+        let in_use = RulesInUse { path, text, version, since: wall_clock() };
         Reloader {
             live,
             in_use: Mutex::new(in_use),
@@ -116,9 +119,28 @@ impl Reloader {
         };
         let version = ruleset.version.clone();
         let reloaded = self.live.change_rules(Arc::new(Plan::new(ruleset))).await?;
-        let in_use = RulesInUse { path, text, version, since: SystemTime::now() };
+        let in_use = RulesInUse { path, text, version, since: wall_clock() };
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = in_use;
         Ok(reloaded)
+    }
+}
+
+impl api::Rules for Reloader {
+    fn loaded(&self) -> Arc<api::Loaded> {
+        let RulesInUse { path, text, version, since } = self.in_use();
+        Arc::new(api::Loaded { version, path, at: since, text })
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, api::ReloadError>> {
+        Box::pin(async {
+            Reloader::reload(self).await.map_err(|error| match error {
+                ReloadError::Unreadable { path, cause } => api::ReloadError::Unreadable { path, source: cause },
+                ReloadError::Wrong { path, text, problems } => {
+                    api::ReloadError::mistakes(&path.display().to_string(), &text, &problems)
+                }
+                ReloadError::Busy(busy) => api::ReloadError::Busy(busy),
+            })
+        })
     }
 }
 

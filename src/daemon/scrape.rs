@@ -1,0 +1,104 @@
+//! What a scrape is answered with: the numbers of every part, gathered at that moment.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use hdrhistogram::Histogram;
+
+use super::{Connected, Instruments};
+use crate::metrics::{Answer, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use crate::time::Timestamp;
+
+/// Answers scrapes.
+#[derive(Debug)]
+pub struct Scrapes {
+    instruments: Instruments,
+    latencies: Mutex<Latencies>,
+}
+
+/// From the broker's receipt of an event to the acknowledgement of the action it set off.
+#[derive(Debug, Default)]
+struct Latencies {
+    /// Since the start, in microseconds; `None`: there was none.
+    all: Option<Histogram<u64>>,
+    recent: Recent,
+}
+
+impl Scrapes {
+    /// Scrapes of these instruments.
+    pub fn new(instruments: Instruments) -> Scrapes {
+        Scrapes { instruments, latencies: Mutex::default() }
+    }
+
+    /// The metrics now, in the format that an `Accept` header asks for.
+    pub fn answer(&self, accept: Option<&str>) -> Answer {
+        let mut page = Page::default();
+        page.stats(&self.instruments.live.stats(), wall_clock());
+        let connected = self.instruments.connected.borrow().clone();
+        page.connection(&connected.as_ref().map(connection).unwrap_or_default());
+        page.source(&connected.as_ref().map(source).unwrap_or_default());
+        page.sink(&self.sink());
+        page.reloads(&self.reloads());
+        let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let Latencies { all, recent } = &mut *latencies;
+        let latest = self.instruments.sink.take_latencies();
+        match all {
+            // Both have the same bounds, so it always fits.
+            Some(all) => drop(all.add(&latest)),
+            None => *all = Some(latest),
+        }
+        if let Some(all) = all {
+            page.latency(all, recent, Instant::now());
+        }
+        page.build();
+        page.process();
+        page.answer(accept)
+    }
+
+    fn sink(&self) -> SinkNumbers {
+        let figures = self.instruments.sink.figures();
+        SinkNumbers {
+            published: figures.published,
+            batches: figures.batches,
+            errors: figures.errors,
+            retries: figures.retries,
+            oversized: figures.oversized,
+        }
+    }
+
+    fn reloads(&self) -> ReloadNumbers {
+        let (applied, refused) = self.instruments.reloader.counts();
+        ReloadNumbers { applied, refused, loaded_at: self.instruments.reloader.in_use().since }
+    }
+}
+
+fn connection(connected: &Connected) -> ConnectionNumbers {
+    let status = &connected.connection.status;
+    ConnectionNumbers {
+        connected: status.is_up(),
+        disconnects: status.disconnects(),
+        reconnects: status.reconnects(),
+        slow_consumer_events: status.slow_consumers(),
+    }
+}
+
+fn source(connected: &Connected) -> SourceNumbers {
+    let status = &connected.source;
+    let seconds_since = |received: Timestamp| (wall_clock().0 - received.0).max(0) as f64 / 1_000.0;
+    SourceNumbers {
+        messages: status.messages(),
+        bytes: status.bytes(),
+        lag_messages: Some(status.pending()),
+        lag_seconds: status.received().map(seconds_since),
+        gaps: status.gaps(),
+        missing: status.missing(),
+        recreations: status.recreations(),
+        ticks_sent: status.ticks_sent(),
+        ticks_received: status.ticks_received(),
+    }
+}
+
+pub(super) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,140 @@
+//! What one scrape is answered with: the metrics, in the order they were added, as values of one instant.
+//!
+//! A page is made anew for each scrape from what is counted elsewhere. So a series whose segment or campaign the rules
+//! no longer name is gone with the next scrape, and nothing has to be remembered, or forgotten, here.
+
+use super::latency::Distribution;
+use super::table::Metric;
+use super::{protobuf, text};
+
+/// A body, and what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// For the `Content-Type` header.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The metrics of one instant.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub(super) families: Vec<Family>,
+}
+
+/// All series of one metric.
+#[derive(Clone, Debug)]
+pub(super) struct Family {
+    pub(super) metric: &'static Metric,
+    pub(super) series: Vec<Series>,
+}
+
+/// One series: the values of the metric's labels, in their order, and its own.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    pub(super) labels: Vec<String>,
+    pub(super) value: Value,
+}
+
+/// A series' value.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Number(f64),
+    Distribution(Distribution),
+}
+
+impl Page {
+    /// Adds a number under these values of the metric's labels.
+    pub(super) fn add(&mut self, metric: &'static Metric, labels: &[&str], value: f64) {
+        self.push(metric, labels, Value::Number(value));
+    }
+
+    /// The same for a count.
+    pub(super) fn count(&mut self, metric: &'static Metric, labels: &[&str], count: u64) {
+        self.add(metric, labels, count as f64);
+    }
+
+    /// Adds a histogram or a summary.
+    pub(super) fn distribution(&mut self, metric: &'static Metric, distribution: Distribution) {
+        self.push(metric, &[], Value::Distribution(distribution));
+    }
+
+    fn push(&mut self, metric: &'static Metric, labels: &[&str], value: Value) {
+        debug_assert_eq!(metric.labels.len(), labels.len(), "{} has other labels", metric.name);
+        let series = Series { labels: labels.iter().map(|label| (*label).to_owned()).collect(), value };
+        match self.families.iter_mut().find(|family| family.metric == metric) {
+            Some(family) => family.series.push(series),
+            None => self.families.push(Family { metric, series: vec![series] }),
+        }
+    }
+
+    /// In the text format, version 0.0.4. A histogram has classic buckets there.
+    pub fn text(&self) -> String {
+        text::render(&self.families)
+    }
+
+    /// In Prometheus' protobuf format, delimited. A histogram has classic and native buckets there.
+    pub fn protobuf(&self) -> Vec<u8> {
+        protobuf::render(&self.families)
+    }
+
+    /// In the format that an `Accept` header asks for: protobuf for whoever prefers it, text for everyone else.
+    pub fn answer(&self, accept: Option<&str>) -> Answer {
+        if accept.is_some_and(prefers_protobuf) {
+            Answer { content_type: protobuf::CONTENT_TYPE, body: self.protobuf() }
+        } else {
+            Answer { content_type: text::CONTENT_TYPE, body: self.text().into_bytes() }
+        }
+    }
+}
+
+/// Whether it names our protobuf format, and ranks no text that we have higher.
+fn prefers_protobuf(accept: &str) -> bool {
+    let (mut protobuf, mut text) = (0.0, 0.0);
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let (mut rank, mut known) = (1.0, true);
+        for parameter in parts {
+            match parameter.split_once('=') {
+                Some(("q", value)) => rank = value.parse().unwrap_or(0.0),
+                Some(("proto", value)) => known &= value == "io.prometheus.client.MetricFamily",
+                Some(("encoding", value)) => known &= value == "delimited",
+                _ => {}
+            }
+        }
+        let place = match kind {
+            "application/vnd.google.protobuf" if known => &mut protobuf,
+            "text/plain" => &mut text,
+            _ => continue,
+        };
+        *place = f64::max(*place, rank);
+    }
+    protobuf > 0.0 && protobuf >= text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protobuf_is_for_whoever_prefers_it() {
+        let protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let both = format!("{protobuf},application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.7,*/*;q=0.1");
+        assert!(prefers_protobuf(&both));
+        assert!(prefers_protobuf(protobuf));
+        for accept in [
+            "",
+            "*/*",
+            "text/plain;version=0.0.4",
+            &format!("{protobuf};q=0.2, text/plain; q=0.7"),
+            &format!("{protobuf};q=0"),
+            &format!("{protobuf};q=nonsense"),
+            &protobuf.replace("delimited", "text"),
+            &protobuf.replace("MetricFamily", "Other"),
+            ";;,=,;q",
+        ] {
+            assert!(!prefers_protobuf(accept), "{accept}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Every metric there is: name, kind, labels, meaning. Nothing else names one, so what is scraped, what the documents
+//! say and what the dashboard asks for can be held against this table.
+//!
+//! Labels take only values that the rules or the code name (segments, campaigns, outcomes, reasons, calls), never a
+//! user's or an event's own text, so the number of series is bounded.
+
+/// What kind of metric it is, in Prometheus' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, until the process starts anew.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Observations by size, to be added up over instances.
+    Histogram,
+    /// Quantiles that are computed here, and cannot be added up.
+    Summary,
+}
+
+impl Kind {
+    /// As in a `# TYPE` line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// Defines the metrics, and the list of all of them.
+macro_rules! metrics {
+    ($($constant:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Metric =
+                Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help };
+        )*
+
+        /// All of them, in the order in which they are told of.
+        pub const ALL: &[Metric] = &[$($constant),*];
+    };
+}
+
+metrics! {
+    EVENTS: Counter "rekindle_events_total" ["call"] "Events accepted, duplicates included, by call.";
+    REJECTED: Counter "rekindle_events_rejected_total" ["reason"] "Events rejected, by reason.";
+    LATE: Counter "rekindle_events_late_total" [] "Events whose time was below the watermark; they count all the same.";
+    DUPLICATES: Counter "rekindle_events_duplicate_total" [] "Events ignored because their messageId had been seen.";
+    FROM_FUTURE: Counter "rekindle_events_from_future_total" []
+        "Events whose own time was too far ahead, and was replaced by the broker's.";
+    TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
+    SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now.";
+    DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
+    USERS: Gauge "rekindle_users" [] "Users with state.";
+    LINKS: Gauge "rekindle_links" [] "Anonymous visitors known to be users.";
+    MERGED: Counter "rekindle_visitors_merged_total" [] "Anonymous visitors whose state was merged into a user's.";
+    WATERMARK: Gauge "rekindle_watermark_timestamp_seconds" []
+        "The log's watermark, in seconds since 1970; absent before the first message.";
+    WATERMARK_LAG: Gauge "rekindle_watermark_lag_seconds" []
+        "How far the watermark is behind the wall clock; absent before the first message.";
+    PENDING_TIMERS: Gauge "rekindle_pending_timers" []
+        "Pending wake-ups, stale ones included: a user may have several, of which all but one are stale.";
+    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time.";
+    QUEUE: Gauge "rekindle_queue_length" ["queue"]
+        "What waits between the parts: batches for the engine, emissions for the sink.";
+    SOURCE_MESSAGES: Counter "rekindle_source_messages_total" [] "Messages read, ticks included.";
+    SOURCE_BYTES: Counter "rekindle_source_bytes_total" [] "Bytes of the messages read.";
+    SOURCE_LAG_MESSAGES: Gauge "rekindle_source_lag_messages" []
+        "Messages in the stream that were not read yet; absent while unknown, and for a plain subject.";
+    SOURCE_LAG: Gauge "rekindle_source_lag_seconds" []
+        "How long the message read last had been in the broker; absent before the first message.";
+    SOURCE_GAPS: Counter "rekindle_source_gaps_total" [] "Times that the stream's sequence was not contiguous.";
+    SOURCE_MISSING: Counter "rekindle_source_missing_messages_total" []
+        "Messages that the stream no longer had when they were to be read.";
+    SOURCE_RECREATIONS: Counter "rekindle_source_consumer_recreations_total" []
+        "Times that the consumer was made anew, from the message after the last one read.";
+    TICKS_SENT: Counter "rekindle_ticks_sent_total" [] "Ticks put into the log, so that time passes without traffic.";
+    TICKS_RECEIVED: Counter "rekindle_ticks_received_total" [] "Ticks read from the log.";
+    PUBLISHED: Counter "rekindle_published_messages_total" ["kind"] "Messages that the broker has taken, by kind.";
+    PUBLISH_BATCHES: Counter "rekindle_publish_batches_total" [] "Batches that the broker has taken.";
+    PUBLISH_ERRORS: Counter "rekindle_publish_errors_total" [] "Publishes that failed; each is tried again.";
+    PUBLISH_RETRIES: Counter "rekindle_publish_retries_total" [] "Publishes that were tried again.";
+    PUBLISH_OVERSIZED: Counter "rekindle_publish_oversized_total" []
+        "Messages larger than the broker takes, which were not published whole.";
+    ACTION_LATENCY: Histogram "rekindle_action_latency_seconds" []
+        "From the broker's receipt of an event to its action's being published; native where the scraper can.";
+    ACTION_LATENCY_RECENT: Summary "rekindle_action_latency_recent_seconds" []
+        "The same, with quantiles over about the last minute; quantile 1 is the longest.";
+    ACTION_LATENCY_SINCE_START: Summary "rekindle_action_latency_since_start_seconds" []
+        "The same, with quantiles since the start; quantile 1 is the longest.";
+    CONNECTED: Gauge "rekindle_nats_connected" [] "Whether there is a connection to NATS: 1, or 0.";
+    DISCONNECTS: Counter "rekindle_nats_disconnects_total" [] "Connections to NATS lost.";
+    RECONNECTS: Counter "rekindle_nats_reconnects_total" [] "Connections to NATS made again.";
+    SLOW_CONSUMER: Counter "rekindle_nats_slow_consumer_events_total" []
+        "Times that the client dropped messages because they came faster than they were taken.";
+    RELOADS: Counter "rekindle_rules_reloads_total" ["result"] "Reloads of the rules, by result.";
+    RELOADED: Gauge "rekindle_rules_loaded_timestamp_seconds" []
+        "When the rules that run were loaded, in seconds since 1970.";
+    RULES_INFO: Gauge "rekindle_rules_info" ["version"] "Which rules run; always 1.";
+    BUILD_INFO: Gauge "rekindle_build_info" ["version", "revision"] "Which build this is; always 1.";
+    CPU: Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.";
+    OPEN_FDS: Gauge "process_open_fds" [] "Number of open file descriptors.";
+    MAX_FDS: Gauge "process_max_fds" [] "Maximum number of open file descriptors.";
+    RESIDENT: Gauge "process_resident_memory_bytes" [] "Resident memory size in bytes.";
+    VIRTUAL: Gauge "process_virtual_memory_bytes" [] "Virtual memory size in bytes.";
+    START_TIME: Gauge "process_start_time_seconds" [] "Start time of the process since unix epoch in seconds.";
+    THREADS: Gauge "process_threads" [] "Number of OS threads in the process.";
+}
