@@ -1,7 +1,7 @@
 //! Latencies: from an hdrhistogram of microseconds to what Prometheus calls histogram and summary.
 //!
-//! The hdrhistogram only grows, so every count here does too. Values are exact to its own precision; a sum takes each
-//! observation as the highest that it cannot tell from it.
+//! The hdrhistogram only grows, so every count here does too. Values are exact to its own precision: each
+//! observation is taken for the lowest that it cannot be told from, so one at a bucket's bound is in the bucket.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -50,7 +50,8 @@ impl Distribution {
             quantiles: quantiles(microseconds),
         };
         for step in microseconds.iter_recorded() {
-            this.put(step.value_iterated_to() as f64 / 1e6, step.count_at_value());
+            let lowest = microseconds.lowest_equivalent(step.value_iterated_to());
+            this.put(lowest as f64 / 1e6, step.count_at_value());
         }
         this
     }

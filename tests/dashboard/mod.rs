@@ -1,0 +1,35 @@
+//! What stands in `dashboards/engine.json`, for tests.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+use std::fs;
+
+use serde_json::Value;
+
+/// The dashboard.
+pub(crate) fn dashboard() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/engine.json");
+    serde_json::from_str(&fs::read_to_string(path).expect("the dashboard is there")).expect("JSON")
+}
+
+/// The panels, rows left out.
+pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    panels.filter(|panel| panel["type"] != "row").collect()
+}
+
+/// Every query, with the title of its panel, and the variables replaced as Grafana would.
+pub(crate) fn expressions() -> Vec<(String, String)> {
+    let dashboard = dashboard();
+    let of_panels = panels(&dashboard).into_iter().flat_map(|panel| {
+        let title = panel["title"].as_str().expect("a title");
+        panel["targets"].as_array().expect("targets").iter().map(move |target| (title, &target["expr"]))
+    });
+    let annotations = dashboard["annotations"]["list"].as_array().expect("annotations").iter();
+    let of_annotations = annotations.map(|one| (one["name"].as_str().expect("a name"), &one["expr"]));
+    let replaced = |expr: &Value| {
+        let expr = expr.as_str().expect("an expression");
+        expr.replace("$__rate_interval", "10s").replace("$job", "rekindle").replace("$instance", ".*")
+    };
+    of_panels.chain(of_annotations).map(|(title, expr)| (title.to_owned(), replaced(expr))).collect()
+}

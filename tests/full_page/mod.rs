@@ -1,0 +1,59 @@
+//! A page with every metric there is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+use rekindle::live::Stats;
+use rekindle::metrics::{ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use rekindle::partition::Plan;
+use rekindle::pipeline::{Options, Pipeline};
+use rekindle::rules;
+use rekindle::time::Timestamp;
+
+const RULES: &str = "[events]\nview = 'View'\n
+    [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n
+    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
+
+const EVENT: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#;
+
+/// How many latencies there are in it: 1 ms, 2 ms, and so on.
+pub(crate) const LATENCIES: u64 = 1_000;
+
+pub(crate) fn page() -> Page {
+    let mut page = Page::default();
+    page.stats(&stats(), Timestamp(1_772_701_201_500));
+    page.source(&SourceNumbers {
+        messages: 7,
+        bytes: 700,
+        lag_messages: Some(3),
+        lag_seconds: Some(0.25),
+        ..SourceNumbers::default()
+    });
+    page.sink(&SinkNumbers { published: [1, 1, 1, 0, 2], batches: 2, ..SinkNumbers::default() });
+    page.connection(&ConnectionNumbers { connected: true, ..ConnectionNumbers::default() });
+    page.reloads(&ReloadNumbers { applied: 1, refused: 0, loaded_at: Timestamp(1_772_701_000_000) });
+    let mut latencies = Histogram::new(3).expect("a sound precision");
+    (1..=LATENCIES).for_each(|ms| latencies.record(ms * 1_000).expect("it grows by itself"));
+    page.latency(&latencies, &mut Recent::default(), Instant::now());
+    page.build();
+    page.process();
+    page
+}
+
+fn stats() -> Stats {
+    let rules = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let plan = Arc::new(Plan::new(rules));
+    let options = Options { workers: 1, partitions: 2, ..Options::default() };
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
+    pipeline.feed(EVENT.as_bytes(), &mut |_| {}, &mut Vec::new());
+    Stats {
+        plan,
+        totals: pipeline.totals(),
+        watermark: pipeline.watermark(),
+        pending_timers: pipeline.pending_timers(),
+        state_bytes: 512,
+        queued_batches: 1,
+        queued_emissions: 2,
+    }
+}

@@ -1,0 +1,165 @@
+//! A real Prometheus scrapes the demo, and a page that holds every metric, and answers what the dashboard asks.
+
+mod dashboard;
+mod full_page;
+mod prometheus_server;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use rekindle::metrics::table::{self, Kind, Metric};
+
+use dashboard::expressions;
+use full_page::LATENCIES;
+use prometheus_server::{Histograms, Prometheus};
+
+/// What the demo does not have: a broker, a wall clock, and rules that change.
+const NOT_IN_THE_DEMO: &[&str] = &[
+    "rekindle_watermark_lag",
+    "rekindle_pending_timers",
+    "rekindle_state_bytes",
+    "rekindle_queue_length",
+    "rekindle_source_",
+    "rekindle_ticks_",
+    "rekindle_publish",
+    "rekindle_action_latency",
+    "rekindle_nats_",
+    "rekindle_rules_reloads",
+    "rekindle_rules_loaded",
+];
+
+fn is_in_the_demo(text: &str) -> bool {
+    !NOT_IN_THE_DEMO.iter().any(|name| text.contains(name))
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A demo whose show has begun, and its address.
+fn demo() -> (Running, String) {
+    let child = Command::new(env!("CARGO_BIN_EXE_rekindle"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--shoppers", "300", "--speed", "12h", "--seconds", "120"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut running = Running(child);
+    let mut lines = BufReader::new(running.0.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let opening = lines.next().expect("the demo says where metrics are");
+    let address = opening.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+    lines.find(|line| line.contains(" who ")).expect("an action");
+    // What it goes on to print must be read, or it would wait.
+    thread::spawn(move || lines.for_each(drop));
+    (running, address.to_owned())
+}
+
+/// Serves the full page to everyone, in the format asked for, for as long as the process runs.
+fn serve_full_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            // Whoever hangs up is asked for nothing more.
+            let _ = answer(stream);
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    let lines = BufReader::new(stream.try_clone()?).lines().map_while(Result::ok);
+    let mut accept = None;
+    for line in lines.take_while(|line| !line.is_empty()) {
+        accept = accept.or(line.strip_prefix("Accept: ").map(str::to_owned));
+    }
+    let answer = full_page::page().answer(accept.as_deref());
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        answer.content_type,
+        answer.body.len()
+    )?;
+    stream.write_all(&answer.body)
+}
+
+fn assert_is_there(prometheus: &Prometheus, metric: &Metric, histograms: Histograms) {
+    let suffixes: &[&str] = match (metric.kind, histograms) {
+        (Kind::Histogram, Histograms::Classic) => &["_bucket", "_sum", "_count"],
+        (Kind::Summary, _) => &["", "_sum", "_count"],
+        _ => &[""],
+    };
+    for suffix in suffixes {
+        let found = prometheus.wait_for(&format!("{}{suffix}{{job=\"rekindle\"}}", metric.name));
+        for label in metric.labels {
+            assert!(found[0].labels.contains_key(*label), "{} has no label {label}", metric.name);
+        }
+    }
+}
+
+#[test]
+fn prometheus_scrapes_the_demo_and_the_dashboard_has_something_to_show() {
+    let (_running, address) = demo();
+    let prometheus = Prometheus::scraping(&address, Histograms::Classic);
+    let metrics: Vec<_> = table::ALL.iter().filter(|metric| is_in_the_demo(metric.name)).collect();
+    assert!(metrics.len() >= 18, "only {} metrics", metrics.len());
+    for metric in metrics {
+        assert_is_there(&prometheus, metric, Histograms::Classic);
+    }
+    let rate = prometheus.wait_for("sum(rate(rekindle_events_total[10s])) > 0");
+    assert!(rate[0].number() > 1.0, "{} events a second", rate[0].number());
+    for (title, expression) in expressions() {
+        let found = prometheus.query(&expression).unwrap_or_else(|error| panic!("{title}: {error}"));
+        // Rates of what need not happen within seconds are filtered by the expression itself.
+        if is_in_the_demo(&expression) && !expression.ends_with("> 0") && !expression.contains("> 0)") {
+            assert!(!found.is_empty(), "{title} shows nothing: {expression}");
+        }
+    }
+}
+
+fn assert_everything_is_there(histograms: Histograms) -> Prometheus {
+    let prometheus = Prometheus::scraping(&serve_full_page(), histograms);
+    for metric in table::ALL {
+        assert_is_there(&prometheus, metric, histograms);
+    }
+    // Twice scraped, so that there are rates.
+    prometheus.wait_for("rate(rekindle_events_total[10s])");
+    for (title, expression) in expressions() {
+        let found = prometheus.query(&expression).unwrap_or_else(|error| panic!("{title}: {error}"));
+        // Nothing moves on this page, so what is shown only while it moves is not there.
+        if !expression.contains("> 0") {
+            assert!(!found.is_empty(), "{title} shows nothing: {expression}");
+        }
+    }
+    prometheus
+}
+
+#[test]
+fn prometheus_reads_every_metric_in_text_with_classic_histograms() {
+    let prometheus = assert_everything_is_there(Histograms::Classic);
+    let up_to = prometheus.wait_for("rekindle_action_latency_seconds_bucket{le=\"0.25\"}");
+    assert_eq!(up_to[0].number(), 250.0);
+    let recent = prometheus.wait_for("rekindle_action_latency_recent_seconds{quantile=\"0.999\"}");
+    assert!((recent[0].number() - 0.999).abs() < 0.002, "{}", recent[0].number());
+}
+
+#[test]
+fn prometheus_reads_every_metric_in_protobuf_with_native_histograms() {
+    let prometheus = assert_everything_is_there(Histograms::Native);
+    let count = prometheus.wait_for("histogram_count(rekindle_action_latency_seconds)");
+    assert_eq!(count[0].number(), LATENCIES as f64);
+    let sum = prometheus.wait_for("histogram_sum(rekindle_action_latency_seconds)");
+    assert!((sum[0].number() - 500.5).abs() < 0.5, "{}", sum[0].number());
+    for quantile in [0.1, 0.5, 0.9, 0.99] {
+        let found = prometheus.wait_for(&format!("histogram_quantile({quantile}, rekindle_action_latency_seconds)"));
+        let error = found[0].number() / quantile;
+        assert!((0.91..1.1).contains(&error), "quantile {quantile} is {}", found[0].number());
+    }
+}
