@@ -93,3 +93,6 @@ fn complete(operation: &mut Operation, with_token: bool) {
         operation.security = Some(vec![SecurityRequirement::new(BEARER, [""; 0])]);
     }
 }
+
+#[cfg(test)]
+mod tests;
