@@ -15,7 +15,7 @@ use rekindle::config::{Http, Secret};
 const VERSION: &str = "4.32.5";
 
 /// An opaque cursor that fits its pattern is still none that was ever handed out.
-const CONFIG: &str = "[checks.positive_data_acceptance]\nexpected-statuses = ['2xx', 400, 401, 403, 404, 503]\n";
+const CONFIG: &str = "[checks.positive_data_acceptance]\nexpected-statuses = ['2xx', 400, 404]\n";
 
 /// Schemathesis, fetched once: tests that run at the same time wait for the first.
 fn schemathesis() -> PathBuf {
@@ -52,14 +52,15 @@ fn run(settings: &Http, more: &[&str]) {
     let output = Command::new(binary)
         .current_dir(folder.path())
         .args(["run", &format!("http://{}/v1/openapi.json", api.address), "--no-color", "--checks", "all"])
-        .args(["--max-examples", "25", "--seed", "1", "--generation-deterministic", "--generation-database", "none"])
+        .args(["--max-examples", "25", "--seed", "1", "--generation-database", "none"])
         .args(["--continue-on-failure", "--max-response-time", "5"])
         .args(more)
         .output()
         .expect("schemathesis runs");
     let said = String::from_utf8_lossy(&output.stdout);
+    // All paths but that of the document itself.
     assert!(
-        output.status.success() && said.contains("11 passed"),
+        output.status.success() && said.contains("Tested: 10\n"),
         "{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
