@@ -314,7 +314,9 @@ fn refusal(settings: &Http) -> String {
         rules: api.rules.clone(),
         started: Instant::now(),
     };
-    Routes::new(services, Metrics::text(String::new), settings).expect_err("the settings are bad").to_string()
+    Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), settings)
+        .expect_err("the settings are bad")
+        .to_string()
 }
 
 #[test]
@@ -344,7 +346,8 @@ fn without_a_token_no_address_is_served_that_others_can_reach() {
         rules: api.rules.clone(),
         started: Instant::now(),
     };
-    let routes = Routes::new(services, Metrics::text(String::new), &Http::default()).expect("loopback");
+    let routes =
+        Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), &Http::default()).expect("loopback");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let served =
         runtime.block_on(async { Server::bind(everywhere).await?.serve(routes, std::future::pending()).await });

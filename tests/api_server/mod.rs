@@ -74,6 +74,11 @@ pub(crate) struct RulesFile {
     loaded: Mutex<Arc<Loaded>>,
 }
 
+/// Prometheus's text format.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Prometheus's binary format.
+const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+
 impl Rules for RulesFile {
     fn loaded(&self) -> Arc<Loaded> {
         assert!(!self.broken.load(Ordering::Relaxed), "broken for a test");
@@ -124,7 +129,10 @@ impl Api {
             rules: Arc::<RulesFile>::clone(&rules),
             started: Instant::now(),
         };
-        let metrics = Metrics::text(|| "rekindle_x 1\n".to_owned()).with_protobuf(|| b"binary".to_vec());
+        let metrics = Metrics::new(|accept| match accept {
+            Some(accept) if accept.contains("protobuf") => (PROTOBUF, b"binary".to_vec()),
+            _ => (TEXT, b"rekindle_x 1\n".to_vec()),
+        });
         let routes = Routes::new(services, metrics, settings).expect("the settings are good");
         let server = runtime.block_on(Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a free port");
         let (address, (stop, stopped)) = (server.address(), oneshot::channel());

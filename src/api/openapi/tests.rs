@@ -43,7 +43,7 @@ fn routes() -> Routes {
     let pipeline = Pipeline::new(plan, options).expect("threads start");
     let live = live::start(pipeline, tokio::runtime::Handle::current()).expect("a thread starts").live;
     let services = Services { live, health: Health::default(), rules: Arc::new(NoRules), started: Instant::now() };
-    Routes::new(services, Metrics::text(String::new), &Http::default()).expect("loopback")
+    Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), &Http::default()).expect("loopback")
 }
 
 /// The methods that the document has for a path.
