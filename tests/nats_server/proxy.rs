@@ -19,6 +19,8 @@ struct State {
     paused: AtomicBool,
     /// New connections are closed at once.
     refusing: AtomicBool,
+    /// The most that each direction of a connection passes in a second, in bytes; 0: no bound.
+    bytes_per_second: AtomicU64,
     ended: AtomicBool,
     accepted: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
@@ -59,6 +61,11 @@ impl Proxy {
     /// Lets pass what was held back.
     pub(crate) fn resume(&self) {
         self.state.paused.store(false, Ordering::Release);
+    }
+
+    /// Passes no more than this in a second, each way, on each connection; 0: no bound.
+    pub(crate) fn throttle(&self, bytes_per_second: u64) {
+        self.state.bytes_per_second.store(bytes_per_second, Ordering::Release);
     }
 
     /// Whether new connections are closed at once.
@@ -116,6 +123,11 @@ fn pass(mut from: TcpStream, mut to: TcpStream, state: &State) {
         }
         if to.write_all(&buffer[..count]).is_err() {
             break;
+        }
+        if let Some(nanoseconds) =
+            (count as u64 * 1_000_000_000).checked_div(state.bytes_per_second.load(Ordering::Acquire))
+        {
+            thread::sleep(Duration::from_nanos(nanoseconds));
         }
     }
     let _ = from.shutdown(Shutdown::Both);

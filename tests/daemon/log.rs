@@ -1,0 +1,166 @@
+//! A log of events with an end, and what `rekindle replay` makes of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use rekindle::source::simulator::{Simulator, SimulatorOptions};
+use rekindle::time::{Span, Timestamp};
+use serde_json::Value;
+
+use crate::broker::Stored;
+
+/// The subject that tells that the last message of a log was taken in.
+pub(crate) const THE_END: &str = "rekindle.segments.the_end.enter";
+
+/// The user of a log's last message.
+const LAST_USER: &str = "the-last-user";
+
+/// The daemon's `max_disorder`.
+const MAX_DISORDER: Span = Span(5_000);
+
+/// What was published for each user, in order: subjects and payloads.
+pub(crate) type PerUser = BTreeMap<String, Vec<(String, String)>>;
+
+/// Messages of whole lines, and what must come of them.
+pub(crate) struct Log {
+    /// In order. The last one moves time on to the end.
+    pub(crate) messages: Vec<Bytes>,
+    /// How many events there are.
+    pub(crate) events: usize,
+    /// What replay computes.
+    pub(crate) expected: PerUser,
+}
+
+/// The starter pack, with a segment that only the last user is in.
+pub(crate) fn starter_pack() -> String {
+    with_the_end(include_str!("../../config/rules.toml"))
+}
+
+/// Rules, and a segment that only the last user of a log is in.
+pub(crate) fn with_the_end(rules: &str) -> String {
+    format!("{rules}\n[[segments]]\nid = 'the_end'\nwhen = 'traits.the_end == true'\n")
+}
+
+/// The lines of a simulated storefront's first days.
+pub(crate) fn lines(seed: u64, days: i64) -> Vec<String> {
+    let start = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").expect("a time");
+    let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers: 2_000, start });
+    let mut text = Vec::new();
+    simulator.advance(start + Span(days * 86_400_000), &mut text);
+    String::from_utf8(text).expect("JSON").lines().map(str::to_owned).collect()
+}
+
+/// A month of a storefront, one event per message: computed once, for all tests that need no more.
+pub(crate) fn a_month() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        Log::new(&starter_pack(), lines(1, 30).into_iter().map(Bytes::from).collect(), "2026-02-20T00:00:00Z")
+    })
+}
+
+impl Log {
+    /// Messages with the rules and the end of time: replays them, and adds the message that takes the daemon there.
+    pub(crate) fn new(rules: &str, mut messages: Vec<Bytes>, until: &str) -> Log {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("rules.toml"), rules).expect("the rules");
+        let mut text = Vec::new();
+        for message in &messages {
+            text.extend_from_slice(message);
+            if !message.ends_with(b"\n") {
+                text.push(b'\n');
+            }
+        }
+        fs::write(file("events.jsonl"), text).expect("the events");
+        let (expected, events) = replay(&file("rules.toml"), &file("events.jsonl"), until, folder.path());
+        let end = Timestamp::parse_rfc3339(until).expect("a time") + MAX_DISORDER;
+        messages.push(Bytes::from(format!(
+            r#"{{"type":"identify","userId":"{LAST_USER}","timestamp":"{end}","traits":{{"the_end":true}}}}"#
+        )));
+        Log { messages, events, expected }
+    }
+
+    /// How many messages replay would publish.
+    pub(crate) fn outputs(&self) -> u64 {
+        self.expected.values().map(|outputs| outputs.len() as u64).sum()
+    }
+}
+
+fn replay(rules: &Path, events: &Path, until: &str, folder: &Path) -> (PerUser, usize) {
+    let file = |name: &str| folder.join(name);
+    let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
+        .args(["replay", "--until", until, "--rules"])
+        .arg(rules)
+        .arg("--output")
+        .arg(file("journal.jsonl"))
+        .arg("--actions")
+        .arg(file("actions.jsonl"))
+        .arg("--summary")
+        .arg(file("summary.json"))
+        .arg(events)
+        .output()
+        .expect("the binary starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = |name: &str| fs::read_to_string(file(name)).expect("replay writes it");
+    let summary: Value = serde_json::from_str(&read("summary.json")).expect("JSON");
+    let events = summary["events"].as_u64().expect("a count");
+    let expected = as_published(&read("journal.jsonl"), &read("actions.jsonl"));
+    (expected, usize::try_from(events).expect("it fits"))
+}
+
+/// What the daemon publishes for a journal and its actions.
+pub(crate) fn as_published(journal: &str, actions: &str) -> PerUser {
+    let mut actions = actions.lines();
+    let mut outputs = PerUser::new();
+    for line in journal.lines() {
+        let fields: Value = serde_json::from_str(line).expect("a line of the journal is JSON");
+        let text = |name: &str| fields[name].as_str().unwrap_or_default();
+        let (subject, payload) = match (text("kind"), text("outcome")) {
+            ("transition", _) => (format!("rekindle.segments.{}.{}", text("segment"), text("change")), line),
+            ("decision", "sent") => {
+                let action = actions.next().expect("an action for each that was sent");
+                (format!("rekindle.actions.{}.{}", text("channel"), text("campaign")), action)
+            }
+            ("decision", outcome) => (format!("rekindle.decisions.{}.{outcome}", text("campaign")), line),
+            ("merged", _) => ("rekindle.merged".to_owned(), line),
+            (kind, _) => panic!("{kind} is not in a journal"),
+        };
+        outputs.entry(text("user").to_owned()).or_default().push((subject, payload.to_owned()));
+    }
+    assert_eq!(actions.next(), None, "an action that the journal does not know");
+    outputs
+}
+
+/// What was published, by user, without the last one and without reloads.
+pub(crate) fn per_user(stored: &[Stored]) -> PerUser {
+    let mut outputs = PerUser::new();
+    for Stored { subject, payload, .. } in stored.iter().filter(|stored| stored.subject != "rekindle.rules") {
+        let fields: Value = serde_json::from_slice(payload).expect("outputs are JSON");
+        let name = if subject.starts_with("rekindle.actions.") { "subject" } else { "user" };
+        let user = fields[name].as_str().expect("outputs are about somebody").to_owned();
+        let payload = String::from_utf8(payload.to_vec()).expect("JSON");
+        outputs.entry(user).or_default().push((subject.clone(), payload));
+    }
+    outputs.remove(LAST_USER);
+    outputs
+}
+
+/// Both are equal, byte for byte; else shows the first user for whom they are not.
+pub(crate) fn assert_same(found: &PerUser, expected: &PerUser) {
+    assert!(expected.values().map(Vec::len).sum::<usize>() > 100, "next to nothing is expected");
+    for user in found.keys().chain(expected.keys()) {
+        let (found_here, expected_here) = (found.get(user), expected.get(user));
+        if found_here != expected_here {
+            let count = |all: &PerUser| all.values().map(Vec::len).sum::<usize>();
+            panic!(
+                "{} outputs, expected {}; for user {user}:\n{found_here:#?}\nexpected\n{expected_here:#?}",
+                count(found),
+                count(expected)
+            );
+        }
+    }
+}

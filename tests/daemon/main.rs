@@ -1,0 +1,21 @@
+//! `rekindle run`, the real binary, against a real nats-server: what it publishes is what `replay` computes over the same
+//! log, whatever happens to the broker, the connection or the rules meanwhile; and what is wrong is said.
+//!
+//! Where the log moves time alone (`clock = "events"`), outputs are compared byte for byte, in order per user. Where the
+//! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.
+
+mod access;
+mod bad_input;
+mod broker;
+mod equality;
+mod faults;
+mod harness;
+mod log;
+#[path = "../nats_server/mod.rs"]
+mod nats_server;
+mod pressure;
+mod real_data;
+mod reload;
+mod shutdown;
+mod silence;
+mod streams;
