@@ -375,8 +375,13 @@ impl Pipeline {
                 lanes.iter_mut().for_each(run);
             }
         }
+        let first = out.len();
         for lane in lanes {
             out.extend(lane.into_outputs());
+        }
+        // A visitor's last outputs come from the partition of the user it became, which may stand before its own.
+        if !handovers.is_empty() {
+            out[first..].sort_by_key(|output| output.position);
         }
     }
 }

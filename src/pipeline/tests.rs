@@ -193,3 +193,23 @@ fn a_report_says_what_is_known_and_when_to_look_again() {
     assert_eq!(features, expected.map(|(name, value)| (name, value.to_owned())));
     assert_eq!(live.pipeline.report("nobody"), None);
 }
+
+/// The user's partition decides what was due for the visitor, and the visitor's own what came before.
+#[test]
+fn outputs_of_a_visitor_are_in_order_though_the_last_come_from_another_partition() {
+    let mut lines = Vec::new();
+    for n in 0..20 {
+        lines.push(cart(&format!("v{n}"), "09:00:00").replace("userId", "anonymousId"));
+        lines.push(cart(&format!("v{n}"), "09:00:01").replace("userId", "anonymousId"));
+        lines.push(format!(
+            r#"{{"type":"identify","userId":"u{n}","anonymousId":"v{n}","timestamp":"2026-03-02T10:00:00Z"}}"#
+        ));
+    }
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &lines.join("\n"))]);
+    for n in 0..20 {
+        let of_visitor: Vec<_> = live.journal.iter().filter(|line| line.contains(&format!(" v{n} "))).collect();
+        let expected = [format!("09:00:01 v{n} enter carts"), format!("09:30:01 v{n} enter abandoned")];
+        assert_eq!(of_visitor, expected.iter().collect::<Vec<_>>());
+    }
+}
