@@ -138,9 +138,13 @@ impl Broker {
         let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
         let consumer = self.stream(name).await.create_consumer(config).await.expect("a consumer");
         let messages = consumer.stream().max_messages_per_batch(2_000).messages().await.expect("messages");
+        let mut sequence = 0;
         let stored = messages.take(count).map(|message| {
             let message = message.expect("a message");
-            let nanoseconds = message.info().expect("of the stream").published.unix_timestamp_nanos();
+            let info = message.info().expect("of the stream");
+            sequence += 1;
+            assert_eq!(info.stream_sequence, sequence, "{name} is read in its order");
+            let nanoseconds = info.published.unix_timestamp_nanos();
             let time = Timestamp(i64::try_from(nanoseconds / 1_000_000).expect("now"));
             Stored { subject: message.subject.to_string(), payload: message.payload.clone(), time }
         });

@@ -153,14 +153,23 @@ pub(crate) fn per_user(stored: &[Stored]) -> PerUser {
 pub(crate) fn assert_same(found: &PerUser, expected: &PerUser) {
     assert!(expected.values().map(Vec::len).sum::<usize>() > 100, "next to nothing is expected");
     for user in found.keys().chain(expected.keys()) {
-        let (found_here, expected_here) = (found.get(user), expected.get(user));
-        if found_here != expected_here {
-            let count = |all: &PerUser| all.values().map(Vec::len).sum::<usize>();
+        let (found_here, expected_here) = (of(found, user), of(expected, user));
+        let differs = found_here.iter().zip(expected_here).position(|(found, expected)| found != expected);
+        if found_here.len() != expected_here.len() || differs.is_some() {
+            let at = differs.unwrap_or(found_here.len().min(expected_here.len()));
             panic!(
-                "{} outputs, expected {}; for user {user}:\n{found_here:#?}\nexpected\n{expected_here:#?}",
-                count(found),
-                count(expected)
+                "{} outputs, expected {}; for user {user} {} and {}; from number {at}:\n{:#?}\nexpected\n{:#?}",
+                found.values().map(Vec::len).sum::<usize>(),
+                expected.values().map(Vec::len).sum::<usize>(),
+                found_here.len(),
+                expected_here.len(),
+                found_here.get(at),
+                expected_here.get(at),
             );
         }
     }
+}
+
+fn of<'o>(outputs: &'o PerUser, user: &str) -> &'o [(String, String)] {
+    outputs.get(user).map_or(&[], Vec::as_slice)
 }
