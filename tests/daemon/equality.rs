@@ -45,7 +45,7 @@ async fn one_event_per_message(#[case] per_second: Option<u32>) {
 /// Of a log of its own each.
 #[rstest]
 #[case::batch_envelopes(2, |lines: &[String]| format!(r#"{{"batch":[{}]}}"#, lines.join(",")))]
-#[case::several_lines(3, |lines: &[String]| lines.join("\n") + if lines.len() % 2 == 0 { "\n" } else { "" })]
+#[case::several_lines(3, |lines: &[String]| lines.join("\n") + if lines.len().is_multiple_of(2) { "\n" } else { "" })]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_events_per_message(#[case] seed: u64, #[case] message: impl Fn(&[String]) -> String) {
     let lines = lines(seed, 20);
