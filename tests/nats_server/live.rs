@@ -43,6 +43,8 @@ impl Live {
 
     /// With room for so many batches that nobody has taken.
     pub(crate) async fn with_room(nats: &Nats, source: Source, room: usize) -> Live {
+        // Seen when a test fails.
+        let _ = tracing_subscriber::fmt().with_env_filter("info,async_nats=debug").with_test_writer().try_init();
         let health = Health::default();
         let access = Access::check(nats).expect("the settings are right");
         let connection = access.connect(source.batch, health.part("nats"));

@@ -14,6 +14,17 @@ pub(super) enum ReadError {
     /// The stream is not there or won't do.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// The stream was there, and is not any more.
+    #[error(
+        "stream {stream} is gone, of which messages were read up to {last}: the log has lost data; restore it. It is not \
+         created anew while this daemon runs"
+    )]
+    Gone {
+        /// Its name.
+        stream: String,
+        /// The last message read.
+        last: u64,
+    },
     /// The stream ends before where we are.
     #[error(
         "stream {stream} ends with message {last}, and message {position} was read already or was to come next: the log \

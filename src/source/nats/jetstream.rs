@@ -13,7 +13,8 @@
 //! - **Where the stream holds other subjects too**, the consumer is filtered and holes are normal. Then messages gone
 //!   from the stream can't be told from messages that are not ours, and are not counted.
 //! - **A stream's last number never falls.** Where it is below the position the log has lost data (an unclean end of a
-//!   server, or a stream deleted and created anew). Nothing is read then, and health says so.
+//!   server, or a stream deleted and created anew). Nothing is read then, and health says so. So it does where a stream
+//!   that was read is gone: it is created only before the first read.
 //!
 //! The ordered consumer of async-nats 0.51 is not used: it can begin again from the start of the stream.
 
@@ -32,7 +33,7 @@ use super::status::add;
 use super::ticker::Ticker;
 use super::{Batch, Message, NatsSource, Stop, is_full, ready};
 use crate::nats::chance;
-use crate::nats::streams::{Wanted, ensure_stream, look_up};
+use crate::nats::streams::{StreamError, Wanted, ensure_stream, look_up};
 
 /// Waits between attempts grow from this …
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -155,7 +156,16 @@ impl Reader {
     async fn try_establish(&mut self) -> Result<Consumer, ReadError> {
         self.denials_before = self.source.connection.status.denials();
         self.link = self.source.connection.status.link().borrow().number;
-        let stream = ensure_stream(&self.source.connection, &self.wanted).await?;
+        // A stream that was read and is gone is not created anew: that would hide the loss. Nor is it safe, for
+        // nats-server 2.15.1 may create it with the messages that it is about to delete.
+        self.wanted.create &= self.position.begin.is_none();
+        let stream = match ensure_stream(&self.source.connection, &self.wanted).await {
+            Err(StreamError::Missing(_)) if self.position.begin.is_some() => {
+                let (stream, last) = (self.stream().to_owned(), self.position.last_read());
+                return Err(ReadError::Gone { stream, last });
+            }
+            stream => stream?,
+        };
         let begin = resolve(&self.source.settings, self.position.begin, &stream)?;
         self.position.begin = Some(begin);
         let filters = filters(&self.wanted, &stream);
