@@ -34,6 +34,7 @@
 //! | [`nats`] | the connection to NATS, its streams: made, checked, watched |
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters, NATS |
+//! | [`source`], [`sink`] | files, standard input, a simulated storefront, NATS; files, dead letters |
 //! | [`checkpoint`] | the state of users and links as bytes, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, the membership view, questions and answers |

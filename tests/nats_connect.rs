@@ -12,9 +12,11 @@ use nats_server::proxy::Proxy;
 use nats_server::{NatsServer, free_port};
 use nkeys::KeyPair;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, date_time_ymd};
-use rekindle::config::{Auth, Nats, Secret, Tls};
+use rekindle::config::{Auth, Nats, Output, Secret, Source, Tls};
 use rekindle::health::Health;
+use rekindle::nats::streams::{Wanted, ensure_stream};
 use rekindle::nats::{Access, Connection};
+use rekindle::time::Span;
 use serde_json::{Value, json};
 
 fn env(text: &str) -> Secret {
@@ -314,4 +316,23 @@ async fn a_server_without_jetstream_is_told() {
     let live = nats_server::live::Live::start(&at(&server.url()), nats_server::live::creating()).await;
     live.failing("source", "the server has no JetStream for this user").await;
     assert_eq!(live.stop().await, []);
+}
+
+#[tokio::test]
+async fn streams_of_results_are_created_and_then_found_right() {
+    let server = NatsServer::start();
+    let (connection, _) = connect(&at(&server.url())).await;
+    let output = Output { create: true, max_age: Span(60_000), max_bytes: 1 << 30, ..Output::default() };
+    let events = Source { create: true, ..Source::default() };
+    for mut wanted in [Wanted::outputs(&output), Wanted::dead_letters(&output), Wanted::events(&events)] {
+        let created = ensure_stream(&connection, &wanted).await.expect("created");
+        assert!(created.created);
+        wanted.create = false;
+        let found = ensure_stream(&connection, &wanted).await.expect("right");
+        assert!(!found.created && found.notes.is_empty(), "{:?}", found.notes);
+        assert_eq!(found.info.config.allow_atomic_publish, wanted.takes_batches);
+        wanted.replicas = 3;
+        let found = ensure_stream(&connection, &wanted).await.expect("copies are no mismatch");
+        assert!(found.notes[0].contains("has 1 copies; configured are 3"), "{:?}", found.notes);
+    }
 }

@@ -25,6 +25,7 @@ pub(crate) struct NatsServer {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
+    killed: bool,
 }
 
 impl NatsServer {
@@ -52,7 +53,7 @@ impl NatsServer {
         );
         fs::write(folder.path().join("server.conf"), config).expect("the server's configuration");
         let child = spawn(folder.path());
-        let server = NatsServer { child, port, folder };
+        let server = NatsServer { child, port, folder, killed: false };
         server.wait_until_up();
         server
     }
@@ -78,11 +79,13 @@ impl NatsServer {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("the server ends");
+        self.killed = true;
     }
 
     /// Starts it again on the same port and folder, after [`kill`](NatsServer::kill).
     pub(crate) fn start_again(&mut self) {
         self.child = spawn(self.folder.path());
+        self.killed = false;
         self.wait_until_up();
     }
 
@@ -114,6 +117,9 @@ impl NatsServer {
 
 impl Drop for NatsServer {
     fn drop(&mut self) {
+        if let (false, Ok(Some(status))) = (self.killed, self.child.try_wait()) {
+            eprintln!("nats-server ended by itself, or somebody else ended it ({status}):\n{}", self.log());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,10 +1,10 @@
 //! The live source: messages of a JetStream stream, or of plain NATS subjects, handed on in the log's order.
 //!
 //! A message is handed on once, and none is passed over without a count, an error in the log and a reason in health
-//! where it lasts. [`jetstream`] and [`plain`] say how, and what each can't know. Back-pressure is the channel's: while
+//! where it lasts. `jetstream` and `plain` say how, and what each can't know. Back-pressure is the channel's: while
 //! it is full, nothing more is asked for. What came in together is handed on together, so a lone message leaves at once.
 //!
-//! Time comes from the log alone. In a silent shop a [`ticker`] publishes a message into the log; it counts when it is
+//! Time comes from the log alone. In a silent shop a `ticker` publishes a message into the log; it counts when it is
 //! read back, after everything before it, and not before: a source that stalls never looks like one that is idle.
 
 mod begin;
