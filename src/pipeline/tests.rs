@@ -197,19 +197,17 @@ fn a_report_says_what_is_known_and_when_to_look_again() {
 /// The user's partition decides what was due for the visitor, and the visitor's own what came before.
 #[test]
 fn outputs_of_a_visitor_are_in_order_though_the_last_come_from_another_partition() {
-    let mut lines = Vec::new();
-    for n in 0..20 {
-        lines.push(cart(&format!("v{n}"), "09:00:00").replace("userId", "anonymousId"));
-        lines.push(cart(&format!("v{n}"), "09:00:01").replace("userId", "anonymousId"));
-        lines.push(format!(
-            r#"{{"type":"identify","userId":"u{n}","anonymousId":"v{n}","timestamp":"2026-03-02T10:00:00Z"}}"#
-        ));
-    }
+    let visitors: Vec<String> = (0..20).map(|n| format!("v{n}")).collect();
+    let carts =
+        |time: &str| visitors.iter().map(|v| cart(v, time).replace("userId", "anonymousId")).collect::<Vec<_>>();
+    let link =
+        |v| format!(r#"{{"type":"page","userId":"u{v}","anonymousId":"{v}","timestamp":"2026-03-02T10:00:00Z"}}"#);
+    let links: Vec<String> = visitors.iter().map(link).collect();
+    let lines = [carts("09:00:00"), carts("09:00:01"), links].concat();
     let mut live = Live::new(Clock::Log);
     live.feed(&[("10:00:00", &lines.join("\n"))]);
-    for n in 0..20 {
-        let of_visitor: Vec<_> = live.journal.iter().filter(|line| line.contains(&format!(" v{n} "))).collect();
-        let expected = [format!("09:00:01 v{n} enter carts"), format!("09:30:01 v{n} enter abandoned")];
-        assert_eq!(of_visitor, expected.iter().collect::<Vec<_>>());
+    for v in visitors {
+        let of_visitor: Vec<_> = live.journal.iter().filter(|line| line.contains(&format!(" {v} "))).collect();
+        assert_eq!(of_visitor, [&format!("09:00:01 {v} enter carts"), &format!("09:30:01 {v} enter abandoned")]);
     }
 }
