@@ -119,17 +119,23 @@ pub(crate) fn as_published(journal: &str, actions: &str) -> PerUser {
     for line in journal.lines() {
         let fields: Value = serde_json::from_str(line).expect("a line of the journal is JSON");
         let text = |name: &str| fields[name].as_str().unwrap_or_default();
-        let (subject, payload) = match (text("kind"), text("outcome")) {
-            ("transition", _) => (format!("rekindle.segments.{}.{}", text("segment"), text("change")), line),
-            ("decision", "sent") => {
-                let action = actions.next().expect("an action for each that was sent");
-                (format!("rekindle.actions.{}.{}", text("channel"), text("campaign")), action)
-            }
-            ("decision", outcome) => (format!("rekindle.decisions.{}.{outcome}", text("campaign")), line),
-            ("merged", _) => ("rekindle.merged".to_owned(), line),
-            (kind, _) => panic!("{kind} is not in a journal"),
+        let user = text("user");
+        let mut put = |subject: String, payload: &str| {
+            outputs.entry(user.to_owned()).or_default().push((subject, payload.to_owned()));
         };
-        outputs.entry(text("user").to_owned()).or_default().push((subject, payload.to_owned()));
+        match text("kind") {
+            "transition" => put(format!("rekindle.segments.{}.{}", text("segment"), text("change")), line),
+            "decision" => {
+                put(format!("rekindle.decisions.{}.{}", text("campaign"), text("outcome")), line);
+                // The action of a decision follows it.
+                if text("outcome") == "sent" {
+                    let action = actions.next().expect("an action for each that was sent");
+                    put(format!("rekindle.actions.{}.{}", text("channel"), text("campaign")), action);
+                }
+            }
+            "merged" => put("rekindle.merged".to_owned(), line),
+            kind => panic!("{kind} is not in a journal"),
+        }
     }
     assert_eq!(actions.next(), None, "an action that the journal does not know");
     outputs
