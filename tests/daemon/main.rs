@@ -6,9 +6,11 @@
 
 #![allow(dead_code, reason = "the harness has what the tests of faults and reloads will need")]
 
+mod access;
 mod broker;
 mod equality;
 mod harness;
 mod log;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
+mod streams;

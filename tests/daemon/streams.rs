@@ -1,0 +1,69 @@
+//! Streams that are missing or won't do, and a server that is not there yet: said, with what to do; and the daemon goes
+//! on by itself once the cause is gone.
+
+use crate::broker::Broker;
+use crate::harness::{Daemon, Settings};
+use crate::nats_server::NatsServer;
+
+const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
+const VIEW: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-02T10:00:00Z"}"#;
+const SEEN: &str = "rekindle.segments.seen.enter";
+
+/// It becomes ready, and an event comes through.
+pub(crate) async fn works(daemon: Daemon, broker: &Broker) {
+    daemon.wait_until_ready();
+    broker.publish_one(VIEW).await;
+    broker.wait_for_subject(SEEN).await;
+    daemon.stop();
+}
+
+pub(crate) fn settings(server: &str) -> Settings {
+    Settings::new(server, RULES)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_stream_of_events_is_named_until_it_is_there() {
+    let server = NatsServer::start();
+    let daemon = settings(&server.url()).set("SOURCE_CREATE", false).start();
+    daemon.wait_until_unready("there is no stream EVENTS: create it (nats stream add EVENTS");
+    let broker = Broker::with_events(&server.url()).await;
+    works(daemon, &broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_output_streams_are_named_until_they_are_there() {
+    let server = NatsServer::start();
+    let daemon = settings(&server.url()).set("OUTPUT_CREATE", false).start();
+    daemon.wait_until_unready("there is no stream REKINDLE: create it");
+    let broker = Broker::connect(&server.url()).await;
+    let subjects = ["segments.>", "actions.>", "decisions.>", "merged", "rules"].map(|name| format!("rekindle.{name}"));
+    broker.create("REKINDLE", &subjects.each_ref().map(String::as_str)).await;
+    daemon.wait_until_unready("there is no stream REKINDLE_DEAD: create it");
+    broker.create("REKINDLE_DEAD", &["rekindle.dead"]).await;
+    works(daemon, &broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_takes_in_other_subjects_is_named_until_it_is_edited() {
+    let server = NatsServer::start();
+    let broker = Broker::connect(&server.url()).await;
+    broker.create("EVENTS", &["shop.>"]).await;
+    let daemon = settings(&server.url()).start();
+    daemon.wait_until_unready("it does not take in events.> (it takes in shop.>)");
+    daemon.wait_until_unready("it does not take in rekindle.tick");
+    let mut config = broker.info("EVENTS").await.expect("the stream").config;
+    config.subjects = vec!["events.>".to_owned(), "rekindle.tick".to_owned()];
+    broker.jetstream.update_stream(config).await.expect("it can be edited");
+    works(daemon, &broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_there_is_waited_for() {
+    let mut server = NatsServer::start();
+    server.kill();
+    let daemon = settings(&server.url()).start();
+    daemon.wait_until_unready("nobody listens there: is nats-server running?");
+    server.start_again();
+    let broker = Broker::connect(&server.url()).await;
+    works(daemon, &broker).await;
+}
