@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     parts: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 /// One part's voice in it.
@@ -24,6 +25,22 @@ impl Health {
         let part = Part { name, health: self.clone() };
         part.failing("starting");
         part
+    }
+
+    /// Says something that operators should know though it works: a guarantee that is weaker than it could be. Empty: there
+    /// is nothing to say (any more).
+    pub fn note(&self, about: &'static str, note: impl Into<String>) {
+        let (mut notes, note) = (self.notes.lock().unwrap_or_else(PoisonError::into_inner), note.into());
+        if note.is_empty() {
+            notes.remove(about);
+        } else {
+            notes.insert(about, note);
+        }
+    }
+
+    /// What operators should know, by what it is about.
+    pub fn notes(&self) -> BTreeMap<&'static str, String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The parts that fail, by name, with the reason; empty: ready.

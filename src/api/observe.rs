@@ -39,12 +39,14 @@ impl fmt::Debug for Metrics {
 
 /// Whether events are taken in and outputs get out.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"ready": false, "reasons": {"source": "the stream EVENTS does not exist; create it"}}))]
+#[schema(example = json!({"ready": false, "reasons": {"source": "the stream EVENTS does not exist; create it"}, "notes": {}}))]
 pub(super) struct Readiness {
     /// Whether every part works.
     ready: bool,
     /// The parts that don't, and why.
     reasons: BTreeMap<&'static str, String>,
+    /// What to know though it works: guarantees that are weaker than they could be, checkpoints that fail.
+    notes: BTreeMap<&'static str, String>,
 }
 
 /// Metrics for Prometheus
@@ -67,12 +69,12 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether it works, and what does not
 #[utoipa::path(get, path = "/readyz", tag = "observe", responses(
-    (status = 200, description = "Every part works", body = Readiness, example = json!({"ready": true, "reasons": {}})),
+    (status = 200, description = "Every part works", body = Readiness, example = json!({"ready": true, "reasons": {}, "notes": {}})),
     (status = 503, description = "Some part does not work", body = Readiness)
 ))]
 pub(super) async fn readyz(State(services): State<Arc<Services>>) -> (StatusCode, Json<Readiness>) {
     let reasons: BTreeMap<_, _> = services.health.failing().into_iter().collect();
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, reasons }))
+    (status, Json(Readiness { ready, reasons, notes: services.health.notes() }))
 }

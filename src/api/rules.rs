@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::problem::{Problem, document};
 use super::routes::Services;
-use crate::live::Busy;
+use crate::live::ChangeError;
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::render;
 use crate::sink::emission::Reloaded;
@@ -65,9 +65,9 @@ pub enum ReloadError {
         /// Why not.
         source: io::Error,
     },
-    /// The engine does not answer.
+    /// The engine did not change them.
     #[error("the rules were not changed: {0}")]
-    Busy(#[from] Busy),
+    NotChanged(#[from] ChangeError),
 }
 
 impl ReloadError {

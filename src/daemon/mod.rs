@@ -7,6 +7,7 @@
 //! 4. On the first signal nothing more is taken in; what was taken in is finished and published, within a deadline. On the
 //!    second it ends at once.
 
+mod begin;
 mod outputs;
 mod reload;
 mod scrape;
@@ -16,23 +17,27 @@ pub use reload::{ReloadError, Reloader, RulesInUse};
 pub use scrape::Scrapes;
 pub use signals::{Signals, hang_up};
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::info;
+
+use begin::Beginning;
 
 use crate::config::{Config, SourceKind};
 use crate::health::{Health, Part};
-use crate::live::{self, Ends, Live};
+use crate::live::{self, Ends, Live, Start};
+
 use crate::nats::{Access, Connection};
 use crate::partition::Plan;
 use crate::pipeline::{Options, Pipeline};
 use crate::sink::emission::Emission;
-use crate::sink::nats::{Sink, SinkStatus};
+use crate::sink::nats::{Ended, Sink, SinkStatus};
 use crate::source::message::Batch;
 use crate::source::nats::{NatsSource, SourceStatus};
 
@@ -44,17 +49,20 @@ pub enum DaemonError {
     Threads(String),
     /// What was taken in could not be finished in time.
     #[error(
-        "stopped after {deadline_ms} ms with work unfinished ({why}): events from sequence {sequence} on may not have \
-         been decided or published; raise [shutdown] deadline, or begin there at the next start"
+        "stopped after {deadline_ms} ms with work unfinished ({why}): what came of messages up to {reached} is published; the \
+         next start goes on behind that by itself; raise [shutdown] deadline to let it finish"
     )]
     Unfinished {
         /// The deadline.
         deadline_ms: u64,
         /// What was in the way.
         why: String,
-        /// The last message handed to the engine.
-        sequence: u64,
+        /// Everything that came of the source's messages up to this one is published.
+        reached: u64,
     },
+    /// It must not go on publishing.
+    #[error(transparent)]
+    Ended(#[from] Ended),
     /// The second signal.
     #[error("ended at once by the second signal: what was taken in may not have been published")]
     Interrupted,
@@ -109,7 +117,7 @@ struct Parts {
 /// The tasks that move messages.
 struct Moving {
     source: JoinHandle<()>,
-    sink: JoinHandle<()>,
+    sink: JoinHandle<Result<(), DaemonError>>,
     stop_source: watch::Sender<bool>,
 }
 
@@ -128,7 +136,8 @@ impl Daemon {
     ) -> Result<Daemon, DaemonError> {
         let threads = |error: &dyn std::fmt::Display| DaemonError::Threads(error.to_string());
         let pipeline = Pipeline::new(Arc::clone(&plan), options).map_err(|error| threads(&error))?;
-        let ends = live::start(pipeline, tokio::runtime::Handle::current()).map_err(|error| threads(&error))?;
+        let ends = live::start(pipeline, Start::default(), tokio::runtime::Handle::current())
+            .map_err(|error| threads(&error))?;
         let (connected, is_connected) = watch::channel(None);
         let instruments = Instruments {
             live: ends.live.clone(),
@@ -156,9 +165,6 @@ impl Daemon {
         let Daemon { config, access, ends, instruments, connected, parts } = self;
         let Ends { batches, emissions, thread, .. } = ends;
         let health = instruments.health.clone();
-        if config.source.kind == SourceKind::Nats || !config.output.jetstream {
-            warn!("plain NATS delivers at most once: what is under way when something breaks is lost");
-        }
         let connecting = access.connect(config.source.batch, parts.nats);
         let connection = tokio::select! {
             connection = connecting => connection,
@@ -167,44 +173,41 @@ impl Daemon {
                 return Ok(());
             }
         };
-        let moving = start_moving(
-            &config,
-            &connection,
-            &instruments,
-            &connected,
-            (parts.source, parts.sink),
-            batches,
-            emissions,
-        );
+        let parts = (parts.source, parts.sink);
+        let mut moving = start_moving(&config, &connection, &instruments, &connected, parts, batches, emissions);
         let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
         tokio::select! {
             () = signals.stop() => {}
+            ended = &mut moving.sink => {
+                // It does not end by itself while there is a source, save where it must not go on.
+                ended.map_err(|_| DaemonError::EngineDied)??;
+                return Err(DaemonError::EngineDied);
+            }
             _ = &mut engine => return Err(DaemonError::EngineDied),
         }
         let stopping = health.part("daemon");
         stopping.failing("stopping");
         let deadline = Duration::from_millis(u64::try_from(config.shutdown.deadline.0).unwrap_or(0));
         info!("stopping: nothing more is taken in; finishing within {deadline:?} (a second signal ends at once)");
-        let sequence = instruments.connected.borrow().as_ref().map_or(0, |connected| connected.source.sequence());
         let finish = async {
             let _ = moving.stop_source.send(true);
             let _ = moving.source.await;
             let engine_ended = engine.await.unwrap_or(false);
-            let _ = moving.sink.await;
+            let published = moving.sink.await.unwrap_or(Err(DaemonError::EngineDied));
             let _ = connection.client.flush().await;
-            engine_ended
+            published.and(if engine_ended { Ok(()) } else { Err(DaemonError::EngineDied) })
         };
         tokio::select! {
             finished = tokio::time::timeout(deadline, finish) => match finished {
-                Ok(true) => {
+                Ok(finished) => {
+                    finished?;
                     info!("everything taken in was decided and published");
                     Ok(())
                 }
-                Ok(false) => Err(DaemonError::EngineDied),
                 Err(_) => Err(DaemonError::Unfinished {
                     deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
                     why: reasons(&health),
-                    sequence,
+                    reached: instruments.sink.figures().reached,
                 }),
             },
             () = signals.stop() => Err(DaemonError::Interrupted),
@@ -239,12 +242,38 @@ fn start_moving(
         connection: Arc::clone(&connection.status),
     };
     let _ = connected.send(Some(Connected { connection: connection.clone(), source: source.status() }));
+    let beginning = Beginning {
+        start: Start::default(),
+        changes: VecDeque::new(),
+        instance: instance(),
+        epoch: 0,
+        source: config.source.kind,
+        health: instruments.health.clone(),
+    };
     let (stop_source, stop) = watch::channel(false);
+    let (ready, is_ready) = oneshot::channel();
+    let live = instruments.live.clone();
     Moving {
-        source: tokio::spawn(source.run(stop)),
-        sink: tokio::spawn(outputs::publish(connection.clone(), sink, emissions)),
+        source: tokio::spawn(read_once_ready(source, is_ready, stop)),
+        sink: tokio::spawn(outputs::publish(connection.clone(), sink, beginning, live, emissions, ready)),
         stop_source,
     }
+}
+
+/// Reads once it is known what of the log is out; the log must have all of that.
+async fn read_once_ready(source: NatsSource, is_ready: oneshot::Receiver<u64>, mut stop: watch::Receiver<bool>) {
+    let needed = tokio::select! {
+        needed = is_ready => needed,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    if let Ok(needed) = needed {
+        source.needing(needed).run(stop).await;
+    }
+}
+
+/// A name that no other start of a daemon has.
+fn instance() -> String {
+    nuid::next().to_string()
 }
 
 /// What the sequence numbers of dead letters count in: the stream, or for plain NATS, this run.

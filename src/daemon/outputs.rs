@@ -1,20 +1,35 @@
-//! The way out: the streams first, then everything into them.
+//! The way out: the streams first, then their ownership, then everything into them.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
+use super::DaemonError;
+use super::begin::Beginning;
+use crate::config::SourceKind;
+use crate::live::{Live, Recovery};
 use crate::nats::Connection;
 use crate::nats::streams::{Wanted, ensure_stream};
 use crate::sink::emission::Emission;
-use crate::sink::nats::{Sink, run};
+use crate::sink::nats::{Outlet, Sink};
 
 /// How long to wait before looking for a stream again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Publishes all emissions, once the streams are there.
-pub(super) async fn publish(connection: Connection, sink: Sink, emissions: mpsc::Receiver<Emission>) {
+/// Publishes all emissions: once the streams are there, they are this daemon's, and the engine knows what is out.
+/// `ready` is told the last message that the source must have.
+///
+/// # Errors
+/// This daemon must not go on, and why.
+pub(super) async fn publish(
+    connection: Connection,
+    sink: Sink,
+    beginning: Beginning,
+    live: Live,
+    emissions: mpsc::Receiver<Emission>,
+    ready: tokio::sync::oneshot::Sender<u64>,
+) -> Result<(), DaemonError> {
     if sink.settings.jetstream {
         for wanted in [Wanted::outputs(&sink.settings), Wanted::dead_letters(&sink.settings)] {
             while let Err(why) = prepare(&connection, &wanted).await {
@@ -23,13 +38,52 @@ pub(super) async fn publish(connection: Connection, sink: Sink, emissions: mpsc:
                 }
                 // Nothing to publish, and nothing will come: no reason to wait for a stream.
                 if emissions.is_closed() && emissions.is_empty() {
-                    return;
+                    return Ok(());
                 }
                 tokio::time::sleep(AGAIN).await;
             }
         }
     }
-    run(sink, emissions).await;
+    let decide = |known: &_| beginning.out(known);
+    let (outlet, known) = sink.take_over(&beginning.instance, beginning.epoch, decide).await?;
+    say_what_is_guaranteed(&outlet, &beginning);
+    let recovery = match (beginning.source, known) {
+        // The numbers of plain subjects begin anew at each start: they say nothing of what is out.
+        (SourceKind::JetStream, Some(known)) => {
+            Recovery { out: beginning.out(&known)?.1, changes: beginning.changes.clone() }
+        }
+        _ => Recovery::default(),
+    };
+    let needed = recovery.last_needed();
+    if needed > beginning.start.sequence {
+        info!(
+            from = beginning.start.sequence,
+            to = needed,
+            "going through the log again, up to where its outputs are out"
+        );
+    }
+    // The engine ends only after the sink has.
+    let _ = live.recover(recovery).await;
+    let _ = ready.send(needed);
+    Ok(outlet.run(emissions).await?)
+}
+
+/// What is weaker than it could be is said once, and stands in `/readyz` for as long as it lasts.
+fn say_what_is_guaranteed(outlet: &Outlet, beginning: &Beginning) {
+    let mut notes = Vec::new();
+    if beginning.source == SourceKind::Nats {
+        notes.push("events come on plain NATS, at most once: what comes while this daemon is away is lost");
+    }
+    if outlet.epoch() == 0 {
+        notes.push("outputs go out on plain NATS, at most once: what is under way when something breaks is lost");
+    } else if !outlet.is_atomic() {
+        notes.push(
+            "the server has no atomic batches (nats-server 2.12 has them): outputs go out once, but readers can see a part \
+             of what belongs together",
+        );
+    }
+    notes.iter().for_each(|note| warn!("{note}"));
+    beginning.health.note("guarantees", notes.join("; "));
 }
 
 async fn prepare(connection: &Connection, wanted: &Wanted) -> Result<(), String> {

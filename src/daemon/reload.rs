@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tracing::{error, info};
 
 use super::scrape::wall_clock;
 use crate::api;
-use crate::live::{Busy, Live};
+use crate::live::{ChangeError, Live};
 use crate::partition::Plan;
 use crate::rules;
 use crate::rules::diagnostic::Diagnostic;
@@ -39,9 +40,9 @@ pub enum ReloadError {
         /// All of them, at their places in the text.
         problems: Vec<Diagnostic>,
     },
-    /// The engine does not answer.
+    /// The engine did not change them.
     #[error("{0}; the rules are as they were")]
-    Busy(#[from] Busy),
+    NotChanged(#[from] ChangeError),
 }
 
 /// The rules that are in use.
@@ -118,7 +119,9 @@ impl Reloader {
             Err(problems) => return Err(ReloadError::Wrong { path, text, problems }),
         };
         let version = ruleset.version.clone();
-        let reloaded = self.live.change_rules(Arc::new(Plan::new(ruleset))).await?;
+        let generation = self.succeeded.load(Ordering::Relaxed) + 1;
+        let note = Box::new(move |_| async move { Ok(generation) }.boxed());
+        let reloaded = self.live.change_rules(Arc::new(Plan::new(ruleset)), note).await?;
         let in_use = RulesInUse { path, text, version, since: wall_clock() };
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = in_use;
         Ok(reloaded)
@@ -138,7 +141,7 @@ impl api::Rules for Reloader {
                 ReloadError::Wrong { path, text, problems } => {
                     api::ReloadError::mistakes(&path.display().to_string(), &text, &problems)
                 }
-                ReloadError::Busy(busy) => api::ReloadError::Busy(busy),
+                ReloadError::NotChanged(error) => api::ReloadError::NotChanged(error),
             })
         })
     }

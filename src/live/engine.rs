@@ -7,15 +7,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use super::recovery::{Change, Out, Recovery, Step};
 use super::state_bytes::StateBytes;
 use super::view::View;
-use super::{Shared, Stats};
+use super::{Busy, Shared, Stats};
 use crate::partition::{Output, Plan, UserReport};
 use crate::pipeline::{Entry, Pipeline};
 use crate::sink::emission::{Emission, Emitted, Letter, Reloaded};
-use crate::source::message::Batch;
+use crate::sink::progress::{Open, Reached};
+use crate::source::message::{Batch, Message};
 
 /// How many messages that came in together are worked on at once.
 const MESSAGES_MAX: usize = 20_000;
@@ -24,7 +28,6 @@ const MESSAGES_MAX: usize = 20_000;
 const STATS_EVERY: Duration = Duration::from_millis(200);
 
 /// Something somebody wants of the engine.
-#[derive(Debug)]
 pub(super) enum Request {
     /// All that is known of a user.
     Describe {
@@ -37,9 +40,13 @@ pub(super) enum Request {
     ChangeRules {
         /// The rules.
         plan: Arc<Plan>,
+        /// Writes down where they take effect, before they do.
+        note: NoteChange,
         /// Where to say that it is done.
-        reply: oneshot::Sender<Reloaded>,
+        reply: oneshot::Sender<Result<Reloaded, ChangeError>>,
     },
+    /// What to go through before what comes is new.
+    Recover(Recovery),
 }
 
 /// What the thread owns.
@@ -53,6 +60,14 @@ pub(super) struct Engine {
     waiting: VecDeque<Request>,
     stats_published: Instant,
     bytes: StateBytes,
+    /// The last message that was taken in.
+    sequence: u64,
+    /// How often the rules were changed.
+    generation: u64,
+    /// What is to be gone through; none once what comes is new.
+    recovery: Option<Recovery>,
+    /// Messages that wait for more of their group, while recovering.
+    backlog: Batch,
 }
 
 /// What to do next.
@@ -66,6 +81,42 @@ enum Next {
 /// Nobody takes what the engine emits any more.
 struct SinkGone;
 
+/// Where an engine begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The last message of the source whose effects the pipeline has.
+    pub sequence: u64,
+    /// How often the rules had been changed by then.
+    pub generation: u64,
+}
+
+/// Writes down durably that other rules take effect behind this message of the source; says which change it is, from 1.
+pub type NoteChange = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, String>> + Send>;
+
+/// Why the rules are as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ChangeError {
+    /// The engine does not answer.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// Where they take effect could not be written down.
+    #[error("could not note the change of the rules in the checkpoints: {0}")]
+    NotNoted(String),
+}
+
+/// The one order of what was fed together: a stable sort, so that each user's outputs stay as they happened.
+fn in_order(outputs: &mut [Output]) {
+    outputs.sort_by(|a, b| (a.position, a.at, &a.user).cmp(&(b.position, b.at, &b.user)));
+}
+
+/// Takes out what of an open group is out, of which `before` stood before the outputs. Returns how many messages more are.
+fn leave_out(outputs: &mut Vec<Output>, open: Option<Open>, before: u64) -> u64 {
+    let Some(open) = open else { return 0 };
+    let out = usize::try_from(open.sent.saturating_sub(before)).unwrap_or(usize::MAX);
+    outputs.drain(..out.min(outputs.len()));
+    open.messages
+}
+
 impl Engine {
     pub(super) fn new(
         pipeline: Pipeline,
@@ -73,8 +124,13 @@ impl Engine {
         batches: mpsc::Receiver<Batch>,
         requests: mpsc::Receiver<Request>,
         emissions: mpsc::Sender<Emission>,
+        start: Start,
     ) -> Engine {
         Engine {
+            sequence: start.sequence,
+            generation: start.generation,
+            recovery: None,
+            backlog: Batch::new(),
             pipeline,
             shared,
             batches,
@@ -91,10 +147,7 @@ impl Engine {
         self.publish_stats();
         loop {
             let done = match runtime.block_on(self.next()) {
-                Next::Take(batch) => {
-                    let emission = self.take(batch);
-                    runtime.block_on(self.emit(emission))
-                }
+                Next::Take(batch) => self.take(batch, runtime),
                 Next::Answer(request) => self.answer(request, runtime),
                 Next::PublishStats => Ok(()),
                 Next::End => break,
@@ -116,7 +169,9 @@ impl Engine {
         tokio::select! {
             biased;
             Some(request) = self.requests.recv() => Next::Answer(request),
-            batch = self.batches.recv() => batch.map_or(Next::End, Next::Take),
+            batch = self.batches.recv(), if self.recovery.is_some() || self.is_live() => {
+                batch.map_or(Next::End, Next::Take)
+            }
             () = tokio::time::sleep(STATS_EVERY) => Next::PublishStats,
         }
     }
@@ -132,22 +187,56 @@ impl Engine {
                 }
                 Some(request) = self.requests.recv() => match request {
                     Request::Describe { user, reply } => self.describe(&user, reply),
-                    request @ Request::ChangeRules { .. } => self.waiting.push_back(request),
+                    request => self.waiting.push_back(request),
                 },
             }
         }
     }
 
-    /// Everything that a batch, and what came in behind it meanwhile, comes to.
-    fn take(&mut self, mut batch: Batch) -> Emission {
+    /// Does what a batch, and what came in behind it meanwhile, comes to.
+    fn take(&mut self, mut batch: Batch, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
         while batch.len() < MESSAGES_MAX
             && let Ok(more) = self.batches.try_recv()
         {
             batch.extend(more);
         }
+        if self.recovery.is_some() {
+            self.backlog.extend(batch);
+            self.recover(runtime)?;
+            batch = match self.recovery {
+                None => std::mem::take(&mut self.backlog),
+                Some(_) => return Ok(()),
+            };
+        }
+        self.take_group(&batch, None, runtime)
+    }
+
+    /// Takes some messages as one group, and hands on what it comes to; of an open one, what is not out yet.
+    fn take_group(
+        &mut self,
+        batch: &[Message],
+        open: Option<Open>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(), SinkGone> {
+        let Some(last) = batch.last() else { return Ok(()) };
+        let before = Reached { open, ..self.reached() };
+        let first_position = self.pipeline.position();
+        let (mut outputs, letters) = self.feed(batch);
+        self.sequence = last.sequence;
+        let messages_out = leave_out(&mut outputs, open, 0);
+        let plan = Arc::clone(self.pipeline.plan());
+        let (received, reached) = (self.pipeline.received().to_vec(), self.reached());
+        let reloaded = None;
+        let emitted =
+            Emitted { plan, reloaded, outputs, before, reached, messages_out, letters, first_position, received };
+        runtime.block_on(self.emit(Emission::Batch(emitted)))
+    }
+
+    /// Feeds messages to the pipeline. The outputs come in the one order that they have whenever the same messages are fed
+    /// together: by position in the log, due time and user, and each user's as they happened.
+    fn feed(&mut self, batch: &[Message]) -> (Vec<Output>, Vec<Letter>) {
         let entries: Vec<Entry<'_>> =
             batch.iter().map(|message| Entry { lines: &message.lines, received: Some(message.received) }).collect();
-        let first_position = self.pipeline.position();
         let (mut outputs, mut letters) = (Vec::new(), Vec::new());
         let mut reject = |letter: crate::pipeline::DeadLetter<'_>| {
             letters.push(Letter {
@@ -158,24 +247,69 @@ impl Engine {
             });
         };
         self.pipeline.feed_entries(&entries, &mut reject, &mut outputs);
-        let plan = Arc::clone(self.pipeline.plan());
+        in_order(&mut outputs);
         self.shared.view().follow(&outputs);
-        self.shared.recent.note(&plan, &outputs);
-        let received = self.pipeline.received().to_vec();
-        Emission::Batch(Emitted { plan, outputs, letters, first_position, received })
+        self.shared.recent.note(self.pipeline.plan(), &outputs);
+        (outputs, letters)
+    }
+
+    /// What is out once everything until here is.
+    fn reached(&self) -> Reached {
+        Reached {
+            sequence: self.sequence,
+            position: self.pipeline.position(),
+            watermark_ms: self.pipeline.watermark().0,
+            rules: self.pipeline.plan().rules.version.clone(),
+            generation: self.generation,
+            open: None,
+        }
     }
 
     fn answer(&mut self, request: Request, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
         match request {
             Request::Describe { user, reply } => self.describe(&user, reply),
-            Request::ChangeRules { plan, reply } => {
-                let (reloaded, outputs) = self.change_rules(Arc::clone(&plan));
-                runtime.block_on(self.emit(Emission::Reloaded(reloaded.clone())))?;
-                let (first_position, received) = (self.pipeline.position(), Vec::new());
-                let emitted = Emitted { plan, outputs, letters: Vec::new(), first_position, received };
-                runtime.block_on(self.emit(Emission::Batch(emitted)))?;
-                // Whoever asked may have gone; that is nobody's loss.
-                let _ = reply.send(reloaded);
+            Request::ChangeRules { reply, .. } if !self.is_live() => {
+                let _ = reply.send(Err(ChangeError::Busy(Busy)));
+            }
+            Request::ChangeRules { plan, note, reply } => match runtime.block_on(note(self.sequence)) {
+                Ok(generation) => {
+                    let reloaded = self.change_rules(plan, generation, None, runtime)?;
+                    // Whoever asked may have gone; that is nobody's loss.
+                    let _ = reply.send(Ok(reloaded));
+                }
+                Err(why) => drop(reply.send(Err(ChangeError::NotNoted(why)))),
+            },
+            Request::Recover(recovery) => {
+                self.recovery = Some(recovery);
+                self.recover(runtime)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what comes is new.
+    fn is_live(&self) -> bool {
+        *self.shared.is_live.borrow()
+    }
+
+    /// Goes through what is out already, as far as the messages in the backlog go: nothing of it goes out again.
+    fn recover(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+        while let Some(recovery) = &mut self.recovery {
+            match recovery.next(self.sequence, &mut self.backlog) {
+                Step::Wait => return Ok(()),
+                Step::Discard(batch) => {
+                    let _ = self.feed(&batch);
+                    self.sequence = batch.last().map_or(self.sequence, |message| message.sequence);
+                }
+                Step::PassOver(sequence) => self.sequence = sequence,
+                Step::Take(batch, open) => self.take_group(&batch, open, runtime)?,
+                Step::Change(Change { plan, generation, .. }, out) => {
+                    self.change_rules(plan, generation, Some(out), runtime)?;
+                }
+                Step::Done => {
+                    self.recovery = None;
+                    self.shared.is_live.send_replace(true);
+                }
             }
         }
         Ok(())
@@ -185,17 +319,46 @@ impl Engine {
         let _ = reply.send(self.pipeline.report(user));
     }
 
-    /// Between two batches, and so between two events.
-    fn change_rules(&mut self, plan: Arc<Plan>) -> (Reloaded, Vec<Output>) {
+    /// Between two batches, and so between two events. Of what it comes to, what is out already does not go out again.
+    fn change_rules(
+        &mut self,
+        plan: Arc<Plan>,
+        generation: u64,
+        out: Option<Out>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Reloaded, SinkGone> {
         let previous = self.pipeline.plan().rules.version.clone();
         let reloaded = Reloaded { at: self.pipeline.watermark(), rules: plan.rules.version.clone(), previous };
+        let open = match out {
+            Some(Out::Open(open)) => Some(open),
+            _ => None,
+        };
+        let before = Reached { open, ..self.reached() };
         let mut outputs = Vec::new();
         self.pipeline.change_rules(Arc::clone(&plan), &mut outputs);
+        self.generation = generation;
+        in_order(&mut outputs);
         self.shared.recent.note(&plan, &outputs);
-        self.shared.replace_view(View::new(plan, self.pipeline.users()));
+        self.shared.replace_view(View::new(Arc::clone(&plan), self.pipeline.users()));
         self.bytes = StateBytes::default();
         self.publish_stats();
-        (reloaded, outputs)
+        if !matches!(out, Some(Out::All)) {
+            let is_out = open.is_some_and(|open| open.sent > 0);
+            let messages_out = leave_out(&mut outputs, open, 1);
+            let emitted = Emitted {
+                plan,
+                reloaded: (!is_out).then(|| reloaded.clone()),
+                outputs,
+                before,
+                reached: self.reached(),
+                messages_out,
+                letters: Vec::new(),
+                first_position: self.pipeline.position(),
+                received: Vec::new(),
+            };
+            runtime.block_on(self.emit(Emission::Batch(emitted)))?;
+        }
+        Ok(reloaded)
     }
 
     fn publish_stats(&mut self) {

@@ -8,6 +8,7 @@
 
 mod engine;
 mod recent;
+mod recovery;
 mod state_bytes;
 #[cfg(test)]
 mod tests;
@@ -18,15 +19,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::partition::{Output, Plan, UserReport};
 use crate::pipeline::{Pipeline, Totals};
 use crate::sink::emission::{Emission, Reloaded};
 use crate::source::message::Batch;
 use crate::time::Timestamp;
+pub use engine::{ChangeError, NoteChange, Start};
 use engine::{Engine, Request};
 use recent::Recent;
+pub use recovery::{Change, Recovery};
 use view::View;
 
 /// How many batches of the source may wait for the engine.
@@ -78,6 +81,8 @@ struct Shared {
     view: Mutex<Arc<View>>,
     stats: Mutex<Arc<Stats>>,
     recent: Recent,
+    /// Whether what comes is new; before, what is out already is gone through.
+    is_live: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -106,11 +111,12 @@ pub struct Ends {
     pub thread: JoinHandle<()>,
 }
 
-/// Starts the engine's thread.
+/// Starts the engine's thread, for a pipeline that has taken in what `start` says. Before it takes anything in, it wants to
+/// know what there is to [recover](Live::recover).
 ///
 /// # Errors
 /// The system refuses to start it.
-pub fn start(pipeline: Pipeline, runtime: tokio::runtime::Handle) -> io::Result<Ends> {
+pub fn start(pipeline: Pipeline, start: Start, runtime: tokio::runtime::Handle) -> io::Result<Ends> {
     let plan = Arc::clone(pipeline.plan());
     let stats = Stats {
         plan: Arc::clone(&plan),
@@ -125,11 +131,12 @@ pub fn start(pipeline: Pipeline, runtime: tokio::runtime::Handle) -> io::Result<
         view: Mutex::new(Arc::new(View::new(plan, pipeline.users()))),
         stats: Mutex::new(Arc::new(stats)),
         recent: Recent::new(DECISIONS_KEPT),
+        is_live: watch::Sender::new(false),
     });
     let (batches, taken) = mpsc::channel(BATCHES_AHEAD);
     let (emitted, emissions) = mpsc::channel(EMISSIONS_AHEAD);
     let (requests, asked) = mpsc::channel(REQUESTS_AHEAD);
-    let engine = Engine::new(pipeline, Arc::clone(&shared), taken, asked, emitted);
+    let engine = Engine::new(pipeline, Arc::clone(&shared), taken, asked, emitted, start);
     let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || engine.run(&runtime))?;
     Ok(Ends { live: Live { shared, requests }, batches, emissions, thread })
 }
@@ -158,12 +165,26 @@ impl Live {
         self.ask(|reply| Request::Describe { user: user.to_owned(), reply }).await
     }
 
-    /// Lets other rules take effect between two events.
+    /// Lets other rules take effect between two events. `note` writes down where, before they do.
     ///
     /// # Errors
-    /// The engine does not answer; the rules are as they were.
-    pub async fn change_rules(&self, plan: Arc<Plan>) -> Result<Reloaded, Busy> {
-        self.ask(|reply| Request::ChangeRules { plan, reply }).await
+    /// The engine does not answer, or where they take effect can't be noted; the rules are as they were.
+    pub async fn change_rules(&self, plan: Arc<Plan>, note: NoteChange) -> Result<Reloaded, ChangeError> {
+        self.ask(|reply| Request::ChangeRules { plan, note, reply }).await?
+    }
+
+    /// Tells the engine what to go through before what comes is new. It takes nothing in before it knows.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub async fn recover(&self, recovery: Recovery) -> Result<(), Busy> {
+        self.requests.send(Request::Recover(recovery)).await.map_err(|_| Busy)
+    }
+
+    /// Waits until everything that is out already was gone through.
+    pub async fn recovered(&self) {
+        // It can't fail: the sender is ours.
+        let _ = self.shared.is_live.subscribe().wait_for(|is_live| *is_live).await;
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Busy> {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Ends, start};
+use futures_util::FutureExt;
+
+use super::{Ends, Recovery, Start, start};
 use crate::partition::{Decided, Plan};
 use crate::pipeline::{Options, Pipeline};
 use crate::rules;
@@ -19,10 +21,12 @@ fn plan(text: &str) -> Arc<Plan> {
     Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
 }
 
-fn ends() -> Ends {
+async fn ends() -> Ends {
     let options = Options { workers: 1, partitions: 2, ..Options::default() };
     let pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
-    start(pipeline, tokio::runtime::Handle::current()).expect("a thread starts")
+    let ends = start(pipeline, Start::default(), tokio::runtime::Handle::current()).expect("a thread starts");
+    ends.live.recover(Recovery::default()).await.expect("it runs");
+    ends
 }
 
 fn view_of(user: &str, sequence: u64) -> Message {
@@ -34,9 +38,13 @@ fn view_of(user: &str, sequence: u64) -> Message {
     }
 }
 
+fn is_change(emission: &Emission) -> bool {
+    matches!(emission, Emission::Batch(emitted) if emitted.reloaded.is_some())
+}
+
 #[tokio::test]
 async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
-    let mut ends = ends();
+    let mut ends = ends().await;
     let junk = Message { sequence: 8, received: Timestamp(0), lines: Bytes::from_static(b"junk") };
     ends.batches.send(vec![view_of("u", 7), junk]).await.expect("the engine takes it");
     let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
@@ -51,14 +59,14 @@ async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
 
 #[tokio::test]
 async fn when_the_source_ends_everything_taken_in_is_done_first() {
-    let mut ends = ends();
+    let mut ends = ends().await;
     for sequence in 1..=4 {
         ends.batches.send(vec![view_of(&format!("u{sequence}"), sequence)]).await.expect("the engine takes it");
     }
     drop(ends.batches);
     let mut users = Vec::new();
     while let Some(emission) = ends.emissions.recv().await {
-        let Emission::Batch(emitted) = emission else { panic!("nobody changed the rules") };
+        let Emission::Batch(emitted) = emission else { panic!("nobody set a mark") };
         users.extend(emitted.outputs.iter().map(|output| output.user.to_string()));
     }
     users.sort();
@@ -71,7 +79,7 @@ async fn when_the_source_ends_everything_taken_in_is_done_first() {
 /// Nobody takes emissions: questions are answered all the same, and rules change once there is room.
 #[tokio::test]
 async fn a_slow_sink_stops_the_intake_and_no_answers() {
-    let mut ends = ends();
+    let mut ends = ends().await;
     let mut sent = 0;
     while tokio::time::timeout(Duration::from_millis(200), ends.batches.send(vec![view_of("u", sent)])).await.is_ok() {
         sent += 1;
@@ -80,10 +88,10 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
     assert!(ends.live.describe("u").await.expect("an answer").is_some());
     let (live, changed) = (ends.live.clone(), plan(&RULES.replace(">= 1", ">= 2")));
     let version = changed.rules.version.clone();
-    let change = tokio::spawn(async move { live.change_rules(changed).await });
+    let change = tokio::spawn(async move { live.change_rules(changed, Box::new(|_| async { Ok(1) }.boxed())).await });
     assert!(ends.live.describe("u").await.expect("an answer").is_some());
     let mut emissions = Vec::new();
-    while !emissions.iter().any(|emission| matches!(emission, Emission::Reloaded(_))) {
+    while !emissions.iter().any(|emission| is_change(emission)) {
         emissions.push(ends.emissions.recv().await.expect("an emission"));
     }
     drop(ends.batches);
@@ -93,7 +101,7 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
     assert_eq!(change.await.expect("no panic").map(|reloaded| reloaded.rules), Ok(version));
     let entered = emissions.iter().filter_map(|emission| match emission {
         Emission::Batch(emitted) => Some(&emitted.outputs),
-        Emission::Reloaded(_) => None,
+        Emission::Mark(_) => None,
     });
     let entered = entered.flatten().filter(|output| matches!(output.decided, Decided::Transition { .. })).count();
     assert_eq!((entered, ends.live.stats().totals.events), (1, sent));
@@ -101,7 +109,7 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
 
 #[tokio::test]
 async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
-    let ends = ends();
+    let ends = ends().await;
     let mut bytes = Vec::new();
     for round in 0..3 {
         let Ends { batches, .. } = &ends;

@@ -116,7 +116,7 @@ impl Wanted {
 
     /// The stream of segment changes, actions and the rest of the journal.
     pub fn outputs(output: &Output) -> Wanted {
-        let names = ["segments.>", "actions.>", "decisions.>", "merged", "rules"];
+        let names = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"];
         let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
         Wanted { subjects, takes_batches: true, ..Wanted::of_output(output, &output.stream) }
     }
@@ -310,13 +310,23 @@ mod tests {
             ..Config::default()
         };
         let found = wanted().mismatches(&bad, true);
-        let expected =
-            ["segments.>", "decisions.>", "merged", "rules", "workqueue", "per_subject", "discard", "no_ack", "sealed"];
+        let expected = [
+            "segments.>",
+            "decisions.>",
+            "merged",
+            "rules",
+            "progress",
+            "workqueue",
+            "per_subject",
+            "discard",
+            "no_ack",
+            "sealed",
+        ];
         assert_eq!(found.len(), expected.len() + 2, "{found:#?}");
         for (mismatch, part) in found.iter().zip(expected) {
             assert!(mismatch.contains(part), "{part}: {mismatch}");
         }
-        assert!(found[9].contains("allow_atomic") && found[10].contains("duplicate window is 1s"), "{found:#?}");
+        assert!(found[10].contains("allow_atomic") && found[11].contains("duplicate window is 1s"), "{found:#?}");
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
+use super::progress::Reached;
 use crate::decode::Reason;
 use crate::partition::{Output, Plan};
 use crate::time::Timestamp;
@@ -9,10 +12,26 @@ use crate::time::Timestamp;
 /// Something to publish, in the log's order.
 #[derive(Debug)]
 pub enum Emission {
-    /// What a batch came to.
+    /// What a batch, or a change of the rules, came to.
     Batch(Emitted),
-    /// Other rules took effect.
-    Reloaded(Reloaded),
+    /// Nothing: a place among the others. Who waits there is told once everything before it is published.
+    Mark(Mark),
+}
+
+/// A place between two emissions.
+#[derive(Debug)]
+pub struct Mark {
+    /// Where to say that everything before it is published.
+    pub passed: oneshot::Sender<Passed>,
+}
+
+/// What holds where a mark stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// How many outputs are in the stream.
+    pub ordinal: u64,
+    /// The sequence of the stream's last message.
+    pub stream_last: u64,
 }
 
 /// What a batch came to.
@@ -20,8 +39,16 @@ pub enum Emission {
 pub struct Emitted {
     /// The rules it was decided by.
     pub plan: Arc<Plan>,
-    /// Outputs, in order per user.
+    /// These rules took effect just now: they stand before the outputs.
+    pub reloaded: Option<Reloaded>,
+    /// Outputs, in order per user; what of them is known to be out is left out.
     pub outputs: Vec<Output>,
+    /// What was out before it, when it began.
+    pub before: Reached,
+    /// What is out with the last of it.
+    pub reached: Reached,
+    /// How many messages at its front are out already, beside the outputs left out.
+    pub messages_out: u64,
     /// Events that were rejected, in the log's order.
     pub letters: Vec<Letter>,
     /// The position of the batch's first event in the log of accepted events.

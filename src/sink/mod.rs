@@ -4,3 +4,4 @@ pub mod dead_letter;
 pub mod emission;
 pub mod file;
 pub mod nats;
+pub mod progress;

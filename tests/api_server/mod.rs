@@ -92,7 +92,8 @@ impl Rules for RulesFile {
                 .map_err(|source| ReloadError::Unreadable { path: self.path.clone(), source })?;
             let rules =
                 rules::compile(&text).map_err(|problems| ReloadError::mistakes("rules.toml", &text, &problems))?;
-            let reloaded = self.live.change_rules(Arc::new(Plan::new(rules))).await?;
+            let reloaded =
+                self.live.change_rules(Arc::new(Plan::new(rules)), Box::new(|_| async { Ok(1) }.boxed())).await?;
             let loaded = Loaded { version: reloaded.rules.clone(), path: self.path.clone(), at: START, text };
             *self.loaded.lock().expect("not poisoned") = Arc::new(loaded);
             Ok(reloaded)
@@ -113,7 +114,9 @@ impl Api {
             Loaded { version: compiled.version.clone(), path: path.clone(), at: START, text: RULES.to_owned() };
         let options = Options { workers: 1, partitions: 2, ..Options::default() };
         let pipeline = Pipeline::new(Arc::new(Plan::new(compiled)), options).expect("threads start");
-        let mut ends = live::start(pipeline, runtime.handle().clone()).expect("a thread starts");
+        let mut ends =
+            live::start(pipeline, live::Start::default(), runtime.handle().clone()).expect("a thread starts");
+        runtime.block_on(ends.live.recover(live::Recovery::default())).expect("the engine runs");
         runtime.spawn(async move { while ends.emissions.recv().await.is_some() {} });
         let (live, health) = (ends.live, Health::default());
         let rules = Arc::new(RulesFile {

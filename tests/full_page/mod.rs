@@ -30,7 +30,7 @@ pub(crate) fn page() -> Page {
         lag_seconds: Some(0.25),
         ..SourceNumbers::default()
     });
-    page.sink(&SinkNumbers { published: [1, 1, 1, 0, 1, 2], batches: 2, ..SinkNumbers::default() });
+    page.sink(&SinkNumbers { published: [1, 1, 1, 0, 1, 2, 3], batches: 2, ..SinkNumbers::default() });
     page.connection(&ConnectionNumbers { connected: true, ..ConnectionNumbers::default() });
     page.reloads(&ReloadNumbers { applied: 1, refused: 0, loaded_at: Timestamp(1_772_701_000_000) });
     let mut latencies = Histogram::new(3).expect("a sound precision");

@@ -15,18 +15,21 @@ use nats_server::NatsServer;
 use rekindle::config::Output as Settings;
 use rekindle::health::Health;
 use rekindle::sink::emission::Emission;
-use rekindle::sink::nats::{Sink, SinkStatus, run};
-use tokio::sync::mpsc;
+use rekindle::sink::nats::{Ended, Known, Sink, SinkStatus};
+use rekindle::sink::progress::{Progress, Reached};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// A sink at work, and a second connection that looks at what it does.
 struct Running {
     sender: mpsc::Sender<Emission>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), Ended>>,
     status: Arc<SinkStatus>,
     health: Health,
     /// The sink's own connection.
     client: Client,
+    /// What was out when it took the stream over.
+    out: watch::Receiver<Option<Reached>>,
 }
 
 impl Running {
@@ -45,17 +48,36 @@ impl Running {
             status: Arc::clone(&status),
             connection: Arc::default(),
         };
-        Running { sender, task: tokio::spawn(run(sink, receiver)), status, health, client }
+        let (taken_over, out) = watch::channel(None);
+        let task = tokio::spawn(async move {
+            // What the last one left behind is out.
+            let decide = |known: &Known| -> Result<_, Ended> {
+                let found = known.progress.clone();
+                Ok(found.map_or((0, Reached::before(0)), |progress| (progress.ordinal, progress.reached)))
+            };
+            let (outlet, known) = sink.take_over(&unused_name(), 0, decide).await?;
+            let found = known.and_then(|known| known.progress);
+            taken_over.send_replace(Some(found.map_or(Reached::before(0), |progress| progress.reached)));
+            outlet.run(receiver).await
+        });
+        Running { sender, task, status, health, client, out }
     }
 
     async fn send(&self, emission: Emission) {
         self.sender.send(emission).await.expect("the sink runs");
     }
 
+    /// What was out when it took the stream over, once it has.
+    async fn took_over(&self) -> Reached {
+        let mut out = self.out.clone();
+        out.wait_for(Option::is_some).await.expect("it takes over").clone().expect("it has")
+    }
+
     /// Waits for everything to be acknowledged.
     async fn finish(self) -> Arc<SinkStatus> {
         drop(self.sender);
-        tokio::time::timeout(Duration::from_secs(60), self.task).await.expect("it ends").expect("no panic");
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.task).await.expect("it ends");
+        assert_eq!(ended.expect("no panic"), Ok(()));
         assert_eq!(self.health.failing(), []);
         self.status
     }
@@ -84,7 +106,8 @@ async fn context(server: &NatsServer) -> Context {
 }
 
 fn output_stream() -> stream::Config {
-    let subjects = ["segments.>", "actions.>", "decisions.>", "merged", "rules"].map(|rest| format!("rekindle.{rest}"));
+    let subjects = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"]
+        .map(|rest| format!("rekindle.{rest}"));
     stream::Config {
         name: "REKINDLE".to_owned(),
         subjects: subjects.into(),
@@ -108,6 +131,32 @@ async fn prepared() -> (NatsServer, Context) {
     context.create_stream(output_stream()).await.expect("created");
     context.create_stream(dead_stream()).await.expect("created");
     (server, context)
+}
+
+/// A name that no other start has.
+fn unused_name() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    format!("test-{}", STARTS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The outputs that the stream of outputs holds, in its order, which must be that of their ordinals, without a hole.
+async fn outputs_of(context: &Context) -> Vec<jetstream::Message> {
+    let mut found = stored(context, "REKINDLE").await;
+    found.retain(|message| message.subject.as_str() != "rekindle.progress");
+    let ordinal = |message: &jetstream::Message| -> Option<u64> {
+        message.headers.as_ref()?.get(rekindle::sink::nats::ORDINAL)?.as_str().parse().ok()
+    };
+    let ordinals: Vec<u64> = found.iter().filter_map(ordinal).collect();
+    assert!(ordinals.windows(2).all(|pair| pair[1] == pair[0] + 1), "ordinals have holes or come twice");
+    found
+}
+
+/// The last progress record.
+async fn progress(context: &Context) -> Progress {
+    let stream = context.get_stream("REKINDLE").await.expect("the stream");
+    let last = stream.get_last_raw_message_by_subject("rekindle.progress").await.expect("a record");
+    serde_json::from_slice(&last.payload).expect("a record is JSON")
 }
 
 /// Everything a stream holds, in its order.

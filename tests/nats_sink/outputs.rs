@@ -8,6 +8,7 @@ use rekindle::partition::{Cause, Decided, Output, Plan};
 use rekindle::rules;
 use rekindle::rules::program::{CampaignId, Change, SegmentId};
 use rekindle::sink::emission::{Emission, Emitted, Letter};
+use rekindle::sink::progress::Reached;
 use rekindle::time::Timestamp;
 
 /// 2026-03-02T00:00:00Z
@@ -61,8 +62,29 @@ pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> Letter {
     Letter { sequence, line, reason: Reason::NotAnObject, original: original.to_vec() }
 }
 
+/// What a group of messages came to, whose last is `through`.
+pub(crate) fn group(
+    plan: &Arc<Plan>,
+    before: u64,
+    through: u64,
+    outputs: Vec<Output>,
+    letters: Vec<Letter>,
+) -> Emission {
+    Emission::Batch(Emitted {
+        plan: Arc::clone(plan),
+        reloaded: None,
+        outputs,
+        before: Reached::before(before),
+        reached: Reached { sequence: through, ..Reached::before(through) },
+        messages_out: 0,
+        letters,
+        first_position: 0,
+        received: Vec::new(),
+    })
+}
+
 pub(crate) fn emission(plan: &Arc<Plan>, outputs: Vec<Output>, letters: Vec<Letter>) -> Emission {
-    Emission::Batch(Emitted { plan: Arc::clone(plan), outputs, letters, first_position: 0, received: Vec::new() })
+    group(plan, 0, 1, outputs, letters)
 }
 
 /// `count` transitions from number `first` on, of a hundred users in turn, in emissions of uneven size.

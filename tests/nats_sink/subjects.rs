@@ -4,14 +4,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rekindle::campaigns::Outcome;
 use rekindle::config::{ContentMode, Output as Settings};
-use rekindle::sink::emission::{Emission, Emitted, Reloaded};
+use rekindle::sink::emission::{Emission, Reloaded};
 use rekindle::sink::nats::Kind;
 use rekindle::time::Timestamp;
 use rekindle::{action, journal};
 use serde_json::{Value, json};
 
 use super::outputs::{self, START, plan};
-use super::{Running, prepared, stored};
+use super::{Running, outputs_of, prepared, stored};
 
 fn line(write: impl Fn(&mut Vec<u8>)) -> String {
     let mut bytes = Vec::new();
@@ -37,14 +37,20 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     ];
     sink.send(outputs::emission(&plan, all.clone(), Vec::new())).await;
     let (rules, previous) = ("new".to_owned(), "old".to_owned());
-    sink.send(Emission::Reloaded(Reloaded { at: START, rules, previous })).await;
+    let mut reloaded = outputs::group(&plan, 1, 1, Vec::new(), Vec::new());
+    let Emission::Batch(emitted) = &mut reloaded else { unreachable!("a group is one") };
+    emitted.reloaded = Some(Reloaded { at: START, rules, previous });
+    sink.send(reloaded).await;
     let figures = sink.finish().await.figures();
     assert_eq!(
         Kind::NAMES.into_iter().zip(figures.published).collect::<Vec<_>>(),
         [("transition", 2), ("action", 1), ("decision", 2), ("merged", 1), ("rules", 1), ("letter", 0)]
+            .into_iter()
+            .chain([("progress", figures.batches)])
+            .collect::<Vec<_>>()
     );
 
-    let found = stored(&context, "REKINDLE").await;
+    let found = outputs_of(&context).await;
     let journal = |number: usize| line(|out| journal::write_line(&plan.rules, &all[number], out).expect("written"));
     let expected = [
         ("rekindle.segments.active.enter", journal(0)),
@@ -66,7 +72,7 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     let event: Value = serde_json::from_slice(&found[2].payload).expect("JSON");
     assert_eq!(header(&found[2], "content-type"), "application/cloudevents+json");
     assert_eq!((&event["subject"], &event["specversion"]), (&json!("u 1"), &json!("1.0")));
-    assert_eq!(header(&found[2], "Nats-Msg-Id"), event["id"].as_str().expect("an id"));
+    assert_eq!(header(&found[2], rekindle::sink::nats::ID), event["id"].as_str().expect("an id"));
 }
 
 #[tokio::test]
@@ -76,7 +82,7 @@ async fn decisions_stay_home_unless_asked_for() {
     let all = vec![outputs::action("u", 1), outputs::decision("u", 2, Outcome::Capped)];
     sink.send(outputs::emission(&plan(), all, Vec::new())).await;
     sink.finish().await;
-    let found = stored(&context, "REKINDLE").await;
+    let found = outputs_of(&context).await;
     let subjects: Vec<&str> = found.iter().map(|message| message.subject.as_str()).collect();
     assert_eq!(subjects, ["rekindle.actions.email.hello-again_1"]);
 }
@@ -90,7 +96,7 @@ async fn a_binary_cloud_event_has_its_attributes_in_headers() {
     let plan = plan();
     sink.send(outputs::emission(&plan, vec![output.clone()], Vec::new())).await;
     sink.finish().await;
-    let found = stored(&context, "REKINDLE").await;
+    let found = outputs_of(&context).await;
     let whole = line(|out| action::write_line(&plan.rules, &output, out).expect("written"));
     let whole: Value = serde_json::from_str(&whole).expect("JSON");
     assert_eq!(serde_json::from_slice::<Value>(&found[0].payload).expect("JSON"), whole["data"]);
@@ -137,8 +143,10 @@ async fn latency_counts_from_the_brokers_receipt_of_the_event_that_brought_an_ac
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let outputs = vec![outputs::action("u", 10), outputs::transition("u", 10), outputs::action("u", 12)];
     let received = vec![Timestamp(now - 3_000), Timestamp(now)];
-    sink.send(Emission::Batch(Emitted { plan: plan(), outputs, letters: Vec::new(), first_position: 10, received }))
-        .await;
+    let mut group = outputs::emission(&plan(), outputs, Vec::new());
+    let Emission::Batch(emitted) = &mut group else { unreachable!("a group is one") };
+    (emitted.first_position, emitted.received) = (10, received);
+    sink.send(group).await;
     let status = sink.finish().await;
     let latencies = status.take_latencies();
     assert_eq!(latencies.len(), 1, "the other action's position is not of this batch: time brought it about");

@@ -29,7 +29,7 @@ impl Rules for NoRules {
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
-        async { Err(ReloadError::Busy(live::Busy)) }.boxed()
+        async { Err(ReloadError::NotChanged(live::Busy.into())) }.boxed()
     }
 }
 
@@ -41,7 +41,8 @@ fn routes() -> Routes {
     let plan = Arc::new(Plan::new(rules::compile("").unwrap_or_else(|_| unreachable!("no rules, no mistakes"))));
     let options = Options { workers: 1, partitions: 1, ..Options::default() };
     let pipeline = Pipeline::new(plan, options).expect("threads start");
-    let live = live::start(pipeline, tokio::runtime::Handle::current()).expect("a thread starts").live;
+    let live =
+        live::start(pipeline, live::Start::default(), tokio::runtime::Handle::current()).expect("a thread starts").live;
     let services = Services { live, health: Health::default(), rules: Arc::new(NoRules), started: Instant::now() };
     Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), &Http::default()).expect("loopback")
 }

@@ -6,11 +6,11 @@
 //! | action | `<prefix>.actions.<channel>.<campaign>` | CloudEvent | the action's own |
 //! | decision, if asked for | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, outcome, time, cause |
 //! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
-//! | other rules | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | new each time: reloading is no part of the log |
+//! | other rules | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, which change it is |
 //! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |
 //!
-//! No user id is in a subject. The ids are the same whenever the same log is read, so that a server which still remembers
-//! them takes nothing in twice; no two outputs of one log share one. Where the cause is an event without messageId, its
+//! No user id is in a subject. The ids (the header `Rekindle-Id`; of dead letters `Nats-Msg-Id`, so that a server which still
+//! remembers it takes none in twice) are the same whenever the same log is read; no two outputs of one log share one. Where the cause is an event without messageId, its
 //! position in the log stands in for that, and the id lasts only as long as the log is read from the same start.
 
 use std::io::Write as _;
@@ -31,19 +31,31 @@ use crate::config::{ContentMode, Output as Settings};
 use crate::journal;
 use crate::partition::{Cause, Decided, Output, Plan};
 use crate::sink::dead_letter::{self, Origin};
-use crate::sink::emission::{Emission, Emitted, Letter, Reloaded};
+use crate::sink::emission::{Emitted, Letter, Mark, Reloaded};
+use crate::sink::progress::{Open, Reached};
 use crate::time::Timestamp;
 
-/// Most messages encoded at a time: as many as an atomic batch holds.
-const CHUNK: usize = 1_000;
+/// Most messages encoded at a time: as many as an atomic batch holds beside its record of progress.
+const CHUNK: usize = 999;
 /// Most bytes encoded at a time, but for one message more.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Some messages in the log's order.
-#[derive(Debug, Default)]
+/// Some messages in the log's order, all of one group.
+#[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) outputs: Vec<Message>,
     pub(super) letters: Vec<Message>,
+    /// What is out before it; its group is open.
+    pub(super) before: Reached,
+    /// What is out with it.
+    pub(super) reached: Reached,
+}
+
+/// What comes of an emission, in order.
+#[derive(Debug)]
+pub(super) enum Encoded {
+    Chunk(Box<Chunk>),
+    Mark(Mark),
 }
 
 /// Makes messages of emissions, a chunk at a time.
@@ -66,10 +78,17 @@ pub(super) struct Encoder {
 pub(super) struct Work {
     subjects: Arc<Subjects>,
     plan: Arc<Plan>,
+    reloaded: Option<Reloaded>,
     outputs: std::vec::IntoIter<Output>,
     letters: std::vec::IntoIter<Letter>,
     first_position: u64,
     received: Vec<Timestamp>,
+    /// What is out before the next chunk, its group open.
+    before: Reached,
+    /// What is out with the last chunk.
+    reached: Reached,
+    messages_out: u64,
+    is_done: bool,
 }
 
 impl Encoder {
@@ -89,45 +108,63 @@ impl Encoder {
         }
     }
 
-    /// The subject of dead letters.
-    pub(super) fn dead(&self) -> &Subject {
-        &self.dead
-    }
-
-    /// Begins an emission; one of reloaded rules is a chunk already. `unique` is an id that nothing else has.
-    pub(super) fn begin(&mut self, emission: Emission, unique: impl FnOnce() -> String) -> Result<Work, Chunk> {
-        match emission {
-            Emission::Batch(Emitted { plan, outputs, letters, first_position, received }) => Ok(Work {
-                subjects: self.subjects_of(&plan),
-                plan,
-                outputs: outputs.into_iter(),
-                letters: letters.into_iter(),
-                first_position,
-                received,
-            }),
-            Emission::Reloaded(reloaded) => {
-                Err(Chunk { outputs: vec![self.reloaded(&reloaded, unique())], letters: Vec::new() })
-            }
+    /// Begins an emission.
+    pub(super) fn begin(&mut self, emitted: Emitted) -> Work {
+        let Emitted { plan, reloaded, outputs, letters, first_position, received, before, reached, messages_out } =
+            emitted;
+        let open = before.open.unwrap_or(Open {
+            changes_rules_to: reloaded.is_some().then_some(reached.generation),
+            ..Open::messages_through(reached.sequence)
+        });
+        Work {
+            subjects: self.subjects_of(&plan),
+            plan,
+            reloaded,
+            outputs: outputs.into_iter(),
+            letters: letters.into_iter(),
+            first_position,
+            received,
+            before: Reached { open: Some(open), ..before },
+            reached,
+            messages_out,
+            is_done: false,
         }
     }
 
-    /// The next messages of an emission; `None`: there are no more.
+    /// The next messages of an emission; `None`: there are no more. There is at least one chunk, be it empty.
     pub(super) fn next_chunk(&mut self, work: &mut Work) -> Option<Chunk> {
-        let (mut chunk, mut bytes) = (Chunk::default(), 0);
-        while chunk.outputs.len() < CHUNK - 1 && bytes < CHUNK_BYTES {
-            let Some(output) = work.outputs.next() else { break };
-            let before = chunk.outputs.len();
-            self.output(work, &output, &mut chunk.outputs);
-            bytes += chunk.outputs[before..].iter().map(Message::size).sum::<usize>();
+        if work.is_done {
+            return None;
         }
-        while chunk.letters.len() < CHUNK && bytes < CHUNK_BYTES {
+        let (mut outputs, mut letters, mut bytes, mut sent) = (Vec::new(), Vec::new(), 0, 0);
+        if let Some(reloaded) = work.reloaded.take() {
+            outputs.push(self.reloaded(&reloaded, work.reached.generation));
+            sent += 1;
+        }
+        while outputs.len() < CHUNK - 1 && bytes < CHUNK_BYTES {
+            let Some(output) = work.outputs.next() else { break };
+            let before = outputs.len();
+            self.output(work, &output, &mut outputs);
+            bytes += outputs[before..].iter().map(Message::size).sum::<usize>();
+            sent += 1;
+        }
+        while letters.len() < CHUNK && bytes < CHUNK_BYTES {
             let Some(letter) = work.letters.next() else { break };
             let letter = self.letter(&letter);
             bytes += letter.size();
-            chunk.letters.push(letter);
+            letters.push(letter);
         }
-        let is_empty = chunk.outputs.is_empty() && chunk.letters.is_empty();
-        (!is_empty).then_some(chunk)
+        let out = outputs.len().min(usize::try_from(work.messages_out).unwrap_or(usize::MAX));
+        outputs.drain(..out);
+        work.messages_out -= out as u64;
+        work.is_done = work.outputs.len() == 0 && work.letters.len() == 0;
+        let before = work.before.clone();
+        if let Some(open) = &mut work.before.open {
+            open.sent += sent;
+            open.messages = work.messages_out;
+        }
+        let reached = if work.is_done { work.reached.clone() } else { work.before.clone() };
+        Some(Chunk { outputs, letters, before, reached })
     }
 
     fn subjects_of(&mut self, plan: &Arc<Plan>) -> Arc<Subjects> {
@@ -192,12 +229,13 @@ impl Encoder {
         Message { kind: Kind::Action, subject, id: action.id, content, payload: self.written(), received }
     }
 
-    fn reloaded(&mut self, reloaded: &Reloaded, unique: String) -> Message {
+    fn reloaded(&mut self, reloaded: &Reloaded, generation: u64) -> Message {
         let Reloaded { at, rules, previous } = reloaded;
+        let id = hash(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
         let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
         write!(self.buffer, "{line}").expect("writing to memory cannot fail");
         let (subject, payload) = (self.rules.clone(), self.written());
-        Message { kind: Kind::Rules, subject, id: unique, content: Vec::new(), payload, received: None }
+        Message { kind: Kind::Rules, subject, id, content: Vec::new(), payload, received: None }
     }
 
     fn letter(&mut self, letter: &Letter) -> Message {

@@ -24,11 +24,13 @@ pub enum Kind {
     Rules,
     /// A dead letter.
     Letter,
+    /// How far the outputs have got.
+    Progress,
 }
 
 impl Kind {
     /// Every kind's name, in the order of the enum.
-    pub const NAMES: [&'static str; 6] = ["transition", "action", "decision", "merged", "rules", "letter"];
+    pub const NAMES: [&'static str; 7] = ["transition", "action", "decision", "merged", "rules", "letter", "progress"];
 }
 
 /// A message to publish.

@@ -1,9 +1,11 @@
-//! Publishing to NATS what was decided: encode, gather, publish, and tell how it goes.
+//! Publishing to NATS what was decided: encode, gather, commit, and tell how it goes.
 //!
-//! With JetStream every message is acknowledged by the server that stores it before the next are taken, in order, and
-//! stored once ([`publish`] says how). Nothing is ever dropped: while the server is away, refuses, or has no room, the
-//! sink tries again for as long as it takes, says why in its part of [`Health`](crate::health::Health), and takes in
-//! nothing more, so that whoever feeds it waits too. Without JetStream messages are published at most once.
+//! With JetStream outputs are [committed](commit) together with how far they have got: in order, each once, whatever happens
+//! to this process, to the server and to the connection, and by one daemon only. Dead letters go into a stream of their own
+//! before the outputs they came with: each at least once, with an id that is the same when it comes again. Nothing is ever
+//! dropped: while the server is away, refuses, or has no room, the sink tries again for as long as it takes, says why in its
+//! part of [`Health`](crate::health::Health), and takes in nothing more, so that whoever feeds it waits too. Without
+//! JetStream messages are published at most once.
 //!
 //! What the server could never take, because it is too large, becomes a dead letter and does not hold up the rest.
 //!
@@ -12,10 +14,12 @@
 //! of both streams; to subscribe to `_INBOX.>`.
 //!
 //! # What it deliberately does not do
-//! It neither connects nor creates streams, and it keeps nothing on disk: what was not acknowledged when the process ends
-//! comes again from the log. It does not stop by itself: it ends when its input does; dropping it at any moment is safe.
+//! It neither connects nor creates streams, and it keeps nothing on disk: what was not committed when the process ends is
+//! computed again from the log. It does not stop by itself, save where it must not go on; dropping it is safe at any moment.
 
+mod commit;
 mod encode;
+mod line;
 mod message;
 mod plain;
 mod publish;
@@ -34,16 +38,24 @@ use tracing::error;
 
 use crate::config::Output as Settings;
 use crate::health::Part;
-use crate::sink::emission::Emission;
-use encode::{Chunk, Encoder};
+use crate::sink::emission::{Emission, Mark, Passed};
+use crate::sink::progress::Reached;
+use commit::{Committed, Committer, Unit};
+pub use commit::{Ended, ID, Known, ORDINAL};
+use encode::{Chunk, Encoded, Encoder};
+use line::Line;
 pub use message::Kind;
 use message::Message;
 use plain::PlainPublisher;
-use publish::{BATCH, Publisher};
+use publish::Publisher;
 pub use status::{SinkFigures, SinkStatus};
 
 /// How many encoded chunks may wait for the publisher.
 const CHUNKS_AHEAD: usize = 2;
+/// Most outputs in a commit: with the record of progress, as many messages as the server takes in an atomic batch.
+const OUTPUTS_MAX: usize = 999;
+/// Most bytes in a commit, but for one chunk more: the server keeps a batch in memory until it is whole.
+const BYTES_MAX: usize = 4 << 20;
 
 /// What the sink works with.
 pub struct Sink {
@@ -62,91 +74,138 @@ pub struct Sink {
     pub connection: Arc<crate::nats::Status>,
 }
 
-/// Publishes everything that comes, until nothing more can; returns when all of it is acknowledged.
-pub async fn run(sink: Sink, mut emissions: mpsc::Receiver<Emission>) {
-    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-    let mut encoder = Encoder::new(&sink.settings, sink.source.clone());
-    let client = sink.context.client();
-    let publishing = Outlet::new(sink, encoder.dead().clone()).publish_all(receiver);
-    let encoding = async move {
-        while let Some(emission) = emissions.recv().await {
-            let mut work = match encoder.begin(emission, || publish::unique(&client)) {
-                Ok(work) => work,
-                Err(chunk) => {
-                    let _ = sender.send(chunk).await;
-                    continue;
-                }
-            };
-            while let Some(chunk) = encoder.next_chunk(&mut work) {
-                let _ = sender.send(chunk).await;
-            }
-        }
-    };
-    tokio::join!(encoding, publishing);
-}
-
-/// Gathers chunks and publishes them.
-struct Outlet {
+/// A sink that may publish.
+pub struct Outlet {
     way: Way,
     settings: Settings,
     context: Context,
+    source: String,
     dead: async_nats::Subject,
     status: Arc<SinkStatus>,
-    outputs: VecDeque<Message>,
+    queue: VecDeque<Encoded>,
+    /// Dead letters that stand before the next commit.
     letters: VecDeque<Message>,
+    reached: Reached,
 }
 
 /// How messages go out.
 enum Way {
-    JetStream { outputs: Box<Publisher>, letters: Box<Publisher> },
+    JetStream { outputs: Box<Committer>, letters: Box<Publisher> },
     Plain(PlainPublisher),
 }
 
-impl Outlet {
-    fn new(sink: Sink, dead: async_nats::Subject) -> Outlet {
-        let Sink { settings, context, part, status, connection, .. } = sink;
-        let way = if settings.jetstream {
-            let publisher = |stream: &str| {
-                let (part, status) = (part.clone(), Arc::clone(&status));
-                Box::new(Publisher::new(context.clone(), stream, part, status, Arc::clone(&connection)))
-            };
-            Way::JetStream { outputs: publisher(&settings.stream), letters: publisher(&settings.dead_stream) }
-        } else {
-            Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status)))
+impl Sink {
+    /// Makes the stream of outputs this daemon's own; every other that has it ends. `decide` says, of what is found in the
+    /// stream, how many outputs are out and what they are, or why this daemon must not go on. The epoch will be `epoch` at
+    /// least. Without JetStream there is nothing to own, and `decide` is not asked.
+    ///
+    /// # Errors
+    /// Those of `decide`.
+    pub async fn take_over<E>(
+        self,
+        instance: &str,
+        epoch: u64,
+        decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
+    ) -> Result<(Outlet, Option<Known>), E> {
+        let Sink { settings, context, source, part, status, connection } = self;
+        let line = |stream: &str| {
+            Line::new(context.clone(), stream, part.clone(), Arc::clone(&status), Arc::clone(&connection))
         };
-        Outlet { way, settings, context, dead, status, outputs: VecDeque::new(), letters: VecDeque::new() }
+        let subject = |name: &str| async_nats::Subject::from(format!("{}.{name}", settings.prefix));
+        let (way, known, reached) = if settings.jetstream {
+            let (outputs, all) = (line(&settings.stream), subject(">"));
+            let taken = Committer::take_over(outputs, subject("progress"), instance, epoch, &all, decide).await?;
+            let letters = Box::new(Publisher::new(line(&settings.dead_stream)));
+            (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1), taken.2)
+        } else {
+            (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None, Reached::default())
+        };
+        let dead = subject("dead");
+        let (queue, letters) = (VecDeque::new(), VecDeque::new());
+        Ok((Outlet { way, settings, context, source, dead, status, queue, letters, reached }, known))
+    }
+}
+
+impl Outlet {
+    /// Whether a commit is stored whole or not at all; else, and without JetStream, readers can see a part of one.
+    pub fn is_atomic(&self) -> bool {
+        matches!(&self.way, Way::JetStream { outputs, .. } if outputs.is_atomic())
     }
 
-    async fn publish_all(mut self, mut chunks: mpsc::Receiver<Chunk>) {
+    /// The epoch of this owner; 0 without JetStream.
+    pub fn epoch(&self) -> u64 {
+        match &self.way {
+            Way::JetStream { outputs, .. } => outputs.epoch(),
+            Way::Plain(_) => 0,
+        }
+    }
+
+    /// Publishes everything that comes, until nothing more can; returns when all of it is acknowledged.
+    ///
+    /// # Errors
+    /// It must not go on, and why.
+    pub async fn run(self, mut emissions: mpsc::Receiver<Emission>) -> Result<(), Ended> {
+        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let mut encoder = Encoder::new(&self.settings, self.source.clone());
+        let encoding = async move {
+            while let Some(emission) = emissions.recv().await {
+                let mut work = match emission {
+                    Emission::Batch(emitted) => encoder.begin(emitted),
+                    Emission::Mark(mark) => {
+                        let _ = sender.send(Encoded::Mark(mark)).await;
+                        continue;
+                    }
+                };
+                while let Some(chunk) = encoder.next_chunk(&mut work) {
+                    if sender.send(Encoded::Chunk(Box::new(chunk))).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        let mut publishing = std::pin::pin!(self.publish_all(receiver));
+        tokio::select! {
+            biased;
+            published = &mut publishing => published,
+            () = encoding => publishing.await,
+        }
+    }
+
+    async fn publish_all(mut self, mut encoded: mpsc::Receiver<Encoded>) -> Result<(), Ended> {
         match &mut self.way {
             Way::JetStream { outputs, letters } => {
-                outputs.reach().await;
                 letters.reach().await;
                 outputs.works();
+                self.status.reached(self.reached.sequence, outputs.ordinal());
             }
             Way::Plain(plain) => plain.reach().await,
         }
-        while self.gather(&mut chunks).await {
-            self.publish_some().await;
+        while self.gather(&mut encoded).await {
+            match self.queue.front() {
+                Some(Encoded::Mark(_)) => self.pass_mark().await?,
+                Some(Encoded::Chunk(_)) => self.publish_some().await?,
+                None => {}
+            }
         }
+        Ok(())
     }
 
-    /// Takes in what is ready, and waits for something if there is nothing. Returns whether there is anything to
-    /// publish: if not, there never will be.
-    async fn gather(&mut self, chunks: &mut mpsc::Receiver<Chunk>) -> bool {
-        if self.outputs.is_empty() && self.letters.is_empty() {
-            let Some(chunk) = chunks.recv().await else { return false };
-            self.add(chunk);
+    /// Takes in what is ready, and waits for something if there is nothing. Returns whether there is anything to do: if
+    /// not, there never will be.
+    async fn gather(&mut self, encoded: &mut mpsc::Receiver<Encoded>) -> bool {
+        if self.queue.is_empty() {
+            let Some(first) = encoded.recv().await else { return false };
+            self.queue.push_back(first);
         }
         let linger = u64::try_from(self.settings.linger.0).unwrap_or(0);
         let until = Instant::now() + std::time::Duration::from_millis(linger);
-        while self.outputs.len() < BATCH && self.letters.len() < BATCH {
-            match chunks.try_recv() {
-                Ok(chunk) => self.add(chunk),
+        while self.waiting() < OUTPUTS_MAX {
+            match encoded.try_recv() {
+                Ok(more) => self.queue.push_back(more),
                 Err(mpsc::error::TryRecvError::Disconnected) => break,
-                Err(mpsc::error::TryRecvError::Empty) if linger == 0 => break,
-                Err(mpsc::error::TryRecvError::Empty) => match timeout_at(until, chunks.recv()).await {
-                    Ok(Some(chunk)) => self.add(chunk),
+                Err(mpsc::error::TryRecvError::Empty) if linger == 0 || self.waiting() == 0 => break,
+                Err(mpsc::error::TryRecvError::Empty) => match timeout_at(until, encoded.recv()).await {
+                    Ok(Some(more)) => self.queue.push_back(more),
                     Ok(None) | Err(_) => break,
                 },
             }
@@ -154,14 +213,102 @@ impl Outlet {
         true
     }
 
-    fn add(&mut self, chunk: Chunk) {
+    /// How many outputs wait.
+    fn waiting(&self) -> usize {
+        let outputs = |encoded: &Encoded| match encoded {
+            Encoded::Chunk(chunk) => chunk.outputs.len(),
+            Encoded::Mark(_) => 0,
+        };
+        self.queue.iter().map(outputs).sum()
+    }
+
+    /// The chunks at the front that go together, as one.
+    fn next_chunk(&mut self) -> Option<Chunk> {
+        let Some(Encoded::Chunk(first)) = self.queue.pop_front_if(|encoded| matches!(encoded, Encoded::Chunk(_)))
+        else {
+            return None;
+        };
+        let mut all = *first;
+        let size = |messages: &[Message]| messages.iter().map(Message::size).sum::<usize>();
+        let mut bytes = size(&all.outputs);
+        // One by one, a record must tell of a single group.
+        while self.is_atomic() && bytes < BYTES_MAX {
+            let fits = |encoded: &mut Encoded| match encoded {
+                Encoded::Chunk(next) => all.outputs.len() + next.outputs.len() <= OUTPUTS_MAX,
+                Encoded::Mark(_) => false,
+            };
+            let Some(Encoded::Chunk(next)) = self.queue.pop_front_if(fits) else { break };
+            bytes += size(&next.outputs);
+            all.outputs.extend(next.outputs);
+            all.letters.extend(next.letters);
+            all.reached = next.reached;
+        }
+        Some(all)
+    }
+
+    async fn publish_some(&mut self) -> Result<(), Ended> {
+        let Some(Chunk { outputs, letters, before, reached }) = self.next_chunk() else { return Ok(()) };
         let limit = self.context.client().max_payload();
-        for output in chunk.outputs {
-            if output.size() > limit { self.give_up(&output, limit) } else { self.outputs.push_back(output) }
+        let mut unit = Unit { outputs: VecDeque::with_capacity(outputs.len()), before, reached };
+        // What is known to be out of letters is what is known to be out of the outputs they stand before.
+        let mut has_letters = !letters.is_empty();
+        letters.into_iter().for_each(|letter| self.add_letter(letter, limit));
+        for output in outputs {
+            if output.size() > limit {
+                has_letters = true;
+                self.give_up(&output, limit);
+            } else {
+                unit.outputs.push_back(output);
+            }
         }
-        for letter in chunk.letters {
-            self.add_letter(letter, limit);
+        let has_more = has_letters || !unit.outputs.is_empty();
+        loop {
+            self.publish_letters().await;
+            let too_large = match &mut self.way {
+                Way::Plain(plain) => {
+                    plain.publish(&mut unit.outputs).await;
+                    break;
+                }
+                Way::JetStream { .. } if !has_more => break,
+                Way::JetStream { outputs, .. } => match outputs.commit(&mut unit).await? {
+                    Committed::Stored => break,
+                    Committed::TooLarge(messages) => messages,
+                },
+            };
+            for output in too_large {
+                // The stream's own limit, or a server's that the connection has come to since.
+                let limit = output.size() - 1;
+                self.give_up(&output, limit);
+            }
         }
+        self.reached = unit.reached;
+        self.status.reached(self.reached.sequence, self.ordinal());
+        Ok(())
+    }
+
+    /// How many outputs are in the stream.
+    fn ordinal(&self) -> u64 {
+        match &self.way {
+            Way::JetStream { outputs, .. } => outputs.ordinal(),
+            Way::Plain(_) => self.status.figures().published.iter().sum(),
+        }
+    }
+
+    /// Everything before a mark is published. That this daemon still owns the stream shows in that it can write down how far
+    /// it has got; which also keeps the last record from being older than the stream keeps messages.
+    async fn pass_mark(&mut self) -> Result<(), Ended> {
+        let Some(Encoded::Mark(Mark { passed })) = self.queue.pop_front() else { return Ok(()) };
+        let stream_last = match &mut self.way {
+            Way::Plain(_) => 0,
+            Way::JetStream { outputs, .. } => {
+                let (before, reached) = (self.reached.clone(), self.reached.clone());
+                outputs.commit(&mut Unit { outputs: VecDeque::new(), before, reached }).await?;
+                outputs.last()
+            }
+        };
+        // Whoever waited there may have gone.
+        let _ = passed.send(Passed { ordinal: self.ordinal(), stream_last });
+        Ok(())
     }
 
     fn add_letter(&mut self, mut letter: Message, limit: usize) {
@@ -184,25 +331,17 @@ impl Outlet {
         self.add_letter(encode::too_large(output, &self.dead, limit), limit);
     }
 
-    async fn publish_some(&mut self) {
-        match &mut self.way {
-            Way::Plain(plain) => {
-                plain.publish(&mut self.outputs).await;
-                plain.publish(&mut self.letters).await;
+    /// Publishes all dead letters there are.
+    async fn publish_letters(&mut self) {
+        while !self.letters.is_empty() {
+            let mut too_large = Vec::new();
+            match &mut self.way {
+                Way::Plain(plain) => plain.publish(&mut self.letters).await,
+                Way::JetStream { letters, .. } => letters.publish(&mut self.letters, &mut too_large).await,
             }
-            Way::JetStream { outputs, letters } => {
-                let (mut too_large, mut too_large_letters) = (Vec::new(), Vec::new());
-                outputs.publish(&mut self.outputs, &mut too_large).await;
-                letters.publish(&mut self.letters, &mut too_large_letters).await;
-                for output in too_large {
-                    // The stream's own limit, or a server's that the connection has come to since.
-                    let limit = output.size() - 1;
-                    self.give_up(&output, limit);
-                }
-                for letter in too_large_letters {
-                    let limit = letter.size() / 2;
-                    self.add_letter(letter, limit);
-                }
+            for letter in too_large {
+                let limit = letter.size() / 2;
+                self.add_letter(letter, limit);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Publishing into one stream, each message exactly once and in order, whatever happens to the connection.
+//! Publishing into one stream, each message once and in order, whatever happens to the connection: for dead letters,
+//! which nobody owns (several daemons may share their stream). Outputs are [committed](super::commit).
 //!
 //! # How a message gets in once
 //! The publisher knows the sequence of the stream's last message, `last`, and whatever it publishes carries it as
@@ -28,26 +29,17 @@
 //! publisher could look is published again.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use async_nats::connection::State;
 use async_nats::header::{
-    HeaderMap, NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
-    NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID,
+    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE, NATS_EXPECTED_LAST_SEQUENCE,
+    NATS_MESSAGE_ID,
 };
-use async_nats::jetstream::context::Context;
-use async_nats::jetstream::publish::PublishAck;
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use super::line::Line;
 use super::message::Message;
 use super::refusal::Refusal;
-use super::status::SinkStatus;
 use super::stream::{self, Standing};
-use crate::health::Part;
-use crate::nats::Status;
 
 /// Most messages in an atomic batch; the server's limit.
 pub(super) const BATCH: usize = 1_000;
@@ -55,24 +47,12 @@ pub(super) const BATCH: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
 /// Most messages on their way where there are no batches.
 const WINDOW: usize = 256;
-/// How long an acknowledgement or an answer may take.
-const ANSWER: Duration = Duration::from_secs(5);
-/// The first and the longest wait before another attempt.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How often the connection is looked at.
-const WATCH: Duration = Duration::from_millis(50);
 /// After so many foreign messages in a row, one attempt goes without the expectation.
 const CONTENDED: u32 = 3;
 
 /// Publishes into one stream.
 pub(super) struct Publisher {
-    context: Context,
-    stream: String,
-    part: Part,
-    status: Arc<SinkStatus>,
-    connection: Arc<Status>,
-    /// How often the server had not permitted something when the attempt began.
-    denials_before: u64,
+    line: Line,
     /// The last sequence of the stream, once it is known.
     last: Option<u64>,
     is_atomic: bool,
@@ -85,7 +65,6 @@ pub(super) struct Publisher {
     /// The attempt whose outcome is not known.
     open: Option<Open>,
     contended: u32,
-    failures: u32,
 }
 
 /// An attempt that may have been stored.
@@ -99,21 +78,9 @@ struct Open {
 }
 
 impl Publisher {
-    pub(super) fn new(
-        mut context: Context,
-        stream: &str,
-        part: Part,
-        status: Arc<SinkStatus>,
-        connection: Arc<Status>,
-    ) -> Publisher {
-        context.set_timeout(ANSWER);
+    pub(super) fn new(line: Line) -> Publisher {
         Publisher {
-            context,
-            stream: stream.to_owned(),
-            part,
-            status,
-            denials_before: connection.denials(),
-            connection,
+            line,
             last: None,
             is_atomic: false,
             with_ids: true,
@@ -121,7 +88,6 @@ impl Publisher {
             window: WINDOW,
             open: None,
             contended: 0,
-            failures: 0,
         }
     }
 
@@ -129,7 +95,7 @@ impl Publisher {
     pub(super) async fn reach(&mut self) {
         while self.last.is_none() {
             if let Err(refusal) = self.settle(&mut VecDeque::new(), None).await {
-                self.wait_after(&refusal).await;
+                self.line.wait_after(&refusal).await;
             }
         }
     }
@@ -153,14 +119,14 @@ impl Publisher {
                 }
                 Err(refusal) => {
                     self.note(&refusal, messages.len());
-                    if !refusal.is_harmless() || self.failures > 3 {
-                        self.wait_after(&refusal).await;
+                    if !refusal.is_harmless() || self.line.failures > 3 {
+                        self.line.wait_after(&refusal).await;
                     }
                     refused = Some(refusal);
                 }
             }
         }
-        self.works();
+        self.line.works();
     }
 
     /// Whether the attempt that has just failed was at a single message, or several one after the other.
@@ -168,22 +134,12 @@ impl Publisher {
         self.open.as_ref().is_none_or(|open| open.batch.is_none())
     }
 
-    /// Says that it works.
-    pub(super) fn works(&mut self) {
-        self.failures = 0;
-        if self.part.works() {
-            info!(stream = %self.stream, "publishing works");
-        }
-    }
-
     /// Draws the consequences of a refusal for the next attempt.
     fn note(&mut self, refusal: &Refusal, waiting: usize) {
-        self.failures += 1;
-        self.status.failed();
-        debug!(stream = %self.stream, %refusal, "an attempt to publish failed");
+        self.line.failed(refusal);
         match refusal {
             // One by one shows which it is, and why.
-            Refusal::Duplicate | Refusal::Incomplete | Refusal::TooLarge => {
+            Refusal::Duplicate | Refusal::Incomplete { .. } | Refusal::TooLarge => {
                 self.singly = self.open.as_ref().map_or(waiting, |open| open.messages);
             }
             Refusal::NoIdsInBatches => self.with_ids = false,
@@ -192,28 +148,8 @@ impl Publisher {
         }
     }
 
-    /// Tells operators, and waits before the next attempt, longer each time.
-    async fn wait_after(&mut self, refusal: &Refusal) {
-        let client = self.context.client();
-        let why = format!("can't publish into the stream {}: {refusal}; trying again", self.stream);
-        if self.part.failing(why.as_str()) {
-            warn!("{why}");
-        }
-        if client.connection_state() != State::Connected {
-            while client.connection_state() != State::Connected {
-                sleep(WATCH).await;
-            }
-            return;
-        }
-        let doubled = BACKOFF.0.saturating_mul(1 << self.failures.min(10));
-        sleep(doubled.min(BACKOFF.1)).await;
-    }
-
     /// One attempt, after finding out what became of the last.
     async fn attempt(&mut self, messages: &mut VecDeque<Message>, refused: Option<Refusal>) -> Result<(), Refusal> {
-        if self.context.client().connection_state() != State::Connected {
-            return Err(Refusal::Disconnected);
-        }
         let before = messages.len();
         if self.last.is_none() || refused.is_some() {
             self.settle(messages, refused.as_ref()).await?;
@@ -221,22 +157,9 @@ impl Publisher {
                 return Ok(());
             }
         }
-        self.denials_before = self.connection.denials();
-        let client = self.context.client();
-        let connects = client.statistics().connects.load(Ordering::Relaxed);
-        let cut = async {
-            // A connection that is new by now has lost what was on its way in the old one.
-            while client.connection_state() == State::Connected
-                && client.statistics().connects.load(Ordering::Relaxed) == connects
-            {
-                sleep(WATCH).await;
-            }
-        };
-        let outcome = tokio::select! {
-            outcome = self.send(messages) => outcome,
-            () = cut => Err(Refusal::Disconnected),
-        };
-        outcome.map_err(|refusal| self.with_what_the_server_said(refusal))
+        let attempt = self.line.begin()?;
+        let outcome = attempt.unless_cut(self.send(messages)).await;
+        outcome.map_err(|refusal| self.line.explained(refusal))
     }
 
     async fn send(&mut self, messages: &mut VecDeque<Message>) -> Result<(), Refusal> {
@@ -266,13 +189,13 @@ impl Publisher {
 
     /// Publishes an atomic batch.
     async fn send_batch(&mut self, messages: &mut VecDeque<Message>, count: usize) -> Result<(), Refusal> {
-        let client = self.context.client();
+        let client = self.line.client();
         let open = match &mut self.open {
             Some(open) if open.batch.is_some() => open,
             _ => self.open.insert(Open { batch: Some(unique(&client)), messages: count, attempts: 0 }),
         };
         if open.attempts > 0 {
-            self.status.retried();
+            self.line.status.retried();
         }
         open.attempts += 1;
         // An id for each attempt: the server must not take the rest of one for the beginning of another.
@@ -298,13 +221,13 @@ impl Publisher {
                 })?;
             } else {
                 headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-                commit = Some(self.request(message, headers).await?);
+                commit = Some(self.line.request(message, headers).await?);
             }
         }
         let Some(commit) = commit else { return Ok(()) };
         let last = messages.get(count - 1).map_or("", |message| &*message.subject);
-        let ack = commit.await.map_err(|error| Refusal::of_publish(&error, last, &self.stream))?;
-        self.check(&ack, last)?;
+        let ack = commit.await.map_err(|error| Refusal::of_publish(&error, last, &self.line.stream))?;
+        self.line.check(&ack, last)?;
         self.stored(messages, count, ack.sequence);
         Ok(())
     }
@@ -317,7 +240,7 @@ impl Publisher {
         let count = count.min(window).min(if self.singly > 0 { self.singly } else { usize::MAX });
         self.open = Some(Open { batch: None, messages: count, attempts: 1 });
         if !is_first {
-            self.status.retried();
+            self.line.status.retried();
         }
         let mut sent = VecDeque::with_capacity(count);
         for (message, ahead) in messages.iter().take(count).zip(0..) {
@@ -326,20 +249,20 @@ impl Publisher {
             if let Some(last) = self.fence(ahead) {
                 headers.insert(NATS_EXPECTED_LAST_SEQUENCE, last.to_string());
             }
-            sent.push_back((self.request(message, headers).await, message.subject.clone()));
+            sent.push_back((self.line.request(message, headers).await, message.subject.clone()));
         }
         while let Some((ack, subject)) = sent.pop_front() {
             let acked = match ack {
-                Ok(ack) => ack.await.map_err(|error| Refusal::of_publish(&error, &subject, &self.stream)),
+                Ok(ack) => ack.await.map_err(|error| Refusal::of_publish(&error, &subject, &self.line.stream)),
                 Err(refusal) => Err(refusal),
             };
             let ack = match acked {
-                Ok(ack) => self.check(&ack, &subject).map(|()| ack),
+                Ok(ack) => self.line.check(&ack, &subject).map(|()| ack),
                 Err(refusal) => Err(refusal),
             };
             match ack {
                 Ok(ack) if ack.duplicate => {
-                    self.status.was_there(1);
+                    self.line.status.was_there(1);
                     self.window = 1;
                     let last = self.last;
                     self.stored(messages, 1, 0);
@@ -359,31 +282,15 @@ impl Publisher {
         Ok(())
     }
 
-    async fn request(
-        &self,
-        message: &Message,
-        headers: HeaderMap,
-    ) -> Result<async_nats::jetstream::context::PublishAckFuture, Refusal> {
-        let sent = self.context.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
-        sent.map_err(|error| Refusal::of_publish(&error, &message.subject, &self.stream))
-    }
-
     /// The last sequence that a message may expect, of which `ahead` others go first.
     fn fence(&self, ahead: u64) -> Option<u64> {
         self.last.filter(|_| self.contended < CONTENDED).map(|last| last + ahead)
     }
 
-    fn check(&self, ack: &PublishAck, subject: &str) -> Result<(), Refusal> {
-        if ack.stream == self.stream {
-            return Ok(());
-        }
-        Err(Refusal::OtherStream { subject: subject.to_owned(), stream: self.stream.clone() })
-    }
-
     /// `count` messages from the front are in the stream, the last of them with this sequence.
     fn stored(&mut self, messages: &mut VecDeque<Message>, count: usize, sequence: u64) {
         let count = count.min(messages.len());
-        self.status.acknowledged(messages.iter().take(count));
+        self.line.status.acknowledged(messages.iter().take(count));
         messages.drain(..count);
         self.last = Some(sequence);
         self.open = None;
@@ -393,12 +300,9 @@ impl Publisher {
 
     /// Finds out how the stream stands, and what became of an attempt that was not acknowledged.
     async fn settle(&mut self, messages: &mut VecDeque<Message>, refused: Option<&Refusal>) -> Result<(), Refusal> {
-        let Standing { last: found, is_atomic } = match stream::standing(&self.context, &self.stream).await {
-            Ok(standing) => standing,
-            Err(refusal) => return Err(self.with_what_the_server_said(refusal)),
-        };
+        let Standing { last: found, is_atomic, .. } = self.line.standing().await?;
         if self.last.is_none() || is_atomic != self.is_atomic {
-            info!(stream = %self.stream, is_atomic, last = found, "the stream is there");
+            info!(stream = %self.line.stream, is_atomic, last = found, "the stream is there");
         }
         self.is_atomic = is_atomic;
         let Some(known) = self.last else {
@@ -408,12 +312,12 @@ impl Publisher {
         if found > known {
             self.look_for_open(messages, known, found).await?;
         } else if found < known {
-            warn!(stream = %self.stream, last = found, before = known, "the stream has lost messages or was made anew");
+            warn!(stream = %self.line.stream, last = found, before = known, "the stream has lost messages or was made anew");
             (self.last, self.open) = (Some(found), None);
         } else if refused == Some(&Refusal::Unexpected) {
             // Nobody has written, and yet the message was not the next one: it is another stream that takes it.
             let subject = messages.front().map_or_else(String::new, |message| message.subject.to_string());
-            return Err(Refusal::OtherStream { subject, stream: self.stream.clone() });
+            return Err(Refusal::OtherStream { subject, stream: self.line.stream.clone() });
         }
         Ok(())
     }
@@ -428,7 +332,7 @@ impl Publisher {
         let mut next = known + 1;
         let mut left = open.messages;
         while left > 0 && next <= found {
-            let headers = match stream::headers_at(&self.context, &self.stream, next).await {
+            let headers = match stream::headers_at(&self.line.context, &self.line.stream, next).await {
                 Ok(headers) => headers.unwrap_or_default(),
                 Err(refusal) => {
                     // What was found until now has been taken out; the rest is still to be found.
@@ -446,7 +350,7 @@ impl Publisher {
             } else {
                 break;
             };
-            self.status.was_there(in_stream);
+            self.line.status.was_there(in_stream);
             next += in_stream as u64;
             self.stored(messages, in_stream, next - 1);
             left -= in_stream;
@@ -454,18 +358,12 @@ impl Publisher {
         if messages.len() == found_before {
             self.contended += 1;
             if self.contended == CONTENDED {
-                let stream = &self.stream;
+                let stream = &self.line.stream;
                 warn!(%stream, "somebody else writes into the stream all the time: give each daemon a stream of its own");
             }
         }
         self.last = Some(found.max(next - 1));
         Ok(())
-    }
-
-    fn with_what_the_server_said(&self, refusal: Refusal) -> Refusal {
-        let Refusal::Unanswered { what, .. } = refusal else { return refusal };
-        let said = self.connection.denial_since(self.denials_before, |_| true).map(|denial| denial.to_string());
-        Refusal::Unanswered { what, said }
     }
 }
 

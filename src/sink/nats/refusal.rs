@@ -32,8 +32,11 @@ pub(super) enum Refusal {
     Unanswered { what: String, said: Option<String> },
     #[error("the stream is full or out of storage ({why}): make room in it, or raise its limits")]
     Full { why: String },
-    #[error("a message did not reach the stream with the rest of its batch")]
-    Incomplete,
+    #[error(
+        "a message did not reach the stream with the rest of its batch{}",
+        said.as_ref().map(|said| format!(" (the server said: {said})")).unwrap_or_default()
+    )]
+    Incomplete { said: Option<String> },
     #[error("the stream has a message that was not expected")]
     Unexpected,
     #[error("some messages of the batch are in the stream already")]
@@ -86,7 +89,7 @@ impl Refusal {
             | ErrorCode::STORAGE_RESOURCES_EXCEEDED
             | ErrorCode::MEMORY_RESOURCES_EXCEEDED => Refusal::Full { why: said.to_string() },
             ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Refusal::TooLarge,
-            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => Refusal::Incomplete,
+            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => Refusal::Incomplete { said: None },
             ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => Refusal::Duplicate,
             ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER => Refusal::NoIdsInBatches,
             ErrorCode::ATOMIC_PUBLISH_DISABLED => Refusal::NoBatches,
@@ -98,7 +101,7 @@ impl Refusal {
     pub(super) fn is_harmless(&self) -> bool {
         matches!(
             self,
-            Refusal::Incomplete
+            Refusal::Incomplete { .. }
                 | Refusal::Unexpected
                 | Refusal::Duplicate
                 | Refusal::NoIdsInBatches

@@ -23,6 +23,8 @@ pub struct SinkStatus {
     duplicates: AtomicU64,
     oversized: AtomicU64,
     acknowledged_ms: AtomicI64,
+    reached: AtomicU64,
+    ordinal: AtomicU64,
     latency: Mutex<Histogram<u64>>,
 }
 
@@ -45,6 +47,10 @@ pub struct SinkFigures {
     pub oversized: u64,
     /// When something was last acknowledged; `None`: nothing was.
     pub acknowledged: Option<Timestamp>,
+    /// Everything that came of the source's messages up to this one is published.
+    pub reached: u64,
+    /// How many outputs are in the stream, since it was made.
+    pub ordinal: u64,
 }
 
 impl Default for SinkStatus {
@@ -58,6 +64,8 @@ impl Default for SinkStatus {
             duplicates: AtomicU64::new(0),
             oversized: AtomicU64::new(0),
             acknowledged_ms: AtomicI64::new(i64::MIN),
+            reached: AtomicU64::new(0),
+            ordinal: AtomicU64::new(0),
             latency: Mutex::new(latencies()),
         }
     }
@@ -77,6 +85,8 @@ impl SinkStatus {
             duplicates: read(&self.duplicates),
             oversized: read(&self.oversized),
             acknowledged: (acknowledged != i64::MIN).then_some(Timestamp(acknowledged)),
+            reached: read(&self.reached),
+            ordinal: read(&self.ordinal),
         }
     }
 
@@ -104,6 +114,15 @@ impl SinkStatus {
         }
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.acknowledged_ms.store(now_us / 1_000, Ordering::Relaxed);
+    }
+
+    pub(super) fn committed(&self) {
+        self.published[Kind::Progress as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn reached(&self, sequence: u64, ordinal: u64) {
+        self.reached.store(sequence, Ordering::Relaxed);
+        self.ordinal.store(ordinal, Ordering::Relaxed);
     }
 
     pub(super) fn failed(&self) {

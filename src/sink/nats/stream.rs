@@ -10,12 +10,18 @@ use serde_json::json;
 use super::refusal::Refusal;
 
 /// The stream at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
     /// The sequence of its last message, also of one that is gone by now; 0: it never had any.
     pub(super) last: u64,
     /// It takes atomic batches.
     pub(super) is_atomic: bool,
+    /// When it was made, in nanoseconds since 1970: another stream of the same name was made at another time.
+    pub(super) created_ns: i128,
+    /// What it takes in.
+    pub(super) subjects: Vec<String>,
+    /// The largest message it takes; `None`: it has no bound of its own.
+    pub(super) max_message_bytes: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -25,9 +31,22 @@ struct Stored {
 
 #[derive(Deserialize)]
 struct StoredMessage {
+    seq: u64,
     /// In base64; missing where there are none.
     #[serde(default)]
     hdrs: String,
+    /// In base64; missing where it is empty.
+    #[serde(default)]
+    data: String,
+}
+
+/// A message as it lies in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) sequence: u64,
+    /// As they were sent, in lines.
+    pub(super) headers: String,
+    pub(super) payload: Vec<u8>,
 }
 
 /// How the stream stands.
@@ -35,8 +54,14 @@ pub(super) async fn standing(context: &Context, name: &str) -> Result<Standing, 
     let subject = format!("STREAM.INFO.{name}");
     match context.request(subject.clone(), &()).await {
         Ok(Response::Ok(info)) => {
-            let stream::Info { config, state, .. } = info;
-            Ok(Standing { last: state.last_sequence, is_atomic: config.allow_atomic_publish })
+            let stream::Info { config, state, created, .. } = info;
+            Ok(Standing {
+                last: state.last_sequence,
+                is_atomic: config.allow_atomic_publish,
+                created_ns: created.unix_timestamp_nanos(),
+                subjects: config.subjects,
+                max_message_bytes: usize::try_from(config.max_message_size).ok().filter(|bytes| *bytes > 0),
+            })
         }
         Ok(Response::Err { error }) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
             Err(Refusal::NoStream { stream: name.to_owned() })
@@ -48,11 +73,21 @@ pub(super) async fn standing(context: &Context, name: &str) -> Result<Standing, 
 
 /// The headers of the stream's message with this sequence; `None`: it has none with it (any more).
 pub(super) async fn headers_at(context: &Context, name: &str, sequence: u64) -> Result<Option<String>, Refusal> {
+    Ok(get(context, name, &json!({ "seq": sequence })).await?.map(|found| found.headers))
+}
+
+/// The stream's last message of a subject, which may have wildcards; `None`: it has none (any more).
+pub(super) async fn last_of(context: &Context, name: &str, subject: &str) -> Result<Option<Found>, Refusal> {
+    get(context, name, &json!({ "last_by_subj": subject })).await
+}
+
+async fn get(context: &Context, name: &str, which: &serde_json::Value) -> Result<Option<Found>, Refusal> {
     let subject = format!("STREAM.MSG.GET.{name}");
-    match context.request(subject.clone(), &json!({ "seq": sequence })).await {
+    match context.request(subject.clone(), which).await {
         Ok(Response::Ok(Stored { message })) => {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(&message.hdrs).unwrap_or_default();
-            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+            let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default();
+            let headers = String::from_utf8_lossy(&decode(&message.hdrs)).into_owned();
+            Ok(Some(Found { sequence: message.seq, headers, payload: decode(&message.data) }))
         }
         Ok(Response::Err { error }) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
         Ok(Response::Err { error }) => Err(Refusal::of_server(&error)),

@@ -28,7 +28,7 @@ pub(super) enum ReadError {
     /// The stream ends before where we are.
     #[error(
         "stream {stream} ends with message {last}, and message {position} was read already or was to come next: the log \
-         has lost data; restore it, or begin elsewhere ([source] start)"
+         has lost data; restore it, or begin anew with `rekindle run --from-start`"
     )]
     LogLostData {
         /// Its name.
@@ -49,9 +49,18 @@ pub(super) enum ReadError {
 }
 
 /// Where to begin: where we were before, or what `start` means. The latter is decided once, so that nothing is passed over
-/// when the first consumer fails.
-pub(super) fn resolve(source: &Source, before: Option<Begin>, stream: &StreamState) -> Result<Begin, ReadError> {
+/// when the first consumer fails. The stream must have had the message `needed`.
+pub(super) fn resolve(
+    source: &Source,
+    before: Option<Begin>,
+    needed: u64,
+    stream: &StreamState,
+) -> Result<Begin, ReadError> {
     let state = &stream.info.state;
+    if needed > state.last_sequence {
+        let (stream, last) = (source.stream.clone(), state.last_sequence);
+        return Err(ReadError::LogLostData { stream, last, position: needed });
+    }
     let begin = before.unwrap_or(match source.start {
         Start::First => Begin::At(state.first_sequence.max(1)),
         Start::New => Begin::At(state.last_sequence + 1),

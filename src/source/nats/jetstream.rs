@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::begin::{ReadError, filters, resolve};
-use super::consumer::{Consumer, Received, SILENCE};
+use super::consumer::{Begin, Consumer, Received, SILENCE};
 use super::metadata::Metadata;
 use super::position::{Position, Verdict};
 use super::status::add;
@@ -100,10 +100,11 @@ impl Reader {
     fn new(source: NatsSource) -> Reader {
         let wanted = Wanted::events(&source.settings);
         let ticker = Ticker::new(source.settings.tick_interval, Instant::now());
+        let begin = source.after.map(|after| Begin::At(after + 1));
         Reader {
             source,
             wanted,
-            position: Position::default(),
+            position: Position::before(begin),
             pending: 0,
             ticker,
             ticks_fail: false,
@@ -166,7 +167,7 @@ impl Reader {
             }
             stream => stream?,
         };
-        let begin = resolve(&self.source.settings, self.position.begin, &stream)?;
+        let begin = resolve(&self.source.settings, self.position.begin, self.source.needed, &stream)?;
         self.position.begin = Some(begin);
         let filters = filters(&self.wanted, &stream);
         let created =

@@ -40,12 +40,27 @@ pub struct NatsSource {
     out: mpsc::Sender<Batch>,
     part: Part,
     status: Arc<SourceStatus>,
+    /// What the stream must have had.
+    needed: u64,
+    /// The last message that is not to be read again; `None`: begin where the settings say.
+    after: Option<u64>,
 }
 
 impl NatsSource {
     /// A source that will hand its batches to `out`, and tell `part` how it fares.
     pub fn new(connection: Connection, settings: Source, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
-        NatsSource { connection, settings, out, part, status: Arc::default() }
+        NatsSource { connection, settings, out, part, status: Arc::default(), needed: 0, after: None }
+    }
+
+    /// Begins behind this message of the stream, wherever the settings say to begin.
+    pub fn after(self, sequence: u64) -> NatsSource {
+        NatsSource { after: Some(sequence), ..self }
+    }
+
+    /// Reads only a stream that has had this message: things were done that follow from it, and a stream that is shorter
+    /// has lost what it held.
+    pub fn needing(self, sequence: u64) -> NatsSource {
+        NatsSource { needed: sequence, ..self }
     }
 
     /// What it has read, for metrics. The same for as long as it runs.

@@ -30,6 +30,11 @@ pub(super) enum Verdict {
 }
 
 impl Position {
+    /// Before the first consumer, where it may be known already where to begin.
+    pub(super) fn before(begin: Option<Begin>) -> Position {
+        Position { begin, ..Position::default() }
+    }
+
     /// A new consumer begins there.
     pub(super) fn consumer_created(&mut self, begin: Begin, is_whole: bool) {
         *self = Position { begin: Some(begin), is_whole, delivered: 0 };

@@ -1,0 +1,70 @@
+//! How far the outputs have got: what is written beside them, and what a new start makes of it.
+//!
+//! Every commit into the stream of outputs ends with a progress record, and the last of them says what is out: the
+//! outputs of every message of the source up to `sequence`, and a part of those that come next where `open` says so.
+//! What a prefix of the log comes to is a function of that prefix, so a start that knows how far the outputs have got
+//! computes them again and leaves out those.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A progress record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Which start of a daemon wrote it: the higher one owns the stream.
+    pub epoch: u64,
+    /// Tells two daemons of the same epoch apart.
+    pub instance: String,
+    /// How many commits that instance had made with this one.
+    pub commit: u64,
+    /// How many outputs there are in the stream: the `Rekindle-Ordinal` of the last.
+    pub ordinal: u64,
+    /// What is out.
+    #[serde(flatten)]
+    pub reached: Reached,
+}
+
+/// What is out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Every output of the source's messages up to this one is out.
+    pub sequence: u64,
+    /// How many events were accepted by then.
+    pub position: u64,
+    /// The log's watermark by then, in milliseconds since 1970.
+    pub watermark_ms: i64,
+    /// The fingerprint of the rules that decided.
+    pub rules: String,
+    /// How often the rules had been changed while the daemon ran, since its first start.
+    pub generation: u64,
+    /// What is out of the group of messages that comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+}
+
+/// A group of messages, or a change of the rules, whose outputs are not all out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The group's last message; that of `sequence` where the rules change.
+    pub through: u64,
+    /// How many of its outputs, from the first, are out (or were no messages).
+    pub sent: u64,
+    /// How many messages of those that come next are out too: where the broker has no atomic batches.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub messages: u64,
+    /// The group is the change of the rules to this generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_rules_to: Option<u64>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Reached {
+    /// Nothing, before a log that begins after a message.
+    pub fn before(sequence: u64) -> Reached {
+        Reached { sequence, watermark_ms: Timestamp::MIN.0, ..Reached::default() }
+    }
+}
