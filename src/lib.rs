@@ -83,6 +83,7 @@ pub mod route;
 pub mod rules;
 pub mod sink;
 pub mod source;
+pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -13,7 +13,7 @@ use generator::{Scenario, scenario};
 use proptest::prelude::*;
 use rekindle::journal::{self, Sorter};
 use rekindle::partition::{Output, Plan};
-use rekindle::pipeline::{Options, Pipeline};
+use rekindle::pipeline::{Options, Pipeline, Restored};
 use rekindle::replay::replay_bytes;
 use rekindle::rules;
 use rekindle::time::{Span, Timestamp};
@@ -89,13 +89,19 @@ impl Case {
         for (index, line) in self.lines().into_iter().enumerate() {
             if cuts.contains(&index) {
                 let saved = pipeline.save();
-                pipeline = Pipeline::restore(Arc::clone(&plan), next_options(), &saved).expect("what was saved");
+                pipeline = restored(&plan, next_options(), &saved);
             }
             pipeline.feed(line, &mut |_| {}, &mut outputs);
         }
         pipeline.advance_to(self.until, &mut outputs);
         written(&plan, outputs)
     }
+}
+
+/// A pipeline that goes on from what another saved.
+fn restored(plan: &Arc<Plan>, options: Options, saved: &[u8]) -> Pipeline {
+    let restored = Restored::read(plan, &[saved]).expect("what was saved");
+    Pipeline::restore(Arc::clone(plan), options, restored).expect("what was saved")
 }
 
 fn written(plan: &Plan, mut outputs: Vec<Output>) -> Vec<u8> {
@@ -129,8 +135,7 @@ fn no_cut_shows_wherever_it_is() {
         let mut first = Pipeline::new(Arc::clone(&plan), case.options((3, 1))).expect("threads start");
         for cut in 0..=lines.len() {
             let saved = first.save();
-            let mut second =
-                Pipeline::restore(Arc::clone(&plan), case.options((8, 1)), &saved).expect("what was saved");
+            let mut second = restored(&plan, case.options((8, 1)), &saved);
             let mut outputs = before.clone();
             second.feed(&lines[cut..].concat(), &mut |_| {}, &mut outputs);
             second.advance_to(case.until, &mut outputs);
@@ -166,9 +171,7 @@ fn reading_and_writing_again_gives_the_same_bytes() {
             pipeline.feed(line, &mut |_| {}, &mut outputs);
             if index % 60 == 0 || index == 599 {
                 let saved = pipeline.save();
-                let restore = |bytes: &[u8], partitions| {
-                    Pipeline::restore(Arc::clone(&plan), case.options((partitions, 1)), bytes).expect("what was saved")
-                };
+                let restore = |bytes: &[u8], partitions| restored(&plan, case.options((partitions, 1)), bytes);
                 assert!(restore(&saved, 5).save() == saved, "{}: line {index}", case.name);
                 let elsewhere = restore(&saved, 64).save();
                 assert!(restore(&elsewhere, 5).save() == saved, "{}: line {index}, over 64 partitions", case.name);

@@ -58,6 +58,24 @@ pub(super) fn write(rules: &Ruleset, writer: &mut Writer) {
     }
 }
 
+/// What becomes of what is remembered when rules replace others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Features that both define alike: what they remember stays.
+    pub kept: usize,
+    /// Features that begin empty.
+    pub new: usize,
+    /// Features that are forgotten.
+    pub dropped: usize,
+}
+
+/// Compares what is remembered under two sets of rules.
+pub fn compare(rules: &Ruleset, next: &Ruleset) -> Compared {
+    let (Keys([before, ..]), Keys([after, ..])) = (Keys::of(rules), Keys::of(next));
+    let kept = after.iter().filter(|key| before.contains(key)).count();
+    Compared { kept, new: after.len() - kept, dropped: before.len() - kept }
+}
+
 impl Dictionary {
     /// Reads a checkpoint's keys, and finds each in the rules.
     pub(super) fn read(rules: &Ruleset, reader: &mut Reader<'_>) -> Result<Dictionary, CodecError> {

@@ -2,20 +2,12 @@
 
 use thiserror::Error;
 
-/// A checkpoint that cannot be read.
+/// A checkpoint that cannot be read (or, of one kind, written).
 #[derive(Debug, Error)]
 pub enum CodecError {
     /// The bytes do not begin as a checkpoint does.
     #[error("these bytes are not a checkpoint of Rekindle")]
     NotACheckpoint,
-    /// It holds something else than was asked for.
-    #[error("the checkpoint holds {found}, not {expected}")]
-    Content {
-        /// What was asked for.
-        expected: &'static str,
-        /// What it says it holds.
-        found: String,
-    },
     /// It was written by a later version.
     #[error("the checkpoint has format version {found}; this program reads version {supported}")]
     Version {
@@ -24,25 +16,59 @@ pub enum CodecError {
         /// The version that can be read.
         supported: u16,
     },
-    /// Its checksum does not agree with its contents.
-    #[error("the checkpoint is damaged: its checksum does not agree with its contents")]
-    Damaged,
-    /// What stands there is not what the format says stands there.
-    #[error("the checkpoint is malformed: could not read {what} at byte {at}: {source}")]
+    /// A block's checksum does not agree with its contents.
+    #[error("the checkpoint is damaged: the checksum of the block at byte {at} does not agree with its contents")]
+    Damaged {
+        /// Where the block begins, in bytes.
+        at: usize,
+    },
+    /// It ends before its end.
+    #[error("the checkpoint is cut off: it ends at byte {at}, and more was to come")]
+    Truncated {
+        /// How many bytes there are.
+        at: usize,
+    },
+    /// A block that cannot stand where it stands, or is not what it says it is.
+    #[error("the checkpoint is malformed: {what}, in the block at byte {at}")]
+    Block {
+        /// What is wrong.
+        what: &'static str,
+        /// Where the block begins, in bytes.
+        at: usize,
+    },
+    /// What stands in a block is not what the format says stands there.
+    #[error("the checkpoint is malformed: could not read {what} at byte {at} of a block's content: {source}")]
     Malformed {
         /// What was to be read.
         what: &'static str,
-        /// Where, in bytes after the head.
+        /// Where, in bytes of the block's content.
         at: usize,
         /// What was found.
         source: minicbor::decode::Error,
     },
     /// A value that no state has.
-    #[error("the checkpoint is malformed: {what} before byte {at}")]
+    #[error("the checkpoint is malformed: {what} before byte {at} of a block's content")]
     Value {
         /// What is wrong.
         what: &'static str,
-        /// Where, in bytes after the head.
+        /// Where, in bytes of the block's content.
         at: usize,
+    },
+    /// The files given do not continue one another.
+    #[error("checkpoint {found} does not continue checkpoint {before}")]
+    Chain {
+        /// The number of the file before.
+        before: u64,
+        /// The number of the file that does not continue it.
+        found: u64,
+    },
+    /// The same user stands in it twice.
+    #[error("the checkpoint holds the same user twice")]
+    UserTwice,
+    /// A user or a list is larger than a block can be.
+    #[error("a user's state of {bytes} bytes is too large for a checkpoint")]
+    TooLarge {
+        /// How large.
+        bytes: usize,
     },
 }

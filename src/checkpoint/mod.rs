@@ -1,35 +1,65 @@
-//! Checkpoints: the state of partitions and links as bytes, and back. Pure; who stores the bytes is no concern here.
+//! Checkpoints: the state of users and links as bytes, and back. Pure; who stores the bytes is no concern here.
 //!
-//! **What it promises.** The same state under the same rules gives the same bytes: users stand sorted by id, everything
-//! else by the order of the rules. Reading them back and writing them again gives them again. Bytes that are not ours,
-//! are damaged, or are of a version that is not known give a [`CodecError`]; no bytes make it panic, or take more memory
-//! than a multiple of their own length.
+//! **What it promises.** One checkpoint is one run of bytes, a *file*: a *base* holds everything, a *delta* what changed
+//! since the file it continues. Any change of its bytes, and any end before its end, is found and said
+//! ([`CodecError`]); no bytes make it panic, or take more memory than a multiple of what they hold.
 //!
 //! **What survives a change of the rules.** Nothing is stored by its index in the rules: features go by their
 //! definition (what is kept of which events, see `definition`), traits by path, segments and campaigns by id, caps by
 //! what they count. So under other rules the state of unchanged features is kept, that of features no longer there is
 //! dropped, and a new feature starts empty. Every user is then evaluated anew as soon as time moves.
 //!
-//! **What it does not do.** Counts and timers are not stored: counts begin at 0, timers are rebuilt from the users. It
-//! knows nothing of partition numbers, epochs or where outputs have got to.
+//! **What it does not do.** Counts and timers are not stored: counts begin at 0, timers are rebuilt from the users.
+//! Where outputs have got to is not known yet when a file is written; it stands beside the file's name in the store's
+//! manifest.
 //!
-//! **The form** (see `envelope`): a fixed head with the format's version and a checksum, then CBOR.
+//! # The form
+//!
+//! ```text
+//! 0  4  "RKDL"
+//! 4  2  format version, little-endian
+//! 6  2  zero
+//! 8  …  blocks, one after another
+//! ```
+//!
+//! A block (numbers little-endian):
+//!
+//! ```text
+//! 0   1  what it holds: 1 head, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end
+//! 1   1  zero
+//! 2   2  the partition, of users and removed; else zero
+//! 4   4  how many items
+//! 8   4  bytes of the content
+//! 12  4  bytes of the content as it is stored, compressed by zstd
+//! 16  4  crc32c of the 16 bytes before and of the stored content
+//! 20  …  the stored content
+//! ```
+//!
+//! Contents are CBOR. First stands the [`Head`], a map with names for keys, of which unknown ones are passed over; then
+//! the keys that everything is stored by (see `dictionary`); then users, removed ids, links and visitors unlinked, in
+//! any order; last, once, how many of each there are. Nothing may follow. Of a file's own contents, what is removed is
+//! removed before what is there is added.
 
+mod block;
 mod cell;
 mod definition;
 mod dictionary;
-mod envelope;
+mod encoder;
 mod error;
-mod links;
-mod partition;
-mod snapshot;
+mod file;
+mod head;
+mod merge;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod user;
 mod wire;
 
-pub use envelope::FORMAT_VERSION;
+pub use block::FORMAT_VERSION;
+pub use dictionary::{Compared, compare};
+pub use encoder::Encoder;
 pub use error::CodecError;
-pub use links::{decode_links, encode_links};
-pub use partition::{decode_partition, decode_users, encode_partition};
-pub use snapshot::Snapshot;
+pub use file::{Content, File, Part, Reading};
+pub use head::{Head, Kind, StreamIdentity, Totals};
+pub use merge::{Changes, merge};
+pub use translate::translate;

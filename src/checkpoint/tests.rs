@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::envelope::{Content, open, seal};
+use super::block::{Block, BlockKind, BlockWriter, PREAMBLE, blocks};
 use super::*;
 use crate::identity::Links;
 use crate::partition::{Partition, Plan};
@@ -63,14 +63,67 @@ fn told(rules: &str) -> Story {
     story
 }
 
+fn head(rules: &str) -> Head {
+    Head {
+        kind: Kind::Base,
+        number: 1,
+        base: 1,
+        previous: 1,
+        sequence: 5,
+        position: 4,
+        latest_read: Timestamp(START),
+        rules: rules.to_owned(),
+        partitions: 1,
+        stream: Some(StreamIdentity { name: "EVENTS".to_owned(), created_ms: START }),
+        program: "0.0.0".to_owned(),
+    }
+}
+
+/// The story's users, sorted, and these links.
+fn bytes_with(story: &Story, links: &mut Links) -> Vec<u8> {
+    let mut users: Vec<_> = story.partition.users().collect();
+    users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    let mut encoder = Encoder::new(&story.plan, &head(&story.plan.rules.version)).expect("small");
+    encoder.links(&links.cut(true)).expect("small");
+    encoder.users(0, users).expect("small");
+    encoder.finish().expect("small").0
+}
+
 fn bytes(story: &Story) -> Vec<u8> {
-    encode_partition(&story.plan, &story.partition)
+    bytes_with(story, &mut Links::default())
+}
+
+/// Everything in a file, read for these rules.
+fn contents(plan: &Plan, bytes: &[u8]) -> Result<Vec<Content>, CodecError> {
+    let file = File::read(bytes)?;
+    let reading = file.reading(plan)?;
+    file.parts().iter().map(|part| part.content(&reading)).collect()
+}
+
+fn partition(plan: &Plan, bytes: &[u8]) -> Result<Partition, CodecError> {
+    let mut partition = Partition::new(plan);
+    for content in contents(plan, bytes)? {
+        if let Content::Users(_, users) = content {
+            users.into_iter().for_each(|user| partition.attach(user));
+        }
+    }
+    Ok(partition)
 }
 
 fn restored(rules: &str, bytes: &[u8]) -> Story {
     let mut story = Story::under(rules);
-    story.partition = decode_partition(&story.plan, bytes).expect("what was encoded");
+    story.partition = partition(&story.plan, bytes).expect("what was encoded");
     story
+}
+
+/// The contents of a file's blocks, changed, in a file whose checksums are right.
+fn resealed(bytes: &[u8], change: impl Fn(&Block<'_>, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+    let (mut writer, mut out) = (BlockWriter::new(), PREAMBLE.to_vec());
+    for block in blocks(bytes).expect("sound") {
+        let content = change(&block, block.content().expect("sound"));
+        writer.write((block.kind, block.partition, block.items), &content, &mut out).expect("small");
+    }
+    out
 }
 
 #[test]
@@ -196,42 +249,122 @@ fn one_event_under_two_names_is_two_features() {
 }
 
 #[test]
-fn links_come_back_sorted() {
+fn head_links_and_totals_come_back() {
     let mut links = Links::default();
     for (visitor, user) in [("b", "u"), ("a", "用户"), ("c d.*>", "u")] {
         links.insert(visitor, user);
     }
-    let encoded = encode_links(&links);
-    let back = decode_links(&encoded).expect("what was encoded");
-    assert_eq!(back.len(), 3);
-    assert!(back.iter().all(|(visitor, user)| links.iter().any(|other| other == (visitor, user))));
-    assert_eq!(encode_links(&back), encoded);
+    let story = told(RULES);
+    let encoded = bytes_with(&story, &mut links);
+    let file = File::read(&encoded).expect("what was encoded");
+    assert_eq!(*file.head(), head(&story.plan.rules.version));
+    assert_eq!(file.totals(), Totals { users: 2, links: 3, ..Totals::default() });
+    let contents = contents(&story.plan, &encoded).expect("what was encoded");
+    let found =
+        contents.iter().find_map(|content| if let Content::Links(pairs) = content { Some(pairs) } else { None });
+    let found: Vec<(&str, &str)> = found.expect("links").iter().map(|(visitor, user)| (&**visitor, &**user)).collect();
+    assert_eq!(found, [("b", "u"), ("a", "用户"), ("c d.*>", "u")]);
 }
 
 #[test]
-fn a_snapshot_comes_back() {
-    let latest_read = Timestamp(START);
-    let snapshot = Snapshot { latest_read, position: 7, links: vec![1], partitions: vec![vec![], vec![2, 3]] };
-    assert_eq!(Snapshot::decode(&snapshot.encode()).expect("what was encoded"), snapshot);
+fn a_delta_says_who_changed_and_who_is_gone() {
+    let mut story = told(RULES);
+    story.partition.begin_cut(false);
+    while story.partition.capture(0, 100).is_some() {}
+    let mut links = Links::default();
+    links.insert("v", "u");
+    links.cut(false);
+    links.remove("v");
+    story.partition.detach("idle");
+    story.track(100_000, "Order", "");
+    assert!(!story.partition.begin_cut(false));
+    let mut encoder = Encoder::new(&story.plan, &Head { kind: Kind::Delta, number: 2, ..head("") }).expect("small");
+    encoder.links(&links.cut(false)).expect("small");
+    while let Some((piece, _)) = story.partition.capture(0, 1) {
+        encoder.captured(&piece).expect("small");
+    }
+    let (encoded, totals) = encoder.finish().expect("small");
+    assert_eq!(totals, Totals { users: 1, removed: 1, links: 0, unlinked: 1 });
+    let found = contents(&story.plan, &encoded).expect("what was encoded");
+    let is_there = |wanted: &dyn Fn(&Content) -> bool| found.iter().any(wanted);
+    assert!(is_there(&|content| matches!(content, Content::Removed(0, ids) if *ids == ["idle".into()])));
+    assert!(is_there(&|content| matches!(content, Content::Unlinked(ids) if *ids == ["v".into()])));
+    assert!(is_there(&|content| matches!(content, Content::Users(0, users) if &*users[0].id == USER)));
+}
+
+#[test]
+fn the_latest_file_that_speaks_of_a_user_is_right() {
+    let user = |id: &str, at| crate::partition::User::new(id.into(), Timestamp(at));
+    let changes = |users: &[(&str, i64)], removed: &[&str]| Changes {
+        users: users.iter().map(|(id, at)| user(id, *at)).collect(),
+        removed: removed.iter().map(|id| (*id).into()).collect(),
+    };
+    let files = vec![
+        changes(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)], &[]),
+        changes(&[("b", 2), ("c", 2), ("e", 2)], &["d"]),
+        changes(&[("c", 3), ("d", 3), ("f", 3)], &["d", "e", "nobody"]),
+    ];
+    let mut found: Vec<_> = merge(files).iter().map(|user| (user.id.to_string(), user.profile.now.0)).collect();
+    found.sort();
+    let expected = [("a", 1), ("b", 2), ("c", 3), ("d", 3), ("f", 3)].map(|(id, at)| (id.to_owned(), at));
+    assert_eq!(found, expected);
 }
 
 #[test]
 fn what_is_no_checkpoint_is_said_to_be_none() {
-    let story = told(RULES);
-    let plan = &story.plan;
-    let error = |bytes: &[u8]| decode_users(plan, bytes).expect_err("no partition").to_string();
+    let whole = bytes(&told(RULES));
+    let error = |bytes: &[u8]| File::read(bytes).expect_err("no checkpoint").to_string();
     assert_eq!(error(b""), "these bytes are not a checkpoint of Rekindle");
     assert_eq!(error(b"{\"type\":\"track\"}"), "these bytes are not a checkpoint of Rekindle");
-    assert_eq!(error(&encode_links(&Links::default())), "the checkpoint holds links, not a partition");
-    let whole = bytes(&story);
     let mut later = whole.clone();
     later[4] = 2;
     assert_eq!(error(&later), "the checkpoint has format version 2; this program reads version 1");
-    let damaged = "the checkpoint is damaged: its checksum does not agree with its contents";
-    assert_eq!(error(&whole[..whole.len() - 1]), damaged);
+    let short = &whole[..whole.len() - 1];
+    let expected = format!("the checkpoint is cut off: it ends at byte {}, and more was to come", short.len());
+    assert_eq!(error(short), expected);
     let mut flipped = whole.clone();
     *flipped.last_mut().expect("not empty") ^= 1;
-    assert_eq!(error(&flipped), damaged);
+    let end = blocks(&whole).expect("sound").last().expect("blocks").at;
+    let expected =
+        format!("the checkpoint is damaged: the checksum of the block at byte {end} does not agree with its contents");
+    assert_eq!(error(&flipped), expected);
+}
+
+#[test]
+fn every_bit_that_is_flipped_and_every_end_before_the_end_is_noticed() {
+    let mut links = Links::default();
+    links.insert("v", "u");
+    let whole = bytes_with(&told(RULES), &mut links);
+    for at in 0..whole.len() {
+        assert!(File::read(&whole[..at]).is_err(), "cut off at {at}");
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(File::read(&flipped).is_err(), "bit {bit} of byte {at}");
+        }
+    }
+    assert!(File::read(&[whole.as_slice(), &[0]].concat()).is_err(), "more than there was");
+    assert!(File::read(&[whole.as_slice(), &whole[8..]].concat()).is_err(), "twice");
+}
+
+#[test]
+fn blocks_that_are_missing_twice_or_elsewhere_are_noticed() {
+    let mut links = Links::default();
+    links.insert("v", "u");
+    let whole = bytes_with(&told(RULES), &mut links);
+    let mut starts: Vec<usize> = blocks(&whole).expect("sound").iter().map(|block| block.at).collect();
+    starts.push(whole.len());
+    let parts: Vec<&[u8]> = starts.windows(2).map(|pair| &whole[pair[0]..pair[1]]).collect();
+    assert_eq!(parts.len(), 5, "head, keys, links, users, end");
+    let file = |order: &[usize]| {
+        let chosen: Vec<&[u8]> = order.iter().map(|at| parts[*at]).collect();
+        [PREAMBLE.as_slice(), &chosen.concat()].concat()
+    };
+    assert!(File::read(&file(&[0, 1, 3, 2, 4])).is_ok(), "the order of parts is free");
+    for order in [&[0, 1, 2, 4][..], &[0, 2, 3, 4], &[1, 2, 3, 4], &[0, 1, 2, 3, 3, 4], &[1, 0, 2, 3, 4], &[0, 1, 2, 3]]
+    {
+        assert!(File::read(&file(order)).is_err(), "{order:?}");
+    }
 }
 
 fn plan() -> Plan {
@@ -240,36 +373,48 @@ fn plan() -> Plan {
 
 #[test]
 fn claims_of_a_great_length_take_no_memory() {
-    // An array of 2^63 users, of which there is none.
-    let story = Story::under(RULES);
-    let empty = bytes(&story);
-    let mut body = open(Content::Partition, &empty).expect("sound").to_vec();
-    assert_eq!(body.pop(), Some(0x80), "the empty array of users");
-    body.extend([0x9b, 0x80, 0, 0, 0, 0, 0, 0, 0]);
-    let error = decode_users(&story.plan, &seal(Content::Partition, &body)).expect_err("no users");
+    let whole = bytes(&told(RULES));
+    let (mut writer, mut out) = (BlockWriter::new(), PREAMBLE.to_vec());
+    for block in blocks(&whole).expect("sound") {
+        let content = block.content().expect("sound");
+        match block.kind {
+            BlockKind::Users => writer.write((block.kind, 0, u32::MAX), &[], &mut out),
+            BlockKind::End => {
+                let mut totals = wire::Writer::new();
+                Totals { users: u32::MAX.into(), ..Totals::default() }.write(&mut totals);
+                writer.write((block.kind, 0, 1), &totals.into_bytes(), &mut out)
+            }
+            kind => writer.write((kind, 0, block.items), &content, &mut out),
+        }
+        .expect("small");
+    }
+    let error = contents(&plan(), &out).expect_err("no users");
     assert!(matches!(error, CodecError::Malformed { what: "a user", .. }), "{error}");
 }
 
 #[test]
-fn users_twice_or_out_of_order_are_refused() {
-    let mut story = Story::under("");
-    story.call(0, "a", r#""type":"page""#).call(0, "b", r#""type":"page""#);
-    let whole = bytes(&story);
-    let body = open(Content::Partition, &whole).expect("sound");
-    for (from, to) in [(b'a', b'b'), (b'b', b'a'), (b'a', b'c')] {
-        let changed: Vec<u8> = body
-            .windows(2)
-            .map(|pair| pair[1])
-            .scan(body[0], |before, byte| {
-                let id = *before == 0x61 && byte == from;
-                *before = byte;
-                Some(if id { to } else { byte })
-            })
-            .collect();
-        let changed = [&body[..1], &changed].concat();
-        let error = decode_users(&story.plan, &seal(Content::Partition, &changed)).expect_err("refused");
-        assert!(matches!(error, CodecError::Value { what: "users out of order", .. }), "{error}");
-    }
+fn users_in_a_place_that_is_not_theirs_are_refused() {
+    let story = told(RULES);
+    let mut encoder = Encoder::new(&story.plan, &head("")).expect("small");
+    encoder.users(1, story.partition.users()).expect("small");
+    let (bytes, _) = encoder.finish().expect("small");
+    let error = File::read(&bytes).expect_err("there is one partition");
+    assert!(matches!(error, CodecError::Block { what: "a block that does not go with the head", .. }), "{error}");
+}
+
+#[test]
+fn what_a_later_writer_of_this_version_says_besides_is_passed_over() {
+    let whole = bytes(&told(RULES));
+    let with_more = resealed(&whole, |block, mut content| {
+        if [BlockKind::Head, BlockKind::End].contains(&block.kind) {
+            // One entry more: "x": [1].
+            content[0] += 1;
+            content.extend([0x61, b'x', 0x81, 0x01]);
+        }
+        content
+    });
+    let file = File::read(&with_more).expect("sound");
+    assert_eq!(file.head().sequence, 5);
 }
 
 /// Goes on with what was read, however odd, for a while: it must not panic either.
@@ -286,14 +431,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        kind in prop::sample::select(vec![
+            BlockKind::Head, BlockKind::Keys, BlockKind::Users, BlockKind::Links, BlockKind::End,
+        ]),
+    ) {
         let plan = plan();
-        let _ = decode_users(&plan, &bytes);
-        let _ = decode_links(&bytes);
-        let _ = Snapshot::decode(&bytes);
-        let _ = decode_users(&plan, &seal(Content::Partition, &bytes));
-        let _ = decode_links(&seal(Content::Links, &bytes));
-        let _ = Snapshot::decode(&seal(Content::Snapshot, &bytes));
+        let _ = contents(&plan, &bytes);
+        let _ = contents(&plan, &[PREAMBLE.as_slice(), &bytes].concat());
+        let mut links = Links::default();
+        links.insert("v", "u");
+        let whole = bytes_with(&told(RULES), &mut links);
+        let _ = contents(&plan, &resealed(&whole, |block, content| {
+            if block.kind == kind { bytes.clone() } else { content }
+        }));
     }
 
     #[test]
@@ -302,19 +454,21 @@ proptest! {
         head in any::<bool>(),
     ) {
         let story = told(RULES);
-        let whole = bytes(&story);
-        let mut body = open(Content::Partition, &whole).expect("sound").to_vec();
-        // Mostly in the users, who stand behind the keys.
-        let from = if head { 0 } else { body.len() * 2 / 3 };
-        for (index, byte, way) in changes {
-            let at = from + index.index(body.len() - from);
-            match way {
-                0 => body[at] = byte,
-                1 => body.insert(at, byte),
-                _ => { body.remove(at); }
+        let changed = resealed(&bytes(&story), |block, mut content| {
+            if block.kind != if head { BlockKind::Keys } else { BlockKind::Users } {
+                return content;
             }
-        }
-        if let Ok(partition) = decode_partition(&story.plan, &seal(Content::Partition, &body)) {
+            for (index, byte, way) in &changes {
+                let at = index.index(content.len());
+                match way {
+                    0 => content[at] = *byte,
+                    1 => content.insert(at, *byte),
+                    _ => { content.remove(at); }
+                }
+            }
+            content
+        });
+        if let Ok(partition) = partition(&story.plan, &changed) {
             live_on(story.plan, partition);
         }
     }

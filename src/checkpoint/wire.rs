@@ -18,6 +18,11 @@ impl Writer {
         Writer(Encoder::new(Vec::new()))
     }
 
+    /// How many bytes there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.0.writer().len()
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0.into_writer()
     }
@@ -48,10 +53,6 @@ impl Writer {
 
     pub(super) fn text(&mut self, text: &str) {
         done(self.0.str(text));
-    }
-
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        done(self.0.bytes(bytes));
     }
 
     pub(super) fn time(&mut self, time: Timestamp) {
@@ -128,6 +129,10 @@ impl<'b> Reader<'b> {
         self.read(what, Decoder::u64)
     }
 
+    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, CodecError> {
+        self.read(what, Decoder::u16)
+    }
+
     pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, CodecError> {
         self.read(what, Decoder::u32)
     }
@@ -146,10 +151,6 @@ impl<'b> Reader<'b> {
 
     pub(super) fn text(&mut self, what: &'static str) -> Result<&'b str, CodecError> {
         self.read(what, Decoder::str)
-    }
-
-    pub(super) fn bytes(&mut self, what: &'static str) -> Result<&'b [u8], CodecError> {
-        self.read(what, Decoder::bytes)
     }
 
     pub(super) fn optional_text(&mut self, what: &'static str) -> Result<Option<&'b str>, CodecError> {

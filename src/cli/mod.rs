@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, Engine};
+use crate::daemon::DaemonError;
 use crate::pipeline::Options;
 use crate::rules::program::Ruleset;
 
@@ -53,6 +54,9 @@ enum Command {
     },
 }
 
+/// The exit code of a daemon in whose place another goes on.
+const TAKEN_OVER: u8 = 3;
+
 /// Runs the command that the command line asks for. Errors are printed here, once, with what led to them.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -78,6 +82,10 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(error @ CliError::TakenOver(_)) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::from(TAKEN_OVER)
+        }
         Err(error) => {
             // Where standard error is closed too, the exit code has to do.
             let _ = writeln!(std::io::stderr(), "{error}");
@@ -98,9 +106,18 @@ pub enum CliError {
     /// Whoever read standard output has closed it.
     #[error("standard output was closed")]
     OutputClosed,
+    /// Another daemon goes on in this one's place: starting it again would only end the other.
+    #[error("error: {0}")]
+    TakenOver(String),
     /// Anything else, in a sentence.
     #[error("error: {0}")]
     Other(String),
+}
+
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> CliError {
+        if error.is_taken_over() { CliError::TakenOver(error.to_string()) } else { CliError::Other(error.to_string()) }
+    }
 }
 
 impl From<crate::replay::ReplayError> for CliError {

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::{CliError, check, load_config, load_rules_with_text, pipeline_options};
 use crate::api::{Metrics, Routes, Server, Services};
-use crate::daemon::{Daemon, Scrapes, Signals, hang_up};
+use crate::daemon::{Conditions, Daemon, Scrapes, Signals, hang_up};
 use crate::logging;
 use crate::metrics::Answer;
 use crate::nats::Access;
@@ -27,6 +27,12 @@ pub struct RunArgs {
     /// The settings; config/rekindle.toml says what there is to set
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Forget the checkpoints and read the log from where [source] start says; what is out is not sent again
+    #[arg(long)]
+    from_start: bool,
+    /// Go on though it can't be told what went out after the last checkpoint; some may go out twice, with the same ids
+    #[arg(long)]
+    accept_repeats: bool,
 }
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
@@ -50,8 +56,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let options = pipeline_options(&config.engine);
         let plan = Arc::new(Plan::new(ruleset));
         let rules = plan.rules.version.clone();
-        let daemon = Daemon::open(config, access, options, path, text, plan)
-            .map_err(|error| CliError::Other(error.to_string()))?;
+        let conditions = Conditions { from_start: args.from_start, accept_repeats: args.accept_repeats };
+        let daemon = Daemon::open(config, access, options, conditions, path, (text, plan)).await?;
         let instruments = daemon.instruments();
         let services = Services {
             live: instruments.live.clone(),
@@ -81,7 +87,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
                 let _ = reloader.reload().await;
             }
         });
-        let ended = daemon.run(signals).await.map_err(|error| CliError::Other(error.to_string()));
+        let ended = daemon.run(signals).await.map_err(CliError::from);
         // Whoever was just asking gets an answer.
         let _ = stop_serving.send(());
         let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;

@@ -1,6 +1,6 @@
 //! Which settings there are, and which variables of the environment stand for them.
 
-use super::{engine, http, log, nats, output, shutdown, source};
+use super::{checkpoint, engine, http, log, nats, output, shutdown, source};
 
 /// A key of a section.
 pub(super) type Key = (&'static str, Kind);
@@ -23,20 +23,26 @@ pub(super) enum Kind {
 }
 
 /// Every section, by its name in the file, with its keys.
-pub(super) const SECTIONS: [(&str, &[Key]); 8] = [
+pub(super) const SECTIONS: [(&str, &[Key]); 9] = [
     ("engine", &engine::KEYS),
     ("nats", &nats::KEYS),
     ("nats.tls", &nats::TLS_KEYS),
     ("source", &source::KEYS),
     ("output", &output::KEYS),
+    ("checkpoint", &checkpoint::KEYS),
     ("http", &http::KEYS),
     ("log", &log::KEYS),
     ("shutdown", &shutdown::KEYS),
 ];
 
 /// Secrets that a variable may hold itself; in the file stands only where they are, under the key with `_file` behind.
-pub(super) const SECRETS: [(&str, &str); 4] =
-    [("nats", "password"), ("nats", "token"), ("nats", "nkey"), ("http", "token")];
+pub(super) const SECRETS: [(&str, &str); 5] = [
+    ("nats", "password"),
+    ("nats", "token"),
+    ("nats", "nkey"),
+    ("checkpoint", "s3_secret_access_key"),
+    ("http", "token"),
+];
 
 /// Variables that begin like settings and are none.
 pub(super) const OTHER_VARIABLES: [&str; 2] = ["REKINDLE_DATA", "REKINDLE_DATA_REQUIRED"];

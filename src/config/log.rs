@@ -57,7 +57,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every room: who misspells one would wait for its lines in vain.
-const ROOMS: [&str; 25] = [
+const ROOMS: [&str; 26] = [
     "action",
     "api",
     "campaigns",
@@ -82,6 +82,7 @@ const ROOMS: [&str; 25] = [
     "rules",
     "sink",
     "source",
+    "store",
     "time",
 ];
 

@@ -41,7 +41,7 @@ pub enum Place {
 /// Keys that people put secrets behind, up to the value's end; and user and password in an address.
 static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r#"(?x)
-        \b \w* (?: passw(?:d|ord)? | token | nkey | creds | seed | secret ) ["']? [\ \t]* = [\ \t]*
+        \b \w* (?: passw(?:d|ord)? | token | nkey | creds | seed | secret (?:_access_key)? ) ["']? [\ \t]* = [\ \t]*
             ( """ (?s:.*?) (?: """ | \z ) | ''' (?s:.*?) (?: ''' | \z ) | [^\n]* )
         | :// ( [^\s"'@]* ) @"#;
     Regex::new(pattern).expect("a pattern")
@@ -107,6 +107,7 @@ mod tests {
             ("servers = ['nats://u:p@h:4222']", "servers = ['nats://***@h:4222']"),
             ("servers = ['nats://h:4222', \"tls://tok@h\"]", "servers = ['nats://h:4222', \"tls://***@h\"]"),
             ("servers = ['nats://u:p/a@h']", "servers = ['nats://*****@h']"),
+            ("s3_secret_access_key = 'x'", "s3_secret_access_key = ***"),
             ("password_file = 'p'\ntoken_file = 't'", "password_file = 'p'\ntoken_file = 't'"),
         ] {
             assert_eq!(blotted(text), expected);

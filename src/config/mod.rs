@@ -8,6 +8,7 @@
 //! Nothing is opened in here, and the environment is handed in: the same text and variables are the same settings.
 
 mod agreement;
+mod checkpoint;
 mod engine;
 mod environment;
 mod http;
@@ -24,6 +25,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::{Checkpoint, Location};
 pub use engine::Engine;
 pub use http::Http;
 pub use log::{Levels, Log, LogFormat};
@@ -55,6 +57,8 @@ pub struct Config {
     pub source: Source,
     /// Where what was decided goes.
     pub output: Output,
+    /// Where the state is kept.
+    pub checkpoint: Checkpoint,
     /// Metrics, health and the API.
     pub http: Http,
     /// What is said on standard error, and how.
@@ -97,6 +101,7 @@ impl Config {
         let root = Section::open("the settings", 0..0, document.get_ref(), &keys::top(), &mut reader.problems);
         let mut config = Config::default();
         config.engine.rules = folder.join(&config.engine.rules);
+        config.checkpoint.store = config.checkpoint.store.within(folder);
         config.read(&root, &mut reader);
         let Reader { problems, files, .. } = reader;
         if !problems.is_empty() {
@@ -125,6 +130,9 @@ impl Config {
         // What could not be read has its default by now, which nobody meant to agree with anything.
         if reader.problems.len() == before {
             agreement::check(self, root, &mut reader.problems);
+        }
+        if let Some(section) = reader.section(root, "checkpoint") {
+            self.checkpoint.read(&section, reader);
         }
         if let Some(section) = reader.section(root, "http") {
             self.http.read(&section, reader);

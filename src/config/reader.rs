@@ -35,6 +35,11 @@ impl<'t> Reader<'t> {
         Reader { problems, files: Vec::new(), secrets, file_bytes, folder }
     }
 
+    /// What relative paths are relative to.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder
+    }
+
     /// Opens a section, if it is there.
     pub(super) fn section<'a>(&mut self, parent: &Section<'a>, name: &'static str) -> Option<Section<'a>> {
         let key = name.rsplit('.').next().unwrap_or(name);

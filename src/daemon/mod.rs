@@ -1,13 +1,15 @@
 //! The daemon's life: from settings that hold together to the last message published.
 //!
 //! 1. `rekindle run` reads everything that the settings name and finds every mistake, then binds the HTTP address.
-//! 2. [`Daemon::open`] starts the engine.
-//! 3. [`Daemon::run`] connects, reads and publishes, for as long as nobody says stop. Whatever is missing meanwhile (a
+//! 2. [`Daemon::open`] takes the checkpoints over and starts the engine with the newest.
+//! 3. [`Daemon::run`] connects, takes the stream of outputs over, goes through the log up to where its outputs are out, and
+//!    then reads, decides and publishes, for as long as nobody says stop; a checkpoint is written every so often. Whatever is missing meanwhile (a
 //!    server, a stream, a permission) is said in the log and in `/readyz`, and tried again.
-//! 4. On the first signal nothing more is taken in; what was taken in is finished and published, within a deadline. On the
-//!    second it ends at once.
+//! 4. On the first signal nothing more is taken in; what was taken in is finished and published, and a last checkpoint
+//!    written, within a deadline. On the second it ends at once.
 
 mod begin;
+mod checkpointer;
 mod outputs;
 mod reload;
 mod scrape;
@@ -17,7 +19,6 @@ pub use reload::{ReloadError, Reloader, RulesInUse};
 pub use scrape::Scrapes;
 pub use signals::{Signals, hang_up};
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,21 +26,26 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::info;
+use tracing::{info, warn};
 
-use begin::Beginning;
+use begin::{Beginning, Rules};
+pub use checkpointer::CheckpointStatus;
+use checkpointer::Checkpointer;
 
 use crate::config::{Config, SourceKind};
 use crate::health::{Health, Part};
-use crate::live::{self, Ends, Live, Start};
+use crate::live::{self, Ends, Live};
 
+use crate::checkpoint::StreamIdentity;
 use crate::nats::{Access, Connection};
 use crate::partition::Plan;
-use crate::pipeline::{Options, Pipeline};
+use crate::pipeline::{Options, RestoreError};
 use crate::sink::emission::Emission;
 use crate::sink::nats::{Ended, Sink, SinkStatus};
 use crate::source::message::Batch;
 use crate::source::nats::{NatsSource, SourceStatus};
+use crate::store::{Checkpoints, StoreError};
+use crate::time::Timestamp;
 
 /// A daemon that could not start, or not finish.
 #[derive(Debug, Error)]
@@ -47,6 +53,9 @@ pub enum DaemonError {
     /// A thread can't be started.
     #[error("could not start the engine's threads: {0}")]
     Threads(String),
+    /// The workers can't be started.
+    #[error("could not start the worker threads: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
     /// What was taken in could not be finished in time.
     #[error(
         "stopped after {deadline_ms} ms with work unfinished ({why}): what came of messages up to {reached} is published; the \
@@ -63,12 +72,88 @@ pub enum DaemonError {
     /// It must not go on publishing.
     #[error(transparent)]
     Ended(#[from] Ended),
+    /// The checkpoints can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// They were written by a program that is not this one.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// Rules that were in force once can't be used any more.
+    #[error(
+        "the rules {version}, which the log has to be gone through again with, can't be used by this program ({why}): let \
+         the version that wrote the checkpoints end with SIGTERM, which leaves nothing to go through, or begin anew with \
+         --from-start"
+    )]
+    KeptRules {
+        /// Their fingerprint.
+        version: String,
+        /// What is wrong with them.
+        why: String,
+    },
+    /// The log is not the one of the checkpoints.
+    #[error(
+        "stream {} was created at {}, and the checkpoints are of one created at {}: its numbers mean something else; restore \
+         the stream, or begin anew with --from-start", expected.name, Timestamp(expected.created_ms),
+        Timestamp(found.created_ms)
+    )]
+    OtherLog {
+        /// The stream of the checkpoints.
+        found: StreamIdentity,
+        /// The stream there is.
+        expected: StreamIdentity,
+    },
+    /// The broker has lost outputs that a checkpoint counts.
+    #[error(
+        "the stream of outputs holds {ordinal} outputs, and {expected} were out when checkpoint {number} was written: the \
+         broker has lost some; begin anew with --from-start: what was lost is computed again and sent"
+    )]
+    OutputsLost {
+        /// How many are in the stream.
+        ordinal: u64,
+        /// The checkpoint.
+        number: u64,
+        /// How many were out then.
+        expected: u64,
+    },
+    /// It is not known what went out after the checkpoint.
+    #[error(
+        "the stream of outputs has no progress record any more (purged, or older than the stream keeps messages) and ends \
+         with message {stream_last}; when checkpoint {number} was written it ended with {expected}. Whether outputs went out \
+         since can't be told: go on with --accept-repeats, and some may go out twice (with the same ids)"
+    )]
+    ProgressGone {
+        /// The checkpoint.
+        number: u64,
+        /// The stream's last message then.
+        expected: u64,
+        /// The stream's last message now.
+        stream_last: u64,
+    },
+    /// What is out was computed by a daemon whose checkpoints are not here.
+    #[error(
+        "the stream of outputs holds {ordinal} outputs, of messages up to {sequence}, and there are no checkpoints of them \
+         where [checkpoint] store says: put them there, or read the log from its beginning with --from-start (what is out \
+         is not sent again)"
+    )]
+    NoCheckpoints {
+        /// How many outputs.
+        ordinal: u64,
+        /// Up to which message of the source.
+        sequence: u64,
+    },
     /// The second signal.
     #[error("ended at once by the second signal: what was taken in may not have been published")]
     Interrupted,
     /// The engine's thread died.
     #[error("the engine stopped unexpectedly; this is a mistake in Rekindle, please report it with the log")]
     EngineDied,
+}
+
+impl DaemonError {
+    /// Another daemon goes on in this one's place.
+    pub fn is_taken_over(&self) -> bool {
+        matches!(self, DaemonError::Ended(Ended::TakenOver { .. }) | DaemonError::Store(StoreError::Fenced { .. }))
+    }
 }
 
 /// What the daemon's parts say of themselves, for metrics and health. Cheap to clone.
@@ -84,6 +169,8 @@ pub struct Instruments {
     pub connected: watch::Receiver<Option<Connected>>,
     /// Reloads of the rules.
     pub reloader: Arc<Reloader>,
+    /// The checkpoints.
+    pub checkpoints: Arc<CheckpointStatus>,
     /// When the daemon started.
     pub started: Instant,
 }
@@ -105,6 +192,18 @@ pub struct Daemon {
     instruments: Instruments,
     connected: watch::Sender<Option<Connected>>,
     parts: Parts,
+    beginning: Beginning,
+    /// The rules in the file are not those in force where the checkpoints end.
+    has_other_rules: bool,
+}
+
+/// What the operator says of a start that would otherwise be refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Forget the checkpoints and read the log from where `[source] start` says; what is known to be out stays at home.
+    pub from_start: bool,
+    /// Go on from the checkpoint though it is not known what went out after it.
+    pub accept_repeats: bool,
 }
 
 /// The parts that speak in health. They are failing until they work, from the first moment that anyone can ask.
@@ -118,38 +217,62 @@ struct Parts {
 struct Moving {
     source: JoinHandle<()>,
     sink: JoinHandle<Result<(), DaemonError>>,
-    stop_source: watch::Sender<bool>,
+    checkpoints: JoinHandle<Result<(), DaemonError>>,
+    checkpointer: Option<Checkpointer>,
+    stop: watch::Sender<bool>,
+    /// Keeps the engine going after the source has ended.
+    batches: mpsc::Sender<Batch>,
 }
 
 impl Daemon {
-    /// Starts the engine. `rules` is the text that was compiled to `plan`, `path` its file.
+    /// Takes the checkpoints over, reads the newest, and starts the engine with it. `configured` are the rules in the file
+    /// `path`.
     ///
     /// # Errors
-    /// The system refuses to start threads.
-    pub fn open(
+    /// The checkpoints can't be used, or the system refuses to start threads.
+    pub async fn open(
         config: Config,
         access: Access,
         options: Options,
+        conditions: Conditions,
         path: PathBuf,
-        text: String,
-        plan: Arc<Plan>,
+        configured: (String, Arc<Plan>),
     ) -> Result<Daemon, DaemonError> {
-        let threads = |error: &dyn std::fmt::Display| DaemonError::Threads(error.to_string());
-        let pipeline = Pipeline::new(Arc::clone(&plan), options).map_err(|error| threads(&error))?;
-        let ends = live::start(pipeline, Start::default(), tokio::runtime::Handle::current())
-            .map_err(|error| threads(&error))?;
+        let health = Health::default();
+        let parts = Parts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };
+        let checkpoints = Checkpoints::open(&config.checkpoint)?;
+        if checkpoints.is_none() {
+            let note =
+                "no checkpoints are kept ([checkpoint] store is empty): a start reads the log from its beginning";
+            warn!("{note}");
+            health.note("checkpoint", note);
+        }
+        let (text, plan) = configured;
+        let version = plan.rules.version.clone();
+        let (pipeline, rules, beginning) = begin::begin(
+            checkpoints.clone(),
+            options,
+            config.source.kind,
+            conditions,
+            health.clone(),
+            Rules { plan, text },
+        )
+        .await?;
+        let has_other_rules = beginning.version_in_force(&rules.plan.rules.version) != version;
+        let ends = live::start(pipeline, beginning.start, tokio::runtime::Handle::current())
+            .map_err(|error| DaemonError::Threads(error.to_string()))?;
         let (connected, is_connected) = watch::channel(None);
+        let reloader = Reloader::new(ends.live.clone(), checkpoints, path, rules.text, Arc::clone(&rules.plan));
         let instruments = Instruments {
             live: ends.live.clone(),
-            health: Health::default(),
+            health,
             sink: Arc::default(),
             connected: is_connected,
-            reloader: Arc::new(Reloader::new(ends.live.clone(), path, text, plan.rules.version.clone())),
+            reloader: Arc::new(reloader),
+            checkpoints: Arc::default(),
             started: Instant::now(),
         };
-        let health = &instruments.health;
-        let parts = Parts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };
-        Ok(Daemon { config, access, ends, instruments, connected, parts })
+        Ok(Daemon { config, access, ends, instruments, connected, parts, beginning, has_other_rules })
     }
 
     /// What its parts say of themselves.
@@ -160,9 +283,9 @@ impl Daemon {
     /// Reads, decides and publishes until a signal comes, then finishes.
     ///
     /// # Errors
-    /// Not all that was taken in could be finished.
+    /// It must not go on, or not all that was taken in could be finished.
     pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
-        let Daemon { config, access, ends, instruments, connected, parts } = self;
+        let Daemon { config, access, ends, instruments, connected, parts, beginning, has_other_rules } = self;
         let Ends { batches, emissions, thread, .. } = ends;
         let health = instruments.health.clone();
         let connecting = access.connect(config.source.batch, parts.nats);
@@ -173,16 +296,24 @@ impl Daemon {
                 return Ok(());
             }
         };
+        if has_other_rules {
+            info!("the rules file is not what was in force: it takes effect once everything known is gone through");
+            let (live, reloader) = (instruments.live.clone(), Arc::clone(&instruments.reloader));
+            tokio::spawn(async move {
+                live.recovered().await;
+                // The log tells what came of it.
+                let _ = reloader.reload().await;
+            });
+        }
         let parts = (parts.source, parts.sink);
-        let mut moving = start_moving(&config, &connection, &instruments, &connected, parts, batches, emissions);
+        let mut moving =
+            start_moving(&config, &connection, &instruments, &connected, parts, batches, emissions, beginning);
         let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
         tokio::select! {
             () = signals.stop() => {}
-            ended = &mut moving.sink => {
-                // It does not end by itself while there is a source, save where it must not go on.
-                ended.map_err(|_| DaemonError::EngineDied)??;
-                return Err(DaemonError::EngineDied);
-            }
+            // None of these ends by itself while there is a source, save where it must not go on.
+            ended = &mut moving.sink => return Err(why(ended)),
+            ended = &mut moving.checkpoints => return Err(why(ended)),
             _ = &mut engine => return Err(DaemonError::EngineDied),
         }
         let stopping = health.part("daemon");
@@ -190,12 +321,11 @@ impl Daemon {
         let deadline = Duration::from_millis(u64::try_from(config.shutdown.deadline.0).unwrap_or(0));
         info!("stopping: nothing more is taken in; finishing within {deadline:?} (a second signal ends at once)");
         let finish = async {
-            let _ = moving.stop_source.send(true);
-            let _ = moving.source.await;
-            let engine_ended = engine.await.unwrap_or(false);
-            let published = moving.sink.await.unwrap_or(Err(DaemonError::EngineDied));
+            moving.finish_all().await?;
+            let is_well = engine.await.unwrap_or(false);
+            moving.sink.await.unwrap_or(Err(DaemonError::EngineDied))?;
             let _ = connection.client.flush().await;
-            published.and(if engine_ended { Ok(()) } else { Err(DaemonError::EngineDied) })
+            if is_well { Ok(()) } else { Err(DaemonError::EngineDied) }
         };
         tokio::select! {
             finished = tokio::time::timeout(deadline, finish) => match finished {
@@ -215,6 +345,33 @@ impl Daemon {
     }
 }
 
+impl Moving {
+    /// Ends the source, lets the engine do all of what it was given, and writes a last checkpoint, so that the next start
+    /// has nothing to go through.
+    async fn finish_all(&mut self) -> Result<(), DaemonError> {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.source).await;
+        (&mut self.checkpoints).await.unwrap_or(Err(DaemonError::EngineDied))?;
+        // Room for as many as can wait: none does any more.
+        drop(self.batches.reserve_many(live::BATCHES_AHEAD).await);
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.write().await?;
+        }
+        // The engine ends with the last who could give it something.
+        let (closed, _) = mpsc::channel(1);
+        self.batches = closed;
+        Ok(())
+    }
+}
+
+/// Why a task ended that should not have.
+fn why(ended: Result<Result<(), DaemonError>, tokio::task::JoinError>) -> DaemonError {
+    match ended {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) | Err(_) => DaemonError::EngineDied,
+    }
+}
+
 /// Why it is not ready, apart from that it is stopping.
 fn reasons(health: &Health) -> String {
     let failing = health.failing();
@@ -223,6 +380,7 @@ fn reasons(health: &Health) -> String {
     if reasons.is_empty() { "there was more to do than time".to_owned() } else { reasons.join("; ") }
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is used up here")]
 fn start_moving(
     config: &Config,
     connection: &Connection,
@@ -231,8 +389,12 @@ fn start_moving(
     (source_part, sink_part): (Part, Part),
     batches: mpsc::Sender<Batch>,
     emissions: mpsc::Receiver<Emission>,
+    beginning: Beginning,
 ) -> Moving {
-    let source = NatsSource::new(connection.clone(), config.source.clone(), batches, source_part);
+    let mut source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part);
+    if beginning.start.sequence > 0 {
+        source = source.after(beginning.start.sequence);
+    }
     let sink = Sink {
         settings: config.output.clone(),
         context: connection.jetstream.clone(),
@@ -242,21 +404,38 @@ fn start_moving(
         connection: Arc::clone(&connection.status),
     };
     let _ = connected.send(Some(Connected { connection: connection.clone(), source: source.status() }));
-    let beginning = Beginning {
-        start: Start::default(),
-        changes: VecDeque::new(),
-        instance: instance(),
-        epoch: 0,
-        source: config.source.kind,
-        health: instruments.health.clone(),
-    };
-    let (stop_source, stop) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let (ready, is_ready) = oneshot::channel();
     let live = instruments.live.clone();
+    let checkpointer = beginning.checkpoints.clone().map(|checkpoints| Checkpointer {
+        checkpoints,
+        live: live.clone(),
+        connection: connection.clone(),
+        source: config.source.clone(),
+        interval: Duration::from_millis(u64::try_from(config.checkpoint.interval.0).unwrap_or(10_000)),
+        status: Arc::clone(&instruments.checkpoints),
+        health: instruments.health.clone(),
+    });
+    let writing = {
+        let (checkpointer, mut stopped) = (checkpointer.clone(), stopped.clone());
+        async move {
+            match checkpointer {
+                Some(checkpointer) => checkpointer.run(stopped).await,
+                None => {
+                    let _ = stopped.wait_for(|stop| *stop).await;
+                    Ok(())
+                }
+            }
+        }
+    };
+    let stream = (config.source.kind == SourceKind::JetStream).then(|| config.source.stream.clone());
     Moving {
-        source: tokio::spawn(read_once_ready(source, is_ready, stop)),
-        sink: tokio::spawn(outputs::publish(connection.clone(), sink, beginning, live, emissions, ready)),
-        stop_source,
+        source: tokio::spawn(read_once_ready(source, is_ready, stopped)),
+        sink: tokio::spawn(outputs::publish(connection.clone(), sink, beginning, stream, live, emissions, ready)),
+        checkpoints: tokio::spawn(writing),
+        checkpointer,
+        stop,
+        batches,
     }
 }
 
@@ -269,11 +448,6 @@ async fn read_once_ready(source: NatsSource, is_ready: oneshot::Receiver<u64>, m
     if let Ok(needed) = needed {
         source.needing(needed).run(stop).await;
     }
-}
-
-/// A name that no other start of a daemon has.
-fn instance() -> String {
-    nuid::next().to_string()
 }
 
 /// What the sequence numbers of dead letters count in: the stream, or for plain NATS, this run.

@@ -6,11 +6,12 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use super::DaemonError;
-use super::begin::Beginning;
+use super::begin::{Beginning, LogNow};
+use crate::checkpoint::StreamIdentity;
 use crate::config::SourceKind;
-use crate::live::{Live, Recovery};
+use crate::live::Live;
 use crate::nats::Connection;
-use crate::nats::streams::{Wanted, ensure_stream};
+use crate::nats::streams::{Wanted, created_ms, ensure_stream, look_up};
 use crate::sink::emission::Emission;
 use crate::sink::nats::{Outlet, Sink};
 
@@ -26,6 +27,7 @@ pub(super) async fn publish(
     connection: Connection,
     sink: Sink,
     beginning: Beginning,
+    source_stream: Option<String>,
     live: Live,
     emissions: mpsc::Receiver<Emission>,
     ready: tokio::sync::oneshot::Sender<u64>,
@@ -44,16 +46,12 @@ pub(super) async fn publish(
             }
         }
     }
-    let decide = |known: &_| beginning.out(known);
+    let log = log_now(&connection, source_stream.as_deref()).await;
+    let decide = |known: &_| beginning.out(known, log.as_ref());
     let (outlet, known) = sink.take_over(&beginning.instance, beginning.epoch, decide).await?;
     say_what_is_guaranteed(&outlet, &beginning);
-    let recovery = match (beginning.source, known) {
-        // The numbers of plain subjects begin anew at each start: they say nothing of what is out.
-        (SourceKind::JetStream, Some(known)) => {
-            Recovery { out: beginning.out(&known)?.1, changes: beginning.changes.clone() }
-        }
-        _ => Recovery::default(),
-    };
+    let out = known.map(|known| beginning.out(&known, log.as_ref())).transpose()?;
+    let recovery = beginning.recovery(out.map(|(_, reached)| reached));
     let needed = recovery.last_needed();
     if needed > beginning.start.sequence {
         info!(
@@ -66,6 +64,13 @@ pub(super) async fn publish(
     let _ = live.recover(recovery).await;
     let _ = ready.send(needed);
     Ok(outlet.run(emissions).await?)
+}
+
+/// The stream that the log is, if it is there.
+async fn log_now(connection: &Connection, stream: Option<&str>) -> Option<LogNow> {
+    let info = look_up(connection, stream?).await.ok()?;
+    let identity = StreamIdentity::of(&info.config.name, created_ms(&info));
+    Some(LogNow { identity, last: info.state.last_sequence })
 }
 
 /// What is weaker than it could be is said once, and stands in `/readyz` for as long as it lasts.

@@ -12,11 +12,13 @@ use tracing::{error, info};
 
 use super::scrape::wall_clock;
 use crate::api;
-use crate::live::{ChangeError, Live};
+use crate::checkpoint::compare;
+use crate::live::{ChangeError, Live, NoteChange};
 use crate::partition::Plan;
 use crate::rules;
 use crate::rules::diagnostic::Diagnostic;
 use crate::sink::emission::Reloaded;
+use crate::store::Checkpoints;
 use crate::time::Timestamp;
 
 /// Why the rules are as they were.
@@ -62,6 +64,7 @@ pub struct RulesInUse {
 #[derive(Debug)]
 pub struct Reloader {
     live: Live,
+    checkpoints: Option<Checkpoints>,
     in_use: Mutex<RulesInUse>,
     /// One reload at a time.
     turn: tokio::sync::Mutex<()>,
@@ -70,10 +73,17 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(live: Live, path: PathBuf, text: String, version: String) -> Reloader {
-        let in_use = RulesInUse { path, text, version, since: wall_clock() };
+    pub(super) fn new(
+        live: Live,
+        checkpoints: Option<Checkpoints>,
+        path: PathBuf,
+        text: String,
+        plan: Arc<Plan>,
+    ) -> Reloader {
+        let in_use = RulesInUse { path, text, version: plan.rules.version.clone(), since: wall_clock() };
         Reloader {
             live,
+            checkpoints,
             in_use: Mutex::new(in_use),
             turn: tokio::sync::Mutex::default(),
             succeeded: AtomicU64::new(0),
@@ -111,6 +121,24 @@ impl Reloader {
         reloaded
     }
 
+    /// Keeps the text with the checkpoints: for as long as the log may have to be gone through again with it.
+    fn note(&self, version: &str, text: &str) -> NoteChange {
+        let (version, text) = (version.to_owned(), text.to_owned());
+        match self.checkpoints.clone() {
+            Some(checkpoints) => Box::new(move |sequence| {
+                let noted = async move {
+                    let number = checkpoints.note_rules(sequence, &version, &text).await;
+                    number.map_err(|error| error.to_string())
+                };
+                noted.boxed()
+            }),
+            None => {
+                let generation = self.succeeded.load(Ordering::Relaxed) + 1;
+                Box::new(move |_| async move { Ok(generation) }.boxed())
+            }
+        }
+    }
+
     async fn try_reload(&self) -> Result<Reloaded, ReloadError> {
         let path = self.in_use().path;
         let text = read(&path).await.map_err(|cause| ReloadError::Unreadable { path: path.clone(), cause })?;
@@ -119,9 +147,10 @@ impl Reloader {
             Err(problems) => return Err(ReloadError::Wrong { path, text, problems }),
         };
         let version = ruleset.version.clone();
-        let generation = self.succeeded.load(Ordering::Relaxed) + 1;
-        let note = Box::new(move |_| async move { Ok(generation) }.boxed());
-        let reloaded = self.live.change_rules(Arc::new(Plan::new(ruleset)), note).await?;
+        let before = Arc::clone(&self.live.stats().plan);
+        let kept = compare(&before.rules, &ruleset);
+        let reloaded = self.live.change_rules(Arc::new(Plan::new(ruleset)), self.note(&version, &text)).await?;
+        info!(kept = kept.kept, new = kept.new, dropped = kept.dropped, "what features remember");
         let in_use = RulesInUse { path, text, version, since: wall_clock() };
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = in_use;
         Ok(reloaded)

@@ -1,12 +1,15 @@
 //! What a scrape is answered with: the numbers of every part, gathered at that moment.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 
 use super::{Connected, Instruments};
-use crate::metrics::{Answer, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use crate::metrics::{
+    Answer, CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
+};
 use crate::time::Timestamp;
 
 /// Answers scrapes.
@@ -39,6 +42,7 @@ impl Scrapes {
         page.source(&connected.as_ref().map(source).unwrap_or_default());
         page.sink(&self.sink());
         page.reloads(&self.reloads());
+        page.checkpoints(&self.checkpoints(), &self.instruments.live.pauses());
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         let Latencies { all, recent } = &mut *latencies;
         let latest = self.instruments.sink.take_latencies();
@@ -63,6 +67,22 @@ impl Scrapes {
             errors: figures.errors,
             retries: figures.retries,
             oversized: figures.oversized,
+            committed: figures.reached,
+        }
+    }
+
+    fn checkpoints(&self) -> CheckpointNumbers {
+        let status = &self.instruments.checkpoints;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let last_ms = status.last_ms.load(Ordering::Relaxed);
+        CheckpointNumbers {
+            written: status.written.each_ref().map(read),
+            failures: read(&status.failures),
+            last: (last_ms > 0).then_some(Timestamp(last_ms)),
+            seconds: read(&status.took_us) as f64 / 1e6,
+            bytes: read(&status.bytes),
+            users: read(&status.users),
+            is_recovering: !self.instruments.live.is_live(),
         }
     }
 

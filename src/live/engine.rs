@@ -11,18 +11,22 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use super::cut::{Begin, Captured, Cut, CutError};
 use super::recovery::{Change, Out, Recovery, Step};
 use super::state_bytes::StateBytes;
 use super::view::View;
 use super::{Busy, Shared, Stats};
 use crate::partition::{Output, Plan, UserReport};
 use crate::pipeline::{Entry, Pipeline};
-use crate::sink::emission::{Emission, Emitted, Letter, Reloaded};
+use crate::sink::emission::{Emission, Emitted, Letter, Mark, Reloaded};
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
 
 /// How many messages that came in together are worked on at once.
 const MESSAGES_MAX: usize = 20_000;
+
+/// How soon to look again whether whoever writes a checkpoint has room for more of it.
+const CUT_AGAIN: Duration = Duration::from_millis(1);
 
 /// How old the published statistics may become.
 const STATS_EVERY: Duration = Duration::from_millis(200);
@@ -47,6 +51,15 @@ pub(super) enum Request {
     },
     /// What to go through before what comes is new.
     Recover(Recovery),
+    /// A checkpoint.
+    Cut {
+        /// Everybody, not only who changed since the last.
+        whole: bool,
+        /// Begins to write it.
+        begin: Begin,
+        /// Where to say that it is captured.
+        reply: oneshot::Sender<Result<Captured, CutError>>,
+    },
 }
 
 /// What the thread owns.
@@ -68,6 +81,8 @@ pub(super) struct Engine {
     recovery: Option<Recovery>,
     /// Messages that wait for more of their group, while recovering.
     backlog: Batch,
+    /// The checkpoint that is being captured.
+    cut: Option<Cut>,
 }
 
 /// What to do next.
@@ -75,6 +90,8 @@ enum Next {
     Take(Batch),
     Answer(Request),
     PublishStats,
+    /// Captures some more of a checkpoint.
+    Capture,
     End,
 }
 
@@ -131,6 +148,7 @@ impl Engine {
             generation: start.generation,
             recovery: None,
             backlog: Batch::new(),
+            cut: None,
             pipeline,
             shared,
             batches,
@@ -149,9 +167,10 @@ impl Engine {
             let done = match runtime.block_on(self.next()) {
                 Next::Take(batch) => self.take(batch, runtime),
                 Next::Answer(request) => self.answer(request, runtime),
-                Next::PublishStats => Ok(()),
+                Next::PublishStats | Next::Capture => Ok(()),
                 Next::End => break,
             };
+            self.capture();
             if done.is_err() {
                 break;
             }
@@ -166,13 +185,63 @@ impl Engine {
         if let Some(request) = self.waiting.pop_front() {
             return Next::Answer(request);
         }
+        let (idle_for, is_cutting) = (self.idle_for(), self.cut.is_some());
         tokio::select! {
             biased;
             Some(request) = self.requests.recv() => Next::Answer(request),
             batch = self.batches.recv(), if self.recovery.is_some() || self.is_live() => {
                 batch.map_or(Next::End, Next::Take)
             }
-            () = tokio::time::sleep(STATS_EVERY) => Next::PublishStats,
+            () = tokio::time::sleep(idle_for) => {
+                if is_cutting { Next::Capture } else { Next::PublishStats }
+            }
+        }
+    }
+
+    /// How long to wait for something to do.
+    fn idle_for(&self) -> Duration {
+        match &self.cut {
+            Some(cut) if cut.has_room() => Duration::ZERO,
+            Some(_) => CUT_AGAIN,
+            None => STATS_EVERY,
+        }
+    }
+
+    /// Captures some more of a checkpoint, if one is under way and whoever writes it keeps up.
+    fn capture(&mut self) {
+        if let Some(cut) = self.cut.take_if(|cut| cut.has_room()) {
+            let began = Instant::now();
+            self.cut = cut.go_on(&mut self.pipeline);
+            self.shared.paused(began.elapsed());
+        }
+    }
+
+    /// Begins a checkpoint here, between two batches.
+    fn begin_cut(
+        &mut self,
+        whole: bool,
+        begin: Begin,
+        reply: oneshot::Sender<Result<Captured, CutError>>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(), SinkGone> {
+        if !self.is_live() || self.cut.is_some() {
+            let _ = reply.send(Err(Busy.into()));
+            return Ok(());
+        }
+        let began = Instant::now();
+        let head = self.pipeline.begin_cut(whole);
+        let begun = begin(head, Arc::clone(self.pipeline.plan()), self.sequence, self.generation);
+        self.shared.paused(began.elapsed());
+        match begun {
+            Ok(writer) => {
+                let (passed, is_passed) = oneshot::channel();
+                self.cut = Some(Cut::new(writer, is_passed, self.sequence, reply));
+                runtime.block_on(self.emit(Emission::Mark(Mark { passed })))
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error.into()));
+                Ok(())
+            }
         }
     }
 
@@ -279,6 +348,7 @@ impl Engine {
                 }
                 Err(why) => drop(reply.send(Err(ChangeError::NotNoted(why)))),
             },
+            Request::Cut { whole, begin, reply } => self.begin_cut(whole, begin, reply, runtime)?,
             Request::Recover(recovery) => {
                 self.recovery = Some(recovery);
                 self.recover(runtime)?;

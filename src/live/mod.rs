@@ -6,6 +6,7 @@
 //!
 //! No NATS, no HTTP and no files in here, so the whole of it can be tested with channels.
 
+mod cut;
 mod engine;
 mod recent;
 mod recovery;
@@ -17,6 +18,9 @@ pub mod view;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,6 +30,7 @@ use crate::pipeline::{Pipeline, Totals};
 use crate::sink::emission::{Emission, Reloaded};
 use crate::source::message::Batch;
 use crate::time::Timestamp;
+pub use cut::{Begin, Captured, CutError};
 pub use engine::{ChangeError, NoteChange, Start};
 use engine::{Engine, Request};
 use recent::Recent;
@@ -40,6 +45,9 @@ pub const EMISSIONS_AHEAD: usize = 4;
 
 /// How many requests may wait for the engine; more are refused.
 const REQUESTS_AHEAD: usize = 256;
+
+/// The longest pause told apart: a minute, in microseconds.
+const PAUSE_MAX_US: u64 = 60_000_000;
 
 /// How many decisions of everyone are kept to be asked for.
 const DECISIONS_KEPT: usize = 100_000;
@@ -83,6 +91,8 @@ struct Shared {
     recent: Recent,
     /// Whether what comes is new; before, what is out already is gone through.
     is_live: watch::Sender<bool>,
+    /// How long the engine stood still for checkpoints each time, in microseconds.
+    pauses: Mutex<Histogram<u64>>,
 }
 
 impl Shared {
@@ -92,6 +102,11 @@ impl Shared {
 
     fn replace_view(&self, view: View) {
         *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    fn paused(&self, pause: Duration) {
+        let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
     }
 
     fn publish(&self, stats: Stats) {
@@ -132,6 +147,7 @@ pub fn start(pipeline: Pipeline, start: Start, runtime: tokio::runtime::Handle) 
         stats: Mutex::new(Arc::new(stats)),
         recent: Recent::new(DECISIONS_KEPT),
         is_live: watch::Sender::new(false),
+        pauses: Mutex::new(Histogram::new_with_bounds(1, PAUSE_MAX_US, 3).expect("these bounds are sound")),
     });
     let (batches, taken) = mpsc::channel(BATCHES_AHEAD);
     let (emitted, emissions) = mpsc::channel(EMISSIONS_AHEAD);
@@ -173,12 +189,31 @@ impl Live {
         self.ask(|reply| Request::ChangeRules { plan, note, reply }).await?
     }
 
+    /// Cuts a checkpoint: everybody, or who changed since the last; `begin` begins to write it. Returns once all of it is
+    /// captured.
+    ///
+    /// # Errors
+    /// The engine does not answer, is still recovering, or cuts already; or the checkpoint could not be begun.
+    pub async fn cut(&self, whole: bool, begin: Begin) -> Result<Captured, CutError> {
+        self.ask(|reply| Request::Cut { whole, begin, reply }).await?
+    }
+
+    /// How long the engine stood still for checkpoints, each time, since the start: in microseconds, to three digits.
+    pub fn pauses(&self) -> Histogram<u64> {
+        self.shared.pauses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Tells the engine what to go through before what comes is new. It takes nothing in before it knows.
     ///
     /// # Errors
     /// The engine has ended.
     pub async fn recover(&self, recovery: Recovery) -> Result<(), Busy> {
         self.requests.send(Request::Recover(recovery)).await.map_err(|_| Busy)
+    }
+
+    /// Whether what comes is new: everything that is out already was gone through.
+    pub fn is_live(&self) -> bool {
+        *self.shared.is_live.borrow()
     }
 
     /// Waits until everything that is out already was gone through.

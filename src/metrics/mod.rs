@@ -23,5 +23,5 @@ mod tests;
 mod text;
 
 pub use latency::Recent;
-pub use numbers::{ConnectionNumbers, PUBLISHED_KINDS, ReloadNumbers, SinkNumbers, SourceNumbers};
+pub use numbers::{CheckpointNumbers, ConnectionNumbers, PUBLISHED_KINDS, ReloadNumbers, SinkNumbers, SourceNumbers};
 pub use page::{Answer, Page};

@@ -55,6 +55,27 @@ pub struct SinkNumbers {
     pub retries: u64,
     /// Messages larger than the broker takes.
     pub oversized: u64,
+    /// Everything that came of the source's messages up to this one is published.
+    pub committed: u64,
+}
+
+/// What there is to say of checkpoints.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckpointNumbers {
+    /// Those of everybody, and those of who changed, that count.
+    pub written: [u64; 2],
+    /// Those that could not be written.
+    pub failures: u64,
+    /// When the last came to count; `None`: none did.
+    pub last: Option<Timestamp>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The users in it.
+    pub users: u64,
+    /// What came before is gone through again.
+    pub is_recovering: bool,
 }
 
 /// What the connection to NATS counted since the start.
@@ -157,6 +178,23 @@ impl Page {
         self.count(&PUBLISH_ERRORS, &[], numbers.errors);
         self.count(&PUBLISH_RETRIES, &[], numbers.retries);
         self.count(&PUBLISH_OVERSIZED, &[], numbers.oversized);
+        self.count(&COMMITTED, &[], numbers.committed);
+    }
+
+    /// The checkpoints, and how long the engine stood still for them, each time, in microseconds.
+    pub fn checkpoints(&mut self, numbers: &CheckpointNumbers, pauses: &Histogram<u64>) {
+        self.add(&RECOVERING, &[], f64::from(u8::from(numbers.is_recovering)));
+        for (kind, count) in ["base", "delta"].iter().zip(numbers.written) {
+            self.count(&CHECKPOINTS, &[kind], count);
+        }
+        self.count(&CHECKPOINT_FAILURES, &[], numbers.failures);
+        if let Some(last) = numbers.last {
+            self.add(&CHECKPOINT_TIME, &[], seconds(last.0));
+        }
+        self.add(&CHECKPOINT_DURATION, &[], numbers.seconds);
+        self.count(&CHECKPOINT_BYTES, &[], numbers.bytes);
+        self.count(&CHECKPOINT_USERS, &[], numbers.users);
+        self.distribution(&CHECKPOINT_PAUSE, Distribution::of(pauses));
     }
 
     /// From receipt to action: every latency in microseconds since the start, and the same of about the last minute, by

@@ -103,6 +103,21 @@ metrics! {
         "The same, with quantiles over about the last minute; quantile 1 is the longest.";
     ACTION_LATENCY_SINCE_START: Summary "rekindle_action_latency_since_start_seconds" []
         "The same, with quantiles since the start; quantile 1 is the longest.";
+    COMMITTED: Gauge "rekindle_committed_sequence" []
+        "Everything that came of the source's messages up to this one is published.";
+    RECOVERING: Gauge "rekindle_recovering" []
+        "Whether the log is gone through again, up to where its outputs are out: 1, or 0.";
+    CHECKPOINTS: Counter "rekindle_checkpoints_total" ["kind"]
+        "Checkpoints that count: of everybody (base), or of who changed since the last (delta).";
+    CHECKPOINT_FAILURES: Counter "rekindle_checkpoint_failures_total" [] "Checkpoints that could not be written.";
+    CHECKPOINT_TIME: Gauge "rekindle_checkpoint_timestamp_seconds" []
+        "When the last checkpoint came to count, in seconds since 1970; absent before the first.";
+    CHECKPOINT_DURATION: Gauge "rekindle_checkpoint_duration_seconds" []
+        "How long the last checkpoint took, from the cut until it counted.";
+    CHECKPOINT_BYTES: Gauge "rekindle_checkpoint_bytes" [] "Bytes of the last checkpoint.";
+    CHECKPOINT_USERS: Gauge "rekindle_checkpoint_users" [] "Users in the last checkpoint.";
+    CHECKPOINT_PAUSE: Summary "rekindle_checkpoint_pause_seconds" []
+        "How long the engine stood still for a checkpoint, each time, since the start; quantile 1 is the longest.";
     CONNECTED: Gauge "rekindle_nats_connected" [] "Whether there is a connection to NATS: 1, or 0.";
     DISCONNECTS: Counter "rekindle_nats_disconnects_total" [] "Connections to NATS lost.";
     RECONNECTS: Counter "rekindle_nats_reconnects_total" [] "Connections to NATS made again.";

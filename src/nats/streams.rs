@@ -245,6 +245,11 @@ pub(crate) async fn look_up(connection: &Connection, stream: &str) -> Result<Inf
     ask(connection, &format!("STREAM.INFO.{stream}"), &()).await
 }
 
+/// When the stream was created, in milliseconds since 1970.
+pub(crate) fn created_ms(info: &Info) -> i64 {
+    i64::try_from(info.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+}
+
 /// Who has the subjects: told as well as permissions allow.
 async fn overlapping(connection: &Connection, wanted: &Wanted) -> StreamError {
     #[derive(serde::Deserialize)]

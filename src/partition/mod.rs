@@ -8,6 +8,7 @@
 //! added at its own time and evaluated once. A user has one wake-up, the earliest instant at which time alone can
 //! change anything; it may turn out to be early, never late.
 
+mod capture;
 mod io;
 mod report;
 mod steps;
@@ -21,6 +22,7 @@ pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
 pub use user::User;
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -28,6 +30,7 @@ use crate::engine::dispatch::Dispatch;
 use crate::engine::profile::Arrival;
 use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
+use capture::Capture;
 use steps::Steps;
 use timer::Timers;
 
@@ -59,6 +62,18 @@ pub struct Partition {
     by_id: HashTable<u32>,
     timers: Timers,
     steps: Steps,
+    capture: Capture,
+}
+
+/// A piece of a cut through a partition: users as they were at the cut.
+#[derive(Debug)]
+pub struct CapturedUsers {
+    /// Which partition.
+    pub partition: u16,
+    /// Some of its users.
+    pub users: Vec<User>,
+    /// Some of those who were taken out since the last cut. Who came back since stands among the users too.
+    pub removed: Vec<Arc<str>>,
 }
 
 impl Partition {
@@ -70,6 +85,7 @@ impl Partition {
             by_id: HashTable::new(),
             timers: Timers::default(),
             steps: Steps::new(plan),
+            capture: Capture::default(),
         }
     }
 
@@ -79,6 +95,7 @@ impl Partition {
             Input::Event { user, event, ts, watermark, position, visitor } => {
                 let slot = self.slot_of(user, ts.max(watermark));
                 let Some(user) = &mut self.users[slot as usize] else { return };
+                self.capture.touch(slot, user);
                 if let Some(visitor) = visitor {
                     self.steps.unite(plan, user, *visitor, (ts.max(watermark), position), out);
                 }
@@ -96,6 +113,7 @@ impl Partition {
         let entry = self.by_id.find_entry(hash, |slot| id_of(users, *slot) == Some(id)).ok()?;
         let (slot, _) = entry.remove();
         let user = self.users[slot as usize].take()?;
+        self.capture.taken_out(&user);
         self.vacant.push(slot);
         for segment in user.profile.members.iter() {
             self.steps.counts.sizes[usize::from(segment.0)] -= 1;
@@ -178,6 +196,25 @@ impl Partition {
         }
     }
 
+    /// Begins a cut here: from now on [`capture`](Partition::capture) gives the users that changed since the last cut
+    /// began (`whole`: everybody) as they are at this moment. Says whether it is whole: the first always is, and so is
+    /// one that begins before the last was captured to its end.
+    pub fn begin_cut(&mut self, whole: bool) -> bool {
+        self.capture.begin(whole, self.users.len())
+    }
+
+    /// The next piece of the cut, of `most` users or fewer, and how much of `most` it used up; `None`: there is nothing
+    /// left of it.
+    pub fn capture(&mut self, partition: u16, most: usize) -> Option<(CapturedUsers, usize)> {
+        let piece = self.capture.capture(&mut self.users, most.max(1))?;
+        Some((CapturedUsers { partition, users: piece.users, removed: piece.removed }, piece.work))
+    }
+
+    /// The users stand as a checkpoint has them: what changes from here on is what the next cut has.
+    pub fn note_changes_from_here(&mut self) {
+        self.capture.note_from_here();
+    }
+
     fn slot_of(&mut self, id: &str, now: Timestamp) -> u32 {
         let hash = IdHasher::default().hash_one(id);
         match self.by_id.find(hash, |slot| id_of(&self.users, *slot) == Some(id)) {
@@ -198,6 +235,9 @@ impl Partition {
                 u32::try_from(self.users.len() - 1).expect("a partition holds fewer than 2^32 users")
             }
         };
+        if let Some(user) = &mut self.users[slot as usize] {
+            self.capture.added(slot, user);
+        }
         let users = &self.users;
         self.by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(users, *slot).unwrap_or("")));
         slot
@@ -209,6 +249,9 @@ impl Partition {
             let Some(user) = &mut self.users[slot as usize] else { continue };
             if user.armed <= watermark {
                 user.armed = Timestamp::NEVER;
+                if user.due() <= watermark {
+                    self.capture.touch(slot, user);
+                }
                 self.steps.fire_due(plan, user, watermark, position, out);
                 arm(&mut self.timers, slot, user);
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::capture::Mark;
 use crate::campaigns::Memory;
 use crate::engine::profile::Profile;
 use crate::time::Timestamp;
@@ -21,6 +22,8 @@ pub struct User {
     pub armed: Timestamp,
     /// All segments must be evaluated at the next step: the user is new, or a visitor's past was taken in.
     pub unsettled: bool,
+    /// When it was last changed, in rounds of cuts.
+    pub(super) mark: Mark,
 }
 
 impl User {
@@ -33,6 +36,7 @@ impl User {
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
             unsettled: true,
+            mark: Mark::default(),
         }
     }
 

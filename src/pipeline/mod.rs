@@ -5,6 +5,7 @@
 //! are worked off whole, so nothing of this order shows in what comes out: not the batch size, not the number of
 //! partitions or workers.
 
+mod cut;
 mod lane;
 mod saved;
 mod slices;
@@ -21,8 +22,10 @@ use crate::identity::Links;
 use crate::partition::{Counts, Output, Partition, Plan, User, UserReport};
 use crate::route::partition_of;
 use crate::time::{Clock, Span, Timestamp};
+pub use cut::CutHead;
+use cut::Cutting;
 use lane::{Handover, Lane, Operation, Sequenced};
-pub use saved::RestoreError;
+pub use saved::{RestoreError, Restored};
 
 /// Batches smaller than this are applied on the calling thread: handing them out would cost more than it gains.
 const PARALLEL_FROM: usize = 512;
@@ -97,6 +100,7 @@ pub struct Pipeline {
     from_future: u64,
     /// Of the last batch: when the broker received each accepted event.
     received: Vec<Timestamp>,
+    cutting: Cutting,
 }
 
 /// Some whole lines of the log, as they came in together.
@@ -153,6 +157,7 @@ impl Pipeline {
             rejected: [0; Reason::CODES.len()],
             from_future: 0,
             received: Vec::new(),
+            cutting: Cutting::default(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! A pipeline's state as bytes, and a pipeline that goes on from them.
+//! A pipeline's state as a checkpoint's bytes, and a pipeline that goes on from them.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::{Options, Pipeline};
-use crate::checkpoint::{CodecError, Snapshot, decode_links, decode_users, encode_links, encode_partition};
+use crate::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind, merge, translate};
 use crate::decode::Decoder;
-use crate::partition::{Output, Plan, User};
+use crate::identity::Links;
+use crate::partition::{Output, Partition, Plan, User};
 use crate::route::partition_of;
-use crate::time::Timestamp;
 
 /// A pipeline that cannot go on from where another stopped.
 #[derive(Debug, Error)]
@@ -18,45 +18,170 @@ pub enum RestoreError {
     /// The state can't be read.
     #[error("could not read the saved state: {0}")]
     State(#[from] CodecError),
-    /// A user stands in two partitions.
-    #[error("could not read the saved state: it holds the same user twice")]
-    UserTwice,
     /// The workers can't be started.
     #[error("could not start the worker threads: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),
 }
 
-impl Pipeline {
-    /// All state of users and links, and where the log stands. Counts are left out. Outputs already handed out are not
-    /// in it, though they may still wait for the watermark somewhere.
-    pub fn save(&self) -> Vec<u8> {
-        let partitions = self.partitions.iter().map(|partition| encode_partition(&self.plan, partition)).collect();
-        let links = encode_links(&self.links);
-        Snapshot { latest_read: self.latest_read, position: self.position, links, partitions }.encode()
-    }
+/// Where a pipeline stood, as it was read from a base and the deltas that continue it.
+#[derive(Debug)]
+pub struct Restored {
+    /// What the last of the files says of itself: where the log stood.
+    pub head: Head,
+    /// Every link.
+    pub links: Links,
+    /// Every user, by the partition it was in.
+    pub partitions: Vec<Vec<User>>,
+}
 
-    /// A pipeline that goes on where [`save`](Pipeline::save) was called, with as many partitions and workers as
-    /// `options` say. Counts begin at 0. Under other rules than those saved under, every user is evaluated anew at the
-    /// watermark, or at the user's clock where that is ahead of it.
+impl Restored {
+    /// Reads a base and the deltas that continue it, oldest first, for these rules. The work is spread over the threads
+    /// of the pool it is called in.
     ///
     /// # Errors
-    /// The bytes are no saved state, or the system refuses to start the threads.
-    pub fn restore(plan: Arc<Plan>, options: Options, saved: &[u8]) -> Result<Pipeline, RestoreError> {
-        let snapshot = Snapshot::decode(saved)?;
+    /// A file is damaged or none, or does not continue the one before. Which one is told by its place in `files`.
+    pub fn read(plan: &Plan, files: &[&[u8]]) -> Result<Restored, (usize, CodecError)> {
+        let mut last: Option<Head> = None;
+        let mut links = Links::default();
+        let mut partitions: Vec<Vec<Changes>> = Vec::new();
+        for (index, bytes) in files.iter().enumerate() {
+            let (head, contents) = read_one(plan, last.as_ref(), bytes).map_err(|error| (index, error))?;
+            if last.is_none() {
+                partitions.resize_with(usize::from(head.partitions), Vec::new);
+            }
+            for of_partition in &mut partitions {
+                of_partition.push(Changes::default());
+            }
+            take_in(contents, &mut partitions, &mut links);
+            last = Some(head);
+        }
+        let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
+        let partitions = partitions.into_par_iter().map(merge).collect();
+        Ok(Restored { head, links, partitions })
+    }
+}
+
+/// Reads one file, all parts of it at once.
+fn read_one(plan: &Plan, before: Option<&Head>, bytes: &[u8]) -> Result<(Head, Vec<Content>), CodecError> {
+    let file = File::read(bytes)?;
+    let head = file.head();
+    let continues = match before {
+        None => head.kind == Kind::Base,
+        Some(before) => {
+            head.kind == Kind::Delta
+                && head.previous == before.number
+                && head.base == before.base
+                && head.partitions == before.partitions
+        }
+    };
+    if !continues {
+        return Err(CodecError::Chain { before: before.map_or(0, |before| before.number), found: head.number });
+    }
+    let reading = file.reading(plan)?;
+    let contents = file.parts().par_iter().map(|part| part.content(&reading)).collect::<Result<_, _>>()?;
+    Ok((head.clone(), contents))
+}
+
+/// Adds what a file holds; what it says is gone goes first.
+fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut Links) {
+    let mut linked = Vec::new();
+    for content in contents {
+        match content {
+            Content::Users(partition, users) => {
+                if let Some(changes) = partitions[usize::from(partition)].last_mut() {
+                    changes.users.extend(users);
+                }
+            }
+            Content::Removed(partition, removed) => {
+                if let Some(changes) = partitions[usize::from(partition)].last_mut() {
+                    changes.removed.extend(removed);
+                }
+            }
+            Content::Links(pairs) => linked.push(pairs),
+            Content::Unlinked(visitors) => {
+                for visitor in &visitors {
+                    links.remove(visitor);
+                }
+            }
+        }
+    }
+    for (visitor, user) in linked.into_iter().flatten() {
+        links.insert(&visitor, &user);
+    }
+}
+
+impl Pipeline {
+    /// All state of users and links, and where the log stands, as one base: the same state gives the same bytes. Counts
+    /// are left out. Outputs already handed out are not in it, though they may still wait for the watermark somewhere.
+    pub fn save(&self) -> Vec<u8> {
+        let head = Head {
+            kind: Kind::Base,
+            number: 0,
+            base: 0,
+            previous: 0,
+            sequence: 0,
+            position: self.position,
+            latest_read: self.latest_read,
+            rules: self.plan.rules.version.clone(),
+            partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
+            stream: None,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        const SMALL: &str = "no user of a test is larger than a block can be";
+        let mut encoder = Encoder::new(&self.plan, &head).expect(SMALL);
+        for (partition, number) in self.partitions.iter().zip(0..) {
+            let mut users: Vec<&User> = partition.users().collect();
+            users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+            encoder.users(number, users).expect(SMALL);
+        }
+        // In another order than they were made in, since that does not come back through several files.
+        let mut pairs: Vec<(&str, &str)> = self.links.iter().collect();
+        pairs.sort_unstable();
+        let mut links = Links::default();
+        for (visitor, user) in pairs {
+            links.insert(visitor, user);
+        }
+        encoder.links(&links.cut(true)).expect(SMALL);
+        encoder.finish().expect(SMALL).0
+    }
+
+    /// A pipeline that goes on where a checkpoint was cut, with as many partitions and workers as `options` say. Counts
+    /// begin at 0. Under other rules than those saved under, every user is evaluated anew at the watermark, or at the
+    /// user's clock where that is ahead of it.
+    ///
+    /// # Errors
+    /// A user stands there twice, or in another's partition; or the system refuses to start the threads.
+    pub fn restore(plan: Arc<Plan>, options: Options, restored: Restored) -> Result<Pipeline, RestoreError> {
+        let Restored { head, links, partitions } = restored;
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
-        pipeline.latest_read = snapshot.latest_read;
-        pipeline.position = snapshot.position;
-        pipeline.links = decode_links(&snapshot.links)?;
-        let (watermark, partitions) = (pipeline.watermark(), pipeline.partitions.len());
-        for bytes in &snapshot.partitions {
-            for user in users_at(&plan, bytes, watermark)? {
-                let partition = &mut pipeline.partitions[partition_of(&user.id, partitions)];
-                if partition.user(&user.id).is_some() {
-                    return Err(RestoreError::UserTwice);
+        pipeline.latest_read = head.latest_read;
+        pipeline.position = head.position;
+        pipeline.links = links;
+        let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
+        let same_count = partitions.len() == count;
+        let by_partition = if same_count && head.rules == plan.rules.version {
+            pipeline.cutting.know_changes();
+            partitions
+        } else {
+            distributed(partitions, count)
+        };
+        let pool = &pipeline.pool;
+        let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<User>))| {
+            for mut user in users {
+                // Nothing fires before the watermark any more; what other rules made due at once is due at it.
+                user.segments_due = user.segments_due.max(watermark);
+                if partition_of(&user.id, count) != at || partition.user(&user.id).is_some() {
+                    return Err(CodecError::UserTwice);
                 }
                 partition.attach(user);
             }
-        }
+            partition.note_changes_from_here();
+            Ok(())
+        };
+        let partitions = &mut pipeline.partitions;
+        pool.install(|| partitions.par_iter_mut().zip(by_partition).enumerate().try_for_each(attach))?;
+        // What is linked from here on is new.
+        pipeline.links.cut(true);
         Ok(pipeline)
     }
 
@@ -64,13 +189,17 @@ impl Pipeline {
     /// new ones begin empty; every user is evaluated anew, at the watermark or at the user's clock where that is ahead
     /// of it: what that changes is appended to `out`.
     pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
+        self.capture_rest();
+        self.cutting.lose_changes();
         let (watermark, plan) = (self.watermark(), Arc::clone(&self.plan));
         self.pool.install(|| {
             self.partitions.par_iter_mut().for_each(|partition| {
-                let bytes = encode_partition(&plan, partition);
                 let mut changed = partition.emptied(&plan, &next);
-                let users = users_at(&next, &bytes, watermark).expect("what was encoded just now can be decoded");
-                users.into_iter().for_each(|user| changed.attach(user));
+                let users = translate(&plan, &next, partition.users());
+                for mut user in users.expect("what was written just now can be read") {
+                    user.segments_due = user.segments_due.max(watermark);
+                    changed.attach(user);
+                }
                 *partition = changed;
             });
         });
@@ -80,20 +209,21 @@ impl Pipeline {
     }
 }
 
-/// The users of a partition's bytes. Nothing fires before the watermark any more; what other rules made due at once is
-/// due at it.
-fn users_at(plan: &Plan, bytes: &[u8], watermark: Timestamp) -> Result<Vec<User>, CodecError> {
-    let mut users = decode_users(plan, bytes)?;
-    for user in &mut users {
-        user.segments_due = user.segments_due.max(watermark);
+/// The same users, each in its partition out of so many.
+fn distributed(partitions: Vec<Vec<User>>, count: usize) -> Vec<Vec<User>> {
+    let mut by_partition: Vec<Vec<User>> = Vec::new();
+    by_partition.resize_with(count, Vec::new);
+    for user in partitions.into_iter().flatten() {
+        by_partition[partition_of(&user.id, count)].push(user);
     }
-    Ok(users)
+    by_partition
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules;
+    use crate::time::Timestamp;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
     const VIEW: &str =
@@ -112,7 +242,9 @@ mod tests {
     }
 
     fn restore(text: &str, saved: &[u8]) -> Result<Pipeline, RestoreError> {
-        Pipeline::restore(plan(text), Options { workers: 1, partitions: 3, ..Options::default() }, saved)
+        let plan = plan(text);
+        let restored = Restored::read(&plan, &[saved]).map_err(|(_, error)| error)?;
+        Pipeline::restore(plan, Options { workers: 1, partitions: 3, ..Options::default() }, restored)
     }
 
     #[test]

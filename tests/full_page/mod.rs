@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use rekindle::live::Stats;
-use rekindle::metrics::{ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use rekindle::metrics::{
+    CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
+};
 use rekindle::partition::Plan;
 use rekindle::pipeline::{Options, Pipeline};
 use rekindle::rules;
@@ -32,6 +34,17 @@ pub(crate) fn page() -> Page {
     });
     page.sink(&SinkNumbers { published: [1, 1, 1, 0, 1, 2, 3], batches: 2, ..SinkNumbers::default() });
     page.connection(&ConnectionNumbers { connected: true, ..ConnectionNumbers::default() });
+    let mut pauses = Histogram::new(3).expect("a sound precision");
+    pauses.record(1_500).expect("it grows by itself");
+    let checkpoints = CheckpointNumbers {
+        written: [1, 2],
+        last: Some(Timestamp(1_772_701_200_000)),
+        seconds: 0.25,
+        bytes: 4_096,
+        users: 1,
+        ..CheckpointNumbers::default()
+    };
+    page.checkpoints(&checkpoints, &pauses);
     page.reloads(&ReloadNumbers { applied: 1, refused: 0, loaded_at: Timestamp(1_772_701_000_000) });
     let mut latencies = Histogram::new(3).expect("a sound precision");
     (1..=LATENCIES).for_each(|ms| latencies.record(ms * 1_000).expect("it grows by itself"));

@@ -123,6 +123,43 @@ fn every_problem_is_reported_at_its_place() {
     "'0.0.0.0:80'",
     "REKINDLE_HTTP_TOKEN"
 )]
+#[case::store(
+    "[checkpoint]\nstore = 'gs://b'",
+    "`gs://b` is neither a folder nor s3://bucket/prefix",
+    "'gs://b'",
+    "folder"
+)]
+#[case::interval("[checkpoint]\ninterval = '2h'", "`interval` must be between 1s and 1h", "'2h'", "")]
+#[case::s3_of_a_folder(
+    "[checkpoint]\ns3_region = 'x'",
+    "`s3_region` is of a store like s3://bucket/prefix, and this one is none",
+    "'x'",
+    "take it out"
+)]
+#[case::s3_plain(
+    "[checkpoint]\nstore = 's3://b'\ns3_endpoint = 'http://h'",
+    "this endpoint is without encryption",
+    "'http://h'",
+    "s3_allow_http"
+)]
+#[case::s3_no_secret(
+    "[checkpoint]\nstore = 's3://b'\ns3_access_key_id = 'i'",
+    "there is an access key's id, and no secret",
+    "'i'",
+    "REKINDLE_CHECKPOINT_S3_SECRET_ACCESS_KEY"
+)]
+#[case::s3_no_id(
+    "[checkpoint]\nstore = 's3://b'\ns3_secret_access_key_file = 'f'",
+    "there is a secret access key, and no id",
+    "'f'",
+    "s3_access_key_id"
+)]
+#[case::s3_secret(
+    "[checkpoint]\ns3_secret_access_key = 'hunter2'",
+    "secrets don't stand in this file",
+    "s3_secret_access_key",
+    ""
+)]
 #[case::two_levels("[log]\nlevel = 'info,debug'", "there is more than one general level", "'info,debug'", "")]
 #[case::room(
     "[log]\nlevel = 'rekindle::sorce=debug'",

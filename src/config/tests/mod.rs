@@ -77,6 +77,15 @@ fn every_section_is_read() {
         cloudevents = 'binary'
         decisions = true
         linger = '1s'
+        [checkpoint]
+        store = 's3://bucket/a/b'
+        interval = '1m'
+        keep = 5
+        s3_endpoint = 'http://minio:9000'
+        s3_region = 'eu-central-1'
+        s3_allow_http = true
+        s3_access_key_id = 'me'
+        s3_secret_access_key_file = 's3.secret'
         [http]
         listen = '0.0.0.0:80'
         token_file = 'http.token'
@@ -135,6 +144,20 @@ fn every_section_is_read() {
         linger: Span(1_000),
     };
     assert_eq!(config.output, output);
+    let checkpoint = Checkpoint {
+        store: Location::S3 { bucket: "bucket".to_owned(), prefix: "a/b".to_owned() },
+        interval: Span(60_000),
+        keep: 5,
+        s3_endpoint: Some("http://minio:9000".to_owned()),
+        s3_region: "eu-central-1".to_owned(),
+        s3_allow_http: true,
+        s3_access_key_id: Some("me".to_owned()),
+        s3_secret_access_key: Some(Secret::File(file("s3.secret"))),
+    };
+    assert_eq!(config.checkpoint, checkpoint);
+    assert_eq!(read("[checkpoint]\nstore = 'x/y'").checkpoint.store, Location::Folder(file("x/y")));
+    assert_eq!(read("").checkpoint.store, Location::Folder(file("checkpoints")));
+    assert_eq!(read("[checkpoint]\nstore = ''").checkpoint.store, Location::Nowhere);
     let http = Http {
         listen: ([0, 0, 0, 0], 80).into(),
         token: Some(Secret::File(file("http.token"))),
@@ -147,7 +170,7 @@ fn every_section_is_read() {
     assert_eq!(config.log.level.to_string(), "warn,rekindle::source=debug,async_nats=off");
     assert_eq!(config.shutdown, Shutdown { deadline: Span(600_000) });
     let named: Vec<_> = config.files.iter().map(|file| file.what).collect();
-    assert_eq!(named.len(), 6, "{named:?}");
+    assert_eq!(named.len(), 7, "{named:?}");
 
     let start = |text: &str| read(&format!("[source]\nstart = {text}")).source.start;
     assert_eq!([start("'first'"), start("'new'")], [Start::First, Start::New]);

@@ -89,7 +89,7 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
             }
         }
     }
-    assert_eq!((ranges, choices), (9, 9));
+    assert_eq!((ranges, choices), (10, 9));
 }
 
 #[test]
@@ -98,7 +98,8 @@ fn defaults_are_in_the_schema() {
     for (section, keys) in SECTIONS {
         for (key, kind) in keys.iter().filter(|(key, kind)| *kind != Kind::Section && !key.ends_with("_file")) {
             let default = part(&schema, section)["properties"][key].get("default");
-            assert_eq!(default.is_none(), *key == "user", "{section}.{key} ({kind:?}): {default:?}");
+            let none = ["user", "s3_endpoint", "s3_access_key_id"].contains(key);
+            assert_eq!(default.is_none(), none, "{section}.{key} ({kind:?}): {default:?}");
         }
     }
     assert_eq!(part(&schema, "source")["properties"]["tick_interval"]["default"], "500ms");
@@ -125,6 +126,9 @@ fn both_refuse_what_is_wrong() {
         "[source]\nstream = 'a.b'",
         "[output]\nprefix = '$SYS'",
         "[output]\nprefix = 'a b'",
+        "[checkpoint]\nkeep = 0",
+        "[checkpoint]\ns3_endpoint = 'minio:9000'",
+        "[checkpoint]\ns3_secret_access_key = 's'",
         "[http]\nlisten = 'localhost'",
         "[http]\ntoken = 't'",
         "[http]\nlisten = '127.0.0.1'",
@@ -143,6 +147,8 @@ fn both_accept_what_is_right() {
         "[source]\nstart = 42\nsubjects = ['a.*.b', 'c.>', '*']",
         "[source]\nstart = '2026-03-09T00:00:00.5+01:00'",
         "[output]\nprefix = 'a$.b-c_d'",
+        "[checkpoint]\nstore = 's3://b/p'\ns3_endpoint = 'https://h:9000'\ns3_region = 'eu-central-1'",
+        "[checkpoint]\nstore = ''\ninterval = '1h'",
         "[http]\nlisten = '[::1]:80'",
         "[nats]\nuser = 'u'\npassword_file = 'p'\nservers = ['nats://[::1]:4222', 'tls://h']",
     ] {

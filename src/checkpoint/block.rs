@@ -1,0 +1,154 @@
+//! Blocks: what a file is made of. Framing, checksum and compression; what is in them is no concern here.
+
+use std::io::Read as _;
+
+use super::error::CodecError;
+
+/// The version of the format written, and the only one read. A change that an earlier reader could not follow raises it.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// What a file begins with, with its version.
+pub(super) const PREAMBLE: [u8; 8] =
+    [b'R', b'K', b'D', b'L', FORMAT_VERSION.to_le_bytes()[0], FORMAT_VERSION.to_le_bytes()[1], 0, 0];
+
+/// Bytes of a block before its content.
+const HEADER: usize = 20;
+
+/// The largest content that is read.
+pub(super) const CONTENT_MAX: usize = 1 << 30;
+
+/// Contents up to this are unpacked into memory reserved ahead; what claims to be larger has to prove it.
+const RESERVED_MAX: usize = 1 << 20;
+
+/// How hard zstd tries: state is written again and again, and levels above gain a few percent for twice the time.
+const COMPRESSION: i32 = 1;
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    Head = 1,
+    Keys = 2,
+    Users = 3,
+    Removed = 4,
+    Links = 5,
+    Unlinked = 6,
+    End = 7,
+}
+
+impl BlockKind {
+    fn of(code: u8) -> Option<BlockKind> {
+        use BlockKind::{End, Head, Keys, Links, Removed, Unlinked, Users};
+        [Head, Keys, Users, Removed, Links, Unlinked, End].into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// A block whose checksum is right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block<'b> {
+    pub(super) kind: BlockKind,
+    pub(super) partition: u16,
+    pub(super) items: u32,
+    /// Where it begins, in bytes of the file.
+    pub(super) at: usize,
+    content_bytes: usize,
+    stored: &'b [u8],
+}
+
+/// Writes blocks.
+pub(super) struct BlockWriter(zstd::bulk::Compressor<'static>);
+
+impl BlockWriter {
+    pub(super) fn new() -> BlockWriter {
+        BlockWriter(zstd::bulk::Compressor::new(COMPRESSION).expect("zstd knows its own levels"))
+    }
+
+    /// Appends a block to `out`.
+    pub(super) fn write(
+        &mut self,
+        (kind, partition, items): (BlockKind, u16, u32),
+        content: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let too_large = CodecError::TooLarge { bytes: content.len() };
+        if content.len() > CONTENT_MAX {
+            return Err(too_large);
+        }
+        let stored = self.0.compress(content).expect("compressing in memory cannot fail");
+        let (Ok(content_bytes), Ok(stored_bytes)) = (u32::try_from(content.len()), u32::try_from(stored.len())) else {
+            return Err(too_large);
+        };
+        let start = out.len();
+        out.extend_from_slice(&[kind as u8, 0]);
+        out.extend_from_slice(&partition.to_le_bytes());
+        for number in [items, content_bytes, stored_bytes] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&out[start..]), &stored);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        out.extend_from_slice(&stored);
+        Ok(())
+    }
+}
+
+impl<'b> Block<'b> {
+    /// The content, unpacked.
+    pub(super) fn content(&self) -> Result<Vec<u8>, CodecError> {
+        let wrong = |_| CodecError::Block { what: "its content cannot be unpacked", at: self.at };
+        let mut content = Vec::with_capacity(self.content_bytes.min(RESERVED_MAX));
+        let unpacked = zstd::stream::read::Decoder::with_buffer(self.stored).map_err(wrong)?;
+        unpacked.take(self.content_bytes as u64 + 1).read_to_end(&mut content).map_err(wrong)?;
+        if content.len() == self.content_bytes {
+            Ok(content)
+        } else {
+            Err(CodecError::Block { what: "its content has another length than it says", at: self.at })
+        }
+    }
+}
+
+/// All blocks of a file, each with its checksum checked; whether they are the right ones is for others to see.
+pub(super) fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, CodecError> {
+    let Some((preamble, _)) = bytes.split_first_chunk::<{ PREAMBLE.len() }>() else {
+        return Err(if PREAMBLE.starts_with(bytes) && !bytes.is_empty() {
+            CodecError::Truncated { at: bytes.len() }
+        } else {
+            CodecError::NotACheckpoint
+        });
+    };
+    if preamble[..4] != PREAMBLE[..4] {
+        return Err(CodecError::NotACheckpoint);
+    }
+    let version = u16::from_le_bytes([preamble[4], preamble[5]]);
+    if version != FORMAT_VERSION {
+        return Err(CodecError::Version { found: version, supported: FORMAT_VERSION });
+    }
+    if *preamble != PREAMBLE {
+        return Err(CodecError::Damaged { at: 0 });
+    }
+    let (mut blocks, mut at) = (Vec::new(), PREAMBLE.len());
+    while at < bytes.len() {
+        let block = block_at(bytes, at)?;
+        at += HEADER + block.stored.len();
+        blocks.push(block);
+    }
+    Ok(blocks)
+}
+
+fn block_at(bytes: &[u8], at: usize) -> Result<Block<'_>, CodecError> {
+    let truncated = CodecError::Truncated { at: bytes.len() };
+    let Some((header, rest)) = bytes[at..].split_first_chunk::<HEADER>() else { return Err(truncated) };
+    let number = |from: usize| u32::from_le_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]]);
+    // A length that is damaged may reach beyond the end: then it is said that bytes are missing, and so they are.
+    let Some(stored) = rest.get(..number(12) as usize) else { return Err(truncated) };
+    if crc32c::crc32c_append(crc32c::crc32c(&header[..16]), stored) != number(16) {
+        return Err(CodecError::Damaged { at });
+    }
+    let Some(kind) = BlockKind::of(header[0]) else {
+        return Err(CodecError::Block { what: "a kind of block that is not known", at });
+    };
+    let content_bytes = number(8) as usize;
+    if content_bytes > CONTENT_MAX {
+        return Err(CodecError::Block { what: "a block larger than any", at });
+    }
+    let partition = u16::from_le_bytes([header[2], header[3]]);
+    Ok(Block { kind, partition, items: number(4), at, content_bytes, stored })
+}

@@ -1,0 +1,136 @@
+//! Writes a file, a few users at a time.
+
+use std::sync::Arc;
+
+use super::block::{BlockKind, BlockWriter, PREAMBLE};
+use super::dictionary;
+use super::error::CodecError;
+use super::head::{Head, Totals};
+use super::user;
+use super::wire::Writer;
+use crate::identity::LinksCut;
+use crate::partition::{CapturedUsers, Plan, User};
+
+/// A block is closed once its content has this many bytes: large enough to be packed well, small enough to be worked on
+/// by many at once.
+const CONTENT_BYTES: usize = 256 * 1024;
+
+/// A file in the making. What is finished of it is to be fetched with [`take`](Encoder::take) now and then.
+pub struct Encoder {
+    blocks: BlockWriter,
+    /// The content of the block that is open.
+    content: Writer,
+    /// What the open block holds, of which partition, and how many items it has so far.
+    open: (BlockKind, u16, u32),
+    totals: Totals,
+    out: Vec<u8>,
+}
+
+impl Encoder {
+    /// Begins a file, of state under these rules.
+    ///
+    /// # Errors
+    /// The rules' keys are larger than a block can be.
+    pub fn new(plan: &Plan, head: &Head) -> Result<Encoder, CodecError> {
+        let mut encoder = Encoder {
+            blocks: BlockWriter::new(),
+            content: Writer::new(),
+            open: (BlockKind::Head, 0, 1),
+            totals: Totals::default(),
+            out: PREAMBLE.to_vec(),
+        };
+        head.write(&mut encoder.content);
+        encoder.turn_to(BlockKind::Keys, 0)?;
+        dictionary::write(&plan.rules, &mut encoder.content);
+        encoder.open.2 = 1;
+        encoder.close()?;
+        Ok(encoder)
+    }
+
+    /// Adds a piece of a cut.
+    ///
+    /// # Errors
+    /// A user's state is larger than a block can be.
+    pub fn captured(&mut self, captured: &CapturedUsers) -> Result<(), CodecError> {
+        self.users(captured.partition, &captured.users)?;
+        self.totals.removed += captured.removed.len() as u64;
+        self.texts((BlockKind::Removed, captured.partition), captured.removed.iter().map(|id| [&**id]))
+    }
+
+    /// Adds users of a partition.
+    ///
+    /// # Errors
+    /// A user's state is larger than a block can be.
+    pub fn users<'u>(&mut self, partition: u16, users: impl IntoIterator<Item = &'u User>) -> Result<(), CodecError> {
+        for user in users {
+            self.turn_to(BlockKind::Users, partition)?;
+            user::write(user, &mut self.content);
+            self.totals.users += 1;
+            self.open.2 += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds links, and visitors whose links are gone.
+    ///
+    /// # Errors
+    /// An id is larger than a block can be.
+    pub fn links(&mut self, links: &LinksCut) -> Result<(), CodecError> {
+        self.totals.unlinked += links.unlinked.len() as u64;
+        self.texts((BlockKind::Unlinked, 0), links.unlinked.iter().map(|visitor: &Arc<str>| [&**visitor]))?;
+        let before = self.totals.links;
+        let mut count = 0;
+        let pairs = links.iter().map(|(visitor, user)| [visitor, user]).inspect(|_| count += 1);
+        self.texts((BlockKind::Links, 0), pairs)?;
+        self.totals.links = before + count;
+        Ok(())
+    }
+
+    fn texts<'t, const N: usize>(
+        &mut self,
+        (kind, partition): (BlockKind, u16),
+        items: impl Iterator<Item = [&'t str; N]>,
+    ) -> Result<(), CodecError> {
+        for item in items {
+            self.turn_to(kind, partition)?;
+            item.iter().for_each(|text| self.content.text(text));
+            self.open.2 += 1;
+        }
+        Ok(())
+    }
+
+    /// The bytes that are finished since this was last asked.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Ends the file: its last bytes, and how much is in it.
+    ///
+    /// # Errors
+    /// A user's state is larger than a block can be.
+    pub fn finish(mut self) -> Result<(Vec<u8>, Totals), CodecError> {
+        self.turn_to(BlockKind::End, 0)?;
+        self.totals.write(&mut self.content);
+        self.open.2 = 1;
+        self.close()?;
+        Ok((self.out, self.totals))
+    }
+
+    /// Closes the open block where it holds something else, or is full.
+    fn turn_to(&mut self, kind: BlockKind, partition: u16) -> Result<(), CodecError> {
+        if (self.open.0, self.open.1) != (kind, partition) || self.content.len() >= CONTENT_BYTES {
+            self.close()?;
+            self.open = (kind, partition, 0);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), CodecError> {
+        if self.open.2 > 0 {
+            let content = std::mem::replace(&mut self.content, Writer::new()).into_bytes();
+            self.blocks.write(self.open, &content, &mut self.out)?;
+            self.open.2 = 0;
+        }
+        Ok(())
+    }
+}

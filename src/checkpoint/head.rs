@@ -1,0 +1,187 @@
+//! What a file says of itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::CodecError;
+use super::wire::{Reader, Writer};
+use crate::time::Timestamp;
+
+/// What a file is, and of which moment of which log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// All of the state, or what changed.
+    pub kind: Kind,
+    /// Counts a log's checkpoints, from 1; whole state that is no checkpoint of a store has 0.
+    pub number: u64,
+    /// The base it rests on; of a base, its own number.
+    pub base: u64,
+    /// The file it continues; of a base, its own number.
+    pub previous: u64,
+    /// Everything up to this sequence of the log is in it, and nothing after.
+    pub sequence: u64,
+    /// How many events were accepted up to there: the position of the next.
+    pub position: u64,
+    /// The latest time read from the log; the watermark lies `max_disorder` before it.
+    pub latest_read: Timestamp,
+    /// The version of the rules it was written under.
+    pub rules: String,
+    /// How many partitions the users were in.
+    pub partitions: u16,
+    /// The stream that the log is; `None`: the log is no stream.
+    pub stream: Option<StreamIdentity>,
+    /// The version of the program that wrote it.
+    pub program: String,
+}
+
+/// How much of the state a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// All of it.
+    Base,
+    /// What changed since the file before.
+    Delta,
+}
+
+/// Which stream a log is: one made anew under an old name is another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamIdentity {
+    /// Its name.
+    pub name: String,
+    /// When it was created, in milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+impl StreamIdentity {
+    /// The stream of that name, created then.
+    pub fn of(name: &str, created_ms: i64) -> StreamIdentity {
+        StreamIdentity { name: name.to_owned(), created_ms }
+    }
+}
+
+/// How much stands in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Users.
+    pub users: u64,
+    /// Ids of users who are gone.
+    pub removed: u64,
+    /// Links of visitors.
+    pub links: u64,
+    /// Visitors whose links are gone.
+    pub unlinked: u64,
+}
+
+impl Kind {
+    /// `base` or `delta`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Base => "base",
+            Kind::Delta => "delta",
+        }
+    }
+}
+
+impl Head {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        let numbers = [
+            ("number", self.number),
+            ("base", self.base),
+            ("previous", self.previous),
+            ("sequence", self.sequence),
+            ("position", self.position),
+            ("partitions", self.partitions.into()),
+        ];
+        let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
+        writer.map(numbers.len() + texts.len() + 1 + if self.stream.is_some() { 2 } else { 0 });
+        for (key, text) in texts {
+            writer.text(key);
+            writer.text(text);
+        }
+        for (key, number) in numbers {
+            writer.text(key);
+            writer.u64(number);
+        }
+        writer.text("latest_read");
+        writer.time(self.latest_read);
+        if let Some(stream) = &self.stream {
+            writer.text("stream");
+            writer.text(&stream.name);
+            writer.text("stream_created");
+            writer.i64(stream.created_ms);
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Head, CodecError> {
+        let mut head = Head {
+            kind: Kind::Base,
+            number: 0,
+            base: 0,
+            previous: 0,
+            sequence: 0,
+            position: 0,
+            latest_read: Timestamp::MIN,
+            rules: String::new(),
+            partitions: 0,
+            stream: None,
+            program: String::new(),
+        };
+        let (mut kind, mut stream, mut created_ms) = (None, None, None);
+        for _ in 0..reader.map("the head")? {
+            match reader.text("a key of the head")? {
+                "kind" => {
+                    kind = match reader.text("the kind")? {
+                        "base" => Some(Kind::Base),
+                        "delta" => Some(Kind::Delta),
+                        _ => return Err(reader.wrong("a kind of checkpoint that is not known")),
+                    }
+                }
+                "rules" => head.rules = reader.text("the version of the rules")?.to_owned(),
+                "program" => head.program = reader.text("the version of the program")?.to_owned(),
+                "number" => head.number = reader.u64("the number")?,
+                "base" => head.base = reader.u64("the number of the base")?,
+                "previous" => head.previous = reader.u64("the number of the checkpoint before")?,
+                "sequence" => head.sequence = reader.u64("the sequence")?,
+                "position" => head.position = reader.u64("the position")?,
+                "partitions" => head.partitions = reader.u16("the number of partitions")?,
+                "latest_read" => head.latest_read = reader.time("the latest time read")?,
+                "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),
+                "stream_created" => created_ms = Some(reader.i64("when the stream was created")?),
+                _ => reader.skip("what the head says besides")?,
+            }
+        }
+        reader.end()?;
+        let Some(kind) = kind.filter(|_| head.partitions > 0) else {
+            return Err(reader.wrong("a head that says too little"));
+        };
+        let stream = stream.zip(created_ms).map(|(name, created_ms)| StreamIdentity { name, created_ms });
+        Ok(Head { kind, stream, ..head })
+    }
+}
+
+impl Totals {
+    pub(super) fn write(self, writer: &mut Writer) {
+        let numbers =
+            [("users", self.users), ("removed", self.removed), ("links", self.links), ("unlinked", self.unlinked)];
+        writer.map(numbers.len());
+        for (key, number) in numbers {
+            writer.text(key);
+            writer.u64(number);
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Totals, CodecError> {
+        let mut totals = Totals::default();
+        for _ in 0..reader.map("the end")? {
+            match reader.text("a key of the end")? {
+                "users" => totals.users = reader.u64("how many users there are")?,
+                "removed" => totals.removed = reader.u64("how many users are gone")?,
+                "links" => totals.links = reader.u64("how many links there are")?,
+                "unlinked" => totals.unlinked = reader.u64("how many links are gone")?,
+                _ => reader.skip("what the end says besides")?,
+            }
+        }
+        reader.end()?;
+        Ok(totals)
+    }
+}

@@ -1,0 +1,178 @@
+//! A consistent cut through a partition, taken piece by piece while events go on.
+//!
+//! Time is divided into rounds by the cuts. What is written at a cut is what was changed in the round before it (or
+//! everybody): those users are *pending*, and [`capture`](Capture::capture) clones them a few at a time. Whoever is
+//! changed before it was their turn is cloned just before the change. So every user is captured as it was at the cut,
+//! and no pause is longer than a piece takes.
+//!
+//! Nothing is noted before the first cut: who never cuts pays nothing.
+
+use std::sync::Arc;
+
+use super::User;
+
+/// What has to be noted to cut a partition.
+#[derive(Debug, Default)]
+pub(super) struct Capture {
+    /// How many cuts were begun; 0: nobody ever cut, and nothing is noted.
+    round: u32,
+    /// The slots of users changed in this round; a slot may stand here twice when its user was replaced.
+    dirty: Vec<u32>,
+    /// Who was taken out in this round; may be back since.
+    removed: Vec<Arc<str>>,
+    cut: Option<Cut>,
+}
+
+/// A cut that is under way.
+#[derive(Debug)]
+struct Cut {
+    pending: Pending,
+    /// Users that were changed before it was their turn, as they were at the cut.
+    images: Vec<User>,
+    /// Who was taken out in the round before the cut.
+    removed: Vec<Arc<str>>,
+}
+
+/// Whose turn is still to come.
+#[derive(Debug)]
+enum Pending {
+    /// Everybody there was at the cut, from slot `next` on.
+    All { next: usize, end: usize },
+    /// The slots changed in the round before the cut.
+    Dirty(Vec<u32>),
+}
+
+/// In which round a user was last changed, and whether the cut that began it has the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Mark(u32);
+
+impl Mark {
+    /// Captured by the cut that began this round, and not changed since.
+    fn captured(round: u32) -> Mark {
+        Mark(round * 2)
+    }
+
+    /// Changed in this round.
+    fn changed(round: u32) -> Mark {
+        Mark(round * 2 + 1)
+    }
+}
+
+impl Pending {
+    /// Whether the cut that began `round` has yet to take in a user with this mark.
+    fn has(&self, mark: Mark, round: u32) -> bool {
+        match self {
+            Pending::All { .. } => mark < Mark::captured(round),
+            Pending::Dirty(_) => mark == Mark::changed(round - 1),
+        }
+    }
+}
+
+/// What one piece of a cut is made of.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    pub(super) users: Vec<User>,
+    pub(super) removed: Vec<Arc<str>>,
+    /// How much of the work that was allowed it took.
+    pub(super) work: usize,
+}
+
+impl Capture {
+    /// Whether changes are noted.
+    pub(super) fn is_noting(&self) -> bool {
+        self.round > 0
+    }
+
+    /// From here on changes are noted: the users there are stand as the last checkpoint has them.
+    pub(super) fn note_from_here(&mut self) {
+        self.round += 1;
+        self.dirty.clear();
+        self.removed.clear();
+        self.cut = None;
+    }
+
+    /// Begins a cut; of one that is still under way the rest is given up. Whether it is whole: the first always is.
+    pub(super) fn begin(&mut self, whole: bool, slots: usize) -> bool {
+        let whole = whole || !self.is_noting() || self.cut.is_some();
+        self.round += 1;
+        let (dirty, removed) = (std::mem::take(&mut self.dirty), std::mem::take(&mut self.removed));
+        let (pending, removed) = match whole {
+            true => (Pending::All { next: 0, end: slots }, Vec::new()),
+            false => (Pending::Dirty(dirty), removed),
+        };
+        self.cut = Some(Cut { pending, images: Vec::new(), removed });
+        whole
+    }
+
+    /// A user is about to change.
+    pub(super) fn touch(&mut self, slot: u32, user: &mut User) {
+        let changed = Mark::changed(self.round);
+        if !self.is_noting() || user.mark == changed {
+            return;
+        }
+        self.keep_image(user);
+        user.mark = changed;
+        self.dirty.push(slot);
+    }
+
+    /// A user was just put into a slot: nobody the cut under way has to take in.
+    pub(super) fn added(&mut self, slot: u32, user: &mut User) {
+        if self.is_noting() {
+            user.mark = Mark::changed(self.round);
+            self.dirty.push(slot);
+        }
+    }
+
+    /// A user is being taken out.
+    pub(super) fn taken_out(&mut self, user: &User) {
+        if self.is_noting() {
+            self.keep_image(user);
+            self.removed.push(Arc::clone(&user.id));
+        }
+    }
+
+    fn keep_image(&mut self, user: &User) {
+        if let Some(cut) = &mut self.cut
+            && cut.pending.has(user.mark, self.round)
+        {
+            cut.images.push(user.clone());
+        }
+    }
+
+    /// The next piece of the cut, of about so many users; with `None` nothing is left of it.
+    pub(super) fn capture(&mut self, users: &mut [Option<User>], most: usize) -> Option<Piece> {
+        let (round, cut) = (self.round, self.cut.as_mut()?);
+        let mut piece = Piece { removed: std::mem::take(&mut cut.removed), ..Piece::default() };
+        let images = cut.images.len().min(most);
+        piece.users.extend(cut.images.drain(cut.images.len() - images..));
+        piece.work = images + piece.removed.len();
+        while piece.work < most
+            && let Some(slot) = cut.pending.next_slot()
+        {
+            piece.work += 1;
+            if let Some(user) = users.get_mut(slot).and_then(Option::as_mut)
+                && cut.pending.has(user.mark, round)
+            {
+                piece.users.push(user.clone());
+                user.mark = Mark::captured(round);
+            }
+        }
+        if piece.work == 0 {
+            self.cut = None;
+            return None;
+        }
+        Some(piece)
+    }
+}
+
+impl Pending {
+    fn next_slot(&mut self) -> Option<usize> {
+        match self {
+            Pending::All { next, end } => (next < end).then(|| {
+                *next += 1;
+                *next - 1
+            }),
+            Pending::Dirty(slots) => slots.pop().map(|slot| slot as usize),
+        }
+    }
+}
