@@ -1,11 +1,16 @@
 //! `loadtest`: doubts about Rekindle, put to the test.
 //!
-//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. Each command
-//! starts what it needs, on loopback and in a temporary folder, prints a table (with `--json` one JSON object), and ends
-//! with an exit code other than 0 if what it measures is not as it must be.
+//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
+//! decoder and engine beside the limits of the machine. Each command starts what it needs, on loopback and in a temporary
+//! folder, prints a table (with `--json` one JSON object), and ends with an exit code other than 0 if something is not as
+//! it must be.
 
 mod chaos;
+mod counting;
+mod daemon;
+mod engine;
 mod error;
+mod process;
 mod servers;
 mod streams;
 mod table;
@@ -16,6 +21,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use error::Error;
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;
 
 /// Doubts about Rekindle, put to the test.
 #[derive(Debug, Parser)]
@@ -28,11 +36,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Chaos(Box<chaos::ChaosArgs>),
+    Engine(engine::EngineArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Chaos(args) => run(chaos::run(&args)),
+        Command::Engine(args) => engine::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use tokio::time::sleep;
 
-use super::daemon::{Daemon, Setup};
 use super::schedule::{Blow, Moment, NetworkTrouble, Outage};
+use crate::daemon::{Daemon, Setup};
 use crate::error::Error;
 use crate::servers::Servers;
 use crate::servers::proxy::Proxy;

@@ -8,7 +8,6 @@
 //! a run that failed may need several to fail again.
 
 mod compare;
-mod daemon;
 mod faults;
 mod ordinals;
 mod publisher;
@@ -25,13 +24,13 @@ use clap::Args;
 use rekindle::time::{Span, Timestamp};
 use tokio::sync::watch;
 
+use crate::daemon::{self, Daemon, Setup};
 use crate::error::Error;
 use crate::servers::Servers;
 use crate::servers::proxy::Proxy;
 use crate::streams::{self, DEAD, EVENTS, OUTPUTS, Stored};
 use crate::table;
 use compare::{Differences, compare};
-use daemon::{Daemon, Setup};
 use faults::{Blows, NetworkTroubles};
 use ordinals::Ordinals;
 use publisher::{Publisher, THE_END};
@@ -140,6 +139,20 @@ impl ChaosArgs {
     }
 }
 
+/// Time is the log's alone: a replay of the log knows nothing of when the server received it.
+fn settings(servers: &[String], replicas: u32) -> String {
+    let servers: Vec<String> = servers.iter().map(|server| format!("'{server}'")).collect();
+    format!(
+        "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
+         [nats]\nservers = [{}]\n\
+         [source]\ncreate = true\nreplicas = {replicas}\n\
+         [output]\ncreate = true\ndecisions = true\nmax_age = '0s'\nreplicas = {replicas}\n\
+         [http]\nlisten = '127.0.0.1:0'\n[shutdown]\ndeadline = '60s'\n\
+         [log]\nformat = 'json'\nlevel = 'debug'\n",
+        servers.join(", ")
+    )
+}
+
 /// What the faults left.
 struct Aftermath {
     daemon: Daemon,
@@ -161,7 +174,7 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
     let urls = proxy.as_ref().map_or_else(|| servers.urls(), |proxy| vec![proxy.url()]);
     let rules = publisher::with_the_end(&args.rules()?);
     let replicas = if args.cluster { 3 } else { 1 };
-    let mut setup = Setup::new(binary.clone(), folder, &rules, &urls, replicas)?;
+    let mut setup = Setup::new(binary.clone(), folder, &rules, &settings(&urls, replicas))?;
     let context = streams::connect(&servers.urls(), "loadtest").await?;
     let daemon = setup.start()?;
     for stream in [EVENTS, OUTPUTS] {

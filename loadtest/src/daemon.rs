@@ -10,45 +10,28 @@ use serde_json::Value;
 use crate::error::Error;
 
 /// Where a daemon finds its settings, and what it is started from.
-pub(super) struct Setup {
+pub(crate) struct Setup {
     binary: PathBuf,
     folder: PathBuf,
     /// The binary keeps checkpoints.
-    pub(super) has_checkpoints: bool,
+    pub(crate) has_checkpoints: bool,
     /// How many were started.
     starts: u32,
 }
 
 /// A daemon that is killed when it is dropped.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     /// Its number among those that were started.
-    pub(super) number: u32,
+    pub(crate) number: u32,
 }
 
 impl Setup {
-    /// Writes the settings: `servers` to connect to, and `replicas` of each stream.
-    pub(super) fn new(
-        binary: PathBuf,
-        folder: &Path,
-        rules: &str,
-        servers: &[String],
-        replicas: u32,
-    ) -> Result<Setup, Error> {
+    /// Writes settings and rules. Where the binary keeps checkpoints they are in the folder, one a second.
+    pub(crate) fn new(binary: PathBuf, folder: &Path, rules: &str, settings: &str) -> Result<Setup, Error> {
         let has_checkpoints = knows_checkpoints(&binary)?;
-        let servers: Vec<String> = servers.iter().map(|server| format!("'{server}'")).collect();
         let checkpoint = if has_checkpoints { "[checkpoint]\nstore = 'checkpoints'\ninterval = '1s'\n" } else { "" };
-        // Time is the log's alone: a replay of the log knows nothing of when the server received it.
-        let settings = format!(
-            "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
-             [nats]\nservers = [{}]\n\
-             [source]\ncreate = true\nreplicas = {replicas}\n\
-             [output]\ncreate = true\ndecisions = true\nmax_age = '0s'\nreplicas = {replicas}\n\
-             [http]\nlisten = '127.0.0.1:0'\n[shutdown]\ndeadline = '60s'\n\
-             [log]\nformat = 'json'\nlevel = 'debug'\n{checkpoint}",
-            servers.join(", ")
-        );
-        for (name, text) in [("rekindle.toml", settings.as_str()), ("rules.toml", rules)] {
+        for (name, text) in [("rekindle.toml", format!("{settings}{checkpoint}").as_str()), ("rules.toml", rules)] {
             let path = folder.join(name);
             fs::write(&path, text).map_err(Error::file("write", &path))?;
         }
@@ -56,7 +39,7 @@ impl Setup {
     }
 
     /// Starts a daemon. What it logs is in `daemon-<number>.log`.
-    pub(super) fn start(&mut self) -> Result<Daemon, Error> {
+    pub(crate) fn start(&mut self) -> Result<Daemon, Error> {
         self.starts += 1;
         let path = self.folder.join(format!("daemon-{:03}.log", self.starts));
         let log = fs::File::create(&path).map_err(Error::file("write", &path))?;
@@ -73,8 +56,13 @@ impl Setup {
 }
 
 impl Daemon {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it (SIGKILL). Returns how it had ended before, if it had.
-    pub(super) fn kill(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
         let ended = self.ended();
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -82,18 +70,18 @@ impl Daemon {
     }
 
     /// Sends a signal: `STOP`, `CONT`, `TERM`.
-    pub(super) fn signal(&self, name: &str) -> Result<(), Error> {
+    pub(crate) fn signal(&self, name: &str) -> Result<(), Error> {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         sent.map(|_| ()).map_err(|cause| Error::Io { attempt: "run kill", cause })
     }
 
     /// How it ended, if it did.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Waits for its end.
-    pub(super) async fn wait_for_end(&mut self, patience: Duration) -> Option<ExitStatus> {
+    pub(crate) async fn wait_for_end(&mut self, patience: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         loop {
             let ended = self.ended();
@@ -112,7 +100,7 @@ impl Drop for Daemon {
 }
 
 /// Where the daemon's binary is: as named, or beside this program.
-pub(super) fn binary(named: Option<&Path>) -> Result<PathBuf, Error> {
+pub(crate) fn binary(named: Option<&Path>) -> Result<PathBuf, Error> {
     let own = std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })?;
     let path = named.map_or_else(|| own.with_file_name("rekindle"), Path::to_owned);
     if path.is_file() { Ok(path) } else { Err(Error::NoDaemon(path)) }
