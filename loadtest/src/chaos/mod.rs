@@ -1,0 +1,328 @@
+//! `loadtest chaos`: the daemon under faults, compared with a replay of the same log.
+//!
+//! A storefront is published at a steady rate while a seeded [`schedule`] of faults is carried out. When all are over and
+//! everything is processed, the stream of events is read back and replayed; what is in the output stream must be the same
+//! for every user, in order, no output missing and none there twice.
+//!
+//! The seed fixes the events and the faults with their times. It does not fix what the operating system makes of them, so
+//! a run that failed may need several to fail again.
+
+mod compare;
+mod faults;
+mod ordinals;
+mod publisher;
+mod replay;
+mod report;
+mod schedule;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::Context;
+use clap::Args;
+use rekindle::time::{Span, Timestamp};
+use tokio::sync::watch;
+
+use crate::daemon::{self, Daemon, Setup};
+use crate::error::Error;
+use crate::servers::Servers;
+use crate::servers::proxy::Proxy;
+use crate::streams::{self, DEAD, EVENTS, OUTPUTS, Stored};
+use crate::table;
+use compare::{Differences, compare};
+use faults::{Blows, NetworkTroubles};
+use ordinals::Ordinals;
+use publisher::{Publisher, THE_END};
+use report::Report;
+use schedule::{Counts, Schedule};
+
+/// Kill, cut and stop the daemon and its broker at random, and compare what it published with a replay
+///
+/// Starts everything on loopback, in a temporary folder: nats-server ($NATS_SERVER, on PATH, or fetched with pip) and
+/// rekindle. Ends with 0 if nothing was lost, doubled or out of order; else keeps the folder and says where it is.
+#[derive(Debug, Args)]
+pub(crate) struct ChaosArgs {
+    /// How often the daemon is killed (SIGKILL) and started again
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    kills: u32,
+
+    /// Fixes the events, and the faults with their times; a random one unless it is said
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+
+    /// Kill nats-server, too; N times, as often as the daemon unless it is said
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    broker: Option<Option<u32>>,
+
+    /// Let the daemon connect through a proxy that cuts, stalls and slows; N times
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    network: Option<Option<u32>>,
+
+    /// Stop the daemon (SIGSTOP) until another has taken over, and let it go on; N times
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    zombie: Option<Option<u32>>,
+
+    /// Three nats-servers and streams of three copies; --broker kills the leader of the outputs, and is implied
+    #[arg(long, conflicts_with = "network")]
+    cluster: bool,
+
+    /// Events published in a second
+    #[arg(long, value_name = "R", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+
+    /// Shoppers of the simulated storefront
+    #[arg(long, value_name = "U", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    users: u32,
+
+    /// The rules; the starter pack unless it is said
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// The daemon's binary; the one beside this program unless it is said
+    #[arg(long, value_name = "FILE")]
+    rekindle: Option<PathBuf>,
+
+    /// Keep the folder even if all is well
+    #[arg(long)]
+    keep: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// How late events may come without being late: the daemon's default.
+const MAX_DISORDER: Span = Span(5_000);
+/// How long nothing new may come in the output stream before its end is given up.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the daemon may take to finish when it is told to.
+const FINISHED_WITHIN: Duration = Duration::from_secs(90);
+/// How long the streams may take to be there.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// What goes on before the first fault and after the last.
+const QUIET: Duration = Duration::from_millis(1_500);
+
+/// Runs the test; returns whether all was as it must be.
+pub(crate) async fn run(args: &ChaosArgs) -> Result<bool, Error> {
+    let folder = tempfile::tempdir().map_err(|cause| Error::Io { attempt: "make a temporary folder", cause })?;
+    let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let mut report = match test(args, seed, folder.path()).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("seed {seed}; everything is in {}", folder.keep().display());
+            return Err(error);
+        }
+    };
+    if args.keep || !report.perfect {
+        report.kept = Some(folder.keep().display().to_string());
+    }
+    let printed = if args.json { table::print_json(&report) } else { table::print(&report.rows()) };
+    printed.map_err(|cause| Error::Io { attempt: "write to standard output", cause })?;
+    Ok(report.perfect)
+}
+
+impl ChaosArgs {
+    fn counts(&self) -> Counts {
+        // Where only one kind of fault is wanted, `--kills 0` says nothing about how often.
+        let default = if self.kills == 0 { 10 } else { self.kills };
+        let times = |asked: Option<Option<u32>>| asked.map_or(0, |times| times.unwrap_or(default));
+        let servers = if self.cluster { self.broker.flatten().unwrap_or(default) } else { times(self.broker) };
+        Counts { kills: self.kills, zombies: times(self.zombie), servers, network: times(self.network) }
+    }
+
+    fn rules(&self) -> Result<String, Error> {
+        match &self.rules {
+            Some(path) => fs::read_to_string(path).map_err(Error::file("read", path)),
+            None => Ok(include_str!("../../../config/rules.toml").to_owned()),
+        }
+    }
+}
+
+/// Time is the log's alone: a replay of the log knows nothing of when the server received it.
+fn settings(servers: &[String], replicas: u32) -> String {
+    let servers: Vec<String> = servers.iter().map(|server| format!("'{server}'")).collect();
+    format!(
+        "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
+         [nats]\nservers = [{}]\n\
+         [source]\ncreate = true\nreplicas = {replicas}\n\
+         [output]\ncreate = true\ndecisions = true\nmax_age = '0s'\nreplicas = {replicas}\n\
+         [http]\nlisten = '127.0.0.1:0'\n[shutdown]\ndeadline = '60s'\n\
+         [log]\nformat = 'json'\nlevel = 'debug'\n",
+        servers.join(", ")
+    )
+}
+
+/// What the faults left.
+struct Aftermath {
+    daemon: Daemon,
+    blows: Blows,
+    network: NetworkTroubles,
+    broker_kills: u32,
+    until: Timestamp,
+}
+
+async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Error> {
+    let started = Instant::now();
+    let binary = daemon::binary(args.rekindle.as_deref())?;
+    let schedule = Schedule::new(seed, args.counts());
+    let mut servers = if args.cluster { Servers::cluster(folder)? } else { Servers::single(folder)? };
+    for server in &mut servers.servers {
+        server.wait_until_up().await?;
+    }
+    let proxy = args.network.map(|_| Proxy::to(servers.servers[0].port()));
+    let urls = proxy.as_ref().map_or_else(|| servers.urls(), |proxy| vec![proxy.url()]);
+    let rules = publisher::with_the_end(&args.rules()?);
+    let replicas = if args.cluster { 3 } else { 1 };
+    let mut setup = Setup::new(binary.clone(), folder, &rules, &settings(&urls, replicas))?;
+    let context = streams::connect(&servers.urls(), "loadtest").await?;
+    let daemon = setup.start()?;
+    for stream in [EVENTS, OUTPUTS] {
+        streams::wait_for(&context, stream, READY_WITHIN).await?;
+    }
+    if args.cluster {
+        faults::wait_until_whole(&context).await?;
+    }
+
+    let mut publisher = Publisher::new(context.clone(), seed, args.users);
+    let (stop, stopped) = watch::channel(false);
+    let carry_out = async {
+        tokio::time::sleep(QUIET).await;
+        let (daemon, broker_kills, network) = tokio::join!(
+            faults::strike(&mut setup, daemon, &schedule.daemon),
+            faults::fail_servers(&mut servers, &context, &schedule.servers),
+            async {
+                match &proxy {
+                    Some(proxy) => faults::trouble_network(proxy, &schedule.network).await,
+                    None => NetworkTroubles::default(),
+                }
+            }
+        );
+        tokio::time::sleep(QUIET).await;
+        let _ = stop.send(true);
+        daemon.and_then(|(daemon, blows)| Ok((daemon, blows, network, broker_kills?)))
+    };
+    let (done, ()) = tokio::join!(carry_out, publisher.publish(args.rate, stopped));
+    let (daemon, blows, network, broker_kills) = done?;
+    let until = publisher.publish_the_end(MAX_DISORDER).await;
+    let aftermath = Aftermath { daemon, blows, network, broker_kills, until };
+    let ended = Instant::now();
+    let finished = finish(aftermath, &context).await;
+    let seconds_to_the_end = ended.elapsed().as_secs_f64();
+    let (aftermath, troubles) = finished;
+    let report = judge(&binary, folder, &context, seed, aftermath, troubles).await?;
+    Ok(Report {
+        checkpoints: setup.has_checkpoints,
+        seconds: started.elapsed().as_secs_f64(),
+        seconds_to_the_end,
+        perfect: report.perfect && !(setup.has_checkpoints && report.ordinals == "absent"),
+        ..report
+    })
+}
+
+/// Waits until everything is processed, and lets the daemon end. Returns what was not as it must be.
+async fn finish(mut aftermath: Aftermath, context: &Context) -> (Aftermath, Vec<String>) {
+    let mut troubles = std::mem::take(&mut aftermath.blows.ended_by_themselves);
+    let (mut last, mut since) = (0, Instant::now());
+    while !streams::has(context, OUTPUTS, THE_END).await {
+        let now = streams::info(context, OUTPUTS).await.map_or(last, |info| info.state.last_sequence);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        if since.elapsed() > PATIENCE {
+            troubles.push(format!("the last event did not come through: nothing new for {PATIENCE:?}"));
+            break;
+        }
+        if let Some(status) = aftermath.daemon.ended() {
+            troubles.push(format!("{} ended by itself", faults::told(&aftermath.daemon, status)));
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The last event's outputs may come before others' of the same batch: the daemon finishes what it has.
+    let _ = aftermath.daemon.signal("TERM");
+    match aftermath.daemon.wait_for_end(FINISHED_WITHIN).await {
+        Some(status) if status.success() => {}
+        Some(status) => troubles.push(format!("{} did not end well", faults::told(&aftermath.daemon, status))),
+        None => troubles.push(format!("daemon {} did not end within {FINISHED_WITHIN:?}", aftermath.daemon.number)),
+    }
+    (aftermath, troubles)
+}
+
+/// Compares what was published with a replay.
+async fn judge(
+    binary: &Path,
+    folder: &Path,
+    context: &Context,
+    seed: u64,
+    aftermath: Aftermath,
+    mut troubles: Vec<String>,
+) -> Result<Report, Error> {
+    let events = streams::read(context, EVENTS).await?;
+    let outputs = streams::read(context, OUTPUTS).await?;
+    let letters = streams::info(context, DEAD).await.map_or(0, |info| info.state.messages);
+    let expected = replay::replay(binary, folder, &events, aftermath.until)?;
+    let outputs = || outputs.iter().filter(|stored| stored.subject != "rekindle.progress");
+    let found = replay::per_user(outputs())?;
+    let differences = compare(&expected.outputs, &found);
+    let ordinals = ordinals::check(outputs());
+    write_received(folder, outputs(), &differences)?;
+    let count = |outputs: &replay::PerUser| outputs.values().map(|outputs| outputs.len() as u64).sum();
+    let (wanted, received) = (count(&expected.outputs), count(&found));
+    let Aftermath { blows, network, broker_kills, .. } = aftermath;
+    let dead_letters = letters.saturating_sub(expected.rejected);
+    if wanted == 0 {
+        troubles.push("nothing was expected: nothing is tested".to_owned());
+    }
+    if blows.refused < blows.zombies {
+        troubles.push(format!("{} zombies were not refused", blows.zombies - blows.refused));
+    }
+    let Differences { duplicates, lost, foreign, out_of_order, .. } = differences;
+    let is_in_order = !matches!(ordinals, Ordinals::Broken(_));
+    let is_same = duplicates + lost + foreign + out_of_order + dead_letters == 0;
+    Ok(Report {
+        perfect: is_same && is_in_order && troubles.is_empty(),
+        seed,
+        kills: blows.kills,
+        broker_kills,
+        cuts: network.cuts,
+        stalls: network.stalls,
+        slowdowns: network.slowdowns,
+        zombies: blows.zombies,
+        zombies_refused: blows.refused,
+        events: expected.events,
+        expected: wanted,
+        received,
+        duplicates,
+        lost,
+        foreign,
+        out_of_order,
+        ordinals: match ordinals {
+            Ordinals::Absent => "absent".to_owned(),
+            Ordinals::Contiguous => "contiguous".to_owned(),
+            Ordinals::Broken(how) => how,
+        },
+        dead_letters,
+        troubles,
+        checkpoints: false,
+        seconds: 0.0,
+        seconds_to_the_end: 0.0,
+        kept: None,
+    })
+}
+
+/// For whoever looks for what went wrong: everything that was published, and the first differences.
+fn write_received<'s>(
+    folder: &Path,
+    outputs: impl Iterator<Item = &'s Stored>,
+    differences: &Differences,
+) -> Result<(), Error> {
+    let lines: String = outputs
+        .map(|stored| format!("{} {} {}\n", stored.sequence, stored.subject, String::from_utf8_lossy(&stored.payload)))
+        .collect();
+    for (name, text) in [("received.txt", &lines), ("differences.txt", &differences.told)] {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(Error::file("write", path))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The numbers that outputs bear: 1, 2, 3, in the order of the stream, over all its life.
+
+use crate::streams::Stored;
+
+/// The header that holds an output's number.
+const ORDINAL: &str = "Rekindle-Ordinal";
+
+/// What the numbers are like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ordinals {
+    /// No output bears one.
+    Absent,
+    /// They begin with 1 and none is missing.
+    Contiguous,
+    /// The first that is not what it must be, and where.
+    Broken(String),
+}
+
+/// Looks through outputs in the order of the stream, without records of progress.
+pub(super) fn check<'s>(outputs: impl Iterator<Item = &'s Stored>) -> Ordinals {
+    let (mut wanted, mut any) = (1_u64, false);
+    let mut broken = None;
+    for output in outputs {
+        let found = output.headers.as_ref().and_then(|headers| headers.get(ORDINAL)).map(|value| value.as_str());
+        any |= found.is_some();
+        if broken.is_none() && found.and_then(|found| found.parse().ok()) != Some(wanted) {
+            let found = found.unwrap_or("none");
+            broken =
+                Some(format!("message {} ({}): {wanted} expected, {found} found", output.sequence, output.subject));
+        }
+        wanted += 1;
+    }
+    match broken {
+        Some(broken) if any => Ordinals::Broken(broken),
+        Some(_) => Ordinals::Absent,
+        None => Ordinals::Contiguous,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::HeaderMap;
+
+    use super::*;
+
+    fn stored(ordinals: &[Option<u64>]) -> Vec<Stored> {
+        let stored = ordinals.iter().zip(1_u64..).map(|(ordinal, sequence)| {
+            let headers = ordinal.map(|ordinal| {
+                let mut headers = HeaderMap::new();
+                headers.insert(ORDINAL, ordinal.to_string());
+                headers
+            });
+            Stored { sequence, subject: "s".to_owned(), headers, payload: "{}".into() }
+        });
+        stored.collect()
+    }
+
+    #[test]
+    fn numbers_are_contiguous_from_one_on_or_the_first_wrong_one_is_told() {
+        let of = |ordinals: &[Option<u64>]| check(stored(ordinals).iter());
+        assert_eq!(of(&[Some(1), Some(2), Some(3)]), Ordinals::Contiguous);
+        assert_eq!(of(&[None, None]), Ordinals::Absent);
+        for (wrong, message) in [
+            (vec![Some(1), Some(3)], "message 2 (s): 2 expected, 3 found"),
+            (vec![Some(2)], "message 1 (s): 1 expected, 2 found"),
+            (vec![Some(1), Some(1)], "message 2 (s): 2 expected, 1 found"),
+            (vec![Some(1), None], "message 2 (s): 2 expected, none found"),
+        ] {
+            assert_eq!(of(&wrong), Ordinals::Broken(message.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What goes wrong, and when: a pure function of a seed and of how often.
+//!
+//! The daemon, the servers and the network each have a list of their own, and all go on at the same time, so that
+//! troubles come alone and together.
+
+use std::time::Duration;
+
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// How often each thing goes wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// The daemon is killed.
+    pub(super) kills: u32,
+    /// The daemon is stopped until another has taken over, and wakes up.
+    pub(super) zombies: u32,
+    /// A server is killed: the only one, or the leader of the outputs.
+    pub(super) servers: u32,
+    /// The network fails.
+    pub(super) network: u32,
+}
+
+/// Something that goes wrong so long after what went wrong before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Moment<Trouble> {
+    pub(super) after: Duration,
+    pub(super) trouble: Trouble,
+}
+
+/// What happens to the daemon.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Blow {
+    /// It is killed, and started again after so long.
+    Kill { down: Duration },
+    /// It is stopped; another is started; after so long it goes on.
+    Zombie { asleep: Duration },
+}
+
+/// A server is killed, and started again after so long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outage {
+    pub(super) down: Duration,
+}
+
+/// What happens to the network between the daemon and the server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum NetworkTrouble {
+    /// Connections break, and can be made again at once.
+    Cut,
+    /// Connections break, and none can be made for so long.
+    Gone { lasts: Duration },
+    /// Nothing passes for so long, and nothing breaks.
+    Stall { lasts: Duration },
+    /// Little passes for so long.
+    Slow { lasts: Duration, bytes_per_second: u64 },
+}
+
+/// Everything that goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Schedule {
+    pub(super) daemon: Vec<Moment<Blow>>,
+    pub(super) servers: Vec<Moment<Outage>>,
+    pub(super) network: Vec<Moment<NetworkTrouble>>,
+}
+
+impl Schedule {
+    /// The same seed and counts give the same schedule.
+    pub(super) fn new(seed: u64, counts: Counts) -> Schedule {
+        // Each list has its own dice: more of one trouble does not change the others.
+        let dice = |list: u64| Dice(Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(list << 32)));
+        let (mut daemon, mut servers, mut network) = (dice(1), dice(2), dice(3));
+        Schedule {
+            daemon: daemon.blows(counts),
+            servers: (0..counts.servers).map(|_| servers.outage()).collect(),
+            network: (0..counts.network).map(|_| network.trouble()).collect(),
+        }
+    }
+}
+
+/// The daemon hears nothing for 2.5 s before it thinks that something is wrong.
+const ASLEEP_MS: (u64, u64) = (3_000, 5_000);
+
+struct Dice(Xoshiro256PlusPlus);
+
+impl Dice {
+    fn ms(&mut self, (least, most): (u64, u64)) -> Duration {
+        Duration::from_millis(self.0.random_range(least..=most))
+    }
+
+    fn blows(&mut self, counts: Counts) -> Vec<Moment<Blow>> {
+        let kills = (0..counts.kills).map(|_| true);
+        let mut kinds: Vec<bool> = kills.chain((0..counts.zombies).map(|_| false)).collect();
+        kinds.shuffle(&mut self.0);
+        let blows = kinds.into_iter().map(|is_kill| {
+            // One in four comes while the daemon still starts and recovers.
+            let after = if self.0.random_ratio(1, 4) { (20, 400) } else { (400, 3_000) };
+            let after = self.ms(after);
+            let trouble = match is_kill {
+                true => Blow::Kill { down: self.ms((0, 800)) },
+                false => Blow::Zombie { asleep: self.ms(ASLEEP_MS) },
+            };
+            Moment { after, trouble }
+        });
+        blows.collect()
+    }
+
+    fn outage(&mut self) -> Moment<Outage> {
+        Moment { after: self.ms((1_000, 5_000)), trouble: Outage { down: self.ms((0, 2_000)) } }
+    }
+
+    fn trouble(&mut self) -> Moment<NetworkTrouble> {
+        let after = self.ms((300, 3_000));
+        let trouble = match self.0.random_range(0..5_u32) {
+            0 | 1 => NetworkTrouble::Cut,
+            2 => NetworkTrouble::Gone { lasts: self.ms((100, 2_000)) },
+            3 => NetworkTrouble::Stall { lasts: self.ms((100, 6_000)) },
+            _ => NetworkTrouble::Slow {
+                lasts: self.ms((500, 3_000)),
+                bytes_per_second: self.0.random_range(20_000..=1_000_000),
+            },
+        };
+        Moment { after, trouble }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNTS: Counts = Counts { kills: 40, zombies: 10, servers: 20, network: 50 };
+
+    #[test]
+    fn the_same_seed_gives_the_same_troubles() {
+        assert_eq!(Schedule::new(7, COUNTS), Schedule::new(7, COUNTS));
+        assert_ne!(Schedule::new(7, COUNTS), Schedule::new(8, COUNTS));
+    }
+
+    #[test]
+    fn everything_goes_wrong_as_often_as_was_asked() {
+        let schedule = Schedule::new(3, COUNTS);
+        let kills = schedule.daemon.iter().filter(|moment| matches!(moment.trouble, Blow::Kill { .. })).count();
+        assert_eq!((kills, schedule.daemon.len()), (40, 50));
+        assert_eq!((schedule.servers.len(), schedule.network.len()), (20, 50));
+        let slow = |moment: &&Moment<_>| matches!(moment.trouble, NetworkTrouble::Slow { .. });
+        assert!(schedule.network.iter().any(|moment| slow(&moment)), "each kind comes");
+    }
+
+    #[test]
+    fn more_of_one_trouble_does_not_change_the_others() {
+        let more = Schedule::new(3, Counts { network: 80, ..COUNTS });
+        let less = Schedule::new(3, COUNTS);
+        assert_eq!((&more.daemon, &more.servers), (&less.daemon, &less.servers));
+        assert_eq!(more.network[..50], less.network);
+    }
+}

@@ -1,0 +1,116 @@
+//! The daemon as a process: its settings, its starts, and its ends, wanted or not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// Where a daemon finds its settings, and what it is started from.
+pub(crate) struct Setup {
+    binary: PathBuf,
+    folder: PathBuf,
+    /// The binary keeps checkpoints.
+    pub(crate) has_checkpoints: bool,
+    /// How many were started.
+    starts: u32,
+}
+
+/// A daemon that is killed when it is dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    /// Its number among those that were started.
+    pub(crate) number: u32,
+}
+
+impl Setup {
+    /// Writes settings and rules. Where the binary keeps checkpoints they are in the folder, one a second.
+    pub(crate) fn new(binary: PathBuf, folder: &Path, rules: &str, settings: &str) -> Result<Setup, Error> {
+        let has_checkpoints = knows_checkpoints(&binary)?;
+        let checkpoint = if has_checkpoints { "[checkpoint]\nstore = 'checkpoints'\ninterval = '1s'\n" } else { "" };
+        for (name, text) in [("rekindle.toml", format!("{settings}{checkpoint}").as_str()), ("rules.toml", rules)] {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(Error::file("write", &path))?;
+        }
+        Ok(Setup { binary, folder: folder.to_owned(), has_checkpoints, starts: 0 })
+    }
+
+    /// Starts a daemon. What it logs is in `daemon-<number>.log`.
+    pub(crate) fn start(&mut self) -> Result<Daemon, Error> {
+        self.starts += 1;
+        let path = self.folder.join(format!("daemon-{:03}.log", self.starts));
+        let log = fs::File::create(&path).map_err(Error::file("write", &path))?;
+        let child = Command::new(&self.binary)
+            .arg("run")
+            .arg("--config")
+            .arg(self.folder.join("rekindle.toml"))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(Error::file("start", &self.binary))?;
+        Ok(Daemon { child, number: self.starts })
+    }
+}
+
+impl Daemon {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it (SIGKILL). Returns how it had ended before, if it had.
+    pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
+        let ended = self.ended();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        ended
+    }
+
+    /// Sends a signal: `STOP`, `CONT`, `TERM`.
+    pub(crate) fn signal(&self, name: &str) -> Result<(), Error> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        sent.map(|_| ()).map_err(|cause| Error::Io { attempt: "run kill", cause })
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn wait_for_end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            let ended = self.ended();
+            if ended.is_some() || started.elapsed() > patience {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Where the daemon's binary is: as named, or beside this program.
+pub(crate) fn binary(named: Option<&Path>) -> Result<PathBuf, Error> {
+    let own = std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })?;
+    let path = named.map_or_else(|| own.with_file_name("rekindle"), Path::to_owned);
+    if path.is_file() { Ok(path) } else { Err(Error::NoDaemon(path)) }
+}
+
+fn knows_checkpoints(binary: &Path) -> Result<bool, Error> {
+    let output = Command::new(binary).args(["schema", "config"]).output().map_err(Error::file("start", binary))?;
+    let schema: Value = serde_json::from_slice(&output.stdout).map_err(|_| Error::Command {
+        command: "schema config",
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })?;
+    Ok(!schema["properties"]["checkpoint"].is_null())
+}

@@ -1,0 +1,137 @@
+//! `loadtest engine`: how fast events in memory become a journal that nobody reads.
+//!
+//! Several passes over the same events, each with one job: read every byte, decode, parse into typed structs with
+//! sonic-rs, run the engine on one worker and on two. They take turns, round after round, so that whatever else the
+//! machine does strikes all of them; the medians and the ratios between them are what counts. The state's size is
+//! counted by the allocator, in a pass of its own.
+
+mod input;
+mod passes;
+mod report;
+mod state;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use rekindle::partition::Plan;
+use rekindle::rules;
+use rekindle::time::Timestamp;
+
+use crate::error::Error;
+use crate::table;
+use input::Input;
+use passes::{EngineRun, Took};
+use report::Report;
+
+/// W1: the rules that other engines were measured with, too.
+const W1: &str = include_str!("../../w1/rules.toml");
+
+/// Measure decoder and engine on events in memory, beside the limits of the machine
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// The rules; those of the W1 workload unless it is said
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Events, one JSON object per line
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    events: Option<PathBuf>,
+
+    /// So many events of a simulated storefront instead
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    generate: u64,
+
+    /// Shoppers of the simulated storefront
+    #[arg(long, value_name = "U", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    users: u32,
+
+    /// When time ends: what is due by then is part of the work
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
+
+    /// How many rounds of all passes; the medians are reported
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// No more rounds begin after so many seconds
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    seconds: u64,
+
+    /// Instead of all that: the state of so many users who did little and have long been away, in bytes
+    #[arg(long, value_name = "N", conflicts_with_all = ["events", "generate"])]
+    idle_users: Option<u32>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).ok_or_else(|| "it must be an RFC 3339 time, such as 2026-03-09T00:00:00Z".to_owned())
+}
+
+/// Measures; fails if two passes of the engine did not come to the same.
+pub(crate) fn run(args: &EngineArgs) -> Result<bool, Error> {
+    let text = match &args.rules {
+        Some(path) => fs::read_to_string(path).map_err(Error::file("read", path))?,
+        None => W1.to_owned(),
+    };
+    let rules = rules::compile(&text)
+        .map_err(|problems| Error::Unreadable(rules::render::render("the rules", &text, &problems, false)))?;
+    let plan = Arc::new(Plan::new(rules));
+    let printed = match args.idle_users {
+        Some(users) => {
+            let state = state::of_idle_users(&plan, users)?;
+            if args.json { table::print_json(&state) } else { table::print(&state.rows()) }
+        }
+        None => {
+            let report = measure(args, &plan)?;
+            if args.json { table::print_json(&report) } else { table::print(&report.rows()) }
+        }
+    };
+    printed.map_err(|cause| Error::Io { attempt: "write to standard output", cause })?;
+    Ok(true)
+}
+
+fn measure(args: &EngineArgs, plan: &Arc<Plan>) -> Result<Report, Error> {
+    let input = match &args.events {
+        Some(path) => Input::read(path)?,
+        None => Input::generate(args.generate, args.users),
+    };
+    let started = Instant::now();
+    let mut rounds = Rounds::default();
+    for _ in 0..args.rounds {
+        rounds.memory.push(passes::read_memory(&input));
+        rounds.decode.push(passes::decode(&input, plan));
+        rounds.typed.push(passes::parse_typed(&input));
+        for (workers, runs) in [(1, &mut rounds.one), (2, &mut rounds.two)] {
+            runs.push(passes::run_engine(&input, plan, args.until, workers)?);
+        }
+        if started.elapsed() > Duration::from_secs(args.seconds) {
+            break;
+        }
+    }
+    let mut runs = rounds.one.iter().chain(&rounds.two);
+    let same =
+        |run: &EngineRun| (run.outputs, run.journal_bytes) == (rounds.one[0].outputs, rounds.one[0].journal_bytes);
+    if !runs.all(same) {
+        return Err(Error::Unreadable(
+            "two passes of the engine over the same events did not come to the same".to_owned(),
+        ));
+    }
+    let state = state::of_events(plan, &input, args.until)?;
+    Ok(Report::new(&input, &rounds, state))
+}
+
+/// What each pass took, by round.
+#[derive(Default)]
+struct Rounds {
+    memory: Vec<Took>,
+    decode: Vec<Took>,
+    typed: Vec<Took>,
+    one: Vec<EngineRun>,
+    two: Vec<EngineRun>,
+}

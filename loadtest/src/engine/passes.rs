@@ -1,0 +1,178 @@
+//! One job over all events, and what it took.
+
+use std::borrow::Cow;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rekindle::decode::Decoder;
+use rekindle::journal::{self, Sorter};
+use rekindle::partition::{Output, Plan};
+use rekindle::pipeline::{Options, Pipeline};
+use rekindle::time::{Clock, Timestamp};
+use serde::Deserialize;
+
+use super::input::Input;
+use crate::error::Error;
+use crate::process::own_processor_time;
+
+/// Longer events are rejected.
+const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// What a pass took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    pub(super) wall: Duration,
+    pub(super) processor: Duration,
+}
+
+/// What a pass of the engine took and came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EngineRun {
+    pub(super) took: Took,
+    /// Of the processor's time: bringing outputs into order and writing them into memory.
+    pub(super) journal: Duration,
+    pub(super) outputs: u64,
+    pub(super) journal_bytes: u64,
+}
+
+/// Reads every byte and does next to nothing with it.
+pub(super) fn read_memory(input: &Input) -> Took {
+    time(|| {
+        let (words, rest) = input.bytes().as_chunks::<8>();
+        let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_ne_bytes(*word)));
+        black_box(rest.iter().fold(sum, |sum, byte| sum.wrapping_add(u64::from(*byte))));
+    })
+}
+
+/// Decodes every line, as the engine would.
+pub(super) fn decode(input: &Input, plan: &Plan) -> Took {
+    let decoder = Decoder::new(&plan.rules.projection, MAX_EVENT_BYTES);
+    time(|| {
+        for block in input.blocks() {
+            let mut calls = Vec::with_capacity(16);
+            for line in lines(block) {
+                decoder.decode(line, &mut calls);
+                black_box(&calls);
+                calls.clear();
+            }
+        }
+    })
+}
+
+/// What W1's rules read of an event, as a struct that sonic-rs fills.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is parsed, and that is all")]
+struct Typed<'a> {
+    #[serde(borrow, rename = "type")]
+    call: Cow<'a, str>,
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    anonymous_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
+    properties: Option<TypedProperties>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "it is parsed, and that is all")]
+struct TypedProperties {
+    total: Option<f64>,
+}
+
+/// Parses every line into a struct of its own with sonic-rs: what somebody would write who knew the fields beforehand.
+pub(super) fn parse_typed(input: &Input) -> Took {
+    time(|| {
+        for block in input.blocks() {
+            for line in lines(block) {
+                let _ = black_box(sonic_rs::from_slice::<Typed<'_>>(line));
+            }
+        }
+    })
+}
+
+/// Runs everything through a fresh engine, and moves time on to `until`.
+pub(super) fn run_engine(
+    input: &Input,
+    plan: &Arc<Plan>,
+    until: Option<Timestamp>,
+    workers: usize,
+) -> Result<EngineRun, Error> {
+    let mut pipeline = pipeline(plan, until, workers)?;
+    let mut journal = Journal::new(plan);
+    let took = time(|| feed(input, &mut pipeline, until, &mut journal));
+    Ok(EngineRun { took, journal: journal.took, outputs: journal.outputs, journal_bytes: journal.bytes })
+}
+
+/// An engine that has seen nothing. Time is the events'.
+pub(super) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usize) -> Result<Pipeline, Error> {
+    let options =
+        Options { workers, until, clock: Clock::Events, max_event_bytes: MAX_EVENT_BYTES, ..Options::default() };
+    Pipeline::new(Arc::clone(plan), options)
+        .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })
+}
+
+/// Feeds all blocks.
+pub(super) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
+    let mut outputs = Vec::new();
+    for block in input.blocks() {
+        pipeline.feed(block, &mut |_| {}, &mut outputs);
+        journal.write(&mut outputs, pipeline.watermark());
+    }
+    if let Some(until) = until {
+        pipeline.advance_to(until, &mut outputs);
+    }
+    journal.write(&mut outputs, Timestamp::NEVER);
+}
+
+/// Outputs in the journal's order, written into memory and forgotten.
+pub(super) struct Journal<'p> {
+    plan: &'p Plan,
+    sorter: Sorter,
+    buffer: Vec<u8>,
+    took: Duration,
+    outputs: u64,
+    bytes: u64,
+}
+
+impl<'p> Journal<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Journal<'p> {
+        Journal { plan, sorter: Sorter::default(), buffer: Vec::new(), took: Duration::ZERO, outputs: 0, bytes: 0 }
+    }
+
+    fn write(&mut self, outputs: &mut Vec<Output>, final_before: Timestamp) {
+        let started = own_processor_time();
+        let ready = self.sorter.release(outputs, final_before);
+        for output in &ready {
+            journal::write_line(&self.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
+        }
+        self.outputs += ready.len() as u64;
+        self.bytes += self.buffer.len() as u64;
+        black_box(&self.buffer);
+        self.buffer.clear();
+        drop(ready);
+        self.took += own_processor_time().saturating_sub(started);
+    }
+}
+
+fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        let at = memchr::memchr(b'\n', rest)?;
+        let line = &rest[..at];
+        rest = &rest[at + 1..];
+        Some(line)
+    })
+}
+
+fn time(job: impl FnOnce()) -> Took {
+    let (wall, processor) = (Instant::now(), own_processor_time());
+    job();
+    Took { wall: wall.elapsed(), processor: own_processor_time().saturating_sub(processor) }
+}

@@ -1,0 +1,69 @@
+//! `loadtest`: doubts about Rekindle, put to the test.
+//!
+//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
+//! decoder and engine beside the limits of the machine. Each command starts what it needs, on loopback and in a temporary
+//! folder, prints a table (with `--json` one JSON object), and ends with an exit code other than 0 if something is not as
+//! it must be.
+
+mod chaos;
+mod counting;
+mod daemon;
+mod engine;
+mod error;
+mod process;
+mod servers;
+mod streams;
+mod table;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::Error;
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;
+
+/// Doubts about Rekindle, put to the test.
+#[derive(Debug, Parser)]
+#[command(name = "loadtest", version, max_term_width = 110, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Chaos(Box<chaos::ChaosArgs>),
+    Engine(engine::EngineArgs),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Chaos(args) => run(chaos::run(&args)),
+        Command::Engine(args) => engine::run(&args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Where standard error is closed, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs a command until it is done or somebody wants no more of it; whatever it has started is ended either way.
+fn run(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|cause| Error::Io { attempt: "start the runtime", cause })?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = command => done,
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+        }
+    });
+    runtime.shutdown_background();
+    done
+}

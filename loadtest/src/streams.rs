@@ -1,0 +1,109 @@
+//! The test's own view of the broker: it makes sure of streams, and reads what they hold.
+
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::{self, Context};
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use crate::error::Error;
+
+/// The stream of events.
+pub(crate) const EVENTS: &str = "EVENTS";
+/// The subject that events are published on.
+pub(crate) const EVENTS_SUBJECT: &str = "events.shop";
+/// The stream of outputs.
+pub(crate) const OUTPUTS: &str = "REKINDLE";
+/// The stream of dead letters.
+pub(crate) const DEAD: &str = "REKINDLE_DEAD";
+
+/// How long the next message of a stream may take.
+const NEXT: Duration = Duration::from_secs(30);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long to wait before asking again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// A message as it lies in a stream.
+pub(crate) struct Stored {
+    pub(crate) sequence: u64,
+    pub(crate) subject: String,
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) payload: Bytes,
+}
+
+/// Connects, and connects again whenever the connection is lost, for as long as it takes.
+pub(crate) async fn connect(urls: &[String], name: &str) -> Result<Context, Error> {
+    let options = async_nats::ConnectOptions::new()
+        .name(name)
+        .retry_on_initial_connect()
+        .max_reconnects(None)
+        .reconnect_delay_callback(|_| AGAIN);
+    let client = options.connect(urls).await.map_err(|error| Error::nats("connect")(error.into()))?;
+    let mut context = jetstream::new(client);
+    context.set_timeout(ANSWER);
+    Ok(context)
+}
+
+/// A stream's settings and state; none while there is no such stream, or no server that answers.
+pub(crate) async fn info(context: &Context, stream: &str) -> Option<Info> {
+    context.get_stream(stream).await.ok().map(|stream| stream.cached_info().clone())
+}
+
+/// Waits for a stream that answers.
+pub(crate) async fn wait_for(context: &Context, stream: &str, patience: Duration) -> Result<Info, Error> {
+    let started = Instant::now();
+    loop {
+        if let Some(info) = info(context, stream).await {
+            return Ok(info);
+        }
+        if started.elapsed() > patience {
+            let cause = format!("it did not answer in {patience:?}");
+            return Err(Error::Nats { attempt: format!("look at stream {stream}"), cause });
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Whether something was ever published on a subject of a stream.
+pub(crate) async fn has(context: &Context, stream: &str, subject: &str) -> bool {
+    match context.get_stream_no_info(stream).await {
+        Ok(stream) => stream.get_last_raw_message_by_subject(subject).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// Everything that a stream holds, in its order.
+pub(crate) async fn read(context: &Context, name: &str) -> Result<Vec<Stored>, Error> {
+    let attempt = || format!("read stream {name}");
+    let info = wait_for(context, name, NEXT).await?;
+    let count = usize::try_from(info.state.messages).unwrap_or(usize::MAX);
+    let mut stored = Vec::with_capacity(count);
+    if count == 0 {
+        return Ok(stored);
+    }
+    let stream = context.get_stream(name).await.map_err(|error| Error::nats(attempt())(error.into()))?;
+    let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
+    let consumer = stream.create_consumer(config).await.map_err(|error| Error::nats(attempt())(error.into()))?;
+    let messages = consumer.stream().max_messages_per_batch(2_000).messages().await;
+    let mut messages = messages.map_err(|error| Error::nats(attempt())(error.into()))?;
+    while stored.len() < count {
+        let next = tokio::time::timeout(NEXT, messages.next()).await;
+        let Ok(Some(message)) = next else {
+            let cause = format!("after {} of {count} messages none came", stored.len());
+            return Err(Error::Nats { attempt: attempt(), cause });
+        };
+        let message = message.map_err(|error| Error::nats(attempt())(error.into()))?;
+        let sequence = message.info().map_err(Error::nats(attempt()))?.stream_sequence;
+        let message = message.message;
+        let (subject, headers, payload) = (message.subject.to_string(), message.headers, message.payload);
+        stored.push(Stored { sequence, subject, headers, payload });
+    }
+    if stored.windows(2).any(|pair| pair[0].sequence >= pair[1].sequence) {
+        return Err(Error::Unreadable(format!("stream {name} did not come in its order")));
+    }
+    Ok(stored)
+}
