@@ -4,13 +4,15 @@
 //! Where the log moves time alone (`clock = "events"`), outputs are compared byte for byte, in order per user. Where the
 //! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.
 
-#![allow(dead_code, reason = "the harness has what the tests of faults and reloads will need")]
+#![allow(dead_code, reason = "the harness has what the tests of reloads and the end will need")]
 
 mod access;
 mod broker;
 mod equality;
+mod faults;
 mod harness;
 mod log;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
+mod slowness;
 mod streams;
