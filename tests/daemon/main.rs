@@ -14,5 +14,6 @@ mod harness;
 mod log;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
+mod silence;
 mod slowness;
 mod streams;
