@@ -8,12 +8,14 @@
 
 mod access;
 mod broker;
+mod ending;
 mod equality;
 mod faults;
 mod harness;
 mod log;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
+mod reload;
 mod silence;
 mod slowness;
 mod streams;
