@@ -2,6 +2,7 @@
 
 mod nats_server;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
@@ -87,6 +88,34 @@ async fn a_server_killed_midway_loses_and_repeats_nothing() {
     got.extend(numbers(&live.events(31_000 - got.len()).await));
     assert_eq!(got, (0..31_000).collect::<Vec<_>>());
     assert!(live.status.recreations() >= 1 && live.status.missing() == 0);
+}
+
+/// As when a server goes down in order: what it is asked just before is never answered.
+#[tokio::test]
+async fn nobody_waits_for_an_answer_on_a_connection_that_is_gone() {
+    let server = NatsServer::start();
+    let proxy = Proxy::to(server.port());
+    let mut live = Live::start(&at(&proxy.url()), creating()).await;
+    live.ready().await;
+    proxy.pause();
+    until("asking anew", || live.status.recreations() == 1).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    proxy.cut();
+    proxy.resume();
+    until("on another connection", || live.connection.status.reconnects() == 1).await;
+    publish(&live.connection, 0..10).await;
+    let (health, mut reasons) = (live.health.clone(), BTreeSet::new());
+    let listening = async {
+        loop {
+            reasons.extend(health.failing().iter().map(|(part, why)| format!("{part}: {why}")));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        events = live.events(10) => assert_eq!(numbers(&events), (0..10).collect::<Vec<_>>()),
+        () = listening => {}
+    }
+    assert!(!reasons.iter().any(|reason| reason.contains("JetStream does not answer")), "{reasons:#?}");
 }
 
 #[tokio::test]

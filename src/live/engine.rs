@@ -245,19 +245,23 @@ impl Engine {
         }
     }
 
-    /// Hands an emission on. While the sink has no room, users are described all the same.
+    /// Hands an emission on. While the sink has no room, users are described and statistics published all the same.
     async fn emit(&mut self, emission: Emission) -> Result<(), SinkGone> {
         loop {
-            tokio::select! {
+            let request = tokio::select! {
                 biased;
                 permit = self.emissions.reserve() => {
                     permit.map_err(|_| SinkGone)?.send(emission);
                     return Ok(());
                 }
-                Some(request) = self.requests.recv() => match request {
-                    Request::Describe { user, reply } => self.describe(&user, reply),
-                    request => self.waiting.push_back(request),
-                },
+                Some(request) = self.requests.recv() => Some(request),
+                () = tokio::time::sleep(STATS_EVERY) => None,
+            };
+            match request {
+                Some(Request::Describe { user, reply }) => self.describe(&user, reply),
+                Some(request) => self.waiting.push_back(request),
+                // The queues are fullest now, and who looks at them should see it.
+                None => self.publish_stats(),
             }
         }
     }

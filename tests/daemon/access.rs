@@ -43,11 +43,11 @@ async fn a_permission_that_is_revoked_is_named_until_it_is_granted_again() {
     daemon.wait_until_unready(
         "the server does not permit this user to publish to rekindle.segments.seen.enter: grant it",
     );
-    assert_eq!(broker.count("REKINDLE").await, 0);
+    assert_eq!(broker.outputs().await, 0);
     server.reconfigure(revoked, granted);
-    broker.wait_for_count("REKINDLE", 1).await;
+    broker.wait_for_outputs(1).await;
     works(daemon, &broker).await;
-    assert_eq!(broker.count("REKINDLE").await, 2, "one for each user");
+    assert_eq!(broker.outputs().await, 2, "one for each user");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,9 +66,9 @@ async fn a_stream_that_may_not_be_read_any_more_is_named_until_it_may() {
     broker.publish(&(0..20).map(|n| view(&format!("v{n}")).into()).collect::<Vec<_>>(), None).await;
     daemon.wait_until_unready("the server does not permit this user to publish to $JS.API.CONSUMER.");
     server.reconfigure(revoked, granted);
-    broker.wait_for_count("REKINDLE", 20).await;
+    broker.wait_for_outputs(20).await;
     works(daemon, &broker).await;
-    assert_eq!(broker.count("REKINDLE").await, 21, "one for each user");
+    assert_eq!(broker.outputs().await, 21, "one for each user");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,10 +8,11 @@ use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::stream::{Config, Info, Stream};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use rekindle::time::Timestamp;
 
 use crate::harness::LIMIT;
+use crate::log::is_output;
 
 /// How many messages may wait for their acknowledgement.
 const WINDOW: usize = 2_000;
@@ -37,6 +38,7 @@ impl Broker {
 
     /// With them.
     pub(crate) async fn connect_with(options: async_nats::ConnectOptions, url: &str) -> Broker {
+        let options = options.reconnect_delay_callback(|_| Duration::from_millis(50));
         let client = options.connect(url).await.expect("the server lets the test in");
         Broker { jetstream: jetstream::new(client) }
     }
@@ -80,6 +82,18 @@ impl Broker {
         acknowledged(&mut under_way, 0).await;
     }
 
+    /// Publishes messages in order although the server may go away meanwhile. What is not acknowledged in time is
+    /// published again, so the stream may come to hold some messages twice: what it holds is what counts.
+    pub(crate) async fn publish_stubbornly(&self, messages: &[Bytes]) {
+        let mut jetstream = self.jetstream.clone();
+        jetstream.set_timeout(Duration::from_millis(500));
+        for window in messages.chunks(WINDOW / 4) {
+            while !stored(&jetstream, window).await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     /// Publishes one message; returns its number in the stream.
     pub(crate) async fn publish_one(&self, message: impl Into<Bytes>) -> u64 {
         let ack = self.jetstream.publish("events.shop", message.into()).await.expect("sent");
@@ -101,16 +115,31 @@ impl Broker {
         self.info(name).await.map_or(0, |info| info.state.messages)
     }
 
-    /// Waits until a stream holds so many messages.
-    pub(crate) async fn wait_for_count(&self, name: &str, count: u64) {
+    /// How many messages the output stream holds on each subject that this filter takes in.
+    pub(crate) async fn subjects(&self, filter: &str) -> Vec<(String, usize)> {
+        let Ok(stream) = self.jetstream.get_stream("REKINDLE").await else { return Vec::new() };
+        match stream.info_with_subjects(filter).await {
+            Ok(subjects) => subjects.try_collect().await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// How many outputs the output stream holds: changes, actions, decisions and merges, whatever else lies there.
+    pub(crate) async fn outputs(&self) -> u64 {
+        let subjects = self.subjects("rekindle.>").await;
+        subjects.iter().filter(|(subject, _)| is_output(subject)).map(|(_, count)| *count as u64).sum()
+    }
+
+    /// Waits until the output stream holds so many outputs.
+    pub(crate) async fn wait_for_outputs(&self, count: u64) {
         let mut found = 0;
         let done = async {
             while found < count {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                found = self.count(name).await;
+                found = self.outputs().await;
             }
         };
-        assert!(tokio::time::timeout(LIMIT, done).await.is_ok(), "{name} holds {found} messages of {count}");
+        assert!(tokio::time::timeout(LIMIT, done).await.is_ok(), "REKINDLE holds {found} outputs of {count}");
     }
 
     /// Waits until something was published to a subject of the output stream.
@@ -125,8 +154,8 @@ impl Broker {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let count = tokio::time::timeout(LIMIT, done).await;
-        assert!(count.is_ok(), "nothing came on {subject}; REKINDLE holds {} messages", self.count("REKINDLE").await);
+        let came = tokio::time::timeout(LIMIT, done).await;
+        assert!(came.is_ok(), "nothing came on {subject}; REKINDLE holds {} outputs", self.outputs().await);
     }
 
     /// Everything that a stream holds, in its order.
@@ -150,6 +179,16 @@ impl Broker {
         });
         tokio::time::timeout(LIMIT, stored.collect()).await.expect("the stream can be read")
     }
+}
+
+/// Publishes some messages; whether all of them were acknowledged.
+async fn stored(jetstream: &Context, messages: &[Bytes]) -> bool {
+    let mut under_way = Vec::new();
+    for message in messages {
+        let Ok(ack) = jetstream.publish("events.shop", message.clone()).await else { return false };
+        under_way.push(ack);
+    }
+    futures_util::future::try_join_all(under_way.into_iter().map(IntoFuture::into_future)).await.is_ok()
 }
 
 async fn acknowledged(under_way: &mut VecDeque<PublishAckFuture>, down_to: usize) {

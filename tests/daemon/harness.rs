@@ -115,6 +115,25 @@ impl Daemon {
         Readiness { status: answer.status().as_u16(), body }
     }
 
+    /// What `/metrics` says, in text.
+    pub(crate) fn metrics(&self) -> String {
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(LIMIT)).build().into();
+        let mut answer = agent.get(format!("{}/metrics", self.http)).call().expect("the daemon answers");
+        answer.body_mut().read_to_string().expect("a body")
+    }
+
+    /// The value of one series, with its labels as `/metrics` writes them; not a number if it is not there.
+    pub(crate) fn metric(&self, series: &str) -> f64 {
+        let page = self.metrics();
+        let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(f64::NAN, |value| value.parse().expect("a number"))
+    }
+
+    /// Where it serves HTTP: an address and a port.
+    pub(crate) fn address(&self) -> &str {
+        self.http.trim_start_matches("http://")
+    }
+
     /// Waits until it is ready.
     pub(crate) fn wait_until_ready(&self) {
         let mut said = String::new();

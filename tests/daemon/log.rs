@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -15,6 +14,9 @@ use crate::broker::Stored;
 
 /// The subject that tells that the last message of a log was taken in.
 pub(crate) const THE_END: &str = "rekindle.segments.the_end.enter";
+
+/// The subject of ticks.
+const TICK: &str = "rekindle.tick";
 
 /// The user of a log's last message.
 const LAST_USER: &str = "the-last-user";
@@ -31,6 +33,8 @@ pub(crate) struct Log {
     pub(crate) messages: Vec<Bytes>,
     /// How many events there are.
     pub(crate) events: usize,
+    /// How many more are rejected.
+    pub(crate) rejected: u64,
     /// What replay computes.
     pub(crate) expected: PerUser,
 }
@@ -65,23 +69,23 @@ pub(crate) fn a_month() -> &'static Log {
 impl Log {
     /// Messages with the rules and the end of time: replays them, and adds the message that takes the daemon there.
     pub(crate) fn new(rules: &str, mut messages: Vec<Bytes>, until: &str) -> Log {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = |name: &str| folder.path().join(name);
-        fs::write(file("rules.toml"), rules).expect("the rules");
-        let mut text = Vec::new();
-        for message in &messages {
-            text.extend_from_slice(message);
-            if !message.ends_with(b"\n") {
-                text.push(b'\n');
-            }
-        }
-        fs::write(file("events.jsonl"), text).expect("the events");
-        let (expected, events) = replay(&file("rules.toml"), &file("events.jsonl"), until, folder.path());
+        let Replayed { outputs: expected, events, rejected } = replay(rules, &messages, until);
         let end = Timestamp::parse_rfc3339(until).expect("a time") + MAX_DISORDER;
         messages.push(Bytes::from(format!(
             r#"{{"type":"identify","userId":"{LAST_USER}","timestamp":"{end}","traits":{{"the_end":true}}}}"#
         )));
-        Log { messages, events, expected }
+        Log { messages, events, rejected, expected }
+    }
+
+    /// What came to lie in the stream of events, in its order, without ticks: of these messages, some perhaps twice.
+    pub(crate) fn as_stored(rules: &str, stored: Vec<Stored>, until: &str) -> Log {
+        let mut messages: Vec<Bytes> =
+            stored.into_iter().filter(|stored| stored.subject != TICK).map(|stored| stored.payload).collect();
+        while messages.last().is_some_and(|last| last.windows(LAST_USER.len()).any(|part| part == LAST_USER.as_bytes()))
+        {
+            messages.pop();
+        }
+        Log::new(rules, messages, until)
     }
 
     /// How many messages replay would publish.
@@ -90,26 +94,43 @@ impl Log {
     }
 }
 
-fn replay(rules: &Path, events: &Path, until: &str, folder: &Path) -> (PerUser, usize) {
-    let file = |name: &str| folder.join(name);
+struct Replayed {
+    outputs: PerUser,
+    events: usize,
+    rejected: u64,
+}
+
+fn replay(rules: &str, messages: &[Bytes], until: &str) -> Replayed {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("rules.toml"), rules).expect("the rules");
+    let mut text = Vec::new();
+    for message in messages {
+        text.extend_from_slice(message);
+        if !message.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+    }
+    fs::write(file("events.jsonl"), text).expect("the events");
     let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
         .args(["replay", "--until", until, "--rules"])
-        .arg(rules)
+        .arg(file("rules.toml"))
         .arg("--output")
         .arg(file("journal.jsonl"))
         .arg("--actions")
         .arg(file("actions.jsonl"))
         .arg("--summary")
         .arg(file("summary.json"))
-        .arg(events)
+        .arg(file("events.jsonl"))
         .output()
         .expect("the binary starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read = |name: &str| fs::read_to_string(file(name)).expect("replay writes it");
     let summary: Value = serde_json::from_str(&read("summary.json")).expect("JSON");
     let events = summary["events"].as_u64().expect("a count");
-    let expected = as_published(&read("journal.jsonl"), &read("actions.jsonl"));
-    (expected, usize::try_from(events).expect("it fits"))
+    let rejected = summary["rejected_by_reason"].as_object().expect("counts").values().filter_map(Value::as_u64).sum();
+    let outputs = as_published(&read("journal.jsonl"), &read("actions.jsonl"));
+    Replayed { outputs, events: usize::try_from(events).expect("it fits"), rejected }
 }
 
 /// What the daemon publishes for a journal and its actions.
@@ -141,10 +162,16 @@ pub(crate) fn as_published(journal: &str, actions: &str) -> PerUser {
     outputs
 }
 
-/// What was published, by user, without the last one and without reloads.
+/// Whether a message on this subject is about a user, and replay would write it.
+pub(crate) fn is_output(subject: &str) -> bool {
+    let begins = ["rekindle.segments.", "rekindle.actions.", "rekindle.decisions."];
+    subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin))
+}
+
+/// The outputs that were published, by user, without the last one's.
 pub(crate) fn per_user(stored: &[Stored]) -> PerUser {
     let mut outputs = PerUser::new();
-    for Stored { subject, payload, .. } in stored.iter().filter(|stored| stored.subject != "rekindle.rules") {
+    for Stored { subject, payload, .. } in stored.iter().filter(|stored| is_output(&stored.subject)) {
         let fields: Value = serde_json::from_slice(payload).expect("outputs are JSON");
         let name = if subject.starts_with("rekindle.actions.") { "subject" } else { "user" };
         let user = fields[name].as_str().expect("outputs are about somebody").to_owned();

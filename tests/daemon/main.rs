@@ -4,13 +4,23 @@
 //! Where the log moves time alone (`clock = "events"`), outputs are compared byte for byte, in order per user. Where the
 //! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.
 
-#![allow(dead_code, reason = "the harness has what the tests of faults and reloads will need")]
-
 mod access;
 mod broker;
+mod ending;
 mod equality;
+mod faults;
 mod harness;
 mod log;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
+#[path = "../prometheus_server/mod.rs"]
+mod prometheus_server;
+mod real;
+#[allow(dead_code, reason = "only where the data lies is asked for here")]
+#[path = "../real_data/expected.rs"]
+mod real_data;
+mod reload;
+mod silence;
+mod slowness;
 mod streams;
+mod watched;

@@ -72,7 +72,7 @@ impl Feed {
     pub(super) fn introduction(&self) -> String {
         match &self.stream {
             Some(stream) => format!("events on {} into the stream {stream}", self.subject),
-            None => format!("events on {}, which no stream takes: published at most once", self.subject),
+            None => format!("events on {}, which no stream is known to take: published at most once", self.subject),
         }
     }
 

@@ -136,9 +136,12 @@ impl Reader {
                 () = stop.wanted() => return None,
                 _ = status.up() => {}
             }
+            let link = status.link().borrow().number;
             let attempt = tokio::select! {
                 biased;
                 () = stop.wanted() => return None,
+                // A server that shuts down in order says so first, then goes: who asked it meanwhile waits in vain.
+                () = status.lost(link) => continue,
                 attempt = self.try_establish() => attempt,
             };
             match attempt {

@@ -1,0 +1,99 @@
+//! The end under load: what was taken in is published, within the deadline; what could not be is said; a second signal
+//! ends at once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::broker::Broker;
+use crate::harness::{Daemon, Settings};
+use crate::nats_server::NatsServer;
+use crate::nats_server::proxy::Proxy;
+use crate::streams::settings;
+
+/// So many shoppers, each of whom is seen once.
+const SHOPPERS: usize = 60_000;
+
+/// Each enters a segment, whoever else was there before.
+fn views() -> Vec<Bytes> {
+    let view = |n| format!(r#"{{"type":"track","event":"View","userId":"{n}","timestamp":"2026-03-02T10:00:00Z"}}"#);
+    (0..SHOPPERS).map(|n| Bytes::from(view(n))).collect()
+}
+
+/// How often each shopper entered, by number.
+async fn entered(broker: &Broker) -> BTreeMap<usize, usize> {
+    let mut entered = BTreeMap::new();
+    for stored in broker.read("REKINDLE").await.iter().filter(|stored| stored.subject == "rekindle.segments.seen.enter")
+    {
+        let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
+        let user = fields["user"].as_str().and_then(|user| user.parse().ok()).expect("a number");
+        *entered.entry(user).or_default() += 1;
+    }
+    entered
+}
+
+/// Starts a daemon on a stream that is full, and waits until it is among the events.
+async fn among_the_events(settings: Settings, broker: &Broker) -> Daemon {
+    let daemon = settings.start();
+    broker.wait_for_outputs(1).await;
+    daemon
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_under_load_finishes_what_was_taken_in_and_the_next_start_goes_on_there() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    broker.publish(&views(), None).await;
+    let daemon = among_the_events(settings(&server.url()).set("SHUTDOWN_DEADLINE", "20s"), &broker).await;
+    let asked = Instant::now();
+    let ended = daemon.stop();
+    assert!(asked.elapsed() < Duration::from_secs(20), "it took {:?}", asked.elapsed());
+    assert!(ended.log.contains("everything taken in was decided and published"), "{}", ended.log);
+    let first = entered(&broker).await;
+    assert!(first.len() < SHOPPERS, "it was done before it was told to stop");
+    assert!(first.keys().copied().eq(0..first.len()), "what was taken in is the beginning of the log, without a hole");
+    // A message's number is one more than its shopper's: ticks, if any, came after all of them.
+    let start = first.len() + 1;
+    let daemon = settings(&server.url()).set("SOURCE_START", start).start();
+    broker.wait_for_outputs(SHOPPERS as u64).await;
+    daemon.stop();
+    let all = entered(&broker).await;
+    assert_eq!(all.len(), SHOPPERS);
+    assert!(all.values().all(|&times| times == 1), "somebody entered twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_finished_within_the_deadline_is_said() {
+    let server = NatsServer::start();
+    let proxy = Proxy::to(server.port());
+    let broker = Broker::with_events(&server.url()).await;
+    broker.publish(&views(), None).await;
+    let daemon = among_the_events(settings(&proxy.url()).set("SHUTDOWN_DEADLINE", "1s"), &broker).await;
+    proxy.pause();
+    daemon.signal("TERM");
+    let asked = Instant::now();
+    let ended = daemon.wait_for_end();
+    assert!(asked.elapsed() < Duration::from_secs(8), "it took {:?}", asked.elapsed());
+    assert_eq!(ended.code, Some(1), "{}", ended.log);
+    assert!(ended.log.contains("stopped after 1000 ms with work unfinished"), "{}", ended.log);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_at_once() {
+    let server = NatsServer::start();
+    let proxy = Proxy::to(server.port());
+    let broker = Broker::with_events(&server.url()).await;
+    broker.publish(&views(), None).await;
+    let daemon = among_the_events(settings(&proxy.url()).set("SHUTDOWN_DEADLINE", "1m"), &broker).await;
+    proxy.pause();
+    daemon.signal("TERM");
+    daemon.wait_for_log("stopping: nothing more is taken in");
+    daemon.signal("TERM");
+    let asked = Instant::now();
+    let ended = daemon.wait_for_end();
+    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
+    assert_eq!(ended.code, Some(1), "{}", ended.log);
+    assert!(ended.log.contains("ended at once by the second signal"), "{}", ended.log);
+}

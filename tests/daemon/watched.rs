@@ -1,0 +1,57 @@
+//! A real Prometheus watches the daemon while events flow: every metric of the documents is there, with its labels.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rekindle::metrics::table::{self, Kind};
+
+use crate::broker::Broker;
+use crate::harness::Settings;
+use crate::log::{a_month, starter_pack};
+use crate::nats_server::NatsServer;
+use crate::prometheus_server::{Histograms, Prometheus, promtool_check_metrics};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
+    let server = NatsServer::start();
+    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    daemon.wait_until_ready();
+    let broker = Broker::connect(&server.url()).await;
+    // Something to reject, and actions.
+    broker.publish_one("{").await;
+    let (before, after) = a_month().messages.split_at(a_month().messages.len() / 2);
+    broker.publish(before, None).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flow = {
+        let is_over = Arc::clone(&is_over);
+        tokio::spawn(async move {
+            for some in after.chunks(100).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+                broker.publish(some, None).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+    };
+    let prometheus = Prometheus::scraping(daemon.address(), Histograms::Classic);
+    for metric in table::ALL {
+        let suffixes: &[&str] = match metric.kind {
+            Kind::Histogram => &["_bucket", "_sum", "_count"],
+            Kind::Summary => &["", "_sum", "_count"],
+            Kind::Counter | Kind::Gauge => &[""],
+        };
+        for suffix in suffixes {
+            let found = prometheus.wait_for(&format!("{}{suffix}{{job=\"rekindle\"}}", metric.name));
+            for label in metric.labels {
+                assert!(found[0].labels.contains_key(*label), "{} has no label {label}", metric.name);
+            }
+        }
+    }
+    let rate = prometheus.wait_for("sum(rate(rekindle_events_total[10s])) > 0")[0].number();
+    let longest = prometheus.wait_for("rekindle_action_latency_since_start_seconds{quantile=\"1\"} > 0")[0].number();
+    is_over.store(true, Ordering::Relaxed);
+    flow.await.expect("no panic");
+    assert!(rate > 1.0 && longest < 60.0, "{rate} events a second, the latest action after {longest} s");
+    let page = daemon.metrics();
+    assert_eq!(promtool_check_metrics(&page), "", "of\n{page}");
+    daemon.stop();
+}
