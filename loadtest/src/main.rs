@@ -1,7 +1,7 @@
 //! `loadtest`: doubts about Rekindle, put to the test.
 //!
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
-//! decoder and engine beside the limits of the machine. Each command starts what it needs, on loopback and in a temporary
+//! decoder and engine beside the limits of the machine, `nats` the daemon on a real server. Each command starts what it needs, on loopback and in a temporary
 //! folder, prints a table (with `--json` one JSON object), and ends with an exit code other than 0 if something is not as
 //! it must be.
 
@@ -10,6 +10,7 @@ mod counting;
 mod daemon;
 mod engine;
 mod error;
+mod nats;
 mod process;
 mod servers;
 mod streams;
@@ -37,12 +38,14 @@ struct Cli {
 enum Command {
     Chaos(Box<chaos::ChaosArgs>),
     Engine(engine::EngineArgs),
+    Nats(nats::NatsArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Chaos(args) => run(chaos::run(&args)),
         Command::Engine(args) => engine::run(&args),
+        Command::Nats(args) => run(nats::run(&args)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -76,8 +76,18 @@ pub(crate) async fn has(context: &Context, stream: &str, subject: &str) -> bool 
     }
 }
 
-/// Everything that a stream holds, in its order.
+/// Everything that a stream holds, in its order. Tried a few times: a cluster may just choose another leader.
 pub(crate) async fn read(context: &Context, name: &str) -> Result<Vec<Stored>, Error> {
+    let started = Instant::now();
+    loop {
+        match read_once(context, name).await {
+            Err(Error::Nats { .. }) if started.elapsed() < NEXT => tokio::time::sleep(AGAIN).await,
+            done => return done,
+        }
+    }
+}
+
+async fn read_once(context: &Context, name: &str) -> Result<Vec<Stored>, Error> {
     let attempt = || format!("read stream {name}");
     let info = wait_for(context, name, NEXT).await?;
     let count = usize::try_from(info.state.messages).unwrap_or(usize::MAX);

@@ -47,6 +47,9 @@ use crate::source::nats::{NatsSource, SourceStatus};
 use crate::store::{Checkpoints, StoreError};
 use crate::time::Timestamp;
 
+/// How long the sink may take to say why nobody takes what the engine emits.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A daemon that could not start, or not finish.
 #[derive(Debug, Error)]
 pub enum DaemonError {
@@ -314,7 +317,11 @@ impl Daemon {
             // None of these ends by itself while there is a source, save where it must not go on.
             ended = &mut moving.sink => return Err(why(ended)),
             ended = &mut moving.checkpoints => return Err(why(ended)),
-            _ = &mut engine => return Err(DaemonError::EngineDied),
+            _ = &mut engine => {
+                // It ends, too, when nobody takes what it emits any more: then the sink has ended, and says why.
+                let ended = tokio::time::timeout(LAST_WORDS, &mut moving.sink).await;
+                return Err(ended.map_or(DaemonError::EngineDied, why));
+            }
         }
         let stopping = health.part("daemon");
         stopping.failing("stopping");

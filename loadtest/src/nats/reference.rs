@@ -1,0 +1,47 @@
+//! What actions there must be: the engine itself, over the same events.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rekindle::action;
+use rekindle::partition::Plan;
+use rekindle::pipeline::{Entry, Options, Pipeline};
+use rekindle::rules;
+use rekindle::time::Clock;
+
+use crate::error::Error;
+
+/// How many events are fed at a time.
+const AT_A_TIME: usize = 5_000;
+
+/// An engine that has seen all events so far.
+pub(super) struct Reference {
+    plan: Arc<Plan>,
+    pipeline: Pipeline,
+}
+
+impl Reference {
+    /// One that has seen nothing.
+    pub(super) fn new(text: &str) -> Result<Reference, Error> {
+        let rules = rules::compile(text)
+            .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
+        let plan = Arc::new(Plan::new(rules));
+        let options = Options { clock: Clock::Events, workers: 1, ..Options::default() };
+        let pipeline = Pipeline::new(Arc::clone(&plan), options)
+            .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
+        Ok(Reference { plan, pipeline })
+    }
+
+    /// The ids of the actions that come of more events.
+    pub(super) fn feed(&mut self, events: &[Bytes]) -> HashSet<String> {
+        let mut ids = HashSet::new();
+        for some in events.chunks(AT_A_TIME) {
+            let entries: Vec<_> = some.iter().map(|lines| Entry { lines, received: None }).collect();
+            let mut outputs = Vec::new();
+            self.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
+            ids.extend(outputs.iter().filter_map(|output| Some(action::action(&self.plan.rules, output)?.id)));
+        }
+        ids
+    }
+}
