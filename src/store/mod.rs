@@ -329,6 +329,10 @@ impl Shared {
             return Err(StoreError::NotClaimed { place });
         };
         for _ in 0..TRIES {
+            // What was read last may be somebody else's, and its tag would let it be overwritten.
+            if (manifest.epoch, &manifest.instance) != (epoch, &instance) {
+                return Err(StoreError::Fenced { place, epoch: manifest.epoch, instance: manifest.instance });
+            }
             let mut next = manifest.clone();
             change(&mut next);
             match self.objects.replace(MANIFEST, &next.encode(), Some(&tag)) {
@@ -338,14 +342,11 @@ impl Shared {
                 }
                 // Somebody else; or an answer to ourselves that never came.
                 Err(ObjectError::Changed) => {
-                    let Some((found, new_tag)) = self.read_manifest(state)? else {
+                    let Some(found) = self.read_manifest(state)? else {
                         let example = "the one being written".to_owned();
                         return Err(StoreError::ManifestMissing { place, name: MANIFEST, example });
                     };
-                    if (found.epoch, &found.instance) != (epoch, &instance) {
-                        return Err(StoreError::Fenced { place, epoch: found.epoch, instance: found.instance });
-                    }
-                    (manifest, tag) = (found, new_tag);
+                    (manifest, tag) = found;
                 }
                 Err(error) => return Err(self.failed(format!("write {MANIFEST}"), &error)),
             }
