@@ -61,6 +61,9 @@ use writer::Begin;
 /// Most deltas on a base.
 const DELTAS_MAX: usize = 30;
 
+/// Deltas that weigh less than this together are light, however little the base weighs.
+const LIGHT: u64 = 1 << 20;
+
 /// How often a change of the manifest is tried anew when it met another.
 const TRIES: usize = 10;
 
@@ -187,7 +190,7 @@ impl Checkpoints {
     pub fn next_is_whole(&self) -> bool {
         let state = self.0.state();
         let (base, deltas, delta_bytes) = state.manifest.as_ref().map_or((0, 0, 0), |(manifest, _)| manifest.weights());
-        state.last.is_none() || state.begun.is_some() || deltas >= DELTAS_MAX || delta_bytes > base
+        state.last.is_none() || state.begun.is_some() || deltas >= DELTAS_MAX || delta_bytes > base.max(LIGHT)
     }
 
     /// Begins to write a checkpoint: `cut` was begun between two batches, with everything up to `sequence` of the log
