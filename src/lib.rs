@@ -35,8 +35,9 @@
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters, NATS |
 //! | [`source`], [`sink`] | files, standard input, a simulated storefront, NATS; files, dead letters |
-//! | [`checkpoint`] | the state of users and links as bytes, and back, also under other rules |
+//! | [`checkpoint`] | the state of users and links as bytes, base and deltas, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
+//! | [`store`] | where checkpoints are kept: folder or bucket, manifest, fence, retention; finding one that can be used |
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, the membership view, questions and answers |
 //! | [`nats`] | the connection, and the streams on it |
 //! | [`daemon`] | the daemon's life: connect, read, decide, publish; reload; finish |

@@ -79,7 +79,7 @@ fn the_readme_shows_what_check_says_of_its_mistake() {
 fn every_command_is_in_the_readme_and_in_help() {
     let (_, help) = rekindle(&["--help"]);
     let readme = readme();
-    for command in ["run", "demo", "replay", "simulate", "check", "rules", "schema", "completions"] {
+    for command in ["run", "demo", "replay", "simulate", "check", "checkpoint", "rules", "schema", "completions"] {
         assert!(readme.contains(&format!("| `rekindle {command}` |")), "`{command}` is not in the README");
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "`{command}` is not in --help");
         let (known, long_help) = rekindle(&[command, "--help"]);

@@ -86,6 +86,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pipeline",
             "replay",
             "config",
+            "store",
             "metrics",
             "logging",
             "nats",

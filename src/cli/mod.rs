@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and one module per command.
 
 pub mod check;
+pub mod checkpoint;
 pub mod demo;
 mod outputs;
 pub mod replay;
@@ -43,6 +44,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Check(check::CheckArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
     Rules(rules::RulesArgs),
     Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error.into()),
         },
+        Command::Checkpoint(args) => checkpoint::run(&args),
         Command::Rules(args) => rules::run(&args).map_err(CliError::from),
         Command::Schema(args) => schema::run(&args).map_err(CliError::from),
         Command::Completions { shell } => {

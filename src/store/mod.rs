@@ -61,6 +61,9 @@ use writer::Begin;
 /// Most deltas on a base.
 const DELTAS_MAX: usize = 30;
 
+/// Deltas that weigh less than this together are light, however little the base weighs.
+const LIGHT: u64 = 1 << 20;
+
 /// How often a change of the manifest is tried anew when it met another.
 const TRIES: usize = 10;
 
@@ -187,7 +190,7 @@ impl Checkpoints {
     pub fn next_is_whole(&self) -> bool {
         let state = self.0.state();
         let (base, deltas, delta_bytes) = state.manifest.as_ref().map_or((0, 0, 0), |(manifest, _)| manifest.weights());
-        state.last.is_none() || state.begun.is_some() || deltas >= DELTAS_MAX || delta_bytes > base
+        state.last.is_none() || state.begun.is_some() || deltas >= DELTAS_MAX || delta_bytes > base.max(LIGHT)
     }
 
     /// Begins to write a checkpoint: `cut` was begun between two batches, with everything up to `sequence` of the log
@@ -329,6 +332,10 @@ impl Shared {
             return Err(StoreError::NotClaimed { place });
         };
         for _ in 0..TRIES {
+            // What was read last may be somebody else's, and its tag would let it be overwritten.
+            if (manifest.epoch, &manifest.instance) != (epoch, &instance) {
+                return Err(StoreError::Fenced { place, epoch: manifest.epoch, instance: manifest.instance });
+            }
             let mut next = manifest.clone();
             change(&mut next);
             match self.objects.replace(MANIFEST, &next.encode(), Some(&tag)) {
@@ -338,14 +345,11 @@ impl Shared {
                 }
                 // Somebody else; or an answer to ourselves that never came.
                 Err(ObjectError::Changed) => {
-                    let Some((found, new_tag)) = self.read_manifest(state)? else {
+                    let Some(found) = self.read_manifest(state)? else {
                         let example = "the one being written".to_owned();
                         return Err(StoreError::ManifestMissing { place, name: MANIFEST, example });
                     };
-                    if (found.epoch, &found.instance) != (epoch, &instance) {
-                        return Err(StoreError::Fenced { place, epoch: found.epoch, instance: found.instance });
-                    }
-                    (manifest, tag) = (found, new_tag);
+                    (manifest, tag) = found;
                 }
                 Err(error) => return Err(self.failed(format!("write {MANIFEST}"), &error)),
             }

@@ -1,1 +1,7 @@
-//! Tests.
+//! Checkpoints that are kept, in a folder and on a disk that fails: what is there afterwards is right.
+
+mod damage;
+mod disk;
+mod faults;
+mod fence;
+mod keeper;

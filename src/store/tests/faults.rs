@@ -1,0 +1,125 @@
+//! Every step of every write fails, or is the last one, in turn.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::folder::Folder;
+use super::super::{Checkpoints, StoreError};
+use super::disk::{Fault, FaultyDisk, Unsynced};
+use super::keeper::{Keeper, MESSAGES, states};
+
+fn checkpoints(disk: &FaultyDisk) -> Checkpoints {
+    let folder = Folder::on(Arc::new(disk.clone()), Path::new("")).expect("making the folder does not fail here");
+    Checkpoints::over(Arc::new(folder), 1)
+}
+
+/// A life with a base, deltas, a second base that makes the first go, and a delta on it. What fails is tried again with
+/// the next checkpoint. The last message whose checkpoint came to count, and the last that was tried.
+fn life(disk: &FaultyDisk) -> (u64, u64) {
+    let (mut counted, mut tried) = (0, 0);
+    let Ok(mut keeper) = Keeper::start(checkpoints(disk), "first") else { return (0, 0) };
+    for (sequence, whole) in [(1, false), (3, false), (5, true), (7, false)] {
+        keeper.feed_to(sequence);
+        tried = keeper.sequence;
+        if keeper.checkpoint(whole).is_ok() {
+            counted = tried;
+        }
+    }
+    (counted, tried)
+}
+
+/// Starts anew, sees that the state is that of a checkpoint no older than `counted`, and comes to the log's end.
+fn assert_recovers(disk: &FaultyDisk, (counted, tried): (u64, u64), states: &[Vec<u8>], what: &str) {
+    let mut keeper = Keeper::start(checkpoints(disk), "second").unwrap_or_else(|error| panic!("{what}: {error}"));
+    let sequence = keeper.sequence;
+    assert!(
+        (counted..=tried).contains(&sequence),
+        "{what}: at {sequence}, after {counted} counted and {tried} was tried"
+    );
+    assert!(keeper.pipeline.save() == states[sequence as usize], "{what}: another state than at {sequence}");
+    // It can be gone on with, too.
+    keeper.checkpoint(false).unwrap_or_else(|error| panic!("{what}: {error}"));
+    keeper.feed_to(MESSAGES).checkpoint(false).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let last = Keeper::start(checkpoints(disk), "third").unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(
+        last.sequence == MESSAGES && last.pipeline.save() == states[MESSAGES as usize],
+        "{what}: the end is another"
+    );
+    let names = disk.steps();
+    assert!(!names.is_empty());
+}
+
+/// The steps of a life in which nothing fails.
+fn steps() -> Vec<String> {
+    let disk = FaultyDisk::default();
+    assert_eq!(life(&disk), (7, 7));
+    disk.steps()
+}
+
+#[test]
+fn a_life_without_faults_has_every_kind_of_step() {
+    let steps = steps();
+    for kind in ["create", "write", "sync 0", "sync manifest", "rename", "sync the folder", "list", "remove", "lock"] {
+        assert!(steps.iter().any(|step| step.starts_with(kind)), "no step begins with `{kind}`: {steps:#?}");
+    }
+    assert!(steps.len() > 50, "only {} steps", steps.len());
+}
+
+#[test]
+fn whatever_step_fails_nothing_is_lost_and_the_next_checkpoint_counts() {
+    let (states, steps) = (states(), steps());
+    for (at, step) in steps.iter().enumerate() {
+        for fault in [Fault::Fails, Fault::FailsHalfway] {
+            let disk = FaultyDisk::default();
+            disk.fail_at(at, fault);
+            let (counted, tried) = life(&disk);
+            let what = format!("{fault:?} at step {at}, {step}");
+            // Only the last checkpoint can have failed without another after it.
+            let is_start = counted == 0 && tried == 0;
+            assert!(is_start || counted >= 5, "{what}: only {counted} came to count");
+            disk.lose_power(Unsynced::Lost);
+            assert_recovers(&disk, (counted, tried), &states, &what);
+        }
+    }
+}
+
+#[test]
+fn whatever_step_is_the_last_the_state_afterwards_is_right() {
+    let (states, steps) = (states(), steps());
+    for (at, step) in steps.iter().enumerate() {
+        for fault in [Fault::Stops, Fault::StopsAfterwards] {
+            for unsynced in [Some(Unsynced::Lost), Some(Unsynced::Kept), None] {
+                let disk = FaultyDisk::default();
+                disk.fail_at(at, fault);
+                let lived = life(&disk);
+                match unsynced {
+                    Some(unsynced) => disk.lose_power(unsynced),
+                    None => disk.restart(),
+                }
+                assert_recovers(&disk, lived, &states, &format!("{fault:?} at step {at}, {step}; {unsynced:?}"));
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_said_and_left_behind_once_there_is_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut keeper = Keeper::start(super::keeper::in_folder(folder.path(), 2), "first").expect("an empty folder");
+    keeper.feed_to(1).checkpoint(false).expect("there is room");
+    // Whatever is written to the next checkpoint meets a device that is full.
+    let next = folder.path().join("000000000002-1.delta.unfinished");
+    std::os::unix::fs::symlink("/dev/full", &next).expect("a link");
+    keeper.feed_to(3);
+    match keeper.checkpoint(false) {
+        Err(StoreError::Failed { attempt, why, .. }) => {
+            assert!(attempt == "write 000000000002-1.delta" && why.contains("No space left"), "{attempt}: {why}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(keeper.checkpoints.next_is_whole(), "what changed since the last that counts is known no more");
+    keeper.checkpoint(false).expect("there is room again");
+    let again = Keeper::start(super::keeper::in_folder(folder.path(), 2), "second").expect("it was written");
+    assert!(again.sequence == 4 && again.pipeline.save() == states()[4]);
+}

@@ -1,0 +1,68 @@
+//! The first format, as the first version that had it wrote it: it is read for good.
+//!
+//! `first_format/` has the events and the rules, and in `store/` a base (of messages 1 to 4), a delta (5 to 8) and
+//! another delta (9 to 12), with links and users who are gone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rekindle::checkpoint::FORMAT_VERSION;
+
+use crate::keeper::{Keeper, claim, in_folder, state_at};
+
+pub(crate) fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints/first_format/store")
+}
+
+/// A copy of the fixture that may be written to.
+pub(crate) fn copied() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in fs::read_dir(fixture()).expect("the fixture is there") {
+        let path = entry.expect("readable").path();
+        fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("copied");
+    }
+    folder
+}
+
+#[tokio::test]
+async fn what_the_first_version_wrote_is_read() {
+    let folder = copied();
+    let (mut keeper, loaded) = Keeper::start(in_folder(folder.path()), claim("second")).await.expect("it is read");
+    assert!(keeper.sequence == 12 && loaded.passed_over.is_empty());
+    assert!(keeper.pipeline.save() == state_at(12), "another state than the events come to");
+    keeper.feed_to(14);
+    keeper.checkpoint(false).await.expect("it can be gone on with");
+    let (again, _) = Keeper::start(in_folder(folder.path()), claim("third")).await.expect("it was written");
+    assert!(again.sequence == 14 && again.pipeline.save() == state_at(14));
+}
+
+#[test]
+fn the_fixture_holds_something_of_every_kind() {
+    let plan = crate::keeper::plan();
+    let state = state_at(12);
+    let restored = rekindle::pipeline::Restored::read(&plan, &[&state]).expect("just written");
+    let users: Vec<_> = restored.partitions.iter().flatten().collect();
+    let mut cells = std::collections::BTreeSet::new();
+    users.iter().for_each(|user| cells.extend(user.profile.cells().iter().map(|(id, _)| id.0)));
+    assert_eq!(cells.len(), plan.rules.features.len(), "something of every feature");
+    assert!(users.iter().any(|user| user.profile.zone.is_some() && !user.profile.seen().is_empty()));
+    assert!(users.iter().any(|user| !user.profile.traits.is_empty()));
+    let parts: Vec<_> = users.iter().map(|user| user.memory.parts()).collect();
+    assert!(parts.iter().any(|(fired, ..)| !fired.is_empty()) && parts.iter().any(|(_, capped, _)| !capped.is_empty()));
+    assert!(parts.iter().any(|(.., held)| !held.is_empty()), "something is held");
+    assert!(!restored.links.is_empty());
+}
+
+/// How the fixture was made.
+#[tokio::test]
+#[ignore = "writes the fixture; its files are never to be replaced"]
+async fn write_the_fixture() {
+    assert_eq!(FORMAT_VERSION, 1, "a later format gets a fixture of its own");
+    assert!(!fixture().exists(), "the fixture is there already");
+    let (mut keeper, _) = Keeper::start(in_folder(&fixture()), claim("first")).await.expect("a folder");
+    for sequence in [4, 8, 12] {
+        keeper.feed_to(sequence);
+        keeper.checkpoint(false).await.expect("there is room");
+    }
+    fs::remove_file(fixture().join("lock")).expect("it is of no use here");
+}

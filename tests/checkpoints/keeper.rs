@@ -1,0 +1,94 @@
+//! Who keeps checkpoints in these tests: a pipeline on a log of a few messages, under rules that remember something of
+//! every kind.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rekindle::checkpoint::StreamIdentity;
+use rekindle::config::{Checkpoint, Location};
+use rekindle::partition::Plan;
+use rekindle::pipeline::{Options, Pipeline};
+use rekindle::rules;
+use rekindle::store::{Checkpoints, Claim, Loaded, Outputs, StoreError};
+
+pub(crate) const RULES: &str = include_str!("first_format/rules.toml");
+const EVENTS: &str = include_str!("first_format/events.jsonl");
+
+/// A pipeline whose state is kept.
+pub(crate) struct Keeper {
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) sequence: u64,
+}
+
+pub(crate) fn plan() -> Arc<Plan> {
+    Arc::new(Plan::new(rules::compile(RULES).expect("the rules compile")))
+}
+
+pub(crate) fn options() -> Options {
+    Options { partitions: 4, workers: 1, ..Options::default() }
+}
+
+/// The messages of the log: three lines each.
+pub(crate) fn messages() -> Vec<String> {
+    let lines: Vec<&str> = EVENTS.lines().collect();
+    lines.chunks(3).map(|chunk| chunk.join("\n") + "\n").collect()
+}
+
+/// The state after so many messages.
+pub(crate) fn state_at(sequence: u64) -> Vec<u8> {
+    let mut pipeline = Pipeline::new(plan(), options()).expect("threads start");
+    for message in messages().iter().take(sequence as usize) {
+        pipeline.feed(message.as_bytes(), &mut |_| {}, &mut Vec::new());
+    }
+    pipeline.save()
+}
+
+pub(crate) fn claim(instance: &str) -> Claim {
+    let stream = StreamIdentity { name: "EVENTS".to_owned(), created_ms: 1_772_409_600_000 };
+    Claim { epoch_at_least: 0, instance: instance.to_owned(), stream: Some(stream), from_start: false }
+}
+
+pub(crate) fn in_folder(path: &Path) -> Checkpoints {
+    let settings = Checkpoint { store: Location::Folder(path.to_owned()), ..Checkpoint::default() };
+    Checkpoints::open(&settings).expect("the folder is made").expect("a store")
+}
+
+impl Keeper {
+    /// Claims the checkpoints, and goes on where they stand.
+    pub(crate) async fn start(checkpoints: Checkpoints, claim: Claim) -> Result<(Keeper, Loaded), StoreError> {
+        checkpoints.claim(claim).await?;
+        let mut loaded = checkpoints.load().await?;
+        let (pipeline, sequence) = match loaded.state.take() {
+            Some(state) => {
+                let sequence = state.restored.head.sequence;
+                (Pipeline::restore(state.plan, options(), state.restored).expect("what was written"), sequence)
+            }
+            None => {
+                checkpoints.note_rules(0, &plan().rules.version, RULES).await?;
+                (Pipeline::new(plan(), options()).expect("threads start"), 0)
+            }
+        };
+        Ok((Keeper { checkpoints, pipeline, sequence }, loaded))
+    }
+
+    /// Feeds the next messages, up to this one.
+    pub(crate) fn feed_to(&mut self, sequence: u64) {
+        for message in &messages()[self.sequence as usize..sequence as usize] {
+            self.pipeline.feed(message.as_bytes(), &mut |_| {}, &mut Vec::new());
+        }
+        self.sequence = sequence;
+    }
+
+    /// Writes a checkpoint of this moment.
+    pub(crate) async fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
+        let cut = self.pipeline.begin_cut(whole || self.checkpoints.next_is_whole());
+        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), self.sequence)?;
+        while let Some(pieces) = self.pipeline.capture(2) {
+            writer.push(pieces);
+        }
+        let written = writer.finish().wait().await?;
+        let outputs = Outputs { ordinal: self.sequence * 10, last: Some(self.sequence * 100) };
+        self.checkpoints.commit(written, outputs).await
+    }
+}
