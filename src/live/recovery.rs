@@ -67,8 +67,9 @@ impl Recovery {
     /// What to do where `sequence` was the last message taken in and these are the next.
     pub(super) fn next(&mut self, sequence: u64, backlog: &mut Batch) -> Step {
         let next_is_beyond = |limit: u64| backlog.first().is_some_and(|message| message.sequence > limit);
-        if let Some(change) =
-            self.changes.pop_front_if(|change| change.sequence <= sequence || next_is_beyond(change.sequence))
+        let is_due = |change: &Change| change.sequence <= sequence || next_is_beyond(change.sequence);
+        if self.changes.front().is_some_and(is_due)
+            && let Some(change) = self.changes.pop_front()
         {
             let out = self.out_of(&change);
             return Step::Change(change, out);

@@ -10,6 +10,7 @@ use crate::partition::{Output, Plan};
 use crate::time::Timestamp;
 
 /// Something to publish, in the log's order.
+#[expect(clippy::large_enum_variant, reason = "marks are rare")]
 #[derive(Debug)]
 pub enum Emission {
     /// What a batch, or a change of the rules, came to.

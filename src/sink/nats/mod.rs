@@ -51,7 +51,7 @@ use publish::Publisher;
 pub use status::{SinkFigures, SinkStatus};
 
 /// How many encoded chunks may wait for the publisher.
-const CHUNKS_AHEAD: usize = 2;
+const CHUNKS_AHEAD: usize = 16;
 /// Most outputs in a commit: with the record of progress, as many messages as the server takes in an atomic batch.
 const OUTPUTS_MAX: usize = 999;
 /// Most bytes in a commit, but for one chunk more: the server keeps a batch in memory until it is whole.
@@ -224,26 +224,32 @@ impl Outlet {
 
     /// The chunks at the front that go together, as one.
     fn next_chunk(&mut self) -> Option<Chunk> {
-        let Some(Encoded::Chunk(first)) = self.queue.pop_front_if(|encoded| matches!(encoded, Encoded::Chunk(_)))
-        else {
-            return None;
-        };
-        let mut all = *first;
+        let mut all = self.pop_chunk(OUTPUTS_MAX)?;
         let size = |messages: &[Message]| messages.iter().map(Message::size).sum::<usize>();
         let mut bytes = size(&all.outputs);
         // One by one, a record must tell of a single group.
-        while self.is_atomic() && bytes < BYTES_MAX {
-            let fits = |encoded: &mut Encoded| match encoded {
-                Encoded::Chunk(next) => all.outputs.len() + next.outputs.len() <= OUTPUTS_MAX,
-                Encoded::Mark(_) => false,
-            };
-            let Some(Encoded::Chunk(next)) = self.queue.pop_front_if(fits) else { break };
+        while self.is_atomic()
+            && bytes < BYTES_MAX
+            && let Some(next) = self.pop_chunk(OUTPUTS_MAX - all.outputs.len())
+        {
             bytes += size(&next.outputs);
             all.outputs.extend(next.outputs);
             all.letters.extend(next.letters);
             all.reached = next.reached;
         }
         Some(all)
+    }
+
+    /// The chunk at the front, if there is one and it has no more outputs than that.
+    fn pop_chunk(&mut self, outputs_max: usize) -> Option<Chunk> {
+        match self.queue.front() {
+            Some(Encoded::Chunk(chunk)) if chunk.outputs.len() <= outputs_max => {}
+            _ => return None,
+        }
+        match self.queue.pop_front() {
+            Some(Encoded::Chunk(chunk)) => Some(*chunk),
+            _ => None,
+        }
     }
 
     async fn publish_some(&mut self) -> Result<(), Ended> {
