@@ -112,3 +112,114 @@ fn up_to(backlog: &mut Batch, limit: u64) -> Vec<Message> {
     let count = backlog.partition_point(|message| message.sequence <= limit);
     backlog.drain(..count).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules;
+    use crate::time::Timestamp;
+
+    fn messages(sequences: impl IntoIterator<Item = u64>) -> Batch {
+        let message = |sequence| Message { sequence, received: Timestamp(0), lines: bytes::Bytes::new() };
+        sequences.into_iter().map(message).collect()
+    }
+
+    fn change(sequence: u64, generation: u64) -> Change {
+        Change { sequence, generation, plan: Arc::new(Plan::new(rules::compile("").expect("no rules are fine"))) }
+    }
+
+    fn out(sequence: u64, generation: u64, open: Option<Open>) -> Reached {
+        Reached { generation, open, ..Reached::before(sequence) }
+    }
+
+    /// All steps from behind `sequence` on, as text, with the messages of the log coming a few at a time.
+    fn steps(mut recovery: Recovery, mut sequence: u64, log: &[u64], at_a_time: usize) -> Vec<String> {
+        let (mut steps, mut backlog, mut rest) = (Vec::new(), Batch::new(), log);
+        loop {
+            let step = match recovery.next(sequence, &mut backlog) {
+                Step::Wait => {
+                    let (some, more) = rest.split_at(at_a_time.min(rest.len()));
+                    if some.is_empty() {
+                        steps.push("waits".to_owned());
+                        return steps;
+                    }
+                    backlog.extend(messages(some.iter().copied()));
+                    rest = more;
+                    continue;
+                }
+                Step::Discard(batch) => format!("discard {:?}", go_on(&mut sequence, &batch)),
+                Step::Take(batch, open) => {
+                    format!("take, {} out, {:?}", open.map_or(0, |open| open.sent), go_on(&mut sequence, &batch))
+                }
+                Step::PassOver(to) => {
+                    sequence = to;
+                    format!("pass over to {to}")
+                }
+                Step::Change(change, out) => format!("change {} {out:?}", change.generation),
+                Step::Done => {
+                    steps.push("done".to_owned());
+                    return steps;
+                }
+            };
+            steps.push(step);
+        }
+    }
+
+    /// The numbers of the messages, the last of which was taken in then.
+    fn go_on(sequence: &mut u64, batch: &[Message]) -> Vec<u64> {
+        *sequence = batch.last().map_or(*sequence, |message| message.sequence);
+        batch.iter().map(|message| message.sequence).collect()
+    }
+
+    #[test]
+    fn a_first_start_has_nothing_to_go_through() {
+        assert_eq!(steps(Recovery::default(), 0, &[], 1), ["done"]);
+    }
+
+    #[test]
+    fn what_is_out_is_left_out_and_an_open_group_is_taken_together_once_more() {
+        let open = Some(Open { sent: 3, ..Open::messages_through(8) });
+        let recovery = || Recovery { out: out(6, 0, open), changes: VecDeque::new() };
+        let log: Vec<u64> = (5..=20).collect();
+        assert_eq!(
+            steps(recovery(), 4, &log, 1),
+            ["discard [5]", "discard [6]", "take, 3 out, [7, 8]", "done"],
+            "one by one"
+        );
+        assert_eq!(steps(recovery(), 4, &log, 9), ["discard [5, 6]", "take, 3 out, [7, 8]", "done"], "in one go");
+        assert_eq!(steps(recovery(), 4, &[5, 6, 7], 9), ["discard [5, 6]", "waits"], "without its end it is not taken");
+        assert_eq!(recovery().last_needed(), 8);
+    }
+
+    #[test]
+    fn rules_take_effect_where_they_did() {
+        let changes: VecDeque<_> = [change(5, 1), change(7, 2), change(9, 3)].into();
+        let recovery = Recovery { out: out(8, 2, None), changes };
+        assert_eq!(
+            steps(recovery, 5, &(6..=12).collect::<Vec<_>>(), 4),
+            [
+                "change 1 All",
+                "discard [6, 7]",
+                "change 2 All",
+                "discard [8]",
+                "take, 0 out, [9]",
+                "change 3 Nothing",
+                "done"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_of_the_rules_that_is_out_in_part_goes_on_where_it_was() {
+        let open = Open { through: 6, sent: 2, messages: 0, changes_rules_to: Some(1) };
+        let recovery = Recovery { out: out(6, 0, Some(open)), changes: [change(6, 1)].into() };
+        let last = format!("change 1 Open({open:?})");
+        assert_eq!(steps(recovery, 5, &[6, 7], 2), ["discard [6]", last.as_str(), "done"]);
+    }
+
+    #[test]
+    fn messages_that_are_gone_from_the_log_are_passed_over() {
+        let recovery = Recovery { out: out(6, 0, None), changes: [change(4, 1)].into() };
+        assert_eq!(steps(recovery, 2, &[9, 10], 2), ["pass over to 4", "change 1 Nothing", "pass over to 6", "done"]);
+    }
+}

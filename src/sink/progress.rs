@@ -62,6 +62,13 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+impl Open {
+    /// A group of messages that begins.
+    pub fn messages_through(through: u64) -> Open {
+        Open { through, sent: 0, messages: 0, changes_rules_to: None }
+    }
+}
+
 impl Reached {
     /// Nothing, before a log that begins after a message.
     pub fn before(sequence: u64) -> Reached {

@@ -30,6 +30,14 @@ fn the_shipped_file_says_every_option_with_its_default() {
 }
 
 #[test]
+fn the_production_example_is_sound_and_safe() {
+    let config = Config::load(include_str!("../../../config/production.toml"), Path::new(""), []).unwrap();
+    assert_eq!((config.source.replicas, config.output.replicas), (3, 3));
+    assert!(config.nats.tls.required && config.nats.servers.iter().all(|server| server.starts_with("tls://")));
+    assert!(matches!(config.checkpoint.store, crate::config::Location::S3 { .. }));
+}
+
+#[test]
 fn every_option_has_a_comment_above_it_or_above_its_group() {
     let mut lines = SHIPPED.lines().collect::<Vec<_>>();
     lines.retain(|line| !line.starts_with('['));

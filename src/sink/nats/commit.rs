@@ -41,7 +41,7 @@ use super::publish::unique;
 use super::refusal::Refusal;
 use super::stream::{self, Found, Standing};
 use crate::nats::subjects::covers;
-use crate::sink::progress::{Open, Progress, Reached};
+use crate::sink::progress::{Progress, Reached};
 
 /// The header with an output's place among all outputs of the stream, from 1.
 pub const ORDINAL: &str = "Rekindle-Ordinal";
@@ -621,11 +621,4 @@ async fn send_window(
         }
     }
     Ok((stored, None))
-}
-
-impl Open {
-    /// A group of messages that begins.
-    pub(super) fn messages_through(through: u64) -> Open {
-        Open { through, sent: 0, messages: 0, changes_rules_to: None }
-    }
 }
