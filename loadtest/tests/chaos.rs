@@ -45,6 +45,12 @@ fn the_daemon_is_killed_and_its_network_fails() {
 }
 
 #[test]
+fn a_daemon_that_was_taken_over_from_is_refused_when_it_wakes_up() {
+    let report = chaos(&["--kills", "2", "--zombie=3", "--seed", "15"]);
+    assert_eq!([&report["kills"], &report["zombies"], &report["zombies_refused"]], [2, 3, 3]);
+}
+
+#[test]
 fn the_leader_of_the_outputs_is_killed_in_a_cluster() {
     let report = chaos(&["--kills", "2", "--cluster", "--broker=2", "--seed", "14"]);
     assert_eq!(report["broker_kills"], 2);
