@@ -112,7 +112,7 @@ impl Measured {
         let started = Instant::now();
         let cut = pipeline.begin_cut(whole);
         let begun = started.elapsed();
-        let writer = self.checkpoints.begin(cut, Arc::clone(pipeline.plan()), sequence).expect("claimed");
+        let writer = self.checkpoints.begin(cut, Arc::clone(pipeline.plan()), sequence, 0).expect("claimed");
         loop {
             let piece = Instant::now();
             let Some(pieces) = pipeline.capture(PIECE) else { break };
@@ -186,7 +186,7 @@ fn a_million_users() {
     let mut pauses = Histogram::<u64>::new(3).expect("three digits");
     let started = Instant::now();
     let cut = pipeline.begin_cut(true);
-    let writer = measured.checkpoints.begin(cut, Arc::clone(&plan), 2).expect("claimed");
+    let writer = measured.checkpoints.begin(cut, Arc::clone(&plan), 2, 0).expect("claimed");
     feed_day(&mut pipeline, users, 5, |pipeline| {
         let piece = Instant::now();
         if let Some(pieces) = pipeline.capture(PIECE) {

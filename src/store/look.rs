@@ -97,12 +97,12 @@ impl Shared {
             Err(Trouble::Unreachable(error)) => return Err(error),
         };
         let plan = match plan_of(&*self.objects, manifest, entry) {
-            Ok(plan) => plan,
+            Ok((plan, _)) => plan,
             Err((object, Trouble::Damaged(why))) => return Ok(vec![(object, Some(why))]),
             Err((_, Trouble::Unreachable(error))) => return Err(error),
         };
-        let wrong = check_file(&plan.0, &bytes).err().map(|error| error.to_string());
-        let rules = manifest.rules.iter().rev().find(|rules| rules.version == entry.rules);
+        let wrong = check_file(&plan, &bytes).err().map(|error| error.to_string());
+        let rules = manifest.rules.iter().find(|rules| rules.number == entry.generation);
         let mut found = vec![(entry.object.clone(), wrong)];
         found.extend(rules.map(|rules| (rules.object.clone(), None)));
         Ok(found)

@@ -83,7 +83,7 @@ impl Keeper {
     /// Writes a checkpoint of this moment.
     pub(crate) async fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
         let cut = self.pipeline.begin_cut(whole || self.checkpoints.next_is_whole());
-        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), self.sequence)?;
+        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), self.sequence, 0)?;
         while let Some(pieces) = self.pipeline.capture(2) {
             writer.push(pieces);
         }

@@ -62,7 +62,9 @@ fn damage_is_named_and_the_checkpoint_before_it_used() {
     let emptied: Damage = |path, _| fs::write(path, b"").expect("written");
     let missing: Damage = |path, _| fs::remove_file(path).expect("removed");
     let foreign: Damage = |path, _| fs::write(path, b"GIF89a").expect("written");
-    let another: Damage = |path, folder| drop(fs::copy(folder.join(OBJECTS[0]), path).expect("copied"));
+    let another: Damage = |path, folder| {
+        fs::copy(folder.join(OBJECTS[0]), path).expect("copied");
+    };
     let flipped: Damage = |path, _| flip(path);
     let newer: Damage = |path, _| {
         let mut bytes = fs::read(path).expect("it is there");
@@ -187,13 +189,19 @@ fn rules_are_kept_for_as_long_as_something_is_replayed_under_them() {
     let changed = std::sync::Arc::new(crate::partition::Plan::new(crate::rules::compile(&other).expect("sound")));
     let version = changed.rules.version.clone();
     keeper.feed_to(4);
-    wait(keeper.checkpoints.note_rules(4, &version, &other)).expect("there is room");
-    wait(keeper.checkpoints.note_rules(4, &version, &other)).expect("it is noted already");
+    let note = |keeper: &Keeper, version: &str, text: &str| wait(keeper.checkpoints.note_rules(4, version, text));
+    let noted =
+        [(&version, &other), (&version, &other), (&plan().rules.version, &RULES.to_owned()), (&version, &other)];
+    let numbers = noted.map(|(version, text)| note(&keeper, version, text).expect("there is room"));
+    assert_eq!(numbers, [1, 1, 2, 3], "what holds already is not noted again");
     let (_, loaded) = Keeper::start_with(in_folder(folder.path(), 1), claim("second")).expect("intact");
-    let [rules] = loaded.rules.as_slice() else { panic!("{:?}", loaded.rules) };
-    assert_eq!((rules.sequence, &rules.version, &rules.text), (4, &version, &other));
+    let after: Vec<_> = loaded.rules.iter().map(|it| (it.number, it.sequence, it.version.as_str())).collect();
+    let first = plan().rules.version.clone();
+    assert_eq!(after, [(1, 4, version.as_str()), (2, 4, first.as_str()), (3, 4, version.as_str())]);
+    assert_eq!(loaded.rules[0].text, other);
     let mut keeper = Keeper::start(in_folder(folder.path(), 1), "third").expect("intact");
     keeper.feed_to(4).pipeline.change_rules(changed, &mut Vec::new());
+    keeper.generation = 3;
     keeper.checkpoint(false).expect("there is room");
     assert!(!folder.path().join(rules_object()).exists(), "nothing is replayed under the first rules any more");
     let (keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 1), claim("fourth")).expect("intact");

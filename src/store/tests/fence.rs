@@ -71,7 +71,7 @@ fn nothing_is_written_that_is_not_claimed() {
     assert!(matches!(wait(checkpoints.note_rules(0, "v", "")), Err(StoreError::NotClaimed { .. })));
     let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
     let cut = keeper.pipeline.begin_cut(true);
-    assert!(matches!(checkpoints.begin(cut, plan(), 0), Err(StoreError::NotClaimed { .. })));
+    assert!(matches!(checkpoints.begin(cut, plan(), 0, 0), Err(StoreError::NotClaimed { .. })));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Keeper {
     pub(super) pipeline: Pipeline,
     /// The last message fed.
     pub(super) sequence: u64,
+    /// The number of the rules in force.
+    pub(super) generation: u64,
 }
 
 pub(super) fn plan() -> Arc<Plan> {
@@ -95,18 +97,22 @@ impl Keeper {
     pub(super) fn start_with(checkpoints: Checkpoints, claim: Claim) -> Result<(Keeper, Loaded), StoreError> {
         wait(checkpoints.claim(claim))?;
         let mut loaded = wait(checkpoints.load())?;
-        let (pipeline, sequence) = match loaded.state.take() {
+        let (pipeline, sequence, generation) = match loaded.state.take() {
             Some(state) => {
-                let sequence = state.restored.head.sequence;
+                let (sequence, generation) = (state.restored.head.sequence, state.entry.generation);
                 assert_eq!((sequence, sequence * 10), (state.entry.sequence, state.entry.ordinal));
-                (Pipeline::restore(state.plan, options(), state.restored).expect("what was written"), sequence)
+                (
+                    Pipeline::restore(state.plan, options(), state.restored).expect("what was written"),
+                    sequence,
+                    generation,
+                )
             }
             None => {
-                wait(checkpoints.note_rules(0, &plan().rules.version, RULES))?;
-                (Pipeline::new(plan(), options()).expect("threads start"), 0)
+                let generation = wait(checkpoints.note_rules(0, &plan().rules.version, RULES))?;
+                (Pipeline::new(plan(), options()).expect("threads start"), 0, generation)
             }
         };
-        Ok((Keeper { checkpoints, pipeline, sequence }, loaded))
+        Ok((Keeper { checkpoints, pipeline, sequence, generation }, loaded))
     }
 
     /// Feeds the next messages, up to this one.
@@ -123,7 +129,7 @@ impl Keeper {
         let whole = whole || self.checkpoints.next_is_whole();
         let at = self.sequence;
         let cut = self.pipeline.begin_cut(whole);
-        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), at)?;
+        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), at, self.generation)?;
         if at < MESSAGES {
             self.feed_to(at + 1);
         }
