@@ -86,7 +86,7 @@ impl Links {
         }
         let (visitor, user): Link = (visitor.into(), user.into());
         let place = self.places();
-        if place % CHUNK == 0 {
+        if place.is_multiple_of(CHUNK) {
             self.chunks.push(Arc::new(Vec::new()));
         }
         if let Some(last) = self.chunks.last_mut() {

@@ -91,7 +91,7 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
     let change = tokio::spawn(async move { live.change_rules(changed, Box::new(|_| async { Ok(1) }.boxed())).await });
     assert!(ends.live.describe("u").await.expect("an answer").is_some());
     let mut emissions = Vec::new();
-    while !emissions.iter().any(|emission| is_change(emission)) {
+    while !emissions.iter().any(is_change) {
         emissions.push(ends.emissions.recv().await.expect("an emission"));
     }
     drop(ends.batches);
