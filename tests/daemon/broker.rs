@@ -142,6 +142,11 @@ impl Broker {
         assert!(tokio::time::timeout(LIMIT, done).await.is_ok(), "REKINDLE holds {found} outputs of {count}");
     }
 
+    /// How many messages of a subject the output stream holds.
+    pub(crate) async fn count_of(&self, subject: &str) -> u64 {
+        self.subjects(subject).await.iter().map(|(_, count)| *count as u64).sum()
+    }
+
     /// Waits until something was published to a subject of the output stream.
     pub(crate) async fn wait_for_subject(&self, subject: &str) {
         let done = async {

@@ -54,9 +54,7 @@ async fn a_signal_under_load_finishes_what_was_taken_in_and_the_next_start_goes_
     let first = entered(&broker).await;
     assert!(first.len() < SHOPPERS, "it was done before it was told to stop");
     assert!(first.keys().copied().eq(0..first.len()), "what was taken in is the beginning of the log, without a hole");
-    // A message's number is one more than its shopper's: ticks, if any, came after all of them.
-    let start = first.len() + 1;
-    let daemon = settings(&server.url()).set("SOURCE_START", start).start();
+    let daemon = ended.settings.start();
     broker.wait_for_outputs(SHOPPERS as u64).await;
     daemon.stop();
     let all = entered(&broker).await;

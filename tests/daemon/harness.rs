@@ -24,13 +24,15 @@ pub(crate) struct Daemon {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
     http: String,
-    settings: Settings,
+    settings: Option<Settings>,
 }
 
 /// How it ended.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) log: String,
+    /// For another start in the same folder.
+    pub(crate) settings: Settings,
 }
 
 /// What `/readyz` says.
@@ -65,10 +67,29 @@ impl Settings {
 
     /// Starts the daemon with them; returns as soon as it serves HTTP.
     pub(crate) fn start(self) -> Daemon {
+        self.start_with(&[])
+    }
+
+    /// The same, with more options of the command.
+    pub(crate) fn start_with(self, options: &[&str]) -> Daemon {
+        let mut daemon = self.spawn(options);
+        let starts = daemon.wait_for_log("rekindle starts");
+        let line: Value = serde_json::from_str(&starts).expect("a line of the log is JSON");
+        daemon.http = format!("http://{}", line["http"].as_str().expect("the address"));
+        daemon
+    }
+
+    /// Starts a daemon that ends by itself.
+    pub(crate) fn refused(self) -> Ended {
+        self.spawn(&[]).wait_for_end()
+    }
+
+    fn spawn(self, options: &[&str]) -> Daemon {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rekindle"))
             .arg("run")
             .arg("--config")
             .arg(self.file("rekindle.toml"))
+            .args(options)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -82,11 +103,7 @@ impl Settings {
                 lines.lock().expect("no panic").push(line);
             }
         });
-        let mut daemon = Daemon { child, log, http: String::new(), settings: self };
-        let starts = daemon.wait_for_log("rekindle starts");
-        let line: Value = serde_json::from_str(&starts).expect("a line of the log is JSON");
-        daemon.http = format!("http://{}", line["http"].as_str().expect("the address"));
-        daemon
+        Daemon { child, log, http: String::new(), settings: Some(self) }
     }
 }
 
@@ -165,13 +182,13 @@ impl Daemon {
 
     /// Replaces the rules in their file, and tells it with SIGHUP.
     pub(crate) fn reload(&self, rules: &str) {
-        fs::write(self.settings.file("rules.toml"), rules).expect("the rules");
+        fs::write(self.file("rules.toml"), rules).expect("the rules");
         self.signal("HUP");
     }
 
     /// A file beside the settings.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.settings.file(name)
+        self.settings.as_ref().expect("it runs").file(name)
     }
 
     /// The memory it occupies now, in bytes.
@@ -192,7 +209,14 @@ impl Daemon {
         let code = self.child.wait().expect("its state can be had").code();
         // The reader of its log may be a line behind.
         wait_until("the end of its log", || Arc::strong_count(&self.log) == 1);
-        Ended { code, log: self.log() }
+        let settings = self.settings.take().expect("it is taken once, here");
+        Ended { code, log: self.log(), settings }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(self) -> Settings {
+        self.signal("KILL");
+        self.wait_for_end().settings
     }
 
     /// SIGTERM; it must end well.

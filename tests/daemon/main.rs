@@ -19,6 +19,7 @@ mod real;
 #[allow(dead_code, reason = "only where the data lies is asked for here")]
 #[path = "../real_data/expected.rs"]
 mod real_data;
+mod recovery;
 mod reload;
 mod silence;
 mod slowness;

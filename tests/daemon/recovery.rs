@@ -1,0 +1,238 @@
+//! Starts that go on from what an earlier one left behind, and starts that are refused.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::broker::{Broker, Stored};
+use crate::harness::{Ended, Settings, wait_until};
+use crate::nats_server::NatsServer;
+use crate::streams::settings;
+
+/// Checkpoints every second, the shortest there is.
+fn often(server: &NatsServer) -> Settings {
+    settings(&server.url()).set("CHECKPOINT_INTERVAL", "1s")
+}
+
+fn view(user: &str) -> String {
+    format!(r#"{{"type":"track","event":"View","userId":"{user}","timestamp":"2026-03-02T10:00:00Z"}}"#)
+}
+
+/// A daemon that has seen some users, written a checkpoint, and was killed; and what it was started with.
+async fn killed(server: &NatsServer, broker: &Broker) -> Settings {
+    let daemon = often(server).start();
+    for user in ["a", "b", "c"] {
+        broker.publish_one(view(user)).await;
+    }
+    broker.wait_for_outputs(3).await;
+    let before = checkpoints(&daemon);
+    wait_until("another checkpoint", || checkpoints(&daemon) > before + 1.0);
+    daemon.kill()
+}
+
+fn checkpoints(daemon: &crate::harness::Daemon) -> f64 {
+    ["base", "delta"].iter().map(|kind| daemon.metric(&format!("rekindle_checkpoints_total{{kind=\"{kind}\"}}"))).sum()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
+    assert!(done.success());
+}
+
+fn assert_refused(ended: &Ended, why: &str) {
+    assert_eq!(ended.code, Some(1), "{}", ended.log);
+    assert!(ended.log.contains(why), "not `{why}`:\n{}", ended.log);
+}
+
+async fn users(broker: &Broker) -> Vec<String> {
+    let user = |stored: &Stored| {
+        let fields: serde_json::Value = serde_json::from_slice(&stored.payload).expect("JSON");
+        fields["user"].as_str().unwrap_or_default().to_owned()
+    };
+    let stored = broker.read("REKINDLE").await;
+    stored.iter().filter(|stored| stored.subject == "rekindle.segments.seen.enter").map(user).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_daemon_goes_on_from_its_checkpoint_and_repeats_nothing() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = killed(&server, &broker).await;
+    broker.publish_one(view("d")).await;
+    let daemon = settings.start();
+    daemon.wait_for_log("going on from a checkpoint");
+    broker.wait_for_outputs(4).await;
+    // It knows whom it has seen: they enter no more.
+    for user in ["a", "b", "e"] {
+        broker.publish_one(view(user)).await;
+    }
+    broker.wait_for_outputs(5).await;
+    daemon.stop();
+    assert_eq!(users(&broker).await, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_changed_while_it_was_away_take_effect_behind_what_is_out() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = killed(&server, &broker).await;
+    let more = "\n[[segments]]\nid = 'again'\nwhen = 'total(view) >= 2'\n";
+    let rules = fs::read_to_string(settings.file("rules.toml")).expect("the rules") + more;
+    fs::write(settings.file("rules.toml"), rules).expect("the rules");
+    let daemon = settings.start();
+    let said = daemon.wait_for_log("what features remember");
+    assert!(said.contains("\"kept\":1") && said.contains("\"new\":0"), "{said}");
+    broker.publish_one(view("a")).await;
+    broker.wait_for_subject("rekindle.segments.again.enter").await;
+    // The text is kept with the checkpoints: a start goes through the change again.
+    let daemon = daemon.kill().start();
+    broker.publish_one(view("b")).await;
+    broker.wait_for_outputs(5).await;
+    daemon.stop();
+    assert_eq!(broker.count_of("rekindle.segments.again.enter").await, 2);
+    assert_eq!(broker.count_of("rekindle.rules").await, 1, "the rules changed once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpoints_that_are_gone_are_not_begun_without() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = killed(&server, &broker).await;
+    fs::remove_dir_all(settings.file("checkpoints")).expect("they were there");
+    let ended = settings.refused();
+    assert_refused(&ended, "there are no checkpoints of them where [checkpoint] store says");
+    fs::remove_dir_all(ended.settings.file("checkpoints")).expect("it was made");
+    let daemon = ended.settings.start_with(&["--from-start"]);
+    broker.publish_one(view("d")).await;
+    broker.wait_for_outputs(4).await;
+    daemon.stop();
+    assert_eq!(users(&broker).await, ["a", "b", "c", "d"], "what is out is not sent again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_made_anew_under_its_name_is_refused() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = killed(&server, &broker).await;
+    broker.jetstream.delete_stream("EVENTS").await.expect("deleted");
+    broker.create("EVENTS", &["events.>", "rekindle.tick"]).await;
+    for n in 0..100 {
+        broker.publish_one(view(&format!("u{n}"))).await;
+    }
+    let ended = settings.refused();
+    assert_refused(&ended, "its numbers mean something else");
+    let daemon = ended.settings.start_with(&["--from-start"]);
+    broker.wait_for_outputs(103).await;
+    daemon.stop();
+}
+
+/// The broker's disk is put back to what it was before: events and outputs that it had acknowledged are gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_lost_what_it_had_acknowledged_is_noticed() {
+    let mut server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let daemon = often(&server).start();
+    broker.publish_one(view("before")).await;
+    broker.wait_for_outputs(1).await;
+    let settings = daemon.kill();
+    server.kill();
+    let (now, before) = (server.folder().join("jetstream"), server.folder().join("before"));
+    copy(&now, &before);
+    server.start_again();
+    let broker = Broker::connect(&server.url()).await;
+    let daemon = settings.start();
+    for user in ["a", "b", "c"] {
+        broker.publish_one(view(user)).await;
+    }
+    broker.wait_for_outputs(4).await;
+    let first = checkpoints(&daemon);
+    wait_until("a checkpoint", || checkpoints(&daemon) > first + 1.0);
+    let settings = daemon.kill();
+    server.kill();
+    fs::remove_dir_all(&now).expect("it is there");
+    fs::rename(&before, &now).expect("it is there");
+    server.start_again();
+    assert_refused(&settings.refused(), "the broker has lost some; begin anew with --from-start");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purged_stream_of_outputs_tells_nothing_of_progress_and_is_refused_unless_repeats_are_accepted() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = killed(&server, &broker).await;
+    // Out, and in no checkpoint.
+    let daemon = settings.set("CHECKPOINT_INTERVAL", "1h").start();
+    broker.publish_one(view("d")).await;
+    broker.wait_for_outputs(4).await;
+    let settings = daemon.kill();
+    broker.stream("REKINDLE").await.purge().await.expect("purged");
+    let ended = settings.refused();
+    assert_refused(&ended, "go on with --accept-repeats");
+    let daemon = ended.settings.start_with(&["--accept-repeats"]);
+    broker.wait_for_outputs(1).await;
+    daemon.stop();
+    assert_eq!(broker.count_of("rekindle.segments.seen.enter").await, 1, "only what no checkpoint has comes again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpoints_that_cannot_be_written_are_said_and_tried_again_and_nothing_stops() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let daemon = often(&server).start();
+    let folder = daemon.file("checkpoints");
+    wait_until("a checkpoint", || checkpoints(&daemon) > 0.0);
+    let aside = daemon.file("aside");
+    fs::rename(&folder, &aside).expect("it is there");
+    fs::write(&folder, "in the way").expect("a file");
+    wait_until("a failure", || daemon.metric("rekindle_checkpoint_failures_total") > 0.0);
+    daemon.wait_for_log("no checkpoint was written");
+    broker.publish_one(view("a")).await;
+    broker.wait_for_outputs(1).await;
+    let readiness = daemon.readiness();
+    assert!(readiness.status == 200 && readiness.body.contains("the last attempt failed"), "{}", readiness.body);
+    fs::remove_file(&folder).expect("it is there");
+    fs::rename(&aside, &folder).expect("it is there");
+    let failed = checkpoints(&daemon);
+    wait_until("a checkpoint", || checkpoints(&daemon) > failed);
+    wait_until("it says no more of it", || !daemon.readiness().body.contains("the last attempt failed"));
+    let daemon = daemon.kill().start();
+    broker.publish_one(view("b")).await;
+    broker.wait_for_outputs(2).await;
+    daemon.stop();
+    assert_eq!(users(&broker).await, ["a", "b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_daemon_takes_over_and_the_first_ends() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let first = often(&server).start();
+    broker.publish_one(view("a")).await;
+    broker.wait_for_outputs(1).await;
+    // Checkpoints of its own, as by mistake: only the stream of outputs is the same.
+    let second = often(&server).start_with(&["--from-start"]);
+    second.wait_until_ready();
+    for user in ["b", "c"] {
+        broker.publish_one(view(user)).await;
+    }
+    broker.wait_for_outputs(3).await;
+    let ended = first.wait_for_end();
+    assert_eq!(ended.code, Some(3), "{}", ended.log);
+    assert!(ended.log.contains("another daemon has taken over stream REKINDLE"), "{}", ended.log);
+    second.stop();
+    assert_eq!(users(&broker).await, ["a", "b", "c"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weaker_guarantees_are_said() {
+    let server = NatsServer::start();
+    let settings = settings(&server.url()).set("SOURCE_KIND", "nats").set("SOURCE_CREATE", false);
+    let daemon = settings.set("OUTPUT_JETSTREAM", false).start();
+    daemon.wait_until_ready();
+    daemon.wait_for_log("events come on plain NATS, at most once");
+    wait_until("a note in /readyz", || {
+        let body = daemon.readiness().body;
+        body.contains("events come on plain NATS, at most once") && body.contains("outputs go out on plain NATS")
+    });
+    daemon.stop();
+}
