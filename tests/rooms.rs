@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
-    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
+    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source"]),
     ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),

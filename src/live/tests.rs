@@ -12,7 +12,7 @@ use crate::partition::{Decided, Plan};
 use crate::pipeline::{Options, Pipeline};
 use crate::rules;
 use crate::sink::emission::Emission;
-use crate::source::message::Message;
+use crate::source::message::{Kind, Message};
 use crate::time::Timestamp;
 
 const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
@@ -34,6 +34,7 @@ fn view_of(user: &str, sequence: u64) -> Message {
     Message {
         sequence,
         received: Timestamp(1_000_000 + i64::try_from(sequence).expect("small")),
+        kind: Kind::Events,
         lines: Bytes::from(line),
     }
 }
@@ -45,7 +46,7 @@ fn is_change(emission: &Emission) -> bool {
 #[tokio::test]
 async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
     let mut ends = ends().await;
-    let junk = Message { sequence: 8, received: Timestamp(0), lines: Bytes::from_static(b"junk") };
+    let junk = Message { sequence: 8, received: Timestamp(0), kind: Kind::Events, lines: Bytes::from_static(b"junk") };
     ends.batches.send(vec![view_of("u", 7), junk]).await.expect("the engine takes it");
     let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
     assert_eq!((emitted.outputs.len(), emitted.first_position), (1, 0));

@@ -21,7 +21,7 @@ use rekindle::partition::Plan;
 use rekindle::pipeline::{Options, Pipeline};
 use rekindle::rules;
 use rekindle::sink::emission::Reloaded;
-use rekindle::source::message::{Batch, Message};
+use rekindle::source::message::{Batch, Kind, Message};
 use rekindle::time::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -162,6 +162,7 @@ impl Api {
         let message = |(index, line): (usize, &String)| Message {
             sequence: index as u64 + 1,
             received: Timestamp(START.0 + 1_000 * index as i64),
+            kind: Kind::Events,
             lines: Bytes::from(line.clone()),
         };
         let before = self.taken_in();
