@@ -52,7 +52,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
     ("logging", &["config"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline", "live", "sink"]),
-    ("api", &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "live", "config"]),
+    (
+        "api",
+        &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "pipeline", "live", "config"],
+    ),
     (
         "daemon",
         &[
