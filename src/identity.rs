@@ -5,6 +5,7 @@
 //!
 //! Links are also kept in the order they were made, in chunks that a cut shares instead of copying: taking all of a
 //! million links down costs no more than counting the chunks.
+//! Where one of its ends is forgotten a link goes, so both ways are looked up without searching.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ const CHUNK: usize = 4_096;
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     users: HashMap<Arc<str>, Linked, foldhash::fast::FixedState>,
+    /// The other way: every user with the visitors linked to it, at least one.
+    visitors: HashMap<Arc<str>, Vec<Arc<str>>, foldhash::fast::FixedState>,
     /// Every link in the order it was made; `None` where one was taken back.
     chunks: Vec<Arc<Vec<Option<Link>>>>,
     /// How many places of the chunks the last cut had.
@@ -84,7 +87,10 @@ impl Links {
         if self.users.contains_key(visitor) {
             return false;
         }
-        let (visitor, user): Link = (visitor.into(), user.into());
+        let visitor: Arc<str> = visitor.into();
+        let user = self.visitors.get_key_value(user).map_or_else(|| user.into(), |(known, _)| Arc::clone(known));
+        let visitors = self.visitors.entry(Arc::clone(&user)).or_insert_with(|| Vec::with_capacity(1));
+        visitors.push(Arc::clone(&visitor));
         let place = self.places();
         if place.is_multiple_of(CHUNK) {
             self.chunks.push(Arc::new(Vec::new()));
@@ -99,11 +105,32 @@ impl Links {
     /// Takes a visitor's link back, as if there had never been one; whether there was one.
     pub fn remove(&mut self, visitor: &str) -> bool {
         let Some((visitor, linked)) = self.users.remove_entry(visitor) else { return false };
+        if let Some(visitors) = self.visitors.get_mut(&linked.user) {
+            visitors.retain(|other| *other != visitor);
+            if visitors.is_empty() {
+                self.visitors.remove(&linked.user);
+            }
+        }
         Arc::make_mut(&mut self.chunks[linked.place / CHUNK])[linked.place % CHUNK] = None;
         if linked.place < self.cut_at {
             self.unlinked.push(visitor);
         }
         true
+    }
+
+    /// The visitors linked to a user, in no particular order.
+    pub fn visitors_of(&self, user: &str) -> &[Arc<str>] {
+        self.visitors.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes back every link from and to this id; whether there was one.
+    pub fn forget(&mut self, id: &str) -> bool {
+        let was_linked = self.remove(id);
+        let visitors = self.visitors_of(id).to_vec();
+        for visitor in &visitors {
+            self.remove(visitor);
+        }
+        was_linked || !visitors.is_empty()
     }
 
     /// Everything that was linked and unlinked since the last cut; `whole`: all links.
@@ -177,5 +204,51 @@ mod tests {
         let mut links = Links::default();
         assert!(links.insert("v", "u") && !links.insert("v", "w"));
         assert_eq!(links.user_of("v").map(|user| &**user), Some("u"));
+    }
+
+    fn links(pairs: &[(&str, &str)]) -> Links {
+        let mut links = Links::default();
+        for (visitor, user) in pairs {
+            links.insert(visitor, user);
+        }
+        links
+    }
+
+    fn sorted(links: &Links) -> Vec<(&str, &str)> {
+        let mut pairs: Vec<_> = links.iter().collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
+    #[test]
+    fn forgetting_a_user_unlinks_its_visitors_and_no_other() {
+        let mut links = links(&[("a", "u"), ("b", "v"), ("c", "u")]);
+        assert!(links.forget("u"));
+        assert_eq!((sorted(&links), links.visitors_of("u").len(), links.user_of("a")), (vec![("b", "v")], 0, None));
+        assert!(!links.forget("u"));
+        links.insert("b", "u");
+        assert_eq!(links.cut(false).iter().collect::<Vec<_>>(), [("b", "v")]);
+        assert!(links.forget("v"));
+        assert_eq!(links.cut(false).unlinked, ["b".into()]);
+    }
+
+    #[test]
+    fn forgetting_a_visitor_leaves_the_users_other_links() {
+        let mut links = links(&[("a", "u"), ("b", "u")]);
+        assert!(links.forget("a"));
+        assert_eq!(sorted(&links), [("b", "u")]);
+        assert!(links.forget("b"));
+        assert!(links.is_empty() && links.visitors.is_empty());
+    }
+
+    #[test]
+    fn an_id_that_is_visitor_and_user_and_its_own_is_unlinked_every_way() {
+        let mut links = links(&[("x", "x"), ("a", "x"), ("b", "u")]);
+        assert!(links.forget("x"));
+        assert_eq!(sorted(&links), [("b", "u")]);
+        links.insert("x", "u");
+        links.insert("c", "x");
+        assert!(links.forget("x"));
+        assert_eq!((sorted(&links), links.visitors_of("u")), (vec![("b", "u")], &["b".into()][..]));
     }
 }

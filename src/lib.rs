@@ -24,7 +24,7 @@
 //! |---|---|
 //! | [`event`], [`time`], [`health`] | the shared words: an event, a value, an instant, a span, what does not work |
 //! | [`rules`] | text → [`rules::program::Ruleset`], or every mistake at its place; the language reference |
-//! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or a rejection |
+//! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or whom to forget; or a rejection |
 //! | [`identity`] | which user an event is about; linking of anonymous visitors |
 //! | [`route`] | which partition a user belongs to |
 //! | [`engine`] | one user: windows and other memory, conditions, and until when they stand |

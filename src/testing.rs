@@ -8,7 +8,7 @@ use crate::decode::Decoder;
 use crate::event::EventTime;
 use crate::partition::{Decided, Input, Output, Partition, Plan, User};
 use crate::rules;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// 2026-03-02T00:00:00Z, a Monday. All panes of windows up to an hour begin here, and those of whole hours.
 pub(crate) const START: i64 = 1_772_409_600_000;
@@ -40,6 +40,11 @@ impl Story {
         let plan = Plan::new(rules);
         let partition = Partition::new(&plan);
         Story { plan, partition, decoder, position: 0, latest_read: Timestamp::MIN, out: Vec::new() }
+    }
+
+    /// Users who are idle for so long are dropped.
+    pub(crate) fn dropping_after(self, state_ttl: i64) -> Story {
+        Story { partition: Partition::new(&self.plan).with_state_ttl(Some(Span(state_ttl))), ..self }
     }
 
     /// Under rules whose only segment `s` has this condition.
@@ -91,6 +96,11 @@ impl Story {
         self.position += 1;
         self.latest_read = self.latest_read.max(ts);
         self
+    }
+
+    /// A user is forgotten, at the time told last; whether there was one.
+    pub(crate) fn forget(&mut self, user: &str) -> bool {
+        self.partition.forget(&self.plan, user, (self.latest_read, self.position), &mut self.out)
     }
 
     /// Time passes until then.

@@ -54,6 +54,89 @@ fn a_user_is_told_with_all_that_is_known() {
     );
 }
 
+/// A visitor's link is held too, though all that is known of the visitor is the user's.
+#[test]
+fn everything_held_about_a_user_is_exported() {
+    let api = open();
+    let link = json!({"type": "page", "userId": "u", "anonymousId": "a", "messageId": "m3"}).to_string();
+    api.feed(&[identify("u", "gold"), track("u", "View", 1), track("u", "Cart", 2), link]);
+    for path in ["/v1/users/u?export", "/v1/users/u?export=true"] {
+        let export = api.get(path);
+        assert_eq!(export.status, 200, "{export:?}");
+        let export = export.json();
+        assert_eq!(export["user"], "u");
+        assert_eq!(export["links"], json!({"user": null, "visitors": ["a"]}));
+        let profile = &export["state"]["profile"];
+        assert_eq!((&profile["segments"], &profile["traits"]), (&json!(["seen"]), &json!({"plan": "gold"})));
+        let total = json!({"feature": "total(view)", "value": 1});
+        assert!(profile["features"].as_array().expect("a list").contains(&total), "{profile}");
+        assert_eq!(profile["message_ids"].as_array().map(Vec::len), Some(3));
+        let fired = json!([{"campaign": "reminder", "count": 1, "last": "2026-03-05T09:00:01.000Z"}]);
+        assert_eq!(export["state"]["memory"]["fired"], fired);
+        assert_eq!(export["decisions"][0]["outcome"], "sent");
+        assert_documented(&api, "Export", &export);
+    }
+    let visitor = api.get("/v1/users/a?export").json();
+    assert_eq!((&visitor["state"], &visitor["links"]["user"]), (&json!(null), &json!("u")));
+    assert_documented(&api, "Export", &visitor);
+    assert_documented(&api, "UserState", &api.get("/v1/users/u?export=false").json());
+    assert_eq!(api.get("/v1/users/nobody?export").problem(404), "nothing is known of this user");
+    for query in ["export=yes", "export=1", "exports", "export&export"] {
+        api.get(&format!("/v1/users/u?{query}")).problem(400);
+    }
+}
+
+/// Holds an answer to the schema of the OpenAPI document.
+#[track_caller]
+fn assert_documented(api: &Api, schema: &str, answer: &serde_json::Value) {
+    let document = api.get("/v1/openapi.json").json();
+    let root = json!({"$ref": format!("#/components/schemas/{schema}"), "components": document["components"]});
+    let validator = jsonschema::validator_for(&root).expect("a schema");
+    let mistakes: Vec<String> = validator.iter_errors(answer).map(|error| error.to_string()).collect();
+    assert_eq!(mistakes, [""; 0], "{answer}");
+}
+
+#[test]
+fn a_user_who_is_forgotten_is_nobody_any_more() {
+    let api = open();
+    api.feed(&[track("u", "View", 1), track("v", "View", 2)]);
+    let gone = api.request("DELETE", "/v1/users/u", "");
+    assert_eq!((gone.status, gone.json()), (202, json!({"user": "u", "sequence": 42})));
+    api.get("/v1/users/u").problem(404);
+    api.get("/v1/users/u?export").problem(404);
+    assert_eq!(api.get("/v1/users/u/segments").json()["segments"], json!([]));
+    assert_eq!(api.get("/v1/segments/seen/users").json()["users"], json!(["v"]));
+    assert_eq!(api.live.decisions_of("u").len(), 0);
+    assert_eq!(api.live.decisions_of("v").len(), 1);
+    // What is told of in statistics is a moment old.
+    let started = Instant::now();
+    while api.live.stats().totals.forgotten == 0 {
+        assert!(started.elapsed() < Duration::from_secs(10), "nobody is counted");
+    }
+    assert_eq!(api.live.stats().totals.counts.sizes[0], 1);
+    // Someone new, of whom nothing is known, a second time in vain.
+    assert_eq!(api.request("DELETE", "/v1/users/u", "").status, 202);
+    api.feed(&[track("u", "View", 1)]);
+    let user = api.get("/v1/users/u").json();
+    assert_eq!((&user["segments"], user["decisions"].as_array().map(Vec::len)), (&json!(["seen"]), Some(1)));
+}
+
+#[test]
+fn nobody_is_forgotten_whom_the_log_does_not_name() {
+    let api = with_token();
+    api.feed(&[track("u", "View", 1)]);
+    let (token, long) = ("Authorization: Bearer s3cret\r\n", "x".repeat(257));
+    api.request("DELETE", "/v1/users/u", "").problem(401);
+    assert!(api.request("DELETE", &format!("/v1/users/{long}"), token).problem(400).contains("256"));
+    api.request("DELETE", "/v1/users/%FF", token).problem(400);
+    *api.log.broken.lock().expect("not poisoned") = Some("there is no connection to NATS".to_owned());
+    let refused = api.request("DELETE", "/v1/users/u", token);
+    let why = refused.problem(503);
+    assert!(why.contains("there is no connection to NATS") && why.contains("nobody is forgotten"), "{why}");
+    assert!(refused.head.contains("\r\nretry-after: 1"), "{refused:?}");
+    assert_eq!(api.request("GET", "/v1/users/u", token).status, 200);
+}
+
 #[test]
 fn nobody_knows_an_unknown_user_and_it_is_in_no_segment() {
     let api = open();
@@ -235,7 +318,7 @@ fn unknown_paths_and_methods_are_problems() {
         api.get(path).problem(404);
     }
     for (method, path, allowed) in
-        [("DELETE", "/v1/users/u", "get"), ("GET", "/v1/rules/reload", "post"), ("POST", "/metrics", "get")]
+        [("DELETE", "/v1/segments", "get"), ("GET", "/v1/rules/reload", "post"), ("POST", "/metrics", "get")]
     {
         let refused = api.request(method, path, "");
         refused.problem(405);
@@ -301,6 +384,7 @@ fn without_a_token_web_pages_are_refused() {
         "Origin: null\r\n",
     ] {
         api.request("POST", "/v1/rules/reload", head).problem(403);
+        api.request("DELETE", "/v1/users/u", head).problem(403);
     }
     let own = format!("Origin: http://{}\r\nSec-Fetch-Site: same-origin\r\n", api.address);
     assert_eq!(api.request("POST", "/v1/rules/reload", &own).status, 200);
@@ -312,6 +396,7 @@ fn refusal(settings: &Http) -> String {
         live: api.live.clone(),
         health: api.health.clone(),
         rules: api.rules.clone(),
+        forget: api.log.clone(),
         started: Instant::now(),
     };
     Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), settings)
@@ -344,6 +429,7 @@ fn without_a_token_no_address_is_served_that_others_can_reach() {
         live: api.live.clone(),
         health: api.health.clone(),
         rules: api.rules.clone(),
+        forget: api.log.clone(),
         started: Instant::now(),
     };
     let routes =

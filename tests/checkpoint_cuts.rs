@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use generator::{Scenario, scenario};
 use proptest::prelude::*;
-use rekindle::checkpoint::{Encoder, Head, Kind};
+use rekindle::checkpoint::{Encoder, Head, Kind as FileKind};
 use rekindle::partition::{CapturedUsers, Output, Plan};
-use rekindle::pipeline::{CutHead, Options, Pipeline, Restored};
+use rekindle::pipeline::{CutHead, Entry, Options, Pipeline, Restored};
 use rekindle::rules;
+use rekindle::source::message::Kind;
 use rekindle::time::{Span, Timestamp};
 
 /// What happens before the next line of the log.
@@ -22,6 +23,8 @@ enum Turn {
     Cut { whole: bool },
     /// So much of the cut is taken down.
     Capture(usize),
+    /// A user is forgotten.
+    Forget(&'static str),
     /// The rest of the cut is taken down, and the pipeline is replaced by what can be read of its files.
     Replace,
 }
@@ -44,14 +47,14 @@ fn plan(text: &str) -> Arc<Plan> {
     Arc::new(Plan::new(rules::compile(text).expect("the rules compile")))
 }
 
-fn options(scenario: &Scenario, partitions: usize) -> Options {
+fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> Options {
     let (max_disorder, until) = (Span(scenario.max_disorder_ms()), Some(Timestamp(scenario.until_ms())));
-    Options { partitions, workers: 1, max_disorder, until, ..Options::default() }
+    Options { partitions, workers: 1, max_disorder, until, state_ttl, ..Options::default() }
 }
 
 impl Story {
-    fn new(scenario: &Scenario, partitions: usize) -> Story {
-        let (plan, options) = (plan(&scenario.rules_toml()), options(scenario, partitions));
+    fn new(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> Story {
+        let (plan, options) = (plan(&scenario.rules_toml()), options(scenario, partitions, state_ttl));
         let pipeline = Pipeline::new(Arc::clone(&plan), options.clone()).expect("threads start");
         let (files, outputs) = (Vec::new(), Vec::new());
         Story { plan, options, pipeline, files, number: 0, cut: None, outputs, cuts_checked: 0 }
@@ -60,6 +63,11 @@ impl Story {
     fn turn(&mut self, turn: Turn) {
         match turn {
             Turn::Feed => {}
+            Turn::Forget(id) => {
+                let lines = format!("{{\"user\":\"{id}\"}}");
+                let entry = Entry { kind: Kind::Forget, lines: lines.as_bytes(), received: None };
+                self.pipeline.feed_entries(&[entry], &mut |_| {}, &mut self.outputs);
+            }
             Turn::Cut { whole } => {
                 if self.cut.is_none() {
                     let moment = self.pipeline.save();
@@ -104,7 +112,7 @@ impl Story {
         }
         let base = self.number - self.files.len() as u64;
         let head = Head {
-            kind: if cut.is_whole { Kind::Base } else { Kind::Delta },
+            kind: if cut.is_whole { FileKind::Base } else { FileKind::Delta },
             number: self.number,
             base,
             previous: if cut.is_whole { self.number } else { previous },
@@ -149,6 +157,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         2 => Just(Turn::Cut { whole: false }),
         5 => (1usize..4).prop_map(Turn::Capture),
         1 => Just(Turn::Replace),
+        1 => prop::sample::select(vec!["u0", "u1", "u2", "a0", "a1"]).prop_map(Turn::Forget),
     ]
 }
 
@@ -160,13 +169,18 @@ proptest! {
         scenario in scenario(),
         partitions in prop::sample::select(vec![1usize, 3, 7]),
         turns in prop::collection::vec(turn(), 20..200),
+        state_ttl in prop::sample::select(vec![None, Some(Span(3_600_000)), Some(Span(20_000_000))]),
     ) {
         let log = scenario.events_jsonl();
-        let mut story = Story::new(&scenario, partitions);
-        let mut uncut = Story::new(&scenario, partitions);
+        let mut story = Story::new(&scenario, partitions, state_ttl);
+        let mut uncut = Story::new(&scenario, partitions, state_ttl);
         let mut turns = turns.into_iter().cycle();
         for line in log.split_inclusive(|byte| *byte == b'\n') {
-            story.turn(turns.next().expect("there are turns"));
+            let turn = turns.next().expect("there are turns");
+            story.turn(turn);
+            if let Turn::Forget(_) = turn {
+                uncut.turn(turn);
+            }
             story.feed(line);
             uncut.feed(line);
         }

@@ -31,6 +31,8 @@ struct Case {
     events: Vec<u8>,
     until: Timestamp,
     max_disorder: Span,
+    /// Users idle for so long are dropped.
+    state_ttl: Option<Span>,
 }
 
 impl Case {
@@ -42,6 +44,7 @@ impl Case {
             events: fs::read(folder.join("events.jsonl")).expect("events.jsonl"),
             until: Timestamp::parse_rfc3339(read("until").trim()).expect("`until` is a time"),
             max_disorder: Span(5_000),
+            state_ttl: None,
         }
     }
 
@@ -52,7 +55,12 @@ impl Case {
             events: scenario.events_jsonl(),
             until: Timestamp(scenario.until_ms()),
             max_disorder: Span(scenario.max_disorder_ms()),
+            state_ttl: None,
         }
+    }
+
+    fn dropping_after(self, hours: i64) -> Case {
+        Case { state_ttl: Some(Span(hours * 3_600_000)), ..self }
     }
 
     fn all() -> Vec<Case> {
@@ -64,7 +72,8 @@ impl Case {
     }
 
     fn options(&self, (partitions, workers): (usize, usize)) -> Options {
-        Options { partitions, workers, max_disorder: self.max_disorder, until: Some(self.until), ..Options::default() }
+        let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
+        Options { partitions, workers, max_disorder, until, state_ttl, ..Options::default() }
     }
 
     fn plan(&self) -> Arc<Plan> {
@@ -180,6 +189,29 @@ fn reading_and_writing_again_gives_the_same_bytes() {
     }
 }
 
+/// Users come and go; neither cuts nor batches nor others show in when they do.
+#[test]
+fn when_idle_users_are_dropped_depends_on_nothing_else() {
+    let cases = Case::all();
+    let mut dropped = 0;
+    let others = Case::all();
+    for (index, (case, other)) in cases.into_iter().zip(others.iter().cycle().skip(1)).enumerate() {
+        let forever = case.journal(1 << 30);
+        let case = case.dropping_after([1, 6, 30][index % 3]);
+        let expected = case.journal(1 << 30);
+        dropped += usize::from(expected != forever);
+        for batch_bytes in [0, 3_000] {
+            assert_same(&case, &format!("batches of {batch_bytes}"), &expected, &case.journal(batch_bytes));
+        }
+        let often: Vec<usize> = (0..case.lines().len()).step_by(41).collect();
+        let found = case.cut_journal(&often, &[(5, 1), (2, 2), (64, 1)]);
+        assert_same(&case, "cut every 41 lines", &expected, &found);
+        let (own, _) = journal_among_others(&case, other);
+        assert_same(&case, &format!("mixed with {}", other.name), &expected, &own);
+    }
+    assert!(dropped >= 12, "only {dropped} cases notice that users are dropped");
+}
+
 #[test]
 fn repeated_runs_are_the_same() {
     for case in Case::all() {
@@ -288,5 +320,21 @@ proptest! {
         let (case, other) = (Case::of(&scenario), Case::of(&other));
         let (own, _) = journal_among_others(&case, &other);
         prop_assert_eq!(difference(&case.journal(1 << 30), &own), None);
+    }
+    #[test]
+    fn when_idle_users_are_dropped_depends_on_nothing_else_in_random_scenarios(
+        scenario in scenario(),
+        other in scenario(),
+        hours in prop::sample::select(vec![1i64, 2, 6, 25]),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        batch_bytes in 0usize..3_000,
+    ) {
+        let (case, other) = (Case::of(&scenario).dropping_after(hours), Case::of(&other));
+        let expected = case.journal(1 << 30);
+        prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None, "batches of {}", batch_bytes);
+        let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(case.lines().len())).collect();
+        prop_assert_eq!(difference(&expected, &case.cut_journal(&cuts, &[(3, 1), (64, 1)])), None, "cut at {:?}", cuts);
+        let (own, _) = journal_among_others(&case, &other);
+        prop_assert_eq!(difference(&expected, &own), None, "among others");
     }
 }

@@ -50,7 +50,7 @@ fn source() -> Source {
 #[tokio::test]
 async fn they_are_enough_to_read_events_and_to_tick() {
     let server = shipped();
-    create_stream(&server, "EVENTS", &["events.>", "rekindle.tick"]).await;
+    create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     let mut live = Live::start(&daemon(&server), source()).await;
     live.ready().await;
     until("ticking", || live.status.ticks_received() > 2).await;
@@ -95,7 +95,7 @@ async fn each_of_them_is_needed_and_named_when_it_is_missing() {
         ("_INBOX.rekindle.>", "subscribe to _INBOX.rekindle."),
     ] {
         let server = server(|config| config.replacen(&format!("\"{permission}\""), "\"nothing\"", 1));
-        create_stream(&server, "EVENTS", &["events.>", "rekindle.tick"]).await;
+        create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
         let live = Live::start(&daemon(&server), source()).await;
         let why = live.failing("source", &format!("does not permit this user to {part}")).await;
         // It stays so, rather than to come and go with every attempt.
@@ -109,7 +109,7 @@ async fn each_of_them_is_needed_and_named_when_it_is_missing() {
 #[tokio::test]
 async fn a_permission_revoked_is_told_and_one_granted_again_is_used() {
     let server = shipped();
-    let admin = create_stream(&server, "EVENTS", &["events.>", "rekindle.tick"]).await;
+    let admin = create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     // It takes effect when messages are asked for again, which is often with small batches.
     let mut live = Live::start(&daemon(&server), Source { batch: 2, ..source() }).await;
     live.ready().await;
@@ -143,7 +143,9 @@ async fn storefronts_can_publish_events_and_no_more() {
     let admin = client(&server, "admin", "admin").await;
     let storefront = client(&server, "storefront", "change-me-storefront").await;
     assert!(may_publish(&storefront, "events.track", &admin).await);
-    for subject in ["rekindle.tick", "rekindle.actions.email.x", "$JS.API.STREAM.DELETE.EVENTS"] {
+    for subject in
+        ["rekindle.tick", "rekindle.control.forget", "rekindle.actions.email.x", "$JS.API.STREAM.DELETE.EVENTS"]
+    {
         assert!(!may_publish(&storefront, subject, &admin).await, "{subject}");
     }
     let mut others = storefront.subscribe("events.>").await.unwrap();

@@ -11,6 +11,7 @@ use nats_server::NatsServer;
 use nats_server::live::{Live, at, creating, numbers, publish, until};
 use nats_server::proxy::Proxy;
 use rekindle::config::{Source, SourceKind, Start};
+use rekindle::source::message::Kind;
 use rekindle::time::{Span, Timestamp};
 
 async fn create_stream(live: &Live, config: Config) {
@@ -167,9 +168,12 @@ async fn a_missing_stream_is_waited_for() {
     let server = NatsServer::start();
     let mut live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
     let why = live.failing("source", "there is no stream EVENTS").await;
-    assert!(why.contains("nats stream add EVENTS --subjects 'events.>,rekindle.tick'"), "{why}");
+    assert!(
+        why.contains("nats stream add EVENTS --subjects 'events.>,rekindle.tick,rekindle.control.forget'"),
+        "{why}"
+    );
     assert!(why.contains("create = true in [source]"), "{why}");
-    create_stream(&live, stream_of(&["events.>", "rekindle.tick"])).await;
+    create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget"])).await;
     live.ready().await;
     publish(&live.connection, 0..1).await;
     live.events(1).await;
@@ -188,7 +192,13 @@ async fn a_stream_that_will_not_do_is_refused_with_every_reason() {
     };
     create_stream(&live, bad).await;
     let why = live.failing("source", "can't be used").await;
-    for part in ["does not take in events.>", "does not take in rekindle.tick", "interest", "discard"] {
+    for part in [
+        "does not take in events.>",
+        "does not take in rekindle.tick",
+        "does not take in rekindle.control.forget",
+        "interest",
+        "discard",
+    ] {
         assert!(why.contains(part), "{part}: {why}");
     }
 }
@@ -201,7 +211,10 @@ async fn a_subject_that_another_stream_has_is_named_with_that_stream() {
     first.ready().await;
     let second = Live::start(&nats, Source { stream: "OTHER".to_owned(), ..creating() }).await;
     let why = second.failing("source", "could not create stream OTHER").await;
-    assert!(why.contains("stream EVENTS takes in some of its subjects (events.>, rekindle.tick)"), "{why}");
+    assert!(
+        why.contains("stream EVENTS takes in some of its subjects (events.>, rekindle.tick, rekindle.control.forget)"),
+        "{why}"
+    );
 }
 
 #[tokio::test]
@@ -209,7 +222,7 @@ async fn other_subjects_in_the_stream_are_left_out_and_are_no_gap() {
     let server = NatsServer::start();
     let mut live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
-    create_stream(&live, stream_of(&["events.>", "rekindle.tick", "other"])).await;
+    create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget", "other"])).await;
     live.ready().await;
     for number in 0..50_u64 {
         live.connection.client.publish("other", "x".into()).await.unwrap();
@@ -267,7 +280,7 @@ async fn a_stream_deleted_and_created_anew_has_lost_data() {
     live.connection.jetstream.delete_stream("EVENTS").await.unwrap();
     let why = live.failing("source", "stream EVENTS is gone").await;
     assert!(why.contains("messages were read up to 10: the log has lost data"), "{why}");
-    create_stream(&live, stream_of(&["events.>", "rekindle.tick"])).await;
+    create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget"])).await;
     let why = live.failing("source", "ends with message 0,").await;
     assert!(why.contains("stream EVENTS ends with message 0, and message 10 was read already"), "{why}");
     publish(&live.connection, 0..9).await;
@@ -344,6 +357,21 @@ async fn what_a_tick_says_is_ignored() {
 }
 
 #[tokio::test]
+async fn requests_to_forget_are_told_from_events_and_ticks() {
+    let server = NatsServer::start();
+    let mut live = Live::start(&at(&server.url()), creating()).await;
+    live.ready().await;
+    for subject in ["events.track", "rekindle.control.forget", "rekindle.tick", "events.track"] {
+        live.connection.jetstream.publish(subject, "x".into()).await.unwrap().await.unwrap();
+    }
+    let mut found = Vec::new();
+    while found.len() < 4 {
+        found.extend(live.batches.recv().await.unwrap().into_iter().map(|message| (message.kind, message.lines.len())));
+    }
+    assert_eq!(found, [(Kind::Events, 1), (Kind::Forget, 1), (Kind::Tick, 0), (Kind::Events, 1)]);
+}
+
+#[tokio::test]
 async fn stopping_hands_on_what_had_come() {
     let server = NatsServer::start();
     let mut live = Live::with_room(&at(&server.url()), Source { batch: 1_000, ..creating() }, 1).await;
@@ -374,7 +402,8 @@ async fn a_message_as_large_as_the_server_takes_comes_through() {
     let mut live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     // A stream on disk takes 32 MiB at most; and a request for messages asks for as much, until it meets a larger one.
-    let in_memory = Config { storage: StorageType::Memory, ..stream_of(&["events.>", "rekindle.tick"]) };
+    let in_memory =
+        Config { storage: StorageType::Memory, ..stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget"]) };
     create_stream(&live, in_memory).await;
     live.ready().await;
     let large = Bytes::from(vec![b'x'; 50_000_000]);
@@ -425,6 +454,32 @@ async fn a_tick_on_plain_nats_comes_after_every_event_before_it() {
                 assert!(events >= ticks * 200, "tick {ticks} came after {events} events");
             } else {
                 events += 1;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
+    let server = NatsServer::start();
+    let mut live = Live::start(&at(&server.url()), plain()).await;
+    live.ready().await;
+    for round in 0..20_u64 {
+        for number in 0..200 {
+            live.connection.client.publish("events.track", format!("{}\n", round * 200 + number).into()).await.unwrap();
+        }
+        live.connection.client.publish("rekindle.control.forget", "{}".into()).await.unwrap();
+    }
+    let (mut events, mut requests) = (0, 0);
+    while requests < 20 {
+        for message in live.batches.recv().await.unwrap() {
+            match message.kind {
+                Kind::Events => events += 1,
+                Kind::Tick => {}
+                Kind::Forget => {
+                    requests += 1;
+                    assert!(events >= requests * 200, "request {requests} came after {events} events");
+                }
             }
         }
     }

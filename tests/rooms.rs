@@ -46,13 +46,16 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
-    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint"]),
+    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source"]),
     ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink"]),
     ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
     ("logging", &["config"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline", "live", "sink"]),
-    ("api", &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "live", "config"]),
+    (
+        "api",
+        &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "pipeline", "live", "config"],
+    ),
     (
         "daemon",
         &[

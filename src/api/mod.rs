@@ -8,11 +8,13 @@
 //! It promises that `/metrics`, `/healthz` and `/readyz` answer however busy the API is, that everything else needs the
 //! token where there is one and a loopback address where there is none, and that `openapi` describes every route.
 //!
-//! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, anything that changes a user.
+//! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, anything that changes a user but through the log.
 
 mod access;
 mod cursor;
 mod error;
+mod export;
+mod forget;
 mod limits;
 mod observe;
 mod openapi;
@@ -26,6 +28,7 @@ mod stats;
 mod users;
 
 pub use error::ApiError;
+pub use forget::{Forget, Logged, NotLogged};
 pub use observe::Metrics;
 pub use routes::{Routes, Services};
 pub use rules::{Loaded, ReloadError, Rules, RulesProblem};

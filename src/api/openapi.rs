@@ -9,7 +9,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
-use super::{access, observe, problem, rules, segments, stats, users};
+use super::{access, forget, observe, problem, rules, segments, stats, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -34,6 +34,7 @@ const ANYWHERE: [(&str, &str); 5] = [
         observe::healthz,
         observe::readyz,
         users::user,
+        forget::forget,
         users::user_segments,
         segments::segments,
         segments::segment_users,
@@ -78,7 +79,7 @@ fn document(with_token: bool) -> utoipa::openapi::OpenApi {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post].into_iter().flatten()
+    [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
 }
 
 /// Adds what holds for every operation.

@@ -24,6 +24,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// How much is asked for of a user.
+pub(super) struct Detail {
+    /// Everything that is held, as it is held.
+    pub(super) export: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DetailText {
+    export: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Detail {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Detail, Problem> {
+        let text: DetailText = query(parts, state).await?;
+        match text.export.as_deref() {
+            None | Some("false") => Ok(Detail { export: false }),
+            Some("" | "true") => Ok(Detail { export: true }),
+            Some(_) => Err(Problem::bad_request("`export` must be true or false; alone it says true")),
+        }
+    }
+}
+
 /// Which part of a list is asked for.
 pub(super) struct Paging {
     /// 1 to [`LIMIT_MAX`].

@@ -10,6 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::access::{self, Access};
 use super::error::ApiError;
+use super::forget::{self, Forget};
 use super::limits::{self, Limits};
 use super::observe::{self, Metrics};
 use super::rules::{self, Rules};
@@ -26,6 +27,8 @@ pub struct Services {
     pub health: Health,
     /// Its rules.
     pub rules: Arc<dyn Rules>,
+    /// Where requests to forget a user go.
+    pub forget: Arc<dyn Forget>,
     /// When it started.
     pub started: Instant,
 }
@@ -82,7 +85,7 @@ impl fmt::Debug for Routes {
 /// The API proper: what is answered within limits.
 pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 7] {
     [
-        ("/v1/users/{id}", get(users::user)),
+        ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),

@@ -9,10 +9,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::params::Id;
+use super::export::Export;
+use super::params::{Detail, Id};
 use super::problem::Problem;
 use super::routes::Services;
 use crate::journal;
+use crate::live::Busy;
 use crate::partition::{Output, Plan, UserReport};
 
 /// Everything known of a user, at one instant.
@@ -91,6 +93,16 @@ pub(super) struct Held {
     until: String,
 }
 
+/// A user, as asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    /// What is known.
+    State(Box<UserState>),
+    /// What is held, with `?export`.
+    Export(Box<Export>),
+}
+
 /// The segments a user is in.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"user": "u42", "segments": ["cart_abandoned"]}))]
@@ -103,19 +115,37 @@ pub(super) struct UserSegments {
 
 /// Everything known of a user
 ///
-/// Answered by the engine between two batches: for looking into one user, not for high rates.
+/// Answered by the engine between two batches: for looking into one user, not for high rates. With `?export`, everything
+/// that is held, for people who ask what that is: every pane of every window, and the links, whatever the rules make of it.
 #[utoipa::path(get, path = "/v1/users/{id}", tag = "users",
-    params(("id" = String, Path, description = "The user's id, percent-encoded", example = "u42")),
+    params(
+        ("id" = String, Path, description = "The user's id, percent-encoded", example = "u42"),
+        ("export" = Option<bool>, Query, description = "Everything that is held, as it is held; `?export` alone says true")
+    ),
     responses(
-        (status = 200, description = "The user", body = UserState),
-        (status = 400, description = "The id is no percent-encoded UTF-8", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The user", body = Answer),
+        (status = 400, description = "The id is no percent-encoded UTF-8, or the query asks for something else", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nothing is known of this user", body = Problem, content_type = "application/problem+json")
     ))]
-pub(super) async fn user(State(services): State<Arc<Services>>, Id(id): Id) -> Result<Json<UserState>, Problem> {
-    let report = services.live.describe(&id).await.map_err(|busy| Problem::unavailable(busy.to_string()))?;
-    let report = report.ok_or_else(|| Problem::not_found("nothing is known of this user"))?;
-    let decisions = services.live.decisions_of(&id);
-    Ok(Json(UserState::new(report, decisions.iter().filter_map(|(plan, output)| line(plan, output)).collect())))
+pub(super) async fn user(
+    State(services): State<Arc<Services>>,
+    Id(id): Id,
+    Detail { export }: Detail,
+) -> Result<Json<Answer>, Problem> {
+    let busy = |busy: Busy| Problem::unavailable(busy.to_string());
+    let unknown = || Problem::not_found("nothing is known of this user");
+    let decisions = || -> Vec<Value> {
+        services.live.decisions_of(&id).iter().filter_map(|(plan, output)| line(plan, output)).collect()
+    };
+    let answer = if export {
+        let held = services.live.export(&id).await.map_err(busy)?.ok_or_else(unknown)?;
+        let decisions = decisions();
+        Answer::Export(Box::new(Export::new(id, held, decisions)))
+    } else {
+        let report = services.live.describe(&id).await.map_err(busy)?.ok_or_else(unknown)?;
+        Answer::State(Box::new(UserState::new(report, decisions())))
+    };
+    Ok(Json(answer))
 }
 
 /// The segments a user is in

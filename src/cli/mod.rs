@@ -172,6 +172,7 @@ pub(crate) fn pipeline_options(settings: &Engine) -> Options {
         until: None,
         clock: settings.clock,
         max_future: settings.max_future,
+        state_ttl: settings.state_ttl(),
     }
 }
 

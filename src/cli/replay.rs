@@ -30,8 +30,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     rules: Option<PathBuf>,
 
-    /// Take rules, max_disorder, max_event_bytes, partitions and workers from this settings file; options given beside
-    /// it win
+    /// Take rules, max_disorder, state_ttl, max_event_bytes, partitions and workers from this settings file; options
+    /// given beside it win
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -44,6 +44,12 @@ pub struct ReplayArgs {
     /// 5s unless said otherwise
     #[arg(long, value_name = "DURATION", value_parser = Span::parse)]
     max_disorder: Option<Span>,
+
+    /// Drop users who were idle for this long, once nothing is to come for them by time alone: 0s for never, or 1h to 36525d
+    ///
+    /// 0s unless said otherwise
+    #[arg(long, value_name = "DURATION", value_parser = Engine::parse_state_ttl)]
+    state_ttl: Option<Span>,
 
     /// Longest event, in bytes; longer lines are rejected; 1048576 unless said otherwise
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
@@ -158,6 +164,7 @@ impl ReplayArgs {
             settings.max_event_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         }
         settings.max_disorder = self.max_disorder.unwrap_or(settings.max_disorder);
+        settings.state_ttl = self.state_ttl.unwrap_or(settings.state_ttl);
         settings.partitions = self.partitions.unwrap_or(settings.partitions);
         settings.workers = self.workers.unwrap_or(settings.workers);
         Ok(settings)

@@ -63,6 +63,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             live: instruments.live.clone(),
             health: instruments.health.clone(),
             rules: instruments.reloader.clone(),
+            forget: instruments.forgetter.clone(),
             started: instruments.started,
         };
         let scrapes = Scrapes::new(instruments.clone());

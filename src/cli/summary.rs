@@ -88,6 +88,7 @@ impl<'a> Summary<'a> {
             "duplicates": counts.duplicates,
             "merged": counts.merged,
             "users": self.totals.users,
+            "expired": counts.expired,
             "segments": segments,
             "campaigns": campaigns,
             "seconds": self.run.took.as_secs_f64(),
@@ -109,7 +110,11 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "               rejected {code}: {}", grouped(count.as_u64().unwrap_or(0)))?;
         }
         writeln!(f, "             {} duplicates, {} late", grouped(counts.duplicates), grouped(counts.late))?;
-        writeln!(f, "users        {}, {} visitors merged", grouped(self.totals.users), grouped(counts.merged))?;
+        write!(f, "users        {}, {} visitors merged", grouped(self.totals.users), grouped(counts.merged))?;
+        if counts.expired > 0 {
+            write!(f, ", {} dropped after being idle", grouped(counts.expired))?;
+        }
+        writeln!(f)?;
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;
         write!(f, "took         {:.2} s", self.run.took.as_secs_f64())?;

@@ -10,7 +10,13 @@ use crate::rules::document::Section;
 /// Reports where the two contradict each other, at the setting that was given.
 pub(super) fn check(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
     loops(config, root, problems);
-    ticks(config, root, problems);
+    control(config, root, problems, ("tick_subject", "ticks"), &config.source.tick_subject);
+    control(config, root, problems, ("forget_subject", "requests to forget"), &config.source.forget_subject);
+    if config.source.tick_subject == config.source.forget_subject {
+        let message = format!("`{}` is the subject of ticks and of requests to forget", config.source.tick_subject);
+        let place = place(root, [("source", "forget_subject"), ("source", "tick_subject")]);
+        problems.add(&place, message, "give each its own");
+    }
     streams(config, root, problems);
 }
 
@@ -23,24 +29,26 @@ fn loops(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
     }
 }
 
-fn ticks(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
-    let tick = &config.source.tick_subject;
-    if config.source.subjects.contains(tick) {
-        let help = "give ticks a subject of their own";
-        let place = place(root, [("source", "tick_subject"), ("source", "subjects")]);
-        problems.add(&place, format!("`{tick}` is the subject of ticks and of events"), help);
+/// A subject that means something else than events must be none of theirs, and none of the outputs'.
+fn control(
+    config: &Config,
+    root: &Section<'_>,
+    problems: &mut Problems<'_>,
+    (key, what): (&str, &str),
+    subject: &String,
+) {
+    if config.source.subjects.contains(subject) {
+        let help = format!("give {what} a subject of their own");
+        let place = place(root, [("source", key), ("source", "subjects")]);
+        problems.add(&place, format!("`{subject}` is the subject of {what} and of events"), help);
     }
     let prefix = &config.output.prefix;
-    let outputs = [
-        format!("{prefix}.segments.>"),
-        format!("{prefix}.actions.>"),
-        format!("{prefix}.decisions.>"),
-        format!("{prefix}.dead"),
-    ];
-    if let Some(output) = outputs.iter().find(|output| overlap(output, tick)) {
-        let place = place(root, [("source", "tick_subject"), ("output", "prefix")]);
-        let help = format!("outputs go to `{output}`; give ticks another subject, like {prefix}.tick");
-        problems.add(&place, format!("`{tick}` is the subject of ticks and of outputs"), help);
+    let outputs = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress", "dead"];
+    let outputs = outputs.map(|name| format!("{prefix}.{name}"));
+    if let Some(output) = outputs.iter().find(|output| overlap(output, subject)) {
+        let place = place(root, [("source", key), ("output", "prefix")]);
+        let help = format!("outputs go to `{output}`; give {what} another subject, like {prefix}.control");
+        problems.add(&place, format!("`{subject}` is the subject of {what} and of outputs"), help);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `[engine]`: what is computed, and how.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -22,6 +23,10 @@ pub struct Engine {
     /// How far ahead of the broker's time an event's own may be; 0 to 1 day.
     #[schemars(with = "DurationText")]
     pub max_future: Span,
+    /// A user idle for this long is dropped, once nothing is to come for them by time alone; 0: never, else 1 hour to 100
+    /// years.
+    #[schemars(with = "DurationText")]
+    pub state_ttl: Span,
     /// The largest event accepted, in bytes; 1,024 to 67,108,864.
     #[schemars(range(min = 1_024, max = 67_108_864))]
     pub max_event_bytes: usize,
@@ -36,10 +41,11 @@ pub struct Engine {
 }
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [Key; 7] = [
+pub(super) const KEYS: [Key; 8] = [
     ("rules", Kind::Text),
     ("max_disorder", Kind::Text),
     ("max_future", Kind::Text),
+    ("state_ttl", Kind::Text),
     ("max_event_bytes", Kind::Number),
     ("partitions", Kind::Number),
     ("workers", Kind::Number),
@@ -47,6 +53,8 @@ pub(super) const KEYS: [Key; 7] = [
 ];
 /// Longest `max_disorder` and `max_future`.
 const DAY: Span = Span(86_400_000);
+/// From the shortest to the longest `state_ttl`: an hour to a hundred years.
+const STATE_TTL: RangeInclusive<Span> = Span(3_600_000)..=Span(36_525 * 86_400_000);
 
 impl Default for Engine {
     fn default() -> Self {
@@ -54,6 +62,7 @@ impl Default for Engine {
             rules: PathBuf::from("rules.toml"),
             max_disorder: Span(5_000),
             max_future: Span(300_000),
+            state_ttl: Span(0),
             max_event_bytes: 1_048_576,
             partitions: 64,
             workers: 0,
@@ -63,13 +72,39 @@ impl Default for Engine {
 }
 
 impl Engine {
+    /// Reads a `state_ttl`: zero, or within its range.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse_state_ttl(text: &str) -> Result<Span, String> {
+        let ttl = Span::parse(text)?;
+        let is_fine = ttl.0 == 0 || STATE_TTL.contains(&ttl);
+        if is_fine { Ok(ttl) } else { Err("it must be 0s, which is never, or between 1h and 36525d".to_owned()) }
+    }
+
+    /// How long an idle user is kept; `None`: for good.
+    pub fn state_ttl(&self) -> Option<Span> {
+        Some(self.state_ttl).filter(|ttl| ttl.0 > 0)
+    }
+
     pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
         set(&mut self.rules, reader.file(section, "rules", "the rules file"));
         set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
         set(&mut self.max_future, reader.duration(section, "max_future", Span(0), DAY));
+        set(&mut self.state_ttl, state_ttl(section, reader));
         set(&mut self.max_event_bytes, reader.number(section, "max_event_bytes", 1_024..=67_108_864));
         set(&mut self.partitions, reader.number(section, "partitions", 1..=4_096));
         set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
         set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
     }
+}
+
+fn state_ttl(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {
+    let ttl = reader.duration(section, "state_ttl", Span(0), *STATE_TTL.end())?;
+    if (1..STATE_TTL.start().0).contains(&ttl.0) {
+        let place = section.get("state_ttl").map_or(0..0, toml::Spanned::span);
+        reader.problems.add(&place, "`state_ttl` must be 0s, which is never, or at least 1h", "");
+        return None;
+    }
+    Some(ttl)
 }

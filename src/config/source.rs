@@ -40,6 +40,10 @@ pub struct Source {
     /// A tick is sent when nothing has come for this long; 50 ms to 10 s.
     #[schemars(with = "DurationText")]
     pub tick_interval: Span,
+    /// The subject of messages that say whom to forget: {"user": "…"}, or several such lines. No wildcard. The stream must
+    /// take it in.
+    #[schemars(regex(pattern = "^[^\\s.*>]+([.][^\\s.*>]+)*$"))]
+    pub forget_subject: String,
     /// The most messages asked for at a time; 1 to 50,000.
     #[schemars(range(min = 1, max = 50_000))]
     pub batch: usize,
@@ -69,7 +73,7 @@ pub enum Start {
 }
 
 /// Keys of `[source]`.
-pub(super) const KEYS: [Key; 10] = [
+pub(super) const KEYS: [Key; 11] = [
     ("kind", Kind::Text),
     ("stream", Kind::Text),
     ("subjects", Kind::List),
@@ -79,6 +83,7 @@ pub(super) const KEYS: [Key; 10] = [
     ("replicas", Kind::Number),
     ("tick_subject", Kind::Text),
     ("tick_interval", Kind::Text),
+    ("forget_subject", Kind::Text),
     ("batch", Kind::Number),
 ];
 
@@ -94,6 +99,7 @@ impl Default for Source {
             replicas: 1,
             tick_subject: "rekindle.tick".to_owned(),
             tick_interval: Span(500),
+            forget_subject: "rekindle.control.forget".to_owned(),
             batch: 5_000,
         }
     }
@@ -115,6 +121,7 @@ impl Source {
         let one = |subject: &str| check_subject(subject, false);
         set(&mut self.tick_subject, reader.checked(section, "tick_subject", SUBJECT, one));
         set(&mut self.tick_interval, reader.duration(section, "tick_interval", Span(50), Span(10_000)));
+        set(&mut self.forget_subject, reader.checked(section, "forget_subject", SUBJECT, one));
         set(&mut self.batch, reader.number(section, "batch", 1..=50_000));
         if self.kind == SourceKind::Nats {
             self.refuse_stream_settings(section, reader);

@@ -10,11 +10,13 @@
 
 mod begin;
 mod checkpointer;
+mod forget;
 mod outputs;
 mod reload;
 mod scrape;
 mod signals;
 
+pub use forget::Forgetter;
 pub use reload::{ReloadError, Reloader, RulesInUse};
 pub use scrape::Scrapes;
 pub use signals::{Signals, hang_up};
@@ -172,6 +174,8 @@ pub struct Instruments {
     pub connected: watch::Receiver<Option<Connected>>,
     /// Reloads of the rules.
     pub reloader: Arc<Reloader>,
+    /// Requests to forget a user.
+    pub forgetter: Arc<Forgetter>,
     /// The checkpoints.
     pub checkpoints: Arc<CheckpointStatus>,
     /// When the daemon started.
@@ -270,7 +274,8 @@ impl Daemon {
             live: ends.live.clone(),
             health,
             sink: Arc::default(),
-            connected: is_connected,
+            connected: is_connected.clone(),
+            forgetter: Arc::new(Forgetter::new(config.source.clone(), is_connected)),
             reloader: Arc::new(reloader),
             checkpoints: Arc::default(),
             started: Instant::now(),

@@ -8,6 +8,7 @@
 //! Nothing here knows the broker's time, `--until` or the user; those checks come later.
 
 mod fields;
+mod forget;
 mod rejection;
 
 use std::borrow::Cow;

@@ -69,11 +69,14 @@ pub enum Reason {
         /// The event's time.
         time: crate::time::Timestamp,
     },
+    /// A message about whom to forget names nobody.
+    #[error("`user` is missing or empty: it must name who is to be forgotten, as in {{\"user\": \"u42\"}}")]
+    NoUser,
 }
 
 impl Reason {
     /// Every code, for metrics and summaries.
-    pub const CODES: [&'static str; 10] = [
+    pub const CODES: [&'static str; 11] = [
         "not_json",
         "not_an_object",
         "unknown_type",
@@ -84,6 +87,7 @@ impl Reason {
         "no_time",
         "too_large",
         "after_until",
+        "no_user",
     ];
 
     /// The reason as one word: a metric's label, and `reason` in the dead letters.
@@ -104,6 +108,7 @@ impl Reason {
             Reason::NoTime => 7,
             Reason::TooLarge { .. } => 8,
             Reason::AfterUntil { .. } => 9,
+            Reason::NoUser => 10,
         }
     }
 }

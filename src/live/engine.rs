@@ -16,8 +16,8 @@ use super::recovery::{Change, Out, Recovery, Step};
 use super::state_bytes::StateBytes;
 use super::view::View;
 use super::{Busy, Shared, Stats};
-use crate::partition::{Output, Plan, UserReport};
-use crate::pipeline::{Entry, Pipeline};
+use crate::partition::{Expired, Output, Plan, UserReport};
+use crate::pipeline::{Entry, Forgotten, Pipeline, UserExport};
 use crate::sink::emission::{Emission, Emitted, Letter, Mark, Reloaded};
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
@@ -39,6 +39,13 @@ pub(super) enum Request {
         user: String,
         /// Where the answer goes.
         reply: oneshot::Sender<Option<UserReport>>,
+    },
+    /// All that is held about a user.
+    Export {
+        /// The user.
+        user: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Option<UserExport>>,
     },
     /// Other rules, from here on.
     ChangeRules {
@@ -132,6 +139,10 @@ fn leave_out(outputs: &mut Vec<Output>, open: Option<Open>, before: u64) -> u64 
     let out = usize::try_from(open.sent.saturating_sub(before)).unwrap_or(usize::MAX);
     outputs.drain(..out.min(outputs.len()));
     open.messages
+}
+
+fn entry(message: &Message) -> Entry<'_> {
+    Entry { kind: message.kind, lines: &message.lines, received: Some(message.received) }
 }
 
 impl Engine {
@@ -259,6 +270,7 @@ impl Engine {
             };
             match request {
                 Some(Request::Describe { user, reply }) => self.describe(&user, reply),
+                Some(Request::Export { user, reply }) => self.export(&user, reply),
                 Some(request) => self.waiting.push_back(request),
                 // The queues are fullest now, and who looks at them should see it.
                 None => self.publish_stats(),
@@ -308,8 +320,7 @@ impl Engine {
     /// Feeds messages to the pipeline. The outputs come in the one order that they have whenever the same messages are fed
     /// together: by position in the log, due time and user, and each user's as they happened.
     fn feed(&mut self, batch: &[Message]) -> (Vec<Output>, Vec<Letter>) {
-        let entries: Vec<Entry<'_>> =
-            batch.iter().map(|message| Entry { lines: &message.lines, received: Some(message.received) }).collect();
+        let entries: Vec<Entry<'_>> = batch.iter().map(entry).collect();
         let (mut outputs, mut letters) = (Vec::new(), Vec::new());
         let mut reject = |letter: crate::pipeline::DeadLetter<'_>| {
             letters.push(Letter {
@@ -320,9 +331,9 @@ impl Engine {
             });
         };
         self.pipeline.feed_entries(&entries, &mut reject, &mut outputs);
+        // Before they are sorted: where a user was forgotten is told by what stood before.
+        self.follow(self.pipeline.plan(), &outputs);
         in_order(&mut outputs);
-        self.shared.view().follow(&outputs);
-        self.shared.recent.note(self.pipeline.plan(), &outputs);
         (outputs, letters)
     }
 
@@ -338,9 +349,29 @@ impl Engine {
         }
     }
 
+    /// Lets the view and the latest decisions follow what the pipeline has just done.
+    fn follow(&self, plan: &Arc<Plan>, outputs: &[Output]) {
+        let (view, recent) = (self.shared.view(), &self.shared.recent);
+        let mut done = 0;
+        for Forgotten { user, outputs: before } in self.pipeline.forgotten() {
+            view.follow(&outputs[done..*before]);
+            recent.note(plan, &outputs[done..*before]);
+            view.set(user, None);
+            recent.forget(user);
+            done = *before;
+        }
+        view.follow(&outputs[done..]);
+        recent.note(plan, &outputs[done..]);
+        for Expired { user, at } in self.pipeline.expired() {
+            view.set(user, self.pipeline.user(user).map(|user| &user.profile.members));
+            recent.forget_before(user, *at);
+        }
+    }
+
     fn answer(&mut self, request: Request, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
         match request {
             Request::Describe { user, reply } => self.describe(&user, reply),
+            Request::Export { user, reply } => self.export(&user, reply),
             Request::ChangeRules { reply, .. } if !self.is_live() => {
                 let _ = reply.send(Err(ChangeError::Busy(Busy)));
             }
@@ -393,6 +424,10 @@ impl Engine {
         let _ = reply.send(self.pipeline.report(user));
     }
 
+    fn export(&self, user: &str, reply: oneshot::Sender<Option<UserExport>>) {
+        let _ = reply.send(self.pipeline.export(user));
+    }
+
     /// Between two batches, and so between two events. Of what it comes to, what is out already does not go out again.
     fn change_rules(
         &mut self,
@@ -413,6 +448,9 @@ impl Engine {
         self.generation = generation;
         in_order(&mut outputs);
         self.shared.recent.note(&plan, &outputs);
+        for Expired { user, at } in self.pipeline.expired() {
+            self.shared.recent.forget_before(user, *at);
+        }
         self.shared.replace_view(View::new(Arc::clone(&plan), self.pipeline.users()));
         self.bytes = StateBytes::default();
         self.publish_stats();

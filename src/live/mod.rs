@@ -26,7 +26,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::partition::{Output, Plan, UserReport};
-use crate::pipeline::{Pipeline, Totals};
+use crate::pipeline::{Pipeline, Totals, UserExport};
 use crate::sink::emission::{Emission, Reloaded};
 use crate::source::message::Batch;
 use crate::time::Timestamp;
@@ -179,6 +179,14 @@ impl Live {
     /// The engine does not answer.
     pub async fn describe(&self, user: &str) -> Result<Option<UserReport>, Busy> {
         self.ask(|reply| Request::Describe { user: user.to_owned(), reply }).await
+    }
+
+    /// All that is held about a user or an anonymous visitor, but for the [decisions](Live::decisions_of); `None`: nothing.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn export(&self, user: &str) -> Result<Option<UserExport>, Busy> {
+        self.ask(|reply| Request::Export { user: user.to_owned(), reply }).await
     }
 
     /// Lets other rules take effect between two events. `note` writes down where, before they do.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hashbrown::HashMap;
 
 use crate::partition::{Decided, Output, Plan};
+use crate::time::Timestamp;
 
 /// The most decisions kept of one user.
 const PER_USER: usize = 10;
@@ -58,6 +59,24 @@ impl Recent {
         }
     }
 
+    /// Forgets all about a user.
+    pub(super) fn forget(&self, user: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.by_user.remove(user).is_some() {
+            state.order.retain(|(other, _)| **other != *user);
+        }
+    }
+
+    /// Forgets what was decided about a user before an instant.
+    pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(of_user) = state.by_user.get_mut(user) else { return };
+        of_user.retain(|kept| kept.decision.at >= at);
+        if of_user.is_empty() {
+            state.by_user.remove(user);
+        }
+    }
+
     /// A user's latest decisions, oldest first, each with the rules it was made by.
     pub(super) fn of(&self, user: &str) -> Vec<(Arc<Plan>, Output)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +117,6 @@ mod tests {
     use crate::partition::Cause;
     use crate::rules;
     use crate::rules::program::{CampaignId, Change, SegmentId};
-    use crate::time::Timestamp;
 
     fn decision(user: &str, at: i64) -> Output {
         let trigger = Trigger { segment: SegmentId(0), change: Change::Enter };
@@ -135,5 +153,22 @@ mod tests {
         }
         assert_eq!((times(&recent, "u").len(), times(&recent, "x").len(), times(&recent, "y229").len()), (0, 0, 1));
         assert_eq!(recent.state.lock().expect("not poisoned").by_user.len(), 15);
+    }
+
+    #[test]
+    fn a_user_is_forgotten_whole_or_up_to_an_instant_and_is_someone_new_then() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(4));
+        recent.note(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
+        recent.forget("u");
+        recent.forget("nobody");
+        assert_eq!((times(&recent, "u"), times(&recent, "v")), (vec![], vec![2]));
+        assert_eq!(recent.state.lock().expect("not poisoned").order.len(), 1, "nothing of u is left");
+        recent.note(&plan, &[decision("u", 4), decision("u", 5)]);
+        recent.forget_before("u", Timestamp(5));
+        assert_eq!(times(&recent, "u"), [5]);
+        recent.forget_before("v", Timestamp(3));
+        recent.note(&plan, &[decision("w", 6), decision("w", 7), decision("w", 8)]);
+        assert_eq!((times(&recent, "u"), times(&recent, "v"), times(&recent, "w")), (vec![5], vec![], vec![6, 7, 8]));
     }
 }

@@ -12,7 +12,7 @@ use crate::partition::{Decided, Plan};
 use crate::pipeline::{Options, Pipeline};
 use crate::rules;
 use crate::sink::emission::Emission;
-use crate::source::message::Message;
+use crate::source::message::{Kind, Message};
 use crate::time::Timestamp;
 
 const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
@@ -22,8 +22,12 @@ fn plan(text: &str) -> Arc<Plan> {
 }
 
 async fn ends() -> Ends {
+    ends_with(RULES).await
+}
+
+async fn ends_with(rules: &str) -> Ends {
     let options = Options { workers: 1, partitions: 2, ..Options::default() };
-    let pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
+    let pipeline = Pipeline::new(plan(rules), options).expect("threads start");
     let ends = start(pipeline, Start::default(), tokio::runtime::Handle::current()).expect("a thread starts");
     ends.live.recover(Recovery::default()).await.expect("it runs");
     ends
@@ -34,6 +38,7 @@ fn view_of(user: &str, sequence: u64) -> Message {
     Message {
         sequence,
         received: Timestamp(1_000_000 + i64::try_from(sequence).expect("small")),
+        kind: Kind::Events,
         lines: Bytes::from(line),
     }
 }
@@ -45,7 +50,7 @@ fn is_change(emission: &Emission) -> bool {
 #[tokio::test]
 async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
     let mut ends = ends().await;
-    let junk = Message { sequence: 8, received: Timestamp(0), lines: Bytes::from_static(b"junk") };
+    let junk = Message { sequence: 8, received: Timestamp(0), kind: Kind::Events, lines: Bytes::from_static(b"junk") };
     ends.batches.send(vec![view_of("u", 7), junk]).await.expect("the engine takes it");
     let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
     assert_eq!((emitted.outputs.len(), emitted.first_position), (1, 0));
@@ -55,6 +60,26 @@ async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
     let report = ends.live.describe("u").await.expect("an answer").expect("a user");
     assert_eq!(report.segments, ["seen"]);
     assert_eq!(ends.live.describe("nobody").await, Ok(None));
+}
+
+/// In one batch: what was decided about the one forgotten is forgotten too, and what about someone new stays.
+#[tokio::test]
+async fn a_user_is_forgotten_everywhere_between_two_events_of_a_batch() {
+    let mut ends =
+        ends_with(&format!("{RULES}[[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n")).await;
+    let forget = |user: &str, sequence| {
+        let lines = Bytes::from(format!("{{\"user\":\"{user}\"}}"));
+        Message { sequence, received: Timestamp(1_000_000), kind: Kind::Forget, lines }
+    };
+    let batch = vec![view_of("u", 1), view_of("v", 2), forget("u", 3), view_of("u", 4), forget("v", 5)];
+    ends.batches.send(batch).await.expect("the engine takes it");
+    let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
+    assert_eq!(emitted.outputs.len(), 6, "what was decided goes out");
+    let live = &ends.live;
+    assert_eq!((live.view().segments_of("u"), live.view().segments_of("v").len()), (vec!["seen".to_owned()], 0));
+    assert_eq!((live.decisions_of("u").len(), live.decisions_of("v").len()), (1, 0));
+    assert!(live.export("u").await.expect("an answer").is_some_and(|export| export.state.is_some()));
+    assert_eq!((live.export("v").await, live.describe("v").await), (Ok(None), Ok(None)));
 }
 
 #[tokio::test]

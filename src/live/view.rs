@@ -79,6 +79,14 @@ impl View {
         }
     }
 
+    /// The segments that a user is in, whatever was known before.
+    pub fn set(&self, user: &Arc<str>, members: Option<&Members>) {
+        match members.filter(|members| members.iter().next().is_some()) {
+            Some(members) => drop(self.part(user).insert(Arc::clone(user), members.clone())),
+            None => drop(self.part(user).remove(&**user)),
+        }
+    }
+
     fn leave(&self, user: &str, segment: SegmentId) {
         let part = self.part(user);
         if let Some(mut members) = part.get_mut(user) {
@@ -158,6 +166,15 @@ mod tests {
         view.follow(&[change("u", 0, Change::Exit), change("v", 0, Change::Exit)]);
         assert_eq!((view.segments_of("u"), view.segments_of("v"), view.len()), (vec!["t".to_owned()], vec![], 1));
         view.follow(&[output("w", Decided::Merged { from: "u".into() })]);
+        assert!(view.is_empty());
+        view.follow(&[change("u", 1, Change::Enter)]);
+        let mut members = Members::default();
+        view.set(&"u".into(), Some(&members));
+        assert!(view.is_empty(), "a user in no segment takes no room");
+        members.set(SegmentId(0), true);
+        view.set(&"u".into(), Some(&members));
+        assert_eq!(view.segments_of("u"), ["s"]);
+        view.set(&"u".into(), None);
         assert!(view.is_empty());
     }
 

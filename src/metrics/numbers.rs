@@ -123,6 +123,8 @@ impl Page {
         self.count(&USERS, &[], totals.users);
         self.count(&LINKS, &[], totals.links);
         self.count(&MERGED, &[], totals.counts.merged);
+        self.count(&FORGOTTEN, &[], totals.forgotten);
+        self.count(&EXPIRED, &[], totals.counts.expired);
         if has_begun(watermark) {
             self.add(&WATERMARK, &[], seconds(watermark.0));
         }

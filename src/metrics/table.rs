@@ -69,6 +69,9 @@ metrics! {
     USERS: Gauge "rekindle_users" [] "Users with state.";
     LINKS: Gauge "rekindle_links" [] "Anonymous visitors known to be users.";
     MERGED: Counter "rekindle_visitors_merged_total" [] "Anonymous visitors whose state was merged into a user's.";
+    FORGOTTEN: Counter "rekindle_users_forgotten_total" []
+        "Users and visitors forgotten because a message of the log said so.";
+    EXPIRED: Counter "rekindle_users_expired_total" [] "Users dropped after being idle for `state_ttl`.";
     WATERMARK: Gauge "rekindle_watermark_timestamp_seconds" []
         "The log's watermark, in seconds since 1970; absent before the first message.";
     WATERMARK_LAG: Gauge "rekindle_watermark_lag_seconds" []

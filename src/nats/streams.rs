@@ -96,11 +96,13 @@ fn missing(wanted: &Wanted) -> String {
 }
 
 impl Wanted {
-    /// The stream of events and ticks.
+    /// The stream of events, ticks and whom to forget.
     pub fn events(source: &Source) -> Wanted {
         let mut subjects = source.subjects.clone();
-        if !subjects.iter().any(|subject| covers(subject, &source.tick_subject)) {
-            subjects.push(source.tick_subject.clone());
+        for own in [&source.tick_subject, &source.forget_subject] {
+            if !subjects.iter().any(|subject| covers(subject, own)) {
+                subjects.push(own.clone());
+            }
         }
         Wanted {
             name: source.stream.clone(),
@@ -335,10 +337,12 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_subject_is_asked_for_once() {
+    fn the_subjects_of_ticks_and_of_whom_to_forget_are_asked_for_once() {
         let mut source = Source::default();
-        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.tick"]);
+        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.tick", "rekindle.control.forget"]);
         source.tick_subject = "events.tick".to_owned();
+        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.control.forget"]);
+        source.forget_subject = "events.forget".to_owned();
         assert_eq!(Wanted::events(&source).subjects, ["events.>"]);
     }
 }

@@ -88,6 +88,15 @@ pub enum Cause {
     Event(Option<Arc<str>>),
 }
 
+/// A user who was dropped after being idle for longer than state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The user's id.
+    pub user: Arc<str>,
+    /// At which instant.
+    pub at: Timestamp,
+}
+
 /// What a partition counted since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -99,6 +108,8 @@ pub struct Counts {
     pub duplicates: u64,
     /// Visitors merged into users.
     pub merged: u64,
+    /// Users dropped because they were idle for longer than their state is kept.
+    pub expired: u64,
     /// Events by name of `[events]`.
     pub by_name: Vec<u64>,
     /// Transitions by segment: enters, exits.
@@ -124,8 +135,8 @@ impl Counts {
     /// The same counts by the ids of other rules; users in segments are counted anew, from none.
     pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> Counts {
         let mut counts = Counts::new(next.names.len(), next.segments.len(), next.campaigns.len());
-        (counts.applied, counts.late, counts.duplicates, counts.merged) =
-            (self.applied, self.late, self.duplicates, self.merged);
+        (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);
+        (counts.merged, counts.expired) = (self.merged, self.expired);
         let ids = |rules: &Ruleset| -> [Vec<String>; 3] {
             [
                 rules.names.iter().map(|name| name.id.clone()).collect(),
@@ -146,6 +157,7 @@ impl Counts {
         self.late += other.late;
         self.duplicates += other.duplicates;
         self.merged += other.merged;
+        self.expired += other.expired;
         add_each(&mut self.by_name, &other.by_name);
         add_each(&mut self.sizes, &other.sizes);
         for (ours, theirs) in self.transitions.iter_mut().zip(&other.transitions) {

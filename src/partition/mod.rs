@@ -9,6 +9,7 @@
 //! change anything; it may turn out to be early, never late.
 
 mod capture;
+mod export;
 mod io;
 mod report;
 mod steps;
@@ -17,7 +18,8 @@ mod tests;
 mod timer;
 mod user;
 
-pub use io::{Cause, Counts, Decided, Input, Output};
+pub use export::StateExport;
+pub use io::{Cause, Counts, Decided, Expired, Input, Output};
 pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
 pub use user::User;
 
@@ -29,7 +31,7 @@ use hashbrown::HashTable;
 use crate::engine::dispatch::Dispatch;
 use crate::engine::profile::Arrival;
 use crate::rules::program::Ruleset;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use capture::Capture;
 use steps::Steps;
 use timer::Timers;
@@ -89,6 +91,16 @@ impl Partition {
         }
     }
 
+    /// The same, dropping users who were idle for `state_ttl` once nothing is to come for them by time alone. `None`: they
+    /// are kept for good.
+    ///
+    /// Whether a user has expired is a function of that user's events alone: an event at or after the instant meets
+    /// someone new, whether or not the watermark has got there.
+    pub fn with_state_ttl(mut self, state_ttl: Option<Span>) -> Partition {
+        self.steps.state_ttl = state_ttl;
+        self
+    }
+
     /// Takes one input; what follows from it is appended to `out`, in order per user.
     pub fn apply(&mut self, plan: &Plan, input: Input<'_, '_>, out: &mut Vec<Output>) {
         match input {
@@ -100,7 +112,7 @@ impl Partition {
                     self.steps.unite(plan, user, *visitor, (ts.max(watermark), position), out);
                 }
                 self.steps.take_event(plan, user, Arrival { event, ts, position }, watermark, out);
-                arm(&mut self.timers, slot, user);
+                arm(&mut self.timers, slot, user, self.steps.state_ttl);
             }
             Input::Advance { watermark, position } => self.advance(plan, watermark, position, out),
         }
@@ -108,6 +120,31 @@ impl Partition {
 
     /// Takes a user out of the partition, state and all: an anonymous visitor on the way to the user it was linked to.
     pub fn detach(&mut self, id: &str) -> Option<Box<User>> {
+        self.remove(id).map(Box::new)
+    }
+
+    /// Forgets a user, state and all, after what is due at or before the watermark has fired. Whoever has the id
+    /// afterwards is someone new. False where nothing is known of the user.
+    pub fn forget(
+        &mut self,
+        plan: &Plan,
+        id: &str,
+        (watermark, position): (Timestamp, u64),
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(slot) = self.find(id) else { return false };
+        let Some(user) = &mut self.users[slot as usize] else { return false };
+        self.capture.touch(slot, user);
+        let expired = self.steps.fire_due(plan, user, watermark, position, out);
+        if let Some(at) = expired {
+            self.steps.note_expired(user, at);
+        }
+        self.remove(id);
+        expired.is_none()
+    }
+
+    /// Takes a user out: the one way in which users go, whatever the reason.
+    fn remove(&mut self, id: &str) -> Option<User> {
         let hash = IdHasher::default().hash_one(id);
         let users = &self.users;
         let entry = self.by_id.find_entry(hash, |slot| id_of(users, *slot) == Some(id)).ok()?;
@@ -115,10 +152,13 @@ impl Partition {
         let user = self.users[slot as usize].take()?;
         self.capture.taken_out(&user);
         self.vacant.push(slot);
-        for segment in user.profile.members.iter() {
-            self.steps.counts.sizes[usize::from(segment.0)] -= 1;
-        }
-        Some(Box::new(user))
+        self.steps.leave_segments(&user);
+        Some(user)
+    }
+
+    /// Who expired since this was last asked, in the order in which they did.
+    pub fn take_expired(&mut self) -> Vec<Expired> {
+        std::mem::take(&mut self.steps.expired)
     }
 
     /// What was counted so far.
@@ -167,9 +207,7 @@ impl Partition {
 
     /// A user's state.
     pub fn user(&self, id: &str) -> Option<&User> {
-        let hash = IdHasher::default().hash_one(id);
-        let slot = *self.by_id.find(hash, |slot| id_of(&self.users, *slot) == Some(id))?;
-        self.users[slot as usize].as_ref()
+        self.users[self.find(id)? as usize].as_ref()
     }
 
     /// All that is known of a user, at the watermark.
@@ -180,7 +218,7 @@ impl Partition {
     /// The same counts and none of the users, for other rules: counts of segments, campaigns and names that are in both
     /// go on.
     pub fn emptied(&self, plan: &Plan, next: &Plan) -> Partition {
-        let mut emptied = Partition::new(next);
+        let mut emptied = Partition::new(next).with_state_ttl(self.steps.state_ttl);
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
         emptied
     }
@@ -192,7 +230,7 @@ impl Partition {
         }
         let slot = self.insert(User { armed: Timestamp::NEVER, ..user });
         if let Some(user) = &mut self.users[slot as usize] {
-            arm(&mut self.timers, slot, user);
+            arm(&mut self.timers, slot, user, self.steps.state_ttl);
         }
     }
 
@@ -215,10 +253,14 @@ impl Partition {
         self.capture.note_from_here();
     }
 
-    fn slot_of(&mut self, id: &str, now: Timestamp) -> u32 {
+    fn find(&self, id: &str) -> Option<u32> {
         let hash = IdHasher::default().hash_one(id);
-        match self.by_id.find(hash, |slot| id_of(&self.users, *slot) == Some(id)) {
-            Some(slot) => *slot,
+        self.by_id.find(hash, |slot| id_of(&self.users, *slot) == Some(id)).copied()
+    }
+
+    fn slot_of(&mut self, id: &str, now: Timestamp) -> u32 {
+        match self.find(id) {
+            Some(slot) => slot,
             None => self.insert(User::new(id.into(), now)),
         }
     }
@@ -252,16 +294,22 @@ impl Partition {
                 if user.due() <= watermark {
                     self.capture.touch(slot, user);
                 }
-                self.steps.fire_due(plan, user, watermark, position, out);
-                arm(&mut self.timers, slot, user);
+                match self.steps.fire_due(plan, user, watermark, position, out) {
+                    None => arm(&mut self.timers, slot, user, self.steps.state_ttl),
+                    Some(at) => {
+                        self.steps.note_expired(user, at);
+                        let id = Arc::clone(&user.id);
+                        self.remove(&id);
+                    }
+                }
             }
         }
     }
 }
 
 /// A later due time needs no new wake-up: the one that stands is re-checked when it comes.
-fn arm(timers: &mut Timers, slot: u32, user: &mut User) {
-    let due = user.due();
+fn arm(timers: &mut Timers, slot: u32, user: &mut User, state_ttl: Option<Span>) {
+    let due = user.wake_up(state_ttl);
     if due < user.armed {
         user.armed = due;
         timers.push(due, slot);

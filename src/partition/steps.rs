@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::io::{Cause, Counts, Decided, Output};
+use super::io::{Cause, Counts, Decided, Expired, Output};
 use super::{Plan, User};
 use crate::campaigns::{self, Held, Outcome, Subject, Trigger};
 use crate::engine::dispatch::SegmentSet;
@@ -10,12 +10,16 @@ use crate::engine::evaluate::Scope;
 use crate::engine::profile::Arrival;
 use crate::engine::segments::{Changes, reevaluate};
 use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// The counts that all steps add to, and scratch space kept to spare allocations.
 #[derive(Debug)]
 pub(super) struct Steps {
     pub(super) counts: Counts,
+    /// How long an idle user is kept; `None`: for good.
+    pub(super) state_ttl: Option<Span>,
+    /// Who was dropped since this was last taken.
+    pub(super) expired: Vec<Expired>,
     stale: SegmentSet,
     names: Vec<NameId>,
     changes: Changes,
@@ -41,10 +45,18 @@ impl Steps {
     pub(super) fn new(plan: &Plan) -> Steps {
         let rules = &plan.rules;
         let counts = Counts::new(rules.names.len(), rules.segments.len(), rules.campaigns.len());
-        Steps { counts, stale: SegmentSet::default(), names: Vec::new(), changes: Changes::default() }
+        Steps {
+            counts,
+            state_ttl: None,
+            expired: Vec::new(),
+            stale: SegmentSet::default(),
+            names: Vec::new(),
+            changes: Changes::default(),
+        }
     }
 
-    /// Everything due for the user at or before `to`, in time order, each at its own due time.
+    /// Everything due for the user at or before `to`, in time order, each at its own due time. Returns the instant at or
+    /// before `to` at which the user expires then, if there is one.
     pub(super) fn fire_due(
         &mut self,
         plan: &Plan,
@@ -52,11 +64,11 @@ impl Steps {
         to: Timestamp,
         position: u64,
         out: &mut Vec<Output>,
-    ) {
+    ) -> Option<Timestamp> {
         loop {
             let due = user.due();
             if due > to {
-                return;
+                return user.expires(self.state_ttl).filter(|at| *at <= to);
             }
             user.profile.now = due;
             if user.segments_due <= due {
@@ -70,7 +82,39 @@ impl Steps {
         }
     }
 
-    /// Semantics §2, *Linking*: both clocks are advanced to the same time, then the visitor's past becomes the user's.
+    /// Notes that the user expired at that instant. Whoever calls this drops the state.
+    pub(super) fn note_expired(&mut self, user: &User, at: Timestamp) {
+        self.counts.expired += 1;
+        self.expired.push(Expired { user: Arc::clone(&user.id), at });
+    }
+
+    /// The user is in no segment any more, without a transition.
+    pub(super) fn leave_segments(&mut self, user: &User) {
+        for segment in user.profile.members.iter() {
+            self.counts.sizes[usize::from(segment.0)] -= 1;
+        }
+    }
+
+    /// Fires what is due like [`fire_due`](Steps::fire_due); a user who expires by `to` is someone new at `to`.
+    fn fire_due_or_renew(&mut self, plan: &Plan, user: &mut User, to: Timestamp, position: u64, out: &mut Vec<Output>) {
+        if let Some(at) = self.fire_due(plan, user, to, position, out) {
+            self.note_expired(user, at);
+            self.leave_segments(user);
+            // What stands in the timers still does, and what a cut knows of the place.
+            *user = User { armed: user.armed, mark: user.mark, ..User::new(Arc::clone(&user.id), to) };
+        }
+    }
+
+    /// Whether the user expires by `to`. Nothing happens yet: where the event is a duplicate, nothing must.
+    fn expires_by(&mut self, plan: &Plan, user: &User, to: Timestamp) -> bool {
+        let (mut probe, counts) = (user.clone(), self.counts.clone());
+        let expired = self.fire_due(plan, &mut probe, to, 0, &mut Vec::new()).is_some();
+        self.counts = counts;
+        expired
+    }
+
+    /// Semantics §2, *Linking*: both clocks are advanced to the same time, then the visitor's past becomes the user's. A
+    /// visitor who has expired by then has none.
     pub(super) fn unite(
         &mut self,
         plan: &Plan,
@@ -83,11 +127,13 @@ impl Steps {
         for segment in visitor.profile.members.iter() {
             self.counts.sizes[usize::from(segment.0)] += 1;
         }
-        self.fire_due(plan, &mut visitor, now, position, out);
-        self.fire_due(plan, user, now, position, out);
-        for segment in visitor.profile.members.iter() {
-            self.counts.sizes[usize::from(segment.0)] -= 1;
+        let expired = self.fire_due(plan, &mut visitor, now, position, out);
+        self.leave_segments(&visitor);
+        if let Some(at) = expired {
+            self.note_expired(&visitor, at);
+            return;
         }
+        self.fire_due_or_renew(plan, user, now, position, out);
         user.profile.now = now;
         user.profile.absorb(visitor.profile);
         user.memory.absorb(visitor.memory, &plan.rules.caps, now);
@@ -107,23 +153,28 @@ impl Steps {
         out: &mut Vec<Output>,
     ) {
         let now = arrival.ts.max(user.profile.now).max(watermark);
-        let seen = arrival
-            .event
-            .message_id
-            .as_deref()
-            .is_some_and(|id| user.profile.has_seen(id, now, plan.rules.dedup_window));
+        let message_id = arrival.event.message_id.as_deref();
+        let has_seen =
+            |user: &User| message_id.is_some_and(|id| user.profile.has_seen(id, now, plan.rules.dedup_window));
+        let mut seen = has_seen(user);
+        if self.state_ttl.is_some_and(|ttl| user.profile.latest + ttl <= now)
+            && (!seen || self.expires_by(plan, user, now))
+        {
+            self.fire_due_or_renew(plan, user, now, arrival.position, out);
+            seen = has_seen(user);
+        }
         if seen {
             self.counts.duplicates += 1;
         } else {
             self.counts.applied += 1;
             self.counts.late += u64::from(arrival.ts < watermark);
-            self.fire_due(plan, user, now, arrival.position, out);
+            // Who expires by now is someone new already.
+            let _ = self.fire_due(plan, user, now, arrival.position, out);
             user.profile.now = now;
             self.record(plan, user, arrival);
         }
         if !seen || user.unsettled {
-            let occasion =
-                Occasion { position: arrival.position, message_id: Some(arrival.event.message_id.as_deref()) };
+            let occasion = Occasion { position: arrival.position, message_id: Some(message_id) };
             self.evaluate(plan, user, &occasion, out);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::capture::Mark;
 use crate::campaigns::Memory;
 use crate::engine::profile::Profile;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// One user, with everything the partition keeps about them.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +46,21 @@ impl User {
         self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.memory.heap_bytes()
     }
 
-    /// The earliest instant at which anything can happen without an event.
+    /// The earliest instant at which anything can change without an event.
     pub fn due(&self) -> Timestamp {
         self.segments_due.min(self.memory.next_release())
+    }
+
+    /// When the user is dropped if no event comes: once idle for `state_ttl` and with nothing to come by time alone.
+    /// `None`: something is to come before, or there is no such time.
+    pub fn expires(&self, state_ttl: Option<Span>) -> Option<Timestamp> {
+        // Of someone who is not evaluated yet it isn't known what is to come.
+        let is_settled = !self.unsettled && self.due() == Timestamp::NEVER;
+        state_ttl.filter(|_| is_settled).map(|ttl| self.profile.now.max(self.profile.latest + ttl))
+    }
+
+    /// When to look at the user again.
+    pub(super) fn wake_up(&self, state_ttl: Option<Span>) -> Timestamp {
+        self.expires(state_ttl).unwrap_or_else(|| self.due())
     }
 }

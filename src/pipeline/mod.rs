@@ -3,9 +3,11 @@
 //! A batch of lines goes through in three strides: decode (in parallel), sequence (one thread: the watermark and the
 //! links are functions of the whole log's order), apply (in parallel, each partition on one thread at a time). Batches
 //! are worked off whole, so nothing of this order shows in what comes out: not the batch size, not the number of
-//! partitions or workers.
+//! partitions or workers. Where a user is forgotten, a batch is cut in two.
 
 mod cut;
+mod export;
+mod forget;
 mod lane;
 mod saved;
 mod slices;
@@ -19,11 +21,14 @@ use rayon::prelude::*;
 use crate::decode::{Decoded, Decoder, Reason, Rejected};
 use crate::event::{Call, Event, EventTime};
 use crate::identity::Links;
-use crate::partition::{Counts, Output, Partition, Plan, User, UserReport};
+use crate::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
 use crate::route::partition_of;
+use crate::source::message::Kind;
 use crate::time::{Clock, Span, Timestamp};
 pub use cut::CutHead;
 use cut::Cutting;
+pub use export::UserExport;
+pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Sequenced};
 pub use saved::{RestoreError, Restored};
 
@@ -47,6 +52,8 @@ pub struct Options {
     pub clock: Clock,
     /// An event further than this ahead of the broker's time gets the broker's time. Not with [`Clock::Events`].
     pub max_future: Span,
+    /// A user idle for so long is dropped once nothing is to come by time alone; `None`: never.
+    pub state_ttl: Option<Span>,
 }
 
 impl Default for Options {
@@ -59,6 +66,7 @@ impl Default for Options {
             until: None,
             clock: Clock::Log,
             max_future: Span(300_000),
+            state_ttl: None,
         }
     }
 }
@@ -80,6 +88,8 @@ pub struct Totals {
     pub users: u64,
     /// Visitors linked to users.
     pub links: u64,
+    /// Users and visitors forgotten because a message of the log said so.
+    pub forgotten: u64,
 }
 
 /// Decoder, links, partitions and watermark of one log.
@@ -98,15 +108,22 @@ pub struct Pipeline {
     by_call: [u64; Call::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
     from_future: u64,
+    forgotten_count: u64,
     /// Of the last batch: when the broker received each accepted event.
     received: Vec<Timestamp>,
+    /// Of the last batch.
+    forgotten: Vec<Forgotten>,
+    /// Of the last batch.
+    expired: Vec<Expired>,
     cutting: Cutting,
 }
 
-/// Some whole lines of the log, as they came in together.
+/// A message of the log, or some of its lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The lines; none in a tick.
+    /// What it is.
+    pub kind: Kind,
+    /// Whole lines; none in a tick.
     pub lines: &'a [u8],
     /// When the broker received them; `None`: the log has no broker.
     pub received: Option<Timestamp>,
@@ -138,7 +155,8 @@ impl Pipeline {
     /// The system refuses to start the threads.
     pub fn new(plan: Arc<Plan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
-        let partitions = (0..options.partitions.max(1)).map(|_| Partition::new(&plan)).collect();
+        let partition = |_| Partition::new(&plan).with_state_ttl(options.state_ttl);
+        let partitions = (0..options.partitions.max(1)).map(partition).collect();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.workers)
             .thread_name(|index| format!("worker-{index}"))
@@ -156,7 +174,10 @@ impl Pipeline {
             by_call: [0; Call::ALL.len()],
             rejected: [0; Reason::CODES.len()],
             from_future: 0,
+            forgotten_count: 0,
             received: Vec::new(),
+            forgotten: Vec::new(),
+            expired: Vec::new(),
             cutting: Cutting::default(),
         })
     }
@@ -173,7 +194,7 @@ impl Pipeline {
 
     /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
     pub fn feed<'a>(&mut self, lines: &'a [u8], reject: &mut dyn FnMut(DeadLetter<'a>), out: &mut Vec<Output>) {
-        self.feed_entries(&[Entry { lines, received: None }], reject, out);
+        self.feed_entries(&[Entry { kind: Kind::Events, lines, received: None }], reject, out);
     }
 
     /// Takes in some entries of the log, applies what they hold, and fires what has become due. Outputs are appended to
@@ -184,13 +205,39 @@ impl Pipeline {
         reject: &mut dyn FnMut(DeadLetter<'a>),
         out: &mut Vec<Output>,
     ) {
+        self.received.clear();
+        self.begin_batch();
+        let (mut rest, mut first) = (entries, 0);
+        loop {
+            // What stands before it in the log is worked off before a user is forgotten.
+            let before = rest.iter().take_while(|entry| entry.kind != Kind::Forget).count();
+            self.feed_events(&rest[..before], first, reject, out);
+            let Some(entry) = rest.get(before) else { return };
+            self.take_forget(entry, first + before, reject, out);
+            (rest, first) = (&rest[before + 1..], first + before + 1);
+        }
+    }
+
+    /// Nothing of the batch before is told of any more.
+    fn begin_batch(&mut self) {
+        self.forgotten.clear();
+        self.expired.clear();
+    }
+
+    /// Takes in entries that nobody is forgotten by; `first_entry` is the first one's index in the batch.
+    fn feed_events<'a>(
+        &mut self,
+        entries: &[Entry<'a>],
+        first_entry: usize,
+        reject: &mut dyn FnMut(DeadLetter<'a>),
+        out: &mut Vec<Output>,
+    ) {
         let slices = slices::decode(&self.decoder, &self.pool, entries);
         let plan = Arc::clone(&self.plan);
         let mut queues: Vec<Vec<Operation<'_, 'a>>> = Vec::new();
         queues.resize_with(self.partitions.len(), Vec::new);
         let mut handovers = 0;
         let mut at = Cursor::default();
-        self.received.clear();
         let first_position = self.position;
         for slice in &slices {
             let (mut first_line, mut first_call) = (0, 0);
@@ -205,7 +252,7 @@ impl Pipeline {
                             }
                             Err(rejected) => {
                                 self.rejected[rejected.reason.index()] += 1;
-                                reject(DeadLetter { entry: part.entry, line: at.line, rejected });
+                                reject(DeadLetter { entry: first_entry + part.entry, line: at.line, rejected });
                             }
                         }
                     }
@@ -223,6 +270,11 @@ impl Pipeline {
     /// All that is known of a user at the watermark; `None`: nothing, or it was a visitor who is somebody now.
     pub fn report(&self, user: &str) -> Option<UserReport> {
         self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.watermark())
+    }
+
+    /// A user's state.
+    pub fn user(&self, user: &str) -> Option<&User> {
+        self.partitions[partition_of(user, self.partitions.len())].user(user)
     }
 
     /// How many wake-ups are pending; a user may have several, of which all but one are stale.
@@ -256,12 +308,17 @@ impl Pipeline {
         if next == at.entry {
             return;
         }
-        if self.options.clock == Clock::Log {
-            for received in entries[at.entry..next].iter().filter_map(|entry| entry.received) {
-                self.latest_read = self.latest_read.max(received);
-            }
+        for entry in &entries[at.entry..next] {
+            self.note_received(entry);
         }
         *at = Cursor { entry: next, line: 0 };
+    }
+
+    /// What the broker said of an entry's time counts for all that comes behind it.
+    fn note_received(&mut self, entry: &Entry<'_>) {
+        if let (Clock::Log, Some(received)) = (self.options.clock, entry.received) {
+            self.latest_read = self.latest_read.max(received);
+        }
     }
 
     /// Counts a line too long to be read whole; it is in no block that is fed.
@@ -272,6 +329,7 @@ impl Pipeline {
     /// Moves time on to `to` for everyone: what is due at or before it fires.
     pub fn advance_to(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         self.latest_read = self.latest_read.max(to + self.options.max_disorder);
+        self.begin_batch();
         let plan = Arc::clone(&self.plan);
         let queues = self.partitions.iter().map(|_| Vec::new()).collect();
         self.apply(&plan, queues, 0, true, out);
@@ -292,6 +350,7 @@ impl Pipeline {
             counts,
             users: self.partitions.iter().map(|partition| partition.len() as u64).sum(),
             links: self.links.len() as u64,
+            forgotten: self.forgotten_count,
         }
     }
 
@@ -384,6 +443,7 @@ impl Pipeline {
         for lane in lanes {
             out.extend(lane.into_outputs());
         }
+        self.collect_expired();
         // A visitor's last outputs come from the partition of the user it became, which may stand before its own.
         if !handovers.is_empty() {
             out[first..].sort_by_key(|output| output.position);

@@ -80,7 +80,7 @@ fn cut<'a>(entries: &[Entry<'a>], size: usize) -> Vec<Vec<(usize, &'a [u8])>> {
 }
 
 /// The lines of a block, without their newlines (and without the `\r` of Windows files, which is white space).
-fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
     let body = block.strip_suffix(b"\n").unwrap_or(block);
     let mut rest = Some(body).filter(|_| !block.is_empty());
     std::iter::from_fn(move || {
@@ -97,12 +97,14 @@ fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::message::Kind;
 
     /// Every way of cutting gives each entry's lines whole and in order, and no slice is much larger than asked for.
     #[test]
     fn cutting_loses_nothing_and_keeps_lines_whole() {
         let texts = ["a\nbb\nccc\n", "", "dddddddd\n", "e", "ff\ngg", "\n\n", "h\n"];
-        let entries: Vec<_> = texts.map(|text| Entry { lines: text.as_bytes(), received: None }).into();
+        let entries: Vec<_> =
+            texts.map(|text| Entry { kind: Kind::Events, lines: text.as_bytes(), received: None }).into();
         for size in 1..40 {
             let mut found = vec![Vec::new(); texts.len()];
             let mut seen = Vec::new();

@@ -6,6 +6,7 @@ use super::{Entry, Options, Pipeline};
 use crate::journal;
 use crate::partition::{Output, Plan};
 use crate::rules;
+use crate::source::message::Kind;
 use crate::time::{Clock, Timestamp};
 
 const RULES: &str = r#"
@@ -28,6 +29,14 @@ fn at(clock: &str) -> Timestamp {
     Timestamp::parse_rfc3339(&format!("2026-03-02T{clock}Z")).expect("a time")
 }
 
+/// Lines that begin so are whom to forget, and not events.
+const FORGET: &str = "{\"user\":";
+
+fn entry<'a>(received: &str, lines: &'a str) -> Entry<'a> {
+    let kind = if lines.starts_with(FORGET) { Kind::Forget } else { Kind::Events };
+    Entry { kind, lines: lines.as_bytes(), received: Some(at(received)) }
+}
+
 /// A log with a broker, and the journal of what it came to.
 struct Live {
     pipeline: Pipeline,
@@ -43,10 +52,7 @@ impl Live {
     }
 
     fn feed(&mut self, entries: &[(&str, &str)]) -> &mut Live {
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(received, lines)| Entry { lines: lines.as_bytes(), received: Some(at(received)) })
-            .collect();
+        let entries: Vec<_> = entries.iter().map(|(received, lines)| entry(received, lines)).collect();
         let (mut outputs, rejected) = (Vec::new(), &mut self.rejected);
         self.pipeline.feed_entries(
             &entries,
@@ -210,4 +216,108 @@ fn outputs_of_a_visitor_are_in_order_though_the_last_come_from_another_partition
         let of_visitor: Vec<_> = live.journal.iter().filter(|line| line.contains(&format!(" {v} "))).collect();
         assert_eq!(of_visitor, [&format!("09:00:01 {v} enter carts"), &format!("09:30:01 {v} enter abandoned")]);
     }
+}
+
+fn link(user: &str, visitor: &str, time: &str) -> String {
+    format!(r#"{{"type":"page","userId":"{user}","anonymousId":"{visitor}","timestamp":"2026-03-02T{time}Z"}}"#)
+}
+
+/// A log in which users are forgotten between events of theirs, while something is due, and as visitors.
+fn forgetful() -> Vec<(&'static str, String)> {
+    vec![
+        ("10:00:00", format!("{}\n{}", cart("u", "10:00:00"), cart("u", "10:00:01"))),
+        ("10:00:01", r#"{"user":"u"}"#.to_owned()),
+        ("10:00:02", cart("u", "10:00:02")),
+        ("10:10:00", cart("v", "10:10:00").replace("userId", "anonymousId")),
+        ("10:10:00", link("w", "v", "10:10:00")),
+        ("10:10:00", cart("v", "10:10:00").replace("userId", "anonymousId")),
+        // Due at 10:30:02, and found due here at the earliest.
+        ("10:30:07", String::new()),
+        ("10:30:07", "{\"user\":\"u\"}\n\n{\"user\":\"nobody\"}\n".to_owned()),
+        ("10:30:08", r#"{"user":"u"}"#.to_owned()),
+        ("10:31:00", r#"{"user":"w"}"#.to_owned()),
+        ("10:31:00", cart("v", "10:31:00").replace("userId", "anonymousId")),
+        ("10:32:00", cart("w", "10:32:00")),
+        ("12:00:00", String::new()),
+    ]
+}
+
+#[test]
+fn a_user_is_forgotten_between_two_events_however_they_come_in() {
+    let log = forgetful();
+    let entries: Vec<(&str, &str)> = log.iter().map(|(received, lines)| (*received, lines.as_str())).collect();
+    let mut whole = Live::new(Clock::Log);
+    whole.feed(&entries);
+    let expected = [
+        "10:00:01 u enter carts",
+        "10:10:00 w enter carts",
+        "10:30:02 u enter abandoned",
+        "11:01:00 v enter abandoned",
+        "11:02:00 w enter abandoned",
+    ];
+    let mut journal = whole.journal.clone();
+    journal.retain(|line| !line.ends_with("  "));
+    journal.sort();
+    assert_eq!(journal, expected, "not 10:40:00 w, who is forgotten by then");
+    let totals = whole.pipeline.totals();
+    assert_eq!((totals.forgotten, totals.links, totals.users), (3, 0, 2));
+    assert_eq!(totals.counts.sizes, [2, 0]);
+    for size in 1..entries.len() {
+        let mut other = Live::new(Clock::Log);
+        for batch in entries.chunks(size) {
+            other.feed(batch);
+        }
+        let sorted = |mut journal: Vec<String>| {
+            journal.sort();
+            journal
+        };
+        assert_eq!(sorted(other.journal), sorted(whole.journal.clone()), "batches of {size}");
+        assert_eq!(other.pipeline.save(), whole.pipeline.save(), "batches of {size}");
+        assert_eq!(other.pipeline.totals().forgotten, 3, "batches of {size}");
+    }
+}
+
+#[test]
+fn whom_to_forget_and_what_names_nobody_are_told_apart() {
+    let mut live = Live::new(Clock::Log);
+    let bad = "{\"user\":\"u\"}\nnobody\n{\"user\":7}\n{\"user\":\"v\"}";
+    live.feed(&[("10:00:00", &cart("u", "10:00:00")), ("10:00:01", bad), ("10:00:02", "{\"user\":\"\"}")]);
+    assert_eq!(live.rejected, [(1, 1, "not_json"), (1, 2, "wrong_type"), (2, 0, "no_user")]);
+    let forgotten: Vec<&str> = live.pipeline.forgotten().iter().map(|forgotten| &*forgotten.user).collect();
+    assert_eq!((forgotten, live.pipeline.totals().forgotten), (vec!["u", "v"], 1));
+    let empty = Entry { kind: Kind::Forget, lines: b" \n", received: Some(at("10:00:03")) };
+    let mut rejected = Vec::new();
+    live.pipeline.feed_entries(&[empty], &mut |letter| rejected.push(letter.rejected.reason.code()), &mut Vec::new());
+    assert_eq!(rejected, ["no_user"]);
+    assert_eq!(live.pipeline.watermark(), at("09:59:58"), "its receipt moves time like any other's");
+}
+
+#[test]
+fn outputs_before_a_user_was_forgotten_are_told_from_later_ones() {
+    let mut live = Live::new(Clock::Log);
+    let entries: Vec<String> =
+        vec![cart("u", "10:00:00"), cart("u", "10:00:01"), r#"{"user":"u"}"#.to_owned(), cart("u", "10:00:02")];
+    let entries: Vec<(&str, &str)> = entries.iter().map(|lines| ("10:00:00", lines.as_str())).collect();
+    live.feed(&entries);
+    assert_eq!((live.journal.len(), live.pipeline.forgotten()[0].outputs), (1, 1));
+    live.feed(&[("10:00:03", "")]);
+    assert!(live.pipeline.forgotten().is_empty());
+}
+
+#[test]
+fn everything_held_is_exported_and_nothing_once_it_is_forgotten() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &cart("u", "10:00:00")), ("10:00:01", &link("u", "a", "10:00:01"))]);
+    let export = live.pipeline.export("u").expect("a user");
+    assert_eq!((export.visitors.as_slice(), export.linked_to), (&["a".into()][..], None));
+    let state = export.state.expect("there is state");
+    let features = &state.profile["features"];
+    assert_eq!(features[0]["feature"], "count(cart, 2h)");
+    let pane = serde_json::json!({"from": "2026-03-02T10:00:00.000Z", "until": "2026-03-02T10:02:00.000Z", "value": 1});
+    assert_eq!(features[0]["panes"], serde_json::json!([pane]));
+    assert_eq!(features[2], serde_json::json!({"feature": "total(cart)", "value": 1}));
+    let visitor = live.pipeline.export("a").expect("a link");
+    assert_eq!((visitor.linked_to, visitor.state), (Some("u".into()), None));
+    live.feed(&[("10:00:02", r#"{"user":"u"}"#)]);
+    assert_eq!((live.pipeline.export("u"), live.pipeline.export("a")), (None, None));
 }

@@ -4,15 +4,28 @@ use bytes::Bytes;
 
 use crate::time::Timestamp;
 
-/// One message of the log: some lines of events, or a tick.
+/// One message of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Its number in the log, from 1. Plain NATS has none: there it is counted from 1 since the start.
     pub sequence: u64,
     /// When the broker received it; for plain NATS, when it came in here.
     pub received: Timestamp,
-    /// Whole lines, one event or batch envelope each. Empty for a tick.
+    /// What it is.
+    pub kind: Kind,
+    /// Whole lines. Empty for a tick.
     pub lines: Bytes,
+}
+
+/// What a message is, as its subject says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Events: one of them or a batch envelope in each line.
+    Events,
+    /// Nothing but the passing of time.
+    Tick,
+    /// Who is to be forgotten: an object `{"user": "…"}` in each line.
+    Forget,
 }
 
 /// Messages in the log's order, as they came in together.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rekindle::api::{Loaded, Metrics, ReloadError, Routes, Rules, Server, Services};
+use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Server, Services};
 use rekindle::config::Http;
 use rekindle::health::Health;
 use rekindle::live::{self, Live};
@@ -21,7 +21,7 @@ use rekindle::partition::Plan;
 use rekindle::pipeline::{Options, Pipeline};
 use rekindle::rules;
 use rekindle::sink::emission::Reloaded;
-use rekindle::source::message::{Batch, Message};
+use rekindle::source::message::{Batch, Kind, Message};
 use rekindle::time::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -55,6 +55,7 @@ pub(crate) struct Api {
     pub(crate) address: SocketAddr,
     pub(crate) health: Health,
     pub(crate) rules: Arc<RulesFile>,
+    pub(crate) log: Arc<Log>,
     pub(crate) live: Live,
     pub(crate) serving: Option<std::thread::JoinHandle<()>>,
     batches: Option<mpsc::Sender<Batch>>,
@@ -72,6 +73,35 @@ pub(crate) struct RulesFile {
     pub(crate) delay_ms: AtomicU64,
     live: Live,
     loaded: Mutex<Arc<Loaded>>,
+}
+
+/// The log, as far as the API writes into it: what is asked for takes effect before the answer.
+pub(crate) struct Log {
+    /// Why nothing can be put into it.
+    pub(crate) broken: Mutex<Option<String>>,
+    live: Live,
+    batches: Mutex<Option<mpsc::Sender<Batch>>>,
+}
+
+impl Forget for Log {
+    fn forget(&self, user: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+        let broken = self.broken.lock().expect("not poisoned").clone();
+        let batches = self.batches.lock().expect("not poisoned").clone();
+        let (user, received) = (user.to_owned(), self.live.stats().watermark);
+        async move {
+            if let Some(why) = broken {
+                return Err(NotLogged { why });
+            }
+            let lines = Bytes::from(serde_json::json!({ "user": user }).to_string());
+            let message = Message { sequence: 42, received, kind: Kind::Forget, lines };
+            batches.expect("the source has not ended").send(vec![message]).await.expect("the engine runs");
+            while matches!(self.live.export(&user).await, Ok(Some(_))) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(Logged { sequence: Some(42) })
+        }
+        .boxed()
+    }
 }
 
 /// Prometheus's text format.
@@ -126,10 +156,16 @@ impl Api {
             live: live.clone(),
             loaded: Mutex::new(Arc::new(loaded)),
         });
+        let log = Arc::new(Log {
+            broken: Mutex::default(),
+            live: live.clone(),
+            batches: Mutex::new(Some(ends.batches.clone())),
+        });
         let services = Services {
             live: live.clone(),
             health: health.clone(),
             rules: Arc::<RulesFile>::clone(&rules),
+            forget: Arc::<Log>::clone(&log),
             started: Instant::now(),
         };
         let metrics = Metrics::new(|accept| match accept {
@@ -148,6 +184,7 @@ impl Api {
             address,
             health,
             rules,
+            log,
             live,
             serving: Some(serving),
             batches: Some(ends.batches),
@@ -162,6 +199,7 @@ impl Api {
         let message = |(index, line): (usize, &String)| Message {
             sequence: index as u64 + 1,
             received: Timestamp(START.0 + 1_000 * index as i64),
+            kind: Kind::Events,
             lines: Bytes::from(line.clone()),
         };
         let before = self.taken_in();
@@ -182,6 +220,7 @@ impl Api {
     /// Ends the engine, as when the daemon is about to stop.
     pub(crate) fn end_engine(&mut self) {
         self.batches = None;
+        *self.log.batches.lock().expect("not poisoned") = None;
         while self.runtime.block_on(self.live.describe("x")).is_ok() {}
     }
 

@@ -46,7 +46,7 @@ impl Broker {
     /// Connects and makes the stream of events.
     pub(crate) async fn with_events(url: &str) -> Broker {
         let broker = Broker::connect(url).await;
-        broker.create("EVENTS", &["events.>", "rekindle.tick"]).await;
+        broker.create("EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
         broker
     }
 

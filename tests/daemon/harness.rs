@@ -125,11 +125,22 @@ impl Daemon {
 
     /// What `/readyz` says now.
     pub(crate) fn readiness(&self) -> Readiness {
+        let (status, body) = self.ask("GET", "/readyz");
+        Readiness { status, body }
+    }
+
+    /// The status and the body of an answer.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> (u16, String) {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LIMIT)).build().into();
-        let mut answer = agent.get(format!("{}/readyz", self.http)).call().expect("the daemon answers");
+        let uri = format!("{}{path}", self.http);
+        let mut answer = match method {
+            "DELETE" => agent.delete(uri).call(),
+            _ => agent.get(uri).call(),
+        }
+        .expect("the daemon answers");
         let body = answer.body_mut().read_to_string().expect("a body");
-        Readiness { status: answer.status().as_u16(), body }
+        (answer.status().as_u16(), body)
     }
 
     /// What `/metrics` says, in text.

@@ -68,8 +68,13 @@ pub(crate) fn a_month() -> &'static Log {
 
 impl Log {
     /// Messages with the rules and the end of time: replays them, and adds the message that takes the daemon there.
-    pub(crate) fn new(rules: &str, mut messages: Vec<Bytes>, until: &str) -> Log {
-        let Replayed { outputs: expected, events, rejected } = replay(rules, &messages, until);
+    pub(crate) fn new(rules: &str, messages: Vec<Bytes>, until: &str) -> Log {
+        Log::replayed(rules, messages, until, &[])
+    }
+
+    /// The same, with more options of `replay`.
+    pub(crate) fn replayed(rules: &str, mut messages: Vec<Bytes>, until: &str, options: &[&str]) -> Log {
+        let Replayed { outputs: expected, events, rejected } = replay(rules, &messages, until, options);
         let end = Timestamp::parse_rfc3339(until).expect("a time") + MAX_DISORDER;
         messages.push(Bytes::from(format!(
             r#"{{"type":"identify","userId":"{LAST_USER}","timestamp":"{end}","traits":{{"the_end":true}}}}"#
@@ -100,7 +105,7 @@ struct Replayed {
     rejected: u64,
 }
 
-fn replay(rules: &str, messages: &[Bytes], until: &str) -> Replayed {
+fn replay(rules: &str, messages: &[Bytes], until: &str, options: &[&str]) -> Replayed {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);
     fs::write(file("rules.toml"), rules).expect("the rules");
@@ -113,7 +118,9 @@ fn replay(rules: &str, messages: &[Bytes], until: &str) -> Replayed {
     }
     fs::write(file("events.jsonl"), text).expect("the events");
     let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
-        .args(["replay", "--until", until, "--rules"])
+        .args(["replay", "--until", until])
+        .args(options)
+        .arg("--rules")
         .arg(file("rules.toml"))
         .arg("--output")
         .arg(file("journal.jsonl"))

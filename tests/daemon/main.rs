@@ -9,6 +9,7 @@ mod broker;
 mod ending;
 mod equality;
 mod faults;
+mod forgetting;
 mod harness;
 mod log;
 #[path = "../nats_server/mod.rs"]

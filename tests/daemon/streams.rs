@@ -53,7 +53,7 @@ async fn a_stream_that_takes_in_other_subjects_is_named_until_it_is_edited() {
     daemon.wait_until_unready("it does not take in events.> (it takes in shop.>)");
     daemon.wait_until_unready("it does not take in rekindle.tick");
     let mut config = broker.info("EVENTS").await.expect("the stream").config;
-    config.subjects = vec!["events.>".to_owned(), "rekindle.tick".to_owned()];
+    config.subjects = ["events.>", "rekindle.tick", "rekindle.control.forget"].map(str::to_owned).into();
     broker.jetstream.update_stream(config).await.expect("it can be edited");
     works(daemon, &broker).await;
 }

@@ -13,6 +13,7 @@ use super::rules::{Campaign, Rules};
 use super::user::User;
 
 /// A decision that came as far as `sent`, `control` or `holdout`.
+#[derive(Clone)]
 pub(crate) struct Fired {
     campaign: usize,
     at: i64,
@@ -20,6 +21,7 @@ pub(crate) struct Fired {
 }
 
 /// A decision put off to the end of quiet hours.
+#[derive(Clone)]
 pub(crate) struct Held {
     campaign: usize,
     pub(crate) until: i64,

@@ -32,18 +32,48 @@ const BEGINNING: i64 = i64::MIN / 4;
 /// The journal of a log, in order per user; between users the order means nothing.
 ///
 /// `events_jsonl`: one call, or batch of calls, per line. `until_ms` and `max_disorder_ms`: as in `rekindle replay`.
+#[allow(dead_code, reason = "some tests always say who is forgotten")]
 pub(crate) fn run(rules_toml: &str, events_jsonl: &[u8], until_ms: i64, max_disorder_ms: i64) -> Vec<Json> {
+    run_forgetting(rules_toml, events_jsonl, until_ms, max_disorder_ms, &Forgetting::default())
+}
+
+/// Who is forgotten, and when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Forgetting {
+    /// Before which line (by its index) which id is.
+    pub(crate) requests: Vec<(usize, String)>,
+    /// Whoever was idle for so long is dropped, unless something is held for them. It must be at least as long as anything
+    /// in the rules: then nothing else is to come for an idle user.
+    pub(crate) state_ttl_ms: Option<i64>,
+}
+
+/// The same, where users are forgotten.
+pub(crate) fn run_forgetting(
+    rules_toml: &str,
+    events_jsonl: &[u8],
+    until_ms: i64,
+    max_disorder_ms: i64,
+    forgetting: &Forgetting,
+) -> Vec<Json> {
     let mut world = World {
         rules: &Rules::parse(rules_toml),
         users: BTreeMap::new(),
         links: BTreeMap::new(),
         watermark: BEGINNING,
+        state_ttl: forgetting.state_ttl_ms,
         journal: Vec::new(),
     };
-    for (arrival, call) in log::calls(events_jsonl, until_ms).into_iter().enumerate() {
-        let at = call.at;
-        world.take(call, arrival);
-        world.watermark = world.watermark.max(at - max_disorder_ms);
+    let mut arrival = 0;
+    for (index, line) in events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        for (_, id) in forgetting.requests.iter().filter(|(before, _)| *before == index) {
+            world.forget(id);
+        }
+        for call in log::calls(line, until_ms) {
+            let at = call.at;
+            world.take(call, arrival);
+            world.watermark = world.watermark.max(at - max_disorder_ms);
+            arrival += 1;
+        }
     }
     for user in world.users.values_mut() {
         user.advance(world.rules, until_ms, &mut world.journal);
@@ -57,6 +87,7 @@ struct World<'r> {
     /// From an anonymous id to the user it was linked to.
     links: BTreeMap<String, String>,
     watermark: i64,
+    state_ttl: Option<i64>,
     journal: Vec<Json>,
 }
 
@@ -80,9 +111,15 @@ impl World<'_> {
         };
         let mut user = self.users.remove(&id).unwrap_or_else(|| User::new(&id, self.rules));
         let mut now = call.at.max(user.now).max(self.watermark);
-        if let Some((from, mut state)) = visitor {
+        let visitor = visitor.and_then(|(from, mut state)| {
+            let both = now.max(state.now);
+            let is_gone = self.is_gone(&state, both);
+            state.advance(self.rules, both, &mut self.journal);
+            (!is_gone).then_some((from, state))
+        });
+        if let Some((from, state)) = visitor {
             now = now.max(state.now);
-            state.advance(self.rules, now, &mut self.journal);
+            user = self.renewed(user, now);
             user.advance(self.rules, now, &mut self.journal);
             user.absorb(state);
             self.journal.push(json!({"kind": "merged", "user": id, "from": from, "at": log::print_time(now)}));
@@ -90,6 +127,8 @@ impl World<'_> {
             if user.is_duplicate(&call, now, self.rules) {
                 user.evaluate(self.rules, &mut self.journal);
             }
+        } else {
+            user = self.renewed(user, now);
         }
         if !user.is_duplicate(&call, now, self.rules) {
             user.advance(self.rules, now, &mut self.journal);
@@ -97,5 +136,33 @@ impl World<'_> {
             user.evaluate(self.rules, &mut self.journal);
         }
         self.users.insert(id, user);
+    }
+
+    /// Everything about an id goes, once what is due has been decided.
+    fn forget(&mut self, id: &str) {
+        if let Some(mut user) = self.users.remove(id) {
+            user.advance(self.rules, self.watermark, &mut self.journal);
+        }
+        self.links.retain(|visitor, user| visitor != id && user != id);
+    }
+
+    /// Whether the user's time is over by `now`.
+    fn is_gone(&self, user: &User, now: i64) -> bool {
+        let latest = user.entries.iter().map(|entry| entry.at).max();
+        let (Some(ttl), Some(latest)) = (self.state_ttl, latest) else { return false };
+        let mut then = user.clone();
+        then.advance(self.rules, now, &mut Vec::new());
+        latest + ttl <= now && then.held.is_empty()
+    }
+
+    /// The user, or someone new where the user's time is over by `now`.
+    fn renewed(&mut self, mut user: User, now: i64) -> User {
+        if !self.is_gone(&user, now) {
+            return user;
+        }
+        user.advance(self.rules, now, &mut self.journal);
+        let mut new = User::new(&user.id, self.rules);
+        new.now = now;
+        new
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Entry {
 }
 
 /// A user, or a visitor not yet linked to one.
+#[derive(Clone)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) now: i64,

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::super::{Loaded, Metrics, ReloadError, Routes, Rules, Services};
+use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Services};
 use super::{PATH, document};
 use crate::config::Http;
 use crate::health::Health;
@@ -33,6 +33,14 @@ impl Rules for NoRules {
     }
 }
 
+struct NoLog;
+
+impl Forget for NoLog {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+        async { Ok(Logged { sequence: None }) }.boxed()
+    }
+}
+
 fn json_document(with_token: bool) -> Value {
     serde_json::to_value(document(with_token)).expect("a document")
 }
@@ -43,7 +51,13 @@ fn routes() -> Routes {
     let pipeline = Pipeline::new(plan, options).expect("threads start");
     let live =
         live::start(pipeline, live::Start::default(), tokio::runtime::Handle::current()).expect("a thread starts").live;
-    let services = Services { live, health: Health::default(), rules: Arc::new(NoRules), started: Instant::now() };
+    let services = Services {
+        live,
+        health: Health::default(),
+        rules: Arc::new(NoRules),
+        forget: Arc::new(NoLog),
+        started: Instant::now(),
+    };
     Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), &Http::default()).expect("loopback")
 }
 

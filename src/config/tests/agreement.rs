@@ -23,6 +23,21 @@ use super::{load, only_mistake, read};
     "`a.dead` is the subject of ticks and of outputs",
     "'a.dead'"
 )]
+#[case::forget_is_event(
+    "[source]\nsubjects = ['a', 'f']\nforget_subject = 'f'",
+    "`f` is the subject of requests to forget and of events",
+    "'f'"
+)]
+#[case::forget_is_output(
+    "[source]\nforget_subject = 'rekindle.merged'",
+    "`rekindle.merged` is the subject of requests to forget and of outputs",
+    "'rekindle.merged'"
+)]
+#[case::forget_is_tick(
+    "[source]\nforget_subject = 'rekindle.tick'",
+    "`rekindle.tick` is the subject of ticks and of requests to forget",
+    "'rekindle.tick'"
+)]
 #[case::one_stream("[output]\nstream = 'EVENTS'", "`EVENTS` is the stream of events and of outputs", "'EVENTS'")]
 #[case::one_dead_stream(
     "[source]\nstream = 'REKINDLE_DEAD'",
@@ -43,7 +58,7 @@ fn settings_that_contradict_each_other_are_refused(
 
 #[test]
 fn what_only_looks_alike_is_accepted() {
-    read("[source]\ntick_subject = 'events.tick'");
+    read("[source]\ntick_subject = 'events.tick'\nforget_subject = 'events.forget'");
     read("[output]\nprefix = 'eventsx'\n[source]\ntick_subject = 'eventsx.tick'");
     read("[output]\nprefix = 'a.b'\n[source]\nsubjects = ['a.*']");
     read("[source]\nkind = 'nats'\n[output]\nstream = 'EVENTS'");

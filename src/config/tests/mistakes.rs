@@ -91,6 +91,14 @@ fn every_problem_is_reported_at_its_place() {
     "1",
     ""
 )]
+#[case::forget_wild("[source]\nforget_subject = 'f.>'", "`f.>` has a wildcard, and must be one subject", "'f.>'", "")]
+#[case::state_ttl_short(
+    "[engine]\nstate_ttl = '59m'",
+    "`state_ttl` must be 0s, which is never, or at least 1h",
+    "'59m'",
+    ""
+)]
+#[case::state_ttl_long("[engine]\nstate_ttl = '36526d'", "`state_ttl` must be between 0s and 36525d", "'36526d'", "")]
 #[case::tick_wild("[source]\ntick_subject = 't.*'", "`t.*` has a wildcard, and must be one subject", "'t.*'", "")]
 #[case::tick_interval("[source]\ntick_interval = '1ms'", "`tick_interval` must be between 50ms and 10s", "'1ms'", "")]
 #[case::start_word("[source]\nstart = 'last'", "this is no place to begin at", "'last'", "\"first\", \"new\"")]

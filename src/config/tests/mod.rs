@@ -46,7 +46,7 @@ fn every_section_is_read() {
     use crate::time::{Span, Timestamp};
 
     let config = read(
-        "engine = { rules = 'r.toml', max_disorder = '1s', workers = 3, clock = 'events' }
+        "engine = { rules = 'r.toml', max_disorder = '1s', state_ttl = '90d', workers = 3, clock = 'events' }
         [nats]
         servers = ['tls://a.example:4222', 'nats://[::1]:4223', 'nats://b']
         name = 'shop'
@@ -65,6 +65,7 @@ fn every_section_is_read() {
         replicas = 3
         tick_subject = 'web.tick'
         tick_interval = '50ms'
+        forget_subject = 'web.forget'
         batch = 1
         [output]
         prefix = 'shop.out'
@@ -104,6 +105,7 @@ fn every_section_is_read() {
         (config.engine.max_disorder, config.engine.workers, config.engine.clock),
         (Span(1_000), 3, crate::time::Clock::Events)
     );
+    assert_eq!(config.engine.state_ttl(), Some(Span(90 * 86_400_000)));
     let tls = Tls {
         required: true,
         ca_file: Some("/ca.pem".into()),
@@ -127,6 +129,7 @@ fn every_section_is_read() {
         replicas: 3,
         tick_subject: "web.tick".to_owned(),
         tick_interval: Span(50),
+        forget_subject: "web.forget".to_owned(),
         batch: 1,
     };
     assert_eq!(config.source, source);

@@ -31,7 +31,7 @@ use super::metadata::Metadata;
 use super::position::{Position, Verdict};
 use super::status::add;
 use super::ticker::Ticker;
-use super::{Batch, Message, NatsSource, Stop, is_full, ready};
+use super::{Batch, Kind, Message, NatsSource, Stop, is_full, ready};
 use crate::nats::chance;
 use crate::nats::streams::{StreamError, Wanted, ensure_stream, look_up};
 
@@ -300,16 +300,16 @@ impl Reader {
 
     fn keep(&mut self, metadata: &Metadata, message: async_nats::Message) -> Message {
         self.pending = metadata.pending;
-        let is_tick = message.subject.as_str() == self.source.settings.tick_subject;
-        if is_tick {
+        let kind = self.source.kind_of(&message);
+        if kind == Kind::Tick {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
             if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
                 info!("ticks come back from stream {} again", self.stream());
             }
         }
-        let lines = if is_tick { bytes::Bytes::new() } else { message.payload };
-        Message { sequence: metadata.stream_sequence, received: metadata.received, lines }
+        let lines = if kind == Kind::Tick { bytes::Bytes::new() } else { message.payload };
+        Message { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
     }
 
     /// Publishes a tick, and sees to it that the last ones came back.

@@ -24,7 +24,7 @@ use async_nats::Subscriber;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
-use super::message::{Batch, Message};
+use super::message::{Batch, Kind, Message};
 use crate::config::{Source, SourceKind};
 use crate::health::Part;
 use crate::nats::Connection;
@@ -77,6 +77,18 @@ impl NatsSource {
         match self.settings.kind {
             SourceKind::JetStream => jetstream::run(self, stop).await,
             SourceKind::Nats => plain::run(self, stop).await,
+        }
+    }
+
+    /// What a message is, as its subject says.
+    fn kind_of(&self, message: &async_nats::Message) -> Kind {
+        let subject = message.subject.as_str();
+        if subject == self.settings.tick_subject {
+            Kind::Tick
+        } else if subject == self.settings.forget_subject {
+            Kind::Forget
+        } else {
+            Kind::Events
         }
     }
 

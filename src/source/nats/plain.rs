@@ -5,7 +5,7 @@
 //! A message's time is the local clock's as it is taken in, and its number is counted here.
 //!
 //! Order holds within each configured subject (which may have wildcards). Between several it holds but roughly: each has
-//! a queue of its own. A tick never overtakes an event that came before it.
+//! a queue of its own. Ticks, and messages that say whom to forget, never overtake an event that came before them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use super::status::add;
 use super::ticker::Ticker;
-use super::{Batch, Message, NatsSource, Stop, is_full, ready};
+use super::{Batch, Kind, Message, NatsSource, Stop, is_full, ready};
 use crate::nats::Denial;
 use crate::nats::subjects::{covers, without_covered};
 use crate::time::Timestamp;
@@ -39,8 +39,8 @@ pub(super) async fn run(source: NatsSource, mut stop: Stop) {
 struct Reader {
     source: NatsSource,
     events: Vec<Subscriber>,
-    /// None where the subjects of events take in the ticks too.
-    ticks: Option<Subscriber>,
+    /// Of ticks and of whom to forget; none where the subjects of events take them in too.
+    control: Vec<Subscriber>,
     sequence: u64,
     dropped: u64,
     ticker: Ticker,
@@ -58,32 +58,36 @@ impl Reader {
         for subject in without_covered(&settings.subjects) {
             events.push(client.subscribe(subject).await.ok()?);
         }
-        let covered = settings.subjects.iter().any(|subject| covers(subject, &settings.tick_subject));
-        let ticks = if covered { None } else { Some(client.subscribe(settings.tick_subject.clone()).await.ok()?) };
+        let mut control = Vec::new();
+        for own in [&settings.tick_subject, &settings.forget_subject] {
+            if !settings.subjects.iter().any(|subject| covers(subject, own)) {
+                control.push(client.subscribe(own.clone()).await.ok()?);
+            }
+        }
         let ticker = Ticker::new(settings.tick_interval, Instant::now());
         let dropped = status.slow_consumers();
-        Some(Reader { source, events, ticks, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
+        Some(Reader { source, events, control, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
     }
 
     /// Waits for something to do, and does it; false when it is over.
     async fn step(&mut self, stop: &mut Stop) -> bool {
         let events = futures_util::future::select_all(self.events.iter_mut().map(StreamExt::next));
-        let tick = async {
-            match &mut self.ticks {
-                Some(ticks) => ticks.next().await,
-                None => std::future::pending().await,
+        let control = async {
+            if self.control.is_empty() {
+                return std::future::pending().await;
             }
+            futures_util::future::select_all(self.control.iter_mut().map(StreamExt::next)).await.0
         };
         let mut first = None;
         let mut is_last = false;
         tokio::select! {
             biased;
             () = stop.wanted() => is_last = true,
-            // A tick first, so that every event that came before it is in its queue, and is taken out before it below.
-            tick = tick => match tick {
-                Some(tick) => {
+            // These first, so that every event that came before is in its queue, and is taken out before it below.
+            message = control => match message {
+                Some(message) => {
                     let batch = self.take(None, true);
-                    return self.finish(batch, Some(tick)).await;
+                    return self.finish(batch, Some(message)).await;
                 }
                 None => return false,
             },
@@ -105,13 +109,13 @@ impl Reader {
 
     /// Nothing more comes in; what has stays to be read.
     async fn unsubscribe(&mut self) {
-        for subscriber in self.events.iter_mut().chain(&mut self.ticks) {
+        for subscriber in self.events.iter_mut().chain(&mut self.control) {
             // An error: the connection is closed, and nothing comes anyway.
             let _ = tokio::time::timeout(PUBLISH_TIMEOUT, subscriber.unsubscribe()).await;
         }
     }
 
-    /// What has come in, without the ticks' own queue. `all`: however much it is.
+    /// What has come in, without the queues of what is not events. `all`: however much it is.
     fn take(&mut self, first: Option<async_nats::Message>, all: bool) -> Batch {
         let mut batch = Batch::new();
         let mut bytes = 0;
@@ -131,10 +135,10 @@ impl Reader {
         batch
     }
 
-    async fn finish(&mut self, mut batch: Batch, tick: Option<async_nats::Message>) -> bool {
-        if let Some(tick) = tick {
-            let tick = self.keep(tick);
-            batch.push(tick);
+    async fn finish(&mut self, mut batch: Batch, last: Option<async_nats::Message>) -> bool {
+        if let Some(last) = last {
+            let last = self.keep(last);
+            batch.push(last);
         }
         let taken = self.source.hand_on(batch).await;
         self.ticker.heard(Instant::now(), 0.5);
@@ -144,16 +148,16 @@ impl Reader {
 
     fn keep(&mut self, message: async_nats::Message) -> Message {
         self.sequence += 1;
-        let is_tick = message.subject.as_str() == self.source.settings.tick_subject;
-        if is_tick {
+        let kind = self.source.kind_of(&message);
+        if kind == Kind::Tick {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
             if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
                 info!("reading {}; ticks come back", self.source.settings.subjects.join(", "));
             }
         }
-        let lines = if is_tick { bytes::Bytes::new() } else { message.payload };
-        Message { sequence: self.sequence, received: now(), lines }
+        let lines = if kind == Kind::Tick { bytes::Bytes::new() } else { message.payload };
+        Message { sequence: self.sequence, received: now(), kind, lines }
     }
 
     fn count_dropped(&mut self) {
