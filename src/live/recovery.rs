@@ -117,10 +117,16 @@ fn up_to(backlog: &mut Batch, limit: u64) -> Vec<Message> {
 mod tests {
     use super::*;
     use crate::rules;
+    use crate::source::message::Kind;
     use crate::time::Timestamp;
 
     fn messages(sequences: impl IntoIterator<Item = u64>) -> Batch {
-        let message = |sequence| Message { sequence, received: Timestamp(0), lines: bytes::Bytes::new() };
+        let message = |sequence| Message {
+            sequence,
+            received: Timestamp(0),
+            kind: Kind::Events,
+            lines: bytes::Bytes::new(),
+        };
         sequences.into_iter().map(message).collect()
     }
 
