@@ -121,12 +121,8 @@ mod tests {
     use crate::time::Timestamp;
 
     fn messages(sequences: impl IntoIterator<Item = u64>) -> Batch {
-        let message = |sequence| Message {
-            sequence,
-            received: Timestamp(0),
-            kind: Kind::Events,
-            lines: bytes::Bytes::new(),
-        };
+        let message =
+            |sequence| Message { sequence, received: Timestamp(0), kind: Kind::Events, lines: bytes::Bytes::new() };
         sequences.into_iter().map(message).collect()
     }
 

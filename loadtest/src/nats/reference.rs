@@ -8,6 +8,7 @@ use rekindle::action;
 use rekindle::partition::Plan;
 use rekindle::pipeline::{Entry, Options, Pipeline};
 use rekindle::rules;
+use rekindle::source::message::Kind;
 use rekindle::time::Clock;
 
 use crate::error::Error;
@@ -37,7 +38,8 @@ impl Reference {
     pub(super) fn feed(&mut self, events: &[Bytes]) -> HashSet<String> {
         let mut ids = HashSet::new();
         for some in events.chunks(AT_A_TIME) {
-            let entries: Vec<_> = some.iter().map(|lines| Entry { lines, received: None }).collect();
+            let entries: Vec<_> =
+                some.iter().map(|lines| Entry { kind: Kind::Events, lines, received: None }).collect();
             let mut outputs = Vec::new();
             self.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
             ids.extend(outputs.iter().filter_map(|output| Some(action::action(&self.plan.rules, output)?.id)));
