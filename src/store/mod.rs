@@ -175,8 +175,9 @@ impl Checkpoints {
         self.run(move |shared| shared.note_stream(&stream)).await
     }
 
-    /// Notes that other rules hold for what comes after `sequence` of the log; returns their number. Their text is kept for as long as
-    /// something may have to be replayed under them. To be called before anything that was decided under them goes out.
+    /// Notes that other rules hold for what comes after `sequence` of the log; returns their number. Their text is kept
+    /// for as long as something may have to be replayed under them. To be called before anything that was decided under
+    /// them goes out.
     ///
     /// # Errors
     /// It can't be written, or somebody else has taken the checkpoints over.
@@ -194,7 +195,8 @@ impl Checkpoints {
     }
 
     /// Begins to write a checkpoint: `cut` was begun between two batches, with everything up to `sequence` of the log
-    /// applied and nothing after, and `generation` the number of the rules in force. The cut's pieces are to be pushed to the writer.
+    /// applied and nothing after, and `generation` the number of the rules in force. The cut's pieces are to be pushed
+    /// to the writer.
     ///
     /// # Errors
     /// The checkpoints are not claimed, or the cut is not whole and there is nothing it would continue.

@@ -62,6 +62,7 @@ fn a_life_without_faults_has_every_kind_of_step() {
     for kind in ["create", "write", "sync 0", "sync manifest", "rename", "sync the folder", "list", "remove", "lock"] {
         assert!(steps.iter().any(|step| step.starts_with(kind)), "no step begins with `{kind}`: {steps:#?}");
     }
+    assert!(steps.iter().any(|step| step.ends_with(".delta.unfinished")), "no delta is written: {steps:#?}");
     assert!(steps.len() > 50, "only {} steps", steps.len());
 }
 
