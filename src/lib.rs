@@ -8,9 +8,9 @@
 //! ```text
 //!  bytes          Event               Event @ partition      Changes              Decision
 //! source ──────► decode ──► identity ──► route ──────► engine ──────► campaigns ──────► journal, action ──► sink
-//! file | stdin   JSON →     whose?       user → p      one user's      cooldown, caps,   wire forms        file |
-//! simulator      Event |    links        fixed hash    state and       quiet hours,                        stdout
-//!                Rejected                              segments        groups
+//! NATS | file    JSON →     whose?       user → p      one user's      cooldown, caps,   wire forms        NATS |
+//! | stdin        Event |    links        fixed hash    state and       quiet hours,                        file |
+//! | simulator    Rejected                              segments        groups                              stdout
 //!                                                      └──── partition: many users and their timers ────┘
 //!                      rules: TOML + CEL → a checked, compiled plan that all of them read
 //! ```
@@ -32,15 +32,13 @@
 //! | [`partition`] | many users, their timers, merging; `Input` in, `Output`s out |
 //! | [`journal`], [`action`] | outputs as journal lines, in one total order; as CloudEvents |
 //! | [`nats`] | the connection to NATS, its streams: made, checked, watched |
-//! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters |
-//! | [`source`], [`sink`] | files, standard input, a simulated storefront; files, dead letters, NATS |
-//! | [`source`], [`sink`] | files, standard input, a simulated storefront, NATS; files, dead letters |
+//! | [`source`] | files, standard input, a simulated storefront, NATS: messages in the log's order |
+//! | [`sink`] | files, dead letters, NATS: outputs committed with how far they have got, by one owner |
 //! | [`checkpoint`] | the state of users and links as bytes, base and deltas, and back, also under other rules |
 //! | [`pipeline`] | the wiring: batches, workers, hand-over of visitors between partitions |
 //! | [`store`] | where checkpoints are kept: folder or bucket, manifest, fence, retention; finding one that can be used |
-//! | [`live`] | the daemon's engine: a pipeline on its own thread, the membership view, questions and answers |
-//! | [`nats`] | the connection, and the streams on it |
-//! | [`daemon`] | the daemon's life: connect, read, decide, publish; reload; finish |
+//! | [`live`] | the daemon's engine: a pipeline on its own thread, going through what is out, checkpoints, the membership view |
+//! | [`daemon`] | the daemon's life: take over, recover, read, decide, publish; checkpoints; reload; finish |
 //! | [`replay`] | a log with an end, from first event to `--until` |
 //! | [`metrics`], [`api`], [`config`], [`logging`], [`cli`] | what operators see and say |
 //!
@@ -53,6 +51,9 @@
 //!   randomness and no logging. Time is an argument. `Partition::apply` cannot fail.
 //! - A room imports the words and the output type of a room before it, never one after it. `tests/rooms.rs` reads the
 //!   `use` lines.
+//! - **What is out is never sent again.** Outputs and the record of how far they have got are stored together; a start computes
+//!   what a prefix of the log came to once more, and leaves it out. A checkpoint counts only when what came before it is out.
+//!   `tests/nats_sink`, `tests/daemon/recovery.rs` and `loadtest chaos` hold it to that.
 //! - Whether an event is accepted does not depend on the rules; a rejected one changes nothing and is never lost.
 //! - Hashes that decide anything or are stored are xxh3, fixed for good.
 //!

@@ -3,8 +3,8 @@
 //! 1. `rekindle run` reads everything that the settings name and finds every mistake, then binds the HTTP address.
 //! 2. [`Daemon::open`] takes the checkpoints over and starts the engine with the newest.
 //! 3. [`Daemon::run`] connects, takes the stream of outputs over, goes through the log up to where its outputs are out, and
-//!    then reads, decides and publishes, for as long as nobody says stop; a checkpoint is written every so often. Whatever is missing meanwhile (a
-//!    server, a stream, a permission) is said in the log and in `/readyz`, and tried again.
+//!    then reads, decides and publishes, for as long as nobody says stop; a checkpoint is written every so often. Whatever
+//!    is missing meanwhile (a server, a stream, a permission) is said in the log and in `/readyz`, and tried again.
 //! 4. On the first signal nothing more is taken in; what was taken in is finished and published, and a last checkpoint
 //!    written, within a deadline. On the second it ends at once.
 
