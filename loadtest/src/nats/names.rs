@@ -30,7 +30,8 @@ pub(super) fn settings(server: &str) -> String {
     format!(
         "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
          [nats]\nservers = ['{server}']\n\
-         [source]\ncreate = true\nstream = '{EVENTS}'\nsubjects = ['loadtest.events.>']\ntick_subject = 'loadtest.tick'\n\
+         [source]\ncreate = true\nstream = '{EVENTS}'\nsubjects = ['loadtest.events.>']\n\
+         tick_subject = 'loadtest.tick'\nforget_subject = 'loadtest.forget'\n\
          [output]\ncreate = true\nprefix = 'loadtest.out'\nstream = '{OUTPUTS}'\ndead_stream = 'LOADTEST_OUTPUTS_DEAD'\n\
          [http]\nlisten = '127.0.0.1:0'\n[shutdown]\ndeadline = '60s'\n[log]\nformat = 'json'\n"
     )
@@ -58,7 +59,7 @@ pub(super) async fn refuse_existing(context: &Context) -> Result<(), Error> {
 
 /// Makes the streams of events and of the echo; the daemon makes its own.
 pub(super) async fn create(context: &Context) -> Result<(), Error> {
-    let subjects = ["loadtest.events.>".to_owned(), "loadtest.tick".to_owned()];
+    let subjects = ["loadtest.events.>", "loadtest.tick", "loadtest.forget"].map(str::to_owned);
     for (name, subjects) in [(EVENTS, subjects.to_vec()), (ECHO, vec![ECHO_SUBJECT.to_owned()])] {
         let config = Config { name: name.to_owned(), subjects, ..Config::default() };
         let made = context.create_stream(config).await;
