@@ -7,7 +7,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 
 use super::table::{self, Kind};
-use super::{ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use super::{CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
 use crate::live::Stats;
 use crate::partition::Plan;
 use crate::pipeline::{Options, Pipeline};
@@ -92,7 +92,9 @@ fn everything_together_makes_every_metric_of_the_table() {
     page.sink(&SinkNumbers::default());
     page.connection(&ConnectionNumbers::default());
     page.reloads(&ReloadNumbers { applied: 1, refused: 2, loaded_at: Timestamp(5_000) });
-    page.latency(&Histogram::new(3).expect("sound"), &mut Recent::default(), Instant::now());
+    let nothing = Histogram::new(3).expect("sound");
+    page.checkpoints(&CheckpointNumbers { last: Some(Timestamp(5_000)), ..CheckpointNumbers::default() }, &nothing);
+    page.latency(&nothing, &mut Recent::default(), Instant::now());
     page.build();
     page.process();
     let text = page.text();
