@@ -286,17 +286,20 @@ fn bad_rules_change_nothing_and_every_mistake_is_told() {
 #[test]
 fn readiness_names_the_parts_that_fail() {
     let api = open();
-    assert_eq!((api.get("/readyz").status, api.get("/readyz").json()), (200, json!({"ready": true, "reasons": {}})));
+    let ready = json!({"ready": true, "reasons": {}, "notes": {}});
+    assert_eq!((api.get("/readyz").status, api.get("/readyz").json()), (200, ready));
     let source = api.health.part("source");
     source.failing("no server at nats://x");
     let unready = api.get("/readyz");
     assert_eq!(
         (unready.status, unready.json()),
-        (503, json!({"ready": false, "reasons": {"source": "no server at nats://x"}}))
+        (503, json!({"ready": false, "reasons": {"source": "no server at nats://x"}, "notes": {}}))
     );
     assert_eq!(api.get("/healthz").body, "ok\n");
     source.works();
-    assert_eq!(api.get("/readyz").status, 200);
+    api.health.note("guarantees", "at most once");
+    let noted = api.get("/readyz");
+    assert_eq!((noted.status, &noted.json()["notes"]["guarantees"]), (200, &json!("at most once")));
 }
 
 #[test]
