@@ -59,6 +59,13 @@ impl StreamIdentity {
     }
 }
 
+/// `EVENTS, created 2026-03-02T10:00:00.000Z`
+impl std::fmt::Display for StreamIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, created {}", self.name, Timestamp(self.created_ms))
+    }
+}
+
 /// How much stands in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Totals {

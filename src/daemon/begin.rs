@@ -141,10 +141,21 @@ impl Beginning {
     /// How many outputs are out, and what they are, by what was found in their stream and in the log's; or why this daemon
     /// must not go on.
     pub(super) fn out(&self, known: &Known, log: Option<&LogNow>) -> Result<(u64, Reached), DaemonError> {
-        if let (Some((_, Some(found))), Some(log)) = (&self.entry, log)
-            && *found != log.identity
-        {
-            return Err(DaemonError::OtherLog { found: found.clone(), expected: log.identity.clone() });
+        let before = [
+            self.entry.as_ref().and_then(|(_, stream)| stream.as_ref()).map(ToString::to_string),
+            known.progress.as_ref().and_then(|progress| progress.log.clone()),
+        ];
+        let is_other = |found: &String| log.is_some_and(|log| log.identity.to_string() != *found);
+        if let (Some(found), Some(log)) = (before.into_iter().flatten().find(is_other), log) {
+            if !self.conditions.from_start {
+                return Err(DaemonError::OtherLog { found, expected: log.identity.to_string() });
+            }
+            warn!(
+                "the log is stream {}, and what was published came of {found}: all that comes of it goes out",
+                log.identity
+            );
+            let ordinal = known.progress.as_ref().map_or(0, |progress| progress.ordinal);
+            return Ok((ordinal, Reached::before(0)));
         }
         let Some(progress) = &known.progress else { return self.out_without_progress(known) };
         let mut reached = progress.reached.clone();

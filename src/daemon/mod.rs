@@ -38,7 +38,6 @@ use crate::config::{Config, SourceKind};
 use crate::health::{Health, Part};
 use crate::live::{self, Ends, Live};
 
-use crate::checkpoint::StreamIdentity;
 use crate::nats::{Access, Connection};
 use crate::partition::Plan;
 use crate::pipeline::{Options, RestoreError};
@@ -47,7 +46,6 @@ use crate::sink::nats::{Ended, Sink, SinkStatus};
 use crate::source::message::Batch;
 use crate::source::nats::{NatsSource, SourceStatus};
 use crate::store::{Checkpoints, StoreError};
-use crate::time::Timestamp;
 
 /// How long the sink may take to say why nobody takes what the engine emits.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -97,15 +95,14 @@ pub enum DaemonError {
     },
     /// The log is not the one of the checkpoints.
     #[error(
-        "stream {} was created at {}, and the checkpoints are of one created at {}: its numbers mean something else; restore \
-         the stream, or begin anew with --from-start", expected.name, Timestamp(expected.created_ms),
-        Timestamp(found.created_ms)
+        "the log is stream {expected}, and what was published came of {found}: its numbers mean something else; restore that \
+         stream, or begin anew with --from-start"
     )]
     OtherLog {
-        /// The stream of the checkpoints.
-        found: StreamIdentity,
+        /// The stream that it was.
+        found: String,
         /// The stream there is.
-        expected: StreamIdentity,
+        expected: String,
     },
     /// The broker has lost outputs that a checkpoint counts.
     #[error(

@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::nats::Connection;
 use crate::nats::streams::{Wanted, created_ms, ensure_stream, look_up};
 use crate::sink::emission::Emission;
-use crate::sink::nats::{Outlet, Sink};
+use crate::sink::nats::{Outlet, Owner, Sink};
 
 /// How long to wait before looking for a stream again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -47,8 +47,10 @@ pub(super) async fn publish(
         }
     }
     let log = log_now(&connection, source_stream.as_deref()).await;
+    let (instance, epoch) = (beginning.instance.clone(), beginning.epoch);
+    let owner = Owner { instance, epoch, log: log.as_ref().map(|log| log.identity.to_string()) };
     let decide = |known: &_| beginning.out(known, log.as_ref());
-    let (outlet, known) = sink.take_over(&beginning.instance, beginning.epoch, decide).await?;
+    let (outlet, known) = sink.take_over(&owner, decide).await?;
     say_what_is_guaranteed(&outlet, &beginning);
     let out = known.map(|known| beginning.out(&known, log.as_ref())).transpose()?;
     let recovery = beginning.recovery(out.map(|(_, reached)| reached));

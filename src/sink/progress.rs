@@ -16,6 +16,9 @@ pub struct Progress {
     pub epoch: u64,
     /// Tells two daemons of the same epoch apart.
     pub instance: String,
+    /// Which log it goes by: the stream's name and when it was made, where the log is a stream that was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// How many commits that instance had made with this one.
     pub commit: u64,
     /// How many outputs there are in the stream: the `Rekindle-Ordinal` of the last.

@@ -74,7 +74,7 @@ pub enum StoreError {
     /// The checkpoints are of another stream.
     #[error(
         "the checkpoints in {place} are of another stream ({}), not of {}; name another store with [checkpoint] store, or \
-         start with --from-start to forget these and read the log from its beginning", shown(.found), shown(.expected)
+         start with --from-start to forget these and read the log from its beginning", .found, .expected
     )]
     OtherStream {
         /// Where.
@@ -104,11 +104,6 @@ pub enum StoreError {
     /// A thread can't be started, or has died.
     #[error("could not write a checkpoint: {0}")]
     Thread(String),
-}
-
-fn shown(stream: &StreamIdentity) -> String {
-    let created = crate::time::Timestamp(stream.created_ms);
-    format!("{}, created {created}", stream.name)
 }
 
 fn listed(passed_over: &[PassedOver]) -> String {

@@ -115,7 +115,7 @@ async fn a_log_made_anew_under_its_name_is_refused() {
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
     broker.jetstream.delete_stream("EVENTS").await.expect("deleted");
-    broker.create("EVENTS", &["events.>", "rekindle.tick"]).await;
+    broker.create("EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     for n in 0..100 {
         broker.publish_one(view(&format!("u{n}"))).await;
     }
@@ -227,7 +227,7 @@ async fn a_second_daemon_takes_over_and_the_first_ends() {
 async fn weaker_guarantees_are_said() {
     let server = NatsServer::start();
     let settings = settings(&server.url()).set("SOURCE_KIND", "nats").set("SOURCE_CREATE", false);
-    let daemon = settings.set("OUTPUT_JETSTREAM", false).start();
+    let daemon = settings.set("OUTPUT_JETSTREAM", false).set("OUTPUT_CREATE", false).start();
     daemon.wait_until_ready();
     daemon.wait_for_log("events come on plain NATS, at most once");
     wait_until("a note in /readyz", || {

@@ -15,7 +15,7 @@ use nats_server::NatsServer;
 use rekindle::config::Output as Settings;
 use rekindle::health::Health;
 use rekindle::sink::emission::Emission;
-use rekindle::sink::nats::{Ended, Known, Sink, SinkStatus};
+use rekindle::sink::nats::{Ended, Known, Owner, Sink, SinkStatus};
 use rekindle::sink::progress::{Progress, Reached};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -49,13 +49,14 @@ impl Running {
             connection: Arc::default(),
         };
         let (taken_over, out) = watch::channel(None);
+        let owner = Owner { instance: unused_name(), epoch: 0, log: None };
         let task = tokio::spawn(async move {
             // What the last one left behind is out.
             let decide = |known: &Known| -> Result<_, Ended> {
                 let found = known.progress.clone();
                 Ok(found.map_or((0, Reached::before(0)), |progress| (progress.ordinal, progress.reached)))
             };
-            let (outlet, known) = sink.take_over(&unused_name(), 0, decide).await?;
+            let (outlet, known) = sink.take_over(&owner, decide).await?;
             let found = known.and_then(|known| known.progress);
             taken_over.send_replace(Some(found.map_or(Reached::before(0), |progress| progress.reached)));
             outlet.run(receiver).await

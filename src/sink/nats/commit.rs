@@ -90,6 +90,17 @@ pub enum Ended {
     },
 }
 
+/// Who takes a stream of outputs over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// A name that no other start of a daemon has.
+    pub instance: String,
+    /// Its epoch, at least.
+    pub epoch: u64,
+    /// Which log its outputs come of: the stream's name and when it was made; `None`: not known, or it is no stream.
+    pub log: Option<String>,
+}
+
 /// What a start finds in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -124,6 +135,7 @@ pub(super) struct Committer {
     progress: Subject,
     epoch: u64,
     instance: String,
+    log: Option<String>,
     commits: u64,
     /// The sequence of the last progress record; of the stream's last message, where there are no batches. Both 0: none.
     last: u64,
@@ -161,21 +173,21 @@ impl From<Refusal> for Stop {
 
 impl Committer {
     /// Looks how the stream stands, and makes it this daemon's: `decide` says of what is found what is out, and how many
-    /// outputs that is, or why this daemon must not go on. The epoch is `epoch`, or one more than the last where that is
+    /// outputs that is, or why this daemon must not go on. The epoch is the owner's, or one more than the last where that is
     /// more. Tries for as long as it takes.
     pub(super) async fn take_over<E>(
         line: Line,
         progress: Subject,
-        instance: &str,
-        epoch: u64,
+        owner: &Owner,
         all: &str,
         mut decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
     ) -> Result<(Committer, Known, Reached), E> {
         let mut committer = Committer {
             line,
             progress,
-            epoch,
-            instance: instance.to_owned(),
+            epoch: owner.epoch,
+            instance: owner.instance.clone(),
+            log: owner.log.clone(),
             commits: 0,
             last: 0,
             created_ns: 0,
@@ -189,7 +201,7 @@ impl Committer {
                 Ok(known) => {
                     let (ordinal, reached) = decide(&known)?;
                     committer.ordinal = ordinal;
-                    committer.epoch = epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
+                    committer.epoch = owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
                     match committer.claim(reached.clone()).await {
                         Ok(()) => return Ok((committer, known, reached)),
                         Err(refusal) => refusal,
@@ -355,6 +367,7 @@ impl Committer {
         let progress = Progress {
             epoch: self.epoch,
             instance: self.instance.clone(),
+            log: self.log.clone(),
             commit: self.commits,
             ordinal: self.ordinal + outputs,
             reached,
@@ -502,6 +515,7 @@ impl Committer {
         let intent = Progress {
             epoch: self.epoch,
             instance: self.instance.clone(),
+            log: self.log.clone(),
             commit: self.commits,
             ordinal: self.ordinal,
             reached: unit.before.clone(),

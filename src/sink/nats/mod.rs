@@ -41,7 +41,7 @@ use crate::health::Part;
 use crate::sink::emission::{Emission, Mark, Passed};
 use crate::sink::progress::Reached;
 use commit::{Committed, Committer, Unit};
-pub use commit::{Ended, ID, Known, ORDINAL};
+pub use commit::{Ended, ID, Known, ORDINAL, Owner};
 use encode::{Chunk, Encoded, Encoder};
 use line::Line;
 pub use message::Kind;
@@ -96,15 +96,13 @@ enum Way {
 
 impl Sink {
     /// Makes the stream of outputs this daemon's own; every other that has it ends. `decide` says, of what is found in the
-    /// stream, how many outputs are out and what they are, or why this daemon must not go on. The epoch will be `epoch` at
-    /// least. Without JetStream there is nothing to own, and `decide` is not asked.
+    /// stream, how many outputs are out and what they are, or why this daemon must not go on. Without JetStream there is nothing to own, and `decide` is not asked.
     ///
     /// # Errors
     /// Those of `decide`.
     pub async fn take_over<E>(
         self,
-        instance: &str,
-        epoch: u64,
+        owner: &Owner,
         decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
     ) -> Result<(Outlet, Option<Known>), E> {
         let Sink { settings, context, source, part, status, connection } = self;
@@ -114,7 +112,7 @@ impl Sink {
         let subject = |name: &str| async_nats::Subject::from(format!("{}.{name}", settings.prefix));
         let (way, known, reached) = if settings.jetstream {
             let (outputs, all) = (line(&settings.stream), subject(">"));
-            let taken = Committer::take_over(outputs, subject("progress"), instance, epoch, &all, decide).await?;
+            let taken = Committer::take_over(outputs, subject("progress"), owner, &all, decide).await?;
             let letters = Box::new(Publisher::new(line(&settings.dead_stream)));
             (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1), taken.2)
         } else {
