@@ -15,7 +15,7 @@ use dashboard::expressions;
 use full_page::LATENCIES;
 use prometheus_server::{Histograms, Prometheus};
 
-/// What the demo does not have: a broker, a wall clock, and rules that change.
+/// What the demo does not have: a broker, checkpoints, a wall clock, and rules that change.
 const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_watermark_lag",
     "rekindle_pending_timers",
@@ -25,6 +25,9 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_ticks_",
     "rekindle_publish",
     "rekindle_action_latency",
+    "rekindle_committed_",
+    "rekindle_recovering",
+    "rekindle_checkpoint",
     "rekindle_nats_",
     "rekindle_rules_reloads",
     "rekindle_rules_loaded",
