@@ -97,7 +97,7 @@ impl Input {
 #[test]
 fn killed_at_random_moments_it_comes_to_the_same_bytes() {
     let seed = 20_260_302;
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut dice = dice(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
@@ -140,6 +140,6 @@ fn killed_at_random_moments_it_comes_to_the_same_bytes() {
             fs::remove_file(folder.join(format!("found.{what}"))).expect("removed");
         }
     }
-    println!("{kills_in_all} kills");
+    eprintln!("{kills_in_all} kills");
     assert!(kills_in_all >= 10, "only {kills_in_all} kills");
 }
