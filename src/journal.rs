@@ -28,6 +28,11 @@ impl Sorter {
         self.waiting = waiting;
         in_order(ready)
     }
+
+    /// What waits, in no particular order but that of each user.
+    pub fn waiting(&self) -> &[Output] {
+        &self.waiting
+    }
 }
 
 fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {

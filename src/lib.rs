@@ -39,7 +39,7 @@
 //! | [`store`] | where checkpoints are kept: folder or bucket, manifest, fence, retention; finding one that can be used |
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, going through what is out, checkpoints, the membership view |
 //! | [`daemon`] | the daemon's life: take over, recover, read, decide, publish; checkpoints; reload; finish |
-//! | [`replay`] | a log with an end, from first event to `--until` |
+//! | [`replay`] | a log with an end, from first event to `--until`; one that was killed goes on from its last commit |
 //! | [`metrics`], [`api`], [`config`], [`logging`], [`cli`] | what operators see and say |
 //!
 //! # What always holds

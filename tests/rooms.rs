@@ -49,7 +49,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source"]),
     ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink"]),
-    ("replay", &["time", "rules", "decode", "partition", "action", "journal", "source", "sink", "pipeline"]),
+    (
+        "replay",
+        &[
+            "time",
+            "rules",
+            "decode",
+            "partition",
+            "action",
+            "journal",
+            "source",
+            "sink",
+            "checkpoint",
+            "pipeline",
+            "store",
+        ],
+    ),
     ("logging", &["config"]),
     ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline", "live", "sink"]),
     (

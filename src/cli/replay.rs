@@ -3,19 +3,21 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outputs::{Named, refuse_shared_files};
-use super::summary::{Run, Summary};
+use super::summary::{Run, Summary, grouped};
 use super::{CliError, load_config, load_rules, pipeline_options};
 use crate::config::Engine;
 use crate::partition::Plan;
-use crate::replay::{Sinks, replay};
-use crate::sink::file::OutputFile;
-use crate::source::file::Files;
+use crate::pipeline::{Options, Totals};
+use crate::replay::{ReplayError, Resumable, Sinks, Standing, Targets, replay};
+use crate::sink::file::{OutputFile, SinkError};
+use crate::source::file::{Files, Item, SourceError};
 use crate::time::{Span, Timestamp};
 
 /// Replays event files through the engine and writes the journal: every segment change, campaign decision and merge,
@@ -71,6 +73,20 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
+    /// Keep progress in this folder: killed at any moment, and started again with the same arguments, the replay goes on
+    /// from its last commit, and its results are those of an uninterrupted one, byte for byte
+    ///
+    /// Results grow in the folder, and get to their places, standard output too, once they are whole. The events are read
+    /// again and passed over up to the commit: whoever feeds them through standard input feeds all of them again. Other
+    /// rules, options or events are refused. Delete the folder to begin anew.
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+
+    /// How often progress is committed; less often where commits would take more than a tenth of the time; 0s: after every
+    /// 4 MiB of events
+    #[arg(long, value_name = "DURATION", value_parser = Span::parse, default_value = "10s", requires = "checkpoint")]
+    checkpoint_interval: Span,
+
     /// How many partitions users are spread over; changes nothing in the journal; 64 unless said otherwise
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     partitions: Option<u16>,
@@ -107,26 +123,18 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let settings = args.settings()?;
     let outputs = args.outputs();
     let events = args.events.iter().map(|path| ("events", path.as_path()));
-    let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).collect();
+    let parts = args.checkpoint.iter().flat_map(|folder| Resumable::files(folder)).collect::<Vec<_>>();
+    let progress = parts.iter().map(|path| ("progress", path.as_path()));
+    let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).chain(progress).collect();
     refuse_shared_files(&outputs, &inputs)?;
     let plan = Arc::new(Plan::new(load_rules(&settings.rules)?));
     let options = pipeline_options(&settings);
-    let files = Files::open(&args.events, settings.max_event_bytes).map_err(crate::replay::ReplayError::from)?;
-    let create =
-        |what, path: &Option<PathBuf>| path.as_deref().map(|path| OutputFile::create(what, Some(path))).transpose();
-    let sinks = Sinks {
-        journal: OutputFile::create("the journal", args.output.as_deref())?,
-        actions: create("the actions", &args.actions)?,
-        rejects: create("the rejected events", &args.rejects)?,
+    let summary_file = create("the summary", args.summary.as_deref())?;
+    let outcome = match &args.checkpoint {
+        None => replay_at_once(args, Arc::clone(&plan), options),
+        Some(folder) => replay_resumably(args, folder, Arc::clone(&plan), options),
     };
-    let summary_file = create("the summary", &args.summary)?;
-    let started = Instant::now();
-    let bar = progress_bar(args, &files);
-    let bytes_read = files.bytes_read();
-    let source = files.inspect(|_| bar.set_position(bytes_read.load(std::sync::atomic::Ordering::Relaxed)));
-    let outcome = replay(Arc::clone(&plan), options, args.until, source, sinks);
-    bar.finish_and_clear();
-    let totals = match outcome.map_err(CliError::from) {
+    let (totals, took) = match outcome {
         Err(CliError::OutputClosed) if outputs.len() > 1 => {
             let others: Vec<_> = outputs[1..].iter().map(|(option, _)| *option).collect();
             let lost = others.join(", ");
@@ -134,7 +142,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         }
         outcome => outcome?,
     };
-    let run = Run { took: started.elapsed(), until: args.until, at_full_speed: true };
+    let run = Run { took, until: args.until, at_full_speed: true };
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
         // A closed standard error is no reason to fail: the journal is written.
@@ -148,6 +156,84 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         file.finish()?;
     }
     Ok(())
+}
+
+fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>, SinkError> {
+    path.map(|path| OutputFile::create(what, Some(path))).transpose()
+}
+
+fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Result<(Totals, Duration), CliError> {
+    let source = Source::open(args, options.max_event_bytes)?;
+    let sinks = Sinks {
+        journal: OutputFile::create("the journal", args.output.as_deref())?,
+        actions: create("the actions", args.actions.as_deref())?,
+        rejects: create("the rejected events", args.rejects.as_deref())?,
+    };
+    let started = Instant::now();
+    let totals = replay(plan, options, args.until, source, sinks)?;
+    Ok((totals, started.elapsed()))
+}
+
+fn replay_resumably(
+    args: &ReplayArgs,
+    folder: &Path,
+    plan: Arc<Plan>,
+    options: Options,
+) -> Result<(Totals, Duration), CliError> {
+    let targets = Targets {
+        journal: args.output.clone().unwrap_or_else(|| PathBuf::from("-")),
+        actions: args.actions.clone(),
+        rejects: args.rejects.clone(),
+    };
+    let max_event_bytes = options.max_event_bytes;
+    let interval = Duration::from_millis(args.checkpoint_interval.0.try_into().unwrap_or(0));
+    let events = args.events.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let mut replay = Resumable::open(folder, interval, plan, (options, args.until), events, targets)?;
+    // A closed standard error is no reason to fail.
+    let say = |line: String| drop(writeln!(std::io::stderr(), "{line}"));
+    for damaged in replay.passed_over() {
+        say(format!("warning: passed over a commit in {}: {damaged}", folder.display()));
+    }
+    match replay.standing() {
+        Standing::After(lines) if !args.quiet => say(format!("going on after {} lines of the events", grouped(lines))),
+        Standing::Finished if !args.quiet => {
+            say(format!("this replay is finished; delete {} to replay again", folder.display()));
+        }
+        _ => {}
+    }
+    if replay.standing() != Standing::Finished {
+        replay.run(Source::open(args, max_event_bytes)?)?;
+    }
+    Ok(replay.deliver()?)
+}
+
+/// The events, with a bar that shows how many of them are read.
+struct Source {
+    files: Files,
+    bar: ProgressBar,
+}
+
+impl Source {
+    fn open(args: &ReplayArgs, max_event_bytes: usize) -> Result<Source, ReplayError> {
+        let files = Files::open(&args.events, max_event_bytes)?;
+        Ok(Source { bar: progress_bar(args, &files), files })
+    }
+}
+
+impl Iterator for Source {
+    type Item = Result<Item, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.bar.set_position(self.files.bytes_read().load(Ordering::Relaxed));
+        self.files.next()
+    }
+}
+
+/// However the replay ends, nothing is left of the bar when that is told.
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 impl ReplayArgs {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::campaigns::{Outcome, Trigger};
 use crate::event::Event;
 use crate::rules::program::{CampaignId, Change, Ruleset, SegmentId};
@@ -98,7 +100,7 @@ pub struct Expired {
 }
 
 /// What a partition counted since it was made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Events applied to a user's state.
     pub applied: u64,

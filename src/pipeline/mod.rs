@@ -17,6 +17,7 @@ mod tests;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::decode::{Decoded, Decoder, Reason, Rejected};
 use crate::event::{Call, Event, EventTime};
@@ -72,7 +73,7 @@ impl Default for Options {
 }
 
 /// Everything counted so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Events accepted by the decoder, duplicates included.
     pub events: u64,
@@ -90,6 +91,22 @@ pub struct Totals {
     pub links: u64,
     /// Users and visitors forgotten because a message of the log said so.
     pub forgotten: u64,
+}
+
+impl Totals {
+    /// Counts on from what was counted before a pipeline was restored. Users, links and sizes of segments are those of
+    /// now.
+    pub fn add_before(&mut self, before: &Totals) {
+        self.events += before.events;
+        self.from_future += before.from_future;
+        self.forgotten += before.forgotten;
+        let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        add_each(&mut self.by_call, &before.by_call);
+        add_each(&mut self.rejected, &before.rejected);
+        let sizes = std::mem::take(&mut self.counts.sizes);
+        self.counts.add(&before.counts);
+        self.counts.sizes = sizes;
+    }
 }
 
 /// Decoder, links, partitions and watermark of one log.

@@ -114,6 +114,20 @@ impl Pipeline {
     /// All state of users and links, and where the log stands, as one base: the same state gives the same bytes. Counts
     /// are left out. Outputs already handed out are not in it, though they may still wait for the watermark somewhere.
     pub fn save(&self) -> Vec<u8> {
+        let mut saved = Vec::new();
+        let written = self.save_into(|bytes| {
+            saved.extend_from_slice(bytes);
+            Ok::<(), CodecError>(())
+        });
+        written.expect("no user of a test is larger than a block can be");
+        saved
+    }
+
+    /// The same as [`save`](Pipeline::save), handed out piece by piece.
+    ///
+    /// # Errors
+    /// Those of `sink`, and a user larger than a block can be.
+    pub fn save_into<E: From<CodecError>>(&self, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let head = Head {
             kind: Kind::Base,
             number: 0,
@@ -127,12 +141,12 @@ impl Pipeline {
             stream: None,
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        const SMALL: &str = "no user of a test is larger than a block can be";
-        let mut encoder = Encoder::new(&self.plan, &head).expect(SMALL);
+        let mut encoder = Encoder::new(&self.plan, &head)?;
         for (partition, number) in self.partitions.iter().zip(0..) {
             let mut users: Vec<&User> = partition.users().collect();
             users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-            encoder.users(number, users).expect(SMALL);
+            encoder.users(number, users)?;
+            sink(&encoder.take())?;
         }
         // In another order than they were made in, since that does not come back through several files.
         let mut pairs: Vec<(&str, &str)> = self.links.iter().collect();
@@ -141,8 +155,8 @@ impl Pipeline {
         for (visitor, user) in pairs {
             links.insert(visitor, user);
         }
-        encoder.links(&links.cut(true)).expect(SMALL);
-        encoder.finish().expect(SMALL).0
+        encoder.links(&links.cut(true))?;
+        sink(&encoder.finish()?.0)
     }
 
     /// A pipeline that goes on where a checkpoint was cut, with as many partitions and workers as `options` say. Counts

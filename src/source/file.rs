@@ -47,6 +47,24 @@ pub struct Block {
     pub place: Place,
 }
 
+impl Block {
+    /// How many lines there are.
+    pub fn line_count(&self) -> u64 {
+        let is_unfinished = self.lines.last().is_some_and(|last| *last != b'\n');
+        memchr::memchr_iter(b'\n', &self.lines).count() as u64 + u64::from(is_unfinished)
+    }
+
+    /// What stands behind the first so many lines; `None`: nothing does.
+    pub fn after(&self, lines: u64) -> Option<Block> {
+        let at = match lines {
+            0 => 0,
+            _ => memchr::memchr_iter(b'\n', &self.lines).nth(usize::try_from(lines - 1).ok()?)? + 1,
+        };
+        let place = Place { file: Arc::clone(&self.place.file), line: self.place.line + lines };
+        (at < self.lines.len()).then(|| Block { lines: self.lines[at..].to_vec(), place })
+    }
+}
+
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -258,18 +276,18 @@ impl LineReader<'_> {
             if bytes.is_empty() {
                 return Ok(true);
             }
-            block.extend_from_slice(bytes);
-            let count = bytes.len();
+            // Never more than is missing: where a block ends does not depend on how much a pipe yields at a time.
+            let count = bytes.len().min(target - block.len());
+            block.extend_from_slice(&bytes[..count]);
             self.input.consume(count);
         }
         Ok(false)
     }
 
     fn hand_out(&mut self, lines: Vec<u8>) -> bool {
-        let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
-        let place = self.place.clone();
-        self.place.line += count;
-        self.sender.send(Ok(Item::Block(Block { lines, place }))).is_ok()
+        let block = Block { lines, place: self.place.clone() };
+        self.place.line += block.line_count();
+        self.sender.send(Ok(Item::Block(block))).is_ok()
     }
 
     /// Reads on to the end of a line of which `block` holds the beginning; what follows it stays in `block`.

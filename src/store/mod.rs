@@ -43,6 +43,9 @@ pub use look::{Finding, Inspected};
 pub use manifest::{Entry, Manifest, RulesEntry};
 pub use writer::{Finishing, Writer, Written};
 
+pub(crate) use folder::{Folder, finished_name};
+pub(crate) use objects::{ObjectError, Objects};
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
@@ -53,9 +56,8 @@ use crate::partition::Plan;
 use crate::pipeline::CutHead;
 use crate::time::Timestamp;
 use bucket::Bucket;
-use folder::Folder;
 use names::MANIFEST;
-use objects::{ObjectError, Objects, Tag};
+use objects::Tag;
 use writer::Begin;
 
 /// Most deltas on a base.

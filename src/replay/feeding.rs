@@ -1,0 +1,137 @@
+//! Feeds a source to its end, and has what comes of it written.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use super::Sinks;
+use super::error::ReplayError;
+use super::progress::Progress;
+use super::record::Lengths;
+use super::writer::{Message, Waiting, Writer};
+use crate::decode::Reason;
+use crate::partition::Output;
+use crate::pipeline::{DeadLetter, Pipeline};
+use crate::sink::dead_letter;
+use crate::sink::file::{OutputFile, SinkError};
+use crate::source::file::{Block, Item, Place, SourceError};
+use crate::time::Timestamp;
+
+/// How many batches of outputs may wait for the writer.
+const BATCHES_AHEAD: usize = 2;
+
+/// What a replay goes on with.
+pub(super) struct Feeding<'f> {
+    pub(super) pipeline: &'f mut Pipeline,
+    pub(super) max_event_bytes: usize,
+    pub(super) until: Timestamp,
+    /// Outputs that an earlier run left waiting.
+    pub(super) left: Vec<Waiting>,
+    /// Where commits go; `None`: there are none.
+    pub(super) progress: Option<&'f mut Progress>,
+}
+
+impl Feeding<'_> {
+    /// Feeds everything, then moves time on to its end. Returns the files, not finished yet.
+    pub(super) fn run(
+        mut self,
+        source: impl Iterator<Item = Result<Item, SourceError>>,
+        sinks: Sinks,
+    ) -> Result<Sinks, ReplayError> {
+        let Sinks { journal, actions, mut rejects } = sinks;
+        let (sender, messages) = sync_channel(BATCHES_AHEAD);
+        let left = std::mem::take(&mut self.left);
+        let writer = Writer::new(Arc::clone(self.pipeline.plan()), left, journal, actions);
+        let (journal, actions) = thread::scope(|scope| {
+            let writing = scope.spawn(move || writer.write_all(&messages));
+            let fed = self.feed_all(source, &mut rejects, &sender);
+            if fed.is_ok() {
+                let mut outputs = Vec::new();
+                self.pipeline.advance_to(self.until, &mut outputs);
+                // Not sent means not wanted: the writer has failed, and says so below.
+                let _ = sender.send(Message::Batch { outputs, final_before: Timestamp::NEVER });
+            }
+            drop(sender);
+            let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            fed.and_then(|()| Ok(written?))
+        })?;
+        Ok(Sinks { journal, actions, rejects })
+    }
+
+    /// Feeds the source to its end, or until the writer wants no more.
+    fn feed_all(
+        &mut self,
+        source: impl Iterator<Item = Result<Item, SourceError>>,
+        rejects: &mut Option<OutputFile>,
+        sender: &SyncSender<Message>,
+    ) -> Result<(), ReplayError> {
+        for item in source {
+            let item = match &mut self.progress {
+                None => item?,
+                Some(progress) => match progress.take(item?)? {
+                    Some(item) => item,
+                    None => continue,
+                },
+            };
+            let outputs = self.feed(item, rejects)?;
+            let final_before = self.pipeline.watermark();
+            if sender.send(Message::Batch { outputs, final_before }).is_err() {
+                return Ok(());
+            }
+            if let Some(progress) = self.progress.as_mut().filter(|progress| progress.is_due()) {
+                let Some((lengths, waiting)) = settle(rejects, sender)? else { return Ok(()) };
+                progress.commit(self.pipeline, lengths, waiting)?;
+            }
+        }
+        self.progress.as_ref().map_or(Ok(()), |progress| progress.ended())
+    }
+
+    fn feed(&mut self, item: Item, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, SinkError> {
+        let mut outputs = Vec::new();
+        match item {
+            Item::Block(block) => feed_block(self.pipeline, &block, rejects, &mut outputs)?,
+            Item::Oversized { place, bytes, head } => {
+                let reason = Reason::TooLarge { bytes, limit: self.max_event_bytes as u64 };
+                self.pipeline.count_oversized(&reason);
+                if let Some(rejects) = rejects {
+                    rejects.write(|sink| dead_letter::write_line(&reason, &place, &head, true, sink))?;
+                }
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+fn feed_block(
+    pipeline: &mut Pipeline,
+    block: &Block,
+    rejects: &mut Option<OutputFile>,
+    outputs: &mut Vec<Output>,
+) -> Result<(), SinkError> {
+    let mut failed = Ok(());
+    let mut reject = |letter: DeadLetter<'_>| {
+        if let (Some(rejects), true) = (&mut *rejects, failed.is_ok()) {
+            let place = Place { file: Arc::clone(&block.place.file), line: block.place.line + letter.line };
+            let rejected = &letter.rejected;
+            failed =
+                rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, rejected.original, false, sink));
+        }
+    };
+    pipeline.feed(&block.lines, &mut reject, outputs);
+    failed
+}
+
+/// Makes everything safe that was decided so far; `None`: the writer has failed, and will say why.
+fn settle(
+    rejects: &mut Option<OutputFile>,
+    sender: &SyncSender<Message>,
+) -> Result<Option<(Lengths, Vec<Waiting>)>, SinkError> {
+    let rejects = rejects.as_mut().map(OutputFile::settle).transpose()?;
+    let (answer, settled) = sync_channel(1);
+    if sender.send(Message::Settle(answer)).is_err() {
+        return Ok(None);
+    }
+    let settled = settled.recv().ok();
+    Ok(settled
+        .map(|settled| (Lengths { journal: settled.journal, actions: settled.actions, rejects }, settled.waiting)))
+}
