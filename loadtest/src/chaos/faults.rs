@@ -1,7 +1,7 @@
 //! Carries out a schedule: three lists of troubles, each by somebody who owns what it strikes.
 
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
 use tokio::time::sleep;
@@ -25,7 +25,7 @@ const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 pub(super) struct Blows {
     pub(super) kills: u32,
     pub(super) zombies: u32,
-    /// Zombies that ended by themselves, and said that another has taken over.
+    /// Of how many zombies and their successors one ended by itself, and said that another has taken over.
     pub(super) refused: u32,
     /// Daemons that ended although nothing was done to them.
     pub(super) ended_by_themselves: Vec<String>,
@@ -66,12 +66,29 @@ pub(super) async fn strike(
                 sleep(asleep).await;
                 zombie.signal("CONT")?;
                 done.zombies += 1;
-                let ended = zombie.wait_for_end(REFUSED_WITHIN).await;
-                done.refused += u32::from(ended.is_some_and(|status| status.code() == Some(REFUSED)));
+                done.refused += u32::from(one_is_refused(&mut zombie, &mut daemon).await);
             }
         }
     }
     Ok((daemon, done))
+}
+
+/// Waits until one of two daemons has found out that the other owns the outputs, and ended. It need not be the zombie: one
+/// that was stopped before it took over does so when it wakes up, and then its successor is the one to go.
+async fn one_is_refused(zombie: &mut Daemon, daemon: &mut Daemon) -> bool {
+    let is_refused = |status: Option<ExitStatus>| status.is_some_and(|status| status.code() == Some(REFUSED));
+    let started = Instant::now();
+    while started.elapsed() < REFUSED_WITHIN {
+        if is_refused(zombie.ended()) {
+            return true;
+        }
+        if is_refused(daemon.ended()) {
+            std::mem::swap(zombie, daemon);
+            return true;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    false
 }
 
 /// A daemon that ended, for people.

@@ -32,7 +32,7 @@ pub(super) struct Feed {
     lines: Vec<u8>,
     lines_count: usize,
     /// Messages that were sent and not acknowledged yet, the oldest first.
-    under_way: VecDeque<(Option<PublishAckFuture>, Sent)>,
+    under_way: VecDeque<(Option<Awaited>, Sent)>,
     /// What messages' ids begin with.
     run: String,
     events: u64,
@@ -43,6 +43,12 @@ pub(super) struct Feed {
 struct Sent {
     id: String,
     payload: Bytes,
+}
+
+/// An acknowledgement that is to come, on the connection of this number: on no other.
+struct Awaited {
+    ack: PublishAckFuture,
+    connection: u64,
 }
 
 impl Feed {
@@ -123,10 +129,31 @@ impl Feed {
         Ok(())
     }
 
-    async fn send(&self, sent: &Sent) -> Option<PublishAckFuture> {
+    async fn send(&self, sent: &Sent) -> Option<Awaited> {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, sent.id.as_str());
-        self.context.publish_with_headers(self.subject.clone(), headers, sent.payload.clone()).await.ok()
+        let connection = self.connections();
+        let ack = self.context.publish_with_headers(self.subject.clone(), headers, sent.payload.clone()).await;
+        ack.ok().map(|ack| Awaited { ack, connection })
+    }
+
+    /// Why a message was not acknowledged; at once where the connection that it went on is gone.
+    async fn failure(&self, Awaited { ack, connection }: Awaited) -> Option<PublishErrorKind> {
+        let gone = async {
+            while self.connections() == connection {
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            acked = ack => acked.map_err(|error| error.kind()).err(),
+            () = gone => Some(PublishErrorKind::TimedOut),
+        }
+    }
+
+    /// How many connections there have been.
+    fn connections(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
     }
 
     /// Waits until the oldest message is acknowledged, sending it again as often as it takes: the stream knows it by its
@@ -135,7 +162,7 @@ impl Feed {
         // It stays where it is until then: who stops waiting must still find it unacknowledged.
         while let Some((ack, _)) = self.under_way.front_mut() {
             let failed = match ack.take() {
-                Some(ack) => ack.await.map_err(|error| error.kind()).err(),
+                Some(awaited) => self.failure(awaited).await,
                 None => Some(PublishErrorKind::BrokenPipe),
             };
             let Some(failed) = failed else {
@@ -181,6 +208,6 @@ impl Feed {
 
     /// How often the connection was made anew.
     pub(super) fn reconnects(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Relaxed).saturating_sub(1)
+        self.connections().saturating_sub(1)
     }
 }
