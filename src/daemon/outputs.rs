@@ -14,6 +14,7 @@ use crate::nats::Connection;
 use crate::nats::streams::{Wanted, created_ms, ensure_stream, look_up};
 use crate::sink::emission::Emission;
 use crate::sink::nats::{Outlet, Owner, Sink};
+use crate::store::Checkpoints;
 
 /// How long to wait before looking for a stream again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -49,8 +50,12 @@ pub(super) async fn publish(
     let log = log_now(&connection, source_stream.as_deref()).await;
     let (instance, epoch) = (beginning.instance.clone(), beginning.epoch);
     let owner = Owner { instance, epoch, log: log.as_ref().map(|log| log.identity.to_string()) };
+    // Of two starts at once, the one that claimed the checkpoints first must not take the stream from the other, or neither
+    // could go on. If the other claims the checkpoints after this, it takes the stream after this, too.
+    let checkpoints = beginning.checkpoints.clone();
+    let confirm = || confirm(checkpoints.clone());
     let decide = |known: &_| beginning.out(known, log.as_ref());
-    let (outlet, known) = sink.take_over(&owner, decide).await?;
+    let (outlet, known) = sink.take_over(&owner, confirm, decide).await?;
     say_what_is_guaranteed(&outlet, &beginning);
     let out = known.map(|known| beginning.out(&known, log.as_ref())).transpose()?;
     let recovery = beginning.recovery(out.map(|(_, reached)| reached));
@@ -73,6 +78,14 @@ async fn log_now(connection: &Connection, stream: Option<&str>) -> Option<LogNow
     let info = look_up(connection, stream?).await.ok()?;
     let identity = StreamIdentity::of(&info.config.name, created_ms(&info));
     Some(LogNow { identity, last: info.state.last_sequence })
+}
+
+/// Makes sure that no other start has taken the checkpoints over.
+async fn confirm(checkpoints: Option<Checkpoints>) -> Result<(), DaemonError> {
+    match checkpoints {
+        Some(checkpoints) => Ok(checkpoints.confirm().await?),
+        None => Ok(()),
+    }
 }
 
 /// What is weaker than it could be is said once, and stands in `/readyz` for as long as it lasts.

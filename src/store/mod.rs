@@ -160,6 +160,14 @@ impl Checkpoints {
         self.run(move |shared| shared.claim(&claim)).await
     }
 
+    /// Makes sure that nobody has taken the checkpoints over since they were claimed.
+    ///
+    /// # Errors
+    /// Somebody has, or the manifest can't be read.
+    pub async fn confirm(&self) -> Result<(), StoreError> {
+        self.run(Shared::confirm).await
+    }
+
     /// Loads the newest checkpoint that can be used. To be called after [`claim`](Checkpoints::claim) by who is going to
     /// write.
     ///
@@ -326,6 +334,18 @@ impl Shared {
             .filter(|_| loaded.passed_over.is_empty())
             .map(|state| (state.entry.number, state.entry.base));
         Ok(loaded)
+    }
+
+    fn confirm(&self) -> Result<(), StoreError> {
+        let (mut state, place) = (self.state(), self.objects.place());
+        let found = self.read_manifest(&mut state)?;
+        let (Some((manifest, _)), Some((epoch, instance))) = (found, state.claim.clone()) else {
+            return Err(StoreError::NotClaimed { place });
+        };
+        if (manifest.epoch, &manifest.instance) == (epoch, &instance) {
+            return Ok(());
+        }
+        Err(StoreError::Fenced { place, epoch: manifest.epoch, instance: manifest.instance })
     }
 
     /// Changes the manifest, as long as it is still this one's to change.

@@ -56,7 +56,7 @@ impl Running {
                 let found = known.progress.clone();
                 Ok(found.map_or((0, Reached::before(0)), |progress| (progress.ordinal, progress.reached)))
             };
-            let (outlet, known) = sink.take_over(&owner, decide).await?;
+            let (outlet, known) = sink.take_over(&owner, async || Ok(()), decide).await?;
             let found = known.and_then(|known| known.progress);
             taken_over.send_replace(Some(found.map_or(Reached::before(0), |progress| progress.reached)));
             outlet.run(receiver).await

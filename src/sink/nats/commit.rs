@@ -175,12 +175,12 @@ impl Committer {
     /// Looks how the stream stands, and makes it this daemon's: `decide` says of what is found what is out, and how many
     /// outputs that is, or why this daemon must not go on. The epoch is the owner's, or one more than the last where that is
     /// more. Tries for as long as it takes.
-    pub(super) async fn take_over<E>(
+    pub(super) async fn take_over<E, Confirmed: Future<Output = Result<(), E>>>(
         line: Line,
         progress: Subject,
         owner: &Owner,
         all: &str,
-        mut decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
+        (mut confirm, mut decide): (impl FnMut() -> Confirmed, impl FnMut(&Known) -> Result<(u64, Reached), E>),
     ) -> Result<(Committer, Known, Reached), E> {
         let mut committer = Committer {
             line,
@@ -199,6 +199,8 @@ impl Committer {
         loop {
             let refusal = match committer.look(all).await {
                 Ok(known) => {
+                    // Not sooner: who confirmed, then looked, could take the stream from a start that is to go on.
+                    confirm().await?;
                     let (ordinal, reached) = decide(&known)?;
                     committer.ordinal = ordinal;
                     committer.epoch = owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);

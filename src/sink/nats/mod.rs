@@ -96,13 +96,16 @@ enum Way {
 
 impl Sink {
     /// Makes the stream of outputs this daemon's own; every other that has it ends. `decide` says, of what is found in the
-    /// stream, how many outputs are out and what they are, or why this daemon must not go on. Without JetStream there is nothing to own, and `decide` is not asked.
+    /// stream, how many outputs are out and what they are, or why this daemon must not go on. `confirm` is asked after the
+    /// stream was looked at and before it is taken: whether nobody has taken over whatever else belongs to it. Without
+    /// JetStream there is nothing to own, and neither is asked.
     ///
     /// # Errors
-    /// Those of `decide`.
-    pub async fn take_over<E>(
+    /// Those of `confirm` and `decide`.
+    pub async fn take_over<E, Confirmed: Future<Output = Result<(), E>>>(
         self,
         owner: &Owner,
+        confirm: impl FnMut() -> Confirmed,
         decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
     ) -> Result<(Outlet, Option<Known>), E> {
         let Sink { settings, context, source, part, status, connection } = self;
@@ -112,7 +115,7 @@ impl Sink {
         let subject = |name: &str| async_nats::Subject::from(format!("{}.{name}", settings.prefix));
         let (way, known, reached) = if settings.jetstream {
             let (outputs, all) = (line(&settings.stream), subject(">"));
-            let taken = Committer::take_over(outputs, subject("progress"), owner, &all, decide).await?;
+            let taken = Committer::take_over(outputs, subject("progress"), owner, &all, (confirm, decide)).await?;
             let letters = Box::new(Publisher::new(line(&settings.dead_stream)));
             (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1), taken.2)
         } else {

@@ -25,6 +25,19 @@ fn who_was_overtaken_is_told_by_whom_and_changes_nothing() {
 }
 
 #[test]
+fn whose_the_checkpoints_are_can_be_asked_before_anything_else_is_taken_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
+    wait(first.checkpoints.confirm()).expect("nobody else has started");
+    let second = Keeper::start(in_folder(folder.path(), 1), "second").expect("the first has written nothing");
+    match wait(first.checkpoints.confirm()) {
+        Err(StoreError::Fenced { epoch: 2, instance, .. }) => assert_eq!(instance, "second"),
+        other => panic!("{other:?}"),
+    }
+    wait(second.checkpoints.confirm()).expect("it came last");
+}
+
+#[test]
 fn what_the_overtaken_wrote_is_removed_and_not_the_other_way_round() {
     let folder = tempfile::tempdir().expect("a folder");
     let names = || {
