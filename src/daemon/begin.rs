@@ -163,7 +163,7 @@ impl Beginning {
             // The numbers of rules begin anew with the checkpoints.
             reached.generation = self.start.generation;
             reached.open = reached.open.filter(|open| open.changes_rules_to.is_none());
-            let needed = reached.open.map_or(0, |open| open.through).max(reached.sequence);
+            let needed = reached.last_needed();
             if log.is_none_or(|log| log.last < needed) {
                 warn!(
                     needed,

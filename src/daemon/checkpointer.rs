@@ -71,7 +71,10 @@ impl Checkpointer {
     /// # Errors
     /// Another daemon has taken the checkpoints over, or they are of another log.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), DaemonError> {
-        self.live.recovered().await;
+        tokio::select! {
+            () = self.live.recovered() => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
         self.note_stream().await?;
         let mut wait = self.interval;
         loop {

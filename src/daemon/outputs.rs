@@ -30,7 +30,7 @@ pub(super) async fn publish(
     beginning: Beginning,
     source_stream: Option<String>,
     live: Live,
-    emissions: mpsc::Receiver<Emission>,
+    mut emissions: mpsc::Receiver<Emission>,
     ready: tokio::sync::oneshot::Sender<u64>,
 ) -> Result<(), DaemonError> {
     if sink.settings.jetstream {
@@ -55,10 +55,13 @@ pub(super) async fn publish(
     let checkpoints = beginning.checkpoints.clone();
     let confirm = || confirm(checkpoints.clone());
     let decide = |known: &_| beginning.out(known, log.as_ref());
-    let (outlet, known) = sink.take_over(&owner, confirm, decide).await?;
-    say_what_is_guaranteed(&outlet, &beginning);
-    let out = known.map(|known| beginning.out(&known, log.as_ref())).transpose()?;
-    let recovery = beginning.recovery(out.map(|(_, reached)| reached));
+    let (outlet, out) = tokio::select! {
+        taken = sink.take_over(&owner, confirm, decide) => taken?,
+        // Nothing comes before the engine knows what is out: it has ended.
+        _ = emissions.recv() => return Ok(()),
+    };
+    say_what_is_guaranteed(&outlet, out.is_some(), &beginning);
+    let recovery = beginning.recovery(out);
     let needed = recovery.last_needed();
     if needed > beginning.start.sequence {
         info!(
@@ -89,13 +92,16 @@ async fn confirm(checkpoints: Option<Checkpoints>) -> Result<(), DaemonError> {
 }
 
 /// What is weaker than it could be is said once, and stands in `/readyz` for as long as it lasts.
-fn say_what_is_guaranteed(outlet: &Outlet, beginning: &Beginning) {
+fn say_what_is_guaranteed(outlet: &Outlet, is_jetstream: bool, beginning: &Beginning) {
     let mut notes = Vec::new();
     if beginning.source == SourceKind::Nats {
         notes.push("events come on plain NATS, at most once: what comes while this daemon is away is lost");
     }
-    if outlet.epoch() == 0 {
-        notes.push("outputs go out on plain NATS, at most once: what is under way when something breaks is lost");
+    if !is_jetstream {
+        notes.push(
+            "outputs go out on plain NATS, at most once: what is under way when something breaks is lost, and what nobody \
+             subscribes to is not kept",
+        );
     } else if !outlet.is_atomic() {
         notes.push(
             "the server has no atomic batches (nats-server 2.12 has them): outputs go out once, but readers can see a part \

@@ -200,9 +200,7 @@ impl Engine {
         tokio::select! {
             biased;
             Some(request) = self.requests.recv() => Next::Answer(request),
-            batch = self.batches.recv(), if self.recovery.is_some() || self.is_live() => {
-                batch.map_or(Next::End, Next::Take)
-            }
+            batch = self.batches.recv() => batch.map_or(Next::End, Next::Take),
             () = tokio::time::sleep(idle_for) => {
                 if is_cutting { Next::Capture } else { Next::PublishStats }
             }

@@ -126,8 +126,8 @@ pub struct Ends {
     pub thread: JoinHandle<()>,
 }
 
-/// Starts the engine's thread, for a pipeline that has taken in what `start` says. Before it takes anything in, it wants to
-/// know what there is to [recover](Live::recover).
+/// Starts the engine's thread, for a pipeline that has taken in what `start` says. No batch may be
+/// handed to it before it knows what there is to [recover](Live::recover).
 ///
 /// # Errors
 /// The system refuses to start it.
@@ -211,7 +211,7 @@ impl Live {
         self.shared.pauses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells the engine what to go through before what comes is new. It takes nothing in before it knows.
+    /// Tells the engine what to go through before what comes is new; only then may batches be handed to it.
     ///
     /// # Errors
     /// The engine has ended.

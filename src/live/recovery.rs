@@ -61,7 +61,7 @@ pub(super) enum Out {
 impl Recovery {
     /// The last message of the source that must come: what is out was computed from it.
     pub fn last_needed(&self) -> u64 {
-        self.out.open.map_or(0, |open| open.through).max(self.out.sequence)
+        self.out.last_needed()
     }
 
     /// What to do where `sequence` was the last message taken in and these are the next.

@@ -73,6 +73,11 @@ impl Open {
 }
 
 impl Reached {
+    /// The last message of the source that what is out came of.
+    pub fn last_needed(&self) -> u64 {
+        self.open.map_or(0, |open| open.through).max(self.sequence)
+    }
+
     /// Nothing, before a log that begins after a message.
     pub fn before(sequence: u64) -> Reached {
         Reached { sequence, watermark_ms: Timestamp::MIN.0, ..Reached::default() }

@@ -95,3 +95,20 @@ async fn a_second_signal_ends_at_once() {
     assert_eq!(ended.code, Some(1), "{}", ended.log);
     assert!(ended.log.contains("ended at once by the second signal"), "{}", ended.log);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_stream_of_outputs_has_nothing_to_finish() {
+    let server = NatsServer::start();
+    let daemon = settings(&server.url()).set("OUTPUT_CREATE", false).start();
+    daemon.wait_until_unready("there is no stream REKINDLE: create it");
+    daemon.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_take_the_outputs_over_has_nothing_to_finish() {
+    let user = "{ user: rekindle, password: s3cr3t, permissions: { publish: { deny: [\"rekindle.progress\"] } } }";
+    let server = NatsServer::with_config(&format!("authorization {{ users = [ {user} ] }}"));
+    let daemon = settings(&server.url()).set("NATS_USER", "rekindle").set("NATS_PASSWORD", "s3cr3t").start();
+    daemon.wait_until_unready("does not permit this user to publish to rekindle.progress");
+    daemon.stop();
+}

@@ -56,9 +56,8 @@ impl Running {
                 let found = known.progress.clone();
                 Ok(found.map_or((0, Reached::before(0)), |progress| (progress.ordinal, progress.reached)))
             };
-            let (outlet, known) = sink.take_over(&owner, async || Ok(()), decide).await?;
-            let found = known.and_then(|known| known.progress);
-            taken_over.send_replace(Some(found.map_or(Reached::before(0), |progress| progress.reached)));
+            let (outlet, out) = sink.take_over(&owner, async || Ok(()), decide).await?;
+            taken_over.send_replace(Some(out.unwrap_or(Reached::before(0))));
             outlet.run(receiver).await
         });
         Running { sender, task, status, health, client, out }

@@ -181,7 +181,7 @@ impl Committer {
         owner: &Owner,
         all: &str,
         (mut confirm, mut decide): (impl FnMut() -> Confirmed, impl FnMut(&Known) -> Result<(u64, Reached), E>),
-    ) -> Result<(Committer, Known, Reached), E> {
+    ) -> Result<(Committer, Reached), E> {
         let mut committer = Committer {
             line,
             progress,
@@ -205,7 +205,7 @@ impl Committer {
                     committer.ordinal = ordinal;
                     committer.epoch = owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
                     match committer.claim(reached.clone()).await {
-                        Ok(()) => return Ok((committer, known, reached)),
+                        Ok(()) => return Ok((committer, reached)),
                         Err(refusal) => refusal,
                     }
                 }
@@ -272,11 +272,6 @@ impl Committer {
     /// Whether commits are stored whole or not at all.
     pub(super) fn is_atomic(&self) -> bool {
         self.is_atomic
-    }
-
-    /// The owner's epoch.
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     /// Says that it works.

@@ -98,7 +98,7 @@ impl Sink {
     /// Makes the stream of outputs this daemon's own; every other that has it ends. `decide` says, of what is found in the
     /// stream, how many outputs are out and what they are, or why this daemon must not go on. `confirm` is asked after the
     /// stream was looked at and before it is taken: whether nobody has taken over whatever else belongs to it. Without
-    /// JetStream there is nothing to own, and neither is asked.
+    /// JetStream there is nothing to own, and neither is asked. Returns what `decide` said is out, where it was asked.
     ///
     /// # Errors
     /// Those of `confirm` and `decide`.
@@ -107,23 +107,24 @@ impl Sink {
         owner: &Owner,
         confirm: impl FnMut() -> Confirmed,
         decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
-    ) -> Result<(Outlet, Option<Known>), E> {
+    ) -> Result<(Outlet, Option<Reached>), E> {
         let Sink { settings, context, source, part, status, connection } = self;
         let line = |stream: &str| {
             Line::new(context.clone(), stream, part.clone(), Arc::clone(&status), Arc::clone(&connection))
         };
         let subject = |name: &str| async_nats::Subject::from(format!("{}.{name}", settings.prefix));
-        let (way, known, reached) = if settings.jetstream {
+        let (way, out) = if settings.jetstream {
             let (outputs, all) = (line(&settings.stream), subject(">"));
             let taken = Committer::take_over(outputs, subject("progress"), owner, &all, (confirm, decide)).await?;
             let letters = Box::new(Publisher::new(line(&settings.dead_stream)));
-            (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1), taken.2)
+            (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1))
         } else {
-            (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None, Reached::default())
+            (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None)
         };
+        let reached = out.clone().unwrap_or_default();
         let dead = subject("dead");
         let (queue, letters) = (VecDeque::new(), VecDeque::new());
-        Ok((Outlet { way, settings, context, source, dead, status, queue, letters, reached }, known))
+        Ok((Outlet { way, settings, context, source, dead, status, queue, letters, reached }, out))
     }
 }
 
@@ -131,14 +132,6 @@ impl Outlet {
     /// Whether a commit is stored whole or not at all; else, and without JetStream, readers can see a part of one.
     pub fn is_atomic(&self) -> bool {
         matches!(&self.way, Way::JetStream { outputs, .. } if outputs.is_atomic())
-    }
-
-    /// The epoch of this owner; 0 without JetStream.
-    pub fn epoch(&self) -> u64 {
-        match &self.way {
-            Way::JetStream { outputs, .. } => outputs.epoch(),
-            Way::Plain(_) => 0,
-        }
     }
 
     /// Publishes everything that comes, until nothing more can; returns when all of it is acknowledged.

@@ -30,7 +30,6 @@ impl PlainPublisher {
     }
 
     pub(super) async fn reach(&mut self) {
-        warn!("outputs are published without JetStream: at most once, and what nobody subscribes to is not kept");
         self.wait_for_connection().await;
     }
 

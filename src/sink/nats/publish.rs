@@ -42,7 +42,7 @@ use super::refusal::Refusal;
 use super::stream::{self, Standing};
 
 /// Most messages in an atomic batch; the server's limit.
-pub(super) const BATCH: usize = 1_000;
+const BATCH: usize = 1_000;
 /// Most bytes in a batch, but for one message more: the server keeps a batch until it is whole.
 const BATCH_BYTES: usize = 4 << 20;
 /// Most messages on their way where there are no batches.
@@ -91,7 +91,7 @@ impl Publisher {
         }
     }
 
-    /// Waits until the stream is there; does not yet say that it [works](Publisher::works).
+    /// Waits until the stream is there; does not yet say that it [works](Line::works).
     pub(super) async fn reach(&mut self) {
         while self.last.is_none() {
             if let Err(refusal) = self.settle(&mut VecDeque::new(), None).await {
