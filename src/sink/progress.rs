@@ -1,6 +1,6 @@
 //! How far the outputs have got: what is written beside them, and what a new start makes of it.
 //!
-//! Every commit into the stream of outputs ends with a progress record, and the last of them says what is out: the
+//! Every output in the stream bears a progress record or is followed by one, and the last of them says what is out: the
 //! outputs of every message of the source up to `sequence`, and a part of those that come next where `open` says so.
 //! What a prefix of the log comes to is a function of that prefix, so a start that knows how far the outputs have got
 //! computes them again and leaves out those.
@@ -53,7 +53,7 @@ pub struct Open {
     pub through: u64,
     /// How many of its outputs, from the first, are out (or were no messages).
     pub sent: u64,
-    /// How many messages of those that come next are out too: where the broker has no atomic batches.
+    /// How many messages of those that come next are out too: where they go one by one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub messages: u64,
     /// The group is the change of the rules to this generation.
