@@ -23,6 +23,8 @@ pub struct Head {
     pub position: u64,
     /// The latest time read from the log; the watermark lies `max_disorder` before it.
     pub latest_read: Timestamp,
+    /// How many users and visitors were forgotten up to there.
+    pub forgotten: u64,
     /// The version of the rules it was written under.
     pub rules: String,
     /// How many partitions the users were in.
@@ -97,6 +99,7 @@ impl Head {
             ("previous", self.previous),
             ("sequence", self.sequence),
             ("position", self.position),
+            ("forgotten", self.forgotten),
             ("partitions", self.partitions.into()),
         ];
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
@@ -127,6 +130,7 @@ impl Head {
             previous: 0,
             sequence: 0,
             position: 0,
+            forgotten: 0,
             latest_read: Timestamp::MIN,
             rules: String::new(),
             partitions: 0,
@@ -150,6 +154,7 @@ impl Head {
                 "previous" => head.previous = reader.u64("the number of the checkpoint before")?,
                 "sequence" => head.sequence = reader.u64("the sequence")?,
                 "position" => head.position = reader.u64("the position")?,
+                "forgotten" => head.forgotten = reader.u64("how many were forgotten")?,
                 "partitions" => head.partitions = reader.u16("the number of partitions")?,
                 "latest_read" => head.latest_read = reader.time("the latest time read")?,
                 "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),

@@ -57,6 +57,21 @@ pub struct Options {
     pub state_ttl: Option<Span>,
 }
 
+impl Options {
+    /// Those of them that decide what comes of a log, as text: under others the same log gives other outputs.
+    pub fn deciding(&self) -> String {
+        let clock = match self.clock {
+            Clock::Log => "log",
+            Clock::Events => "events",
+        };
+        let state_ttl = self.state_ttl.unwrap_or(Span(0));
+        format!(
+            "clock {clock}, max_disorder {}, max_future {}, max_event_bytes {}, state_ttl {state_ttl}",
+            self.max_disorder, self.max_future, self.max_event_bytes
+        )
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -89,17 +104,16 @@ pub struct Totals {
     pub users: u64,
     /// Visitors linked to users.
     pub links: u64,
-    /// Users and visitors forgotten because a message of the log said so.
+    /// Users and visitors forgotten because a message of the log said so, since the log's beginning.
     pub forgotten: u64,
 }
 
 impl Totals {
     /// Counts on from what was counted before a pipeline was restored. Users, links and sizes of segments are those of
-    /// now.
+    /// now, and who was forgotten is counted since the log's beginning.
     pub fn add_before(&mut self, before: &Totals) {
         self.events += before.events;
         self.from_future += before.from_future;
-        self.forgotten += before.forgotten;
         let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add_each(&mut self.by_call, &before.by_call);
         add_each(&mut self.rejected, &before.rejected);

@@ -112,7 +112,7 @@ fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut 
 
 impl Pipeline {
     /// All state of users and links, and where the log stands, as one base: the same state gives the same bytes. Counts
-    /// are left out. Outputs already handed out are not in it, though they may still wait for the watermark somewhere.
+    /// are left out, but for that of the forgotten. Outputs already handed out are not in it, though they may still wait for the watermark somewhere.
     pub fn save(&self) -> Vec<u8> {
         let mut saved = Vec::new();
         let written = self.save_into(|bytes| {
@@ -135,6 +135,7 @@ impl Pipeline {
             previous: 0,
             sequence: 0,
             position: self.position,
+            forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
@@ -160,7 +161,7 @@ impl Pipeline {
     }
 
     /// A pipeline that goes on where a checkpoint was cut, with as many partitions and workers as `options` say. Counts
-    /// begin at 0. Under other rules than those saved under, every user is evaluated anew at the watermark, or at the
+    /// begin at 0, but for that of the forgotten. Under other rules than those saved under, every user is evaluated anew at the watermark, or at the
     /// user's clock where that is ahead of it.
     ///
     /// # Errors
@@ -170,6 +171,7 @@ impl Pipeline {
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
         pipeline.latest_read = head.latest_read;
         pipeline.position = head.position;
+        pipeline.forgotten_count = head.forgotten;
         pipeline.links = links;
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         let same_count = partitions.len() == count;

@@ -19,6 +19,9 @@ pub struct Progress {
     /// Which log it goes by: the stream's name and when it was made, where the log is a stream that was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// The settings that decide what comes of a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
     /// How many commits that instance had made with this one.
     pub commit: u64,
     /// How many outputs there are in the stream: the `Rekindle-Ordinal` of the last.

@@ -436,6 +436,7 @@ impl Shared {
             previous,
             sequence,
             position: cut.position,
+            forgotten: cut.forgotten,
             latest_read: cut.latest_read,
             rules: plan.rules.version.clone(),
             partitions: cut.partitions,

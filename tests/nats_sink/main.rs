@@ -49,7 +49,7 @@ impl Running {
             connection: Arc::default(),
         };
         let (taken_over, out) = watch::channel(None);
-        let owner = Owner { instance: unused_name(), epoch: 0, log: None };
+        let owner = Owner { instance: unused_name(), epoch: 0, log: None, settings: None };
         let task = tokio::spawn(async move {
             // What the last one left behind is out.
             let decide = |known: &Known| -> Result<_, Ended> {

@@ -109,6 +109,8 @@ pub struct Owner {
     pub epoch: u64,
     /// Which log its outputs come of: the stream's name and when it was made; `None`: not known, or it is no stream.
     pub log: Option<String>,
+    /// The settings that decide what comes of a log.
+    pub settings: Option<String>,
 }
 
 /// What a start finds in the stream.
@@ -135,9 +137,8 @@ pub(super) struct Committer {
     progress: Subject,
     /// Every subject of outputs and records.
     all: Subject,
-    epoch: u64,
-    instance: String,
-    log: Option<String>,
+    /// With its epoch.
+    owner: Owner,
     commits: u64,
     /// The sequence of the stream's last message, as far as is known; 0: it never had any.
     last: u64,
@@ -192,9 +193,7 @@ impl Committer {
             line,
             progress: format!("{prefix}.progress").into(),
             all: format!("{prefix}.>").into(),
-            epoch: owner.epoch,
-            instance: owner.instance.clone(),
-            log: owner.log.clone(),
+            owner: owner.clone(),
             commits: 0,
             last: 0,
             last_record: 0,
@@ -213,7 +212,8 @@ impl Committer {
                     confirm().await?;
                     let (ordinal, reached) = decide(&known)?;
                     committer.ordinal = ordinal;
-                    committer.epoch = owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
+                    committer.owner.epoch =
+                        owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
                     match committer.claim(reached.clone()).await {
                         Ok(()) => return Ok((committer, reached)),
                         Err(refusal) => refusal,
@@ -260,7 +260,7 @@ impl Committer {
         let ack = claimed?;
         self.line.check(&ack, &self.progress)?;
         (self.last, self.last_record) = (ack.sequence, ack.sequence);
-        info!(stream = %self.line.stream, epoch = self.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
+        info!(stream = %self.line.stream, epoch = self.owner.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
         Ok(())
     }
 
@@ -353,9 +353,10 @@ impl Committer {
     /// The record of a commit in work, once so many more of its outputs are in.
     fn record(&self, more: u64, reached: Reached) -> String {
         let progress = Progress {
-            epoch: self.epoch,
-            instance: self.instance.clone(),
-            log: self.log.clone(),
+            epoch: self.owner.epoch,
+            instance: self.owner.instance.clone(),
+            log: self.owner.log.clone(),
+            settings: self.owner.settings.clone(),
             commit: self.commits,
             ordinal: self.ordinal + more,
             reached,
@@ -469,8 +470,9 @@ impl Committer {
         let standing = self.standing().await?;
         self.max_message_bytes = standing.max_message_bytes;
         let record = self.read_records(self.last).await?;
-        let is_ours =
-            |progress: &Progress| (progress.epoch, progress.instance.as_str()) == (self.epoch, self.instance.as_str());
+        let is_ours = |progress: &Progress| {
+            (progress.epoch, progress.instance.as_str()) == (self.owner.epoch, self.owner.instance.as_str())
+        };
         if let Some(progress) = &record
             && !is_ours(progress)
         {
@@ -478,7 +480,7 @@ impl Committer {
                 stream: self.line.stream.clone(),
                 instance: progress.instance.clone(),
                 epoch: progress.epoch,
-                ours: self.epoch,
+                ours: self.owner.epoch,
             }));
         }
         self.last = standing.last;
