@@ -361,7 +361,7 @@ impl Engine {
         view.follow(&outputs[done..]);
         recent.note(plan, &outputs[done..]);
         for Expired { user, at } in self.pipeline.expired() {
-            view.set(user, self.pipeline.user(user).map(|user| &user.profile.members));
+            view.set(user, self.pipeline.user(user).as_deref().map(|user| &user.profile.members));
             recent.forget_before(user, *at);
         }
     }

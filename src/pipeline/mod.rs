@@ -14,6 +14,7 @@ mod slices;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -53,6 +54,9 @@ pub struct Options {
     pub clock: Clock,
     /// An event further than this ahead of the broker's time gets the broker's time. Not with [`Clock::Events`].
     pub max_future: Span,
+    /// So many users of a partition are at hand before one is packed into fewer bytes; `None`: as many as is sensible.
+    /// Changes nothing but memory and time taken.
+    pub users_at_hand: Option<usize>,
     /// A user idle for so long is dropped once nothing is to come by time alone; `None`: never.
     pub state_ttl: Option<Span>,
 }
@@ -83,6 +87,7 @@ impl Default for Options {
             clock: Clock::Log,
             max_future: Span(300_000),
             state_ttl: None,
+            users_at_hand: None,
         }
     }
 }
@@ -186,7 +191,13 @@ impl Pipeline {
     /// The system refuses to start the threads.
     pub fn new(plan: Arc<Plan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
-        let partition = |_| Partition::new(&plan).with_state_ttl(options.state_ttl);
+        let partition = |_| {
+            let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
+            match options.users_at_hand {
+                Some(at_hand) => partition.with_users_at_hand(at_hand),
+                None => partition,
+            }
+        };
         let partitions = (0..options.partitions.max(1)).map(partition).collect();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.workers)
@@ -304,7 +315,7 @@ impl Pipeline {
     }
 
     /// A user's state.
-    pub fn user(&self, user: &str) -> Option<&User> {
+    pub fn user(&self, user: &str) -> Option<Cow<'_, User>> {
         self.partitions[partition_of(user, self.partitions.len())].user(user)
     }
 
@@ -319,7 +330,7 @@ impl Pipeline {
     }
 
     /// Everyone with state, in no particular order.
-    pub fn users(&self) -> impl Iterator<Item = &User> {
+    pub fn users(&self) -> impl Iterator<Item = Cow<'_, User>> {
         self.partitions.iter().flat_map(Partition::users)
     }
 

@@ -1,5 +1,6 @@
 //! A pipeline's state as a checkpoint's bytes, and a pipeline that goes on from them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -144,7 +145,7 @@ impl Pipeline {
         };
         let mut encoder = Encoder::new(&self.plan, &head)?;
         for (partition, number) in self.partitions.iter().zip(0..) {
-            let mut users: Vec<&User> = partition.users().collect();
+            let mut users: Vec<Cow<'_, User>> = partition.users().collect();
             users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             encoder.users(number, users)?;
             sink(&encoder.take())?;
