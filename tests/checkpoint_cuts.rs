@@ -118,6 +118,7 @@ impl Story {
             previous: if cut.is_whole { self.number } else { previous },
             sequence: 0,
             position: cut.position,
+            fired: cut.fired,
             forgotten: cut.forgotten,
             latest_read: cut.latest_read,
             rules: self.plan.rules.version.clone(),

@@ -71,6 +71,7 @@ fn head(rules: &str) -> Head {
         previous: 1,
         sequence: 5,
         position: 4,
+        fired: Timestamp(START - 1),
         forgotten: 2,
         latest_read: Timestamp(START),
         rules: rules.to_owned(),

@@ -119,6 +119,12 @@ impl Partition {
         }
     }
 
+    /// An instant no later than `until` up to which no more than `most` wake-ups are due, or those of one instant: where to
+    /// advance to in a piece of work that is to be short.
+    pub fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
+        self.timers.next_stop(until, most)
+    }
+
     /// Takes a user out of the partition, state and all: an anonymous visitor on the way to the user it was linked to.
     pub fn detach(&mut self, id: &str) -> Option<Box<User>> {
         self.remove(id).map(Box::new)

@@ -136,6 +136,7 @@ impl Pipeline {
             previous: 0,
             sequence: 0,
             position: self.position,
+            fired: self.fired,
             forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),
@@ -175,8 +176,11 @@ impl Pipeline {
         pipeline.forgotten_count = head.forgotten;
         pipeline.links = links;
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
-        let same_count = partitions.len() == count;
-        let by_partition = if same_count && head.rules == plan.rules.version {
+        pipeline.fired = head.fired.min(watermark);
+        let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
+        // Nothing fires before then any more; what other rules made due at once is due at the watermark.
+        let due_from = if same_rules { pipeline.fired } else { watermark };
+        let by_partition = if same_count && same_rules {
             pipeline.cutting.know_changes();
             partitions
         } else {
@@ -185,8 +189,7 @@ impl Pipeline {
         let pool = &pipeline.pool;
         let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<User>))| {
             for mut user in users {
-                // Nothing fires before the watermark any more; what other rules made due at once is due at it.
-                user.segments_due = user.segments_due.max(watermark);
+                user.segments_due = user.segments_due.max(due_from);
                 if partition_of(&user.id, count) != at || partition.user(&user.id).is_some() {
                     return Err(CodecError::UserTwice);
                 }
@@ -204,7 +207,7 @@ impl Pipeline {
 
     /// Goes on under other rules from here, between two events. The state of features that both define alike is kept,
     /// new ones begin empty; every user is evaluated anew, at the watermark or at the user's clock where that is ahead
-    /// of it: what that changes is appended to `out`.
+    /// of it: what that changes is appended to `out`. What the old rules made due must have [fired](Pipeline::fired).
     pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
         self.capture_rest();
         self.cutting.lose_changes();
