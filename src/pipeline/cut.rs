@@ -62,7 +62,7 @@ impl Pipeline {
         CutHead {
             position: self.position,
             latest_read: self.latest_read,
-            fired: self.fired,
+            fired: self.fired.max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_whole: whole,

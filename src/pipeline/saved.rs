@@ -12,6 +12,7 @@ use crate::decode::Decoder;
 use crate::identity::Links;
 use crate::partition::{Output, Partition, Plan, User};
 use crate::route::partition_of;
+use crate::time::Timestamp;
 
 /// A pipeline that cannot go on from where another stopped.
 #[derive(Debug, Error)]
@@ -136,7 +137,7 @@ impl Pipeline {
             previous: 0,
             sequence: 0,
             position: self.position,
-            fired: self.fired,
+            fired: self.fired.max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),
@@ -243,7 +244,6 @@ fn distributed(partitions: Vec<Vec<User>>, count: usize) -> Vec<Vec<User>> {
 mod tests {
     use super::*;
     use crate::rules;
-    use crate::time::Timestamp;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
     const VIEW: &str =
