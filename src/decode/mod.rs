@@ -81,7 +81,7 @@ impl Decoder {
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
         let mut draft = Draft::default();
-        let envelope = Envelope { decoder: self, depth: Depth(depth), draft: &mut draft };
+        let envelope = Envelope { decoder: self, depth: Depth::of(text, depth), draft: &mut draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
         if is_object { Ok(draft) } else { Err(Reason::NotAnObject) }
@@ -161,11 +161,28 @@ const TYPED_FIELDS: [&str; 12] = [
     "traits",
 ];
 
+/// The place in [`TYPED_FIELDS`] of a field.
+#[derive(Clone, Copy)]
+struct TypedField(u8);
+
+impl TypedField {
+    const TYPE: TypedField = TypedField(0);
+    const EVENT: TypedField = TypedField(1);
+    const USER_ID: TypedField = TypedField(2);
+    const ANONYMOUS_ID: TypedField = TypedField(3);
+    const PREVIOUS_ID: TypedField = TypedField(4);
+    const MESSAGE_ID: TypedField = TypedField(5);
+    const TIMESTAMP: TypedField = TypedField(6);
+    const ORIGINAL_TIMESTAMP: TypedField = TypedField(7);
+    const SENT_AT: TypedField = TypedField(8);
+    const PROPERTIES: TypedField = TypedField(9);
+    const CONTEXT: TypedField = TypedField(10);
+    const TRAITS: TypedField = TypedField(11);
+}
+
 impl WrongTypes {
-    fn note(&mut self, field: &str, right_type: bool) {
-        if let Some(bit) = TYPED_FIELDS.iter().position(|name| *name == field) {
-            self.0 = self.0 & !(1 << bit) | u16::from(!right_type) << bit;
-        }
+    fn note(&mut self, field: TypedField, right_type: bool) {
+        self.0 = self.0 & !(1 << field.0) | u16::from(!right_type) << field.0;
     }
 
     fn first(self) -> Option<&'static str> {
@@ -251,32 +268,32 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
         while let Some(key) = map.next_key_seed(fields::Key)? {
             let wrong = &mut draft.wrong_types;
             match &*key {
-                "type" => draft.call = read_text(&mut map, "type", wrong, inside)?,
-                "event" => draft.name = read_text(&mut map, "event", wrong, inside)?,
-                "userId" => draft.user_id = read_text(&mut map, "userId", wrong, inside)?,
-                "anonymousId" => draft.anonymous_id = read_text(&mut map, "anonymousId", wrong, inside)?,
-                "previousId" => draft.previous_id = read_text(&mut map, "previousId", wrong, inside)?,
-                "messageId" => draft.message_id = read_text(&mut map, "messageId", wrong, inside)?,
-                "timestamp" => draft.timestamp = read_text(&mut map, "timestamp", wrong, inside)?,
+                "type" => draft.call = read_text(&mut map, TypedField::TYPE, wrong, inside)?,
+                "event" => draft.name = read_text(&mut map, TypedField::EVENT, wrong, inside)?,
+                "userId" => draft.user_id = read_text(&mut map, TypedField::USER_ID, wrong, inside)?,
+                "anonymousId" => draft.anonymous_id = read_text(&mut map, TypedField::ANONYMOUS_ID, wrong, inside)?,
+                "previousId" => draft.previous_id = read_text(&mut map, TypedField::PREVIOUS_ID, wrong, inside)?,
+                "messageId" => draft.message_id = read_text(&mut map, TypedField::MESSAGE_ID, wrong, inside)?,
+                "timestamp" => draft.timestamp = read_text(&mut map, TypedField::TIMESTAMP, wrong, inside)?,
                 "originalTimestamp" => {
-                    let text = read_text(&mut map, "originalTimestamp", wrong, inside)?;
+                    let text = read_text(&mut map, TypedField::ORIGINAL_TIMESTAMP, wrong, inside)?;
                     draft.original_timestamp = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
                 "sentAt" => {
-                    let text = read_text(&mut map, "sentAt", wrong, inside)?;
+                    let text = read_text(&mut map, TypedField::SENT_AT, wrong, inside)?;
                     draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
                 "properties" => {
                     let seed = Object { paths: &self.decoder.properties, sink: &mut draft.fields, depth: inside };
-                    wrong.note("properties", map.next_value_seed(seed)?);
+                    wrong.note(TypedField::PROPERTIES, map.next_value_seed(seed)?);
                 }
                 "context" => {
                     let seed = Object { paths: &self.decoder.context, sink: &mut draft.fields, depth: inside };
-                    wrong.note("context", map.next_value_seed(seed)?);
+                    wrong.note(TypedField::CONTEXT, map.next_value_seed(seed)?);
                 }
                 "traits" => {
                     let seed = Object { paths: &self.decoder.traits, sink: &mut draft.traits, depth: inside };
-                    wrong.note("traits", map.next_value_seed(seed)?);
+                    wrong.note(TypedField::TRAITS, map.next_value_seed(seed)?);
                 }
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
                 _ => map.next_value_seed(Skip(inside))?,
@@ -288,7 +305,7 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
 
 fn read_text<'de, A: MapAccess<'de>>(
     map: &mut A,
-    field: &'static str,
+    field: TypedField,
     wrong_types: &mut WrongTypes,
     depth: Depth,
 ) -> Result<Option<Text<'de>>, A::Error> {
