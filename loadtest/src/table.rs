@@ -56,7 +56,8 @@ impl Table {
 
     /// In columns, the first of which begins at the left.
     fn text(&self) -> String {
-        let all = || std::iter::once(&self.header).chain(&self.rows).filter(|row| row.iter().any(|cell| !cell.is_empty()));
+        let all =
+            || std::iter::once(&self.header).chain(&self.rows).filter(|row| row.iter().any(|cell| !cell.is_empty()));
         let columns = self.header.len();
         let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(width).collect();

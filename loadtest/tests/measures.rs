@@ -63,7 +63,9 @@ fn scale_reports_every_size() {
     assert_eq!([&report["sizes"][0]["users"], &report["sizes"][1]["users"]], [1_000, 3_000]);
     for size in report["sizes"].as_array().expect("sizes") {
         assert_eq!(size["recovered"]["users"], size["users"]);
-        for figure in ["events_per_second", "resident_bytes", "live_resident_bytes", "peak_bytes", "state_bytes_per_user"] {
+        for figure in
+            ["events_per_second", "resident_bytes", "live_resident_bytes", "peak_bytes", "state_bytes_per_user"]
+        {
             assert!(is_positive(&size[figure]), "{figure}: {report:#}");
         }
         for figure in ["base_bytes_per_user", "base_seconds", "delta_bytes", "delta_seconds", "events_per_second"] {
@@ -73,24 +75,12 @@ fn scale_reports_every_size() {
         assert!(is_positive(&size["checkpoint"]["pauses"]["p99_ms"]), "{report:#}");
         assert!(is_positive(&size["recovered"]["seconds"]), "{report:#}");
         // What changed is what the active users are.
-        assert_eq!([&size["active_users"], &size["checkpoint"]["delta_users"]], [size["users"].as_u64().map(|n| n / 10); 2]);
+        let tenth = size["users"].as_u64().map_or(0, |users| users / 10);
+        assert_eq!([&size["active_users"], &size["checkpoint"]["delta_users"]], [tenth; 2]);
     }
     let svg = std::fs::read_to_string(plot).expect("a picture");
     assert!(svg.starts_with("<svg") && svg.contains("Recovery (seconds)"), "{svg}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "checkpoints were left behind");
-}
-
-#[test]
-fn scale_refuses_what_no_machine_has_the_memory_for() {
-    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["scale", "--users", "100000000", "--due=50000000"])
-        .output()
-        .expect("it starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    // Unless this one has: then it would take long to find out.
-    if output.status.code() == Some(2) {
-        assert!(said.contains("50,000,000 users need about") && said.contains("choose fewer"), "{said}");
-    }
 }
 
 #[test]

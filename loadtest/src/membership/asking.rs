@@ -55,7 +55,8 @@ pub(super) struct Asker {
 impl Asker {
     /// One of several, who ask about users at random.
     pub(super) fn new(number: u32, users: u32, pace: Pace) -> Asker {
-        let gap = pace.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(f64::from(pace.askers) / f64::from(rate)));
+        let gap =
+            pace.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(f64::from(pace.askers) / f64::from(rate)));
         let (dice, started) = (Xoshiro256PlusPlus::seed_from_u64(u64::from(number)), Instant::now());
         Asker { dice, users, started, gap, asked: 0, took: pace.took }
     }

@@ -121,7 +121,9 @@ pub(crate) async fn run(args: &MembershipArgs) -> Result<bool, Error> {
     api.end().await;
     feed.end().await?;
     if in_process.asked.found == 0 || over_http.asked.found == 0 {
-        return Err(Error::Unreadable("nobody who was looked up is in a segment: the rules have none for them".to_owned()));
+        return Err(Error::Unreadable(
+            "nobody who was looked up is in a segment: the rules have none for them".to_owned(),
+        ));
     }
     let report = Report::new(args, members, alone, &in_process, &over_http);
     args.format.print(&report, &report.table())?;

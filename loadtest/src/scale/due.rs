@@ -49,15 +49,15 @@ pub(super) struct DueArgs {
     pub(super) due: Option<u32>,
 
     /// With --due: events per second that keep coming
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2_000, requires = "due", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: u32,
 
     /// With --due: the time within which they fall due, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "due", value_parser = clap::value_parser!(u32).range(1..=60_000))]
     within: u32,
 
     /// With --due: how long events come before, for comparison, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "due", value_parser = clap::value_parser!(u32).range(1..=600))]
     quiet: u32,
 }
 
@@ -85,7 +85,11 @@ impl Report {
         Table::of_rows(vec![
             (
                 "falling due",
-                format!("{} users within {} ms", grouped(u64::from(self.users_due)), grouped(u64::from(self.within_ms))),
+                format!(
+                    "{} users within {} ms",
+                    grouped(u64::from(self.users_due)),
+                    grouped(u64::from(self.within_ms))
+                ),
             ),
             ("all of it out after", format!("{:.2} s", self.seconds_until_all_out)),
             ("rate", format!("{} events/s", grouped(u64::from(self.rate)))),
@@ -153,9 +157,10 @@ pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<Report, Error>
     let died = |_| Error::Unreadable("a thread has died; this is a mistake".to_owned());
     let ordered = orders.await.map_err(died)?;
     let came = received.await.map_err(died)?;
-    tokio::task::spawn_blocking(move || engine.join()).await.map_err(died)?.map_err(|_| {
-        Error::Unreadable("the engine has died; this is a mistake".to_owned())
-    })?;
+    tokio::task::spawn_blocking(move || engine.join())
+        .await
+        .map_err(died)?
+        .map_err(|_| Error::Unreadable("the engine has died; this is a mistake".to_owned()))?;
     if all_out.is_none() || came.delays.len() != ordered as usize {
         return Err(Error::Unreadable(format!(
             "{} of {users} users who fell due came out, and {} of {ordered} orders",
@@ -222,7 +227,11 @@ fn receive(course: &Course, mut emissions: mpsc::Receiver<Emission>) -> Came {
         match emission {
             Emission::Batch(emitted) => {
                 let now = course.started.elapsed();
-                emitted.outputs.iter().filter(|output| is_entry(output)).for_each(|output| take(course, output, now, &mut came));
+                emitted
+                    .outputs
+                    .iter()
+                    .filter(|output| is_entry(output))
+                    .for_each(|output| take(course, output, now, &mut came));
             }
             Emission::Mark(mark) => drop(mark.passed.send(Passed { ordinal: 0, stream_last: 0 })),
         }

@@ -118,7 +118,8 @@ async fn measure_one(args: &ScaleArgs, users: u32) -> Result<Size, Error> {
         Some(folder) => tempfile::tempdir_in(folder),
         None => tempfile::tempdir(),
     };
-    let folder = folder.map_err(|cause| Error::Io { attempt: "make a folder for checkpoints (see --folder)", cause })?;
+    let folder =
+        folder.map_err(|cause| Error::Io { attempt: "make a folder for checkpoints (see --folder)", cause })?;
     let mut one = OneArgs {
         users,
         active: args.active,

@@ -109,8 +109,7 @@ async fn measure(args: &OneArgs) -> Result<Measured, Error> {
     let (state_bytes, resident_bytes) = (own_count(&pipeline), process::resident(std::process::id()).unwrap_or(0));
     let users = pipeline.totals().users;
     let cycle = Cycle { rounds: args.rounds, interval: Duration::from_millis(args.interval_ms) };
-    let (checkpoint, live_resident_bytes) =
-        checkpoints::measure(pipeline, traffic, &text, &args.folder, cycle).await?;
+    let (checkpoint, live_resident_bytes) = checkpoints::measure(pipeline, traffic, &text, &args.folder, cycle).await?;
     Ok(Measured {
         users,
         active_users,

@@ -13,6 +13,11 @@ const SIZE: (u32, u32) = (1_080, 780);
 /// Lines of a panel, in the order of their colours.
 const COLOURS: [RGBColor; 3] = [RGBColor(0x1b, 0x6c, 0xa8), RGBColor(0xd9, 0x5f, 0x02), RGBColor(0x2a, 0x9d, 0x5c)];
 
+/// How wide they are, so that one on top of another hides nothing.
+const WIDTHS: [u32; 3] = [5, 3, 1];
+/// The part of a panel's height below the legend.
+const LEGEND_FROM: f64 = 0.72;
+
 /// A value of each size.
 type Value = fn(&Size) -> f64;
 
@@ -80,7 +85,8 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn draw_panel(area: &Area<'_>, panel: &Panel, sizes: &[Size]) -> Drawn {
     let users = |size: &Size| size.measured.users as f64;
-    let (first, last) = bounds(sizes.iter().map(users));
+    let numbers = || sizes.iter().map(users);
+    let (first, last) = (numbers().fold(f64::INFINITY, f64::min) / 1.4, numbers().fold(0.0, f64::max) * 1.4);
     let values = panel.lines.iter().flat_map(|(_, value)| sizes.iter().map(value));
     let (least, most) = bounds(values);
     let mut chart = ChartBuilder::on(area)
@@ -95,14 +101,15 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, sizes: &[Size]) -> Drawn {
         .x_label_formatter(&|users| short(*users))
         .y_label_formatter(&|value| short(*value))
         .label_style(("sans-serif", 14))
-        .light_line_style(BLACK.mix(0.06))
+        .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.18))
         .draw()?;
-    for ((name, value), colour) in panel.lines.iter().zip(COLOURS) {
+    for ((name, value), (colour, width)) in panel.lines.iter().zip(COLOURS.into_iter().zip(WIDTHS)) {
         let points = || sizes.iter().map(|size| (users(size), value(size))).filter(|(_, value)| *value > 0.0);
-        chart.draw_series(LineSeries::new(points(), colour.stroke_width(2)))?.label(*name).legend(move |(x, y)| {
-            PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
-        });
+        chart
+            .draw_series(LineSeries::new(points(), colour.stroke_width(width)))?
+            .label(*name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(width)));
         chart.draw_series(points().map(|point| Circle::new(point, 4, colour.filled())))?;
     }
     chart
@@ -115,7 +122,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, sizes: &[Size]) -> Drawn {
     Ok(())
 }
 
-/// The powers of ten around all of them; at least one apart, and with room for the legend above.
+/// From the power of ten below all of them to where the highest leaves room for the legend: a decade at least.
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
     for value in values.filter(|value| value.is_finite() && *value > 0.0) {
@@ -124,8 +131,10 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     if least > most {
         return (1.0, 10.0);
     }
-    let (low, high) = (least.log10().floor(), most.log10().ceil());
-    (10_f64.powf(low), 10_f64.powf(high.max(low + 1.0)))
+    // A little below, or rounding may leave out its label.
+    let low = (least.log10() + 1e-9).floor() - 0.01;
+    let high = low + ((most.log10() - low) / LEGEND_FROM).max(1.0);
+    (10_f64.powf(low), 10_f64.powf(high))
 }
 
 /// 20 k, 1.5 M, 0.01.
@@ -146,9 +155,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scales_are_whole_powers_of_ten() {
-        assert_eq!(bounds([3.0, 450.0].into_iter()), (1.0, 1_000.0));
-        assert_eq!(bounds([20.0, 20.0].into_iter()), (10.0, 100.0));
+    fn scales_begin_at_a_power_of_ten_and_leave_room_above() {
+        for (least, most, begins) in [(3.0, 450.0, 1.0), (20.0, 20.0, 10.0), (0.01, 0.02, 0.01)] {
+            let (low, high) = bounds([least, most].into_iter());
+            assert!(low < begins && begins / low < 1.1, "{low}");
+            assert!(high >= 9.9 * low && high > most * 1.2, "{high}");
+        }
         assert_eq!(bounds([f64::NAN, 0.0].into_iter()), (1.0, 10.0));
     }
 

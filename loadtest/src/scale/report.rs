@@ -40,24 +40,25 @@ impl Report {
             row
         };
         let every = format!("{} s", self.interval_seconds);
-        let costs = ["whole", "of changes", "in the store's shares"].map(|which| format!("cost every {every}, {which}"));
+        let costs =
+            ["whole", "of changes", "in the store's shares"].map(|which| format!("cost every {every}, {which}"));
         let rows: [(&str, &dyn Fn(&Size) -> String); _] = [
             ("active users", &|size| grouped(size.measured.active_users)),
             ("throughput, events/s", &|size| count(size.measured.events_per_second)),
-            ("of that at 100,000 users", &|size| {
-                reference.map_or("".to_owned(), |rate| format!("{:.3}", size.measured.events_per_second / rate))
+            ("throughput / that at 100,000 users", &|size| {
+                reference.map_or("-".to_owned(), |rate| format!("{:.3}", size.measured.events_per_second / rate))
             }),
             ("memory (RSS), MiB", &|size| mib(size.measured.resident_bytes)),
             ("with the membership view, MiB", &|size| mib(size.measured.live_resident_bytes)),
             ("peak under load, MiB", &|size| mib(size.measured.peak_bytes)),
             ("state by its own count, bytes/user", &|size| format!("{:.1}", size.measured.state_bytes_per_user)),
             ("whole checkpoint, MiB", &|size| format!("{:.1}", fine_mib(size.measured.checkpoint.base_bytes))),
-            ("bytes/user", &|size| format!("{:.1}", size.measured.checkpoint.base_bytes_per_user)),
-            ("written at rest, s", &|size| format!("{:.2}", size.measured.checkpoint.base_seconds_at_rest)),
-            ("written at full load, s", &|size| format!("{:.2}", size.measured.checkpoint.base_seconds)),
+            ("whole checkpoint, bytes/user", &|size| format!("{:.1}", size.measured.checkpoint.base_bytes_per_user)),
+            ("whole, written at rest, s", &|size| format!("{:.2}", size.measured.checkpoint.base_seconds_at_rest)),
+            ("whole, written at full load, s", &|size| format!("{:.2}", size.measured.checkpoint.base_seconds)),
             ("checkpoint of changes, users", &|size| grouped(size.measured.checkpoint.delta_users)),
-            ("MiB", &|size| format!("{:.1}", fine_mib(size.measured.checkpoint.delta_bytes))),
-            ("written at full load, s", &|size| format!("{:.2}", size.measured.checkpoint.delta_seconds)),
+            ("checkpoint of changes, MiB", &|size| format!("{:.1}", fine_mib(size.measured.checkpoint.delta_bytes))),
+            ("of changes, written at full load, s", &|size| format!("{:.2}", size.measured.checkpoint.delta_seconds)),
             ("pause p50, ms", &|size| format!("{:.2}", size.measured.checkpoint.pauses.p50_ms)),
             ("pause p99, ms", &|size| format!("{:.2}", size.measured.checkpoint.pauses.p99_ms)),
             ("pause max, ms", &|size| format!("{:.2}", size.measured.checkpoint.pauses.max_ms)),
@@ -65,9 +66,9 @@ impl Report {
             (&costs[0], &|size| percent(size.measured.checkpoint.cost_of_bases)),
             (&costs[1], &|size| percent(size.measured.checkpoint.cost_of_deltas)),
             (&costs[2], &|size| percent(size.measured.checkpoint.cost)),
-            ("recovery, s", &|size| format!("{:.2}", size.recovered.seconds)),
-            ("of that until read", &|size| format!("{:.2}", size.recovered.read_seconds)),
-            ("of that until in place", &|size| format!("{:.2}", size.recovered.restored_seconds)),
+            ("recovery until an event is taken, s", &|size| format!("{:.2}", size.recovered.seconds)),
+            ("recovery until read, s", &|size| format!("{:.2}", size.recovered.read_seconds)),
+            ("recovery until in place, s", &|size| format!("{:.2}", size.recovered.restored_seconds)),
             ("memory after recovery, MiB", &|size| mib(size.recovered.resident_bytes)),
             ("peak of recovery, MiB", &|size| mib(size.recovered.peak_bytes)),
         ];

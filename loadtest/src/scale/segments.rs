@@ -148,7 +148,8 @@ fn rules(segments: u32) -> String {
         ]
     });
     for (number, condition) in (0..segments).zip(conditions) {
-        write!(text, "[[segments]]\nid = \"s{number}\"\nwhen = \"{condition}\"\n").expect("writing to memory cannot fail");
+        write!(text, "[[segments]]\nid = \"s{number}\"\nwhen = \"{condition}\"\n")
+            .expect("writing to memory cannot fail");
     }
     text
 }
