@@ -23,6 +23,8 @@ pub struct Head {
     pub position: u64,
     /// The latest time read from the log; the watermark lies `max_disorder` before it.
     pub latest_read: Timestamp,
+    /// What was due at or before it had fired, for everyone; [`Timestamp::NEVER`]: all that the watermark had reached.
+    pub fired: Timestamp,
     /// How many users and visitors were forgotten up to there.
     pub forgotten: u64,
     /// The version of the rules it was written under.
@@ -103,7 +105,7 @@ impl Head {
             ("partitions", self.partitions.into()),
         ];
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
-        writer.map(numbers.len() + texts.len() + 1 + if self.stream.is_some() { 2 } else { 0 });
+        writer.map(numbers.len() + texts.len() + 2 + if self.stream.is_some() { 2 } else { 0 });
         for (key, text) in texts {
             writer.text(key);
             writer.text(text);
@@ -112,8 +114,10 @@ impl Head {
             writer.text(key);
             writer.u64(number);
         }
-        writer.text("latest_read");
-        writer.time(self.latest_read);
+        for (key, time) in [("latest_read", self.latest_read), ("fired", self.fired)] {
+            writer.text(key);
+            writer.time(time);
+        }
         if let Some(stream) = &self.stream {
             writer.text("stream");
             writer.text(&stream.name);
@@ -132,6 +136,7 @@ impl Head {
             position: 0,
             forgotten: 0,
             latest_read: Timestamp::MIN,
+            fired: Timestamp::NEVER,
             rules: String::new(),
             partitions: 0,
             stream: None,
@@ -157,6 +162,7 @@ impl Head {
                 "forgotten" => head.forgotten = reader.u64("how many were forgotten")?,
                 "partitions" => head.partitions = reader.u16("the number of partitions")?,
                 "latest_read" => head.latest_read = reader.time("the latest time read")?,
+                "fired" => head.fired = reader.time("up to when time had fired")?,
                 "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),
                 "stream_created" => created_ms = Some(reader.i64("when the stream was created")?),
                 _ => reader.skip("what the head says besides")?,

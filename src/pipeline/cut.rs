@@ -12,6 +12,8 @@ pub struct CutHead {
     pub position: u64,
     /// The latest time read up to the cut.
     pub latest_read: Timestamp,
+    /// What was due at or before it has fired, for everyone.
+    pub fired: Timestamp,
     /// How many users and visitors were forgotten up to the cut.
     pub forgotten: u64,
     /// How many partitions there are.
@@ -60,6 +62,7 @@ impl Pipeline {
         CutHead {
             position: self.position,
             latest_read: self.latest_read,
+            fired: self.fired.max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_whole: whole,

@@ -1,5 +1,6 @@
 //! A pipeline's state as a checkpoint's bytes, and a pipeline that goes on from them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -11,6 +12,7 @@ use crate::decode::Decoder;
 use crate::identity::Links;
 use crate::partition::{Output, Partition, Plan, User};
 use crate::route::partition_of;
+use crate::time::Timestamp;
 
 /// A pipeline that cannot go on from where another stopped.
 #[derive(Debug, Error)]
@@ -135,6 +137,7 @@ impl Pipeline {
             previous: 0,
             sequence: 0,
             position: self.position,
+            fired: self.fired.max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),
@@ -144,7 +147,7 @@ impl Pipeline {
         };
         let mut encoder = Encoder::new(&self.plan, &head)?;
         for (partition, number) in self.partitions.iter().zip(0..) {
-            let mut users: Vec<&User> = partition.users().collect();
+            let mut users: Vec<Cow<'_, User>> = partition.users().collect();
             users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             encoder.users(number, users)?;
             sink(&encoder.take())?;
@@ -174,8 +177,11 @@ impl Pipeline {
         pipeline.forgotten_count = head.forgotten;
         pipeline.links = links;
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
-        let same_count = partitions.len() == count;
-        let by_partition = if same_count && head.rules == plan.rules.version {
+        pipeline.fired = head.fired.min(watermark);
+        let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
+        // Nothing fires before then any more; what other rules made due at once is due at the watermark.
+        let due_from = if same_rules { pipeline.fired } else { watermark };
+        let by_partition = if same_count && same_rules {
             pipeline.cutting.know_changes();
             partitions
         } else {
@@ -184,8 +190,7 @@ impl Pipeline {
         let pool = &pipeline.pool;
         let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<User>))| {
             for mut user in users {
-                // Nothing fires before the watermark any more; what other rules made due at once is due at it.
-                user.segments_due = user.segments_due.max(watermark);
+                user.segments_due = user.segments_due.max(due_from);
                 if partition_of(&user.id, count) != at || partition.user(&user.id).is_some() {
                     return Err(CodecError::UserTwice);
                 }
@@ -203,7 +208,7 @@ impl Pipeline {
 
     /// Goes on under other rules from here, between two events. The state of features that both define alike is kept,
     /// new ones begin empty; every user is evaluated anew, at the watermark or at the user's clock where that is ahead
-    /// of it: what that changes is appended to `out`.
+    /// of it: what that changes is appended to `out`. What the old rules made due must have [fired](Pipeline::fired).
     pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
         self.capture_rest();
         self.cutting.lose_changes();
@@ -239,7 +244,6 @@ fn distributed(partitions: Vec<Vec<User>>, count: usize) -> Vec<Vec<User>> {
 mod tests {
     use super::*;
     use crate::rules;
-    use crate::time::Timestamp;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
     const VIEW: &str =

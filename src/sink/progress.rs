@@ -40,6 +40,9 @@ pub struct Reached {
     pub position: u64,
     /// The log's watermark by then, in milliseconds since 1970.
     pub watermark_ms: i64,
+    /// What was due at or before it, by time alone, is out, for everyone; `None`: all that the watermark had reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fired_ms: Option<i64>,
     /// The fingerprint of the rules that decided.
     pub rules: String,
     /// How often the rules had been changed while the daemon ran, since its first start.
@@ -49,16 +52,19 @@ pub struct Reached {
     pub open: Option<Open>,
 }
 
-/// A group of messages, or a change of the rules, whose outputs are not all out.
+/// A group of messages, a while that passed, or a change of the rules, whose outputs are not all out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// The group's last message; that of `sequence` where the rules change.
+    /// The group's last message; that of `sequence` where time passes or the rules change.
     pub through: u64,
     /// How many of its outputs, from the first, are out (or were no messages).
     pub sent: u64,
     /// How many messages of those that come next are out too: where they go one by one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub messages: u64,
+    /// The group is what became due by this instant, by time alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fires_to_ms: Option<i64>,
     /// The group is the change of the rules to this generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_rules_to: Option<u64>,
@@ -71,7 +77,7 @@ fn is_zero(number: &u64) -> bool {
 impl Open {
     /// A group of messages that begins.
     pub fn messages_through(through: u64) -> Open {
-        Open { through, sent: 0, messages: 0, changes_rules_to: None }
+        Open { through, sent: 0, messages: 0, fires_to_ms: None, changes_rules_to: None }
     }
 }
 
@@ -79,6 +85,11 @@ impl Reached {
     /// The last message of the source that what is out came of.
     pub fn last_needed(&self) -> u64 {
         self.open.map_or(0, |open| open.through).max(self.sequence)
+    }
+
+    /// Up to when what is due by time alone is out, for everyone.
+    pub fn fired(&self) -> Timestamp {
+        self.fired_ms.map_or(Timestamp::NEVER, Timestamp)
     }
 
     /// Nothing, before a log that begins after a message.

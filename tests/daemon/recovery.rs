@@ -187,6 +187,7 @@ async fn settings_that_decide_can_be_changed_only_where_a_checkpoint_has_all_tha
     assert_refused(&ended, "start once more with the old ones and stop with SIGTERM");
     assert!(ended.log.contains("max_disorder 5s") && ended.log.contains("max_disorder 30s"), "{}", ended.log);
     let daemon = ended.settings.set("ENGINE_MAX_DISORDER", "5s").start();
+    daemon.wait_until_ready();
     let settings = daemon.stop().settings.set("ENGINE_MAX_DISORDER", "30s");
     let daemon = settings.start();
     broker.publish_one(view("e")).await;

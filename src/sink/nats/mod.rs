@@ -54,7 +54,7 @@ pub use status::{SinkFigures, SinkStatus};
 use unit::Unit;
 
 /// How many encoded chunks may wait for the publisher.
-const CHUNKS_AHEAD: usize = 16;
+const CHUNKS_AHEAD: usize = 4;
 /// Most outputs in a commit: with the record of progress, as many messages as the server takes in an atomic batch.
 const OUTPUTS_MAX: usize = 999;
 /// Most bytes in a commit, but for one chunk more: the server keeps a batch in memory until it is whole.
