@@ -14,7 +14,7 @@ const SIZE: (u32, u32) = (1_080, 780);
 const COLOURS: [RGBColor; 3] = [RGBColor(0x1b, 0x6c, 0xa8), RGBColor(0xd9, 0x5f, 0x02), RGBColor(0x2a, 0x9d, 0x5c)];
 
 /// How wide they are, so that one on top of another hides nothing.
-const WIDTHS: [u32; 3] = [5, 3, 1];
+const WIDTHS: [u32; 3] = [6, 4, 2];
 /// The part of a panel's height below the legend.
 const LEGEND_FROM: f64 = 0.72;
 
@@ -72,6 +72,11 @@ pub(super) fn draw(report: &Report, path: &Path) -> Result<(), Error> {
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(|error| failed(error.to_string()))?;
+        let what = format!(
+            "{} % of the users are active; a checkpoint every {} s",
+            report.active_percent, report.interval_seconds
+        );
+        let root = root.titled(&what, ("sans-serif", 15)).map_err(|error| failed(error.to_string()))?;
         for (area, panel) in root.split_evenly((2, 2)).iter().zip(&PANELS) {
             draw_panel(area, panel, &report.sizes).map_err(|error| failed(error.to_string()))?;
         }
@@ -98,6 +103,8 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, sizes: &[Size]) -> Drawn {
     chart
         .configure_mesh()
         .x_desc("users")
+        .x_labels(8)
+        .y_labels(8)
         .x_label_formatter(&|users| short(*users))
         .y_label_formatter(&|value| short(*value))
         .label_style(("sans-serif", 14))
