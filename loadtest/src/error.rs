@@ -50,6 +50,9 @@ pub(crate) enum Error {
     /// What a stream or a file holds is not what it must be.
     #[error("{0}")]
     Unreadable(String),
+    /// Checkpoints can't be written or read.
+    #[error(transparent)]
+    Store(#[from] rekindle::store::StoreError),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

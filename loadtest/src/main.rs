@@ -1,20 +1,28 @@
 //! `loadtest`: doubts about Rekindle, put to the test.
 //!
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
-//! decoder and engine beside the limits of the machine, `nats` the daemon on a real server. Each command starts what it needs, on loopback and in a temporary
-//! folder, prints a table (with `--json` one JSON object), and ends with an exit code other than 0 if something is not as
-//! it must be.
+//! decoder and engine beside the limits of the machine, `nats` the daemon on a real server, `scale` what many users take and
+//! cost, `membership` how fast others learn who is in which segment. Each command starts what it needs, on loopback and in
+//! a temporary folder, prints a table (with `--json` one JSON object), and ends with an exit code other than 0 if something
+//! is not as it must be.
 
 mod chaos;
 mod counting;
+mod crowd;
 mod daemon;
 mod engine;
 mod error;
+mod feed;
+mod figures;
+mod machine;
+mod membership;
 mod nats;
 mod process;
+mod scale;
 mod servers;
 mod streams;
 mod table;
+mod workload;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,6 +47,11 @@ enum Command {
     Chaos(Box<chaos::ChaosArgs>),
     Engine(engine::EngineArgs),
     Nats(nats::NatsArgs),
+    Scale(scale::ScaleArgs),
+    /// A part of `scale`, in a process of its own
+    #[command(hide = true)]
+    ScaleOne(scale::one::OneArgs),
+    Membership(membership::MembershipArgs),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +59,9 @@ fn main() -> ExitCode {
         Command::Chaos(args) => run(chaos::run(&args)),
         Command::Engine(args) => engine::run(&args),
         Command::Nats(args) => run(nats::run(&args)),
+        Command::Scale(args) => run(scale::run(&args)),
+        Command::ScaleOne(args) => run(scale::one::run(&args)),
+        Command::Membership(args) => run(membership::run(&args)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -31,6 +31,11 @@ pub(crate) fn peak_resident(pid: u32) -> Option<u64> {
     status(pid, "VmHWM:")
 }
 
+/// The memory that programs may take without others having to give any back, in bytes.
+pub(crate) fn available() -> Option<u64> {
+    kib(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
 /// Forgets this process's peak: it is what it occupies now.
 pub(crate) fn reset_own_peak() {
     // Where that is not permitted the peak is an upper bound.
@@ -38,7 +43,11 @@ pub(crate) fn reset_own_peak() {
 }
 
 fn status(pid: u32, name: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, name)
+}
+
+/// What stands behind a name, in bytes.
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1_024)
 }

@@ -51,3 +51,73 @@ fn nats_reports_the_backlog_and_latencies() {
         assert!(step[latencies]["count"].as_u64() > Some(20) && is_positive(&step[latencies]["p99_ms"]), "{report:#}");
     }
 }
+
+/// Every size has every figure, nobody is lost in a recovery, and there is a picture of it.
+#[test]
+fn scale_reports_every_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plot = folder.path().join("scale.svg");
+    let small = ["--users", "1000,3000", "--active", "10", "--events", "20000", "--rounds", "1", "--interval", "0.3"];
+    let to = ["--plot", plot.to_str().expect("a text"), "--folder", folder.path().to_str().expect("a text"), "--json"];
+    let report = loadtest(&[&["scale"], &small[..], &to[..]].concat());
+    assert_eq!([&report["sizes"][0]["users"], &report["sizes"][1]["users"]], [1_000, 3_000]);
+    for size in report["sizes"].as_array().expect("sizes") {
+        assert_eq!(size["recovered"]["users"], size["users"]);
+        for figure in
+            ["events_per_second", "resident_bytes", "live_resident_bytes", "peak_bytes", "state_bytes_per_user"]
+        {
+            assert!(is_positive(&size[figure]), "{figure}: {report:#}");
+        }
+        for figure in ["base_bytes_per_user", "base_seconds", "delta_bytes", "delta_seconds", "events_per_second"] {
+            assert!(is_positive(&size["checkpoint"][figure]), "{figure}: {report:#}");
+        }
+        assert!(size["checkpoint"]["cost"].as_f64().is_some_and(|cost| cost < 1.0), "{report:#}");
+        assert!(is_positive(&size["checkpoint"]["pauses"]["p99_ms"]), "{report:#}");
+        assert!(is_positive(&size["recovered"]["seconds"]), "{report:#}");
+        // What changed is what the active users are.
+        let tenth = size["users"].as_u64().map_or(0, |users| users / 10);
+        assert_eq!([&size["active_users"], &size["checkpoint"]["delta_users"]], [tenth; 2]);
+    }
+    let svg = std::fs::read_to_string(plot).expect("a picture");
+    assert!(svg.starts_with("<svg") && svg.contains("Recovery (seconds)"), "{svg}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "checkpoints were left behind");
+}
+
+#[test]
+fn scale_reports_how_long_events_wait_for_users_who_fall_due() {
+    let report = loadtest(&["scale", "--due=20000", "--rate", "500", "--quiet", "1", "--json"]);
+    for delays in ["without", "with", "after"] {
+        assert!(report[delays]["count"].as_u64() >= Some(300) && is_positive(&report[delays]["p99_ms"]), "{report:#}");
+    }
+    assert!(is_positive(&report["seconds_until_all_out"]), "{report:#}");
+}
+
+#[test]
+fn scale_compares_segments() {
+    let report = loadtest(&["scale", "--segments", "50,5", "--events", "20000", "--rounds", "2", "--json"]);
+    assert_eq!([&report["sizes"][0]["segments"], &report["sizes"][1]["segments"]], [5, 50]);
+    assert!(is_positive(&report["ratio"]) && is_positive(&report["sizes"][0]["ns_per_event"]), "{report:#}");
+}
+
+/// Answers come both ways, while the engine goes on.
+#[test]
+fn membership_reports_both_ways_to_ask() {
+    let small = ["--users", "5000", "--connections", "4", "--seconds", "0.5", "--rounds", "1", "--json"];
+    let report = loadtest(&[&["membership"], &small[..]].concat());
+    assert!(is_positive(&report["ingest_alone"]), "{report:#}");
+    for way in ["in_process", "http"] {
+        for figure in ["lookups_per_second", "p50_us", "p999_us", "ingest", "share_in_a_segment"] {
+            assert!(is_positive(&report[way][figure]), "{way} {figure}: {report:#}");
+        }
+    }
+}
+
+#[test]
+fn tables_can_be_put_into_a_page() {
+    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(["scale", "--segments", "5", "--events", "1000", "--rounds", "1", "--markdown"])
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("`loadtest scale --segments 5") && said.contains("\n|---|---|\n"), "{said}");
+}

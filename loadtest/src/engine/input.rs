@@ -14,21 +14,21 @@ const BLOCK_BYTES: usize = 4 << 20;
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Lines of events.
-pub(super) struct Input {
+pub(crate) struct Input {
     bytes: Vec<u8>,
     /// How many lines there are.
-    pub(super) events: u64,
+    pub(crate) events: u64,
 }
 
 impl Input {
     /// A file as it is.
-    pub(super) fn read(path: &Path) -> Result<Input, Error> {
+    pub(crate) fn read(path: &Path) -> Result<Input, Error> {
         let bytes = fs::read(path).map_err(Error::file("read", path))?;
         Ok(Input::new(bytes))
     }
 
     /// So many events of a simulated storefront.
-    pub(super) fn generate(events: u64, shoppers: u32) -> Input {
+    pub(crate) fn generate(events: u64, shoppers: u32) -> Input {
         let mut simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
         let mut bytes = Vec::new();
         for _ in 0..events {
@@ -40,17 +40,17 @@ impl Input {
     }
 
     /// Lines that are there.
-    pub(super) fn new(bytes: Vec<u8>) -> Input {
+    pub(crate) fn new(bytes: Vec<u8>) -> Input {
         let events = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         Input { bytes, events }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// All of it, in blocks that end with a line.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
             let from = BLOCK_BYTES.min(rest.len());

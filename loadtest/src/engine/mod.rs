@@ -5,29 +5,24 @@
 //! machine does strikes all of them; the medians and the ratios between them are what counts. The state's size is
 //! counted by the allocator, in a pass of its own.
 
-mod input;
-mod passes;
+pub(crate) mod input;
+pub(crate) mod passes;
 mod report;
-mod state;
+pub(crate) mod state;
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use rekindle::partition::Plan;
-use rekindle::rules;
 use rekindle::time::Timestamp;
 
 use crate::error::Error;
-use crate::table;
+use crate::{table, workload};
 use input::Input;
 use passes::{EngineRun, Took};
 use report::Report;
-
-/// W1: the rules that other engines were measured with, too.
-const W1: &str = include_str!("../../w1/rules.toml");
 
 /// Measure decoder and engine on events in memory, beside the limits of the machine
 #[derive(Debug, Args)]
@@ -75,13 +70,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 /// Measures; fails if two passes of the engine did not come to the same.
 pub(crate) fn run(args: &EngineArgs) -> Result<bool, Error> {
-    let text = match &args.rules {
-        Some(path) => fs::read_to_string(path).map_err(Error::file("read", path))?,
-        None => W1.to_owned(),
-    };
-    let rules = rules::compile(&text)
-        .map_err(|problems| Error::Unreadable(rules::render::render("the rules", &text, &problems, false)))?;
-    let plan = Arc::new(Plan::new(rules));
+    let (_, plan) = workload::read(args.rules.as_deref())?;
     let printed = match args.idle_users {
         Some(users) => {
             let state = state::of_idle_users(&plan, users)?;

@@ -21,23 +21,23 @@ const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// What a pass took.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Took {
-    pub(super) wall: Duration,
-    pub(super) processor: Duration,
+pub(crate) struct Took {
+    pub(crate) wall: Duration,
+    pub(crate) processor: Duration,
 }
 
 /// What a pass of the engine took and came to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct EngineRun {
-    pub(super) took: Took,
+pub(crate) struct EngineRun {
+    pub(crate) took: Took,
     /// Of the processor's time: bringing outputs into order and writing them into memory.
-    pub(super) journal: Duration,
-    pub(super) outputs: u64,
-    pub(super) journal_bytes: u64,
+    pub(crate) journal: Duration,
+    pub(crate) outputs: u64,
+    pub(crate) journal_bytes: u64,
 }
 
 /// Reads every byte and does next to nothing with it.
-pub(super) fn read_memory(input: &Input) -> Took {
+pub(crate) fn read_memory(input: &Input) -> Took {
     time(|| {
         let (words, rest) = input.bytes().as_chunks::<8>();
         let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_ne_bytes(*word)));
@@ -46,7 +46,7 @@ pub(super) fn read_memory(input: &Input) -> Took {
 }
 
 /// Decodes every line, as the engine would.
-pub(super) fn decode(input: &Input, plan: &Plan) -> Took {
+pub(crate) fn decode(input: &Input, plan: &Plan) -> Took {
     let decoder = Decoder::new(&plan.rules.projection, MAX_EVENT_BYTES);
     time(|| {
         for block in input.blocks() {
@@ -87,7 +87,7 @@ struct TypedProperties {
 }
 
 /// Parses every line into a struct of its own with sonic-rs: what somebody would write who knew the fields beforehand.
-pub(super) fn parse_typed(input: &Input) -> Took {
+pub(crate) fn parse_typed(input: &Input) -> Took {
     time(|| {
         for block in input.blocks() {
             for line in lines(block) {
@@ -98,7 +98,7 @@ pub(super) fn parse_typed(input: &Input) -> Took {
 }
 
 /// Runs everything through a fresh engine, and moves time on to `until`.
-pub(super) fn run_engine(
+pub(crate) fn run_engine(
     input: &Input,
     plan: &Arc<Plan>,
     until: Option<Timestamp>,
@@ -111,7 +111,7 @@ pub(super) fn run_engine(
 }
 
 /// An engine that has seen nothing. Time is the events'.
-pub(super) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usize) -> Result<Pipeline, Error> {
+pub(crate) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usize) -> Result<Pipeline, Error> {
     let options =
         Options { workers, until, clock: Clock::Events, max_event_bytes: MAX_EVENT_BYTES, ..Options::default() };
     Pipeline::new(Arc::clone(plan), options)
@@ -119,7 +119,7 @@ pub(super) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usiz
 }
 
 /// Feeds all blocks.
-pub(super) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
+pub(crate) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
     let mut outputs = Vec::new();
     for block in input.blocks() {
         pipeline.feed(block, &mut |_| {}, &mut outputs);
@@ -132,7 +132,7 @@ pub(super) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timesta
 }
 
 /// Outputs in the journal's order, written into memory and forgotten.
-pub(super) struct Journal<'p> {
+pub(crate) struct Journal<'p> {
     plan: &'p Plan,
     sorter: Sorter,
     buffer: Vec<u8>,
@@ -142,7 +142,7 @@ pub(super) struct Journal<'p> {
 }
 
 impl<'p> Journal<'p> {
-    pub(super) fn new(plan: &'p Plan) -> Journal<'p> {
+    pub(crate) fn new(plan: &'p Plan) -> Journal<'p> {
         Journal { plan, sorter: Sorter::default(), buffer: Vec::new(), took: Duration::ZERO, outputs: 0, bytes: 0 }
     }
 

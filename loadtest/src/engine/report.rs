@@ -8,6 +8,7 @@ use super::Rounds;
 use super::input::Input;
 use super::passes::Took;
 use super::state::State;
+use crate::figures::median;
 use crate::table::grouped;
 
 /// One pass: medians over the rounds.
@@ -133,25 +134,9 @@ fn pass(events: u64, took: &[Took]) -> Pass {
     }
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let half = numbers.len() / 2;
-    match numbers.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => numbers[half],
-        _ => (numbers[half - 1] + numbers[half]) / 2.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!([median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])], [2.0, 2.5]);
-    }
 
     #[test]
     fn a_pass_is_as_fast_as_its_middle_round() {

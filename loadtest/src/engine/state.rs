@@ -97,16 +97,21 @@ fn of(plan: &Arc<Plan>, run: impl FnOnce(&mut Pipeline)) -> Result<State, Error>
     let peak = process::peak_resident(std::process::id()).unwrap_or(0);
     let users = pipeline.totals().users;
     let ids: usize = pipeline.users().map(|user| user.id.len()).sum();
-    let own = |partition: &rekindle::partition::Partition| {
-        partition.heap_bytes_of(0, usize::MAX).0 + partition.heap_bytes_beside_users()
-    };
     let per_user = |bytes: u64| bytes as f64 / users.max(1) as f64;
     Ok(State {
         users,
         bytes,
         bytes_per_user: per_user(bytes),
         bytes_per_user_beyond_id: per_user(bytes.saturating_sub(ids as u64)),
-        bytes_by_own_count: pipeline.partitions().iter().map(own).sum(),
+        bytes_by_own_count: own_count(&pipeline),
         peak_growth_bytes: peak.saturating_sub(before),
     })
+}
+
+/// What the engine itself says that its users take, in bytes.
+pub(crate) fn own_count(pipeline: &Pipeline) -> u64 {
+    let own = |partition: &rekindle::partition::Partition| {
+        partition.heap_bytes_of(0, usize::MAX).0 + partition.heap_bytes_beside_users()
+    };
+    pipeline.partitions().iter().map(own).sum()
 }

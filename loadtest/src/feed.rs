@@ -1,0 +1,162 @@
+//! A live engine fed at full rate: what it is given and what becomes of it, as a daemon's source and sink would.
+//!
+//! Events are made as they are needed, one message each, on a thread of their own; whatever comes out is counted and
+//! let go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rekindle::live::{self, Ends, Live, Recovery, Start};
+use rekindle::pipeline::Pipeline;
+use rekindle::sink::emission::{Emission, Passed};
+use rekindle::source::message::{Batch, Kind, Message};
+use rekindle::time::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::crowd::Traffic;
+use crate::error::Error;
+
+/// Events that are handed over together.
+const BATCH: usize = 2_000;
+/// How soon to look again whether a feed goes on.
+const PAUSED: Duration = Duration::from_millis(2);
+
+/// An engine that is fed. Dropped, it stops by itself.
+pub(crate) struct Feed {
+    pub(crate) live: Live,
+    shared: Arc<Shared>,
+    feeder: Option<JoinHandle<()>>,
+    engine: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The last message that everything came out of.
+    handled: AtomicU64,
+    outputs: AtomicU64,
+    pauses: AtomicBool,
+    stops: AtomicBool,
+}
+
+/// A moment of a feed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    handled: u64,
+    at: Instant,
+}
+
+impl Feed {
+    /// Starts the engine behind a message, and feeds it from the one after. To be called within the runtime.
+    pub(crate) async fn start(pipeline: Pipeline, sequence: u64, traffic: Traffic) -> Result<Feed, Error> {
+        let (live, batches, emissions, engine) = go_live(pipeline, sequence).await?;
+        let shared = Arc::new(Shared::default());
+        shared.handled.store(sequence, Ordering::Relaxed);
+        tokio::spawn(drain(emissions, Arc::clone(&shared)));
+        let feeding = Arc::clone(&shared);
+        let feeder = std::thread::Builder::new()
+            .name("feeder".to_owned())
+            .spawn(move || feed(traffic, sequence, &batches, &feeding))
+            .map_err(|cause| Error::Io { attempt: "start a thread", cause })?;
+        Ok(Feed { live, shared, feeder: Some(feeder), engine: Some(engine) })
+    }
+
+    /// Feeds no more, until told to; what was handed over is still worked off.
+    pub(crate) fn pause(&self, pauses: bool) {
+        self.shared.pauses.store(pauses, Ordering::Relaxed);
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Moment {
+        Moment { handled: self.shared.handled.load(Ordering::Acquire), at: Instant::now() }
+    }
+
+    /// Events per second since then.
+    pub(crate) fn rate_since(&self, then: Moment) -> f64 {
+        let now = self.now();
+        (now.handled - then.handled) as f64 / (now.at - then.at).as_secs_f64()
+    }
+
+    /// How many events everything came out of.
+    pub(crate) fn handled(&self) -> u64 {
+        self.shared.handled.load(Ordering::Acquire)
+    }
+
+    /// Stops, once what was handed over is worked off.
+    pub(crate) async fn end(mut self) -> Result<(), Error> {
+        self.shared.stops.store(true, Ordering::Relaxed);
+        for thread in [self.feeder.take(), self.engine.take()].into_iter().flatten() {
+            let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
+            if !joined.unwrap_or(false) {
+                return Err(Error::Unreadable("a thread of the engine has died; this is a mistake".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.shared.stops.store(true, Ordering::Relaxed);
+    }
+}
+
+/// An engine that takes what is new: its handle, where batches go, what comes out, and its thread.
+pub(crate) async fn go_live(
+    pipeline: Pipeline,
+    sequence: u64,
+) -> Result<(Live, mpsc::Sender<Batch>, mpsc::Receiver<Emission>, JoinHandle<()>), Error> {
+    let start = Start { sequence, generation: 0 };
+    let Ends { live, batches, emissions, thread } = live::start(pipeline, start, tokio::runtime::Handle::current())
+        .map_err(|cause| Error::Io { attempt: "start the engine", cause })?;
+    live.recover(Recovery::default()).await.map_err(|busy| Error::Unreadable(busy.to_string()))?;
+    live.recovered().await;
+    Ok((live, batches, emissions, thread))
+}
+
+/// A message with an event in it.
+pub(crate) fn message(sequence: u64, received: Timestamp, lines: Bytes) -> Message {
+    Message { sequence, received, kind: Kind::Events, lines }
+}
+
+fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<Batch>, shared: &Shared) {
+    let mut ends: Vec<(usize, Timestamp)> = Vec::with_capacity(BATCH);
+    while !shared.stops.load(Ordering::Relaxed) {
+        if shared.pauses.load(Ordering::Relaxed) {
+            std::thread::sleep(PAUSED);
+            continue;
+        }
+        let mut lines = Vec::with_capacity(BATCH * 384);
+        ends.clear();
+        for _ in 0..BATCH {
+            let at = traffic.next(&mut lines);
+            ends.push((lines.len(), at));
+        }
+        let (lines, mut from) = (Bytes::from(lines), 0);
+        let batch = ends.iter().map(|(end, at)| {
+            sequence += 1;
+            message(sequence, *at, lines.slice(std::mem::replace(&mut from, *end)..*end))
+        });
+        if batches.blocking_send(batch.collect()).is_err() {
+            return;
+        }
+    }
+}
+
+async fn drain(mut emissions: mpsc::Receiver<Emission>, shared: Arc<Shared>) {
+    while let Some(emission) = emissions.recv().await {
+        match emission {
+            Emission::Batch(emitted) => {
+                shared.outputs.fetch_add(emitted.outputs.len() as u64, Ordering::Relaxed);
+                shared.handled.fetch_max(emitted.reached.sequence, Ordering::Release);
+            }
+            Emission::Mark(mark) => {
+                let ordinal = shared.outputs.load(Ordering::Relaxed);
+                // Whoever asked may have gone.
+                let _ = mark.passed.send(Passed { ordinal, stream_last: ordinal });
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Who ask: one lookup after the other, as fast as they can or each at its time.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rekindle::live::Live;
+
+use super::Pace;
+use crate::error::Error;
+
+/// The longest answer told apart: 100 seconds, in nanoseconds.
+const MAX_NS: u64 = 100_000_000_000;
+
+/// What came of it.
+pub(super) struct Asked {
+    /// How long each answer took, in nanoseconds.
+    pub(super) took: Histogram<u64>,
+    /// How many of those looked up were in a segment.
+    pub(super) found: u64,
+}
+
+impl Asked {
+    /// Nothing yet.
+    pub(super) fn new() -> Asked {
+        let took = Histogram::new_with_bounds(1, MAX_NS, 3).expect("these bounds are sound");
+        Asked { took, found: 0 }
+    }
+
+    /// One more answer.
+    pub(super) fn note(&mut self, took: Duration, is_in_a_segment: bool) {
+        self.took.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1));
+        self.found += u64::from(is_in_a_segment);
+    }
+
+    /// What others asked, too.
+    pub(super) fn add(&mut self, other: &Asked) {
+        self.took.add(&other.took).expect("histograms of the same bounds add up");
+        self.found += other.found;
+    }
+}
+
+/// When one who asks is to ask, and about whom.
+pub(super) struct Asker {
+    dice: Xoshiro256PlusPlus,
+    users: u32,
+    started: Instant,
+    /// From one question to the next; 0: at once.
+    gap: Duration,
+    asked: u32,
+    took: Duration,
+}
+
+impl Asker {
+    /// One of several, who ask about users at random.
+    pub(super) fn new(number: u32, users: u32, pace: Pace) -> Asker {
+        let gap =
+            pace.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(f64::from(pace.askers) / f64::from(rate)));
+        let (dice, started) = (Xoshiro256PlusPlus::seed_from_u64(u64::from(number)), Instant::now());
+        Asker { dice, users, started, gap, asked: 0, took: pace.took }
+    }
+
+    /// When the next question is to be asked; `None`: no more are. One that is late is measured from then all the same.
+    pub(super) fn next(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let at = if self.gap.is_zero() { now } else { self.started + self.gap * self.asked };
+        self.asked += 1;
+        (at.max(now) < self.started + self.took).then_some(at)
+    }
+
+    /// From when an answer is measured: from when it was to be asked for, or from now where nobody says when.
+    pub(super) fn since(&self, at: Instant) -> Instant {
+        if self.gap.is_zero() { Instant::now() } else { at }
+    }
+
+    /// Whom it is about.
+    pub(super) fn user(&mut self) -> String {
+        format!("u{:07}", self.dice.next_u64() % u64::from(self.users))
+    }
+}
+
+/// Asks the view itself, on threads of their own.
+pub(super) async fn in_process(live: &Live, users: u32, pace: Pace) -> Result<Asked, Error> {
+    let start = |number| {
+        let (live, mut asker) = (live.clone(), Asker::new(number, users, pace));
+        tokio::task::spawn_blocking(move || {
+            let mut asked = Asked::new();
+            while let Some(at) = asker.next() {
+                let user = asker.user();
+                if !asker.gap.is_zero() {
+                    std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                }
+                let at = asker.since(at);
+                let segments = live.view().segments_of(&user);
+                asked.note(at.elapsed(), !segments.is_empty());
+            }
+            asked
+        })
+    };
+    let threads: Vec<_> = (0..pace.askers).map(start).collect();
+    let mut all = Asked::new();
+    for thread in threads {
+        all.add(&thread.await.map_err(|_| Error::Unreadable("a thread that asked has died".to_owned()))?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,142 @@
+//! The API over HTTP, served in this process as in a daemon, and clients that keep their connections.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Server, Services};
+use rekindle::config::Http;
+use rekindle::health::Health;
+use rekindle::live::Live;
+use rekindle::sink::emission::Reloaded;
+use rekindle::time::Timestamp;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Pace;
+use super::asking::{Asked, Asker};
+use crate::error::Error;
+
+/// A served API.
+pub(super) struct Api {
+    pub(super) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+/// There is no file and no log here: rules can't be read anew, and nobody can be forgotten.
+struct Nothing;
+
+impl Rules for Nothing {
+    fn loaded(&self) -> Arc<Loaded> {
+        Arc::new(Loaded { version: String::new(), path: PathBuf::new(), at: Timestamp(0), text: String::new() })
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
+        let source = std::io::Error::other("a measurement's rules stay as they are");
+        async { Err(ReloadError::Unreadable { path: PathBuf::new(), source }) }.boxed()
+    }
+}
+
+impl Forget for Nothing {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+        async { Err(NotLogged { why: "a measurement has no log".to_owned() }) }.boxed()
+    }
+}
+
+/// Serves the API of an engine on a port that the system chooses, with the daemon's own limits.
+pub(super) async fn serve(live: Live) -> Result<Api, Error> {
+    let failed = |error: rekindle::api::ApiError| Error::Unreadable(error.to_string());
+    let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(failed)?;
+    let address = server.address();
+    let services = Services {
+        live,
+        health: Health::default(),
+        rules: Arc::new(Nothing),
+        forget: Arc::new(Nothing),
+        started: Instant::now(),
+    };
+    let metrics = Metrics::new(|_| ("text/plain", Vec::new()));
+    let routes = Routes::new(services, metrics, &Http::default()).map_err(failed)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(async move {
+        // How it ends says nothing: answers that fail to come do.
+        let _ = server.serve(routes, stopped.map(drop)).await;
+    });
+    Ok(Api { address, stop, serving })
+}
+
+impl Api {
+    /// Serves no more.
+    pub(super) async fn end(self) {
+        let _ = self.stop.send(());
+        let _ = self.serving.await;
+    }
+}
+
+/// Asks for the segments of users at random, each client on a connection that it keeps.
+pub(super) async fn ask(address: SocketAddr, users: u32, pace: Pace) -> Result<Asked, Error> {
+    let clients: Vec<_> =
+        (0..pace.askers).map(|number| tokio::spawn(client(address, Asker::new(number, users, pace)))).collect();
+    let mut all = Asked::new();
+    for client in clients {
+        all.add(&client.await.map_err(|_| Error::Unreadable("a client has died".to_owned()))??);
+    }
+    Ok(all)
+}
+
+async fn client(address: SocketAddr, mut asker: Asker) -> Result<Asked, Error> {
+    let failed = |why: String| Error::Unreadable(format!("could not ask the API: {why}"));
+    let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
+    stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| failed(error.to_string()))?;
+    let connection = tokio::spawn(connection);
+    let mut asked = Asked::new();
+    while let Some(at) = asker.next() {
+        let user = asker.user();
+        tokio::time::sleep_until(at.into()).await;
+        let at = asker.since(at);
+        let segments = segments_of(&mut sender, address, &user).await.map_err(failed)?;
+        asked.note(at.elapsed(), !segments.is_empty());
+    }
+    connection.abort();
+    Ok(asked)
+}
+
+/// The answer, as a client reads it.
+#[derive(Deserialize)]
+struct Answer {
+    user: String,
+    segments: Vec<String>,
+}
+
+async fn segments_of(
+    sender: &mut SendRequest<Empty<bytes::Bytes>>,
+    address: SocketAddr,
+    user: &str,
+) -> Result<Vec<String>, String> {
+    sender.ready().await.map_err(|error| error.to_string())?;
+    let request = Request::get(format!("/v1/users/{user}/segments")).header(HOST, address.to_string());
+    let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+    let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let said = || String::from_utf8_lossy(&body).into_owned();
+    if status != StatusCode::OK {
+        return Err(format!("{status}: {}", said()));
+    }
+    match serde_json::from_slice::<Answer>(&body) {
+        Ok(answer) if answer.user == user => Ok(answer.segments),
+        _ => Err(format!("asked for {user}, and it said {}", said())),
+    }
+}

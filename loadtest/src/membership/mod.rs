@@ -1,0 +1,131 @@
+//! `loadtest membership`: how fast others learn who is in which segment, while the engine takes in all it can.
+//!
+//! Three stretches take turns, round after round: nobody asks; threads of this process ask the view; clients ask over
+//! HTTP, each on a connection that is kept. Engine, API, those who ask and the source share the machine.
+
+mod asking;
+mod http;
+mod report;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::crowd::Traffic;
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::scale::one::populated;
+use crate::table::Format;
+use crate::workload;
+use asking::Asked;
+use report::Report;
+
+/// The feed is at full rate after so long.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Measure lookups of the live membership view, in process and over HTTP, while events come at full rate
+#[derive(Debug, Args)]
+pub(crate) struct MembershipArgs {
+    /// Users, of whom most are in a segment
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100..=50_000_000))]
+    users: u32,
+
+    /// How many of them all events come from, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = crate::scale::percent)]
+    active: f64,
+
+    /// The rules; those of the W1 workload unless it is said
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Connections that ask over HTTP, each one request after the other
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
+    connections: u32,
+
+    /// Threads that ask in process
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: u32,
+
+    /// Lookups per second of all that ask together, each at its time (as many as they can unless it is said)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    lookups: Option<u32>,
+
+    /// How long each stretch is, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = crate::scale::seconds)]
+    seconds: f64,
+
+    /// Rounds of all stretches; medians are reported
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    #[command(flatten)]
+    format: Format,
+}
+
+/// How lookups are asked for.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Who ask, one lookup after the other.
+    askers: u32,
+    /// Lookups per second of all together; `None`: as many as they can.
+    rate: Option<u32>,
+    /// How long.
+    took: Duration,
+}
+
+/// Stretches of a kind.
+struct Stretches {
+    ingest: Vec<f64>,
+    lookups: Vec<f64>,
+    asked: Asked,
+}
+
+impl Stretches {
+    fn new() -> Stretches {
+        Stretches { ingest: Vec::new(), lookups: Vec::new(), asked: Asked::new() }
+    }
+
+    fn add(&mut self, ingest: f64, asked: &Asked, took: Duration) {
+        self.ingest.push(ingest);
+        self.lookups.push(asked.took.len() as f64 / took.as_secs_f64());
+        self.asked.add(asked);
+    }
+}
+
+/// Measures; fails where an answer is not what it must be.
+pub(crate) async fn run(args: &MembershipArgs) -> Result<bool, Error> {
+    let (_, plan) = workload::read(args.rules.as_deref())?;
+    let pipeline = populated(&plan, args.users)?;
+    let feed = Feed::start(pipeline, 0, Traffic::new(args.users, args.active)).await?;
+    let api = http::serve(feed.live.clone()).await?;
+    tokio::time::sleep(WARM_UP).await;
+    let took = Duration::from_secs_f64(args.seconds);
+    let pace = |askers| Pace { askers, rate: args.lookups, took };
+    let mut alone = Vec::new();
+    let (mut in_process, mut over_http) = (Stretches::new(), Stretches::new());
+    for _ in 0..args.rounds {
+        let began = feed.now();
+        tokio::time::sleep(took).await;
+        alone.push(feed.rate_since(began));
+
+        let began = feed.now();
+        let asked = asking::in_process(&feed.live, args.users, pace(args.threads)).await?;
+        in_process.add(feed.rate_since(began), &asked, took);
+
+        let began = feed.now();
+        let asked = http::ask(api.address, args.users, pace(args.connections)).await?;
+        over_http.add(feed.rate_since(began), &asked, took);
+    }
+    let members = feed.live.view().len() as u64;
+    api.end().await;
+    feed.end().await?;
+    if in_process.asked.found == 0 || over_http.asked.found == 0 {
+        return Err(Error::Unreadable(
+            "nobody who was looked up is in a segment: the rules have none for them".to_owned(),
+        ));
+    }
+    let report = Report::new(args, members, alone, &in_process, &over_http);
+    args.format.print(&report, &report.table())?;
+    Ok(true)
+}

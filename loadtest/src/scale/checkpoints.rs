@@ -1,0 +1,206 @@
+//! What checkpoints weigh, how long the engine stands still for them, and what they cost an engine at full load.
+//!
+//! Stretches with a checkpoint and without take turns, and one with is compared with those before and after it, so that
+//! what grows or drifts meanwhile strikes both.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use rekindle::config::{Checkpoint, Location};
+use rekindle::live::{Captured, Live};
+use rekindle::pipeline::Pipeline;
+use rekindle::store::{Checkpoints, Claim, Outputs, Written};
+use serde::{Deserialize, Serialize};
+
+use crate::crowd::Traffic;
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::figures::{Delays, median};
+use crate::process;
+
+/// How soon to look again whether a feed has come to rest.
+const AT_REST: Duration = Duration::from_millis(200);
+
+/// How often, and how much.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cycle {
+    /// So many whole checkpoints, and as many of what changed.
+    pub(super) rounds: u32,
+    /// From the end of one to the beginning of the next.
+    pub(super) interval: Duration,
+}
+
+/// What checkpoints come to.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Checkpointing {
+    /// A whole one, on disk.
+    pub(super) base_bytes: u64,
+    pub(super) base_bytes_per_user: f64,
+    /// From the cut until it counts, while nothing else is done.
+    pub(super) base_seconds_at_rest: f64,
+    /// The same at full load.
+    pub(super) base_seconds: f64,
+    /// One of what changed, at full load.
+    pub(super) delta_users: u64,
+    pub(super) delta_bytes: u64,
+    pub(super) delta_seconds: f64,
+    /// How long the engine stood still at full load, each time: the beginning of a cut, or a piece of it.
+    pub(super) pauses: Delays,
+    /// Events per second of the live engine, without checkpoints.
+    pub(super) events_per_second: f64,
+    /// The part of the throughput that whole checkpoints cost, of stretches with one each.
+    pub(super) cost_of_bases: f64,
+    /// The same of checkpoints of what changed.
+    pub(super) cost_of_deltas: f64,
+    /// Of both in the shares in which the store asks for them, with this much change.
+    pub(super) cost: f64,
+}
+
+/// A stretch of time.
+struct Stretch {
+    rate: f64,
+    took: Duration,
+}
+
+/// A stretch in which a checkpoint was written.
+struct WithCheckpoint {
+    stretch: Stretch,
+    written: Written,
+    seconds: f64,
+}
+
+/// Measures, and leaves the last checkpoints in the folder. Also what the process occupies once the engine is live.
+pub(super) async fn measure(
+    pipeline: Pipeline,
+    traffic: Traffic,
+    rules: &str,
+    folder: &Path,
+    cycle: Cycle,
+) -> Result<(Checkpointing, u64), Error> {
+    let checkpoints = claimed(folder).await?;
+    checkpoints.note_rules(0, &pipeline.plan().rules.version, rules).await?;
+    let feed = Feed::start(pipeline, 0, traffic).await?;
+    come_to_rest(&feed).await;
+    let live_resident = process::resident(std::process::id()).unwrap_or(0);
+    let (base, at_rest) = write(&checkpoints, &feed.live, true).await?;
+    let before = feed.live.pauses();
+    feed.pause(false);
+    tokio::time::sleep(cycle.interval.min(Duration::from_secs(5))).await;
+    let mut without = vec![stretch(&feed, cycle.interval).await];
+    let mut with = Vec::new();
+    for _ in 0..cycle.rounds {
+        for whole in [true, false] {
+            let began = feed.now();
+            let started = Instant::now();
+            let (written, seconds) = write(&checkpoints, &feed.live, whole).await?;
+            tokio::time::sleep(cycle.interval).await;
+            let stretch_with = Stretch { rate: feed.rate_since(began), took: started.elapsed() };
+            without.push(stretch(&feed, stretch_with.took).await);
+            with.push(WithCheckpoint { stretch: stretch_with, written, seconds });
+        }
+    }
+    let pauses = since(feed.live.pauses(), &before);
+    feed.end().await?;
+    Ok((sum_up(&base, at_rest, &with, &without, &pauses), live_resident))
+}
+
+/// The store in a folder, with nobody else writing.
+pub(super) async fn claimed(folder: &Path) -> Result<Checkpoints, Error> {
+    let settings = Checkpoint { store: Location::Folder(folder.to_owned()), ..Checkpoint::default() };
+    let Some(checkpoints) = Checkpoints::open(&settings)? else {
+        return Err(Error::Unreadable("a folder is where checkpoints are kept, and there is none".to_owned()));
+    };
+    let instance = std::process::id().to_string();
+    checkpoints.claim(Claim { epoch_at_least: 1, instance, stream: None, from_start: false }).await?;
+    Ok(checkpoints)
+}
+
+/// Pauses the feed, and waits until nothing more comes out.
+async fn come_to_rest(feed: &Feed) {
+    feed.pause(true);
+    loop {
+        let before = feed.handled();
+        tokio::time::sleep(AT_REST).await;
+        if feed.handled() == before {
+            return;
+        }
+    }
+}
+
+/// Writes a checkpoint as the daemon does. How many seconds it took from the cut until it counts.
+async fn write(checkpoints: &Checkpoints, live: &Live, whole: bool) -> Result<(Written, f64), Error> {
+    let started = Instant::now();
+    let beginning = checkpoints.clone();
+    let begin = Box::new(move |head, plan, sequence, generation| beginning.begin(head, plan, sequence, generation));
+    let captured = live.cut(whole, begin).await.map_err(|error| Error::Unreadable(error.to_string()))?;
+    let Captured { finishing, passed, .. } = captured;
+    let written = finishing.wait().await?;
+    let passed = passed.await.map_err(|_| Error::Unreadable("the engine has ended".to_owned()))?;
+    let outputs = Outputs { ordinal: passed.ordinal, last: Some(passed.stream_last) };
+    checkpoints.commit(written.clone(), outputs).await?;
+    Ok((written, started.elapsed().as_secs_f64()))
+}
+
+async fn stretch(feed: &Feed, took: Duration) -> Stretch {
+    let began = feed.now();
+    tokio::time::sleep(took).await;
+    Stretch { rate: feed.rate_since(began), took }
+}
+
+fn since(mut now: Histogram<u64>, before: &Histogram<u64>) -> Histogram<u64> {
+    now.subtract(before).expect("a histogram that went on holds what it held");
+    now
+}
+
+fn sum_up(
+    base: &Written,
+    at_rest: f64,
+    with: &[WithCheckpoint],
+    without: &[Stretch],
+    pauses: &Histogram<u64>,
+) -> Checkpointing {
+    let of = |is_whole: bool| with.iter().filter(move |with| with.written.is_whole() == is_whole);
+    let seconds = |is_whole| median(of(is_whole).map(|with| with.seconds).collect());
+    // What stood before and after a stretch with a checkpoint.
+    let around = |index: usize| (without[index].rate + without[index + 1].rate) / 2.0;
+    let cost = |is_whole: bool| {
+        let costs = with.iter().enumerate().filter(|(_, with)| with.written.is_whole() == is_whole);
+        median(costs.map(|(index, with)| 1.0 - with.stretch.rate / around(index)).collect())
+    };
+    let delta_bytes = of(false).map(|with| with.written.bytes).max().unwrap_or(0);
+    let (bases, deltas) = (cost(true), cost(false));
+    let per_base = deltas_on_a_base(base.bytes, delta_bytes) as f64;
+    Checkpointing {
+        base_bytes: base.bytes,
+        base_bytes_per_user: base.bytes as f64 / base.users.max(1) as f64,
+        base_seconds_at_rest: at_rest,
+        base_seconds: seconds(true),
+        delta_users: of(false).map(|with| with.written.users).max().unwrap_or(0),
+        delta_bytes,
+        delta_seconds: seconds(false),
+        pauses: Delays::of(pauses),
+        events_per_second: median(without.iter().map(|stretch| stretch.rate).collect()),
+        cost_of_bases: bases,
+        cost_of_deltas: deltas,
+        cost: (bases + per_base * deltas) / (1.0 + per_base),
+    }
+}
+
+/// How many deltas the store puts on a base (see `rekindle::store`): until they weigh more than it, and 30 at most.
+fn deltas_on_a_base(base_bytes: u64, delta_bytes: u64) -> u64 {
+    (base_bytes.max(1 << 20) / delta_bytes.max(1) + 1).min(30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heavy_deltas_are_fewer() {
+        assert_eq!(
+            [deltas_on_a_base(100 << 20, 1 << 20), deltas_on_a_base(100 << 20, 50 << 20), deltas_on_a_base(1, 1)],
+            [30, 3, 30]
+        );
+    }
+}

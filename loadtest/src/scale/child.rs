@@ -1,0 +1,48 @@
+//! A process of its own for a part of the measurement, so that sizes do not disturb each other, and its peak is its own.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+
+/// How soon to look again whether it has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Killed when nobody waits for it any more.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs this program with other arguments, and reads the JSON object that it prints.
+pub(super) async fn run<T: DeserializeOwned>(args: &[String]) -> Result<T, Error> {
+    let own = std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })?;
+    let child = Command::new(own).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = Guarded(child.map_err(|cause| Error::Io { attempt: "start a process", cause })?);
+    // It prints less than a pipe holds.
+    let ended = loop {
+        let ended = child.0.try_wait().map_err(|cause| Error::Io { attempt: "wait for a process", cause })?;
+        match ended {
+            Some(ended) => break ended,
+            None => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    };
+    let mut said = String::new();
+    if let Some(mut stdout) = child.0.stdout.take() {
+        stdout.read_to_string(&mut said).map_err(|cause| Error::Io { attempt: "read what a process said", cause })?;
+    }
+    if !ended.success() {
+        return Err(Error::Unreadable(format!(
+            "the process that measured ended with {ended} (what it said stands above): a signal 9 means that the system ran \
+             out of memory; choose fewer users"
+        )));
+    }
+    serde_json::from_str(&said).map_err(|error| Error::Unreadable(format!("a process said {said:?}: {error}")))
+}

@@ -1,0 +1,283 @@
+//! How long events wait while everybody falls due in the same second.
+//!
+//! So many users were last seen within one second, and become dormant within one, 48 hours later. Meanwhile others place
+//! orders at a steady rate, each of which makes its user a big spender at once: from the time at which an order was to
+//! come, whatever became of those before it, to the output that says so. The engine is driven as a daemon drives it:
+//! batches in, emissions out, time by what the broker says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use clap::Args;
+use rekindle::partition::{Decided, Output};
+use rekindle::pipeline::{Options, Pipeline};
+use rekindle::rules::program::Change;
+use rekindle::sink::emission::{Emission, Passed};
+use rekindle::source::message::Batch;
+use rekindle::time::{Span, Timestamp};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::crowd::{BEGIN, Lines};
+use crate::error::Error;
+use crate::feed::{go_live, message};
+use crate::figures::{Delays, histogram, note};
+use crate::table::{Table, grouped};
+use crate::workload;
+
+/// When the users of W1 become dormant.
+const DORMANT_AFTER: Span = Span(48 * 3_600_000);
+/// An order that makes a big spender: 600.00.
+const ORDER_CENTS: u64 = 60_000;
+/// What comes before does not count.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// How long to go on once everybody was due, at least.
+const TAIL: Duration = Duration::from_secs(2);
+/// How long everybody may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often events are handed over.
+const STEP: Duration = Duration::from_micros(500);
+
+#[derive(Debug, Args)]
+pub(super) struct DueArgs {
+    /// Instead: how long events wait while so many users fall due in the same second (1,000,000 unless it is said)
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1000000",
+        value_parser = clap::value_parser!(u32).range(1..=50_000_000), conflicts_with = "segments")]
+    pub(super) due: Option<u32>,
+
+    /// With --due: events per second that keep coming
+    #[arg(long, value_name = "N", default_value_t = 2_000, requires = "due", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: u32,
+
+    /// With --due: the time within which they fall due, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "due", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    within: u32,
+
+    /// With --due: how long events come before, for comparison, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "due", value_parser = clap::value_parser!(u32).range(1..=600))]
+    quiet: u32,
+}
+
+/// How long events waited.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    users_due: u32,
+    within_ms: u32,
+    rate: u32,
+    /// From the first that fell due until what came of all of them was handed on, in seconds.
+    seconds_until_all_out: f64,
+    /// Of events before anybody was due.
+    without: Delays,
+    /// Of events while they were due, or what came of them was not handed on yet.
+    with: Delays,
+    /// Of events after that.
+    after: Delays,
+    /// How much later events came out at p99.
+    added_p99_ms: f64,
+}
+
+impl Report {
+    /// For people.
+    pub(super) fn table(&self) -> Table {
+        Table::of_rows(vec![
+            (
+                "falling due",
+                format!(
+                    "{} users within {} ms",
+                    grouped(u64::from(self.users_due)),
+                    grouped(u64::from(self.within_ms))
+                ),
+            ),
+            ("all of it out after", format!("{:.2} s", self.seconds_until_all_out)),
+            ("rate", format!("{} events/s", grouped(u64::from(self.rate)))),
+            ("delay without", self.without.row()),
+            ("delay with", self.with.row()),
+            ("delay after", self.after.row()),
+            ("added at p99", format!("{:.3} ms", self.added_p99_ms)),
+        ])
+    }
+}
+
+/// What both ends know.
+struct Course {
+    /// Users below this number fall due; those from it on order.
+    users: u32,
+    started: Instant,
+    /// Between two orders.
+    gap: Duration,
+    /// How many of those who fall due were handed on.
+    out: AtomicU64,
+    is_over: AtomicBool,
+}
+
+impl Course {
+    /// When an order is to come, counted from the beginning.
+    fn intended(&self, order: u32) -> Duration {
+        self.gap * order
+    }
+}
+
+/// Measures.
+pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<Report, Error> {
+    let plan = workload::compile(workload::W1)?;
+    let options = Options::default();
+    // Time falls behind what the broker says by as much as events may be out of order.
+    let burst = WARM_UP + Duration::from_secs(u64::from(args.quiet));
+    let opens = BEGIN + DORMANT_AFTER + options.max_disorder - span(burst);
+    let mut pipeline = Pipeline::new(plan, options)
+        .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
+    see_all(&mut pipeline, users, args.within);
+    let (_live, batches, emissions, engine) = go_live(pipeline, 0).await?;
+    let course = Arc::new(Course {
+        users,
+        started: Instant::now(),
+        gap: Duration::from_secs(1) / args.rate,
+        out: AtomicU64::new(0),
+        is_over: AtomicBool::new(false),
+    });
+    let (ours, theirs) = (Arc::clone(&course), Arc::clone(&course));
+    let orders = tokio::task::spawn_blocking(move || order(&ours, opens, &batches));
+    let received = tokio::task::spawn_blocking(move || receive(&theirs, emissions));
+    let deadline = burst + Duration::from_millis(u64::from(args.within)) + PATIENCE;
+    let all_out = loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let now = course.started.elapsed();
+        if course.out.load(Ordering::Relaxed) >= u64::from(users) && now > burst {
+            break Some(now);
+        }
+        if now > deadline {
+            break None;
+        }
+    };
+    tokio::time::sleep(TAIL).await;
+    course.is_over.store(true, Ordering::Relaxed);
+    let died = |_| Error::Unreadable("a thread has died; this is a mistake".to_owned());
+    let ordered = orders.await.map_err(died)?;
+    let came = received.await.map_err(died)?;
+    tokio::task::spawn_blocking(move || engine.join())
+        .await
+        .map_err(died)?
+        .map_err(|_| Error::Unreadable("the engine has died; this is a mistake".to_owned()))?;
+    if all_out.is_none() || came.delays.len() != ordered as usize {
+        return Err(Error::Unreadable(format!(
+            "{} of {users} users who fell due came out, and {} of {ordered} orders",
+            course.out.load(Ordering::Relaxed),
+            came.delays.len()
+        )));
+    }
+    Ok(sum_up(args, users, burst, &came))
+}
+
+fn span(duration: Duration) -> Span {
+    Span(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Everybody is seen once, within so many milliseconds.
+fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
+    let (mut lines, mut outputs) = (Lines::numbered_from(0), Vec::new());
+    let mut block = Vec::new();
+    for user in 0..users {
+        let after = u64::from(user) * u64::from(within_ms) / u64::from(users);
+        lines.view(user, BEGIN + Span(i64::try_from(after).unwrap_or(0)), &mut block);
+        if block.len() > 4 << 20 || user + 1 == users {
+            pipeline.feed(&block, &mut |_| {}, &mut outputs);
+            (block.clear(), outputs.clear());
+        }
+    }
+}
+
+/// Places orders, each at its time, and a new user each; how many.
+fn order(course: &Course, opens: Timestamp, batches: &mpsc::Sender<Batch>) -> u32 {
+    let (mut lines, mut next) = (Lines::numbered_from(u64::from(course.users)), 0_u32);
+    while !course.is_over.load(Ordering::Relaxed) {
+        let now = course.started.elapsed();
+        let mut batch = Batch::new();
+        while course.intended(next) <= now {
+            let at = opens + span(course.intended(next));
+            let mut line = Vec::new();
+            lines.order(course.users + next, at, ORDER_CENTS, &mut line);
+            next += 1;
+            batch.push(message(u64::from(next), at, Bytes::from(line)));
+        }
+        if batch.is_empty() {
+            std::thread::sleep(STEP);
+        } else if batches.blocking_send(batch).is_err() {
+            break;
+        }
+    }
+    next
+}
+
+/// What came out.
+#[derive(Default)]
+struct Came {
+    /// How long each order took, by its number.
+    delays: HashMap<u32, Duration>,
+    /// When the last of those who fell due was handed on, from the beginning.
+    last_due: Duration,
+}
+
+/// Takes what comes out, to its end.
+fn receive(course: &Course, mut emissions: mpsc::Receiver<Emission>) -> Came {
+    let mut came = Came::default();
+    while let Some(emission) = emissions.blocking_recv() {
+        match emission {
+            Emission::Batch(emitted) => {
+                let now = course.started.elapsed();
+                emitted
+                    .outputs
+                    .iter()
+                    .filter(|output| is_entry(output))
+                    .for_each(|output| take(course, output, now, &mut came));
+            }
+            Emission::Mark(mark) => drop(mark.passed.send(Passed { ordinal: 0, stream_last: 0 })),
+        }
+    }
+    came
+}
+
+fn is_entry(output: &Output) -> bool {
+    matches!(output.decided, Decided::Transition { change: Change::Enter, .. })
+}
+
+fn take(course: &Course, output: &Output, now: Duration, came: &mut Came) {
+    let Some(user) = output.user.strip_prefix('u').and_then(|number| number.parse::<u32>().ok()) else { return };
+    match user.checked_sub(course.users) {
+        None => {
+            course.out.fetch_add(1, Ordering::Relaxed);
+            came.last_due = now;
+        }
+        Some(order) => {
+            came.delays.entry(order).or_insert_with(|| now.saturating_sub(course.intended(order)));
+        }
+    }
+}
+
+fn sum_up(args: &DueArgs, users: u32, burst: Duration, came: &Came) -> Report {
+    let [mut without, mut with, mut after] = [(); 3].map(|()| histogram());
+    // At least the time within which they fall due.
+    let over = came.last_due.max(burst + Duration::from_millis(u64::from(args.within)));
+    let gap = Duration::from_secs(1) / args.rate;
+    for (order, delay) in &came.delays {
+        match gap * *order {
+            intended if intended < WARM_UP => {}
+            intended if intended < burst => note(&mut without, *delay),
+            intended if intended <= over => note(&mut with, *delay),
+            _ => note(&mut after, *delay),
+        }
+    }
+    let [without, with, after] = [without, with, after].map(|delays| Delays::of(&delays));
+    Report {
+        users_due: users,
+        within_ms: args.within,
+        rate: args.rate,
+        seconds_until_all_out: came.last_due.saturating_sub(burst).as_secs_f64(),
+        without,
+        with,
+        after,
+        added_p99_ms: with.p99_ms - without.p99_ms,
+    }
+}

@@ -1,0 +1,51 @@
+//! How much memory a number of users takes, and whether there is as much.
+
+use crate::error::Error;
+use crate::process;
+use crate::table::grouped;
+
+/// Beside the users.
+const BASE_BYTES: u64 = 256 << 20;
+/// A user at most, in the moment that takes most.
+const USER_BYTES: u64 = 700;
+
+/// What the largest of these sizes needs, at least.
+pub(super) fn needed(users: u32) -> u64 {
+    BASE_BYTES + u64::from(users) * USER_BYTES
+}
+
+/// Fails where there is less than so many users need. Where the system does not say, there is enough.
+pub(super) fn check(users: u32) -> Result<(), Error> {
+    is_enough(users, process::available())
+}
+
+fn is_enough(users: u32, available: Option<u64>) -> Result<(), Error> {
+    match available {
+        Some(available) if available < needed(users) => Err(Error::Unreadable(format!(
+            "{} users need about {} of memory, and of this machine's {} are available: choose fewer (--users 10000,100000), \
+             or let other programs end first",
+            grouped(u64::from(users)),
+            gib(needed(users)),
+            gib(available)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// For people.
+pub(super) fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_too_little_is_told_how_much_it_takes() {
+        assert!(is_enough(10_000_000, None).is_ok() && is_enough(1_000, Some(1 << 30)).is_ok());
+        let error = is_enough(10_000_000, Some(2 << 30)).expect_err("too little").to_string();
+        assert!(error.starts_with("10,000,000 users need about 6.8 GiB"), "{error}");
+        assert!(error.contains("2.0 GiB are available") && error.contains("--users"), "{error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! `loadtest scale`: what ten thousand users take and cost, and what ten million do.
+//!
+//! Each number of users is measured in a process of its own, and its recovery in another. Two further questions about
+//! scale are asked by themselves: how long events wait when everybody falls due at once, and what an event costs beside
+//! segments that do not read it.
+
+mod checkpoints;
+mod child;
+mod due;
+mod memory;
+pub(crate) mod one;
+mod plot;
+mod recovery;
+mod report;
+mod segments;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::Error;
+use crate::table::Format;
+use one::{Measured, OneArgs};
+use recovery::Recovered;
+use report::{Report, Size};
+
+/// Measure throughput, memory, checkpoints and recovery at 10 thousand to 10 million users
+#[derive(Debug, Args)]
+pub(crate) struct ScaleArgs {
+    /// Numbers of users, each measured in a process of its own
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "10000,100000,1000000,10000000",
+        value_parser = clap::value_parser!(u32).range(100..=100_000_000))]
+    users: Vec<u32>,
+
+    /// How many of them all events come from, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = percent)]
+    active: f64,
+
+    /// The rules; those of the W1 workload unless it is said
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Events of a round of throughput
+    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    events: u64,
+
+    /// Rounds of throughput, of whole checkpoints, and of checkpoints of what changed; medians are reported
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// From one checkpoint to the next, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    interval: f64,
+
+    /// Where checkpoints are kept meanwhile, in a folder that is removed in the end; the system's folder for such things
+    /// unless it is said. 10 million users take about 3 GB
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+
+    /// Draw it, too: throughput, memory, pause and recovery over users, as SVG
+    #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["due", "segments"])]
+    plot: Option<PathBuf>,
+
+    #[command(flatten)]
+    due: due::DueArgs,
+
+    #[command(flatten)]
+    segments: segments::SegmentsArgs,
+
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
+    let is_share = |percent: &f64| *percent > 0.0 && *percent <= 100.0;
+    text.parse().ok().filter(is_share).ok_or_else(|| "it must be more than 0 and at most 100".to_owned())
+}
+
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
+    let is_time = |seconds: &f64| (0.05..=3_600.0).contains(seconds);
+    text.parse().ok().filter(is_time).ok_or_else(|| "it must be 0.05 to 3600 seconds".to_owned())
+}
+
+/// Measures. Says beforehand what it takes, and why it does not begin.
+pub(crate) async fn run(args: &ScaleArgs) -> Result<bool, Error> {
+    if let Some(users) = args.due.due {
+        memory::check(users)?;
+        let report = due::measure(&args.due, users).await?;
+        args.format.print(&report, &report.table())?;
+    } else if !args.segments.segments.is_empty() {
+        let report = segments::measure(&args.segments, args.events, args.rounds)?;
+        args.format.print(&report, &report.table())?;
+    } else {
+        let report = measure(args).await?;
+        if let Some(path) = &args.plot {
+            plot::draw(&report, path)?;
+        }
+        args.format.print(&report, &report.table())?;
+    }
+    Ok(true)
+}
+
+async fn measure(args: &ScaleArgs) -> Result<Report, Error> {
+    let most = args.users.iter().copied().max().unwrap_or(0);
+    say(&format!("the largest size needs about {} of memory", memory::gib(memory::needed(most))));
+    memory::check(most)?;
+    let mut sizes = Vec::new();
+    for users in &args.users {
+        say(&format!("{users} users"));
+        sizes.push(measure_one(args, *users).await?);
+    }
+    Ok(Report { active_percent: args.active, interval_seconds: args.interval, rounds: args.rounds, sizes })
+}
+
+async fn measure_one(args: &ScaleArgs, users: u32) -> Result<Size, Error> {
+    let folder = match &args.folder {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    };
+    let folder =
+        folder.map_err(|cause| Error::Io { attempt: "make a folder for checkpoints (see --folder)", cause })?;
+    let mut one = OneArgs {
+        users,
+        active: args.active,
+        rules: args.rules.clone(),
+        events: args.events,
+        rounds: args.rounds,
+        interval_ms: (args.interval * 1e3) as u64,
+        folder: folder.path().to_owned(),
+        recover: false,
+    };
+    let measured: Measured = child::run(&one.command()).await?;
+    one.recover = true;
+    let recovered: Recovered = child::run(&one.command()).await?;
+    if measured.users != recovered.users {
+        let (before, after) = (measured.users, recovered.users);
+        return Err(Error::Unreadable(format!("there were {before} users, and {after} came back")));
+    }
+    Ok(Size { measured, recovered })
+}
+
+/// Tells who waits.
+fn say(what: &str) {
+    // Where standard error is closed nobody does.
+    let _ = writeln!(std::io::stderr(), "{what}");
+}

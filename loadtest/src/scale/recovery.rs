@@ -1,0 +1,65 @@
+//! How long a start takes: from the folder of checkpoints to an engine that has taken an event.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rekindle::pipeline::{Options, Pipeline};
+use rekindle::sink::emission::Emission;
+use rekindle::time::Span;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoints;
+use crate::crowd::Lines;
+use crate::error::Error;
+use crate::feed::{go_live, message};
+use crate::process;
+
+/// What a start took, each from its beginning.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Recovered {
+    pub(super) users: u64,
+    /// Until the checkpoint and what continues it were read.
+    pub(super) read_seconds: f64,
+    /// Until everybody was in place.
+    pub(super) restored_seconds: f64,
+    /// Until an event was taken, and what came of it handed on.
+    pub(super) seconds: f64,
+    pub(super) resident_bytes: u64,
+    /// The most that the process occupied meanwhile.
+    pub(super) peak_bytes: u64,
+}
+
+/// Starts from what is in a folder.
+pub(super) async fn measure(folder: &Path) -> Result<Recovered, Error> {
+    let started = Instant::now();
+    let checkpoints = checkpoints::claimed(folder).await?;
+    let loaded = checkpoints.load().await?;
+    let read_seconds = started.elapsed().as_secs_f64();
+    let nothing = || Error::Unreadable(format!("there is no checkpoint in {}", folder.display()));
+    let state = loaded.state.ok_or_else(nothing)?;
+    let sequence = state.entry.sequence;
+    let pipeline = Pipeline::restore(Arc::clone(&state.plan), Options::default(), state.restored)
+        .map_err(|error| Error::Unreadable(error.to_string()))?;
+    let restored_seconds = started.elapsed().as_secs_f64();
+    let (users, at) = (pipeline.totals().users, pipeline.watermark() + Span(60_000));
+    let (_live, batches, mut emissions, thread) = go_live(pipeline, sequence).await?;
+    let mut line = Vec::new();
+    Lines::numbered_from(u64::from(u32::MAX) * 4).view(0, at, &mut line);
+    let ended = || Error::Unreadable("the engine has ended; this is a mistake".to_owned());
+    batches.send(vec![message(sequence + 1, at, Bytes::from(line))]).await.map_err(|_| ended())?;
+    loop {
+        match emissions.recv().await.ok_or_else(ended)? {
+            Emission::Batch(emitted) if emitted.reached.sequence > sequence => break,
+            Emission::Batch(_) | Emission::Mark(_) => {}
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let own = std::process::id();
+    let (resident, peak) = (process::resident(own), process::peak_resident(own));
+    drop((batches, emissions));
+    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    let (resident_bytes, peak_bytes) = (resident.unwrap_or(0), peak.unwrap_or(0));
+    Ok(Recovered { users, read_seconds, restored_seconds, seconds, resident_bytes, peak_bytes })
+}

@@ -1,0 +1,30 @@
+//! The rules that a measurement runs with.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rekindle::partition::Plan;
+use rekindle::rules;
+
+use crate::error::Error;
+
+/// W1: the rules that other engines were measured with, too.
+pub(crate) const W1: &str = include_str!("../w1/rules.toml");
+
+/// Rules and their text: those of the file, or W1's.
+pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<Plan>), Error> {
+    let text = match path {
+        Some(path) => fs::read_to_string(path).map_err(Error::file("read", path))?,
+        None => W1.to_owned(),
+    };
+    let plan = compile(&text)?;
+    Ok((text, plan))
+}
+
+/// The plan that a text says.
+pub(crate) fn compile(text: &str) -> Result<Arc<Plan>, Error> {
+    let rules = rules::compile(text)
+        .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
+    Ok(Arc::new(Plan::new(rules)))
+}
