@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use sonic_rs::LazyValue;
 
 use crate::event::Scalar;
 
@@ -16,24 +14,14 @@ const MAX_DEPTH: u8 = 127;
 
 /// How many arrays and objects enclose a value.
 #[derive(Clone, Copy)]
-pub(super) struct Depth {
-    enclosing: u8,
-    /// What is in there can't be nested too deep.
-    is_shallow: bool,
-}
+pub(super) struct Depth(pub(super) u8);
 
 impl Depth {
-    /// The depth of a text's outermost value, which itself is enclosed by so many others.
-    pub(super) fn of(text: &str, enclosing: u8) -> Depth {
-        let openings = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
-        Depth { enclosing, is_shallow: openings + usize::from(enclosing) <= usize::from(MAX_DEPTH) }
-    }
-
     pub(super) fn enter<E: Error>(self) -> Result<Depth, E> {
-        if self.enclosing == MAX_DEPTH {
+        if self.0 == MAX_DEPTH {
             return Err(E::custom("nested more than 127 levels deep"));
         }
-        Ok(Depth { enclosing: self.enclosing + 1, ..self })
+        Ok(Depth(self.0 + 1))
     }
 }
 
@@ -297,37 +285,14 @@ impl<'de> Visitor<'de> for Item {
 }
 
 /// A value that is checked and dropped.
-///
-/// sonic-rs steps over a value faster than it reads one, but by recursion, and it looks neither at escapes nor at how large
-/// a number is: that is for values that are not nested deep and have no such thing.
 pub(super) struct Skip(pub(super) Depth);
 
 impl<'de> DeserializeSeed<'de> for Skip {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        if !self.0.is_shallow {
-            return json.deserialize_any(self);
-        }
-        let stepped_over = LazyValue::deserialize(json)?;
-        let text = stepped_over.as_raw_str();
-        if is_plain(text.as_bytes()) {
-            return Ok(());
-        }
-        let read = Skip(Depth { is_shallow: false, ..self.0 });
-        read.deserialize(&mut sonic_rs::Deserializer::from_str(text)).map_err(D::Error::custom)
+        json.deserialize_any(self)
     }
-}
-
-/// Whether a value that was stepped over has neither escapes and control characters, nor a number that may be too large:
-/// one with an exponent, or with very many digits.
-fn is_plain(value: &[u8]) -> bool {
-    const DIGITS_MAX: usize = 300;
-    let is_odd = |byte: u8| byte == b'\\' || byte < b' ';
-    let has_exponent = |pair: &[u8]| pair[0].is_ascii_digit() && pair[1] | 0x20 == b'e';
-    !value.iter().fold(false, |any, byte| any | is_odd(*byte))
-        && !value.windows(2).fold(false, |any, pair| any | has_exponent(pair))
-        && (value.len() <= DIGITS_MAX || value.split(|byte| !byte.is_ascii_digit()).all(|run| run.len() <= DIGITS_MAX))
 }
 
 impl<'de> Visitor<'de> for Skip {

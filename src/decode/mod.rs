@@ -81,7 +81,7 @@ impl Decoder {
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
         let mut draft = Draft::default();
-        let envelope = Envelope { decoder: self, depth: Depth::of(text, depth), draft: &mut draft };
+        let envelope = Envelope { decoder: self, depth: Depth(depth), draft: &mut draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
         if is_object { Ok(draft) } else { Err(Reason::NotAnObject) }
