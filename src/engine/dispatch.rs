@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::evaluate::Scope;
+use super::profile::Profile;
 use crate::event::{Call, Event, TraitId};
 use crate::rules::program::{CampaignId, Change, FeatureId, NameId, Ruleset, SegmentId};
+use crate::time::Timestamp;
 
 /// The rules, indexed by what sets their parts off.
 #[derive(Clone, Debug)]
@@ -20,6 +23,12 @@ pub struct Dispatch {
     pub any_event: SegmentSet,
     /// Segments that time alone can change.
     pub timed: SegmentSet,
+    /// Those of them that it can change whatever the user did.
+    always_timed: SegmentSet,
+    /// By feature: those of them that read its event.
+    timed_by_feature: Vec<SegmentSet>,
+    /// Segments to look at when somebody's first event comes, beside those that the event touches.
+    pub at_first: SegmentSet,
     /// Every segment.
     pub all: SegmentSet,
 }
@@ -86,6 +95,9 @@ impl Dispatch {
             campaigns: vec![[Vec::new(), Vec::new()]; rules.segments.len()],
             any_event: SegmentSet::default(),
             timed: SegmentSet::default(),
+            always_timed: SegmentSet::default(),
+            timed_by_feature: vec![SegmentSet::default(); rules.features.len()],
+            at_first: SegmentSet::default(),
             all: SegmentSet::default(),
         };
         for (name, id) in rules.names.iter().zip((0..).map(NameId)) {
@@ -99,8 +111,14 @@ impl Dispatch {
         for (feature, id) in rules.features.iter().zip((0..).map(FeatureId)) {
             dispatch.features_by_name[usize::from(feature.name.0)].push(id);
         }
+        let nobody = Profile::new(Timestamp::MIN);
+        let blank = Scope { rules, profile: &nobody, now: nobody.now, fields: &[] };
         for (segment, id) in rules.segments.iter().zip((0..).map(SegmentId)) {
             dispatch.index_segment(&segment.reads, id);
+            // Without the event it reads, a segment is what it is without any; what others come to is not known here.
+            if !segment.reads.segments.is_empty() || blank.holds(&segment.when) {
+                dispatch.at_first.insert(id);
+            }
         }
         for (campaign, id) in rules.campaigns.iter().zip((0..).map(CampaignId)) {
             dispatch.campaigns[usize::from(campaign.segment.0)][campaign.change as usize].push(id);
@@ -115,6 +133,12 @@ impl Dispatch {
         }
         if reads.time {
             self.timed.insert(id);
+            if reads.any_event || reads.names.is_empty() {
+                self.always_timed.insert(id);
+            }
+            for feature in reads.names.iter().flat_map(|name| &self.features_by_name[usize::from(name.0)]) {
+                self.timed_by_feature[usize::from(feature.0)].insert(id);
+            }
         }
         for name in &reads.names {
             self.segments_by_name[usize::from(name.0)].insert(id);
@@ -124,6 +148,14 @@ impl Dispatch {
         }
         for read in &reads.segments {
             self.readers[usize::from(read.0)].insert(id);
+        }
+    }
+
+    /// Adds the segments that time alone can change for somebody of whom these features remember something.
+    pub fn timed_for(&self, features: impl Iterator<Item = FeatureId>, set: &mut SegmentSet) {
+        set.extend(&self.always_timed);
+        for feature in features {
+            set.extend(&self.timed_by_feature[usize::from(feature.0)]);
         }
     }
 

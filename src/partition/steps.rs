@@ -71,14 +71,14 @@ impl Steps {
                 return user.expires(self.state_ttl).filter(|at| *at <= to);
             }
             user.profile.now = due;
-            if user.segments_due <= due {
-                self.stale.clear();
-                self.stale.extend(&plan.dispatch.timed);
+            self.stale.clear();
+            let is_segments = user.segments_due <= due;
+            if is_segments {
+                // Before what is worth nothing any more is freed: that it is, is what changes.
+                plan.dispatch.timed_for(user.profile.cells().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
-            } else {
-                self.stale.clear();
             }
-            self.evaluate(plan, user, &Occasion { position, message_id: None }, out);
+            self.evaluate(plan, user, (&Occasion { position, message_id: None }, is_segments), out);
         }
     }
 
@@ -171,11 +171,17 @@ impl Steps {
             // Who expires by now is someone new already.
             let _ = self.fire_due(plan, user, now, arrival.position, out);
             user.profile.now = now;
+            let is_first = user.profile.first == Timestamp::NEVER;
             self.record(plan, user, arrival);
+            if is_first {
+                self.stale.extend(&plan.dispatch.at_first);
+                user.unsettled = false;
+            }
         }
         if !seen || user.unsettled {
             let occasion = Occasion { position: arrival.position, message_id: Some(message_id) };
-            self.evaluate(plan, user, &occasion, out);
+            let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
+            self.evaluate(plan, user, (&occasion, has_all_timed), out);
         }
     }
 
@@ -209,13 +215,20 @@ impl Steps {
     }
 
     /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours held.
-    fn evaluate(&mut self, plan: &Plan, user: &mut User, occasion: &Occasion<'_>, out: &mut Vec<Output>) {
+    /// `has_all_timed`: the stale segments are all that time alone can change for this user.
+    fn evaluate(
+        &mut self,
+        plan: &Plan,
+        user: &mut User,
+        (occasion, has_all_timed): (&Occasion<'_>, bool),
+        out: &mut Vec<Output>,
+    ) {
+        let covers_all = has_all_timed || user.unsettled;
         if user.unsettled {
             self.stale.extend(&plan.dispatch.all);
             user.unsettled = false;
         }
         self.changes.changed.clear();
-        let covers_all = self.stale.contains_all(&plan.dispatch.timed);
         let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
         // Where not every timed segment was looked at, the old due time still stands for the rest.
         user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
