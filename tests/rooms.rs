@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("route", &[]),
     ("engine", &["time", "event", "rules"]),
     ("campaigns", &["time", "event", "rules", "engine"]),
+    ("growth", &["time"]),
     ("partition", &["time", "event", "rules", "engine", "campaigns"]),
     ("action", &["time", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
@@ -116,8 +117,19 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The rooms whose outcome is a function of their arguments.
-const PURE: &[&str] =
-    &["time", "event", "rules", "decode", "identity", "route", "engine", "campaigns", "partition", "checkpoint"];
+const PURE: &[&str] = &[
+    "time",
+    "event",
+    "rules",
+    "decode",
+    "identity",
+    "route",
+    "engine",
+    "campaigns",
+    "growth",
+    "partition",
+    "checkpoint",
+];
 
 /// What no pure room may touch: clocks, IO, threads, randomness, logging, and state that others share.
 const IMPURE: &[&str] = &[
