@@ -59,6 +59,16 @@ impl Calendar {
         Day::clamped(self.local_ms(at).div_euclid(DAY_MS) + 1)
     }
 
+    /// The hour an instant lies in, after the first and the last millisecond around it that are known to lie in it too.
+    pub(super) fn hour_around(&self, at: Timestamp) -> (i64, i64, Hour) {
+        let index = self.offsets.partition_point(|(from, _)| *from <= at.0);
+        let (from, offset) = self.offsets[index.saturating_sub(1)];
+        let until = self.offsets.get(index).map_or(i64::MAX, |(from, _)| *from);
+        let first = at.0.saturating_add(offset).div_euclid(HOUR_MS).saturating_mul(HOUR_MS).saturating_sub(offset);
+        let last = first.saturating_add(HOUR_MS - 1).min(until.saturating_sub(1));
+        (first.max(from), last, self.hour(at))
+    }
+
     /// The hour an instant lies in.
     pub fn hour(&self, at: Timestamp) -> Hour {
         let last = i64::from(u16::MAX) * 24 - 1;
