@@ -13,9 +13,9 @@ use crate::partition::{Plan, User};
 /// Never, but that the reader is made for bytes from anywhere.
 pub fn translate<'u>(plan: &Plan, next: &Plan, users: impl Iterator<Item = &'u User>) -> Result<Vec<User>, CodecError> {
     let mut writer = Writer::new();
-    dictionary::write(&plan.rules, &mut writer);
+    dictionary::write(plan, &mut writer);
     let keys = writer.into_bytes();
-    let known = Dictionary::read(&next.rules, &mut Reader::new(&keys))?;
+    let known = Dictionary::read(next, &mut Reader::new(&keys))?;
     let same_rules = plan.rules.version == next.rules.version;
     users
         .map(|user| {

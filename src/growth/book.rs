@@ -38,7 +38,7 @@ impl Row {
     }
 
     pub(super) fn of_day(plan: &Plan) -> Row {
-        Row::new(plan.counts(), plan.amounts())
+        Row::new(plan.layout.counts(), plan.layout.amounts())
     }
 
     pub(super) fn of_hour() -> Row {

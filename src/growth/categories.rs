@@ -14,9 +14,9 @@ pub(super) const CATEGORIES_MAX: usize = 192;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Categories {
     /// Orders and value in millionths, by category.
-    pub(super) sales: BTreeMap<Box<str>, (u64, u128)>,
+    pub(super) sales: BTreeMap<Box<str>, (u64, u64)>,
     /// What may be missing from each.
-    pub(super) error: u128,
+    pub(super) error: u64,
 }
 
 impl Categories {
@@ -24,20 +24,20 @@ impl Categories {
     pub(super) fn add(&mut self, category: &str, value: u64) {
         if let Some((orders, sum)) = self.sales.get_mut(category) {
             *orders += 1;
-            *sum += u128::from(value);
+            *sum = sum.saturating_add(value);
             return;
         }
-        self.sales.insert(category.into(), (1, value.into()));
+        self.sales.insert(category.into(), (1, value));
         if self.sales.len() > CATEGORIES_MAX {
             self.purge();
         }
     }
 
     fn purge(&mut self) {
-        let mut values: Vec<u128> = self.sales.values().map(|(_, value)| *value).collect();
+        let mut values: Vec<u64> = self.sales.values().map(|(_, value)| *value).collect();
         values.sort_unstable();
         let median = values[values.len() / 2];
-        self.error += median;
+        self.error = self.error.saturating_add(median);
         self.sales.retain(|_, (_, value)| {
             *value = value.saturating_sub(median);
             *value > 0
@@ -45,14 +45,14 @@ impl Categories {
     }
 
     /// The categories of several days together, heaviest first, and what may be missing from each.
-    pub(super) fn united<'c>(days: impl Iterator<Item = &'c Categories>) -> (Vec<(&'c str, u64, u128)>, u128) {
-        let (mut sums, mut error): (BTreeMap<&str, (u64, u128)>, u128) = (BTreeMap::new(), 0);
+    pub(super) fn united<'c>(days: impl Iterator<Item = &'c Categories>) -> (Vec<(&'c str, u64, u64)>, u64) {
+        let (mut sums, mut error): (BTreeMap<&str, (u64, u64)>, u64) = (BTreeMap::new(), 0);
         for day in days {
-            error += day.error;
+            error = error.saturating_add(day.error);
             for (category, (orders, value)) in &day.sales {
                 let sum = sums.entry(category).or_default();
                 sum.0 += orders;
-                sum.1 += value;
+                sum.1 = sum.1.saturating_add(*value);
             }
         }
         let mut all: Vec<_> = sums.into_iter().map(|(category, (orders, value))| (category, orders, value)).collect();
@@ -74,7 +74,7 @@ mod tests {
         let (all, error) = Categories::united([&categories].into_iter());
         assert_eq!((all.len(), error), (192, 0));
         assert_eq!(all.iter().map(|(_, orders, _)| orders).sum::<u64>(), 1_920);
-        assert_eq!(all.iter().map(|(_, _, value)| value).sum::<u128>(), (0..1_920u128).sum());
+        assert_eq!(all.iter().map(|(_, _, value)| value).sum::<u64>(), (0..1_920u64).sum());
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn slots(plan: &Plan, funnel: usize, step: usize) -> (usize, usize) {
     match step.checked_sub(1) {
         None => (funnel, funnel),
         Some(later) => {
-            let slot = plan.chain_slots[funnel] + later * 2;
+            let slot = plan.layout.chain_slots[funnel] + later * 2;
             (slot, slot + 1)
         }
     }
@@ -65,7 +65,7 @@ fn go_on_in_session(plan: &Plan, record: &mut Record, funnel: usize, steps: u8, 
     let depth = (record.depths >> shift & 0xf) as usize;
     if depth < u8::BITS as usize && steps >> depth & 1 == 1 {
         record.depths += 1 << shift;
-        ledger.add(record.session_day, plan.funnel_sessions(funnel, depth, record.channel), 1);
+        ledger.add(record.session_day, plan.layout.funnel_sessions(funnel, depth, record.channel), 1);
     }
 }
 
@@ -83,7 +83,7 @@ fn reach(
             return;
         }
         if before.is_none_or(|before| plan.calendar.day(Timestamp(before)) != day) {
-            ledger.add(day, plan.funnel_users(funnel, 0, record.channel), 1);
+            ledger.add(day, plan.layout.funnel_users(funnel, 0, record.channel), 1);
         }
         set_chain(record, start_slot, ts.0);
         return;
@@ -95,8 +95,8 @@ fn reach(
     }
     let start_day = plan.calendar.day(Timestamp(start));
     if before.is_none_or(|before| plan.calendar.day(Timestamp(before)) != start_day) {
-        ledger.add(start_day, plan.funnel_users(funnel, step, record.channel), 1);
-        let times = plan.funnel_times(funnel, step);
+        ledger.add(start_day, plan.layout.funnel_users(funnel, step, record.channel), 1);
+        let times = plan.layout.funnel_times(funnel, step);
         ledger.add(start_day, times + time_column(ts.0.saturating_sub(came)) as u16, 1);
     }
     set_chain(record, time_slot, ts.0);
@@ -113,7 +113,7 @@ pub(super) fn unite(plan: &Plan, record: &mut Record, visitor: &Record, ledger: 
             let ours = chain(record, start_slot).map(|start| (start, chain(record, time_slot).unwrap_or(start)));
             let day = |start| plan.calendar.day(Timestamp(start));
             if ours.is_some_and(|(start, _)| day(start) == day(theirs)) {
-                ledger.add(day(theirs), plan.funnel_users(funnel, step, visitor.channel), -1);
+                ledger.add(day(theirs), plan.layout.funnel_users(funnel, step, visitor.channel), -1);
             }
             if ours.is_none_or(|ours| ours < (theirs, time)) {
                 set_chain(record, time_slot, time);

@@ -58,13 +58,13 @@ impl OrderDay {
             [(Count::Orders, self.orders), (Count::CouponOrders, self.coupon_orders), (Count::Refunds, self.refunds)]
         {
             if number > 0 {
-                ledger.add(self.day, plan.count(channel, count, 0), sign * i64::from(number));
+                ledger.add(self.day, plan.layout.count(channel, count, 0), sign * i64::from(number));
             }
         }
         for (amount, number) in
             [(Amount::Gmv, self.gmv), (Amount::Refunded, self.refunded), (Amount::Discount, self.discount)]
         {
-            ledger.add_amount(self.day, plan.amount(channel, amount), i128::from(sign) * i128::from(number));
+            ledger.add_amount(self.day, plan.layout.amount(channel, amount), i128::from(sign) * i128::from(number));
         }
     }
 }
@@ -157,18 +157,18 @@ impl Orders {
 
     /// Enters a day with orders, after `previous` one.
     fn contribute_buyer(plan: &Plan, channel: u8, day: Day, previous: Option<Day>, sign: i64, ledger: &mut Ledger) {
-        let count = |count| plan.count(channel, count, 0);
+        let count = |count| plan.layout.count(channel, count, 0);
         ledger.add(day, count(Count::Buyers), sign);
         add_windows(ledger, [count(Count::Buyers7d), count(Count::Buyers30d)], day, previous, sign);
     }
 
     fn contribute_firsts(&self, plan: &Plan, channel: u8, sign: i64, ledger: &mut Ledger) {
-        let count = |count| plan.count(channel, count, 0);
+        let count = |count| plan.layout.count(channel, count, 0);
         if let Some((first, value)) = self.first {
             let day = plan.calendar.day(first);
             ledger.add(day, count(Count::NewBuyers), sign);
             let value = i128::from(sign) * i128::from(value);
-            ledger.add_amount(day, plan.amount(channel, Amount::GmvNew), value);
+            ledger.add_amount(day, plan.layout.amount(channel, Amount::GmvNew), value);
         }
         if let Some(second) = self.second {
             ledger.add(plan.calendar.day(second), count(Count::RepeatBuyers), sign);

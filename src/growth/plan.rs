@@ -1,9 +1,10 @@
 //! The rules of the growth numbers with what is worked out of them once: the calendar, and where each count stands in a
 //! row.
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Day};
 use crate::rules::growth::{Channel, Growth};
 use crate::rules::program::{EventName, NameId};
+use crate::time::Timestamp;
 
 /// Days of a cohort that are followed after its first.
 pub(super) const COHORT_DAYS: usize = 30;
@@ -83,57 +84,126 @@ pub(super) const OUTSIDE: StageNumber = 0;
 /// Known, and in no stage.
 pub(super) const NONE: StageNumber = 1;
 
+/// Where each count stands in a row: a function of how many channels, stages and steps there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// `direct` and `other` included.
+    pub(super) channels: usize,
+    /// [`OUTSIDE`] and [`NONE`] included.
+    pub(super) stages: usize,
+    /// Of each funnel.
+    pub(super) steps: Vec<usize>,
+    /// Where a funnel's counts begin, and where all end.
+    funnel_columns: Vec<usize>,
+    /// Where a funnel's memory of its steps after the first begins in a record, and where all end.
+    pub(super) chain_slots: Vec<usize>,
+}
+
 /// The rules of the growth numbers, worked out.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The rules.
     pub rules: Growth,
     pub(super) calendar: Calendar,
-    /// By name of an event: the funnels' steps it is, last steps first.
-    pub(super) steps_of: Vec<Vec<(u8, u8)>>,
+    pub(super) layout: Layout,
+    /// By name of an event: the funnels' steps it is.
+    steps_of: Vec<Vec<(u8, u8)>>,
     /// The names of the funnels' steps.
     pub(super) step_names: Vec<Vec<String>>,
-    /// Where a funnel's counts begin.
-    funnel_columns: Vec<u16>,
-    /// Where a funnel's memory of its steps after the first begins in a record.
-    pub(super) chain_slots: Vec<usize>,
+    /// What the channels, stages and funnels are, in words.
+    pub(super) keys: Vec<String>,
+}
+
+impl Layout {
+    pub(super) fn new(channels: usize, stages: usize, steps: Vec<usize>) -> Layout {
+        let mut layout = Layout { channels, stages, steps, funnel_columns: Vec::new(), chain_slots: Vec::new() };
+        let mut column = layout.stay_column(0) as usize + stages;
+        let mut slot = layout.steps.len();
+        for steps in &layout.steps {
+            layout.funnel_columns.push(column);
+            layout.chain_slots.push(slot);
+            column += steps * channels * 2 + (steps - 1) * TIME_COLUMNS;
+            slot += (steps - 1) * 2;
+        }
+        layout.funnel_columns.push(column);
+        layout.chain_slots.push(slot);
+        layout
+    }
+
+    pub(super) fn count(&self, channel: u8, count: Count, offset: usize) -> u16 {
+        u16::from(channel) * Count::End as u16 + count as u16 + offset as u16
+    }
+
+    pub(super) fn amount(&self, channel: u8, amount: Amount) -> u16 {
+        u16::from(channel) * Amount::End as u16 + amount as u16
+    }
+
+    pub(super) fn flow_column(&self, from: StageNumber, to: StageNumber) -> u16 {
+        (self.channels * Count::End as usize + usize::from(from) * self.stages + usize::from(to)) as u16
+    }
+
+    /// Users whose day began in a stage.
+    pub(super) fn stay_column(&self, stage: StageNumber) -> u16 {
+        (self.channels * Count::End as usize + self.stages * self.stages + usize::from(stage)) as u16
+    }
+
+    pub(super) fn funnel_users(&self, funnel: usize, step: usize, channel: u8) -> u16 {
+        (self.funnel_columns[funnel] + (step * self.channels + usize::from(channel)) * 2) as u16
+    }
+
+    pub(super) fn funnel_sessions(&self, funnel: usize, step: usize, channel: u8) -> u16 {
+        self.funnel_users(funnel, step, channel) + 1
+    }
+
+    /// The histogram of times from the step before; of steps after the first.
+    pub(super) fn funnel_times(&self, funnel: usize, step: usize) -> u16 {
+        let times = self.steps[funnel] * self.channels * 2 + (step - 1) * TIME_COLUMNS;
+        (self.funnel_columns[funnel] + times) as u16
+    }
+
+    /// How many counts a day's row has.
+    pub(super) fn counts(&self) -> usize {
+        *self.funnel_columns.last().unwrap_or(&0)
+    }
+
+    /// How many amounts a day's row has.
+    pub(super) fn amounts(&self) -> usize {
+        self.channels * Amount::End as usize
+    }
 }
 
 impl Plan {
-    /// Works out the rules.
+    /// Works out the rules, whose events these are.
     pub fn new(rules: Growth, names: &[EventName]) -> Plan {
-        let named = |name: &NameId| names.get(usize::from(name.0)).map(|name| name.id.clone()).unwrap_or_default();
-        let step_names = rules.funnels.iter().map(|funnel| funnel.steps.iter().map(named).collect()).collect();
-        let names = rules.funnels.iter().flat_map(|funnel| &funnel.steps).map(|name| usize::from(name.0) + 1);
-        let mut steps_of = vec![Vec::new(); names.max().unwrap_or(0)];
-        let mut plan = Plan {
-            calendar: Calendar::new(&rules.timezone),
-            steps_of: Vec::new(),
-            step_names,
-            funnel_columns: Vec::new(),
-            chain_slots: Vec::new(),
-            rules,
-        };
-        let mut column = plan.stay_column(0) + plan.stages() as u16;
-        let mut slot = plan.rules.funnels.len();
-        for (funnel, number) in plan.rules.funnels.iter().zip(0u8..) {
-            for (step, name) in funnel.steps.iter().enumerate() {
-                steps_of[usize::from(name.0)].insert(0, (number, step as u8));
+        let named = |name: &NameId| names.get(usize::from(name.0));
+        let step_name = |name: &NameId| named(name).map(|name| name.id.clone()).unwrap_or_default();
+        let most = rules.funnels.iter().flat_map(|funnel| &funnel.steps).map(|name| usize::from(name.0) + 1).max();
+        let mut steps_of = vec![Vec::new(); most.unwrap_or(0)];
+        for (funnel, number) in rules.funnels.iter().zip(0u8..) {
+            for (name, step) in funnel.steps.iter().zip(0u8..) {
+                steps_of[usize::from(name.0)].push((number, step));
             }
-            plan.funnel_columns.push(column);
-            plan.chain_slots.push(slot);
-            slot += (funnel.steps.len() - 1) * 2;
-            let channels = plan.rules.channels.len() + 2;
-            column += (funnel.steps.len() * channels * 2 + (funnel.steps.len() - 1) * TIME_COLUMNS) as u16;
         }
-        plan.funnel_columns.push(column);
-        plan.steps_of = steps_of;
-        plan
+        let steps = rules.funnels.iter().map(|funnel| funnel.steps.len()).collect();
+        Plan {
+            calendar: Calendar::new(&rules.timezone),
+            layout: Layout::new(rules.channels.len() + 2, rules.stages.len() + 2, steps),
+            steps_of,
+            step_names: rules.funnels.iter().map(|funnel| funnel.steps.iter().map(step_name).collect()).collect(),
+            keys: super::translate::keys(&rules, names),
+            rules,
+        }
     }
 
-    /// How many channels there are, `direct` and `other` included.
-    pub fn channels(&self) -> usize {
-        self.rules.channels.len() + 2
+    /// What channels, stages and funnels there are, in words that no other change of the rules alters: what a record and
+    /// a book say, they say in terms of these.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// The business day of a moment.
+    pub fn today(&self, at: Timestamp) -> Day {
+        self.calendar.day(at)
     }
 
     /// The names of the channels.
@@ -150,58 +220,12 @@ impl Plan {
         self.direct() + 1
     }
 
-    /// How many stages there are, [`OUTSIDE`] and [`NONE`] included.
-    pub(super) fn stages(&self) -> usize {
-        self.rules.stages.len() + 2
-    }
-
     pub(super) fn stage_name(&self, stage: usize) -> &str {
         match stage {
             0 => "outside",
             1 => "none",
             _ => self.rules.stages[stage - 2].name,
         }
-    }
-
-    pub(super) fn count(&self, channel: u8, count: Count, offset: usize) -> u16 {
-        u16::from(channel) * Count::End as u16 + count as u16 + offset as u16
-    }
-
-    pub(super) fn amount(&self, channel: u8, amount: Amount) -> u16 {
-        u16::from(channel) * Amount::End as u16 + amount as u16
-    }
-
-    pub(super) fn flow_column(&self, from: StageNumber, to: StageNumber) -> u16 {
-        (self.channels() * Count::End as usize + usize::from(from) * self.stages() + usize::from(to)) as u16
-    }
-
-    /// Users whose day began in a stage.
-    pub(super) fn stay_column(&self, stage: StageNumber) -> u16 {
-        (self.channels() * Count::End as usize + self.stages() * self.stages() + usize::from(stage)) as u16
-    }
-
-    pub(super) fn funnel_users(&self, funnel: usize, step: usize, channel: u8) -> u16 {
-        self.funnel_columns[funnel] + (step * self.channels() + usize::from(channel)) as u16 * 2
-    }
-
-    pub(super) fn funnel_sessions(&self, funnel: usize, step: usize, channel: u8) -> u16 {
-        self.funnel_users(funnel, step, channel) + 1
-    }
-
-    /// The histogram of times from the step before; of steps after the first.
-    pub(super) fn funnel_times(&self, funnel: usize, step: usize) -> u16 {
-        let steps = self.rules.funnels[funnel].steps.len();
-        self.funnel_columns[funnel] + (steps * self.channels() * 2 + (step - 1) * TIME_COLUMNS) as u16
-    }
-
-    /// How many counts a day's row has.
-    pub(super) fn counts(&self) -> usize {
-        usize::from(*self.funnel_columns.last().unwrap_or(&0))
-    }
-
-    /// How many amounts a day's row has.
-    pub(super) fn amounts(&self) -> usize {
-        self.channels() * Amount::End as usize
     }
 
     /// The steps that an event of this name is.

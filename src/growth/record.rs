@@ -93,9 +93,9 @@ impl Record {
 
     /// Enters all that counts for the user's channel, with a plus (1) or a minus (−1).
     pub(super) fn contribute(&self, plan: &Plan, sign: i64, ledger: &mut Ledger) {
-        ledger.add(self.first, plan.count(self.channel, Count::NewUsers, 0), sign);
+        ledger.add(self.first, plan.layout.count(self.channel, Count::NewUsers, 0), sign);
         if let Some(day) = self.signed_up {
-            ledger.add(Day(day.get()), plan.count(self.channel, Count::SignUps, 0), sign);
+            ledger.add(Day(day.get()), plan.layout.count(self.channel, Count::SignUps, 0), sign);
         }
         let mut previous = None;
         for day in self.days.iter(self.latest) {
@@ -109,7 +109,7 @@ impl Record {
 
     /// Enters a day with events after `previous` one.
     fn contribute_day(&self, plan: &Plan, day: Day, previous: Option<Day>, sign: i64, ledger: &mut Ledger) {
-        let count = |count, offset| plan.count(self.channel, count, offset);
+        let count = |count, offset| plan.layout.count(self.channel, count, offset);
         ledger.add(day, count(Count::Active, 0), sign);
         add_windows(ledger, [count(Count::Active7d, 0), count(Count::Active30d, 0)], day, previous, sign);
         if let Ok(after @ ..=COHORT_DAYS) = usize::try_from(day.since(self.first)) {
@@ -130,7 +130,7 @@ impl Record {
             self.days.insert(&mut self.latest, day);
             self.contribute_day(plan, day, Some(previous), 1, ledger);
             if self.stage != OUTSIDE {
-                ledger.add(day, plan.stay_column(self.stage), 1);
+                ledger.add(day, plan.layout.stay_column(self.stage), 1);
             }
         } else if !self.days.contains(self.latest, day) {
             self.contribute(plan, -1, ledger);
@@ -154,7 +154,7 @@ impl Record {
         if self.signed_up.is_some_and(|before| before <= signed_up) {
             return;
         }
-        let column = plan.count(self.channel, Count::SignUps, 0);
+        let column = plan.layout.count(self.channel, Count::SignUps, 0);
         if let Some(before) = self.signed_up.replace(signed_up) {
             ledger.add(Day(before.get()), column, -1);
         }
@@ -164,7 +164,7 @@ impl Record {
     /// The user moves to a stage, at an instant.
     pub(super) fn move_to(&mut self, plan: &Plan, stage: StageNumber, at: Timestamp, ledger: &mut Ledger) {
         if stage != self.stage {
-            ledger.add(plan.calendar.day(at), plan.flow_column(self.stage, stage), 1);
+            ledger.add(plan.calendar.day(at), plan.layout.flow_column(self.stage, stage), 1);
             self.stage = stage;
         }
     }

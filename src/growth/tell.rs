@@ -80,8 +80,8 @@ impl Told<'_> {
         let mut sum = Row::clone(&self.book.carried);
         self.book.days.range(..reach).for_each(|(_, row)| sum.add(row));
         let has_active = |row: &Row| {
-            (0..self.plan.channels())
-                .any(|channel| row.counts[usize::from(self.plan.count(channel as u8, Count::Active, 0))] > 0)
+            (0..self.plan.layout.channels)
+                .any(|channel| row.counts[usize::from(self.plan.layout.count(channel as u8, Count::Active, 0))] > 0)
         };
         let earliest = || {
             let active = self.book.days.range(reach..=self.today.max(reach)).find(|(_, row)| has_active(row));
@@ -106,10 +106,11 @@ impl Told<'_> {
 
     fn tell_day(&self, day: Day, row: &Row, sum: &Row) -> DayNumbers {
         let plan = self.plan;
-        let by_channel: Vec<Tally> = (0..plan.channels()).map(|channel| tally(plan, channel as u8, row, sum)).collect();
+        let by_channel: Vec<Tally> =
+            (0..plan.layout.channels).map(|channel| tally(plan, channel as u8, row, sum)).collect();
         let known = |count| -> u64 {
-            let of = |channel| sum.counts[usize::from(plan.count(channel as u8, count, 0))];
-            shown((0..plan.channels()).map(of).sum())
+            let of = |channel| sum.counts[usize::from(plan.layout.count(channel as u8, count, 0))];
+            shown((0..plan.layout.channels).map(of).sum())
         };
         let (categories, error) = Categories::united(self.book.categories.get(&day).map(|held| &**held).into_iter());
         DayNumbers {
@@ -122,10 +123,10 @@ impl Told<'_> {
             all: by_channel.iter().fold(Tally::default(), |all, one| all.plus(one)),
             by_channel,
             categories: categories.into_iter().map(category).collect(),
-            category_error: Money(error as i128),
-            stage_sizes: (2..plan.stages()).map(|stage| self.size(stage, sum)).collect(),
-            active_by_stage: (2..plan.stages())
-                .map(|stage| shown(row.counts[usize::from(plan.stay_column(stage as u8))]))
+            category_error: Money(error.into()),
+            stage_sizes: (2..plan.layout.stages).map(|stage| self.size(stage, sum)).collect(),
+            active_by_stage: (2..plan.layout.stages)
+                .map(|stage| shown(row.counts[usize::from(plan.layout.stay_column(stage as u8))]))
                 .collect(),
             flows: self.flows(row),
         }
@@ -133,16 +134,17 @@ impl Told<'_> {
 
     /// How many are in a stage, by all moves so far.
     fn size(&self, stage: usize, sum: &Row) -> u64 {
-        let moved = |from: usize, to: usize| sum.counts[usize::from(self.plan.flow_column(from as u8, to as u8))];
-        let others = (0..self.plan.stages()).filter(|other| *other != stage);
+        let moved =
+            |from: usize, to: usize| sum.counts[usize::from(self.plan.layout.flow_column(from as u8, to as u8))];
+        let others = (0..self.plan.layout.stages).filter(|other| *other != stage);
         shown(others.map(|other| moved(other, stage) - moved(stage, other)).sum())
     }
 
     fn flows(&self, row: &Row) -> Vec<Flow> {
-        let stages = self.plan.stages();
+        let stages = self.plan.layout.stages;
         let pairs = (0..stages).flat_map(|from| (0..stages).map(move |to| (from, to)));
-        let moves =
-            pairs.map(|(from, to)| (from, to, row.counts[usize::from(self.plan.flow_column(from as u8, to as u8))]));
+        let moves = pairs
+            .map(|(from, to)| (from, to, row.counts[usize::from(self.plan.layout.flow_column(from as u8, to as u8))]));
         let name = |stage| self.plan.stage_name(stage).to_owned();
         moves
             .filter(|(_, _, users)| *users > 0)
@@ -206,7 +208,7 @@ impl Told<'_> {
             let of = |offset| -> i64 {
                 let rows = (0..WINDOW as i64)
                     .filter_map(|back| self.row(last.plus(-back)).filter(|_| i64::from(last.0) > back));
-                let column = |channel| usize::from(self.plan.count(channel as u8, Count::CohortDay, offset));
+                let column = |channel| usize::from(self.plan.layout.count(channel as u8, Count::CohortDay, offset));
                 rows.map(|row| channels.clone().map(|channel| row.counts[column(channel)]).sum::<i64>()).sum()
             };
             Ratio::new(of(after), of(0))
@@ -216,7 +218,7 @@ impl Told<'_> {
             day_7: rate(channels.clone(), 7),
             day_30: rate(channels, 30),
         };
-        let channels = self.plan.channels();
+        let channels = self.plan.layout.channels;
         let all = rates(0..channels);
         let first = self.days.first().map_or(self.today, |day| day.day);
         let days = (first.0..=self.today.0).map(Day);
@@ -235,8 +237,9 @@ impl Told<'_> {
     fn cohort(&self, start: Day, count: Count, most: usize, length: i64) -> Option<Cohort> {
         let row = self.row(start)?;
         let complete = usize::try_from(self.today.since(start) / length).unwrap_or(0).saturating_sub(1);
-        let of = |channel: usize, after| shown(row.counts[usize::from(self.plan.count(channel as u8, count, after))]);
-        let by_channel: Vec<Vec<u64>> = (0..self.plan.channels())
+        let of =
+            |channel: usize, after| shown(row.counts[usize::from(self.plan.layout.count(channel as u8, count, after))]);
+        let by_channel: Vec<Vec<u64>> = (0..self.plan.layout.channels)
             .map(|channel| (0..=complete.min(most)).map(|after| of(channel, after)).collect())
             .collect();
         let active: Vec<u64> =
@@ -260,20 +263,20 @@ impl Told<'_> {
             day.flows.iter().filter(back).map(|flow| flow.users).sum::<u64>()
         });
         Lifecycle {
-            sizes: (2..self.plan.stages()).map(|stage| self.size(stage, &sum)).collect(),
+            sizes: (2..self.plan.layout.stages).map(|stage| self.size(stage, &sum)).collect(),
             none: self.size(usize::from(NONE), &sum),
             reactivation: Ratio::new(came_back, were_gone),
         }
     }
 }
 
-pub(super) fn category((category, orders, value): (&str, u64, u128)) -> CategoryNumbers {
-    CategoryNumbers { category: category.to_owned(), orders, gmv: Money(value as i128) }
+pub(super) fn category((category, orders, value): (&str, u64, u64)) -> CategoryNumbers {
+    CategoryNumbers { category: category.to_owned(), orders, gmv: Money(value.into()) }
 }
 
 fn tally(plan: &Plan, channel: u8, row: &Row, sum: &Row) -> Tally {
-    let of = |row: &Row, count| shown(row.counts[usize::from(plan.count(channel, count, 0))]);
-    let amount = |amount| Money(row.amounts[usize::from(plan.amount(channel, amount))]);
+    let of = |row: &Row, count| shown(row.counts[usize::from(plan.layout.count(channel, count, 0))]);
+    let amount = |amount| Money(row.amounts[usize::from(plan.layout.amount(channel, amount))]);
     Tally {
         new_users: of(row, Count::NewUsers),
         sign_ups: of(row, Count::SignUps),

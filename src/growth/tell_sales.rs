@@ -18,10 +18,11 @@ fn tell_funnel(told: &Told<'_>, number: usize, funnel: &Funnel) -> FunnelNumbers
     let plan = told.plan;
     let mut sum = Row::of_day(plan);
     told.window().iter().filter_map(|day| told.row(day.day)).for_each(|row| sum.add(row));
-    let users = |row: &Row, step, channel| shown(row.counts[usize::from(plan.funnel_users(number, step, channel))]);
+    let users =
+        |row: &Row, step, channel| shown(row.counts[usize::from(plan.layout.funnel_users(number, step, channel))]);
     let sessions =
-        |row: &Row, step, channel| shown(row.counts[usize::from(plan.funnel_sessions(number, step, channel))]);
-    let channels = || (0..plan.channels()).map(|channel| channel as u8);
+        |row: &Row, step, channel| shown(row.counts[usize::from(plan.layout.funnel_sessions(number, step, channel))]);
+    let channels = || (0..plan.layout.channels).map(|channel| channel as u8);
     let all_users = |row: &Row, step| channels().map(|channel| users(row, step, channel)).sum::<u64>();
     let all_sessions = |row: &Row, step| channels().map(|channel| sessions(row, step, channel)).sum::<u64>();
     let steps = (0..funnel.steps.len()).map(|step| {
@@ -33,7 +34,7 @@ fn tell_funnel(told: &Told<'_>, number: usize, funnel: &Funnel) -> FunnelNumbers
             from_previous: Ratio::new(reached, all_users(&sum, step.saturating_sub(1))),
             from_first: Ratio::new(reached, all_users(&sum, 0)),
             median_ms: step.checked_sub(1).and_then(|_| {
-                let first = usize::from(plan.funnel_times(number, step));
+                let first = usize::from(plan.layout.funnel_times(number, step));
                 median(&sum.counts[first..first + TIME_COLUMNS])
             }),
             users_by_channel: channels().map(|channel| users(&sum, step, channel)).collect(),
@@ -72,9 +73,11 @@ pub(super) fn commerce(told: &Told<'_>) -> CommerceNumbers {
     let (categories, error) = Categories::united(days);
     CommerceNumbers {
         all: sales(&|day| window[day].all),
-        by_channel: (0..told.plan.channels()).map(|channel| sales(&|day| window[day].by_channel[channel])).collect(),
+        by_channel: (0..told.plan.layout.channels)
+            .map(|channel| sales(&|day| window[day].by_channel[channel]))
+            .collect(),
         categories: categories.into_iter().take(TOP_CATEGORIES).map(category).collect(),
-        category_error: Money(error as i128),
+        category_error: Money(error.into()),
         repeat_purchase: window
             .last()
             .map_or(Ratio::default(), |day| Ratio::new(day.known_repeat_buyers, day.known_buyers)),

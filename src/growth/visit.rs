@@ -62,7 +62,7 @@ pub fn visit(plan: &Plan, record: &mut Option<Box<Record>>, visit: &Visit<'_, '_
     let gap = plan.rules.session_gap;
     if visit.ts > latest + gap {
         (record.session_day, record.session, record.depths) = (day, 0, 0);
-        ledger.add(day, plan.count(record.channel, Count::Sessions, 0), 1);
+        ledger.add(day, plan.layout.count(record.channel, Count::Sessions, 0), 1);
         ledger.add_hour(hour, HourCount::Sessions as u16, 1);
     }
     if visit.names.is_empty() {
@@ -93,7 +93,7 @@ pub fn visit(plan: &Plan, record: &mut Option<Box<Record>>, visit: &Visit<'_, '_
 fn note(plan: &Plan, record: &mut Record, what: u8, count: Count, ledger: &mut Ledger) {
     if record.session & what == 0 {
         record.session |= what;
-        ledger.add(record.session_day, plan.count(record.channel, count, 0), 1);
+        ledger.add(record.session_day, plan.layout.count(record.channel, count, 0), 1);
     }
 }
 

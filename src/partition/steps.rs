@@ -9,6 +9,7 @@ use crate::engine::dispatch::SegmentSet;
 use crate::engine::evaluate::Scope;
 use crate::engine::profile::Arrival;
 use crate::engine::segments::{Changes, reevaluate};
+use crate::growth;
 use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
 use crate::time::{Span, Timestamp};
 
@@ -20,6 +21,8 @@ pub(super) struct Steps {
     pub(super) state_ttl: Option<Span>,
     /// Who was dropped since this was last taken.
     pub(super) expired: Vec<Expired>,
+    /// What is to be entered into the book of the growth numbers.
+    pub(super) ledger: growth::Ledger,
     stale: SegmentSet,
     names: Vec<NameId>,
     changes: Changes,
@@ -49,6 +52,7 @@ impl Steps {
             counts,
             state_ttl: None,
             expired: Vec::new(),
+            ledger: growth::Ledger::default(),
             stale: SegmentSet::default(),
             names: Vec::new(),
             changes: Changes::default(),
@@ -83,9 +87,17 @@ impl Steps {
     }
 
     /// Notes that the user expired at that instant. Whoever calls this drops the state.
-    pub(super) fn note_expired(&mut self, user: &User, at: Timestamp) {
+    pub(super) fn note_expired(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+        self.note_gone(plan, user, at);
         self.counts.expired += 1;
         self.expired.push(Expired { user: Arc::clone(&user.id), at });
+    }
+
+    /// The user is gone, as far as the growth numbers are concerned.
+    pub(super) fn note_gone(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+        if let Some(growth) = &plan.growth {
+            growth::leave(growth, user.growth.as_deref(), at, &mut self.ledger);
+        }
     }
 
     /// The user is in no segment any more, without a transition.
@@ -98,7 +110,7 @@ impl Steps {
     /// Fires what is due like [`fire_due`](Steps::fire_due); a user who expires by `to` is someone new at `to`.
     fn fire_due_or_renew(&mut self, plan: &Plan, user: &mut User, to: Timestamp, position: u64, out: &mut Vec<Output>) {
         if let Some(at) = self.fire_due(plan, user, to, position, out) {
-            self.note_expired(user, at);
+            self.note_expired(plan, user, at);
             self.leave_segments(user);
             // What stands in the timers still does, and what a cut knows of the place.
             *user = User { armed: user.armed, mark: user.mark, ..User::new(Arc::clone(&user.id), to) };
@@ -108,8 +120,9 @@ impl Steps {
     /// Whether the user expires by `to`. Nothing happens yet: where the event is a duplicate, nothing must.
     fn expires_by(&mut self, plan: &Plan, user: &User, to: Timestamp) -> bool {
         let (mut probe, counts) = (user.clone(), self.counts.clone());
+        let ledger = std::mem::take(&mut self.ledger);
         let expired = self.fire_due(plan, &mut probe, to, 0, &mut Vec::new()).is_some();
-        self.counts = counts;
+        (self.counts, self.ledger) = (counts, ledger);
         expired
     }
 
@@ -130,11 +143,16 @@ impl Steps {
         let expired = self.fire_due(plan, &mut visitor, now, position, out);
         self.leave_segments(&visitor);
         if let Some(at) = expired {
-            self.note_expired(&visitor, at);
+            self.note_expired(plan, &visitor, at);
             return;
         }
         self.fire_due_or_renew(plan, user, now, position, out);
         user.profile.now = now;
+        if let Some(growth) = &plan.growth {
+            let known = |user: &User| (user.profile.first, user.profile.latest);
+            let (known, visitor_known, record) = (known(user), known(&visitor), visitor.growth.take());
+            growth::unite(growth, (&mut user.growth, known), (record, visitor_known), now, &mut self.ledger);
+        }
         user.profile.absorb(visitor.profile);
         user.memory.absorb(visitor.memory, &plan.rules.caps, now);
         user.unsettled = true;
@@ -187,6 +205,12 @@ impl Steps {
             self.stale.extend(plan.dispatch.segments_reading_trait(*id));
         }
         self.match_names(plan, user, arrival);
+        if let Some(growth) = &plan.growth {
+            let known = (user.profile.first, user.profile.latest);
+            let Arrival { event, ts, position } = arrival;
+            let visit = growth::Visit { event, names: &self.names, ts, position, known };
+            growth::visit(growth, &mut user.growth, &visit, &mut self.ledger);
+        }
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;
@@ -210,6 +234,7 @@ impl Steps {
 
     /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours held.
     fn evaluate(&mut self, plan: &Plan, user: &mut User, occasion: &Occasion<'_>, out: &mut Vec<Output>) {
+        let was_unsettled = user.unsettled;
         if user.unsettled {
             self.stale.extend(&plan.dispatch.all);
             user.unsettled = false;
@@ -219,6 +244,13 @@ impl Steps {
         let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
         // Where not every timed segment was looked at, the old due time still stands for the rest.
         user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
+        if (was_unsettled || !self.changes.changed.is_empty())
+            && let Some(growth) = &plan.growth
+        {
+            let members = &user.profile.members;
+            let is_in = |segment| members.contains(segment);
+            growth::settle(growth, &mut user.growth, is_in, user.profile.now, &mut self.ledger);
+        }
         if !self.changes.changed.is_empty() {
             let changed = std::mem::take(&mut self.changes.changed);
             self.report_changes(plan, user, &changed, occasion, out);
