@@ -22,6 +22,7 @@ mod channel;
 mod days;
 mod funnels;
 mod ledger;
+pub mod models;
 pub mod numbers;
 mod orders;
 mod plan;
