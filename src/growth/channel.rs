@@ -1,18 +1,23 @@
 //! First-touch channels: `context.campaign.source`, else the referrer's host, else direct.
+//!
+//! A source or host belongs to the first channel that has it among its sources, or one of its parts between dots:
+//! `www.google.com` is of `google`.
 
 use super::plan::Plan;
 use crate::event::{Event, FieldId, Scalar};
 
+/// What stands for no source in campaigns' tags; the first is Google Analytics'.
+const DIRECT: [&str; 2] = ["(direct)", "direct"];
+
 /// The channel that an event came by.
 pub(super) fn of(plan: &Plan, event: &Event<'_>) -> u8 {
     if let Some(source) = text(event, plan.rules.campaign_source) {
-        return named(plan, &|word| source.eq_ignore_ascii_case(word));
+        let is_direct = DIRECT.iter().any(|word| source.eq_ignore_ascii_case(word));
+        return if is_direct { plan.direct() } else { named(plan, source) };
     }
     let host = text(event, plan.rules.referrer).and_then(host_of);
     match host {
-        Some(host) if !is_own(plan, host) => named(plan, &|word| {
-            host.eq_ignore_ascii_case(word) || host.split('.').any(|part| part.eq_ignore_ascii_case(word))
-        }),
+        Some(host) if !is_own(plan, host) => named(plan, host),
         _ => plan.direct(),
     }
 }
@@ -24,9 +29,12 @@ fn text<'e>(event: &'e Event<'_>, id: FieldId) -> Option<&'e str> {
     })
 }
 
-/// The first channel one of whose words fits, or `other`.
-fn named(plan: &Plan, fits: &dyn Fn(&str) -> bool) -> u8 {
-    let found = plan.rules.channels.iter().position(|channel| channel.sources.iter().any(|source| fits(source)));
+/// The channel that a source or a host belongs to, or `other`.
+fn named(plan: &Plan, source: &str) -> u8 {
+    let fits = |word: &String| {
+        source.eq_ignore_ascii_case(word) || source.split('.').any(|part| part.eq_ignore_ascii_case(word))
+    };
+    let found = plan.rules.channels.iter().position(|channel| channel.sources.iter().any(fits));
     found.map_or(plan.other(), |at| at as u8)
 }
 

@@ -118,6 +118,7 @@ fn order(
     let has_coupon = match field(visit, rules.coupon) {
         None | Some(Scalar::Bool(false)) => false,
         Some(Scalar::Text(text)) => !text.is_empty(),
+        Some(Scalar::Number(number)) => *number != 0.0,
         Some(Scalar::List(items)) => !items.is_empty(),
         Some(_) => true,
     };

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::cut::{Begin, Captured, Cut, CutError};
 use super::recovery::{Change, Out, Recovery, Step};
 use super::state_bytes::StateBytes;
+use super::telling::Telling;
 use super::view::View;
 use super::{Busy, Shared, Stats};
 use crate::partition::{Expired, Output, Plan, UserReport};
@@ -80,6 +81,7 @@ pub(super) struct Engine {
     waiting: VecDeque<Request>,
     stats_published: Instant,
     bytes: StateBytes,
+    growth: Telling,
     /// The last message that was taken in.
     sequence: u64,
     /// How often the rules were changed.
@@ -168,6 +170,7 @@ impl Engine {
             waiting: VecDeque::new(),
             stats_published: Instant::now(),
             bytes: StateBytes::default(),
+            growth: Telling::default(),
         }
     }
 
@@ -451,6 +454,7 @@ impl Engine {
         }
         self.shared.replace_view(View::new(Arc::clone(&plan), self.pipeline.users()));
         self.bytes = StateBytes::default();
+        self.growth = Telling::default();
         self.publish_stats();
         if !matches!(out, Some(Out::All)) {
             let is_out = open.is_some_and(|open| open.sent > 0);
@@ -473,6 +477,7 @@ impl Engine {
 
     fn publish_stats(&mut self) {
         self.bytes.count_on(&self.pipeline);
+        let growth = self.growth.told(&self.pipeline);
         self.shared.publish(Stats {
             plan: Arc::clone(self.pipeline.plan()),
             totals: self.pipeline.totals(),
@@ -481,6 +486,7 @@ impl Engine {
             state_bytes: self.bytes.total(),
             queued_batches: self.batches.len(),
             queued_emissions: self.emissions.max_capacity() - self.emissions.capacity(),
+            growth,
         });
         self.stats_published = Instant::now();
     }

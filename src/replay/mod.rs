@@ -3,6 +3,7 @@
 
 mod error;
 mod feeding;
+mod growth;
 mod progress;
 mod reading;
 mod record;
@@ -23,6 +24,7 @@ use crate::source::file::{Item, SourceError};
 use crate::time::Timestamp;
 pub use error::ReplayError;
 use feeding::Feeding;
+pub use growth::growth_numbers;
 pub use resumable::{Resumable, Standing, Targets};
 
 /// Where the results of a replay go.

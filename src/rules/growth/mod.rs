@@ -9,6 +9,7 @@ use super::program::{NameId, SegmentId};
 use crate::event::FieldId;
 use crate::time::Span;
 
+#[cfg(test)]
 pub(super) use read::{FUNNEL_KEYS, GROWTH_KEYS, PROMOTION_KEYS, TARGET_KEYS};
 
 /// Most channels of `[growth.channels]`; `direct` and `other` come on top.
