@@ -24,6 +24,7 @@ mod funnels;
 mod ledger;
 pub mod numbers;
 mod orders;
+mod packed;
 mod plan;
 mod record;
 mod stored;
