@@ -2,6 +2,7 @@
 //!
 //! Times are milliseconds after [`START`]. `max_disorder` is 0: the watermark is the latest time told.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::decode::Decoder;
@@ -118,7 +119,7 @@ impl Story {
     }
 
     /// The user's state.
-    pub(crate) fn user(&self) -> &User {
+    pub(crate) fn user(&self) -> Cow<'_, User> {
         self.partition.user(USER).expect("the user did something")
     }
 

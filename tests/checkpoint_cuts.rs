@@ -49,7 +49,7 @@ fn plan(text: &str) -> Arc<Plan> {
 
 fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> Options {
     let (max_disorder, until) = (Span(scenario.max_disorder_ms()), Some(Timestamp(scenario.until_ms())));
-    Options { partitions, workers: 1, max_disorder, until, state_ttl, ..Options::default() }
+    Options { partitions, workers: 1, max_disorder, until, state_ttl, users_at_hand: Some(2), ..Options::default() }
 }
 
 impl Story {
@@ -118,6 +118,8 @@ impl Story {
             previous: if cut.is_whole { self.number } else { previous },
             sequence: 0,
             position: cut.position,
+            fired: cut.fired,
+            forgotten: cut.forgotten,
             latest_read: cut.latest_read,
             rules: self.plan.rules.version.clone(),
             partitions: cut.partitions,

@@ -17,7 +17,9 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
     let rules = String::from_utf8(read("rules.toml")).expect("rules are UTF-8");
     let until = String::from_utf8(read("until")).expect("`until` is UTF-8");
     let until = Timestamp::parse_rfc3339(until.trim()).expect("`until` is a time");
-    let options = Options { partitions, workers, ..Options::default() };
+    // With one at hand everybody else is packed between any two events.
+    let users_at_hand = (partitions > 1).then_some(1);
+    let options = Options { partitions, workers, users_at_hand, ..Options::default() };
     replay_bytes(&rules, &read("events.jsonl"), until, options, batch_bytes).expect("the rules compile")
 }
 

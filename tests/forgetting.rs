@@ -69,7 +69,7 @@ impl Log {
     fn options(&self, partitions: usize) -> Options {
         let state_ttl = self.forgetting.state_ttl_ms.map(Span);
         let (max_disorder, until) = (self.max_disorder, Some(self.until));
-        Options { partitions, workers: 1, max_disorder, until, state_ttl, ..Options::default() }
+        Options { partitions, workers: 1, max_disorder, until, state_ttl, users_at_hand: Some(1), ..Options::default() }
     }
 
     /// The engine's journal.

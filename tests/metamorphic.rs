@@ -73,7 +73,8 @@ impl Case {
 
     fn options(&self, (partitions, workers): (usize, usize)) -> Options {
         let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
-        Options { partitions, workers, max_disorder, until, state_ttl, ..Options::default() }
+        let users_at_hand = (partitions > 1).then_some(1);
+        Options { partitions, workers, max_disorder, until, state_ttl, users_at_hand, ..Options::default() }
     }
 
     fn plan(&self) -> Arc<Plan> {

@@ -23,8 +23,14 @@ struct Split {
 
 /// The engine's journal; the one place where these tests meet the engine.
 fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i64, split: Split) -> Vec<Json> {
-    let options =
-        Options { partitions: split.partitions, workers: 1, max_disorder: Span(max_disorder_ms), ..Options::default() };
+    let options = Options {
+        partitions: split.partitions,
+        workers: 1,
+        max_disorder: Span(max_disorder_ms),
+        // With one at hand everybody else is packed between any two events.
+        users_at_hand: (split.partitions > 1).then_some(1),
+        ..Options::default()
+    };
     let journal =
         replay_bytes(rules, events, Timestamp(until_ms), options, split.batch_bytes).expect("the rules compile");
     let lines = journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

@@ -1,5 +1,6 @@
 //! Writes a file, a few users at a time.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::block::{BlockKind, BlockWriter, PREAMBLE};
@@ -63,10 +64,14 @@ impl Encoder {
     ///
     /// # Errors
     /// A user's state is larger than a block can be.
-    pub fn users<'u>(&mut self, partition: u16, users: impl IntoIterator<Item = &'u User>) -> Result<(), CodecError> {
+    pub fn users(
+        &mut self,
+        partition: u16,
+        users: impl IntoIterator<Item = impl Borrow<User>>,
+    ) -> Result<(), CodecError> {
         for user in users {
             self.turn_to(BlockKind::Users, partition)?;
-            user::write(user, &mut self.content);
+            user::write(user.borrow(), &mut self.content);
             self.totals.users += 1;
             self.open.2 += 1;
         }

@@ -23,6 +23,10 @@ pub struct Head {
     pub position: u64,
     /// The latest time read from the log; the watermark lies `max_disorder` before it.
     pub latest_read: Timestamp,
+    /// What was due at or before it had fired, for everyone; [`Timestamp::NEVER`]: all that the watermark had reached.
+    pub fired: Timestamp,
+    /// How many users and visitors were forgotten up to there.
+    pub forgotten: u64,
     /// The version of the rules it was written under.
     pub rules: String,
     /// How many partitions the users were in.
@@ -97,10 +101,11 @@ impl Head {
             ("previous", self.previous),
             ("sequence", self.sequence),
             ("position", self.position),
+            ("forgotten", self.forgotten),
             ("partitions", self.partitions.into()),
         ];
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
-        writer.map(numbers.len() + texts.len() + 1 + if self.stream.is_some() { 2 } else { 0 });
+        writer.map(numbers.len() + texts.len() + 2 + if self.stream.is_some() { 2 } else { 0 });
         for (key, text) in texts {
             writer.text(key);
             writer.text(text);
@@ -109,8 +114,10 @@ impl Head {
             writer.text(key);
             writer.u64(number);
         }
-        writer.text("latest_read");
-        writer.time(self.latest_read);
+        for (key, time) in [("latest_read", self.latest_read), ("fired", self.fired)] {
+            writer.text(key);
+            writer.time(time);
+        }
         if let Some(stream) = &self.stream {
             writer.text("stream");
             writer.text(&stream.name);
@@ -127,7 +134,9 @@ impl Head {
             previous: 0,
             sequence: 0,
             position: 0,
+            forgotten: 0,
             latest_read: Timestamp::MIN,
+            fired: Timestamp::NEVER,
             rules: String::new(),
             partitions: 0,
             stream: None,
@@ -150,8 +159,10 @@ impl Head {
                 "previous" => head.previous = reader.u64("the number of the checkpoint before")?,
                 "sequence" => head.sequence = reader.u64("the sequence")?,
                 "position" => head.position = reader.u64("the position")?,
+                "forgotten" => head.forgotten = reader.u64("how many were forgotten")?,
                 "partitions" => head.partitions = reader.u16("the number of partitions")?,
                 "latest_read" => head.latest_read = reader.time("the latest time read")?,
+                "fired" => head.fired = reader.time("up to when time had fired")?,
                 "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),
                 "stream_created" => created_ms = Some(reader.i64("when the stream was created")?),
                 _ => reader.skip("what the head says besides")?,

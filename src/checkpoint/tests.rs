@@ -71,6 +71,8 @@ fn head(rules: &str) -> Head {
         previous: 1,
         sequence: 5,
         position: 4,
+        fired: Timestamp(START - 1),
+        forgotten: 2,
         latest_read: Timestamp(START),
         rules: rules.to_owned(),
         partitions: 1,
@@ -195,7 +197,8 @@ fn state_survives_rules_in_another_order_under_other_names() {
     let kept = back.user().clone();
     assert_eq!(kept.profile.cells().len(), story.user().profile.cells().len(), "the new features are empty");
     assert!(["active", "rich", "recent"].iter().all(|segment| back.is_in(segment) == story.is_in(segment)));
-    let [(fired, capped, held), (old_fired, old_capped, old_held)] = [kept.memory.parts(), story.user().memory.parts()];
+    let before = story.user();
+    let [(fired, capped, held), (old_fired, old_capped, old_held)] = [kept.memory.parts(), before.memory.parts()];
     assert_eq!((fired.len(), capped.len(), held.len()), (old_fired.len(), old_capped.len(), old_held.len()));
     assert_eq!(back.plan.rules.campaigns[usize::from(held[0].campaign.0)].id, "night");
     assert!(kept.unsettled, "the rules differ");

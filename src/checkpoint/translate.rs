@@ -1,5 +1,7 @@
 //! From one version of the rules to another, by way of what both would store.
 
+use std::borrow::Borrow;
+
 use super::dictionary::{self, Dictionary};
 use super::error::CodecError;
 use super::user;
@@ -11,7 +13,11 @@ use crate::partition::{Plan, User};
 ///
 /// # Errors
 /// Never, but that the reader is made for bytes from anywhere.
-pub fn translate<'u>(plan: &Plan, next: &Plan, users: impl Iterator<Item = &'u User>) -> Result<Vec<User>, CodecError> {
+pub fn translate(
+    plan: &Plan,
+    next: &Plan,
+    users: impl Iterator<Item = impl Borrow<User>>,
+) -> Result<Vec<User>, CodecError> {
     let mut writer = Writer::new();
     dictionary::write(plan, &mut writer);
     let keys = writer.into_bytes();
@@ -20,7 +26,7 @@ pub fn translate<'u>(plan: &Plan, next: &Plan, users: impl Iterator<Item = &'u U
     users
         .map(|user| {
             let mut writer = Writer::new();
-            user::write(user, &mut writer);
+            user::write(user.borrow(), &mut writer);
             let mut user = user::read(&next.rules, &known, &mut Reader::new(&writer.into_bytes()))?;
             if !same_rules {
                 user.unsettled = true;

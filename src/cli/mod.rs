@@ -176,6 +176,7 @@ pub(crate) fn pipeline_options(settings: &Engine) -> Options {
         clock: settings.clock,
         max_future: settings.max_future,
         state_ttl: settings.state_ttl(),
+        users_at_hand: None,
     }
 }
 

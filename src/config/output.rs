@@ -40,6 +40,9 @@ pub struct Output {
     pub cloudevents: ContentMode,
     /// Publish every decision of a campaign too, not only the actions: `<prefix>.decisions.<campaign>.<outcome>`.
     pub decisions: bool,
+    /// From how many outputs on a commit goes as an atomic batch; fewer go one by one, sooner. 1 to 999.
+    #[schemars(range(min = 1, max = 999))]
+    pub batch_from: u16,
     /// How long a lone output may wait for others to share a batch with; 0 to 1 s.
     #[schemars(with = "DurationText")]
     pub linger: Span,
@@ -56,7 +59,7 @@ pub enum ContentMode {
 }
 
 /// Keys of `[output]`.
-pub(super) const KEYS: [Key; 11] = [
+pub(super) const KEYS: [Key; 12] = [
     ("prefix", Kind::Text),
     ("jetstream", Kind::Truth),
     ("stream", Kind::Text),
@@ -67,6 +70,7 @@ pub(super) const KEYS: [Key; 11] = [
     ("replicas", Kind::Number),
     ("cloudevents", Kind::Text),
     ("decisions", Kind::Truth),
+    ("batch_from", Kind::Number),
     ("linger", Kind::Text),
 ];
 
@@ -83,6 +87,7 @@ impl Default for Output {
             replicas: 1,
             cloudevents: ContentMode::Structured,
             decisions: false,
+            batch_from: 128,
             linger: Span(0),
         }
     }
@@ -103,6 +108,7 @@ impl Output {
         let modes = [("structured", ContentMode::Structured), ("binary", ContentMode::Binary)];
         set(&mut self.cloudevents, reader.choice(section, "cloudevents", &modes));
         set(&mut self.decisions, reader.truth(section, "decisions"));
+        set(&mut self.batch_from, reader.number(section, "batch_from", 1..=999));
         set(&mut self.linger, reader.duration(section, "linger", Span(0), Span(1_000)));
         if let (false, true, Some(value)) = (self.jetstream, self.create, section.get("create")) {
             let help = "take it out, or say jetstream = true";

@@ -33,6 +33,8 @@ pub(super) struct Beginning {
     /// Its epoch, at least.
     pub(super) epoch: u64,
     pub(super) source: SourceKind,
+    /// The settings that decide what comes of a log.
+    pub(super) settings: String,
     pub(super) health: Health,
     pub(super) checkpoints: Option<Checkpoints>,
     conditions: Conditions,
@@ -71,6 +73,7 @@ pub(super) async fn begin(
         instance: instance.clone(),
         epoch: 0,
         source,
+        settings: options.deciding(),
         health,
         checkpoints: checkpoints.clone(),
         conditions,
@@ -159,6 +162,14 @@ impl Beginning {
         }
         let Some(progress) = &known.progress else { return self.out_without_progress(known) };
         let mut reached = progress.reached.clone();
+        if let Some(found) = progress.settings.as_ref().filter(|found| **found != self.settings)
+            && reached.last_needed() > self.start.sequence
+        {
+            if !self.conditions.accept_repeats {
+                return Err(DaemonError::OtherSettings { found: found.clone(), expected: self.settings.clone() });
+            }
+            warn!(%found, now = self.settings, "what is out was decided with other settings: some may go out twice, or not at all");
+        }
         if self.conditions.from_start {
             // The numbers of rules begin anew with the checkpoints.
             reached.generation = self.start.generation;

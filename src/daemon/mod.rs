@@ -131,6 +131,18 @@ pub enum DaemonError {
         /// The stream's last message now.
         stream_last: u64,
     },
+    /// What is out past the checkpoint was decided with other settings.
+    #[error(
+        "outputs that no checkpoint has yet were decided with other settings under [engine] ({found}; now {expected}), and \
+         could not be told from those to come: start once more with the old ones and stop with SIGTERM, which leaves a \
+         checkpoint, then change them; or go on with --accept-repeats, and some may go out twice, or not at all"
+    )]
+    OtherSettings {
+        /// The settings then.
+        found: String,
+        /// The settings now.
+        expected: String,
+    },
     /// What is out was computed by a daemon whose checkpoints are not here.
     #[error(
         "the stream of outputs holds {ordinal} outputs, of messages up to {sequence}, and there are no checkpoints of them \

@@ -49,7 +49,8 @@ pub(super) async fn publish(
     }
     let log = log_now(&connection, source_stream.as_deref()).await;
     let (instance, epoch) = (beginning.instance.clone(), beginning.epoch);
-    let owner = Owner { instance, epoch, log: log.as_ref().map(|log| log.identity.to_string()) };
+    let log_name = log.as_ref().map(|log| log.identity.to_string());
+    let owner = Owner { instance, epoch, log: log_name, settings: Some(beginning.settings.clone()) };
     // Of two starts at once, the one that claimed the checkpoints first must not take the stream from the other, or neither
     // could go on. If the other claims the checkpoints after this, it takes the stream after this, too.
     let checkpoints = beginning.checkpoints.clone();

@@ -74,7 +74,7 @@ mod tests {
         let (all, error) = Categories::united([&categories].into_iter());
         assert_eq!((all.len(), error), (192, 0));
         assert_eq!(all.iter().map(|(_, orders, _)| orders).sum::<u64>(), 1_920);
-        assert_eq!(all.iter().map(|(_, _, value)| value).sum::<u64>(), (0..1_920u64).sum());
+        assert_eq!(all.iter().map(|(_, _, value)| value).sum::<u64>(), (0..1_920u64).sum::<u64>());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod ledger;
 pub mod models;
 pub mod numbers;
 mod orders;
+mod packed;
 mod plan;
 mod record;
 mod stored;

@@ -83,6 +83,38 @@ impl Record {
         }
     }
 
+    /// What is remembered, in words, for whoever has a right to it.
+    pub fn export(&self, plan: &Plan) -> serde_json::Value {
+        let days = |day: &mut dyn Iterator<Item = Day>| day.map(|day| day.to_string()).collect::<Vec<_>>();
+        let at = |at: Timestamp| at.to_string();
+        let orders = self.orders.as_ref().map(|orders| {
+            let day = |held: &super::orders::OrderDay| {
+                serde_json::json!({
+                    "day": held.day.to_string(), "orders": held.orders, "coupon_orders": held.coupon_orders,
+                    "refunds": held.refunds, "value": held.gmv as f64 / 1e6, "refunded": held.refunded as f64 / 1e6,
+                    "discount": held.discount as f64 / 1e6,
+                })
+            };
+            serde_json::json!({
+                "first": orders.first.map(|(first, _)| at(first)),
+                "second": orders.second.map(at),
+                "days": orders.days.iter().map(day).collect::<Vec<_>>(),
+                "order_id_hashes": orders.ids.iter().map(|id| format!("{id:016x}")).collect::<Vec<_>>(),
+            })
+        });
+        let steps = self.chains.iter().map(|time| (*time != NEVER_BEFORE).then(|| at(Timestamp(*time))));
+        serde_json::json!({
+            "channel": plan.channel_names().get(usize::from(self.channel)),
+            "stage": plan.stage_name(usize::from(self.stage)),
+            "first_day": self.first.to_string(),
+            "active_days": days(&mut self.days.iter(self.latest)),
+            "signed_up": self.signed_up.map(|day| Day(day.get()).to_string()),
+            "session": {"day": self.session_day.to_string(), "seen": self.session, "steps": self.depths},
+            "funnel_steps": steps.collect::<Vec<_>>(),
+            "orders": orders,
+        })
+    }
+
     /// The bytes it takes, its own place included.
     pub fn heap_bytes(&self) -> usize {
         size_of::<Record>()

@@ -22,12 +22,18 @@ use crate::pipeline::{Entry, Forgotten, Pipeline, UserExport};
 use crate::sink::emission::{Emission, Emitted, Letter, Mark, Reloaded};
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
+use crate::time::Timestamp;
 
 /// How many messages that came in together are worked on at once.
 const MESSAGES_MAX: usize = 20_000;
 
 /// How soon to look again whether whoever writes a checkpoint has room for more of it.
 const CUT_AGAIN: Duration = Duration::from_millis(1);
+
+/// About how many users fire by time alone in one piece of work: events that come in meanwhile wait for no more.
+const USERS_FIRED_AT_ONCE: usize = 2_000;
+/// Time goes on this soon even while the sink has no room.
+const FIRE_AGAIN: Duration = Duration::from_millis(100);
 
 /// How old the published statistics may become.
 const STATS_EVERY: Duration = Duration::from_millis(200);
@@ -80,6 +86,8 @@ pub(super) struct Engine {
     /// Requests that came while the sink had no room, and must wait for it.
     waiting: VecDeque<Request>,
     stats_published: Instant,
+    /// When users last fired by time alone.
+    fired: Instant,
     bytes: StateBytes,
     growth: Telling,
     /// The last message that was taken in.
@@ -99,6 +107,8 @@ enum Next {
     Take(Batch),
     Answer(Request),
     PublishStats,
+    /// Lets time pass for some more users.
+    Fire,
     /// Captures some more of a checkpoint.
     Capture,
     End,
@@ -169,6 +179,7 @@ impl Engine {
             emissions,
             waiting: VecDeque::new(),
             stats_published: Instant::now(),
+            fired: Instant::now(),
             bytes: StateBytes::default(),
             growth: Telling::default(),
         }
@@ -181,8 +192,14 @@ impl Engine {
             let done = match runtime.block_on(self.next()) {
                 Next::Take(batch) => self.take(batch, runtime),
                 Next::Answer(request) => self.answer(request, runtime),
+                Next::Fire => self.fire_some(runtime),
                 Next::PublishStats | Next::Capture => Ok(()),
-                Next::End => break,
+                Next::End => {
+                    if self.is_live() {
+                        let _ = self.fire_rest(runtime);
+                    }
+                    break;
+                }
             };
             self.capture();
             if done.is_err() {
@@ -199,15 +216,29 @@ impl Engine {
         if let Some(request) = self.waiting.pop_front() {
             return Next::Answer(request);
         }
-        let (idle_for, is_cutting) = (self.idle_for(), self.cut.is_some());
+        let (idle_for, is_cutting, is_behind) = (self.idle_for(), self.cut.is_some(), self.is_behind());
         tokio::select! {
             biased;
             Some(request) = self.requests.recv() => Next::Answer(request),
             batch = self.batches.recv() => batch.map_or(Next::End, Next::Take),
             () = tokio::time::sleep(idle_for) => {
-                if is_cutting { Next::Capture } else { Next::PublishStats }
+                match (is_cutting, is_behind) {
+                    (true, _) => Next::Capture,
+                    (false, true) => Next::Fire,
+                    (false, false) => Next::PublishStats,
+                }
             }
         }
+    }
+
+    /// Whether something may be due that has not fired yet.
+    fn is_behind(&self) -> bool {
+        self.is_live() && self.pipeline.fired() < self.pipeline.watermark()
+    }
+
+    /// Whether time may pass for more users: what events come to is not to wait for room behind it.
+    fn may_fire(&self) -> bool {
+        self.emissions.capacity() == self.emissions.max_capacity() || self.fired.elapsed() >= FIRE_AGAIN
     }
 
     /// How long to wait for something to do.
@@ -215,6 +246,8 @@ impl Engine {
         match &self.cut {
             Some(cut) if cut.has_room() => Duration::ZERO,
             Some(_) => CUT_AGAIN,
+            None if self.is_behind() && self.may_fire() => Duration::ZERO,
+            None if self.is_behind() => CUT_AGAIN,
             None => STATS_EVERY,
         }
     }
@@ -226,6 +259,57 @@ impl Engine {
             self.cut = cut.go_on(&mut self.pipeline);
             self.shared.paused(began.elapsed());
         }
+    }
+
+    /// Lets time pass, for about so many users as make a short piece of work.
+    fn fire_some(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+        if !self.is_behind() || !self.may_fire() {
+            return Ok(());
+        }
+        let to = self.pipeline.next_stop(USERS_FIRED_AT_ONCE);
+        self.fire(to, None, runtime)
+    }
+
+    /// Lets time pass up to the watermark for everyone, a piece at a time.
+    fn fire_rest(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+        while self.pipeline.fired() < self.pipeline.watermark() {
+            let to = self.pipeline.next_stop(USERS_FIRED_AT_ONCE);
+            self.fire(to, None, runtime)?;
+        }
+        Ok(())
+    }
+
+    /// Fires what is due by then by time alone, and hands on what it comes to; of an open group, what is not out yet.
+    fn fire(&mut self, to: Timestamp, open: Option<Open>, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+        let before = Reached { open, ..self.reached() };
+        let mut outputs = self.fired_by(to);
+        let messages_out = leave_out(&mut outputs, open, 0);
+        self.fired = Instant::now();
+        if outputs.is_empty() {
+            return Ok(());
+        }
+        let emitted = Emitted {
+            plan: Arc::clone(self.pipeline.plan()),
+            reloaded: None,
+            fires_to: Some(to),
+            outputs,
+            before,
+            reached: self.reached(),
+            messages_out,
+            letters: Vec::new(),
+            first_position: self.pipeline.position(),
+            received: Vec::new(),
+        };
+        runtime.block_on(self.emit(Emission::Batch(emitted)))
+    }
+
+    /// What time alone comes to by then, in the one order of what happens together.
+    fn fired_by(&mut self, to: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        self.pipeline.fire(to, &mut outputs);
+        self.follow(self.pipeline.plan(), &outputs);
+        in_order(&mut outputs);
+        outputs
     }
 
     /// Begins a checkpoint here, between two batches.
@@ -294,7 +378,8 @@ impl Engine {
                 Some(_) => return Ok(()),
             };
         }
-        self.take_group(&batch, None, runtime)
+        self.take_group(&batch, None, runtime)?;
+        self.fire_some(runtime)
     }
 
     /// Takes some messages as one group, and hands on what it comes to; of an open one, what is not out yet.
@@ -307,14 +392,24 @@ impl Engine {
         let Some(last) = batch.last() else { return Ok(()) };
         let before = Reached { open, ..self.reached() };
         let first_position = self.pipeline.position();
+        self.pipeline.hold_time(self.pipeline.fired());
         let (mut outputs, letters) = self.feed(batch);
         self.sequence = last.sequence;
         let messages_out = leave_out(&mut outputs, open, 0);
         let plan = Arc::clone(self.pipeline.plan());
         let (received, reached) = (self.pipeline.received().to_vec(), self.reached());
-        let reloaded = None;
-        let emitted =
-            Emitted { plan, reloaded, outputs, before, reached, messages_out, letters, first_position, received };
+        let emitted = Emitted {
+            plan,
+            reloaded: None,
+            fires_to: None,
+            outputs,
+            before,
+            reached,
+            messages_out,
+            letters,
+            first_position,
+            received,
+        };
         runtime.block_on(self.emit(Emission::Batch(emitted)))
     }
 
@@ -344,6 +439,7 @@ impl Engine {
             sequence: self.sequence,
             position: self.pipeline.position(),
             watermark_ms: self.pipeline.watermark().0,
+            fired_ms: Some(self.pipeline.fired().0),
             rules: self.pipeline.plan().rules.version.clone(),
             generation: self.generation,
             open: None,
@@ -364,7 +460,7 @@ impl Engine {
         view.follow(&outputs[done..]);
         recent.note(plan, &outputs[done..]);
         for Expired { user, at } in self.pipeline.expired() {
-            view.set(user, self.pipeline.user(user).map(|user| &user.profile.members));
+            view.set(user, self.pipeline.user(user).as_deref().map(|user| &user.profile.members));
             recent.forget_before(user, *at);
         }
     }
@@ -401,14 +497,17 @@ impl Engine {
     /// Goes through what is out already, as far as the messages in the backlog go: nothing of it goes out again.
     fn recover(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
         while let Some(recovery) = &mut self.recovery {
-            match recovery.next(self.sequence, &mut self.backlog) {
+            match recovery.next(self.sequence, self.pipeline.fired(), &mut self.backlog) {
                 Step::Wait => return Ok(()),
                 Step::Discard(batch) => {
+                    self.pipeline.hold_time(recovery.out.fired());
                     let _ = self.feed(&batch);
                     self.sequence = batch.last().map_or(self.sequence, |message| message.sequence);
                 }
                 Step::PassOver(sequence) => self.sequence = sequence,
                 Step::Take(batch, open) => self.take_group(&batch, open, runtime)?,
+                Step::Fire(to, Some(open)) => self.fire(to, Some(open), runtime)?,
+                Step::Fire(to, None) => drop(self.fired_by(to)),
                 Step::Change(Change { plan, generation, .. }, out) => {
                     self.change_rules(plan, generation, Some(out), runtime)?;
                 }
@@ -429,7 +528,8 @@ impl Engine {
         let _ = reply.send(self.pipeline.export(user));
     }
 
-    /// Between two batches, and so between two events. Of what it comes to, what is out already does not go out again.
+    /// Between two batches, and so between two events; what the old rules made due has fired. Of what it comes to, what is
+    /// out already does not go out again.
     fn change_rules(
         &mut self,
         plan: Arc<Plan>,
@@ -437,6 +537,10 @@ impl Engine {
         out: Option<Out>,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Reloaded, SinkGone> {
+        match out {
+            None | Some(Out::Nothing) => self.fire_rest(runtime)?,
+            Some(Out::All | Out::Open(_)) => drop(self.fired_by(self.pipeline.watermark())),
+        }
         let previous = self.pipeline.plan().rules.version.clone();
         let reloaded = Reloaded { at: self.pipeline.watermark(), rules: plan.rules.version.clone(), previous };
         let open = match out {
@@ -462,6 +566,7 @@ impl Engine {
             let emitted = Emitted {
                 plan,
                 reloaded: (!is_out).then(|| reloaded.clone()),
+                fires_to: None,
                 outputs,
                 before,
                 reached: self.reached(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::partition::Plan;
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
+use crate::time::Timestamp;
 
 /// What is to be gone through.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,8 @@ pub(super) enum Step {
     PassOver(u64),
     /// Take these in together; a part of what they come to may be out.
     Take(Vec<Message>, Option<Open>),
+    /// Time passes up to then: of what that comes to all is out, or a part.
+    Fire(Timestamp, Option<Open>),
     /// Other rules take effect.
     Change(Change, Out),
     /// Everything that comes is new.
@@ -64,8 +67,21 @@ impl Recovery {
         self.out.last_needed()
     }
 
-    /// What to do where `sequence` was the last message taken in and these are the next.
-    pub(super) fn next(&mut self, sequence: u64, backlog: &mut Batch) -> Step {
+    /// What to do where `sequence` was the last message taken in, time had passed for everyone up to `fired`, and these are
+    /// the next messages.
+    pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut Batch) -> Step {
+        if sequence >= self.out.sequence {
+            let up_to = self.out.fired();
+            if up_to < Timestamp::NEVER && fired < up_to {
+                return Step::Fire(up_to, None);
+            }
+            if let Some(open) = self.out.open
+                && let Some(to) = open.fires_to_ms
+            {
+                self.out.open = None;
+                return Step::Fire(Timestamp(to), Some(open));
+            }
+        }
         let next_is_beyond = |limit: u64| backlog.first().is_some_and(|message| message.sequence > limit);
         let is_due = |change: &Change| change.sequence <= sequence || next_is_beyond(change.sequence);
         if self.changes.front().is_some_and(is_due)
@@ -84,7 +100,7 @@ impl Recovery {
                 (true, true) => Step::Wait,
             };
         }
-        if let Some(open) = self.out.open.filter(|open| open.changes_rules_to.is_none()) {
+        if let Some(open) = self.out.open.filter(|open| open.changes_rules_to.is_none() && open.fires_to_ms.is_none()) {
             if backlog.last().is_none_or(|last| last.sequence < open.through) {
                 return Step::Wait;
             }
@@ -118,7 +134,6 @@ mod tests {
     use super::*;
     use crate::rules;
     use crate::source::message::Kind;
-    use crate::time::Timestamp;
 
     fn messages(sequences: impl IntoIterator<Item = u64>) -> Batch {
         let message =
@@ -136,9 +151,9 @@ mod tests {
 
     /// All steps from behind `sequence` on, as text, with the messages of the log coming a few at a time.
     fn steps(mut recovery: Recovery, mut sequence: u64, log: &[u64], at_a_time: usize) -> Vec<String> {
-        let (mut steps, mut backlog, mut rest) = (Vec::new(), Batch::new(), log);
+        let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), Batch::new(), log, Timestamp::MIN);
         loop {
-            let step = match recovery.next(sequence, &mut backlog) {
+            let step = match recovery.next(sequence, fired, &mut backlog) {
                 Step::Wait => {
                     let (some, more) = rest.split_at(at_a_time.min(rest.len()));
                     if some.is_empty() {
@@ -158,6 +173,10 @@ mod tests {
                     format!("pass over to {to}")
                 }
                 Step::Change(change, out) => format!("change {} {out:?}", change.generation),
+                Step::Fire(to, open) => {
+                    fired = fired.max(to);
+                    format!("fire to {to:?}, {:?} out", open.map(|open| open.sent))
+                }
                 Step::Done => {
                     steps.push("done".to_owned());
                     return steps;
@@ -213,10 +232,30 @@ mod tests {
 
     #[test]
     fn a_change_of_the_rules_that_is_out_in_part_goes_on_where_it_was() {
-        let open = Open { through: 6, sent: 2, messages: 0, changes_rules_to: Some(1) };
+        let open = Open { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
         let recovery = Recovery { out: out(6, 0, Some(open)), changes: [change(6, 1)].into() };
         let last = format!("change 1 Open({open:?})");
         assert_eq!(steps(recovery, 5, &[6, 7], 2), ["discard [6]", last.as_str(), "done"]);
+    }
+
+    #[test]
+    fn time_passes_as_far_as_it_had() {
+        let open = Open { sent: 3, fires_to_ms: Some(70), ..Open::messages_through(6) };
+        let fired = |open| Reached { fired_ms: Some(50), ..out(6, 0, open) };
+        let recovery = Recovery { out: fired(Some(open)), changes: [change(6, 1)].into() };
+        assert_eq!(
+            steps(recovery, 5, &[6, 7], 2),
+            [
+                "discard [6]",
+                "fire to Timestamp(50), None out",
+                "fire to Timestamp(70), Some(3) out",
+                "change 1 Nothing",
+                "done"
+            ],
+            "what was due was out in part when the rules were about to change"
+        );
+        let recovery = Recovery { out: fired(None), changes: VecDeque::new() };
+        assert_eq!(steps(recovery, 6, &[7], 2), ["fire to Timestamp(50), None out", "done"], "from a checkpoint at it");
     }
 
     #[test]

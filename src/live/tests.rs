@@ -157,3 +157,43 @@ async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
     let per_user = bytes[2] / 1_500;
     assert!((100..2_000).contains(&per_user), "{bytes:?}");
 }
+
+/// Many are due at once: what an event comes to waits for a piece of it, not for all, and in the end everything has fired.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_does_not_wait_until_everybody_who_is_due_has_fired() {
+    const USERS: u64 = 30_000;
+    let mut ends =
+        ends_with(&format!("{RULES}[[segments]]\nid = 'dormant'\nwhen = 'idle() >= duration(\"1h\")'\n")).await;
+    let view = |sequence: u64, ms: u64| Message {
+        received: Timestamp(i64::try_from(ms).expect("small")),
+        ..view_of(&format!("u{sequence}"), sequence)
+    };
+    ends.batches
+        .send((1..=USERS).map(|sequence| view(sequence, 1_000_000 + sequence / 30)).collect())
+        .await
+        .expect("taken");
+    let mut outputs = Vec::new();
+    while outputs.len() < USERS as usize {
+        let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
+        outputs.extend(emitted.outputs);
+    }
+    let tick = |sequence, ms| Message { sequence, received: Timestamp(ms), kind: Kind::Tick, lines: Bytes::new() };
+    ends.batches.send(vec![tick(USERS + 1, 9_000_000)]).await.expect("taken");
+    let new = view(USERS + 2, 9_000_001);
+    ends.batches.send(vec![new]).await.expect("taken");
+    drop(ends.batches);
+    let (mut before, mut after, mut is_in) = (0, 0, false);
+    while let Some(Emission::Batch(emitted)) = ends.emissions.recv().await {
+        for output in &emitted.outputs {
+            match &*output.user {
+                "u30002" => is_in = true,
+                _ if is_in => after += 1,
+                _ => before += 1,
+            }
+        }
+        assert!(emitted.outputs.len() <= 3_000, "{} at once", emitted.outputs.len());
+    }
+    assert!(is_in);
+    assert_eq!(before + after, USERS as usize);
+    assert!(before <= 6_000, "{before} were fired before it");
+}

@@ -3,6 +3,7 @@
 //! The engine's thread writes it after each batch; readers look things up without ever waiting for the engine. A reader
 //! may see one user's change before another's of the same batch.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -49,7 +50,7 @@ pub struct Page {
 
 impl View {
     /// The view of these users.
-    pub fn new<'u>(plan: Arc<Plan>, users: impl Iterator<Item = &'u User>) -> View {
+    pub fn new<'u>(plan: Arc<Plan>, users: impl Iterator<Item = Cow<'u, User>>) -> View {
         // Two locks each is the fewest there can be; the parts themselves spread the load.
         let part = |_| DashMap::with_hasher_and_shard_amount(FixedState::default(), 2);
         let view = View { plan, parts: (0..PARTS).map(part).collect() };

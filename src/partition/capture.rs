@@ -7,9 +7,11 @@
 //!
 //! Nothing is noted before the first cut: who never cuts pays nothing.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::User;
+use super::users::Users;
 
 /// What has to be noted to cut a partition.
 #[derive(Debug, Default)]
@@ -37,7 +39,7 @@ struct Cut {
 #[derive(Debug)]
 enum Pending {
     /// Everybody there was at the cut, from slot `next` on.
-    All { next: usize, end: usize },
+    All { next: u32, end: u32 },
     /// The slots changed in the round before the cut.
     Dirty(Vec<u32>),
 }
@@ -55,6 +57,16 @@ impl Mark {
     /// Changed in this round.
     fn changed(round: u32) -> Mark {
         Mark(round * 2 + 1)
+    }
+
+    /// As a number.
+    pub(super) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The number back.
+    pub(super) fn from_bits(bits: u32) -> Mark {
+        Mark(bits)
     }
 }
 
@@ -92,7 +104,7 @@ impl Capture {
     }
 
     /// Begins a cut; of one that is still under way the rest is given up. Whether it is whole: the first always is.
-    pub(super) fn begin(&mut self, whole: bool, slots: usize) -> bool {
+    pub(super) fn begin(&mut self, whole: bool, slots: u32) -> bool {
         let whole = whole || !self.is_noting() || self.cut.is_some();
         self.round += 1;
         let (dirty, removed) = (std::mem::take(&mut self.dirty), std::mem::take(&mut self.removed));
@@ -140,7 +152,7 @@ impl Capture {
     }
 
     /// The next piece of the cut, of about so many users; with `None` nothing is left of it.
-    pub(super) fn capture(&mut self, users: &mut [Option<User>], most: usize) -> Option<Piece> {
+    pub(super) fn capture(&mut self, users: &mut Users, most: usize) -> Option<Piece> {
         let (round, cut) = (self.round, self.cut.as_mut()?);
         let mut piece = Piece { removed: std::mem::take(&mut cut.removed), ..Piece::default() };
         let images = cut.images.len().min(most);
@@ -150,11 +162,11 @@ impl Capture {
             && let Some(slot) = cut.pending.next_slot()
         {
             piece.work += 1;
-            if let Some(user) = users.get_mut(slot).and_then(Option::as_mut)
-                && cut.pending.has(user.mark, round)
+            if let Some(mark) = users.mark(slot)
+                && cut.pending.has(mark, round)
             {
-                piece.users.push(user.clone());
-                user.mark = Mark::captured(round);
+                piece.users.extend(users.get(slot).map(Cow::into_owned));
+                users.set_mark(slot, Mark::captured(round));
             }
         }
         if piece.work == 0 {
@@ -166,13 +178,13 @@ impl Capture {
 }
 
 impl Pending {
-    fn next_slot(&mut self) -> Option<usize> {
+    fn next_slot(&mut self) -> Option<u32> {
         match self {
             Pending::All { next, end } => (next < end).then(|| {
                 *next += 1;
                 *next - 1
             }),
-            Pending::Dirty(slots) => slots.pop().map(|slot| slot as usize),
+            Pending::Dirty(slots) => slots.pop(),
         }
     }
 }

@@ -11,22 +11,22 @@
 mod capture;
 mod export;
 mod io;
+mod packed;
 mod report;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod user;
+mod users;
 
 pub use export::StateExport;
 pub use io::{Cause, Counts, Decided, Expired, Input, Output};
 pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
 pub use user::User;
 
-use std::hash::BuildHasher;
+use std::borrow::Cow;
 use std::sync::Arc;
-
-use hashbrown::HashTable;
 
 use crate::engine::dispatch::Dispatch;
 use crate::engine::profile::Arrival;
@@ -36,9 +36,7 @@ use crate::time::{Span, Timestamp};
 use capture::Capture;
 use steps::Steps;
 use timer::Timers;
-
-/// Hashes ids in memory; nothing that leaves the process depends on it.
-type IdHasher = foldhash::fast::FixedState;
+use users::Users;
 
 /// Rules with their index.
 #[derive(Clone, Debug)]
@@ -63,9 +61,7 @@ impl Plan {
 /// Some of the users, with all their state.
 #[derive(Debug)]
 pub struct Partition {
-    users: Vec<Option<User>>,
-    vacant: Vec<u32>,
-    by_id: HashTable<u32>,
+    users: Users,
     timers: Timers,
     steps: Steps,
     capture: Capture,
@@ -86,9 +82,7 @@ impl Partition {
     /// A partition without users, for rules of this size.
     pub fn new(plan: &Plan) -> Partition {
         Partition {
-            users: Vec::new(),
-            vacant: Vec::new(),
-            by_id: HashTable::new(),
+            users: Users::new(users::AT_HAND),
             timers: Timers::default(),
             steps: Steps::new(plan),
             capture: Capture::default(),
@@ -105,12 +99,19 @@ impl Partition {
         self
     }
 
+    /// The same, with so many users at hand (at least 1) before one is packed into fewer bytes: this shows nowhere but in
+    /// memory and time taken.
+    pub fn with_users_at_hand(mut self, at_hand: usize) -> Partition {
+        self.users = Users::new(at_hand);
+        self
+    }
+
     /// Takes one input; what follows from it is appended to `out`, in order per user.
     pub fn apply(&mut self, plan: &Plan, input: Input<'_, '_>, out: &mut Vec<Output>) {
         match input {
             Input::Event { user, event, ts, watermark, position, visitor } => {
                 let slot = self.slot_of(user, ts.max(watermark));
-                let Some(user) = &mut self.users[slot as usize] else { return };
+                let Some(user) = self.users.get_mut(slot, true) else { return };
                 self.capture.touch(slot, user);
                 if let Some(visitor) = visitor {
                     self.steps.unite(plan, user, *visitor, (ts.max(watermark), position), out);
@@ -120,6 +121,12 @@ impl Partition {
             }
             Input::Advance { watermark, position } => self.advance(plan, watermark, position, out),
         }
+    }
+
+    /// An instant no later than `until` up to which no more than `most` wake-ups are due, or those of one instant: where to
+    /// advance to in a piece of work that is to be short.
+    pub fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
+        self.timers.next_stop(until, most)
     }
 
     /// Takes a user out of the partition, state and all: an anonymous visitor on the way to the user it was linked to.
@@ -136,8 +143,8 @@ impl Partition {
         (watermark, position): (Timestamp, u64),
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(slot) = self.find(id) else { return false };
-        let Some(user) = &mut self.users[slot as usize] else { return false };
+        let Some(slot) = self.users.find(id) else { return false };
+        let Some(user) = self.users.get_mut(slot, false) else { return false };
         self.capture.touch(slot, user);
         let expired = self.steps.fire_due(plan, user, watermark, position, out);
         if let Some(at) = expired {
@@ -151,13 +158,8 @@ impl Partition {
 
     /// Takes a user out: the one way in which users go, whatever the reason.
     fn remove(&mut self, id: &str) -> Option<User> {
-        let hash = IdHasher::default().hash_one(id);
-        let users = &self.users;
-        let entry = self.by_id.find_entry(hash, |slot| id_of(users, *slot) == Some(id)).ok()?;
-        let (slot, _) = entry.remove();
-        let user = self.users[slot as usize].take()?;
+        let user = self.users.remove(id)?;
         self.capture.taken_out(&user);
-        self.vacant.push(slot);
         self.steps.leave_segments(&user);
         Some(user)
     }
@@ -179,7 +181,7 @@ impl Partition {
 
     /// How many users there are.
     pub fn len(&self) -> usize {
-        self.users.len() - self.vacant.len()
+        self.users.len()
     }
 
     /// Whether there are none.
@@ -194,42 +196,40 @@ impl Partition {
 
     /// How many places for users there are, taken or not.
     pub fn slots(&self) -> usize {
-        self.users.len()
+        self.users.slots() as usize
     }
 
     /// The bytes that the users in some slots take outside of the slots themselves, and how many slots those are: `most`,
     /// or fewer at the end.
     pub fn heap_bytes_of(&self, first_slot: usize, most: usize) -> (u64, usize) {
-        let slots = &self.users[first_slot.min(self.users.len())..];
-        let slots = &slots[..most.min(slots.len())];
-        (slots.iter().flatten().map(|user| user.heap_bytes() as u64).sum(), slots.len())
+        self.users.heap_bytes_of(first_slot, most)
     }
 
     /// The bytes of the slots, the index and the timers.
     pub fn heap_bytes_beside_users(&self) -> u64 {
-        let slots = self.users.capacity() * size_of::<Option<User>>() + self.vacant.capacity() * size_of::<u32>();
-        (slots + self.by_id.allocation_size() + self.timers.heap_bytes()) as u64
+        (self.users.heap_bytes_beside() + self.timers.heap_bytes()) as u64
     }
 
     /// Every user, in no particular order.
-    pub fn users(&self) -> impl Iterator<Item = &User> {
-        self.users.iter().flatten()
+    pub fn users(&self) -> impl Iterator<Item = Cow<'_, User>> {
+        self.users.iter()
     }
 
     /// A user's state.
-    pub fn user(&self, id: &str) -> Option<&User> {
-        self.users[self.find(id)? as usize].as_ref()
+    pub fn user(&self, id: &str) -> Option<Cow<'_, User>> {
+        self.users.get(self.users.find(id)?)
     }
 
     /// All that is known of a user, at the watermark.
     pub fn report(&self, plan: &Plan, id: &str, watermark: Timestamp) -> Option<UserReport> {
-        Some(UserReport::new(plan, self.user(id)?, watermark))
+        Some(UserReport::new(plan, &*self.user(id)?, watermark))
     }
 
     /// The same counts and none of the users, for other rules: counts of segments, campaigns and names that are in both
     /// go on.
     pub fn emptied(&self, plan: &Plan, next: &Plan) -> Partition {
         let mut emptied = Partition::new(next).with_state_ttl(self.steps.state_ttl);
+        emptied.users = self.users.emptied();
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
         emptied
     }
@@ -240,7 +240,7 @@ impl Partition {
             self.steps.counts.sizes[usize::from(segment.0)] += 1;
         }
         let slot = self.insert(User { armed: Timestamp::NEVER, ..user });
-        if let Some(user) = &mut self.users[slot as usize] {
+        if let Some(user) = self.users.get_mut(slot, false) {
             arm(&mut self.timers, slot, user, self.steps.state_ttl);
         }
     }
@@ -249,7 +249,7 @@ impl Partition {
     /// began (`whole`: everybody) as they are at this moment. Says whether it is whole: the first always is, and so is
     /// one that begins before the last was captured to its end.
     pub fn begin_cut(&mut self, whole: bool) -> bool {
-        self.capture.begin(whole, self.users.len())
+        self.capture.begin(whole, self.users.slots())
     }
 
     /// The next piece of the cut, of `most` users or fewer, and how much of `most` it used up; `None`: there is nothing
@@ -264,43 +264,27 @@ impl Partition {
         self.capture.note_from_here();
     }
 
-    fn find(&self, id: &str) -> Option<u32> {
-        let hash = IdHasher::default().hash_one(id);
-        self.by_id.find(hash, |slot| id_of(&self.users, *slot) == Some(id)).copied()
-    }
-
     fn slot_of(&mut self, id: &str, now: Timestamp) -> u32 {
-        match self.find(id) {
+        match self.users.find(id) {
             Some(slot) => slot,
             None => self.insert(User::new(id.into(), now)),
         }
     }
 
     fn insert(&mut self, user: User) -> u32 {
-        let hash = IdHasher::default().hash_one(&*user.id);
-        let slot = match self.vacant.pop() {
-            Some(slot) => {
-                self.users[slot as usize] = Some(user);
-                slot
-            }
-            None => {
-                self.users.push(Some(user));
-                u32::try_from(self.users.len() - 1).expect("a partition holds fewer than 2^32 users")
-            }
-        };
-        if let Some(user) = &mut self.users[slot as usize] {
+        let slot = self.users.insert(user);
+        if let Some(user) = self.users.get_mut(slot, false) {
             self.capture.added(slot, user);
         }
-        let users = &self.users;
-        self.by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(users, *slot).unwrap_or("")));
         slot
     }
 
     /// Fires everything due at or before the watermark.
     fn advance(&mut self, plan: &Plan, watermark: Timestamp, position: u64, out: &mut Vec<Output>) {
         while let Some(slot) = self.timers.pop_due(watermark) {
-            let Some(user) = &mut self.users[slot as usize] else { continue };
-            if user.armed <= watermark {
+            if self.users.armed(slot).is_some_and(|armed| armed <= watermark)
+                && let Some(user) = self.users.get_mut(slot, false)
+            {
                 user.armed = Timestamp::NEVER;
                 if user.due() <= watermark {
                     self.capture.touch(slot, user);
@@ -325,8 +309,4 @@ fn arm(timers: &mut Timers, slot: u32, user: &mut User, state_ttl: Option<Span>)
         user.armed = due;
         timers.push(due, slot);
     }
-}
-
-fn id_of(users: &[Option<User>], slot: u32) -> Option<&str> {
-    users[slot as usize].as_ref().map(|user| &*user.id)
 }

@@ -331,10 +331,10 @@ fn a_duplicate_makes_no_time_pass_for_an_idle_user() {
     let mut story = Story::under(&format!("dedup_window = \"3d\"\n{rules}")).dropping_after(HOUR);
     let same = r#","messageId":"m""#;
     view(&mut story, 0, USER, same);
-    let before = story.user().clone();
+    let before = story.user().into_owned();
     view(&mut story, 2 * HOUR, USER, same);
     assert_eq!(story.told(), [""; 0]);
-    assert_eq!((story.user(), story.partition.counts().duplicates), (&before, 1));
+    assert_eq!((&*story.user(), story.partition.counts().duplicates), (&before, 1));
     story.wait(9 * HOUR);
     assert_eq!(story.told(), ["1800000 enter s", "1800000 deferred c", "28800000 sent c"]);
     assert_eq!(dropped(&mut story), [format!("{} u", 8 * HOUR)]);

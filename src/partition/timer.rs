@@ -43,6 +43,40 @@ impl Timers {
         Some(user)
     }
 
+    /// An instant no later than `until` (and no earlier than the soonest wake-up) up to which no more than `most` wake-ups
+    /// are due, or those of one instant.
+    pub(super) fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
+        loop {
+            // Bucket 0 holds the keys at the floor; bucket b those whose highest bit unlike the floor's is b - 1, which
+            // are later than all in lower buckets, and no earlier than the floor with that bit set and those below it not.
+            let mut due = self.buckets[0].len();
+            let floor = self.floor as u64;
+            let soonest_of = |bucket: usize| {
+                let bit = 1u64 << (bucket - 1);
+                (floor & !(bit | (bit - 1)) | (!floor & bit)) as i64
+            };
+            let full = (1..self.buckets.len()).filter(|bucket| !self.buckets[*bucket].is_empty()).find(|bucket| {
+                due += self.buckets[*bucket].len();
+                due > most || soonest_of(*bucket) > until.0
+            });
+            let Some(full) = full else { return until };
+            let (before, soonest) = (due - self.buckets[full].len(), soonest_of(full));
+            if soonest > until.0 {
+                return until;
+            }
+            if before > 0 {
+                return Timestamp(soonest - 1).max(Timestamp(self.floor)).min(until);
+            }
+            // The soonest of a full bucket become bucket 0, and the rest of it is divided.
+            if !self.refill(until) {
+                return until;
+            }
+            if self.buckets[0].len() > most {
+                return Timestamp(self.floor);
+            }
+        }
+    }
+
     /// Makes the soonest key the floor, and so moves all keys equal to it to bucket 0, unless it lies after `now`.
     fn refill(&mut self, now: Timestamp) -> bool {
         let Some(bucket) = self.buckets.iter().position(|bucket| !bucket.is_empty()) else { return false };
@@ -73,5 +107,37 @@ impl Timers {
     /// How many wake-ups stand here.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn between_two_stops_lie_few_wake_ups_or_those_of_one_instant(
+            keys in prop::collection::vec(-50i64..5_000, 1..200),
+            most in 1usize..20,
+            until in -10i64..6_000,
+        ) {
+            let mut timers = Timers::default();
+            keys.iter().for_each(|key| timers.push(Timestamp(*key), 0));
+            let (mut left, mut last) = (keys, i64::MIN);
+            while last < until {
+                let stop = timers.next_stop(Timestamp(until), most).0;
+                prop_assert!(stop > last && stop <= until, "{last} to {stop} of {until}");
+                let due: Vec<i64> = left.iter().copied().filter(|key| *key <= stop).collect();
+                prop_assert!(due.len() <= most || due.iter().all(|key| *key == stop), "{due:?} at {stop}");
+                for _ in 0..due.len() {
+                    prop_assert!(timers.pop_due(Timestamp(stop)).is_some());
+                }
+                prop_assert!(timers.pop_due(Timestamp(stop)).is_none());
+                left.retain(|key| *key > stop);
+                last = stop;
+            }
+        }
     }
 }

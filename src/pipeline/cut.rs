@@ -14,6 +14,10 @@ pub struct CutHead {
     pub position: u64,
     /// The latest time read up to the cut.
     pub latest_read: Timestamp,
+    /// What was due at or before it has fired, for everyone.
+    pub fired: Timestamp,
+    /// How many users and visitors were forgotten up to the cut.
+    pub forgotten: u64,
     /// How many partitions there are.
     pub partitions: u16,
     /// Everybody is captured, not only who changed since the last cut.
@@ -62,6 +66,8 @@ impl Pipeline {
         CutHead {
             position: self.position,
             latest_read: self.latest_read,
+            fired: self.fired.max(Timestamp::MIN),
+            forgotten: self.forgotten_count,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_whole: whole,
             links: self.links.cut(whole),

@@ -22,7 +22,7 @@ pub struct UserExport {
 impl Pipeline {
     /// All that is held about a user or an anonymous visitor; `None`: nothing.
     pub fn export(&self, user: &str) -> Option<UserExport> {
-        let state = self.user(user).map(|user| StateExport::new(&self.plan, user));
+        let state = self.user(user).map(|user| StateExport::new(&self.plan, &user));
         let linked_to = self.links.user_of(user).cloned();
         let mut visitors = self.links.visitors_of(user).to_vec();
         visitors.sort_unstable();

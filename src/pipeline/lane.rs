@@ -79,8 +79,8 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
         self.out
     }
 
-    /// Works until the queue and what has become due are done, or until a visitor is missing.
-    pub(super) fn run(&mut self, plan: &Plan, handovers: &[Handover], watermark: Timestamp, position: u64) {
+    /// Works until the queue and what is due by `to` are done, or until a visitor is missing.
+    pub(super) fn run(&mut self, plan: &Plan, handovers: &[Handover], to: Timestamp, position: u64) {
         if let Some(sequenced) = self.waiting.take() {
             self.take_event(plan, sequenced, handovers);
         }
@@ -92,7 +92,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
                 }
                 None => {
                     if !self.advanced {
-                        self.partition.apply(plan, Input::Advance { watermark, position }, &mut self.out);
+                        self.partition.apply(plan, Input::Advance { watermark: to, position }, &mut self.out);
                         self.advanced = true;
                     }
                     return;

@@ -14,6 +14,7 @@ mod slices;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -54,8 +55,26 @@ pub struct Options {
     pub clock: Clock,
     /// An event further than this ahead of the broker's time gets the broker's time. Not with [`Clock::Events`].
     pub max_future: Span,
+    /// So many users of a partition are at hand before one is packed into fewer bytes; `None`: as many as is sensible.
+    /// Changes nothing but memory and time taken.
+    pub users_at_hand: Option<usize>,
     /// A user idle for so long is dropped once nothing is to come by time alone; `None`: never.
     pub state_ttl: Option<Span>,
+}
+
+impl Options {
+    /// Those of them that decide what comes of a log, as text: under others the same log gives other outputs.
+    pub fn deciding(&self) -> String {
+        let clock = match self.clock {
+            Clock::Log => "log",
+            Clock::Events => "events",
+        };
+        let state_ttl = self.state_ttl.unwrap_or(Span(0));
+        format!(
+            "clock {clock}, max_disorder {}, max_future {}, max_event_bytes {}, state_ttl {state_ttl}",
+            self.max_disorder, self.max_future, self.max_event_bytes
+        )
+    }
 }
 
 impl Default for Options {
@@ -69,6 +88,7 @@ impl Default for Options {
             clock: Clock::Log,
             max_future: Span(300_000),
             state_ttl: None,
+            users_at_hand: None,
         }
     }
 }
@@ -90,17 +110,16 @@ pub struct Totals {
     pub users: u64,
     /// Visitors linked to users.
     pub links: u64,
-    /// Users and visitors forgotten because a message of the log said so.
+    /// Users and visitors forgotten because a message of the log said so, since the log's beginning.
     pub forgotten: u64,
 }
 
 impl Totals {
     /// Counts on from what was counted before a pipeline was restored. Users, links and sizes of segments are those of
-    /// now.
+    /// now, and who was forgotten is counted since the log's beginning.
     pub fn add_before(&mut self, before: &Totals) {
         self.events += before.events;
         self.from_future += before.from_future;
-        self.forgotten += before.forgotten;
         let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add_each(&mut self.by_call, &before.by_call);
         add_each(&mut self.rejected, &before.rejected);
@@ -121,6 +140,10 @@ pub struct Pipeline {
     /// The latest time read, of an event or (with [`Clock::Log`]) of the broker; the watermark lies `max_disorder`
     /// before it.
     latest_read: Timestamp,
+    /// What was due at or before it has fired, for everyone.
+    fired: Timestamp,
+    /// Batches fire nothing by time alone that is due after it, but for users of whom they have events.
+    hold: Timestamp,
     position: u64,
     events: u64,
     by_call: [u64; Call::ALL.len()],
@@ -175,7 +198,13 @@ impl Pipeline {
     /// The system refuses to start the threads.
     pub fn new(plan: Arc<Plan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
-        let partition = |_| Partition::new(&plan).with_state_ttl(options.state_ttl);
+        let partition = |_| {
+            let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
+            match options.users_at_hand {
+                Some(at_hand) => partition.with_users_at_hand(at_hand),
+                None => partition,
+            }
+        };
         let partitions = (0..options.partitions.max(1)).map(partition).collect();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.workers)
@@ -191,6 +220,8 @@ impl Pipeline {
             partitions,
             pool,
             latest_read: Timestamp::MIN,
+            fired: Timestamp::MIN,
+            hold: Timestamp::NEVER,
             position: 0,
             events: 0,
             by_call: [0; Call::ALL.len()],
@@ -212,6 +243,33 @@ impl Pipeline {
     /// The log's watermark: the latest time read, less `max_disorder`. No output to come is due before it.
     pub fn watermark(&self) -> Timestamp {
         self.latest_read - self.options.max_disorder
+    }
+
+    /// What was due at or before this instant has fired, for everyone: the watermark, unless it is held.
+    pub fn fired(&self) -> Timestamp {
+        self.fired
+    }
+
+    /// From here on batches fire nothing by time alone that is due after `until`, but for users of whom they have events:
+    /// that is left to [`fire`](Pipeline::fire).
+    pub fn hold_time(&mut self, until: Timestamp) {
+        self.hold = until;
+    }
+
+    /// An instant no later than the watermark by which about `most` wake-ups are due, or those of one instant.
+    pub fn next_stop(&mut self, most: usize) -> Timestamp {
+        let (watermark, each) = (self.watermark(), most / self.partitions.len());
+        let stops = self.partitions.iter_mut().map(|partition| partition.next_stop(watermark, each.max(1)));
+        stops.min().unwrap_or(watermark)
+    }
+
+    /// Fires what is due at or before `to`, which the log has reached.
+    pub fn fire(&mut self, to: Timestamp, out: &mut Vec<Output>) {
+        self.received.clear();
+        self.begin_batch();
+        let plan = Arc::clone(&self.plan);
+        let queues = self.partitions.iter().map(|_| Vec::new()).collect();
+        self.apply(&plan, queues, 0, (to, true), out);
     }
 
     /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
@@ -286,16 +344,17 @@ impl Pipeline {
         }
         self.move_on(entries, &mut at, entries.len());
         let accepted = self.position - first_position;
-        self.apply(&plan, queues, handovers, accepted >= PARALLEL_FROM as u64, out);
+        let to = self.watermark().min(self.hold);
+        self.apply(&plan, queues, handovers, (to, accepted >= PARALLEL_FROM as u64), out);
     }
 
-    /// All that is known of a user at the watermark; `None`: nothing, or it was a visitor who is somebody now.
+    /// All that is known of a user at the instant up to which time has [fired](Pipeline::fired); `None`: nothing, or it was a visitor who is somebody now.
     pub fn report(&self, user: &str) -> Option<UserReport> {
-        self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.watermark())
+        self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.fired)
     }
 
     /// A user's state.
-    pub fn user(&self, user: &str) -> Option<&User> {
+    pub fn user(&self, user: &str) -> Option<Cow<'_, User>> {
         self.partitions[partition_of(user, self.partitions.len())].user(user)
     }
 
@@ -327,7 +386,7 @@ impl Pipeline {
     }
 
     /// Everyone with state, in no particular order.
-    pub fn users(&self) -> impl Iterator<Item = &User> {
+    pub fn users(&self) -> impl Iterator<Item = Cow<'_, User>> {
         self.partitions.iter().flat_map(Partition::users)
     }
 
@@ -368,10 +427,7 @@ impl Pipeline {
     /// Moves time on to `to` for everyone: what is due at or before it fires.
     pub fn advance_to(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         self.latest_read = self.latest_read.max(to + self.options.max_disorder);
-        self.begin_batch();
-        let plan = Arc::clone(&self.plan);
-        let queues = self.partitions.iter().map(|_| Vec::new()).collect();
-        self.apply(&plan, queues, 0, true, out);
+        self.fire(self.watermark(), out);
     }
 
     /// Everything counted so far.
@@ -454,7 +510,7 @@ impl Pipeline {
         self.by_call[event.call as usize] += 1;
     }
 
-    /// Runs every partition's queue to its end, then fires what is due. A queue that needs a visitor whom another
+    /// Runs every partition's queue to its end, then fires what is due at or before `to`. A queue that needs a visitor whom another
     /// partition has not handed over yet pauses until the next round. There always is a next step somewhere: what
     /// stands first in the log waits for nothing.
     fn apply<'e, 'a>(
@@ -462,16 +518,17 @@ impl Pipeline {
         plan: &Plan,
         queues: Vec<Vec<Operation<'e, 'a>>>,
         handovers: usize,
-        in_parallel: bool,
+        (to, in_parallel): (Timestamp, bool),
         out: &mut Vec<Output>,
     ) {
-        let (watermark, position) = (self.watermark(), self.position);
+        let position = self.position;
+        self.fired = self.fired.max(to);
         let handovers: Vec<Handover> = (0..handovers).map(|_| Handover::default()).collect();
         let mut lanes: Vec<Lane<'_, 'e, 'a>> =
             self.partitions.iter_mut().zip(queues).map(|(partition, queue)| Lane::new(partition, queue)).collect();
         let in_parallel = in_parallel && self.pool.current_num_threads() > 1;
         while lanes.iter().any(|lane| !lane.is_done()) {
-            let run = |lane: &mut Lane<'_, 'e, 'a>| lane.run(plan, &handovers, watermark, position);
+            let run = |lane: &mut Lane<'_, 'e, 'a>| lane.run(plan, &handovers, to, position);
             if in_parallel {
                 self.pool.install(|| lanes.par_iter_mut().for_each(run));
             } else {

@@ -1,5 +1,6 @@
 //! A pipeline's state as a checkpoint's bytes, and a pipeline that goes on from them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -12,6 +13,7 @@ use crate::growth::{Book, Translation};
 use crate::identity::Links;
 use crate::partition::{Output, Partition, Plan, User};
 use crate::route::partition_of;
+use crate::time::Timestamp;
 
 /// A pipeline that cannot go on from where another stopped.
 #[derive(Debug, Error)]
@@ -117,7 +119,7 @@ fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut 
 
 impl Pipeline {
     /// All state of users and links, and where the log stands, as one base: the same state gives the same bytes. Counts
-    /// are left out. Outputs already handed out are not in it, though they may still wait for the watermark somewhere.
+    /// are left out, but for that of the forgotten. Outputs already handed out are not in it, though they may still wait for the watermark somewhere.
     pub fn save(&self) -> Vec<u8> {
         let mut saved = Vec::new();
         let written = self.save_into(|bytes| {
@@ -140,6 +142,8 @@ impl Pipeline {
             previous: 0,
             sequence: 0,
             position: self.position,
+            fired: self.fired.max(Timestamp::MIN),
+            forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
@@ -148,7 +152,7 @@ impl Pipeline {
         };
         let mut encoder = Encoder::new(&self.plan, &head)?;
         for (partition, number) in self.partitions.iter().zip(0..) {
-            let mut users: Vec<&User> = partition.users().collect();
+            let mut users: Vec<Cow<'_, User>> = partition.users().collect();
             users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             encoder.users(number, users)?;
             sink(&encoder.take())?;
@@ -168,7 +172,7 @@ impl Pipeline {
     }
 
     /// A pipeline that goes on where a checkpoint was cut, with as many partitions and workers as `options` say. Counts
-    /// begin at 0. Under other rules than those saved under, every user is evaluated anew at the watermark, or at the
+    /// begin at 0, but for that of the forgotten. Under other rules than those saved under, every user is evaluated anew at the watermark, or at the
     /// user's clock where that is ahead of it.
     ///
     /// # Errors
@@ -178,11 +182,15 @@ impl Pipeline {
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
         pipeline.latest_read = head.latest_read;
         pipeline.position = head.position;
+        pipeline.forgotten_count = head.forgotten;
         pipeline.links = links;
         pipeline.book = growth.or(pipeline.book).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
-        let same_count = partitions.len() == count;
-        let by_partition = if same_count && head.rules == plan.rules.version {
+        pipeline.fired = head.fired.min(watermark);
+        let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
+        // Nothing fires before then any more; what other rules made due at once is due at the watermark.
+        let due_from = if same_rules { pipeline.fired } else { watermark };
+        let by_partition = if same_count && same_rules {
             pipeline.cutting.know_changes();
             partitions
         } else {
@@ -191,8 +199,7 @@ impl Pipeline {
         let pool = &pipeline.pool;
         let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<User>))| {
             for mut user in users {
-                // Nothing fires before the watermark any more; what other rules made due at once is due at it.
-                user.segments_due = user.segments_due.max(watermark);
+                user.segments_due = user.segments_due.max(due_from);
                 if partition_of(&user.id, count) != at || partition.user(&user.id).is_some() {
                     return Err(CodecError::UserTwice);
                 }
@@ -210,7 +217,7 @@ impl Pipeline {
 
     /// Goes on under other rules from here, between two events. The state of features that both define alike is kept,
     /// new ones begin empty; every user is evaluated anew, at the watermark or at the user's clock where that is ahead
-    /// of it: what that changes is appended to `out`.
+    /// of it: what that changes is appended to `out`. What the old rules made due must have [fired](Pipeline::fired).
     pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
         self.capture_rest();
         self.cutting.lose_changes();
@@ -251,7 +258,6 @@ fn distributed(partitions: Vec<Vec<User>>, count: usize) -> Vec<Vec<User>> {
 mod tests {
     use super::*;
     use crate::rules;
-    use crate::time::Timestamp;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
     const VIEW: &str =

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 #[expect(clippy::large_enum_variant, reason = "marks are rare")]
 #[derive(Debug)]
 pub enum Emission {
-    /// What a batch, or a change of the rules, came to.
+    /// What a batch, a while that passed, or a change of the rules, came to.
     Batch(Emitted),
     /// Nothing: a place among the others. Who waits there is told once everything before it is published.
     Mark(Mark),
@@ -42,6 +42,8 @@ pub struct Emitted {
     pub plan: Arc<Plan>,
     /// These rules took effect just now: they stand before the outputs.
     pub reloaded: Option<Reloaded>,
+    /// It is no batch, but what became due up to then by time alone.
+    pub fires_to: Option<Timestamp>,
     /// Outputs, in order per user; what of them is known to be out is left out.
     pub outputs: Vec<Output>,
     /// What was out before it, when it began.

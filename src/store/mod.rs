@@ -436,6 +436,8 @@ impl Shared {
             previous,
             sequence,
             position: cut.position,
+            fired: cut.fired,
+            forgotten: cut.forgotten,
             latest_read: cut.latest_read,
             rules: plan.rules.version.clone(),
             partitions: cut.partitions,

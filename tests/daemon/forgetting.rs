@@ -48,6 +48,8 @@ async fn a_user_who_is_deleted_is_forgotten_at_a_place_of_the_log() {
     assert_eq!(metric(&daemon, "rekindle_segment_users"), "1");
     broker.publish_one(view("u")).await;
     broker.wait_for_outputs(3).await;
+    let daemon = daemon.stop().settings.start();
+    wait_until("it is counted still", || metric(&daemon, "rekindle_users_forgotten_total") == "1");
     daemon.stop();
     assert_eq!(broker.outputs().await, 3, "u entered twice, and never left");
 }

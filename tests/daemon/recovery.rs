@@ -175,6 +175,28 @@ async fn a_purged_stream_of_outputs_tells_nothing_of_progress_and_is_refused_unl
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_decide_can_be_changed_only_where_a_checkpoint_has_all_that_is_out() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = killed(&server, &broker).await;
+    let daemon = settings.set("CHECKPOINT_INTERVAL", "1h").start();
+    broker.publish_one(view("d")).await;
+    broker.wait_for_outputs(4).await;
+    let settings = daemon.kill().set("ENGINE_MAX_DISORDER", "30s");
+    let ended = settings.refused();
+    assert_refused(&ended, "start once more with the old ones and stop with SIGTERM");
+    assert!(ended.log.contains("max_disorder 5s") && ended.log.contains("max_disorder 30s"), "{}", ended.log);
+    let daemon = ended.settings.set("ENGINE_MAX_DISORDER", "5s").start();
+    daemon.wait_until_ready();
+    let settings = daemon.stop().settings.set("ENGINE_MAX_DISORDER", "30s");
+    let daemon = settings.start();
+    broker.publish_one(view("e")).await;
+    broker.wait_for_outputs(5).await;
+    daemon.stop();
+    assert_eq!(users(&broker).await, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn checkpoints_that_cannot_be_written_are_said_and_tried_again_and_nothing_stops() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;

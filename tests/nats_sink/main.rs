@@ -49,7 +49,7 @@ impl Running {
             connection: Arc::default(),
         };
         let (taken_over, out) = watch::channel(None);
-        let owner = Owner { instance: unused_name(), epoch: 0, log: None };
+        let owner = Owner { instance: unused_name(), epoch: 0, log: None, settings: None };
         let task = tokio::spawn(async move {
             // What the last one left behind is out.
             let decide = |known: &Known| -> Result<_, Ended> {
@@ -116,6 +116,37 @@ fn output_stream() -> stream::Config {
     }
 }
 
+/// How outputs can get into their stream.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// As batches where there are many, else one by one.
+    Both,
+    /// All as batches.
+    Batches,
+    /// One by one, though the stream takes batches.
+    Singly,
+    /// One by one: the stream takes no batches.
+    NoBatches,
+}
+
+impl Way {
+    const ALL: [Way; 4] = [Way::Both, Way::Batches, Way::Singly, Way::NoBatches];
+
+    fn settings(self) -> Settings {
+        let usual = Settings::default();
+        let batch_from = match self {
+            Way::Both | Way::NoBatches => usual.batch_from,
+            Way::Batches => 1,
+            Way::Singly => 999,
+        };
+        Settings { batch_from, ..usual }
+    }
+
+    fn stream(self) -> stream::Config {
+        stream::Config { allow_atomic_publish: !matches!(self, Way::NoBatches), ..output_stream() }
+    }
+}
+
 fn dead_stream() -> stream::Config {
     stream::Config {
         name: "REKINDLE_DEAD".to_owned(),
@@ -152,11 +183,14 @@ async fn outputs_of(context: &Context) -> Vec<jetstream::Message> {
     found
 }
 
-/// The last progress record.
+/// The last progress record: a message, or the header of one.
 async fn progress(context: &Context) -> Progress {
-    let stream = context.get_stream("REKINDLE").await.expect("the stream");
-    let last = stream.get_last_raw_message_by_subject("rekindle.progress").await.expect("a record");
-    serde_json::from_slice(&last.payload).expect("a record is JSON")
+    let found = stored(context, "REKINDLE").await;
+    let record = found.iter().rev().find_map(|message| match message.headers.as_ref()?.get("Rekindle-Progress") {
+        Some(record) => Some(record.as_str().as_bytes()),
+        None => (message.subject.as_str() == "rekindle.progress").then_some(&message.payload[..]),
+    });
+    serde_json::from_slice(record.expect("a record")).expect("a record is JSON")
 }
 
 /// Everything a stream holds, in its order.

@@ -73,6 +73,7 @@ pub(crate) fn group(
     Emission::Batch(Emitted {
         plan: Arc::clone(plan),
         reloaded: None,
+        fires_to: None,
         outputs,
         before: Reached::before(before),
         reached: Reached { sequence: through, ..Reached::before(through) },

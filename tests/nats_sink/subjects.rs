@@ -27,7 +27,7 @@ fn header(message: &async_nats::jetstream::Message, name: &str) -> String {
 async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     let (server, context) = prepared().await;
     let plan = plan();
-    let sink = Running::start(&server, Settings { decisions: true, ..Settings::default() }).await;
+    let sink = Running::start(&server, Settings { decisions: true, batch_from: 1, ..Settings::default() }).await;
     let all = vec![
         outputs::transition("u 1", 2),
         outputs::action("u 1", 2),

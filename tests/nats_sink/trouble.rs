@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::nats_server::NatsServer;
 use super::outputs::{self, many, numbers, plan};
-use super::{Running, connect, context, dead_stream, output_stream, outputs_of, prepared, progress, stored};
+use super::{Running, Way, connect, context, dead_stream, output_stream, outputs_of, prepared, progress, stored};
 
 async fn published(context: &async_nats::jetstream::Context) -> Vec<u64> {
     let found = outputs_of(context).await;
@@ -46,14 +46,13 @@ async fn a_stream_without_batches_gets_them_one_by_one_in_order() {
 }
 
 /// Publishes while something is done to the server again and again, and holds the stream to what was published.
-async fn through(atomic: bool, mut disturb: impl FnMut(&mut NatsServer, &Running), every: Duration) {
+async fn through(way: Way, mut disturb: impl FnMut(&mut NatsServer, &Running), every: Duration) {
     let (mut server, setup) = prepared().await;
     setup.delete_stream("REKINDLE").await.expect("deleted");
     // The server's memory of message ids is not to be what helps.
     let duplicate_window = Duration::from_millis(100);
-    let config = stream::Config { allow_atomic_publish: atomic, duplicate_window, ..output_stream() };
-    setup.create_stream(config).await.expect("created");
-    let sink = Running::start(&server, Settings::default()).await;
+    setup.create_stream(stream::Config { duplicate_window, ..way.stream() }).await.expect("created");
+    let sink = Running::start(&server, way.settings()).await;
     let (plan, mut next, mut last, mut disturbances) = (plan(), 0, Instant::now(), 0);
     while disturbances < 6 {
         for emission in many(&plan, next, 2_000) {
@@ -68,59 +67,59 @@ async fn through(atomic: bool, mut disturb: impl FnMut(&mut NatsServer, &Running
     }
     let figures = sink.finish().await.figures();
     let found = published(&context(&server).await).await;
-    eprintln!("{next} outputs, {} stored, {figures:?}", found.len());
+    eprintln!("{way:?}: {next} outputs, {} stored, {figures:?}", found.len());
     assert!(found == (0..next).collect::<Vec<_>>(), "lost, doubled or out of order: {} of {next}", found.len());
     assert!(figures.errors > 0, "nothing was disturbed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_and_comes_back_has_everything_once_and_in_order() {
-    let kill = |server: &mut NatsServer, _: &Running| {
-        server.kill();
-        server.start_again();
-    };
-    through(true, kill, Duration::from_millis(700)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_batches_too_a_killed_server_has_everything_once_and_in_order() {
-    let kill = |server: &mut NatsServer, _: &Running| {
-        server.kill();
-        server.start_again();
-    };
-    through(false, kill, Duration::from_millis(700)).await;
+    for way in [Way::Both, Way::Singly, Way::NoBatches] {
+        let kill = |server: &mut NatsServer, _: &Running| {
+            server.kill();
+            server.start_again();
+        };
+        through(way, kill, Duration::from_millis(700)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_cut_again_and_again_loses_and_doubles_nothing() {
-    for atomic in [true, false] {
+    for way in Way::ALL {
         let cut = |_: &mut NatsServer, sink: &Running| {
             let client = sink.client.clone();
             tokio::spawn(async move { client.force_reconnect().await });
         };
-        through(atomic, cut, Duration::from_millis(150)).await;
+        through(way, cut, Duration::from_millis(150)).await;
     }
 }
 
 #[tokio::test]
 async fn somebody_else_who_writes_into_the_stream_only_slows_it_down() {
-    let (server, context) = prepared().await;
-    let sink = Running::start(&server, Settings::default()).await;
-    let foreign = connect(&server).await;
-    let writer = tokio::spawn(async move {
-        loop {
-            foreign.publish("rekindle.rules", "foreign".into()).await.expect("sent");
-            foreign.flush().await.expect("sent");
+    for way in Way::ALL {
+        let (server, context) = prepared().await;
+        context.delete_stream("REKINDLE").await.expect("deleted");
+        context.create_stream(way.stream()).await.expect("created");
+        let sink = Running::start(&server, way.settings()).await;
+        let foreign = connect(&server).await;
+        let writer = tokio::spawn(async move {
+            // Without batches outputs must find a moment between two of these.
+            let pause = if matches!(way, Way::NoBatches) { Duration::from_millis(20) } else { Duration::ZERO };
+            loop {
+                foreign.publish("rekindle.rules", "foreign".into()).await.expect("sent");
+                foreign.flush().await.expect("sent");
+                tokio::time::sleep(pause).await;
+            }
+        });
+        for emission in many(&plan(), 0, 5_000) {
+            sink.send(emission).await;
         }
-    });
-    for emission in many(&plan(), 0, 5_000) {
-        sink.send(emission).await;
+        sink.finish().await;
+        writer.abort();
+        let found = outputs_of(&context).await;
+        let ours = found.iter().filter(|message| message.subject.as_str() != "rekindle.rules");
+        assert_eq!(numbers(ours.map(|message| &message.payload[..])), (0..5_000).collect::<Vec<_>>(), "{way:?}");
     }
-    sink.finish().await;
-    writer.abort();
-    let found = outputs_of(&context).await;
-    let ours = found.iter().filter(|message| message.subject.as_str() != "rekindle.rules");
-    assert_eq!(numbers(ours.map(|message| &message.payload[..])), (0..5_000).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -147,19 +146,18 @@ async fn whoever_takes_over_ends_the_one_before_and_goes_on_counting() {
     assert_eq!(progress(&context).await.ordinal, 2);
 }
 
-/// Whenever the process dies, what is out of a large group is told by the last record, with batches and without.
+/// Whenever the process dies, what is out of a large group is told by the last record, whichever way it went.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_that_is_out_in_part_is_open_and_goes_on_where_it_was() {
-    for atomic in [true, false] {
+    for way in Way::ALL {
         let (server, context) = prepared().await;
         context.delete_stream("REKINDLE").await.expect("deleted");
-        let config = stream::Config { allow_atomic_publish: atomic, ..output_stream() };
-        context.create_stream(config).await.expect("created");
+        context.create_stream(way.stream()).await.expect("created");
         let all = || (0..20_000).map(|number| outputs::transition(&format!("u{}", number % 10), number));
         let mut parts = 0;
         let mut out = 0;
         while out < 20_000 {
-            let sink = Running::start(&server, Settings::default()).await;
+            let sink = Running::start(&server, way.settings()).await;
             let mut group = outputs::group(&plan(), 0, 9, all().collect(), vec![]);
             let Emission::Batch(emitted) = &mut group else { unreachable!("a group is one") };
             let before = outputs_of(&context).await.len();
@@ -180,7 +178,7 @@ async fn a_group_that_is_out_in_part_is_open_and_goes_on_where_it_was() {
             parts += 1;
         }
         assert!(parts > 2, "it was never interrupted");
-        assert_eq!(published(&context).await, (0..20_000).collect::<Vec<_>>(), "with batches: {atomic}");
+        assert_eq!(published(&context).await, (0..20_000).collect::<Vec<_>>(), "{way:?}");
     }
 }
 
@@ -261,6 +259,11 @@ async fn a_full_stream_stops_the_sink_until_there_is_room() {
 
 #[tokio::test]
 async fn a_missing_permission_is_told_and_waited_for() {
+    a_missing_permission(Way::Batches, "a message did not reach the stream with the rest of its batch").await;
+    a_missing_permission(Way::Both, "no answer to a message on rekindle.actions.email.hello-again_1").await;
+}
+
+async fn a_missing_permission(way: Way, told: &str) {
     // Whatever else it needs stands here: this is all the documented permissions but one.
     let some = r#""rekindle.segments.>", "rekindle.progress", "rekindle.dead", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*""#;
     let all = format!(r#"{some}, "rekindle.actions.>""#);
@@ -278,11 +281,11 @@ async fn a_missing_permission_is_told_and_waited_for() {
     let context = async_nats::jetstream::new(connect("admin", "a").await);
     context.create_stream(output_stream()).await.expect("created");
     context.create_stream(dead_stream()).await.expect("created");
-    let sink = Running::with_client(connect("sink", "s").await, Settings::default());
+    let sink = Running::with_client(connect("sink", "s").await, way.settings());
     let outputs = vec![outputs::transition("u", 0), outputs::action("u", 0), outputs::transition("u", 1)];
     sink.send(outputs::emission(&plan(), outputs, Vec::new())).await;
     // Which permission, the connection's status tells: see the daemon's tests.
-    sink.fails_with("a message did not reach the stream with the rest of its batch").await;
+    sink.fails_with(told).await;
     server.reconfigure(some, &all);
     sink.finish().await;
     assert_eq!(outputs_of(&context).await.len(), 3);
@@ -339,37 +342,38 @@ async fn without_jetstream_subscribers_get_what_is_published_while_they_listen()
     assert_eq!(subjects.map(|subject| subject.to_string()), ["rekindle.dead", "rekindle.segments.active.enter"]);
 }
 
-#[tokio::test]
-async fn a_lone_output_is_acknowledged_at_once() {
-    let (server, _context) = prepared().await;
-    let sink = Running::start(&server, Settings::default()).await;
-    let plan = plan();
-    let mut took = Vec::new();
-    for number in 0..200 {
-        let started = Instant::now();
-        sink.send(outputs::emission(&plan, vec![outputs::transition("u", number)], vec![])).await;
-        while sink.status.figures().published[Kind::Transition as usize] <= number {
-            tokio::task::yield_now().await;
+/// Figures, with `--nocapture` in a release build; that it is a request of its own is held to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_outputs_are_acknowledged_at_once() {
+    for (way, outputs) in [(Way::Both, 1), (Way::Both, 8), (Way::Both, 63), (Way::Batches, 1), (Way::Batches, 63)] {
+        let (server, context) = prepared().await;
+        let sink = Running::start(&server, way.settings()).await;
+        let plan = plan();
+        let mut took = Vec::new();
+        for round in 0..100 {
+            let some = (0..outputs).map(|number| outputs::transition("u", round * outputs + number)).collect();
+            let started = Instant::now();
+            sink.send(outputs::emission(&plan, some, vec![])).await;
+            while sink.status.figures().published[Kind::Transition as usize] < (round + 1) * outputs {
+                tokio::time::sleep(Duration::from_micros(20)).await;
+            }
+            took.push(started.elapsed());
         }
-        took.push(started.elapsed());
+        let figures = sink.finish().await.figures();
+        took.sort();
+        eprintln!("{way:?}, {outputs} outputs: median {:?}, 90th {:?}, longest {:?}", took[50], took[90], took[99]);
+        assert_eq!(published(&context).await, (0..100 * outputs).collect::<Vec<_>>());
+        assert_eq!(figures.batches, if matches!(way, Way::Batches) { 100 } else { 100 * outputs });
     }
-    sink.finish().await;
-    took.sort();
-    eprintln!("a lone output: median {:?}, 99th {:?}, longest {:?}", took[100], took[198], took[199]);
 }
 
 /// Not a test: figures, with `--ignored --nocapture`, in a release build.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn how_many_outputs_a_second() {
-    for atomic in [true, false] {
-        let (server, context) = prepared().await;
-        context.delete_stream("REKINDLE").await.expect("deleted");
-        context
-            .create_stream(stream::Config { allow_atomic_publish: atomic, ..output_stream() })
-            .await
-            .expect("created");
-        let sink = Running::start(&server, Settings::default()).await;
+    for way in [Way::Both, Way::Singly] {
+        let (server, _context) = prepared().await;
+        let sink = Running::start(&server, way.settings()).await;
         let emissions = many(&plan(), 0, 300_000);
         let started = Instant::now();
         for emission in emissions {
@@ -377,6 +381,6 @@ async fn how_many_outputs_a_second() {
         }
         let figures = sink.finish().await.figures();
         let rate = 300_000.0 / started.elapsed().as_secs_f64();
-        eprintln!("atomic batches: {atomic}; {rate:.0} messages/s in {} acknowledged requests", figures.batches);
+        eprintln!("{way:?}: {rate:.0} messages/s in {} acknowledged requests", figures.batches);
     }
 }

@@ -77,6 +77,7 @@ fn every_section_is_read() {
         replicas = 5
         cloudevents = 'binary'
         decisions = true
+        batch_from = 7
         linger = '1s'
         [checkpoint]
         store = 's3://bucket/a/b'
@@ -144,6 +145,7 @@ fn every_section_is_read() {
         replicas: 5,
         cloudevents: ContentMode::Binary,
         decisions: true,
+        batch_from: 7,
         linger: Span(1_000),
     };
     assert_eq!(config.output, output);

@@ -1,45 +1,55 @@
 //! Committing outputs: into the stream together with how far they have got, once, and by one daemon only.
 //!
 //! # What a commit is
-//! Some outputs and, behind them, a [`Progress`] record. Where the stream takes atomic batches (nats-server 2.12) all of it
-//! is one batch: stored whole or not at all. So whoever reads the last record knows what is out, whenever it was that the
-//! process or the server died. Every output has the header `Rekindle-Ordinal`: 1, 2, 3 … without a hole.
+//! Some outputs and the [`Progress`] they come to, stored together in one of two ways:
+//!
+//! - **A few** go one by one, several on their way at a time, each with its own record of progress in the header
+//!   `Rekindle-Progress`: a message is stored with its record or not at all. This is what keeps a lone action fast.
+//! - **Many** go as one atomic batch (nats-server 2.12), the record its last message: stored whole or not at all. A batch
+//!   carries far more a second, but the server takes several milliseconds to make one.
+//!
+//! So whoever reads the [last record](records) knows what is out, whenever it was that the process or the server died. Every
+//! output has the header `Rekindle-Ordinal`: 1, 2, 3 … without a hole.
 //!
 //! # How it gets in once
-//! The committer knows the sequence of the last progress record, and each commit expects that there is none after it
-//! (`Nats-Expected-Last-Subject-Sequence`): it is stored, or nothing of it is. One commit is under way at a time. When no
-//! acknowledgement comes, the leader is asked for the last record: if it is the one just sent, the commit is in. If not it
-//! is sent again, with the same expectation: an attempt that is late, and the next one, can't both be stored. No memory of
-//! the server's (its window of message ids) is needed for any of this, and what others write into the stream is no matter.
+//! The committer knows the stream's last message and the last record that was a message of its own. A batch expects that
+//! there is no record after that one (`Nats-Expected-Last-Subject-Sequence`), so what others write into the stream is no
+//! matter to it. Of messages that go one by one, the first expects to follow the stream's last
+//! (`Nats-Expected-Last-Sequence`), and each of the others the one before it, of the same attempt
+//! (`Nats-Expected-Last-Msg-Id`): nobody's message can take another's place and let the rest through. One commit is under way
+//! at a time. When no acknowledgement comes, the leader is asked for the last record: its ordinal says what of the commit is
+//! in. What is not is sent again: an attempt that is late, and the next one, can't both be stored. (A commit that was once
+//! sent as a batch is never sent one by one: that would not stop the batch.) The server may forget its window of message ids.
+//! Where somebody else is seen to write into the stream, everything goes as batches for a while.
 //!
 //! # How there is one daemon
-//! A start [takes over](Committer::take_over): it writes a record with a higher epoch than the last. Whoever wrote before
-//! finds that its expectation does not hold any more, looks, and [ends](Ended::TakenOver). A process that was stopped for an
-//! hour and wakes up in the middle of a batch has nothing stored.
+//! A start [takes over](Committer::take_over): it writes a record with a higher epoch than the last, expecting both that the
+//! stream's last message and that its last record are those it has seen. Whoever wrote before finds that its expectation does
+//! not hold any more, looks, and [ends](Ended::TakenOver). A process that was stopped for an hour and wakes up in the middle
+//! of a commit has nothing more stored.
 //!
 //! # Where there are no batches
-//! Older servers get the same messages one by one, several on their way, each expecting the one before it. An *intent*
-//! goes first: a record that says which group of outputs comes; so what a killed process leaves behind can be told by the
-//! ordinal of the stream's last message. Weaker than batches in one thing: readers can see a part of what belongs together.
+//! Older servers get everything one by one. Weaker than batches in one thing: readers can see a part of what belongs together.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use async_nats::header::{
     HeaderMap, NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
-    NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+    NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_ID,
 };
 use async_nats::subject::Subject;
-use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::line::Line;
+use super::line::{Attempt, Line};
 use super::message::{Kind, Message};
 use super::publish::unique;
+use super::records::{self, RECORD};
 use super::refusal::Refusal;
-use super::stream::{self, Found, Standing};
+use super::stream::Standing;
+use super::unit::Unit;
 use crate::nats::subjects::covers;
 use crate::sink::progress::{Progress, Reached};
 
@@ -47,11 +57,11 @@ use crate::sink::progress::{Progress, Reached};
 pub const ORDINAL: &str = "Rekindle-Ordinal";
 /// The header with an output's id, which is the same whenever the same log is read.
 pub const ID: &str = "Rekindle-Id";
-/// The header that tells which commit a message belongs to, where there are no batches.
-const COMMIT: &str = "Rekindle-Commit";
 
-/// Most messages on their way where there are no batches.
+/// Most messages on their way one by one.
 const WINDOW: usize = 256;
+/// Where others write into the stream, so many commits go as batches, however small.
+const CROWDED: u64 = 64;
 /// A new leader may be a little behind with what it knows: how often, and how long apart, it is asked before what it says
 /// counts as lost.
 const ASK_AGAIN: (u32, Duration) = (20, Duration::from_millis(500));
@@ -99,6 +109,8 @@ pub struct Owner {
     pub epoch: u64,
     /// Which log its outputs come of: the stream's name and when it was made; `None`: not known, or it is no stream.
     pub log: Option<String>,
+    /// The settings that decide what comes of a log.
+    pub settings: Option<String>,
 }
 
 /// What a start finds in the stream.
@@ -110,22 +122,12 @@ pub struct Known {
     pub stream_last: u64,
 }
 
-/// Some outputs that go together.
-#[derive(Debug)]
-pub(super) struct Unit {
-    pub(super) outputs: VecDeque<Message>,
-    /// What is out before it; its group is open.
-    pub(super) before: Reached,
-    /// What is out with it.
-    pub(super) reached: Reached,
-}
-
 /// What a call of [`Committer::commit`] came to.
 #[derive(Debug)]
 pub(super) enum Committed {
     /// All of it is stored.
     Stored,
-    /// Nothing was stored: these, which the server can never take, are taken out and must be dealt with first.
+    /// These, which the server can never take, are taken out and must be dealt with before the rest is stored.
     TooLarge(Vec<Message>),
 }
 
@@ -133,31 +135,36 @@ pub(super) enum Committed {
 pub(super) struct Committer {
     line: Line,
     progress: Subject,
-    epoch: u64,
-    instance: String,
-    log: Option<String>,
+    /// Every subject of outputs and records.
+    all: Subject,
+    /// With its epoch.
+    owner: Owner,
     commits: u64,
-    /// The sequence of the last progress record; of the stream's last message, where there are no batches. Both 0: none.
+    /// The sequence of the stream's last message, as far as is known; 0: it never had any.
     last: u64,
+    /// The sequence of the last record that is a message of its own; 0: there is none.
+    last_record: u64,
     /// When the stream was made.
     created_ns: i128,
     ordinal: u64,
     is_atomic: bool,
+    /// From how many outputs on a commit goes as a batch.
+    batch_from: usize,
+    /// Every commit up to this one goes as a batch, where there are batches.
+    crowded_until: u64,
     /// The largest message the stream takes, where it has a bound of its own.
     max_message_bytes: Option<usize>,
-    /// The attempt whose outcome is not known.
+    /// The commit whose outcome is not known.
     open: Option<Attempted>,
 }
 
 /// A commit that may be stored, or a part of it.
 struct Attempted {
-    /// As the record in the stream would read.
-    record: Bytes,
     /// What the ids of its batches begin with.
-    batch: String,
+    id: String,
     attempts: u32,
-    /// How many of its messages are stored, where they go one by one.
-    stored: usize,
+    /// It was sent as a batch, which may still come in.
+    was_batch: bool,
 }
 
 enum Stop {
@@ -177,33 +184,36 @@ impl Committer {
     /// more. Tries for as long as it takes.
     pub(super) async fn take_over<E, Confirmed: Future<Output = Result<(), E>>>(
         line: Line,
-        progress: Subject,
+        prefix: &str,
+        batch_from: usize,
         owner: &Owner,
-        all: &str,
         (mut confirm, mut decide): (impl FnMut() -> Confirmed, impl FnMut(&Known) -> Result<(u64, Reached), E>),
     ) -> Result<(Committer, Reached), E> {
         let mut committer = Committer {
             line,
-            progress,
-            epoch: owner.epoch,
-            instance: owner.instance.clone(),
-            log: owner.log.clone(),
+            progress: format!("{prefix}.progress").into(),
+            all: format!("{prefix}.>").into(),
+            owner: owner.clone(),
             commits: 0,
             last: 0,
+            last_record: 0,
             created_ns: 0,
             ordinal: 0,
             is_atomic: false,
+            batch_from,
+            crowded_until: 0,
             max_message_bytes: None,
             open: None,
         };
         loop {
-            let refusal = match committer.look(all).await {
+            let refusal = match committer.look().await {
                 Ok(known) => {
                     // Not sooner: who confirmed, then looked, could take the stream from a start that is to go on.
                     confirm().await?;
                     let (ordinal, reached) = decide(&known)?;
                     committer.ordinal = ordinal;
-                    committer.epoch = owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
+                    committer.owner.epoch =
+                        owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
                     match committer.claim(reached.clone()).await {
                         Ok(()) => return Ok((committer, reached)),
                         Err(refusal) => refusal,
@@ -212,40 +222,35 @@ impl Committer {
                 Err(refusal) => refusal,
             };
             committer.line.failed(&refusal);
-            committer.line.wait_after(&refusal).await;
+            if refusal != Refusal::Unexpected || committer.line.failures > 3 {
+                committer.line.wait_after(&refusal).await;
+            }
         }
     }
 
     /// How the stream stands, and what it says of progress.
-    async fn look(&mut self, all: &str) -> Result<Known, Refusal> {
+    async fn look(&mut self) -> Result<Known, Refusal> {
         let Standing { last, is_atomic, created_ns, max_message_bytes, .. } = self.line.standing().await?;
         (self.is_atomic, self.created_ns, self.max_message_bytes) = (is_atomic, created_ns, max_message_bytes);
-        let record = self.last_progress().await?;
-        self.last = if is_atomic { record.as_ref().map_or(0, |(sequence, _)| *sequence) } else { last };
-        let Some((sequence, mut progress)) = record else {
-            return Ok(Known { progress: None, stream_last: last });
-        };
-        // Messages behind the record: only where a process died that published one by one.
-        let behind = stream::last_of(&self.line.context, &self.line.stream, all).await?;
-        if let Some(Found { sequence: after, headers, .. }) = behind
-            && after > sequence
-            && let Some(ordinal) = stream::value(&headers, ORDINAL).and_then(|ordinal| ordinal.parse::<u64>().ok())
-            && let Some(more) = ordinal.checked_sub(progress.ordinal)
-        {
-            progress.ordinal = ordinal;
-            if let Some(open) = &mut progress.reached.open {
-                open.messages += more;
-            }
-        }
-        Ok(Known { progress: Some(progress), stream_last: last })
+        let progress = self.read_records(0).await?;
+        self.last = last;
+        Ok(Known { progress, stream_last: last })
+    }
+
+    /// The last record, if it stands behind message `seen`; notes the last that is a message of its own.
+    async fn read_records(&mut self, seen: u64) -> Result<Option<Progress>, Refusal> {
+        let subjects = (self.progress.as_str(), self.all.as_str());
+        let found = records::last(&self.line.context, &self.line.stream, subjects, seen).await;
+        let (own, last) = found.map_err(|refusal| self.line.explained(refusal))?;
+        self.last_record = own;
+        Ok(last)
     }
 
     async fn claim(&mut self, reached: Reached) -> Result<(), Refusal> {
-        let record = self.record(reached, 0);
-        let message = self.progress_message(&record);
+        let message = self.record_message(0, reached);
         let mut headers = HeaderMap::new();
-        let expected = if self.is_atomic { NATS_EXPECTED_LAST_SUBJECT_SEQUENCE } else { NATS_EXPECTED_LAST_SEQUENCE };
-        headers.insert(expected, self.last.to_string());
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.last_record.to_string());
+        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string());
         let attempt = self.line.begin()?;
         let claiming = async {
             let ack = self.line.request(&message, headers).await?;
@@ -254,8 +259,8 @@ impl Committer {
         let claimed = attempt.unless_cut(claiming).await.map_err(|refusal| self.line.explained(refusal));
         let ack = claimed?;
         self.line.check(&ack, &self.progress)?;
-        self.last = ack.sequence;
-        info!(stream = %self.line.stream, epoch = self.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
+        (self.last, self.last_record) = (ack.sequence, ack.sequence);
+        info!(stream = %self.line.stream, epoch = self.owner.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
         Ok(())
     }
 
@@ -264,12 +269,12 @@ impl Committer {
         self.ordinal
     }
 
-    /// The sequence of the last commit's record.
+    /// The sequence of the last commit's last message.
     pub(super) fn last(&self) -> u64 {
         self.last
     }
 
-    /// Whether commits are stored whole or not at all.
+    /// Whether commits can be stored whole or not at all.
     pub(super) fn is_atomic(&self) -> bool {
         self.is_atomic
     }
@@ -283,13 +288,18 @@ impl Committer {
     pub(super) async fn commit(&mut self, unit: &mut Unit) -> Result<Committed, Ended> {
         let mut refused = None;
         loop {
-            let too_large = self.take_too_large(unit);
-            if !too_large.is_empty() {
-                return Ok(Committed::TooLarge(too_large));
+            if self.open.is_none()
+                && let Some(limit) = self.max_message_bytes
+            {
+                let too_large = unit.take_larger_than(limit);
+                if !too_large.is_empty() {
+                    return Ok(Committed::TooLarge(too_large));
+                }
             }
             let refusal = match self.attempt(unit, refused.take()).await {
                 Ok(true) => {
                     self.line.works();
+                    self.open = None;
                     return Ok(Committed::Stored);
                 }
                 Ok(false) => continue,
@@ -297,33 +307,18 @@ impl Committer {
                 Err(Stop::Refused(refusal)) => refusal,
             };
             self.line.failed(&refusal);
-            if refusal == Refusal::TooLarge && self.is_atomic {
-                // Nothing of a batch that is refused is stored.
+            if refusal == Refusal::TooLarge
+                && let Some(largest) = unit.take_largest()
+            {
+                // Nothing of a batch that is refused is stored; of what goes one by one, nothing from that message on.
                 self.open = None;
-                if let Some(largest) = largest(&unit.outputs) {
-                    return Ok(Committed::TooLarge(unit.outputs.remove(largest).into_iter().collect()));
-                }
+                return Ok(Committed::TooLarge(vec![largest]));
             }
             if !refusal.is_harmless() || self.line.failures > 3 {
                 self.line.wait_after(&refusal).await;
             }
             refused = Some(refusal);
         }
-    }
-
-    /// Takes out what the stream can never take, as long as nothing of the commit can be stored.
-    fn take_too_large(&mut self, unit: &mut Unit) -> Vec<Message> {
-        let Some(limit) = self.max_message_bytes else { return Vec::new() };
-        if self.open.as_ref().is_some_and(|open| !self.is_atomic && open.stored > 0) {
-            return Vec::new();
-        }
-        let (too_large, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut unit.outputs).into_iter().partition(|message| message.size() > limit);
-        unit.outputs = rest.into();
-        if !too_large.is_empty() {
-            self.open = None;
-        }
-        too_large
     }
 
     /// One attempt, after finding out what became of the last. Whether all of it is stored.
@@ -334,117 +329,191 @@ impl Committer {
             return Ok(true);
         }
         let attempt = self.line.begin()?;
-        if self.is_atomic {
-            let (record, batch) = self.begin(unit);
-            let messages = self.messages(unit, &record);
-            let sent = attempt.unless_cut(send_batch(&self.line, &batch, self.last, &messages)).await;
-            let sequence = sent.map_err(|refusal| self.line.explained(refusal))?;
-            self.stored(unit, sequence);
-            return Ok(true);
-        }
-        self.send_singly(unit, attempt).await
-    }
-
-    /// The record of the commit, and the id of this attempt at it.
-    fn begin(&mut self, unit: &Unit) -> (Bytes, String) {
         if self.open.is_none() {
-            let record = self.record(unit.reached.clone(), unit.outputs.len() as u64);
             self.commits += 1;
-            self.open = Some(Attempted { record, batch: unique(&self.line.client()), attempts: 0, stored: 0 });
+            self.open = Some(Attempted { id: unique(&self.line.client()), attempts: 0, was_batch: false });
         } else {
             self.line.status.retried();
         }
         let open = self.open.as_mut().expect("it was just opened");
         open.attempts += 1;
+        // A record alone is a message of its own, and stands for a batch.
+        open.was_batch |=
+            unit.len() == 0 || self.is_atomic && (unit.len() >= self.batch_from || self.commits <= self.crowded_until);
+        let is_batch = open.was_batch;
         // An id for each attempt: the server must not take the rest of one for the beginning of another.
-        (open.record.clone(), format!("{}.{}", open.batch, open.attempts))
+        let id = format!("{}.{}", open.id, open.attempts);
+        if is_batch {
+            self.send_batch(unit, &id, attempt).await?;
+            return Ok(true);
+        }
+        self.send_singly(unit, &id, attempt).await
     }
 
-    fn record(&self, reached: Reached, outputs: u64) -> Bytes {
+    /// The record of a commit in work, once so many more of its outputs are in.
+    fn record(&self, more: u64, reached: Reached) -> String {
         let progress = Progress {
-            epoch: self.epoch,
-            instance: self.instance.clone(),
-            log: self.log.clone(),
+            epoch: self.owner.epoch,
+            instance: self.owner.instance.clone(),
+            log: self.owner.log.clone(),
+            settings: self.owner.settings.clone(),
             commit: self.commits,
-            ordinal: self.ordinal + outputs,
+            ordinal: self.ordinal + more,
             reached,
         };
-        serde_json::to_vec(&progress).expect("a record can be written").into()
+        serde_json::to_string(&progress).expect("a record can be written")
     }
 
-    fn progress_message(&self, record: &Bytes) -> Message {
+    /// That record as a message.
+    fn record_message(&self, more: u64, reached: Reached) -> Message {
         Message {
             kind: Kind::Progress,
             subject: self.progress.clone(),
             id: String::new(),
             content: Vec::new(),
-            payload: record.clone(),
+            payload: self.record(more, reached).into(),
             received: None,
         }
     }
 
-    /// The messages of a commit with their headers: the outputs, and the record last.
-    fn messages(&self, unit: &Unit, record: &Bytes) -> Vec<(Message, HeaderMap)> {
-        let outputs = unit.outputs.iter().zip(self.ordinal + 1..).map(|(message, ordinal)| {
+    /// The outputs of a commit with their headers.
+    fn outputs<'u>(&self, unit: &'u Unit) -> impl Iterator<Item = (&'u Message, HeaderMap)> + use<'u> {
+        unit.messages().zip(self.ordinal + 1..).map(|(message, ordinal)| {
             let mut headers = message.headers();
             headers.insert(ORDINAL, ordinal.to_string());
             headers.insert(ID, message.id.as_str());
-            (message.clone(), headers)
-        });
-        outputs.chain(std::iter::once((self.progress_message(record), HeaderMap::new()))).collect()
+            (message, headers)
+        })
     }
 
-    /// The whole commit is in the stream, its record with this sequence.
-    fn stored(&mut self, unit: &mut Unit, sequence: u64) {
-        self.line.status.acknowledged(unit.outputs.iter());
-        self.line.status.committed();
-        self.ordinal += unit.outputs.len() as u64;
-        unit.outputs.clear();
+    /// So many messages of a commit are in the stream, the last of them with this sequence.
+    fn stored(&mut self, unit: &mut Unit, count: usize, sequence: u64) {
+        let stored = unit.take_first(count);
+        if self.open.as_ref().is_some_and(|open| open.was_batch) {
+            self.line.status.acknowledged(stored.iter());
+            self.line.status.committed();
+        } else {
+            stored.iter().for_each(|message| self.line.status.acknowledged(std::iter::once(message)));
+        }
+        self.ordinal += count as u64;
         self.last = sequence;
-        self.open = None;
         self.line.failures = 0;
+    }
+
+    /// Publishes all of it as an atomic batch; a record alone is just a message.
+    async fn send_batch(&mut self, unit: &mut Unit, id: &str, attempt: Attempt) -> Result<(), Refusal> {
+        let count = unit.len();
+        let record = self.record_message(count as u64, unit.reached().clone());
+        let (line, last_record) = (&self.line, self.last_record);
+        let sending = async {
+            let client = line.client();
+            for (place, (message, mut headers)) in (1..).zip(self.outputs(unit)) {
+                headers.insert(NATS_BATCH_ID, id);
+                headers.insert(NATS_BATCH_SEQUENCE, (place as usize).to_string());
+                let sent = client.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
+                sent.map_err(|error| match error.kind() {
+                    async_nats::client::PublishErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
+                    _ => Refusal::Other { why: error.to_string() },
+                })?;
+            }
+            let mut headers = HeaderMap::new();
+            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last_record.to_string());
+            if count > 0 {
+                headers.insert(NATS_BATCH_ID, id);
+                headers.insert(NATS_BATCH_SEQUENCE, (count + 1).to_string());
+                headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+            }
+            let ack = line.request(&record, headers).await?.await;
+            let ack = ack.map_err(|error| Refusal::of_publish(&error, &record.subject, &line.stream))?;
+            line.check(&ack, &record.subject)?;
+            Ok(ack.sequence)
+        };
+        let sequence = attempt.unless_cut(sending).await.map_err(|refusal| self.line.explained(refusal))?;
+        self.stored(unit, count, sequence);
+        self.last_record = sequence;
+        Ok(())
+    }
+
+    /// Publishes the next few one by one, all on their way at once, each expecting the one before it. Whether all is stored.
+    async fn send_singly(&mut self, unit: &mut Unit, id: &str, attempt: Attempt) -> Result<bool, Stop> {
+        let (mut stored, mut last) = (0, self.last);
+        let sending = async {
+            let mut sent = VecDeque::new();
+            let steps = (0..).zip(unit.steps());
+            for ((message, mut headers), (ahead, reached)) in self.outputs(unit).zip(steps).take(WINDOW) {
+                headers.insert(RECORD, self.record(ahead + 1, reached));
+                headers.insert(NATS_MESSAGE_ID, format!("{id}.{ahead}"));
+                match ahead.checked_sub(1) {
+                    None => headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string()),
+                    Some(previous) => headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, format!("{id}.{previous}")),
+                }
+                sent.push_back((self.line.request(message, headers).await, &message.subject));
+            }
+            while let Some((ack, subject)) = sent.pop_front() {
+                let ack = ack?.await.map_err(|error| Refusal::of_publish(&error, subject, &self.line.stream))?;
+                self.line.check(&ack, subject)?;
+                (stored, last) = (stored + 1, ack.sequence);
+            }
+            Ok(())
+        };
+        let sent = attempt.unless_cut(sending).await.map_err(|refusal| self.line.explained(refusal));
+        if stored > 0 {
+            self.stored(unit, stored, last);
+        }
+        sent?;
+        Ok(unit.len() == 0)
     }
 
     /// Finds out what became of an attempt that was not acknowledged. Whether all of the commit is stored.
     async fn settle(&mut self, unit: &mut Unit, refused: &Refusal) -> Result<bool, Stop> {
+        let before = (self.last, self.last_record);
         let standing = self.standing().await?;
         self.max_message_bytes = standing.max_message_bytes;
-        let record = self.last_progress().await?;
-        if let Some((_, progress)) = &record
-            && (progress.epoch, progress.instance.as_str()) != (self.epoch, self.instance.as_str())
+        let record = self.read_records(self.last).await?;
+        let is_ours = |progress: &Progress| {
+            (progress.epoch, progress.instance.as_str()) == (self.owner.epoch, self.owner.instance.as_str())
+        };
+        if let Some(progress) = &record
+            && !is_ours(progress)
         {
             return Err(Stop::Ended(Ended::TakenOver {
                 stream: self.line.stream.clone(),
                 instance: progress.instance.clone(),
                 epoch: progress.epoch,
-                ours: self.epoch,
+                ours: self.owner.epoch,
             }));
         }
-        if !self.is_atomic {
-            if self.settle_singly(unit, standing.last).await? {
+        self.last = standing.last;
+        let Some(open) = &self.open else { return Ok(false) };
+        if let Some(progress) = record.filter(|progress| progress.commit == self.commits) {
+            // A batch that is in is in whole; of what goes one by one, what the record counts.
+            let count =
+                usize::try_from(progress.ordinal.saturating_sub(self.ordinal)).unwrap_or(usize::MAX).min(unit.len());
+            if count > 0 || open.was_batch {
+                self.line.status.was_there(count);
+                self.stored(unit, count, standing.last);
+            }
+            if unit.len() == 0 && progress.reached == *unit.reached() {
                 return Ok(true);
             }
-        } else if let (Some(open), Some((sequence, progress))) = (&self.open, &record)
-            && serde_json::to_vec(progress).is_ok_and(|record| record == open.record)
-        {
-            self.line.status.was_there(unit.outputs.len());
-            let sequence = *sequence;
-            self.stored(unit, sequence);
-            return Ok(true);
         }
-        let found = if self.is_atomic { record.map_or(0, |(sequence, _)| sequence) } else { self.last };
-        let is_as_expected = std::mem::replace(&mut self.last, found) == found;
-        // What may be half stored one by one stays so; a batch was stored whole, or not.
-        if standing.is_atomic != self.is_atomic && self.open.as_ref().is_none_or(|open| open.stored == 0) {
+        if standing.is_atomic != self.is_atomic {
             warn!(stream = %self.line.stream, is_atomic = standing.is_atomic, "the stream's way of batches has changed");
-            (self.is_atomic, self.open) = (standing.is_atomic, None);
-            self.last = if self.is_atomic { found } else { standing.last };
+            self.is_atomic = standing.is_atomic;
+            // A batch that the stream does not take any more can't come in late.
+            if let Some(open) = &mut self.open {
+                open.was_batch &= standing.is_atomic;
+            }
         }
         match refused {
             // Nobody has written, and yet the message was not the next one: it is another stream that takes it.
-            Refusal::Unexpected if is_as_expected => {
-                let subject = unit.outputs.front().map_or(&self.progress, |message| &message.subject).to_string();
+            Refusal::Unexpected if before == (self.last, self.last_record) => {
+                let subject = unit.messages().next().map_or(&self.progress, |message| &message.subject).to_string();
                 Err(Refusal::OtherStream { subject, stream: self.line.stream.clone() }.into())
+            }
+            Refusal::Unexpected => {
+                self.crowded_until = self.commits + CROWDED;
+                Ok(false)
             }
             Refusal::Incomplete { said: None } => match self.why_incomplete(unit, &standing) {
                 Refusal::Incomplete { .. } => Ok(false),
@@ -460,10 +529,7 @@ impl Committer {
             let standing = self.line.standing().await?;
             if standing.created_ns != self.created_ns {
                 warn!(stream = %self.line.stream, "the stream of outputs was made anew: what it held is gone with it");
-                (self.created_ns, self.last) = (standing.created_ns, standing.last);
-                if let Some(open) = &mut self.open {
-                    open.stored = 0;
-                }
+                (self.created_ns, self.last) = (standing.created_ns, 0);
                 return Ok(standing);
             }
             if standing.last >= self.last {
@@ -477,159 +543,17 @@ impl Committer {
         Err(Stop::Ended(Ended::Lost { stream: self.line.stream.clone(), found, last: self.last }))
     }
 
-    async fn last_progress(&mut self) -> Result<Option<(u64, Progress)>, Refusal> {
-        let found = stream::last_of(&self.line.context, &self.line.stream, &self.progress).await;
-        let Some(found) = found.map_err(|refusal| self.line.explained(refusal))? else { return Ok(None) };
-        match serde_json::from_slice(&found.payload) {
-            Ok(progress) => Ok(Some((found.sequence, progress))),
-            Err(error) => Err(Refusal::Other {
-                why: format!(
-                    "message {} of stream {} on {} is no progress record ({error}): only this program may write there",
-                    found.sequence, self.line.stream, self.progress
-                ),
-            }),
-        }
-    }
-
     /// A message of the batch did not arrive, and the server did not say why.
     fn why_incomplete(&self, unit: &Unit, standing: &Standing) -> Refusal {
         let limit = standing.max_message_bytes;
-        if limit.is_some_and(|limit| unit.outputs.iter().any(|message| message.size() > limit)) {
+        if limit.is_some_and(|limit| unit.messages().any(|message| message.size() > limit)) {
             return Refusal::TooLarge;
         }
-        let mut subjects = unit.outputs.iter().map(|message| &message.subject).chain(std::iter::once(&self.progress));
+        let mut subjects = unit.messages().map(|message| &message.subject).chain(std::iter::once(&self.progress));
         let is_taken = |subject: &Subject| standing.subjects.iter().any(|taken| covers(taken, subject));
         match subjects.find(|subject| !is_taken(subject)) {
             Some(subject) => Refusal::NoSubject { subject: subject.to_string(), stream: self.line.stream.clone() },
             None => Refusal::Incomplete { said: None },
         }
     }
-
-    /// Publishes one by one, several on their way at a time: an intent, the outputs, the record. Whether all is stored.
-    async fn send_singly(&mut self, unit: &mut Unit, attempt: super::line::Attempt) -> Result<bool, Stop> {
-        let (record, _) = self.begin(unit);
-        let mut messages = self.messages(unit, &record);
-        let intent = Progress {
-            epoch: self.epoch,
-            instance: self.instance.clone(),
-            log: self.log.clone(),
-            commit: self.commits,
-            ordinal: self.ordinal,
-            reached: unit.before.clone(),
-        };
-        let intent = serde_json::to_vec(&intent).expect("a record can be written").into();
-        messages.insert(0, (self.progress_message(&intent), HeaderMap::new()));
-        let total = messages.len();
-        let from = self.open.as_ref().map_or(0, |open| open.stored);
-        let sent = {
-            let (line, last) = (&self.line, self.last);
-            let id = self.commit_id();
-            let part = messages.into_iter().enumerate().skip(from).take(WINDOW);
-            attempt.unless_cut(send_window(line, &id, last, part)).await
-        };
-        let (stored, refused) = sent.map_err(|refusal| self.line.explained(refusal))?;
-        let stored_now = from + stored;
-        self.last += stored as u64;
-        if let Some(open) = &mut self.open {
-            open.stored = stored_now;
-        }
-        if let Some(refusal) = refused {
-            return Err(self.line.explained(refusal).into());
-        }
-        if stored_now == total {
-            let last = self.last;
-            self.stored(unit, last);
-        }
-        Ok(stored_now == total)
-    }
-
-    fn commit_id(&self) -> String {
-        format!("{}.{}.{}", self.epoch, self.instance, self.commits)
-    }
-
-    /// Which of the messages that went one by one are in the stream.
-    async fn settle_singly(&mut self, unit: &mut Unit, found: u64) -> Result<bool, Stop> {
-        let total = unit.outputs.len() + 2;
-        let id = self.commit_id();
-        while self.last < found {
-            let next = self.last + 1;
-            let headers = stream::headers_at(&self.line.context, &self.line.stream, next).await?.unwrap_or_default();
-            if let Some(open) = &mut self.open
-                && stream::value(&headers, COMMIT) == Some(&format!("{id}.{}", open.stored))
-            {
-                open.stored += 1;
-                self.line.status.was_there(1);
-            }
-            self.last = next;
-        }
-        let is_done = self.open.as_ref().is_some_and(|open| open.stored == total);
-        if is_done {
-            let last = self.last;
-            self.stored(unit, last);
-        }
-        Ok(is_done)
-    }
-}
-
-fn largest(messages: &VecDeque<Message>) -> Option<usize> {
-    messages.iter().enumerate().max_by_key(|(_, message)| message.size()).map(|(index, _)| index)
-}
-
-/// Publishes an atomic batch; returns the sequence of its last message.
-async fn send_batch(line: &Line, id: &str, last: u64, messages: &[(Message, HeaderMap)]) -> Result<u64, Refusal> {
-    let client = line.client();
-    let is_alone = messages.len() == 1;
-    for (place, (message, headers)) in (1..).zip(messages) {
-        let mut headers = headers.clone();
-        if place == messages.len() {
-            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string());
-        }
-        if !is_alone {
-            headers.insert(NATS_BATCH_ID, id);
-            headers.insert(NATS_BATCH_SEQUENCE, place.to_string());
-        }
-        if place < messages.len() {
-            let sent = client.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
-            sent.map_err(|error| match error.kind() {
-                async_nats::client::PublishErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
-                _ => Refusal::Other { why: error.to_string() },
-            })?;
-            continue;
-        }
-        if !is_alone {
-            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-        }
-        let ack = line.request(message, headers).await?.await;
-        let ack = ack.map_err(|error| Refusal::of_publish(&error, &message.subject, &line.stream))?;
-        line.check(&ack, &message.subject)?;
-        return Ok(ack.sequence);
-    }
-    Err(Refusal::Other { why: "there was nothing to commit".to_owned() })
-}
-
-/// Publishes messages, each expecting the one before it; returns how many are stored, and why not all are.
-async fn send_window(
-    line: &Line,
-    id: &str,
-    last: u64,
-    messages: impl Iterator<Item = (usize, (Message, HeaderMap))>,
-) -> Result<(usize, Option<Refusal>), Refusal> {
-    let mut sent = VecDeque::new();
-    for ((part, (message, mut headers)), ahead) in messages.zip(0..) {
-        headers.insert(COMMIT, format!("{id}.{part}"));
-        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (last + ahead).to_string());
-        sent.push_back((line.request(&message, headers).await, message.subject.clone()));
-    }
-    let mut stored = 0;
-    while let Some((ack, subject)) = sent.pop_front() {
-        let acked = match ack {
-            Ok(ack) => ack.await.map_err(|error| Refusal::of_publish(&error, &subject, &line.stream)),
-            Err(refusal) => Err(refusal),
-        };
-        match acked.and_then(|ack| line.check(&ack, &subject)) {
-            Ok(()) => stored += 1,
-            Err(refusal) => return Ok((stored, Some(refusal))),
-        }
-    }
-    Ok((stored, None))
 }

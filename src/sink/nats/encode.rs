@@ -110,9 +110,20 @@ impl Encoder {
 
     /// Begins an emission.
     pub(super) fn begin(&mut self, emitted: Emitted) -> Work {
-        let Emitted { plan, reloaded, outputs, letters, first_position, received, before, reached, messages_out } =
-            emitted;
+        let Emitted {
+            plan,
+            reloaded,
+            fires_to,
+            outputs,
+            letters,
+            first_position,
+            received,
+            before,
+            reached,
+            messages_out,
+        } = emitted;
         let open = before.open.unwrap_or(Open {
+            fires_to_ms: fires_to.map(|to| to.0),
             changes_rules_to: reloaded.is_some().then_some(reached.generation),
             ..Open::messages_through(reached.sequence)
         });

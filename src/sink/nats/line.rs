@@ -124,8 +124,10 @@ impl Line {
             }
             return;
         }
+        // Others got in between: a moment later they may not.
+        let longest = if *refusal == Refusal::Unexpected { WATCH } else { BACKOFF.1 };
         let doubled = BACKOFF.0.saturating_mul(1 << self.failures.min(10));
-        sleep(doubled.min(BACKOFF.1)).await;
+        sleep(doubled.min(longest)).await;
     }
 
     /// Says that it works.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::time::Timestamp;
 
-/// Room for the headers that publishing adds: message and batch id, place in the batch, expected sequence.
-const HEADER_ROOM: usize = 320;
+/// Room for the headers that publishing adds: ids, place in the batch, what is expected, the record of progress.
+const HEADER_ROOM: usize = 1_024;
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,10 +23,12 @@ mod line;
 mod message;
 mod plain;
 mod publish;
+mod records;
 mod refusal;
 mod status;
 mod stream;
 mod subjects;
+mod unit;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,7 +42,7 @@ use crate::config::Output as Settings;
 use crate::health::Part;
 use crate::sink::emission::{Emission, Mark, Passed};
 use crate::sink::progress::Reached;
-use commit::{Committed, Committer, Unit};
+use commit::{Committed, Committer};
 pub use commit::{Ended, ID, Known, ORDINAL, Owner};
 use encode::{Chunk, Encoded, Encoder};
 use line::Line;
@@ -49,9 +51,10 @@ use message::Message;
 use plain::PlainPublisher;
 use publish::Publisher;
 pub use status::{SinkFigures, SinkStatus};
+use unit::Unit;
 
 /// How many encoded chunks may wait for the publisher.
-const CHUNKS_AHEAD: usize = 16;
+const CHUNKS_AHEAD: usize = 4;
 /// Most outputs in a commit: with the record of progress, as many messages as the server takes in an atomic batch.
 const OUTPUTS_MAX: usize = 999;
 /// Most bytes in a commit, but for one chunk more: the server keeps a batch in memory until it is whole.
@@ -112,17 +115,16 @@ impl Sink {
         let line = |stream: &str| {
             Line::new(context.clone(), stream, part.clone(), Arc::clone(&status), Arc::clone(&connection))
         };
-        let subject = |name: &str| async_nats::Subject::from(format!("{}.{name}", settings.prefix));
         let (way, out) = if settings.jetstream {
-            let (outputs, all) = (line(&settings.stream), subject(">"));
-            let taken = Committer::take_over(outputs, subject("progress"), owner, &all, (confirm, decide)).await?;
+            let (outputs, batch_from) = (line(&settings.stream), usize::from(settings.batch_from));
+            let taken = Committer::take_over(outputs, &settings.prefix, batch_from, owner, (confirm, decide)).await?;
             let letters = Box::new(Publisher::new(line(&settings.dead_stream)));
             (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1))
         } else {
             (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None)
         };
         let reached = out.clone().unwrap_or_default();
-        let dead = subject("dead");
+        let dead = format!("{}.dead", settings.prefix).into();
         let (queue, letters) = (VecDeque::new(), VecDeque::new());
         Ok((Outlet { way, settings, context, source, dead, status, queue, letters, reached }, out))
     }
@@ -216,57 +218,46 @@ impl Outlet {
         self.queue.iter().map(outputs).sum()
     }
 
-    /// The chunks at the front that go together, as one.
-    fn next_chunk(&mut self) -> Option<Chunk> {
-        let mut all = self.pop_chunk(OUTPUTS_MAX)?;
-        let size = |messages: &[Message]| messages.iter().map(Message::size).sum::<usize>();
-        let mut bytes = size(&all.outputs);
-        // One by one, a record must tell of a single group.
-        while self.is_atomic()
-            && bytes < BYTES_MAX
-            && let Some(next) = self.pop_chunk(OUTPUTS_MAX - all.outputs.len())
+    /// What goes together of what waits, and the letters that stand before it.
+    fn next_unit(&mut self) -> (Unit, Vec<Message>) {
+        let (mut unit, mut letters, mut bytes) = (Unit::at(self.reached.clone()), Vec::new(), 0);
+        while bytes < BYTES_MAX
+            && let Some(mut chunk) = self.pop_chunk(OUTPUTS_MAX - unit.len())
         {
-            bytes += size(&next.outputs);
-            all.outputs.extend(next.outputs);
-            all.letters.extend(next.letters);
-            all.reached = next.reached;
+            bytes += chunk.outputs.iter().map(Message::size).sum::<usize>();
+            letters.append(&mut chunk.letters);
+            unit.push(chunk);
         }
-        Some(all)
+        (unit, letters)
     }
 
     /// The chunk at the front, if there is one and it has no more outputs than that.
     fn pop_chunk(&mut self, outputs_max: usize) -> Option<Chunk> {
-        match self.queue.front() {
-            Some(Encoded::Chunk(chunk)) if chunk.outputs.len() <= outputs_max => {}
-            _ => return None,
-        }
         match self.queue.pop_front() {
-            Some(Encoded::Chunk(chunk)) => Some(*chunk),
-            _ => None,
+            Some(Encoded::Chunk(chunk)) if chunk.outputs.len() <= outputs_max => Some(*chunk),
+            Some(other) => {
+                self.queue.push_front(other);
+                None
+            }
+            None => None,
         }
     }
 
     async fn publish_some(&mut self) -> Result<(), Ended> {
-        let Some(Chunk { outputs, letters, before, reached }) = self.next_chunk() else { return Ok(()) };
+        let (mut unit, letters) = self.next_unit();
         let limit = self.context.client().max_payload();
-        let mut unit = Unit { outputs: VecDeque::with_capacity(outputs.len()), before, reached };
-        // What is known to be out of letters is what is known to be out of the outputs they stand before.
-        let mut has_letters = !letters.is_empty();
+        let mut too_large = unit.take_larger_than(limit);
+        let has_more = !letters.is_empty() || !too_large.is_empty() || unit.len() > 0;
         letters.into_iter().for_each(|letter| self.add_letter(letter, limit));
-        for output in outputs {
-            if output.size() > limit {
-                has_letters = true;
-                self.give_up(&output, limit);
-            } else {
-                unit.outputs.push_back(output);
-            }
-        }
-        let has_more = has_letters || !unit.outputs.is_empty();
         loop {
+            for output in too_large {
+                // The stream's own limit, or a server's that the connection has come to since.
+                self.give_up(&output, limit.min(output.size() - 1));
+            }
             self.publish_letters().await;
-            let too_large = match &mut self.way {
+            too_large = match &mut self.way {
                 Way::Plain(plain) => {
-                    plain.publish(&mut unit.outputs).await;
+                    plain.publish(&mut unit.take_first(usize::MAX).into()).await;
                     break;
                 }
                 Way::JetStream { .. } if !has_more => break,
@@ -275,13 +266,8 @@ impl Outlet {
                     Committed::TooLarge(messages) => messages,
                 },
             };
-            for output in too_large {
-                // The stream's own limit, or a server's that the connection has come to since.
-                let limit = output.size() - 1;
-                self.give_up(&output, limit);
-            }
         }
-        self.reached = unit.reached;
+        self.reached = unit.reached().clone();
         self.status.reached(self.reached.sequence, self.ordinal());
         Ok(())
     }
@@ -301,8 +287,7 @@ impl Outlet {
         let stream_last = match &mut self.way {
             Way::Plain(_) => 0,
             Way::JetStream { outputs, .. } => {
-                let (before, reached) = (self.reached.clone(), self.reached.clone());
-                outputs.commit(&mut Unit { outputs: VecDeque::new(), before, reached }).await?;
+                outputs.commit(&mut Unit::at(self.reached.clone())).await?;
                 outputs.last()
             }
         };

@@ -332,8 +332,8 @@ impl Publisher {
         let mut next = known + 1;
         let mut left = open.messages;
         while left > 0 && next <= found {
-            let headers = match stream::headers_at(&self.line.context, &self.line.stream, next).await {
-                Ok(headers) => headers.unwrap_or_default(),
+            let headers = match stream::at(&self.line.context, &self.line.stream, next).await {
+                Ok(found) => found.map(|found| found.headers).unwrap_or_default(),
                 Err(refusal) => {
                     // What was found until now has been taken out; the rest is still to be found.
                     self.open = Some(Open { messages: left, ..open });

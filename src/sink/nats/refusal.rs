@@ -57,7 +57,7 @@ impl Refusal {
         let (subject, stream) = (subject.to_owned(), stream.to_owned());
         match error.kind() {
             PublishErrorKind::StreamNotFound => Refusal::NoSubject { subject, stream },
-            PublishErrorKind::WrongLastSequence => Refusal::Unexpected,
+            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => Refusal::Unexpected,
             PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
                 Refusal::Unanswered { what: format!("a message on {subject}"), said: None }
             }

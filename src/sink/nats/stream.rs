@@ -71,9 +71,9 @@ pub(super) async fn standing(context: &Context, name: &str) -> Result<Standing, 
     }
 }
 
-/// The headers of the stream's message with this sequence; `None`: it has none with it (any more).
-pub(super) async fn headers_at(context: &Context, name: &str, sequence: u64) -> Result<Option<String>, Refusal> {
-    Ok(get(context, name, &json!({ "seq": sequence })).await?.map(|found| found.headers))
+/// The stream's message with this sequence; `None`: it has none with it (any more).
+pub(super) async fn at(context: &Context, name: &str, sequence: u64) -> Result<Option<Found>, Refusal> {
+    get(context, name, &json!({ "seq": sequence })).await
 }
 
 /// The stream's last message of a subject, which may have wildcards; `None`: it has none (any more).

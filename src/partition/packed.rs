@@ -1,0 +1,515 @@
+//! A user as few bytes as can be, for the many who are idle.
+//!
+//! ```text
+//! mark (4) · id's length · id · latest · armed · now · first · segments due · what there is (1 byte) · each of that
+//! ```
+//!
+//! Numbers are of variable length (LEB128, signed ones zigzag), instants relative to the latest event. The form lives in
+//! memory only: nothing reads it but this module, in the same process.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use integer_encoding::VarInt;
+
+use super::capture::Mark;
+use super::user::User;
+use crate::campaigns::Memory;
+use crate::campaigns::memory::{Fired, Held};
+use crate::engine::cell::{Cell, LastValue};
+use crate::engine::profile::Profile;
+use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
+use crate::event::{Scalar, TraitId};
+use crate::growth;
+use crate::rules::program::{CampaignId, FeatureId, SegmentId};
+use crate::time::Timestamp;
+
+/// What there is beside the times, a bit each.
+mod there {
+    pub(super) const UNSETTLED: u8 = 1;
+    pub(super) const MEMBERS: u8 = 1 << 1;
+    pub(super) const TRAITS: u8 = 1 << 2;
+    pub(super) const ZONE: u8 = 1 << 3;
+    pub(super) const CELLS: u8 = 1 << 4;
+    pub(super) const SEEN: u8 = 1 << 5;
+    pub(super) const MEMORY: u8 = 1 << 6;
+    pub(super) const GROWTH: u8 = 1 << 7;
+}
+
+/// How many bytes the mark takes.
+const MARK_BYTES: usize = size_of::<u32>();
+/// Every byte string here was written by [`pack`].
+const OURS: &str = "packed users are whole";
+
+/// Appends a user to `out`.
+pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
+    let profile = &user.profile;
+    out.extend_from_slice(&user.mark.to_bits().to_le_bytes());
+    let mut writer = Writer { out, base: profile.latest };
+    writer.bytes(user.id.as_bytes());
+    writer.signed(profile.latest.0);
+    for time in [user.armed, profile.now, profile.first, user.segments_due] {
+        writer.time(time);
+    }
+    let (fired, capped, held) = user.memory.parts();
+    let flags = [
+        (there::UNSETTLED, user.unsettled),
+        (there::MEMBERS, profile.members.iter().next().is_some()),
+        (there::TRAITS, !profile.traits.is_empty()),
+        (there::ZONE, profile.zone.is_some()),
+        (there::CELLS, !profile.cells().is_empty()),
+        (there::SEEN, !profile.seen().is_empty()),
+        (there::GROWTH, user.growth.is_some()),
+        (there::MEMORY, !(fired.is_empty() && capped.is_empty() && held.is_empty())),
+    ];
+    let flags = flags.iter().filter(|(_, is_there)| *is_there).fold(0, |flags, (bit, _)| flags | bit);
+    writer.out.push(flags);
+    if flags & there::MEMBERS != 0 {
+        writer.unsigned(profile.members.iter().count() as u64);
+        profile.members.iter().for_each(|segment| writer.unsigned(segment.0.into()));
+    }
+    if flags & there::TRAITS != 0 {
+        writer.unsigned(profile.traits.len() as u64);
+        for (id, value) in &profile.traits {
+            writer.unsigned(id.0.into());
+            writer.scalar(value);
+        }
+    }
+    if let Some((position, name)) = &profile.zone {
+        writer.unsigned(*position);
+        writer.bytes(name.as_bytes());
+    }
+    if flags & there::CELLS != 0 {
+        writer.unsigned(profile.cells().len() as u64);
+        for (id, cell) in profile.cells() {
+            writer.unsigned(id.0.into());
+            writer.cell(cell);
+        }
+    }
+    if flags & there::SEEN != 0 {
+        writer.unsigned(profile.seen().len() as u64);
+        for (hash, accepted) in profile.seen().iter() {
+            writer.out.extend_from_slice(&hash.to_le_bytes());
+            writer.time(accepted);
+        }
+    }
+    if flags & there::MEMORY != 0 {
+        writer.memory(&user.memory);
+    }
+    if let Some(record) = &user.growth {
+        record.pack(profile.latest, writer.out);
+    }
+}
+
+/// The user's id.
+pub(super) fn id(packed: &[u8]) -> &str {
+    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    std::str::from_utf8(reader.bytes()).expect(OURS)
+}
+
+/// When the user was last changed, in rounds of cuts.
+pub(super) fn mark(packed: &[u8]) -> Mark {
+    Mark::from_bits(u32::from_le_bytes(packed[..MARK_BYTES].try_into().expect(OURS)))
+}
+
+/// Changes the mark where it stands.
+pub(super) fn set_mark(packed: &mut [u8], mark: Mark) {
+    packed[..MARK_BYTES].copy_from_slice(&mark.to_bits().to_le_bytes());
+}
+
+/// The soonest wake-up that stands in the timers.
+pub(super) fn armed(packed: &[u8]) -> Timestamp {
+    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    reader.bytes();
+    reader.base = Timestamp(reader.signed());
+    reader.time()
+}
+
+/// The user, as it was packed.
+pub(super) fn unpack(packed: &[u8]) -> User {
+    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    let id: Arc<str> = std::str::from_utf8(reader.bytes()).expect(OURS).into();
+    reader.base = Timestamp(reader.signed());
+    let armed = reader.time();
+    let mut profile = Profile::new(reader.time());
+    profile.latest = reader.base;
+    profile.first = reader.time();
+    let segments_due = reader.time();
+    let flags = reader.byte();
+    let has = |bit| flags & bit != 0;
+    if has(there::MEMBERS) {
+        for _ in 0..reader.length() {
+            profile.members.set(SegmentId(reader.small()), true);
+        }
+    }
+    if has(there::TRAITS) {
+        profile.traits = reader.all(|reader| (TraitId(reader.small()), reader.scalar()));
+    }
+    if has(there::ZONE) {
+        profile.zone = Some((reader.unsigned(), reader.text().into_boxed_str()));
+    }
+    let cells =
+        if has(there::CELLS) { reader.all(|reader| (FeatureId(reader.small()), reader.cell())) } else { Vec::new() };
+    let seen = if has(there::SEEN) {
+        reader.all(|reader| (u64::from_le_bytes(reader.array()), reader.time()))
+    } else {
+        Vec::new()
+    };
+    profile.restore(cells, seen.into_iter().collect());
+    let memory = if has(there::MEMORY) { reader.memory() } else { Memory::default() };
+    let growth = has(there::GROWTH).then(|| Box::new(growth::Record::unpack(reader.base, &mut reader.left)));
+    User { id, profile, memory, growth, segments_due, armed, unsettled: has(there::UNSETTLED), mark: mark(packed) }
+}
+
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    /// What instants are relative to.
+    base: Timestamp,
+}
+
+impl Writer<'_> {
+    fn number(&mut self, number: impl VarInt) {
+        let mut bytes = [0; 10];
+        let length = number.encode_var(&mut bytes);
+        self.out.extend_from_slice(&bytes[..length]);
+    }
+
+    fn unsigned(&mut self, number: u64) {
+        self.number(number);
+    }
+
+    fn signed(&mut self, number: i64) {
+        self.number(number);
+    }
+
+    /// Never is 0, and so the base is 1.
+    fn time(&mut self, time: Timestamp) {
+        self.signed(match time.0 - self.base.0 {
+            _ if time == Timestamp::NEVER => 0,
+            after @ 0.. => after + 1,
+            before => before,
+        });
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.unsigned(bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Few are as large as they may be.
+    fn large(&mut self, number: i128) {
+        match i64::try_from(number) {
+            Ok(number) => {
+                self.out.push(0);
+                self.signed(number);
+            }
+            Err(_) => {
+                self.out.push(1);
+                self.out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+
+    fn scalar(&mut self, value: &Scalar<'_>) {
+        match value {
+            Scalar::Bool(value) => self.out.push(u8::from(*value)),
+            Scalar::Number(number) => {
+                self.out.push(2);
+                self.out.extend_from_slice(&number.to_le_bytes());
+            }
+            Scalar::Text(text) => {
+                self.out.push(3);
+                self.bytes(text.as_bytes());
+            }
+            Scalar::List(items) => {
+                self.out.push(4);
+                self.unsigned(items.len() as u64);
+                items.iter().for_each(|item| self.scalar(item));
+            }
+            Scalar::Object => self.out.push(5),
+        }
+    }
+
+    fn cell(&mut self, cell: &Cell) {
+        match cell {
+            Cell::Counts(panes) => self.panes(0, panes, |writer, count| writer.unsigned(count.0)),
+            Cell::Sums(panes) => self.panes(1, panes, |writer, sum| writer.large(sum.0)),
+            Cell::Least(panes) => self.panes(2, panes, |writer, least| writer.large(least.0)),
+            Cell::Greatest(panes) => self.panes(3, panes, |writer, greatest| writer.large(greatest.0)),
+            Cell::Distinct(panes) => {
+                self.out.push(4);
+                self.unsigned(panes.entries().len() as u64);
+                for (hash, pane) in panes.entries() {
+                    self.out.extend_from_slice(&hash.to_le_bytes());
+                    self.signed(pane);
+                }
+            }
+            Cell::Count(count) => {
+                self.out.push(5);
+                self.unsigned(*count);
+            }
+            Cell::Sum(sum) => {
+                self.out.push(6);
+                self.large(sum.0);
+            }
+            Cell::Last(last) => {
+                self.out.push(7);
+                self.time(last.at);
+                self.unsigned(last.position);
+                self.scalar(&last.value);
+            }
+            Cell::Latest(at) => {
+                self.out.push(8);
+                self.time(*at);
+            }
+        }
+    }
+
+    fn panes<T: Aggregate>(&mut self, kind: u8, panes: &Panes<T>, mut value: impl FnMut(&mut Self, T)) {
+        self.out.push(kind);
+        self.unsigned(panes.entries().len() as u64);
+        let mut before = 0;
+        for (pane, held) in panes.entries() {
+            self.signed(pane - before);
+            before = *pane;
+            value(self, *held);
+        }
+    }
+
+    fn memory(&mut self, memory: &Memory) {
+        let (fired, capped, held) = memory.parts();
+        self.unsigned(fired.len() as u64);
+        for (id, fired) in fired {
+            self.unsigned(id.0.into());
+            self.unsigned(fired.count.into());
+            self.time(fired.last);
+        }
+        self.unsigned(capped.len() as u64);
+        for (index, times) in capped {
+            self.unsigned((*index).into());
+            self.unsigned(times.len() as u64);
+            times.iter().for_each(|time| self.time(*time));
+        }
+        self.unsigned(held.len() as u64);
+        for held in held {
+            self.unsigned(held.campaign.0.into());
+            self.time(held.until);
+            self.out.push(u8::from(held.cause.is_some()));
+            if let Some(cause) = &held.cause {
+                self.bytes(cause.as_bytes());
+            }
+        }
+    }
+}
+
+struct Reader<'p> {
+    left: &'p [u8],
+    base: Timestamp,
+}
+
+impl<'p> Reader<'p> {
+    fn take(&mut self, count: usize) -> &'p [u8] {
+        let (taken, left) = self.left.split_at(count);
+        self.left = left;
+        taken
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        self.take(N).try_into().expect(OURS)
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.take(1)[0]
+    }
+
+    fn number<N: VarInt>(&mut self) -> N {
+        let (number, length) = N::decode_var(self.left).expect(OURS);
+        self.left = &self.left[length..];
+        number
+    }
+
+    fn unsigned(&mut self) -> u64 {
+        self.number()
+    }
+
+    fn signed(&mut self) -> i64 {
+        self.number()
+    }
+
+    fn small(&mut self) -> u16 {
+        u16::try_from(self.unsigned()).expect(OURS)
+    }
+
+    fn length(&mut self) -> usize {
+        usize::try_from(self.unsigned()).expect(OURS)
+    }
+
+    fn all<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let length = self.length();
+        let mut all = Vec::with_capacity(length);
+        all.extend((0..length).map(|_| read(self)));
+        all
+    }
+
+    fn time(&mut self) -> Timestamp {
+        match self.signed() {
+            0 => Timestamp::NEVER,
+            after @ 1.. => Timestamp(self.base.0 + after - 1),
+            before => Timestamp(self.base.0 + before),
+        }
+    }
+
+    fn bytes(&mut self) -> &'p [u8] {
+        let length = self.length();
+        self.take(length)
+    }
+
+    fn text(&mut self) -> String {
+        String::from_utf8(self.bytes().to_vec()).expect(OURS)
+    }
+
+    fn large(&mut self) -> i128 {
+        match self.byte() {
+            0 => self.signed().into(),
+            _ => i128::from_le_bytes(self.array()),
+        }
+    }
+
+    fn scalar(&mut self) -> Scalar<'static> {
+        match self.byte() {
+            0 => Scalar::Bool(false),
+            1 => Scalar::Bool(true),
+            2 => Scalar::Number(f64::from_le_bytes(self.array())),
+            3 => Scalar::Text(Cow::Owned(self.text())),
+            4 => Scalar::List(self.all(Self::scalar)),
+            _ => Scalar::Object,
+        }
+    }
+
+    fn cell(&mut self) -> Cell {
+        match self.byte() {
+            0 => Cell::Counts(self.panes(|reader| Tally(reader.unsigned()))),
+            1 => Cell::Sums(self.panes(|reader| Micros(reader.large()))),
+            2 => Cell::Least(self.panes(|reader| Least(reader.large()))),
+            3 => Cell::Greatest(self.panes(|reader| Greatest(reader.large()))),
+            4 => {
+                let entries = self.all(|reader| (u64::from_le_bytes(reader.array()), reader.signed()));
+                Cell::Distinct(DistinctPanes::from_entries(entries))
+            }
+            5 => Cell::Count(self.unsigned()),
+            6 => Cell::Sum(Box::new(Micros(self.large()))),
+            7 => {
+                let (at, position) = (self.time(), self.unsigned());
+                Cell::Last(Box::new(LastValue { at, position, value: self.scalar() }))
+            }
+            _ => Cell::Latest(self.time()),
+        }
+    }
+
+    fn panes<T: Aggregate>(&mut self, mut value: impl FnMut(&mut Self) -> T) -> Panes<T> {
+        let mut pane = 0;
+        Panes::from_entries(self.all(|reader| {
+            pane += reader.signed();
+            (pane, value(reader))
+        }))
+    }
+
+    fn memory(&mut self) -> Memory {
+        let fired = self.all(|reader| {
+            let id = CampaignId(reader.small());
+            let count = u32::try_from(reader.unsigned()).expect(OURS);
+            (id, Fired { count, last: reader.time() })
+        });
+        let capped = self.all(|reader| (reader.small(), reader.all(Self::time)));
+        let held = self.all(|reader| {
+            let (campaign, until) = (CampaignId(reader.small()), reader.time());
+            let cause = (reader.byte() == 1).then(|| std::str::from_utf8(reader.bytes()).expect(OURS).into());
+            Held { campaign, until, cause }
+        });
+        Memory::from_parts(fired, capped, held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{START, Story, USER};
+
+    const RULES: &str = r#"
+        [events]
+        view = "View"
+        order = { event = "Order", where = "properties.total > -1e40" }
+
+        [[segments]]
+        id = "all"
+        when = """count(view, '1h') >= 1 || distinct(view.id, '1d') > 1 || sum(order.total, '1d') > 5
+                  || min(order.total, '1d') < 0 || max(order.total, '1d') > 7 || total(order.total) > 10
+                  || total(view) > 2 || last(view.id) == 'a' || last(view.list) in [1] || since(order) < duration('1h')
+                  || traits.tier == 'gold'"""
+
+        [[campaigns]]
+        id = "night"
+        on = "enter:all"
+        channel = "email"
+        quiet_hours = "00:00-23:59"
+
+        [[campaigns]]
+        id = "now"
+        on = "enter:all"
+        channel = "email"
+
+        [[caps]]
+        max = 3
+        per = "1d"
+    "#;
+
+    fn assert_comes_back(user: &User) -> usize {
+        let mut packed = vec![];
+        pack(user, &mut packed);
+        assert_eq!(unpack(&packed), *user);
+        assert_eq!((id(&packed), mark(&packed), armed(&packed)), (&*user.id, user.mark, user.armed));
+        let other = Mark::from_bits(77);
+        set_mark(&mut packed, other);
+        assert_eq!(unpack(&packed), User { mark: other, ..user.clone() });
+        packed.len()
+    }
+
+    #[test]
+    fn a_user_comes_back_as_it_was() {
+        let mut story = Story::under(RULES);
+        story.identify(0, r#""tier":"gold","list":["x",2,true],"object":{}"#);
+        story.call(1, USER, r#""type":"page","messageId":"m0","context":{"timezone":"UTC"}"#);
+        for (at, id, list) in
+            [(2, "a", "1"), (700_000, "b", "[1,\"x\",true]"), (3, "c", "{}"), (4_000_000, "d", "false")]
+        {
+            let view = format!(r#""id":"{id}","list":{list}"#);
+            story.track(at, "View", &view);
+            assert_comes_back(&story.user());
+        }
+        for (at, total) in [(5, "12.345678"), (90_000, "-1e30"), (90_001, "9e15")] {
+            story.track(at, "Order", &format!(r#""total":{total}"#));
+            assert_comes_back(&story.user());
+        }
+        let user = story.user();
+        let (fired, capped, held) = user.memory.parts();
+        assert!(!fired.is_empty() && !capped.is_empty() && !held.is_empty() && user.profile.cells().len() > 9);
+    }
+
+    #[test]
+    fn someone_of_whom_nothing_is_known_comes_back_too() {
+        for now in [Timestamp::MIN, Timestamp(START), Timestamp(-5)] {
+            assert_comes_back(&User::new("nobody".into(), now));
+        }
+        let mut early = User::new("".into(), Timestamp(-5));
+        (early.armed, early.segments_due) = (Timestamp(-6), Timestamp(i64::MAX / 8));
+        assert_comes_back(&early);
+    }
+
+    #[test]
+    fn an_idle_user_takes_few_bytes() {
+        let mut story = Story::under(RULES);
+        story.track(5, "View", r#""id":"a""#);
+        let bytes = assert_comes_back(&story.user());
+        assert!(bytes < 90, "{bytes} bytes");
+    }
+}

@@ -1,0 +1,244 @@
+//! The users of a partition, each in a slot: at hand while something happens to them, packed into a few bytes otherwise.
+//!
+//! Who is touched is unpacked; of those at hand one is packed for it when there are many, found by the clock (second
+//! chance) rule: the hand goes round, and passes over once whoever had an event since it last came by (Corbató, *A paging
+//! experiment with the Multics system*, 1968). Whether a user is packed shows nowhere but in memory and time taken.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+use super::capture::Mark;
+use super::packed;
+use super::user::User;
+use crate::time::Timestamp;
+
+/// Hashes ids in memory; nothing that leaves the process depends on it.
+type IdHasher = foldhash::fast::FixedState;
+
+/// So many users are at hand before one is packed, unless it is said.
+pub(super) const AT_HAND: usize = 256;
+/// Of this many users one is at hand, where that is more.
+const AT_HAND_SHARE: usize = 32;
+/// What a vacant slot says instead of a place among those at hand.
+const VACANT: u32 = u32::MAX;
+
+/// Users by slot and by id.
+#[derive(Debug)]
+pub(super) struct Users {
+    /// So many are at hand before one is packed.
+    at_hand_min: usize,
+    slots: Vec<Slot>,
+    vacant: Vec<u32>,
+    by_id: HashTable<u32>,
+    at_hand: Vec<AtHand>,
+    /// Where the clock's hand stands.
+    hand: usize,
+    /// Kept to spare allocations.
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Packed(Box<[u8]>),
+    /// The place among those at hand, or [`VACANT`].
+    AtHand(u32),
+}
+
+#[derive(Debug)]
+struct AtHand {
+    user: User,
+    slot: u32,
+    /// Had an event since the hand came by.
+    is_used: bool,
+}
+
+impl Users {
+    /// None yet; `at_hand_min` (at least 1) are at hand before one is packed.
+    pub(super) fn new(at_hand_min: usize) -> Users {
+        Users {
+            at_hand_min: at_hand_min.max(1),
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            by_id: HashTable::new(),
+            at_hand: Vec::new(),
+            hand: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The same without users.
+    pub(super) fn emptied(&self) -> Users {
+        Users::new(self.at_hand_min)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.vacant.len()
+    }
+
+    /// How many slots there are, taken or not.
+    pub(super) fn slots(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The slot of the user with this id.
+    pub(super) fn find(&self, id: &str) -> Option<u32> {
+        let hash = IdHasher::default().hash_one(id);
+        self.by_id.find(hash, |slot| self.id_of(*slot) == id).copied()
+    }
+
+    /// A user, as it stands; read only.
+    pub(super) fn get(&self, slot: u32) -> Option<Cow<'_, User>> {
+        match self.slots.get(slot as usize)? {
+            Slot::Packed(packed) => Some(Cow::Owned(packed::unpack(packed))),
+            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| Cow::Borrowed(&held.user)),
+        }
+    }
+
+    /// A user to change; from now on at hand. `is_event`: it is likely to be changed again soon.
+    pub(super) fn get_mut(&mut self, slot: u32, is_event: bool) -> Option<&mut User> {
+        let place = match self.slots.get(slot as usize)? {
+            Slot::Packed(packed) => {
+                let user = packed::unpack(packed);
+                self.hold(user, slot)
+            }
+            Slot::AtHand(VACANT) => return None,
+            Slot::AtHand(place) => *place,
+        };
+        let held = &mut self.at_hand[place as usize];
+        held.is_used |= is_event;
+        Some(&mut held.user)
+    }
+
+    /// Every user, in no particular order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Cow<'_, User>> {
+        (0..self.slots()).filter_map(|slot| self.get(slot))
+    }
+
+    /// When the user in a slot was last changed, in rounds of cuts.
+    pub(super) fn mark(&self, slot: u32) -> Option<Mark> {
+        match self.slots.get(slot as usize)? {
+            Slot::Packed(packed) => Some(packed::mark(packed)),
+            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.mark),
+        }
+    }
+
+    /// Changes that.
+    pub(super) fn set_mark(&mut self, slot: u32, mark: Mark) {
+        match &mut self.slots[slot as usize] {
+            Slot::Packed(packed) => packed::set_mark(packed, mark),
+            Slot::AtHand(place) => {
+                if let Some(held) = self.at_hand.get_mut(*place as usize) {
+                    held.user.mark = mark;
+                }
+            }
+        }
+    }
+
+    /// The soonest wake-up that stands in the timers for the user in a slot.
+    pub(super) fn armed(&self, slot: u32) -> Option<Timestamp> {
+        match self.slots.get(slot as usize)? {
+            Slot::Packed(packed) => Some(packed::armed(packed)),
+            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.armed),
+        }
+    }
+
+    /// Puts a user in whose id no other has; returns the slot.
+    pub(super) fn insert(&mut self, user: User) -> u32 {
+        let hash = IdHasher::default().hash_one(&*user.id);
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::AtHand(VACANT));
+            u32::try_from(self.slots.len() - 1)
+                .ok()
+                .filter(|slot| *slot != VACANT)
+                .expect("a partition holds fewer than 2^32 users")
+        });
+        self.hold(user, slot);
+        let Users { slots, at_hand, by_id, .. } = self;
+        by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(slots, at_hand, *slot)));
+        slot
+    }
+
+    /// Takes the user with this id out.
+    pub(super) fn remove(&mut self, id: &str) -> Option<User> {
+        let hash = IdHasher::default().hash_one(id);
+        let (slots, at_hand) = (&self.slots, &self.at_hand);
+        let entry = self.by_id.find_entry(hash, |slot| id_of(slots, at_hand, *slot) == id).ok()?;
+        let (slot, _) = entry.remove();
+        self.vacant.push(slot);
+        match std::mem::replace(&mut self.slots[slot as usize], Slot::AtHand(VACANT)) {
+            Slot::Packed(packed) => Some(packed::unpack(&packed)),
+            Slot::AtHand(place) => {
+                let held = self.at_hand.swap_remove(place as usize);
+                if let Some(moved) = self.at_hand.get(place as usize) {
+                    self.slots[moved.slot as usize] = Slot::AtHand(place);
+                }
+                Some(held.user)
+            }
+        }
+    }
+
+    /// The bytes that the users in some slots take outside of the slots themselves, and how many slots those are: `most`,
+    /// or fewer at the end.
+    pub(super) fn heap_bytes_of(&self, first_slot: usize, most: usize) -> (u64, usize) {
+        let slots = &self.slots[first_slot.min(self.slots.len())..];
+        let slots = &slots[..most.min(slots.len())];
+        let bytes = |slot: &Slot| match slot {
+            Slot::Packed(packed) => packed.len(),
+            Slot::AtHand(place) => self.at_hand.get(*place as usize).map_or(0, |held| held.user.heap_bytes()),
+        };
+        (slots.iter().map(|slot| bytes(slot) as u64).sum(), slots.len())
+    }
+
+    /// The bytes of the slots, the index, and the places of those at hand.
+    pub(super) fn heap_bytes_beside(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+            + self.vacant.capacity() * size_of::<u32>()
+            + self.by_id.allocation_size()
+            + self.at_hand.capacity() * size_of::<AtHand>()
+            + self.scratch.capacity()
+    }
+
+    fn id_of(&self, slot: u32) -> &str {
+        id_of(&self.slots, &self.at_hand, slot)
+    }
+
+    /// Puts a user among those at hand, in the place of another if there are many; returns the place.
+    fn hold(&mut self, user: User, slot: u32) -> u32 {
+        let held = AtHand { user, slot, is_used: false };
+        let place = if self.at_hand.len() < self.at_hand_min.max(self.slots.len() / AT_HAND_SHARE) {
+            self.at_hand.push(held);
+            self.at_hand.len() - 1
+        } else {
+            let place = self.next_to_pack();
+            let before = std::mem::replace(&mut self.at_hand[place], held);
+            self.scratch.clear();
+            packed::pack(&before.user, &mut self.scratch);
+            self.slots[before.slot as usize] = Slot::Packed(self.scratch.as_slice().into());
+            place
+        };
+        let place = u32::try_from(place).expect("fewer are at hand than there are");
+        self.slots[slot as usize] = Slot::AtHand(place);
+        place
+    }
+
+    /// Whose place is taken next.
+    fn next_to_pack(&mut self) -> usize {
+        loop {
+            self.hand = if self.hand + 1 < self.at_hand.len() { self.hand + 1 } else { 0 };
+            if !std::mem::take(&mut self.at_hand[self.hand].is_used) {
+                return self.hand;
+            }
+        }
+    }
+}
+
+/// The id of the user in a slot; empty where there is none.
+fn id_of<'u>(slots: &'u [Slot], at_hand: &'u [AtHand], slot: u32) -> &'u str {
+    match &slots[slot as usize] {
+        Slot::Packed(packed) => packed::id(packed),
+        Slot::AtHand(place) => at_hand.get(*place as usize).map_or("", |held| &held.user.id),
+    }
+}
