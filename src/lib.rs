@@ -41,6 +41,7 @@
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, going through what is out, checkpoints, the membership view |
 //! | [`daemon`] | the daemon's life: take over, recover, read, decide, publish; checkpoints; reload; finish |
 //! | [`replay`] | a log with an end, from first event to `--until`; one that was killed goes on from its last commit |
+//! | [`insight`] | what is asked of a file of events: why a number moved, what is bought together, the report |
 //! | [`metrics`], [`api`], [`config`], [`logging`], [`cli`] | what operators see and say |
 //!
 //! # What always holds
@@ -75,6 +76,7 @@ pub mod event;
 pub mod growth;
 pub mod health;
 pub mod identity;
+pub mod insight;
 pub mod journal;
 pub mod live;
 pub mod logging;

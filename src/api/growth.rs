@@ -14,8 +14,8 @@ use crate::growth::Numbers;
 use crate::growth::calendar::Day;
 
 /// The kinds of numbers, as in the path.
-const KINDS: [&str; 9] =
-    ["users", "days", "hours", "retention", "lifecycle", "funnels", "commerce", "promotions", "targets"];
+const KINDS: [&str; 10] =
+    ["users", "days", "hours", "retention", "lifecycle", "funnels", "commerce", "promotions", "targets", "outlook"];
 
 /// One kind of numbers, with what they are of.
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) async fn growth(State(services): State<Arc<Services>>) -> Result<Resp
 
 /// One kind of growth numbers
 #[utoipa::path(get, path = "/v1/growth/{kind}", tag = "growth",
-    params(("kind" = String, Path, description = "`users`, `days`, `hours`, `retention`, `lifecycle`, `funnels`, `commerce`, `promotions` or `targets`", example = "retention")),
+    params(("kind" = String, Path, description = "`users`, `days`, `hours`, `retention`, `lifecycle`, `funnels`, `commerce`, `promotions`, `targets` or `outlook` (the targets' pace and forecast, the hour's trend and anomalies)", example = "retention")),
     responses(
         (status = 200, description = "The numbers, with what they are of", body = Object),
         (status = 404, description = "There is no such kind, the rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json")
@@ -68,7 +68,8 @@ pub(super) async fn one_kind(
         "funnels" => of(&numbers, &numbers.funnels),
         "commerce" => of(&numbers, &numbers.commerce),
         "promotions" => of(&numbers, &numbers.promotions),
-        _ => of(&numbers, &numbers.targets),
+        "targets" => of(&numbers, &numbers.targets),
+        _ => of(&numbers, &numbers.outlook),
     })
     .await
 }

@@ -36,7 +36,7 @@ mod translate;
 mod visit;
 
 pub use book::{Book, DAYS_KEPT};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Sale, Sighting};
 pub use numbers::Numbers;
 pub use plan::Plan;
 pub use record::Record;

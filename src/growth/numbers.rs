@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::calendar::{Day, Hour};
+use super::models::Outlook;
 
 /// An amount of money in millionths of the currency the events speak of; different currencies are not told apart. In JSON
 /// it is a decimal number.
@@ -55,6 +56,8 @@ pub struct Numbers {
     pub promotions: Vec<PromotionNumbers>,
     /// The targets, as the rules order them.
     pub targets: Vec<TargetNumbers>,
+    /// What follows from all that: the targets' pace and forecast, and what is out of the usual.
+    pub outlook: Outlook,
 }
 
 /// One business day.

@@ -3,6 +3,7 @@
 use super::book::{Book, DAYS_KEPT, Row};
 use super::calendar::Day;
 use super::categories::Categories;
+use super::models::Outlook;
 use super::numbers::{
     CategoryNumbers, Cohort, DayNumbers, Flow, Growth, HourNumbers, Lifecycle, Money, Numbers, Ratio, Retention,
     RetentionRates, Tally, UserNumbers,
@@ -35,7 +36,7 @@ impl Book {
         let mut told = Told { plan, book: self, today, days: Vec::new() };
         told.days = told.tell_days();
         let retention = told.retention();
-        Numbers {
+        let mut numbers = Numbers {
             as_of: as_of.to_string(),
             timezone: plan.rules.timezone_name.clone(),
             today,
@@ -50,7 +51,10 @@ impl Book {
             promotions: tell_windows::promotions(&told),
             targets: tell_windows::targets(&told),
             days: told.days,
-        }
+            outlook: Outlook::default(),
+        };
+        numbers.outlook = Outlook::new(plan, &numbers);
+        numbers
     }
 }
 

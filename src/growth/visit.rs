@@ -1,11 +1,13 @@
 //! The way in: an event of a user, a visitor who becomes a user, a user who changes segments or goes.
 
+use std::sync::Arc;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::calendar::{Day, Hour};
 use super::channel;
 use super::funnels;
-use super::ledger::{CategorySale, Ledger};
+use super::ledger::{CategorySale, Ledger, Sale, Sighting};
 use super::orders::{OrderDay, Orders};
 use super::plan::{Count, HourAmount, HourCount, NONE, OUTSIDE, Plan};
 use super::record::{CART, CART_ORDER, CHECKOUT, Record};
@@ -21,6 +23,8 @@ const CATEGORY_BYTES_MAX: usize = 64;
 /// An event that was accepted, on its way into the growth numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<'e, 'a> {
+    /// Whose it is.
+    pub user: &'e Arc<str>,
     /// The event.
     pub event: &'e Event<'a>,
     /// The names it goes by.
@@ -60,7 +64,21 @@ pub fn visit(plan: &Plan, record: &mut Option<Box<Record>>, visit: &Visit<'_, '_
         record.sign_up(plan, day, ledger);
     }
     let gap = plan.rules.session_gap;
-    if visit.ts > latest + gap {
+    let in_session = visit.ts + gap >= latest;
+    let begins_session = visit.ts > latest + gap;
+    if let Some(sightings) = &mut ledger.sightings {
+        sightings.push(Sighting {
+            position: visit.position,
+            user: Arc::clone(visit.user),
+            ts: visit.ts,
+            hour,
+            channel: channel::of(plan, visit.event),
+            begins_session,
+            in_session,
+            sale: None,
+        });
+    }
+    if begins_session {
         (record.session_day, record.session, record.depths) = (day, 0, 0);
         ledger.add(day, plan.layout.count(record.channel, Count::Sessions, 0), 1);
         ledger.add_hour(hour, HourCount::Sessions as u16, 1);
@@ -68,7 +86,6 @@ pub fn visit(plan: &Plan, record: &mut Option<Box<Record>>, visit: &Visit<'_, '_
     if visit.names.is_empty() {
         return;
     }
-    let in_session = visit.ts + gap >= latest;
     funnels::take(plan, record, visit.names, (visit.ts, day), in_session, ledger);
     for name in visit.names {
         let is = |other: Option<NameId>| other == Some(*name);
@@ -130,10 +147,12 @@ fn order(
     }
     ledger.add_hour_amount(hour, HourAmount::Gmv as u16, value.into());
     ledger.add_hour_amount(hour, HourAmount::Discount as u16, discount.into());
+    let mut of = None;
     if let Some(Scalar::Text(category)) = field(visit, rules.category)
         && !category.is_empty()
     {
         let end = category.floor_char_boundary(CATEGORY_BYTES_MAX);
+        of = Some(category[..end].into());
         ledger.categories.push(CategorySale {
             position: visit.position,
             day,
@@ -141,6 +160,7 @@ fn order(
             value: value.max(0),
         });
     }
+    ledger.saw(Sale::Order { value, category: of });
     true
 }
 
@@ -151,6 +171,7 @@ fn refund(plan: &Plan, record: &mut Record, visit: &Visit<'_, '_>, (day, hour): 
     let orders: &mut Orders = record.orders.get_or_insert_default();
     orders.take((plan, record.channel), &more, None, ledger);
     ledger.add_hour_amount(hour, HourAmount::Refunded as u16, refunded.into());
+    ledger.saw(Sale::Refund { value: refunded });
 }
 
 fn field<'v, 'a>(visit: &Visit<'v, 'a>, id: FieldId) -> Option<&'v Scalar<'a>> {

@@ -4,6 +4,8 @@
 use super::page::Page;
 use super::table::*;
 use crate::growth::calendar::Day;
+use crate::growth::models::series::METRICS;
+use crate::growth::models::{Outlook, Trend, TrendNow};
 use crate::growth::numbers::{Cohort, DayNumbers, Money, Numbers, Ratio, Sales, Tally, WindowNumbers};
 use crate::rules::growth::Growth;
 
@@ -32,7 +34,16 @@ pub fn growth_series_max(growth: &Growth) -> usize {
     let funnels = steps * (2 * channels + 1);
     let sales = 4 * (channels + 1) + 1;
     let promotions = growth.promotions.len() * 6 * WINDOW_SERIES;
-    users + tallies + retention + cohorts + lifecycle + funnels + sales + promotions + 2 * growth.targets.len()
+    users
+        + tallies
+        + retention
+        + cohorts
+        + lifecycle
+        + funnels
+        + sales
+        + promotions
+        + 7 * growth.targets.len()
+        + 8 * METRICS.len()
 }
 
 impl Page {
@@ -89,6 +100,37 @@ impl Page {
             let unit = if matches!(target.metric.as_str(), "gmv" | "revenue") { 1e6 } else { 1.0 };
             self.add(&GROWTH_TARGET, &[&target.id], target.value as f64 / unit);
             self.add(&GROWTH_TARGET_REACHED, &[&target.id], target.reached as f64 / unit);
+        }
+        self.growth_outlook(&numbers.outlook);
+    }
+
+    fn growth_outlook(&mut self, outlook: &Outlook) {
+        for target in &outlook.targets {
+            self.add(&TARGET_EXPECTED, &[&target.id], target.pace.expected);
+            if let Some(forecast) = target.pace.forecast {
+                for (bound, value) in [("low", forecast.low), ("mid", forecast.value), ("high", forecast.high)] {
+                    self.add(&TARGET_FORECAST, &[&target.id, bound], value);
+                }
+                let on_track = target.pace.status != "off_track";
+                self.add(&TARGET_ON_TRACK, &[&target.id], f64::from(u8::from(on_track)));
+            }
+        }
+        for TrendNow { metric, trend, .. } in &outlook.trends {
+            match trend {
+                Trend::WarmingUp { hours, needed } => {
+                    self.add(&TREND_WARM_UP, &[metric], needed.saturating_sub(*hours) as f64);
+                }
+                Trend::Ready(reading) => {
+                    self.add(&TREND_WARM_UP, &[metric], 0.0);
+                    self.add(&TREND_LEVEL, &[metric], reading.level);
+                    self.add(&TREND_VALUE, &[metric], reading.value);
+                    for (bound, value) in [("low", reading.low), ("mid", reading.expected), ("high", reading.high)] {
+                        self.add(&TREND_BAND, &[metric, bound], value);
+                    }
+                    self.add(&ANOMALY, &[metric], f64::from(u8::from(reading.is_anomaly)));
+                    self.add(&ANOMALY_DEVIATION, &[metric], reading.deviation);
+                }
+            }
         }
     }
 

@@ -186,6 +186,22 @@ metrics! {
         "A promotion's numbers before, during and after it, now and a week earlier.";
     GROWTH_TARGET: Gauge "rekindle_growth_target" ["target"] "What is to be reached in the period of now.";
     GROWTH_TARGET_REACHED: Gauge "rekindle_growth_target_reached" ["target"] "How much of it there is.";
+    TARGET_EXPECTED: Gauge "rekindle_target_expected" ["target"]
+        "What a target should have reached by now, by the usual shape of days and weeks.";
+    TARGET_FORECAST: Gauge "rekindle_target_forecast" ["target", "bound"]
+        "Where a target's period will end: mid, and low and high of the 95 % interval; absent during the warm-up.";
+    TARGET_ON_TRACK: Gauge "rekindle_target_on_track" ["target"]
+        "Whether a target is reached or forecast to be: 1, or 0; absent during the warm-up.";
+    TREND_LEVEL: Gauge "rekindle_trend_level" ["metric"] "The mean hour of the last week, by metric.";
+    TREND_VALUE: Gauge "rekindle_trend_value" ["metric"] "The last complete hour, by metric.";
+    TREND_BAND: Gauge "rekindle_trend_band" ["metric", "bound"]
+        "What was to be expected of that hour (mid), and the least (low) and most (high) that is usual.";
+    TREND_WARM_UP: Gauge "rekindle_trend_warm_up_hours" ["metric"]
+        "Hours that are still missing before a metric's hours are judged; 0: they are.";
+    ANOMALY: Gauge "rekindle_anomaly" ["metric"]
+        "Whether the last complete hour is out of the usual: 1, or 0; absent during the warm-up.";
+    ANOMALY_DEVIATION: Gauge "rekindle_anomaly_deviation" ["metric"]
+        "How far that hour is off, in spreads (the band is 3.5 to each side), below 0: too little.";
     BUILD_INFO: Gauge "rekindle_build_info" ["version", "revision"] "Which build this is; always 1.";
     CPU: Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.";
     OPEN_FDS: Gauge "process_open_fds" [] "Number of open file descriptors.";

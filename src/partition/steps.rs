@@ -208,7 +208,7 @@ impl Steps {
         if let Some(growth) = &plan.growth {
             let known = (user.profile.first, user.profile.latest);
             let Arrival { event, ts, position } = arrival;
-            let visit = growth::Visit { event, names: &self.names, ts, position, known };
+            let visit = growth::Visit { user: &user.id, event, names: &self.names, ts, position, known };
             growth::visit(growth, &mut user.growth, &visit, &mut self.ledger);
         }
         user.profile.record(&plan.rules, arrival);

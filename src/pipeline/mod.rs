@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decode::{Decoded, Decoder, Reason, Rejected};
 use crate::event::{Call, Event, EventTime};
-use crate::growth::{Book, Numbers};
+use crate::growth::{Book, Numbers, Sighting};
 use crate::identity::Links;
 use crate::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
 use crate::route::partition_of;
@@ -378,6 +378,25 @@ impl Pipeline {
         let as_of = as_of.map_or(watermark, |as_of| as_of.max(watermark));
         let (growth, book) = (self.plan.growth.as_ref()?, self.book.as_ref()?);
         (as_of > Timestamp::MIN).then(|| book.numbers(growth, as_of))
+    }
+
+    /// From here on, every event that the growth numbers take is kept until
+    /// [`take_sightings`](Pipeline::take_sightings).
+    pub fn watch_growth(&mut self) {
+        self.partitions.iter_mut().for_each(|partition| partition.ledger().watch());
+    }
+
+    /// Takes what was seen since, in the order of the log.
+    pub fn take_sightings(&mut self) -> Vec<Sighting> {
+        let mut seen: Vec<_> =
+            self.partitions.iter_mut().flat_map(|partition| partition.ledger().take_sightings()).collect();
+        seen.sort_unstable_by_key(|sighting| sighting.position);
+        seen
+    }
+
+    /// The user that a visitor is known to be.
+    pub fn linked_user(&self, visitor: &str) -> Option<&Arc<str>> {
+        self.links.user_of(visitor)
     }
 
     /// The partitions.

@@ -8,6 +8,7 @@ mod progress;
 mod reading;
 mod record;
 mod resumable;
+mod watch;
 mod writer;
 
 use std::io;
@@ -26,6 +27,7 @@ pub use error::ReplayError;
 use feeding::Feeding;
 pub use growth::growth_numbers;
 pub use resumable::{Resumable, Standing, Targets};
+pub use watch::watch_growth;
 
 /// Where the results of a replay go.
 pub struct Sinks {

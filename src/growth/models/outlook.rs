@@ -11,7 +11,7 @@ use crate::growth::{Plan, metric};
 use crate::time::Timestamp;
 
 /// What the models say.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outlook {
     /// The targets, as the rules order them.
     pub targets: Vec<TargetOutlook>,

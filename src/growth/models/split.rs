@@ -91,9 +91,8 @@ pub fn factors(links: &[Link], scale: i128) -> Split {
         })
         .collect();
     // What is unknown in one window is as in the other.
-    let known = values.iter().map(|[before, after]| {
-        [before.or(*after).unwrap_or(0.0), after.or(*before).unwrap_or(0.0)]
-    });
+    let known =
+        values.iter().map(|[before, after]| [before.or(*after).unwrap_or(0.0), after.or(*before).unwrap_or(0.0)]);
     let shares = shapley(&known.collect::<Vec<_>>());
     let contributions = to_the_millionth(&shares.iter().map(|share| share * 1e6).collect::<Vec<_>>(), metric.change());
     let parts = links.iter().zip(values).zip(contributions).map(|((link, [before, after]), contribution)| Part {

@@ -163,7 +163,10 @@ mod tests {
         assert_eq!(flagged, 0);
         for (at, reading) in judged {
             let off = (reading.expected - series.values[at]).abs();
-            assert!(off < 8.0 && reading.low <= series.values[at] && series.values[at] <= reading.high, "{at} {reading:?}");
+            assert!(
+                off < 8.0 && reading.low <= series.values[at] && series.values[at] <= reading.high,
+                "{at} {reading:?}"
+            );
         }
     }
 
