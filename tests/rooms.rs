@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["time", "event", "rules"]),
     ("campaigns", &["time", "event", "rules", "engine"]),
     ("growth", &["time", "event", "rules"]),
+    ("insight", &["time", "growth"]),
     ("partition", &["time", "event", "rules", "engine", "campaigns", "growth"]),
     ("action", &["time", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
@@ -54,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "replay",
         &[
             "time",
+            "event",
             "rules",
             "decode",
             "partition",
@@ -118,6 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sink",
             "pipeline",
             "replay",
+            "insight",
             "config",
             "store",
             "metrics",
@@ -142,6 +145,7 @@ const PURE: &[&str] = &[
     "engine",
     "campaigns",
     "growth",
+    "insight",
     "partition",
     "checkpoint",
 ];

@@ -1,6 +1,6 @@
 //! The report: one page of HTML that holds all it shows, and needs nothing from elsewhere.
 //!
-//! Charts are drawn in the browser by Apache ECharts 5.6.0 (the "simple" build, as it is published; Apache License 2.0,
+//! Charts are drawn in the browser by Apache ECharts 5.6.0 (the "common" build, as it is published; Apache License 2.0,
 //! `echarts.LICENSE` and `echarts.NOTICE` beside it), as SVG, so that they print sharply. The figures stand in the page as
 //! JSON.
 
@@ -17,7 +17,7 @@ use crate::growth::numbers::Numbers;
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-const ECHARTS: &str = include_str!("echarts.simple.min.js");
+const ECHARTS: &str = include_str!("echarts.common.min.js");
 
 /// Hours of a trend that are shown.
 const TREND_HOURS: usize = 14 * 24;
