@@ -29,6 +29,7 @@
 //! | [`route`] | which partition a user belongs to |
 //! | [`engine`] | one user: windows and other memory, conditions, and until when they stand |
 //! | [`campaigns`] | what a segment's change sets off, for one user: the outcomes, in their order |
+//! | [`growth`] | the growth numbers: who came, came back, bought, by business day and first-touch channel |
 //! | [`partition`] | many users, their timers, merging; `Input` in, `Output`s out |
 //! | [`journal`], [`action`] | outputs as journal lines, in one total order; as CloudEvents |
 //! | [`nats`] | the connection to NATS, its streams: made, checked, watched |
@@ -40,6 +41,7 @@
 //! | [`live`] | the daemon's engine: a pipeline on its own thread, going through what is out, checkpoints, the membership view |
 //! | [`daemon`] | the daemon's life: take over, recover, read, decide, publish; checkpoints; reload; finish |
 //! | [`replay`] | a log with an end, from first event to `--until`; one that was killed goes on from its last commit |
+//! | [`insight`] | what is asked of a file of events: why a number moved, what is bought together, the report |
 //! | [`metrics`], [`api`], [`config`], [`logging`], [`cli`] | what operators see and say |
 //!
 //! # What always holds
@@ -47,7 +49,7 @@
 //! - **A user's journal is a function of that user's events, in their order, and of nothing else**: not of other users,
 //!   batch sizes, partitions, workers. `tests/conformance.rs`, `tests/oracle_agreement.rs` and `tests/metamorphic.rs`
 //!   hold it to that.
-//! - `engine`, `campaigns`, `partition`, `rules`, `identity`, `route` and the words know no clock, no IO, no threads, no
+//! - `engine`, `campaigns`, `growth`, `partition`, `rules`, `identity`, `route` and the words know no clock, no IO, no threads, no
 //!   randomness and no logging. Time is an argument. `Partition::apply` cannot fail.
 //! - A room imports the words and the output type of a room before it, never one after it. `tests/rooms.rs` reads the
 //!   `use` lines.
@@ -71,8 +73,10 @@ pub mod daemon;
 pub mod decode;
 pub mod engine;
 pub mod event;
+pub mod growth;
 pub mod health;
 pub mod identity;
+pub mod insight;
 pub mod journal;
 pub mod live;
 pub mod logging;

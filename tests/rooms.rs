@@ -21,7 +21,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("route", &[]),
     ("engine", &["time", "event", "rules"]),
     ("campaigns", &["time", "event", "rules", "engine"]),
-    ("partition", &["time", "event", "rules", "engine", "campaigns"]),
+    ("growth", &["time", "event", "rules"]),
+    ("insight", &["time", "growth"]),
+    ("partition", &["time", "event", "rules", "engine", "campaigns", "growth"]),
     ("action", &["time", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
     // Settings have a schema and mistakes; they know nothing of what is set.
@@ -45,14 +47,15 @@ const ROOMS: &[(&str, &[&str])] = &[
             "nats",
         ],
     ),
-    ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "partition"]),
-    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source"]),
-    ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config"]),
-    ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink"]),
+    ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "growth", "partition"]),
+    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source", "growth"]),
+    ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config", "growth"]),
+    ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink", "growth"]),
     (
         "replay",
         &[
             "time",
+            "event",
             "rules",
             "decode",
             "partition",
@@ -63,13 +66,27 @@ const ROOMS: &[(&str, &[&str])] = &[
             "checkpoint",
             "pipeline",
             "store",
+            "growth",
         ],
     ),
     ("logging", &["config"]),
-    ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline", "live", "sink"]),
+    ("metrics", &["time", "event", "rules", "decode", "campaigns", "pipeline", "live", "sink", "growth"]),
     (
         "api",
-        &["time", "event", "health", "rules", "decode", "partition", "journal", "sink", "pipeline", "live", "config"],
+        &[
+            "time",
+            "event",
+            "health",
+            "rules",
+            "decode",
+            "partition",
+            "journal",
+            "sink",
+            "pipeline",
+            "live",
+            "config",
+            "growth",
+        ],
     ),
     (
         "daemon",
@@ -103,6 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sink",
             "pipeline",
             "replay",
+            "insight",
             "config",
             "store",
             "metrics",
@@ -111,13 +129,26 @@ const ROOMS: &[(&str, &[&str])] = &[
             "daemon",
             "health",
             "api",
+            "growth",
         ],
     ),
 ];
 
 /// The rooms whose outcome is a function of their arguments.
-const PURE: &[&str] =
-    &["time", "event", "rules", "decode", "identity", "route", "engine", "campaigns", "partition", "checkpoint"];
+const PURE: &[&str] = &[
+    "time",
+    "event",
+    "rules",
+    "decode",
+    "identity",
+    "route",
+    "engine",
+    "campaigns",
+    "growth",
+    "insight",
+    "partition",
+    "checkpoint",
+];
 
 /// What no pure room may touch: clocks, IO, threads, randomness, logging, and state that others share.
 const IMPURE: &[&str] = &[

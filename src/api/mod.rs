@@ -15,6 +15,7 @@ mod cursor;
 mod error;
 mod export;
 mod forget;
+mod growth;
 mod limits;
 mod observe;
 mod openapi;

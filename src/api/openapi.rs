@@ -9,7 +9,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
-use super::{access, forget, observe, problem, rules, segments, stats, users};
+use super::{access, forget, growth, observe, problem, rules, segments, stats, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -39,6 +39,8 @@ const ANYWHERE: [(&str, &str); 5] = [
         segments::segments,
         segments::segment_users,
         stats::stats,
+        growth::growth,
+        growth::one_kind,
         rules::rules,
         rules::reload,
         openapi_document

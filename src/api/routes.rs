@@ -14,7 +14,7 @@ use super::forget::{self, Forget};
 use super::limits::{self, Limits};
 use super::observe::{self, Metrics};
 use super::rules::{self, Rules};
-use super::{openapi, problem, segments, stats, users};
+use super::{growth, openapi, problem, segments, stats, users};
 use crate::config::Http;
 use crate::health::Health;
 use crate::live::Live;
@@ -83,13 +83,15 @@ impl fmt::Debug for Routes {
 }
 
 /// The API proper: what is answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 7] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 9] {
     [
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),
         ("/v1/stats", get(stats::stats)),
+        ("/v1/growth", get(growth::growth)),
+        ("/v1/growth/{kind}", get(growth::one_kind)),
         ("/v1/rules", get(rules::rules)),
         ("/v1/rules/reload", post(rules::reload)),
     ]

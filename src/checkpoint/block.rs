@@ -33,12 +33,13 @@ pub(super) enum BlockKind {
     Links = 5,
     Unlinked = 6,
     End = 7,
+    Growth = 8,
 }
 
 impl BlockKind {
     fn of(code: u8) -> Option<BlockKind> {
-        use BlockKind::{End, Head, Keys, Links, Removed, Unlinked, Users};
-        [Head, Keys, Users, Removed, Links, Unlinked, End].into_iter().find(|kind| *kind as u8 == code)
+        use BlockKind::{End, Growth, Head, Keys, Links, Removed, Unlinked, Users};
+        [Head, Keys, Users, Removed, Links, Unlinked, End, Growth].into_iter().find(|kind| *kind as u8 == code)
     }
 }
 

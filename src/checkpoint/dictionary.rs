@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use super::definition;
 use super::error::CodecError;
 use super::wire::{Reader, Writer};
+use crate::growth::Translation;
+use crate::partition::Plan;
 use crate::rules::program::Ruleset;
 
 /// The keys of some rules, by kind, each in the order of the rules.
@@ -18,6 +20,8 @@ pub(super) struct Dictionary {
     pub(super) segments: Known,
     pub(super) campaigns: Known,
     pub(super) caps: Known,
+    /// How the growth numbers are read; `None`: not at all.
+    pub(super) growth: Option<Translation>,
 }
 
 /// One kind's numbers.
@@ -46,15 +50,19 @@ fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
     .collect()
 }
 
-/// Writes the rules' keys.
-pub(super) fn write(rules: &Ruleset, writer: &mut Writer) {
-    let Keys(kinds) = Keys::of(rules);
-    writer.array(kinds.len());
+/// Writes the rules' keys; those of the growth numbers, where there are any, stand last.
+pub(super) fn write(plan: &Plan, writer: &mut Writer) {
+    let Keys(kinds) = Keys::of(&plan.rules);
+    writer.array(kinds.len() + usize::from(plan.growth.is_some()));
     for keys in &kinds {
         writer.array(keys.len());
         for key in keys {
             writer.text(key);
         }
+    }
+    if let Some(growth) = &plan.growth {
+        writer.array(growth.keys().len());
+        growth.keys().iter().for_each(|key| writer.text(key));
     }
 }
 
@@ -78,16 +86,28 @@ pub fn compare(rules: &Ruleset, next: &Ruleset) -> Compared {
 
 impl Dictionary {
     /// Reads a checkpoint's keys, and finds each in the rules.
-    pub(super) fn read(rules: &Ruleset, reader: &mut Reader<'_>) -> Result<Dictionary, CodecError> {
-        let Keys([features, traits, segments, campaigns, caps]) = Keys::of(rules);
-        reader.array_of(5, "the keys")?;
-        Ok(Dictionary {
+    pub(super) fn read(plan: &Plan, reader: &mut Reader<'_>) -> Result<Dictionary, CodecError> {
+        let Keys([features, traits, segments, campaigns, caps]) = Keys::of(&plan.rules);
+        let kinds = reader.array("the keys")?;
+        if !(5..=6).contains(&kinds) {
+            return Err(reader.wrong("an array of another length"));
+        }
+        let mut dictionary = Dictionary {
             features: Known::read(&features, reader)?,
             traits: Known::read(&traits, reader)?,
             segments: Known::read(&segments, reader)?,
             campaigns: Known::read(&campaigns, reader)?,
             caps: Known::read(&caps, reader)?,
-        })
+            growth: None,
+        };
+        if kinds == 6 {
+            let mut keys = Vec::new();
+            for _ in 0..reader.array("the keys of the growth numbers")? {
+                keys.push(reader.text("a key of the growth numbers")?.to_owned());
+            }
+            dictionary.growth = plan.growth.as_ref().and_then(|growth| Translation::new(&keys, growth));
+        }
+        Ok(dictionary)
     }
 }
 

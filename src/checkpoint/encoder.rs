@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::block::{BlockKind, BlockWriter, PREAMBLE};
 use super::dictionary;
 use super::error::CodecError;
+use super::growth;
 use super::head::{Head, Totals};
 use super::user;
 use super::wire::Writer;
+use crate::growth::StoredBook;
 use crate::identity::LinksCut;
 use crate::partition::{CapturedUsers, Plan, User};
 
@@ -42,7 +44,7 @@ impl Encoder {
         };
         head.write(&mut encoder.content);
         encoder.turn_to(BlockKind::Keys, 0)?;
-        dictionary::write(&plan.rules, &mut encoder.content);
+        dictionary::write(plan, &mut encoder.content);
         encoder.open.2 = 1;
         encoder.close()?;
         Ok(encoder)
@@ -89,6 +91,17 @@ impl Encoder {
         self.texts((BlockKind::Links, 0), pairs)?;
         self.totals.links = before + count;
         Ok(())
+    }
+
+    /// Adds the growth numbers, once.
+    ///
+    /// # Errors
+    /// They are larger than a block can be.
+    pub fn growth(&mut self, book: &StoredBook) -> Result<(), CodecError> {
+        self.turn_to(BlockKind::Growth, 0)?;
+        growth::write(book, &mut self.content);
+        self.open.2 = 1;
+        self.close()
     }
 
     fn texts<'t, const N: usize>(

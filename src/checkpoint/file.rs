@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::block::{Block, BlockKind, blocks};
 use super::dictionary::Dictionary;
 use super::error::CodecError;
+use super::growth;
 use super::head::{Head, Kind, Totals};
 use super::user;
 use super::wire::Reader;
+use crate::growth::Book;
 use crate::partition::{Plan, User};
 
 /// A file all of whose checksums are right.
@@ -43,6 +45,8 @@ pub enum Content {
     Links(Vec<(Arc<str>, Arc<str>)>),
     /// Visitors whose links are gone.
     Unlinked(Vec<Arc<str>>),
+    /// The growth numbers; `None`: the rules of now know nothing of what is in them.
+    Growth(Option<Box<Book>>),
 }
 
 impl<'b> File<'b> {
@@ -65,14 +69,18 @@ impl<'b> File<'b> {
         }
         let head = Head::read(&mut Reader::new(&head.content()?))?;
         let totals = Totals::read(&mut Reader::new(&end.content()?))?;
-        let mut counted = Totals::default();
+        let (mut counted, mut has_growth) = (Totals::default(), false);
         for part in parts {
             let of_delta = match part.kind {
                 BlockKind::Users => (&mut counted.users, false),
                 BlockKind::Removed => (&mut counted.removed, true),
                 BlockKind::Links => (&mut counted.links, false),
                 BlockKind::Unlinked => (&mut counted.unlinked, true),
-                BlockKind::Head | BlockKind::Keys | BlockKind::End => {
+                BlockKind::Growth if !has_growth => {
+                    has_growth = true;
+                    continue;
+                }
+                BlockKind::Growth | BlockKind::Head | BlockKind::Keys | BlockKind::End => {
                     return Err(CodecError::Block { what: "a block that stands there twice", at: part.at });
                 }
             };
@@ -110,7 +118,7 @@ impl<'b> File<'b> {
     pub fn reading<'p>(&self, plan: &'p Plan) -> Result<Reading<'p>, CodecError> {
         let content = self.keys.content()?;
         let mut reader = Reader::new(&content);
-        let known = Dictionary::read(&plan.rules, &mut reader)?;
+        let known = Dictionary::read(plan, &mut reader)?;
         reader.end()?;
         Ok(Reading { plan, known, same_rules: self.head.rules == plan.rules.version })
     }
@@ -129,6 +137,10 @@ impl Part<'_> {
             BlockKind::Users => Content::Users(block.partition, reading.users(block.items, &mut reader)?),
             BlockKind::Removed => {
                 Content::Removed(block.partition, items(block.items, || id(&mut reader, "a user who is gone"))?)
+            }
+            BlockKind::Growth => {
+                let Some(translation) = &reading.known.growth else { return Ok(Content::Growth(None)) };
+                Content::Growth(Some(Box::new(growth::read(translation, &mut reader)?)))
             }
             BlockKind::Unlinked => Content::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?),
             _ => Content::Links(items(block.items, || {

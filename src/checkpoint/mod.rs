@@ -9,6 +9,8 @@
 //! what they count. So under other rules the state of unchanged features is kept, that of features no longer there is
 //! dropped, and a new feature starts empty. Every user is then evaluated anew as soon as time moves.
 //!
+//! The growth numbers go by the names of channels and stages, and by what funnels are made of.
+//!
 //! **What it does not do.** Counts and timers are not stored: counts begin at 0, timers are rebuilt from the users.
 //! Where outputs have got to is not known yet when a file is written; it stands beside the file's name in the store's
 //! manifest.
@@ -25,7 +27,7 @@
 //! A block (numbers little-endian):
 //!
 //! ```text
-//! 0   1  what it holds: 1 head, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end
+//! 0   1  what it holds: 1 head, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -36,7 +38,7 @@
 //! ```
 //!
 //! Contents are CBOR. First stands the [`Head`], a map with names for keys, of which unknown ones are passed over; then
-//! the keys that everything is stored by (see `dictionary`); then users, removed ids, links and visitors unlinked, in
+//! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, visitors unlinked, and the growth numbers whole where the rules ask for them, in
 //! any order; last, once, how many of each there are. Nothing may follow. Of a file's own contents, what is removed is
 //! removed before what is there is added.
 
@@ -47,6 +49,7 @@ mod dictionary;
 mod encoder;
 mod error;
 mod file;
+mod growth;
 mod head;
 mod merge;
 #[cfg(test)]

@@ -19,9 +19,9 @@ pub fn translate(
     users: impl Iterator<Item = impl Borrow<User>>,
 ) -> Result<Vec<User>, CodecError> {
     let mut writer = Writer::new();
-    dictionary::write(&plan.rules, &mut writer);
+    dictionary::write(plan, &mut writer);
     let keys = writer.into_bytes();
-    let known = Dictionary::read(&next.rules, &mut Reader::new(&keys))?;
+    let known = Dictionary::read(next, &mut Reader::new(&keys))?;
     let same_rules = plan.rules.version == next.rules.version;
     users
         .map(|user| {

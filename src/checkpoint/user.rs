@@ -11,6 +11,7 @@ use super::wire::{Reader, Writer};
 use crate::campaigns::memory::{Fired, Held, Memory};
 use crate::engine::profile::Profile;
 use crate::event::TraitId;
+use crate::growth::Record;
 use crate::partition::User;
 use crate::rules::program::{CampaignId, FeatureId, Ruleset, SegmentId};
 use crate::time::Timestamp;
@@ -26,6 +27,7 @@ mod key {
     pub(super) const CAPPED: u64 = 6;
     pub(super) const HELD: u64 = 7;
     pub(super) const UNSETTLED: u64 = 8;
+    pub(super) const GROWTH: u64 = 9;
 }
 
 /// No campaign fires so often for one user; counting on from here cannot overflow.
@@ -50,6 +52,7 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
         !capped.is_empty(),
         !held.is_empty(),
         user.unsettled,
+        user.growth.is_some(),
     ];
     writer.map(there.iter().filter(|there| **there).count());
     for key in (0u64..).zip(there).filter_map(|(key, there)| there.then_some(key)) {
@@ -61,6 +64,11 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
             }
             key::TRAITS | key::ZONE | key::CELLS | key::SEEN => write_profile(key, profile, writer),
             key::UNSETTLED => writer.bool(true),
+            key::GROWTH => {
+                let numbers = user.growth.as_ref().map(|record| record.stored()).unwrap_or_default();
+                writer.array(numbers.len());
+                numbers.into_iter().for_each(|number| writer.i64(number));
+            }
             _ => write_memory(key, &user.memory, writer),
         }
     }
@@ -186,6 +194,7 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
                 capped = entries(reader, &known.caps, "a user's actions", |id, reader| Ok((id, read_times(reader)?)))?;
             }
             key::HELD => held = read_held(known, reader)?,
+            key::GROWTH => user.growth = read_growth(known, reader)?,
             key::UNSETTLED => user.unsettled = reader.bool("whether a user is unsettled")?,
             _ => return Err(reader.wrong("state of a kind that is not known")),
         }
@@ -214,6 +223,16 @@ fn entries<'b, T>(
         return Err(reader.wrong("the same thing twice"));
     }
     Ok(found.into_iter().map(|(_, item)| item).collect())
+}
+
+fn read_growth(known: &Dictionary, reader: &mut Reader<'_>) -> Result<Option<Box<Record>>, CodecError> {
+    let Some(translation) = &known.growth else { return reader.skip("a user's growth numbers").map(|()| None) };
+    let mut numbers = Vec::new();
+    for _ in 0..reader.array("a user's growth numbers")? {
+        numbers.push(reader.i64("a growth number")?);
+    }
+    let record = Record::from_stored(&numbers, translation);
+    record.map(|record| Some(Box::new(record))).ok_or_else(|| reader.wrong("growth numbers that cannot be"))
 }
 
 fn read_seen(reader: &mut Reader<'_>) -> Result<Vec<(u64, Timestamp)>, CodecError> {

@@ -14,6 +14,7 @@ use clap::Args;
 use super::summary::{Run, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, Metrics, Routes, Server};
+use crate::growth::Numbers;
 use crate::metrics::{Answer, Page};
 use crate::partition::{Output, Plan};
 use crate::pipeline::{Options, Pipeline, Totals};
@@ -30,6 +31,9 @@ const WARM_UP: Span = Span(75 * 86_400_000);
 
 /// When the simulated shop opens: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
+
+/// How often the growth numbers are told anew.
+const GROWTH_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the virtual clock moves.
 const FRAME: Duration = Duration::from_millis(50);
@@ -91,19 +95,28 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
 struct Board {
     plan: Arc<Plan>,
     /// Nothing until the history was simulated.
-    counted: Mutex<Option<(Totals, Timestamp)>>,
+    counted: Mutex<Option<Counted>>,
+}
+
+/// What the engine counted, and the growth numbers where the rules ask for them.
+#[derive(Clone)]
+struct Counted {
+    totals: Totals,
+    watermark: Timestamp,
+    growth: Option<Arc<Numbers>>,
 }
 
 impl Board {
-    fn put(&self, totals: Totals, watermark: Timestamp) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((totals, watermark));
+    fn put(&self, counted: Counted) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted);
     }
 
     fn answer(&self, accept: Option<&str>) -> Answer {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut page = Page::default();
-        if let Some((totals, watermark)) = counted {
+        if let Some(Counted { totals, watermark, growth }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
+            growth.iter().for_each(|numbers| page.growth(numbers));
         }
         page.build();
         page.process();
@@ -160,13 +173,18 @@ impl Show {
         screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
         let started = Instant::now();
         let end = args.seconds.map(|seconds| started + Duration::from_secs(seconds));
+        let (mut growth, mut told) = (self.pipeline.growth(None).map(Arc::new), started);
         while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
             let frame_started = Instant::now();
             let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
             let totals = self.pipeline.totals();
-            self.board.put(totals.clone(), self.pipeline.watermark());
+            if told.elapsed() >= GROWTH_EVERY {
+                (growth, told) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
+            }
+            let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
+            self.board.put(Counted { totals: totals.clone(), watermark, growth });
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;
             thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod checkpoint;
 pub mod demo;
+pub mod growth;
 mod outputs;
 pub mod replay;
 pub mod rules;
@@ -43,6 +44,7 @@ enum Command {
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
+    Growth(growth::GrowthArgs),
     Check(check::CheckArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Rules(rules::RulesArgs),
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Growth(args) => growth::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,

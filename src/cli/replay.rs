@@ -114,7 +114,7 @@ impl ReplayArgs {
     }
 }
 
-fn timestamp(text: &str) -> Result<Timestamp, String> {
+pub(super) fn timestamp(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text)
         .ok_or_else(|| "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z".to_owned())
 }

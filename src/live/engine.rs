@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::cut::{Begin, Captured, Cut, CutError};
 use super::recovery::{Change, Out, Recovery, Step};
 use super::state_bytes::StateBytes;
+use super::telling::Telling;
 use super::view::View;
 use super::{Busy, Shared, Stats};
 use crate::partition::{Expired, Output, Plan, UserReport};
@@ -88,6 +89,7 @@ pub(super) struct Engine {
     /// When users last fired by time alone.
     fired: Instant,
     bytes: StateBytes,
+    growth: Telling,
     /// The last message that was taken in.
     sequence: u64,
     /// How often the rules were changed.
@@ -179,6 +181,7 @@ impl Engine {
             stats_published: Instant::now(),
             fired: Instant::now(),
             bytes: StateBytes::default(),
+            growth: Telling::default(),
         }
     }
 
@@ -555,6 +558,7 @@ impl Engine {
         }
         self.shared.replace_view(View::new(Arc::clone(&plan), self.pipeline.users()));
         self.bytes = StateBytes::default();
+        self.growth = Telling::default();
         self.publish_stats();
         if !matches!(out, Some(Out::All)) {
             let is_out = open.is_some_and(|open| open.sent > 0);
@@ -578,6 +582,7 @@ impl Engine {
 
     fn publish_stats(&mut self) {
         self.bytes.count_on(&self.pipeline);
+        let growth = self.growth.told(&self.pipeline);
         self.shared.publish(Stats {
             plan: Arc::clone(self.pipeline.plan()),
             totals: self.pipeline.totals(),
@@ -586,6 +591,7 @@ impl Engine {
             state_bytes: self.bytes.total(),
             queued_batches: self.batches.len(),
             queued_emissions: self.emissions.max_capacity() - self.emissions.capacity(),
+            growth,
         });
         self.stats_published = Instant::now();
     }

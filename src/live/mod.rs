@@ -11,6 +11,7 @@ mod engine;
 mod recent;
 mod recovery;
 mod state_bytes;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub mod view;
@@ -25,6 +26,7 @@ use hdrhistogram::Histogram;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::growth::Numbers;
 use crate::partition::{Output, Plan, UserReport};
 use crate::pipeline::{Pipeline, Totals, UserExport};
 use crate::sink::emission::{Emission, Reloaded};
@@ -69,6 +71,8 @@ pub struct Stats {
     pub queued_batches: usize,
     /// Emissions that wait for the sink.
     pub queued_emissions: usize,
+    /// The growth numbers, as of some seconds ago; `None`: the rules ask for none, or nothing was read.
+    pub growth: Option<Arc<Numbers>>,
 }
 
 /// The engine does not answer: it is stopping, or has too much to answer already.
@@ -141,6 +145,7 @@ pub fn start(pipeline: Pipeline, start: Start, runtime: tokio::runtime::Handle) 
         state_bytes: 0,
         queued_batches: 0,
         queued_emissions: 0,
+        growth: pipeline.growth(None).map(Arc::new),
     };
     let shared = Arc::new(Shared {
         view: Mutex::new(Arc::new(View::new(plan, pipeline.users()))),

@@ -12,6 +12,7 @@
 #![doc = ""]
 #![doc = include_str!("../../dashboards/README.md")]
 
+mod growth;
 mod latency;
 mod numbers;
 mod page;
@@ -22,6 +23,7 @@ pub mod table;
 mod tests;
 mod text;
 
+pub use growth::growth_series_max;
 pub use latency::Recent;
 pub use numbers::{CheckpointNumbers, ConnectionNumbers, PUBLISHED_KINDS, ReloadNumbers, SinkNumbers, SourceNumbers};
 pub use page::{Answer, Page};

@@ -152,6 +152,7 @@ impl Page {
         self.count(&STATE, &[], stats.state_bytes);
         self.count(&QUEUE, &["batches"], stats.queued_batches as u64);
         self.count(&QUEUE, &["emissions"], stats.queued_emissions as u64);
+        stats.growth.iter().for_each(|numbers| self.growth(numbers));
     }
 
     /// The source.

@@ -130,6 +130,78 @@ metrics! {
     RELOADED: Gauge "rekindle_rules_loaded_timestamp_seconds" []
         "When the rules that run were loaded, in seconds since 1970.";
     RULES_INFO: Gauge "rekindle_rules_info" ["version"] "Which rules run; always 1.";
+    GROWTH_KNOWN: Gauge "rekindle_growth_known" ["kind"]
+        "Everyone so far: users, sign_ups, buyers, and repeat_buyers with two orders or more.";
+    GROWTH_NEW_USERS: Gauge "rekindle_growth_new_users" ["channel", "day"]
+        "Users whose first event was on the day: today so far, or the last complete one.";
+    GROWTH_SIGN_UPS: Gauge "rekindle_growth_sign_ups" ["channel", "day"] "Users who signed up on the day.";
+    GROWTH_ACTIVE: Gauge "rekindle_growth_active_users" ["channel", "window", "day"]
+        "Users with an event in the window (1d: DAU, 7d: WAU, 30d: MAU) that ends with the day.";
+    GROWTH_ACTIVE_BY_STAGE: Gauge "rekindle_growth_active_users_by_stage" ["stage", "day"]
+        "Active users of the day by the stage they were in as it began.";
+    GROWTH_SESSIONS: Gauge "rekindle_growth_sessions" ["channel", "kind", "day"]
+        "Sessions that began on the day: all, with a cart, with a checkout, with an order after a cart.";
+    GROWTH_BUYERS: Gauge "rekindle_growth_buyers" ["channel", "window", "day"]
+        "Users with an order in the window that ends with the day.";
+    GROWTH_NEW_BUYERS: Gauge "rekindle_growth_new_buyers" ["channel", "day"] "Users whose first order was on the day.";
+    GROWTH_ORDERS: Gauge "rekindle_growth_orders" ["channel", "day"] "Orders of the day.";
+    GROWTH_COUPON_ORDERS: Gauge "rekindle_growth_coupon_orders" ["channel", "day"] "Orders with a coupon.";
+    GROWTH_REFUNDS: Gauge "rekindle_growth_refunds" ["channel", "day"] "Refunds of the day.";
+    GROWTH_GMV: Gauge "rekindle_growth_gmv" ["channel", "buyers", "day"]
+        "Value of the day's orders before refunds: of first orders (new), and of all others (returning).";
+    GROWTH_REFUNDED: Gauge "rekindle_growth_refunded" ["channel", "day"] "Value of the day's refunds.";
+    GROWTH_DISCOUNT: Gauge "rekindle_growth_discount" ["channel", "day"] "Discounts given with the day's orders.";
+    GROWTH_STICKINESS: Gauge "rekindle_growth_stickiness_ratio" [] "DAU over MAU of the last complete day.";
+    GROWTH_ACTIVE_SHARE: Gauge "rekindle_growth_active_share_ratio" []
+        "Active users of the last complete day over all known users.";
+    GROWTH_RATE: Gauge "rekindle_growth_rate_ratio" ["of", "period"]
+        "Growth of new or active users over the period before: 0.1 is 10 % more.";
+    GROWTH_RETENTION: Gauge "rekindle_growth_retention_ratio" ["channel", "after"]
+        "Users active 1d, 7d, 30d after their first day, over all of the 30 last cohorts that are so old.";
+    GROWTH_RETENTION_CURVE: Gauge "rekindle_growth_retention_curve_ratio" ["after"]
+        "The same for each day after the first, 0 to 30, of everybody.";
+    GROWTH_COHORT: Gauge "rekindle_growth_cohort_users" ["period", "age", "after"]
+        "Users of the cohort that began `age` days or weeks ago who were active `after` days or weeks after its first.";
+    GROWTH_STAGE_USERS: Gauge "rekindle_growth_stage_users" ["stage"] "Users in a stage of the lifecycle now.";
+    GROWTH_FLOWS: Gauge "rekindle_growth_stage_moves" ["from", "to", "day"]
+        "Users who moved from one stage to another on the day; absent where nobody did.";
+    GROWTH_REACTIVATION: Gauge "rekindle_growth_reactivation_ratio" []
+        "Of those dormant or churned as the last complete day began, the share that came back on it.";
+    GROWTH_FUNNEL_USERS: Gauge "rekindle_growth_funnel_users" ["funnel", "step", "channel"]
+        "Users who reached a step, each day's of the last 30 complete ones added up.";
+    GROWTH_FUNNEL_SESSIONS: Gauge "rekindle_growth_funnel_sessions" ["funnel", "step", "channel"]
+        "Sessions that reached a step in the last 30 complete days.";
+    GROWTH_FUNNEL_MEDIAN: Gauge "rekindle_growth_funnel_median_seconds" ["funnel", "step"]
+        "Median time from the step before, off by at most 6.25 %.";
+    GROWTH_AOV: Gauge "rekindle_growth_aov" ["channel"] "Average order value of the last 30 complete days.";
+    GROWTH_ORDERS_PER_BUYER: Gauge "rekindle_growth_orders_per_buyer" ["channel"]
+        "Orders over buyers of the last 30 complete days.";
+    GROWTH_CONVERSION: Gauge "rekindle_growth_conversion_ratio" ["channel"]
+        "Buyers over active users of the last 30 complete days.";
+    GROWTH_CART_ABANDONMENT: Gauge "rekindle_growth_cart_abandonment_ratio" ["channel"]
+        "Sessions with a cart and no order after it, over sessions with a cart, of the last 30 complete days.";
+    GROWTH_REPEAT_PURCHASE: Gauge "rekindle_growth_repeat_purchase_ratio" []
+        "Buyers with two orders or more over all buyers ever.";
+    GROWTH_PROMOTION: Gauge "rekindle_growth_promotion" ["promotion", "part", "week", "figure"]
+        "A promotion's numbers before, during and after it, now and a week earlier.";
+    GROWTH_TARGET: Gauge "rekindle_growth_target" ["target"] "What is to be reached in the period of now.";
+    GROWTH_TARGET_REACHED: Gauge "rekindle_growth_target_reached" ["target"] "How much of it there is.";
+    TARGET_EXPECTED: Gauge "rekindle_target_expected" ["target"]
+        "What a target should have reached by now, by the usual shape of days and weeks.";
+    TARGET_FORECAST: Gauge "rekindle_target_forecast" ["target", "bound"]
+        "Where a target's period will end: mid, and low and high of the 95 % interval; absent during the warm-up.";
+    TARGET_ON_TRACK: Gauge "rekindle_target_on_track" ["target"]
+        "Whether a target is reached or forecast to be: 1, or 0; absent during the warm-up.";
+    TREND_LEVEL: Gauge "rekindle_trend_level" ["metric"] "The mean hour of the last week, by metric.";
+    TREND_VALUE: Gauge "rekindle_trend_value" ["metric"] "The last complete hour, by metric.";
+    TREND_BAND: Gauge "rekindle_trend_band" ["metric", "bound"]
+        "What was to be expected of that hour (mid), and the least (low) and most (high) that is usual.";
+    TREND_WARM_UP: Gauge "rekindle_trend_warm_up_hours" ["metric"]
+        "Hours that are still missing before a metric's hours are judged; 0: they are.";
+    ANOMALY: Gauge "rekindle_anomaly" ["metric"]
+        "Whether the last complete hour is out of the usual: 1, or 0; absent during the warm-up.";
+    ANOMALY_DEVIATION: Gauge "rekindle_anomaly_deviation" ["metric"]
+        "How far that hour is off, in spreads (the band is 3.5 to each side), below 0: too little.";
     BUILD_INFO: Gauge "rekindle_build_info" ["version", "revision"] "Which build this is; always 1.";
     CPU: Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.";
     OPEN_FDS: Gauge "process_open_fds" [] "Number of open file descriptors.";

@@ -38,6 +38,7 @@ fn stats(pipeline: &Pipeline) -> Stats {
         state_bytes: 0,
         queued_batches: 1,
         queued_emissions: 2,
+        growth: pipeline.growth(None).map(Arc::new),
     }
 }
 

@@ -26,7 +26,11 @@ impl StateExport {
     /// The user's state, under the rules it was made by.
     pub fn new(plan: &Plan, user: &User) -> StateExport {
         let rules = &plan.rules;
-        StateExport { clock: user.profile.now, profile: profile(rules, user), memory: memory(rules, user) }
+        let mut profile = profile(rules, user);
+        if let (Some(growth), Some(record)) = (&plan.growth, &user.growth) {
+            profile["growth"] = record.export(growth);
+        }
+        StateExport { clock: user.profile.now, profile, memory: memory(rules, user) }
     }
 }
 

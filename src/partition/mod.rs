@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use crate::engine::dispatch::Dispatch;
 use crate::engine::profile::Arrival;
+use crate::growth;
 use crate::rules::program::Ruleset;
 use crate::time::{Span, Timestamp};
 use capture::Capture;
@@ -44,13 +45,16 @@ pub struct Plan {
     pub rules: Ruleset,
     /// What an event touches in them.
     pub dispatch: Dispatch,
+    /// The growth numbers; `None`: the rules ask for none.
+    pub growth: Option<growth::Plan>,
 }
 
 impl Plan {
     /// Indexes the rules.
     pub fn new(rules: Ruleset) -> Plan {
         let dispatch = Dispatch::new(&rules);
-        Plan { rules, dispatch }
+        let growth = rules.growth.clone().map(|growth| growth::Plan::new(growth, &rules.names));
+        Plan { rules, dispatch, growth }
     }
 }
 
@@ -144,7 +148,9 @@ impl Partition {
         self.capture.touch(slot, user);
         let expired = self.steps.fire_due(plan, user, watermark, position, out);
         if let Some(at) = expired {
-            self.steps.note_expired(user, at);
+            self.steps.note_expired(plan, user, at);
+        } else {
+            self.steps.note_gone(plan, user, watermark.max(user.profile.now));
         }
         self.remove(id);
         expired.is_none()
@@ -161,6 +167,11 @@ impl Partition {
     /// Who expired since this was last asked, in the order in which they did.
     pub fn take_expired(&mut self) -> Vec<Expired> {
         std::mem::take(&mut self.steps.expired)
+    }
+
+    /// What is to be entered into the book of the growth numbers.
+    pub fn ledger(&mut self) -> &mut growth::Ledger {
+        &mut self.steps.ledger
     }
 
     /// What was counted so far.
@@ -281,7 +292,7 @@ impl Partition {
                 match self.steps.fire_due(plan, user, watermark, position, out) {
                     None => arm(&mut self.timers, slot, user, self.steps.state_ttl),
                     Some(at) => {
-                        self.steps.note_expired(user, at);
+                        self.steps.note_expired(plan, user, at);
                         let id = Arc::clone(&user.id);
                         self.remove(&id);
                     }

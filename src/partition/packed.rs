@@ -20,6 +20,7 @@ use crate::engine::cell::{Cell, LastValue};
 use crate::engine::profile::Profile;
 use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
 use crate::event::{Scalar, TraitId};
+use crate::growth;
 use crate::rules::program::{CampaignId, FeatureId, SegmentId};
 use crate::time::Timestamp;
 
@@ -32,6 +33,7 @@ mod there {
     pub(super) const CELLS: u8 = 1 << 4;
     pub(super) const SEEN: u8 = 1 << 5;
     pub(super) const MEMORY: u8 = 1 << 6;
+    pub(super) const GROWTH: u8 = 1 << 7;
 }
 
 /// How many bytes the mark takes.
@@ -57,6 +59,7 @@ pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
         (there::ZONE, profile.zone.is_some()),
         (there::CELLS, !profile.cells().is_empty()),
         (there::SEEN, !profile.seen().is_empty()),
+        (there::GROWTH, user.growth.is_some()),
         (there::MEMORY, !(fired.is_empty() && capped.is_empty() && held.is_empty())),
     ];
     let flags = flags.iter().filter(|(_, is_there)| *is_there).fold(0, |flags, (bit, _)| flags | bit);
@@ -92,6 +95,9 @@ pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
     }
     if flags & there::MEMORY != 0 {
         writer.memory(&user.memory);
+    }
+    if let Some(record) = &user.growth {
+        record.pack(profile.latest, writer.out);
     }
 }
 
@@ -151,7 +157,8 @@ pub(super) fn unpack(packed: &[u8]) -> User {
     };
     profile.restore(cells, seen.into_iter().collect());
     let memory = if has(there::MEMORY) { reader.memory() } else { Memory::default() };
-    User { id, profile, memory, segments_due, armed, unsettled: has(there::UNSETTLED), mark: mark(packed) }
+    let growth = has(there::GROWTH).then(|| Box::new(growth::Record::unpack(reader.base, &mut reader.left)));
+    User { id, profile, memory, growth, segments_due, armed, unsettled: has(there::UNSETTLED), mark: mark(packed) }
 }
 
 struct Writer<'o> {

@@ -9,6 +9,7 @@ use crate::engine::dispatch::SegmentSet;
 use crate::engine::evaluate::Scope;
 use crate::engine::profile::Arrival;
 use crate::engine::segments::{Changes, reevaluate};
+use crate::growth;
 use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
 use crate::time::{Span, Timestamp};
 
@@ -20,6 +21,8 @@ pub(super) struct Steps {
     pub(super) state_ttl: Option<Span>,
     /// Who was dropped since this was last taken.
     pub(super) expired: Vec<Expired>,
+    /// What is to be entered into the book of the growth numbers.
+    pub(super) ledger: growth::Ledger,
     stale: SegmentSet,
     names: Vec<NameId>,
     changes: Changes,
@@ -30,6 +33,10 @@ struct Occasion<'e> {
     position: u64,
     /// The event's messageId, if it has one; the outer `None`: time did it.
     message_id: Option<Option<&'e str>>,
+    /// It is the user's first event.
+    is_first: bool,
+    /// Among the stale segments are all that time alone can change for the user.
+    has_all_timed: bool,
 }
 
 impl Occasion<'_> {
@@ -49,6 +56,7 @@ impl Steps {
             counts,
             state_ttl: None,
             expired: Vec::new(),
+            ledger: growth::Ledger::default(),
             stale: SegmentSet::default(),
             names: Vec::new(),
             changes: Changes::default(),
@@ -72,20 +80,29 @@ impl Steps {
             }
             user.profile.now = due;
             self.stale.clear();
-            let is_segments = user.segments_due <= due;
-            if is_segments {
+            let has_all_timed = user.segments_due <= due;
+            if has_all_timed {
                 // Before what is worth nothing any more is freed: that it is, is what changes.
                 plan.dispatch.timed_for(user.profile.cells().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
             }
-            self.evaluate(plan, user, (&Occasion { position, message_id: None }, is_segments), out);
+            let occasion = Occasion { position, message_id: None, is_first: false, has_all_timed };
+            self.evaluate(plan, user, &occasion, out);
         }
     }
 
     /// Notes that the user expired at that instant. Whoever calls this drops the state.
-    pub(super) fn note_expired(&mut self, user: &User, at: Timestamp) {
+    pub(super) fn note_expired(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+        self.note_gone(plan, user, at);
         self.counts.expired += 1;
         self.expired.push(Expired { user: Arc::clone(&user.id), at });
+    }
+
+    /// The user is gone, as far as the growth numbers are concerned.
+    pub(super) fn note_gone(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+        if let Some(growth) = &plan.growth {
+            growth::leave(growth, user.growth.as_deref(), at, &mut self.ledger);
+        }
     }
 
     /// The user is in no segment any more, without a transition.
@@ -98,7 +115,7 @@ impl Steps {
     /// Fires what is due like [`fire_due`](Steps::fire_due); a user who expires by `to` is someone new at `to`.
     fn fire_due_or_renew(&mut self, plan: &Plan, user: &mut User, to: Timestamp, position: u64, out: &mut Vec<Output>) {
         if let Some(at) = self.fire_due(plan, user, to, position, out) {
-            self.note_expired(user, at);
+            self.note_expired(plan, user, at);
             self.leave_segments(user);
             // What stands in the timers still does, and what a cut knows of the place.
             *user = User { armed: user.armed, mark: user.mark, ..User::new(Arc::clone(&user.id), to) };
@@ -108,8 +125,9 @@ impl Steps {
     /// Whether the user expires by `to`. Nothing happens yet: where the event is a duplicate, nothing must.
     fn expires_by(&mut self, plan: &Plan, user: &User, to: Timestamp) -> bool {
         let (mut probe, counts) = (user.clone(), self.counts.clone());
+        let ledger = std::mem::take(&mut self.ledger);
         let expired = self.fire_due(plan, &mut probe, to, 0, &mut Vec::new()).is_some();
-        self.counts = counts;
+        (self.counts, self.ledger) = (counts, ledger);
         expired
     }
 
@@ -130,11 +148,16 @@ impl Steps {
         let expired = self.fire_due(plan, &mut visitor, now, position, out);
         self.leave_segments(&visitor);
         if let Some(at) = expired {
-            self.note_expired(&visitor, at);
+            self.note_expired(plan, &visitor, at);
             return;
         }
         self.fire_due_or_renew(plan, user, now, position, out);
         user.profile.now = now;
+        if let Some(growth) = &plan.growth {
+            let known = |user: &User| (user.profile.first, user.profile.latest);
+            let (known, visitor_known, record) = (known(user), known(&visitor), visitor.growth.take());
+            growth::unite(growth, (&mut user.growth, known), (record, visitor_known), now, &mut self.ledger);
+        }
         user.profile.absorb(visitor.profile);
         user.memory.absorb(visitor.memory, &plan.rules.caps, now);
         user.unsettled = true;
@@ -156,7 +179,7 @@ impl Steps {
         let message_id = arrival.event.message_id.as_deref();
         let has_seen =
             |user: &User| message_id.is_some_and(|id| user.profile.has_seen(id, now, plan.rules.dedup_window));
-        let mut seen = has_seen(user);
+        let (mut seen, mut is_first) = (has_seen(user), false);
         if self.state_ttl.is_some_and(|ttl| user.profile.latest + ttl <= now)
             && (!seen || self.expires_by(plan, user, now))
         {
@@ -171,17 +194,14 @@ impl Steps {
             // Who expires by now is someone new already.
             let _ = self.fire_due(plan, user, now, arrival.position, out);
             user.profile.now = now;
-            let is_first = user.profile.first == Timestamp::NEVER;
+            is_first = user.profile.first == Timestamp::NEVER;
             self.record(plan, user, arrival);
-            if is_first {
-                self.stale.extend(&plan.dispatch.at_first);
-                user.unsettled = false;
-            }
         }
         if !seen || user.unsettled {
-            let occasion = Occasion { position: arrival.position, message_id: Some(message_id) };
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
-            self.evaluate(plan, user, (&occasion, has_all_timed), out);
+            let position = arrival.position;
+            let occasion = Occasion { position, message_id: Some(message_id), is_first, has_all_timed };
+            self.evaluate(plan, user, &occasion, out);
         }
     }
 
@@ -193,6 +213,12 @@ impl Steps {
             self.stale.extend(plan.dispatch.segments_reading_trait(*id));
         }
         self.match_names(plan, user, arrival);
+        if let Some(growth) = &plan.growth {
+            let known = (user.profile.first, user.profile.latest);
+            let Arrival { event, ts, position } = arrival;
+            let visit = growth::Visit { user: &user.id, event, names: &self.names, ts, position, known };
+            growth::visit(growth, &mut user.growth, &visit, &mut self.ledger);
+        }
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;
@@ -215,23 +241,24 @@ impl Steps {
     }
 
     /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours held.
-    /// `has_all_timed`: the stale segments are all that time alone can change for this user.
-    fn evaluate(
-        &mut self,
-        plan: &Plan,
-        user: &mut User,
-        (occasion, has_all_timed): (&Occasion<'_>, bool),
-        out: &mut Vec<Output>,
-    ) {
-        let covers_all = has_all_timed || user.unsettled;
+    fn evaluate(&mut self, plan: &Plan, user: &mut User, occasion: &Occasion<'_>, out: &mut Vec<Output>) {
+        let was_unsettled = user.unsettled;
+        let covers_all = occasion.has_all_timed || was_unsettled;
         if user.unsettled {
-            self.stale.extend(&plan.dispatch.all);
+            self.stale.extend(if occasion.is_first { &plan.dispatch.at_first } else { &plan.dispatch.all });
             user.unsettled = false;
         }
         self.changes.changed.clear();
         let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
         // Where not every timed segment was looked at, the old due time still stands for the rest.
         user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
+        if (was_unsettled || !self.changes.changed.is_empty())
+            && let Some(growth) = &plan.growth
+        {
+            let members = &user.profile.members;
+            let is_in = |segment| members.contains(segment);
+            growth::settle(growth, &mut user.growth, is_in, user.profile.now, &mut self.ledger);
+        }
         if !self.changes.changed.is_empty() {
             let changed = std::mem::take(&mut self.changes.changed);
             self.report_changes(plan, user, &changed, occasion, out);

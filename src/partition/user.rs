@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::capture::Mark;
 use crate::campaigns::Memory;
 use crate::engine::profile::Profile;
+use crate::growth;
 use crate::time::{Span, Timestamp};
 
 /// One user, with everything the partition keeps about them.
@@ -16,6 +17,8 @@ pub struct User {
     pub profile: Profile,
     /// What campaigns did about it.
     pub memory: Memory,
+    /// What the growth numbers remember; only where the rules ask for them.
+    pub growth: Option<Box<growth::Record>>,
     /// No segment changes before this instant by time alone.
     pub segments_due: Timestamp,
     /// The soonest wake-up that stands in the partition's timers for this user.
@@ -33,6 +36,7 @@ impl User {
             id,
             profile: Profile::new(now),
             memory: Memory::default(),
+            growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
             unsettled: true,
@@ -43,7 +47,8 @@ impl User {
     /// The bytes it takes beside its own place.
     pub fn heap_bytes(&self) -> usize {
         // An `Arc` has two counters before its text.
-        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.memory.heap_bytes()
+        let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
+        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.memory.heap_bytes() + growth
     }
 
     /// The earliest instant at which anything can change without an event.

@@ -1,6 +1,8 @@
 //! A consistent cut through a pipeline, between two batches, taken down piece by piece while it goes on.
 
 use super::Pipeline;
+use crate::growth::Book;
+use crate::growth::calendar::Day;
 use crate::identity::LinksCut;
 use crate::partition::CapturedUsers;
 use crate::time::Timestamp;
@@ -22,6 +24,8 @@ pub struct CutHead {
     pub is_whole: bool,
     /// Links made and taken back since the last cut; in a whole cut, all there are.
     pub links: LinksCut,
+    /// The growth numbers' counts, with the business day of the watermark; `None`: there are none.
+    pub growth: Option<(Box<Book>, Day)>,
 }
 
 /// How far cutting has come.
@@ -67,6 +71,7 @@ impl Pipeline {
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_whole: whole,
             links: self.links.cut(whole),
+            growth: self.growth_cut(),
         }
     }
 
@@ -93,6 +98,12 @@ impl Pipeline {
             }
         }
         (!pieces.is_empty()).then_some(pieces)
+    }
+
+    /// The growth numbers' counts now.
+    pub(super) fn growth_cut(&self) -> Option<(Box<Book>, Day)> {
+        let growth = self.plan.growth.as_ref()?;
+        self.book.clone().map(|book| (book, growth.today(self.watermark())))
     }
 
     /// Whether a cut is under way: there may be more to [`capture`](Pipeline::capture).

@@ -61,6 +61,7 @@ impl Pipeline {
         let (plan, now) = (Arc::clone(&self.plan), (self.watermark(), self.position));
         let at = partition_of(user, self.partitions.len());
         let had_state = self.partitions[at].forget(&plan, user, now, out);
+        self.enter_growth(&plan);
         let had_links = self.links.forget(user);
         self.forgotten_count += u64::from(had_state || had_links);
         self.forgotten.push(Forgotten { user: user.into(), outputs: out.len() });

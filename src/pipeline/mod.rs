@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decode::{Decoded, Decoder, Reason, Rejected};
 use crate::event::{Call, Event, EventTime};
+use crate::growth::{Book, Numbers, Sighting};
 use crate::identity::Links;
 use crate::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
 use crate::route::partition_of;
@@ -156,6 +157,8 @@ pub struct Pipeline {
     /// Of the last batch.
     expired: Vec<Expired>,
     cutting: Cutting,
+    /// The growth numbers' counts; only where the rules ask for them.
+    book: Option<Box<Book>>,
 }
 
 /// A message of the log, or some of its lines.
@@ -207,7 +210,9 @@ impl Pipeline {
             .num_threads(options.workers)
             .thread_name(|index| format!("worker-{index}"))
             .build()?;
+        let book = plan.growth.as_ref().map(|growth| Box::new(Book::new(growth)));
         Ok(Pipeline {
+            book,
             plan,
             options,
             decoder,
@@ -356,6 +361,42 @@ impl Pipeline {
     /// How many wake-ups are pending; a user may have several, of which all but one are stale.
     pub fn pending_timers(&self) -> u64 {
         self.partitions.iter().map(|partition| partition.pending_timers() as u64).sum()
+    }
+
+    /// Enters what the last batch came to into the book.
+    fn enter_growth(&mut self, plan: &Plan) {
+        if let (Some(growth), Some(book)) = (&plan.growth, &mut self.book) {
+            book.enter(growth, self.partitions.iter_mut().map(Partition::ledger));
+            book.fold(growth.today(self.latest_read - self.options.max_disorder));
+        }
+    }
+
+    /// The growth numbers as of the watermark, or of a later moment; `None`: the rules ask for none, or nothing was read
+    /// yet.
+    pub fn growth(&self, as_of: Option<Timestamp>) -> Option<Numbers> {
+        let watermark = self.watermark();
+        let as_of = as_of.map_or(watermark, |as_of| as_of.max(watermark));
+        let (growth, book) = (self.plan.growth.as_ref()?, self.book.as_ref()?);
+        (as_of > Timestamp::MIN).then(|| book.numbers(growth, as_of))
+    }
+
+    /// From here on, every event that the growth numbers take is kept until
+    /// [`take_sightings`](Pipeline::take_sightings).
+    pub fn watch_growth(&mut self) {
+        self.partitions.iter_mut().for_each(|partition| partition.ledger().watch());
+    }
+
+    /// Takes what was seen since, in the order of the log.
+    pub fn take_sightings(&mut self) -> Vec<Sighting> {
+        let mut seen: Vec<_> =
+            self.partitions.iter_mut().flat_map(|partition| partition.ledger().take_sightings()).collect();
+        seen.sort_unstable_by_key(|sighting| sighting.position);
+        seen
+    }
+
+    /// The user that a visitor is known to be.
+    pub fn linked_user(&self, visitor: &str) -> Option<&Arc<str>> {
+        self.links.user_of(visitor)
     }
 
     /// The partitions.
@@ -518,6 +559,7 @@ impl Pipeline {
             out.extend(lane.into_outputs());
         }
         self.collect_expired();
+        self.enter_growth(plan);
         // A visitor's last outputs come from the partition of the user it became, which may stand before its own.
         if !handovers.is_empty() {
             out[first..].sort_by_key(|output| output.position);

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::{Options, Pipeline};
 use crate::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind, merge, translate};
 use crate::decode::Decoder;
+use crate::growth::{Book, Translation};
 use crate::identity::Links;
 use crate::partition::{Output, Partition, Plan, User};
 use crate::route::partition_of;
@@ -34,6 +35,8 @@ pub struct Restored {
     pub links: Links,
     /// Every user, by the partition it was in.
     pub partitions: Vec<Vec<User>>,
+    /// The growth numbers' counts; `None`: they begin anew, or there are none.
+    pub growth: Option<Box<Book>>,
 }
 
 impl Restored {
@@ -45,6 +48,7 @@ impl Restored {
     pub fn read(plan: &Plan, files: &[&[u8]]) -> Result<Restored, (usize, CodecError)> {
         let mut last: Option<Head> = None;
         let mut links = Links::default();
+        let mut growth = None;
         let mut partitions: Vec<Vec<Changes>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
             let (head, contents) = read_one(plan, last.as_ref(), bytes).map_err(|error| (index, error))?;
@@ -54,12 +58,12 @@ impl Restored {
             for of_partition in &mut partitions {
                 of_partition.push(Changes::default());
             }
-            take_in(contents, &mut partitions, &mut links);
+            take_in(contents, &mut partitions, &mut links, &mut growth);
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
         let partitions = partitions.into_par_iter().map(merge).collect();
-        Ok(Restored { head, links, partitions })
+        Ok(Restored { head, links, partitions, growth })
     }
 }
 
@@ -85,7 +89,7 @@ fn read_one(plan: &Plan, before: Option<&Head>, bytes: &[u8]) -> Result<(Head, V
 }
 
 /// Adds what a file holds; what it says is gone goes first.
-fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut Links) {
+fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut Links, growth: &mut Option<Box<Book>>) {
     let mut linked = Vec::new();
     for content in contents {
         match content {
@@ -99,6 +103,7 @@ fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut 
                     changes.removed.extend(removed);
                 }
             }
+            Content::Growth(book) => *growth = book,
             Content::Links(pairs) => linked.push(pairs),
             Content::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -160,6 +165,9 @@ impl Pipeline {
             links.insert(visitor, user);
         }
         encoder.links(&links.cut(true))?;
+        if let Some((book, today)) = self.growth_cut() {
+            encoder.growth(&book.stored(today))?;
+        }
         sink(&encoder.finish()?.0)
     }
 
@@ -170,12 +178,13 @@ impl Pipeline {
     /// # Errors
     /// A user stands there twice, or in another's partition; or the system refuses to start the threads.
     pub fn restore(plan: Arc<Plan>, options: Options, restored: Restored) -> Result<Pipeline, RestoreError> {
-        let Restored { head, links, partitions } = restored;
+        let Restored { head, links, partitions, growth } = restored;
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
         pipeline.latest_read = head.latest_read;
         pipeline.position = head.position;
         pipeline.forgotten_count = head.forgotten;
         pipeline.links = links;
+        pipeline.book = growth.or(pipeline.book).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = head.fired.min(watermark);
         let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
@@ -223,6 +232,11 @@ impl Pipeline {
                 }
                 *partition = changed;
             });
+        });
+        self.book = next.growth.as_ref().map(|growth| {
+            let kept = plan.growth.as_ref().zip(self.book.as_ref());
+            let kept = kept.and_then(|(before, book)| Some(Translation::new(before.keys(), growth)?.book(book)));
+            Box::new(kept.unwrap_or_else(|| Book::new(growth)))
         });
         self.decoder = Decoder::new(&next.rules.projection, self.options.max_event_bytes);
         self.plan = next;

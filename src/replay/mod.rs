@@ -3,10 +3,12 @@
 
 mod error;
 mod feeding;
+mod growth;
 mod progress;
 mod reading;
 mod record;
 mod resumable;
+mod watch;
 mod writer;
 
 use std::io;
@@ -23,7 +25,9 @@ use crate::source::file::{Item, SourceError};
 use crate::time::Timestamp;
 pub use error::ReplayError;
 use feeding::Feeding;
+pub use growth::growth_numbers;
 pub use resumable::{Resumable, Standing, Targets};
+pub use watch::watch_growth;
 
 /// Where the results of a replay go.
 pub struct Sinks {

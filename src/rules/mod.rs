@@ -10,6 +10,7 @@
 pub mod diagnostic;
 pub(crate) mod document;
 pub mod explain;
+pub mod growth;
 pub mod program;
 pub mod reference;
 pub mod render;

@@ -10,6 +10,7 @@
 
 use regex::Regex;
 
+use super::growth::Growth;
 use crate::event::{Call, FieldId, Scalar, TraitId};
 use crate::time::Span;
 
@@ -52,6 +53,8 @@ pub struct Ruleset {
     pub campaigns: Vec<Campaign>,
     /// `[[caps]]`, in file order.
     pub caps: Vec<Cap>,
+    /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
+    pub growth: Option<Growth>,
     /// What the decoder has to keep of an event.
     pub projection: Projection,
 }

@@ -15,8 +15,19 @@ use super::syntax::{self, Node};
 use crate::time::Span;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 7] =
-    ["timezone", "control", "dedup_window", "events", "segments", "campaigns", "caps"];
+pub(super) const TOP_KEYS: [&str; 11] = [
+    "timezone",
+    "control",
+    "dedup_window",
+    "events",
+    "segments",
+    "campaigns",
+    "caps",
+    "growth",
+    "funnels",
+    "promotions",
+    "targets",
+];
 /// Keys of a cap.
 pub(super) const CAP_KEYS: [&str; 3] = ["max", "per", "channel"];
 
@@ -44,6 +55,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let segments = reader.segments(&root);
     let campaigns = reader.campaigns(&root);
     let caps = reader.caps(&root);
+    let growth = reader.growth(&root, &names, (timezone.clone(), timezone_name.clone()));
     let zone_ids = campaigns.iter().any(|campaign| campaign.quiet_hours.is_some()).then(|| reader.zone_ids()).flatten();
     if !reader.problems.is_empty() {
         return Err(reader.problems.into_sorted());
@@ -64,6 +76,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         segments,
         campaigns,
         caps,
+        growth,
         projection,
     })
 }
@@ -102,7 +115,7 @@ impl<'t> Reader<'t> {
         false
     }
 
-    fn timezone(&mut self, root: &Section<'t>) -> (TimeZone, String) {
+    pub(super) fn timezone(&mut self, root: &Section<'t>) -> (TimeZone, String) {
         let utc = (TimeZone::UTC, "UTC".to_owned());
         let Some(name) = root.string("timezone", &mut self.problems) else { return utc };
         // The bundled database, not the machine's: the same rules must decide the same everywhere.

@@ -6,7 +6,7 @@ pub const TEXT: &str = include_str!("reference.md");
 #[cfg(test)]
 mod tests {
     use super::TEXT;
-    use crate::rules::{campaigns, compile, events, functions, reader, render, segments, term};
+    use crate::rules::{campaigns, compile, events, functions, growth, reader, render, segments, term};
 
     /// The contents of the fenced blocks of one kind.
     fn blocks(kind: &str) -> Vec<&'static str> {
@@ -17,7 +17,7 @@ mod tests {
     #[test]
     fn every_key_and_function_is_in_the_reference() {
         let functions = functions::FUNCTIONS.map(|(name, _)| name);
-        let words: [&[&str]; 9] = [
+        let words: [&[&str]; 16] = [
             &reader::TOP_KEYS,
             &reader::CAP_KEYS,
             &events::EVENT_KEYS,
@@ -27,6 +27,13 @@ mod tests {
             &campaigns::VARIANT_KEYS,
             &functions::METHODS,
             &term::ROOTS,
+            &growth::GROWTH_KEYS,
+            &growth::STAGES,
+            &growth::FUNNEL_KEYS,
+            &growth::PROMOTION_KEYS,
+            &growth::TARGET_KEYS,
+            &growth::METRICS,
+            &growth::PERIODS,
         ];
         for word in words.concat() {
             let written = [format!("`{word}`"), format!("[{word}]"), format!("`{word}."), format!("{word}(")];

@@ -445,7 +445,15 @@ impl Shared {
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let object = names::checkpoint(number, epoch, kind);
-        let begin = Begin { objects: Arc::clone(&self.objects), object, head, generation, plan, links: cut.links };
+        let begin = Begin {
+            objects: Arc::clone(&self.objects),
+            object,
+            head,
+            generation,
+            plan,
+            links: cut.links,
+            growth: cut.growth,
+        };
         state.begun = Some(number);
         state.next += 1;
         Writer::start(begin)

@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 use super::error::StoreError;
 use super::objects::{NewObject, ObjectError, Objects};
 use crate::checkpoint::{Encoder, Head};
+use crate::growth::Book;
+use crate::growth::calendar::Day;
 use crate::identity::LinksCut;
 use crate::partition::{CapturedUsers, Plan};
 
@@ -65,6 +67,7 @@ pub(super) struct Begin {
     pub(super) generation: u64,
     pub(super) plan: Arc<Plan>,
     pub(super) links: LinksCut,
+    pub(super) growth: Option<(Box<Book>, Day)>,
 }
 
 impl Writer {
@@ -189,9 +192,12 @@ struct Output {
 
 impl Output {
     fn begin(begin: Begin) -> Result<Output, StoreError> {
-        let Begin { objects, object: name, head, generation, plan, links } = begin;
+        let Begin { objects, object: name, head, generation, plan, links, growth } = begin;
         let mut encoder = Encoder::new(&plan, &head)?;
         encoder.links(&links)?;
+        if let Some((book, today)) = growth {
+            encoder.growth(&book.stored(today))?;
+        }
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, &error))?;
         Ok(Output { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })
     }

@@ -1,4 +1,4 @@
-//! What stands in `dashboards/engine.json`, for tests.
+//! What stands in `dashboards/`, for tests.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
@@ -6,10 +6,18 @@ use std::fs;
 
 use serde_json::Value;
 
-/// The dashboard.
-pub(crate) fn dashboard() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/engine.json");
+/// The dashboards.
+pub(crate) const FILES: [&str; 6] = ["growth", "retention", "commerce", "segments", "campaigns", "engine"];
+
+/// A dashboard by its file's name.
+pub(crate) fn read(file: &str) -> Value {
+    let path = format!("{}/dashboards/{file}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&fs::read_to_string(path).expect("the dashboard is there")).expect("JSON")
+}
+
+/// The engine's dashboard.
+pub(crate) fn dashboard() -> Value {
+    read("engine")
 }
 
 /// The panels, rows left out.
@@ -18,9 +26,14 @@ pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
     panels.filter(|panel| panel["type"] != "row").collect()
 }
 
-/// Every query, with the title of its panel, and the variables replaced as Grafana would.
+/// Every query of the engine's dashboard, with the title of its panel, and the variables replaced as Grafana would.
 pub(crate) fn expressions() -> Vec<(String, String)> {
-    let dashboard = dashboard();
+    expressions_of("engine")
+}
+
+/// Every query of a dashboard.
+pub(crate) fn expressions_of(file: &str) -> Vec<(String, String)> {
+    let dashboard = read(file);
     let of_panels = panels(&dashboard).into_iter().flat_map(|panel| {
         let title = panel["title"].as_str().expect("a title");
         panel["targets"].as_array().expect("targets").iter().map(move |target| (title, &target["expr"]))
@@ -29,7 +42,10 @@ pub(crate) fn expressions() -> Vec<(String, String)> {
     let of_annotations = annotations.map(|one| (one["name"].as_str().expect("a name"), &one["expr"]));
     let replaced = |expr: &Value| {
         let expr = expr.as_str().expect("an expression");
-        expr.replace("$__rate_interval", "10s").replace("$job", "rekindle").replace("$instance", ".*")
+        let expr = expr.replace("$__rate_interval", "10s").replace("$__range", "1m").replace("$job", "rekindle");
+        ["$instance", "$channel", "$funnel", "$segment", "$campaign"]
+            .into_iter()
+            .fold(expr, |expr, variable| expr.replace(variable, ".*"))
     };
     of_panels.chain(of_annotations).map(|(title, expr)| (title.to_owned(), replaced(expr))).collect()
 }

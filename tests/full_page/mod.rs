@@ -68,5 +68,6 @@ fn stats() -> Stats {
         state_bytes: 512,
         queued_batches: 1,
         queued_emissions: 2,
+        growth: pipeline.growth(None).map(Arc::new),
     }
 }

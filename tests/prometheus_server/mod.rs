@@ -137,6 +137,36 @@ pub(crate) fn promtool_check_metrics(text: &str) -> String {
     said
 }
 
+/// What promtool says, run in a folder.
+pub(crate) fn promtool(folder: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(program("PROMTOOL", "promtool"));
+    let output = command.args(arguments).current_dir(folder).output().unwrap_or_else(|error| absent(&error));
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// The expressions of a file of rules, each with the name of its rule: on one line, or a block of several.
+pub(crate) fn rule_expressions(rules: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let (mut name, mut lines) = (String::new(), rules.lines().peekable());
+    while let Some(line) = lines.next() {
+        let line = line.trim();
+        if let Some(named) = line.strip_prefix("- alert: ").or_else(|| line.strip_prefix("- record: ")) {
+            named.clone_into(&mut name);
+        }
+        let Some(expression) = line.strip_prefix("expr: ") else { continue };
+        let mut expression = expression.to_owned();
+        if expression == "|" {
+            expression.clear();
+            while let Some(more) = lines.next_if(|line| line.starts_with("          ")) {
+                expression.push_str(more);
+                expression.push('\n');
+            }
+        }
+        found.push((name.clone(), expression));
+    }
+    found
+}
+
 fn program(variable: &str, name: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| name.to_owned())
 }

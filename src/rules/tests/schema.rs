@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::rules::schema::schema;
-use crate::rules::{campaigns, compile, events, reader, segments};
+use crate::rules::{campaigns, compile, events, growth, reader, segments};
 
 fn validator() -> Validator {
     jsonschema::draft7::new(&schema()).unwrap()
@@ -33,12 +33,17 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let campaign = "/properties/campaigns/items";
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
-    let tables: [(&str, &[&str]); 6] = [
+    let tables: [(&str, &[&str]); 11] = [
         ("", &reader::TOP_KEYS),
         ("/properties/caps/items", &reader::CAP_KEYS),
         (event, &events::EVENT_KEYS),
         ("/properties/segments/items", &segments::SEGMENT_KEYS),
         (campaign, &campaigns::CAMPAIGN_KEYS),
+        ("/properties/growth", &growth::GROWTH_KEYS),
+        ("/properties/growth/properties/lifecycle", &growth::STAGES),
+        ("/properties/funnels/items", &growth::FUNNEL_KEYS),
+        ("/properties/promotions/items", &growth::PROMOTION_KEYS),
+        ("/properties/targets/items", &growth::TARGET_KEYS),
         (&variant, &campaigns::VARIANT_KEYS),
     ];
     for (place, keys) in tables {
@@ -87,6 +92,27 @@ description = "d"
 max = 3
 per = "7d"
 channel = "email"
+[growth]
+timezone = "Europe/Berlin"
+session_gap = "1h"
+own_hosts = ["shop.example"]
+orders = "big"
+carts = "view"
+order_value = "revenue"
+channels = { search = ["google"], social = ["tiktok"] }
+lifecycle = { active = "s" }
+[[funnels]]
+id = "f"
+steps = ["view", "big"]
+within = "1d"
+[[promotions]]
+id = "p"
+starts = "2026-11-27"
+ends = "2026-11-28T18:00"
+[[targets]]
+metric = "gmv"
+period = "month"
+value = 1200000
 "#;
 
 #[test]

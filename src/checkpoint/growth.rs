@@ -1,0 +1,90 @@
+//! The book of the growth numbers as CBOR: `[first, carried, [[day, row]…], [[hour, row]…], [[day, error, {category:
+//! [orders, value]}]…]]`, a row being `[{place: count}, {place: amount}]` of what is not 0.
+
+use super::error::CodecError;
+use super::wire::{Reader, Writer};
+use crate::growth::{Book, SparseRow, StoredBook, StoredCategories, Translation};
+
+pub(super) fn write(book: &StoredBook, writer: &mut Writer) {
+    writer.array(5);
+    writer.u64(book.first.into());
+    write_row(&book.carried, writer);
+    writer.array(book.days.len());
+    for (day, row) in &book.days {
+        writer.array(2);
+        writer.u64((*day).into());
+        write_row(row, writer);
+    }
+    writer.array(book.hours.len());
+    for (hour, row) in &book.hours {
+        writer.array(2);
+        writer.u64((*hour).into());
+        write_row(row, writer);
+    }
+    writer.array(book.categories.len());
+    for (day, held) in &book.categories {
+        writer.array(3);
+        writer.u64((*day).into());
+        writer.u64(held.error);
+        writer.map(held.sales.len());
+        for (category, orders, value) in &held.sales {
+            writer.text(category);
+            writer.array(2);
+            writer.u64(*orders);
+            writer.u64(*value);
+        }
+    }
+}
+
+fn write_row(row: &SparseRow, writer: &mut Writer) {
+    writer.array(2);
+    writer.map(row.counts.len());
+    for (at, count) in &row.counts {
+        writer.u64((*at).into());
+        writer.i64(*count);
+    }
+    writer.map(row.amounts.len());
+    for (at, amount) in &row.amounts {
+        writer.u64((*at).into());
+        writer.i128(*amount);
+    }
+}
+
+/// The book, under the rules of now.
+pub(super) fn read(translation: &Translation, reader: &mut Reader<'_>) -> Result<Book, CodecError> {
+    reader.array_of(5, "the growth numbers")?;
+    let mut book = StoredBook { first: reader.u16("the first day of the growth numbers")?, ..StoredBook::default() };
+    book.carried = read_row(reader)?;
+    for _ in 0..reader.array("days of the growth numbers")? {
+        reader.array_of(2, "a day of the growth numbers")?;
+        book.days.push((reader.u16("a day")?, read_row(reader)?));
+    }
+    for _ in 0..reader.array("hours of the growth numbers")? {
+        reader.array_of(2, "an hour of the growth numbers")?;
+        book.hours.push((reader.u32("an hour")?, read_row(reader)?));
+    }
+    for _ in 0..reader.array("categories of the growth numbers")? {
+        reader.array_of(3, "the categories of a day")?;
+        let day = reader.u16("a day")?;
+        let mut held = StoredCategories { error: reader.u64("an error")?, sales: Vec::new() };
+        for _ in 0..reader.map("categories")? {
+            let category = reader.text("a category")?.to_owned();
+            reader.array_of(2, "a category's sales")?;
+            held.sales.push((category, reader.tally("orders")?, reader.u64("a value")?));
+        }
+        book.categories.push((day, held));
+    }
+    book.book(translation).ok_or_else(|| reader.wrong("growth numbers that cannot be"))
+}
+
+fn read_row(reader: &mut Reader<'_>) -> Result<SparseRow, CodecError> {
+    let mut row = SparseRow::default();
+    reader.array_of(2, "a row of the growth numbers")?;
+    for _ in 0..reader.map("counts")? {
+        row.counts.push((reader.u16("a place")?, reader.i64("a count")?));
+    }
+    for _ in 0..reader.map("amounts")? {
+        row.amounts.push((reader.u16("a place")?, reader.i128("an amount")?));
+    }
+    Ok(row)
+}

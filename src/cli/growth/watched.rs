@@ -1,0 +1,88 @@
+//! What the commands that go through files of events have in common.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::summary::grouped;
+use crate::cli::{CliError, load_rules, pipeline_options};
+use crate::config::Engine;
+use crate::growth::{Numbers, Sighting};
+use crate::partition::Plan;
+use crate::pipeline::Pipeline;
+use crate::replay::{ReplayError, watch_growth};
+use crate::rules::growth::Growth;
+use crate::rules::program::Ruleset;
+use crate::source::file::Files;
+use crate::time::Timestamp;
+
+/// Which rules, which events.
+#[derive(Debug, clap::Args)]
+pub(super) struct Inputs {
+    /// The rules file (TOML), with a section [growth]
+    #[arg(long, value_name = "FILE")]
+    pub(super) rules: PathBuf,
+
+    /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(super) input: Vec<PathBuf>,
+
+    /// The end of time, RFC 3339: later events are left out; the latest event unless said otherwise
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Inputs {
+    /// The rules, which ask for growth numbers.
+    pub(super) fn load(&self) -> Result<Ruleset, CliError> {
+        let rules = load_rules(&self.rules)?;
+        growth(&rules, &self.rules)?;
+        Ok(rules)
+    }
+
+    /// Goes through the events.
+    pub(super) fn watch(
+        &self,
+        rules: Ruleset,
+        watch: &mut dyn FnMut(Sighting, &[u8]),
+    ) -> Result<(Pipeline, Numbers), CliError> {
+        let options = pipeline_options(&Engine::default());
+        let files = Files::open(&self.input, options.max_event_bytes).map_err(ReplayError::from)?;
+        let pipeline = watch_growth(Arc::new(Plan::new(rules)), options, self.until, files, watch)?;
+        let rejected: u64 = pipeline.totals().rejected.iter().sum();
+        if rejected > 0 {
+            // A closed standard error is no reason to fail.
+            let _ = writeln!(
+                std::io::stderr(),
+                "{} lines were rejected, and are in no number; `rekindle replay --rejects` tells why",
+                grouped(rejected)
+            );
+        }
+        let nothing = || CliError::Other("there is no event that counts, and so there is nothing to tell".to_owned());
+        let numbers = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten().ok_or_else(nothing)?;
+        Ok((pipeline, numbers))
+    }
+}
+
+/// What the rules say of the growth numbers.
+pub(super) fn growth<'r>(rules: &'r Ruleset, path: &Path) -> Result<&'r Growth, CliError> {
+    rules.growth.as_ref().ok_or_else(|| {
+        let help = "add a section [growth]; `rekindle rules` tells what can stand in it";
+        CliError::Other(format!("{} asks for no growth numbers: {help}", path.display()))
+    })
+}
+
+/// The rules must say what an order is.
+pub(super) fn need_orders(rules: &Ruleset, path: &Path) -> Result<(), CliError> {
+    if growth(rules, path)?.orders.is_some() {
+        return Ok(());
+    }
+    let help = "name one of [events] as `orders` in [growth], or give Segment's \"Order Completed\" a name in [events]";
+    Err(CliError::Other(format!("{} does not say what an order is: {help}", path.display())))
+}
+
+/// Prints a text and a newline.
+pub(super) fn print(mut text: String) -> Result<(), CliError> {
+    text.push('\n');
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}

@@ -1,0 +1,144 @@
+//! On which days a user was active: bits, the latest day's first.
+//!
+//! Exact for the 512 days up to the latest; what is older is dropped. The book keeps 400 days, of which the first asks
+//! for 29 more, so nothing that is dropped shows.
+
+use thin_vec::ThinVec;
+
+use super::calendar::Day;
+
+/// How many days before the latest can be told.
+const DAYS: usize = 512;
+const WORD: usize = u64::BITS as usize;
+
+/// A set of days, of which the latest is kept by whoever owns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Days {
+    /// Bit i: the day i days before the latest.
+    recent: u64,
+    /// The 64 days before those, and so on; empty for most users.
+    older: ThinVec<u64>,
+}
+
+impl Days {
+    /// The latest day alone.
+    pub(super) fn new() -> Days {
+        Days { recent: 1, older: ThinVec::new() }
+    }
+
+    /// Whether a day is there.
+    pub(super) fn contains(&self, latest: Day, day: Day) -> bool {
+        let back = latest.since(day);
+        match usize::try_from(back) {
+            Err(_) => false,
+            Ok(back) if back < WORD => self.recent >> back & 1 == 1,
+            Ok(back) => self.older.get(back / WORD - 1).is_some_and(|word| word >> (back % WORD) & 1 == 1),
+        }
+    }
+
+    /// Adds a day, which becomes `latest` where it is later; whether it was not there.
+    pub(super) fn insert(&mut self, latest: &mut Day, day: Day) -> bool {
+        if day > *latest {
+            self.shift(day.since(*latest) as usize);
+            *latest = day;
+            self.recent |= 1;
+            return true;
+        }
+        let back = latest.since(day) as usize;
+        if back >= DAYS {
+            return false;
+        }
+        if back < WORD {
+            let is_new = self.recent >> back & 1 == 0;
+            self.recent |= 1 << back;
+            return is_new;
+        }
+        let (word, bit) = (back / WORD - 1, back % WORD);
+        if self.older.len() <= word {
+            self.older.resize(word + 1, 0);
+        }
+        let is_new = self.older[word] >> bit & 1 == 0;
+        self.older[word] |= 1 << bit;
+        is_new
+    }
+
+    /// Makes room for later days.
+    fn shift(&mut self, by: usize) {
+        if self.older.is_empty() && (self.recent.leading_zeros() as usize) >= by {
+            self.recent <<= by;
+            return;
+        }
+        let at = |words: &[u64], index: Option<usize>| index.and_then(|index| words.get(index)).copied().unwrap_or(0);
+        let mut words = vec![self.recent];
+        words.extend(&self.older);
+        let (skip, bits) = (by / WORD, by % WORD);
+        let length = (words.len() + skip + 1).min(DAYS / WORD);
+        let shifted = |index: usize| {
+            let low = at(&words, index.checked_sub(skip)) << bits;
+            let carry = if bits == 0 { 0 } else { at(&words, index.checked_sub(skip + 1)) >> (WORD - bits) };
+            low | carry
+        };
+        self.recent = shifted(0);
+        self.older = (1..length).map(shifted).collect();
+        while self.older.last() == Some(&0) {
+            self.older.pop();
+        }
+    }
+
+    /// All of them, ascending.
+    pub(super) fn iter(&self, latest: Day) -> std::vec::IntoIter<Day> {
+        let words = std::iter::once(self.recent).chain(self.older.iter().copied()).enumerate();
+        let mut days: Vec<Day> = words
+            .flat_map(|(index, word)| {
+                (0..WORD).filter(move |bit| word >> bit & 1 == 1).map(move |bit| index * WORD + bit)
+            })
+            .map(|back| latest.plus(-(back as i64)))
+            .collect();
+        days.reverse();
+        days.into_iter()
+    }
+
+    /// The words, for the codec.
+    pub(super) fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        std::iter::once(self.recent).chain(self.older.iter().copied())
+    }
+
+    /// What [`words`](Days::words) gave; `None`: that cannot be.
+    pub(super) fn from_words(words: &[u64]) -> Option<Days> {
+        let (recent, older) = words.split_first()?;
+        let sound = recent & 1 == 1 && words.len() <= DAYS / WORD && older.last() != Some(&0);
+        sound.then(|| Days { recent: *recent, older: older.iter().copied().collect() })
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        super::record::thin_bytes(&self.older)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn it_is_the_set_of_the_last_512_days(days in prop::collection::vec(1u16..2_000, 1..60)) {
+            let (mut set, mut latest, mut naive) = (Days::new(), Day(days[0]), BTreeSet::from([days[0]]));
+            for day in days {
+                if latest.0 < day + 512 {
+                    prop_assert_eq!(set.contains(latest, Day(day)), naive.contains(&day));
+                    prop_assert_eq!(set.insert(&mut latest, Day(day)), naive.insert(day));
+                } else {
+                    prop_assert!(!set.insert(&mut latest, Day(day)));
+                }
+                prop_assert_eq!(Some(&latest.0), naive.last());
+                naive.retain(|day| latest.0 < day + 512);
+                let there: Vec<u16> = set.iter(latest).map(|day| day.0).collect();
+                prop_assert_eq!(there, naive.iter().copied().collect::<Vec<_>>());
+                let words: Vec<u64> = set.words().collect();
+                prop_assert_eq!(Days::from_words(&words), Some(set.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What is told of promotions and of targets.
+
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime};
+
+use super::calendar::{Day, Hour};
+use super::numbers::{Compared, DayNumbers, Money, PromotionNumbers, Ratio, TargetNumbers, WindowNumbers};
+use super::plan::{HourAmount, HourCount};
+use super::tell::{Told, shown};
+use crate::rules::growth::Target;
+
+const WEEK_HOURS: i64 = 7 * 24;
+
+pub(super) fn promotions(told: &Told<'_>) -> Vec<PromotionNumbers> {
+    let tell = |promotion: &crate::rules::growth::Promotion| {
+        let (starts, ends) = (hour_of(promotion.starts), hour_of(promotion.ends));
+        let length = i64::from(ends.0) - i64::from(starts.0);
+        let compared = |from: Hour| Compared {
+            now: window(told, from, length),
+            week_earlier: window(told, from.plus(-WEEK_HOURS), length),
+        };
+        PromotionNumbers {
+            id: promotion.id.clone(),
+            starts,
+            ends,
+            before: compared(starts.plus(-length)),
+            during: compared(starts),
+            after: compared(ends),
+        }
+    };
+    told.plan.rules.promotions.iter().map(tell).collect()
+}
+
+fn hour_of(at: DateTime) -> Hour {
+    Day::of(at.date()).first_hour().plus(i64::from(at.hour()))
+}
+
+/// The sum of so many hours.
+fn window(told: &Told<'_>, from: Hour, length: i64) -> WindowNumbers {
+    let from = from.max(told.reach().first_hour());
+    let to = from.max(from.plus(length)).min(told.today.plus(1).first_hour());
+    let mut sum = WindowNumbers::default();
+    for (_, row) in told.book.hours.range(from..to.max(from)) {
+        let count = |count: HourCount| shown(row.counts[count as usize]);
+        let amount = |amount: HourAmount| Money(row.amounts[amount as usize]);
+        sum.sessions += count(HourCount::Sessions);
+        sum.new_users += count(HourCount::NewUsers);
+        sum.orders += count(HourCount::Orders);
+        sum.coupon_orders += count(HourCount::CouponOrders);
+        sum.gmv = sum.gmv + amount(HourAmount::Gmv);
+        sum.refunded = sum.refunded + amount(HourAmount::Refunded);
+        sum.discount = sum.discount + amount(HourAmount::Discount);
+    }
+    sum
+}
+
+pub(super) fn targets(told: &Told<'_>) -> Vec<TargetNumbers> {
+    told.plan.rules.targets.iter().map(|target| tell_target(told, target)).collect()
+}
+
+fn tell_target(told: &Told<'_>, target: &Target) -> TargetNumbers {
+    let (starts, ends) = period_of(target.period, told.today.date());
+    let (starts, ends) = (Day::of(starts), Day::of(ends));
+    let days = told.days.iter().filter(|day| (starts..ends).contains(&day.day));
+    let reached = days.map(|day| metric(target.metric, day)).sum();
+    TargetNumbers {
+        id: target.id.clone(),
+        metric: target.metric.to_owned(),
+        period: target.period.to_owned(),
+        value: target.value,
+        period_starts: starts,
+        period_ends: ends,
+        reached,
+        progress: Ratio::new(reached, target.value),
+    }
+}
+
+/// A day's part of what a target counts: a count, or millionths of the currency.
+pub fn metric(name: &str, day: &DayNumbers) -> i128 {
+    let all = &day.all;
+    match name {
+        "gmv" => all.gmv.0,
+        "revenue" => (all.gmv - all.refunded).0,
+        "orders" => all.orders.into(),
+        "new_users" => all.new_users.into(),
+        "sign_ups" => all.sign_ups.into(),
+        "new_buyers" => all.new_buyers.into(),
+        "sessions" => all.sessions.into(),
+        _ => 0,
+    }
+}
+
+/// The period that a day is in: its first day, and the day after its last.
+fn period_of(period: &str, today: Date) -> (Date, Date) {
+    let month = |number: i8| Date::new(today.year(), number, 1).unwrap_or(today);
+    match period {
+        "week" => {
+            let monday = Day::of(today).monday().date();
+            (monday, monday.saturating_add(7.days()))
+        }
+        "month" => (today.first_of_month(), today.last_of_month().saturating_add(1.day())),
+        "quarter" => {
+            let first = month((today.month() - 1) / 3 * 3 + 1);
+            (first, first.saturating_add(3.months()))
+        }
+        "year" => (month(1), month(1).saturating_add(1.year())),
+        _ => (today, today.saturating_add(1.day())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn periods_are_those_of_the_calendar() {
+        let today = date(2026, 12, 31);
+        for (period, starts, ends) in [
+            ("day", today, date(2027, 1, 1)),
+            ("week", date(2026, 12, 28), date(2027, 1, 4)),
+            ("month", date(2026, 12, 1), date(2027, 1, 1)),
+            ("quarter", date(2026, 10, 1), date(2027, 1, 1)),
+            ("year", date(2026, 1, 1), date(2027, 1, 1)),
+        ] {
+            assert_eq!(period_of(period, today), (starts, ends), "{period}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What is bought together, and looked at together: the products of completed orders, and those of sessions.
+//!
+//! An order's basket is the products it lists (`properties.products`), or its own where it lists none. A session's basket
+//! is the products that were looked at, put into the cart or bought in it: of every event that names one (other than
+//! `Product Removed`), and of its orders. A visitor's session that goes on under a user's id counts as two.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::growth::models::{Baskets, PairRule};
+use crate::growth::{Sale, Sighting};
+use crate::time::{Span, Timestamp};
+
+type Hasher = foldhash::fast::FixedState;
+
+/// Room for different items, and for different pairs, unless said otherwise.
+pub const ITEMS_ROOM: usize = 1_000_000;
+/// See [`ITEMS_ROOM`].
+pub const PAIRS_ROOM: usize = 4_000_000;
+/// After so many events, sessions that have ended are counted.
+const SWEEP_EVERY: u64 = 100_000;
+
+/// Counts baskets.
+#[derive(Debug)]
+pub struct BasketCounter {
+    /// The property that says which product it is.
+    key: String,
+    /// The same, as it stands in an event's text.
+    quoted: Vec<u8>,
+    names: Names,
+    orders: Baskets,
+    sessions: Baskets,
+    open: HashMap<Arc<str>, Open, Hasher>,
+    gap: Span,
+    events: u64,
+    latest: Timestamp,
+}
+
+/// A session under way.
+#[derive(Debug)]
+struct Open {
+    position: u64,
+    last: Timestamp,
+    items: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    numbers: HashMap<Arc<str>, u32, Hasher>,
+    /// By number: the item, and its name where the first event with it had one.
+    items: Vec<(Arc<str>, Option<Box<str>>)>,
+}
+
+/// The pairs of one kind of baskets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BasketReport {
+    /// `orders` or `sessions`.
+    pub of: &'static str,
+    /// How many baskets there were.
+    pub baskets: u64,
+    /// How many different items.
+    pub items: usize,
+    /// By how much baskets with an item may be more than is told; 0: the counts are exact.
+    pub items_error: u64,
+    /// By how much baskets with a pair may be more than is told; 0: the counts are exact.
+    pub pairs_error: u64,
+    /// Baskets with more than 1,000 different items, of which only the first 1,000 were looked at.
+    pub cut_baskets: u64,
+    /// Likeliest first: by lift, then by the number of baskets.
+    pub rules: Vec<NamedRule>,
+}
+
+/// "Who has `item` also has `with`", with what they are called.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NamedRule {
+    /// What is there.
+    pub item: Arc<str>,
+    /// What is there with it.
+    pub with: Arc<str>,
+    /// What the first is called, where its events say.
+    pub item_name: Option<Box<str>>,
+    /// What the second is called.
+    pub with_name: Option<Box<str>>,
+    /// Baskets with both.
+    pub both: u64,
+    /// Baskets with the first.
+    pub item_baskets: u64,
+    /// Baskets with the second.
+    pub with_baskets: u64,
+    /// Baskets with both over all.
+    pub support: f64,
+    /// Baskets with both over those with the first.
+    pub confidence: f64,
+    /// How many times likelier than by chance.
+    pub lift: f64,
+}
+
+/// What a rule must come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Least {
+    /// The least share of baskets with both.
+    pub support: f64,
+    /// The least confidence.
+    pub confidence: f64,
+    /// The least lift.
+    pub lift: f64,
+}
+
+impl BasketCounter {
+    /// Counts products by the property `key`, in sessions that a longer `gap` ends; `room` is for items and pairs.
+    pub fn new(key: &str, gap: Span, room: (usize, usize)) -> BasketCounter {
+        BasketCounter {
+            key: key.to_owned(),
+            quoted: format!("\"{key}\"").into_bytes(),
+            names: Names::default(),
+            orders: Baskets::with_room(room.0, room.1),
+            sessions: Baskets::with_room(room.0, room.1),
+            open: HashMap::default(),
+            gap,
+            events: 0,
+            latest: Timestamp::MIN,
+        }
+    }
+
+    /// Takes in an event and its text, in the log's order.
+    pub fn take(&mut self, seen: &Sighting, text: &[u8]) {
+        self.events += 1;
+        self.latest = self.latest.max(seen.ts);
+        if self.events.is_multiple_of(SWEEP_EVERY) {
+            self.close(self.latest - self.gap - self.gap);
+        }
+        if seen.begins_session
+            && let Some(open) = self.open.remove(&seen.user)
+        {
+            self.sessions.add(&open.items);
+        }
+        let is_order = matches!(seen.sale, Some(Sale::Order { .. }));
+        if !seen.in_session && !is_order || memchr::memmem::find(text, &self.quoted).is_none() {
+            self.touch(seen);
+            return;
+        }
+        let items = self.items(text, is_order);
+        if is_order {
+            self.orders.add(&items);
+        }
+        if seen.in_session && !items.is_empty() {
+            let new = || Open { position: seen.position, last: seen.ts, items: Vec::new() };
+            let open = self.open.entry_ref(&seen.user).or_insert_with(new);
+            open.items.extend(items);
+        }
+        self.touch(seen);
+    }
+
+    /// The session goes on.
+    fn touch(&mut self, seen: &Sighting) {
+        if let Some(open) = self.open.get_mut(&seen.user) {
+            open.last = open.last.max(seen.ts);
+        }
+    }
+
+    /// Counts the sessions whose last event is before `until`, in the order in which they began.
+    fn close(&mut self, until: Timestamp) {
+        let mut ended: Vec<Open> = self.open.extract_if(|_, open| open.last < until).map(|(_, open)| open).collect();
+        ended.sort_unstable_by_key(|open| open.position);
+        ended.iter().for_each(|open| self.sessions.add(&open.items));
+    }
+
+    /// The products that an event names.
+    fn items(&mut self, text: &[u8], is_order: bool) -> Vec<u32> {
+        let Ok(event) = serde_json::from_slice::<Value>(text) else { return Vec::new() };
+        let properties = &event["properties"];
+        let own = [properties];
+        let products: Vec<&Value> = match properties["products"].as_array() {
+            Some(products) if is_order => products.iter().collect(),
+            _ if event["event"] == "Product Removed" => Vec::new(),
+            _ => own.to_vec(),
+        };
+        products.into_iter().filter_map(|product| self.number(product)).collect()
+    }
+
+    fn number(&mut self, product: &Value) -> Option<u32> {
+        let id: Arc<str> = match &product[self.key.as_str()] {
+            Value::String(id) if !id.is_empty() => id.as_str().into(),
+            Value::Number(id) => id.to_string().into(),
+            _ => return None,
+        };
+        if let Some(number) = self.names.numbers.get(&id) {
+            return Some(*number);
+        }
+        let number = u32::try_from(self.names.items.len()).ok()?;
+        let name = product["name"].as_str().filter(|_| self.key != "name").map(|name| name.trim().into());
+        self.names.items.push((Arc::clone(&id), name));
+        self.names.numbers.insert(id, number);
+        Some(number)
+    }
+
+    /// The pairs of orders, and those of sessions.
+    pub fn finish(mut self, least: Least) -> [BasketReport; 2] {
+        self.close(Timestamp::NEVER);
+        [("orders", &self.orders), ("sessions", &self.sessions)].map(|(of, baskets)| {
+            // Two baskets at least: one says nothing.
+            let rules = baskets.rules(2).into_iter().filter(|rule| {
+                rule.support >= least.support && rule.confidence >= least.confidence && rule.lift >= least.lift
+            });
+            BasketReport {
+                of,
+                baskets: baskets.baskets(),
+                items: baskets.items(),
+                items_error: baskets.items_error(),
+                pairs_error: baskets.pairs_error(),
+                cut_baskets: baskets.cut(),
+                rules: rules.map(|rule| self.names.rule(&rule)).collect(),
+            }
+        })
+    }
+}
+
+impl Names {
+    fn rule(&self, rule: &PairRule) -> NamedRule {
+        let [(item, item_name), (with, with_name)] = [rule.item, rule.with].map(|at| self.items[at as usize].clone());
+        NamedRule {
+            item,
+            with,
+            item_name,
+            with_name,
+            both: rule.both,
+            item_baskets: rule.item_baskets,
+            with_baskets: rule.with_baskets,
+            support: rule.support,
+            confidence: rule.confidence,
+            lift: rule.lift,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What is asked of a file of events beside its numbers: why a number moved, what is bought together; and the report, a
+//! page that shows it all. Fed with [`Sighting`](crate::growth::Sighting)s, in the log's order.
+//!
+//! Not here: reading files, and the models themselves ([`growth::models`](crate::growth::models)).
+
+pub mod basket;
+pub mod explain;
+pub mod report;
+mod sales;
+pub mod window;
+
+pub use basket::{BasketCounter, BasketReport};
+pub use explain::{Explanation, explain};
+pub use sales::{Sales, Settled};
+pub use window::Window;

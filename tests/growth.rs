@@ -1,0 +1,319 @@
+//! The growth numbers against a naive count over the whole log, and against themselves: other batches, partitions, and
+//! restarts from a checkpoint anywhere give the same.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use rekindle::growth::Numbers;
+use rekindle::partition::Plan;
+use rekindle::pipeline::{Options, Pipeline, Restored};
+use rekindle::rules;
+use rekindle::time::{Span, Timestamp};
+
+#[path = "growth/naive.rs"]
+mod naive;
+
+use naive::{CHANNELS, Call, count, told};
+
+const ZONE: &str = "America/New_York";
+
+const RULES: &str = r#"
+[events]
+view = "Product Viewed"
+cart = "Product Added"
+order = "Order Completed"
+refund = "Order Refunded"
+
+[[segments]]
+id = "fresh"
+when = "age() < duration('2d')"
+[[segments]]
+id = "here"
+when = "idle() < duration('5d')"
+[[segments]]
+id = "gone"
+when = "idle() >= duration('5d')"
+
+[growth]
+timezone = "America/New_York"
+channels = { search = ["google"], email = ["newsletter"] }
+lifecycle = { new = "fresh", active = "here", churned = "gone" }
+
+[[funnels]]
+id = "purchase"
+steps = ["view", "cart", "order"]
+within = "2d"
+[[funnels]]
+id = "again"
+steps = ["order", "order"]
+within = "9d"
+[[promotions]]
+id = "p"
+starts = "2026-03-10"
+ends = "2026-03-12T06:00"
+[[targets]]
+metric = "revenue"
+period = "month"
+value = 1000
+"#;
+
+/// 2026-03-01T12:00:00Z: clocks go forward a week later.
+const START: i64 = 1_772_366_400_000;
+const DAY: i64 = 86_400_000;
+
+fn plan() -> Arc<Plan> {
+    Arc::new(Plan::new(rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"))))
+}
+
+fn line(call: &Call) -> String {
+    let mut line = match call.name {
+        "identify" => r#"{"type":"identify","traits":{}"#.to_owned(),
+        "page" => r#"{"type":"page""#.to_owned(),
+        name => format!(
+            r#"{{"type":"track","event":"{name}","properties":{{"total":{},"discount":1{}}}"#,
+            call.value as f64 / 1e6,
+            if call.coupon { r#","coupon":"TEN""# } else { "" }
+        ),
+    };
+    for (key, id) in [("userId", &call.user), ("anonymousId", &call.visitor)] {
+        if let Some(id) = id {
+            let _ = write!(line, r#","{key}":"{id}""#);
+        }
+    }
+    if let Some(source) = call.source {
+        let _ = write!(line, r#","context":{{"campaign":{{"source":"{source}"}}}}"#);
+    }
+    let at = Timestamp(call.ms);
+    let _ = writeln!(line, r#","messageId":"m{}","timestamp":"{at}"}}"#, call.message);
+    line
+}
+
+fn options(partitions: usize) -> Options {
+    Options { partitions, workers: 1, ..Options::default() }
+}
+
+/// Lines in pieces of so many.
+fn feed(pipeline: &mut Pipeline, lines: &[String], piece: usize) {
+    for lines in lines.chunks(piece) {
+        pipeline.feed(lines.concat().as_bytes(), &mut |_| {}, &mut Vec::new());
+    }
+}
+
+fn end(pipeline: &mut Pipeline, until: Timestamp) -> Numbers {
+    pipeline.advance_to(until, &mut Vec::new());
+    pipeline.growth(Some(until)).expect("there are numbers")
+}
+
+/// Events of some users and visitors over 70 days, in no great order; now and then one is sent twice.
+fn calls() -> impl Strategy<Value = Vec<Call>> {
+    let names =
+        ["page", "Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];
+    let one = (
+        (0i64..70, 0i64..DAY, prop_oneof![8 => Just(0i64), 1 => 0i64..50]),
+        (0u8..5, 0u8..4, 0u8..6),
+        prop::sample::select(&names[..]),
+        prop::sample::select(&[None, Some("google"), Some("newsletter"), Some("other.example")][..]),
+        (1i64..500, any::<bool>(), prop::bool::weighted(0.1)),
+    );
+    prop::collection::vec(one, 1..120).prop_map(|drawn| {
+        let mut drawn: Vec<_> = drawn.into_iter().enumerate().collect();
+        drawn.sort_by_key(|(_, ((day, at, _), ..))| (*day, *at));
+        let mut calls = Vec::new();
+        for (index, ((day, at, late), (user, visitor, who), name, source, (value, coupon, twice))) in drawn {
+            let call = Call {
+                // No two at the same time, so that which was first never hangs on the order.
+                ms: (START + (day - late) * DAY + at) / 1_000 * 1_000 + index as i64,
+                user: (who < 4).then(|| format!("u{user}")),
+                visitor: (who % 3 != 1 || who > 3).then(|| format!("a{visitor}")),
+                name,
+                source,
+                value: value * 1_010_000,
+                coupon,
+                message: index as u32,
+            };
+            calls.extend((0..=u8::from(twice)).map(|_| call.clone()));
+        }
+        calls
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn they_are_those_of_a_count_over_the_whole_log(calls in calls()) {
+        let lines: Vec<String> = calls.iter().map(line).collect();
+        let until = Timestamp(START + 75 * DAY);
+        let mut pipeline = Pipeline::new(plan(), options(4)).expect("threads start");
+        feed(&mut pipeline, &lines, 7);
+        let numbers = end(&mut pipeline, until);
+        prop_assert_eq!(&numbers.channels, &CHANNELS);
+        let zone = TimeZone::get(ZONE).expect("a zone");
+        let expected = count(&calls, &zone, numbers.today.date());
+        prop_assert_eq!(told(&numbers), expected);
+        for day in &numbers.days {
+            let sum: u64 = day.by_channel.iter().map(|tally| tally.sessions).sum();
+            prop_assert_eq!(day.all.sessions, sum);
+            let sizes: u64 = day.stage_sizes.iter().sum();
+            prop_assert!(sizes <= day.known_users, "{} in stages of {} known on {}", sizes, day.known_users, day.day);
+        }
+    }
+
+    #[test]
+    fn batches_partitions_and_restarts_do_not_show(calls in calls(), cut in 0.0f64..1.0, again in 0.0f64..1.0, piece in 1usize..40) {
+        let lines: Vec<String> = calls.iter().map(line).collect();
+        let until = Timestamp(START + 75 * DAY);
+        let mut whole = Pipeline::new(plan(), options(1)).expect("threads start");
+        feed(&mut whole, &lines, lines.len());
+        let expected = end(&mut whole, until);
+
+        let mut pipeline = Pipeline::new(plan(), options(5)).expect("threads start");
+        let mut fed = 0;
+        for (at, partitions) in [(cut.min(again), 3), (cut.max(again), 64)] {
+            let at = (lines.len() as f64 * at) as usize;
+            feed(&mut pipeline, &lines[fed..at], piece);
+            fed = at;
+            let saved = pipeline.save();
+            let restored = Restored::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
+            pipeline = Pipeline::restore(plan(), options(partitions), restored).expect("it was saved so");
+            prop_assert_eq!(pipeline.position(), fed as u64);
+        }
+        feed(&mut pipeline, &lines[fed..], piece);
+        prop_assert_eq!(&end(&mut pipeline, until), &expected);
+        let mut other = Pipeline::new(plan(), options(64)).expect("threads start");
+        feed(&mut other, &lines, piece);
+        prop_assert_eq!(&end(&mut other, until), &expected);
+        prop_assert!(other.save() == pipeline.save(), "the states differ");
+    }
+}
+
+/// Two years of one user a day, each with a day of return a week later.
+fn long_log() -> Vec<String> {
+    let mut calls = Vec::new();
+    for day in 0..730i64 {
+        for (user, at) in [(Some(day), 1), (day.checked_sub(7).filter(|user| *user >= 0), 2)] {
+            let Some(user) = user else { continue };
+            calls.push(Call {
+                ms: START + day * DAY + at * 1_000,
+                user: Some(format!("u{user}")),
+                visitor: None,
+                name: if at == 2 { "Order Completed" } else { "page" },
+                source: None,
+                value: 2_500_000,
+                coupon: false,
+                message: (day * 2 + at) as u32,
+            });
+        }
+    }
+    calls.iter().map(line).collect()
+}
+
+#[test]
+fn what_is_older_than_400_days_is_folded_into_what_is_known() {
+    let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
+    let lines = long_log();
+    feed(&mut pipeline, &lines, 50);
+    let until = Timestamp(START + 729 * DAY + 3_600_000);
+    let numbers = end(&mut pipeline, until);
+    assert_eq!(numbers.days.len(), 400);
+    let last = &numbers.days[398];
+    assert_eq!((last.known_users, last.known_buyers, last.all.active), (729, 722, 2));
+    assert_eq!((last.all.active_7d, last.all.active_30d, last.all.buyers_30d), (14, 37, 30));
+    assert!(numbers.retention.days.iter().all(|cohort| cohort.active[0] == 1));
+    assert_eq!(numbers.retention.day_7.rate(), Some(1.0));
+    assert_eq!(numbers.retention.day_1.rate(), Some(0.0));
+    // Later events of days that are not told of any more change what is known, and nothing else.
+    let late = Call {
+        ms: START + DAY,
+        user: Some("late".to_owned()),
+        visitor: None,
+        name: "page",
+        source: None,
+        value: 0,
+        coupon: false,
+        message: 1 << 20,
+    };
+    feed(&mut pipeline, &[line(&late)], 1);
+    let after = pipeline.growth(Some(until)).expect("numbers");
+    assert_eq!(after.days[398].known_users, 730);
+    assert_eq!(after.days[398].all, last.all);
+    let saved = pipeline.save();
+    let restored = Restored::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
+    let restored = Pipeline::restore(plan(), options(2), restored).expect("it was saved so");
+    assert_eq!(restored.growth(Some(until)), Some(after));
+}
+
+#[test]
+fn other_rules_keep_what_they_have_in_common() {
+    let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
+    let lines = long_log();
+    feed(&mut pipeline, &lines[..200], 50);
+    let until = pipeline.watermark() + Span(5_000);
+    let before = pipeline.growth(Some(until)).expect("numbers");
+    let changed = RULES
+        .replace(r#"email = ["newsletter"]"#, r#"social = ["tiktok"]"#)
+        .replace("within = \"2d\"", "within = \"3d\"")
+        .replace(
+            "[[promotions]]",
+            "[[funnels]]\nid = \"more\"\nsteps = [\"view\", \"order\"]\nwithin = \"1d\"\n[[promotions]]",
+        );
+    let next = Arc::new(Plan::new(rules::compile(&changed).unwrap_or_else(|problems| panic!("{problems:?}"))));
+    pipeline.change_rules(next, &mut Vec::new());
+    let after = pipeline.growth(Some(until)).expect("numbers");
+    assert_eq!(after.channels, ["search", "social", "direct", "other"]);
+    for (before, after) in before.days.iter().zip(&after.days) {
+        assert_eq!((before.all, before.known_users), (after.all, after.known_users), "{}", before.day);
+    }
+    assert_eq!(before.funnels[1], after.funnels[1], "the funnel that is in both goes on");
+    assert!(after.funnels[0].days.iter().all(|day| day.users.iter().all(|users| *users == 0)));
+    feed(&mut pipeline, &lines[200..220], 50);
+    let mut unchanged = Pipeline::new(plan(), options(2)).expect("threads start");
+    feed(&mut unchanged, &lines[..220], 50);
+    let (went_on, expected) = (pipeline.growth(None).expect("numbers"), unchanged.growth(None).expect("numbers"));
+    for (went_on, expected) in went_on.days.iter().zip(&expected.days) {
+        assert_eq!(went_on.all, expected.all, "{}", expected.day);
+    }
+    // Days of another zone are other days: all of it begins anew.
+    let moved = RULES.replace(ZONE, "Asia/Tokyo");
+    let moved = Arc::new(Plan::new(rules::compile(&moved).unwrap_or_else(|problems| panic!("{problems:?}"))));
+    pipeline.change_rules(moved, &mut Vec::new());
+    let numbers = pipeline.growth(None).expect("numbers");
+    assert_eq!(numbers.days.last().map(|day| day.known_users), Some(0));
+}
+
+#[test]
+fn prometheus_gets_no_more_series_than_stated() {
+    let plan = plan();
+    let growth = plan.rules.growth.as_ref().expect("rules with growth numbers");
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), options(2)).expect("threads start");
+    let mut lines = long_log();
+    // Somebody of every channel who goes through everything.
+    for (number, source) in [Some("google"), Some("newsletter"), None, Some("x")].into_iter().enumerate() {
+        let names =
+            ["Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];
+        for (step, name) in names.into_iter().enumerate() {
+            let call = Call {
+                ms: START + 729 * DAY + step as i64 * 60_000,
+                user: Some(format!("all{number}")),
+                visitor: None,
+                name,
+                source,
+                value: 1_000_000,
+                coupon: true,
+                message: 1 << 22 | (number * 10 + step) as u32,
+            };
+            lines.push(line(&call));
+        }
+    }
+    feed(&mut pipeline, &lines, 100);
+    let numbers = end(&mut pipeline, Timestamp(START + 731 * DAY));
+    let mut page = rekindle::metrics::Page::default();
+    page.growth(&numbers);
+    let text = page.text();
+    let series = text.lines().filter(|line| line.starts_with("rekindle_growth_")).count();
+    let most = rekindle::metrics::growth_series_max(growth);
+    assert!(series <= most, "{series} series, of at most {most}");
+    assert!(series * 2 > most, "{series} series are far from the most, {most}: the bound says little");
+}

@@ -1,0 +1,203 @@
+//! The growth numbers of a log the long way round: every event is kept, with whose it turned out to be, and each number is
+//! counted over all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rekindle::growth::Numbers;
+use rekindle::growth::numbers::{Money, Tally};
+
+/// An event as it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) ms: i64,
+    pub(crate) user: Option<String>,
+    pub(crate) visitor: Option<String>,
+    pub(crate) name: &'static str,
+    /// `context.campaign.source`.
+    pub(crate) source: Option<&'static str>,
+    pub(crate) value: i64,
+    pub(crate) coupon: bool,
+    pub(crate) message: u32,
+}
+
+/// What does not depend on the order of arrival, by day and channel.
+type Days = BTreeMap<(Date, usize), Tally>;
+
+/// A cohort's day (or Monday), how much later, and the channel.
+type Cohorts = BTreeMap<(Date, i64, usize), u64>;
+
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Counted {
+    pub(crate) days: Days,
+    pub(crate) day_cohorts: Cohorts,
+    pub(crate) week_cohorts: Cohorts,
+    pub(crate) hourly_orders: BTreeMap<String, (u64, Money)>,
+    pub(crate) hourly_new_users: BTreeMap<String, u64>,
+    pub(crate) users: u64,
+    pub(crate) buyers: u64,
+    pub(crate) repeat_buyers: u64,
+}
+
+pub(crate) const CHANNELS: [&str; 4] = ["search", "email", "direct", "other"];
+
+fn channel(source: Option<&str>) -> usize {
+    match source {
+        Some("google") => 0,
+        Some("newsletter") => 1,
+        None => 2,
+        Some(_) => 3,
+    }
+}
+
+/// What only makes sense in the order of arrival is left out.
+pub(crate) fn without_order(tally: &Tally) -> Tally {
+    Tally { sessions: 0, cart_sessions: 0, checkout_sessions: 0, cart_order_sessions: 0, ..*tally }
+}
+
+pub(crate) fn count(calls: &[Call], zone: &TimeZone, today: Date) -> Counted {
+    let local = |ms: i64| Timestamp::from_millisecond(ms).expect("in range").to_zoned(zone.clone());
+    let mut links: BTreeMap<&str, &str> = BTreeMap::new();
+    for call in calls {
+        if let (Some(user), Some(visitor)) = (&call.user, &call.visitor) {
+            links.entry(visitor).or_insert(user);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let mut users: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+    for call in calls.iter().filter(|call| seen.insert(call.message)) {
+        let visitor = call.visitor.as_deref().unwrap_or_default();
+        let whose = call.user.as_deref().unwrap_or_else(|| links.get(visitor).copied().unwrap_or(visitor));
+        users.entry(whose).or_default().push(call);
+    }
+    let mut counted = Counted { users: users.len() as u64, ..Counted::default() };
+    for calls in users.values_mut() {
+        calls.sort_by_key(|call| call.ms);
+        count_user(calls, &local, today, &mut counted);
+    }
+    counted.days.retain(|(day, _), tally| *day <= today && *tally != Tally::default());
+    let is_complete =
+        |start: Date, length: i64, k: i64| start.until(today).expect("days").get_days() as i64 >= (k + 1) * length;
+    counted.day_cohorts.retain(|(start, k, _), _| *k == 0 || is_complete(*start, 1, *k));
+    counted.week_cohorts.retain(|(start, k, _), _| *k == 0 || is_complete(*start, 7, *k));
+    counted
+}
+
+fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, counted: &mut Counted) {
+    let day = |call: &Call| local(call.ms).date();
+    let at = channel(calls[0].source);
+    let first = day(calls[0]);
+    let mut tally = |day: Date, add: &dyn Fn(&mut Tally)| add(counted.days.entry((day, at)).or_default());
+    tally(first, &|t| t.new_users += 1);
+    if let Some(sign_up) = calls.iter().find(|call| call.name == "identify" && call.user.is_some()) {
+        tally(day(sign_up), &|t| t.sign_ups += 1);
+    }
+    let active: BTreeSet<Date> = calls.iter().map(|call| day(call)).collect();
+    let orders: Vec<&&Call> = calls.iter().filter(|call| call.name == "Order Completed").collect();
+    let bought: BTreeSet<Date> = orders.iter().map(|call| day(call)).collect();
+    let mut now = first;
+    while now <= today {
+        let within = |days: &BTreeSet<Date>, length: i32| {
+            days.iter().any(|day| *day <= now && day.until(now).expect("days").get_days() < length)
+        };
+        if active.contains(&now) {
+            tally(now, &|t| t.active += 1);
+        }
+        if bought.contains(&now) {
+            tally(now, &|t| t.buyers += 1);
+        }
+        let windows = [within(&active, 7), within(&active, 30), within(&bought, 7), within(&bought, 30)].map(u64::from);
+        tally(now, &|t| {
+            t.active_7d += windows[0];
+            t.active_30d += windows[1];
+            t.buyers_7d += windows[2];
+            t.buyers_30d += windows[3];
+        });
+        now = now.tomorrow().expect("a day");
+    }
+    for (number, order) in orders.iter().enumerate() {
+        let value = Money(order.value.into());
+        tally(day(order), &|t| {
+            t.orders += 1;
+            t.coupon_orders += u64::from(order.coupon);
+            t.gmv = t.gmv + value;
+            t.discount = t.discount + Money(1_000_000);
+            match number {
+                0 => {
+                    t.new_buyers += 1;
+                    t.gmv_new = t.gmv_new + value;
+                }
+                1 => t.repeat_buyers += 1,
+                _ => {}
+            }
+        });
+    }
+    for refund in calls.iter().filter(|call| call.name == "Order Refunded") {
+        tally(day(refund), &|t| {
+            t.refunds += 1;
+            t.refunded = t.refunded + Money(refund.value.into());
+        });
+    }
+    counted.buyers += u64::from(!orders.is_empty());
+    counted.repeat_buyers += u64::from(orders.len() > 1);
+    for day in &active {
+        let after = i64::from(first.until(*day).expect("days").get_days());
+        if after <= 30 {
+            *counted.day_cohorts.entry((first, after, at)).or_default() += 1;
+        }
+    }
+    let monday =
+        |day: Date| day.checked_sub(jiff::Span::new().days(day.weekday().to_monday_zero_offset())).expect("a day");
+    let weeks: BTreeSet<Date> = active.iter().map(|day| monday(*day)).collect();
+    for week in weeks {
+        let after = i64::from(monday(first).until(week).expect("days").get_days() / 7);
+        if after <= 4 {
+            *counted.week_cohorts.entry((monday(first), after, at)).or_default() += 1;
+        }
+    }
+    let hour = |call: &Call| local(call.ms).strftime("%Y-%m-%dT%H").to_string();
+    *counted.hourly_new_users.entry(hour(calls[0])).or_default() += 1;
+    for order in orders {
+        let held = counted.hourly_orders.entry(hour(order)).or_default();
+        *held = (held.0 + 1, held.1 + Money(order.value.into()));
+    }
+}
+
+/// The same of what the engine told.
+pub(crate) fn told(numbers: &Numbers) -> Counted {
+    let mut counted = Counted::default();
+    for day in &numbers.days {
+        for (at, tally) in day.by_channel.iter().enumerate() {
+            let tally = without_order(tally);
+            if tally != Tally::default() {
+                counted.days.insert((day.day.date(), at), tally);
+            }
+        }
+    }
+    let triangles =
+        [(&numbers.retention.days, &mut counted.day_cohorts), (&numbers.retention.weeks, &mut counted.week_cohorts)];
+    for (cohorts, triangle) in triangles {
+        for cohort in cohorts {
+            for (at, one) in cohort.by_channel.iter().enumerate() {
+                for (after, users) in (0..).zip(one).filter(|(_, users)| **users > 0) {
+                    triangle.insert((cohort.start.date(), after, at), *users);
+                }
+            }
+        }
+    }
+    for hour in &numbers.hours {
+        if hour.orders > 0 {
+            counted.hourly_orders.insert(hour.hour.to_string(), (hour.orders, hour.gmv));
+        }
+        if hour.new_users > 0 {
+            counted.hourly_new_users.insert(hour.hour.to_string(), hour.new_users);
+        }
+    }
+    if let Some(day) = numbers.days.last() {
+        (counted.users, counted.buyers) = (day.known_users, day.known_buyers);
+        counted.repeat_buyers = day.known_repeat_buyers;
+    }
+    counted
+}
