@@ -544,3 +544,25 @@ fn told_to_stop_it_answers_what_it_has_and_ends() {
     assert!(std::net::TcpStream::connect(api.address).is_err(), "nobody listens any more");
     drop((idle, silent));
 }
+
+#[test]
+fn growth_numbers_are_told_whole_and_by_kind() {
+    let api = open();
+    assert!(api.get("/v1/growth").problem(404).contains("nothing was read"));
+    api.feed(&[track("u", "View", 1), track("u", "Cart", 2), track("v", "View", 3)]);
+    let began = Instant::now();
+    let whole = loop {
+        let answer = api.get("/v1/growth");
+        if answer.status == 200 || began.elapsed() > Duration::from_secs(10) {
+            break answer.json();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!((&whole["days"][0]["all"]["active"], &whole["days"][0]["all"]["buyers"]), (&json!(2), &json!(1)));
+    assert_eq!(whole["channels"], json!(["search", "social", "email", "ads", "direct", "other"]));
+    for kind in ["users", "days", "hours", "retention", "lifecycle", "funnels", "commerce", "promotions", "targets"] {
+        let one = api.get(&format!("/v1/growth/{kind}")).json();
+        assert_eq!((&one["numbers"], &one["today"]), (&whole[kind], &whole["today"]), "{kind}");
+    }
+    assert!(api.get("/v1/growth/nothing").problem(404).contains("there are users, days, hours"));
+}

@@ -43,6 +43,9 @@ fn the_demo_shows_actions_serves_metrics_and_ends_with_a_summary() {
     for name in ["events", "segments", "campaigns", "took"] {
         assert!(rest.iter().any(|line| line.starts_with(name)), "no `{name}` in the summary:\n{}", rest.join("\n"));
     }
+    for name in ["rekindle_growth_active_users", "rekindle_growth_cohort_users", "rekindle_growth_funnel_users"] {
+        assert!(metrics.contains(&format!("\n{name}{{")), "{name} is missing:\n{metrics}");
+    }
     for name in ["rekindle_events_total", "rekindle_segment_users", "rekindle_decisions_total", "rekindle_build_info"] {
         assert!(metrics.contains(&format!("\n{name}{{")), "{name} is missing:\n{metrics}");
     }

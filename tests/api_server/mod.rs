@@ -45,6 +45,14 @@ id = "reminder"
 on = "enter:seen"
 channel = "email"
 cooldown = "7d"
+
+[growth]
+orders = "cart"
+
+[[funnels]]
+id = "purchase"
+steps = ["view", "cart"]
+within = "1d"
 "#;
 
 /// When the log begins: 2026-03-05T09:00:00Z.

@@ -1,6 +1,7 @@
 //! What the front end makes of rules files: the plans of right ones, the problems of wrong ones.
 
 mod explained;
+mod growth;
 mod mistakes_in_conditions;
 mod mistakes_in_files;
 mod plans;
