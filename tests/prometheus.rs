@@ -213,7 +213,7 @@ fn the_rules_pass_promtool_and_every_alert_is_tested_firing_and_not() {
         alerts += 1;
         let cases: Vec<_> = tests.split(&format!("alertname: {alert}\n")).skip(1).collect();
         let is_quiet = |case: &&str| case.trim_start().starts_with("exp_alerts: []");
-        assert!(cases.iter().any(|case| is_quiet(case)), "{alert} is never tested to be quiet");
+        assert!(cases.iter().any(&is_quiet), "{alert} is never tested to be quiet");
         assert!(cases.iter().any(|case| !is_quiet(case)), "{alert} is never tested to fire");
         assert!(readme.contains(&format!("\n## {alert}\n")), "{alert} has no paragraph in dashboards/README.md");
     }

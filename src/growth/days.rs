@@ -78,8 +78,9 @@ impl Days {
             let carry = if bits == 0 { 0 } else { at(&words, index.checked_sub(skip + 1)) >> (WORD - bits) };
             low | carry
         };
-        self.recent = shifted(0);
-        self.older = (1..length).map(shifted).collect();
+        let mut shifted = (0..length).map(shifted);
+        self.recent = shifted.next().unwrap_or(0);
+        self.older = shifted.collect();
         while self.older.last() == Some(&0) {
             self.older.pop();
         }

@@ -187,8 +187,9 @@ impl Told<'_> {
             (from..from + days).filter_map(back).map(|day| day.all.new_users).sum()
         };
         let active = |days: usize, of: fn(&Tally) -> u64| back(days).map_or(0, |day| of(&day.all));
-        let (dau, wau, mau): (fn(&Tally) -> u64, fn(&Tally) -> u64, fn(&Tally) -> u64) =
-            (|all| all.active, |all| all.active_7d, |all| all.active_30d);
+        let dau = |all: &Tally| all.active;
+        let wau = |all: &Tally| all.active_7d;
+        let mau = |all: &Tally| all.active_30d;
         UserNumbers {
             day: back(0).map(|day| day.day),
             stickiness: Ratio::new(active(0, dau), active(0, mau)),

@@ -12,6 +12,7 @@ use super::orders::{OrderDay, Orders};
 use super::plan::{Count, HourAmount, HourCount, NONE, OUTSIDE, Plan};
 use super::record::{CART, CART_ORDER, CHECKOUT, Record};
 use crate::event::{Call, Event, FieldId, Scalar};
+use crate::rules::diagnostic::floor_char_boundary;
 use crate::rules::program::{NameId, SegmentId};
 use crate::time::Timestamp;
 
@@ -95,10 +96,12 @@ pub fn visit(plan: &Plan, record: &mut Option<Box<Record>>, visit: &Visit<'_, '_
         if is(plan.rules.checkouts) && in_session {
             note(plan, record, CHECKOUT, Count::CheckoutSessions, ledger);
         }
-        if is(plan.rules.orders.as_ref().map(|orders| orders.name)) && order(plan, record, visit, (day, hour), ledger) {
-            if in_session && record.session & CART != 0 {
-                note(plan, record, CART_ORDER, Count::CartOrderSessions, ledger);
-            }
+        if is(plan.rules.orders.as_ref().map(|orders| orders.name))
+            && order(plan, record, visit, (day, hour), ledger)
+            && in_session
+            && record.session & CART != 0
+        {
+            note(plan, record, CART_ORDER, Count::CartOrderSessions, ledger);
         }
         if is(plan.rules.refunds.as_ref().map(|refunds| refunds.name)) {
             refund(plan, record, visit, (day, hour), ledger);
@@ -151,7 +154,7 @@ fn order(
     if let Some(Scalar::Text(category)) = field(visit, rules.category)
         && !category.is_empty()
     {
-        let end = category.floor_char_boundary(CATEGORY_BYTES_MAX);
+        let end = floor_char_boundary(category, CATEGORY_BYTES_MAX);
         of = Some(category[..end].into());
         ledger.categories.push(CategorySale {
             position: visit.position,

@@ -72,9 +72,9 @@ impl Sales {
                 owner[*user as usize] = *known;
             }
         }
-        for user in 0..owner.len() {
+        for (user, owner) in owner.iter().enumerate() {
             let touch = self.touches[user];
-            let known = &mut self.touches[owner[user] as usize];
+            let known = &mut self.touches[*owner as usize];
             *known = touch.min(*known);
         }
         self.sales.sort_by_key(|taken| taken.ts);
