@@ -184,7 +184,8 @@ fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
         lines.view(user, BEGIN + Span(i64::try_from(after).unwrap_or(0)), &mut block);
         if block.len() > 4 << 20 || user + 1 == users {
             pipeline.feed(&block, &mut |_| {}, &mut outputs);
-            (block.clear(), outputs.clear());
+            block.clear();
+            outputs.clear();
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct ScaleArgs {
     interval: f64,
 
     /// Where checkpoints are kept meanwhile, in a folder that is removed in the end; the system's folder for such things
-    /// unless it is said. 10 million users take about 3 GB
+    /// unless it is said
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 

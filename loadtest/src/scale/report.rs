@@ -27,6 +27,9 @@ pub(super) struct Size {
 /// What throughput is compared with.
 const REFERENCE_USERS: u64 = 100_000;
 
+/// A row of the table: its name, and what stands in a size's column.
+type Row<'r> = (&'r str, &'r dyn Fn(&Size) -> String);
+
 impl Report {
     /// A column for each size.
     pub(super) fn table(&self) -> Table {
@@ -34,7 +37,7 @@ impl Report {
         header.extend(self.sizes.iter().map(|size| grouped(size.measured.users)));
         let reference = self.sizes.iter().find(|size| size.measured.users == REFERENCE_USERS);
         let reference = reference.map(|size| size.measured.events_per_second);
-        let row = |(name, cell): &(&str, &dyn Fn(&Size) -> String)| {
+        let row = |(name, cell): &Row<'_>| {
             let mut row = vec![(*name).to_owned()];
             row.extend(self.sizes.iter().map(cell));
             row
@@ -42,7 +45,7 @@ impl Report {
         let every = format!("{} s", self.interval_seconds);
         let costs =
             ["whole", "of changes", "in the store's shares"].map(|which| format!("cost every {every}, {which}"));
-        let rows: [(&str, &dyn Fn(&Size) -> String); _] = [
+        let rows: [Row<'_>; _] = [
             ("active users", &|size| grouped(size.measured.active_users)),
             ("throughput, events/s", &|size| count(size.measured.events_per_second)),
             ("throughput / that at 100,000 users", &|size| {
