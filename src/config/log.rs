@@ -57,7 +57,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every room: who misspells one would wait for its lines in vain.
-const ROOMS: [&str; 26] = [
+const ROOMS: [&str; 28] = [
     "action",
     "api",
     "campaigns",
@@ -68,8 +68,10 @@ const ROOMS: [&str; 26] = [
     "decode",
     "engine",
     "event",
+    "growth",
     "health",
     "identity",
+    "insight",
     "journal",
     "live",
     "logging",

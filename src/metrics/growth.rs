@@ -118,7 +118,7 @@ impl Page {
         for TrendNow { metric, trend, .. } in &outlook.trends {
             match trend {
                 Trend::WarmingUp { hours, needed } => {
-                    self.add(&TREND_WARM_UP, &[metric], needed.saturating_sub(*hours) as f64);
+                    self.add(&TREND_WARM_UP, &[metric], needed.saturating_sub(*hours) as f64 * 3_600.0);
                 }
                 Trend::Ready(reading) => {
                     self.add(&TREND_WARM_UP, &[metric], 0.0);

@@ -196,8 +196,8 @@ metrics! {
     TREND_VALUE: Gauge "rekindle_trend_value" ["metric"] "The last complete hour, by metric.";
     TREND_BAND: Gauge "rekindle_trend_band" ["metric", "bound"]
         "What was to be expected of that hour (mid), and the least (low) and most (high) that is usual.";
-    TREND_WARM_UP: Gauge "rekindle_trend_warm_up_hours" ["metric"]
-        "Hours that are still missing before a metric's hours are judged; 0: they are.";
+    TREND_WARM_UP: Gauge "rekindle_trend_warm_up_seconds" ["metric"]
+        "Time that is still missing before a metric's hours are judged, whole hours; 0: they are.";
     ANOMALY: Gauge "rekindle_anomaly" ["metric"]
         "Whether the last complete hour is out of the usual: 1, or 0; absent during the warm-up.";
     ANOMALY_DEVIATION: Gauge "rekindle_anomaly_deviation" ["metric"]

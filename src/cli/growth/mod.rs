@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use super::CliError;
 
-/// Growth numbers of a file of events: users, retention, funnels, commerce; why they moved; a report
+/// Growth numbers of a file of events, why they moved, and a report
 #[derive(Debug, clap::Args)]
 pub struct GrowthArgs {
     #[command(subcommand)]
