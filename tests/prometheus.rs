@@ -175,7 +175,6 @@ const NEED_NOT_BE: [&str; 6] =
     ["rekindle_anomaly", "rekindle_trend_", "rekindle_target_forecast", "stage_moves", "\"budget\"", "Promotion "];
 
 #[test]
-#[ignore = "written, and not yet run against the demo"]
 fn every_expression_of_every_dashboard_and_rule_is_answered() {
     let (_running, address) = demo();
     let prometheus = Prometheus::scraping(&address, Histograms::Classic);
