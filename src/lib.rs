@@ -22,7 +22,7 @@
 //!
 //! | room | job |
 //! |---|---|
-//! | [`event`], [`time`], [`health`] | the shared words: an event, a value, an instant, a span, what does not work |
+//! | [`event`], [`time`], [`health`], `compact` | the shared words: an event, a value, an instant, a span, what does not work, packed bytes |
 //! | [`rules`] | text → [`rules::program::Ruleset`], or every mistake at its place; the language reference |
 //! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or whom to forget; or a rejection |
 //! | [`identity`] | which user an event is about; linking of anonymous visitors |
@@ -68,6 +68,7 @@ pub mod api;
 pub mod campaigns;
 pub mod checkpoint;
 pub mod cli;
+mod compact;
 pub mod config;
 pub mod daemon;
 pub mod decode;

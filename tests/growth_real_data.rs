@@ -1,8 +1,11 @@
-//! The growth numbers of real data sets, against SQL over the same files: every figure must be equal.
+//! The growth numbers of real data sets, against SQL over the same files: every figure must be equal. And what is bought
+//! together, against a library that knows nothing of Rekindle.
 //!
 //! The data lies outside the repository: in `$REKINDLE_DATA`, or in `../shared/data` beside it. Where there is none, this
-//! says so loudly and passes, unless `REKINDLE_DATA` or `REKINDLE_DATA_REQUIRED` is set: then it fails. DuckDB comes from
-//! PyPI, into `target/`, once; `growth_real_data/check.py` has the queries.
+//! says so loudly and passes, unless `REKINDLE_DATA` or `REKINDLE_DATA_REQUIRED` is set: then it fails. DuckDB and
+//! efficient-apriori come from PyPI; `growth_real_data/check.py` has the queries, `baskets.py` the other check.
+
+mod pypi;
 
 use std::fs;
 use std::io::Write as _;
@@ -11,8 +14,9 @@ use std::process::Command;
 
 use rstest::rstest;
 
-/// The version fetched.
-const DUCKDB: &str = "2.0.1";
+const DUCKDB: &str = "duckdb==2.0.1";
+/// Frequent itemsets and association rules (Agrawal & Srikant 1994), in pure Python.
+const APRIORI: &str = "efficient-apriori==2.0.6";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,28 +35,9 @@ fn data_folder() -> Option<PathBuf> {
     None
 }
 
-/// A Python with DuckDB, fetched once: tests that run at the same time wait for the first.
+/// A Python with what the checks need.
 fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("duckdb-{DUCKDB}"));
-    fs::create_dir_all(&folder).expect("a folder in target/");
-    let lock = fs::File::create(folder.join("lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    let (done, binary) = (folder.join("done"), folder.join("venv/bin/python"));
-    if !done.exists() {
-        let script = format!(
-            "set -e; cd '{}'; python3 -m venv --clear venv; \
-             venv/bin/pip install --quiet --disable-pip-version-check duckdb=={DUCKDB}; touch done",
-            folder.display()
-        );
-        let output = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
-        assert!(
-            output.status.success(),
-            "this test needs duckdb {DUCKDB} from PyPI: make `python3 -m venv` and pip work (Debian: python3-venv); \
-             fetching it failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    binary
+    pypi::programs(&[DUCKDB, APRIORI]).join("python")
 }
 
 #[rstest]
@@ -77,10 +62,35 @@ fn sql_finds_the_same(#[case] events: &str, #[case] rules: &str, #[case] least: 
         .expect("the binary runs");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     fs::write(&numbers, told.stdout).expect("numbers are written");
-    let script = root().join("tests/growth_real_data/check.py");
-    let checked = Command::new(python()).arg(script).args([&events, &numbers, &rules]).output().expect("Python runs");
+    assert_agrees("check.py", &[&events, &numbers, &rules], least);
+}
+
+/// Runs a check, which says how much it compared.
+fn assert_agrees(script: &str, args: &[&Path], least: usize) {
+    let script = root().join("tests/growth_real_data").join(script);
+    let checked = Command::new(python()).arg(script).args(args).output().expect("Python runs");
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
     let compared = said.split(' ').next().and_then(|count| count.parse::<usize>().ok());
     assert!(compared.is_some_and(|compared| compared >= least), "too little was compared: {said}");
+}
+
+#[rstest]
+#[case::online_retail("online-retail/events", 0.005, 1_000)]
+#[case::completejourney("completejourney/events", 0.002, 50)]
+fn a_library_finds_the_same_baskets(#[case] events: &str, #[case] support: f64, #[case] least: usize) {
+    let Some(data) = data_folder() else { return };
+    let events = data.join(format!("{events}.jsonl.zst"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let baskets = folder.path().join("baskets.json");
+    let told = Command::new(env!("CARGO_BIN_EXE_rekindle"))
+        .args(["growth", "baskets", "--of", "orders", "--json", "--min-support", &support.to_string(), "--rules"])
+        .arg(root().join("tests/growth_real_data/shop.toml"))
+        .arg("--input")
+        .arg(&events)
+        .output()
+        .expect("the binary runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    fs::write(&baskets, told.stdout).expect("baskets are written");
+    assert_agrees("baskets.py", &[&events, &baskets], least);
 }

@@ -14,6 +14,7 @@ mod rejection;
 use std::borrow::Cow;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use strum::{FromRepr, IntoStaticStr};
 
 use crate::event::{Call, Event, EventTime, FieldId, Scalar, TraitId};
 use crate::rules::program::Projection;
@@ -142,51 +143,36 @@ struct Draft<'a> {
     wrong_types: WrongTypes,
 }
 
-/// Which of the fields below have a value of a type they must not have; the last of equal keys counts.
+/// Which of the typed fields have a value of a type they must not have; the last of equal keys counts.
 #[derive(Clone, Copy, Default)]
 struct WrongTypes(u16);
 
-const TYPED_FIELDS: [&str; 12] = [
-    "type",
-    "event",
-    "userId",
-    "anonymousId",
-    "previousId",
-    "messageId",
-    "timestamp",
-    "originalTimestamp",
-    "sentAt",
-    "properties",
-    "context",
-    "traits",
-];
-
-/// The place in [`TYPED_FIELDS`] of a field.
-#[derive(Clone, Copy)]
-struct TypedField(u8);
-
-impl TypedField {
-    const TYPE: TypedField = TypedField(0);
-    const EVENT: TypedField = TypedField(1);
-    const USER_ID: TypedField = TypedField(2);
-    const ANONYMOUS_ID: TypedField = TypedField(3);
-    const PREVIOUS_ID: TypedField = TypedField(4);
-    const MESSAGE_ID: TypedField = TypedField(5);
-    const TIMESTAMP: TypedField = TypedField(6);
-    const ORIGINAL_TIMESTAMP: TypedField = TypedField(7);
-    const SENT_AT: TypedField = TypedField(8);
-    const PROPERTIES: TypedField = TypedField(9);
-    const CONTEXT: TypedField = TypedField(10);
-    const TRAITS: TypedField = TypedField(11);
+/// A field whose value must be of one type, or null: in the order in which a wrong one is told.
+#[derive(Clone, Copy, FromRepr, IntoStaticStr)]
+#[repr(u8)]
+#[strum(serialize_all = "camelCase")]
+enum TypedField {
+    Type,
+    Event,
+    UserId,
+    AnonymousId,
+    PreviousId,
+    MessageId,
+    Timestamp,
+    OriginalTimestamp,
+    SentAt,
+    Properties,
+    Context,
+    Traits,
 }
 
 impl WrongTypes {
     fn note(&mut self, field: TypedField, right_type: bool) {
-        self.0 = self.0 & !(1 << field.0) | u16::from(!right_type) << field.0;
+        self.0 = self.0 & !(1 << field as u8) | u16::from(!right_type) << field as u8;
     }
 
     fn first(self) -> Option<&'static str> {
-        TYPED_FIELDS.get(self.0.trailing_zeros() as usize).copied()
+        TypedField::from_repr(self.0.trailing_zeros() as u8).map(Into::into)
     }
 }
 
@@ -268,32 +254,32 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
         while let Some(key) = map.next_key_seed(fields::Key)? {
             let wrong = &mut draft.wrong_types;
             match &*key {
-                "type" => draft.call = read_text(&mut map, TypedField::TYPE, wrong, inside)?,
-                "event" => draft.name = read_text(&mut map, TypedField::EVENT, wrong, inside)?,
-                "userId" => draft.user_id = read_text(&mut map, TypedField::USER_ID, wrong, inside)?,
-                "anonymousId" => draft.anonymous_id = read_text(&mut map, TypedField::ANONYMOUS_ID, wrong, inside)?,
-                "previousId" => draft.previous_id = read_text(&mut map, TypedField::PREVIOUS_ID, wrong, inside)?,
-                "messageId" => draft.message_id = read_text(&mut map, TypedField::MESSAGE_ID, wrong, inside)?,
-                "timestamp" => draft.timestamp = read_text(&mut map, TypedField::TIMESTAMP, wrong, inside)?,
+                "type" => draft.call = read_text(&mut map, TypedField::Type, wrong, inside)?,
+                "event" => draft.name = read_text(&mut map, TypedField::Event, wrong, inside)?,
+                "userId" => draft.user_id = read_text(&mut map, TypedField::UserId, wrong, inside)?,
+                "anonymousId" => draft.anonymous_id = read_text(&mut map, TypedField::AnonymousId, wrong, inside)?,
+                "previousId" => draft.previous_id = read_text(&mut map, TypedField::PreviousId, wrong, inside)?,
+                "messageId" => draft.message_id = read_text(&mut map, TypedField::MessageId, wrong, inside)?,
+                "timestamp" => draft.timestamp = read_text(&mut map, TypedField::Timestamp, wrong, inside)?,
                 "originalTimestamp" => {
-                    let text = read_text(&mut map, TypedField::ORIGINAL_TIMESTAMP, wrong, inside)?;
+                    let text = read_text(&mut map, TypedField::OriginalTimestamp, wrong, inside)?;
                     draft.original_timestamp = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
                 "sentAt" => {
-                    let text = read_text(&mut map, TypedField::SENT_AT, wrong, inside)?;
+                    let text = read_text(&mut map, TypedField::SentAt, wrong, inside)?;
                     draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
                 "properties" => {
                     let seed = Object { paths: &self.decoder.properties, sink: &mut draft.fields, depth: inside };
-                    wrong.note(TypedField::PROPERTIES, map.next_value_seed(seed)?);
+                    wrong.note(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
                     let seed = Object { paths: &self.decoder.context, sink: &mut draft.fields, depth: inside };
-                    wrong.note(TypedField::CONTEXT, map.next_value_seed(seed)?);
+                    wrong.note(TypedField::Context, map.next_value_seed(seed)?);
                 }
                 "traits" => {
                     let seed = Object { paths: &self.decoder.traits, sink: &mut draft.traits, depth: inside };
-                    wrong.note(TypedField::TRAITS, map.next_value_seed(seed)?);
+                    wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
                 _ => map.next_value_seed(Skip(inside))?,

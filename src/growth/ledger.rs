@@ -34,6 +34,8 @@ pub struct Sighting {
     pub position: u64,
     /// Whose it was, as far as was known then.
     pub user: Arc<str>,
+    /// The visitor who turned out to be the user, with it; for whoever goes through a log to fill in.
+    pub visitor: Option<Arc<str>>,
     /// Its time.
     pub ts: Timestamp,
     /// The hour it lies in.

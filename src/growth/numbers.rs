@@ -169,20 +169,9 @@ pub struct HourNumbers {
     pub hour: Hour,
     /// Events of any kind.
     pub events: u64,
-    /// Sessions that began.
-    pub sessions: u64,
-    /// Users whose first event ever was in it.
-    pub new_users: u64,
-    /// Orders.
-    pub orders: u64,
-    /// Orders with a coupon.
-    pub coupon_orders: u64,
-    /// The values of the orders.
-    pub gmv: Money,
-    /// The values of the refunds.
-    pub refunded: Money,
-    /// Discounts given.
-    pub discount: Money,
+    /// Whatever adds up.
+    #[serde(flatten)]
+    pub sums: WindowNumbers,
 }
 
 /// The last complete day's figures about users.
@@ -371,6 +360,8 @@ pub struct PromotionNumbers {
     pub starts: Hour,
     /// The hour it ends with, exclusive.
     pub ends: Hour,
+    /// The most that its discounts should come to; null: there is no such.
+    pub budget: Option<Money>,
     /// As long as the promotion, right before it.
     pub before: Compared,
     /// The promotion.
@@ -393,15 +384,15 @@ pub struct Compared {
 pub struct WindowNumbers {
     /// Sessions that began.
     pub sessions: u64,
-    /// New users.
+    /// Users whose first event ever was in it.
     pub new_users: u64,
     /// Orders.
     pub orders: u64,
     /// Orders with a coupon.
     pub coupon_orders: u64,
-    /// Their value.
+    /// The values of the orders.
     pub gmv: Money,
-    /// Refunded.
+    /// The values of the refunds.
     pub refunded: Money,
     /// Discounts given.
     pub discount: Money,
@@ -448,6 +439,20 @@ impl std::ops::Sub for Money {
 
     fn sub(self, other: Money) -> Money {
         Money(self.0 - other.0)
+    }
+}
+
+impl std::iter::Sum for WindowNumbers {
+    fn sum<I: Iterator<Item = WindowNumbers>>(windows: I) -> WindowNumbers {
+        windows.fold(WindowNumbers::default(), |sum, one| WindowNumbers {
+            sessions: sum.sessions + one.sessions,
+            new_users: sum.new_users + one.new_users,
+            orders: sum.orders + one.orders,
+            coupon_orders: sum.coupon_orders + one.coupon_orders,
+            gmv: sum.gmv + one.gmv,
+            refunded: sum.refunded + one.refunded,
+            discount: sum.discount + one.discount,
+        })
     }
 }
 

@@ -1,14 +1,16 @@
 //! From the book to the numbers: what is told of it as of a moment.
 
+use std::sync::Arc;
+
 use super::book::{Book, DAYS_KEPT, Row};
-use super::calendar::Day;
+use super::calendar::{Day, Hour};
 use super::categories::Categories;
 use super::models::Outlook;
 use super::numbers::{
     CategoryNumbers, Cohort, DayNumbers, Flow, Growth, HourNumbers, Lifecycle, Money, Numbers, Ratio, Retention,
     RetentionRates, Tally, UserNumbers,
 };
-use super::plan::{Amount, COHORT_DAYS, COHORT_WEEKS, Count, HourAmount, HourCount, NONE, Plan};
+use super::plan::{Amount, COHORT_DAYS, COHORT_WEEKS, Count, HourCount, NONE, Plan};
 use super::{tell_sales, tell_windows};
 use crate::time::Timestamp;
 
@@ -160,23 +162,12 @@ impl Told<'_> {
         let Some(first) = self.days.first() else { return Vec::new() };
         let end = self.today.plus(1).first_hour();
         let hours = self.book.hours.range(first.day.first_hour()..end).filter(|(_, row)| !row.is_zero());
-        hours
-            .map(|(hour, row)| {
-                let count = |count: HourCount| shown(row.counts[count as usize]);
-                let amount = |amount: HourAmount| Money(row.amounts[amount as usize]);
-                HourNumbers {
-                    hour: *hour,
-                    events: count(HourCount::Events),
-                    sessions: count(HourCount::Sessions),
-                    new_users: count(HourCount::NewUsers),
-                    orders: count(HourCount::Orders),
-                    coupon_orders: count(HourCount::CouponOrders),
-                    gmv: amount(HourAmount::Gmv),
-                    refunded: amount(HourAmount::Refunded),
-                    discount: amount(HourAmount::Discount),
-                }
-            })
-            .collect()
+        let tell = |(hour, row): (&Hour, &Arc<Row>)| HourNumbers {
+            hour: *hour,
+            events: shown(row.counts[HourCount::Events as usize]),
+            sums: tell_windows::sums(row),
+        };
+        hours.map(tell).collect()
     }
 
     fn users(&self) -> UserNumbers {

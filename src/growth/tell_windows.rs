@@ -3,6 +3,7 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 
+use super::book::Row;
 use super::calendar::{Day, Hour};
 use super::numbers::{Compared, DayNumbers, Money, PromotionNumbers, Ratio, TargetNumbers, WindowNumbers};
 use super::plan::{HourAmount, HourCount};
@@ -23,6 +24,7 @@ pub(super) fn promotions(told: &Told<'_>) -> Vec<PromotionNumbers> {
             id: promotion.id.clone(),
             starts,
             ends,
+            budget: promotion.budget.map(Money),
             before: compared(starts.plus(-length)),
             during: compared(starts),
             after: compared(ends),
@@ -35,23 +37,26 @@ fn hour_of(at: DateTime) -> Hour {
     Day::of(at.date()).first_hour().plus(i64::from(at.hour()))
 }
 
-/// The sum of so many hours.
+/// The sum of so many hours, as far as they are told of.
 fn window(told: &Told<'_>, from: Hour, length: i64) -> WindowNumbers {
+    let to = from.plus(length).min(told.today.plus(1).first_hour());
     let from = from.max(told.reach().first_hour());
-    let to = from.max(from.plus(length)).min(told.today.plus(1).first_hour());
-    let mut sum = WindowNumbers::default();
-    for (_, row) in told.book.hours.range(from..to.max(from)) {
-        let count = |count: HourCount| shown(row.counts[count as usize]);
-        let amount = |amount: HourAmount| Money(row.amounts[amount as usize]);
-        sum.sessions += count(HourCount::Sessions);
-        sum.new_users += count(HourCount::NewUsers);
-        sum.orders += count(HourCount::Orders);
-        sum.coupon_orders += count(HourCount::CouponOrders);
-        sum.gmv = sum.gmv + amount(HourAmount::Gmv);
-        sum.refunded = sum.refunded + amount(HourAmount::Refunded);
-        sum.discount = sum.discount + amount(HourAmount::Discount);
+    told.book.hours.range(from..to.max(from)).map(|(_, row)| sums(row)).sum()
+}
+
+/// What adds up of an hour.
+pub(super) fn sums(row: &Row) -> WindowNumbers {
+    let count = |count: HourCount| shown(row.counts[count as usize]);
+    let amount = |amount: HourAmount| Money(row.amounts[amount as usize]);
+    WindowNumbers {
+        sessions: count(HourCount::Sessions),
+        new_users: count(HourCount::NewUsers),
+        orders: count(HourCount::Orders),
+        coupon_orders: count(HourCount::CouponOrders),
+        gmv: amount(HourAmount::Gmv),
+        refunded: amount(HourAmount::Refunded),
+        discount: amount(HourAmount::Discount),
     }
-    sum
 }
 
 pub(super) fn targets(told: &Told<'_>) -> Vec<TargetNumbers> {

@@ -71,6 +71,7 @@ pub fn visit(plan: &Plan, record: &mut Option<Box<Record>>, visit: &Visit<'_, '_
         sightings.push(Sighting {
             position: visit.position,
             user: Arc::clone(visit.user),
+            visitor: None,
             ts: visit.ts,
             hour,
             channel: channel::of(plan, visit.event),

@@ -2,7 +2,8 @@
 //!
 //! An order's basket is the products it lists (`properties.products`), or its own where it lists none. A session's basket
 //! is the products that were looked at, put into the cart or bought in it: of every event that names one (other than
-//! `Product Removed`), and of its orders. A visitor's session that goes on under a user's id counts as two.
+//! `Product Removed`), and of its orders. A visitor's session goes on under the id of the user who the visitor turns out to
+//! be.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::growth::models::{Baskets, PairRule};
+use crate::growth::models::{Baskets, PairFigures, PairRule};
 use crate::growth::{Sale, Sighting};
 use crate::time::{Span, Timestamp};
 
@@ -84,18 +85,9 @@ pub struct NamedRule {
     pub item_name: Option<Box<str>>,
     /// What the second is called.
     pub with_name: Option<Box<str>>,
-    /// Baskets with both.
-    pub both: u64,
-    /// Baskets with the first.
-    pub item_baskets: u64,
-    /// Baskets with the second.
-    pub with_baskets: u64,
-    /// Baskets with both over all.
-    pub support: f64,
-    /// Baskets with both over those with the first.
-    pub confidence: f64,
-    /// How many times likelier than by chance.
-    pub lift: f64,
+    /// How often, and what of it is more than chance.
+    #[serde(flatten)]
+    pub figures: PairFigures,
 }
 
 /// What a rule must come to.
@@ -107,6 +99,12 @@ pub struct Least {
     pub confidence: f64,
     /// The least lift.
     pub lift: f64,
+}
+
+impl Least {
+    fn is_met_by(&self, figures: &PairFigures) -> bool {
+        figures.support >= self.support && figures.confidence >= self.confidence && figures.lift >= self.lift
+    }
 }
 
 impl BasketCounter {
@@ -137,6 +135,9 @@ impl BasketCounter {
         {
             self.sessions.add(&open.items);
         }
+        if let Some(visitor) = seen.visitor.as_ref().and_then(|visitor| self.open.remove(visitor)) {
+            self.unite(seen, visitor);
+        }
         let is_order = matches!(seen.sale, Some(Sale::Order { .. }));
         if !seen.in_session && !is_order || memchr::memmem::find(text, &self.quoted).is_none() {
             self.touch(seen);
@@ -152,6 +153,21 @@ impl BasketCounter {
             open.items.extend(items);
         }
         self.touch(seen);
+    }
+
+    /// A visitor's session becomes part of the user's, unless it was over.
+    fn unite(&mut self, seen: &Sighting, visitor: Open) {
+        if visitor.last + self.gap < seen.ts {
+            return self.sessions.add(&visitor.items);
+        }
+        match self.open.get_mut(&seen.user) {
+            None => drop(self.open.insert(Arc::clone(&seen.user), visitor)),
+            Some(open) => {
+                open.position = open.position.min(visitor.position);
+                open.last = open.last.max(visitor.last);
+                open.items.extend(visitor.items);
+            }
+        }
     }
 
     /// The session goes on.
@@ -202,9 +218,7 @@ impl BasketCounter {
         self.close(Timestamp::NEVER);
         [("orders", &self.orders), ("sessions", &self.sessions)].map(|(of, baskets)| {
             // Two baskets at least: one says nothing.
-            let rules = baskets.rules(2).into_iter().filter(|rule| {
-                rule.support >= least.support && rule.confidence >= least.confidence && rule.lift >= least.lift
-            });
+            let rules = baskets.rules(2).into_iter().filter(|rule| least.is_met_by(&rule.figures));
             BasketReport {
                 of,
                 baskets: baskets.baskets(),
@@ -221,17 +235,6 @@ impl BasketCounter {
 impl Names {
     fn rule(&self, rule: &PairRule) -> NamedRule {
         let [(item, item_name), (with, with_name)] = [rule.item, rule.with].map(|at| self.items[at as usize].clone());
-        NamedRule {
-            item,
-            with,
-            item_name,
-            with_name,
-            both: rule.both,
-            item_baskets: rule.item_baskets,
-            with_baskets: rule.with_baskets,
-            support: rule.support,
-            confidence: rule.confidence,
-            lift: rule.lift,
-        }
+        NamedRule { item, with, item_name, with_name, figures: rule.figures }
     }
 }

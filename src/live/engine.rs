@@ -288,18 +288,7 @@ impl Engine {
         if outputs.is_empty() {
             return Ok(());
         }
-        let emitted = Emitted {
-            plan: Arc::clone(self.pipeline.plan()),
-            reloaded: None,
-            fires_to: Some(to),
-            outputs,
-            before,
-            reached: self.reached(),
-            messages_out,
-            letters: Vec::new(),
-            first_position: self.pipeline.position(),
-            received: Vec::new(),
-        };
+        let emitted = Emitted { fires_to: Some(to), ..self.emitted(outputs, before, messages_out) };
         runtime.block_on(self.emit(Emission::Batch(emitted)))
     }
 
@@ -396,21 +385,25 @@ impl Engine {
         let (mut outputs, letters) = self.feed(batch);
         self.sequence = last.sequence;
         let messages_out = leave_out(&mut outputs, open, 0);
-        let plan = Arc::clone(self.pipeline.plan());
-        let (received, reached) = (self.pipeline.received().to_vec(), self.reached());
-        let emitted = Emitted {
-            plan,
+        let received = self.pipeline.received().to_vec();
+        let emitted = Emitted { letters, first_position, received, ..self.emitted(outputs, before, messages_out) };
+        runtime.block_on(self.emit(Emission::Batch(emitted)))
+    }
+
+    /// Outputs by the rules in force, and how far they reach; of no events as yet.
+    fn emitted(&self, outputs: Vec<Output>, before: Reached, messages_out: u64) -> Emitted {
+        Emitted {
+            plan: Arc::clone(self.pipeline.plan()),
             reloaded: None,
             fires_to: None,
             outputs,
             before,
-            reached,
+            reached: self.reached(),
             messages_out,
-            letters,
-            first_position,
-            received,
-        };
-        runtime.block_on(self.emit(Emission::Batch(emitted)))
+            letters: Vec::new(),
+            first_position: self.pipeline.position(),
+            received: Vec::new(),
+        }
     }
 
     /// Feeds messages to the pipeline. The outputs come in the one order that they have whenever the same messages are fed
@@ -563,18 +556,8 @@ impl Engine {
         if !matches!(out, Some(Out::All)) {
             let is_out = open.is_some_and(|open| open.sent > 0);
             let messages_out = leave_out(&mut outputs, open, 1);
-            let emitted = Emitted {
-                plan,
-                reloaded: (!is_out).then(|| reloaded.clone()),
-                fires_to: None,
-                outputs,
-                before,
-                reached: self.reached(),
-                messages_out,
-                letters: Vec::new(),
-                first_position: self.pipeline.position(),
-                received: Vec::new(),
-            };
+            let reloaded = (!is_out).then(|| reloaded.clone());
+            let emitted = Emitted { reloaded, ..self.emitted(outputs, before, messages_out) };
             runtime.block_on(self.emit(Emission::Batch(emitted)))?;
         }
         Ok(reloaded)

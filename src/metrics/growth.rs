@@ -33,7 +33,7 @@ pub fn growth_series_max(growth: &Growth) -> usize {
     let lifecycle = stages + 1 + 2 * stages + 2 * (stages + 2) * (stages + 2) + 1;
     let funnels = steps * (2 * channels + 1);
     let sales = 4 * (channels + 1) + 1;
-    let promotions = growth.promotions.len() * 6 * WINDOW_SERIES;
+    let promotions = growth.promotions.len() * (6 * WINDOW_SERIES + 1);
     users
         + tallies
         + retention
@@ -89,6 +89,9 @@ impl Page {
             self.ratio(&GROWTH_REPEAT_PURCHASE, &[], commerce.repeat_purchase);
         }
         for promotion in &numbers.promotions {
+            if let Some(budget) = promotion.budget {
+                self.money(&GROWTH_PROMOTION_BUDGET, &[&promotion.id], budget);
+            }
             for (part, compared) in
                 [("before", promotion.before), ("during", promotion.during), ("after", promotion.after)]
             {

@@ -1,6 +1,9 @@
 //! What the system knows of this process.
 
+use std::sync::LazyLock;
+
 use metrics_process::collector;
+use sysinfo::{MemoryRefreshKind, System};
 
 use super::page::Page;
 use super::table::*;
@@ -24,5 +27,17 @@ impl Page {
                 self.count(metric, &[], number);
             }
         }
+        if let Some(bytes) = *MEMORY {
+            self.count(&MEMORY_LIMIT, &[], bytes);
+        }
     }
 }
+
+/// The memory that the process may take, in bytes, as it was at the start; `None` where the system does not tell.
+static MEMORY: LazyLock<Option<u64>> = LazyLock::new(|| {
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    // Of a control group without a limit it is the machine's.
+    let bytes = system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory);
+    (bytes > 0).then_some(bytes)
+});

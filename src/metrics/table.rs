@@ -184,6 +184,8 @@ metrics! {
         "Buyers with two orders or more over all buyers ever.";
     GROWTH_PROMOTION: Gauge "rekindle_growth_promotion" ["promotion", "part", "week", "figure"]
         "A promotion's numbers before, during and after it, now and a week earlier.";
+    GROWTH_PROMOTION_BUDGET: Gauge "rekindle_growth_promotion_budget" ["promotion"]
+        "The most that a promotion's discounts should come to; absent where there is no such.";
     GROWTH_TARGET: Gauge "rekindle_growth_target" ["target"] "What is to be reached in the period of now.";
     GROWTH_TARGET_REACHED: Gauge "rekindle_growth_target_reached" ["target"] "How much of it there is.";
     TARGET_EXPECTED: Gauge "rekindle_target_expected" ["target"]
@@ -207,6 +209,8 @@ metrics! {
     OPEN_FDS: Gauge "process_open_fds" [] "Number of open file descriptors.";
     MAX_FDS: Gauge "process_max_fds" [] "Maximum number of open file descriptors.";
     RESIDENT: Gauge "process_resident_memory_bytes" [] "Resident memory size in bytes.";
+    MEMORY_LIMIT: Gauge "rekindle_memory_limit_bytes" []
+        "The memory that the process may take: what its control group allows, or what the machine has.";
     VIRTUAL: Gauge "process_virtual_memory_bytes" [] "Virtual memory size in bytes.";
     START_TIME: Gauge "process_start_time_seconds" [] "Start time of the process since unix epoch in seconds.";
     THREADS: Gauge "process_threads" [] "Number of OS threads in the process.";

@@ -4,18 +4,17 @@
 //! mark (4) · id's length · id · latest · armed · now · first · segments due · what there is (1 byte) · each of that
 //! ```
 //!
-//! Numbers are of variable length (LEB128, signed ones zigzag), instants relative to the latest event. The form lives in
-//! memory only: nothing reads it but this module, in the same process.
+//! Instants are relative to the latest event. The form lives in memory only: nothing reads it but this module, in the same
+//! process.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-
-use integer_encoding::VarInt;
 
 use super::capture::Mark;
 use super::user::User;
 use crate::campaigns::Memory;
 use crate::campaigns::memory::{Fired, Held};
+use crate::compact::{OURS, Reader, Writer};
 use crate::engine::cell::{Cell, LastValue};
 use crate::engine::profile::Profile;
 use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
@@ -38,8 +37,6 @@ mod there {
 
 /// How many bytes the mark takes.
 const MARK_BYTES: usize = size_of::<u32>();
-/// Every byte string here was written by [`pack`].
-const OURS: &str = "packed users are whole";
 
 /// Appends a user to `out`.
 pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
@@ -97,14 +94,14 @@ pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
         writer.memory(&user.memory);
     }
     if let Some(record) = &user.growth {
-        record.pack(profile.latest, writer.out);
+        record.pack(&mut writer);
     }
 }
 
 /// The user's id.
 pub(super) fn id(packed: &[u8]) -> &str {
     let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
-    std::str::from_utf8(reader.bytes()).expect(OURS)
+    reader.str()
 }
 
 /// When the user was last changed, in rounds of cuts.
@@ -128,7 +125,7 @@ pub(super) fn armed(packed: &[u8]) -> Timestamp {
 /// The user, as it was packed.
 pub(super) fn unpack(packed: &[u8]) -> User {
     let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
-    let id: Arc<str> = std::str::from_utf8(reader.bytes()).expect(OURS).into();
+    let id: Arc<str> = reader.str().into();
     reader.base = Timestamp(reader.signed());
     let armed = reader.time();
     let mut profile = Profile::new(reader.time());
@@ -138,15 +135,15 @@ pub(super) fn unpack(packed: &[u8]) -> User {
     let flags = reader.byte();
     let has = |bit| flags & bit != 0;
     if has(there::MEMBERS) {
-        for _ in 0..reader.length() {
-            profile.members.set(SegmentId(reader.small()), true);
+        for segment in reader.all(|reader| SegmentId(reader.small())) {
+            profile.members.set(segment, true);
         }
     }
     if has(there::TRAITS) {
         profile.traits = reader.all(|reader| (TraitId(reader.small()), reader.scalar()));
     }
     if has(there::ZONE) {
-        profile.zone = Some((reader.unsigned(), reader.text().into_boxed_str()));
+        profile.zone = Some((reader.unsigned(), reader.str().into()));
     }
     let cells =
         if has(there::CELLS) { reader.all(|reader| (FeatureId(reader.small()), reader.cell())) } else { Vec::new() };
@@ -157,45 +154,11 @@ pub(super) fn unpack(packed: &[u8]) -> User {
     };
     profile.restore(cells, seen.into_iter().collect());
     let memory = if has(there::MEMORY) { reader.memory() } else { Memory::default() };
-    let growth = has(there::GROWTH).then(|| Box::new(growth::Record::unpack(reader.base, &mut reader.left)));
+    let growth = has(there::GROWTH).then(|| Box::new(growth::Record::unpack(&mut reader)));
     User { id, profile, memory, growth, segments_due, armed, unsettled: has(there::UNSETTLED), mark: mark(packed) }
 }
 
-struct Writer<'o> {
-    out: &'o mut Vec<u8>,
-    /// What instants are relative to.
-    base: Timestamp,
-}
-
 impl Writer<'_> {
-    fn number(&mut self, number: impl VarInt) {
-        let mut bytes = [0; 10];
-        let length = number.encode_var(&mut bytes);
-        self.out.extend_from_slice(&bytes[..length]);
-    }
-
-    fn unsigned(&mut self, number: u64) {
-        self.number(number);
-    }
-
-    fn signed(&mut self, number: i64) {
-        self.number(number);
-    }
-
-    /// Never is 0, and so the base is 1.
-    fn time(&mut self, time: Timestamp) {
-        self.signed(match time.0 - self.base.0 {
-            _ if time == Timestamp::NEVER => 0,
-            after @ 0.. => after + 1,
-            before => before,
-        });
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.unsigned(bytes.len() as u64);
-        self.out.extend_from_slice(bytes);
-    }
-
     /// Few are as large as they may be.
     fn large(&mut self, number: i128) {
         match i64::try_from(number) {
@@ -302,72 +265,7 @@ impl Writer<'_> {
     }
 }
 
-struct Reader<'p> {
-    left: &'p [u8],
-    base: Timestamp,
-}
-
-impl<'p> Reader<'p> {
-    fn take(&mut self, count: usize) -> &'p [u8] {
-        let (taken, left) = self.left.split_at(count);
-        self.left = left;
-        taken
-    }
-
-    fn array<const N: usize>(&mut self) -> [u8; N] {
-        self.take(N).try_into().expect(OURS)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.take(1)[0]
-    }
-
-    fn number<N: VarInt>(&mut self) -> N {
-        let (number, length) = N::decode_var(self.left).expect(OURS);
-        self.left = &self.left[length..];
-        number
-    }
-
-    fn unsigned(&mut self) -> u64 {
-        self.number()
-    }
-
-    fn signed(&mut self) -> i64 {
-        self.number()
-    }
-
-    fn small(&mut self) -> u16 {
-        u16::try_from(self.unsigned()).expect(OURS)
-    }
-
-    fn length(&mut self) -> usize {
-        usize::try_from(self.unsigned()).expect(OURS)
-    }
-
-    fn all<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        let length = self.length();
-        let mut all = Vec::with_capacity(length);
-        all.extend((0..length).map(|_| read(self)));
-        all
-    }
-
-    fn time(&mut self) -> Timestamp {
-        match self.signed() {
-            0 => Timestamp::NEVER,
-            after @ 1.. => Timestamp(self.base.0 + after - 1),
-            before => Timestamp(self.base.0 + before),
-        }
-    }
-
-    fn bytes(&mut self) -> &'p [u8] {
-        let length = self.length();
-        self.take(length)
-    }
-
-    fn text(&mut self) -> String {
-        String::from_utf8(self.bytes().to_vec()).expect(OURS)
-    }
-
+impl Reader<'_> {
     fn large(&mut self) -> i128 {
         match self.byte() {
             0 => self.signed().into(),
@@ -380,7 +278,7 @@ impl<'p> Reader<'p> {
             0 => Scalar::Bool(false),
             1 => Scalar::Bool(true),
             2 => Scalar::Number(f64::from_le_bytes(self.array())),
-            3 => Scalar::Text(Cow::Owned(self.text())),
+            3 => Scalar::Text(Cow::Owned(self.str().to_owned())),
             4 => Scalar::List(self.all(Self::scalar)),
             _ => Scalar::Object,
         }
@@ -417,13 +315,13 @@ impl<'p> Reader<'p> {
     fn memory(&mut self) -> Memory {
         let fired = self.all(|reader| {
             let id = CampaignId(reader.small());
-            let count = u32::try_from(reader.unsigned()).expect(OURS);
+            let count = reader.small();
             (id, Fired { count, last: reader.time() })
         });
         let capped = self.all(|reader| (reader.small(), reader.all(Self::time)));
         let held = self.all(|reader| {
             let (campaign, until) = (CampaignId(reader.small()), reader.time());
-            let cause = (reader.byte() == 1).then(|| std::str::from_utf8(reader.bytes()).expect(OURS).into());
+            let cause = (reader.byte() == 1).then(|| reader.str().into());
             Held { campaign, until, cause }
         });
         Memory::from_parts(fired, capped, held)

@@ -1,11 +1,13 @@
-//! The growth numbers of a log that has an end.
+//! The growth numbers of a log that has an end, also with somebody watching: each event as the numbers took it, and its
+//! text.
 
 use std::sync::Arc;
 
 use super::error::ReplayError;
-use crate::decode::Reason;
-use crate::growth::Numbers;
-use crate::partition::Plan;
+use crate::decode::{Decoded, Decoder, Reason};
+use crate::event::EventTime;
+use crate::growth::{Numbers, Sighting};
+use crate::partition::{Decided, Output, Plan};
 use crate::pipeline::{Options, Pipeline, Totals};
 use crate::source::file::{Item, SourceError};
 use crate::time::{Span, Timestamp};
@@ -21,22 +23,86 @@ pub fn growth_numbers(
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<Item, SourceError>>,
 ) -> Result<(Option<Numbers>, Totals), ReplayError> {
-    let (max_event_bytes, max_disorder) = (options.max_event_bytes, options.max_disorder);
-    let mut pipeline = Pipeline::new(plan, Options { until, ..options })?;
+    let mut pipeline = Pipeline::new(plan, Options { until, ..options.clone() })?;
+    let end = go_through(&mut pipeline, &options, until, source, |pipeline, lines, outputs| {
+        pipeline.feed(lines, &mut |_| {}, outputs);
+    })?;
+    let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
+    Ok((as_of.and_then(|as_of| pipeline.growth(Some(as_of))), pipeline.totals()))
+}
+
+/// Goes through everything `source` yields, up to `until`, then moves time on to it, or to the latest event. Events come
+/// to `watch` in the log's order, with their text; duplicates and whatever was rejected don't.
+///
+/// # Errors
+/// The source fails, or the workers can't be started.
+pub fn watch_growth(
+    plan: Arc<Plan>,
+    options: Options,
+    until: Option<Timestamp>,
+    source: impl Iterator<Item = Result<Item, SourceError>>,
+    watch: &mut dyn FnMut(Sighting, &[u8]),
+) -> Result<Pipeline, ReplayError> {
+    let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
+    let mut pipeline = Pipeline::new(plan, Options { until, ..options.clone() })?;
+    pipeline.watch_growth();
+    go_through(&mut pipeline, &options, until, source, |pipeline, lines, outputs| {
+        let first = pipeline.position();
+        pipeline.feed(lines, &mut |_| {}, outputs);
+        let mut calls = Vec::new();
+        lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
+        // What the pipeline accepted, which is what positions count.
+        let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, until)).collect();
+        let mut merged: Vec<(u64, Arc<str>)> = outputs.drain(..).filter_map(merged).collect();
+        merged.sort_unstable();
+        for mut sighting in pipeline.take_sightings() {
+            let found = merged.binary_search_by_key(&sighting.position, |(position, _)| *position);
+            sighting.visitor = found.ok().map(|at| Arc::clone(&merged[at].1));
+            let at = usize::try_from(sighting.position.saturating_sub(first)).unwrap_or(usize::MAX);
+            watch(sighting, texts.get(at).copied().unwrap_or_default());
+        }
+    })?;
+    Ok(pipeline)
+}
+
+/// Has each block fed, then moves time on to `until`, or to the latest event: the end, if there is one.
+fn go_through(
+    pipeline: &mut Pipeline,
+    options: &Options,
+    until: Option<Timestamp>,
+    source: impl Iterator<Item = Result<Item, SourceError>>,
+    mut feed: impl FnMut(&mut Pipeline, &[u8], &mut Vec<Output>),
+) -> Result<Option<Timestamp>, SourceError> {
     let mut outputs = Vec::new();
     for item in source {
         match item? {
-            Item::Block(block) => pipeline.feed(&block.lines, &mut |_| {}, &mut outputs),
+            Item::Block(block) => feed(pipeline, &block.lines, &mut outputs),
             Item::Oversized { bytes, .. } => {
-                pipeline.count_oversized(&Reason::TooLarge { bytes, limit: max_event_bytes as u64 });
+                pipeline.count_oversized(&Reason::TooLarge { bytes, limit: options.max_event_bytes as u64 });
             }
         }
         outputs.clear();
     }
-    let end = until.or_else(|| (pipeline.position() > 0).then(|| pipeline.watermark() + max_disorder));
+    let end = until.or_else(|| (pipeline.position() > 0).then(|| pipeline.watermark() + options.max_disorder));
     if let Some(end) = end {
         pipeline.advance_to(end, &mut outputs);
     }
-    let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
-    Ok((as_of.and_then(|as_of| pipeline.growth(Some(as_of))), pipeline.totals()))
+    Ok(end)
+}
+
+/// At which position which visitor turned out to be a user.
+fn merged(output: Output) -> Option<(u64, Arc<str>)> {
+    match output.decided {
+        Decided::Merged { from } => Some((output.position, from)),
+        _ => None,
+    }
+}
+
+/// The text of a call that the pipeline accepts of a log without a broker.
+fn accepted<'a>(call: &Decoded<'a>, until: Option<Timestamp>) -> Option<&'a [u8]> {
+    let event = call.as_ref().ok()?;
+    match event.time {
+        EventTime::Stamped(ts) if until.is_none_or(|until| ts <= until) => Some(event.original),
+        _ => None,
+    }
 }

@@ -8,7 +8,6 @@ mod progress;
 mod reading;
 mod record;
 mod resumable;
-mod watch;
 mod writer;
 
 use std::io;
@@ -25,9 +24,8 @@ use crate::source::file::{Item, SourceError};
 use crate::time::Timestamp;
 pub use error::ReplayError;
 use feeding::Feeding;
-pub use growth::growth_numbers;
+pub use growth::{growth_numbers, watch_growth};
 pub use resumable::{Resumable, Standing, Targets};
-pub use watch::watch_growth;
 
 /// Where the results of a replay go.
 pub struct Sinks {

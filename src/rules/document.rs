@@ -95,13 +95,16 @@ impl<'a> Section<'a> {
         let title = title.into();
         let mut misspelt = Vec::new();
         for (key, span, _) in in_file_order(table) {
+            if keys.contains(&key) {
+                continue;
+            }
             if LATER_KEYS.contains(&key) {
                 problems.add(
                     &span,
                     format!("`{key}` is not supported yet"),
                     "take it out; it comes with a later version",
                 );
-            } else if !keys.contains(&key) {
+            } else {
                 misspelt.extend(nearest(key, keys.iter().copied()));
                 let help = suggest(key, keys.iter().copied(), "keys here");
                 problems.add(&span, format!("unknown key {} in {title}", shorten(key)), help);

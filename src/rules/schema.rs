@@ -343,6 +343,9 @@ struct Promotion {
     /// The hour it ends with, exclusive.
     #[schemars(with = "HourText")]
     ends: (),
+    /// The most that its discounts should come to.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1e15))]
+    budget: Option<f64>,
 }
 
 #[derive(JsonSchema)]

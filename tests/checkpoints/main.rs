@@ -1,5 +1,7 @@
 //! Stored checkpoints from outside: in a bucket, of the first format, and by the command that looks at them.
 
+#[path = "../pypi/mod.rs"]
+mod pypi;
 #[path = "../s3_server/mod.rs"]
 mod s3_server;
 

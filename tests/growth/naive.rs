@@ -188,11 +188,11 @@ pub(crate) fn told(numbers: &Numbers) -> Counted {
         }
     }
     for hour in &numbers.hours {
-        if hour.orders > 0 {
-            counted.hourly_orders.insert(hour.hour.to_string(), (hour.orders, hour.gmv));
+        if hour.sums.orders > 0 {
+            counted.hourly_orders.insert(hour.hour.to_string(), (hour.sums.orders, hour.sums.gmv));
         }
-        if hour.new_users > 0 {
-            counted.hourly_new_users.insert(hour.hour.to_string(), hour.new_users);
+        if hour.sums.new_users > 0 {
+            counted.hourly_new_users.insert(hour.hour.to_string(), hour.sums.new_users);
         }
     }
     if let Some(day) = numbers.days.last() {

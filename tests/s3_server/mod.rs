@@ -1,15 +1,15 @@
-//! An S3 service for tests: `moto`, an emulator of AWS, fetched into `target/` and run on a port of its own.
+//! An S3 service for tests: `moto`, an emulator of AWS, fetched from PyPI and run on a port of its own.
 //!
 //! It is no real object store: it shows that requests, conditions and errors are understood, not that anything outlives
-//! a loss of power. Fetched once with the `pip` of `python3`; where it cannot be had the test fails and says so.
+//! a loss of power.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::pypi;
 
 /// The version that is fetched.
 const VERSION: &str = "5.2.5";
@@ -26,9 +26,10 @@ impl S3Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
-        let child = Command::new("python3")
+        // Of the server's many packages, those that S3 needs.
+        let packages = [&format!("moto[s3]=={VERSION}"), "flask", "flask-cors"];
+        let child = Command::new(pypi::programs(&packages).join("python"))
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
-            .env("PYTHONPATH", packages())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -59,40 +60,4 @@ impl Drop for S3Server {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Fetches moto into `target/`, once: tests that run at the same time wait for the first.
-fn packages() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("moto-{VERSION}"));
-    fs::create_dir_all(&folder).expect("a folder in target/");
-    let lock = fs::File::create(folder.join("lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    let (packages, done) = (folder.join("packages"), folder.join("done"));
-    if done.exists() {
-        return packages;
-    }
-    let _ = fs::remove_dir_all(&packages);
-    let output = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-warn-conflicts",
-            "--only-binary=:all:",
-            "--target",
-        ])
-        .arg(&packages)
-        // Of the server's many packages, those that S3 needs.
-        .args([&format!("moto[s3]=={VERSION}"), "flask", "flask-cors"])
-        .output()
-        .expect("python3 runs");
-    assert!(
-        output.status.success(),
-        "this test needs moto {VERSION}: make `python3 -m pip` work (Debian: python3-pip); fetching it failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    fs::write(done, VERSION).expect("written");
-    packages
 }

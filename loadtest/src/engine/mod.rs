@@ -5,6 +5,7 @@
 //! machine does strikes all of them; the medians and the ratios between them are what counts. The state's size is
 //! counted by the allocator, in a pass of its own.
 
+mod growth;
 pub(crate) mod input;
 pub(crate) mod passes;
 mod report;
@@ -59,6 +60,11 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "N", conflicts_with_all = ["events", "generate"])]
     idle_users: Option<u32>,
 
+    /// Instead of all that: what the growth numbers cost, by the same rules without and with them; of rules that ask for
+    /// none, with some of W1's
+    #[arg(long, conflicts_with = "idle_users")]
+    growth: bool,
+
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -70,11 +76,16 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 /// Measures; fails if two passes of the engine did not come to the same.
 pub(crate) fn run(args: &EngineArgs) -> Result<bool, Error> {
-    let (_, plan) = workload::read(args.rules.as_deref())?;
+    let (text, plan) = workload::read(args.rules.as_deref())?;
     let printed = match args.idle_users {
         Some(users) => {
             let state = state::of_idle_users(&plan, users)?;
             if args.json { table::print_json(&state) } else { table::print(&state.rows()) }
+        }
+        None if args.growth => {
+            let most = (args.rounds, Duration::from_secs(args.seconds));
+            let cost = growth::measure(&text, &input(args)?, args.until, most)?;
+            if args.json { table::print_json(&cost) } else { table::print(&cost.rows()) }
         }
         None => {
             let report = measure(args, &plan)?;
@@ -85,11 +96,15 @@ pub(crate) fn run(args: &EngineArgs) -> Result<bool, Error> {
     Ok(true)
 }
 
+fn input(args: &EngineArgs) -> Result<Input, Error> {
+    match &args.events {
+        Some(path) => Input::read(path),
+        None => Ok(Input::generate(args.generate, args.users)),
+    }
+}
+
 fn measure(args: &EngineArgs, plan: &Arc<Plan>) -> Result<Report, Error> {
-    let input = match &args.events {
-        Some(path) => Input::read(path)?,
-        None => Input::generate(args.generate, args.users),
-    };
+    let input = input(args)?;
     let started = Instant::now();
     let mut rounds = Rounds::default();
     for _ in 0..args.rounds {

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::watched::{Inputs, growth, need_orders, print};
 use crate::cli::CliError;
 use crate::cli::summary::grouped;
+use crate::growth::models::PairFigures;
 use crate::insight::basket::{BasketCounter, BasketReport, ITEMS_ROOM, Least, NamedRule, PAIRS_ROOM};
 
 /// Finds what is bought together, and looked at together: pairs of products in orders and in sessions
@@ -128,7 +129,8 @@ fn table(report: &BasketReport, found: usize) -> String {
         let _ =
             write!(out, "\n{:>7} {:>9} {:>10} {:>8}  who has → also has", "baskets", "support", "confidence", "lift");
     }
-    for NamedRule { item, item_name, with, with_name, both, support, confidence, lift, .. } in &report.rules {
+    for NamedRule { item, item_name, with, with_name, figures } in &report.rules {
+        let PairFigures { both, support, confidence, lift, .. } = figures;
         let (item, with) = (named(item, item_name.as_deref()), named(with, with_name.as_deref()));
         let _ = write!(
             out,

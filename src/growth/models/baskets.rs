@@ -1,6 +1,8 @@
 //! What is bought together: pairs of items in baskets, with support, confidence and lift (Agrawal, Imieliński & Swami
 //! 1993; lift: Brin et al. 1997).
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 
 use super::counts::Counts;
@@ -18,12 +20,19 @@ pub struct Baskets {
 }
 
 /// "Who has `item` also has `with`".
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairRule {
     /// What is there.
     pub item: u32,
     /// What is there with it.
     pub with: u32,
+    /// How often, and what of it is more than chance.
+    pub figures: PairFigures,
+}
+
+/// How often two items are in one basket, and what of it is more than chance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PairFigures {
     /// Baskets that have both; too low by at most the error of pairs.
     pub both: u64,
     /// Baskets that have `item`; too low by at most the error of items.
@@ -99,10 +108,7 @@ impl Baskets {
         let pairs = self.pairs.at_least(least.max(1));
         let mut rules: Vec<PairRule> =
             pairs.iter().flat_map(|((a, b), both)| [self.rule(*a, *b, *both), self.rule(*b, *a, *both)]).collect();
-        let likelier = |a: &PairRule, b: &PairRule| b.lift.total_cmp(&a.lift).then(b.both.cmp(&a.both));
-        rules.sort_by(|a, b| {
-            likelier(a, b).then(b.confidence.total_cmp(&a.confidence)).then((a.item, a.with).cmp(&(b.item, b.with)))
-        });
+        rules.sort_by(|a, b| a.figures.likelier(&b.figures).then((a.item, a.with).cmp(&(b.item, b.with))));
         rules
     }
 
@@ -110,9 +116,7 @@ impl Baskets {
         // An item that was let go was in as many baskets as its pair at least.
         let (item_baskets, with_baskets) = (self.items.of(item).max(both), self.items.of(with).max(both));
         let all = self.baskets as f64;
-        PairRule {
-            item,
-            with,
+        let figures = PairFigures {
             both,
             item_baskets,
             with_baskets,
@@ -120,7 +124,16 @@ impl Baskets {
             confidence: both as f64 / item_baskets as f64,
             // One division of whole numbers, so that both rules of a pair have the same lift.
             lift: (both as f64 * all) / (item_baskets as f64 * with_baskets as f64),
-        }
+        };
+        PairRule { item, with, figures }
+    }
+}
+
+impl PairFigures {
+    /// By lift, then by the number of baskets, then by confidence, highest first.
+    fn likelier(&self, other: &PairFigures) -> Ordering {
+        let by_lift = other.lift.total_cmp(&self.lift);
+        by_lift.then(other.both.cmp(&self.both)).then(other.confidence.total_cmp(&self.confidence))
     }
 }
 
@@ -144,9 +157,9 @@ mod tests {
         let rules = baskets.rules(2);
         assert_eq!(rules.len(), 2, "only bread and butter is in two: {rules:?}");
         let [butter_bread, bread_butter] = [rules[0], rules[1]];
-        assert_eq!((butter_bread.item, butter_bread.with, butter_bread.confidence), (1, 0, 1.0));
-        assert_eq!((bread_butter.support, bread_butter.confidence), (0.5, 2.0 / 3.0));
-        assert_eq!(bread_butter.lift, 2.0 * 4.0 / (3.0 * 2.0));
+        assert_eq!((butter_bread.item, butter_bread.with, butter_bread.figures.confidence), (1, 0, 1.0));
+        assert_eq!((bread_butter.figures.support, bread_butter.figures.confidence), (0.5, 2.0 / 3.0));
+        assert_eq!(bread_butter.figures.lift, 2.0 * 4.0 / (3.0 * 2.0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod split;
 pub mod target;
 pub mod trend;
 
-pub use baskets::{Baskets, PairRule};
+pub use baskets::{Baskets, PairFigures, PairRule};
 pub use counts::Counts;
 pub use outlook::{Outlook, TargetOutlook, TrendNow};
 pub use split::{Part, Split};

@@ -92,7 +92,6 @@ fn tell_target(numbers: &Numbers, target: &TargetNumbers, (hour, of_hour): (Hour
     let (value, reached) = (target.value as f64 / unit, target.reached as f64 / unit);
     let pace = pace(&Input {
         history: &history,
-        weekday: count(numbers.today.since(numbers.today.monday())),
         of_today,
         days_before: count(numbers.today.since(target.period_starts)),
         days: count(target.period_ends.since(target.period_starts)),

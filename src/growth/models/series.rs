@@ -26,8 +26,8 @@ impl Series {
         for hour in &numbers.hours {
             if let Some(value) = (hour.hour.0 - first.0 < end.0 - first.0).then(|| value(metric, hour)) {
                 values[(hour.hour.0 - first.0) as usize] = value;
-                orders += hour.orders;
-                gmv += hour.gmv.to_number();
+                orders += hour.sums.orders;
+                gmv += hour.sums.gmv.to_number();
             }
         }
         let piece = match metric {
@@ -55,12 +55,13 @@ impl Series {
 }
 
 fn value(metric: &str, hour: &HourNumbers) -> f64 {
+    let sums = &hour.sums;
     match metric {
-        "sessions" => hour.sessions as f64,
-        "new_users" => hour.new_users as f64,
-        "orders" => hour.orders as f64,
-        "gmv" => hour.gmv.to_number(),
-        "revenue" => (hour.gmv - hour.refunded).to_number(),
+        "sessions" => sums.sessions as f64,
+        "new_users" => sums.new_users as f64,
+        "orders" => sums.orders as f64,
+        "gmv" => sums.gmv.to_number(),
+        "revenue" => (sums.gmv - sums.refunded).to_number(),
         _ => hour.events as f64,
     }
 }

@@ -153,7 +153,7 @@ if (data.moved) { // What moved
 }
 if (n.promotions.length) { // Promotions
   const g = el("div", "grid"); section("Promotions", "and the same windows a week earlier").append(g);
-  for (const p of n.promotions) card(g, `${nice(p.id)}: ${p.starts} to ${p.ends}`).append(table(["", "GMV", "Orders", "Sessions", "New users"], ["before", "during", "after"].flatMap(k => [[nice(k), p[k].now], ["· week earlier", p[k].week_earlier]].map(([name, w]) => [name, money(w.gmv), int(w.orders), int(w.sessions), int(w.new_users)]))));
+  for (const p of n.promotions) card(g, `${nice(p.id)}: ${p.starts} to ${p.ends}${p.budget ? `, discounts ${money(p.during.now.discount)} of ${money(p.budget)}` : ""}`).append(table(["", "GMV", "Orders", "Sessions", "New users"], ["before", "during", "after"].flatMap(k => [[nice(k), p[k].now], ["· week earlier", p[k].week_earlier]].map(([name, w]) => [name, money(w.gmv), int(w.orders), int(w.sessions), int(w.new_users)]))));
 }
 { // Baskets
   const some = data.baskets.filter(b => b.rules.length);

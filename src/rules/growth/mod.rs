@@ -129,6 +129,8 @@ pub struct Promotion {
     pub starts: DateTime,
     /// Its end, exclusive; after its start.
     pub ends: DateTime,
+    /// The most that its discounts should come to, in millionths of the currency; above 0.
+    pub budget: Option<i128>,
 }
 
 /// A target.

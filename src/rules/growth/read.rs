@@ -40,7 +40,7 @@ pub(crate) const GROWTH_KEYS: [&str; 15] = [
 /// Keys of a funnel.
 pub(crate) const FUNNEL_KEYS: [&str; 3] = ["id", "steps", "within"];
 /// Keys of a promotion.
-pub(crate) const PROMOTION_KEYS: [&str; 3] = ["id", "starts", "ends"];
+pub(crate) const PROMOTION_KEYS: [&str; 4] = ["id", "starts", "ends", "budget"];
 /// Keys of a target.
 pub(crate) const TARGET_KEYS: [&str; 4] = ["id", "metric", "period", "value"];
 
@@ -48,8 +48,8 @@ pub(crate) const TARGET_KEYS: [&str; 4] = ["id", "metric", "period", "value"];
 const PARTS: [&str; 3] = ["funnels", "promotions", "targets"];
 
 const SESSION_GAP: Span = Span(30 * 60_000);
-/// More than a target can be of whatever it counts.
-const TARGET_VALUE_MAX: f64 = 1e15;
+/// The most that a target or a budget can be, of whatever it counts.
+const VALUE_MAX: f64 = 1e15;
 
 impl<'t> Reader<'t> {
     /// Reads `[growth]` and what belongs to it; events and segments are known by now. `None`: the rules ask for none.
@@ -303,7 +303,12 @@ impl<'t> Reader<'t> {
                 let span = section.get("ends").map_or(section.span.clone(), Spanned::span);
                 self.problems.add(&span, format!("promotion `{id}` ends before it starts"), "");
             }
-            promotions.push(Promotion { id, starts, ends });
+            let budget = section.number("budget", 0.0..=VALUE_MAX, &mut self.problems).map(millionths);
+            if budget == Some(0) {
+                let span = section.get("budget").map_or(section.span.clone(), Spanned::span);
+                self.problems.add(&span, "a budget must be above 0", "leave it out where there is none");
+            }
+            promotions.push(Promotion { id, starts, ends, budget });
         }
         promotions
     }
@@ -343,10 +348,10 @@ impl<'t> Reader<'t> {
             let metric = self.one_of(&section, "metric", METRICS, "metrics");
             let period = self.one_of(&section, "period", PERIODS, "periods");
             section.need("value", "1200000", &mut self.problems);
-            let value = section.number("value", 0.0..=TARGET_VALUE_MAX, &mut self.problems);
+            let value = section.number("value", 0.0..=VALUE_MAX, &mut self.problems);
             let (Some(metric), Some(period), Some(value)) = (metric, period, value) else { continue };
             let is_money = matches!(metric, "gmv" | "revenue");
-            let value = (value * if is_money { 1e6 } else { 1.0 }).round_ties_even() as i128;
+            let value = if is_money { millionths(value) } else { value.round_ties_even() as i128 };
             if value == 0 {
                 let span = section.get("value").map_or(section.span.clone(), Spanned::span);
                 self.problems.add(&span, "a target must be above 0", "");
@@ -377,4 +382,8 @@ impl<'t> Reader<'t> {
         }
         found
     }
+}
+
+fn millionths(amount: f64) -> i128 {
+    (amount * 1e6).round_ties_even() as i128
 }

@@ -1,0 +1,157 @@
+//! Bytes for what is packed in memory: numbers of variable length (LEB128, signed ones zigzag), instants relative to one
+//! that both sides know.
+//!
+//! Only what a [`Writer`] of the same process wrote may be read.
+
+use integer_encoding::VarInt;
+
+use crate::time::Timestamp;
+
+/// What a reader is given was written by a writer.
+pub(crate) const OURS: &str = "what is packed is whole";
+
+/// Appends to bytes.
+pub(crate) struct Writer<'o> {
+    pub(crate) out: &'o mut Vec<u8>,
+    /// What instants are relative to.
+    pub(crate) base: Timestamp,
+}
+
+impl Writer<'_> {
+    fn number(&mut self, number: impl VarInt) {
+        let mut bytes = [0; 10];
+        let length = number.encode_var(&mut bytes);
+        self.out.extend_from_slice(&bytes[..length]);
+    }
+
+    pub(crate) fn unsigned(&mut self, number: u64) {
+        self.number(number);
+    }
+
+    pub(crate) fn signed(&mut self, number: i64) {
+        self.number(number);
+    }
+
+    /// None is 0, and so 0 is 1.
+    pub(crate) fn optional(&mut self, number: Option<i64>) {
+        self.signed(match number {
+            None => 0,
+            Some(number @ 0..) => number + 1,
+            Some(number) => number,
+        });
+    }
+
+    /// An instant; [`Timestamp::NEVER`] is none.
+    pub(crate) fn time(&mut self, time: Timestamp) {
+        self.optional((time != Timestamp::NEVER).then(|| time.0 - self.base.0));
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.unsigned(bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+}
+
+/// Takes from the front of bytes.
+pub(crate) struct Reader<'p> {
+    pub(crate) left: &'p [u8],
+    pub(crate) base: Timestamp,
+}
+
+impl<'p> Reader<'p> {
+    fn take(&mut self, count: usize) -> &'p [u8] {
+        let (taken, left) = self.left.split_at(count);
+        self.left = left;
+        taken
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
+        self.take(N).try_into().expect(OURS)
+    }
+
+    pub(crate) fn byte(&mut self) -> u8 {
+        self.take(1)[0]
+    }
+
+    fn number<N: VarInt>(&mut self) -> N {
+        let (number, length) = N::decode_var(self.left).expect(OURS);
+        self.left = &self.left[length..];
+        number
+    }
+
+    pub(crate) fn unsigned(&mut self) -> u64 {
+        self.number()
+    }
+
+    /// A number that was written as a [`Writer::unsigned`] and is of a smaller type.
+    pub(crate) fn small<N: TryFrom<u64, Error: std::fmt::Debug>>(&mut self) -> N {
+        N::try_from(self.unsigned()).expect(OURS)
+    }
+
+    pub(crate) fn signed(&mut self) -> i64 {
+        self.number()
+    }
+
+    pub(crate) fn optional(&mut self) -> Option<i64> {
+        match self.signed() {
+            0 => None,
+            above @ 1.. => Some(above - 1),
+            number => Some(number),
+        }
+    }
+
+    pub(crate) fn time(&mut self) -> Timestamp {
+        self.optional().map_or(Timestamp::NEVER, |after| Timestamp(self.base.0 + after))
+    }
+
+    pub(crate) fn bytes(&mut self) -> &'p [u8] {
+        let length = self.small();
+        self.take(length)
+    }
+
+    pub(crate) fn str(&mut self) -> &'p str {
+        std::str::from_utf8(self.bytes()).expect(OURS)
+    }
+
+    /// As many as a number before them says.
+    pub(crate) fn all<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let length = self.small();
+        let mut all = Vec::with_capacity(length);
+        all.extend((0..length).map(|_| read(self)));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            unsigned: u64,
+            signed: i64,
+            optional in prop::option::of(-(1i64 << 62)..1 << 62),
+            base in -(1i64 << 52)..1 << 52,
+            times in prop::collection::vec(prop_oneof![Just(Timestamp::NEVER.0), -(1i64 << 52)..1 << 52], 0..9),
+            text: String,
+        ) {
+            let mut out = vec![7];
+            let mut writer = Writer { out: &mut out, base: Timestamp(base) };
+            writer.unsigned(unsigned);
+            writer.signed(signed);
+            writer.optional(optional);
+            writer.unsigned(times.len() as u64);
+            times.iter().for_each(|time| writer.time(Timestamp(*time)));
+            writer.bytes(text.as_bytes());
+            let mut reader = Reader { left: &out, base: Timestamp(base) };
+            prop_assert_eq!(reader.byte(), 7);
+            prop_assert_eq!((reader.unsigned(), reader.signed(), reader.optional()), (unsigned, signed, optional));
+            prop_assert_eq!(reader.all(|reader| reader.time().0), times);
+            prop_assert_eq!(reader.str(), text);
+            prop_assert!(reader.left.is_empty());
+        }
+    }
+}
