@@ -10,7 +10,7 @@ use crate::event::Scalar;
 pub(super) type Text<'a> = Cow<'a, str>;
 
 /// serde_json's limit: 127 arrays and objects inside one another.
-const MAX_DEPTH: u8 = 127;
+pub(super) const MAX_DEPTH: u8 = 127;
 
 /// How many arrays and objects enclose a value.
 #[derive(Clone, Copy)]
@@ -34,6 +34,11 @@ pub(super) struct PathNode {
 }
 
 impl PathNode {
+    /// Whether anything below it is read.
+    pub(super) fn is_read(&self) -> bool {
+        !self.children.is_empty()
+    }
+
     pub(super) fn insert(&mut self, path: &[String], index: usize) {
         let Some((key, rest)) = path.split_first() else {
             self.index = u16::try_from(index).ok();

@@ -10,10 +10,12 @@
 mod fields;
 mod forget;
 mod rejection;
+mod stepping;
 
 use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use hashbrown::HashSet;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
 
 use crate::event::{Call, Event, EventTime, FieldId, Scalar, TraitId};
@@ -29,6 +31,8 @@ pub const MAX_ID_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     properties: PathNode,
+    /// Track events of which properties are read; `None`: all are.
+    property_events: Option<HashSet<String, foldhash::fast::FixedState>>,
     context: PathNode,
     traits: PathNode,
     max_event_bytes: usize,
@@ -42,6 +46,7 @@ impl Decoder {
     pub fn new(projection: &Projection, max_event_bytes: usize) -> Decoder {
         let mut decoder = Decoder {
             properties: PathNode::default(),
+            property_events: projection.property_events.as_ref().map(|events| events.iter().cloned().collect()),
             context: PathNode::default(),
             traits: PathNode::default(),
             max_event_bytes,
@@ -81,11 +86,36 @@ impl Decoder {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
-        let mut draft = Draft::default();
-        let envelope = Envelope { decoder: self, depth: Depth(depth), draft: &mut draft };
+        let (mut draft, depth) = (Draft::default(), Depth(depth));
+        let steps = !stepping::may_be_deep(bytes, depth);
+        let envelope = Envelope { decoder: self, depth, steps, draft: &mut draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
-        if is_object { Ok(draft) } else { Err(Reason::NotAnObject) }
+        if !is_object {
+            return Err(Reason::NotAnObject);
+        }
+        self.look_into_properties(&mut draft, Depth(depth.0 + 1)).map_err(not_json)?;
+        Ok(draft)
+    }
+
+    /// Reads the properties that were stepped over, where the rules read any of such an event.
+    fn look_into_properties(&self, draft: &mut Draft<'_>, depth: Depth) -> Result<(), sonic_rs::Error> {
+        match draft.properties.take() {
+            Some(Text::Borrowed(text)) if self.reads_properties(draft) => {
+                let seed = Object { paths: &self.properties, sink: &mut draft.fields, depth };
+                seed.deserialize(&mut sonic_rs::Deserializer::from_str(text)).map(|_| ())
+            }
+            Some(text) => stepping::check(&text, depth),
+            None => Ok(()),
+        }
+    }
+
+    fn reads_properties(&self, draft: &Draft<'_>) -> bool {
+        let is_read = |events: &HashSet<String, _>| {
+            draft.call.as_deref() != Some(Call::Track.name())
+                || draft.name.as_deref().is_some_and(|name| events.contains(name))
+        };
+        self.properties.is_read() && self.property_events.as_ref().is_none_or(is_read)
     }
 
     /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
@@ -135,6 +165,8 @@ struct Draft<'a> {
     previous_id: Option<Text<'a>>,
     message_id: Option<Text<'a>>,
     timestamp: Option<Text<'a>>,
+    /// The text of the properties, where they were stepped over.
+    properties: Option<Text<'a>>,
     original_timestamp: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     fields: Vec<(u16, Option<Scalar<'a>>)>,
@@ -228,6 +260,8 @@ fn checked_id<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Te
 struct Envelope<'d, 'f, 'a> {
     decoder: &'d Decoder,
     depth: Depth,
+    /// Whether it is safe to step over values.
+    steps: bool,
     draft: &'f mut Draft<'a>,
 }
 
@@ -269,9 +303,21 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let text = read_text(&mut map, TypedField::SentAt, wrong, inside)?;
                     draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
+                "properties" if self.steps => {
+                    let text = stepping::step(&mut map)?;
+                    wrong.note(TypedField::Properties, is_object_or_null(&text));
+                    if let Some(before) = draft.properties.replace(text) {
+                        stepping::check(&before, inside).map_err(A::Error::custom)?;
+                    }
+                }
                 "properties" => {
                     let seed = Object { paths: &self.decoder.properties, sink: &mut draft.fields, depth: inside };
                     wrong.note(TypedField::Properties, map.next_value_seed(seed)?);
+                }
+                "context" if self.steps && !self.decoder.context.is_read() => {
+                    let text = stepping::step(&mut map)?;
+                    wrong.note(TypedField::Context, is_object_or_null(&text));
+                    stepping::check(&text, inside).map_err(A::Error::custom)?;
                 }
                 "context" => {
                     let seed = Object { paths: &self.decoder.context, sink: &mut draft.fields, depth: inside };
@@ -282,11 +328,16 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
+                _ if self.steps => stepping::check(&stepping::step(&mut map)?, inside).map_err(A::Error::custom)?,
                 _ => map.next_value_seed(Skip(inside))?,
             }
         }
         Ok(true)
     }
+}
+
+fn is_object_or_null(value: &str) -> bool {
+    value.starts_with('{') || value == "null"
 }
 
 fn read_text<'de, A: MapAccess<'de>>(

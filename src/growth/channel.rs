@@ -3,8 +3,11 @@
 //! A source or host belongs to the first channel that has it among its sources, or one of its parts between dots:
 //! `www.google.com` is of `google`.
 
+use hashbrown::HashMap;
+
 use super::plan::Plan;
 use crate::event::{Event, FieldId, Scalar};
+use crate::rules::growth::Channel;
 
 /// What stands for no source in campaigns' tags; the first is Google Analytics'.
 const DIRECT: [&str; 2] = ["(direct)", "direct"];
@@ -29,13 +32,22 @@ fn text<'e>(event: &'e Event<'_>, id: FieldId) -> Option<&'e str> {
     })
 }
 
-/// The channel that a source or a host belongs to, or `other`.
+/// By word: the channel whose source it is.
+pub(super) type Words = HashMap<String, u8, foldhash::fast::FixedState>;
+
+/// The words of all channels.
+pub(super) fn words(channels: &[Channel]) -> Words {
+    let of =
+        |(at, channel): (u8, &Channel)| channel.sources.iter().map(move |word| (word.clone(), at)).collect::<Vec<_>>();
+    (0u8..).zip(channels).flat_map(of).collect()
+}
+
+/// The channel that a source or a host belongs to, or `other`; of several, the first in the rules.
 fn named(plan: &Plan, source: &str) -> u8 {
-    let fits = |word: &String| {
-        source.eq_ignore_ascii_case(word) || source.split('.').any(|part| part.eq_ignore_ascii_case(word))
-    };
-    let found = plan.rules.channels.iter().position(|channel| channel.sources.iter().any(fits));
-    found.map_or(plan.other(), |at| at as u8)
+    let source = source.to_ascii_lowercase();
+    let of = |word: &str| plan.words.get(word).copied();
+    let parts = source.split('.').filter_map(of).chain(of(&source));
+    parts.min().unwrap_or(plan.other())
 }
 
 /// `https://www.google.com/search?q=x` is of `www.google.com`; what has no scheme is a host already.

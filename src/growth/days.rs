@@ -15,9 +15,9 @@ const WORD: usize = u64::BITS as usize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Days {
     /// Bit i: the day i days before the latest.
-    recent: u64,
+    pub(super) recent: u64,
     /// The 64 days before those, and so on; empty for most users.
-    older: ThinVec<u64>,
+    pub(super) older: ThinVec<u64>,
 }
 
 impl Days {
@@ -87,16 +87,15 @@ impl Days {
     }
 
     /// All of them, ascending.
-    pub(super) fn iter(&self, latest: Day) -> std::vec::IntoIter<Day> {
-        let words = std::iter::once(self.recent).chain(self.older.iter().copied()).enumerate();
-        let mut days: Vec<Day> = words
-            .flat_map(|(index, word)| {
-                (0..WORD).filter(move |bit| word >> bit & 1 == 1).map(move |bit| index * WORD + bit)
+    pub(super) fn iter(&self, latest: Day) -> impl Iterator<Item = Day> + '_ {
+        let older = self.older.iter().copied().enumerate().rev().map(|(index, word)| (index + 1, word));
+        older.chain([(0, self.recent)]).flat_map(move |(index, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = word.checked_ilog2()? as usize;
+                word &= !(1 << bit);
+                Some(latest.plus(-((index * WORD + bit) as i64)))
             })
-            .map(|back| latest.plus(-(back as i64)))
-            .collect();
-        days.reverse();
-        days.into_iter()
+        })
     }
 
     /// The words, for the codec.

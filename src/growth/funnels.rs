@@ -82,7 +82,7 @@ fn reach(
         if before.is_some_and(|before| ts.0 < before) {
             return;
         }
-        if before.is_none_or(|before| plan.calendar.day(Timestamp(before)) != day) {
+        if before.is_none_or(|before| ledger.day(&plan.calendar, Timestamp(before)) != day) {
             ledger.add(day, plan.layout.funnel_users(funnel, 0, record.channel), 1);
         }
         set_chain(record, start_slot, ts.0);
@@ -93,8 +93,8 @@ fn reach(
     if came > ts.0 || ts.0.saturating_sub(start) > plan.rules.funnels[funnel].within.0 {
         return;
     }
-    let start_day = plan.calendar.day(Timestamp(start));
-    if before.is_none_or(|before| plan.calendar.day(Timestamp(before)) != start_day) {
+    let start_day = ledger.day(&plan.calendar, Timestamp(start));
+    if before.is_none_or(|before| ledger.day(&plan.calendar, Timestamp(before)) != start_day) {
         ledger.add(start_day, plan.layout.funnel_users(funnel, step, record.channel), 1);
         let times = plan.layout.funnel_times(funnel, step);
         ledger.add(start_day, times + time_column(ts.0.saturating_sub(came)) as u16, 1);

@@ -131,6 +131,14 @@ impl Ledger {
         }
     }
 
+    /// The day of an instant, which mostly lies in the hour that was looked up last.
+    pub(super) fn day(&self, calendar: &Calendar, at: Timestamp) -> Day {
+        match self.hour {
+            Some((first, last, hour)) if (first..=last).contains(&at.0) => hour.day(),
+            _ => calendar.day(at),
+        }
+    }
+
     /// Adds the events that were counted apart.
     pub(super) fn settle(&mut self) {
         if let Some((_, _, hour)) = self.hour

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! latest · latest − first · sign-up − first + 1 or 0 · latest − session's day · channel, stage, session (1 byte each) ·
-//! depths · words of days · days · chains · orders
+//! depths · days, the latest 64 · the words of those before · chains · orders
 //! ```
 //!
 //! Instants are relative to one that the caller knows. The form lives in memory only.
@@ -25,9 +25,9 @@ impl Record {
         writer.signed(self.latest.since(self.session_day));
         writer.out.extend([self.channel, self.stage, self.session]);
         writer.unsigned(self.depths.into());
-        let words = self.days.words().count();
-        writer.unsigned(words as u64);
-        self.days.words().for_each(|word| writer.unsigned(word));
+        writer.unsigned(self.days.recent);
+        writer.unsigned(self.days.older.len() as u64);
+        self.days.older.iter().for_each(|word| writer.unsigned(*word));
         writer.unsigned(self.chains.len() as u64);
         self.chains.iter().for_each(|at| writer.instant(*at));
         writer.out.push(u8::from(self.orders.is_some()));
@@ -44,11 +44,11 @@ impl Record {
         let session_day = latest.plus(-reader.signed());
         let [channel, stage, session] = [reader.byte(), reader.byte(), reader.byte()];
         let depths = reader.small();
-        let words = reader.all(Reader::unsigned);
-        let chains: ThinVec<i64> = reader.all(Reader::instant).into();
+        let days = Days { recent: reader.unsigned(), older: reader.thin(Reader::unsigned) };
+        let chains = reader.thin(Reader::instant);
         let orders = (reader.byte() == 1).then(|| Box::new(reader.orders()));
         Record {
-            days: Days::from_words(&words).expect(OURS),
+            days,
             chains,
             orders,
             depths,
@@ -91,6 +91,14 @@ impl Reader<'_> {
         Day(self.small())
     }
 
+    /// As many as a number before them says, with room for no more.
+    fn thin<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> ThinVec<T> {
+        let length = self.small();
+        let mut all = ThinVec::with_capacity(length);
+        all.extend((0..length).map(|_| read(self)));
+        all
+    }
+
     fn instant(&mut self) -> i64 {
         self.optional().map_or(NEVER_BEFORE, |after| self.base.0 + after)
     }
@@ -100,13 +108,13 @@ impl Reader<'_> {
         let (first, value) = (self.instant(), self.signed());
         let second = known(self.instant());
         let mut before = 0;
-        let days = self.all(|reader| {
+        let days = self.thin(|reader| {
             before += reader.day().0;
             let [orders, coupon_orders, refunds] = [reader.small(), reader.small(), reader.small()];
             let [gmv, refunded, discount] = [reader.signed(), reader.signed(), reader.signed()];
             OrderDay { day: Day(before), orders, coupon_orders, refunds, gmv, refunded, discount }
         });
-        let ids = self.all(|reader| u64::from_le_bytes(reader.array()));
-        Orders { days: days.into(), first: known(first).map(|first| (first, value)), second, ids: ids.into() }
+        let ids = self.thin(|reader| u64::from_le_bytes(reader.array()));
+        Orders { days, first: known(first).map(|first| (first, value)), second, ids }
     }
 }

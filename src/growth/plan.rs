@@ -2,6 +2,7 @@
 //! row.
 
 use super::calendar::{Calendar, Day};
+use super::channel;
 use crate::rules::growth::{Channel, Growth};
 use crate::rules::program::{EventName, NameId};
 use crate::time::Timestamp;
@@ -105,6 +106,7 @@ pub struct Plan {
     /// The rules.
     pub rules: Growth,
     pub(super) calendar: Calendar,
+    pub(super) words: channel::Words,
     pub(super) layout: Layout,
     /// By name of an event: the funnels' steps it is.
     steps_of: Vec<Vec<(u8, u8)>>,
@@ -187,6 +189,7 @@ impl Plan {
         let steps = rules.funnels.iter().map(|funnel| funnel.steps.len()).collect();
         Plan {
             calendar: Calendar::new(&rules.timezone),
+            words: channel::words(&rules.channels),
             layout: Layout::new(rules.channels.len() + 2, rules.stages.len() + 2, steps),
             steps_of,
             step_names: rules.funnels.iter().map(|funnel| funnel.steps.iter().map(step_name).collect()).collect(),

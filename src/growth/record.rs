@@ -196,7 +196,7 @@ impl Record {
     /// The user moves to a stage, at an instant.
     pub(super) fn move_to(&mut self, plan: &Plan, stage: StageNumber, at: Timestamp, ledger: &mut Ledger) {
         if stage != self.stage {
-            ledger.add(plan.calendar.day(at), plan.layout.flow_column(self.stage, stage), 1);
+            ledger.add(ledger.day(&plan.calendar, at), plan.layout.flow_column(self.stage, stage), 1);
             self.stage = stage;
         }
     }

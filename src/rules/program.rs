@@ -366,6 +366,8 @@ pub struct Projection {
     pub fields: Vec<Vec<String>>,
     /// Trait paths below `traits`, by `TraitId`.
     pub traits: Vec<Vec<String>>,
+    /// The track events of which something reads properties; `None`: of any.
+    pub property_events: Option<Vec<String>>,
     /// `context.timezone`, where a campaign has quiet hours.
     pub timezone_field: Option<FieldId>,
     /// `traits.timezone`, where a campaign has quiet hours.
@@ -386,6 +388,20 @@ impl Window {
 }
 
 impl FeatureKind {
+    /// The property, for the kinds that read one.
+    pub fn field(&self) -> Option<FieldId> {
+        match self {
+            FeatureKind::WindowSum(field, _)
+            | FeatureKind::WindowNumericCount(field, _)
+            | FeatureKind::WindowMin(field, _)
+            | FeatureKind::WindowMax(field, _)
+            | FeatureKind::WindowDistinct(field, _)
+            | FeatureKind::TotalSum(field)
+            | FeatureKind::LastValue(field) => Some(*field),
+            FeatureKind::WindowCount(_) | FeatureKind::TotalCount | FeatureKind::LatestTime => None,
+        }
+    }
+
     /// The window, for the kinds that have one.
     pub fn window(&self) -> Option<Window> {
         match self {

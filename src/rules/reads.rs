@@ -1,6 +1,7 @@
 //! What a compiled condition reads, and so what can change it.
 
-use super::program::{Condition, Feature, FeatureId, Reads, Term};
+use super::growth::Growth;
+use super::program::{Condition, EventName, Feature, FeatureId, NameId, Reads, Term};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
@@ -14,6 +15,24 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
     reads.segments.sort_unstable();
     reads.segments.dedup();
     reads
+}
+
+/// The track events of which something reads a property: what is remembered, a `where`, or the growth numbers.
+pub(super) fn property_events(names: &[EventName], features: &[Feature], growth: Option<&Growth>) -> Vec<String> {
+    let sales = growth.map(|growth| {
+        let (orders, refunds) = (&growth.orders, &growth.refunds);
+        [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
+    });
+    let is_read = |id: NameId, name: &EventName| {
+        let mut reads = features.iter().any(|feature| feature.name == id && feature.kind.field().is_some())
+            || sales.is_some_and(|sales| sales.contains(&Some(id)));
+        if let Some(filter) = &name.filter {
+            each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
+        }
+        reads
+    };
+    let read = (0..).map(NameId).zip(names).filter(|(id, name)| is_read(*id, name));
+    read.filter_map(|(_, name)| name.event.clone()).collect()
 }
 
 /// Calls `see` with every term in a condition, the outer before the inner.

@@ -178,7 +178,11 @@ fn content(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -
         }
     };
     let name = text("event").filter(|_| call == Call::Track);
-    let fields = kept(value, &projection.fields).filter_map(|(at, value)| Some((at, value?))).collect();
+    let reads = |events: &Vec<String>| call != Call::Track || name.as_ref().is_some_and(|name| events.contains(name));
+    let reads_properties = projection.property_events.as_ref().is_none_or(reads);
+    let is_read = |at: u16| reads_properties || projection.fields[usize::from(at)][0] != "properties";
+    let fields = kept(value, &projection.fields).filter(|(at, _)| is_read(*at));
+    let fields = fields.filter_map(|(at, value)| Some((at, value?))).collect();
     let traits = match object.get("traits") {
         Some(traits) if call == Call::Identify => {
             let gone = |path: &Vec<String>| traits.get(&path[0]).is_some();

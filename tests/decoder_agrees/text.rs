@@ -17,6 +17,9 @@ const PATHS: [&[&str]; 9] = [
 ];
 const FIELDS: usize = 6;
 
+/// What events are called, of some of which properties are read.
+const EVENTS: [&str; 3] = ["user", "Order", "a"];
+
 const KEYS: [&str; 9] = ["a", "b", "price", "timezone", "tier", "\\u0061", "", "a\\u0000", "é"];
 
 /// What strings are made of. Some pieces are no JSON: lone surrogates, unknown escapes, raw control characters.
@@ -106,11 +109,18 @@ pub(crate) fn whole_projection() -> Projection {
 
 pub(crate) fn projection() -> impl Strategy<Value = Projection> {
     let Projection { fields, traits, .. } = whole_projection();
+    let events = prop::sample::subsequence(EVENTS.map(str::to_owned).to_vec(), 0..=EVENTS.len());
     (
         prop::sample::subsequence(fields, 0..=FIELDS).prop_shuffle(),
         prop::sample::subsequence(traits, 0..=3).prop_shuffle(),
+        prop::option::of(events),
     )
-        .prop_map(|(fields, traits)| Projection { fields, traits, ..Projection::default() })
+        .prop_map(|(fields, traits, property_events)| Projection {
+            fields,
+            traits,
+            property_events,
+            ..Projection::default()
+        })
 }
 
 fn blank() -> impl Strategy<Value = String> {
@@ -176,7 +186,8 @@ fn member() -> impl Strategy<Value = String> {
     let call = quoted(&["track", "identify", "alias", "page", "screen", "\\u0074rack", "Track", "group", ""]);
     let key_and_value = prop_oneof![
         2 => typed("type", call.boxed()),
-        2 => typed("event", string().boxed()),
+        1 => typed("event", string().boxed()),
+        1 => typed("event", quoted(&EVENTS).boxed()),
         3 => typed("userId", id().boxed()),
         2 => typed("anonymousId", id().boxed()),
         1 => typed("previousId", id().boxed()),
