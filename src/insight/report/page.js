@@ -95,7 +95,7 @@ function triangle(cohorts, label, max) {
   const closed = n.retention.days.filter(c => c.users), byWeek = n.retention.weeks.filter(c => c.users);
   const curve = Array.from({ length: 31 }, (_, k) => { let a = 0, u = 0; for (const c of closed) if (c.active.length > k) { a += c.active[k]; u += c.users; } return u ? a / u : null; });
   if (byWeek.length) card(g, "Cohorts by week: active so many weeks later").append(triangle(byWeek.slice(-14), "Week of", 6));
-  if (closed.length) chart(g, "Retention curve: active on the n-th day after the first", () => ({ value: v => pct(v, 2), legend: { show: false }, xAxis: { type: "category", data: curve.slice(1).map((_, i) => i + 1), boundaryGap: true }, yAxis: yaxis(v => pct(v, 0)), series: [{ name: "retention", type: "bar", itemStyle: { borderRadius: [3, 3, 0, 0] }, data: curve.slice(1) }] }));
+  if (closed.length) chart(g, "Retention curve: active on the n-th day after the first", () => ({ value: v => pct(v, 2), legend: { show: false }, xAxis: { type: "category", data: curve.slice(1).map((_, i) => i + 1), boundaryGap: true }, yAxis: yaxis(v => pct(v, Math.max(...curve.slice(1)) < .1 ? 1 : 0)), series: [{ name: "retention", type: "bar", itemStyle: { borderRadius: [3, 3, 0, 0] }, data: curve.slice(1) }] }));
   if (closed.length) card(g, "Cohorts by day: active so many days later", "wide").append(triangle(closed.slice(-30), "Day", 31));
 }
 if (n.funnels.length) { // Funnels
@@ -165,4 +165,10 @@ if (n.promotions.length) { // Promotions
   }
 }
 document.getElementById("footer").textContent = `Made by Rekindle ${data.version} from a file of events. Charts: Apache ECharts 5.6.0, Apache License 2.0.`;
-draw(); dark.addEventListener("change", draw); addEventListener("beforeprint", () => charts.forEach(c => c.chart.resize())); addEventListener("resize", () => charts.forEach(c => c.chart.resize()));
+draw(); dark.addEventListener("change", draw); 
+
+addEventListener("resize", () => charts.forEach(c => c.chart.resize()));
+// On paper a chart is scaled to its card as it is: there is no time to draw it again.
+const svgs = f => document.querySelectorAll(".chart svg").forEach(f);
+addEventListener("beforeprint", () => svgs(s => s.setAttribute("viewBox", `0 0 ${s.getAttribute("width")} ${s.getAttribute("height")}`)));
+addEventListener("afterprint", () => svgs(s => s.removeAttribute("viewBox")));
