@@ -10,7 +10,7 @@ use crate::event::Scalar;
 pub(super) type Text<'a> = Cow<'a, str>;
 
 /// serde_json's limit: 127 arrays and objects inside one another.
-pub(super) const MAX_DEPTH: u8 = 127;
+const MAX_DEPTH: u8 = 127;
 
 /// How many arrays and objects enclose a value.
 #[derive(Clone, Copy)]
@@ -34,11 +34,6 @@ pub(super) struct PathNode {
 }
 
 impl PathNode {
-    /// Whether anything below it is read.
-    pub(super) fn is_read(&self) -> bool {
-        !self.children.is_empty()
-    }
-
     pub(super) fn insert(&mut self, path: &[String], index: usize) {
         let Some((key, rest)) = path.split_first() else {
             self.index = u16::try_from(index).ok();
@@ -69,7 +64,7 @@ fn mark_absent(node: &PathNode, sink: &mut Sink<'_>) {
 }
 
 /// Of equal keys the last one counts, with all that stands below it.
-fn forget(node: &PathNode, sink: &mut Sink<'_>) {
+pub(super) fn forget(node: &PathNode, sink: &mut Sink<'_>) {
     if sink.is_empty() {
         return;
     }

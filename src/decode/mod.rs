@@ -10,12 +10,11 @@
 mod fields;
 mod forget;
 mod rejection;
-mod stepping;
 
 use std::borrow::Cow;
 
 use hashbrown::HashSet;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
 
 use crate::event::{Call, Event, EventTime, FieldId, Scalar, TraitId};
@@ -35,6 +34,8 @@ pub struct Decoder {
     property_events: Option<HashSet<String, foldhash::fast::FixedState>>,
     context: PathNode,
     traits: PathNode,
+    /// No path at all.
+    nothing: PathNode,
     max_event_bytes: usize,
 }
 
@@ -49,6 +50,7 @@ impl Decoder {
             property_events: projection.property_events.as_ref().map(|events| events.iter().cloned().collect()),
             context: PathNode::default(),
             traits: PathNode::default(),
+            nothing: PathNode::default(),
             max_event_bytes,
         };
         for (index, path) in projection.fields.iter().enumerate() {
@@ -75,47 +77,35 @@ impl Decoder {
             out.push(reject(Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 }));
             return;
         }
-        match self.parse(line, 0) {
+        match self.parse(line, 0, false) {
             Ok(draft) if draft.is_batch => self.open_batch(line, draft.sent_at, out),
             Ok(draft) => out.push(draft.finish(line, None).or_else(reject)),
             Err(reason) => out.push(reject(reason)),
         }
     }
 
-    fn parse<'a>(&self, bytes: &'a [u8], depth: u8) -> Result<Draft<'a>, Reason> {
+    /// Reads a call; unless it `reads_all`, without the properties that the rules don't read of such an event.
+    fn parse<'a>(&self, bytes: &'a [u8], depth: u8, reads_all: bool) -> Result<Draft<'a>, Reason> {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
-        let (mut draft, depth) = (Draft::default(), Depth(depth));
-        let steps = !stepping::may_be_deep(bytes, depth);
-        let envelope = Envelope { decoder: self, depth, steps, draft: &mut draft };
+        let mut draft = Draft::default();
+        let envelope = Envelope { decoder: self, depth: Depth(depth), reads_all, draft: &mut draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
-        if !is_object {
-            return Err(Reason::NotAnObject);
-        }
-        self.look_into_properties(&mut draft, Depth(depth.0 + 1)).map_err(not_json)?;
-        Ok(draft)
-    }
-
-    /// Reads the properties that were stepped over, where the rules read any of such an event.
-    fn look_into_properties(&self, draft: &mut Draft<'_>, depth: Depth) -> Result<(), sonic_rs::Error> {
-        match draft.properties.take() {
-            Some(Text::Borrowed(text)) if self.reads_properties(draft) => {
-                let seed = Object { paths: &self.properties, sink: &mut draft.fields, depth };
-                seed.deserialize(&mut sonic_rs::Deserializer::from_str(text)).map(|_| ())
-            }
-            Some(text) => stepping::check(&text, depth),
-            None => Ok(()),
+        match (is_object, draft.named_late) {
+            (false, _) => Err(Reason::NotAnObject),
+            (true, true) if !reads_all => self.parse(bytes, depth, true),
+            (true, _) => Ok(draft),
         }
     }
 
+    /// Whether the rules read properties of such an event, as far as is known of it by now.
     fn reads_properties(&self, draft: &Draft<'_>) -> bool {
-        let is_read = |events: &HashSet<String, _>| {
-            draft.call.as_deref() != Some(Call::Track.name())
-                || draft.name.as_deref().is_some_and(|name| events.contains(name))
+        let (Some(events), Some(call), Some(name)) = (&self.property_events, &draft.call, &draft.name) else {
+            return true;
         };
-        self.properties.is_read() && self.property_events.as_ref().is_none_or(is_read)
+        call != Call::Track.name() || events.contains(&**name)
     }
 
     /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
@@ -127,7 +117,7 @@ impl Decoder {
         };
         let texts = sonic_rs::to_array_iter(items).filter_map(|item| borrowed_text(&item.ok()?));
         out.extend(texts.map(|text| {
-            let event = self.parse(text.as_bytes(), 2).and_then(|draft| match draft.is_batch {
+            let event = self.parse(text.as_bytes(), 2, false).and_then(|draft| match draft.is_batch {
                 true => Err(Reason::WrongType { field: "batch" }),
                 false => draft.finish(text.as_bytes(), sent_at),
             });
@@ -165,14 +155,16 @@ struct Draft<'a> {
     previous_id: Option<Text<'a>>,
     message_id: Option<Text<'a>>,
     timestamp: Option<Text<'a>>,
-    /// The text of the properties, where they were stepped over.
-    properties: Option<Text<'a>>,
     original_timestamp: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     fields: Vec<(u16, Option<Scalar<'a>>)>,
     traits: Vec<(u16, Option<Scalar<'a>>)>,
     is_batch: bool,
     wrong_types: WrongTypes,
+    /// Properties were left out, for all that was known of the call.
+    leaves_out: bool,
+    /// And then came what it is, or what it is called: they may have to be read after all.
+    named_late: bool,
 }
 
 /// Which of the typed fields have a value of a type they must not have; the last of equal keys counts.
@@ -260,8 +252,8 @@ fn checked_id<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Te
 struct Envelope<'d, 'f, 'a> {
     decoder: &'d Decoder,
     depth: Depth,
-    /// Whether it is safe to step over values.
-    steps: bool,
+    /// Whether properties are read whatever the call is.
+    reads_all: bool,
     draft: &'f mut Draft<'a>,
 }
 
@@ -288,8 +280,14 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
         while let Some(key) = map.next_key_seed(fields::Key)? {
             let wrong = &mut draft.wrong_types;
             match &*key {
-                "type" => draft.call = read_text(&mut map, TypedField::Type, wrong, inside)?,
-                "event" => draft.name = read_text(&mut map, TypedField::Event, wrong, inside)?,
+                "type" => {
+                    draft.call = read_text(&mut map, TypedField::Type, wrong, inside)?;
+                    draft.named_late |= draft.leaves_out;
+                }
+                "event" => {
+                    draft.name = read_text(&mut map, TypedField::Event, wrong, inside)?;
+                    draft.named_late |= draft.leaves_out;
+                }
                 "userId" => draft.user_id = read_text(&mut map, TypedField::UserId, wrong, inside)?,
                 "anonymousId" => draft.anonymous_id = read_text(&mut map, TypedField::AnonymousId, wrong, inside)?,
                 "previousId" => draft.previous_id = read_text(&mut map, TypedField::PreviousId, wrong, inside)?,
@@ -303,21 +301,13 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let text = read_text(&mut map, TypedField::SentAt, wrong, inside)?;
                     draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
-                "properties" if self.steps => {
-                    let text = stepping::step(&mut map)?;
-                    wrong.note(TypedField::Properties, is_object_or_null(&text));
-                    if let Some(before) = draft.properties.replace(text) {
-                        stepping::check(&before, inside).map_err(A::Error::custom)?;
-                    }
-                }
                 "properties" => {
-                    let seed = Object { paths: &self.decoder.properties, sink: &mut draft.fields, depth: inside };
-                    wrong.note(TypedField::Properties, map.next_value_seed(seed)?);
-                }
-                "context" if self.steps && !self.decoder.context.is_read() => {
-                    let text = stepping::step(&mut map)?;
-                    wrong.note(TypedField::Context, is_object_or_null(&text));
-                    stepping::check(&text, inside).map_err(A::Error::custom)?;
+                    fields::forget(&self.decoder.properties, &mut draft.fields);
+                    let is_read = self.reads_all || self.decoder.reads_properties(draft);
+                    draft.leaves_out |= !is_read;
+                    let paths = if is_read { &self.decoder.properties } else { &self.decoder.nothing };
+                    let seed = Object { paths, sink: &mut draft.fields, depth: inside };
+                    draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
                     let seed = Object { paths: &self.decoder.context, sink: &mut draft.fields, depth: inside };
@@ -328,16 +318,11 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
-                _ if self.steps => stepping::check(&stepping::step(&mut map)?, inside).map_err(A::Error::custom)?,
                 _ => map.next_value_seed(Skip(inside))?,
             }
         }
         Ok(true)
     }
-}
-
-fn is_object_or_null(value: &str) -> bool {
-    value.starts_with('{') || value == "null"
 }
 
 fn read_text<'de, A: MapAccess<'de>>(

@@ -37,6 +37,17 @@ impl Verdict {
         }
     }
 
+    /// Without the properties of track events of which none are read: they may be there or not, as keys come in any order.
+    pub(crate) fn without_unread(mut self, projection: &Projection) -> Verdict {
+        if let (Verdict::Accepted(content), Some(events)) = (&mut self, &projection.property_events)
+            && content.call == Call::Track
+            && content.texts[0].as_ref().is_none_or(|name| !events.contains(name))
+        {
+            content.fields.retain(|at, _| projection.fields[usize::from(*at)][0] != "properties");
+        }
+        self
+    }
+
     /// Equal, but for the last digits of numbers: serde_json reads those less exactly than the decoder does.
     pub(crate) fn agrees_with(&self, other: &Verdict) -> bool {
         let (Verdict::Accepted(a), Verdict::Accepted(b)) = (self, other) else { return self == other };
@@ -178,11 +189,7 @@ fn content(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -
         }
     };
     let name = text("event").filter(|_| call == Call::Track);
-    let reads = |events: &Vec<String>| call != Call::Track || name.as_ref().is_some_and(|name| events.contains(name));
-    let reads_properties = projection.property_events.as_ref().is_none_or(reads);
-    let is_read = |at: u16| reads_properties || projection.fields[usize::from(at)][0] != "properties";
-    let fields = kept(value, &projection.fields).filter(|(at, _)| is_read(*at));
-    let fields = fields.filter_map(|(at, value)| Some((at, value?))).collect();
+    let fields = kept(value, &projection.fields).filter_map(|(at, value)| Some((at, value?))).collect();
     let traits = match object.get("traits") {
         Some(traits) if call == Call::Identify => {
             let gone = |path: &Vec<String>| traits.get(&path[0]).is_some();
