@@ -139,6 +139,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "time",
     "event",
+    "compact",
     "rules",
     "decode",
     "identity",

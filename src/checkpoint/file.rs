@@ -11,7 +11,7 @@ use super::head::{Head, Kind, Totals};
 use super::user;
 use super::wire::Reader;
 use crate::growth::Book;
-use crate::partition::{Plan, User};
+use crate::partition::{PackedUser, Plan};
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Reading<'p> {
 #[derive(Debug)]
 pub enum Content {
     /// Users of a partition.
-    Users(u16, Vec<User>),
+    Users(u16, Vec<PackedUser>),
     /// Users of a partition who are gone.
     Removed(u16, Vec<Arc<str>>),
     /// Visitors with the user each is linked to.
@@ -153,14 +153,14 @@ impl Part<'_> {
 }
 
 impl Reading<'_> {
-    fn users(&self, count: u32, reader: &mut Reader<'_>) -> Result<Vec<User>, CodecError> {
+    fn users(&self, count: u32, reader: &mut Reader<'_>) -> Result<Vec<PackedUser>, CodecError> {
         items(count, || {
             let mut user = user::read(&self.plan.rules, &self.known, reader)?;
             if !self.same_rules {
                 user.unsettled = true;
                 user.segments_due = user.profile.now;
             }
-            Ok(user)
+            Ok(PackedUser::new(&user))
         })
     }
 }

@@ -3,26 +3,26 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::partition::User;
+use crate::partition::PackedUser;
 
 /// What a file has of a partition.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Users as they were then.
-    pub users: Vec<User>,
+    pub users: Vec<PackedUser>,
     /// Users gone since the file before; who came back stands among the users.
     pub removed: Vec<Arc<str>>,
 }
 
 /// The users that there are after all of some files, oldest first.
-pub fn merge(files: Vec<Changes>) -> Vec<User> {
+pub fn merge(files: Vec<Changes>) -> Vec<PackedUser> {
     let mut decided: HashSet<Arc<str>, foldhash::fast::FixedState> = HashSet::default();
     let (mut users, mut files) = (Vec::new(), files.into_iter());
     let base = files.next().unwrap_or_default();
     // Latest first: the latest file that says something of a user is right.
     for file in files.rev() {
         for user in file.users {
-            if decided.insert(Arc::clone(&user.id)) {
+            if decided.insert(user.id().into()) {
                 users.push(user);
             }
         }
@@ -31,6 +31,6 @@ pub fn merge(files: Vec<Changes>) -> Vec<User> {
     if decided.is_empty() {
         return base.users;
     }
-    users.extend(base.users.into_iter().filter(|user| !decided.contains(&user.id)));
+    users.extend(base.users.into_iter().filter(|user| !decided.contains(user.id())));
     users
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::block::{Block, BlockKind, BlockWriter, PREAMBLE, blocks};
 use super::*;
 use crate::identity::Links;
-use crate::partition::{Partition, Plan};
+use crate::partition::{PackedUser, Partition, Plan};
 use crate::rules;
 use crate::testing::{START, Story, USER};
 use crate::time::Timestamp;
@@ -106,7 +106,7 @@ fn partition(plan: &Plan, bytes: &[u8]) -> Result<Partition, CodecError> {
     let mut partition = Partition::new(plan);
     for content in contents(plan, bytes)? {
         if let Content::Users(_, users) = content {
-            users.into_iter().for_each(|user| partition.attach(user));
+            users.iter().for_each(|user| partition.attach(user.unpack()));
         }
     }
     Ok(partition)
@@ -292,12 +292,12 @@ fn a_delta_says_who_changed_and_who_is_gone() {
     let is_there = |wanted: &dyn Fn(&Content) -> bool| found.iter().any(wanted);
     assert!(is_there(&|content| matches!(content, Content::Removed(0, ids) if *ids == ["idle".into()])));
     assert!(is_there(&|content| matches!(content, Content::Unlinked(ids) if *ids == ["v".into()])));
-    assert!(is_there(&|content| matches!(content, Content::Users(0, users) if &*users[0].id == USER)));
+    assert!(is_there(&|content| matches!(content, Content::Users(0, users) if users[0].id() == USER)));
 }
 
 #[test]
 fn the_latest_file_that_speaks_of_a_user_is_right() {
-    let user = |id: &str, at| crate::partition::User::new(id.into(), Timestamp(at));
+    let user = |id: &str, at| PackedUser::new(&crate::partition::User::new(id.into(), Timestamp(at)));
     let changes = |users: &[(&str, i64)], removed: &[&str]| Changes {
         users: users.iter().map(|(id, at)| user(id, *at)).collect(),
         removed: removed.iter().map(|id| (*id).into()).collect(),
@@ -307,7 +307,8 @@ fn the_latest_file_that_speaks_of_a_user_is_right() {
         changes(&[("b", 2), ("c", 2), ("e", 2)], &["d"]),
         changes(&[("c", 3), ("d", 3), ("f", 3)], &["d", "e", "nobody"]),
     ];
-    let mut found: Vec<_> = merge(files).iter().map(|user| (user.id.to_string(), user.profile.now.0)).collect();
+    let mut found: Vec<_> =
+        merge(files).iter().map(|user| (user.id().to_owned(), user.unpack().profile.now.0)).collect();
     found.sort();
     let expected = [("a", 1), ("b", 2), ("c", 3), ("d", 3), ("f", 3)].map(|(id, at)| (id.to_owned(), at));
     assert_eq!(found, expected);

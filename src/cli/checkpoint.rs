@@ -172,7 +172,7 @@ async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
     }
     let state = state.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))?;
     // The state as of the cut, not as of some watermark: nothing is fired by looking.
-    let mut ids: Vec<Arc<str>> = state.restored.partitions.iter().flatten().map(|user| Arc::clone(&user.id)).collect();
+    let mut ids: Vec<Arc<str>> = state.restored.partitions.iter().flatten().map(|user| user.id().into()).collect();
     ids.sort_unstable();
     let options = Options { partitions: state.restored.partitions.len(), ..Options::default() };
     let pipeline = Pipeline::restore(state.plan, options, state.restored).map_err(other)?;

@@ -22,6 +22,7 @@ mod users;
 
 pub use export::StateExport;
 pub use io::{Cause, Counts, Decided, Expired, Input, Output};
+pub use packed::PackedUser;
 pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
 pub use user::User;
 

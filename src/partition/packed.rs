@@ -38,6 +38,29 @@ mod there {
 /// How many bytes the mark takes.
 const MARK_BYTES: usize = size_of::<u32>();
 
+/// A user who takes few bytes until something happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedUser(Box<[u8]>);
+
+impl PackedUser {
+    /// Packs a user.
+    pub fn new(user: &User) -> PackedUser {
+        let mut packed = Vec::with_capacity(128);
+        pack(user, &mut packed);
+        PackedUser(packed.into())
+    }
+
+    /// The user's id.
+    pub fn id(&self) -> &str {
+        id(&self.0)
+    }
+
+    /// The user, as it was packed.
+    pub fn unpack(&self) -> User {
+        unpack(&self.0)
+    }
+}
+
 /// Appends a user to `out`.
 pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
     let profile = &user.profile;
@@ -233,7 +256,7 @@ impl Writer<'_> {
         self.unsigned(panes.entries().len() as u64);
         let mut before = 0;
         for (pane, held) in panes.entries() {
-            self.signed(pane - before);
+            self.signed(pane.wrapping_sub(before));
             before = *pane;
             value(self, *held);
         }
@@ -307,7 +330,7 @@ impl Reader<'_> {
     fn panes<T: Aggregate>(&mut self, mut value: impl FnMut(&mut Self) -> T) -> Panes<T> {
         let mut pane = 0;
         Panes::from_entries(self.all(|reader| {
-            pane += reader.signed();
+            pane = reader.signed().wrapping_add(pane);
             (pane, value(reader))
         }))
     }

@@ -11,7 +11,7 @@ use crate::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind,
 use crate::decode::Decoder;
 use crate::growth::{Book, Translation};
 use crate::identity::Links;
-use crate::partition::{Output, Partition, Plan, User};
+use crate::partition::{Output, PackedUser, Partition, Plan, User};
 use crate::route::partition_of;
 use crate::time::Timestamp;
 
@@ -34,7 +34,7 @@ pub struct Restored {
     /// Every link.
     pub links: Links,
     /// Every user, by the partition it was in.
-    pub partitions: Vec<Vec<User>>,
+    pub partitions: Vec<Vec<PackedUser>>,
     /// The growth numbers' counts; `None`: they begin anew, or there are none.
     pub growth: Option<Box<Book>>,
 }
@@ -197,8 +197,9 @@ impl Pipeline {
             distributed(partitions, count)
         };
         let pool = &pipeline.pool;
-        let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<User>))| {
-            for mut user in users {
+        let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<PackedUser>))| {
+            for packed in users {
+                let mut user = packed.unpack();
                 user.segments_due = user.segments_due.max(due_from);
                 if partition_of(&user.id, count) != at || partition.user(&user.id).is_some() {
                     return Err(CodecError::UserTwice);
@@ -245,11 +246,11 @@ impl Pipeline {
 }
 
 /// The same users, each in its partition out of so many.
-fn distributed(partitions: Vec<Vec<User>>, count: usize) -> Vec<Vec<User>> {
-    let mut by_partition: Vec<Vec<User>> = Vec::new();
+fn distributed(partitions: Vec<Vec<PackedUser>>, count: usize) -> Vec<Vec<PackedUser>> {
+    let mut by_partition: Vec<Vec<PackedUser>> = Vec::new();
     by_partition.resize_with(count, Vec::new);
     for user in partitions.into_iter().flatten() {
-        by_partition[partition_of(&user.id, count)].push(user);
+        by_partition[partition_of(user.id(), count)].push(user);
     }
     by_partition
 }

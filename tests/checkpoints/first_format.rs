@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rekindle::checkpoint::FORMAT_VERSION;
+use rekindle::partition::PackedUser;
 
 use crate::keeper::{Keeper, claim, in_folder, state_at};
 
@@ -41,7 +42,7 @@ fn the_fixture_holds_something_of_every_kind() {
     let plan = crate::keeper::plan();
     let state = state_at(12);
     let restored = rekindle::pipeline::Restored::read(&plan, &[&state]).expect("just written");
-    let users: Vec<_> = restored.partitions.iter().flatten().collect();
+    let users: Vec<_> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     let mut cells = std::collections::BTreeSet::new();
     users.iter().for_each(|user| cells.extend(user.profile.cells().iter().map(|(id, _)| id.0)));
     assert_eq!(cells.len(), plan.rules.features.len(), "something of every feature");
