@@ -163,7 +163,7 @@ mod tests {
             let value = series.values[at];
             let off = (reading.expected - value).abs() / reading.expected.max(1.0).sqrt();
             let is_in_band = reading.low <= value && value <= reading.high;
-            assert!(off < 3.0 && is_in_band && !reading.is_anomaly, "{at} {off} {reading:?}");
+            assert!(off < BAND && is_in_band && !reading.is_anomaly, "{at} {off} {reading:?}");
         }
     }
 
