@@ -35,11 +35,6 @@ fn data_folder() -> Option<PathBuf> {
     None
 }
 
-/// A Python with what the checks need.
-fn python() -> PathBuf {
-    pypi::programs(&[DUCKDB, APRIORI]).join("python")
-}
-
 #[rstest]
 #[case::cdnow("cdnow/events", "shop", 10_000)]
 #[case::online_retail("online-retail/events", "shop", 20_000)]
@@ -48,27 +43,29 @@ fn python() -> PathBuf {
 #[case::rees46_multicategory("rees46/multicategory", "rees46", 100)]
 #[case::rees46_cosmetics("rees46/cosmetics", "rees46", 3_000)]
 fn sql_finds_the_same(#[case] events: &str, #[case] rules: &str, #[case] least: usize) {
+    assert_agrees(&["numbers"], rules, events, ("check.py", least));
+}
+
+/// Asks Rekindle for something of a file of events, and has it checked by a script, which is given the events, what
+/// Rekindle said and the rules, and says how much it compared.
+fn assert_agrees(command: &[&str], rules: &str, events: &str, (script, least): (&str, usize)) {
     let Some(data) = data_folder() else { return };
     let events = data.join(format!("{events}.jsonl.zst"));
-    let rules = root().join(format!("tests/growth_real_data/{rules}.toml"));
-    let folder = tempfile::tempdir().expect("a folder");
-    let numbers = folder.path().join("numbers.json");
+    let scripts = root().join("tests/growth_real_data");
+    let rules = scripts.join(format!("{rules}.toml"));
     let told = Command::new(env!("CARGO_BIN_EXE_rekindle"))
-        .args(["growth", "numbers", "--json", "--rules"])
-        .arg(&rules)
-        .arg("--input")
-        .arg(&events)
+        .arg("growth")
+        .args(command)
+        .args([Path::new("--json"), Path::new("--rules"), &rules, Path::new("--input"), &events])
         .output()
         .expect("the binary runs");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    fs::write(&numbers, told.stdout).expect("numbers are written");
-    assert_agrees("check.py", &[&events, &numbers, &rules], least);
-}
-
-/// Runs a check, which says how much it compared.
-fn assert_agrees(script: &str, args: &[&Path], least: usize) {
-    let script = root().join("tests/growth_real_data").join(script);
-    let checked = Command::new(python()).arg(script).args(args).output().expect("Python runs");
+    let folder = tempfile::tempdir().expect("a folder");
+    let answer = folder.path().join("answer.json");
+    fs::write(&answer, told.stdout).expect("it is written");
+    let python = pypi::programs(&[DUCKDB, APRIORI]).join("python");
+    let mut check = Command::new(python);
+    let checked = check.arg(scripts.join(script)).args([&events, &answer, &rules]).output().expect("Python runs");
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
     let compared = said.split(' ').next().and_then(|count| count.parse::<usize>().ok());
@@ -79,18 +76,6 @@ fn assert_agrees(script: &str, args: &[&Path], least: usize) {
 #[case::online_retail("online-retail/events", 0.005, 1_000)]
 #[case::completejourney("completejourney/events", 0.002, 50)]
 fn a_library_finds_the_same_baskets(#[case] events: &str, #[case] support: f64, #[case] least: usize) {
-    let Some(data) = data_folder() else { return };
-    let events = data.join(format!("{events}.jsonl.zst"));
-    let folder = tempfile::tempdir().expect("a folder");
-    let baskets = folder.path().join("baskets.json");
-    let told = Command::new(env!("CARGO_BIN_EXE_rekindle"))
-        .args(["growth", "baskets", "--of", "orders", "--json", "--min-support", &support.to_string(), "--rules"])
-        .arg(root().join("tests/growth_real_data/shop.toml"))
-        .arg("--input")
-        .arg(&events)
-        .output()
-        .expect("the binary runs");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    fs::write(&baskets, told.stdout).expect("baskets are written");
-    assert_agrees("baskets.py", &[&events, &baskets], least);
+    let command = ["baskets", "--of", "orders", "--min-support", &support.to_string()];
+    assert_agrees(&command, "shop", events, ("baskets.py", least));
 }
