@@ -7,7 +7,7 @@ use crate::table::grouped;
 /// Beside the users.
 const BASE_BYTES: u64 = 256 << 20;
 /// A user at most, in the moment that takes most.
-const USER_BYTES: u64 = 700;
+const USER_BYTES: u64 = 300;
 
 /// What the largest of these sizes needs, at least.
 pub(super) fn needed(users: u32) -> u64 {
@@ -45,7 +45,7 @@ mod tests {
     fn who_has_too_little_is_told_how_much_it_takes() {
         assert!(is_enough(10_000_000, None).is_ok() && is_enough(1_000, Some(1 << 30)).is_ok());
         let error = is_enough(10_000_000, Some(2 << 30)).expect_err("too little").to_string();
-        assert!(error.starts_with("10,000,000 users need about 6.8 GiB"), "{error}");
+        assert!(error.starts_with("10,000,000 users need about 3.0 GiB"), "{error}");
         assert!(error.contains("2.0 GiB are available") && error.contains("--users"), "{error}");
     }
 }
