@@ -42,6 +42,10 @@ pub struct FieldId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraitId(pub u16);
 
+/// One of the track events that the rules name (an index into the plan's projection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackedId(pub u16);
+
 /// When an event happened, as far as the event itself says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventTime {
@@ -64,6 +68,8 @@ pub struct Event<'a> {
     pub call: Call,
     /// `event`: the name of what happened (track only).
     pub name: Option<Cow<'a, str>>,
+    /// Which of the track events that the rules name; `None`: none of them.
+    pub tracked: Option<TrackedId>,
     /// `userId`.
     pub user_id: Option<Cow<'a, str>>,
     /// `anonymousId`; for `alias`, `previousId` where there is one.

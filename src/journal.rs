@@ -45,7 +45,7 @@ struct Instant(Timestamp);
 
 impl Serialize for Instant {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        self.0.with_text(|text| serializer.serialize_str(text))
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::{Add, Sub};
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -50,7 +51,10 @@ impl Timestamp {
         let year = i16::try_from(digits(&date_time[..4])?).ok()?;
         let local = DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, second, fraction_ms * 1_000_000).ok()?;
         // Not through jiff::Timestamp, which ends a day before the year 9999 does.
-        let utc = local.checked_sub(offset(rest)?).ok().filter(|utc| utc.year() >= 0)?;
+        let utc = match offset(rest)? {
+            SignedDuration::ZERO => local,
+            offset => local.checked_sub(offset).ok().filter(|utc| utc.year() >= 0)?,
+        };
         i64::try_from(utc.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
     }
 }
@@ -144,13 +148,43 @@ impl Sub for Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with exactly three decimals: `2026-03-03T10:00:00.000Z`.
+impl Timestamp {
+    /// Hands on its text: RFC 3339 in UTC with exactly three decimals (`2026-03-03T10:00:00.000Z`).
+    pub fn with_text<R>(self, take: impl FnOnce(&str) -> R) -> R {
+        let civil = jiff::Timestamp::from_millisecond(self.0).map(|instant| Offset::UTC.to_datetime(instant));
+        // jiff's instants end a day before the year 9999 does.
+        match civil.or_else(|_| EPOCH.checked_add(SignedDuration::from_millis(self.0))) {
+            Ok(utc) if utc.year() >= 0 => take(str::from_utf8(&digits_of(utc)).expect("digits are text")),
+            Ok(utc) => take(&format!("{utc:.3}Z")),
+            Err(_) => take(&format!("{} ms since 1970", self.0)),
+        }
+    }
+}
+
+/// As RFC 3339 has it; the year is not negative.
+fn digits_of(utc: DateTime) -> [u8; 24] {
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |mut end: usize, mut number: u16| {
+        while number > 0 {
+            end -= 1;
+            text[end] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(4, utc.year().unsigned_abs());
+    put(7, utc.month().unsigned_abs().into());
+    put(10, utc.day().unsigned_abs().into());
+    put(13, utc.hour().unsigned_abs().into());
+    put(16, utc.minute().unsigned_abs().into());
+    put(19, utc.second().unsigned_abs().into());
+    put(23, utc.millisecond().unsigned_abs());
+    text
+}
+
+/// As [`Timestamp::with_text`] has it.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match EPOCH.checked_add(SignedDuration::from_millis(self.0)) {
-            Ok(utc) => write!(f, "{utc:.3}Z"),
-            Err(_) => write!(f, "{} ms since 1970", self.0),
-        }
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -179,5 +213,34 @@ impl fmt::Display for Span {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_instants_text_is_what_jiff_writes(ms in -100_000_000_000_000i64..300_000_000_000_000) {
+            let utc = EPOCH.checked_add(SignedDuration::from_millis(ms));
+            let expected = utc.map_or_else(|_| format!("{ms} ms since 1970"), |utc| format!("{utc:.3}Z"));
+            prop_assert_eq!(Timestamp(ms).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn text_at_the_ends_of_the_years_there_are() {
+        for (ms, text) in [
+            (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+            (-62_167_219_200_001, "-000001-12-31T23:59:59.999Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "253402300800000 ms since 1970"),
+            (0, "1970-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(Timestamp(ms).to_string(), text);
+        }
     }
 }

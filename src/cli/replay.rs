@@ -83,7 +83,7 @@ pub struct ReplayArgs {
     checkpoint: Option<PathBuf>,
 
     /// How often progress is committed; less often where commits would take more than a tenth of the time; 0s: after every
-    /// 4 MiB of events
+    /// 512 KiB of events
     #[arg(long, value_name = "DURATION", value_parser = Span::parse, default_value = "10s", requires = "checkpoint")]
     checkpoint_interval: Span,
 

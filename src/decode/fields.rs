@@ -64,7 +64,7 @@ fn mark_absent(node: &PathNode, sink: &mut Sink<'_>) {
 }
 
 /// Of equal keys the last one counts, with all that stands below it.
-pub(super) fn forget(node: &PathNode, sink: &mut Sink<'_>) {
+fn forget(node: &PathNode, sink: &mut Sink<'_>) {
     if sink.is_empty() {
         return;
     }
@@ -76,9 +76,10 @@ pub(super) fn forget(node: &PathNode, sink: &mut Sink<'_>) {
     }
 }
 
-/// An object of which the projected paths are kept. Yields false when the value is neither object nor null.
+/// An object of which the projected paths are kept, if it is read. Yields false when the value is neither object nor null.
 pub(super) struct Object<'n, 's, 'a> {
     pub(super) paths: &'n PathNode,
+    pub(super) is_read: bool,
     pub(super) sink: &'s mut Sink<'a>,
     pub(super) depth: Depth,
 }
@@ -155,7 +156,11 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
         Skip(self.depth).visit_seq(seq).map(|()| false)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
-        read_children(self.paths, self.sink, self.depth, map).map(|()| true)
+        match self.is_read {
+            true => read_children(self.paths, self.sink, self.depth, map),
+            false => Skip(self.depth).visit_map(map),
+        }
+        .map(|()| true)
     }
 }
 

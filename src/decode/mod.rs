@@ -13,11 +13,11 @@ mod rejection;
 
 use std::borrow::Cow;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
 
-use crate::event::{Call, Event, EventTime, FieldId, Scalar, TraitId};
+use crate::event::{Call, Event, EventTime, FieldId, Scalar, TrackedId, TraitId};
 use crate::rules::program::Projection;
 use crate::time::Timestamp;
 use fields::{Depth, IsArray, Object, PathNode, Skip, StringOrNull, Text};
@@ -30,13 +30,20 @@ pub const MAX_ID_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     properties: PathNode,
-    /// Track events of which properties are read; `None`: all are.
-    property_events: Option<HashSet<String, foldhash::fast::FixedState>>,
+    /// Track events that the rules know.
+    events: HashMap<String, KnownEvent, foldhash::fast::FixedState>,
+    /// Whether properties are read of track events that are not among them.
+    reads_of_unknown: bool,
     context: PathNode,
     traits: PathNode,
-    /// No path at all.
-    nothing: PathNode,
     max_event_bytes: usize,
+}
+
+/// What the rules have to do with a track event.
+#[derive(Clone, Copy, Debug)]
+struct KnownEvent {
+    id: Option<TrackedId>,
+    reads_properties: bool,
 }
 
 /// What one call came to.
@@ -47,10 +54,10 @@ impl Decoder {
     pub fn new(projection: &Projection, max_event_bytes: usize) -> Decoder {
         let mut decoder = Decoder {
             properties: PathNode::default(),
-            property_events: projection.property_events.as_ref().map(|events| events.iter().cloned().collect()),
+            events: HashMap::default(),
+            reads_of_unknown: projection.property_events.is_none(),
             context: PathNode::default(),
             traits: PathNode::default(),
-            nothing: PathNode::default(),
             max_event_bytes,
         };
         for (index, path) in projection.fields.iter().enumerate() {
@@ -59,6 +66,14 @@ impl Decoder {
                 Some((_, rest)) => decoder.properties.insert(rest, index),
                 None => {}
             }
+        }
+        for (event, id) in projection.tracked.iter().zip((0..).map(TrackedId)) {
+            let known = KnownEvent { id: Some(id), reads_properties: decoder.reads_of_unknown };
+            decoder.events.insert(event.clone(), known);
+        }
+        for event in projection.property_events.iter().flatten() {
+            let unnamed = KnownEvent { id: None, reads_properties: false };
+            decoder.events.entry(event.clone()).or_insert(unnamed).reads_properties = true;
         }
         for (index, path) in projection.traits.iter().enumerate() {
             decoder.traits.insert(path, index);
@@ -72,40 +87,43 @@ impl Decoder {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        let reject = |reason| Err(Rejected { reason, original: line });
         if line.len() > self.max_event_bytes {
-            out.push(reject(Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 }));
+            let reason = Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 };
+            out.push(Err(Rejected { reason, original: line }));
             return;
         }
-        match self.parse(line, 0, false) {
-            Ok(draft) if draft.is_batch => self.open_batch(line, draft.sent_at, out),
-            Ok(draft) => out.push(draft.finish(line, None).or_else(reject)),
-            Err(reason) => out.push(reject(reason)),
+        let mut draft = Draft::default();
+        let read = self.parse(line, 0, false, &mut draft);
+        match read.and_then(|()| if draft.is_batch { Ok(None) } else { draft.finish(line, None).map(Some) }) {
+            Ok(Some(event)) => out.push(Ok(event)),
+            Ok(None) => self.open_batch(line, draft.sent_at, out),
+            Err(reason) => out.push(Err(Rejected { reason, original: line })),
         }
     }
 
-    /// Reads a call; unless it `reads_all`, without the properties that the rules don't read of such an event.
-    fn parse<'a>(&self, bytes: &'a [u8], depth: u8, reads_all: bool) -> Result<Draft<'a>, Reason> {
+    /// Reads a call into a blank draft; unless it `reads_all`, without the properties that the rules don't read of such an
+    /// event.
+    fn parse<'a>(&self, bytes: &'a [u8], depth: u8, reads_all: bool, draft: &mut Draft<'a>) -> Result<(), Reason> {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
-        let mut draft = Draft::default();
-        let envelope = Envelope { decoder: self, depth: Depth(depth), reads_all, draft: &mut draft };
+        let envelope = Envelope { decoder: self, depth: Depth(depth), reads_all, draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
-        match (is_object, draft.named_late) {
-            (false, _) => Err(Reason::NotAnObject),
-            (true, true) if !reads_all => self.parse(bytes, depth, true),
-            (true, _) => Ok(draft),
+        if !is_object {
+            return Err(Reason::NotAnObject);
         }
+        if draft.named_late && !reads_all {
+            *draft = Draft::default();
+            return self.parse(bytes, depth, true, draft);
+        }
+        Ok(())
     }
 
     /// Whether the rules read properties of such an event, as far as is known of it by now.
     fn reads_properties(&self, draft: &Draft<'_>) -> bool {
-        let (Some(events), Some(call), Some(name)) = (&self.property_events, &draft.call, &draft.name) else {
-            return true;
-        };
-        call != Call::Track.name() || events.contains(&**name)
+        let (Some(call), Some(_)) = (&draft.call, &draft.name) else { return true };
+        call != Call::Track.name() || draft.known.map_or(self.reads_of_unknown, |known| known.reads_properties)
     }
 
     /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
@@ -117,7 +135,9 @@ impl Decoder {
         };
         let texts = sonic_rs::to_array_iter(items).filter_map(|item| borrowed_text(&item.ok()?));
         out.extend(texts.map(|text| {
-            let event = self.parse(text.as_bytes(), 2, false).and_then(|draft| match draft.is_batch {
+            let mut draft = Draft::default();
+            let read = self.parse(text.as_bytes(), 2, false, &mut draft);
+            let event = read.and_then(|()| match draft.is_batch {
                 true => Err(Reason::WrongType { field: "batch" }),
                 false => draft.finish(text.as_bytes(), sent_at),
             });
@@ -150,6 +170,8 @@ fn first_line(text: &str) -> String {
 struct Draft<'a> {
     call: Option<Text<'a>>,
     name: Option<Text<'a>>,
+    /// What the rules know of that name.
+    known: Option<KnownEvent>,
     user_id: Option<Text<'a>>,
     anonymous_id: Option<Text<'a>>,
     previous_id: Option<Text<'a>>,
@@ -201,39 +223,42 @@ impl WrongTypes {
 }
 
 impl<'a> Draft<'a> {
-    fn finish(self, original: &'a [u8], batch_sent_at: Option<Timestamp>) -> Result<Event<'a>, Reason> {
+    /// The event it comes to; nothing is left of it.
+    fn finish(&mut self, original: &'a [u8], batch_sent_at: Option<Timestamp>) -> Result<Event<'a>, Reason> {
         if let Some(field) = self.wrong_types.first() {
             return Err(Reason::WrongType { field });
         }
         let found = self.call.as_deref();
         let call =
             found.and_then(Call::named).ok_or_else(|| Reason::UnknownType { found: found.map(str::to_owned) })?;
-        let user_id = checked_id("userId", self.user_id)?;
-        let own_anonymous_id = checked_id("anonymousId", self.anonymous_id)?;
-        let previous_id = checked_id("previousId", self.previous_id)?;
+        let user_id = checked_id("userId", self.user_id.take())?;
+        let own_anonymous_id = checked_id("anonymousId", self.anonymous_id.take())?;
+        let previous_id = checked_id("previousId", self.previous_id.take())?;
         let anonymous_id = if call == Call::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
         if user_id.is_none() && anonymous_id.is_none() {
             return Err(Reason::NoId);
         }
-        let time = match self.timestamp {
+        let time = match &self.timestamp {
             Some(text) => EventTime::Stamped(
-                Timestamp::parse_rfc3339(&text).ok_or_else(|| Reason::BadTime { found: text.to_string() })?,
+                Timestamp::parse_rfc3339(text).ok_or_else(|| Reason::BadTime { found: text.to_string() })?,
             ),
             None => {
                 let delay = self.sent_at.or(batch_sent_at).zip(self.original_timestamp);
                 EventTime::Unstamped { delay_ms: delay.map_or(0, |(sent, made)| (sent - made).0) }
             }
         };
-        let traits = if call == Call::Identify { self.traits } else { Vec::new() };
+        let traits = if call == Call::Identify { std::mem::take(&mut self.traits) } else { Vec::new() };
+        let fields = std::mem::take(&mut self.fields);
         Ok(Event {
             original,
             call,
-            name: self.name.filter(|_| call == Call::Track),
+            name: self.name.take().filter(|_| call == Call::Track),
+            tracked: self.known.filter(|_| call == Call::Track).and_then(|known| known.id),
             user_id,
             anonymous_id,
-            message_id: self.message_id.filter(|id| !id.is_empty()),
+            message_id: self.message_id.take().filter(|id| !id.is_empty()),
             time,
-            fields: self.fields.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
+            fields: fields.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
             traits: traits.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),
         })
     }
@@ -280,12 +305,16 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
         while let Some(key) = map.next_key_seed(fields::Key)? {
             let wrong = &mut draft.wrong_types;
             match &*key {
-                "type" => {
-                    draft.call = read_text(&mut map, TypedField::Type, wrong, inside)?;
-                    draft.named_late |= draft.leaves_out;
-                }
-                "event" => {
-                    draft.name = read_text(&mut map, TypedField::Event, wrong, inside)?;
+                "type" | "event" => {
+                    let is_type = &*key == "type";
+                    let field = if is_type { TypedField::Type } else { TypedField::Event };
+                    let text = read_text(&mut map, field, wrong, inside)?;
+                    if is_type {
+                        draft.call = text;
+                    } else {
+                        draft.known = text.as_deref().and_then(|name| self.decoder.events.get(name)).copied();
+                        draft.name = text;
+                    }
                     draft.named_late |= draft.leaves_out;
                 }
                 "userId" => draft.user_id = read_text(&mut map, TypedField::UserId, wrong, inside)?,
@@ -302,19 +331,20 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
                 }
                 "properties" => {
-                    fields::forget(&self.decoder.properties, &mut draft.fields);
                     let is_read = self.reads_all || self.decoder.reads_properties(draft);
                     draft.leaves_out |= !is_read;
-                    let paths = if is_read { &self.decoder.properties } else { &self.decoder.nothing };
-                    let seed = Object { paths, sink: &mut draft.fields, depth: inside };
+                    let paths = &self.decoder.properties;
+                    let seed = Object { paths, is_read, sink: &mut draft.fields, depth: inside };
                     draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
-                    let seed = Object { paths: &self.decoder.context, sink: &mut draft.fields, depth: inside };
+                    let seed =
+                        Object { paths: &self.decoder.context, is_read: true, sink: &mut draft.fields, depth: inside };
                     wrong.note(TypedField::Context, map.next_value_seed(seed)?);
                 }
                 "traits" => {
-                    let seed = Object { paths: &self.decoder.traits, sink: &mut draft.traits, depth: inside };
+                    let seed =
+                        Object { paths: &self.decoder.traits, is_read: true, sink: &mut draft.traits, depth: inside };
                     wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,

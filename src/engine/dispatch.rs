@@ -1,7 +1,5 @@
 //! Which parts of the rules an event can touch, worked out once per rules file.
 
-use std::collections::HashMap;
-
 use super::evaluate::Scope;
 use super::profile::Profile;
 use crate::event::{Call, Event, TraitId};
@@ -11,7 +9,7 @@ use crate::time::Timestamp;
 /// The rules, indexed by what sets their parts off.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    tracked: HashMap<String, Vec<NameId>, foldhash::fast::FixedState>,
+    tracked: Vec<Vec<NameId>>,
     pages: Vec<NameId>,
     screens: Vec<NameId>,
     features_by_name: Vec<Vec<FeatureId>>,
@@ -85,7 +83,7 @@ impl Dispatch {
     /// Indexes the rules.
     pub fn new(rules: &Ruleset) -> Dispatch {
         let mut dispatch = Dispatch {
-            tracked: HashMap::default(),
+            tracked: vec![Vec::new(); rules.projection.tracked.len()],
             pages: Vec::new(),
             screens: Vec::new(),
             features_by_name: vec![Vec::new(); rules.names.len()],
@@ -102,7 +100,11 @@ impl Dispatch {
         };
         for (name, id) in rules.names.iter().zip((0..).map(NameId)) {
             match (name.call, &name.event) {
-                (Call::Track, Some(event)) => dispatch.tracked.entry(event.clone()).or_default().push(id),
+                (Call::Track, Some(event)) => {
+                    if let Some(tracked) = rules.projection.tracked.iter().position(|other| other == event) {
+                        dispatch.tracked[tracked].push(id);
+                    }
+                }
                 (Call::Page, _) => dispatch.pages.push(id),
                 (Call::Screen, _) => dispatch.screens.push(id),
                 _ => {}
@@ -162,7 +164,7 @@ impl Dispatch {
     /// The names an event may go by, before their `where` is asked.
     pub fn candidate_names(&self, event: &Event<'_>) -> &[NameId] {
         match event.call {
-            Call::Track => event.name.as_deref().and_then(|name| self.tracked.get(name)).map_or(&[], Vec::as_slice),
+            Call::Track => event.tracked.map_or(&[], |id| &self.tracked[usize::from(id.0)]),
             Call::Page => &self.pages,
             Call::Screen => &self.screens,
             Call::Identify | Call::Alias => &[],

@@ -161,21 +161,28 @@ impl<'a> Scope<'a> {
 
     fn turn<T: Aggregate + Measured>(
         &self,
-        mut panes: &[(i64, T)],
+        panes: &[(i64, T)],
         window: &Window,
         kind: &FeatureKind,
         op: Comparison,
         constant: &Value<'_>,
     ) -> Outlook {
-        let test = |panes: &[(i64, T)]| compare(op, &measure(combine(panes), kind), constant);
-        let holds = test(panes);
-        while let Some(((oldest, _), rest)) = panes.split_first() {
-            if test(rest) != holds {
-                return Outlook { holds, until: window.leaves_at(*oldest) };
+        let test = |aggregate: Option<T>| compare(op, &measure(aggregate, kind), constant);
+        // From the newest pane to the oldest: what the window holds once those before have left.
+        let mut aggregate = None;
+        let mut outlook = Outlook { holds: test(aggregate), until: Timestamp::NEVER };
+        for (pane, value) in panes.iter().rev() {
+            let mut older = *value;
+            if let Some(newer) = aggregate {
+                older.absorb(newer);
             }
-            panes = rest;
+            aggregate = Some(older);
+            let holds = test(aggregate);
+            if holds != outlook.holds {
+                outlook = Outlook { holds, until: window.leaves_at(*pane) };
+            }
         }
-        Outlook { holds, until: Timestamp::NEVER }
+        outlook
     }
 
     /// The term's value.

@@ -65,6 +65,7 @@ fn number(value: f64) -> serde_json::Value {
 
 /// Whether `left op right` holds. An ordering of values that have none is false; unlike values are unequal; with a
 /// missing value every comparison is false.
+#[inline]
 pub fn compare(op: Comparison, left: &Value<'_>, right: &Value<'_>) -> bool {
     if matches!(left, Value::Missing) || matches!(right, Value::Missing) {
         return false;
@@ -88,6 +89,7 @@ pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
+#[inline]
 fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     Some(match (left, right) {
         (Value::Integer(a), Value::Integer(b)) => a.cmp(b),

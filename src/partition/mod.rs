@@ -9,6 +9,7 @@
 //! change anything; it may turn out to be early, never late.
 
 mod capture;
+mod chunks;
 mod export;
 mod io;
 mod packed;

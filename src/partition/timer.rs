@@ -3,21 +3,73 @@
 //! Time only moves forward, so a key never lies before the last one popped. That allows one bucket per highest bit in
 //! which a key differs from it: pushing is constant work, and a key moves to a lower bucket at most 64 times in its
 //! life. (Ahuja, Mehlhorn, Orlin, Tarjan: *Faster algorithms for the shortest path problem*, 1990.)
+//!
+//! Buckets are made of blocks of one size, which go from one bucket to another: buckets grow and shrink all the time.
 
 use crate::time::Timestamp;
+
+/// How many wake-ups a block holds.
+const BLOCK: usize = 64;
+/// So many blocks without anything in them are kept.
+const SPARE: usize = 64;
 
 /// Due times with the user (an index) each belongs to. The same user may stand here more than once.
 #[derive(Clone, Debug)]
 pub(super) struct Timers {
     /// No key lies before it.
     floor: i64,
-    buckets: Vec<Vec<(i64, u32)>>,
+    buckets: Vec<Bucket>,
+    /// Blocks without anything in them.
+    spare: Vec<Block>,
     len: usize,
+}
+
+type Block = Vec<(i64, u32)>;
+
+/// Wake-ups in no order: full blocks, and a last one that is not empty.
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    blocks: Vec<Block>,
+}
+
+impl Bucket {
+    fn len(&self) -> usize {
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    fn push(&mut self, wake_up: (i64, u32), spare: &mut Vec<Block>) {
+        if self.blocks.last().is_none_or(|last| last.len() == BLOCK) {
+            self.blocks.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK)));
+        }
+        if let Some(last) = self.blocks.last_mut() {
+            last.push(wake_up);
+        }
+    }
+
+    fn pop(&mut self, spare: &mut Vec<Block>) -> Option<(i64, u32)> {
+        let last = self.blocks.last_mut()?;
+        let wake_up = last.pop();
+        if last.is_empty() {
+            self.blocks.pop().into_iter().for_each(|block| keep(block, spare));
+        }
+        wake_up
+    }
+}
+
+/// Keeps an empty block to be used again, unless there are enough of them.
+fn keep(block: Block, spare: &mut Vec<Block>) {
+    if spare.len() < SPARE {
+        spare.push(block);
+    }
 }
 
 impl Default for Timers {
     fn default() -> Timers {
-        Timers { floor: i64::MIN, buckets: vec![Vec::new(); 65], len: 0 }
+        Timers { floor: i64::MIN, buckets: vec![Bucket::default(); 65], spare: Vec::new(), len: 0 }
     }
 }
 
@@ -26,7 +78,7 @@ impl Timers {
     pub(super) fn push(&mut self, due: Timestamp, user: u32) {
         let key = due.0.max(self.floor);
         let bucket = self.bucket(key);
-        self.buckets[bucket].push((key, user));
+        self.buckets[bucket].push((key, user), &mut self.spare);
         self.len += 1;
     }
 
@@ -38,7 +90,7 @@ impl Timers {
         if self.floor > now.0 {
             return None;
         }
-        let (_, user) = self.buckets[0].pop()?;
+        let (_, user) = self.buckets[0].pop(&mut self.spare)?;
         self.len -= 1;
         Some(user)
     }
@@ -80,14 +132,18 @@ impl Timers {
     /// Makes the soonest key the floor, and so moves all keys equal to it to bucket 0, unless it lies after `now`.
     fn refill(&mut self, now: Timestamp) -> bool {
         let Some(bucket) = self.buckets.iter().position(|bucket| !bucket.is_empty()) else { return false };
-        let Some(soonest) = self.buckets[bucket].iter().map(|(key, _)| *key).min() else { return false };
+        let keys = self.buckets[bucket].blocks.iter().flatten().map(|(key, _)| *key);
+        let Some(soonest) = keys.min() else { return false };
         if soonest > now.0 {
             return false;
         }
         self.floor = soonest;
-        for (key, user) in std::mem::take(&mut self.buckets[bucket]) {
-            let lower = self.bucket(key);
-            self.buckets[lower].push((key, user));
+        for mut block in std::mem::take(&mut self.buckets[bucket]).blocks {
+            for (key, user) in block.drain(..) {
+                let lower = self.bucket(key);
+                self.buckets[lower].push((key, user), &mut self.spare);
+            }
+            keep(block, &mut self.spare);
         }
         true
     }
@@ -100,8 +156,11 @@ impl Timers {
 
     /// The bytes it takes beside its own place.
     pub(super) fn heap_bytes(&self) -> usize {
-        let keys = self.buckets.iter().map(Vec::capacity).sum::<usize>() * size_of::<(i64, u32)>();
-        keys + self.buckets.capacity() * size_of::<Vec<(i64, u32)>>()
+        let blocks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.blocks.len()).sum::<usize>();
+        let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.blocks.capacity()).sum::<usize>();
+        blocks * BLOCK * size_of::<(i64, u32)>()
+            + lists * size_of::<Block>()
+            + self.buckets.capacity() * size_of::<Bucket>()
     }
 
     /// How many wake-ups stand here.

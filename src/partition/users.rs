@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 
 use super::capture::Mark;
+use super::chunks::{Chunks, Place};
 use super::packed;
 use super::user::User;
 use crate::time::Timestamp;
@@ -18,9 +19,9 @@ use crate::time::Timestamp;
 type IdHasher = foldhash::fast::FixedState;
 
 /// So many users are at hand before one is packed, unless it is said.
-pub(super) const AT_HAND: usize = 256;
+pub(super) const AT_HAND: usize = 64;
 /// Of this many users one is at hand, where that is more.
-const AT_HAND_SHARE: usize = 32;
+const AT_HAND_SHARE: usize = 64;
 /// What a vacant slot says instead of a place among those at hand.
 const VACANT: u32 = u32::MAX;
 
@@ -30,6 +31,7 @@ pub(super) struct Users {
     /// So many are at hand before one is packed.
     at_hand_min: usize,
     slots: Vec<Slot>,
+    chunks: Chunks,
     vacant: Vec<u32>,
     by_id: HashTable<u32>,
     at_hand: Vec<AtHand>,
@@ -39,9 +41,10 @@ pub(super) struct Users {
     scratch: Vec<u8>,
 }
 
-#[derive(Debug)]
-enum Slot {
-    Packed(Box<[u8]>),
+/// Where a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Packed(Place),
     /// The place among those at hand, or [`VACANT`].
     AtHand(u32),
 }
@@ -60,6 +63,7 @@ impl Users {
         Users {
             at_hand_min: at_hand_min.max(1),
             slots: Vec::new(),
+            chunks: Chunks::default(),
             vacant: Vec::new(),
             by_id: HashTable::new(),
             at_hand: Vec::new(),
@@ -92,20 +96,20 @@ impl Users {
     /// A user, as it stands; read only.
     pub(super) fn get(&self, slot: u32) -> Option<Cow<'_, User>> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(packed) => Some(Cow::Owned(packed::unpack(packed))),
+            Slot::Packed(place) => Some(Cow::Owned(packed::unpack(self.chunks.get(*place)))),
             Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| Cow::Borrowed(&held.user)),
         }
     }
 
     /// A user to change; from now on at hand. `is_event`: it is likely to be changed again soon.
     pub(super) fn get_mut(&mut self, slot: u32, is_event: bool) -> Option<&mut User> {
-        let place = match self.slots.get(slot as usize)? {
-            Slot::Packed(packed) => {
-                let user = packed::unpack(packed);
+        let place = match *self.slots.get(slot as usize)? {
+            Slot::Packed(place) => {
+                let user = self.take_out(slot, place);
                 self.hold(user, slot)
             }
             Slot::AtHand(VACANT) => return None,
-            Slot::AtHand(place) => *place,
+            Slot::AtHand(place) => place,
         };
         let held = &mut self.at_hand[place as usize];
         held.is_used |= is_event;
@@ -120,17 +124,17 @@ impl Users {
     /// When the user in a slot was last changed, in rounds of cuts.
     pub(super) fn mark(&self, slot: u32) -> Option<Mark> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(packed) => Some(packed::mark(packed)),
+            Slot::Packed(place) => Some(packed::mark(self.chunks.get(*place))),
             Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.mark),
         }
     }
 
     /// Changes that.
     pub(super) fn set_mark(&mut self, slot: u32, mark: Mark) {
-        match &mut self.slots[slot as usize] {
-            Slot::Packed(packed) => packed::set_mark(packed, mark),
+        match self.slots[slot as usize] {
+            Slot::Packed(place) => packed::set_mark(self.chunks.get_mut(place), mark),
             Slot::AtHand(place) => {
-                if let Some(held) = self.at_hand.get_mut(*place as usize) {
+                if let Some(held) = self.at_hand.get_mut(place as usize) {
                     held.user.mark = mark;
                 }
             }
@@ -140,7 +144,7 @@ impl Users {
     /// The soonest wake-up that stands in the timers for the user in a slot.
     pub(super) fn armed(&self, slot: u32) -> Option<Timestamp> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(packed) => Some(packed::armed(packed)),
+            Slot::Packed(place) => Some(packed::armed(self.chunks.get(*place))),
             Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.armed),
         }
     }
@@ -156,21 +160,22 @@ impl Users {
                 .expect("a partition holds fewer than 2^32 users")
         });
         self.hold(user, slot);
-        let Users { slots, at_hand, by_id, .. } = self;
-        by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(slots, at_hand, *slot)));
+        let Users { slots, chunks, at_hand, by_id, .. } = self;
+        by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(slots, chunks, at_hand, *slot)));
         slot
     }
 
     /// Takes the user with this id out.
     pub(super) fn remove(&mut self, id: &str) -> Option<User> {
         let hash = IdHasher::default().hash_one(id);
-        let (slots, at_hand) = (&self.slots, &self.at_hand);
-        let entry = self.by_id.find_entry(hash, |slot| id_of(slots, at_hand, *slot) == id).ok()?;
+        let (slots, chunks, at_hand) = (&self.slots, &self.chunks, &self.at_hand);
+        let entry = self.by_id.find_entry(hash, |slot| id_of(slots, chunks, at_hand, *slot) == id).ok()?;
         let (slot, _) = entry.remove();
         self.vacant.push(slot);
-        match std::mem::replace(&mut self.slots[slot as usize], Slot::AtHand(VACANT)) {
-            Slot::Packed(packed) => Some(packed::unpack(&packed)),
+        match self.slots[slot as usize] {
+            Slot::Packed(place) => Some(self.take_out(slot, place)),
             Slot::AtHand(place) => {
+                self.slots[slot as usize] = Slot::AtHand(VACANT);
                 let held = self.at_hand.swap_remove(place as usize);
                 if let Some(moved) = self.at_hand.get(place as usize) {
                     self.slots[moved.slot as usize] = Slot::AtHand(place);
@@ -186,15 +191,16 @@ impl Users {
         let slots = &self.slots[first_slot.min(self.slots.len())..];
         let slots = &slots[..most.min(slots.len())];
         let bytes = |slot: &Slot| match slot {
-            Slot::Packed(packed) => packed.len(),
+            Slot::Packed(place) => self.chunks.size(*place),
             Slot::AtHand(place) => self.at_hand.get(*place as usize).map_or(0, |held| held.user.heap_bytes()),
         };
         (slots.iter().map(|slot| bytes(slot) as u64).sum(), slots.len())
     }
 
-    /// The bytes of the slots, the index, and the places of those at hand.
+    /// The bytes of the slots, the index, the places of those at hand, and the gaps between those who are packed.
     pub(super) fn heap_bytes_beside(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>()
+            + self.chunks.heap_bytes_beside()
             + self.vacant.capacity() * size_of::<u32>()
             + self.by_id.allocation_size()
             + self.at_hand.capacity() * size_of::<AtHand>()
@@ -202,7 +208,15 @@ impl Users {
     }
 
     fn id_of(&self, slot: u32) -> &str {
-        id_of(&self.slots, &self.at_hand, slot)
+        id_of(&self.slots, &self.chunks, &self.at_hand, slot)
+    }
+
+    /// Unpacks the user of a slot, which is vacant from now on.
+    fn take_out(&mut self, slot: u32, place: Place) -> User {
+        let user = packed::unpack(self.chunks.get(place));
+        self.slots[slot as usize] = Slot::AtHand(VACANT);
+        self.chunks.free(place);
+        user
     }
 
     /// Puts a user among those at hand, in the place of another if there are many; returns the place.
@@ -216,7 +230,7 @@ impl Users {
             let before = std::mem::replace(&mut self.at_hand[place], held);
             self.scratch.clear();
             packed::pack(&before.user, &mut self.scratch);
-            self.slots[before.slot as usize] = Slot::Packed(self.scratch.as_slice().into());
+            self.chunks.put(&mut self.slots, before.slot, &self.scratch);
             place
         };
         let place = u32::try_from(place).expect("fewer are at hand than there are");
@@ -236,9 +250,9 @@ impl Users {
 }
 
 /// The id of the user in a slot; empty where there is none.
-fn id_of<'u>(slots: &'u [Slot], at_hand: &'u [AtHand], slot: u32) -> &'u str {
-    match &slots[slot as usize] {
-        Slot::Packed(packed) => packed::id(packed),
-        Slot::AtHand(place) => at_hand.get(*place as usize).map_or("", |held| &held.user.id),
+fn id_of<'u>(slots: &[Slot], chunks: &'u Chunks, at_hand: &'u [AtHand], slot: u32) -> &'u str {
+    match slots[slot as usize] {
+        Slot::Packed(place) => packed::id(chunks.get(place)),
+        Slot::AtHand(place) => at_hand.get(place as usize).map_or("", |held| &held.user.id),
     }
 }

@@ -445,8 +445,13 @@ impl Pipeline {
 
     /// Moves time on to `to` for everyone: what is due at or before it fires.
     pub fn advance_to(&mut self, to: Timestamp, out: &mut Vec<Output>) {
-        self.latest_read = self.latest_read.max(to + self.options.max_disorder);
+        self.move_time_to(to);
         self.fire(self.watermark(), out);
+    }
+
+    /// Moves the watermark on to `to`. What is due by then is left to [`fire`](Pipeline::fire).
+    pub fn move_time_to(&mut self, to: Timestamp) {
+        self.latest_read = self.latest_read.max(to + self.options.max_disorder);
     }
 
     /// Everything counted so far.

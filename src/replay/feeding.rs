@@ -19,6 +19,8 @@ use crate::time::Timestamp;
 
 /// How many batches of outputs may wait for the writer.
 const BATCHES_AHEAD: usize = 2;
+/// About how many wake-ups fire in one piece: what they come to is written before there is more of it.
+const FIRED_AT_ONCE: usize = 4_096;
 
 /// What a replay goes on with.
 pub(super) struct Feeding<'f> {
@@ -46,10 +48,10 @@ impl Feeding<'_> {
             let writing = scope.spawn(move || writer.write_all(&messages));
             let fed = self.feed_all(source, &mut rejects, &sender);
             if fed.is_ok() {
-                let mut outputs = Vec::new();
-                self.pipeline.advance_to(self.until, &mut outputs);
+                self.pipeline.move_time_to(self.until);
                 // Not sent means not wanted: the writer has failed, and says so below.
-                let _ = sender.send(Message::Batch { outputs, final_before: Timestamp::NEVER });
+                let _ = self.fire(&sender);
+                let _ = sender.send(Message::Batch { outputs: Vec::new(), final_before: Timestamp::NEVER });
             }
             drop(sender);
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -65,6 +67,7 @@ impl Feeding<'_> {
         rejects: &mut Option<OutputFile>,
         sender: &SyncSender<Message>,
     ) -> Result<(), ReplayError> {
+        self.pipeline.hold_time(Timestamp::MIN);
         for item in source {
             let item = match &mut self.progress {
                 None => item?,
@@ -74,8 +77,7 @@ impl Feeding<'_> {
                 },
             };
             let outputs = self.feed(item, rejects)?;
-            let final_before = self.pipeline.watermark();
-            if sender.send(Message::Batch { outputs, final_before }).is_err() {
+            if !self.send(outputs, sender) || !self.fire(sender) {
                 return Ok(());
             }
             if let Some(progress) = self.progress.as_mut().filter(|progress| progress.is_due()) {
@@ -84,6 +86,24 @@ impl Feeding<'_> {
             }
         }
         self.progress.as_ref().map_or(Ok(()), |progress| progress.ended())
+    }
+
+    /// Fires what is due by the watermark, a piece at a time; false when the writer wants no more.
+    fn fire(&mut self, sender: &SyncSender<Message>) -> bool {
+        while self.pipeline.fired() < self.pipeline.watermark() {
+            let mut outputs = Vec::new();
+            let to = self.pipeline.next_stop(FIRED_AT_ONCE);
+            self.pipeline.fire(to, &mut outputs);
+            if !self.send(outputs, sender) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Hands outputs to the writer; false when it wants no more.
+    fn send(&self, outputs: Vec<Output>, sender: &SyncSender<Message>) -> bool {
+        sender.send(Message::Batch { outputs, final_before: self.pipeline.fired() }).is_ok()
     }
 
     fn feed(&mut self, item: Item, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, SinkError> {

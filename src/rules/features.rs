@@ -39,6 +39,7 @@ impl Memory {
         let projection = Projection {
             fields: self.fields.items,
             traits: self.traits.items,
+            tracked: Vec::new(),
             property_events: None,
             timezone_field: None,
             timezone_trait: None,

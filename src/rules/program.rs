@@ -366,6 +366,8 @@ pub struct Projection {
     pub fields: Vec<Vec<String>>,
     /// Trait paths below `traits`, by `TraitId`.
     pub traits: Vec<Vec<String>>,
+    /// The track events that have names, by `TrackedId`.
+    pub tracked: Vec<String>,
     /// The track events of which something reads properties; `None`: of any.
     pub property_events: Option<Vec<String>>,
     /// `context.timezone`, where a campaign has quiet hours.

@@ -1,5 +1,7 @@
 //! What a compiled condition reads, and so what can change it.
 
+use std::collections::BTreeSet;
+
 use super::growth::Growth;
 use super::program::{Condition, EventName, Feature, FeatureId, NameId, Reads, Term};
 
@@ -15,6 +17,12 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
     reads.segments.sort_unstable();
     reads.segments.dedup();
     reads
+}
+
+/// The track events that have names, each once.
+pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
+    let events: BTreeSet<&String> = names.iter().filter_map(|name| name.event.as_ref()).collect();
+    events.into_iter().cloned().collect()
 }
 
 /// The track events of which something reads a property: what is remembered, a `where`, or the growth numbers.

@@ -14,7 +14,7 @@ use std::thread;
 use thiserror::Error;
 
 /// How much is handed out at a time, in bytes; a line that goes on past it makes the block longer.
-const BLOCK_BYTES: usize = 4 << 20;
+const BLOCK_BYTES: usize = 512 << 10;
 
 /// How much of an oversized line is kept for the dead letters, in bytes.
 const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
@@ -129,7 +129,7 @@ impl Files {
             bytes_total = bytes_total.zip(bytes).map(|(total, bytes)| total + bytes);
             inputs.push((Arc::<str>::from(path.to_string_lossy()), input));
         }
-        let (sender, items) = sync_channel(2);
+        let (sender, items) = sync_channel(1);
         thread::spawn(move || read_all(inputs, max_event_bytes, &sender));
         Ok(Files { items, bytes_read, bytes_total })
     }
