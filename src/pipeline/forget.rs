@@ -43,7 +43,7 @@ impl Pipeline {
             reject(DeadLetter { entry: index, line, rejected });
         };
         for (line, bytes) in (0..).zip(whole_lines(entry.lines)) {
-            let Some(user) = self.decoder.decode_forget(bytes) else { continue };
+            let Some(user) = self.decoding.decoder().decode_forget(bytes) else { continue };
             is_empty = false;
             match user {
                 Ok(user) => self.forget(&user, out),

@@ -5,6 +5,7 @@
 //! are worked off whole, so nothing of this order shows in what comes out: not the batch size, not the number of
 //! partitions or workers. Where a user is forgotten, a batch is cut in two.
 
+mod ahead;
 mod cut;
 mod export;
 mod forget;
@@ -28,11 +29,13 @@ use crate::partition::{Counts, Expired, Output, Partition, Plan, User, UserRepor
 use crate::route::partition_of;
 use crate::source::message::Kind;
 use crate::time::{Clock, Span, Timestamp};
+pub use ahead::{Ahead, Decoding};
 pub use cut::CutHead;
 use cut::Cutting;
 pub use export::UserExport;
 pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Sequenced};
+use slices::DecodedSlice;
 pub use saved::{RestoreError, Restored};
 
 /// Batches smaller than this are applied on the calling thread: handing them out would cost more than it gains.
@@ -133,10 +136,9 @@ impl Totals {
 pub struct Pipeline {
     plan: Arc<Plan>,
     options: Options,
-    decoder: Decoder,
+    decoding: Decoding,
     links: Links,
     partitions: Vec<Partition>,
-    pool: rayon::ThreadPool,
     /// The latest time read, of an event or (with [`Clock::Log`]) of the broker; the watermark lies `max_disorder`
     /// before it.
     latest_read: Timestamp,
@@ -215,10 +217,9 @@ impl Pipeline {
             book,
             plan,
             options,
-            decoder,
+            decoding: Decoding::new(decoder, pool),
             links: Links::default(),
             partitions,
-            pool,
             latest_read: Timestamp::MIN,
             fired: Timestamp::MIN,
             hold: Timestamp::NEVER,
@@ -277,6 +278,24 @@ impl Pipeline {
         self.feed_entries(&[Entry { kind: Kind::Events, lines, received: None }], reject, out);
     }
 
+    /// Decodes lines before it is their turn.
+    pub fn decoding(&self) -> Decoding {
+        self.decoding.clone()
+    }
+
+    /// Takes in lines that were decoded ahead, by [`Decoding`] of this pipeline under the rules it has now; else like
+    /// [`feed`](Pipeline::feed).
+    pub fn feed_ahead<'a>(
+        &mut self,
+        ahead: &Ahead<'a>,
+        reject: &mut dyn FnMut(DeadLetter<'a>),
+        out: &mut Vec<Output>,
+    ) {
+        self.received.clear();
+        self.begin_batch();
+        self.feed_slices(&ahead.slices, &[ahead.entry], 0, reject, out);
+    }
+
     /// Takes in some entries of the log, applies what they hold, and fires what has become due. Outputs are appended to
     /// `out` in order per user; rejections are handed to `reject` in the order of the log.
     pub fn feed_entries<'a>(
@@ -312,14 +331,25 @@ impl Pipeline {
         reject: &mut dyn FnMut(DeadLetter<'a>),
         out: &mut Vec<Output>,
     ) {
-        let slices = slices::decode(&self.decoder, &self.pool, entries);
+        let slices = self.decoding.slices(entries);
+        self.feed_slices(&slices, entries, first_entry, reject, out);
+    }
+
+    fn feed_slices<'a>(
+        &mut self,
+        slices: &[DecodedSlice<'a>],
+        entries: &[Entry<'a>],
+        first_entry: usize,
+        reject: &mut dyn FnMut(DeadLetter<'a>),
+        out: &mut Vec<Output>,
+    ) {
         let plan = Arc::clone(&self.plan);
         let mut queues: Vec<Vec<Operation<'_, 'a>>> = Vec::new();
         queues.resize_with(self.partitions.len(), Vec::new);
         let mut handovers = 0;
         let mut at = Cursor::default();
         let first_position = self.position;
-        for slice in &slices {
+        for slice in slices {
             let (mut first_line, mut first_call) = (0, 0);
             for part in &slice.parts {
                 self.move_on(entries, &mut at, part.entry);
@@ -550,11 +580,11 @@ impl Pipeline {
         let handovers: Vec<Handover> = (0..handovers).map(|_| Handover::default()).collect();
         let mut lanes: Vec<Lane<'_, 'e, 'a>> =
             self.partitions.iter_mut().zip(queues).map(|(partition, queue)| Lane::new(partition, queue)).collect();
-        let in_parallel = in_parallel && self.pool.current_num_threads() > 1;
+        let in_parallel = in_parallel && self.decoding.workers() > 1;
         while lanes.iter().any(|lane| !lane.is_done()) {
             let run = |lane: &mut Lane<'_, 'e, 'a>| lane.run(plan, &handovers, to, position);
             if in_parallel {
-                self.pool.install(|| lanes.par_iter_mut().for_each(run));
+                self.decoding.install(|| lanes.par_iter_mut().for_each(run));
             } else {
                 lanes.iter_mut().for_each(run);
             }

@@ -196,7 +196,7 @@ impl Pipeline {
         } else {
             distributed(partitions, count)
         };
-        let pool = &pipeline.pool;
+        let decoding = pipeline.decoding();
         let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<PackedUser>))| {
             for packed in users {
                 let mut user = packed.unpack();
@@ -210,7 +210,7 @@ impl Pipeline {
             Ok(())
         };
         let partitions = &mut pipeline.partitions;
-        pool.install(|| partitions.par_iter_mut().zip(by_partition).enumerate().try_for_each(attach))?;
+        decoding.install(|| partitions.par_iter_mut().zip(by_partition).enumerate().try_for_each(attach))?;
         // What is linked from here on is new.
         pipeline.links.cut(true);
         Ok(pipeline)
@@ -223,7 +223,7 @@ impl Pipeline {
         self.capture_rest();
         self.cutting.lose_changes();
         let (watermark, plan) = (self.watermark(), Arc::clone(&self.plan));
-        self.pool.install(|| {
+        self.decoding.install(|| {
             self.partitions.par_iter_mut().for_each(|partition| {
                 let mut changed = partition.emptied(&plan, &next);
                 let users = translate(&plan, &next, partition.users());
@@ -239,7 +239,7 @@ impl Pipeline {
             let kept = kept.and_then(|(before, book)| Some(Translation::new(before.keys(), growth)?.book(book)));
             Box::new(kept.unwrap_or_else(|| Book::new(growth)))
         });
-        self.decoder = Decoder::new(&next.rules.projection, self.options.max_event_bytes);
+        self.decoding.change_decoder(Decoder::new(&next.rules.projection, self.options.max_event_bytes));
         self.plan = next;
         self.advance_to(watermark, out);
     }

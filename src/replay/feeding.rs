@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use self_cell::self_cell;
+
 use super::Sinks;
 use super::error::ReplayError;
 use super::progress::Progress;
@@ -11,7 +13,7 @@ use super::record::Lengths;
 use super::writer::{Message, Waiting, Writer};
 use crate::decode::Reason;
 use crate::partition::Output;
-use crate::pipeline::{DeadLetter, Pipeline};
+use crate::pipeline::{Ahead, DeadLetter, Decoding, Pipeline};
 use crate::sink::dead_letter;
 use crate::sink::file::{OutputFile, SinkError};
 use crate::source::file::{Block, Item, Place, SourceError};
@@ -68,24 +70,44 @@ impl Feeding<'_> {
         sender: &SyncSender<Message>,
     ) -> Result<(), ReplayError> {
         self.pipeline.hold_time(Timestamp::MIN);
-        for item in source {
-            let item = match &mut self.progress {
-                None => item?,
-                Some(progress) => match progress.take(item?)? {
-                    Some(item) => item,
-                    None => continue,
-                },
-            };
-            let outputs = self.feed(item, rejects)?;
-            if !self.send(outputs, sender) || !self.fire(sender) {
+        let decoding = self.pipeline.decoding();
+        let mut source = source.map(|item| Ok::<_, ReplayError>(item?));
+        let mut next = self.next(&mut source)?.map(|item| Turn::of(item, &decoding));
+        while let Some(turn) = next {
+            // What was read is part of a commit: where there are some, nothing is read before its turn.
+            let following = if self.progress.is_none() { self.next(&mut source)? } else { None };
+            let (ahead, outputs) =
+                decoding.beside(|| following.map(|item| Turn::of(item, &decoding)), || self.feed(&turn, rejects));
+            if !self.send(outputs?, sender) || !self.fire(sender) {
                 return Ok(());
             }
             if let Some(progress) = self.progress.as_mut().filter(|progress| progress.is_due()) {
                 let Some((lengths, waiting)) = settle(rejects, sender)? else { return Ok(()) };
                 progress.commit(self.pipeline, lengths, waiting)?;
             }
+            next = match ahead {
+                None if self.progress.is_some() => self.next(&mut source)?.map(|item| Turn::of(item, &decoding)),
+                ahead => ahead,
+            };
         }
         self.progress.as_ref().map_or(Ok(()), |progress| progress.ended())
+    }
+
+    /// The next item that was not worked on before.
+    fn next(
+        &mut self,
+        source: &mut impl Iterator<Item = Result<Item, ReplayError>>,
+    ) -> Result<Option<Item>, ReplayError> {
+        for item in source {
+            let item = match &mut self.progress {
+                None => Some(item?),
+                Some(progress) => progress.take(item?)?,
+            };
+            if item.is_some() {
+                return Ok(item);
+            }
+        }
+        Ok(None)
     }
 
     /// Fires what is due by the watermark, a piece at a time; false when the writer wants no more.
@@ -106,15 +128,18 @@ impl Feeding<'_> {
         sender.send(Message::Batch { outputs, final_before: self.pipeline.fired() }).is_ok()
     }
 
-    fn feed(&mut self, item: Item, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, SinkError> {
+    fn feed(&mut self, turn: &Turn, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, SinkError> {
         let mut outputs = Vec::new();
-        match item {
-            Item::Block(block) => feed_block(self.pipeline, &block, rejects, &mut outputs)?,
-            Item::Oversized { place, bytes, head } => {
-                let reason = Reason::TooLarge { bytes, limit: self.max_event_bytes as u64 };
+        match turn {
+            Turn::Block(decoded) => {
+                let (block, ahead) = (decoded.borrow_owner(), decoded.borrow_dependent());
+                feed_block(self.pipeline, block, ahead, rejects, &mut outputs)?;
+            }
+            Turn::Oversized { place, bytes, head } => {
+                let reason = Reason::TooLarge { bytes: *bytes, limit: self.max_event_bytes as u64 };
                 self.pipeline.count_oversized(&reason);
                 if let Some(rejects) = rejects {
-                    rejects.write(|sink| dead_letter::write_line(&reason, &place, &head, true, sink))?;
+                    rejects.write(|sink| dead_letter::write_line(&reason, place, head, true, sink))?;
                 }
             }
         }
@@ -122,9 +147,34 @@ impl Feeding<'_> {
     }
 }
 
+self_cell! {
+    /// A block with what its lines say.
+    struct DecodedBlock {
+        owner: Block,
+        #[covariant]
+        dependent: Ahead,
+    }
+}
+
+/// An item, decoded.
+enum Turn {
+    Block(DecodedBlock),
+    Oversized { place: Place, bytes: u64, head: Vec<u8> },
+}
+
+impl Turn {
+    fn of(item: Item, decoding: &Decoding) -> Turn {
+        match item {
+            Item::Block(block) => Turn::Block(DecodedBlock::new(block, |block| decoding.decode(&block.lines))),
+            Item::Oversized { place, bytes, head } => Turn::Oversized { place, bytes, head },
+        }
+    }
+}
+
 fn feed_block(
     pipeline: &mut Pipeline,
     block: &Block,
+    ahead: &Ahead<'_>,
     rejects: &mut Option<OutputFile>,
     outputs: &mut Vec<Output>,
 ) -> Result<(), SinkError> {
@@ -137,7 +187,7 @@ fn feed_block(
                 rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, rejected.original, false, sink));
         }
     };
-    pipeline.feed(&block.lines, &mut reject, outputs);
+    pipeline.feed_ahead(ahead, &mut reject, outputs);
     failed
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::world::{MAX_DISORDER, RULES, UNTIL, dice, log};
 
-/// Blocks of 4 MiB: about fourteen of them, and as many commits.
+/// Blocks of 512 KiB: more than a hundred of them, and as many commits.
 const LINES: usize = 60_000;
 const PADDING: usize = 900;
 

@@ -9,7 +9,7 @@ use rekindle::time::{Span, Timestamp};
 use crate::error::Error;
 
 /// How large a block is, at least: as `rekindle replay` reads files.
-const BLOCK_BYTES: usize = 4 << 20;
+const BLOCK_BYTES: usize = 512 << 10;
 /// When the simulated storefront opens.
 const START: Timestamp = Timestamp(1_767_225_600_000);
 

@@ -120,11 +120,19 @@ pub(crate) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usiz
 
 /// Feeds all blocks.
 pub(crate) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
-    let mut outputs = Vec::new();
-    for block in input.blocks() {
-        pipeline.feed(block, &mut |_| {}, &mut outputs);
-        journal.write(&mut outputs, pipeline.watermark());
+    let (decoding, mut outputs) = (pipeline.decoding(), Vec::new());
+    let mut blocks = input.blocks();
+    let mut next = blocks.next().map(|block| decoding.decode(block));
+    while let Some(ahead) = next {
+        let following = blocks.next();
+        let decode = || following.map(|block| decoding.decode(block));
+        let take_in = || {
+            journal.write(&mut outputs, pipeline.watermark());
+            pipeline.feed_ahead(&ahead, &mut |_| {}, &mut outputs);
+        };
+        (next, ()) = decoding.beside(decode, take_in);
     }
+    journal.write(&mut outputs, pipeline.watermark());
     if let Some(until) = until {
         pipeline.advance_to(until, &mut outputs);
     }
