@@ -46,6 +46,11 @@ impl PathNode {
         self.children[at].1.insert(rest, index);
     }
 
+    /// Whether nothing below it is read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
     fn child(&self, key: &str) -> Option<&PathNode> {
         self.children.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
@@ -312,7 +317,7 @@ impl<'de> Visitor<'de> for Skip {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let depth = self.0.enter()?;
-        while map.next_key_seed(Key)?.is_some() {
+        while map.next_key_seed(AnyKey)?.is_some() {
             map.next_value_seed(Skip(depth))?;
         }
         Ok(())
@@ -386,6 +391,28 @@ impl<'de> Visitor<'de> for StringOrNull {
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         Skip(self.0).visit_map(map).map(|()| None)
+    }
+}
+
+/// A key that is checked and dropped.
+struct AnyKey;
+
+impl<'de> DeserializeSeed<'de> for AnyKey {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for AnyKey {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 }
 

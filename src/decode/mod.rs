@@ -338,13 +338,15 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
-                    let seed =
-                        Object { paths: &self.decoder.context, is_read: true, sink: &mut draft.fields, depth: inside };
+                    let paths = &self.decoder.context;
+                    let is_read = !paths.is_empty();
+                    let seed = Object { paths, is_read, sink: &mut draft.fields, depth: inside };
                     wrong.note(TypedField::Context, map.next_value_seed(seed)?);
                 }
                 "traits" => {
-                    let seed =
-                        Object { paths: &self.decoder.traits, is_read: true, sink: &mut draft.traits, depth: inside };
+                    let paths = &self.decoder.traits;
+                    let is_read = !paths.is_empty();
+                    let seed = Object { paths, is_read, sink: &mut draft.traits, depth: inside };
                     wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,

@@ -113,7 +113,7 @@ impl Partition {
         match input {
             Input::Event { user, event, ts, watermark, position, visitor } => {
                 let slot = self.slot_of(user, ts.max(watermark));
-                let Some(user) = self.users.get_mut(slot, true) else { return };
+                let Some(user) = self.users.get_mut(slot) else { return };
                 self.capture.touch(slot, user);
                 if let Some(visitor) = visitor {
                     self.steps.unite(plan, user, *visitor, (ts.max(watermark), position), out);
@@ -146,7 +146,7 @@ impl Partition {
         out: &mut Vec<Output>,
     ) -> bool {
         let Some(slot) = self.users.find(id) else { return false };
-        let Some(user) = self.users.get_mut(slot, false) else { return false };
+        let Some(user) = self.users.get_mut(slot) else { return false };
         self.capture.touch(slot, user);
         let expired = self.steps.fire_due(plan, user, watermark, position, out);
         if let Some(at) = expired {
@@ -242,9 +242,7 @@ impl Partition {
             self.steps.counts.sizes[usize::from(segment.0)] += 1;
         }
         let slot = self.insert(User { armed: Timestamp::NEVER, ..user });
-        if let Some(user) = self.users.get_mut(slot, false) {
-            arm(&mut self.timers, slot, user, self.steps.state_ttl);
-        }
+        self.users.change(slot, |user| arm(&mut self.timers, slot, user, self.steps.state_ttl));
     }
 
     /// Begins a cut here: from now on [`capture`](Partition::capture) gives the users that changed since the last cut
@@ -275,30 +273,31 @@ impl Partition {
 
     fn insert(&mut self, user: User) -> u32 {
         let slot = self.users.insert(user);
-        if let Some(user) = self.users.get_mut(slot, false) {
-            self.capture.added(slot, user);
-        }
+        self.users.change(slot, |user| self.capture.added(slot, user));
         slot
     }
 
     /// Fires everything due at or before the watermark.
     fn advance(&mut self, plan: &Plan, watermark: Timestamp, position: u64, out: &mut Vec<Output>) {
         while let Some(slot) = self.timers.pop_due(watermark) {
-            if self.users.armed(slot).is_some_and(|armed| armed <= watermark)
-                && let Some(user) = self.users.get_mut(slot, false)
-            {
+            if self.users.armed(slot).is_none_or(|armed| armed > watermark) {
+                continue;
+            }
+            let Partition { users, timers, steps, capture } = self;
+            let expired = users.change(slot, |user| {
                 user.armed = Timestamp::NEVER;
                 if user.due() <= watermark {
-                    self.capture.touch(slot, user);
+                    capture.touch(slot, user);
                 }
-                match self.steps.fire_due(plan, user, watermark, position, out) {
-                    None => arm(&mut self.timers, slot, user, self.steps.state_ttl),
-                    Some(at) => {
-                        self.steps.note_expired(plan, user, at);
-                        let id = Arc::clone(&user.id);
-                        self.remove(&id);
-                    }
+                let expired = steps.fire_due(plan, user, watermark, position, out);
+                match expired {
+                    None => arm(timers, slot, user, steps.state_ttl),
+                    Some(at) => steps.note_expired(plan, user, at),
                 }
+                expired.map(|_| Arc::clone(&user.id))
+            });
+            if let Some(id) = expired.flatten() {
+                self.remove(&id);
             }
         }
     }

@@ -101,8 +101,8 @@ impl Users {
         }
     }
 
-    /// A user to change; from now on at hand. `is_event`: it is likely to be changed again soon.
-    pub(super) fn get_mut(&mut self, slot: u32, is_event: bool) -> Option<&mut User> {
+    /// A user to change who is likely to be changed again soon: from now on at hand.
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut User> {
         let place = match *self.slots.get(slot as usize)? {
             Slot::Packed(place) => {
                 let user = self.take_out(slot, place);
@@ -112,8 +112,31 @@ impl Users {
             Slot::AtHand(place) => place,
         };
         let held = &mut self.at_hand[place as usize];
-        held.is_used |= is_event;
+        held.is_used = true;
         Some(&mut held.user)
+    }
+
+    /// Changes a user where it is: who was packed is again afterwards. `None`: the slot is vacant.
+    pub(super) fn change<R>(&mut self, slot: u32, change: impl FnOnce(&mut User) -> R) -> Option<R> {
+        match *self.slots.get(slot as usize)? {
+            Slot::Packed(place) => {
+                let mut user = packed::unpack(self.chunks.get(place));
+                let changed = change(&mut user);
+                self.scratch.clear();
+                packed::pack(&user, &mut self.scratch);
+                let before = self.chunks.get_mut(place);
+                if before.len() == self.scratch.len() {
+                    before.copy_from_slice(&self.scratch);
+                } else {
+                    self.slots[slot as usize] = Slot::AtHand(VACANT);
+                    self.chunks.free(place);
+                    self.chunks.put(&mut self.slots, slot, &self.scratch);
+                }
+                Some(changed)
+            }
+            Slot::AtHand(VACANT) => None,
+            Slot::AtHand(place) => Some(change(&mut self.at_hand[place as usize].user)),
+        }
     }
 
     /// Every user, in no particular order.
