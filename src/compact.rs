@@ -114,9 +114,18 @@ impl<'p> Reader<'p> {
     }
 
     /// As many as a number before them says.
-    pub(crate) fn all<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub(crate) fn all<T>(&mut self, read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        self.all_into(Vec::with_capacity, read)
+    }
+
+    /// The same, in what has room for so many and no more.
+    pub(crate) fn all_into<T, C: Extend<T>>(
+        &mut self,
+        with_capacity: impl FnOnce(usize) -> C,
+        mut read: impl FnMut(&mut Self) -> T,
+    ) -> C {
         let length = self.small();
-        let mut all = Vec::with_capacity(length);
+        let mut all = with_capacity(length);
         all.extend((0..length).map(|_| read(self)));
         all
     }

@@ -44,8 +44,8 @@ impl Record {
         let session_day = latest.plus(-reader.signed());
         let [channel, stage, session] = [reader.byte(), reader.byte(), reader.byte()];
         let depths = reader.small();
-        let days = Days { recent: reader.unsigned(), older: reader.thin(Reader::unsigned) };
-        let chains = reader.thin(Reader::instant);
+        let days = Days { recent: reader.unsigned(), older: reader.all_into(ThinVec::with_capacity, Reader::unsigned) };
+        let chains = reader.all_into(ThinVec::with_capacity, Reader::instant);
         let orders = (reader.byte() == 1).then(|| Box::new(reader.orders()));
         Record {
             days,
@@ -91,14 +91,6 @@ impl Reader<'_> {
         Day(self.small())
     }
 
-    /// As many as a number before them says, with room for no more.
-    fn thin<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> ThinVec<T> {
-        let length = self.small();
-        let mut all = ThinVec::with_capacity(length);
-        all.extend((0..length).map(|_| read(self)));
-        all
-    }
-
     fn instant(&mut self) -> i64 {
         self.optional().map_or(NEVER_BEFORE, |after| self.base.0 + after)
     }
@@ -108,13 +100,13 @@ impl Reader<'_> {
         let (first, value) = (self.instant(), self.signed());
         let second = known(self.instant());
         let mut before = 0;
-        let days = self.thin(|reader| {
+        let days = self.all_into(ThinVec::with_capacity, |reader| {
             before += reader.day().0;
             let [orders, coupon_orders, refunds] = [reader.small(), reader.small(), reader.small()];
             let [gmv, refunded, discount] = [reader.signed(), reader.signed(), reader.signed()];
             OrderDay { day: Day(before), orders, coupon_orders, refunds, gmv, refunded, discount }
         });
-        let ids = self.thin(|reader| u64::from_le_bytes(reader.array()));
+        let ids = self.all_into(ThinVec::with_capacity, |reader| u64::from_le_bytes(reader.array()));
         Orders { days, first: known(first).map(|first| (first, value)), second, ids }
     }
 }

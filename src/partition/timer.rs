@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// How many wake-ups a block holds.
 const BLOCK: usize = 64;
 /// So many blocks without anything in them are kept.
-const SPARE: usize = 64;
+const SPARE: usize = 16;
 
 /// Due times with the user (an index) each belongs to. The same user may stand here more than once.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::slices::{self, DecodedSlice};
 use super::Entry;
+use super::slices::{self, DecodedSlice};
 use crate::decode::Decoder;
 use crate::source::message::Kind;
 

@@ -35,8 +35,8 @@ use cut::Cutting;
 pub use export::UserExport;
 pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Sequenced};
-use slices::DecodedSlice;
 pub use saved::{RestoreError, Restored};
+use slices::DecodedSlice;
 
 /// Batches smaller than this are applied on the calling thread: handing them out would cost more than it gains.
 const PARALLEL_FROM: usize = 512;
@@ -285,12 +285,7 @@ impl Pipeline {
 
     /// Takes in lines that were decoded ahead, by [`Decoding`] of this pipeline under the rules it has now; else like
     /// [`feed`](Pipeline::feed).
-    pub fn feed_ahead<'a>(
-        &mut self,
-        ahead: &Ahead<'a>,
-        reject: &mut dyn FnMut(DeadLetter<'a>),
-        out: &mut Vec<Output>,
-    ) {
+    pub fn feed_ahead<'a>(&mut self, ahead: &Ahead<'a>, reject: &mut dyn FnMut(DeadLetter<'a>), out: &mut Vec<Output>) {
         self.received.clear();
         self.begin_batch();
         self.feed_slices(&ahead.slices, &[ahead.entry], 0, reject, out);

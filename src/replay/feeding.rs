@@ -20,7 +20,7 @@ use crate::source::file::{Block, Item, Place, SourceError};
 use crate::time::Timestamp;
 
 /// How many batches of outputs may wait for the writer.
-const BATCHES_AHEAD: usize = 2;
+const BATCHES_AHEAD: usize = 1;
 /// About how many wake-ups fire in one piece: what they come to is written before there is more of it.
 const FIRED_AT_ONCE: usize = 4_096;
 

@@ -129,7 +129,8 @@ impl Files {
             bytes_total = bytes_total.zip(bytes).map(|(total, bytes)| total + bytes);
             inputs.push((Arc::<str>::from(path.to_string_lossy()), input));
         }
-        let (sender, items) = sync_channel(1);
+        // One block is read while the last is worked on.
+        let (sender, items) = sync_channel(0);
         thread::spawn(move || read_all(inputs, max_event_bytes, &sender));
         Ok(Files { items, bytes_read, bytes_total })
     }
