@@ -1,10 +1,10 @@
 //! Packed users one behind another in chunks of memory, instead of each in an allocation of its own: none is rounded up,
 //! and where it stands takes 8 bytes.
 //!
-//! A user who is unpacked leaves a gap. When the gaps are more than a quarter of what stands, the chunk with the least
+//! A user who is unpacked leaves a gap. When the gaps are more than a sixth of what stands, the chunk with the least
 //! left in it is cleaned: what is left moves on into the chunk being filled, and the chunk is free to be filled again
-//! (Rosenblum, Ousterhout, *The design and implementation of a log-structured file system*, 1992). A piece of cleaning
-//! copies no more than a chunk.
+//! (Rosenblum, Ousterhout, *The design and implementation of a log-structured file system*, 1992). No more
+//! than a few chunks are cleaned whenever one is full.
 
 use std::num::NonZeroU32;
 
@@ -15,7 +15,9 @@ use crate::time::Timestamp;
 /// What a chunk holds, in bytes; of a user who takes more it holds just that one.
 const CHUNK: usize = 16 << 10;
 /// Gaps may take one in so many of the bytes that stand.
-const GAPS: usize = 4;
+const GAPS: usize = 6;
+/// So many chunks are cleaned at most when one is full.
+const CLEANED_AT_ONCE: usize = 8;
 /// What stands before each: whose it is, and a number that says how long it is.
 const HEAD_MAX: usize = 14;
 
@@ -83,6 +85,11 @@ impl Chunks {
         entry(&self.chunks[place.chunk()].bytes, place.at as usize).packed
     }
 
+    /// A byte of where it stands.
+    pub(super) fn first_byte(&self, place: Place) -> u8 {
+        self.chunks[place.chunk()].bytes[place.at as usize]
+    }
+
     /// The same, to be changed where it stands.
     pub(super) fn get_mut(&mut self, place: Place) -> &mut [u8] {
         let bytes = &mut self.chunks[place.chunk()].bytes;
@@ -101,8 +108,10 @@ impl Chunks {
         let fits = self.chunks.get(self.open).is_some_and(|open| open.bytes.len() + packed.len() + HEAD_MAX <= CHUNK);
         if !fits {
             self.open_another(packed.len() + HEAD_MAX);
-            if (self.filled - self.live) * GAPS > self.live {
-                self.clean_one(slots);
+            for _ in 0..CLEANED_AT_ONCE {
+                if (self.filled - self.live) * GAPS > self.live {
+                    self.clean_one(slots);
+                }
             }
         }
         self.append(slots, slot, packed);
@@ -158,9 +167,12 @@ impl Chunks {
             }
             at = end;
         }
-        bytes.clear();
-        bytes.shrink_to(CHUNK);
-        self.chunks[emptiest].bytes = bytes;
+        // One is soon filled again; the memory of more is given back.
+        if self.vacant.is_empty() {
+            bytes.clear();
+            bytes.shrink_to(CHUNK);
+            self.chunks[emptiest].bytes = bytes;
+        }
         self.vacant.push(u32::try_from(emptiest).expect("chunks are counted in 32 bits"));
     }
 

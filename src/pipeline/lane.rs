@@ -19,6 +19,16 @@ pub(super) enum Operation<'e, 'a> {
     },
 }
 
+impl Operation<'_, '_> {
+    /// Whose state it needs.
+    fn whose(&self) -> &str {
+        match self {
+            Operation::Event(sequenced) => sequenced.user(),
+            Operation::Detach { visitor, .. } => visitor,
+        }
+    }
+}
+
 /// An event with all that the log's order says about it.
 pub(super) struct Sequenced<'e, 'a> {
     pub(super) event: &'e Event<'a>,
@@ -29,6 +39,13 @@ pub(super) struct Sequenced<'e, 'a> {
     pub(super) position: u64,
     /// It links a visitor: where that visitor's state will be.
     pub(super) handover: Option<usize>,
+}
+
+impl Sequenced<'_, '_> {
+    /// Whose it is, after linking.
+    fn user(&self) -> &str {
+        self.linked_user.as_deref().unwrap_or(self.own_id)
+    }
 }
 
 /// A visitor's state on its way between partitions.
@@ -81,8 +98,9 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
 
     /// Works until the queue and what is due by `to` are done, or until a visitor is missing.
     pub(super) fn run(&mut self, plan: &Plan, handovers: &[Handover], to: Timestamp, position: u64) {
-        if let Some(sequenced) = self.waiting.take() {
-            self.take_event(plan, sequenced, handovers);
+        match self.waiting.take() {
+            Some(sequenced) => self.take_event(plan, sequenced, handovers),
+            None => self.partition.warm(self.queue.as_slice().iter().map(Operation::whose)),
         }
         while self.waiting.is_none() {
             match self.queue.next() {
@@ -111,7 +129,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
             }
         };
         let input = Input::Event {
-            user: sequenced.linked_user.as_deref().unwrap_or(sequenced.own_id),
+            user: sequenced.user(),
             event: sequenced.event,
             ts: sequenced.ts,
             watermark: sequenced.watermark,
