@@ -21,7 +21,7 @@ type IdHasher = foldhash::fast::FixedState;
 /// So many users are at hand before one is packed, unless it is said.
 pub(super) const AT_HAND: usize = 64;
 /// Of this many users one is at hand, where that is more.
-const AT_HAND_SHARE: usize = 128;
+const AT_HAND_SHARE: usize = 64;
 /// What a vacant slot says instead of a place among those at hand.
 const VACANT: u32 = u32::MAX;
 
