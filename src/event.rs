@@ -46,16 +46,23 @@ pub struct TraitId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackedId(pub u16);
 
-/// When an event happened, as far as the event itself says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventTime {
-    /// The event carries `timestamp`.
-    Stamped(Timestamp),
-    /// No `timestamp`: the broker's time of the message less what the client knows to have passed,
-    /// `sentAt - originalTimestamp` (0 ms where either is missing).
-    Unstamped {
-        /// Milliseconds between the event and its sending, by the client's clock.
-        delay_ms: i64,
+/// When an event happened, as far as the event itself says (semantics §2). What cannot be read, or lies before 1990 or
+/// after 2100, is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventTime<'a> {
+    /// `timestamp` beside an `originalTimestamp`: somebody has set it right already.
+    Corrected(Timestamp),
+    /// By the client's clock, be it right or wrong.
+    Claimed {
+        /// `timestamp`, or else `originalTimestamp`.
+        at: Timestamp,
+        /// `sentAt`, which tells by the broker's time how wrong that clock is.
+        sent_at: Option<Timestamp>,
+    },
+    /// Neither.
+    Missing {
+        /// The field that has something else than a time, and what that is.
+        unusable: Option<(&'static str, Cow<'a, str>)>,
     },
 }
 
@@ -77,7 +84,9 @@ pub struct Event<'a> {
     /// `messageId`.
     pub message_id: Option<Cow<'a, str>>,
     /// When it happened.
-    pub time: EventTime,
+    pub time: EventTime<'a>,
+    /// `receivedAt`: the broker's time, in a file.
+    pub received_at: Option<Timestamp>,
     /// The projected properties and context fields that are there, by field.
     pub fields: Vec<(FieldId, Scalar<'a>)>,
     /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
@@ -102,6 +111,17 @@ impl Call {
     /// The call of that `type`.
     pub fn named(name: &str) -> Option<Call> {
         Call::ALL.into_iter().find(|call| call.name() == name)
+    }
+}
+
+impl EventTime<'_> {
+    /// The event's time where the broker's is `received`, which it may lie beyond; `None`: it has none.
+    pub fn resolve(&self, received: Option<Timestamp>) -> Option<Timestamp> {
+        match (self, received) {
+            (EventTime::Claimed { at, sent_at: Some(sent_at) }, Some(received)) => Some(received - (*sent_at - *at)),
+            (EventTime::Corrected(at) | EventTime::Claimed { at, .. }, _) => Some(*at),
+            (EventTime::Missing { .. }, received) => received,
+        }
     }
 }
 

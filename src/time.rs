@@ -4,10 +4,10 @@
 //! clock in here; time comes from the log.
 
 use std::fmt;
-use std::ops::{Add, Sub};
+use std::ops::{Add, Range, Sub};
 
 use jiff::SignedDuration;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,33 +36,94 @@ impl Timestamp {
     /// After every event: "time alone changes nothing here".
     pub const NEVER: Timestamp = Timestamp(i64::MAX / 4);
 
+    /// Before everything that RFC 3339 can write: the beginning of the year 0000, UTC.
+    const FIRST_WRITTEN: Timestamp = Timestamp(-62_167_219_200_000);
+    /// After everything that RFC 3339 can write: the last millisecond of the year 9999, UTC.
+    const LAST_WRITTEN: Timestamp = Timestamp(253_402_300_799_999);
+    /// What a client's clock is believed: from the beginning of 1990 to before that of 2101, UTC.
+    const BELIEVED: Range<Timestamp> = Timestamp(631_152_000_000)..Timestamp(4_133_980_800_000);
+
     /// Reads an RFC 3339 timestamp (`2026-03-05T09:00:00.123+08:00`), cut to whole milliseconds.
     ///
     /// A leap second (`:60`) reads as the second before it. `None` for anything else, for a missing offset, and for an
     /// instant outside the years 0000 to 9999 UTC, which RFC 3339 could not write.
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-        let (date_time, rest) = text.as_bytes().split_at_checked(19)?;
-        let [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', _, _, b':', _, _, b':', _, _] = date_time else {
-            return None;
-        };
-        let (fraction_ms, rest) = fraction(rest)?;
-        let two = |at: usize| digits(&date_time[at..at + 2]).and_then(|number| i8::try_from(number).ok());
-        let second = two(17).filter(|second| *second <= 60)?.min(59);
-        let year = i16::try_from(digits(&date_time[..4])?).ok()?;
-        let local = DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, second, fraction_ms * 1_000_000).ok()?;
-        // Not through jiff::Timestamp, which ends a day before the year 9999 does.
-        let utc = match offset(rest)? {
-            SignedDuration::ZERO => local,
-            offset => local.checked_sub(offset).ok().filter(|utc| utc.year() >= 0)?,
-        };
-        i64::try_from(utc.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
+        parse(text, Grammar::Rfc3339)
+    }
+
+    /// Reads a moment that people write: as RFC 3339 has it, or a date (`2026-03-05`), which is its midnight, UTC.
+    pub fn parse_moment(text: &str) -> Option<Timestamp> {
+        Timestamp::parse_rfc3339(text).or_else(|| parse(text, Grammar::Client).filter(|_| text.len() == DATE_BYTES))
+    }
+
+    /// Reads a time that a client wrote (semantics §2), cut to whole milliseconds: RFC 3339, also with a blank for the
+    /// `T`, without seconds, without a zone (UTC), with `+0800` or `+08`; a date, which is its midnight, UTC; or digits,
+    /// which are seconds since 1970, above 10^11 milliseconds.
+    ///
+    /// `None` for anything else, and for what lies before 1990 or after 2100.
+    pub fn parse_client(text: &str) -> Option<Timestamp> {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let time = if is_number { since_1970(text) } else { parse(text, Grammar::Client) };
+        time.filter(|time| Timestamp::BELIEVED.contains(time))
+    }
+
+    /// Reads a JSON number that a client wrote for a time, as [`parse_client`](Timestamp::parse_client) reads digits;
+    /// what there is beyond whole milliseconds is cut.
+    pub fn parse_client_number(number: f64) -> Option<Timestamp> {
+        // The shortest digits that give this double are those that the client wrote.
+        let time = since_1970(&number.to_string())?;
+        Some(time).filter(|time| Timestamp::BELIEVED.contains(time))
     }
 }
 
 const EPOCH: DateTime = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
 
+/// The length of `2026-03-05`.
+const DATE_BYTES: usize = 10;
+
+/// Above it a number is milliseconds since 1970, up to it seconds.
+const SECONDS_MAX: i64 = 100_000_000_000;
+
+/// Which of the ways to write a time are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grammar {
+    Rfc3339,
+    Client,
+}
+
+fn parse(text: &str, grammar: Grammar) -> Option<Timestamp> {
+    let is_lenient = grammar == Grammar::Client;
+    let (date, rest) = text.as_bytes().split_at_checked(DATE_BYTES)?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
+    let year = i16::try_from(digits(&[*y1, *y2, *y3, *y4])?).ok()?;
+    let date = Date::new(year, two(*m1, *m2)?, two(*d1, *d2)?).ok()?;
+    let (local, ahead) = match rest {
+        [] if is_lenient => (date.at(0, 0, 0, 0), SignedDuration::ZERO),
+        [b'T' | b't' | b' ', h1, h2, b':', m1, m2, rest @ ..] => {
+            let ((second, ms), zone) = match rest {
+                [b':', s1, s2, rest @ ..] => {
+                    let (ms, zone) = fraction(rest)?;
+                    ((two(*s1, *s2).filter(|second| *second <= 60)?.min(59), ms), zone)
+                }
+                zone if is_lenient => ((0, 0), zone),
+                _ => return None,
+            };
+            let clock = Time::new(two(*h1, *h2)?, two(*m1, *m2)?, second, ms * 1_000_000).ok()?;
+            (date.to_datetime(clock), offset(zone, grammar)?)
+        }
+        _ => return None,
+    };
+    // Not through jiff::Timestamp, which ends a day before the year 9999 does.
+    let utc = local.checked_sub(ahead).ok().filter(|utc| utc.year() >= 0)?;
+    i64::try_from(utc.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
+}
+
 fn digits(bytes: &[u8]) -> Option<i32> {
     bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i32::from(byte - b'0')))
+}
+
+fn two(tens: u8, ones: u8) -> Option<i8> {
+    digits(&[tens, ones]).and_then(|number| i8::try_from(number).ok())
 }
 
 /// The milliseconds of `.123456`, and what follows it; 0 where there is no fraction.
@@ -70,20 +131,44 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let Some(decimals) = text.strip_prefix(b".") else { return Some((0, text)) };
     let count = decimals.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (decimals, rest) = decimals.split_at(count);
-    let first_three = decimals.iter().chain(b"00").take(3);
-    let ms = first_three.fold(0, |ms, byte| ms * 10 + i32::from(byte - b'0'));
-    (count > 0).then_some((ms, rest))
+    (count > 0).then(|| (milliseconds(decimals), rest))
 }
 
-/// What `Z`, `+08:00` or `-05:30` is ahead of UTC.
-fn offset(text: &[u8]) -> Option<SignedDuration> {
+/// What the digits behind a point make of a second, cut.
+fn milliseconds(decimals: &[u8]) -> i32 {
+    let first_three = decimals.iter().chain(b"00").take(3);
+    first_three.fold(0, |ms, byte| ms * 10 + i32::from(byte - b'0'))
+}
+
+/// What `Z`, `+08:00` or `-05:30` is ahead of UTC; for a client also nothing, `+0800` and `+08`.
+fn offset(text: &[u8], grammar: Grammar) -> Option<SignedDuration> {
+    let is_lenient = grammar == Grammar::Client;
     let (sign, hours, minutes) = match text {
         b"Z" | b"z" => return Some(SignedDuration::ZERO),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => (*sign, digits(&[*h1, *h2])?, digits(&[*m1, *m2])?),
+        [] if is_lenient => return Some(SignedDuration::ZERO),
+        [sign, h1, h2, b':', m1, m2] => (*sign, digits(&[*h1, *h2])?, digits(&[*m1, *m2])?),
+        [sign, h1, h2, m1, m2] if is_lenient => (*sign, digits(&[*h1, *h2])?, digits(&[*m1, *m2])?),
+        [sign, h1, h2] if is_lenient => (*sign, digits(&[*h1, *h2])?, 0),
         _ => return None,
     };
     let ahead = SignedDuration::from_secs(i64::from(hours * 3_600 + minutes * 60));
-    (hours < 24 && minutes < 60).then_some(if sign == b'-' { -ahead } else { ahead })
+    match sign {
+        _ if hours > 23 || minutes > 59 => None,
+        b'+' => Some(ahead),
+        b'-' => Some(-ahead),
+        _ => None,
+    }
+}
+
+/// The instant so many seconds after 1970 began, or milliseconds; digits, and behind a point perhaps more.
+fn since_1970(number: &str) -> Option<Timestamp> {
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let whole = whole.parse::<i64>().ok().filter(|whole| *whole >= 0)?;
+    if whole > SECONDS_MAX {
+        return Some(Timestamp(whole));
+    }
+    let is_digits = decimals.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits.then(|| Timestamp(whole * 1_000 + i64::from(milliseconds(decimals.as_bytes()))))
 }
 
 impl Span {
@@ -149,15 +234,15 @@ impl Sub for Timestamp {
 }
 
 impl Timestamp {
-    /// Hands on its text: RFC 3339 in UTC with exactly three decimals (`2026-03-03T10:00:00.000Z`).
+    /// Hands on its text: RFC 3339 in UTC with exactly three decimals (`2026-03-03T10:00:00.000Z`). An instant before the
+    /// year 0000 or after the year 9999, which RFC 3339 cannot write, reads as the first or the last that it can.
     pub fn with_text<R>(self, take: impl FnOnce(&str) -> R) -> R {
-        let civil = jiff::Timestamp::from_millisecond(self.0).map(|instant| Offset::UTC.to_datetime(instant));
+        let written = self.clamp(Timestamp::FIRST_WRITTEN, Timestamp::LAST_WRITTEN);
+        let civil = jiff::Timestamp::from_millisecond(written.0).map(|instant| Offset::UTC.to_datetime(instant));
         // jiff's instants end a day before the year 9999 does.
-        match civil.or_else(|_| EPOCH.checked_add(SignedDuration::from_millis(self.0))) {
-            Ok(utc) if utc.year() >= 0 => take(str::from_utf8(&digits_of(utc)).expect("digits are text")),
-            Ok(utc) => take(&format!("{utc:.3}Z")),
-            Err(_) => take(&format!("{} ms since 1970", self.0)),
-        }
+        let utc = civil.or_else(|_| EPOCH.checked_add(SignedDuration::from_millis(written.0)));
+        let utc = utc.expect("jiff has the years 0 to 9999");
+        take(str::from_utf8(&digits_of(utc)).expect("digits are text"))
     }
 }
 
@@ -222,12 +307,27 @@ mod tests {
 
     use super::*;
 
+    const YEARS: std::ops::RangeInclusive<i64> = Timestamp::FIRST_WRITTEN.0..=Timestamp::LAST_WRITTEN.0;
+
     proptest! {
         #[test]
-        fn an_instants_text_is_what_jiff_writes(ms in -100_000_000_000_000i64..300_000_000_000_000) {
-            let utc = EPOCH.checked_add(SignedDuration::from_millis(ms));
-            let expected = utc.map_or_else(|_| format!("{ms} ms since 1970"), |utc| format!("{utc:.3}Z"));
-            prop_assert_eq!(Timestamp(ms).to_string(), expected);
+        fn an_instants_text_is_what_jiff_writes(ms in YEARS) {
+            let utc = EPOCH.checked_add(SignedDuration::from_millis(ms)).expect("a civil time");
+            prop_assert_eq!(Timestamp(ms).to_string(), format!("{utc:.3}Z"));
+        }
+
+        #[test]
+        fn every_instants_text_is_rfc_3339(ms in any::<i64>()) {
+            let text = Timestamp(ms).to_string();
+            let read = Timestamp::parse_rfc3339(&text);
+            prop_assert_eq!(read, Some(Timestamp(ms.clamp(*YEARS.start(), *YEARS.end()))), "{}", text);
+        }
+
+        #[test]
+        fn no_text_is_read_as_a_time_that_is_not_believed(text in "[0-9]{1,20}|[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9])?)?") {
+            let years = Timestamp::parse_rfc3339("1990-01-01T00:00:00Z")..Timestamp::parse_rfc3339("2101-01-01T00:00:00Z");
+            let read = Timestamp::parse_client(&text);
+            prop_assert!(read.is_none() || years.contains(&read), "{} is {:?}", text, read);
         }
     }
 
@@ -235,9 +335,11 @@ mod tests {
     fn text_at_the_ends_of_the_years_there_are() {
         for (ms, text) in [
             (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
-            (-62_167_219_200_001, "-000001-12-31T23:59:59.999Z"),
+            (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"),
             (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
-            (253_402_300_800_000, "253402300800000 ms since 1970"),
+            (253_402_300_800_000, "9999-12-31T23:59:59.999Z"),
+            (Timestamp::MIN.0, "0000-01-01T00:00:00.000Z"),
+            (Timestamp::NEVER.0, "9999-12-31T23:59:59.999Z"),
             (0, "1970-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(Timestamp(ms).to_string(), text);

@@ -174,7 +174,6 @@ pub(crate) fn pipeline_options(settings: &Engine) -> Options {
         max_event_bytes: settings.max_event_bytes,
         until: None,
         clock: settings.clock,
-        max_future: settings.max_future,
         state_ttl: settings.state_ttl(),
         users_at_hand: None,
     }

@@ -37,7 +37,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The end of time, RFC 3339: after the last event, time advances to here for everyone; later events are rejected
+    /// The end of time, RFC 3339 or a date (its midnight, UTC): after the last event, time advances to here for everyone;
+    /// later events are rejected
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     until: Timestamp,
 
@@ -115,8 +116,11 @@ impl ReplayArgs {
 }
 
 pub(super) fn timestamp(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text)
-        .ok_or_else(|| "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z".to_owned())
+    Timestamp::parse_moment(text).ok_or_else(|| {
+        "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z, or a date, such as 2026-03-09, \
+         which is its midnight in UTC"
+            .to_owned()
+    })
 }
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {

@@ -20,9 +20,6 @@ pub struct Engine {
     /// How much later than others an event may come and still be in time; 0 to 1 day.
     #[schemars(with = "DurationText")]
     pub max_disorder: Span,
-    /// How far ahead of the broker's time an event's own may be; 0 to 1 day.
-    #[schemars(with = "DurationText")]
-    pub max_future: Span,
     /// A user idle for this long is dropped, once nothing is to come for them by time alone; 0: never, else 1 hour to 100
     /// years.
     #[schemars(with = "DurationText")]
@@ -41,17 +38,16 @@ pub struct Engine {
 }
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [Key; 8] = [
+pub(super) const KEYS: [Key; 7] = [
     ("rules", Kind::Text),
     ("max_disorder", Kind::Text),
-    ("max_future", Kind::Text),
     ("state_ttl", Kind::Text),
     ("max_event_bytes", Kind::Number),
     ("partitions", Kind::Number),
     ("workers", Kind::Number),
     ("clock", Kind::Text),
 ];
-/// Longest `max_disorder` and `max_future`.
+/// Longest `max_disorder`.
 const DAY: Span = Span(86_400_000);
 /// From the shortest to the longest `state_ttl`: an hour to a hundred years.
 const STATE_TTL: RangeInclusive<Span> = Span(3_600_000)..=Span(36_525 * 86_400_000);
@@ -61,7 +57,6 @@ impl Default for Engine {
         Engine {
             rules: PathBuf::from("rules.toml"),
             max_disorder: Span(5_000),
-            max_future: Span(300_000),
             state_ttl: Span(0),
             max_event_bytes: 1_048_576,
             partitions: 64,
@@ -90,7 +85,6 @@ impl Engine {
     pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
         set(&mut self.rules, reader.file(section, "rules", "the rules file"));
         set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
-        set(&mut self.max_future, reader.duration(section, "max_future", Span(0), DAY));
         set(&mut self.state_ttl, state_ttl(section, reader));
         set(&mut self.max_event_bytes, reader.number(section, "max_event_bytes", 1_024..=67_108_864));
         set(&mut self.partitions, reader.number(section, "partitions", 1..=4_096));

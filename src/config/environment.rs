@@ -82,6 +82,11 @@ impl Variables {
         let settings = keys::settings().map(|(section, key, _)| (section, key)).chain(SECRETS);
         let known: Vec<String> = settings.map(|(section, key)| keys::variable(section, key)).collect();
         for (name, (_, place)) in self.found.iter().filter(|(name, _)| !known.contains(name)) {
+            let is_this = |(section, key, ..): &&(&str, &str, &str, &str)| keys::variable(section, key) == *name;
+            if let Some((_, _, why, help)) = keys::GONE.iter().find(is_this) {
+                problems.add(place, *why, help.replace("take it out", "unset this variable"));
+                continue;
+            }
             let help = match nearest(name, known.iter().map(String::as_str)) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "settings are named REKINDLE_<SECTION>_<KEY>, like REKINDLE_ENGINE_WORKERS".to_owned(),

@@ -44,6 +44,14 @@ pub(super) const SECRETS: [(&str, &str); 5] = [
     ("http", "token"),
 ];
 
+/// Settings that there were: section, key, why it is gone, what to do.
+pub(super) const GONE: [(&str, &str, &str, &str); 1] = [(
+    "engine",
+    "max_future",
+    "`max_future` is gone: where there is a broker's time, no event's time is beyond it",
+    "take it out; a client's clock that is wrong is set right by the call's `sentAt`",
+)];
+
 /// Variables that begin like settings and are none.
 pub(super) const OTHER_VARIABLES: [&str; 2] = ["REKINDLE_DATA", "REKINDLE_DATA_REQUIRED"];
 

@@ -47,7 +47,19 @@ impl<'t> Reader<'t> {
         let mut known = keys::of(name);
         // A secret is refused here; it is not unknown as well.
         known.extend(self.refuse_secrets(name, table));
+        known.extend(self.refuse_gone(name, table));
         Some(Section::open(format!("[{name}]"), span, table, &known, &mut self.problems))
+    }
+
+    fn refuse_gone(&mut self, section: &str, table: &DeTable<'_>) -> Vec<&'static str> {
+        let mut refused = Vec::new();
+        for (_, key, why, help) in keys::GONE.iter().filter(|(of, ..)| *of == section) {
+            if let Some((written, _)) = table.get_key_value(*key) {
+                self.problems.add(&written.span(), *why, *help);
+                refused.push(*key);
+            }
+        }
+        refused
     }
 
     fn refuse_secrets(&mut self, section: &str, table: &DeTable<'_>) -> Vec<&'static str> {

@@ -10,6 +10,7 @@
 mod fields;
 mod forget;
 mod rejection;
+mod times;
 
 use std::borrow::Cow;
 
@@ -17,11 +18,12 @@ use hashbrown::HashMap;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
 
-use crate::event::{Call, Event, EventTime, FieldId, Scalar, TrackedId, TraitId};
+use crate::event::{Call, Event, FieldId, Scalar, TrackedId, TraitId};
 use crate::rules::program::Projection;
 use crate::time::Timestamp;
 use fields::{Depth, IsArray, Object, PathNode, Skip, StringOrNull, Text};
 pub use rejection::{Reason, Rejected};
+use times::{TimeOrNull, Times};
 
 /// The longest id that is accepted, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
@@ -94,9 +96,9 @@ impl Decoder {
         }
         let mut draft = Draft::default();
         let read = self.parse(line, 0, false, &mut draft);
-        match read.and_then(|()| if draft.is_batch { Ok(None) } else { draft.finish(line, None).map(Some) }) {
+        match read.and_then(|()| if draft.is_batch { Ok(None) } else { draft.finish(line).map(Some) }) {
             Ok(Some(event)) => out.push(Ok(event)),
-            Ok(None) => self.open_batch(line, draft.sent_at, out),
+            Ok(None) => self.open_batch(line, &draft.times, out),
             Err(reason) => out.push(Err(Rejected { reason, original: line })),
         }
     }
@@ -126,8 +128,8 @@ impl Decoder {
         call != Call::Track.name() || draft.known.map_or(self.reads_of_unknown, |known| known.reads_properties)
     }
 
-    /// Each call of a batch stands for itself; `sentAt` is the envelope's where the call has none.
-    fn open_batch<'a>(&self, line: &'a [u8], sent_at: Option<Timestamp>, out: &mut Vec<Decoded<'a>>) {
+    /// Each call of a batch stands for itself; `sentAt` and `receivedAt` are the envelope's where the call has none.
+    fn open_batch<'a>(&self, line: &'a [u8], envelope: &Times<'a>, out: &mut Vec<Decoded<'a>>) {
         let Some(items) = batch_text(line) else {
             let reason = Reason::WrongType { field: "batch" };
             out.push(Err(Rejected { reason, original: line }));
@@ -139,7 +141,10 @@ impl Decoder {
             let read = self.parse(text.as_bytes(), 2, false, &mut draft);
             let event = read.and_then(|()| match draft.is_batch {
                 true => Err(Reason::WrongType { field: "batch" }),
-                false => draft.finish(text.as_bytes(), sent_at),
+                false => {
+                    draft.times.take_lacking(envelope);
+                    draft.finish(text.as_bytes())
+                }
             });
             event.map_err(|reason| Rejected { reason, original: text.as_bytes() })
         }));
@@ -176,9 +181,7 @@ struct Draft<'a> {
     anonymous_id: Option<Text<'a>>,
     previous_id: Option<Text<'a>>,
     message_id: Option<Text<'a>>,
-    timestamp: Option<Text<'a>>,
-    original_timestamp: Option<Timestamp>,
-    sent_at: Option<Timestamp>,
+    times: Times<'a>,
     fields: Vec<(u16, Option<Scalar<'a>>)>,
     traits: Vec<(u16, Option<Scalar<'a>>)>,
     is_batch: bool,
@@ -207,6 +210,7 @@ enum TypedField {
     Timestamp,
     OriginalTimestamp,
     SentAt,
+    ReceivedAt,
     Properties,
     Context,
     Traits,
@@ -224,7 +228,7 @@ impl WrongTypes {
 
 impl<'a> Draft<'a> {
     /// The event it comes to; nothing is left of it.
-    fn finish(&mut self, original: &'a [u8], batch_sent_at: Option<Timestamp>) -> Result<Event<'a>, Reason> {
+    fn finish(&mut self, original: &'a [u8]) -> Result<Event<'a>, Reason> {
         if let Some(field) = self.wrong_types.first() {
             return Err(Reason::WrongType { field });
         }
@@ -238,15 +242,6 @@ impl<'a> Draft<'a> {
         if user_id.is_none() && anonymous_id.is_none() {
             return Err(Reason::NoId);
         }
-        let time = match &self.timestamp {
-            Some(text) => EventTime::Stamped(
-                Timestamp::parse_rfc3339(text).ok_or_else(|| Reason::BadTime { found: text.to_string() })?,
-            ),
-            None => {
-                let delay = self.sent_at.or(batch_sent_at).zip(self.original_timestamp);
-                EventTime::Unstamped { delay_ms: delay.map_or(0, |(sent, made)| (sent - made).0) }
-            }
-        };
         let traits = if call == Call::Identify { std::mem::take(&mut self.traits) } else { Vec::new() };
         let fields = std::mem::take(&mut self.fields);
         Ok(Event {
@@ -257,7 +252,8 @@ impl<'a> Draft<'a> {
             user_id,
             anonymous_id,
             message_id: self.message_id.take().filter(|id| !id.is_empty()),
-            time,
+            time: self.times.event_time(),
+            received_at: self.times.received_at(),
             fields: fields.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
             traits: traits.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),
         })
@@ -321,14 +317,14 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                 "anonymousId" => draft.anonymous_id = read_text(&mut map, TypedField::AnonymousId, wrong, inside)?,
                 "previousId" => draft.previous_id = read_text(&mut map, TypedField::PreviousId, wrong, inside)?,
                 "messageId" => draft.message_id = read_text(&mut map, TypedField::MessageId, wrong, inside)?,
-                "timestamp" => draft.timestamp = read_text(&mut map, TypedField::Timestamp, wrong, inside)?,
+                "timestamp" => draft.times.timestamp = read_time(&mut map, TypedField::Timestamp, wrong, inside)?,
                 "originalTimestamp" => {
-                    let text = read_text(&mut map, TypedField::OriginalTimestamp, wrong, inside)?;
-                    draft.original_timestamp = text.as_deref().and_then(Timestamp::parse_rfc3339);
+                    let time = read_time(&mut map, TypedField::OriginalTimestamp, wrong, inside)?;
+                    draft.times.original_timestamp = time;
                 }
-                "sentAt" => {
-                    let text = read_text(&mut map, TypedField::SentAt, wrong, inside)?;
-                    draft.sent_at = text.as_deref().and_then(Timestamp::parse_rfc3339);
+                "sentAt" => draft.times.sent_at = read_time(&mut map, TypedField::SentAt, wrong, inside)?,
+                "receivedAt" => {
+                    draft.times.received_at = read_time(&mut map, TypedField::ReceivedAt, wrong, inside)?;
                 }
                 "properties" => {
                     let is_read = self.reads_all || self.decoder.reads_properties(draft);
@@ -366,4 +362,15 @@ fn read_text<'de, A: MapAccess<'de>>(
     let text = map.next_value_seed(StringOrNull(depth))?;
     wrong_types.note(field, text.is_some());
     Ok(text.flatten())
+}
+
+fn read_time<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    field: TypedField,
+    wrong_types: &mut WrongTypes,
+    depth: Depth,
+) -> Result<Option<Result<Timestamp, Text<'de>>>, A::Error> {
+    let time = map.next_value_seed(TimeOrNull(depth))?;
+    wrong_types.note(field, time.is_some());
+    Ok(time.flatten())
 }

@@ -46,14 +46,18 @@ pub enum Reason {
         /// How long it is.
         bytes: usize,
     },
-    /// `timestamp` is there, but is no RFC 3339 time.
-    #[error("`timestamp` is {found:?}, which is not an RFC 3339 time such as 2026-03-05T09:00:00.000Z")]
+    /// The only time there is cannot be read, or lies before 1990 or after 2100.
+    #[error("`{field}` is {found:?}, which is no time from 1990 to 2100 such as 2026-03-05T09:00:00.000Z")]
     BadTime {
+        /// Which field.
+        field: &'static str,
         /// What stood there.
         found: String,
     },
-    /// No `timestamp`, and no broker's time to fall back on.
-    #[error("there is no `timestamp`, and a file has no broker's time to use instead")]
+    /// No time, and no broker's time to fall back on.
+    #[error(
+        "there is no `timestamp`, `originalTimestamp` or `receivedAt`, and a file has no broker's time to use instead"
+    )]
     NoTime,
     /// Longer than `max_event_bytes`.
     #[error("the event has {bytes} bytes; `max_event_bytes` is {limit}")]

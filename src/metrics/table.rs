@@ -62,7 +62,7 @@ metrics! {
     LATE: Counter "rekindle_events_late_total" [] "Events whose time was below the watermark; they count all the same.";
     DUPLICATES: Counter "rekindle_events_duplicate_total" [] "Events ignored because their messageId had been seen.";
     FROM_FUTURE: Counter "rekindle_events_from_future_total" []
-        "Events whose own time was too far ahead, and was replaced by the broker's.";
+        "Events whose own time was beyond the broker's, and was replaced by it: clients' clocks that are fast.";
     TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
     SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";

@@ -44,10 +44,10 @@ fn a_message_is_counted_once_within_the_dedup_window() {
     let mut story = Story::of("total(view) >= 2");
     let same = r#","messageId":"m""#;
     view(&mut story, 0, USER, same);
-    view(&mut story, 10 * MINUTE - 1, USER, same);
+    view(&mut story, 24 * HOUR - 1, USER, same);
     assert_eq!((story.is_in("s"), story.partition.counts().duplicates), (false, 1));
-    view(&mut story, 10 * MINUTE, USER, same);
-    assert_eq!((story.is_in("s"), story.partition.counts().duplicates), (true, 1), "ten minutes on it is forgotten");
+    view(&mut story, 24 * HOUR, USER, same);
+    assert_eq!((story.is_in("s"), story.partition.counts().duplicates), (true, 1), "a day on it is forgotten");
 }
 
 #[test]

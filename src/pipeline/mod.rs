@@ -14,6 +14,7 @@ mod saved;
 mod slices;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{Decoded, Decoder, Reason, Rejected};
-use crate::event::{Call, Event, EventTime};
+use crate::event::{Call, Event};
 use crate::growth::{Book, Numbers, Sighting};
 use crate::identity::Links;
 use crate::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
@@ -37,6 +38,7 @@ pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Sequenced};
 pub use saved::{RestoreError, Restored};
 use slices::DecodedSlice;
+pub(crate) use timing::timed;
 
 /// Batches smaller than this are applied on the calling thread: handing them out would cost more than it gains.
 const PARALLEL_FROM: usize = 512;
@@ -56,8 +58,6 @@ pub struct Options {
     pub until: Option<Timestamp>,
     /// What moves time.
     pub clock: Clock,
-    /// An event further than this ahead of the broker's time gets the broker's time. Not with [`Clock::Events`].
-    pub max_future: Span,
     /// So many users of a partition are at hand before one is packed into fewer bytes; `None`: as many as is sensible.
     /// Changes nothing but memory and time taken.
     pub users_at_hand: Option<usize>,
@@ -74,8 +74,8 @@ impl Options {
         };
         let state_ttl = self.state_ttl.unwrap_or(Span(0));
         format!(
-            "clock {clock}, max_disorder {}, max_future {}, max_event_bytes {}, state_ttl {state_ttl}",
-            self.max_disorder, self.max_future, self.max_event_bytes
+            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}",
+            self.max_disorder, self.max_event_bytes
         )
     }
 }
@@ -89,7 +89,6 @@ impl Default for Options {
             max_event_bytes: 1 << 20,
             until: None,
             clock: Clock::Log,
-            max_future: Span(300_000),
             state_ttl: None,
             users_at_hand: None,
         }
@@ -105,7 +104,7 @@ pub struct Totals {
     pub by_call: [u64; Call::ALL.len()],
     /// Rejections by reason, as in [`Reason::CODES`].
     pub rejected: [u64; Reason::CODES.len()],
-    /// Accepted events whose own time was too far ahead, and was replaced by the broker's.
+    /// Accepted events whose own time was beyond the broker's, and was replaced by it.
     pub from_future: u64,
     /// What the partitions counted.
     pub counts: Counts,
@@ -506,22 +505,9 @@ impl Pipeline {
     ) -> Result<(&'e Event<'a>, Timestamp), Rejected<'a>> {
         let event = call.as_ref().map_err(Rejected::clone)?;
         let reject = |reason| Rejected { reason, original: event.original };
-        let ts = match (event.time, received) {
-            (EventTime::Stamped(ts), _) => ts,
-            (EventTime::Unstamped { delay_ms }, Some(received)) => Timestamp(received.0.saturating_sub(delay_ms)),
-            (EventTime::Unstamped { .. }, None) => return Err(reject(Reason::NoTime)),
-        };
-        let ts = match received {
-            Some(received) if self.options.clock == Clock::Log && ts > received + self.options.max_future => {
-                self.from_future += 1;
-                received
-            }
-            _ => ts,
-        };
-        match self.options.until {
-            Some(until) if ts > until => Err(reject(Reason::AfterUntil { time: ts })),
-            _ => Ok((event, ts)),
-        }
+        let timed = timing::timed(&self.options, event, received).map_err(reject)?;
+        self.from_future += u64::from(timed.is_bounded);
+        Ok((event, timed.at))
     }
 
     fn sequence<'e, 'a>(

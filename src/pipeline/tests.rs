@@ -113,26 +113,66 @@ fn with_the_clock_of_events_the_broker_moves_nothing() {
     assert_eq!(live.journal, ["09:30:00 u enter abandoned", "11:00:00 u exit abandoned"]);
 }
 
+/// One visitor's fast clock must not move time for others.
 #[test]
-fn an_event_from_the_future_gets_the_brokers_time_and_is_counted() {
+fn an_event_is_no_later_than_the_broker_received_it() {
     let mut live = Live::new(Clock::Log);
-    live.feed(&[("10:00:00", &cart("u", "10:05:00"))]);
-    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("10:04:55"), 0));
-    live.feed(&[("10:00:01", &cart("v", "10:05:01.001"))]);
-    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("10:04:55"), 1));
-    assert_eq!(live.pipeline.report("v").map(|report| report.latest_event), Some(at("10:00:01")));
+    live.feed(&[("10:00:00", &format!("{}\n{}", cart("u", "09:59:59.999"), cart("v", "10:00:00")))]);
+    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("09:59:55"), 0));
+    live.feed(&[("10:00:01", &cart("w", "10:04:41"))]);
+    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().from_future), (at("09:59:56"), 1));
+    assert_eq!(live.pipeline.report("w").map(|report| report.latest_event), Some(at("10:00:01")));
+    // Nobody's timers fire early, and what others do is not late.
+    live.feed(&[("10:29:59", &cart("x", "10:29:58")), ("10:30:05", "")]);
+    assert_eq!(live.journal, ["10:29:59 u enter abandoned", "10:30:00 v enter abandoned"]);
+    assert_eq!(live.pipeline.totals().counts.late, 0);
+}
+
+/// Of a call with these times, received at 10:00:00.
+fn latest(clock: Clock, times: &str) -> Option<Timestamp> {
+    let mut live = Live::new(clock);
+    live.feed(&[("10:00:00", &format!(r#"{{"type":"page","userId":"u"{times}}}"#))]);
+    live.pipeline.report("u").map(|report| report.latest_event)
 }
 
 #[test]
-fn an_event_without_timestamp_happened_before_the_broker_received_it() {
+fn a_clients_clock_is_set_right_by_when_it_sent_and_when_that_was_received() {
+    for clock in [Clock::Log, Clock::Events] {
+        let latest = |times: &str| latest(clock, times);
+        let slow = r#","timestamp":"2026-03-02T07:00:00Z","sentAt":"2026-03-02T07:00:07.5Z""#;
+        assert_eq!(latest(slow), Some(at("09:59:52.500")));
+        assert_eq!(latest(&slow.replace("timestamp", "originalTimestamp")), Some(at("09:59:52.500")));
+        let corrected = format!(r#"{slow},"originalTimestamp":"2026-03-01T07:00:00Z""#);
+        assert_eq!(latest(&corrected), Some(at("07:00:00")));
+        // A broker's time goes before what the call says of when it was received.
+        assert_eq!(latest(&format!(r#"{slow},"receivedAt":"2026-03-02T08:00:00Z""#)), Some(at("09:59:52.500")));
+        assert_eq!(latest(""), Some(at("10:00:00")));
+        assert_eq!(latest(r#","timestamp":"2569-03-02T07:00:00Z","sentAt":0"#), Some(at("10:00:00")));
+    }
+    let fast = r#","timestamp":"2026-03-02T10:00:10Z","sentAt":"2026-03-02T10:00:00Z""#;
+    assert_eq!(latest(Clock::Log, fast), Some(at("10:00:00")));
+    assert_eq!(latest(Clock::Events, fast), Some(at("10:00:10")));
+}
+
+#[test]
+fn a_call_tells_when_the_broker_received_it() {
     let mut live = Live::new(Clock::Log);
-    let sent =
-        r#"{"type":"page","userId":"u","originalTimestamp":"2026-01-01T00:00:00Z","sentAt":"2026-01-01T00:00:07.5Z"}"#;
-    let plain = r#"{"type":"page","userId":"v"}"#;
-    live.feed(&[("10:00:00", &format!("{sent}\n{plain}\n"))]);
-    let latest = |user| live.pipeline.report(user).map(|report| report.latest_event);
-    assert_eq!((latest("u"), latest("v")), (Some(at("09:59:52.500")), Some(at("10:00:00"))));
+    live.feed(&[("10:00:00", &format!("{}\n{}", cart("u", "09:00:00"), cart("v", "10:00:00")))]);
     assert_eq!(live.pipeline.received(), [at("10:00:00"); 2]);
+}
+
+/// Whatever was read counts, but for what was rejected.
+#[test]
+fn duplicates_move_the_watermark_and_rejected_lines_dont() {
+    let message = |time: &str| cart("u", time).replace("\"type\"", "\"messageId\":\"m\",\"type\"");
+    let mut live = Live::new(Clock::Events);
+    live.feed(&[("12:00:00", &message("10:00:00")), ("12:00:00", &message("10:01:00"))]);
+    assert_eq!((live.pipeline.watermark(), live.pipeline.totals().counts.duplicates), (at("10:00:55"), 1));
+    live.feed(&[("12:00:00", &cart("u", "10:02:00").replace("Added", "Added\",\"properties\":\"none"))]);
+    assert_eq!((live.pipeline.watermark(), live.rejected.len()), (at("10:00:55"), 1));
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("12:00:00", &cart("u", "11:00:00").replace("track", "trick"))]);
+    assert_eq!((live.pipeline.watermark(), live.rejected.len()), (at("11:59:55"), 1));
 }
 
 /// The watermark before an event is that of the log before its message: how long the message itself took is no reason
@@ -225,7 +265,7 @@ fn link(user: &str, visitor: &str, time: &str) -> String {
 /// A log in which users are forgotten between events of theirs, while something is due, and as visitors.
 fn forgetful() -> Vec<(&'static str, String)> {
     vec![
-        ("10:00:00", format!("{}\n{}", cart("u", "10:00:00"), cart("u", "10:00:01"))),
+        ("10:00:01", format!("{}\n{}", cart("u", "10:00:00"), cart("u", "10:00:01"))),
         ("10:00:01", r#"{"user":"u"}"#.to_owned()),
         ("10:00:02", cart("u", "10:00:02")),
         ("10:10:00", cart("v", "10:10:00").replace("userId", "anonymousId")),

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::error::ReplayError;
 use crate::decode::{Decoded, Decoder, Reason};
-use crate::event::EventTime;
 use crate::growth::{Numbers, Sighting};
 use crate::partition::{Decided, Output, Plan};
-use crate::pipeline::{Options, Pipeline, Totals};
+use crate::pipeline::{Options, Pipeline, Totals, timed};
 use crate::source::file::{Item, SourceError};
 use crate::time::{Span, Timestamp};
 
@@ -44,7 +43,8 @@ pub fn watch_growth(
     watch: &mut dyn FnMut(Sighting, &[u8]),
 ) -> Result<Pipeline, ReplayError> {
     let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
-    let mut pipeline = Pipeline::new(plan, Options { until, ..options.clone() })?;
+    let bounded = Options { until, ..options.clone() };
+    let mut pipeline = Pipeline::new(plan, bounded.clone())?;
     pipeline.watch_growth();
     go_through(&mut pipeline, &options, until, source, |pipeline, lines, outputs| {
         let first = pipeline.position();
@@ -52,7 +52,7 @@ pub fn watch_growth(
         let mut calls = Vec::new();
         lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
         // What the pipeline accepted, which is what positions count.
-        let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, until)).collect();
+        let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, &bounded)).collect();
         let mut merged: Vec<(u64, Arc<str>)> = outputs.drain(..).filter_map(merged).collect();
         merged.sort_unstable();
         for mut sighting in pipeline.take_sightings() {
@@ -99,10 +99,7 @@ fn merged(output: Output) -> Option<(u64, Arc<str>)> {
 }
 
 /// The text of a call that the pipeline accepts of a log without a broker.
-fn accepted<'a>(call: &Decoded<'a>, until: Option<Timestamp>) -> Option<&'a [u8]> {
+fn accepted<'a>(call: &Decoded<'a>, options: &Options) -> Option<&'a [u8]> {
     let event = call.as_ref().ok()?;
-    match event.time {
-        EventTime::Stamped(ts) if until.is_none_or(|until| ts <= until) => Some(event.original),
-        _ => None,
-    }
+    timed(options, event, None).is_ok().then_some(event.original)
 }

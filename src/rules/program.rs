@@ -39,7 +39,7 @@ pub struct Ruleset {
     pub timezone: jiff::tz::TimeZone,
     /// IANA name of `timezone`.
     pub timezone_name: String,
-    /// How long a user's messageIds are remembered. 10 minutes unless `dedup_window` says otherwise.
+    /// How long a user's messageIds are remembered. 24 hours unless `dedup_window` says otherwise.
     pub dedup_window: Span,
     /// The share of users, 0 to 1, in the global control group.
     pub control: f64,

@@ -31,7 +31,7 @@ pub(super) const TOP_KEYS: [&str; 11] = [
 /// Keys of a cap.
 pub(super) const CAP_KEYS: [&str; 3] = ["max", "per", "channel"];
 
-const DEDUP_WINDOW: Span = Span(10 * 60_000);
+const DEDUP_WINDOW: Span = Span(24 * 3_600_000);
 /// Ids become subject tokens and metric labels.
 const LONGEST_ID: usize = 64;
 

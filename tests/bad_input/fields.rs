@@ -8,20 +8,14 @@ fn with(field: &str, value: &str) -> String {
 
 #[test]
 fn a_field_of_the_wrong_type_is_rejected() {
-    const TEXTS: [&str; 9] = [
-        "type",
-        "event",
-        "userId",
-        "anonymousId",
-        "previousId",
-        "messageId",
-        "timestamp",
-        "originalTimestamp",
-        "sentAt",
-    ];
+    const TEXTS: [&str; 6] = ["type", "event", "userId", "anonymousId", "previousId", "messageId"];
+    const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
     let mut lines = Vec::new();
     for field in TEXTS {
         lines.extend(["5", "-1.5", "true", "{}", "[\"u1\"]"].map(|value| with(field, value)));
+    }
+    for field in TIMES {
+        lines.extend(["true", "{}", "[\"2026-03-05T09:00:00Z\"]"].map(|value| with(field, value)));
     }
     for field in ["context", "traits"] {
         lines.extend(["5", "false", "\"gold\"", "[{}]"].map(|value| with(field, value)));

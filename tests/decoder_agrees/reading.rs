@@ -21,10 +21,22 @@ pub(crate) enum Verdict {
 pub(crate) struct Content {
     call: Call,
     texts: [Option<String>; 4],
-    /// Stamped, or the delay.
-    time: Result<i64, i64>,
+    times: Times,
     fields: BTreeMap<u16, Value>,
     traits: BTreeMap<u16, Option<Value>>,
+}
+
+/// What it says of when it happened.
+#[derive(Clone, Debug, PartialEq)]
+struct Times {
+    /// Whether there is both a `timestamp` and an `originalTimestamp`.
+    is_corrected: bool,
+    claimed: Option<i64>,
+    /// Only where it matters: beside a claim that is not corrected.
+    sent: Option<i64>,
+    received: Option<i64>,
+    /// The field that has something else.
+    unusable: Option<&'static str>,
 }
 
 impl Verdict {
@@ -58,7 +70,7 @@ impl Verdict {
                 (Some(a), Some(b)) => near(a, b),
                 (a, b) => a == b,
             });
-        (a.call, &a.texts, a.time) == (b.call, &b.texts, b.time) && fields_agree && traits_agree
+        (a.call, &a.texts, &a.times) == (b.call, &b.texts, &b.times) && fields_agree && traits_agree
     }
 }
 
@@ -90,13 +102,23 @@ fn of_event(event: &Event<'_>) -> Content {
     Content {
         call: event.call,
         texts: [own(&event.name), own(&event.user_id), own(&event.anonymous_id), own(&event.message_id)],
-        time: match event.time {
-            EventTime::Stamped(at) => Ok(at.0),
-            EventTime::Unstamped { delay_ms } => Err(delay_ms),
-        },
+        times: of_times(event),
         fields: event.fields.iter().map(|(id, value)| (id.0, plain(value))).collect(),
         traits: event.traits.iter().map(|(id, value)| (id.0, value.as_ref().map(plain))).collect(),
     }
+}
+
+fn of_times(event: &Event<'_>) -> Times {
+    let (is_corrected, claimed, sent) = match event.time {
+        EventTime::Corrected(at) => (true, Some(at.0), None),
+        EventTime::Claimed { at, sent_at } => (false, Some(at.0), sent_at.map(|at| at.0)),
+        EventTime::Missing { .. } => (false, None, None),
+    };
+    let unusable = match &event.time {
+        EventTime::Missing { unusable } => unusable.as_ref().map(|(field, _)| *field),
+        _ => None,
+    };
+    Times { is_corrected, claimed, sent, received: event.received_at.map(|at| at.0), unusable }
 }
 
 fn plain(scalar: &Scalar<'_>) -> Value {
@@ -121,43 +143,32 @@ pub(crate) fn of_line(line: &[u8], projection: &Projection, max_event_bytes: usi
         Ok(value) => value,
     };
     match value.get("batch") {
-        Some(Value::Array(calls)) => {
-            let sent_at = value.get("sentAt").and_then(Value::as_str).and_then(time);
-            calls.iter().map(|call| of_batched(call, projection, sent_at)).collect()
-        }
-        _ => vec![of_call(&value, projection, None)],
+        Some(Value::Array(calls)) => calls.iter().map(|call| of_batched(call, projection, &value)).collect(),
+        _ => vec![of_call(&value, projection, &Value::Null)],
     }
 }
 
-fn of_batched(call: &Value, projection: &Projection, sent_at: Option<i64>) -> Verdict {
+fn of_batched(call: &Value, projection: &Projection, envelope: &Value) -> Verdict {
     match call.get("batch") {
         Some(Value::Array(_)) => Verdict::Rejected("wrong_type"),
-        _ => of_call(call, projection, sent_at),
+        _ => of_call(call, projection, envelope),
     }
 }
 
-fn of_call(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -> Verdict {
-    match content(value, projection, batch_sent_at) {
+fn of_call(value: &Value, projection: &Projection, envelope: &Value) -> Verdict {
+    match content(value, projection, envelope) {
         Ok(content) => Verdict::Accepted(Box::new(content)),
         Err(reason) => Verdict::Rejected(reason),
     }
 }
 
-fn content(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -> Result<Content, &'static str> {
-    const TEXTS: [&str; 9] = [
-        "type",
-        "event",
-        "userId",
-        "anonymousId",
-        "previousId",
-        "messageId",
-        "timestamp",
-        "originalTimestamp",
-        "sentAt",
-    ];
+fn content(value: &Value, projection: &Projection, envelope: &Value) -> Result<Content, &'static str> {
+    const TEXTS: [&str; 6] = ["type", "event", "userId", "anonymousId", "previousId", "messageId"];
+    const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
     let object = value.as_object().ok_or("not_an_object")?;
     let has_type = |key: &str, is: fn(&Value) -> bool| object.get(key).is_none_or(|value| value.is_null() || is(value));
     let typed = TEXTS.iter().all(|key| has_type(key, Value::is_string))
+        && TIMES.iter().all(|key| has_type(key, |value| value.is_string() || value.is_number()))
         && ["properties", "context", "traits"].iter().all(|key| has_type(key, Value::is_object));
     if !typed {
         return Err("wrong_type");
@@ -180,13 +191,18 @@ fn content(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -
     if user.is_none() && visitor.is_none() {
         return Err("no_id");
     }
-    let stamp = |key: &str| text(key).as_deref().and_then(time);
-    let time = match text("timestamp") {
-        Some(_) => Ok(stamp("timestamp").ok_or("bad_time")?),
-        None => {
-            let sent = stamp("sentAt").or(batch_sent_at);
-            Err(sent.zip(stamp("originalTimestamp")).map_or(0, |(sent, made)| sent - made))
-        }
+    let written = |key: &str| object.get(key).filter(|value| !value.is_null());
+    let from_envelope = |key: &str| written(key).or(envelope.get(key)).and_then(time);
+    let [stamp, original] = ["timestamp", "originalTimestamp"].map(|key| written(key).and_then(time));
+    let is_corrected = stamp.is_some() && original.is_some();
+    let claimed = stamp.or(original);
+    let bad = || ["timestamp", "originalTimestamp"].into_iter().find(|key| written(key).is_some());
+    let times = Times {
+        is_corrected,
+        claimed,
+        sent: claimed.filter(|_| !is_corrected).and_then(|_| from_envelope("sentAt")),
+        received: from_envelope("receivedAt"),
+        unusable: if claimed.is_none() { bad() } else { None },
     };
     let name = text("event").filter(|_| call == Call::Track);
     let fields = kept(value, &projection.fields).filter_map(|(at, value)| Some((at, value?))).collect();
@@ -201,7 +217,7 @@ fn content(value: &Value, projection: &Projection, batch_sent_at: Option<i64>) -
     Ok(Content {
         call,
         texts: [name, user, visitor, text("messageId").filter(|id| !id.is_empty())],
-        time,
+        times,
         fields,
         traits,
     })
@@ -230,15 +246,37 @@ fn numeric(value: &Value) -> Value {
     value.as_f64().map_or_else(|| value.clone(), Value::from)
 }
 
-/// RFC 3339 by its grammar, and the instant by jiff. The last day of 9999 is beyond jiff; the generator leaves it out.
-fn time(text: &str) -> Option<i64> {
+/// A client's time by its grammar, and the instant by jiff. Only the years 1990 to 2100 are believed.
+fn time(value: &Value) -> Option<i64> {
+    let ms = match value {
+        Value::Number(number) => since_1970(&number.as_f64()?.to_string()),
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => since_1970(text),
+        Value::String(text) => calendar_time(text),
+        _ => None,
+    };
+    ms.filter(|ms| (631_152_000_000..4_133_980_800_000).contains(ms))
+}
+
+fn since_1970(number: &str) -> Option<i64> {
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let whole: i64 = whole.parse().ok()?;
+    let ms: i64 = format!("{decimals:0<3}").get(..3)?.parse().ok()?;
+    Some(if whole > 100_000_000_000 { whole } else { whole * 1_000 + ms })
+}
+
+fn calendar_time(text: &str) -> Option<i64> {
     static GRAMMAR: LazyLock<Regex> = LazyLock::new(|| {
-        let grammar = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$";
-        Regex::new(grammar).expect("the grammar is a regular expression")
+        let (date, zone) = ("[0-9]{4}-[0-9]{2}-[0-9]{2}", "[Zz]|([+-](?:[01][0-9]|2[0-3]))(?::?([0-5][0-9]))?");
+        let clock = format!("([0-9]{{2}}:[0-9]{{2}})(?::([0-9]{{2}})(?:\\.([0-9]+))?)?({zone})?");
+        Regex::new(&format!("^({date})(?:[Tt ]{clock})?$")).expect("the grammar is a regular expression")
     });
     let parts = GRAMMAR.captures(text)?;
-    let fraction = parts.get(2).map_or("0", |digits| digits.as_str());
-    let text = format!("{}.{}{}", &parts[1], &fraction[..fraction.len().min(9)], &parts[3]);
+    let part =
+        |at: usize, absent: &'static str| parts.get(at).map_or(absent.to_owned(), |part| part.as_str().to_owned());
+    let fraction = part(4, "0");
+    let zone = parts.get(6).map_or("Z".to_owned(), |hours| format!("{}:{}", hours.as_str(), part(7, "00")));
+    let (date, clock, seconds) = (part(1, ""), part(2, "00:00"), part(3, "00"));
+    let text = format!("{date}T{clock}:{seconds}.{}{zone}", &fraction[..fraction.len().min(9)]);
     let instant: jiff::Timestamp = text.parse().ok()?;
     i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).ok()
 }

@@ -79,7 +79,7 @@ const NUMBERS: [&str; 26] = [
     "4.9e-324",
 ];
 
-pub(crate) const TIMES: [&str; 18] = [
+pub(crate) const TIMES: [&str; 26] = [
     "2026-03-05T09:00:00Z",
     "2026-03-05T09:00:00.123456789+08:00",
     "2026-03-05t09:00:00.5z",
@@ -97,6 +97,14 @@ pub(crate) const TIMES: [&str; 18] = [
     "2026-03-05T09:00:00+08:00:00",
     "2026-03-05T09:00:00.Z",
     "1772701200",
+    "1772701200000",
+    "2026-03-05T09:00+0800",
+    "2026-03-05 09:00:00.25-05",
+    "1989-12-31T23:59:59.999Z",
+    "1990-01-01",
+    "2100-12-31T23:59:59.999Z",
+    "2101-01-01T00:00Z",
+    "20260305",
     "",
 ];
 
@@ -178,6 +186,12 @@ fn id() -> impl Strategy<Value = String> {
     prop_oneof![16 => string(), 3 => long, 1 => json()]
 }
 
+fn time() -> BoxedStrategy<String> {
+    let numbers =
+        ["1772704800", "1772704800123", "1772704800.1239", "0", "-1772704800", "1e9", "1.7727048e12", "1e300"];
+    prop_oneof![4 => quoted(&TIMES), 1 => prop::sample::select(numbers.map(str::to_owned).to_vec())].boxed()
+}
+
 /// One member of an event; its key comes escaped now and then.
 fn member() -> impl Strategy<Value = String> {
     let typed = |key: &'static str, value: BoxedStrategy<String>| {
@@ -192,9 +206,10 @@ fn member() -> impl Strategy<Value = String> {
         2 => typed("anonymousId", id().boxed()),
         1 => typed("previousId", id().boxed()),
         2 => typed("messageId", string().boxed()),
-        2 => typed("timestamp", quoted(&TIMES).boxed()),
-        1 => typed("originalTimestamp", quoted(&TIMES).boxed()),
-        1 => typed("sentAt", quoted(&TIMES).boxed()),
+        2 => typed("timestamp", time()),
+        1 => typed("originalTimestamp", time()),
+        1 => typed("sentAt", time()),
+        1 => typed("receivedAt", time()),
         4 => typed("properties", object().boxed()),
         2 => typed("context", object().boxed()),
         3 => typed("traits", object().boxed()),

@@ -21,6 +21,12 @@ const GAPS_MS: &[i64] = &[
 ];
 const LATE_MS: &[i64] = &[0, 0, 0, 0, 0, 0, 0, 1, 3_000, 5_000, 5_001, 61_000, 3_600_000, 172_800_000];
 const ENDS_MS: &[i64] = &[3_600_000, 0, 1, 61, 86_400_000, 691_200_000, -60_000];
+/// What a client's clock is ahead of the broker's.
+const CLOCKS_OFF_MS: &[i64] = &[0, 0, -40, 280_000, -10_800_000, 86_400_000];
+/// How long a call waited before it was sent; 1: it does not tell when.
+const WAITED_MS: &[i64] = &[0, 20, 1, 1_000, 3_600_000];
+/// How long it was on its way; what is negative, the clocks don't agree on.
+const TRAVELLED_MS: &[i64] = &[0, 20, 300, -20];
 const DISORDERS_MS: &[i64] = &[5_000, 5_000, 0, 60_000];
 
 const USERS: &[&str] = &["u0", "u0", "u0", "u0", "u1", "u1", "u1", "u2", "u2", "用户-一", "u0", "a0"];
@@ -140,6 +146,15 @@ const SPOILT_FIELDS: &[(&str, &str)] = &[
     ("timestamp", ""),
     ("timestamp", "null"),
     ("timestamp", "1772704800000"),
+    ("timestamp", "true"),
+    ("timestamp", "-5"),
+    ("timestamp", "\"0027-06-27T08:23:48Z\""),
+    ("timestamp", "\"2101-01-01T00:00:00Z\""),
+    ("timestamp", "\"2026-03-05\""),
+    ("sentAt", "\"1970-01-01T00:00:09Z\""),
+    ("sentAt", "\"2026-03-05T00:00:00Z\""),
+    ("receivedAt", "\"2026-03-05T00:00:00Z\""),
+    ("receivedAt", "\"soon\""),
     ("timestamp", "\"2026-13-01T00:00:00Z\""),
     ("timestamp", "\"2026-03-05T00:00:00\""),
     ("timestamp", "\"2030-01-01T00:00:00Z\""),
@@ -155,7 +170,7 @@ pub(crate) struct Log {
 
 /// Any log of up to 60 lines.
 pub(crate) fn log() -> impl Strategy<Value = Log> {
-    let step = prop::collection::vec(any::<u8>(), 32);
+    let step = prop::collection::vec(any::<u8>(), 56);
     (prop::collection::vec(any::<u8>(), 3), prop::collection::vec(step, 1..60))
         .prop_map(|(head, steps)| Log { head, steps })
 }
@@ -212,14 +227,14 @@ fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
         push(&mut fields, "event", picks.pick(EVENTS));
     }
     identify(&mut fields, call, picks);
-    fields.push(format!("\"timestamp\":\"{}\"", print_time(at, picks)));
+    clocks(&mut fields, at, picks);
     match picks.index(16) {
         0..14 => fields.push(format!("\"messageId\":\"m{index}\"")),
         14 => fields.push(format!("\"messageId\":\"m{}\"", index.saturating_sub(1 + picks.index(6)))),
         _ => {}
     }
     let (spoilt, spoilt_line, spoilt_field) = (picks.index(24), picks.pick(SPOILT_LINES), picks.pick(SPOILT_FIELDS));
-    let batch = picks.rarely(24);
+    let (batch, envelope_clocks) = (picks.rarely(24), picks.index(3));
     push(&mut fields, "context", picks.pick(CONTEXTS));
     match call {
         "identify" => fields.push(format!("\"traits\":{}", object(&[picks.pick(TRAITS), picks.pick(TRAITS)]))),
@@ -233,7 +248,17 @@ fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
     let whole = format!("{{{}}}", fields.join(","));
     match spoilt {
         23 => spoilt_line.to_owned(),
-        _ if batch => format!("{{\"type\":\"batch\",\"batch\":[{whole},{whole}]}}"),
+        _ if batch => {
+            let mut envelope = vec!["\"type\":\"batch\"".to_owned(), format!("\"batch\":[{whole},{whole}]")];
+            // A client whose clock is four minutes ahead; one in three envelopes does not tell when it was received.
+            if envelope_clocks > 0 {
+                envelope.push(format!("\"sentAt\":{}", print_time(at + 241_000, picks)));
+            }
+            if envelope_clocks > 1 {
+                envelope.push(format!("\"receivedAt\":{}", print_time(at + 1_000, picks)));
+            }
+            format!("{{{}}}", envelope.join(","))
+        }
         _ => whole,
     }
 }
@@ -276,11 +301,45 @@ fn push(fields: &mut Vec<String>, key: &str, json: &str) {
     }
 }
 
-/// The same instant in one of the ways that RFC 3339 has for it.
+/// The times of a call that happened at `at`: mostly a `timestamp` alone, else also what the broker's clock and a client's
+/// that is slow, fast or right said when it was sent, here and there with one of them missing.
+fn clocks(fields: &mut Vec<String>, at: i64, picks: &mut Picks<'_>) {
+    let (form, off_by) = (picks.index(12), picks.pick(CLOCKS_OFF_MS));
+    let (waited, travelled) = (picks.pick(WAITED_MS), picks.pick(TRAVELLED_MS));
+    let mut push = |key: &str, at: i64| fields.push(format!("\"{key}\":{}", print_time(at, picks)));
+    if form < 8 {
+        return push("timestamp", at);
+    }
+    let claimed = if form == 8 { "originalTimestamp" } else { "timestamp" };
+    // One in four calls that tell when they were sent has no time of its own, and one in four was corrected before.
+    if form != 9 {
+        push(claimed, at + off_by);
+    }
+    if form == 10 {
+        push("originalTimestamp", at + off_by + 1);
+    }
+    if waited != 1 {
+        push("sentAt", at + off_by + waited);
+    }
+    push("receivedAt", at + waited + travelled);
+}
+
+/// The same instant in one of the ways that RFC 3339 has for it, or clients.
 fn print_time(at: i64, picks: &mut Picks<'_>) -> String {
-    let (offset_minutes, suffix) = picks.pick(&[(0, "Z"), (0, "Z"), (480, "+08:00"), (-330, "-05:30"), (0, "-00:00")]);
+    if picks.rarely(12) {
+        return match picks.index(3) {
+            0 => format!("{at}"),
+            1 => format!("\"{at}\""),
+            _ => format!("{}.{:03}", at.div_euclid(1_000), at.rem_euclid(1_000)),
+        };
+    }
+    let zones =
+        &[(0, "Z"), (0, "Z"), (480, "+08:00"), (-330, "-05:30"), (0, "-00:00"), (0, ""), (480, "+0800"), (-300, "-05")];
+    let (offset_minutes, suffix) = picks.pick(zones);
     let local = jiff::Timestamp::from_millisecond(at + offset_minutes * 60_000).expect("a time of this century");
     let digits = picks.pick(&["", "", "999", "000000"]);
     let text = format!("{local:.3}");
-    format!("{}{digits}{suffix}", text.trim_end_matches('Z'))
+    let text = text.trim_end_matches('Z');
+    let text = if at.rem_euclid(60_000) == 0 && digits.is_empty() { &text[..16] } else { text };
+    format!("\"{text}{digits}{suffix}\"")
 }

@@ -82,7 +82,7 @@ impl RulesModel {
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let mut head = Picks::new(&self.head);
         optional(text, "timezone", head.pick(RULES_ZONES))?;
-        optional(text, "dedup_window", head.pick(&["", "10m", "1h", "1s"]))?;
+        optional(text, "dedup_window", head.pick(&["", "10m", "1h", "1s", "12h"]))?;
         number(text, "control", head.pick(&["", "", "", "", "0.1", "0.5"]))?;
         let names = self.write_names(text)?;
         let mut segments: Vec<Option<String>> = Vec::new();

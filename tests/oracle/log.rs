@@ -8,9 +8,14 @@ use serde_json::{Map, Value as Json};
 /// Ids longer than this are rejected.
 const ID_BYTES_MAX: usize = 256;
 
-static RFC_3339: LazyLock<Regex> = LazyLock::new(|| {
-    let (date, clock) = ("([0-9]{4})-([0-9]{2})-([0-9]{2})", "([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\\.([0-9]+))?");
-    let pattern = format!("^{date}[Tt ]{clock}(?:[Zz]|([+-])([0-9]{{2}}):([0-9]{{2}}))$");
+/// What the years 1990 to 2100 have of milliseconds: no client's clock is believed outside them.
+const BELIEVED_MS: std::ops::Range<i64> = 631_152_000_000..4_133_980_800_000;
+
+/// RFC 3339, and what clients take for it: a date alone, or no seconds, or no zone, or one without colon or minutes.
+static CLIENT_TIME: LazyLock<Regex> = LazyLock::new(|| {
+    let (date, seconds) = ("([0-9]{4})-([0-9]{2})-([0-9]{2})", "(?::([0-9]{2})(?:\\.([0-9]+))?)?");
+    let zone = "(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?";
+    let pattern = format!("^{date}(?:[Tt ]([0-9]{{2}}):([0-9]{{2}}){seconds}{zone})?$");
     Regex::new(&pattern).expect("the pattern is fixed and valid")
 });
 
@@ -40,7 +45,7 @@ pub(crate) struct Call {
     pub(crate) context: Json,
 }
 
-/// Every accepted call of the file, in order. A file has no broker time: a call needs its own, not after `until`.
+/// Every accepted call of the file, in order. The broker's time of a call is its `receivedAt`; its own is not after `until`.
 pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
     let mut calls = Vec::new();
     for line in jsonl.split(|byte| *byte == b'\n') {
@@ -50,9 +55,22 @@ pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
             (Some("batch"), Some(items)) => items,
             _ => single,
         };
-        calls.extend(items.iter().filter_map(|item| call(item, until)));
+        calls.extend(items.iter().filter_map(|item| call(&in_envelope(item, &json), until)));
     }
     calls
+}
+
+/// The call, with the clocks of its batch where it has none itself.
+fn in_envelope(item: &Json, envelope: &Json) -> Json {
+    let mut call = item.clone();
+    if let Json::Object(fields) = &mut call {
+        for key in ["sentAt", "receivedAt"] {
+            if fields.get(key).is_none_or(Json::is_null) {
+                fields.insert(key.to_owned(), envelope[key].clone());
+            }
+        }
+    }
+    call
 }
 
 fn call(json: &Json, until: i64) -> Option<Call> {
@@ -72,7 +90,7 @@ fn call(json: &Json, until: i64) -> Option<Call> {
         user: id(object, "userId")?,
         anonymous: id(object, "anonymousId")?,
         previous: id(object, "previousId")?,
-        at: parse_time(&text(object, "timestamp")??)?,
+        at: event_time(object)?,
         properties: Json::Object(fields(object, "properties")?),
         traits: fields(object, "traits")?,
         context: Json::Object(fields(object, "context")?),
@@ -104,9 +122,47 @@ fn fields(object: &Map<String, Json>, key: &str) -> Option<Map<String, Json>> {
     }
 }
 
-/// RFC 3339, cut to milliseconds; `None` for anything else.
-pub(crate) fn parse_time(text: &str) -> Option<i64> {
-    let parts = RFC_3339.captures(text)?;
+/// When the call happened, by its clocks (semantics §2): the client's is set right by `sentAt` and the broker's time, unless
+/// somebody did so before, and never goes beyond the broker's.
+fn event_time(object: &Map<String, Json>) -> Option<i64> {
+    let clock = |key: &str| -> Option<Option<i64>> {
+        match object.get(key) {
+            None | Some(Json::Null) => Some(None),
+            Some(Json::String(text)) => Some(client_time(text)),
+            Some(Json::Number(number)) => Some(since_1970(&number.to_string())),
+            Some(_) => None,
+        }
+    };
+    let (stamp, original, sent, received) =
+        (clock("timestamp")?, clock("originalTimestamp")?, clock("sentAt")?, clock("receivedAt")?);
+    let own = match (stamp.or(original), sent, received) {
+        _ if stamp.is_some() && original.is_some() => stamp,
+        (Some(claimed), Some(sent), Some(received)) => Some(received - (sent - claimed)),
+        (claimed, _, received) => claimed.or(received),
+    };
+    Some(own?.min(received.unwrap_or(i64::MAX)))
+}
+
+fn client_time(text: &str) -> Option<i64> {
+    let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if is_number { since_1970(text) } else { calendar_time(text).filter(|ms| BELIEVED_MS.contains(ms)) }
+}
+
+/// Seconds; above 10^11, milliseconds.
+fn since_1970(number: &str) -> Option<i64> {
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let whole = whole.parse::<i64>().ok()?;
+    let ms = if whole > 100_000_000_000 {
+        whole
+    } else {
+        whole * 1_000 + format!("{decimals:0<3}")[..3].parse::<i64>().ok()?
+    };
+    BELIEVED_MS.contains(&ms).then_some(ms)
+}
+
+/// Cut to milliseconds; `None` for anything else.
+fn calendar_time(text: &str) -> Option<i64> {
+    let parts = CLIENT_TIME.captures(text)?;
     let number = |group: usize| parts.get(group).map_or(Some(0), |part| part.as_str().parse::<i64>().ok());
     let date = jiff::civil::Date::new(
         i16::try_from(number(1)?).ok()?,
@@ -128,6 +184,6 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
 
 /// As the journal writes instants: UTC, three decimals.
 pub(crate) fn print_time(ms: i64) -> String {
-    let instant = jiff::Timestamp::from_millisecond(ms).expect("the oracle's times come from calls of years 0 to 9999");
+    let instant = jiff::Timestamp::from_millisecond(ms).expect("the oracle's times come from calls of 1990 to 2100");
     format!("{instant:.3}")
 }

@@ -74,7 +74,7 @@ impl Rules {
             .collect();
         Rules {
             timezone: string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned()),
-            dedup_window: duration(&file, "dedup_window").unwrap_or(600_000),
+            dedup_window: duration(&file, "dedup_window").unwrap_or(86_400_000),
             control: number(&file, "control").unwrap_or(0.0),
             names: events.values().map(name).collect(),
             clockwork: Clockwork::of(&segments),

@@ -69,8 +69,8 @@ fn window_leaves_with_its_pane_not_with_its_length() {
 }
 
 #[rstest]
-#[case::within("2026-03-05T00:09:59.999Z", 1)]
-#[case::exactly_the_window_old("2026-03-05T00:10:00Z", 2)]
+#[case::within("2026-03-05T23:59:59.999Z", 1)]
+#[case::exactly_the_window_old("2026-03-06T00:00:00Z", 2)]
 fn duplicates_end_with_the_dedup_window(#[case] second: &str, #[case] total: usize) {
     let id = ",\"messageId\":\"m\"";
     let events = track("u", "2026-03-05T00:00:00Z", id) + &track("u", second, id);

@@ -49,6 +49,14 @@ fn variables_need_no_section_in_the_file() {
 }
 
 #[test]
+fn a_variable_of_a_setting_that_is_gone_says_what_to_do() {
+    let mistakes = variable_mistakes("", &[("REKINDLE_ENGINE_MAX_FUTURE", "5m")]);
+    let [(variable, message, help)] = &mistakes[..] else { panic!("{mistakes:?}") };
+    assert!(variable == "REKINDLE_ENGINE_MAX_FUTURE" && message.starts_with("`max_future` is gone"), "{message}");
+    assert!(help.starts_with("unset this variable"), "{help}");
+}
+
+#[test]
 fn every_setting_has_a_variable_that_is_read() {
     for (section, key, kind) in keys::settings() {
         let name = keys::variable(section, key);

@@ -92,6 +92,12 @@ fn every_problem_is_reported_at_its_place() {
     ""
 )]
 #[case::forget_wild("[source]\nforget_subject = 'f.>'", "`f.>` has a wildcard, and must be one subject", "'f.>'", "")]
+#[case::max_future(
+    "[engine]\nmax_future = '5m'",
+    "`max_future` is gone: where there is a broker's time, no event's time is beyond it",
+    "max_future",
+    "take it out"
+)]
 #[case::state_ttl_short(
     "[engine]\nstate_ttl = '59m'",
     "`state_ttl` must be 0s, which is never, or at least 1h",

@@ -149,7 +149,7 @@ fn campaigns_have_defaults() {
     let campaign = &rules.campaigns[0];
     assert_eq!((campaign.priority, campaign.holdout, campaign.expires), (0, 0.0, Span(86_400_000)));
     assert!(campaign.condition.is_none() && campaign.cooldown.is_none() && campaign.max_per_user.is_none());
-    assert_eq!((rules.control, rules.dedup_window, rules.timezone_name.as_str()), (0.0, Span(600_000), "UTC"));
+    assert_eq!((rules.control, rules.dedup_window, rules.timezone_name.as_str()), (0.0, Span(86_400_000), "UTC"));
     assert_eq!(rules.projection.timezone_field, None);
     assert_eq!(rules.version.len(), 16);
 }
