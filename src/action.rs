@@ -20,9 +20,10 @@ pub const SOURCE: &str = "/rekindle";
 /// The CloudEvents `type` of an action.
 pub const ACTION_TYPE: &str = "rekindle.action.v1";
 
-/// The action's id: 128-bit xxh3 of campaign, user, instant and how often the campaign had fired for the user before.
+/// The action's id: 128-bit xxh3 of campaign, user, instant and how often the campaign had fired for the user before (with the
+/// number of the rules' change, at the instant of one).
 /// Every run over the same log gives the same, and no two actions share one.
-pub fn action_id(campaign: &str, user: &str, at: Timestamp, ordinal: u32) -> String {
+pub fn action_id(campaign: &str, user: &str, at: Timestamp, ordinal: u64) -> String {
     format!("{:032x}", xxh3_128(format!("{campaign}\0{user}\0{}\0{ordinal}", at.0).as_bytes()))
 }
 

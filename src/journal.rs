@@ -128,11 +128,12 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
 }
 
 impl Cause {
-    /// The messageId, `time`, or nothing for an event without messageId.
+    /// The messageId, `time`, `rules`, or nothing for an event without messageId.
     pub fn name(&self) -> Option<&str> {
         match self {
             Cause::Time => Some("time"),
             Cause::Event(id) => id.as_deref(),
+            Cause::Rules { .. } => Some("rules"),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::pipeline::UserExport;
         "memory": {
             "fired": [{"campaign": "cart_reminder", "count": 1, "last": "2026-03-05T09:30:00.000Z"}],
             "caps": [{"max": 3, "per": "1d", "channel": null, "actions": ["2026-03-05T09:30:00.000Z"]}],
-            "held": [{"campaign": "wake_up", "until": "2026-03-05T08:00:00.000Z", "cause": "m17"}]
+            "held": [{"campaign": "wake_up", "until": "2026-03-05T08:00:00.000Z", "timezone": "Europe/Berlin", "cause": "m17"}]
         }
     },
     "links": {"user": null, "visitors": ["anon-7"]},

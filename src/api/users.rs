@@ -91,6 +91,8 @@ pub(super) struct Held {
     /// When the quiet hours end.
     #[schema(format = DateTime)]
     until: String,
+    /// The zone by whose clocks they do: in another, quiet hours are asked again.
+    timezone: Option<String>,
 }
 
 /// A user, as asked for.
@@ -178,7 +180,11 @@ impl UserState {
             count: fired.count,
             last: fired.last.to_string(),
         });
-        let held = report.held.into_iter().map(|held| Held { campaign: held.campaign, until: held.until.to_string() });
+        let held = report.held.into_iter().map(|held| Held {
+            campaign: held.campaign,
+            until: held.until.to_string(),
+            timezone: held.timezone,
+        });
         UserState {
             user: report.user.to_string(),
             at: report.at.to_string(),

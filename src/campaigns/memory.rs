@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Trigger;
 use crate::rules::program::{CampaignId, Cap};
 use crate::time::Timestamp;
 
@@ -34,8 +35,12 @@ pub struct Fired {
 pub struct Held {
     /// The campaign.
     pub campaign: CampaignId,
+    /// The change that set it off; `None`: of a segment that the rules have no more.
+    pub trigger: Option<Trigger>,
     /// When the quiet hours end.
     pub until: Timestamp,
+    /// By the clocks of which zone they do; `None`: that is not known any more.
+    pub zone: Option<Arc<str>>,
     /// The messageId that set it off; `None`: time did.
     pub cause: Option<Arc<str>>,
 }
@@ -95,13 +100,13 @@ impl Memory {
     /// The bytes it takes beside its own place.
     pub fn heap_bytes(&self) -> usize {
         let times = self.capped.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
-        let causes =
-            self.held.iter().filter_map(|held| held.cause.as_ref()).map(|id| id.len() + 2 * size_of::<usize>());
+        let texts = self.held.iter().flat_map(|held| held.cause.iter().chain(&held.zone));
+        let texts = texts.map(|text| text.len() + 2 * size_of::<usize>());
         self.fired.capacity() * size_of::<(CampaignId, Fired)>()
             + self.capped.capacity() * size_of::<(u16, Vec<Timestamp>)>()
             + self.held.capacity() * size_of::<Held>()
             + times.sum::<usize>()
-            + causes.sum::<usize>()
+            + texts.sum::<usize>()
     }
 
     /// Whether one of this campaign is held.

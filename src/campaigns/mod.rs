@@ -40,8 +40,9 @@ pub enum Outcome {
     Sent {
         /// Index of the variant, where the campaign has any.
         variant: Option<usize>,
-        /// How many times the campaign had fired for the user before: tells two actions of one instant apart.
-        ordinal: u32,
+        /// How many times the campaign had fired for the user before: tells two actions of one instant apart. At an instant
+        /// at which rules changed, or earlier, 2^32 times the number of the change more.
+        ordinal: u64,
     },
     /// What was held does not hold any more.
     Stale,
@@ -105,14 +106,26 @@ pub fn decide(subject: &Subject<'_>, id: CampaignId, memory: &mut Memory) -> Out
     fire(subject, campaign, id, memory)
 }
 
-/// Decides again about what was held, now that its quiet hours have ended: from the top, quiet hours aside.
+/// Decides again about what was held, now that its quiet hours have ended: from the top, where what set it off still holds,
+/// and sets the campaign off by the rules of now. Quiet hours are asked only of a user whose zone is another than then.
 pub fn decide_held(subject: &Subject<'_>, held: &Held, memory: &mut Memory) -> Outcome {
     let campaign = campaign(subject.scope.rules, held.campaign);
     let is_in = subject.scope.profile.members.contains(campaign.segment);
-    if is_in != (campaign.change == Change::Enter) {
+    let trigger = Trigger { segment: campaign.segment, change: campaign.change };
+    if held.trigger != Some(trigger) || is_in != (campaign.change == Change::Enter) {
         return Outcome::Stale;
     }
-    barred(subject, campaign, held.campaign, memory).unwrap_or_else(|| fire(subject, campaign, held.campaign, memory))
+    if let Some(outcome) = barred(subject, campaign, held.campaign, memory) {
+        return outcome;
+    }
+    if let Some(quiet) = campaign.quiet_hours {
+        let (zone, name) = quiet_hours::zone_of(&subject.scope);
+        let is_another = held.zone.as_deref() != Some(name.as_str());
+        if let Some(until) = quiet.end_after(subject.scope.now, &zone).filter(|_| is_another) {
+            return Outcome::Deferred { until };
+        }
+    }
+    fire(subject, campaign, held.campaign, memory)
 }
 
 fn campaign(rules: &Ruleset, id: CampaignId) -> &Campaign {
@@ -145,7 +158,8 @@ fn fire(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut
         return Outcome::Holdout;
     }
     memory.note_sent(&rules.caps, &campaign.channel, now);
-    Outcome::Sent { variant: groups::variant(&campaign.id, subject.user, &campaign.variants), ordinal }
+    let variant = groups::variant(&campaign.id, subject.user, &campaign.variants);
+    Outcome::Sent { variant, ordinal: ordinal.into() }
 }
 
 /// The payload of an action: the campaign's fixed fields, the variant's in their place, and the computed ones (null

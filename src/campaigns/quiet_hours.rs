@@ -6,12 +6,13 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use crate::engine::evaluate::Scope;
 use crate::event::Scalar;
 use crate::rules::program::QuietHours;
+use crate::rules::zones;
 use crate::time::Timestamp;
 
 impl QuietHours {
     /// When the quiet hours that the user is in end; `None` outside them.
     pub fn ends_for(&self, scope: &Scope<'_>) -> Option<Timestamp> {
-        self.end_after(scope.now, &zone_of(scope))
+        self.end_after(scope.now, &zone_of(scope).0)
     }
 
     /// When the quiet hours around `now` end in this zone; `None` outside them.
@@ -54,14 +55,14 @@ fn first_after(local: DateTime, now: Timestamp, zone: &TimeZone) -> Option<Times
     }
 }
 
-/// Trait `timezone`, else the `context.timezone` that arrived last, else the rules' zone. An unknown name counts as the
-/// rules' zone.
-fn zone_of(scope: &Scope<'_>) -> TimeZone {
+/// The user's zone, and how it is written: trait `timezone`, else the `context.timezone` that arrived last, else the rules'
+/// zone. A name that is no zone counts as the rules' zone.
+pub fn zone_of(scope: &Scope<'_>) -> (TimeZone, String) {
     let (rules, profile) = (scope.rules, scope.profile);
     let of_trait = rules.projection.timezone_trait.and_then(|id| profile.trait_value(id));
     let name = match of_trait {
         Some(Scalar::Text(name)) => Some(name.as_ref()),
         _ => profile.zone.as_ref().map(|(_, name)| name.as_ref()),
     };
-    name.and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(|| rules.timezone.clone())
+    name.and_then(zones::named).unwrap_or_else(|| (rules.timezone.clone(), rules.timezone_name.clone()))
 }

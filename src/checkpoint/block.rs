@@ -4,8 +4,12 @@ use std::io::Read as _;
 
 use super::error::CodecError;
 
-/// The version of the format written, and the only one read. A change that an earlier reader could not follow raises it.
-pub const FORMAT_VERSION: u16 = 1;
+/// The version of the format written. All before it are read too. A change that an earlier reader could not follow raises
+/// it.
+///
+/// - 1: of what is held, neither the zone nor what set it off is known.
+/// - 2: both are.
+pub const FORMAT_VERSION: u16 = 2;
 
 /// What a file begins with, with its version.
 pub(super) const PREAMBLE: [u8; 8] =
@@ -119,10 +123,10 @@ pub(super) fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, CodecError> {
         return Err(CodecError::NotACheckpoint);
     }
     let version = u16::from_le_bytes([preamble[4], preamble[5]]);
-    if version != FORMAT_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&version) {
         return Err(CodecError::Version { found: version, supported: FORMAT_VERSION });
     }
-    if *preamble != PREAMBLE {
+    if preamble[6..] != PREAMBLE[6..] {
         return Err(CodecError::Damaged { at: 0 });
     }
     let (mut blocks, mut at) = (Vec::new(), PREAMBLE.len());

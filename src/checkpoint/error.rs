@@ -9,7 +9,7 @@ pub enum CodecError {
     #[error("these bytes are not a checkpoint of Rekindle")]
     NotACheckpoint,
     /// It was written by a later version.
-    #[error("the checkpoint has format version {found}; this program reads version {supported}")]
+    #[error("the checkpoint has format version {found}; this program reads version {supported} and those before")]
     Version {
         /// The version it says it has.
         found: u16,

@@ -29,6 +29,10 @@ pub struct Head {
     pub forgotten: u64,
     /// The version of the rules it was written under.
     pub rules: String,
+    /// How often other rules had taken effect by then, since the log's beginning.
+    pub rules_changes: u64,
+    /// The latest time that had been read when they did last; [`Timestamp::MIN`]: they never did.
+    pub rules_changed_at: Timestamp,
     /// How many partitions the users were in.
     pub partitions: u16,
     /// The stream that the log is; `None`: the log is no stream.
@@ -102,10 +106,13 @@ impl Head {
             ("sequence", self.sequence),
             ("position", self.position),
             ("forgotten", self.forgotten),
+            ("rules_changes", self.rules_changes),
             ("partitions", self.partitions.into()),
         ];
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
-        writer.map(numbers.len() + texts.len() + 2 + if self.stream.is_some() { 2 } else { 0 });
+        let times =
+            [("latest_read", self.latest_read), ("fired", self.fired), ("rules_changed_at", self.rules_changed_at)];
+        writer.map(numbers.len() + texts.len() + times.len() + if self.stream.is_some() { 2 } else { 0 });
         for (key, text) in texts {
             writer.text(key);
             writer.text(text);
@@ -114,7 +121,7 @@ impl Head {
             writer.text(key);
             writer.u64(number);
         }
-        for (key, time) in [("latest_read", self.latest_read), ("fired", self.fired)] {
+        for (key, time) in times {
             writer.text(key);
             writer.time(time);
         }
@@ -138,6 +145,8 @@ impl Head {
             latest_read: Timestamp::MIN,
             fired: Timestamp::NEVER,
             rules: String::new(),
+            rules_changes: 0,
+            rules_changed_at: Timestamp::MIN,
             partitions: 0,
             stream: None,
             program: String::new(),
@@ -161,6 +170,8 @@ impl Head {
                 "position" => head.position = reader.u64("the position")?,
                 "forgotten" => head.forgotten = reader.u64("how many were forgotten")?,
                 "partitions" => head.partitions = reader.u16("the number of partitions")?,
+                "rules_changes" => head.rules_changes = reader.u64("how often the rules changed")?,
+                "rules_changed_at" => head.rules_changed_at = reader.time("when the rules changed")?,
                 "latest_read" => head.latest_read = reader.time("the latest time read")?,
                 "fired" => head.fired = reader.time("up to when time had fired")?,
                 "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),

@@ -75,6 +75,8 @@ fn head(rules: &str) -> Head {
         forgotten: 2,
         latest_read: Timestamp(START),
         rules: rules.to_owned(),
+        rules_changes: 3,
+        rules_changed_at: Timestamp(START - 2),
         partitions: 1,
         stream: Some(StreamIdentity { name: "EVENTS".to_owned(), created_ms: START }),
         program: "0.0.0".to_owned(),

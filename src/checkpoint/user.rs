@@ -8,12 +8,13 @@ use super::cell;
 use super::dictionary::{Dictionary, Known};
 use super::error::CodecError;
 use super::wire::{Reader, Writer};
+use crate::campaigns::Trigger;
 use crate::campaigns::memory::{Fired, Held, Memory};
 use crate::engine::profile::Profile;
 use crate::event::TraitId;
 use crate::growth::Record;
 use crate::partition::User;
-use crate::rules::program::{CampaignId, FeatureId, Ruleset, SegmentId};
+use crate::rules::program::{CampaignId, Change, FeatureId, Ruleset, SegmentId};
 use crate::time::Timestamp;
 
 /// The map's keys. Part of the stored format.
@@ -129,10 +130,15 @@ fn write_memory(key: u64, memory: &Memory, writer: &mut Writer) {
         _ => {
             writer.array(held.len());
             for held in held {
-                writer.array(3);
+                writer.array(if held.trigger.is_some() { 6 } else { 4 });
                 writer.u64(held.campaign.0.into());
                 writer.time(held.until);
                 writer.optional_text(held.cause.as_deref());
+                writer.optional_text(held.zone.as_deref());
+                if let Some(Trigger { segment, change }) = held.trigger {
+                    writer.u64(segment.0.into());
+                    writer.bool(change == Change::Enter);
+                }
             }
         }
     }
@@ -193,7 +199,7 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
             key::CAPPED => {
                 capped = entries(reader, &known.caps, "a user's actions", |id, reader| Ok((id, read_times(reader)?)))?;
             }
-            key::HELD => held = read_held(known, reader)?,
+            key::HELD => held = read_held(rules, known, reader)?,
             key::GROWTH => user.growth = read_growth(known, reader)?,
             key::UNSETTLED => user.unsettled = reader.bool("whether a user is unsettled")?,
             _ => return Err(reader.wrong("state of a kind that is not known")),
@@ -269,14 +275,31 @@ fn read_times(reader: &mut Reader<'_>) -> Result<Vec<Timestamp>, CodecError> {
     Ok(times)
 }
 
-fn read_held(known: &Dictionary, reader: &mut Reader<'_>) -> Result<Vec<Held>, CodecError> {
+/// The first format says neither the zone nor what set it off: whatever sets the campaign off now.
+fn read_held(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>) -> Result<Vec<Held>, CodecError> {
     let mut all = Vec::new();
     for _ in 0..reader.array("what is held for a user")? {
-        reader.array_of(3, "what is held")?;
-        let campaign = known.campaigns.id(reader, "a held campaign")?;
+        let length = reader.array("what is held")?;
+        if ![3, 4, 6].contains(&length) {
+            return Err(reader.wrong("an array of another length"));
+        }
+        let campaign = known.campaigns.id(reader, "a held campaign")?.map(CampaignId);
         let until = reader.time("until when it is held")?;
         let cause = reader.optional_text("what caused it")?.map(Arc::from);
-        all.extend(campaign.map(|id| Held { campaign: CampaignId(id), until, cause }));
+        let zone = if length > 3 { reader.optional_text("in which zone it is held")?.map(Arc::from) } else { None };
+        let trigger = match length {
+            6 => {
+                let segment = known.segments.id(reader, "the segment that set it off")?.map(SegmentId);
+                let change = if reader.bool("which change set it off")? { Change::Enter } else { Change::Exit };
+                segment.map(|segment| Trigger { segment, change })
+            }
+            4 => None,
+            _ => campaign.map(|CampaignId(id)| {
+                let campaign = &rules.campaigns[usize::from(id)];
+                Trigger { segment: campaign.segment, change: campaign.change }
+            }),
+        };
+        all.extend(campaign.map(|campaign| Held { campaign, trigger, until, zone, cause }));
     }
     Ok(all)
 }

@@ -102,9 +102,12 @@ fn memory(rules: &Ruleset, user: &User) -> Json {
         let times: Vec<Json> = times.iter().map(|at| time(*at)).collect();
         Some(json!({"max": cap.max, "per": cap.per.to_string(), "channel": cap.channel, "actions": times}))
     });
-    let held = held.iter().map(
-        |held| json!({"campaign": campaign(held.campaign), "until": time(held.until), "cause": held.cause.as_deref()}),
-    );
+    let held = held.iter().map(|held| {
+        json!({
+            "campaign": campaign(held.campaign), "until": time(held.until), "timezone": held.zone.as_deref(),
+            "cause": held.cause.as_deref(),
+        })
+    });
     json!({
         "fired": fired.collect::<Vec<_>>(),
         "caps": capped.collect::<Vec<_>>(),

@@ -58,7 +58,7 @@ pub enum Decided {
         segment: SegmentId,
         /// Which way.
         change: Change,
-        /// The messageId that brought it about; `None`: time did (or an event without messageId).
+        /// What brought it about.
         cause: Cause,
     },
     /// A campaign was decided.
@@ -88,6 +88,24 @@ pub enum Cause {
     Time,
     /// An event, by its messageId where it has one.
     Event(Option<Arc<str>>),
+    /// Other rules took effect.
+    Rules {
+        /// The number of the change, from 1.
+        change: u64,
+    },
+}
+
+/// Other rules take effect, at a position of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RulesChange {
+    /// Counts the changes since the log's beginning, from 1.
+    pub number: u64,
+    /// The log's watermark then: no user is evaluated at an earlier instant.
+    pub watermark: Timestamp,
+    /// The latest time read by then: no user's clock is ahead of it.
+    pub latest_read: Timestamp,
+    /// The log position.
+    pub position: u64,
 }
 
 /// A user who was dropped after being idle for longer than state is kept.

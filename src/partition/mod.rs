@@ -22,7 +22,7 @@ mod user;
 mod users;
 
 pub use export::StateExport;
-pub use io::{Cause, Counts, Decided, Expired, Input, Output};
+pub use io::{Cause, Counts, Decided, Expired, Input, Output, RulesChange};
 pub use packed::PackedUser;
 pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
 pub use user::User;
@@ -243,14 +243,43 @@ impl Partition {
         let mut emptied = Partition::new(next).with_state_ttl(self.steps.state_ttl);
         emptied.users = self.users.emptied();
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
+        emptied.steps.rules_change = self.steps.rules_change;
         emptied
+    }
+
+    /// The rules changed the last time there: what is decided no later than what had been read then bears the number of the
+    /// change.
+    pub fn note_rules_change(&mut self, number: u64, latest_read: Timestamp) {
+        self.steps.rules_change = Some((latest_read, number));
+    }
+
+    /// Puts a user in to whom other rules apply from here on, as it was translated to them: evaluated once, at its clock. What
+    /// that changes is told, and sets nothing off.
+    pub fn attach_under_other_rules(
+        &mut self,
+        plan: &Plan,
+        mut user: User,
+        change: &RulesChange,
+        out: &mut Vec<Output>,
+    ) {
+        self.count_in(&user);
+        self.steps.change_rules(plan, &mut user, change, out);
+        self.put(user);
     }
 
     /// Puts a user back, as it was taken out or read from a checkpoint.
     pub fn attach(&mut self, user: User) {
+        self.count_in(&user);
+        self.put(user);
+    }
+
+    fn count_in(&mut self, user: &User) {
         for segment in user.profile.members.iter() {
             self.steps.counts.sizes[usize::from(segment.0)] += 1;
         }
+    }
+
+    fn put(&mut self, user: User) {
         let slot = self.insert(User { armed: Timestamp::NEVER, ..user });
         self.users.change(slot, |user| arm(&mut self.timers, slot, user, self.steps.state_ttl));
     }

@@ -12,15 +12,15 @@ use std::sync::Arc;
 
 use super::capture::Mark;
 use super::user::User;
-use crate::campaigns::Memory;
 use crate::campaigns::memory::{Fired, Held};
+use crate::campaigns::{Memory, Trigger};
 use crate::compact::{OURS, Reader, Writer};
 use crate::engine::cell::{Cell, LastValue};
 use crate::engine::profile::Profile;
 use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
 use crate::event::{Scalar, TraitId};
 use crate::growth;
-use crate::rules::program::{CampaignId, FeatureId, SegmentId};
+use crate::rules::program::{CampaignId, Change, FeatureId, SegmentId};
 use crate::time::Timestamp;
 
 /// What there is beside the times, a bit each.
@@ -280,10 +280,24 @@ impl Writer<'_> {
         for held in held {
             self.unsigned(held.campaign.0.into());
             self.time(held.until);
-            self.out.push(u8::from(held.cause.is_some()));
-            if let Some(cause) = &held.cause {
-                self.bytes(cause.as_bytes());
+            self.out.push(match held.trigger {
+                None => 0,
+                Some(Trigger { change: Change::Enter, .. }) => 1,
+                Some(Trigger { change: Change::Exit, .. }) => 2,
+            });
+            if let Some(trigger) = held.trigger {
+                self.unsigned(trigger.segment.0.into());
             }
+            for text in [&held.cause, &held.zone] {
+                self.optional_text(text.as_deref());
+            }
+        }
+    }
+
+    fn optional_text(&mut self, text: Option<&str>) {
+        self.out.push(u8::from(text.is_some()));
+        if let Some(text) = text {
+            self.bytes(text.as_bytes());
         }
     }
 }
@@ -344,10 +358,20 @@ impl Reader<'_> {
         let capped = self.all(|reader| (reader.small(), reader.all(Self::time)));
         let held = self.all(|reader| {
             let (campaign, until) = (CampaignId(reader.small()), reader.time());
-            let cause = (reader.byte() == 1).then(|| reader.str().into());
-            Held { campaign, until, cause }
+            let change = match reader.byte() {
+                0 => None,
+                1 => Some(Change::Enter),
+                _ => Some(Change::Exit),
+            };
+            let trigger = change.map(|change| Trigger { segment: SegmentId(reader.small()), change });
+            let (cause, zone) = (reader.optional_text(), reader.optional_text());
+            Held { campaign, trigger, until, zone, cause }
         });
         Memory::from_parts(fired, capped, held)
+    }
+
+    fn optional_text(&mut self) -> Option<Arc<str>> {
+        (self.byte() == 1).then(|| self.str().into())
     }
 }
 

@@ -64,6 +64,8 @@ pub struct HeldReport {
     pub campaign: String,
     /// When the quiet hours end.
     pub until: Timestamp,
+    /// The zone by whose clocks they do, where it is known.
+    pub timezone: Option<String>,
 }
 
 impl UserReport {
@@ -106,6 +108,7 @@ impl UserReport {
                 .map(|held| HeldReport {
                     campaign: rules.campaigns[usize::from(held.campaign.0)].id.clone(),
                     until: held.until,
+                    timezone: held.zone.as_deref().map(str::to_owned),
                 })
                 .collect(),
         }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::io::{Cause, Counts, Decided, Expired, Output};
+use super::io::{Cause, Counts, Decided, Expired, Output, RulesChange};
 use super::{Plan, User};
+use crate::campaigns::quiet_hours::zone_of;
 use crate::campaigns::{self, Held, Outcome, Subject, Trigger};
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::evaluate::Scope;
@@ -23,6 +24,8 @@ pub(super) struct Steps {
     pub(super) expired: Vec<Expired>,
     /// What is to be entered into the book of the growth numbers.
     pub(super) ledger: growth::Ledger,
+    /// The latest time that had been read when the rules changed last, and the number of that change.
+    pub(super) rules_change: Option<(Timestamp, u64)>,
     stale: SegmentSet,
     names: Vec<NameId>,
     changes: Changes,
@@ -31,19 +34,29 @@ pub(super) struct Steps {
 /// One evaluation's circumstances: at which log position it happens, and what brought it about.
 struct Occasion<'e> {
     position: u64,
-    /// The event's messageId, if it has one; the outer `None`: time did it.
-    message_id: Option<Option<&'e str>>,
+    origin: Origin<'e>,
     /// It is the user's first event.
     is_first: bool,
     /// Among the stale segments are all that time alone can change for the user.
     has_all_timed: bool,
 }
 
+/// What an evaluation comes of.
+#[derive(Clone, Copy)]
+enum Origin<'e> {
+    Time,
+    /// An event, with its messageId if it has one.
+    Event(Option<&'e str>),
+    /// The change of the rules with this number.
+    Rules(u64),
+}
+
 impl Occasion<'_> {
     fn cause(&self) -> Cause {
-        match self.message_id {
-            None => Cause::Time,
-            Some(id) => Cause::Event(id.map(Arc::from)),
+        match self.origin {
+            Origin::Time => Cause::Time,
+            Origin::Event(id) => Cause::Event(id.map(Arc::from)),
+            Origin::Rules(change) => Cause::Rules { change },
         }
     }
 }
@@ -57,6 +70,7 @@ impl Steps {
             state_ttl: None,
             expired: Vec::new(),
             ledger: growth::Ledger::default(),
+            rules_change: None,
             stale: SegmentSet::default(),
             names: Vec::new(),
             changes: Changes::default(),
@@ -86,9 +100,19 @@ impl Steps {
                 plan.dispatch.timed_for(user.profile.cells().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
             }
-            let occasion = Occasion { position, message_id: None, is_first: false, has_all_timed };
+            let occasion = Occasion { position, origin: Origin::Time, is_first: false, has_all_timed };
             self.evaluate(plan, user, &occasion, out);
         }
+    }
+
+    /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
+    /// least, since what the old ones made due by then has fired.
+    pub(super) fn change_rules(&mut self, plan: &Plan, user: &mut User, change: &RulesChange, out: &mut Vec<Output>) {
+        user.profile.now = user.profile.now.max(change.watermark);
+        user.unsettled = true;
+        self.stale.clear();
+        let (position, origin) = (change.position, Origin::Rules(change.number));
+        self.evaluate(plan, user, &Occasion { position, origin, is_first: false, has_all_timed: true }, out);
     }
 
     /// Notes that the user expired at that instant. Whoever calls this drops the state.
@@ -200,7 +224,7 @@ impl Steps {
         if !seen || user.unsettled {
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
             let position = arrival.position;
-            let occasion = Occasion { position, message_id: Some(message_id), is_first, has_all_timed };
+            let occasion = Occasion { position, origin: Origin::Event(message_id), is_first, has_all_timed };
             self.evaluate(plan, user, &occasion, out);
         }
     }
@@ -264,7 +288,8 @@ impl Steps {
             self.report_changes(plan, user, &changed, occasion, out);
             self.changes.changed = changed;
         }
-        if user.memory.next_release() <= user.profile.now {
+        let by_rules = matches!(occasion.origin, Origin::Rules(_));
+        if user.memory.next_release() <= user.profile.now && !by_rules {
             self.decide_held(plan, user, occasion.position, out);
         }
     }
@@ -285,6 +310,9 @@ impl Steps {
             *size = if change == Change::Enter { *size + 1 } else { *size - 1 };
             let decided = Decided::Transition { segment, change, cause: cause.clone() };
             out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position: occasion.position, decided });
+            if matches!(cause, Cause::Rules { .. }) {
+                continue;
+            }
             let trigger = Trigger { segment, change };
             set_off.extend(plan.dispatch.campaigns(segment, change).iter().map(|id| (*id, trigger)));
         }
@@ -294,10 +322,11 @@ impl Steps {
             let outcome = campaigns::decide(&Subject { user: &user.id, scope }, id, &mut user.memory);
             if let Outcome::Deferred { until } = outcome {
                 let cause = match &cause {
-                    Cause::Time => None,
+                    Cause::Time | Cause::Rules { .. } => None,
                     Cause::Event(id) => id.clone(),
                 };
-                user.memory.hold(Held { campaign: id, until, cause });
+                let (campaign, trigger, zone) = (id, Some(trigger), Some(zone_of(&scope).1.into()));
+                user.memory.hold(Held { campaign, trigger, until, zone, cause });
             }
             self.report_decision(plan, user, id, outcome, (trigger, cause.clone(), occasion.position), out);
         }
@@ -308,11 +337,17 @@ impl Steps {
         due.sort_by_key(|held| plan.rules.decision_rank(held.campaign));
         for held in due {
             let campaign = &plan.rules.campaigns[usize::from(held.campaign.0)];
-            let trigger = Trigger { segment: campaign.segment, change: campaign.change };
+            let of_campaign = Trigger { segment: campaign.segment, change: campaign.change };
             let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
             let outcome = campaigns::decide_held(&Subject { user: &user.id, scope }, &held, &mut user.memory);
-            let cause = held.cause.map_or(Cause::Time, |id| Cause::Event(Some(id)));
-            self.report_decision(plan, user, held.campaign, outcome, (trigger, cause, position), out);
+            let trigger = held.trigger.unwrap_or(of_campaign);
+            let cause = held.cause.clone().map_or(Cause::Time, |id| Cause::Event(Some(id)));
+            let campaign = held.campaign;
+            if let Outcome::Deferred { until } = outcome {
+                let zone = Some(zone_of(&scope).1.into());
+                user.memory.hold(Held { until, zone, ..held });
+            }
+            self.report_decision(plan, user, campaign, outcome, (trigger, cause, position), out);
         }
     }
 
@@ -321,11 +356,17 @@ impl Steps {
         plan: &Plan,
         user: &User,
         id: CampaignId,
-        outcome: Outcome,
+        mut outcome: Outcome,
         (trigger, cause, position): (Trigger, Cause, u64),
         out: &mut Vec<Output>,
     ) {
         self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
+        if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)
+            && user.profile.now <= latest_read
+        {
+            // A campaign that rules dropped and others brought back counts anew, maybe at an instant at which it had fired.
+            *ordinal += number << 32;
+        }
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
                 let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };

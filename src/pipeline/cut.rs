@@ -18,6 +18,8 @@ pub struct CutHead {
     pub fired: Timestamp,
     /// How many users and visitors were forgotten up to the cut.
     pub forgotten: u64,
+    /// How often other rules had taken effect, and the latest time that had been read when they did last.
+    pub rules_changes: (u64, Timestamp),
     /// How many partitions there are.
     pub partitions: u16,
     /// Everybody is captured, not only who changed since the last cut.
@@ -68,6 +70,7 @@ impl Pipeline {
             latest_read: self.latest_read,
             fired: self.fired.max(Timestamp::MIN),
             forgotten: self.forgotten_count,
+            rules_changes: self.rules_changes,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_whole: whole,
             links: self.links.cut(whole),

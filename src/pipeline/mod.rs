@@ -146,6 +146,10 @@ pub struct Pipeline {
     /// Batches fire nothing by time alone that is due after it, but for users of whom they have events.
     hold: Timestamp,
     position: u64,
+    /// How often other rules took effect, and the latest time that had been read when they did last.
+    rules_changes: (u64, Timestamp),
+    /// What rules other than those of its checkpoint came to, until somebody asks.
+    pending: Vec<Output>,
     events: u64,
     by_call: [u64; Call::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
@@ -223,6 +227,8 @@ impl Pipeline {
             fired: Timestamp::MIN,
             hold: Timestamp::NEVER,
             position: 0,
+            rules_changes: (0, Timestamp::MIN),
+            pending: Vec::new(),
             events: 0,
             by_call: [0; Call::ALL.len()],
             rejected: [0; Reason::CODES.len()],
@@ -556,6 +562,7 @@ impl Pipeline {
         (to, in_parallel): (Timestamp, bool),
         out: &mut Vec<Output>,
     ) {
+        out.append(&mut self.pending);
         let position = self.position;
         self.fired = self.fired.max(to);
         let handovers: Vec<Handover> = (0..handovers).map(|_| Handover::default()).collect();

@@ -11,7 +11,7 @@ use crate::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind,
 use crate::decode::Decoder;
 use crate::growth::{Book, Translation};
 use crate::identity::Links;
-use crate::partition::{Output, PackedUser, Partition, Plan, User};
+use crate::partition::{Output, PackedUser, Partition, Plan, RulesChange, User};
 use crate::route::partition_of;
 use crate::time::Timestamp;
 
@@ -146,6 +146,8 @@ impl Pipeline {
             forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),
+            rules_changes: self.rules_changes.0,
+            rules_changed_at: self.rules_changes.1,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             stream: None,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -172,8 +174,11 @@ impl Pipeline {
     }
 
     /// A pipeline that goes on where a checkpoint was cut, with as many partitions and workers as `options` say. Counts
-    /// begin at 0, but for that of the forgotten. Under other rules than those saved under, every user is evaluated anew at the watermark, or at the
-    /// user's clock where that is ahead of it.
+    /// begin at 0, but for that of the forgotten.
+    ///
+    /// Under other rules than those saved under it is a [change of rules](Pipeline::change_rules) as well, of which the first
+    /// outputs tell. What the rules of then had made due, and had not fired yet, is lost: where those are known, restore under
+    /// them, [fire](Pipeline::fire), and change the rules.
     ///
     /// # Errors
     /// A user stands there twice, or in another's partition; or the system refuses to start the threads.
@@ -183,13 +188,15 @@ impl Pipeline {
         pipeline.latest_read = head.latest_read;
         pipeline.position = head.position;
         pipeline.forgotten_count = head.forgotten;
+        pipeline.rules_changes = (head.rules_changes, head.rules_changed_at);
         pipeline.links = links;
         pipeline.book = growth.or(pipeline.book).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = head.fired.min(watermark);
         let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
-        // Nothing fires before then any more; what other rules made due at once is due at the watermark.
-        let due_from = if same_rules { pipeline.fired } else { watermark };
+        let change = (!same_rules).then(|| pipeline.next_rules_change());
+        // Nothing fires before then any more.
+        let due_from = pipeline.fired;
         let by_partition = if same_count && same_rules {
             pipeline.cutting.know_changes();
             partitions
@@ -197,43 +204,58 @@ impl Pipeline {
             distributed(partitions, count)
         };
         let decoding = pipeline.decoding();
+        let rules_changes = pipeline.rules_changes;
         let attach = |(at, (partition, users)): (usize, (&mut Partition, Vec<PackedUser>))| {
+            let mut outputs = Vec::new();
+            partition.note_rules_change(rules_changes.0, rules_changes.1);
             for packed in users {
                 let mut user = packed.unpack();
-                user.segments_due = user.segments_due.max(due_from);
                 if partition_of(&user.id, count) != at || partition.user(&user.id).is_some() {
                     return Err(CodecError::UserTwice);
                 }
-                partition.attach(user);
+                match &change {
+                    Some(change) => partition.attach_under_other_rules(&plan, user, change, &mut outputs),
+                    None => {
+                        user.segments_due = user.segments_due.max(due_from);
+                        partition.attach(user);
+                    }
+                }
             }
             partition.note_changes_from_here();
-            Ok(())
+            Ok(outputs)
         };
         let partitions = &mut pipeline.partitions;
-        decoding.install(|| partitions.par_iter_mut().zip(by_partition).enumerate().try_for_each(attach))?;
+        let attached =
+            || partitions.par_iter_mut().zip(by_partition).enumerate().map(attach).collect::<Result<Vec<_>, _>>();
+        pipeline.pending = decoding.install(attached)?.concat();
+        pipeline.enter_growth(&plan);
         // What is linked from here on is new.
         pipeline.links.cut(true);
         Ok(pipeline)
     }
 
     /// Goes on under other rules from here, between two events. The state of features that both define alike is kept,
-    /// new ones begin empty; every user is evaluated anew, at the watermark or at the user's clock where that is ahead
-    /// of it: what that changes is appended to `out`. What the old rules made due must have [fired](Pipeline::fired).
+    /// new ones begin empty; every user is evaluated once, at the watermark or at the user's clock where that is ahead
+    /// of it: what that changes is appended to `out`, and sets no campaign off. What the old rules made due must have
+    /// [fired](Pipeline::fired).
     pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
         self.capture_rest();
         self.cutting.lose_changes();
-        let (watermark, plan) = (self.watermark(), Arc::clone(&self.plan));
-        self.decoding.install(|| {
-            self.partitions.par_iter_mut().for_each(|partition| {
-                let mut changed = partition.emptied(&plan, &next);
-                let users = translate(&plan, &next, partition.users());
-                for mut user in users.expect("what was written just now can be read") {
-                    user.segments_due = user.segments_due.max(watermark);
-                    changed.attach(user);
-                }
-                *partition = changed;
-            });
-        });
+        let (change, plan) = (self.next_rules_change(), Arc::clone(&self.plan));
+        let changed = |partition: &mut Partition| {
+            let (mut changed, mut outputs) = (partition.emptied(&plan, &next), Vec::new());
+            changed.note_rules_change(change.number, change.latest_read);
+            let users = translate(&plan, &next, partition.users());
+            for user in users.expect("what was written just now can be read") {
+                changed.attach_under_other_rules(&next, user, &change, &mut outputs);
+            }
+            *partition = changed;
+            outputs
+        };
+        let partitions = &mut self.partitions;
+        let outputs: Vec<Vec<Output>> = self.decoding.install(|| partitions.par_iter_mut().map(changed).collect());
+        out.append(&mut self.pending);
+        out.extend(outputs.into_iter().flatten());
         self.book = next.growth.as_ref().map(|growth| {
             let kept = plan.growth.as_ref().zip(self.book.as_ref());
             let kept = kept.and_then(|(before, book)| Some(Translation::new(before.keys(), growth)?.book(book)));
@@ -241,7 +263,18 @@ impl Pipeline {
         });
         self.decoding.change_decoder(Decoder::new(&next.rules.projection, self.options.max_event_bytes));
         self.plan = next;
-        self.advance_to(watermark, out);
+        self.advance_to(change.watermark, out);
+    }
+
+    /// Counts a change of the rules that happens here.
+    fn next_rules_change(&mut self) -> RulesChange {
+        self.rules_changes = (self.rules_changes.0 + 1, self.latest_read);
+        RulesChange {
+            number: self.rules_changes.0,
+            watermark: self.watermark(),
+            latest_read: self.latest_read,
+            position: self.position,
+        }
     }
 }
 
@@ -258,6 +291,7 @@ fn distributed(partitions: Vec<Vec<PackedUser>>, count: usize) -> Vec<Vec<Packed
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partition::{Cause, Decided};
     use crate::rules;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
@@ -296,6 +330,11 @@ mod tests {
         let (watermark, mut outputs) = (pipeline.watermark(), Vec::new());
         pipeline.feed(b"", &mut |_| {}, &mut outputs);
         assert_eq!(outputs.iter().map(|output| (&*output.user, output.at)).collect::<Vec<_>>(), [("u", watermark)]);
+        let cause = |output: &Output| match &output.decided {
+            Decided::Transition { cause, .. } => cause.clone(),
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(outputs.iter().map(cause).collect::<Vec<_>>(), [Cause::Rules { change: 1 }]);
     }
 
     #[test]

@@ -76,13 +76,12 @@ impl Live {
             journal::write_line(&self.pipeline.plan().rules, output, &mut line).expect("memory");
             let line: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
             let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-            self.journal.push(format!(
-                "{} {} {} {}",
-                &text("at")[11..19],
-                text("user"),
-                text("change"),
-                text("segment")
-            ));
+            let (what, of_what) = match text("kind").as_str() {
+                "decision" => (text("outcome"), text("campaign")),
+                _ => (text("change"), text("segment")),
+            };
+            let by_rules = if text("cause") == "rules" { ", by other rules" } else { "" };
+            self.journal.push(format!("{} {} {what} {of_what}{by_rules}", &text("at")[11..19], text("user")));
         }
     }
 }
@@ -201,9 +200,9 @@ fn unchanged_segments_do_not_notice_that_the_rules_change() {
     let mut live = Live::new(Clock::Log);
     live.feed(&[("10:00:00", &cart("u", "10:00:00"))]).change_rules(&changed);
     // The user's clock is ahead of the watermark: that is where the other rules begin to count.
-    assert_eq!(live.journal, [""; 0]);
+    assert_eq!(live.journal, ["10:00:00 u enter carts, by other rules", "10:00:00 u enter new, by other rules"]);
     live.feed(&[("10:40:00", "")]);
-    assert_eq!(live.journal, ["10:00:00 u enter carts", "10:00:00 u enter new", "10:30:00 u enter abandoned"]);
+    assert_eq!(live.journal[2..], ["10:30:00 u enter abandoned"]);
     let totals = live.pipeline.totals();
     assert_eq!((totals.counts.sizes, totals.counts.transitions), (vec![1, 1, 1], vec![[1, 0], [1, 0], [1, 0]]));
 }
@@ -220,6 +219,127 @@ fn counts_go_on_by_id_when_the_rules_change() {
     assert_eq!(counts.transitions, [[0, 0], [1, 0]]);
     live.feed(&[("12:00:00", &cart("u", "12:00:00"))]);
     assert_eq!(live.pipeline.totals().counts.by_name, [0, 3]);
+}
+
+/// A win-back for who has not ordered for a month, by a feature that the rules before it did not have.
+fn with_win_back(rules: &str) -> String {
+    format!(
+        "{rules}[[segments]]\nid = \"gone\"\nwhen = \"since(order) >= duration('30d')\"\n\
+         [[campaigns]]\nid = \"win_back\"\non = \"enter:gone\"\nchannel = \"email\"\n"
+    )
+}
+
+#[test]
+fn what_other_rules_change_by_themselves_sets_no_campaign_off() {
+    let mut live = Live::new(Clock::Log);
+    let order = cart("u", "10:00:00").replace("Product Added", "Order Completed");
+    // `v`'s clock stands at the watermark or behind, `u`'s is ahead of it.
+    live.feed(&[("09:00:00", &cart("v", "09:00:00")), ("10:00:00", &order)]).change_rules(&with_win_back(RULES));
+    let told = |live: &Live| {
+        live.journal
+            .iter()
+            .filter(|line| line.contains("gone") || line.contains("win_back"))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let mut entered = told(&live);
+    entered.sort();
+    assert_eq!(entered, ["09:59:55 v enter gone, by other rules", "10:00:00 u enter gone, by other rules"]);
+    // The next event of `u` does not find anything new, and nor does time.
+    live.feed(&[("10:00:02", &cart("u", "10:00:02")), ("11:00:00", "")]);
+    assert_eq!(told(&live).len(), 2, "{:?}", live.journal);
+    // From here on it is like any other segment.
+    let order = order.replace("10:00:00", "12:00:00");
+    live.feed(&[("12:00:00", &order)]);
+    let later = Timestamp(at("12:00:00").0 + 31 * 86_400_000).to_string();
+    let lines = cart("w", "12:00:00").replace("2026-03-02T12:00:00Z", &later);
+    let mut outputs = Vec::new();
+    let entry = Entry { kind: Kind::Events, lines: lines.as_bytes(), received: Timestamp::parse_rfc3339(&later) };
+    live.pipeline.feed_entries(&[entry], &mut |_| {}, &mut outputs);
+    live.note(&outputs);
+    assert!(told(&live).ends_with(&["12:00:00 u enter gone".to_owned(), "12:00:00 u sent win_back".to_owned()]));
+}
+
+#[test]
+fn what_the_old_rules_made_due_before_other_rules_is_theirs() {
+    let rules = format!("{RULES}[[campaigns]]\nid = \"remind\"\non = \"enter:abandoned\"\nchannel = \"email\"\n");
+    let mut live = Live::new(Clock::Log);
+    live.change_rules(&rules).feed(&[("10:00:00", &cart("u", "10:00:00")), ("10:30:05", "")]);
+    live.change_rules(&rules.replace("30m", "20m"));
+    assert_eq!(live.journal, ["10:30:00 u enter abandoned", "10:30:00 u sent remind"]);
+    // What would have been due earlier by the new ones is not made up for.
+    let mut live = Live::new(Clock::Log);
+    live.change_rules(&rules).feed(&[("10:00:00", &cart("u", "10:00:00")), ("10:25:05", "")]);
+    live.change_rules(&rules.replace("30m", "20m")).feed(&[("10:40:00", "")]);
+    assert_eq!(live.journal, ["10:25:00 u enter abandoned, by other rules"]);
+}
+
+/// A campaign in the night, held, and what becomes of it under these other rules at 08:00.
+fn held_under(change: impl Fn(&str) -> String) -> Vec<String> {
+    let rules = format!(
+        "{RULES}[[campaigns]]\nid = \"night\"\non = \"enter:carts\"\nchannel = \"push\"\nquiet_hours = \"22:00-08:00\"\n"
+    );
+    let mut live = Live::new(Clock::Log);
+    live.change_rules(&rules);
+    live.feed(&[("02:00:00", &format!("{}\n{}", cart("u", "01:59:58"), cart("u", "02:00:00")))]);
+    assert_eq!(live.journal, ["02:00:00 u enter carts", "02:00:00 u deferred night"]);
+    live.change_rules(&change(&rules)).feed(&[("09:00:00", "")]);
+    live.journal.retain(|line| !line.contains("abandoned"));
+    live.journal.split_off(2)
+}
+
+#[test]
+fn what_is_held_keeps_its_sense_under_other_rules() {
+    let unmoved = held_under(|rules| rules.replace("2h", "3h"));
+    assert_eq!(unmoved, ["08:00:00 u sent night"]);
+    let moved = held_under(|rules| {
+        rules.replace(
+            "[[segments]]\nid = \"carts\"",
+            "[[segments]]\nid = \"first\"\nwhen = \"total(order) > 5\"\n[[segments]]\nid = \"carts\"",
+        )
+    });
+    assert_eq!(moved, ["08:00:00 u sent night"], "the segment is another by its place, not by its name");
+    let exit = held_under(|rules| rules.replace("enter:carts", "exit:carts"));
+    assert_eq!(exit, ["08:00:00 u stale night"], "it is not what set it off any more");
+    let narrower = held_under(|rules| rules.replace("total(cart) >= 2", "total(cart) >= 3"));
+    assert_eq!(narrower, ["02:00:00 u exit carts, by other rules", "08:00:00 u stale night"]);
+    let gone = held_under(|rules| rules.replace("\"night\"", "\"other\""));
+    assert_eq!(gone, [""; 0], "what is held goes with its campaign");
+    let renamed = held_under(|rules| rules.replace("carts", "baskets"));
+    assert_eq!(renamed, ["02:00:00 u enter baskets, by other rules", "08:00:00 u stale night"]);
+}
+
+/// The ids of all actions.
+fn action_ids(live: &mut Live, entries: &[(&str, &str)]) -> Vec<String> {
+    let entries: Vec<_> = entries.iter().map(|(received, lines)| entry(received, lines)).collect();
+    let mut outputs = Vec::new();
+    live.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
+    outputs.iter().filter_map(|output| Some(crate::action::action(&live.pipeline.plan().rules, output)?.id)).collect()
+}
+
+#[test]
+fn no_id_repeats_when_rules_go_back_and_forth_at_one_instant() {
+    let with = format!("{RULES}[[campaigns]]\nid = \"c\"\non = \"enter:carts\"\nchannel = \"email\"\n");
+    let without = RULES.replace(">= 2", ">= 200");
+    let two = format!("{}\n{}", cart("u", "10:00:00"), cart("u", "10:00:00"));
+    let mut live = Live::new(Clock::Log);
+    live.change_rules(&with);
+    let mut ids = action_ids(&mut live, &[("10:00:00", &two)]);
+    for _ in 0..2 {
+        live.change_rules(&without);
+        live.change_rules(&with.replace(">= 2", &format!(">= {}", 2 + 2 * ids.len())));
+        ids.extend(action_ids(&mut live, &[("10:00:00", &two)]));
+    }
+    let saved = live.pipeline.save();
+    let plan = Arc::clone(live.pipeline.plan());
+    let restored = super::Restored::read(&plan, &[&saved]).expect("what was saved");
+    live.pipeline =
+        Pipeline::restore(plan, Options { workers: 1, ..Options::default() }, restored).expect("what was saved");
+    live.change_rules(&without).change_rules(&with.replace(">= 2", ">= 8"));
+    ids.extend(action_ids(&mut live, &[("10:00:00", &two)]));
+    assert_eq!(ids.len(), 4);
+    let different: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(different.len(), ids.len(), "{ids:?}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod tests;
 mod text_test;
 mod tree;
 pub(crate) mod words;
+pub mod zones;
 
 use diagnostic::Diagnostic;
 use program::Ruleset;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use toml::Spanned;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,6 +12,7 @@ use super::program::{Cap, Condition, Ruleset};
 use super::scope::{Place, Scope, World};
 use super::source_map::SourceMap;
 use super::syntax::{self, Node};
+use super::zones;
 use crate::time::Span;
 
 /// Keys of the top level.
@@ -120,16 +121,14 @@ impl<'t> Reader<'t> {
     pub(super) fn timezone(&mut self, root: &Section<'t>) -> (TimeZone, String) {
         let utc = (TimeZone::UTC, "UTC".to_owned());
         let Some(name) = root.string("timezone", &mut self.problems) else { return utc };
-        // The bundled database, not the machine's: the same rules must decide the same everywhere.
-        let database = TimeZoneDatabase::bundled();
-        if let Ok(zone) = database.get(name.get_ref()) {
-            let canonical = zone.iana_name().unwrap_or(name.get_ref()).to_owned();
-            return (zone, canonical);
+        if let Some(zone) = zones::named(name.get_ref()) {
+            return zone;
         }
-        let known: Vec<String> = database.available().map(|zone| zone.to_string()).collect();
-        let help = match nearest_zone(name.get_ref(), &known) {
+        let help = match nearest_zone(name.get_ref(), &zones::suggestible()) {
             Some(zone) => format!("did you mean `{zone}`?"),
-            None => "zones are named like Europe/Berlin or Asia/Shanghai".to_owned(),
+            None => {
+                "zones are named like Europe/Berlin or Asia/Shanghai; UTC+8 and +08:00 are fixed offsets".to_owned()
+            }
         };
         self.problems.add(&name.span(), format!("there is no time zone {}", shorten(name.get_ref())), help);
         utc
@@ -165,10 +164,13 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The zone that was probably meant: also by its city alone, and with spaces for underscores.
-fn nearest_zone<'z>(name: &str, zones: &'z [String]) -> Option<&'z str> {
-    let name = name.replace(' ', "_");
-    let city_of = |zone: &'z str| zone.rsplit('/').next().unwrap_or(zone);
+/// The zone that was probably meant: also by its city alone, with spaces for underscores, and by an offset behind `Etc/`.
+fn nearest_zone(name: &str, zones: &[String]) -> Option<String> {
+    let name = name.trim().replace(' ', "_");
+    let city_of = |zone: &str| zone.rsplit('/').next().unwrap_or(zone).to_owned();
+    if let Some((_, offset)) = zones::named(&city_of(&name)) {
+        return Some(offset);
+    }
     let by_city = zones.iter().find(|zone| city_of(zone).eq_ignore_ascii_case(&name));
-    by_city.map(String::as_str).or_else(|| nearest(&name, zones.iter().map(String::as_str)))
+    by_city.map(String::as_str).or_else(|| nearest(&name, zones.iter().map(String::as_str))).map(str::to_owned)
 }

@@ -439,6 +439,8 @@ impl Shared {
             fired: cut.fired,
             forgotten: cut.forgotten,
             latest_read: cut.latest_read,
+            rules_changes: cut.rules_changes.0,
+            rules_changed_at: cut.rules_changes.1,
             rules: plan.rules.version.clone(),
             partitions: cut.partitions,
             stream: manifest.stream.clone(),

@@ -6,8 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rekindle::campaigns::{Held, Memory};
 use rekindle::checkpoint::FORMAT_VERSION;
-use rekindle::partition::PackedUser;
+use rekindle::partition::{PackedUser, User};
+use rekindle::pipeline::Restored;
 
 use crate::keeper::{Keeper, claim, in_folder, state_at};
 
@@ -30,11 +32,25 @@ async fn what_the_first_version_wrote_is_read() {
     let folder = copied();
     let (mut keeper, loaded) = Keeper::start(in_folder(folder.path()), claim("second")).await.expect("it is read");
     assert!(keeper.sequence == 12 && loaded.passed_over.is_empty());
-    assert!(keeper.pipeline.save() == state_at(12), "another state than the events come to");
+    assert!(known(&keeper.pipeline.save()) == known(&state_at(12)), "another state than the events come to");
     keeper.feed_to(14);
     keeper.checkpoint(false).await.expect("it can be gone on with");
     let (again, _) = Keeper::start(in_folder(folder.path()), claim("third")).await.expect("it was written");
-    assert!(again.sequence == 14 && again.pipeline.save() == state_at(14));
+    assert!(again.sequence == 14 && known(&again.pipeline.save()) == known(&state_at(14)));
+    assert!(again.pipeline.save() == keeper.pipeline.save());
+}
+
+/// Users and links of a state, but for the zones of what is held: the first format did not know them.
+fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
+    let restored = Restored::read(&crate::keeper::plan(), &[state]).expect("just written");
+    let mut users: Vec<User> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
+    users.sort_by(|a, b| a.id.cmp(&b.id));
+    for user in &mut users {
+        let (fired, capped, held) = user.memory.parts();
+        let held = held.iter().map(|held| Held { zone: None, ..held.clone() }).collect();
+        user.memory = Memory::from_parts(fired.clone(), capped.clone(), held);
+    }
+    (users, restored.links.iter().map(|(visitor, user)| (visitor.to_owned(), user.to_owned())).collect())
 }
 
 #[test]

@@ -105,6 +105,8 @@ const TRAITS: &[&str] = &[
     "\"timezone\":\"America/St_Johns\"",
     "\"timezone\":\"Australia/Lord_Howe\"",
     "\"timezone\":\"Mars/Olympus\"",
+    "\"timezone\":\"UTC+8\"",
+    "\"timezone\":\"-03:30\"",
     "\"timezone\":null",
 ];
 const CONTEXTS: &[&str] = &[
@@ -117,6 +119,9 @@ const CONTEXTS: &[&str] = &[
     "{\"timezone\":\"America/St_Johns\"}",
     "{\"timezone\":\"Australia/Lord_Howe\"}",
     "{\"timezone\":\"Mars/Olympus\"}",
+    "{\"timezone\":\"Etc/Unknown\"}",
+    "{\"timezone\":\"GMT+0800\"}",
+    "{\"timezone\":\"america/new_york\"}",
     "{\"timezone\":null}",
     "{\"device\":{\"type\":\"gold\"}}",
     "null",

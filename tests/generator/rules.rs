@@ -16,7 +16,8 @@ const SELECTORS: &[(&str, &str)] = &[
     ("screen", "type = \"screen\""),
 ];
 
-const RULES_ZONES: &[&str] = &["", "", "America/New_York", "Asia/Shanghai", "Europe/Berlin", "Australia/Lord_Howe"];
+const RULES_ZONES: &[&str] =
+    &["", "", "America/New_York", "Asia/Shanghai", "Europe/Berlin", "Australia/Lord_Howe", "GMT-0530"];
 const CHANNELS: &[&str] = &["email", "push", "sms"];
 const PRIORITIES: &[i64] = &[0, 0, 5, 9, -3];
 const COOLDOWNS: &[&str] = &["", "", "10m", "1h", "3h", "1d"];

@@ -51,7 +51,7 @@ pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
 }
 
 pub(crate) fn action(user: &str, number: u64) -> Output {
-    decision(user, number, Outcome::Sent { variant: Some(0), ordinal: number as u32 })
+    decision(user, number, Outcome::Sent { variant: Some(0), ordinal: number })
 }
 
 pub(crate) fn merged(user: &str, from: &str) -> Output {

@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, ToSpan, civil};
+use regex::Regex;
 use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -25,6 +26,7 @@ pub(crate) struct Fired {
 pub(crate) struct Held {
     campaign: usize,
     pub(crate) until: i64,
+    zone: Zone,
 }
 
 impl User {
@@ -37,27 +39,26 @@ impl User {
             (0..rules.campaigns.len()).filter(|index| set_off(&rules.campaigns[*index])).collect();
         due.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
         for index in due {
-            let decision = self.decide(index, true, rules);
+            let decision = self.decide(index, None, rules);
             self.record(index, decision, rules, journal);
         }
     }
 
     /// Decides again what was held until now.
     pub(crate) fn release_held(&mut self, rules: &Rules, journal: &mut Vec<Json>) {
-        let mut due: Vec<usize> =
-            self.held.iter().filter(|held| held.until <= self.now).map(|held| held.campaign).collect();
-        due.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
-        for index in due {
-            self.held.retain(|held| held.campaign != index);
+        let (mut due, waiting): (Vec<Held>, Vec<Held>) = self.held.drain(..).partition(|held| held.until <= self.now);
+        self.held = waiting;
+        due.sort_by_key(|held| (Reverse(rules.campaigns[held.campaign].priority), held.campaign));
+        for Held { campaign: index, zone, .. } in due {
             let campaign = &rules.campaigns[index];
             let still_holds = self.member_of[campaign.segment] == campaign.enter;
-            let decision = if still_holds { self.decide(index, false, rules) } else { ("stale", None) };
+            let decision = if still_holds { self.decide(index, Some(&zone), rules) } else { ("stale", None) };
             self.record(index, decision, rules, journal);
         }
     }
 
-    /// The outcome, and until when it is deferred.
-    fn decide(&self, index: usize, mind_quiet_hours: bool, rules: &Rules) -> (&'static str, Option<i64>) {
+    /// The outcome, and until when it is deferred; of what was held, with the zone that it was held in.
+    fn decide(&self, index: usize, held_in: Option<&Zone>, rules: &Rules) -> (&'static str, Option<i64>) {
         let campaign = &rules.campaigns[index];
         let scene = Scene { user: self, now: self.now, event: (&Json::Null, &Json::Null) };
         if campaign.condition.as_ref().is_some_and(|condition| !scene.holds(condition)) {
@@ -71,8 +72,9 @@ impl User {
         if campaign.cooldown.is_some_and(|cooldown| firings.iter().any(|at| self.now - at < cooldown)) {
             return ("cooldown", None);
         }
+        let minds_quiet_hours = held_in.is_none_or(|zone| *zone != self.zone(rules));
         if let Some(until) =
-            campaign.quiet_hours.and_then(|hours| self.quiet_until(hours, rules)).filter(|_| mind_quiet_hours)
+            campaign.quiet_hours.and_then(|hours| self.quiet_until(hours, rules)).filter(|_| minds_quiet_hours)
         {
             let held = self.held.iter().any(|held| held.campaign == index);
             return if held { ("pending", None) } else { ("deferred", Some(until)) };
@@ -110,7 +112,7 @@ impl User {
         });
         if let Some(until) = until {
             line["until"] = json!(print_time(until));
-            self.held.push(Held { campaign: index, until });
+            self.held.push(Held { campaign: index, until, zone: self.zone(rules) });
         }
         if outcome == "sent" {
             line["channel"] = json!(campaign.channel);
@@ -126,7 +128,7 @@ impl User {
 
     /// The end of the quiet hours the user is in, if in any.
     fn quiet_until(&self, (start, end): (i64, i64), rules: &Rules) -> Option<i64> {
-        let zone = self.zone(rules);
+        let zone = self.zone(rules).clock();
         let local = Timestamp::from_millisecond(self.now).expect("the clock is a call's").to_zoned(zone.clone());
         let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
         let quiet = if start < end { start <= minute && minute < end } else { start <= minute || minute < end };
@@ -140,11 +142,44 @@ impl User {
         (-1..=2).flat_map(|day| instants_of(end_of_day(day), &zone)).filter(|instant| *instant > self.now).min()
     }
 
-    fn zone(&self, rules: &Rules) -> TimeZone {
+    fn zone(&self, rules: &Rules) -> Zone {
         let by_trait = self.traits.get("timezone").and_then(Json::as_str);
         let by_context = self.context_zone.as_ref().map(|(_, zone)| zone.as_str());
-        let default = || TimeZone::get(&rules.timezone).expect("the rules' zone is known");
-        by_trait.or(by_context).map_or_else(default, |name| TimeZone::get(name).unwrap_or_else(|_| default()))
+        let of_rules = || Zone::parse(&rules.timezone).expect("the rules' zone is known");
+        by_trait.or(by_context).and_then(Zone::parse).unwrap_or_else(of_rules)
+    }
+}
+
+/// Where clocks are read.
+#[derive(Clone, PartialEq)]
+enum Zone {
+    Named(String),
+    /// Minutes ahead of UTC.
+    Fixed(i32),
+}
+
+impl Zone {
+    fn parse(name: &str) -> Option<Zone> {
+        let upper = name.to_ascii_uppercase();
+        if upper == "ETC/UNKNOWN" || upper == "FACTORY" {
+            return None;
+        }
+        let bare = upper.strip_prefix("UTC").or_else(|| upper.strip_prefix("GMT")).unwrap_or(&upper);
+        let offset = Regex::new(r"^([+\-\x{2212}])([01]?[0-9]|2[0-3])(:?([0-5][0-9]))?$").expect("it is sound");
+        if let Some(parts) = offset.captures(bare) {
+            let number = |group| parts.get(group).map_or(0, |digits| digits.as_str().parse::<i32>().expect("digits"));
+            let minutes = number(2) * 60 + number(4);
+            return Some(Zone::Fixed(if &parts[1] == "+" { minutes } else { -minutes }));
+        }
+        let zone = TimeZone::get(name).ok()?;
+        zone.iana_name().map(|name| Zone::Named(name.to_owned()))
+    }
+
+    fn clock(&self) -> TimeZone {
+        match self {
+            Zone::Named(name) => TimeZone::get(name).expect("it was found before"),
+            Zone::Fixed(minutes) => TimeZone::fixed(Offset::from_seconds(minutes * 60).expect("less than a day")),
+        }
     }
 }
 

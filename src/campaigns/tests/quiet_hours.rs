@@ -105,11 +105,69 @@ fn outcome(zone_line: &str, calls: &[&str]) -> String {
     r#""type":"page","context":{"timezone":"Asia/Shanghai"}"#,
     r#""type":"identify","traits":{"timezone":"Mars/Olympus"}"#,
 ], "sent c")]
+#[case::a_browser_that_knows_none_is_in_the_rules_zone("timezone = \"Asia/Shanghai\"\n", &[
+    r#""type":"page","context":{"timezone":"Etc/Unknown"}"#,
+], "deferred c")]
+#[case::an_offset_of_utc("", &[r#""type":"page","context":{"timezone":"UTC+8"}"#], "deferred c")]
+#[case::an_offset_of_gmt("", &[r#""type":"page","context":{"timezone":"GMT+0800"}"#], "deferred c")]
+#[case::an_offset_alone("", &[r#""type":"page","context":{"timezone":"+08:00"}"#], "deferred c")]
+#[case::an_offset_behind("", &[r#""type":"page","context":{"timezone":"-05:00"}"#], "sent c")]
+#[case::an_offset_of_the_rules("timezone = \"UTC+8\"\n", &[], "deferred c")]
 #[case::an_unknown_context_is_the_rules_zone("timezone = \"Asia/Shanghai\"\n", &[
     r#""type":"page","context":{"timezone":"Mars/Olympus"}"#,
 ], "deferred c")]
 fn whose_zone_counts(#[case] zone_line: &str, #[case] calls: &[&str], #[case] expected: &str) {
     assert_eq!(outcome(zone_line, calls), expected);
+}
+
+const TOKYO: &str = r#""type":"page","context":{"timezone":"Asia/Tokyo"}"#;
+const LOS_ANGELES: &str = r#""type":"page","context":{"timezone":"America/Los_Angeles"}"#;
+
+/// What is told of a campaign that is held at midnight in Los Angeles (08:00Z) until 08:00 there (16:00Z), with these calls
+/// on the way.
+fn held_in_los_angeles(calls: &[(i64, &str)]) -> Vec<String> {
+    let mut story = Story::under(&rules(&[("c", "quiet_hours = \"22:00-08:00\"")], ""));
+    story.call(7 * HOUR, "u", LOS_ANGELES).track(8 * HOUR, "View", "");
+    assert_eq!(story.told(), [format!("{} enter on", 8 * HOUR), format!("{} deferred c", 8 * HOUR)]);
+    for (at, call) in calls {
+        story.call(*at, "u", call);
+    }
+    story.wait(72 * HOUR);
+    let hours = |line: String| {
+        let (at, rest) = line.split_once(' ').map(|(at, rest)| (at.to_owned(), rest.to_owned())).unwrap_or_default();
+        format!("{} {rest}", at.parse::<i64>().expect("milliseconds") / HOUR)
+    };
+    story.told().into_iter().map(hours).collect()
+}
+
+#[test]
+fn what_is_held_for_one_zone_waits_for_the_morning_of_another() {
+    assert_eq!(held_in_los_angeles(&[]), ["16 sent c"]);
+    assert_eq!(held_in_los_angeles(&[(9 * HOUR, LOS_ANGELES)]), ["16 sent c"], "the same zone once more");
+    // 16:00Z is 01:00 in Tokyo, whose nights end at 23:00Z.
+    assert_eq!(held_in_los_angeles(&[(9 * HOUR, TOKYO)]), ["16 deferred c", "23 sent c"]);
+    let by_trait = r#""type":"identify","traits":{"timezone":"GMT+0900"}"#;
+    assert_eq!(held_in_los_angeles(&[(9 * HOUR, by_trait)]), ["16 deferred c", "23 sent c"]);
+    assert_eq!(held_in_los_angeles(&[(9 * HOUR, TOKYO), (10 * HOUR, LOS_ANGELES)]), ["16 sent c"], "there and back");
+    // Once more it is asked in the zone of then: 23:00Z is 15:00 in Los Angeles.
+    assert_eq!(held_in_los_angeles(&[(9 * HOUR, TOKYO), (17 * HOUR, LOS_ANGELES)]), ["16 deferred c", "23 sent c"]);
+    // In Berlin it is 17:00.
+    let berlin = r#""type":"page","context":{"timezone":"Europe/Berlin"}"#;
+    assert_eq!(held_in_los_angeles(&[(9 * HOUR, berlin)]), ["16 sent c"]);
+    let left = r#""type":"track","event":"Order""#;
+    assert_eq!(
+        held_in_los_angeles(&[(9 * HOUR, TOKYO), (18 * HOUR, left)]),
+        ["16 deferred c", "18 exit on", "23 stale c"]
+    );
+}
+
+#[test]
+fn while_it_is_held_once_more_another_is_pending() {
+    let (left, back) = (r#""type":"track","event":"Order""#, r#""type":"track","event":"View""#);
+    assert_eq!(
+        held_in_los_angeles(&[(9 * HOUR, TOKYO), (17 * HOUR, left), (18 * HOUR, back)]),
+        ["16 deferred c", "17 exit on", "18 enter on", "18 pending c", "23 sent c"]
+    );
 }
 
 proptest! {

@@ -21,6 +21,14 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
     "'new york'",
     "did you mean `America/New_York`?"
 )]
+#[case::zone_with_the_sign_that_iana_turns_round(
+    "timezone = 'Etc/UTC+2'",
+    "there is no time zone `Etc/UTC+2`",
+    "'Etc/UTC+2'",
+    "did you mean `+02:00`?"
+)]
+#[case::zone_beyond_a_day("timezone = 'GMT+24'", "there is no time zone `GMT+24`", "'GMT+24'", "did you mean `GMT")]
+#[case::zone_that_is_none("timezone = 'Etc/Unknown'", "there is no time zone `Etc/Unknown`", "'Etc/Unknown'", "")]
 #[case::control_above_one("control = 10", "`control` must be between 0 and 1", "10", "")]
 #[case::control_not_a_number("control = nan", "`control` must be a number, and this is a number", "nan", "")]
 #[case::dedup_window_of_nothing("dedup_window = '0s'", "`0s` is no time at all; it must be at least 1ms", "'0s'", "")]

@@ -315,6 +315,7 @@ fn output_id(kind: &str, what: &str, change: &str, output: &Output, cause: Optio
         None | Some(Cause::Time) => String::new(),
         Some(Cause::Event(Some(id))) => format!("m{id}"),
         Some(Cause::Event(None)) => format!("p{}", output.position),
+        Some(Cause::Rules { change }) => format!("r{change}"),
     };
     hash(&format!("{kind}\0{what}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
 }
@@ -380,5 +381,7 @@ mod tests {
         assert_eq!(different.len(), ids.len());
         assert_eq!(enter(1, by("m1")), enter(9, by("m1")), "where a log is read from does not matter");
         assert_eq!(enter(1, Cause::Time), enter(9, Cause::Time));
+        let [first, second] = [1, 2].map(|change| enter(1, Cause::Rules { change }));
+        assert!(first != second && !different.contains(&first), "rules that go back and forth at one instant");
     }
 }
