@@ -25,7 +25,7 @@
 //! | [`event`], [`time`], [`health`], `compact` | the shared words: an event, a value, an instant, a span, what does not work, packed bytes |
 //! | [`rules`] | text → [`rules::program::Ruleset`], or every mistake at its place; the language reference |
 //! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or whom to forget; or a rejection |
-//! | [`identity`] | which user an event is about; linking of anonymous visitors |
+//! | [`identity`] | which user an event is about; linking of anonymous visitors, for as long as the user is there |
 //! | [`route`] | which partition a user belongs to |
 //! | [`engine`] | one user: windows and other memory, conditions, and until when they stand |
 //! | [`campaigns`] | what a segment's change sets off, for one user: the outcomes, in their order |

@@ -101,7 +101,7 @@ fn a_user_who_is_forgotten_is_nobody_any_more() {
     let api = open();
     api.feed(&[track("u", "View", 1), track("v", "View", 2)]);
     let gone = api.request("DELETE", "/v1/users/u", "");
-    assert_eq!((gone.status, gone.json()), (202, json!({"user": "u", "sequence": 42})));
+    assert_eq!((gone.status, gone.json()), (202, json!({"user": "u", "forgets": ["u"], "sequence": 42})));
     api.get("/v1/users/u").problem(404);
     api.get("/v1/users/u?export").problem(404);
     assert_eq!(api.get("/v1/users/u/segments").json()["segments"], json!([]));
@@ -115,10 +115,32 @@ fn a_user_who_is_forgotten_is_nobody_any_more() {
     }
     assert_eq!(api.live.stats().totals.counts.sizes[0], 1);
     // Someone new, of whom nothing is known, a second time in vain.
-    assert_eq!(api.request("DELETE", "/v1/users/u", "").status, 202);
+    let nobody = api.request("DELETE", "/v1/users/u", "");
+    assert_eq!((nobody.status, nobody.json()), (202, json!({"user": "u", "forgets": [], "sequence": 42})));
     api.feed(&[track("u", "View", 1)]);
     let user = api.get("/v1/users/u").json();
     assert_eq!((&user["segments"], user["decisions"].as_array().map(Vec::len)), (&json!(["seen"]), Some(1)));
+}
+
+#[test]
+fn a_visitors_id_forgets_the_user_it_became_with_all_that_was_decided_about_either() {
+    let api = open();
+    let anonymous = |name: &str, second: u64| track("a", name, second).replace("userId", "anonymousId");
+    let link = json!({"type": "page", "userId": "u", "anonymousId": "a", "messageId": "m9"}).to_string();
+    api.feed(&[anonymous("View", 1), anonymous("Cart", 2), link, track("u", "Cart", 3), track("v", "Cart", 4)]);
+    let export = api.get("/v1/users/u?export").json();
+    let about: Vec<_> = export["decisions"].as_array().expect("a list").iter().map(|it| it["user"].clone()).collect();
+    assert!(about.contains(&json!("a")), "what was decided about the visitor is in the user's export: {about:?}");
+    assert!(!api.live.decisions_of("a").is_empty());
+    let gone = api.request("DELETE", "/v1/users/a", "");
+    assert_eq!((gone.status, gone.json()), (202, json!({"user": "a", "forgets": ["u"], "sequence": 42})));
+    assert_documented(&api, "WillBeForgotten", &gone.json());
+    for id in ["u", "a"] {
+        api.get(&format!("/v1/users/{id}?export")).problem(404);
+        assert_eq!(api.get(&format!("/v1/users/{id}/segments")).json()["segments"], json!([]), "{id}");
+        assert_eq!(api.live.decisions_of(id).len(), 0, "{id}");
+    }
+    assert_eq!(api.get("/v1/users/v?export").status, 200);
 }
 
 #[test]

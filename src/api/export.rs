@@ -49,7 +49,7 @@ pub(super) struct Export {
     state: Option<State>,
     /// Links between anonymous visitors and users.
     links: Links,
-    /// The latest decisions about the user, oldest first, as the journal writes them.
+    /// The latest decisions about the user and the visitors who became it, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
     decisions: Vec<Value>,
 }

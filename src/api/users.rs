@@ -136,16 +136,20 @@ pub(super) async fn user(
 ) -> Result<Json<Answer>, Problem> {
     let busy = |busy: Busy| Problem::unavailable(busy.to_string());
     let unknown = || Problem::not_found("nothing is known of this user");
-    let decisions = || -> Vec<Value> {
-        services.live.decisions_of(&id).iter().filter_map(|(plan, output)| line(plan, output)).collect()
+    let decisions = |ids: &[&str]| -> Vec<Value> {
+        let mut decided: Vec<_> = ids.iter().flat_map(|id| services.live.decisions_of(id)).collect();
+        decided.sort_by_key(|(_, output)| output.at);
+        decided.iter().filter_map(|(plan, output)| line(plan, output)).collect()
     };
     let answer = if export {
         let held = services.live.export(&id).await.map_err(busy)?.ok_or_else(unknown)?;
-        let decisions = decisions();
+        // What was decided about a visitor was decided about the user that it became.
+        let visitors = held.visitors.iter().map(|visitor| &**visitor).filter(|visitor| *visitor != id);
+        let decisions = decisions(&std::iter::once(id.as_str()).chain(visitors).collect::<Vec<_>>());
         Answer::Export(Box::new(Export::new(id, held, decisions)))
     } else {
         let report = services.live.describe(&id).await.map_err(busy)?.ok_or_else(unknown)?;
-        Answer::State(Box::new(UserState::new(report, decisions())))
+        Answer::State(Box::new(UserState::new(report, decisions(&[&id]))))
     };
     Ok(Json(answer))
 }

@@ -20,8 +20,8 @@ pub struct Engine {
     /// How much later than others an event may come and still be in time; 0 to 1 day.
     #[schemars(with = "DurationText")]
     pub max_disorder: Span,
-    /// A user idle for this long is dropped, once nothing is to come for them by time alone; 0: never, else 1 hour to 100
-    /// years.
+    /// A user idle for this long is dropped, once nothing is to come for them by time alone, and the links of visitors to
+    /// them; 0: never, else 1 hour to 100 years.
     #[schemars(with = "DurationText")]
     pub state_ttl: Span,
     /// The largest event accepted, in bytes; 1,024 to 67,108,864.

@@ -18,7 +18,7 @@ use super::telling::Telling;
 use super::view::View;
 use super::{Busy, Shared, Stats};
 use crate::partition::{Expired, Output, Plan, UserReport};
-use crate::pipeline::{Entry, Forgotten, Pipeline, UserExport};
+use crate::pipeline::{Entry, Forgotten, Pipeline, Unlinked, UserExport};
 use crate::sink::emission::{Emission, Emitted, Letter, Mark, Reloaded};
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
@@ -53,6 +53,13 @@ pub(super) enum Request {
         user: String,
         /// Where the answer goes.
         reply: oneshot::Sender<Option<UserExport>>,
+    },
+    /// The users whom forgetting an id would forget.
+    Whom {
+        /// The id.
+        id: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Vec<Arc<str>>>,
     },
     /// Other rules, from here on.
     ChangeRules {
@@ -345,6 +352,7 @@ impl Engine {
             match request {
                 Some(Request::Describe { user, reply }) => self.describe(&user, reply),
                 Some(Request::Export { user, reply }) => self.export(&user, reply),
+                Some(Request::Whom { id, reply }) => self.whom(&id, reply),
                 Some(request) => self.waiting.push_back(request),
                 // The queues are fullest now, and who looks at them should see it.
                 None => self.publish_stats(),
@@ -452,9 +460,19 @@ impl Engine {
         }
         view.follow(&outputs[done..]);
         recent.note(plan, &outputs[done..]);
-        for Expired { user, at } in self.pipeline.expired() {
+        for Expired { user, .. } in self.pipeline.expired() {
             view.set(user, self.pipeline.user(user).as_deref().map(|user| &user.profile.members));
-            recent.forget_before(user, *at);
+        }
+        self.forget_decisions();
+    }
+
+    /// Forgets the latest decisions about who has just expired, and about the visitors merged into them.
+    fn forget_decisions(&self) {
+        for Expired { user, at, .. } in self.pipeline.expired() {
+            self.shared.recent.forget_before(user, *at);
+        }
+        for Unlinked { visitor, at } in self.pipeline.unlinked() {
+            self.shared.recent.forget_before(visitor, *at);
         }
     }
 
@@ -462,6 +480,7 @@ impl Engine {
         match request {
             Request::Describe { user, reply } => self.describe(&user, reply),
             Request::Export { user, reply } => self.export(&user, reply),
+            Request::Whom { id, reply } => self.whom(&id, reply),
             Request::ChangeRules { reply, .. } if !self.is_live() => {
                 let _ = reply.send(Err(ChangeError::Busy(Busy)));
             }
@@ -521,6 +540,10 @@ impl Engine {
         let _ = reply.send(self.pipeline.export(user));
     }
 
+    fn whom(&self, id: &str, reply: oneshot::Sender<Vec<Arc<str>>>) {
+        let _ = reply.send(self.pipeline.whom(id));
+    }
+
     /// Between two batches, and so between two events; what the old rules made due has fired. Of what it comes to, what is
     /// out already does not go out again.
     fn change_rules(
@@ -546,9 +569,7 @@ impl Engine {
         self.generation = generation;
         in_order(&mut outputs);
         self.shared.recent.note(&plan, &outputs);
-        for Expired { user, at } in self.pipeline.expired() {
-            self.shared.recent.forget_before(user, *at);
-        }
+        self.forget_decisions();
         self.shared.replace_view(View::new(Arc::clone(&plan), self.pipeline.users()));
         self.bytes = StateBytes::default();
         self.growth = Telling::default();

@@ -65,7 +65,7 @@ pub struct Stats {
     pub watermark: Timestamp,
     /// Pending wake-ups.
     pub pending_timers: u64,
-    /// Bytes of all users' state, counted a partition at a time.
+    /// Bytes of all users' state, counted a partition at a time, and of the links of visitors.
     pub state_bytes: u64,
     /// Batches that wait for the engine.
     pub queued_batches: usize,
@@ -192,6 +192,14 @@ impl Live {
     /// The engine does not answer.
     pub async fn export(&self, user: &str) -> Result<Option<UserExport>, Busy> {
         self.ask(|reply| Request::Export { user: user.to_owned(), reply }).await
+    }
+
+    /// The users whom forgetting an id would forget now: the one who has it, and whom it is linked to as a visitor's.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn whom(&self, id: &str) -> Result<Vec<Arc<str>>, Busy> {
+        self.ask(|reply| Request::Whom { id: id.to_owned(), reply }).await
     }
 
     /// Lets other rules take effect between two events. `note` writes down where, before they do.

@@ -3,7 +3,7 @@
 //! Bounded: the oldest go first, whoever they are about. All decisions ever made are in the journal, and those that
 //! left in the output stream.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
@@ -25,8 +25,8 @@ pub(super) struct Recent {
 struct State {
     /// How many decisions were ever noted.
     noted: u64,
-    /// Decisions, oldest first: whose, and its number.
-    order: VecDeque<(Arc<str>, u64)>,
+    /// Whose each decision is that is kept, by its number: oldest first.
+    order: BTreeMap<u64, Arc<str>>,
     by_user: HashMap<Arc<str>, VecDeque<Kept>>,
 }
 
@@ -62,18 +62,25 @@ impl Recent {
     /// Forgets all about a user.
     pub(super) fn forget(&self, user: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.by_user.remove(user).is_some() {
-            state.order.retain(|(other, _)| **other != *user);
+        for kept in state.by_user.remove(user).into_iter().flatten() {
+            state.order.remove(&kept.number);
         }
     }
 
     /// Forgets what was decided about a user before an instant.
     pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(of_user) = state.by_user.get_mut(user) else { return };
-        of_user.retain(|kept| kept.decision.at >= at);
+        let State { order, by_user, .. } = &mut *state;
+        let Some(of_user) = by_user.get_mut(user) else { return };
+        of_user.retain(|kept| {
+            let stays = kept.decision.at >= at;
+            if !stays {
+                order.remove(&kept.number);
+            }
+            stays
+        });
         if of_user.is_empty() {
-            state.by_user.remove(user);
+            by_user.remove(user);
         }
     }
 
@@ -89,21 +96,20 @@ impl State {
     fn note(&mut self, plan: &Arc<Plan>, decision: &Output) {
         let number = self.noted;
         self.noted += 1;
-        self.order.push_back((Arc::clone(&decision.user), number));
+        self.order.insert(number, Arc::clone(&decision.user));
         let of_user = self.by_user.entry(Arc::clone(&decision.user)).or_default();
         of_user.push_back(Kept { number, plan: Arc::clone(plan), decision: decision.clone() });
-        if of_user.len() > PER_USER {
-            of_user.pop_front();
+        if of_user.len() > PER_USER
+            && let Some(oldest) = of_user.pop_front()
+        {
+            self.order.remove(&oldest.number);
         }
     }
 
     fn forget_oldest(&mut self) {
-        let Some((user, number)) = self.order.pop_front() else { return };
+        let Some((_, user)) = self.order.pop_first() else { return };
         let Some(of_user) = self.by_user.get_mut(&user) else { return };
-        // It may be gone already, because its user had more than are kept of one.
-        if of_user.front().is_some_and(|oldest| oldest.number == number) {
-            of_user.pop_front();
-        }
+        of_user.pop_front();
         if of_user.is_empty() {
             self.by_user.remove(&user);
         }
@@ -145,7 +151,7 @@ mod tests {
         assert_eq!(times(&recent, "u"), (2..12).collect::<Vec<_>>());
         recent.note(&plan, &[decision("v", 100), decision("w", 101), decision("v", 102)]);
         assert_eq!((times(&recent, "u").len(), times(&recent, "v")), (10, vec![100, 102]));
-        // 15 entries now; the next push out u's, of which the first two are long gone.
+        // 13 are kept now: of u, the first two are long gone. The next push out the oldest of u.
         recent.note(&plan, &[decision("x", 103), decision("x", 104), decision("x", 105)]);
         assert_eq!(times(&recent, "u"), (3..12).collect::<Vec<_>>());
         for at in 200..230 {

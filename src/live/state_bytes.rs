@@ -1,4 +1,4 @@
-//! How many bytes the users' state takes: counted user by user, a few at a time, so that nobody waits for it.
+//! How many bytes the users' state and the links take: counted user by user, a few at a time, so that nobody waits for it.
 //!
 //! Each partition is counted in turn; the total is that of the latest count of each. It is exact for a state at rest
 //! once every partition was counted.
@@ -13,20 +13,22 @@ const USERS_AT_A_TIME: usize = 10_000;
 pub(super) struct StateBytes {
     /// By partition: what the latest whole count came to.
     counted: Vec<u64>,
+    links: u64,
     partition: usize,
     slot: usize,
     bytes: u64,
 }
 
 impl StateBytes {
-    /// The bytes of all partitions, as last counted.
+    /// The bytes of all partitions and of the links, as last counted.
     pub(super) fn total(&self) -> u64 {
-        self.counted.iter().sum()
+        self.counted.iter().sum::<u64>() + self.links
     }
 
     /// Counts some users more, and each at most once.
     pub(super) fn count_on(&mut self, pipeline: &Pipeline) {
         let partitions = pipeline.partitions();
+        self.links = pipeline.links_bytes();
         self.counted.resize(partitions.len(), 0);
         let (mut left, mut finished) = (USERS_AT_A_TIME, 0);
         while left > 0 && finished < partitions.len() {

@@ -78,7 +78,7 @@ metrics! {
         "How far the watermark is behind the wall clock; absent before the first message.";
     PENDING_TIMERS: Gauge "rekindle_pending_timers" []
         "Pending wake-ups, stale ones included: a user may have several, of which all but one are stale.";
-    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time.";
+    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time, and of the links of visitors.";
     QUEUE: Gauge "rekindle_queue_length" ["queue"]
         "What waits between the parts: batches for the engine, emissions for the sink.";
     SOURCE_MESSAGES: Counter "rekindle_source_messages_total" [] "Messages read, ticks included.";

@@ -115,6 +115,8 @@ pub struct Expired {
     pub user: Arc<str>,
     /// At which instant.
     pub at: Timestamp,
+    /// It was found out by an event, which somebody new who has the id already took in.
+    pub is_renewed: bool,
 }
 
 /// What a partition counted since it was made.

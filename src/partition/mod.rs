@@ -168,6 +168,28 @@ impl Partition {
         expired.is_none()
     }
 
+    /// Lets a user go who has expired by an instant (or by its own clock, where that is ahead), at this place in the log;
+    /// false where nothing is known of the user, or something is to come yet.
+    pub fn expire(&mut self, plan: &Plan, id: &str, (by, position): (Timestamp, u64), out: &mut Vec<Output>) -> bool {
+        let Some(slot) = self.users.find(id) else { return false };
+        let Some(user) = self.users.get_mut(slot) else { return false };
+        let by = by.max(user.profile.now);
+        if !self.steps.expires_by(plan, user, by) {
+            return false;
+        }
+        self.capture.touch(slot, user);
+        if let Some(at) = self.steps.fire_due(plan, user, by, position, out) {
+            self.steps.note_expired(plan, user, at);
+        }
+        self.remove(id);
+        true
+    }
+
+    /// The time of a user's latest event; `None`: nothing is known of the user.
+    pub fn latest_event(&self, id: &str) -> Option<Timestamp> {
+        self.users.latest_event(self.users.find(id)?)
+    }
+
     /// Takes a user out: the one way in which users go, whatever the reason.
     fn remove(&mut self, id: &str) -> Option<User> {
         let user = self.users.remove(id)?;

@@ -145,6 +145,13 @@ pub(super) fn armed(packed: &[u8]) -> Timestamp {
     reader.time()
 }
 
+/// The time of the user's latest event.
+pub(super) fn latest(packed: &[u8]) -> Timestamp {
+    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    reader.bytes();
+    Timestamp(reader.signed())
+}
+
 /// The user, as it was packed.
 pub(super) fn unpack(packed: &[u8]) -> User {
     let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
@@ -413,6 +420,7 @@ mod tests {
         pack(user, &mut packed);
         assert_eq!(unpack(&packed), *user);
         assert_eq!((id(&packed), mark(&packed), armed(&packed)), (&*user.id, user.mark, user.armed));
+        assert_eq!(latest(&packed), user.profile.latest);
         let other = Mark::from_bits(77);
         set_mark(&mut packed, other);
         assert_eq!(unpack(&packed), User { mark: other, ..user.clone() });

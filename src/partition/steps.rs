@@ -119,7 +119,15 @@ impl Steps {
     pub(super) fn note_expired(&mut self, plan: &Plan, user: &User, at: Timestamp) {
         self.note_gone(plan, user, at);
         self.counts.expired += 1;
-        self.expired.push(Expired { user: Arc::clone(&user.id), at });
+        self.expired.push(Expired { user: Arc::clone(&user.id), at, is_renewed: false });
+    }
+
+    /// The same, where an event has found it out, and whoever takes that event in is someone new.
+    fn note_renewed(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+        self.note_expired(plan, user, at);
+        if let Some(expired) = self.expired.last_mut() {
+            expired.is_renewed = true;
+        }
     }
 
     /// The user is gone, as far as the growth numbers are concerned.
@@ -139,7 +147,7 @@ impl Steps {
     /// Fires what is due like [`fire_due`](Steps::fire_due); a user who expires by `to` is someone new at `to`.
     fn fire_due_or_renew(&mut self, plan: &Plan, user: &mut User, to: Timestamp, position: u64, out: &mut Vec<Output>) {
         if let Some(at) = self.fire_due(plan, user, to, position, out) {
-            self.note_expired(plan, user, at);
+            self.note_renewed(plan, user, at);
             self.leave_segments(user);
             // What stands in the timers still does, and what a cut knows of the place.
             *user = User { armed: user.armed, mark: user.mark, ..User::new(Arc::clone(&user.id), to) };
@@ -147,7 +155,10 @@ impl Steps {
     }
 
     /// Whether the user expires by `to`. Nothing happens yet: where the event is a duplicate, nothing must.
-    fn expires_by(&mut self, plan: &Plan, user: &User, to: Timestamp) -> bool {
+    pub(super) fn expires_by(&mut self, plan: &Plan, user: &User, to: Timestamp) -> bool {
+        if user.due() > to {
+            return user.expires(self.state_ttl).is_some_and(|at| at <= to);
+        }
         let (mut probe, counts) = (user.clone(), self.counts.clone());
         let ledger = std::mem::take(&mut self.ledger);
         let expired = self.fire_due(plan, &mut probe, to, 0, &mut Vec::new()).is_some();
@@ -172,7 +183,7 @@ impl Steps {
         let expired = self.fire_due(plan, &mut visitor, now, position, out);
         self.leave_segments(&visitor);
         if let Some(at) = expired {
-            self.note_expired(plan, &visitor, at);
+            self.note_renewed(plan, &visitor, at);
             return;
         }
         self.fire_due_or_renew(plan, user, now, position, out);

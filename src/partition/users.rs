@@ -190,6 +190,14 @@ impl Users {
         }
     }
 
+    /// The time of the latest event of the user in a slot.
+    pub(super) fn latest_event(&self, slot: u32) -> Option<Timestamp> {
+        match self.slots.get(slot as usize)? {
+            Slot::Packed(place) => Some(packed::latest(self.chunks.get(*place))),
+            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.profile.latest),
+        }
+    }
+
     /// Puts a user in whose id no other has; returns the slot.
     pub(super) fn insert(&mut self, user: User) -> u32 {
         let hash = IdHasher::default().hash_one(&*user.id);

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::lane::Queues;
 use super::slices::whole_lines;
 use super::{DeadLetter, Entry, Pipeline};
 use crate::decode::{Reason, Rejected};
 use crate::partition::{Expired, Output};
 use crate::route::partition_of;
 
-/// A user, or an anonymous visitor, whom a message of the log named.
+/// A user, or an anonymous visitor, who was forgotten because a message of the log said so: whom it named, the user that id
+/// was linked to, the visitors linked to either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
     /// The id.
@@ -57,20 +59,45 @@ impl Pipeline {
     }
 
     /// What is due at or before the watermark fires first: it would have, had the batch ended here.
-    fn forget(&mut self, user: &str, out: &mut Vec<Output>) {
+    ///
+    /// An id stands for the user that has it, and, where it is linked as a visitor's, for the user of that link; what has it
+    /// afterwards is new both ways.
+    fn forget(&mut self, id: &str, out: &mut Vec<Output>) {
         let (plan, now) = (Arc::clone(&self.plan), (self.watermark(), self.position));
-        let at = partition_of(user, self.partitions.len());
-        let had_state = self.partitions[at].forget(&plan, user, now, out);
+        let (mut had_anything, mut next) = (false, Some(Arc::<str>::from(id)));
+        // Each turn takes a link back, so nobody comes twice.
+        while let Some(id) = next.take() {
+            if let Some(ttl) = self.options.state_ttl
+                && let Some(user) = self.links.user_of(&id).cloned()
+            {
+                // Whose time is over is nobody's user any more.
+                self.settle(&plan, &user, (now.0, ttl), &mut Queues::new(self.partitions.len()), out);
+            }
+            next = self.links.user_of(&id).cloned();
+            self.links.remove(&id);
+            let at = partition_of(&id, self.partitions.len());
+            let had_state = self.partitions[at].forget(&plan, &id, now, out);
+            let visitors = self.take_links(&id);
+            had_anything |= had_state || next.is_some() || !visitors.is_empty();
+            let outputs = out.len();
+            self.forgotten.extend(visitors.into_iter().map(|user| Forgotten { user, outputs }));
+            self.forgotten.push(Forgotten { user: id, outputs });
+        }
         self.enter_growth(&plan);
-        let had_links = self.links.forget(user);
-        self.forgotten_count += u64::from(had_state || had_links);
-        self.forgotten.push(Forgotten { user: user.into(), outputs: out.len() });
+        self.forgotten_count += u64::from(had_anything);
         self.collect_expired();
     }
 
-    pub(super) fn collect_expired(&mut self) {
-        if self.options.state_ttl.is_some() {
-            self.expired.extend(self.partitions.iter_mut().flat_map(|partition| partition.take_expired()));
+    /// The users whom forgetting an id would forget now: the one who has it, and whom it is linked to. Empty: nobody is known by it.
+    pub fn whom(&self, id: &str) -> Vec<Arc<str>> {
+        let (mut whom, mut next): (Vec<Arc<str>>, Option<Arc<str>>) = (Vec::new(), Some(id.into()));
+        while let Some(id) = next.filter(|id| !whom.contains(id)) {
+            next = self.links.user_of(&id).cloned();
+            let is_user = self.user(&id).is_some() || !self.links.visitors_of(&id).is_empty();
+            if is_user || !whom.is_empty() {
+                whom.push(id);
+            }
         }
+        whom
     }
 }

@@ -29,6 +29,47 @@ impl Operation<'_, '_> {
     }
 }
 
+/// What the partitions have to do: each its own share, in the order of the log.
+pub(super) struct Queues<'e, 'a> {
+    lanes: Vec<Vec<Operation<'e, 'a>>>,
+    /// How many visitors are handed over.
+    handovers: usize,
+    operations: usize,
+}
+
+impl<'e, 'a> Queues<'e, 'a> {
+    /// Nothing yet, for so many partitions.
+    pub(super) fn new(partitions: usize) -> Queues<'e, 'a> {
+        let mut lanes = Vec::new();
+        lanes.resize_with(partitions, Vec::new);
+        Queues { lanes, handovers: 0, operations: 0 }
+    }
+
+    /// Adds something for a partition to do.
+    pub(super) fn push(&mut self, partition: usize, operation: Operation<'e, 'a>) {
+        self.lanes[partition].push(operation);
+        self.operations += 1;
+    }
+
+    /// How much there is to do.
+    pub(super) fn len(&self) -> usize {
+        self.operations
+    }
+
+    /// Lets a partition hand a visitor over; returns where its state will be.
+    pub(super) fn detach(&mut self, partition: usize, visitor: &'e str) -> usize {
+        let handover = self.handovers;
+        self.push(partition, Operation::Detach { visitor, handover });
+        self.handovers += 1;
+        handover
+    }
+
+    /// Each partition's share, and how many visitors are handed over.
+    pub(super) fn into_parts(self) -> (Vec<Vec<Operation<'e, 'a>>>, usize) {
+        (self.lanes, self.handovers)
+    }
+}
+
 /// An event with all that the log's order says about it.
 pub(super) struct Sequenced<'e, 'a> {
     pub(super) event: &'e Event<'a>,

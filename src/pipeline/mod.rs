@@ -7,6 +7,7 @@
 
 mod ahead;
 mod cut;
+mod expiry;
 mod export;
 mod forget;
 mod lane;
@@ -33,9 +34,10 @@ use crate::time::{Clock, Span, Timestamp};
 pub use ahead::{Ahead, Decoding};
 pub use cut::CutHead;
 use cut::Cutting;
+pub use expiry::Unlinked;
 pub use export::UserExport;
 pub use forget::Forgotten;
-use lane::{Handover, Lane, Operation, Sequenced};
+use lane::{Handover, Lane, Operation, Queues, Sequenced};
 pub use saved::{RestoreError, Restored};
 use slices::DecodedSlice;
 pub(crate) use timing::timed;
@@ -161,6 +163,10 @@ pub struct Pipeline {
     forgotten: Vec<Forgotten>,
     /// Of the last batch.
     expired: Vec<Expired>,
+    /// Of the last batch.
+    unlinked: Vec<Unlinked>,
+    /// Counts how often what was put in line was worked off, from 1.
+    round: u64,
     cutting: Cutting,
     /// The growth numbers' counts; only where the rules ask for them.
     book: Option<Box<Book>>,
@@ -237,6 +243,8 @@ impl Pipeline {
             received: Vec::new(),
             forgotten: Vec::new(),
             expired: Vec::new(),
+            unlinked: Vec::new(),
+            round: 1,
             cutting: Cutting::default(),
         })
     }
@@ -274,8 +282,7 @@ impl Pipeline {
         self.received.clear();
         self.begin_batch();
         let plan = Arc::clone(&self.plan);
-        let queues = self.partitions.iter().map(|_| Vec::new()).collect();
-        self.apply(&plan, queues, 0, (to, true), out);
+        self.apply(&plan, Queues::new(self.partitions.len()), (to, true), out);
     }
 
     /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
@@ -321,6 +328,7 @@ impl Pipeline {
     fn begin_batch(&mut self) {
         self.forgotten.clear();
         self.expired.clear();
+        self.unlinked.clear();
     }
 
     /// Takes in entries that nobody is forgotten by; `first_entry` is the first one's index in the batch.
@@ -344,9 +352,7 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         let plan = Arc::clone(&self.plan);
-        let mut queues: Vec<Vec<Operation<'_, 'a>>> = Vec::new();
-        queues.resize_with(self.partitions.len(), Vec::new);
-        let mut handovers = 0;
+        let mut queues = Queues::new(self.partitions.len());
         let mut at = Cursor::default();
         let first_position = self.position;
         for slice in slices {
@@ -358,7 +364,8 @@ impl Pipeline {
                         match self.accept(call, entries[part.entry].received) {
                             Ok((event, ts)) => {
                                 self.received.extend(entries[part.entry].received);
-                                self.sequence(event, ts, &mut queues, &mut handovers);
+                                self.settle_links(&plan, (event, ts), &mut queues, out);
+                                self.sequence(event, ts, &mut queues);
                             }
                             Err(rejected) => {
                                 self.rejected[rejected.reason.index()] += 1;
@@ -375,7 +382,7 @@ impl Pipeline {
         self.move_on(entries, &mut at, entries.len());
         let accepted = self.position - first_position;
         let to = self.watermark().min(self.hold);
-        self.apply(&plan, queues, handovers, (to, accepted >= PARALLEL_FROM as u64), out);
+        self.apply(&plan, queues, (to, accepted >= PARALLEL_FROM as u64), out);
     }
 
     /// All that is known of a user at the instant up to which time has [fired](Pipeline::fired); `None`: nothing, or it was a visitor who is somebody now.
@@ -422,6 +429,11 @@ impl Pipeline {
             self.partitions.iter_mut().flat_map(|partition| partition.ledger().take_sightings()).collect();
         seen.sort_unstable_by_key(|sighting| sighting.position);
         seen
+    }
+
+    /// The bytes that the links of visitors take.
+    pub fn links_bytes(&self) -> u64 {
+        self.links.heap_bytes() as u64
     }
 
     /// The user that a visitor is known to be.
@@ -516,35 +528,26 @@ impl Pipeline {
         Ok((event, timed.at))
     }
 
-    fn sequence<'e, 'a>(
-        &mut self,
-        event: &'e Event<'a>,
-        ts: Timestamp,
-        queues: &mut [Vec<Operation<'e, 'a>>],
-        handovers: &mut usize,
-    ) {
+    fn sequence<'e, 'a>(&mut self, event: &'e Event<'a>, ts: Timestamp, queues: &mut Queues<'e, 'a>) {
         let resolved = self.links.resolve(event);
         let own_id = event.user_id.as_deref().or(event.anonymous_id.as_deref()).unwrap_or_default();
         let user = resolved.linked_user.as_deref().unwrap_or(own_id);
-        let to = partition_of(user, queues.len());
-        let mut handover = None;
-        if resolved.links_visitor
-            && let Some(visitor) = event.anonymous_id.as_deref()
-        {
-            handover = Some(*handovers);
-            queues[partition_of(visitor, queues.len())].push(Operation::Detach { visitor, handover: *handovers });
-            *handovers += 1;
-        }
-        let watermark = self.watermark();
-        queues[to].push(Operation::Event(Sequenced {
-            event,
-            linked_user: resolved.linked_user,
-            own_id,
-            ts,
-            watermark,
-            position: self.position,
-            handover,
-        }));
+        let visitor = event.anonymous_id.as_deref().filter(|_| resolved.links_visitor);
+        self.note_in_line(user, visitor);
+        let handover = visitor.map(|visitor| queues.detach(partition_of(visitor, self.partitions.len()), visitor));
+        let (to, watermark) = (partition_of(user, self.partitions.len()), self.watermark());
+        queues.push(
+            to,
+            Operation::Event(Sequenced {
+                event,
+                linked_user: resolved.linked_user,
+                own_id,
+                ts,
+                watermark,
+                position: self.position,
+                handover,
+            }),
+        );
         self.latest_read = self.latest_read.max(ts);
         self.position += 1;
         self.events += 1;
@@ -557,14 +560,15 @@ impl Pipeline {
     fn apply<'e, 'a>(
         &mut self,
         plan: &Plan,
-        queues: Vec<Vec<Operation<'e, 'a>>>,
-        handovers: usize,
+        queues: Queues<'e, 'a>,
         (to, in_parallel): (Timestamp, bool),
         out: &mut Vec<Output>,
     ) {
         out.append(&mut self.pending);
         let position = self.position;
         self.fired = self.fired.max(to);
+        self.round += 1;
+        let (queues, handovers) = queues.into_parts();
         let handovers: Vec<Handover> = (0..handovers).map(|_| Handover::default()).collect();
         let mut lanes: Vec<Lane<'_, 'e, 'a>> =
             self.partitions.iter_mut().zip(queues).map(|(partition, queue)| Lane::new(partition, queue)).collect();

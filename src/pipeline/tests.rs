@@ -481,3 +481,143 @@ fn everything_held_is_exported_and_nothing_once_it_is_forgotten() {
     live.feed(&[("10:00:02", r#"{"user":"u"}"#)]);
     assert_eq!((live.pipeline.export("u"), live.pipeline.export("a")), (None, None));
 }
+
+/// Both kinds of id share one namespace: what an id stands for goes either way, and nothing is left that would lead back.
+#[test]
+fn an_id_stands_for_the_user_who_has_it_and_for_the_one_it_is_linked_to() {
+    let anonymous = |id: &str, time: &str| cart(id, time).replace("userId", "anonymousId");
+    let known = |live: &Live| {
+        let mut users: Vec<String> = live.pipeline.users().map(|user| user.id.to_string()).collect();
+        users.sort();
+        (users, live.pipeline.totals().links)
+    };
+    let names = |ids: &[&str]| ids.iter().map(|id| (*id).into()).collect::<Vec<Arc<str>>>();
+    // Of u, a and b are visitors; a is a user besides, of whom c is one. d is of somebody else.
+    let log = |live: &mut Live| {
+        let time = "10:00:00";
+        let lines =
+            [link("u", "a", time), link("u", "b", time), cart("a", time), link("a", "c", time), link("w", "d", time)];
+        live.feed(&[(time, &lines.join("\n"))]);
+    };
+    for (id, whom, left) in [
+        ("b", &["u"][..], (vec!["a", "w"], 2)),
+        ("u", &["u"], (vec!["a", "w"], 2)),
+        ("a", &["a", "u"], (vec!["w"], 1)),
+        ("c", &["a", "u"], (vec!["w"], 1)),
+        ("d", &["w"], (vec!["a", "u"], 3)),
+        ("nobody", &[], (vec!["a", "u", "w"], 4)),
+    ] {
+        let mut live = Live::new(Clock::Log);
+        log(&mut live);
+        assert_eq!(live.pipeline.whom(id), names(whom), "{id}");
+        live.feed(&[("10:00:01", &format!("{{\"user\":\"{id}\"}}"))]);
+        let left = (left.0.into_iter().map(str::to_owned).collect::<Vec<_>>(), left.1);
+        assert_eq!(known(&live), left, "{id}");
+        assert_eq!(live.pipeline.totals().forgotten, u64::from(!whom.is_empty()), "{id}");
+        let told: Vec<&str> = live.pipeline.forgotten().iter().map(|forgotten| &*forgotten.user).collect();
+        assert!(whom.iter().all(|user| told.contains(user)), "{id}: {told:?}");
+        // Whoever has the id afterwards is someone new, either way.
+        live.feed(&[("10:00:02", &format!("{}\n{}", anonymous(id, "10:00:02"), cart(id, "10:00:02")))]);
+        let user = live.pipeline.user(id).map(|user| user.profile.first);
+        assert_eq!(user, Some(at("10:00:02")), "{id} is new, and both events are its own");
+        assert!(live.pipeline.linked_user(id).is_none(), "{id}");
+    }
+}
+
+/// The decisions made about a visitor are made about who it became; so whoever follows has to know of both.
+#[test]
+fn visitors_are_told_of_with_the_user_who_is_forgotten() {
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[("10:00:00", &format!("{}\n{}", link("u", "a", "10:00:00"), link("u", "b", "10:00:00")))]);
+    live.feed(&[("10:00:01", "{\"user\":\"a\"}")]);
+    let mut told: Vec<&str> = live.pipeline.forgotten().iter().map(|forgotten| &*forgotten.user).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["a", "b", "u"]);
+}
+
+/// An hour after their last event users go, and the links to them; the links of others stay, and so does what is kept.
+#[test]
+fn links_go_with_their_user_after_the_same_event_wherever_batches_end() {
+    let hour = Some(crate::time::Span(3_600_000));
+    let time = |minute: usize| format!("{:02}:{:02}:00", minute / 60, minute % 60);
+    let anonymous = |id: &str, time: &str| cart(id, time).replace("userId", "anonymousId");
+    // A visitor who comes back in time, one who comes back too late, a user who comes back too late, one who is linked
+    // anew by the event that finds the old one gone; one linked to a visitor of somebody; in between, others.
+    let mut lines = vec![
+        (0, link("early", "e", &time(0))),
+        (1, link("late", "l", &time(1))),
+        (2, link("user", "x", &time(2))),
+        (3, link("again", "g", &time(3))),
+        (4, link("middle", "m", &time(4))),
+        (5, link("top", "middle", &time(5))),
+        (59, anonymous("e", &time(59))),
+        (66, anonymous("m", &time(66))),
+        (70, anonymous("l", &time(70))),
+        (71, cart("user", &time(71))),
+        (72, anonymous("x", &time(72))),
+        (73, link("again", "g", &time(73))),
+        (74, anonymous("g", &time(74))),
+        (100, anonymous("e", &time(100))),
+    ];
+    lines.extend((0..150).map(|minute| (minute, cart(&format!("other{}", minute % 50), &time(minute)))));
+    lines.sort_by_key(|(minute, _)| *minute);
+    let run = |size: usize, partitions: usize, hold: bool| {
+        let mut live = Live::new(Clock::Log);
+        let options = Options { workers: 1, partitions, state_ttl: hour, ..Options::default() };
+        live.pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
+        for batch in lines.chunks(size) {
+            if hold {
+                live.pipeline.hold_time(live.pipeline.fired());
+            }
+            let batch: Vec<(String, &str)> =
+                batch.iter().map(|(minute, line)| (time(*minute), line.as_str())).collect();
+            live.feed(&batch.iter().map(|(received, line)| (received.as_str(), *line)).collect::<Vec<_>>());
+        }
+        let mut links: Vec<(String, String)> = ["e", "l", "x", "g", "m", "middle"]
+            .iter()
+            .filter_map(|visitor| {
+                live.pipeline.linked_user(visitor).map(|user| ((*visitor).to_owned(), user.to_string()))
+            })
+            .collect();
+        links.sort();
+        live.pipeline.fire(live.pipeline.watermark(), &mut Vec::new());
+        let all = live.pipeline.totals();
+        (links, all.links, all.counts.expired, live.pipeline.save())
+    };
+    let whole = run(usize::MAX, 3, false);
+    let expected = [("e", "early"), ("g", "again")].map(|(visitor, user)| (visitor.to_owned(), user.to_owned()));
+    assert_eq!((whole.0.as_slice(), whole.1), (&expected[..], 2));
+    for (size, partitions, hold) in
+        [(1, 3, false), (1, 1, true), (2, 7, true), (5, 64, false), (23, 3, true), (usize::MAX, 3, true)]
+    {
+        let other = run(size, partitions, hold);
+        assert_eq!((&other.0, other.1, other.2), (&whole.0, whole.1, whole.2), "batches of {size}, {hold}");
+        assert!(partitions != 3 || other.3 == whole.3, "batches of {size}, {hold}");
+    }
+}
+
+/// After five months of an hour's memory nothing is left of who came on the way.
+#[test]
+fn links_do_not_outlive_the_state_they_lead_to() {
+    const DAY: i64 = 86_400_000;
+    let options =
+        Options { workers: 1, partitions: 7, state_ttl: Some(crate::time::Span(3_600_000)), ..Options::default() };
+    let mut pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
+    let start = at("00:00:00").0;
+    let (mut most, mut bytes) = (0, 0);
+    for day in 0..150 {
+        let line = |index: i64| {
+            let ts = Timestamp(start + day * DAY + index * 1_000);
+            format!(r#"{{"type":"page","userId":"u{day}-{index}","anonymousId":"v{day}-{index}","timestamp":"{ts}"}}"#)
+        };
+        let lines = (0..134).map(line).collect::<Vec<_>>().join("\n");
+        pipeline.feed(lines.as_bytes(), &mut |_| unreachable!("all are events"), &mut Vec::new());
+        (most, bytes) = (most.max(pipeline.totals().links), bytes.max(pipeline.links_bytes()));
+    }
+    assert!(most <= 2 * 134, "{most} links at a time");
+    assert!(bytes < 500_000, "{bytes} bytes at a time");
+    pipeline.advance_to(Timestamp(start + 151 * DAY), &mut Vec::new());
+    let totals = pipeline.totals();
+    assert_eq!((totals.links, totals.users, totals.counts.expired), (0, 0, 150 * 134));
+    assert!(pipeline.save().len() < 400, "{} bytes are stored of nobody", pipeline.save().len());
+}

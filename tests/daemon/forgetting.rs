@@ -55,6 +55,22 @@ async fn a_user_who_is_deleted_is_forgotten_at_a_place_of_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitors_id_forgets_the_user_whom_it_is_linked_to() {
+    let server = NatsServer::start();
+    let daemon = settings(&server.url()).start();
+    daemon.wait_until_ready();
+    let broker = Broker::connect(&server.url()).await;
+    broker.publish_one(view("u").replace("\"userId\"", "\"anonymousId\":\"a\",\"userId\"")).await;
+    broker.wait_for_outputs(1).await;
+    let (status, said) = delete(&daemon, "a");
+    assert_eq!((status, &said["user"], &said["forgets"]), (202, &json!("a"), &json!(["u"])));
+    wait_until("u is forgotten", || daemon.ask("GET", "/v1/users/u").0 == 404);
+    assert_eq!(daemon.ask("GET", "/v1/users/a?export").0, 404);
+    wait_until("it is counted", || metric(&daemon, "rekindle_users_forgotten_total") == "1");
+    daemon.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_are_forgotten_by_one_message_and_what_names_nobody_is_a_dead_letter() {
     let server = NatsServer::start();
     let daemon = settings(&server.url()).start();
@@ -120,7 +136,7 @@ async fn on_plain_nats_a_user_is_forgotten_too() {
     broker.jetstream.client().publish("events.shop", view("u").into()).await.expect("sent");
     wait_until("u is known", || daemon.ask("GET", "/v1/users/u").0 == 200);
     let (status, said) = delete(&daemon, "u");
-    assert_eq!((status, said), (202, json!({"user": "u", "sequence": null})));
+    assert_eq!((status, said), (202, json!({"user": "u", "forgets": ["u"], "sequence": null})));
     wait_until("u is forgotten", || daemon.ask("GET", "/v1/users/u").0 == 404);
 }
 

@@ -98,6 +98,17 @@ impl World<'_> {
             _ => call.anonymous.as_ref(),
         }
         .cloned();
+        if let Some(user) = &call.user {
+            self.unlink_if_gone(user, call.at);
+        }
+        if let Some(visitor) = &anonymous {
+            if let Some(owner) = self.links.get(visitor).cloned() {
+                self.unlink_if_gone(&owner, call.at);
+            }
+            if !self.links.contains_key(visitor) {
+                self.unlink_if_gone(visitor, call.at);
+            }
+        }
         let (id, visitor) = match (&call.user, anonymous) {
             (Some(user), Some(visitor)) if !self.links.contains_key(&visitor) => {
                 self.links.insert(visitor.clone(), user.clone());
@@ -138,12 +149,53 @@ impl World<'_> {
         self.users.insert(id, user);
     }
 
-    /// Everything about an id goes, once what is due has been decided.
+    /// Everything about an id goes, once what is due has been decided: the user of that name, and whoever the id is linked
+    /// to.
     fn forget(&mut self, id: &str) {
+        if let Some(owner) = self.links.get(id).cloned() {
+            self.unlink_if_gone(&owner, self.watermark);
+        }
+        let owner = self.links.remove(id);
         if let Some(mut user) = self.users.remove(id) {
             user.advance(self.rules, self.watermark, &mut self.journal);
         }
-        self.links.retain(|visitor, user| visitor != id && user != id);
+        self.unlink(id);
+        if let Some(owner) = owner {
+            self.forget(&owner);
+        }
+    }
+
+    /// Takes back the links to a user, and to those of its visitors who are no users themselves.
+    fn unlink(&mut self, id: &str) {
+        let visitors: Vec<String> =
+            self.links.iter().filter(|(_, user)| *user == id).map(|(visitor, _)| visitor.clone()).collect();
+        for visitor in visitors {
+            self.links.remove(&visitor);
+            if !self.users.contains_key(&visitor) {
+                self.unlink(&visitor);
+            }
+        }
+    }
+
+    /// A user whose time is over by `at` goes, and the links with it. Of one who was merged into another, that one's time
+    /// counts.
+    fn unlink_if_gone(&mut self, id: &str, at: i64) {
+        if self.state_ttl.is_none() || !self.links.values().any(|user| user == id) {
+            return;
+        }
+        let Some(user) = self.users.get(id) else {
+            if let Some(owner) = self.links.get(id).cloned() {
+                self.unlink_if_gone(&owner, at);
+            }
+            return;
+        };
+        let now = at.max(self.watermark).max(user.now);
+        if self.is_gone(user, now)
+            && let Some(mut user) = self.users.remove(id)
+        {
+            user.advance(self.rules, now, &mut self.journal);
+            self.unlink(id);
+        }
     }
 
     /// Whether the user's time is over by `now`.
