@@ -3,13 +3,14 @@
 //! [`action`] is the event as it is serialised, keys in the order of the alphabet; who sends it in headers rather than in
 //! one object (binary content mode) takes it apart.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::campaigns::Outcome;
+use crate::json::JsonText;
 use crate::partition::{Decided, Output};
 use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
@@ -56,7 +57,7 @@ pub struct Data<'a> {
     channel: &'a str,
     expires: String,
     #[serde(serialize_with = "object")]
-    payload: Option<&'a Map<String, Value>>,
+    payload: Option<&'a BTreeMap<String, JsonText>>,
     rules: &'a str,
     trigger: TriggeredBy<'a>,
     user: &'a str,
@@ -71,10 +72,10 @@ struct TriggeredBy<'a> {
 }
 
 /// No payload is an empty one.
-fn object<S: Serializer>(payload: &Option<&Map<String, Value>>, serializer: S) -> Result<S::Ok, S::Error> {
+fn object<S: Serializer>(payload: &Option<&BTreeMap<String, JsonText>>, serializer: S) -> Result<S::Ok, S::Error> {
     match payload {
         Some(payload) => payload.serialize(serializer),
-        None => Map::new().serialize(serializer),
+        None => BTreeMap::<String, JsonText>::new().serialize(serializer),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::decimal::Decimal;
 use crate::time::Timestamp;
+
+/// The largest value that is kept, in bytes of JSON without blanks between its tokens; a larger one counts as missing.
+pub const MAX_VALUE_BYTES: usize = 8 * 1024;
 
 /// Which of Segment's calls an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,14 +28,12 @@ pub enum Call {
 pub enum Scalar<'a> {
     /// `true` or `false`.
     Bool(bool),
-    /// Any JSON number, as the double nearest to it.
-    Number(f64),
+    /// A number of at most 10^24 in size.
+    Number(Decimal),
     /// A string.
     Text(Cow<'a, str>),
-    /// An array; elements that are neither bool, number nor string are left out.
-    List(Vec<Scalar<'a>>),
-    /// An object: it is there, and unlike everything it is compared with.
-    Object,
+    /// An array or an object: its JSON as it came, without blanks between tokens. It is unlike everything it is compared with.
+    Json(Cow<'a, str>),
 }
 
 /// One of the properties or context fields that the rules read (an index into the plan's projection).
@@ -91,6 +93,8 @@ pub struct Event<'a> {
     pub fields: Vec<(FieldId, Scalar<'a>)>,
     /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
     pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
+    /// How many of its projected values were larger than [`MAX_VALUE_BYTES`], and so count as missing.
+    pub oversized: u16,
 }
 
 impl Call {
@@ -129,11 +133,8 @@ impl Scalar<'_> {
     /// The bytes it takes beside its own place, if it owns its text.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Scalar::Bool(_) | Scalar::Number(_) | Scalar::Object => 0,
-            Scalar::Text(text) => text.len(),
-            Scalar::List(items) => {
-                items.capacity() * size_of::<Scalar<'_>>() + items.iter().map(Scalar::heap_bytes).sum::<usize>()
-            }
+            Scalar::Bool(_) | Scalar::Number(_) => 0,
+            Scalar::Text(text) | Scalar::Json(text) => text.len(),
         }
     }
 
@@ -143,8 +144,7 @@ impl Scalar<'_> {
             Scalar::Bool(b) => Scalar::Bool(b),
             Scalar::Number(n) => Scalar::Number(n),
             Scalar::Text(t) => Scalar::Text(Cow::Owned(t.into_owned())),
-            Scalar::List(items) => Scalar::List(items.into_iter().map(Scalar::into_owned).collect()),
-            Scalar::Object => Scalar::Object,
+            Scalar::Json(json) => Scalar::Json(Cow::Owned(json.into_owned())),
         }
     }
 }

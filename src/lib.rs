@@ -22,7 +22,7 @@
 //!
 //! | room | job |
 //! |---|---|
-//! | [`event`], [`time`], [`health`], `compact` | the shared words: an event, a value, an instant, a span, what does not work, packed bytes |
+//! | [`event`], [`decimal`], [`json`], [`time`], [`health`], `compact` | the shared words: an event, a value, a number, text that is JSON, an instant, a span, what does not work, packed bytes |
 //! | [`rules`] | text → [`rules::program::Ruleset`], or every mistake at its place; the language reference |
 //! | [`decode`] | a line of JSON → events, of which only what the rules read is kept; or whom to forget; or a rejection |
 //! | [`identity`] | which user an event is about; linking of anonymous visitors, for as long as the user is there |
@@ -71,6 +71,7 @@ pub mod cli;
 mod compact;
 pub mod config;
 pub mod daemon;
+pub mod decimal;
 pub mod decode;
 pub mod engine;
 pub mod event;
@@ -79,6 +80,7 @@ pub mod health;
 pub mod identity;
 pub mod insight;
 pub mod journal;
+pub mod json;
 pub mod live;
 pub mod logging;
 pub mod metrics;

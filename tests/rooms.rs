@@ -13,19 +13,21 @@ const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 /// there are no circles.
 const ROOMS: &[(&str, &[&str])] = &[
     ("time", &[]),
-    ("event", &["time"]),
+    ("decimal", &[]),
+    ("json", &[]),
+    ("event", &["time", "decimal"]),
     ("health", &[]),
     ("compact", &["time"]),
-    ("rules", &["time", "event"]),
-    ("decode", &["time", "event", "rules"]),
+    ("rules", &["time", "decimal", "json", "event"]),
+    ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["event"]),
     ("route", &[]),
-    ("engine", &["time", "event", "rules"]),
-    ("campaigns", &["time", "event", "rules", "engine"]),
-    ("growth", &["time", "event", "compact", "rules"]),
+    ("engine", &["time", "decimal", "json", "event", "rules"]),
+    ("campaigns", &["time", "json", "event", "rules", "engine"]),
+    ("growth", &["time", "decimal", "event", "compact", "rules"]),
     ("insight", &["time", "growth"]),
-    ("partition", &["time", "event", "compact", "rules", "engine", "campaigns", "growth"]),
-    ("action", &["time", "rules", "campaigns", "partition"]),
+    ("partition", &["time", "decimal", "json", "event", "compact", "rules", "engine", "campaigns", "growth"]),
+    ("action", &["time", "json", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
     // Settings have a schema and mistakes; they know nothing of what is set.
     ("config", &["time", "rules"]),
@@ -48,7 +50,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "nats",
         ],
     ),
-    ("checkpoint", &["time", "event", "rules", "identity", "engine", "campaigns", "growth", "partition"]),
+    (
+        "checkpoint",
+        &["time", "decimal", "json", "event", "rules", "identity", "engine", "campaigns", "growth", "partition"],
+    ),
     ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source", "growth"]),
     ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config", "growth"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink", "growth"]),
@@ -76,6 +81,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "api",
         &[
             "time",
+            "json",
             "event",
             "health",
             "rules",
@@ -112,6 +118,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "time",
+            "json",
             "event",
             "rules",
             "decode",
@@ -138,6 +145,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// The rooms whose outcome is a function of their arguments.
 const PURE: &[&str] = &[
     "time",
+    "decimal",
+    "json",
     "event",
     "compact",
     "rules",

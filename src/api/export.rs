@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::json::JsonText;
 use crate::pipeline::UserExport;
 
 /// All that is held about a user or an anonymous visitor, as it is held.
@@ -63,7 +64,7 @@ pub(super) struct State {
     /// What happened: first and latest event, segments, what each feature holds (every pane, total, latest value), traits,
     /// time zone, hashes of messageIds.
     #[schema(value_type = Object)]
-    profile: Value,
+    profile: JsonText,
     /// What campaigns remember: how often each fired, when actions that caps count went out, what quiet hours hold back.
     #[schema(value_type = Object)]
     memory: Value,

@@ -14,6 +14,7 @@ use super::params::{Detail, Id};
 use super::problem::Problem;
 use super::routes::Services;
 use crate::journal;
+use crate::json::JsonText;
 use crate::live::Busy;
 use crate::partition::{Output, Plan, UserReport};
 
@@ -47,7 +48,8 @@ pub(super) struct UserState {
     /// Every feature of the rules.
     features: Vec<Feature>,
     /// The latest traits that the rules read, by path.
-    traits: BTreeMap<String, Value>,
+    #[schema(value_type = BTreeMap<String, Value>)]
+    traits: BTreeMap<String, JsonText>,
     /// The time zone that arrived last, where the rules have quiet hours.
     timezone: Option<String>,
     /// The earliest instant at which time alone may change anything; null: it can't.
@@ -67,8 +69,9 @@ pub(super) struct UserState {
 pub(super) struct Feature {
     /// The feature, as the rules write it.
     feature: String,
-    /// Its value: durations in milliseconds; null where there is none.
-    value: Value,
+    /// Its value: numbers with all their digits, durations in milliseconds; null where there is none.
+    #[schema(value_type = Value)]
+    value: JsonText,
 }
 
 /// A campaign that fired.

@@ -9,7 +9,10 @@ pub mod quiet_hours;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use crate::engine::evaluate::Scope;
+use crate::json::JsonText;
 use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
 pub use memory::{Held, Memory};
@@ -164,11 +167,7 @@ fn fire(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut
 
 /// The payload of an action: the campaign's fixed fields, the variant's in their place, and the computed ones (null
 /// where there is no value). Durations are whole milliseconds.
-pub fn payload(
-    scope: &Scope<'_>,
-    campaign: &Campaign,
-    variant: Option<usize>,
-) -> serde_json::Map<String, serde_json::Value> {
+pub fn payload(scope: &Scope<'_>, campaign: &Campaign, variant: Option<usize>) -> BTreeMap<String, JsonText> {
     let mut payload = campaign.payload.clone();
     if let Some(variant) = variant.and_then(|index| campaign.variants.get(index)) {
         payload.extend(variant.payload.clone());

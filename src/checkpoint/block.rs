@@ -7,8 +7,9 @@ use super::error::CodecError;
 /// The version of the format written. All before it are read too. A change that an earlier reader could not follow raises
 /// it.
 ///
-/// - 1: of what is held, neither the zone nor what set it off is known.
-/// - 2: both are.
+/// - 1: of what is held, neither the zone nor what set it off is known; numbers of traits and latest values are doubles; of
+///   arrays and objects there is less than they were.
+/// - 2: both are known; numbers are decimals, arrays and objects stand as they came.
 pub const FORMAT_VERSION: u16 = 2;
 
 /// What a file begins with, with its version.

@@ -36,21 +36,21 @@ impl Stored for Micros {
 
 impl Stored for Least {
     fn write(self, writer: &mut Writer) {
-        writer.i128(self.0);
+        writer.i128(self.0.millionths());
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        reader.i128("a pane's least").map(Least)
+        reader.decimal("a pane's least").map(Least)
     }
 }
 
 impl Stored for Greatest {
     fn write(self, writer: &mut Writer) {
-        writer.i128(self.0);
+        writer.i128(self.0.millionths());
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        reader.i128("a pane's greatest").map(Greatest)
+        reader.decimal("a pane's greatest").map(Greatest)
     }
 }
 

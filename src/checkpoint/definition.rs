@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
 use crate::rules::program::{
     Arithmetic, Cap, Comparison, Condition, Feature, FeatureKind, NameId, Ruleset, Term, TextTest, Window,
@@ -88,8 +89,9 @@ fn condition(rules: &Ruleset, piece: &Condition) -> String {
 fn term(rules: &Ruleset, piece: &Term) -> String {
     let feature_at = |index: u16| format!("{{{}}}", feature(rules, &rules.features[usize::from(index)]));
     match piece {
+        Term::Constant(Scalar::Number(number)) if number.millionths() % 1_000_000 == 0 => number.to_string(),
         Term::Constant(value) => scalar(value),
-        Term::Integer(number) => number.to_string(),
+        Term::List(items) => list("list", items.iter().map(scalar)),
         Term::Duration(span) => format!("{}ms", span.0),
         Term::Feature(id) => feature_at(id.0),
         Term::Average { sum, count } => list("avg", [feature_at(sum.0), feature_at(count.0)]),
@@ -108,6 +110,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
             list(op, [term(rules, left), term(rules, right)])
         }
         Term::Negate(inner) => list("neg", [term(rules, inner)]),
+        Term::Number(inner) => list("number", [term(rules, inner)]),
         Term::Condition(inner) => condition(rules, inner),
     }
 }
@@ -115,11 +118,18 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
 fn scalar(value: &Scalar<'_>) -> String {
     match value {
         Scalar::Bool(value) => value.to_string(),
-        // A literal's bits: how a double is printed may change, its bits do not.
-        Scalar::Number(number) => format!("#{:016x}", number.to_bits()),
+        Scalar::Number(number) => self::number(*number),
         Scalar::Text(text) => quoted(text),
-        Scalar::List(items) => list("list", items.iter().map(scalar)),
-        Scalar::Object => "object".to_owned(),
+        Scalar::Json(json) => quoted(json),
+    }
+}
+
+/// As the first format has it, by the bits of the nearest double, where that is the number itself; else by its digits.
+fn number(number: Decimal) -> String {
+    let digits = number.to_string();
+    match digits.parse::<f64>() {
+        Ok(double) if Decimal::parse(&double.to_string()) == Some(number) => format!("#{:016x}", double.to_bits()),
+        _ => format!("={digits}"),
     }
 }
 

@@ -13,7 +13,7 @@ pub enum CodecError {
     Version {
         /// The version it says it has.
         found: u16,
-        /// The version that can be read.
+        /// The latest version that can be read.
         supported: u16,
     },
     /// A block's checksum does not agree with its contents.

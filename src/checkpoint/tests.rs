@@ -323,8 +323,8 @@ fn what_is_no_checkpoint_is_said_to_be_none() {
     assert_eq!(error(b""), "these bytes are not a checkpoint of Rekindle");
     assert_eq!(error(b"{\"type\":\"track\"}"), "these bytes are not a checkpoint of Rekindle");
     let mut later = whole.clone();
-    later[4] = 2;
-    assert_eq!(error(&later), "the checkpoint has format version 2; this program reads version 1");
+    later[4] = 3;
+    assert_eq!(error(&later), "the checkpoint has format version 3; this program reads version 2 and those before");
     let short = &whole[..whole.len() - 1];
     let expected = format!("the checkpoint is cut off: it ends at byte {}, and more was to come", short.len());
     assert_eq!(error(short), expected);

@@ -7,6 +7,7 @@ use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError};
 
 use super::error::CodecError;
+use crate::decimal::Decimal;
 use crate::event::Scalar;
 use crate::time::Timestamp;
 
@@ -67,19 +68,13 @@ impl Writer {
         }
     }
 
-    /// An object, of which nothing but its being one is known, is an empty map.
+    /// A number is its millionths, an array or an object the bytes of its JSON.
     pub(super) fn scalar(&mut self, value: &Scalar<'_>) {
         match value {
             Scalar::Bool(value) => self.bool(*value),
-            Scalar::Number(number) => done(self.0.f64(*number)),
+            Scalar::Number(number) => self.i128(number.millionths()),
             Scalar::Text(text) => self.text(text),
-            Scalar::List(items) => {
-                self.array(items.len());
-                for item in items {
-                    self.scalar(item);
-                }
-            }
-            Scalar::Object => self.map(0),
+            Scalar::Json(json) => done(self.0.bytes(json.as_bytes())),
         }
     }
 }
@@ -176,26 +171,53 @@ impl<'b> Reader<'b> {
         if count < 1 << 53 { Ok(count) } else { Err(self.wrong("a count out of range")) }
     }
 
+    /// The first format has numbers as doubles, of arrays only their texts, numbers, true and false, and of objects only
+    /// that they were there: of such a value that is all there is.
     pub(super) fn scalar(&mut self, what: &'static str) -> Result<Scalar<'static>, CodecError> {
-        if self.read(what, |decoder| decoder.datatype())? != Type::Array {
-            return self.plain_scalar(what);
-        }
-        let mut items = Vec::new();
-        for _ in 0..self.array(what)? {
-            items.push(self.plain_scalar(what)?);
-        }
-        Ok(Scalar::List(items))
+        Ok(match self.read(what, |decoder| decoder.datatype())? {
+            Type::Bool => Scalar::Bool(self.bool(what)?),
+            Type::F64 => Scalar::Number(self.double(what)?),
+            Type::Bytes => Scalar::Json(self.json(what)?.into()),
+            Type::Array => Scalar::Json(self.first_format_list(what)?.into()),
+            Type::Map if self.map(what)? == 0 => Scalar::Json("{}".into()),
+            Type::Map => return Err(self.wrong("an object with entries")),
+            Type::String => Scalar::Text(self.text(what)?.to_owned().into()),
+            _ => Scalar::Number(self.decimal(what)?),
+        })
     }
 
-    /// Lists hold no lists, so reading one never goes deep.
-    fn plain_scalar(&mut self, what: &'static str) -> Result<Scalar<'static>, CodecError> {
-        match self.read(what, |decoder| decoder.datatype())? {
-            Type::Bool => self.bool(what).map(Scalar::Bool),
-            Type::F64 => self.read(what, Decoder::f64).map(Scalar::Number),
-            Type::Map if self.map(what)? == 0 => Ok(Scalar::Object),
-            Type::Map => Err(self.wrong("an object with entries")),
-            _ => self.text(what).map(|text| Scalar::Text(text.to_owned().into())),
+    /// A number of an event.
+    pub(super) fn decimal(&mut self, what: &'static str) -> Result<Decimal, CodecError> {
+        let number = Decimal::from_millionths(self.i128(what)?);
+        if number.is_given() { Ok(number) } else { Err(self.wrong("a number out of range")) }
+    }
+
+    /// A double as the first format has it; one that no decimal is near counts as the nearest.
+    fn double(&mut self, what: &'static str) -> Result<Decimal, CodecError> {
+        let double = self.read(what, Decoder::f64)?;
+        let nearest = if double < 0.0 { Decimal::GIVEN_MAX.negated() } else { Decimal::GIVEN_MAX };
+        Ok(Decimal::parse(&double.to_string()).unwrap_or(nearest))
+    }
+
+    fn json(&mut self, what: &'static str) -> Result<String, CodecError> {
+        let bytes = self.read(what, Decoder::bytes)?;
+        let json = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|json| json.starts_with(['[', '{']) && crate::json::JsonText::from_text(json).is_some());
+        json.map(str::to_owned).ok_or_else(|| self.wrong("an array or object that is no JSON"))
+    }
+
+    /// Lists held no lists there, so reading one never goes deep.
+    fn first_format_list(&mut self, what: &'static str) -> Result<String, CodecError> {
+        let mut items = Vec::new();
+        for _ in 0..self.array(what)? {
+            items.push(match self.read(what, |decoder| decoder.datatype())? {
+                Type::Bool => self.bool(what)?.to_string(),
+                Type::F64 => self.double(what)?.to_string(),
+                _ => crate::json::JsonText::of(self.text(what)?).to_string(),
+            });
         }
+        Ok(format!("[{}]", items.join(",")))
     }
 
     pub(super) fn skip(&mut self, what: &'static str) -> Result<(), CodecError> {

@@ -1,15 +1,17 @@
 //! `rekindle checkpoint`: looking at stored checkpoints. Changes nothing, and needs no daemon to be stopped.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{CliError, load_config};
 use crate::config::{Checkpoint, Location};
-use crate::partition::UserReport;
+use crate::json::JsonText;
+use crate::partition::{FeatureReport, UserReport};
 use crate::pipeline::{Options, Pipeline};
 use crate::store::{Checkpoints, Entry, Inspected, Loaded, Manifest};
 use crate::time::Timestamp;
@@ -184,19 +186,29 @@ async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
 }
 
 /// A user as a line of JSON, with the names that the API has.
-fn line(report: &UserReport) -> Value {
-    let features = report.features.iter().map(|it| json!({"feature": it.feature, "value": it.value}));
-    let traits: serde_json::Map<String, Value> = report.traits.iter().cloned().collect();
+fn line(report: &UserReport) -> JsonText {
+    let feature = |it: &FeatureReport| {
+        let entry = [("feature", JsonText::of(&it.feature)), ("value", it.value.clone())];
+        BTreeMap::from(entry)
+    };
+    let features: Vec<_> = report.features.iter().map(feature).collect();
+    let traits: BTreeMap<String, JsonText> = report.traits.iter().cloned().collect();
     let fired =
         report.fired.iter().map(|it| json!({"campaign": it.campaign, "count": it.count, "last": it.last.to_string()}));
     let held = report.held.iter().map(|it| json!({"campaign": it.campaign, "until": it.until.to_string()}));
-    json!({
-        "user": &*report.user, "at": report.at.to_string(), "first_event": report.first_event.to_string(),
-        "latest_event": report.latest_event.to_string(), "segments": report.segments,
-        "features": features.collect::<Vec<_>>(), "traits": traits, "timezone": report.timezone,
-        "next_wake_up": report.next_wake_up.map(|at| at.to_string()), "fired": fired.collect::<Vec<_>>(),
-        "held": held.collect::<Vec<_>>(),
-    })
+    JsonText::of(&BTreeMap::from([
+        ("user", JsonText::of(&*report.user)),
+        ("at", JsonText::of(&report.at.to_string())),
+        ("first_event", JsonText::of(&report.first_event.to_string())),
+        ("latest_event", JsonText::of(&report.latest_event.to_string())),
+        ("segments", JsonText::of(&report.segments)),
+        ("features", JsonText::of(&features)),
+        ("traits", JsonText::of(&traits)),
+        ("timezone", JsonText::of(&report.timezone)),
+        ("next_wake_up", JsonText::of(&report.next_wake_up.map(|at| at.to_string()))),
+        ("fired", JsonText::of(&fired.collect::<Vec<_>>())),
+        ("held", JsonText::of(&held.collect::<Vec<_>>())),
+    ]))
 }
 
 fn other(error: impl std::fmt::Display) -> CliError {

@@ -57,7 +57,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every room: who misspells one would wait for its lines in vain.
-const ROOMS: [&str; 28] = [
+const ROOMS: [&str; 30] = [
     "action",
     "api",
     "campaigns",
@@ -65,6 +65,7 @@ const ROOMS: [&str; 28] = [
     "cli",
     "config",
     "daemon",
+    "decimal",
     "decode",
     "engine",
     "event",
@@ -73,6 +74,7 @@ const ROOMS: [&str; 28] = [
     "identity",
     "insight",
     "journal",
+    "json",
     "live",
     "logging",
     "metrics",

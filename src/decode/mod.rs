@@ -18,10 +18,10 @@ use hashbrown::HashMap;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
 
-use crate::event::{Call, Event, FieldId, Scalar, TrackedId, TraitId};
+use crate::event::{Call, Event, FieldId, TrackedId, TraitId};
 use crate::rules::program::Projection;
 use crate::time::Timestamp;
-use fields::{Depth, IsArray, Object, PathNode, Skip, StringOrNull, Text};
+use fields::{Depth, IsArray, Object, PathNode, Sink, Skip, StringOrNull, Text};
 pub use rejection::{Reason, Rejected};
 use times::{TimeOrNull, Times};
 
@@ -107,6 +107,19 @@ impl Decoder {
     /// event.
     fn parse<'a>(&self, bytes: &'a [u8], depth: u8, reads_all: bool, draft: &mut Draft<'a>) -> Result<(), Reason> {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
+        self.parse_text(text, depth, reads_all, false, draft)
+    }
+
+    /// Reads a text's call, which `is_checked` if it was found to be sound before.
+    fn parse_text<'a>(
+        &self,
+        text: &'a str,
+        depth: u8,
+        reads_all: bool,
+        is_checked: bool,
+        draft: &mut Draft<'a>,
+    ) -> Result<(), Reason> {
+        (draft.fields, draft.traits) = (Sink::of(text, is_checked), Sink::of(text, is_checked));
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
         let envelope = Envelope { decoder: self, depth: Depth(depth), reads_all, draft };
@@ -115,9 +128,12 @@ impl Decoder {
         if !is_object {
             return Err(Reason::NotAnObject);
         }
-        if draft.named_late && !reads_all {
+        let reads_more = draft.named_late && !reads_all;
+        // A key that is written with escapes does not tell where in the text its value stands.
+        let lost_a_place = draft.fields.lost_a_place() || draft.traits.lost_a_place();
+        if reads_more || (lost_a_place && !is_checked) {
             *draft = Draft::default();
-            return self.parse(bytes, depth, true, draft);
+            return self.parse_text(text, depth, reads_all || reads_more, is_checked || lost_a_place, draft);
         }
         Ok(())
     }
@@ -182,8 +198,8 @@ struct Draft<'a> {
     previous_id: Option<Text<'a>>,
     message_id: Option<Text<'a>>,
     times: Times<'a>,
-    fields: Vec<(u16, Option<Scalar<'a>>)>,
-    traits: Vec<(u16, Option<Scalar<'a>>)>,
+    fields: Sink<'a>,
+    traits: Sink<'a>,
     is_batch: bool,
     wrong_types: WrongTypes,
     /// Properties were left out, for all that was known of the call.
@@ -242,8 +258,9 @@ impl<'a> Draft<'a> {
         if user_id.is_none() && anonymous_id.is_none() {
             return Err(Reason::NoId);
         }
-        let traits = if call == Call::Identify { std::mem::take(&mut self.traits) } else { Vec::new() };
+        let traits = if call == Call::Identify { std::mem::take(&mut self.traits) } else { Sink::default() };
         let fields = std::mem::take(&mut self.fields);
+        let oversized = fields.oversized().saturating_add(traits.oversized());
         Ok(Event {
             original,
             call,
@@ -254,8 +271,9 @@ impl<'a> Draft<'a> {
             message_id: self.message_id.take().filter(|id| !id.is_empty()),
             time: self.times.event_time(),
             received_at: self.times.received_at(),
-            fields: fields.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
-            traits: traits.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),
+            fields: fields.values.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
+            traits: traits.values.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),
+            oversized,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What is remembered of one user for one feature.
 
-use super::window::{DistinctPanes, Greatest, Least, MAX_DISTINCT, Micros, Panes, Tally};
+use super::window::{Aggregate as _, DistinctPanes, Greatest, Least, MAX_DISTINCT, Micros, Panes, Tally};
 use crate::event::Scalar;
 use crate::rules::program::{FeatureId, FeatureKind, Window};
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ pub struct LastValue {
     pub at: Timestamp,
     /// Its position in the log: of two at the same time the later arrival counts.
     pub position: u64,
-    /// The value; numbers rounded to millionths.
+    /// The value.
     pub value: Scalar<'static>,
 }
 
@@ -75,7 +75,7 @@ impl Cell {
             (Cell::Greatest(ours), Cell::Greatest(theirs)) => ours.absorb(theirs),
             (Cell::Distinct(ours), Cell::Distinct(theirs)) => ours.absorb(theirs),
             (Cell::Count(ours), Cell::Count(theirs)) => *ours += theirs,
-            (Cell::Sum(ours), Cell::Sum(theirs)) => ours.0 = ours.0.saturating_add(theirs.0),
+            (Cell::Sum(ours), Cell::Sum(theirs)) => ours.absorb(*theirs),
             (Cell::Latest(ours), Cell::Latest(theirs)) => *ours = theirs.max(*ours),
             _ => {}
         }
@@ -86,7 +86,7 @@ impl Cell {
 const DISTINCT_VALUE_BYTES: usize = 40;
 
 impl FeatureKind {
-    /// The most a feature of this kind takes of a user's memory, in bytes; a text in `last` comes on top. What the user
+    /// The most a feature of this kind takes of a user's memory, in bytes; a text, an array or an object in `last` comes on top (8 KiB at most). What the user
     /// never did takes nothing.
     pub fn bytes_max(&self) -> usize {
         let panes = self.window().map_or(0, |window| usize::try_from(window.panes).unwrap_or(usize::MAX));

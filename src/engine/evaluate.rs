@@ -8,8 +8,9 @@
 
 use super::cell::Cell;
 use super::profile::{Profile, field_value};
-use super::value::{Value, arithmetic, compare, equal, negate};
+use super::value::{Value, arithmetic, compare, negate, number};
 use super::window::{Aggregate, DistinctPanes, Panes, combine};
+use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
 use crate::rules::program::{
     Arithmetic, Comparison, Condition, FeatureId, FeatureKind, Ruleset, Term, TextTest, Window,
@@ -96,11 +97,7 @@ impl<'a> Scope<'a> {
             }
             Condition::In { item, list } => {
                 let (item, list) = (self.read(item), self.read(list));
-                let holds = match list.value {
-                    Value::List(items) => items.iter().any(|other| equal(&item.value, &Value::from(other))),
-                    _ => false,
-                };
-                Outlook { holds, until: item.until.min(list.until) }
+                Outlook { holds: list.value.lists(&item.value), until: item.until.min(list.until) }
             }
         }
     }
@@ -144,7 +141,7 @@ impl<'a> Scope<'a> {
 
     /// Takes the panes off one by one, oldest first, until the comparison turns: that pane's leaving is the change.
     fn window_against_constant(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Option<Outlook> {
-        let (Term::Feature(id), Term::Integer(_) | Term::Constant(_)) = (left, right) else { return None };
+        let (Term::Feature(id), Term::Constant(_)) = (left, right) else { return None };
         let kind = &self.rules.features[usize::from(id.0)].kind;
         let window = kind.window()?;
         let constant = self.value(right);
@@ -194,15 +191,13 @@ impl<'a> Scope<'a> {
         let since = |at: Timestamp| Reading { slope: 1, ..Reading::constant(Value::Span((self.now - at).0)) };
         match term {
             Term::Constant(scalar) => Reading::constant(Value::from(scalar)),
-            Term::Integer(number) => Reading::constant(Value::Integer(*number)),
+            Term::List(items) => Reading::constant(Value::List(items)),
             Term::Duration(span) => Reading::constant(Value::Span(span.0)),
             Term::Feature(id) => self.feature(*id),
             Term::Average { sum, count } => {
                 let (sum, count) = (self.feature(*sum), self.feature(*count));
-                let value = match count.value {
-                    Value::Integer(0) => Value::Missing,
-                    _ => arithmetic(Arithmetic::Divide, &sum.value, &count.value),
-                };
+                // Of none, the count is 0, and nothing can be divided by it.
+                let value = arithmetic(Arithmetic::Divide, &sum.value, &count.value);
                 Reading { value, slope: 0, until: sum.until.min(count.until) }
             }
             Term::Since(id) => match self.profile.feature(*id) {
@@ -217,6 +212,10 @@ impl<'a> Scope<'a> {
             Term::Negate(inner) => {
                 let inner = self.read(inner);
                 Reading { value: negate(&inner.value), ..inner }
+            }
+            Term::Number(inner) => {
+                let inner = self.read(inner);
+                Reading { value: number(&inner.value), slope: 0, until: inner.until }
             }
             Term::Condition(condition) => {
                 let outlook = self.outlook(condition);
@@ -240,8 +239,7 @@ impl<'a> Scope<'a> {
         let kind = &self.rules.features[usize::from(id.0)].kind;
         let Some(cell) = self.profile.feature(id) else {
             return Reading::constant(match kind {
-                FeatureKind::TotalSum(_) => Value::Double(0.0),
-                FeatureKind::TotalCount => Value::Integer(0),
+                FeatureKind::TotalSum(_) | FeatureKind::TotalCount => Value::Number(Decimal::ZERO),
                 _ => measure::<super::window::Tally>(None, kind),
             });
         };
@@ -251,8 +249,8 @@ impl<'a> Scope<'a> {
             (Cell::Least(panes), Some(window)) => self.windowed(panes, &window, kind),
             (Cell::Greatest(panes), Some(window)) => self.windowed(panes, &window, kind),
             (Cell::Distinct(panes), Some(window)) => self.distinct(panes, &window, kind),
-            (Cell::Count(count), _) => Reading::constant(integer(*count)),
-            (Cell::Sum(sum), _) => Reading::constant(Value::Double(sum.to_number())),
+            (Cell::Count(count), _) => Reading::constant(Value::Number(Decimal::from(*count))),
+            (Cell::Sum(sum), _) => Reading::constant(Value::from(sum.to_number())),
             (Cell::Last(last), _) => Reading::constant(Value::from(&last.value)),
             _ => Reading::constant(Value::Missing),
         }
@@ -279,25 +277,25 @@ trait Measured {
 
 impl Measured for super::window::Tally {
     fn measured<'a>(self) -> Value<'a> {
-        integer(self.0)
+        Value::Number(Decimal::from(self.0))
     }
 }
 
 impl Measured for super::window::Micros {
     fn measured<'a>(self) -> Value<'a> {
-        Value::Double(self.to_number())
+        Value::from(self.to_number())
     }
 }
 
 impl Measured for super::window::Least {
     fn measured<'a>(self) -> Value<'a> {
-        super::window::Micros(self.0).measured()
+        Value::Number(self.0)
     }
 }
 
 impl Measured for super::window::Greatest {
     fn measured<'a>(self) -> Value<'a> {
-        super::window::Micros(self.0).measured()
+        Value::Number(self.0)
     }
 }
 
@@ -305,16 +303,15 @@ impl Measured for super::window::Greatest {
 fn measure<'a, T: Measured>(aggregate: Option<T>, kind: &FeatureKind) -> Value<'a> {
     match (aggregate, kind) {
         (Some(aggregate), _) => aggregate.measured(),
-        (None, FeatureKind::WindowCount(_) | FeatureKind::WindowNumericCount(..) | FeatureKind::WindowDistinct(..)) => {
-            Value::Integer(0)
-        }
-        (None, FeatureKind::WindowSum(..)) => Value::Double(0.0),
+        (
+            None,
+            FeatureKind::WindowCount(_)
+            | FeatureKind::WindowNumericCount(..)
+            | FeatureKind::WindowDistinct(..)
+            | FeatureKind::WindowSum(..),
+        ) => Value::Number(Decimal::ZERO),
         (None, _) => Value::Missing,
     }
-}
-
-fn integer<'a>(count: u64) -> Value<'a> {
-    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// In how many milliseconds `difference + slope * ms` next changes its answer to `op 0`; at least 1.

@@ -1,13 +1,11 @@
 //! Everything remembered of one user, except what campaigns remember.
 
-use std::borrow::Cow;
-
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::cell::{Cell, LastValue};
 use super::members::Members;
 use super::seen::SeenMessages;
-use super::window::{DistinctPanes, Greatest, Least, Micros, Panes, Tally};
+use super::window::{Aggregate as _, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
 use crate::event::{Event, FieldId, Scalar, TraitId};
 use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
 use crate::time::{Span, Timestamp};
@@ -105,12 +103,16 @@ impl Profile {
         }
     }
 
-    /// Adds an event to one feature.
-    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: Arrival<'_, '_>) {
+    /// Adds an event to one feature. Returns whether the feature passed the event's value over because it is no number.
+    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: Arrival<'_, '_>) -> bool {
         let now = self.now;
-        let number = |field| match field_value(&arrival.event.fields, field) {
-            Some(Scalar::Number(number)) => Some(Micros::from_number(*number)),
-            _ => None,
+        let mut passed_over = false;
+        let mut number = |field| match field_value(&arrival.event.fields, field) {
+            Some(Scalar::Number(number)) => Some(*number),
+            value => {
+                passed_over = value.is_some();
+                None
+            }
         };
         match feature.kind {
             FeatureKind::WindowCount(window) => self.add_tally(id, &window, arrival.ts),
@@ -120,26 +122,26 @@ impl Profile {
                 }
             }
             FeatureKind::WindowSum(field, window) => {
-                let Some(micros) = number(field) else { return };
+                let Some(number) = number(field) else { return passed_over };
                 if let Cell::Sums(panes) = self.cell(id, || Cell::Sums(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, micros);
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Micros::from(number));
                 }
             }
             FeatureKind::WindowMin(field, window) => {
-                let Some(micros) = number(field) else { return };
+                let Some(number) = number(field) else { return passed_over };
                 if let Cell::Least(panes) = self.cell(id, || Cell::Least(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Least(micros.0));
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Least(number));
                 }
             }
             FeatureKind::WindowMax(field, window) => {
-                let Some(micros) = number(field) else { return };
+                let Some(number) = number(field) else { return passed_over };
                 if let Cell::Greatest(panes) = self.cell(id, || Cell::Greatest(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Greatest(micros.0));
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Greatest(number));
                 }
             }
             FeatureKind::WindowDistinct(field, window) => {
                 let hash = field_value(&arrival.event.fields, field).and_then(distinct_hash);
-                let Some(hash) = hash else { return };
+                let Some(hash) = hash else { return false };
                 if let Cell::Distinct(panes) = self.cell(id, || Cell::Distinct(DistinctPanes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, hash);
                 }
@@ -150,14 +152,15 @@ impl Profile {
                 }
             }
             FeatureKind::TotalSum(field) => {
-                let Some(micros) = number(field) else { return };
+                let Some(number) = number(field) else { return passed_over };
                 if let Cell::Sum(sum) = self.cell(id, || Cell::Sum(Box::new(Micros(0)))) {
-                    sum.0 = sum.0.saturating_add(micros.0);
+                    sum.absorb(Micros::from(number));
                 }
             }
             FeatureKind::LastValue(field) => {
                 if let Some(value) = field_value(&arrival.event.fields, field) {
-                    let last = LastValue { at: arrival.ts, position: arrival.position, value: rounded(value) };
+                    let last =
+                        LastValue { at: arrival.ts, position: arrival.position, value: value.clone().into_owned() };
                     self.keep_last(id, last);
                 }
             }
@@ -167,6 +170,7 @@ impl Profile {
                 }
             }
         }
+        passed_over
     }
 
     fn add_tally(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {
@@ -262,17 +266,6 @@ pub fn field_value<'f, 'a>(fields: &'f [(FieldId, Scalar<'a>)], id: FieldId) -> 
     fields.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
 }
 
-/// Numbers enter the state rounded to whole millionths.
-fn rounded(value: &Scalar<'_>) -> Scalar<'static> {
-    match value {
-        Scalar::Number(number) => Scalar::Number(Micros::from_number(*number).to_number()),
-        Scalar::Bool(b) => Scalar::Bool(*b),
-        Scalar::Text(text) => Scalar::Text(Cow::Owned(text.as_ref().to_owned())),
-        Scalar::List(items) => Scalar::List(items.iter().map(rounded).collect()),
-        Scalar::Object => Scalar::Object,
-    }
-}
-
 /// What tells one value from another in `distinct`: strings and numbers only. Stored, so its hash is fixed for good.
 fn distinct_hash(value: &Scalar<'_>) -> Option<u64> {
     let mut hasher = Xxh3::new();
@@ -283,9 +276,9 @@ fn distinct_hash(value: &Scalar<'_>) -> Option<u64> {
         }
         Scalar::Number(number) => {
             hasher.update(b"n");
-            hasher.update(&Micros::from_number(*number).0.to_le_bytes());
+            hasher.update(&number.millionths().to_le_bytes());
         }
-        Scalar::Bool(_) | Scalar::List(_) | Scalar::Object => return None,
+        Scalar::Bool(_) | Scalar::Json(_) => return None,
     }
     Some(hasher.digest())
 }

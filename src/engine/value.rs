@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
+use crate::decimal::Decimal;
 use crate::event::Scalar;
+use crate::json::{self, JsonText};
 use crate::rules::program::{Arithmetic, Comparison};
 
 /// The value of a term at an instant.
@@ -12,16 +14,14 @@ pub enum Value<'a> {
     Missing,
     /// A boolean.
     Bool(bool),
-    /// A whole number: a literal, a count, or arithmetic on such.
-    Integer(i64),
-    /// Any other number.
-    Double(f64),
+    /// A number.
+    Number(Decimal),
     /// A string.
     Text(&'a str),
-    /// A list.
+    /// A list that the rules write out.
     List(&'a [Scalar<'a>]),
-    /// An object: unlike everything.
-    Object,
+    /// An array or an object of an event, as its JSON: unlike everything.
+    Json(&'a str),
     /// A duration in milliseconds.
     Span(i64),
     /// The duration since something that never was: longer than every finite one.
@@ -34,40 +34,65 @@ impl<'a> From<&'a Scalar<'_>> for Value<'a> {
     fn from(scalar: &'a Scalar<'_>) -> Value<'a> {
         match scalar {
             Scalar::Bool(b) => Value::Bool(*b),
-            Scalar::Number(n) => Value::Double(*n),
+            Scalar::Number(n) => Value::Number(*n),
             Scalar::Text(t) => Value::Text(t),
-            Scalar::List(items) => Value::List(items),
-            Scalar::Object => Value::Object,
+            Scalar::Json(json) => Value::Json(json),
         }
+    }
+}
+
+impl From<Option<Decimal>> for Value<'_> {
+    fn from(number: Option<Decimal>) -> Self {
+        number.map_or(Value::Missing, Value::Number)
     }
 }
 
 impl Value<'_> {
-    /// The value as JSON: null where there is none or it is infinite; durations are whole milliseconds.
-    pub fn to_json(&self) -> serde_json::Value {
+    /// The value as JSON: null where there is none or it is infinite; numbers with all their digits; arrays and objects as
+    /// they came; durations are whole milliseconds.
+    pub fn to_json(&self) -> JsonText {
         match self {
-            Value::Missing | Value::Forever | Value::MinusForever => serde_json::Value::Null,
-            Value::Bool(value) => (*value).into(),
-            Value::Integer(value) => (*value).into(),
-            Value::Double(value) => number(*value),
-            Value::Text(text) => (*text).into(),
-            Value::List(items) => items.iter().map(|item| Value::from(item).to_json()).collect(),
-            Value::Object => serde_json::Value::Object(serde_json::Map::new()),
-            Value::Span(ms) => (*ms).into(),
+            Value::Missing | Value::Forever | Value::MinusForever => JsonText::null(),
+            Value::Bool(value) => JsonText::of(value),
+            Value::Number(number) => JsonText::from_text(&number.to_string()).unwrap_or_else(JsonText::null),
+            Value::Text(text) => JsonText::of(text),
+            Value::List(items) => {
+                JsonText::of(&items.iter().map(|item| Value::from(item).to_json()).collect::<Vec<_>>())
+            }
+            Value::Json(json) => JsonText::from_text(json).unwrap_or_else(JsonText::null),
+            Value::Span(ms) => JsonText::of(ms),
+        }
+    }
+
+    /// Whether `item` is one of the elements of this list; false where this is none.
+    pub fn lists(&self, item: &Value<'_>) -> bool {
+        match self {
+            Value::List(items) => items.iter().any(|element| equal(item, &Value::from(element))),
+            Value::Json(json) => json::elements(json).any(|element| is_element(item, element)),
+            _ => false,
         }
     }
 }
 
-/// Whole numbers are written without a decimal point.
-fn number(value: f64) -> serde_json::Value {
-    if value.fract() == 0.0 && value.abs() < 9e15 { (value as i64).into() } else { value.into() }
+/// Whether an element of an array, as its JSON, is the same as a value.
+fn is_element(item: &Value<'_>, element: &str) -> bool {
+    match (item, element.as_bytes().first()) {
+        (Value::Bool(value), Some(b't' | b'f')) => (element == "true") == *value,
+        (Value::Number(number), Some(b'-' | b'0'..=b'9')) => Decimal::parse(element) == Some(*number),
+        (Value::Text(text), Some(b'"')) if !element.contains('\\') => element[1..].strip_suffix('"') == Some(*text),
+        (Value::Text(text), Some(b'"')) => {
+            serde_json::from_str::<String>(element).is_ok_and(|element| element == *text)
+        }
+        _ => false,
+    }
 }
 
 /// Whether `left op right` holds. An ordering of values that have none is false; unlike values are unequal; with a
-/// missing value every comparison is false.
+/// missing value, an array or an object every comparison is false.
 #[inline]
 pub fn compare(op: Comparison, left: &Value<'_>, right: &Value<'_>) -> bool {
-    if matches!(left, Value::Missing) || matches!(right, Value::Missing) {
+    let has_none = |value: &Value<'_>| matches!(value, Value::Missing | Value::Json(_) | Value::List(_));
+    if has_none(left) || has_none(right) {
         return false;
     }
     let ordering = order(left, right);
@@ -81,7 +106,7 @@ pub fn compare(op: Comparison, left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
-/// Whether two values are the same; false for values of unlike types, and for lists and objects.
+/// Whether two values are the same; false for values of unlike types, and for arrays and objects.
 pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
     match (left, right) {
         (Value::Bool(a), Value::Bool(b)) => a == b,
@@ -92,7 +117,7 @@ pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
 #[inline]
 fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     Some(match (left, right) {
-        (Value::Integer(a), Value::Integer(b)) => a.cmp(b),
+        (Value::Number(a), Value::Number(b)) => a.cmp(b),
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
         (Value::Span(a), Value::Span(b)) => a.cmp(b),
         (Value::Forever, Value::Forever) | (Value::MinusForever, Value::MinusForever) => Ordering::Equal,
@@ -100,30 +125,19 @@ fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
             Ordering::Greater
         }
         (Value::MinusForever, Value::Span(_) | Value::Forever) | (Value::Span(_), Value::Forever) => Ordering::Less,
-        _ => return as_double(left)?.partial_cmp(&as_double(right)?),
+        _ => return None,
     })
-}
-
-fn as_double(value: &Value<'_>) -> Option<f64> {
-    match value {
-        Value::Integer(n) => Some(*n as f64),
-        Value::Double(n) => Some(*n),
-        _ => None,
-    }
 }
 
 /// `left op right`; missing where that has no value.
 pub fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>) -> Value<'a> {
     match (left, right) {
-        (Value::Integer(a), Value::Integer(b)) => {
-            let result = match op {
-                Arithmetic::Add => a.checked_add(*b),
-                Arithmetic::Subtract => a.checked_sub(*b),
-                Arithmetic::Multiply => a.checked_mul(*b),
-                Arithmetic::Divide => a.checked_div(*b),
-            };
-            result.map_or(Value::Missing, Value::Integer)
-        }
+        (Value::Number(a), Value::Number(b)) => Value::from(match op {
+            Arithmetic::Add => a.plus(*b),
+            Arithmetic::Subtract => a.minus(*b),
+            Arithmetic::Multiply => a.times(*b),
+            Arithmetic::Divide => a.over(*b),
+        }),
         (
             Value::Span(_) | Value::Forever | Value::MinusForever,
             Value::Span(_) | Value::Forever | Value::MinusForever,
@@ -132,10 +146,7 @@ pub fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>) -> Va
             Arithmetic::Subtract => add_durations(*left, opposite(*right)),
             Arithmetic::Multiply | Arithmetic::Divide => Value::Missing,
         },
-        _ => match (as_double(left), as_double(right)) {
-            (Some(a), Some(b)) => double_arithmetic(op, a, b),
-            _ => Value::Missing,
-        },
+        _ => Value::Missing,
     }
 }
 
@@ -158,21 +169,19 @@ fn opposite<'a>(duration: Value<'_>) -> Value<'a> {
     }
 }
 
-fn double_arithmetic<'a>(op: Arithmetic, a: f64, b: f64) -> Value<'a> {
-    let result = match op {
-        Arithmetic::Add => a + b,
-        Arithmetic::Subtract => a - b,
-        Arithmetic::Multiply => a * b,
-        Arithmetic::Divide => a / b,
-    };
-    if result.is_finite() { Value::Double(result) } else { Value::Missing }
+/// `number(x)`: the number that a text says, or a number itself.
+pub fn number<'a>(value: &Value<'_>) -> Value<'a> {
+    match value {
+        Value::Number(number) => Value::Number(*number),
+        Value::Text(text) => Value::from(Decimal::from_text(text)),
+        _ => Value::Missing,
+    }
 }
 
 /// `-x` of a number.
 pub fn negate<'a>(value: &Value<'_>) -> Value<'a> {
     match value {
-        Value::Integer(n) => n.checked_neg().map_or(Value::Missing, Value::Integer),
-        Value::Double(n) => Value::Double(-n),
+        Value::Number(n) => Value::Number(n.negated()),
         _ => Value::Missing,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::decimal::Decimal;
 use crate::rules::program::Window;
 use crate::time::Timestamp;
 
@@ -18,17 +19,18 @@ pub trait Aggregate: Copy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally(pub u64);
 
-/// A sum in whole millionths.
+/// A sum in whole millionths, modulo 2^128 (see [`Decimal::of_sum`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(Rust, packed(8))]
 pub struct Micros(pub i128);
 
-/// The smallest number, in millionths.
+/// The smallest number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Least(pub i128);
+pub struct Least(pub Decimal);
 
-/// The largest number, in millionths.
+/// The largest number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Greatest(pub i128);
+pub struct Greatest(pub Decimal);
 
 impl Aggregate for Tally {
     fn absorb(&mut self, other: Self) {
@@ -38,7 +40,7 @@ impl Aggregate for Tally {
 
 impl Aggregate for Micros {
     fn absorb(&mut self, other: Self) {
-        self.0 = self.0.saturating_add(other.0);
+        self.0 = self.0.wrapping_add(other.0);
     }
 }
 
@@ -55,14 +57,15 @@ impl Aggregate for Greatest {
 }
 
 impl Micros {
-    /// A number rounded to whole millionths, half to even. Beyond 1.7e32 it is cut to that.
-    pub fn from_number(number: f64) -> Micros {
-        Micros((number * 1e6).round_ties_even() as i128)
+    /// The sum as a number; `None`: it is larger than 10^30 in size.
+    pub fn to_number(self) -> Option<Decimal> {
+        Decimal::of_sum(self.0)
     }
+}
 
-    /// The double nearest to it.
-    pub fn to_number(self) -> f64 {
-        self.0 as f64 / 1e6
+impl From<Decimal> for Micros {
+    fn from(number: Decimal) -> Micros {
+        Micros(number.millionths())
     }
 }
 

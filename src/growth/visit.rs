@@ -11,13 +11,14 @@ use super::ledger::{CategorySale, Ledger, Sale, Sighting};
 use super::orders::{OrderDay, Orders};
 use super::plan::{Count, HourAmount, HourCount, NONE, OUTSIDE, Plan};
 use super::record::{CART, CART_ORDER, CHECKOUT, Record};
+use crate::decimal::Decimal;
 use crate::event::{Call, Event, FieldId, Scalar};
 use crate::rules::diagnostic::floor_char_boundary;
 use crate::rules::program::{NameId, SegmentId};
 use crate::time::Timestamp;
 
 /// The largest amount of one event: 10^12 of the currency; larger ones count as it.
-const AMOUNT_MAX: f64 = 1e18;
+const AMOUNT_MAX: i64 = 1_000_000_000_000_000_000;
 /// Longer categories are cut.
 const CATEGORY_BYTES_MAX: usize = 64;
 
@@ -139,8 +140,8 @@ fn order(
     let has_coupon = match field(visit, rules.coupon) {
         None | Some(Scalar::Bool(false)) => false,
         Some(Scalar::Text(text)) => !text.is_empty(),
-        Some(Scalar::Number(number)) => *number != 0.0,
-        Some(Scalar::List(items)) => !items.is_empty(),
+        Some(Scalar::Number(number)) => *number != Decimal::ZERO,
+        Some(Scalar::Json(json)) => json != "[]",
         Some(_) => true,
     };
     let more = OrderDay { orders: 1, coupon_orders: u32::from(has_coupon), gmv: value, discount, ..OrderDay::new(day) };
@@ -185,7 +186,7 @@ fn field<'v, 'a>(visit: &Visit<'v, 'a>, id: FieldId) -> Option<&'v Scalar<'a>> {
 /// A number in millionths; whatever is no number is 0.
 fn amount(visit: &Visit<'_, '_>, id: FieldId) -> i64 {
     match field(visit, id) {
-        Some(Scalar::Number(number)) => (number * 1e6).round_ties_even().clamp(-AMOUNT_MAX, AMOUNT_MAX) as i64,
+        Some(Scalar::Number(number)) => number.millionths().clamp((-AMOUNT_MAX).into(), AMOUNT_MAX.into()) as i64,
         _ => 0,
     }
 }
@@ -193,7 +194,8 @@ fn amount(visit: &Visit<'_, '_>, id: FieldId) -> i64 {
 fn order_id(visit: &Visit<'_, '_>, id: FieldId) -> Option<u64> {
     match field(visit, id)? {
         Scalar::Text(text) if !text.is_empty() => Some(xxh3_64(text.as_bytes())),
-        Scalar::Number(number) => Some(xxh3_64(&number.to_le_bytes())),
+        // A number and its digits as a text are the same id.
+        Scalar::Number(number) => Some(xxh3_64(number.to_string().as_bytes())),
         _ => None,
     }
 }

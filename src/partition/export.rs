@@ -1,12 +1,15 @@
 //! Everything kept of one user as JSON, for whoever has a right to it. Unlike a report it computes nothing: it is the state
 //! itself, in words.
 
-use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
 
 use super::{Plan, User};
 use crate::engine::cell::Cell;
 use crate::engine::value::Value;
 use crate::engine::window::{Aggregate, Greatest, Least, Micros, Panes, Tally};
+use crate::json::JsonText;
 use crate::rules::program::{CampaignId, FeatureId, Ruleset, Window};
 use crate::rules::words;
 use crate::time::Timestamp;
@@ -17,7 +20,7 @@ pub struct StateExport {
     /// The user's clock.
     pub clock: Timestamp,
     /// What happened: times, segments, features with every pane, traits, zone, messageIds.
-    pub profile: Json,
+    pub profile: JsonText,
     /// What campaigns remember: firings, what caps count, what quiet hours hold back.
     pub memory: Json,
 }
@@ -28,13 +31,16 @@ impl StateExport {
         let rules = &plan.rules;
         let mut profile = profile(rules, user);
         if let (Some(growth), Some(record)) = (&plan.growth, &user.growth) {
-            profile["growth"] = record.export(growth);
+            profile.insert("growth", JsonText::of(&record.export(growth)));
         }
-        StateExport { clock: user.profile.now, profile, memory: memory(rules, user) }
+        StateExport { clock: user.profile.now, profile: JsonText::of(&profile), memory: memory(rules, user) }
     }
 }
 
-fn profile(rules: &Ruleset, user: &User) -> Json {
+/// An object whose values stand with all their digits.
+type Object = BTreeMap<&'static str, JsonText>;
+
+fn profile(rules: &Ruleset, user: &User) -> Object {
     let profile = &user.profile;
     let segments = profile.members.iter().map(|id| rules.segments[usize::from(id.0)].id.as_str());
     let features = profile.cells().iter().map(|(id, cell)| feature(rules, *id, cell));
@@ -43,52 +49,58 @@ fn profile(rules: &Ruleset, user: &User) -> Json {
         .iter()
         .map(|(id, value)| (rules.projection.traits[usize::from(id.0)].join("."), Value::from(value).to_json()));
     let seen = profile.seen().iter().map(|(hash, at)| json!({"hash": hex(hash), "accepted": time(at)}));
-    json!({
-        "first_event": time(profile.first),
-        "latest_event": time(profile.latest),
-        "segments": segments.collect::<Vec<_>>(),
-        "features": features.collect::<Vec<_>>(),
-        "traits": traits.collect::<Map<_, _>>(),
-        "timezone": profile.zone.as_ref().map(|(_, zone)| &**zone),
-        "message_ids": seen.collect::<Vec<_>>(),
-        "next_wake_up": Some(user.due()).filter(|due| *due < Timestamp::NEVER).map(time),
-    })
+    Object::from([
+        ("first_event", JsonText::of(&time(profile.first))),
+        ("latest_event", JsonText::of(&time(profile.latest))),
+        ("segments", JsonText::of(&segments.collect::<Vec<_>>())),
+        ("features", JsonText::of(&features.collect::<Vec<_>>())),
+        ("traits", JsonText::of(&traits.collect::<BTreeMap<_, _>>())),
+        ("timezone", JsonText::of(&profile.zone.as_ref().map(|(_, zone)| &**zone))),
+        ("message_ids", JsonText::of(&seen.collect::<Vec<_>>())),
+        ("next_wake_up", JsonText::of(&Some(user.due()).filter(|due| *due < Timestamp::NEVER).map(time))),
+    ])
 }
 
-fn feature(rules: &Ruleset, id: FeatureId, cell: &Cell) -> Json {
+fn feature(rules: &Ruleset, id: FeatureId, cell: &Cell) -> Object {
     let window = rules.features[usize::from(id.0)].kind.window();
     let held = match (cell, window) {
-        (Cell::Counts(held), Some(window)) => panes(held, &window, |Tally(count)| count.into()),
+        (Cell::Counts(held), Some(window)) => panes(held, &window, |Tally(count)| JsonText::of(&count)),
         (Cell::Sums(held), Some(window)) => panes(held, &window, number),
-        (Cell::Least(held), Some(window)) => panes(held, &window, |Least(micros)| number(Micros(micros))),
-        (Cell::Greatest(held), Some(window)) => panes(held, &window, |Greatest(micros)| number(Micros(micros))),
+        (Cell::Least(held), Some(window)) => panes(held, &window, |Least(least)| Value::Number(least).to_json()),
+        (Cell::Greatest(held), Some(window)) => {
+            panes(held, &window, |Greatest(greatest)| Value::Number(greatest).to_json())
+        }
         (Cell::Distinct(held), Some(window)) => {
             let values = held.entries().map(|(hash, at)| json!({"hash": hex(hash), "pane": pane(&window, at)}));
-            ("values", values.collect())
+            ("values", JsonText::of(&values.collect::<Vec<_>>()))
         }
-        (Cell::Count(count), _) => ("value", (*count).into()),
+        (Cell::Count(count), _) => ("value", JsonText::of(count)),
         (Cell::Sum(sum), _) => ("value", number(**sum)),
-        (Cell::Last(last), _) => ("last", json!({"value": Value::from(&last.value).to_json(), "at": time(last.at)})),
-        (Cell::Latest(at), _) => ("value", time(*at)),
+        (Cell::Last(last), _) => {
+            let last = [("value", Value::from(&last.value).to_json()), ("at", JsonText::of(&time(last.at)))];
+            ("last", JsonText::of(&Object::from(last)))
+        }
+        (Cell::Latest(at), _) => ("value", JsonText::of(&time(*at))),
         // A window's cell without a window: the rules make none.
-        (_, None) => ("value", Json::Null),
+        (_, None) => ("value", JsonText::null()),
     };
-    json!({"feature": words::feature(rules, id), (held.0): held.1})
+    Object::from([("feature", JsonText::of(&words::feature(rules, id))), held])
 }
 
-fn panes<T: Aggregate>(panes: &Panes<T>, window: &Window, value: impl Fn(T) -> Json) -> (&'static str, Json) {
+fn panes<T: Aggregate>(panes: &Panes<T>, window: &Window, value: impl Fn(T) -> JsonText) -> (&'static str, JsonText) {
     let panes = panes.entries().iter().map(|(at, held)| {
         let mut entry = pane(window, *at);
-        entry["value"] = value(*held);
+        entry.insert("value", value(*held));
         entry
     });
-    ("panes", panes.collect())
+    ("panes", JsonText::of(&panes.collect::<Vec<_>>()))
 }
 
 /// From when to when (exclusive) a pane reaches.
-fn pane(window: &Window, at: i64) -> Json {
+fn pane(window: &Window, at: i64) -> Object {
     let begins = at.saturating_mul(window.pane_ms);
-    json!({"from": time(Timestamp(begins)), "until": time(Timestamp(begins.saturating_add(window.pane_ms)))})
+    let ends = begins.saturating_add(window.pane_ms);
+    Object::from([("from", begins), ("until", ends)].map(|(key, at)| (key, JsonText::of(&time(Timestamp(at))))))
 }
 
 fn memory(rules: &Ruleset, user: &User) -> Json {
@@ -119,8 +131,9 @@ fn time(at: Timestamp) -> Json {
     at.to_string().into()
 }
 
-fn number(micros: Micros) -> Json {
-    micros.to_number().into()
+/// A sum.
+fn number(micros: Micros) -> JsonText {
+    Value::from(micros.to_number()).to_json()
 }
 
 fn hex(hash: u64) -> String {

@@ -1,11 +1,13 @@
 //! What goes into a partition, and what comes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::campaigns::{Outcome, Trigger};
 use crate::event::Event;
+use crate::json::JsonText;
 use crate::rules::program::{CampaignId, Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
 
@@ -72,7 +74,7 @@ pub enum Decided {
         /// What brought that change about.
         cause: Cause,
         /// The action's payload, where one goes out.
-        payload: Option<Box<serde_json::Map<String, serde_json::Value>>>,
+        payload: Option<Box<BTreeMap<String, JsonText>>>,
     },
     /// An anonymous visitor's past became the user's.
     Merged {

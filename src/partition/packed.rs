@@ -15,6 +15,7 @@ use super::user::User;
 use crate::campaigns::memory::{Fired, Held};
 use crate::campaigns::{Memory, Trigger};
 use crate::compact::{OURS, Reader, Writer};
+use crate::decimal::Decimal;
 use crate::engine::cell::{Cell, LastValue};
 use crate::engine::profile::Profile;
 use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
@@ -208,18 +209,16 @@ impl Writer<'_> {
             Scalar::Bool(value) => self.out.push(u8::from(*value)),
             Scalar::Number(number) => {
                 self.out.push(2);
-                self.out.extend_from_slice(&number.to_le_bytes());
+                self.large(number.millionths());
             }
             Scalar::Text(text) => {
                 self.out.push(3);
                 self.bytes(text.as_bytes());
             }
-            Scalar::List(items) => {
+            Scalar::Json(json) => {
                 self.out.push(4);
-                self.unsigned(items.len() as u64);
-                items.iter().for_each(|item| self.scalar(item));
+                self.bytes(json.as_bytes());
             }
-            Scalar::Object => self.out.push(5),
         }
     }
 
@@ -227,8 +226,8 @@ impl Writer<'_> {
         match cell {
             Cell::Counts(panes) => self.panes(0, panes, |writer, count| writer.unsigned(count.0)),
             Cell::Sums(panes) => self.panes(1, panes, |writer, sum| writer.large(sum.0)),
-            Cell::Least(panes) => self.panes(2, panes, |writer, least| writer.large(least.0)),
-            Cell::Greatest(panes) => self.panes(3, panes, |writer, greatest| writer.large(greatest.0)),
+            Cell::Least(panes) => self.panes(2, panes, |writer, least| writer.large(least.0.millionths())),
+            Cell::Greatest(panes) => self.panes(3, panes, |writer, greatest| writer.large(greatest.0.millionths())),
             Cell::Distinct(panes) => {
                 self.out.push(4);
                 self.unsigned(panes.entries().len() as u64);
@@ -317,14 +316,17 @@ impl Reader<'_> {
         }
     }
 
+    fn decimal(&mut self) -> Decimal {
+        Decimal::from_millionths(self.large())
+    }
+
     fn scalar(&mut self) -> Scalar<'static> {
         match self.byte() {
             0 => Scalar::Bool(false),
             1 => Scalar::Bool(true),
-            2 => Scalar::Number(f64::from_le_bytes(self.array())),
+            2 => Scalar::Number(self.decimal()),
             3 => Scalar::Text(Cow::Owned(self.str().to_owned())),
-            4 => Scalar::List(self.all(Self::scalar)),
-            _ => Scalar::Object,
+            _ => Scalar::Json(Cow::Owned(self.str().to_owned())),
         }
     }
 
@@ -332,8 +334,8 @@ impl Reader<'_> {
         match self.byte() {
             0 => Cell::Counts(self.panes(|reader| Tally(reader.unsigned()))),
             1 => Cell::Sums(self.panes(|reader| Micros(reader.large()))),
-            2 => Cell::Least(self.panes(|reader| Least(reader.large()))),
-            3 => Cell::Greatest(self.panes(|reader| Greatest(reader.large()))),
+            2 => Cell::Least(self.panes(|reader| Least(reader.decimal()))),
+            3 => Cell::Greatest(self.panes(|reader| Greatest(reader.decimal()))),
             4 => {
                 let entries = self.all(|reader| (u64::from_le_bytes(reader.array()), reader.signed()));
                 Cell::Distinct(DistinctPanes::from_entries(entries))
@@ -390,7 +392,7 @@ mod tests {
     const RULES: &str = r#"
         [events]
         view = "View"
-        order = { event = "Order", where = "properties.total > -1e40" }
+        order = { event = "Order", where = "properties.total > -1e20" }
 
         [[segments]]
         id = "all"
@@ -430,7 +432,7 @@ mod tests {
     #[test]
     fn a_user_comes_back_as_it_was() {
         let mut story = Story::under(RULES);
-        story.identify(0, r#""tier":"gold","list":["x",2,true],"object":{}"#);
+        story.identify(0, r#""tier":"gold","list":["x",2,true],"object":{"a": 1.50}"#);
         story.call(1, USER, r#""type":"page","messageId":"m0","context":{"timezone":"UTC"}"#);
         for (at, id, list) in
             [(2, "a", "1"), (700_000, "b", "[1,\"x\",true]"), (3, "c", "{}"), (4_000_000, "d", "false")]
@@ -439,7 +441,7 @@ mod tests {
             story.track(at, "View", &view);
             assert_comes_back(&story.user());
         }
-        for (at, total) in [(5, "12.345678"), (90_000, "-1e30"), (90_001, "9e15")] {
+        for (at, total) in [(5, "12.345678"), (90_000, "-1e24"), (90_001, "9e15")] {
             story.track(at, "Order", &format!(r#""total":{total}"#));
             assert_comes_back(&story.user());
         }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-
 use super::{Plan, User};
 use crate::engine::evaluate::Scope;
+use crate::json::JsonText;
 use crate::rules::program::{FeatureId, FeatureKind, Ruleset, Term};
 use crate::rules::words;
 use crate::time::Timestamp;
@@ -26,7 +25,7 @@ pub struct UserReport {
     /// Every feature of the rules with its value.
     pub features: Vec<FeatureReport>,
     /// The latest traits that the rules read, by path.
-    pub traits: Vec<(String, Json)>,
+    pub traits: Vec<(String, JsonText)>,
     /// The `context.timezone` that arrived last, where the rules have quiet hours.
     pub timezone: Option<String>,
     /// The earliest instant at which time alone may change anything; `None`: it can't.
@@ -43,7 +42,7 @@ pub struct FeatureReport {
     /// The feature, as the rules write it.
     pub feature: String,
     /// Its value: durations in milliseconds; null where there is none.
-    pub value: Json,
+    pub value: JsonText,
 }
 
 /// A campaign that fired.

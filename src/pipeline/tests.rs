@@ -471,7 +471,8 @@ fn everything_held_is_exported_and_nothing_once_it_is_forgotten() {
     let export = live.pipeline.export("u").expect("a user");
     assert_eq!((export.visitors.as_slice(), export.linked_to), (&["a".into()][..], None));
     let state = export.state.expect("there is state");
-    let features = &state.profile["features"];
+    let profile = state.profile.to_value();
+    let features = &profile["features"];
     assert_eq!(features[0]["feature"], "count(cart, 2h)");
     let pane = serde_json::json!({"from": "2026-03-02T10:00:00.000Z", "until": "2026-03-02T10:02:00.000Z", "value": 1});
     assert_eq!(features[0]["panes"], serde_json::json!([pane]));

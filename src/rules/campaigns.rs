@@ -1,6 +1,6 @@
 //! `[[campaigns]]`: what is sent when a segment changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use toml::Spanned;
@@ -12,6 +12,7 @@ use super::payload;
 use super::program::{Campaign, Change, Condition, QuietHours, SegmentId, Term, Variant};
 use super::reader::{Reader, condition_in, node_in};
 use super::scope::{Place, Scope, Type};
+use crate::json::JsonText;
 use crate::time::Span;
 
 /// Keys of a campaign.
@@ -198,11 +199,10 @@ impl<'t> Reader<'t> {
         Some(weight)
     }
 
-    fn payload(&mut self, section: &Section<'t>) -> serde_json::Map<String, serde_json::Value> {
-        match section.table("payload", &mut self.problems) {
-            Some((table, _)) => payload::object(table, &mut self.problems),
-            None => serde_json::Map::new(),
-        }
+    fn payload(&mut self, section: &Section<'t>) -> BTreeMap<String, JsonText> {
+        let Some((table, _)) = section.table("payload", &mut self.problems) else { return BTreeMap::new() };
+        let fields = payload::object(table, &mut self.problems);
+        fields.iter().map(|(key, value)| (key.clone(), JsonText::of(value))).collect()
     }
 
     fn payload_from(&mut self, section: &Section<'t>) -> Vec<(String, Term)> {

@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::program::{Comparison, Condition, Term};
 use super::scope::{Scope, Type, Typed};
 use super::syntax::{Node, NodeKind};
+use crate::decimal::Decimal;
 use crate::event::Scalar;
 use crate::time::Span;
 
 /// Up to here `distinct` counts exactly; beyond, it reads this.
-const DISTINCT_EXACT: f64 = 1000.0;
+const DISTINCT_EXACT: Decimal = Decimal::from_millionths(1_000_000_000);
 
 impl Scope<'_, '_, '_> {
     pub(super) fn compare(
@@ -70,7 +71,7 @@ impl Scope<'_, '_, '_> {
         let message = format!("a duration is compared with {}", kind.described());
         let help = match &node.kind {
             NodeKind::Text(text) if Span::parse(text).is_ok() => format!("write duration('{text}')"),
-            NodeKind::Integer(number) if *number >= 0 => {
+            NodeKind::Number(number) if *number >= Decimal::ZERO && is_whole(*number) => {
                 format!("say {number} of what: duration('{number}m'), duration('{number}d')")
             }
             _ if kind == Type::Dynamic => "no trait or property is a duration; write duration('30m')".to_owned(),
@@ -85,11 +86,7 @@ impl Scope<'_, '_, '_> {
             (false, true) => (&left.term, mirrored(op)),
             _ => return Some(()),
         };
-        let limit = match literal {
-            Term::Integer(number) => *number as f64,
-            Term::Constant(Scalar::Number(number)) => *number,
-            _ => return Some(()),
-        };
+        let Term::Constant(Scalar::Number(limit)) = *literal else { return Some(()) };
         // At 1,000 itself these two would tell 1,000 from 1,001.
         let at_the_edge = limit == DISTINCT_EXACT && matches!(op, Comparison::Greater | Comparison::LessOrEqual);
         if limit > DISTINCT_EXACT || at_the_edge {
@@ -98,6 +95,10 @@ impl Scope<'_, '_, '_> {
         }
         Some(())
     }
+}
+
+fn is_whole(number: Decimal) -> bool {
+    number.millionths() % 1_000_000 == 0
 }
 
 fn is_condition(node: &Node) -> bool {

@@ -105,7 +105,7 @@ impl Scope<'_, '_, '_> {
                 let message = format!("{} is looked for in a list that has none", kind.described());
                 self.fail(span, message, "")
             }
-            _ => Some(Term::Constant(Scalar::List(scalars))),
+            _ => Some(Term::List(scalars)),
         }
     }
 
@@ -181,11 +181,10 @@ impl Scope<'_, '_, '_> {
 fn literal(node: &Node) -> Option<(Scalar<'static>, Type)> {
     match &node.kind {
         NodeKind::Bool(value) => Some((Scalar::Bool(*value), Type::Bool)),
-        NodeKind::Integer(value) => Some((Scalar::Number(*value as f64), Type::Number)),
-        NodeKind::Double(value) => Some((Scalar::Number(*value), Type::Number)),
+        NodeKind::Number(value) => Some((Scalar::Number(*value), Type::Number)),
         NodeKind::Text(value) => Some((Scalar::Text(Cow::Owned(value.clone())), Type::Text)),
         NodeKind::Negate(inner) => match literal(inner)? {
-            (Scalar::Number(value), kind) => Some((Scalar::Number(-value), kind)),
+            (Scalar::Number(value), kind) => Some((Scalar::Number(value.negated()), kind)),
             _ => None,
         },
         _ => None,

@@ -11,7 +11,7 @@ use crate::event::FieldId;
 use crate::time::Span;
 
 /// Every function, with an example of its use.
-pub(super) const FUNCTIONS: [(&str, &str); 14] = [
+pub(super) const FUNCTIONS: [(&str, &str); 15] = [
     ("count", "count(order, '7d')"),
     ("sum", "sum(order.total, '7d')"),
     ("min", "min(order.total, '7d')"),
@@ -26,6 +26,7 @@ pub(super) const FUNCTIONS: [(&str, &str); 14] = [
     ("in_segment", "in_segment('dormant')"),
     ("duration", "duration('45m')"),
     ("has", "has(traits.email)"),
+    ("number", "number(last(order.total)) or number(properties.total)"),
 ];
 
 /// Functions that stand after a dot behind a text.
@@ -70,7 +71,7 @@ impl Scope<'_, '_, '_> {
         if !FUNCTIONS.iter().any(|(known, _)| *known == name) {
             return self.unknown_function(name, name_span);
         }
-        if self.place == Place::Where && name != "duration" && name != "has" {
+        if self.place == Place::Where && !matches!(name, "duration" | "has" | "number") {
             let message = format!("`where` sees one event and the traits, and {name}() looks at the user's past");
             return self.fail(name_span, message, "ask in a segment's `when` or a campaign's `if`");
         }
@@ -85,6 +86,7 @@ impl Scope<'_, '_, '_> {
             ("total", [subject]) => self.total(subject, span),
             ("last", [subject]) => self.last(subject, span),
             ("since", [subject]) => self.since(subject, span),
+            ("number", [term]) => self.number(term),
             _ => self.wrong_arguments(name, arguments, span),
         }
     }
@@ -201,6 +203,26 @@ impl Scope<'_, '_, '_> {
         let (subject, field) = self.property_subject("last", subject)?;
         let feature = self.feature(span, subject.name, FeatureKind::LastValue(field))?;
         Some(Typed::new(Term::Feature(feature), Type::Dynamic))
+    }
+
+    /// `number(x)`. What is a number in any case may stand there too.
+    fn number(&mut self, node: &Node) -> Option<Typed> {
+        if let NodeKind::Name(_) | NodeKind::Select(..) = &node.kind
+            && let Some((root, fields)) = path(node)
+            && self.place != Place::Where
+            && self.world.names.contains_key(root)
+        {
+            let written = std::iter::once(root).chain(fields.iter().map(String::as_str)).collect::<Vec<_>>().join(".");
+            let help = format!("number(last({written})) reads the latest of them; in `where`, number(properties.…)");
+            return self.fail(&node.span, format!("`{written}` has many values, one per event"), help);
+        }
+        let typed = self.term(node)?;
+        match typed.kind {
+            Type::Number | Type::Text | Type::Dynamic => {
+                Some(Typed::new(Term::Number(Box::new(typed.term)), Type::Number))
+            }
+            kind => self.fail(&node.span, format!("number reads a text, and this is {}", kind.described()), ""),
+        }
     }
 
     fn since(&mut self, subject: &Node, span: &Range<usize>) -> Option<Typed> {

@@ -8,10 +8,13 @@
 //! - `Condition::InSegment` only ever names a segment above the one it stands in.
 //! - No two features are equal: two segments that read the same event, property and window share one.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use super::growth::Growth;
 use crate::event::{Call, FieldId, Scalar, TraitId};
+use crate::json::JsonText;
 use crate::time::Span;
 
 /// An event name of `[events]`.
@@ -192,7 +195,7 @@ pub enum Condition {
     In {
         /// What is looked for.
         item: Term,
-        /// The list: a `Term::Constant(Scalar::List)`, or something dynamic.
+        /// The list: a `Term::List`, or something dynamic.
         list: Term,
     },
 }
@@ -228,14 +231,13 @@ pub enum TextTest {
 /// An expression that has a value: a number, a duration, a string, a boolean, or nothing (missing).
 #[derive(Clone, Debug)]
 pub enum Term {
-    /// A literal string, double, bool or list.
+    /// A literal string, number or bool.
     Constant(Scalar<'static>),
-    /// A literal integer.
-    Integer(i64),
+    /// A literal list.
+    List(Vec<Scalar<'static>>),
     /// `duration('45m')`.
     Duration(Span),
-    /// The value of a feature of kind `WindowCount`, `WindowDistinct` or `TotalCount` (an integer), `WindowSum`,
-    /// `TotalSum`, `WindowMin`, `WindowMax` (a double), or `LastValue` (anything).
+    /// The value of a feature of kind `LastValue` (anything), or of another kind but `LatestTime` (a number).
     Feature(FeatureId),
     /// `avg(E.p, W)`: a `WindowSum` over a `WindowNumericCount`; missing when that is 0.
     Average {
@@ -254,9 +256,8 @@ pub enum Term {
     Trait(TraitId),
     /// `properties.x` or `context.x`; in `where` only.
     Field(FieldId),
-    /// `left op right`: two numbers, or the sum or difference of two durations. Integers stay integers (division cuts
-    /// towards zero), an integer beside a double becomes one. Missing when a side is missing or not a number, on
-    /// division by zero, and on integer overflow.
+    /// `left op right`: two numbers, or the sum or difference of two durations. Missing when a side is missing or not a
+    /// number, on division by zero, and where the result is larger than 10^30 in size.
     Arithmetic {
         /// Which operation.
         op: Arithmetic,
@@ -267,6 +268,8 @@ pub enum Term {
     },
     /// `-x` of a number.
     Negate(Box<Term>),
+    /// `number(x)`: the number that a text says, or a number itself; missing for all else.
+    Number(Box<Term>),
     /// A condition used as a value: `in_segment('a') == true`.
     Condition(Box<Condition>),
 }
@@ -321,7 +324,7 @@ pub struct Campaign {
     /// The variants; may be empty.
     pub variants: Vec<Variant>,
     /// Fixed payload fields.
-    pub payload: serde_json::Map<String, serde_json::Value>,
+    pub payload: BTreeMap<String, JsonText>,
     /// Payload fields computed at the moment of the decision.
     pub payload_from: Vec<(String, Term)>,
     /// How long after the decision the action is still worth delivering. 24 hours unless `expires` says otherwise.
@@ -345,7 +348,7 @@ pub struct Variant {
     /// Its share, relative to the other variants' weights; above 0, at most 1,000,000.
     pub weight: f64,
     /// Payload fields that replace the campaign's of the same name.
-    pub payload: serde_json::Map<String, serde_json::Value>,
+    pub payload: BTreeMap<String, JsonText>,
 }
 
 /// `[[caps]]`: at most `max` actions to one user within `per`.

@@ -74,7 +74,7 @@ pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
             each_in_term(left, see);
             each_in_term(right, see);
         }
-        Term::Negate(inner) => each_in_term(inner, see),
+        Term::Negate(inner) | Term::Number(inner) => each_in_term(inner, see),
         Term::Condition(inner) => each_term(inner, see),
         _ => {}
     }

@@ -3,6 +3,7 @@
 //! The crate `cel` parses, and only parses. Its tree is turned at once into [`Node`], which has the constructs the
 //! language knows, chains of `&&` and `||` flattened, and everything else as [`NodeKind::Refused`].
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use cel::parser::{ParseError, Parser};
@@ -12,6 +13,7 @@ use super::lexer::{self, Token, TokenKind};
 use super::program::{Arithmetic, Comparison};
 use super::source_map::SourceMap;
 use super::tree::Builder;
+use crate::decimal::Decimal;
 
 /// A piece of a condition.
 #[derive(Debug)]
@@ -25,8 +27,7 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum NodeKind {
     Bool(bool),
-    Integer(i64),
-    Double(f64),
+    Number(Decimal),
     Text(String),
     Null,
     List(Vec<Node>),
@@ -69,7 +70,7 @@ pub(super) fn parse(source: &str, map: &SourceMap, problems: &mut Problems<'_>) 
         );
         return None;
     }
-    match Parser::default().max_recursion_depth(1_000).parse_with_source_info(source) {
+    match Parser::default().max_recursion_depth(1_000).parse_with_source_info(&for_parser(source, &tokens)) {
         Ok((tree, info)) => Some(Builder { source, tokens: &tokens, info: &info, map }.build(&tree)),
         Err(errors) => {
             // What follows the first error is mostly its echo.
@@ -81,6 +82,19 @@ pub(super) fn parse(source: &str, map: &SourceMap, problems: &mut Problems<'_>) 
     }
 }
 
+/// The condition as the parser is given it: whole numbers that may not fit in 64 bits stand as others that are as long.
+/// What they are is read from the condition itself.
+fn for_parser<'s>(source: &'s str, tokens: &[Token]) -> Cow<'s, str> {
+    let mut text = Cow::Borrowed(source);
+    for token in tokens.iter().filter(|token| token.kind == TokenKind::Number && token.span.len() > 18) {
+        if source[token.span.clone()].bytes().all(|byte| byte.is_ascii_digit()) {
+            let other = format!("0.{}", "0".repeat(token.span.len() - 2));
+            text.to_mut().replace_range(token.span.clone(), &other);
+        }
+    }
+    text
+}
+
 /// Says a syntax error of the parser in words for people.
 fn report(error: &ParseError, source: &str, tokens: &[Token], map: &SourceMap, problems: &mut Problems<'_>) {
     let at = byte_offset(source, error.pos);
@@ -89,9 +103,9 @@ fn report(error: &ParseError, source: &str, tokens: &[Token], map: &SourceMap, p
     let found = token.map(|token| shorten(&source[token.span.clone()]));
     let (message, help) = match found {
         _ if error.msg.contains("int literal") => {
-            ("this whole number is too large".to_owned(), "numbers go up to 9223372036854775807")
+            ("this whole number is too large".to_owned(), "written like this, it goes up to 9223372036854775807")
         }
-        _ if error.msg.contains("double literal") => ("this number is too large".to_owned(), ""),
+        _ if error.msg.contains("double literal") => ("this number is too large".to_owned(), "numbers go up to 1e24"),
         _ if error.msg.contains("string literal") => (
             "this text has an escape that is none".to_owned(),
             "write \\\\ for a backslash, or r'…' for text without escapes",

@@ -18,8 +18,7 @@ impl Scope<'_, '_, '_> {
     pub(super) fn term(&mut self, node: &Node) -> Option<Typed> {
         match &node.kind {
             NodeKind::Bool(value) => Some(Typed::new(Term::Constant(Scalar::Bool(*value)), Type::Bool)),
-            NodeKind::Integer(value) => Some(Typed::new(Term::Integer(*value), Type::Number)),
-            NodeKind::Double(value) => Some(Typed::new(Term::Constant(Scalar::Number(*value)), Type::Number)),
+            NodeKind::Number(value) => Some(Typed::new(Term::Constant(Scalar::Number(*value)), Type::Number)),
             NodeKind::Text(value) => {
                 Some(Typed::new(Term::Constant(Scalar::Text(Cow::Owned(value.clone()))), Type::Text))
             }
@@ -48,9 +47,8 @@ impl Scope<'_, '_, '_> {
     fn negate(&mut self, inner: &Node) -> Option<Typed> {
         let typed = self.term(inner)?;
         match (typed.kind, typed.term) {
-            (_, Term::Integer(value)) if value != i64::MIN => Some(Typed::new(Term::Integer(-value), Type::Number)),
             (_, Term::Constant(Scalar::Number(value))) => {
-                Some(Typed::new(Term::Constant(Scalar::Number(-value)), Type::Number))
+                Some(Typed::new(Term::Constant(Scalar::Number(value.negated())), Type::Number))
             }
             (Type::Number | Type::Dynamic, term) => Some(Typed::new(Term::Negate(Box::new(term)), Type::Number)),
             (kind, _) => {

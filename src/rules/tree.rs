@@ -12,6 +12,7 @@ use super::lexer::{Token, TokenKind};
 use super::program::{Arithmetic, Comparison};
 use super::source_map::SourceMap;
 use super::syntax::{Node, NodeKind};
+use crate::decimal::Decimal;
 
 /// Turns the parser's tree into nodes. Each step also yields the node's byte range in the condition.
 pub(super) struct Builder<'s> {
@@ -75,8 +76,8 @@ impl Builder<'_> {
         }
         let kind = match literal {
             LiteralValue::Boolean(value) => NodeKind::Bool(*value.inner()),
-            LiteralValue::Int(value) => NodeKind::Integer(*value.inner()),
-            LiteralValue::Double(value) => NodeKind::Double(*value.inner()),
+            LiteralValue::Int(value) => self.number(token, negative, Some(*value.inner())),
+            LiteralValue::Double(_) => self.number(token, negative, None),
             LiteralValue::String(value) => NodeKind::Text(value.inner().to_owned()),
             LiteralValue::Null => NodeKind::Null,
             LiteralValue::UInt(_) => {
@@ -85,6 +86,19 @@ impl Builder<'_> {
             LiteralValue::Bytes(_) => NodeKind::Refused("bytes (b'…') are not part of the language", "leave out the b"),
         };
         self.built(kind, span)
+    }
+
+    /// A number by its digits, of which the parser may have kept too few; `otherwise` where it is not written in tens.
+    fn number(&self, token: usize, negative: bool, otherwise: Option<i64>) -> NodeKind {
+        let digits = &self.source[self.span_of(token)];
+        let number = match otherwise {
+            Some(number) if !digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(Decimal::from(number)),
+            _ => Decimal::parse(digits).map(|number| if negative { number.negated() } else { number }),
+        };
+        match number {
+            Some(number) => NodeKind::Number(number),
+            None => NodeKind::Refused("this number is too large", "numbers go up to 1e24"),
+        }
     }
 
     fn call(&self, call: &CallExpr, token: usize) -> Built {

@@ -28,7 +28,7 @@ pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
 pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
     match piece {
         Term::Constant(scalar) => self::scalar(scalar),
-        Term::Integer(number) => number.to_string(),
+        Term::List(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
         Term::Duration(span) => span.to_string(),
         Term::Feature(id) | Term::Since(id) => feature(rules, *id),
         Term::Average { sum, .. } => feature(rules, *sum).replacen("sum", "avg", 1),
@@ -46,6 +46,7 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
             format!("({} {op} {})", term(rules, left), term(rules, right))
         }
         Term::Negate(inner) => format!("-{}", term(rules, inner)),
+        Term::Number(inner) => format!("number({})", term(rules, inner)),
         Term::Condition(_) => "(…)".to_owned(),
     }
 }
@@ -77,7 +78,6 @@ fn scalar(value: &Scalar<'_>) -> String {
         Scalar::Bool(truth) => truth.to_string(),
         Scalar::Number(number) => number.to_string(),
         Scalar::Text(text) => format!("'{text}'"),
-        Scalar::List(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
-        Scalar::Object => "{…}".to_owned(),
+        Scalar::Json(json) => json.to_string(),
     }
 }

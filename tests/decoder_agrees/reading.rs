@@ -7,7 +7,10 @@ use regex::Regex;
 use rekindle::decode::{Decoded, MAX_ID_BYTES};
 use rekindle::event::{Call, Event, EventTime, Scalar};
 use rekindle::rules::program::Projection;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::decimal::Decimal;
 
 /// What became of one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +25,10 @@ pub(crate) struct Content {
     call: Call,
     texts: [Option<String>; 4],
     times: Times,
-    fields: BTreeMap<u16, Value>,
-    traits: BTreeMap<u16, Option<Value>>,
+    /// Values in words: `number 12.5`, `text x`, `json [1]`.
+    fields: BTreeMap<u16, String>,
+    traits: BTreeMap<u16, Option<String>>,
+    oversized: u16,
 }
 
 /// What it says of when it happened.
@@ -59,34 +64,6 @@ impl Verdict {
         }
         self
     }
-
-    /// Equal, but for the last digits of numbers: serde_json reads those less exactly than the decoder does.
-    pub(crate) fn agrees_with(&self, other: &Verdict) -> bool {
-        let (Verdict::Accepted(a), Verdict::Accepted(b)) = (self, other) else { return self == other };
-        let fields_agree =
-            same_keys(&a.fields, &b.fields) && a.fields.values().zip(b.fields.values()).all(|(a, b)| near(a, b));
-        let traits_agree = same_keys(&a.traits, &b.traits)
-            && a.traits.values().zip(b.traits.values()).all(|pair| match pair {
-                (Some(a), Some(b)) => near(a, b),
-                (a, b) => a == b,
-            });
-        (a.call, &a.texts, &a.times) == (b.call, &b.texts, &b.times) && fields_agree && traits_agree
-    }
-}
-
-fn same_keys<V>(a: &BTreeMap<u16, V>, b: &BTreeMap<u16, V>) -> bool {
-    a.keys().eq(b.keys())
-}
-
-fn near(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
-            a == b || (a - b).abs() <= a.abs().max(f64::MIN_POSITIVE) * 4.0 * f64::EPSILON
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a, b)),
-        (a, b) => a == b,
-    }
 }
 
 /// What the decoder said, in the same words.
@@ -105,6 +82,7 @@ fn of_event(event: &Event<'_>) -> Content {
         times: of_times(event),
         fields: event.fields.iter().map(|(id, value)| (id.0, plain(value))).collect(),
         traits: event.traits.iter().map(|(id, value)| (id.0, value.as_ref().map(plain))).collect(),
+        oversized: event.oversized,
     }
 }
 
@@ -121,13 +99,12 @@ fn of_times(event: &Event<'_>) -> Times {
     Times { is_corrected, claimed, sent, received: event.received_at.map(|at| at.0), unusable }
 }
 
-fn plain(scalar: &Scalar<'_>) -> Value {
+fn plain(scalar: &Scalar<'_>) -> String {
     match scalar {
-        Scalar::Bool(value) => Value::Bool(*value),
-        Scalar::Number(value) => Value::from(*value),
-        Scalar::Text(text) => Value::from(text.as_ref()),
-        Scalar::List(items) => items.iter().map(plain).collect(),
-        Scalar::Object => Value::Object(Map::new()),
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Number(number) => format!("number {}", number.millionths()),
+        Scalar::Text(text) => format!("text {text}"),
+        Scalar::Json(json) => format!("json {json}"),
     }
 }
 
@@ -143,26 +120,39 @@ pub(crate) fn of_line(line: &[u8], projection: &Projection, max_event_bytes: usi
         Ok(value) => value,
     };
     match value.get("batch") {
-        Some(Value::Array(calls)) => calls.iter().map(|call| of_batched(call, projection, &value)).collect(),
-        _ => vec![of_call(&value, projection, &Value::Null)],
+        Some(Value::Array(calls)) => {
+            let texts: Vec<Box<RawValue>> = parts(line).get("batch").map_or_else(Vec::new, |batch| read(batch.get()));
+            calls.iter().zip(&texts).map(|(call, text)| of_batched((call, text.get()), projection, &value)).collect()
+        }
+        _ => vec![of_call((&value, std::str::from_utf8(line).unwrap_or_default()), projection, &Value::Null)],
     }
 }
 
-fn of_batched(call: &Value, projection: &Projection, envelope: &Value) -> Verdict {
-    match call.get("batch") {
+/// A JSON text as something it is known to be.
+fn read<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).expect("it was read as a value before")
+}
+
+/// The texts of an object's values; none of anything else.
+fn parts(json: &[u8]) -> BTreeMap<String, Box<RawValue>> {
+    serde_json::from_slice(json).unwrap_or_default()
+}
+
+fn of_batched(call: (&Value, &str), projection: &Projection, envelope: &Value) -> Verdict {
+    match call.0.get("batch") {
         Some(Value::Array(_)) => Verdict::Rejected("wrong_type"),
         _ => of_call(call, projection, envelope),
     }
 }
 
-fn of_call(value: &Value, projection: &Projection, envelope: &Value) -> Verdict {
+fn of_call(value: (&Value, &str), projection: &Projection, envelope: &Value) -> Verdict {
     match content(value, projection, envelope) {
         Ok(content) => Verdict::Accepted(Box::new(content)),
         Err(reason) => Verdict::Rejected(reason),
     }
 }
 
-fn content(value: &Value, projection: &Projection, envelope: &Value) -> Result<Content, &'static str> {
+fn content((value, json): (&Value, &str), projection: &Projection, envelope: &Value) -> Result<Content, &'static str> {
     const TEXTS: [&str; 6] = ["type", "event", "userId", "anonymousId", "previousId", "messageId"];
     const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
     let object = value.as_object().ok_or("not_an_object")?;
@@ -205,45 +195,69 @@ fn content(value: &Value, projection: &Projection, envelope: &Value) -> Result<C
         unusable: if claimed.is_none() { bad() } else { None },
     };
     let name = text("event").filter(|_| call == Call::Track);
-    let fields = kept(value, &projection.fields).filter_map(|(at, value)| Some((at, value?))).collect();
-    let traits = match object.get("traits") {
-        Some(traits) if call == Call::Identify => {
+    let fields: Vec<_> = kept(json, &projection.fields).collect();
+    let traits: Vec<_> = match (object.get("traits"), parts(json.as_bytes()).get("traits")) {
+        (Some(traits), Some(json)) if call == Call::Identify => {
             let gone = |path: &Vec<String>| traits.get(&path[0]).is_some();
-            let absent = projection.traits.iter().zip(0..).filter(|(path, _)| gone(path)).map(|(_, at)| (at, None));
-            absent.chain(kept(traits, &projection.traits)).collect()
+            let absent =
+                projection.traits.iter().zip(0..).filter(|(path, _)| gone(path)).map(|(_, at)| (at, Kept::Null));
+            absent.chain(kept(json.get(), &projection.traits)).collect()
         }
-        _ => BTreeMap::new(),
+        _ => Vec::new(),
     };
+    let oversized = fields.iter().chain(&traits).filter(|(_, value)| *value == Kept::TooLarge).count();
     Ok(Content {
         call,
         texts: [name, user, visitor, text("messageId").filter(|id| !id.is_empty())],
         times,
-        fields,
-        traits,
+        fields: fields.into_iter().filter_map(|(at, value)| Some((at, value.words()?))).collect(),
+        traits: traits.into_iter().map(|(at, value)| (at, value.words())).collect(),
+        oversized: u16::try_from(oversized).expect("a projection of few paths"),
     })
 }
 
-/// The values at the paths that are there; `None` is null.
-fn kept<'v>(root: &'v Value, paths: &'v [Vec<String>]) -> impl Iterator<Item = (u16, Option<Value>)> + 'v {
-    paths.iter().zip(0..).filter_map(move |(path, at)| {
-        let value = path.iter().try_fold(root, |value, key| value.as_object()?.get(key))?;
-        Some((at, (!value.is_null()).then(|| flat(value))))
-    })
+/// What is kept of a value that is there.
+#[derive(Clone, Debug, PartialEq)]
+enum Kept {
+    Null,
+    TooLarge,
+    Value(String),
 }
 
-/// What the engine can hold of a value: objects are empty, and lists hold neither null, lists nor objects.
-fn flat(value: &Value) -> Value {
-    match value {
-        Value::Object(_) => Value::Object(Map::new()),
-        Value::Array(items) => {
-            items.iter().filter(|item| item.is_boolean() || item.is_number() || item.is_string()).map(numeric).collect()
+impl Kept {
+    fn words(self) -> Option<String> {
+        match self {
+            Kept::Value(words) => Some(words),
+            Kept::Null | Kept::TooLarge => None,
         }
-        scalar => numeric(scalar),
     }
 }
 
-fn numeric(value: &Value) -> Value {
-    value.as_f64().map_or_else(|| value.clone(), Value::from)
+/// The values at the paths that are there.
+fn kept<'v>(json: &'v str, paths: &'v [Vec<String>]) -> impl Iterator<Item = (u16, Kept)> + 'v {
+    paths.iter().zip(0..).filter_map(move |(path, at)| Some((at, value(&at_path(json, path)?))))
+}
+
+fn at_path(json: &str, path: &[String]) -> Option<String> {
+    path.iter().try_fold(json.to_owned(), |json, key| Some(parts(json.as_bytes()).get(key)?.get().to_owned()))
+}
+
+fn value(json: &str) -> Kept {
+    static TOKENS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|[^\s"]+"#).expect("a regular expression"));
+    let compact: String = TOKENS.find_iter(json).map(|token| token.as_str()).collect();
+    if compact.len() > 8_192 {
+        return Kept::TooLarge;
+    }
+    match compact.as_bytes()[0] {
+        b'n' => Kept::Null,
+        b't' | b'f' => Kept::Value(compact),
+        b'"' => Kept::Value(format!("text {}", read::<String>(&compact))),
+        b'[' | b'{' => Kept::Value(format!("json {compact}")),
+        _ => {
+            Decimal::parse(&compact).map_or(Kept::Null, |number| Kept::Value(format!("number {}", number.millionths())))
+        }
+    }
 }
 
 /// A client's time by its grammar, and the instant by jiff. Only the years 1990 to 2100 are believed.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rekindle::campaigns::{Outcome, Trigger};
 use rekindle::decode::Reason;
+use rekindle::json::JsonText;
 use rekindle::partition::{Cause, Decided, Output, Plan};
 use rekindle::rules;
 use rekindle::rules::program::{CampaignId, Change, SegmentId};
@@ -39,13 +40,13 @@ pub(crate) fn transition(user: &str, number: u64) -> Output {
 }
 
 pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
-    let payload = serde_json::json!({"product": format!("p{number}")}).as_object().cloned();
+    let payload = [("product".to_owned(), JsonText::of(&format!("p{number}")))];
     let decided = Decided::Decision {
         campaign: CampaignId(0),
         outcome,
         trigger: Trigger { segment: SegmentId(0), change: Change::Enter },
         cause: Cause::Event(Some(format!("m{number}").into())),
-        payload: payload.map(Box::new),
+        payload: Some(Box::new(payload.into())),
     };
     Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
 }

@@ -294,7 +294,7 @@ async fn a_missing_permission(way: Way, told: &str) {
 fn huge(number: u64, bytes: usize) -> rekindle::partition::Output {
     let mut output = outputs::action("u", number);
     if let rekindle::partition::Decided::Decision { payload: Some(payload), .. } = &mut output.decided {
-        payload.insert("text".to_owned(), "x".repeat(bytes).into());
+        payload.insert("text".to_owned(), rekindle::json::JsonText::of(&"x".repeat(bytes)));
     }
     output
 }

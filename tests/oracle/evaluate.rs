@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::decimal::Decimal;
 use super::expression::{Node, Root};
 use super::user::{Entry, User};
-use super::value::Value;
+use super::value::{Value, number_or_none};
 
 /// What an expression is evaluated against.
 pub(crate) struct Scene<'a> {
@@ -32,6 +33,7 @@ impl Scene<'_> {
             Node::Compare(operator, left, right) => Value::Bool(self.value(left).compare(operator, &self.value(right))),
             Node::Reckon(operator, left, right) => self.value(left).reckon(operator, &self.value(right)),
             Node::Negate(number) => self.value(number).negate(),
+            Node::ToNumber(value) => self.value(value).to_number(),
             Node::In(item, list) => Value::Bool(is_in(&self.value(item), &self.value(list))),
             Node::Text(test, subject, argument) => {
                 Value::Bool(text_test(test, &self.value(subject), &self.value(argument)))
@@ -43,8 +45,8 @@ impl Scene<'_> {
             Node::Has(root, path) => Value::Bool(!self.field(*root, path).is_missing()),
             Node::InSegment(segment) => Value::Bool(self.user.member_of[*segment]),
             Node::Window(function, name, path, length) => self.window(function, *name, path, *length),
-            Node::Total(name, path) if path.is_empty() => Value::Int(length(&self.named(*name).collect::<Vec<_>>())),
-            Node::Total(name, path) => double(sum(&numbers(self.named(*name), path))),
+            Node::Total(name, path) if path.is_empty() => count(self.named(*name).count()),
+            Node::Total(name, path) => sum(&numbers(self.named(*name), path)),
             Node::Last(name, path) => self.last(*name, path),
             Node::Since(name) => self.elapsed(self.named(*name).map(|entry| entry.at).max()),
             Node::Idle => self.elapsed(self.user.entries.iter().map(|entry| entry.at).max()),
@@ -69,28 +71,27 @@ impl Scene<'_> {
     }
 
     fn window(&self, function: &str, name: usize, path: &[String], length_ms: i64) -> Value {
-        let (width, count) = panes(length_ms);
+        let (width, in_window) = panes(length_ms);
         let newest = self.now.div_euclid(width);
         let within = |entry: &&Entry| {
             let pane = entry.at.div_euclid(width);
-            newest - count < pane && pane <= newest
+            newest - in_window < pane && pane <= newest
         };
         let entries: Vec<&Entry> = self.named(name).filter(within).collect();
         let values = numbers(entries.iter().copied(), path);
         match function {
-            "count" => Value::Int(length(&entries)),
-            "sum" => double(sum(&values)),
-            "min" => values.iter().min().map_or(Value::Missing, |value| double(*value)),
-            "max" => values.iter().max().map_or(Value::Missing, |value| double(*value)),
-            "avg" if values.is_empty() => Value::Missing,
-            "avg" => double(sum(&values)).reckon("/", &Value::Int(length(&values))),
+            "count" => count(entries.len()),
+            "sum" => sum(&values),
+            "min" => number_or_none(values.into_iter().min()),
+            "max" => number_or_none(values.into_iter().max()),
+            "avg" => sum(&values).reckon("/", &count(values.len())),
             _ => {
                 let keys = entries.iter().filter_map(|entry| match Value::at_path(&entry.properties, path) {
                     Value::Text(text) => Some((None, text)),
-                    Value::Double(number) => Some((Some(millionths(number)), String::new())),
+                    Value::Number(number) => Some((Some(number), String::new())),
                     _ => None,
                 });
-                Value::Int(length(&keys.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()))
+                count(keys.collect::<BTreeSet<_>>().len())
             }
         }
     }
@@ -98,10 +99,7 @@ impl Scene<'_> {
     fn last(&self, name: usize, path: &[String]) -> Value {
         let having = self.named(name).filter(|entry| !Value::at_path(&entry.properties, path).is_missing());
         let Some(latest) = having.max_by_key(|entry| (entry.at, entry.arrival)) else { return Value::Missing };
-        match Value::at_path(&latest.properties, path) {
-            Value::Double(number) => double(millionths(number)),
-            value => value,
-        }
+        Value::at_path(&latest.properties, path)
     }
 }
 
@@ -111,30 +109,22 @@ pub(crate) fn panes(length_ms: i64) -> (i64, i64) {
     (width, (length_ms + width - 1) / width)
 }
 
-fn numbers<'e>(entries: impl Iterator<Item = &'e Entry>, path: &[String]) -> Vec<i128> {
+fn numbers<'e>(entries: impl Iterator<Item = &'e Entry>, path: &[String]) -> Vec<Decimal> {
     entries
         .filter_map(|entry| match Value::at_path(&entry.properties, path) {
-            Value::Double(number) => Some(millionths(number)),
+            Value::Number(number) => Some(number),
             _ => None,
         })
         .collect()
 }
 
-/// Half to even; numbers beyond 1e32 saturate.
-fn millionths(number: f64) -> i128 {
-    (number * 1e6).round_ties_even() as i128
+fn sum(values: &[Decimal]) -> Value {
+    let total = values.iter().fold(Decimal::whole(0), |total, value| total.plus(value));
+    number_or_none(total.bounded())
 }
 
-fn sum(values: &[i128]) -> i128 {
-    values.iter().fold(0, |total, value| total.saturating_add(*value))
-}
-
-fn double(millionths: i128) -> Value {
-    Value::Double(millionths as f64 / 1e6)
-}
-
-fn length<T>(items: &[T]) -> i64 {
-    i64::try_from(items.len()).expect("a count of things in memory fits")
+fn count(things: usize) -> Value {
+    Value::Number(Decimal::whole(things))
 }
 
 fn is_in(item: &Value, list: &Value) -> bool {

@@ -3,7 +3,8 @@
 use cel::common::ast::{CallExpr, Expr, LiteralValue};
 use regex::Regex;
 
-use super::value::Value;
+use super::decimal::Decimal;
+use super::value::{Value, number_or_none};
 
 /// Where a path of fields starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Node {
     Compare(&'static str, Box<Node>, Box<Node>),
     Reckon(&'static str, Box<Node>, Box<Node>),
     Negate(Box<Node>),
+    /// `number(x)`.
+    ToNumber(Box<Node>),
     In(Box<Node>, Box<Node>),
     Text(String, Box<Node>, Box<Node>),
     Matches(Box<Node>, Regex),
@@ -90,8 +93,8 @@ impl Scope<'_> {
     fn literal(&self, literal: &LiteralValue) -> Value {
         match literal {
             LiteralValue::Boolean(value) => Value::Bool(*value.inner()),
-            LiteralValue::Int(value) => Value::Int(*value.inner()),
-            LiteralValue::Double(value) => Value::Double(*value.inner()),
+            LiteralValue::Int(value) => number_or_none(Decimal::parse(&value.inner().to_string())),
+            LiteralValue::Double(value) => number_or_none(Decimal::parse(&value.inner().to_string())),
             LiteralValue::String(text) => Value::Text(text.inner().to_owned()),
             _ => panic!("{}: {literal:?} is not in the language", self.text),
         }
@@ -116,6 +119,7 @@ impl Scope<'_> {
             "_&&_" => Node::And(lowered(0), lowered(1)),
             "_||_" => Node::Or(lowered(0), lowered(1)),
             "@in" => Node::In(lowered(0), lowered(1)),
+            "number" => Node::ToNumber(lowered(0)),
             "duration" => Node::Literal(Value::Duration(self.milliseconds(argument(0)) as f64)),
             "idle" => Node::Idle,
             "age" => Node::Age,

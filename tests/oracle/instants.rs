@@ -73,7 +73,7 @@ fn signed_sums(constants: &[i64]) -> BTreeSet<i64> {
 
 fn children(node: &Node) -> Vec<&Node> {
     match node {
-        Node::Not(inner) | Node::Negate(inner) | Node::Matches(inner, _) => vec![inner],
+        Node::Not(inner) | Node::Negate(inner) | Node::ToNumber(inner) | Node::Matches(inner, _) => vec![inner],
         Node::And(left, right)
         | Node::Or(left, right)
         | Node::Compare(_, left, right)

@@ -10,6 +10,7 @@
 
 mod campaign;
 pub(crate) mod compare;
+mod decimal;
 mod evaluate;
 mod expression;
 mod instants;

@@ -4,13 +4,17 @@ use std::cmp::Ordering;
 
 use serde_json::Value as Json;
 
+use super::decimal::Decimal;
+
+/// The largest value, in bytes of JSON.
+const VALUE_BYTES_MAX: usize = 8_192;
+
 /// What an expression comes to.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     Missing,
     Bool(bool),
-    Int(i64),
-    Double(f64),
+    Number(Decimal),
     /// Milliseconds; infinite for `since` of what never was.
     Duration(f64),
     Text(String),
@@ -20,12 +24,15 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// A JSON value as conditions see it; every JSON number is a double.
+    /// A JSON value as conditions see it. Its numbers are so short that serde_json keeps all their digits.
     pub(crate) fn from_json(json: &Json) -> Value {
         match json {
+            Json::Array(_) | Json::Object(_) | Json::String(_) if json.to_string().len() > VALUE_BYTES_MAX => {
+                Value::Missing
+            }
             Json::Null => Value::Missing,
             Json::Bool(value) => Value::Bool(*value),
-            Json::Number(number) => number.as_f64().map_or(Value::Missing, Value::Double),
+            Json::Number(number) => number_or_none(Decimal::parse(&number.to_string())),
             Json::String(text) => Value::Text(text.clone()),
             Json::Array(items) => Value::List(items.iter().map(Value::from_json).collect()),
             Json::Object(_) => Value::Object,
@@ -45,21 +52,13 @@ impl Value {
         matches!(self, Value::Missing)
     }
 
-    fn number(&self) -> Option<f64> {
-        match self {
-            Value::Int(value) => Some(*value as f64),
-            Value::Double(value) => Some(*value),
-            _ => None,
-        }
-    }
-
     /// `None` where the two have no order: unlike types, or types without one.
     fn order(&self, other: &Value) -> Option<Ordering> {
         match (self, other) {
-            (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
+            (Value::Number(left), Value::Number(right)) => Some(left.cmp(right)),
             (Value::Duration(left), Value::Duration(right)) => left.partial_cmp(right),
             (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
-            _ => self.number()?.partial_cmp(&other.number()?),
+            _ => None,
         }
     }
 
@@ -67,16 +66,13 @@ impl Value {
     pub(crate) fn equals(&self, other: &Value) -> bool {
         match (self, other) {
             (Value::Bool(left), Value::Bool(right)) => left == right,
-            (Value::List(left), Value::List(right)) => {
-                left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left.equals(right))
-            }
             _ => self.order(other) == Some(Ordering::Equal),
         }
     }
 
-    /// A comparison; with something missing it is false, whatever the operator.
+    /// A comparison; with something missing, an array or an object it is false, whatever the operator.
     pub(crate) fn compare(&self, operator: &str, other: &Value) -> bool {
-        if self.is_missing() || other.is_missing() {
+        if [self, other].iter().any(|side| matches!(side, Value::Missing | Value::List(_) | Value::Object)) {
             return false;
         }
         let order = self.order(other);
@@ -91,17 +87,8 @@ impl Value {
         }
     }
 
-    /// `+ - * /`: integers stay integers, division cuts towards zero; missing where there is no result.
+    /// `+ - * /`; missing where there is no result.
     pub(crate) fn reckon(&self, operator: &str, other: &Value) -> Value {
-        if let (Value::Int(left), Value::Int(right)) = (self, other) {
-            let result = match operator {
-                "+" => left.checked_add(*right),
-                "-" => left.checked_sub(*right),
-                "*" => left.checked_mul(*right),
-                _ => left.checked_div(*right),
-            };
-            return result.map_or(Value::Missing, Value::Int);
-        }
         if let (Value::Duration(left), Value::Duration(right)) = (self, other) {
             let result = match operator {
                 "+" => left + right,
@@ -110,22 +97,34 @@ impl Value {
             };
             return if result.is_nan() { Value::Missing } else { Value::Duration(result) };
         }
-        let (Some(left), Some(right)) = (self.number(), other.number()) else { return Value::Missing };
-        match operator {
-            "+" => Value::Double(left + right),
-            "-" => Value::Double(left - right),
-            "*" => Value::Double(left * right),
-            _ if right == 0.0 => Value::Missing,
-            _ => Value::Double(left / right),
+        let (Value::Number(left), Value::Number(right)) = (self, other) else { return Value::Missing };
+        let result = match operator {
+            "+" => Some(left.plus(right)),
+            "-" => Some(left.plus(&right.negated())),
+            "*" => Some(left.times(right)),
+            _ => left.over(right),
+        };
+        number_or_none(result.and_then(Decimal::bounded))
+    }
+
+    /// `number(x)`.
+    pub(crate) fn to_number(&self) -> Value {
+        match self {
+            Value::Number(number) => Value::Number(number.clone()),
+            Value::Text(text) => number_or_none(Decimal::of_text(text)),
+            _ => Value::Missing,
         }
     }
 
     /// `-x`.
     pub(crate) fn negate(&self) -> Value {
         match self {
-            Value::Int(value) => value.checked_neg().map_or(Value::Missing, Value::Int),
-            Value::Double(value) => Value::Double(-value),
+            Value::Number(value) => Value::Number(value.negated()),
             _ => Value::Missing,
         }
     }
+}
+
+pub(crate) fn number_or_none(number: Option<Decimal>) -> Value {
+    number.map_or(Value::Missing, Value::Number)
 }

@@ -14,7 +14,8 @@ fn assert_share(count: usize, share: f64) {
 }
 
 fn variants(weights: &[f64]) -> Vec<Variant> {
-    let of = |weight: &f64| Variant { id: weight.to_string(), weight: *weight, payload: serde_json::Map::new() };
+    let of =
+        |weight: &f64| Variant { id: weight.to_string(), weight: *weight, payload: std::collections::BTreeMap::new() };
     weights.iter().map(of).collect()
 }
 

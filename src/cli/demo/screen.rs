@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaigns::Outcome;
+use crate::json::JsonText;
 use crate::partition::{Decided, Output, Plan};
 use crate::pipeline::Totals;
 use crate::rules::program::{Campaign, Change};
@@ -146,11 +147,14 @@ fn minute(at: Timestamp) -> String {
 }
 
 /// The computed payload fields, and the variant's own.
-fn in_words(campaign: &Campaign, payload: &serde_json::Map<String, serde_json::Value>) -> String {
+fn in_words(campaign: &Campaign, payload: &BTreeMap<String, JsonText>) -> String {
     let fields: Vec<String> = payload
         .iter()
         .filter(|(name, value)| campaign.payload.get(*name) != Some(value) && !value.is_null())
-        .map(|(name, value)| format!("{name} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .map(|(name, value)| match value.to_value() {
+            serde_json::Value::String(text) => format!("{name} {text}"),
+            _ => format!("{name} {value}"),
+        })
         .collect();
     if fields.is_empty() { String::new() } else { format!("  ({})", fields.join(", ")) }
 }

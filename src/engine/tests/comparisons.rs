@@ -1,5 +1,6 @@
 //! Comparisons: missing values, unlike values, lists, texts.
 
+use crate::decimal::Decimal;
 use crate::engine::value::{Value, arithmetic, compare};
 use crate::rules::program::{Arithmetic, Comparison};
 use crate::testing::Story;
@@ -18,10 +19,18 @@ fn holding(left: Value<'_>, right: Value<'_>) -> Vec<Comparison> {
     ALL.into_iter().filter(|op| compare(*op, &left, &right)).collect()
 }
 
+fn n<'a>(number: i64) -> Value<'a> {
+    Value::Number(Decimal::from(number))
+}
+
+fn decimal<'a>(digits: &str) -> Value<'a> {
+    Value::from(Decimal::parse(digits))
+}
+
 #[test]
 fn every_comparison_with_something_missing_is_false() {
     for other in
-        [Value::Missing, Value::Integer(1), Value::Text("a"), Value::Bool(true), Value::Forever, Value::Span(1)]
+        [Value::Missing, n(1), Value::Text("a"), Value::Bool(true), Value::Forever, Value::Span(1), Value::Json("[]")]
     {
         assert_eq!(holding(Value::Missing, other), []);
         assert_eq!(holding(other, Value::Missing), []);
@@ -36,7 +45,7 @@ fn every_comparison_with_something_missing_is_false() {
 
 #[test]
 fn unlike_values_are_unequal_and_have_no_order() {
-    let unlike = [Value::Integer(1), Value::Text("1"), Value::Bool(true), Value::Object, Value::List(&[])];
+    let unlike = [n(1), Value::Text("1"), Value::Bool(true), Value::Span(1)];
     for (at, left) in unlike.iter().enumerate() {
         for right in unlike.iter().skip(at + 1) {
             assert_eq!(holding(*left, *right), [Comparison::NotEqual], "{left:?} {right:?}");
@@ -46,20 +55,31 @@ fn unlike_values_are_unequal_and_have_no_order() {
 }
 
 #[test]
-fn objects_and_lists_are_unlike_themselves() {
-    assert_eq!(holding(Value::Object, Value::Object), [Comparison::NotEqual]);
-    assert_eq!(holding(Value::List(&[]), Value::List(&[])), [Comparison::NotEqual]);
+fn every_comparison_with_an_array_or_an_object_is_false() {
+    for json in [Value::Json("{}"), Value::Json("[]"), Value::Json("[1]")] {
+        for other in [json, Value::Missing, n(1), Value::Text("[]"), Value::Bool(true), Value::Forever] {
+            assert_eq!(holding(json, other), []);
+            assert_eq!(holding(other, json), []);
+        }
+    }
+    for op in ["==", "!=", "<", ">="] {
+        for when in [format!("traits.x {op} 'a'"), format!("traits.x {op} 1"), format!("traits.x {op} traits.x")] {
+            assert!(!Story::of(&when).identify(0, r#""x":{"a":1}"#).is_in("s"), "{when}");
+            assert!(!Story::of(&when).identify(0, r#""x":["a"]"#).is_in("s"), "{when}");
+        }
+    }
+    assert!(Story::of("has(traits.x)").identify(0, r#""x":[]"#).is_in("s"), "it is there");
 }
 
 #[test]
-fn whole_numbers_and_doubles_compare_as_numbers() {
+fn numbers_compare_exactly() {
     let equal = [Comparison::Equal, Comparison::LessOrEqual, Comparison::GreaterOrEqual];
-    assert_eq!(holding(Value::Integer(2), Value::Double(2.0)), equal);
-    assert_eq!(holding(Value::Double(-0.0), Value::Integer(0)), equal);
+    assert_eq!(holding(n(2), decimal("2.0")), equal);
+    assert_eq!(holding(decimal("-0.0"), n(0)), equal);
     let less = [Comparison::NotEqual, Comparison::Less, Comparison::LessOrEqual];
-    assert_eq!(holding(Value::Integer(2), Value::Double(2.000_001)), less);
+    assert_eq!(holding(n(2), decimal("2.000001")), less);
     // As doubles these two would be the same.
-    assert_eq!(holding(Value::Integer((1 << 53) + 1), Value::Integer((1 << 53) + 2)), less);
+    assert_eq!(holding(n((1 << 53) + 1), n((1 << 53) + 2)), less);
 }
 
 #[test]
@@ -73,7 +93,7 @@ fn infinite_durations_bound_all_others() {
     assert_eq!(arithmetic(Arithmetic::Subtract, &Value::Forever, &Value::Forever), Value::Missing);
     assert_eq!(arithmetic(Arithmetic::Subtract, &Value::Span(5), &Value::Forever), Value::MinusForever);
     assert_eq!(arithmetic(Arithmetic::Add, &Value::Forever, &Value::Span(5)), Value::Forever);
-    assert_eq!(arithmetic(Arithmetic::Add, &Value::Span(5), &Value::Integer(1)), Value::Missing);
+    assert_eq!(arithmetic(Arithmetic::Add, &Value::Span(5), &n(1)), Value::Missing);
 }
 
 #[rstest]
@@ -88,6 +108,15 @@ fn infinite_durations_bound_all_others() {
 #[case(r#""x":["a","b"]"#, "'c' in traits.x", false)]
 #[case(r#""x":[1,2.5,true]"#, "2.5 in traits.x", true)]
 #[case(r#""x":"abc""#, "'b' in traits.x", false)]
+#[case(r#""x":[ 820982911946154508 , {"y":1} ]"#, "820982911946154508 in traits.x", true)]
+#[case(r#""x":[820982911946154508]"#, "820982911946154509 in traits.x", false)]
+#[case(r#""x":[25e-1, null]"#, "2.5 in traits.x", true)]
+#[case(r#""x":["\u0062", "\""]"#, "'b' in traits.x && '\"' in traits.x", true)]
+#[case(r#""x":["1", [1], {"a":1}]"#, "1 in traits.x || 'a' in traits.x", false)]
+#[case(r#""x":{"a":"b"}"#, "'b' in traits.x || 'a' in traits.x", false)]
+#[case(r#""x":[true,false]"#, "false in traits.x", true)]
+#[case(r#""x":["true"]"#, "true in traits.x", false)]
+#[case(r#""x":["a"],"y":[["a"]]"#, "traits.x in traits.y", false)]
 #[case(r#""y":1"#, "'b' in traits.x", false)]
 #[case(r#""x":["a"]"#, "traits.x in ['a']", false)]
 fn membership_in_lists(#[case] traits: &str, #[case] when: &str, #[case] holds: bool) {
