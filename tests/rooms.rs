@@ -61,7 +61,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         "replay",
         &[
             "time",
-            "event",
             "rules",
             "decode",
             "partition",

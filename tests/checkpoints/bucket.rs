@@ -108,9 +108,9 @@ async fn a_large_checkpoint_is_uploaded_in_parts() {
     let server = tokio::task::spawn_blocking(|| S3Server::with_bucket(BUCKET)).await.expect("it starts");
     let (mut keeper, _) = Keeper::start(open(&server, ""), claim("first")).await.expect("an empty bucket");
     let mut lines = String::new();
-    for user in 0..3_000 {
+    for user in 0..4_500 {
         // What does not pack well.
-        let name: String = (0..700).map(|index| format!("{:016x}", xxh3(user * 1_000 + index))).collect();
+        let name: String = (0..500).map(|index| format!("{:016x}", xxh3(user * 1_000 + index))).collect();
         lines.push_str(&format!(
             "{{\"type\":\"identify\",\"userId\":\"user-{user}\",\"traits\":{{\"vip level\":\"{name}\"}},\
              \"timestamp\":\"2026-03-02T00:00:00Z\"}}\n"
