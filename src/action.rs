@@ -1,12 +1,14 @@
-//! Actions on the wire: CloudEvents 1.0 in JSON.
+//! Outputs on the wire: CloudEvents 1.0.
 //!
-//! [`action`] is the event as it is serialised, keys in the order of the alphabet; who sends it in headers rather than in
-//! one object (binary content mode) takes it apart.
+//! [`action`] is an action as it is serialised in one JSON object, keys in the order of the alphabet; who sends it in headers
+//! rather than in one object (binary content mode) takes it apart. All other outputs are CloudEvents too where they travel
+//! with headers: their data is a line of the journal, their type is one of [`types`], their id an [`event_id`].
 
 use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Serialize, Serializer};
+use uuid::Builder;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::campaigns::Outcome;
@@ -15,17 +17,38 @@ use crate::partition::{Decided, Output};
 use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
 
-/// The CloudEvents `source` of everything Rekindle emits.
+/// The CloudEvents `source` of everything Rekindle emits, unless the settings say otherwise.
 pub const SOURCE: &str = "/rekindle";
 
-/// The CloudEvents `type` of an action.
-pub const ACTION_TYPE: &str = "rekindle.action.v1";
+/// What data is written as.
+pub const JSON: &str = "application/json";
 
-/// The action's id: 128-bit xxh3 of campaign, user, instant and how often the campaign had fired for the user before (with the
-/// number of the rules' change, at the instant of one).
-/// Every run over the same log gives the same, and no two actions share one.
+/// The CloudEvents `type` of each kind of output. The number is that of the data's form: a field more leaves it as it is.
+pub mod types {
+    /// An action.
+    pub const ACTION: &str = "rekindle.action.v1";
+    /// A user entered or left a segment.
+    pub const TRANSITION: &str = "rekindle.transition.v1";
+    /// A campaign was decided.
+    pub const DECISION: &str = "rekindle.decision.v1";
+    /// A visitor's past became a user's.
+    pub const MERGED: &str = "rekindle.merged.v1";
+    /// Other rules took effect.
+    pub const RULES: &str = "rekindle.rules.v1";
+    /// What could not be taken in, or given out.
+    pub const DEAD_LETTER: &str = "rekindle.dead_letter.v1";
+}
+
+/// The id of an event of which `key` says all that tells it from others: a UUID of version 8 (RFC 9562), whose bits are those
+/// of the key's 128-bit xxh3 but for the six that say so.
+pub fn event_id(key: &str) -> String {
+    Builder::from_custom_bytes(xxh3_128(key.as_bytes()).to_be_bytes()).into_uuid().to_string()
+}
+
+/// The action's id, of campaign, user, instant and how often the campaign had fired for the user before (with the number of the
+/// rules' change, at the instant of one). Every run over the same log gives the same, and no two actions share one.
 pub fn action_id(campaign: &str, user: &str, at: Timestamp, ordinal: u64) -> String {
-    format!("{:032x}", xxh3_128(format!("{campaign}\0{user}\0{}\0{ordinal}", at.0).as_bytes()))
+    event_id(&format!("{campaign}\0{user}\0{}\0{ordinal}", at.0))
 }
 
 /// An action as a CloudEvent.
@@ -37,15 +60,15 @@ pub struct Action<'a> {
     pub datacontenttype: &'static str,
     /// Its [id](action_id).
     pub id: String,
-    /// [`SOURCE`]
-    pub source: &'static str,
+    /// Who emits it: [`SOURCE`], or what the settings say.
+    pub source: &'a str,
     /// The version of CloudEvents.
     pub specversion: &'static str,
     /// The user's id.
     pub subject: &'a str,
     /// When it was decided: RFC 3339.
     pub time: String,
-    /// [`ACTION_TYPE`]
+    /// [`types::ACTION`]
     #[serde(rename = "type")]
     pub kind: &'static str,
 }
@@ -79,8 +102,8 @@ fn object<S: Serializer>(payload: &Option<&BTreeMap<String, JsonText>>, serializ
     }
 }
 
-/// The action that an output stands for, where it is one.
-pub fn action<'a>(rules: &'a Ruleset, output: &'a Output) -> Option<Action<'a>> {
+/// The action that an output stands for, where it is one. `source` is who emits it.
+pub fn action<'a>(rules: &'a Ruleset, output: &'a Output, source: &'a str) -> Option<Action<'a>> {
     let Decided::Decision { campaign, outcome: Outcome::Sent { variant, ordinal }, trigger, cause, payload } =
         &output.decided
     else {
@@ -103,22 +126,37 @@ pub fn action<'a>(rules: &'a Ruleset, output: &'a Output) -> Option<Action<'a>> 
     };
     Some(Action {
         data,
-        datacontenttype: "application/json",
+        datacontenttype: JSON,
         id: action_id(&campaign.id, &output.user, output.at, *ordinal),
-        source: SOURCE,
+        source,
         specversion: "1.0",
         subject: &output.user,
         time: output.at.to_string(),
-        kind: ACTION_TYPE,
+        kind: types::ACTION,
     })
 }
 
-/// Appends the action's line to `sink`, if the output is one.
+/// Appends the action's line to `sink`, if the output is one; its source is [`SOURCE`].
 ///
 /// # Errors
 /// Those of the sink.
 pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -> io::Result<()> {
-    let Some(action) = action(rules, output) else { return Ok(()) };
+    let Some(action) = action(rules, output, SOURCE) else { return Ok(()) };
     serde_json::to_writer(&mut *sink, &action)?;
     sink.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids_of_version_8_and_the_same_for_good() {
+        let id = action_id("win_back", "00225", Timestamp(866_376_000_000), 0);
+        assert_eq!(id, "394a4f40-f35c-82dd-8098-38945e816c83");
+        for key in 0..1_000 {
+            let id = uuid::Uuid::parse_str(&event_id(&key.to_string())).expect("a UUID");
+            assert_eq!((id.get_version_num(), id.get_variant()), (8, uuid::Variant::RFC4122));
+        }
+    }
 }

@@ -115,6 +115,10 @@ fn ids_are_unique_and_the_same_in_every_run() {
     let first = actions(&["--partitions", "64", "--workers", "1"]);
     let ids: BTreeSet<String> = parsed(&first).iter().map(|action| action["id"].to_string()).collect();
     assert_eq!(ids.len(), 41, "forty reminders and a thank-you");
+    for action in parsed(&first) {
+        let id = uuid::Uuid::parse_str(action["id"].as_str().expect("text")).expect("a UUID");
+        assert_eq!((id.get_version_num(), id.get_variant()), (8, uuid::Variant::RFC4122));
+    }
     for options in [["--partitions", "1", "--workers", "2"], ["--partitions", "7", "--workers", "2"]] {
         assert!(first == actions(&options), "other bytes with {options:?}");
     }

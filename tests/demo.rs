@@ -54,6 +54,19 @@ fn the_demo_shows_actions_serves_metrics_and_ends_with_a_summary() {
     assert!(events.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 1_000), "{events:?}");
 }
 
+/// Whoever names an address will look for the metrics there.
+#[test]
+fn a_port_that_is_asked_for_and_taken_is_an_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+    let done =
+        demo.args(["demo", "--seconds", "1", "--shoppers", "10", "--listen", &address]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("could not listen on {address}")) && said.contains("--listen"), "{said}");
+}
+
 #[test]
 fn ctrl_c_ends_the_demo_with_a_summary() {
     let mut demo = demo("120");

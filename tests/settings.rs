@@ -39,6 +39,23 @@ fn mistakes_of_file_and_environment_are_shown_together() {
     assert!(said.ends_with("settings.toml: 4 problems\n"), "{said}");
 }
 
+/// A pod whose service is named `rekindle` has them.
+#[test]
+fn variables_of_kubernetes_are_told_of_and_no_mistake() {
+    let folder = folder("");
+    let all = [
+        ("REKINDLE_SERVICE_HOST", "10.0.0.1"),
+        ("REKINDLE_PORT", "tcp://10.0.0.1:80"),
+        ("REKINDLE_SERVICE_PORT", "80"),
+    ];
+    let (sound, said) = check(folder.path(), &all);
+    let note = "note: REKINDLE_PORT and 2 other variables are Kubernetes' own and no settings: ignored";
+    assert!(sound && said.contains(note) && said.contains("settings.toml: ok"), "{said}");
+    let (sound, said) = check(folder.path(), &all[..1]);
+    assert!(sound && said.contains("note: REKINDLE_SERVICE_HOST is Kubernetes' own and no setting: ignored"), "{said}");
+    assert!(!check(folder.path(), &[]).1.contains("Kubernetes"));
+}
+
 #[test]
 fn a_variable_can_mend_the_file() {
     let folder = folder("[http]\nlisten = \"0.0.0.0:9464\"\n");

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::summary::counted;
 use crate::config::{Config, Mistakes, Place, VariableMistake, blotted};
 use crate::partition::User;
 use crate::rules::diagnostic::Diagnostic;
@@ -18,9 +19,12 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Check rules and settings, and show every problem at its place
 #[derive(clap::Args, Clone, Debug)]
-#[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["rules", "config"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["files", "rules", "config"])))]
 pub struct CheckArgs {
-    /// A rules file to check; may be given several times
+    /// Rules files to check
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The same; may be given several times
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
     /// A settings file to check, together with the REKINDLE_ variables of the environment and the rules file it names;
@@ -92,10 +96,13 @@ pub fn load_config(path: &Path, colour: bool) -> Result<Config, LoadError> {
 /// Checks, and writes what there is to say to `out`.
 fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
     let mut sound = true;
-    let mut files = args.rules.clone();
+    let mut files = [args.files.as_slice(), &args.rules].concat();
     if let Some(path) = &args.config {
         match load_config(path, colour) {
             Ok(config) => {
+                if let Some(note) = ignored_variables(&config) {
+                    writeln!(out, "note: {note}")?;
+                }
                 match named_files(path, &config) {
                     Ok(()) => writeln!(out, "{}: ok", path.display())?,
                     Err(mistakes) => {
@@ -122,6 +129,17 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
         }
     }
     Ok(sound)
+}
+
+/// What to say of variables that are no settings though they begin like them.
+pub(crate) fn ignored_variables(config: &Config) -> Option<String> {
+    let [first, rest @ ..] = config.ignored.as_slice() else { return None };
+    let (names, are) = match rest.len() {
+        0 => (first.clone(), "is Kubernetes' own and no setting"),
+        1 => (format!("{first} and {}", rest[0]), "are Kubernetes' own and no settings"),
+        more => (format!("{first} and {more} other variables"), "are Kubernetes' own and no settings"),
+    };
+    Some(format!("{names} {are}: ignored (enableServiceLinks: false in the pod's spec keeps them away)"))
 }
 
 /// Opens every file that settings name, and reads a byte of each: what is missing, or not for this user to read, is a problem
@@ -156,9 +174,9 @@ fn can_be_read(path: &Path) -> io::Result<()> {
 }
 
 fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) -> io::Result<()> {
-    let (segments, campaigns, features) = (rules.segments.len(), rules.campaigns.len(), rules.features.len());
-    let name = file.display();
-    writeln!(out, "{name}: ok, {segments} segments, {campaigns} campaigns, {features} features")?;
+    let (segments, campaigns) = (counted(rules.segments.len(), "segment"), counted(rules.campaigns.len(), "campaign"));
+    let (name, features) = (file.display(), counted(rules.features.len(), "feature"));
+    writeln!(out, "{name}: ok, {segments}, {campaigns}, {features}")?;
     if explain {
         let sizes = Sizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
         write!(out, "\n{}", explain::explain(rules, &sizes))?;
@@ -172,8 +190,7 @@ fn report(error: &LoadError, out: &mut dyn Write) -> io::Result<()> {
 
 fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> LoadError {
     let mut drawn = render::render(&path.display().to_string(), text, problems, colour);
-    let plural = if problems.len() == 1 { "" } else { "s" };
-    drawn.push_str(&format!("{}: {} problem{plural}", path.display(), problems.len()));
+    drawn.push_str(&format!("{}: {}", path.display(), counted(problems.len(), "problem")));
     LoadError::Wrong(drawn)
 }
 
@@ -186,8 +203,7 @@ fn wrong_settings(path: &Path, mistakes: &Mistakes, colour: bool) -> LoadError {
         }
         drawn.push('\n');
     }
-    let (count, plural) = (mistakes.count(), if mistakes.count() == 1 { "" } else { "s" });
-    drawn.push_str(&format!("{}: {count} problem{plural}", path.display()));
+    drawn.push_str(&format!("{}: {}", path.display(), counted(mistakes.count(), "problem")));
     LoadError::Wrong(drawn)
 }
 
@@ -215,7 +231,7 @@ mod tests {
     }
 
     fn rules_args(files: &[PathBuf]) -> CheckArgs {
-        CheckArgs { rules: files.to_vec(), config: None, explain: false }
+        CheckArgs { files: Vec::new(), rules: files.to_vec(), config: None, explain: false }
     }
 
     const RULES: &str = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = \"count(a, '1h') > 1\"\n";
@@ -227,9 +243,21 @@ mod tests {
         std::fs::write(&file, RULES).unwrap();
         let (sound, out) = checked(rules_args(std::slice::from_ref(&file)));
         assert!(sound);
-        assert!(out.ends_with("r.toml: ok, 1 segments, 0 campaigns, 1 features\n"), "{out}");
+        assert!(out.ends_with("r.toml: ok, 1 segment, 0 campaigns, 1 feature\n"), "{out}");
         let (_, out) = checked(CheckArgs { explain: true, ..rules_args(&[file]) });
         assert!(out.contains("by time: a pane of count(a, 1h) leaves, every 1m"), "{out}");
+    }
+
+    #[test]
+    fn a_file_named_without_an_option_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let [good, bad] = ["good", "bad"].map(|name| folder.path().join(name));
+        std::fs::write(&good, RULES).unwrap();
+        std::fs::write(&bad, RULES.replace("count", "cout")).unwrap();
+        let (sound, out) = checked(CheckArgs { files: vec![good], ..rules_args(&[]) });
+        assert!(sound && out.contains("good: ok, 1 segment,"), "{out}");
+        let (sound, out) = checked(CheckArgs { files: vec![bad], ..rules_args(&[]) });
+        assert!(!sound && out.contains("bad: 1 problem\n"), "{out}");
     }
 
     #[test]
@@ -253,21 +281,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("c.toml");
         std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
-        let args = CheckArgs { rules: Vec::new(), config: Some(config), explain: false };
+        let args = CheckArgs { files: Vec::new(), rules: Vec::new(), config: Some(config), explain: false };
         let (sound, out) = checked(args.clone());
         assert!(!sound && out.contains("c.toml:2:9: cannot read the rules file"), "{out}");
         std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
         let (sound, out) = checked(args);
-        assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segments"), "{out}");
+        assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segment,"), "{out}");
     }
 
     #[test]
-    fn neither_rules_nor_settings_is_a_usage_error() {
+    fn rules_may_be_named_without_an_option_and_neither_rules_nor_settings_is_a_usage_error() {
         use clap::{Args, FromArgMatches};
         let command = CheckArgs::augment_args(clap::Command::new("check"));
         let error = command.clone().try_get_matches_from(["check"]).unwrap_err().to_string();
         assert!(error.contains("--rules <FILE>"), "{error}");
-        let matches = command.try_get_matches_from(["check", "--rules", "a", "--rules", "b"]).unwrap();
+        let matches = command.clone().try_get_matches_from(["check", "--rules", "a", "--rules", "b"]).unwrap();
         assert_eq!(CheckArgs::from_arg_matches(&matches).unwrap().rules.len(), 2);
+        let matches = command.try_get_matches_from(["check", "a", "b", "--rules", "c", "--explain"]).unwrap();
+        let args = CheckArgs::from_arg_matches(&matches).unwrap();
+        assert_eq!((args.files.len(), args.rules.len(), args.explain), (2, 1, true));
     }
 }

@@ -2,7 +2,7 @@
 
 mod screen;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +31,9 @@ const WARM_UP: Span = Span(75 * 86_400_000);
 
 /// When the simulated shop opens: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
+
+/// Where metrics are served unless told otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// How often the growth numbers are told anew.
 const GROWTH_EVERY: Duration = Duration::from_secs(1);
@@ -65,9 +68,9 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
-    /// Where /metrics and /healthz are served
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
-    listen: SocketAddr,
+    /// Where /metrics and /healthz are served; 127.0.0.1:9464 unless said otherwise, or another port where that one is taken
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
 }
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
@@ -124,11 +127,12 @@ impl Board {
     }
 }
 
-/// Serves metrics at the address, or at another port when somebody else has that one.
-async fn serve(wanted: SocketAddr, board: Arc<Board>) -> Result<SocketAddr, CliError> {
-    let server = match Server::bind(wanted).await {
-        Err(ApiError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
-            Server::bind(SocketAddr::new(wanted.ip(), 0)).await
+/// Serves metrics at the address that is wanted. Where none is, at the usual one, or at another port when somebody else has
+/// that.
+async fn serve(wanted: Option<SocketAddr>, board: Arc<Board>) -> Result<SocketAddr, CliError> {
+    let server = match Server::bind(wanted.unwrap_or(LISTEN)).await {
+        Err(ApiError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
+            Server::bind(SocketAddr::new(LISTEN.ip(), 0)).await
         }
         bound => bound,
     };

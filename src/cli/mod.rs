@@ -13,7 +13,7 @@ pub mod simulate;
 mod summary;
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -30,7 +30,7 @@ use crate::rules::program::Ruleset;
 New here?
   rekindle demo                               watch it work on a simulated storefront
   rekindle rules                              how rules are written
-  rekindle check --rules config/rules.toml    find every mistake in a rules file
+  rekindle check config/rules.toml            find every mistake in a rules file
   rekindle replay --help                      run rules over a file of events")]
 pub struct Cli {
     #[command(subcommand)]
@@ -176,6 +176,17 @@ pub(crate) fn pipeline_options(settings: &Engine) -> Options {
         clock: settings.clock,
         state_ttl: settings.state_ttl(),
         users_at_hand: None,
+    }
+}
+
+/// Says so where events are to come from a terminal: whoever forgot to name a file sees nothing happen otherwise.
+pub(crate) fn say_if_it_waits(events: &[PathBuf]) {
+    if events.iter().any(|path| path == Path::new("-")) && std::io::stdin().is_terminal() {
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(
+            std::io::stderr(),
+            "waiting for events on standard input, which is a terminal: one JSON object a line, Ctrl-D ends them (or name a file)"
+        );
     }
 }
 

@@ -11,11 +11,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outputs::{Named, refuse_shared_files};
 use super::summary::{Run, Summary, grouped};
-use super::{CliError, load_config, load_rules, pipeline_options};
+use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::partition::Plan;
-use crate::pipeline::{Options, Totals};
-use crate::replay::{ReplayError, Resumable, Sinks, Standing, Targets, replay};
+use crate::pipeline::Options;
+use crate::replay::{Finished, ReplayError, Resumable, Sinks, Standing, Targets, replay};
 use crate::sink::file::{OutputFile, SinkError};
 use crate::source::file::{Files, Item, SourceError};
 use crate::time::{Span, Timestamp};
@@ -138,7 +138,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         None => replay_at_once(args, Arc::clone(&plan), options),
         Some(folder) => replay_resumably(args, folder, Arc::clone(&plan), options),
     };
-    let (totals, took) = match outcome {
+    let (finished, took) = match outcome {
         Err(CliError::OutputClosed) if outputs.len() > 1 => {
             let others: Vec<_> = outputs[1..].iter().map(|(option, _)| *option).collect();
             let lost = others.join(", ");
@@ -147,6 +147,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         outcome => outcome?,
     };
     let run = Run { took, until: args.until, at_full_speed: true };
+    let Finished { totals, first_rejects } = finished;
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
         // A closed standard error is no reason to fail: the journal is written.
@@ -159,14 +160,24 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         })?;
         file.finish()?;
     }
+    if totals.events == 0 && totals.rejected.iter().sum::<u64>() > 0 {
+        return Err(CliError::Other(nothing_accepted(&first_rejects)));
+    }
     Ok(())
+}
+
+/// What to say where every event was rejected.
+fn nothing_accepted(first_rejects: &[String]) -> String {
+    let lines: String = first_rejects.iter().map(|reject| format!("\n  {reject}")).collect();
+    let them = if lines.is_empty() { "--rejects FILE writes them down" } else { "the first of them:" };
+    format!("all events were rejected, so nothing came of them; {them}{lines}")
 }
 
 fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>, SinkError> {
     path.map(|path| OutputFile::create(what, Some(path))).transpose()
 }
 
-fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Result<(Totals, Duration), CliError> {
+fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Result<(Finished, Duration), CliError> {
     let source = Source::open(args, options.max_event_bytes)?;
     let sinks = Sinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
@@ -174,8 +185,8 @@ fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Resul
         rejects: create("the rejected events", args.rejects.as_deref())?,
     };
     let started = Instant::now();
-    let totals = replay(plan, options, args.until, source, sinks)?;
-    Ok((totals, started.elapsed()))
+    let finished = replay(plan, options, args.until, source, sinks)?;
+    Ok((finished, started.elapsed()))
 }
 
 fn replay_resumably(
@@ -183,7 +194,7 @@ fn replay_resumably(
     folder: &Path,
     plan: Arc<Plan>,
     options: Options,
-) -> Result<(Totals, Duration), CliError> {
+) -> Result<(Finished, Duration), CliError> {
     let targets = Targets {
         journal: args.output.clone().unwrap_or_else(|| PathBuf::from("-")),
         actions: args.actions.clone(),
@@ -219,6 +230,9 @@ struct Source {
 
 impl Source {
     fn open(args: &ReplayArgs, max_event_bytes: usize) -> Result<Source, ReplayError> {
+        if !args.quiet {
+            say_if_it_waits(&args.events);
+        }
         let files = Files::open(&args.events, max_event_bytes)?;
         Ok(Source { bar: progress_bar(args, &files), files })
     }

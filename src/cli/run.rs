@@ -37,7 +37,7 @@ pub struct RunArgs {
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let config = load_config(&args.config)?;
-    let path = config.engine.rules.clone();
+    let (path, note) = (config.engine.rules.clone(), check::ignored_variables(&config));
     // Everything wrong is said before anything is opened.
     let mut mistakes = Vec::new();
     let rules = load_rules_with_text(&path).map_err(|error| mistakes.push(error.to_string())).ok();
@@ -77,6 +77,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             .map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
         let address = server.address();
         info!(version = env!("CARGO_PKG_VERSION"), rules, http = %address, "rekindle starts");
+        note.inspect(|note| info!("{note}"));
         let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(routes, async {
             let _ = stopped.await;

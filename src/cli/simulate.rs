@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use super::summary::grouped;
+use super::summary::{counted, grouped};
 use super::{CliError, load_config};
 use crate::config::{Config, Nats};
 use crate::health::Health;
@@ -143,12 +143,12 @@ async fn simulate(args: &SimulateArgs, nats: &Nats, subject: String) -> Result<(
         Err(_) => run.feed.unacknowledged(),
     };
     say(&format!(
-        "{} events in {} messages, {} events/s; {} messages unacknowledged; {} reconnects",
-        grouped(run.feed.events()),
-        grouped(run.feed.messages()),
+        "{} in {}, {} events/s; {} unacknowledged; {}",
+        counted(run.feed.events(), "event"),
+        counted(run.feed.messages(), "message"),
         grouped((run.feed.events() as f64 / took.as_secs_f64().max(1e-9)).round() as u64),
-        grouped(unacknowledged),
-        run.feed.reconnects(),
+        counted(unacknowledged, "message"),
+        counted(run.feed.reconnects(), "reconnect"),
     ))?;
     stopped
 }

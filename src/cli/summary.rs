@@ -109,8 +109,8 @@ impl fmt::Display for Summary<'_> {
         for (code, count) in nonzero(Reason::CODES, self.totals.rejected) {
             writeln!(f, "               rejected {code}: {}", grouped(count.as_u64().unwrap_or(0)))?;
         }
-        writeln!(f, "             {} duplicates, {} late", grouped(counts.duplicates), grouped(counts.late))?;
-        write!(f, "users        {}, {} visitors merged", grouped(self.totals.users), grouped(counts.merged))?;
+        writeln!(f, "             {}, {} late", counted(counts.duplicates, "duplicate"), grouped(counts.late))?;
+        write!(f, "users        {}, {} merged", grouped(self.totals.users), counted(counts.merged, "visitor"))?;
         if counts.expired > 0 {
             write!(f, ", {} dropped after being idle", grouped(counts.expired))?;
         }
@@ -155,6 +155,13 @@ impl Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// So many of something: `1 segment`, `1,200 segments`.
+pub(super) fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
 }
 
 /// `1234567` as `1,234,567`.

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -17,10 +19,20 @@ use crate::rules::diagnostic::{Problems, nearest};
 /// What settings begin with.
 const PREFIX: &str = "REKINDLE_";
 
+/// What Kubernetes puts into every container's environment about each service: one that is named `rekindle`, or begins so,
+/// has variables that look like settings.
+static SERVICE_LINKS: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?x) ^ REKINDLE_ (?: \w+ _ )?
+        (?: SERVICE_HOST | SERVICE_PORT (?: _\w+ )? | PORT (?: _\d+_ (?: TCP | UDP | SCTP ) (?: _ (?: PROTO | PORT | ADDR ) )? )? ) $";
+    Regex::new(pattern).expect("a pattern")
+});
+
 /// The variables that begin like settings, each with its place.
 pub(super) struct Variables {
     /// The file's text, a line end, and a line for each variable's name.
     pub(super) text: String,
+    /// Those that are Kubernetes' own, and nobody's settings.
+    pub(super) ignored: Vec<String>,
     found: BTreeMap<String, (OsString, Range<usize>)>,
 }
 
@@ -37,16 +49,17 @@ impl Variables {
             let name = name.into_string().ok()?;
             (name.starts_with(PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())).then_some((name, value))
         });
+        let (of_services, ours): (BTreeMap<_, _>, BTreeMap<_, _>) = ours.partition(|(name, _)| is_of_service(name));
         let mut text = format!("{file}\n");
         let mut found = BTreeMap::new();
-        for (name, value) in ours.collect::<BTreeMap<_, _>>() {
+        for (name, value) in ours {
             let start = text.len();
             text.push_str(&name);
             let place = start..text.len();
             text.push('\n');
             found.insert(name, (value, place));
         }
-        Variables { text, found }
+        Variables { text, found, ignored: of_services.into_keys().collect() }
     }
 
     /// Lays the variables over the file's tables; gives back the secrets among them.
@@ -94,6 +107,12 @@ impl Variables {
             problems.add(place, "no setting has this variable", help);
         }
     }
+}
+
+/// Whether Kubernetes put it there, and no setting has that name.
+fn is_of_service(name: &str) -> bool {
+    let mut settings = keys::settings().map(|(section, key, _)| (section, key)).chain(SECRETS);
+    SERVICE_LINKS.is_match(name) && !settings.any(|(section, key)| keys::variable(section, key) == name)
 }
 
 /// A variable's text as the value that the file would have.

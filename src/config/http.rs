@@ -19,10 +19,12 @@ pub struct Http {
     #[schemars(with = "String")]
     #[schemars(regex(pattern = "^([0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]+$"))]
     pub listen: SocketAddr,
-    /// What clients must show as `Authorization: Bearer …` for anything but metrics and health: the file that holds it, or
-    /// REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
+    /// What clients must show as `Authorization: Bearer …` for anything but health, and metrics if these are open: the file
+    /// that holds it, or REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
     #[schemars(rename = "token_file", with = "Option<std::path::PathBuf>")]
     pub token: Option<Secret>,
+    /// Whether metrics, which bear business figures, are for everyone who can reach the address, or need the token too.
+    pub open_metrics: bool,
     /// The largest request body, in bytes; 0 to 16 MiB.
     #[schemars(range(min = 0, max = 16_777_216))]
     pub max_body_bytes: usize,
@@ -32,15 +34,24 @@ pub struct Http {
     /// How many requests are worked on at a time; 1 to 10,000.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_concurrency: usize,
+    /// How many connections there may be at a time; more are told so and closed, but for questions about health. 1 to 65,536.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub max_connections: usize,
+    /// How many of them one address may have (of IPv6, one network of 64 bits). 1 to 65,536.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub max_connections_per_address: usize,
 }
 
 /// Keys of `[http]`.
-pub(super) const KEYS: [Key; 5] = [
+pub(super) const KEYS: [Key; 8] = [
     ("listen", Kind::Text),
     ("token_file", Kind::Text),
+    ("open_metrics", Kind::Truth),
     ("max_body_bytes", Kind::Number),
     ("timeout", Kind::Text),
     ("max_concurrency", Kind::Number),
+    ("max_connections", Kind::Number),
+    ("max_connections_per_address", Kind::Number),
 ];
 
 impl Default for Http {
@@ -48,9 +59,12 @@ impl Default for Http {
         Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             token: None,
+            open_metrics: true,
             max_body_bytes: 65_536,
             timeout: Span(10_000),
             max_concurrency: 64,
+            max_connections: 512,
+            max_connections_per_address: 128,
         }
     }
 }
@@ -61,6 +75,10 @@ impl Http {
         set(&mut self.max_body_bytes, reader.number(section, "max_body_bytes", 0..=16_777_216));
         set(&mut self.timeout, reader.duration(section, "timeout", Span(100), Span(60_000)));
         set(&mut self.max_concurrency, reader.number(section, "max_concurrency", 1..=10_000));
+        set(&mut self.max_connections, reader.number(section, "max_connections", 1..=65_536));
+        let per_address = reader.number(section, "max_connections_per_address", 1..=65_536);
+        set(&mut self.max_connections_per_address, per_address);
+        set(&mut self.open_metrics, reader.truth(section, "open_metrics"));
         self.read_listen(section, reader);
     }
 

@@ -68,6 +68,9 @@ pub struct Config {
     /// The files that the file or the environment names, and where.
     #[schemars(skip)]
     pub files: Vec<NamedFile>,
+    /// Variables of the environment that begin like settings and are Kubernetes' own, of a service named like this program.
+    #[schemars(skip)]
+    pub ignored: Vec<String>,
 }
 
 /// A file that settings name.
@@ -107,6 +110,7 @@ impl Config {
         if !problems.is_empty() {
             return Err(Mistakes::new(text, with_variables, problems.into_sorted()));
         }
+        config.ignored.clone_from(&variables.ignored);
         let place = |span| Place::of(span, text, with_variables);
         config.files =
             files.into_iter().map(|(what, path, span)| NamedFile { what, path, place: place(span) }).collect();

@@ -36,8 +36,11 @@ pub struct Output {
     /// Streams created: how many servers hold a copy; 1 to 5.
     #[schemars(range(min = 1, max = 5))]
     pub replicas: u8,
-    /// How an action is written.
+    /// How an action is written. Everything else is a CloudEvent in binary mode.
     pub cloudevents: ContentMode,
+    /// The `source` of all CloudEvents: a URI, or the path of one, of 1 to 256 characters.
+    #[schemars(regex(pattern = "^[A-Za-z0-9._~:/?#\\[\\]@!$&'()*+,;=%-]{1,256}$"))]
+    pub cloudevents_source: String,
     /// Publish every decision of a campaign too, not only the actions: `<prefix>.decisions.<campaign>.<outcome>`.
     pub decisions: bool,
     /// From how many outputs on a commit goes as an atomic batch; fewer go one by one, sooner. 1 to 999.
@@ -59,7 +62,7 @@ pub enum ContentMode {
 }
 
 /// Keys of `[output]`.
-pub(super) const KEYS: [Key; 12] = [
+pub(super) const KEYS: [Key; 13] = [
     ("prefix", Kind::Text),
     ("jetstream", Kind::Truth),
     ("stream", Kind::Text),
@@ -69,6 +72,7 @@ pub(super) const KEYS: [Key; 12] = [
     ("max_bytes", Kind::Number),
     ("replicas", Kind::Number),
     ("cloudevents", Kind::Text),
+    ("cloudevents_source", Kind::Text),
     ("decisions", Kind::Truth),
     ("batch_from", Kind::Number),
     ("linger", Kind::Text),
@@ -86,6 +90,7 @@ impl Default for Output {
             max_bytes: 0,
             replicas: 1,
             cloudevents: ContentMode::Structured,
+            cloudevents_source: "/rekindle".to_owned(),
             decisions: false,
             batch_from: 128,
             linger: Span(0),
@@ -107,6 +112,8 @@ impl Output {
         set(&mut self.replicas, reader.number(section, "replicas", 1..=5));
         let modes = [("structured", ContentMode::Structured), ("binary", ContentMode::Binary)];
         set(&mut self.cloudevents, reader.choice(section, "cloudevents", &modes));
+        let help = "write it like \"/rekindle\" or \"https://shop.example/rekindle\"";
+        set(&mut self.cloudevents_source, reader.checked(section, "cloudevents_source", help, check_source));
         set(&mut self.decisions, reader.truth(section, "decisions"));
         set(&mut self.batch_from, reader.number(section, "batch_from", 1..=999));
         set(&mut self.linger, reader.duration(section, "linger", Span(0), Span(1_000)));
@@ -115,6 +122,20 @@ impl Output {
             reader.problems.add(&value.span(), "there are no streams to create with jetstream = false", help);
         }
     }
+}
+
+/// A reference to a URI, by its characters.
+fn check_source(source: &str) -> Result<(), &'static str> {
+    if source.is_empty() {
+        return Err("is empty");
+    }
+    if source.len() > 256 {
+        return Err("is longer than 256 characters");
+    }
+    if source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)) {
+        return Ok(());
+    }
+    Err("has a character that no URI has")
 }
 
 fn check_prefix(prefix: &str) -> Result<(), &'static str> {

@@ -8,6 +8,7 @@ use self_cell::self_cell;
 
 use super::Sinks;
 use super::error::ReplayError;
+use super::first_rejects::FirstRejects;
 use super::progress::Progress;
 use super::record::Lengths;
 use super::writer::{Message, Waiting, Writer};
@@ -33,6 +34,7 @@ pub(super) struct Feeding<'f> {
     pub(super) left: Vec<Waiting>,
     /// Where commits go; `None`: there are none.
     pub(super) progress: Option<&'f mut Progress>,
+    pub(super) first_rejects: &'f mut FirstRejects,
 }
 
 impl Feeding<'_> {
@@ -133,11 +135,12 @@ impl Feeding<'_> {
         match turn {
             Turn::Block(decoded) => {
                 let (block, ahead) = (decoded.borrow_owner(), decoded.borrow_dependent());
-                feed_block(self.pipeline, block, ahead, rejects, &mut outputs)?;
+                feed_block(self.pipeline, block, ahead, (rejects, self.first_rejects), &mut outputs)?;
             }
             Turn::Oversized { place, bytes, head } => {
                 let reason = Reason::TooLarge { bytes: *bytes, limit: self.max_event_bytes as u64 };
                 self.pipeline.count_oversized(&reason);
+                self.first_rejects.add(place, &reason, head);
                 if let Some(rejects) = rejects {
                     rejects.write(|sink| dead_letter::write_line(&reason, place, head, true, sink))?;
                 }
@@ -175,14 +178,15 @@ fn feed_block(
     pipeline: &mut Pipeline,
     block: &Block,
     ahead: &Ahead<'_>,
-    rejects: &mut Option<OutputFile>,
+    (rejects, first_rejects): (&mut Option<OutputFile>, &mut FirstRejects),
     outputs: &mut Vec<Output>,
 ) -> Result<(), SinkError> {
     let mut failed = Ok(());
     let mut reject = |letter: DeadLetter<'_>| {
+        let place = Place { file: Arc::clone(&block.place.file), line: block.place.line + letter.line };
+        let rejected = &letter.rejected;
+        first_rejects.add(&place, &rejected.reason, rejected.original);
         if let (Some(rejects), true) = (&mut *rejects, failed.is_ok()) {
-            let place = Place { file: Arc::clone(&block.place.file), line: block.place.line + letter.line };
-            let rejected = &letter.rejected;
             failed =
                 rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, rejected.original, false, sink));
         }

@@ -3,6 +3,7 @@
 
 mod error;
 mod feeding;
+mod first_rejects;
 mod growth;
 mod progress;
 mod reading;
@@ -24,6 +25,7 @@ use crate::source::file::{Item, SourceError};
 use crate::time::Timestamp;
 pub use error::ReplayError;
 use feeding::Feeding;
+use first_rejects::FirstRejects;
 pub use growth::{growth_numbers, watch_growth};
 pub use resumable::{Resumable, Standing, Targets};
 
@@ -37,6 +39,15 @@ pub struct Sinks {
     pub rejects: Option<OutputFile>,
 }
 
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// What was counted.
+    pub totals: Totals,
+    /// The first three calls that were rejected, in words: where each stood, why, and how it begins.
+    pub first_rejects: Vec<String>,
+}
+
 /// Replays everything `source` yields, then moves time on to `until`; the results are whole in `sinks` when it returns.
 ///
 /// # Errors
@@ -47,15 +58,23 @@ pub fn replay(
     until: Timestamp,
     source: impl Iterator<Item = Result<Item, SourceError>>,
     sinks: Sinks,
-) -> Result<Totals, ReplayError> {
+) -> Result<Finished, ReplayError> {
     let max_event_bytes = options.max_event_bytes;
     let mut pipeline = Pipeline::new(plan, Options { until: Some(until), ..options })?;
-    let feeding = Feeding { pipeline: &mut pipeline, max_event_bytes, until, left: Vec::new(), progress: None };
+    let mut first_rejects = FirstRejects::default();
+    let feeding = Feeding {
+        pipeline: &mut pipeline,
+        max_event_bytes,
+        until,
+        left: Vec::new(),
+        progress: None,
+        first_rejects: &mut first_rejects,
+    };
     let Sinks { journal, actions, rejects } = feeding.run(source, sinks)?;
     let mut files: Vec<OutputFile> = std::iter::once(journal).chain(actions).chain(rejects).collect();
     files.iter_mut().try_for_each(OutputFile::flush)?;
     files.into_iter().try_for_each(OutputFile::finish)?;
-    Ok(pipeline.totals())
+    Ok(Finished { totals: pipeline.totals(), first_rejects: first_rejects.into_lines() })
 }
 
 /// Why a log in memory could not be replayed.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Sinks;
 use super::error::ReplayError;
 use super::feeding::Feeding;
+use super::first_rejects::FirstRejects;
 use super::progress::{Found, PART, Progress};
 use super::record::{Asked, Lengths};
+use super::{Finished, Sinks};
 use crate::partition::Plan;
-use crate::pipeline::{Options, Pipeline, Restored, Totals};
+use crate::pipeline::{Options, Pipeline, Restored};
 use crate::sink::file::{self, OutputFile, SinkError};
 use crate::source::file::{Item, SourceError};
 use crate::time::Timestamp;
@@ -63,6 +64,7 @@ pub struct Resumable {
     progress: Progress,
     restored: Option<Restored>,
     passed_over: Vec<String>,
+    first_rejects: FirstRejects,
 }
 
 impl Resumable {
@@ -85,7 +87,8 @@ impl Resumable {
         let Found { progress, restored, passed_over } = Progress::open(folder, interval, asked, &plan)?;
         targets.each().try_for_each(|(_, what, target)| file::check(what, target))?;
         let options = Options { until: Some(until), ..options };
-        Ok(Resumable { plan, options, until, targets, progress, restored, passed_over })
+        let first_rejects = FirstRejects::default();
+        Ok(Resumable { plan, options, until, targets, progress, restored, passed_over, first_rejects })
     }
 
     /// The files that grow in a folder with progress: nothing else may be written there.
@@ -126,6 +129,7 @@ impl Resumable {
             until: self.until,
             left,
             progress: Some(&mut self.progress),
+            first_rejects: &mut self.first_rejects,
         };
         let Sinks { mut journal, mut actions, mut rejects } = feeding.run(source, sinks)?;
         let settle = |file: &mut Option<OutputFile>| file.as_mut().map(OutputFile::settle).transpose();
@@ -134,12 +138,12 @@ impl Resumable {
         self.progress.finish(&pipeline, lengths)
     }
 
-    /// Brings the results of a finished replay to their targets, those that are not there yet. What was counted, and how
-    /// long it took in all.
+    /// Brings the results of a finished replay to their targets, those that are not there yet. What it came to (with the
+    /// rejects that this run has seen), and how long it took in all.
     ///
     /// # Errors
     /// One can't be written there, or was and is gone.
-    pub fn deliver(self) -> Result<(Totals, Duration), ReplayError> {
+    pub fn deliver(self) -> Result<(Finished, Duration), ReplayError> {
         let record = self.progress.record();
         for ((_, bytes), (name, what, target)) in record.lengths.by_name().zip(self.targets.each()) {
             let part = self.progress.part(name);
@@ -151,7 +155,8 @@ impl Resumable {
             }
         }
         self.progress.clean_up()?;
-        Ok((record.totals.clone(), Duration::from_millis(record.took_ms)))
+        let (totals, took) = (record.totals.clone(), Duration::from_millis(record.took_ms));
+        Ok((Finished { totals, first_rejects: self.first_rejects.into_lines() }, took))
     }
 
     /// The parts, cut back to what was committed.

@@ -1,6 +1,6 @@
 //! Event files and rules files that are missing, no files, empty, or come through a pipe.
 
-use crate::command::{World, view};
+use crate::command::{Run, UNTIL, World, view};
 
 #[test]
 fn a_file_that_is_missing_is_named_before_anything_runs() {
@@ -24,23 +24,99 @@ fn a_directory_is_not_a_file() {
     world.replay(&["--output", "folder", "-"]).fails_saying(&["could not write the journal to folder", "directory"]);
 }
 
+/// Also where root runs the tests: who may read every file gives that up first.
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_read_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
+    let mut may_read_all = false;
     for name in ["events.jsonl", "locked.toml"] {
         let path = world.write(name, "");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("permissions can be set");
-        if std::fs::File::open(&path).is_ok() {
-            eprintln!("NOT CHECKED: this user (root?) may read every file, so none can be locked");
-            return;
-        }
+        may_read_all |= std::fs::File::open(&path).is_ok();
     }
-    world.replay(&["events.jsonl"]).fails_saying(&["could not open the events file events.jsonl", "Permission denied"]);
-    let run = world.run(&["replay", "--rules", "locked.toml", "--until", "2026-03-06T00:00:00Z", "-"]);
-    run.fails_saying(&["cannot read locked.toml", "Permission denied"]);
+    let binary = env!("CARGO_BIN_EXE_rekindle");
+    let program: &[&str] = match may_read_all {
+        true => &["setpriv", "--bounding-set=-dac_override,-dac_read_search", binary],
+        false => &[binary],
+    };
+    let replay = |rules: &str, events: &str| {
+        let mut command = assert_cmd::Command::new(program[0]);
+        command.args(&program[1..]).args(["replay", "--rules", rules, "--until", UNTIL, events]);
+        Run::of(&command.current_dir(world.path(".")).output().expect("the binary starts"))
+    };
+    let run = replay("rules.toml", "events.jsonl");
+    run.fails_saying(&["could not open the events file events.jsonl", "Permission denied"]);
+    replay("locked.toml", "-").fails_saying(&["cannot read locked.toml", "Permission denied"]);
 }
+
+/// Nothing came of the file, most often because it is not what it was taken for.
+#[test]
+fn a_log_of_which_every_event_is_rejected_is_a_failure_that_shows_the_first() {
+    let world = World::new();
+    let lines = ["<html>\u{1b}[2J", "\n{\"type\":\"track\"}", "[1,2]", "{}"].join("\n");
+    world.write("events.jsonl", &lines);
+    for more in [&[][..], &["--checkpoint", "progress"]] {
+        let run = world
+            .replay(&[&["--rejects", "rejects.jsonl", "--output", "journal.jsonl", "events.jsonl"], more].concat());
+        run.fails_saying(&[
+            "0 accepted, 4 rejected",
+            "all events were rejected",
+            "events.jsonl:1: not valid JSON",
+            "<html>\\u{1b}[2J",
+            "events.jsonl:3: ",
+            "{\"type\":\"track\"}",
+            "events.jsonl:4: ",
+        ]);
+        assert!(!run.stderr.contains("events.jsonl:5:"), "{}", run.stderr);
+        assert_eq!((world.read("rejects.jsonl").lines().count(), world.read("journal.jsonl").as_str()), (4, ""));
+    }
+    world.write("events.jsonl", lines + "\n" + &view("u1", 0));
+    assert_eq!(world.replay(&["events.jsonl"]).code, Some(0), "one that counts is enough");
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_forgot_to_name_a_file_is_told_that_the_terminal_is_waited_for() {
+    let world = World::new();
+    world.write("type.py", TYPE_INTO_A_TERMINAL);
+    let run = |more: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_rekindle");
+        let mut command = assert_cmd::Command::new("python3");
+        command.current_dir(world.path(".")).args(["type.py", &view("u1", 0), binary]);
+        let done = command.args(["replay", "--rules", "rules.toml", "--until", UNTIL]).args(more).output();
+        Run::of(&done.expect("Python runs"))
+    };
+    let typed = run(&[]);
+    assert_eq!(typed.code, Some(0), "{}", typed.stdout);
+    assert!(typed.stdout.contains("waiting for events on standard input"), "{}", typed.stdout);
+    assert!(typed.stdout.contains("1 accepted, 0 rejected"), "{}", typed.stdout);
+    world.write("events.jsonl", view("u1", 0));
+    let named = run(&["events.jsonl"]);
+    assert!(!named.stdout.contains("waiting for events"), "{}", named.stdout);
+    let piped = world.run_with(&["replay", "--rules", "rules.toml", "--until", UNTIL], b"");
+    assert!(!piped.stderr.contains("waiting for events"), "{}", piped.stderr);
+}
+
+/// Runs a command on a terminal of its own, types a line and Ctrl-D into it, and prints what it says there.
+#[cfg(unix)]
+const TYPE_INTO_A_TERMINAL: &str = r#"
+import os, pty, sys
+
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode() + b"\n\x04")
+said = b""
+try:
+    while piece := os.read(terminal, 65536):
+        said += piece
+except OSError:
+    pass  # The other side is closed.
+sys.stdout.write(said.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
 
 #[test]
 fn an_empty_file_is_a_log_of_nothing() {
@@ -81,7 +157,7 @@ fn standard_input_is_read_where_no_file_is_named() {
         assert_eq!((run.code, &run.stdout), (Some(0), &expected), "{}", run.stderr);
     }
     let run = world.run_with(&[&common[..], &["--rejects", "r.jsonl"]].concat(), b"{");
-    assert_eq!(run.code, Some(0));
+    run.fails_saying(&["all events were rejected", "-:1: not valid JSON"]);
     assert!(world.read("r.jsonl").contains(r#""file":"-","line":1"#), "{}", world.read("r.jsonl"));
 }
 

@@ -27,7 +27,16 @@ fn header(message: &async_nats::jetstream::Message, name: &str) -> String {
 async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     let (server, context) = prepared().await;
     let plan = plan();
-    let sink = Running::start(&server, Settings { decisions: true, batch_from: 1, ..Settings::default() }).await;
+    let sink = Running::start(
+        &server,
+        Settings {
+            decisions: true,
+            batch_from: 1,
+            cloudevents_source: "urn:shop:42".to_owned(),
+            ..Settings::default()
+        },
+    )
+    .await;
     let all = vec![
         outputs::transition("u 1", 2),
         outputs::action("u 1", 2),
@@ -57,7 +66,8 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
         ("rekindle.decisions.hello-again_1.sent", journal(1)),
         (
             "rekindle.actions.email.hello-again_1",
-            line(|out| action::write_line(&plan.rules, &all[1], out).expect("written")),
+            line(|out| action::write_line(&plan.rules, &all[1], out).expect("written"))
+                .replace("/rekindle", "urn:shop:42"),
         ),
         ("rekindle.segments.active.exit", journal(2)),
         ("rekindle.decisions.hello-again_1.cooldown", journal(3)),
@@ -69,6 +79,24 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     ];
     let said = found.iter().map(|m| (m.subject.as_str(), String::from_utf8_lossy(&m.payload).into_owned()));
     assert_eq!(said.collect::<Vec<_>>(), expected);
+    // All but the action, which is one in structured mode here, are CloudEvents in binary mode: their data is the payload.
+    let types = ["transition", "decision", "", "transition", "decision", "merged", "rules"];
+    for (message, kind) in found.iter().zip(types).filter(|(_, kind)| !kind.is_empty()) {
+        let data: Value = serde_json::from_slice(&message.payload).expect("JSON");
+        let id = header(message, "ce-id");
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("ce-specversion", "1.0"),
+            ("ce-type", &format!("rekindle.{kind}.v1")),
+            ("ce-source", "urn:shop:42"),
+            ("ce-time", data["at"].as_str().expect("an instant")),
+            ("ce-subject", &data["user"].as_str().unwrap_or_default().replace(' ', "%20")),
+            (rekindle::sink::nats::ID, &id),
+        ] {
+            assert_eq!(header(message, name), value, "{name} of {kind}");
+        }
+        assert_eq!(uuid::Uuid::parse_str(&id).expect("a UUID").get_version_num(), 8, "{id}");
+    }
     let event: Value = serde_json::from_slice(&found[2].payload).expect("JSON");
     assert_eq!(header(&found[2], "content-type"), "application/cloudevents+json");
     assert_eq!((&event["subject"], &event["specversion"]), (&json!("u 1"), &json!("1.0")));
@@ -131,6 +159,10 @@ async fn a_dead_letter_says_why_where_and_what() {
         "original": "[1]"});
     assert_eq!(said[0], expected);
     assert_eq!((&said[1], said[1]["line"].as_u64()), (&said[2], Some(2)), "two calls of one line, alike");
+    for (name, value) in [("ce-type", "rekindle.dead_letter.v1"), ("ce-source", "/rekindle"), ("ce-subject", "")] {
+        assert_eq!(header(&found[0], name), value, "{name}");
+    }
+    assert_eq!(header(&found[0], "ce-id"), header(&found[0], "Nats-Msg-Id"));
     assert_eq!((&said[3]["original_base64"], said[3].get("original")), (&json!("/w=="), None));
     let cut = said[4]["original"].as_str().expect("text");
     assert!(said[4]["truncated"] == json!(true) && (900_000..1_048_576).contains(&cut.len()), "{}", cut.len());

@@ -69,7 +69,7 @@ fn uninterrupted(source: Source) -> (Vec<String>, Totals) {
     let create = |name: &str| OutputFile::create("it", Some(&folder.path().join(name))).expect("created");
     let [journal, actions, rejects] = RESULTS.map(create);
     let sinks = Sinks { journal, actions: Some(actions), rejects: Some(rejects) };
-    let totals = replay(plan(), options(64), until(), source.into_iter(), sinks).expect("replayed");
+    let totals = replay(plan(), options(64), until(), source.into_iter(), sinks).expect("replayed").totals;
     (results(folder.path()), totals)
 }
 
@@ -147,7 +147,7 @@ fn stopped_anywhere_and_hurt_it_comes_to_the_same_bytes_and_counts() {
             turns += 1;
             if turns > 8 {
                 replay.run(source.into_iter()).expect("replayed");
-                break replay.deliver().expect("delivered").0;
+                break replay.deliver().expect("delivered").0.totals;
             }
             let stop = dice.random_range(0..source.len());
             assert!(replay.run(cut_off(source, stop).into_iter()).is_err(), "seed {seed}: the disk did not fail");
@@ -192,7 +192,7 @@ fn results_appear_only_once_they_are_whole() {
     drop(replay);
     let replay = open(folder.path(), 4).expect("resumable");
     assert_eq!(replay.standing(), Standing::Finished);
-    let (totals, _) = replay.deliver().expect("delivered");
+    let totals = replay.deliver().expect("delivered").0.totals;
     let (expected, expected_totals) = uninterrupted(blocks(&log, 20));
     assert_eq!((results(folder.path()), totals), (expected, expected_totals));
 }

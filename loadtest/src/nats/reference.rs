@@ -42,7 +42,9 @@ impl Reference {
                 some.iter().map(|lines| Entry { kind: Kind::Events, lines, received: None }).collect();
             let mut outputs = Vec::new();
             self.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
-            ids.extend(outputs.iter().filter_map(|output| Some(action::action(&self.plan.rules, output)?.id)));
+            ids.extend(
+                outputs.iter().filter_map(|output| Some(action::action(&self.plan.rules, output, action::SOURCE)?.id)),
+            );
         }
         ids
     }

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::summary::grouped;
-use crate::cli::{CliError, load_rules, pipeline_options};
+use crate::cli::summary::{counted, grouped};
+use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::Numbers;
 use crate::growth::numbers::Ratio;
@@ -59,6 +59,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
         workers: args.workers.map_or(defaults.workers, usize::from),
         ..defaults
     };
+    say_if_it_waits(&args.input);
     let files = Files::open(&args.input, options.max_event_bytes).map_err(ReplayError::from)?;
     let (numbers, totals) = growth_numbers(Arc::new(Plan::new(rules)), options, args.until, files)?;
     let rejected: u64 = totals.rejected.iter().sum();
@@ -66,8 +67,8 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
         // A closed standard error is no reason to fail.
         let _ = writeln!(
             std::io::stderr(),
-            "{} lines were rejected, and are in no number; `rekindle replay --rejects` tells why",
-            grouped(rejected)
+            "{} rejected, and in no number; `rekindle replay --rejects` tells why",
+            counted(rejected, "event")
         );
     }
     let Some(numbers) = numbers else {

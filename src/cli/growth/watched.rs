@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::summary::grouped;
-use crate::cli::{CliError, load_rules, pipeline_options};
+use crate::cli::summary::counted;
+use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::{Numbers, Sighting};
 use crate::partition::Plan;
@@ -47,6 +47,7 @@ impl Inputs {
         watch: &mut dyn FnMut(Sighting, &[u8]),
     ) -> Result<(Pipeline, Numbers), CliError> {
         let options = pipeline_options(&Engine::default());
+        say_if_it_waits(&self.input);
         let files = Files::open(&self.input, options.max_event_bytes).map_err(ReplayError::from)?;
         let pipeline = watch_growth(Arc::new(Plan::new(rules)), options, self.until, files, watch)?;
         let rejected: u64 = pipeline.totals().rejected.iter().sum();
@@ -54,8 +55,8 @@ impl Inputs {
             // A closed standard error is no reason to fail.
             let _ = writeln!(
                 std::io::stderr(),
-                "{} lines were rejected, and are in no number; `rekindle replay --rejects` tells why",
-                grouped(rejected)
+                "{} rejected, and in no number; `rekindle replay --rejects` tells why",
+                counted(rejected, "event")
             );
         }
         let nothing = || CliError::Other("there is no event that counts, and so there is nothing to tell".to_owned());

@@ -23,6 +23,37 @@ fn a_variable_goes_before_the_file() {
     assert_eq!(load("[engine]\nworkers = 'x'", &[("REKINDLE_ENGINE_WORKERS", "2")]).unwrap().engine.workers, 2);
 }
 
+/// A pod beside services that are named `rekindle` and `rekindle-http`.
+#[test]
+fn variables_that_kubernetes_makes_of_services_are_ignored() {
+    let of_services = [
+        ("REKINDLE_HTTP_PORT", "tcp://10.0.0.2:9464"),
+        ("REKINDLE_HTTP_PORT_9464_TCP", "tcp://10.0.0.2:9464"),
+        ("REKINDLE_HTTP_SERVICE_HOST", "10.0.0.2"),
+        ("REKINDLE_PORT", "tcp://10.0.0.1:9464"),
+        ("REKINDLE_PORT_53_UDP_PROTO", "udp"),
+        ("REKINDLE_PORT_9464_TCP", "tcp://10.0.0.1:9464"),
+        ("REKINDLE_PORT_9464_TCP_ADDR", "10.0.0.1"),
+        ("REKINDLE_PORT_9464_TCP_PORT", "9464"),
+        ("REKINDLE_PORT_9464_TCP_PROTO", "tcp"),
+        ("REKINDLE_SERVICE_HOST", "10.0.0.1"),
+        ("REKINDLE_SERVICE_PORT", "9464"),
+        ("REKINDLE_SERVICE_PORT_METRICS", "9464"),
+    ];
+    let config = load("", &[&of_services[..], &[("REKINDLE_ENGINE_WORKERS", "2")]].concat()).unwrap();
+    assert_eq!((config.ignored, config.engine.workers), (of_services.map(|(name, _)| name.to_owned()).into(), 2));
+    for name in [
+        "REKINDLE_SERVICE",
+        "REKINDLE_PORT_X_TCP",
+        "REKINDLE_PORTS",
+        "REKINDLE_SERVICE_HOSTS",
+        "REKINDLE_HTTP_PORT_1_TCP_X",
+    ] {
+        let [(variable, message, _)] = variable_mistakes("", &[(name, "1")]).try_into().expect("one mistake");
+        assert_eq!((variable.as_str(), message.as_str()), (name, "no setting has this variable"));
+    }
+}
+
 #[test]
 fn variables_need_no_section_in_the_file() {
     let variables = [

@@ -125,6 +125,13 @@ fn every_problem_is_reported_at_its_place() {
 )]
 #[case::prefix("[output]\nprefix = 'a.>'", "`a.>` has a wildcard, and must be one subject", "'a.>'", "")]
 #[case::prefix_system("[output]\nprefix = '$SYS.x'", "`$SYS.x` begins like the server's own subjects", "'$SYS.x'", "")]
+#[case::source(
+    "[output]\ncloudevents_source = 'my shop'",
+    "`my shop` has a character that no URI has",
+    "'my shop'",
+    "\"/rekindle\""
+)]
+#[case::no_source("[output]\ncloudevents_source = ''", "`` is empty", "''", "")]
 #[case::no_streams(
     "[output]\ncreate = true\njetstream = false",
     "there are no streams to create with jetstream = false",

@@ -76,6 +76,7 @@ fn every_section_is_read() {
         max_bytes = 1_000_000
         replicas = 5
         cloudevents = 'binary'
+        cloudevents_source = 'urn:shop:42'
         decisions = true
         batch_from = 7
         linger = '1s'
@@ -94,6 +95,9 @@ fn every_section_is_read() {
         max_body_bytes = 0
         timeout = '1m'
         max_concurrency = 10_000
+        max_connections = 65_536
+        max_connections_per_address = 1
+        open_metrics = false
         [log]
         format = 'json'
         level = 'warn, rekindle::source=debug,async_nats=off'
@@ -144,6 +148,7 @@ fn every_section_is_read() {
         max_bytes: 1_000_000,
         replicas: 5,
         cloudevents: ContentMode::Binary,
+        cloudevents_source: "urn:shop:42".to_owned(),
         decisions: true,
         batch_from: 7,
         linger: Span(1_000),
@@ -169,6 +174,9 @@ fn every_section_is_read() {
         max_body_bytes: 0,
         timeout: Span(60_000),
         max_concurrency: 10_000,
+        max_connections: 65_536,
+        max_connections_per_address: 1,
+        open_metrics: false,
     };
     assert_eq!(config.http, http);
     assert_eq!(config.log.format, LogFormat::Json);

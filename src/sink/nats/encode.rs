@@ -9,6 +9,10 @@
 //! | other rules | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, which change it is |
 //! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |
 //!
+//! All of them are CloudEvents. An action is one in structured or in binary mode, as the settings say; everything else is one
+//! in binary mode: its attributes are headers (`ce-type`, `ce-id` …), and its payload stays what the journal has. So a receiver
+//! that tells the mode by `content-type`, as CloudEvents want it, needs one parser.
+//!
 //! No user id is in a subject. The ids (the header `Rekindle-Id`; of dead letters `Nats-Msg-Id`, so that a server which still
 //! remembers it takes none in twice) are the same whenever the same log is read; no two outputs of one log share one. Where the cause is an event without messageId, its
 //! position in the log stands in for that, and the id lasts only as long as the log is read from the same start.
@@ -16,16 +20,16 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use async_nats::header::{HeaderName, HeaderValue};
 use async_nats::subject::Subject;
 use bytes::buf::Writer;
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde_json::json;
+use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::attributes::{Attributes, header};
 use super::message::{Kind, Message};
 use super::subjects::Subjects;
-use crate::action::{self, Action};
+use crate::action::{self, Action, event_id};
 use crate::campaigns::Outcome;
 use crate::config::{ContentMode, Output as Settings};
 use crate::journal;
@@ -62,6 +66,8 @@ pub(super) enum Encoded {
 pub(super) struct Encoder {
     prefix: String,
     mode: ContentMode,
+    /// Who emits: the attribute `source` of CloudEvents.
+    emitter: Arc<str>,
     with_decisions: bool,
     /// What the sequence numbers of dead letters are numbers in.
     source: String,
@@ -100,6 +106,7 @@ impl Encoder {
             dead: format!("{prefix}.dead").into(),
             prefix,
             mode: settings.cloudevents,
+            emitter: settings.cloudevents_source.as_str().into(),
             with_decisions: settings.decisions,
             source,
             subjects: None,
@@ -204,8 +211,9 @@ impl Encoder {
                     let id = output_id("decision", what, outcome.name(), output, Some(cause));
                     out.push(self.line(Kind::Decision, work.subjects.decision(*campaign, outcome), id, work, output));
                 }
+                let emitter = Arc::clone(&self.emitter);
                 if matches!(outcome, Outcome::Sent { .. })
-                    && let Some(action) = action::action(rules, output)
+                    && let Some(action) = action::action(rules, output, &emitter)
                 {
                     let subject = work.subjects.action(*campaign);
                     let received = matches!(cause, Cause::Event(_)).then(|| work.received_at(output)).flatten();
@@ -223,7 +231,8 @@ impl Encoder {
         journal::write_line(&work.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
         let mut payload = self.written();
         payload.truncate(payload.len() - 1);
-        Message { kind, subject, id, content: Vec::new(), payload, received: None }
+        let attributes = Attributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
+        Message { kind, subject, content: attributes.headers(), id, payload, received: None }
     }
 
     fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> Message {
@@ -234,7 +243,7 @@ impl Encoder {
             }
             ContentMode::Binary => {
                 serde_json::to_writer(&mut self.buffer, &action.data).expect("writing to memory cannot fail");
-                attributes(&action)
+                Attributes::of(&action).headers()
             }
         };
         Message { kind: Kind::Action, subject, id: action.id, content, payload: self.written(), received }
@@ -242,11 +251,12 @@ impl Encoder {
 
     fn reloaded(&mut self, reloaded: &Reloaded, generation: u64) -> Message {
         let Reloaded { at, rules, previous } = reloaded;
-        let id = hash(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
+        let id = event_id(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
         let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
         write!(self.buffer, "{line}").expect("writing to memory cannot fail");
         let (subject, payload) = (self.rules.clone(), self.written());
-        Message { kind: Kind::Rules, subject, id, content: Vec::new(), payload, received: None }
+        let content = Attributes::new(Kind::Rules, &id, &self.emitter).about(None, *at).headers();
+        Message { kind: Kind::Rules, subject, id, content, payload, received: None }
     }
 
     fn letter(&mut self, letter: &Letter) -> Message {
@@ -259,14 +269,7 @@ impl Encoder {
         let key = format!("letter\0{}\0{sequence}\0{line}\0{ordinal}\0{}\0{original_hash}", self.source, reason.code());
         let origin = Origin::Message { sequence: *sequence, line: *line };
         let letter = dead_letter::letter(reason.code(), &reason.to_string(), origin, original);
-        Message {
-            kind: Kind::Letter,
-            subject: self.dead.clone(),
-            id: hash(&key),
-            content: Vec::new(),
-            payload: letter.to_string().into(),
-            received: None,
-        }
+        letter_message(&letter, &key, &self.dead, &self.emitter)
     }
 
     /// What was written since the last time.
@@ -283,24 +286,25 @@ impl Work {
     }
 }
 
+/// A dead letter as a message; `key` tells it from every other.
+fn letter_message(letter: &Value, key: &str, dead: &Subject, emitter: &str) -> Message {
+    let id = event_id(key);
+    let content = Attributes::new(Kind::Letter, &id, emitter).headers();
+    let payload = letter.to_string().into();
+    Message { kind: Kind::Letter, subject: dead.clone(), id, content, payload, received: None }
+}
+
 /// The dead letter of a message that no server takes, because it is larger than `limit`.
-pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize) -> Message {
+pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter: &str) -> Message {
     let detail = format!("the message has about {} bytes; the server takes {limit} at most", message.size());
     let origin = Origin::Output { subject: &message.subject };
     let letter = dead_letter::letter("output_too_large", &detail, origin, &message.payload);
-    Message {
-        kind: Kind::Letter,
-        subject: dead.clone(),
-        id: hash(&format!("output_too_large\0{}", message.id)),
-        content: Vec::new(),
-        payload: letter.to_string().into(),
-        received: None,
-    }
+    letter_message(&letter, &format!("output_too_large\0{}", message.id), dead, emitter)
 }
 
 /// Makes a dead letter fit: of its original only the beginning is left. Returns whether it fits now.
 pub(super) fn shorten(letter: &mut Message, max_payload: usize) -> bool {
-    let room = Message::payload_room(max_payload);
+    let room = letter.payload_room(max_payload);
     if letter.payload.len() > room
         && let Ok(value) = serde_json::from_slice(&letter.payload)
     {
@@ -317,56 +321,12 @@ fn output_id(kind: &str, what: &str, change: &str, output: &Output, cause: Optio
         Some(Cause::Event(None)) => format!("p{}", output.position),
         Some(Cause::Rules { change }) => format!("r{change}"),
     };
-    hash(&format!("{kind}\0{what}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
-}
-
-fn hash(key: &str) -> String {
-    format!("{:032x}", xxh3_128(key.as_bytes()))
-}
-
-/// The headers of the binary content mode.
-fn attributes(action: &Action<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    vec![
-        header("content-type", action.datacontenttype),
-        // The binding for NATS maps this attribute like any other, and means the event's mode by content-type.
-        header("ce-datacontenttype", action.datacontenttype),
-        header("ce-id", &action.id),
-        header("ce-source", action.source),
-        header("ce-specversion", action.specversion),
-        header("ce-subject", &percent_encoded(action.subject)),
-        header("ce-time", &action.time),
-        header("ce-type", action.kind),
-    ]
-}
-
-fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
-    (HeaderName::from_static(name), HeaderValue::from(value))
-}
-
-/// A header's value as CloudEvents write it: blanks, quotes, percent signs and whatever is not printable ASCII as the
-/// bytes of their UTF-8, `%E2%82%AC`.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'%' => encoded.push_str(&format!("%{byte:02X}")),
-            0x21..=0x7e => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    event_id(&format!("{kind}\0{what}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn header_values_are_percent_encoded_as_cloud_events_want_it() {
-        assert_eq!(percent_encoded("Euro € 😀 \"50%\"~"), "Euro%20%E2%82%AC%20%F0%9F%98%80%20%2250%25%22~");
-        assert_eq!(percent_encoded("plain-id_7"), "plain-id_7");
-        assert_eq!(percent_encoded("a\r\nX: y"), "a%0D%0AX:%20y");
-    }
 
     #[test]
     fn what_happens_twice_at_one_instant_has_two_ids() {

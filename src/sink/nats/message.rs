@@ -50,13 +50,17 @@ pub(super) struct Message {
 impl Message {
     /// Its size as the server counts it, at most.
     pub(super) fn size(&self) -> usize {
+        self.payload.len() + self.content_size() + HEADER_ROOM
+    }
+
+    fn content_size(&self) -> usize {
         let header = |(name, value): &(HeaderName, HeaderValue)| name.to_string().len() + value.as_str().len() + 4;
-        self.payload.len() + self.content.iter().map(header).sum::<usize>() + HEADER_ROOM
+        self.content.iter().map(header).sum()
     }
 
     /// How long its payload may be for the message to stay within `max_payload`.
-    pub(super) fn payload_room(max_payload: usize) -> usize {
-        max_payload.saturating_sub(HEADER_ROOM)
+    pub(super) fn payload_room(&self, max_payload: usize) -> usize {
+        max_payload.saturating_sub(HEADER_ROOM + self.content_size())
     }
 
     /// The headers that do not depend on how it is published.

@@ -17,6 +17,7 @@
 //! It neither connects nor creates streams, and it keeps nothing on disk: what was not committed when the process ends is
 //! computed again from the log. It does not stop by itself, save where it must not go on; dropping it is safe at any moment.
 
+mod attributes;
 mod commit;
 mod encode;
 mod line;
@@ -313,7 +314,8 @@ impl Outlet {
             limit,
             "an output is larger than the server takes: it goes to the dead letters"
         );
-        self.add_letter(encode::too_large(output, &self.dead, limit), limit);
+        let letter = encode::too_large(output, &self.dead, limit, &self.settings.cloudevents_source);
+        self.add_letter(letter, limit);
     }
 
     /// Publishes all dead letters there are.
