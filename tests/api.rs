@@ -15,12 +15,15 @@ use rekindle::config::{Http, Secret};
 use rekindle::time::Span;
 use serde_json::json;
 
+/// What guards the API where it is guarded.
+const TOKEN: &str = "s3cret-s3cret-s3cret";
+
 fn open() -> Api {
     Api::start(&Http::default())
 }
 
 fn with_token() -> Api {
-    Api::start(&Http { token: Some(Secret::Environment(" s3cret\n".to_owned())), ..Http::default() })
+    Api::start(&Http { token: Some(Secret::Environment(format!(" {TOKEN}\n"))), ..Http::default() })
 }
 
 fn impatient() -> Http {
@@ -34,6 +37,7 @@ fn a_user_is_told_with_all_that_is_known() {
     let user = api.get("/v1/users/u");
     assert_eq!(user.status, 200, "{user:?}");
     assert!(user.head.contains("\r\ncache-control: no-store"), "{user:?}");
+    assert!(user.head.contains("\r\nx-content-type-options: nosniff"), "{user:?}");
     let user = user.json();
     assert_eq!(
         (&user["user"], &user["segments"], &user["traits"]),
@@ -147,7 +151,7 @@ fn a_visitors_id_forgets_the_user_it_became_with_all_that_was_decided_about_eith
 fn nobody_is_forgotten_whom_the_log_does_not_name() {
     let api = with_token();
     api.feed(&[track("u", "View", 1)]);
-    let (token, long) = ("Authorization: Bearer s3cret\r\n", "x".repeat(257));
+    let (token, long) = ("Authorization: Bearer s3cret-s3cret-s3cret\r\n", "x".repeat(257));
     api.request("DELETE", "/v1/users/u", "").problem(401);
     assert!(api.request("DELETE", &format!("/v1/users/{long}"), token).problem(400).contains("256"));
     api.request("DELETE", "/v1/users/%FF", token).problem(400);
@@ -360,8 +364,8 @@ fn a_token_guards_all_but_metrics_and_health() {
     let wrong = [
         "",
         "Authorization: Bearer s3cre\r\n",
-        "Authorization: Bearer s3cret2\r\n",
-        "Authorization: Basic s3cret\r\n",
+        "Authorization: Bearer s3cret-s3cret-s3cret2\r\n",
+        "Authorization: Basic s3cret-s3cret-s3cret\r\n",
         "Authorization: \r\n",
     ];
     for path in ["/v1/stats", "/v1/users/u/segments", "/v1/openapi.json", "/nothing", "/metrics/", "//metrics"] {
@@ -373,11 +377,13 @@ fn a_token_guards_all_but_metrics_and_health() {
     }
     api.request("POST", "/v1/rules/reload", "").problem(401);
     for scheme in ["Bearer", "bearer"] {
-        assert_eq!(api.request("GET", "/v1/stats", &format!("Authorization: {scheme} s3cret\r\n")).status, 200);
+        assert_eq!(
+            api.request("GET", "/v1/stats", &format!("Authorization: {scheme} s3cret-s3cret-s3cret\r\n")).status,
+            200
+        );
     }
     // Whoever has the token may come by any name.
-    let named =
-        "GET /v1/stats HTTP/1.1\r\nHost: rekindle.example\r\nAuthorization: Bearer s3cret\r\nConnection: close\r\n\r\n";
+    let named = "GET /v1/stats HTTP/1.1\r\nHost: rekindle.example\r\nAuthorization: Bearer s3cret-s3cret-s3cret\r\nConnection: close\r\n\r\n";
     assert_eq!(api.raw(named).status, 200);
 }
 
@@ -415,6 +421,157 @@ fn without_a_token_web_pages_are_refused() {
     assert_eq!(api.request("POST", "/v1/rules/reload", &own).status, 200);
 }
 
+/// Of two headers, a proxy may have looked at the one and this server at the other.
+#[test]
+fn who_asks_is_said_once_or_not_at_all() {
+    let open = open();
+    let origin = format!("Origin: http://{}\r\n", open.address);
+    for twice in [
+        format!("{origin}Origin: https://evil.example\r\n"),
+        format!("Origin: https://evil.example\r\n{origin}"),
+        format!("{origin}{origin}"),
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n".to_owned(),
+    ] {
+        for (method, path) in
+            [("POST", "/v1/rules/reload"), ("DELETE", "/v1/users/u"), ("GET", "/v1/stats"), ("GET", "/metrics")]
+        {
+            let refused = open.request(method, path, &twice);
+            assert!(refused.problem(403).contains("at most"), "{method} {path} {twice}");
+            assert!(refused.head.contains("\r\nx-content-type-options: nosniff"), "{refused:?}");
+        }
+        assert_eq!(open.request("GET", "/healthz", &twice).status, 200);
+    }
+    let guarded = with_token();
+    let (right, wrong) = (format!("Authorization: Bearer {TOKEN}\r\n"), "Authorization: Bearer x\r\n");
+    for twice in [format!("{right}{wrong}"), format!("{wrong}{right}"), format!("{right}{origin}{origin}")] {
+        guarded.request("GET", "/v1/stats", &twice).problem(403);
+    }
+    assert_eq!(guarded.request("GET", "/v1/stats", &format!("{right}{origin}")).status, 200);
+}
+
+/// They bear business figures.
+#[test]
+fn metrics_are_not_for_web_pages_and_may_need_the_token() {
+    let settings = || Http { token: Some(Secret::Environment(TOKEN.to_owned())), ..Http::default() };
+    let right = format!("Authorization: Bearer {TOKEN}\r\n");
+    let ask = |api: &Api, host: &str, head: &str| {
+        api.raw(&format!("GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: {host}\r\n{head}\r\n"))
+    };
+    // A name that a hostile name server points to this machine.
+    for api in [open(), Api::start(&settings())] {
+        ask(&api, "evil.example", "").problem(403);
+        assert_eq!(ask(&api, "localhost", "").status, 200);
+    }
+    let api = Api::start(&settings());
+    assert_eq!(ask(&api, "metrics.example", &right).status, 200, "whoever has the token may come by any name");
+    let everywhere = Api::start(&Http { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..settings() });
+    assert_eq!(ask(&everywhere, "metrics.example", "").status, 200, "who can reach it");
+    let closed = Api::start(&Http { open_metrics: false, ..settings() });
+    for (host, head) in [("localhost", ""), ("evil.example", ""), ("localhost", "Authorization: Bearer x\r\n")] {
+        ask(&closed, host, head).problem(401);
+    }
+    assert_eq!(ask(&closed, "localhost", &right).status, 200);
+    assert_eq!(closed.get("/healthz").status, 200);
+    assert_eq!(closed.get("/readyz").status, 200);
+}
+
+/// Connections that ask for a page of metrics of so many bytes, and read nothing of it.
+fn deaf(api: &Api, number: usize, bytes: u64) -> Vec<std::net::TcpStream> {
+    api.scrapes.padding.store(bytes, Ordering::Relaxed);
+    let ask = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", api.address);
+    (0..number)
+        .map(|_| {
+            let mut stream = api.connect();
+            // The server may have closed it already: it is one too many.
+            let _ = stream.write_all(ask.as_bytes());
+            stream
+        })
+        .collect()
+}
+
+/// They come from one address, and all but its share are told so. None of them keeps anybody from asking about health.
+#[test]
+fn health_is_answered_whoever_holds_connections() {
+    let api = Api::start(&Http { max_connections_per_address: 100, timeout: Span(60_000), ..Http::default() });
+    let held = deaf(&api, 1_024, 1 << 18);
+    for path in ["/healthz", "/readyz"] {
+        for _ in 0..20 {
+            assert_eq!(api.get(path).status, 200, "{path}");
+        }
+    }
+    let refused = api.get("/v1/stats");
+    assert!(refused.problem(503).contains("too many connections"), "{refused:?}");
+    assert!(
+        refused.head.contains("\r\nretry-after: 1") && refused.head.contains("\r\nconnection: close"),
+        "{refused:?}"
+    );
+    assert!(api.get("/metrics").problem(503).contains("too many connections"));
+    assert!(api.scrapes.made.load(Ordering::SeqCst) < 20, "they were answered one by one");
+    // Who says nothing at all takes up the reserve, and makes room for who asks.
+    let silent: Vec<_> = (0..200).map(|_| api.connect()).collect();
+    assert_eq!(api.get("/healthz").status, 200);
+    drop((held, silent));
+    let started = Instant::now();
+    while api.get("/v1/stats").status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "their share is never given back");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn all_addresses_together_have_their_share_too() {
+    let api = Api::start(&Http { max_connections: 3, timeout: Span(60_000), ..Http::default() });
+    let held = deaf(&api, 3, 1 << 18);
+    let started = Instant::now();
+    while api.scrapes.made.load(Ordering::SeqCst) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "nobody asks");
+    }
+    assert!(api.get("/v1/stats").problem(503).contains("too many connections"));
+    assert_eq!(api.get("/healthz").status, 200);
+    drop(held);
+}
+
+/// Their connections are closed by the server, which thereby has room for others.
+#[test]
+fn who_does_not_read_an_answer_loses_the_connection() {
+    let api = Api::start(&Http { timeout: Span(300), max_connections_per_address: 8, ..Http::default() });
+    // Far more than the system keeps for them.
+    let bytes = 32 << 20;
+    let held = deaf(&api, 8, bytes);
+    let started = Instant::now();
+    while api.get("/v1/stats").status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "they are kept for good");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for mut stream in held {
+        let mut answer = Vec::new();
+        // What was on its way may still be there, or be reset with the connection.
+        let _ = stream.read_to_end(&mut answer);
+        assert!((answer.len() as u64) < bytes, "all of it came");
+    }
+}
+
+#[test]
+fn a_page_of_metrics_is_made_once_for_all_who_ask_within_a_second() {
+    let api = Api::start(&Http { max_connections_per_address: 64, ..Http::default() });
+    api.scrapes.delay_ms.store(300, Ordering::Relaxed);
+    let ask = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", api.address);
+    // The one whose question has it made does not wait for it.
+    drop(api.connect().write_all(ask.as_bytes()));
+    let mut asking: Vec<_> = (0..50).map(|_| api.connect()).collect();
+    asking.iter_mut().for_each(|stream| stream.write_all(ask.as_bytes()).expect("sent"));
+    let pages: BTreeSet<String> = asking.iter_mut().map(|stream| Answer::read(stream).body).collect();
+    let made = api.scrapes.made.load(Ordering::SeqCst);
+    assert!(made <= 3 && pages.len() <= 3, "{made} were made for 51, and answered with {pages:?}");
+    let began = Instant::now();
+    while api.scrapes.made.load(Ordering::SeqCst) == made {
+        assert_eq!(api.get("/metrics").status, 200);
+        assert!(began.elapsed() < Duration::from_secs(20), "the page is never made anew");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(api.get("/metrics").body.starts_with("rekindle_x "));
+}
+
 fn refusal(settings: &Http) -> String {
     let api = open();
     let services = rekindle::api::Services {
@@ -424,9 +581,7 @@ fn refusal(settings: &Http) -> String {
         forget: api.log.clone(),
         started: Instant::now(),
     };
-    Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), settings)
-        .expect_err("the settings are bad")
-        .to_string()
+    Routes::new(services, Metrics::new(|_| Vec::new()), settings).expect_err("the settings are bad").to_string()
 }
 
 #[test]
@@ -457,8 +612,7 @@ fn without_a_token_no_address_is_served_that_others_can_reach() {
         forget: api.log.clone(),
         started: Instant::now(),
     };
-    let routes =
-        Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), &Http::default()).expect("loopback");
+    let routes = Routes::new(services, Metrics::new(|_| Vec::new()), &Http::default()).expect("loopback");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let served =
         runtime.block_on(async { Server::bind(everywhere).await?.serve(routes, std::future::pending()).await });

@@ -49,6 +49,6 @@ fn every_answer_is_as_the_document_says() {
 
 #[test]
 fn every_answer_is_as_the_document_says_with_a_token() {
-    let settings = Http { token: Some(Secret::Environment("s3cret".to_owned())), ..Http::default() };
-    run(&settings, &["--header", "Authorization: Bearer s3cret"]);
+    let settings = Http { token: Some(Secret::Environment("s3cret-s3cret-s3cret".to_owned())), ..Http::default() };
+    run(&settings, &["--header", "Authorization: Bearer s3cret-s3cret-s3cret"]);
 }

@@ -9,6 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use rekindle::metrics::Format;
 use rekindle::metrics::table::{self, Kind, Metric};
 
 use dashboard::{FILES, expressions, expressions_of};
@@ -83,14 +84,15 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     for line in lines.take_while(|line| !line.is_empty()) {
         accept = accept.or(line.strip_prefix("Accept: ").map(str::to_owned));
     }
-    let answer = full_page::page().answer(accept.as_deref());
+    let format = Format::wanted(accept.as_deref());
+    let body = full_page::page().written(format);
     write!(
         stream,
         "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        answer.content_type,
-        answer.body.len()
+        format.content_type(),
+        body.len()
     )?;
-    stream.write_all(&answer.body)
+    stream.write_all(&body)
 }
 
 fn assert_is_there(prometheus: &Prometheus, metric: &Metric, histograms: Histograms) {

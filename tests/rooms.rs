@@ -92,6 +92,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "live",
             "config",
             "growth",
+            "metrics",
         ],
     ),
     (

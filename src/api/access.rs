@@ -5,6 +5,7 @@
 //! that changes something must not come from another site.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -20,33 +21,83 @@ use super::problem::Problem;
 use crate::config::{Http, Secret};
 
 /// What everyone may read who can reach the address.
-pub(super) const OPEN: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Where the metrics are.
+pub(super) const METRICS: &str = "/metrics";
 
 /// `Sec-Fetch-Site`, by which browsers say whether a page of another site asks.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Headers that decide who may ask: of two, whoever stands between might have looked at the other.
+const SINGLE: [HeaderName; 4] = [HOST, AUTHORIZATION, ORIGIN, SEC_FETCH_SITE];
+
 /// Who may ask for what is not [`OPEN`].
-pub(super) enum Access {
-    /// Whoever shows this token.
-    Token(String),
-    /// Programs of this machine.
-    Loopback,
+pub(super) struct Access {
+    /// What must be shown; `None`: whoever asks must be a program of this machine.
+    token: Option<String>,
+    metrics: MetricsAccess,
+}
+
+/// Who may read metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MetricsAccess {
+    /// Whoever can reach the address.
+    Everyone,
+    /// Programs of this machine, which alone can reach the address: no web page whose name was made to point there.
+    Local,
+    /// Whoever shows the token.
+    Token,
 }
 
 impl Access {
     /// As the settings have it; reads the token.
     pub(super) fn new(settings: &Http) -> Result<Access, ApiError> {
-        match &settings.token {
-            Some(secret) => Ok(Access::Token(read_token(secret)?)),
-            None if settings.listen.ip().to_canonical().is_loopback() => Ok(Access::Loopback),
-            None => Err(ApiError::Exposed(settings.listen)),
+        let token = settings.token.as_ref().map(read_token).transpose()?;
+        let local = settings.listen.ip().to_canonical().is_loopback();
+        if token.is_none() && !local {
+            return Err(ApiError::Exposed(settings.listen));
         }
+        let metrics = match (&token, settings.open_metrics) {
+            (Some(_), false) => MetricsAccess::Token,
+            _ => Access::of_metrics(settings.listen),
+        };
+        Ok(Access { token, metrics })
+    }
+
+    /// That of a server which has metrics and health and nothing else.
+    pub(super) fn metrics_only(listen: SocketAddr) -> Access {
+        Access { token: None, metrics: Access::of_metrics(listen) }
+    }
+
+    fn of_metrics(listen: SocketAddr) -> MetricsAccess {
+        if listen.ip().to_canonical().is_loopback() { MetricsAccess::Local } else { MetricsAccess::Everyone }
+    }
+
+    /// Whether there is a token.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether this path needs it.
+    pub(super) fn needs_token(&self, path: &str) -> bool {
+        let metrics_need_it = path != METRICS || self.metrics == MetricsAccess::Token;
+        self.token.is_some() && metrics_need_it && !OPEN.contains(&path)
     }
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
-        match self {
-            Access::Token(token) => check_token(token, request.headers()),
-            Access::Loopback => check_local(request),
+        let path = request.uri().path();
+        if OPEN.contains(&path) {
+            return Ok(());
+        }
+        check_single(request.headers())?;
+        match &self.token {
+            _ if path == METRICS && self.metrics == MetricsAccess::Everyone => Ok(()),
+            None => check_local(request),
+            Some(token) if path == METRICS && self.metrics == MetricsAccess::Local => {
+                check_local(request).or_else(|refused| check_token(token, request.headers()).map_err(|_| refused))
+            }
+            Some(token) => check_token(token, request.headers()),
         }
     }
 }
@@ -57,10 +108,17 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !OPEN.contains(&request.uri().path()) {
-        access.check(&request)?;
-    }
+    access.check(&request)?;
     Ok(next.run(request).await)
+}
+
+fn check_single(headers: &HeaderMap) -> Result<(), Problem> {
+    match SINGLE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        Some(name) => {
+            Err(Problem::new(StatusCode::FORBIDDEN, format!("a request must have one header {name} at most")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn read_token(secret: &Secret) -> Result<String, ApiError> {

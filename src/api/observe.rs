@@ -3,31 +3,63 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::problem::Problem;
 use super::routes::Services;
+use crate::metrics::Format;
 
-/// What a scrape is answered with: the content type and the body.
-type Scraped = (&'static str, Vec<u8>);
+/// For how long what was made for one scrape answers others too.
+const FRESH: Duration = Duration::from_secs(1);
 
-/// What answers scrapes. Cheap to clone.
+/// What answers scrapes: however many there are, a page is made once a second at most, on no thread that anything else
+/// waits for. Cheap to clone.
 #[derive(Clone)]
-pub struct Metrics(Arc<Answering>);
+pub struct Metrics {
+    make: Arc<Making>,
+    made: [Arc<Mutex<Option<Made>>>; 2],
+}
 
-/// Answers a scrape, whose `Accept` header is given.
-type Answering = dyn Fn(Option<&str>) -> Scraped + Send + Sync;
+/// Makes the page.
+type Making = dyn Fn(Format) -> Vec<u8> + Send + Sync;
+
+/// A page, shared by whoever is answered with it.
+struct Made {
+    page: Bytes,
+    at: Instant,
+}
 
 impl Metrics {
-    /// `answer` is asked at each scrape, with the request's `Accept` header.
-    pub fn new(answer: impl Fn(Option<&str>) -> Scraped + Send + Sync + 'static) -> Metrics {
-        Metrics(Arc::new(answer))
+    /// `make` writes the metrics of the moment it is asked at.
+    pub fn new(make: impl Fn(Format) -> Vec<u8> + Send + Sync + 'static) -> Metrics {
+        Metrics { make: Arc::new(make), made: Default::default() }
+    }
+
+    /// A page that was made within the last second. `None`: making it panicked.
+    async fn page(&self, format: Format) -> Option<Bytes> {
+        let (make, made) = (Arc::clone(&self.make), Arc::clone(&self.made[format as usize]));
+        // A task of its own: who asked may go away, and what is being made is for the next one.
+        let page = tokio::spawn(async move {
+            let mut made = made.lock_owned().await;
+            if let Some(Made { page, .. }) = made.as_ref().filter(|made| made.at.elapsed() < FRESH) {
+                return Some(page.clone());
+            }
+            let page = Bytes::from(tokio::task::spawn_blocking(move || make(format)).await.ok()?);
+            *made = Some(Made { page: page.clone(), at: Instant::now() });
+            Some(page)
+        });
+        page.await.ok().flatten()
     }
 }
 
@@ -51,12 +83,14 @@ pub(super) struct Readiness {
 
 /// Metrics for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "observe", responses(
-    (status = 200, description = "Every metric, in Prometheus's text format", body = String, content_type = "text/plain")
+    (status = 200, description = "Every metric, in Prometheus's text format, at most a second old", body = String,
+        content_type = "text/plain")
 ))]
-pub(super) async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let (content_type, body) = (metrics.0)(accept);
-    ([(CONTENT_TYPE, content_type)], body).into_response()
+pub(super) async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Result<Response, Problem> {
+    let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let page = metrics.page(format).await;
+    let broken = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be made; the log says more");
+    Ok(([(CONTENT_TYPE, format.content_type())], page.ok_or_else(broken)?).into_response())
 }
 
 /// Whether the process lives

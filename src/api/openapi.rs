@@ -9,7 +9,8 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
-use super::{access, forget, growth, observe, problem, rules, segments, stats, users};
+use super::access::{self, Access};
+use super::{forget, growth, observe, problem, rules, segments, stats, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -19,12 +20,15 @@ const BEARER: &str = "bearer";
 
 /// What any request within limits may come to, beside what its route says.
 const ANYWHERE: [(&str, &str); 5] = [
-    ("403", "Without a token: the request comes from elsewhere than this machine"),
+    ("403", "The request comes from elsewhere than it may, or says twice where it comes from"),
     ("408", "The request's body took too long to come in"),
     ("413", "The request's body is too large"),
     ("500", "The request ran into a mistake in this program"),
-    ("503", "Too many requests, or the answer took too long; try again"),
+    ("503", "Too many connections or requests, or the answer took too long; try again"),
 ];
+
+/// What metrics may come to beside.
+const OF_METRICS: [&str; 3] = ["403", "500", "503"];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -57,22 +61,22 @@ struct Document;
 fn openapi_document() {}
 
 /// A handler that serves the document.
-pub(super) fn served(with_token: bool) -> impl FnOnce() -> Ready<Response> + Clone + Send + Sync + 'static {
-    let text = Bytes::from(document(with_token).to_json().unwrap_or_default());
+pub(super) fn served(access: &Access) -> impl FnOnce() -> Ready<Response> + Clone + Send + Sync + 'static {
+    let text = Bytes::from(document(access).to_json().unwrap_or_default());
     move || ready(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-/// The document of an API with a token, or without.
-fn document(with_token: bool) -> utoipa::openapi::OpenApi {
+/// The document of an API that these may ask.
+fn document(access: &Access) -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     for (path, item) in &mut document.paths.paths {
         if !access::OPEN.contains(&path.as_str()) {
             for operation in operations(item) {
-                complete(operation, with_token);
+                complete(operation, path == access::METRICS, access.needs_token(path));
             }
         }
     }
-    if with_token {
+    if access.has_token() {
         let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The token of http.token_file"));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
@@ -84,10 +88,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
 }
 
-/// Adds what holds for every operation.
-fn complete(operation: &mut Operation, with_token: bool) {
+/// Adds what holds for every operation, or for that of metrics.
+fn complete(operation: &mut Operation, of_metrics: bool, with_token: bool) {
     let unauthorized = ("401", "The token is missing or wrong");
-    for (status, description) in ANYWHERE.into_iter().chain(with_token.then_some(unauthorized)) {
+    let anywhere = ANYWHERE.into_iter().filter(|(status, _)| !of_metrics || OF_METRICS.contains(status));
+    for (status, description) in anywhere.chain(with_token.then_some(unauthorized)) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response = ResponseBuilder::new().description(description).content(problem::MEDIA_TYPE, content).build();
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());

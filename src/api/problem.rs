@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -78,7 +78,8 @@ pub(super) fn document(status: StatusCode, problem: &impl Serialize) -> Response
     response
 }
 
-/// Makes problem documents of the errors that the router itself answers with, and keeps answers out of caches.
+/// Makes problem documents of the errors that the router itself answers with, and keeps answers out of caches; no browser is to
+/// guess what they are.
 pub(super) async fn as_documents(mut response: Response) -> Response {
     let status = response.status();
     if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
@@ -94,6 +95,7 @@ pub(super) async fn as_documents(mut response: Response) -> Response {
         response.headers_mut().extend(allow.map(|allow| (axum::http::header::ALLOW, allow)));
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -1,6 +1,7 @@
 //! What is served at which path.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::error::ApiError;
 use super::forget::{self, Forget};
 use super::limits::{self, Limits};
 use super::observe::{self, Metrics};
+use super::problem::Problem;
 use super::rules::{self, Rules};
 use super::{growth, openapi, problem, segments, stats, users};
 use crate::config::Http;
@@ -36,20 +38,23 @@ pub struct Services {
 /// What a server serves.
 pub struct Routes {
     pub(super) router: Router,
+    /// What is served on a connection too many: health, and words for everything else.
+    pub(super) health: Router,
     /// Who can reach the address may ask for all of it.
     pub(super) loopback_only: bool,
-    /// How long the head of a request may take to come in.
+    /// How long the head of a request may take to come in, and an answer to be taken.
     pub(super) time: Duration,
+    /// How many connections there may be: in all, and of one address.
+    pub(super) connections: (usize, usize),
 }
 
 impl Routes {
-    /// `/metrics` and `/healthz`, for everyone.
-    pub fn metrics_only(metrics: Metrics) -> Routes {
-        let router = Router::new()
-            .route("/metrics", get(observe::metrics))
-            .route("/healthz", get(observe::healthz))
-            .with_state(metrics);
-        Routes { router: finished(router), loopback_only: false, time: limits::time(&Http::default()) }
+    /// `/metrics` and `/healthz`, for everyone who can reach the address that is listened on.
+    pub fn metrics_only(metrics: Metrics, listen: SocketAddr) -> Routes {
+        let health = Router::new().route("/healthz", get(observe::healthz));
+        let router = Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics);
+        let access = Access::metrics_only(listen);
+        Routes::of(router.merge(health.clone()), health, access, false, &Http::default())
     }
 
     /// Everything there is. Reads the token, if there is one.
@@ -58,21 +63,35 @@ impl Routes {
     /// The token can't be read or used, or there is none and the settings name an address that others can reach.
     pub fn new(services: Services, metrics: Metrics, settings: &Http) -> Result<Routes, ApiError> {
         let access = Access::new(settings)?;
-        let loopback_only = matches!(access, Access::Loopback);
-        let document = openapi::served(!loopback_only);
+        let loopback_only = !access.has_token();
+        let document = openapi::served(&access);
         let limits = Arc::new(Limits::new(settings));
         let mut api: Router<Arc<Services>> = Router::new().route(openapi::PATH, get(document));
         for (path, methods) in v1() {
             api = api.route(path, methods);
         }
+        let services = Arc::new(services);
+        let health = Router::new()
+            .route("/readyz", get(observe::readyz))
+            .with_state(Arc::clone(&services))
+            .route("/healthz", get(observe::healthz));
         let router = api
             .route_layer(middleware::from_fn_with_state(limits, limits::within))
-            .route("/readyz", get(observe::readyz))
-            .with_state(Arc::new(services))
-            .merge(Router::new().route("/metrics", get(observe::metrics)).with_state(metrics))
-            .route("/healthz", get(observe::healthz))
-            .layer(middleware::from_fn_with_state(Arc::new(access), access::guard));
-        Ok(Routes { router: finished(router), loopback_only, time: limits::time(settings) })
+            .with_state(services)
+            .merge(Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics))
+            .merge(health.clone());
+        Ok(Routes::of(router, health, access, loopback_only, settings))
+    }
+
+    fn of(router: Router, health: Router, access: Access, loopback_only: bool, settings: &Http) -> Routes {
+        let router = router.layer(middleware::from_fn_with_state(Arc::new(access), access::guard));
+        Routes {
+            router: finished(router),
+            health: finished(health.fallback(too_many)),
+            loopback_only,
+            time: limits::time(settings),
+            connections: (settings.max_connections, settings.max_connections_per_address),
+        }
     }
 }
 
@@ -95,6 +114,13 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 9] {
         ("/v1/rules", get(rules::rules)),
         ("/v1/rules/reload", post(rules::reload)),
     ]
+}
+
+/// What is answered on a connection too many.
+async fn too_many() -> Problem {
+    Problem::unavailable(
+        "there are too many connections, in all or from your address: close some, or try again; only health is answered",
+    )
 }
 
 /// The router, whose errors are all problem documents, and panics too.

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,18 +9,20 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::connections::{Connections, Reserve, Slot};
 use super::error::ApiError;
+use super::patience::Patient;
 use super::routes::Routes;
 
-/// The most connections there may be; more wait in the system's queue.
-const CONNECTIONS_MAX: usize = 1_024;
-
-/// After this, a connection is closed once it is idle: a client that reads nothing does not keep one for good.
+/// After this, a connection is closed once it is idle.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(600);
+
+/// How long each step of a connection too many may take: it is there for one question about health.
+const RESERVE_TIME: Duration = Duration::from_secs(2);
 
 /// How long to wait after a connection could not be accepted: most often, the process has too many files open.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
@@ -57,17 +58,22 @@ impl Server {
         if routes.loopback_only && !self.address.ip().to_canonical().is_loopback() {
             return Err(ApiError::Exposed(self.address));
         }
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let held = Connections::new(routes.connections);
         let (stopping, stopped) = watch::channel(false);
-        let mut connections = JoinSet::new();
+        let (mut connections, mut reserve) = (JoinSet::new(), Reserve::default());
         tokio::pin!(stop);
         loop {
-            tokio::select! {
+            let (stream, from) = tokio::select! {
                 () = &mut stop => break,
-                (stream, slot) = accept(&self.listener, &slots) => {
-                    connections.spawn(hold(stream, slot, routes.router.clone(), routes.time, stopped.clone()));
-                }
-                Some(_) = connections.join_next() => {}
+                accepted = accept(&self.listener) => accepted,
+                Some(_) = connections.join_next() => continue,
+            };
+            // Nobody waits in the system's queue: who is let in neither here nor there is told so.
+            if let Some(slot) = held.admit(from.ip()) {
+                connections.spawn(hold(stream, slot, routes.router.clone(), routes.time, stopped.clone()));
+            } else {
+                reserve.room().await;
+                reserve.add(connections.spawn(answer_one(stream, routes.health.clone())));
             }
         }
         drop(self.listener);
@@ -77,12 +83,11 @@ impl Server {
     }
 }
 
-/// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
+/// The next connection, and where it comes from.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(
                     "could not accept a connection to the API: {error}; is the limit of open files too low?"
@@ -93,20 +98,24 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, O
     }
 }
 
-/// Answers a connection's requests until either side has had enough. `time` is how long a head may take, and how long
-/// the last answer may.
-async fn hold(
-    stream: TcpStream,
-    _slot: Option<OwnedSemaphorePermit>,
-    router: Router,
-    time: Duration,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// Answers one request of a connection too many, at once or not at all.
+async fn answer_one(stream: TcpStream, router: Router) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(RESERVE_TIME).keep_alive(false);
+    let stream = TokioIo::new(Patient::new(stream, RESERVE_TIME));
+    // How a connection ends is between the client and the network: nothing to report.
+    let _ = timeout(2 * RESERVE_TIME, builder.serve_connection(stream, TowerToHyperService::new(router))).await;
+}
+
+/// Answers a connection's requests until either side has had enough. `time` is how long a head may take (which is also how
+/// long nothing may be asked), and how long an answer may take to be taken.
+async fn hold(stream: TcpStream, _slot: Slot, router: Router, time: Duration, mut stopped: watch::Receiver<bool>) {
     // A failure only means that answers wait a little for each other.
     let _ = stream.set_nodelay(true);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(time);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection =
+        builder.serve_connection(TokioIo::new(Patient::new(stream, time)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     // How a connection ends is between the client and the network: nothing to report.
     tokio::select! {

@@ -15,7 +15,7 @@ use super::summary::{Run, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, Metrics, Routes, Server};
 use crate::growth::Numbers;
-use crate::metrics::{Answer, Page};
+use crate::metrics::{Format, Page};
 use crate::partition::{Output, Plan};
 use crate::pipeline::{Options, Pipeline, Totals};
 use crate::rules;
@@ -114,7 +114,7 @@ impl Board {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted);
     }
 
-    fn answer(&self, accept: Option<&str>) -> Answer {
+    fn answer(&self, format: Format) -> Vec<u8> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut page = Page::default();
         if let Some(Counted { totals, watermark, growth }) = counted {
@@ -123,7 +123,7 @@ impl Board {
         }
         page.build();
         page.process();
-        page.answer(accept)
+        page.written(format)
     }
 }
 
@@ -138,10 +138,7 @@ async fn serve(wanted: Option<SocketAddr>, board: Arc<Board>) -> Result<SocketAd
     };
     let server = server.map_err(|error| CliError::Other(format!("{error}; choose another with --listen")))?;
     let address = server.address();
-    let routes = Routes::metrics_only(Metrics::new(move |accept| {
-        let Answer { content_type, body } = board.answer(accept);
-        (content_type, body)
-    }));
+    let routes = Routes::metrics_only(Metrics::new(move |format| board.answer(format)), address);
     tokio::spawn(server.serve(routes, std::future::pending()));
     Ok(address)
 }

@@ -12,9 +12,11 @@ use super::{CliError, check, load_config, load_rules_with_text, pipeline_options
 use crate::api::{Metrics, Routes, Server, Services};
 use crate::daemon::{Conditions, Daemon, Scrapes, Signals, hang_up};
 use crate::logging;
-use crate::metrics::Answer;
 use crate::nats::Access;
 use crate::partition::Plan;
+
+/// How many threads answer HTTP.
+const WEB_THREADS: usize = 2;
 
 /// How long requests under way may take once the rest has ended.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
@@ -49,6 +51,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let other = |what: &str, error: &dyn std::fmt::Display| CliError::Other(format!("could not {what}: {error}"));
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(|error| other("begin the log", &error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| other("start the runtime", &error))?;
+    // Whoever asks about health waits for none of the rest, and however many ask, none of the rest waits for them.
+    let web = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .thread_name("rekindle-web")
+        .enable_all()
+        .build()
+        .map_err(|error| other("start the web server's runtime", &error))?;
     let ended = runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| other("listen for signals", &error))?;
         let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
@@ -67,19 +76,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             started: instruments.started,
         };
         let scrapes = Scrapes::new(instruments.clone());
-        let metrics = Metrics::new(move |accept| {
-            let Answer { content_type, body } = scrapes.answer(accept);
-            (content_type, body)
-        });
+        let metrics = Metrics::new(move |format| scrapes.answer(format));
         let routes = Routes::new(services, metrics, &http).map_err(|error| CliError::Other(error.to_string()))?;
-        let server = Server::bind(listen)
-            .await
-            .map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
+        let server = web.spawn(Server::bind(listen)).await.map_err(|error| other("serve the API", &error))?;
+        let server =
+            server.map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
         let address = server.address();
         info!(version = env!("CARGO_PKG_VERSION"), rules, http = %address, "rekindle starts");
         note.inspect(|note| info!("{note}"));
         let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = tokio::spawn(server.serve(routes, async {
+        let serving = web.spawn(server.serve(routes, async {
             let _ = stopped.await;
         }));
         let reloader = Arc::clone(&instruments.reloader);
@@ -97,5 +103,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     });
     // A thread that is stuck must not keep the process: what could be finished is finished.
     runtime.shutdown_background();
+    web.shutdown_background();
     ended
 }

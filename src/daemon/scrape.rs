@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::{Connected, Instruments};
 use crate::metrics::{
-    Answer, CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
+    CheckpointNumbers, ConnectionNumbers, Format, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
 };
 use crate::time::Timestamp;
 
@@ -33,8 +33,8 @@ impl Scrapes {
         Scrapes { instruments, latencies: Mutex::default() }
     }
 
-    /// The metrics now, in the format that an `Accept` header asks for.
-    pub fn answer(&self, accept: Option<&str>) -> Answer {
+    /// The metrics now.
+    pub fn answer(&self, format: Format) -> Vec<u8> {
         let mut page = Page::default();
         page.stats(&self.instruments.live.stats(), wall_clock());
         let connected = self.instruments.connected.borrow().clone();
@@ -56,7 +56,7 @@ impl Scrapes {
         }
         page.build();
         page.process();
-        page.answer(accept)
+        page.written(format)
     }
 
     fn sink(&self) -> SinkNumbers {

@@ -26,4 +26,4 @@ mod text;
 pub use growth::growth_series_max;
 pub use latency::Recent;
 pub use numbers::{CheckpointNumbers, ConnectionNumbers, PUBLISHED_KINDS, ReloadNumbers, SinkNumbers, SourceNumbers};
-pub use page::{Answer, Page};
+pub use page::{Format, Page};

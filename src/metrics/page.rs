@@ -7,13 +7,28 @@ use super::latency::Distribution;
 use super::table::Metric;
 use super::{protobuf, text};
 
-/// A body, and what it says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+/// How a page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The text format, version 0.0.4. A histogram has classic buckets there.
+    Text,
+    /// Prometheus' protobuf format, delimited. A histogram has classic and native buckets there.
+    Protobuf,
+}
+
+impl Format {
+    /// What an `Accept` header asks for: protobuf for whoever prefers it, text for everyone else.
+    pub fn wanted(accept: Option<&str>) -> Format {
+        if accept.is_some_and(prefers_protobuf) { Format::Protobuf } else { Format::Text }
+    }
+
     /// For the `Content-Type` header.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: Vec<u8>,
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Text => text::CONTENT_TYPE,
+            Format::Protobuf => protobuf::CONTENT_TYPE,
+        }
+    }
 }
 
 /// The metrics of one instant.
@@ -68,22 +83,21 @@ impl Page {
         }
     }
 
-    /// In the text format, version 0.0.4. A histogram has classic buckets there.
+    /// In the text format.
     pub fn text(&self) -> String {
         text::render(&self.families)
     }
 
-    /// In Prometheus' protobuf format, delimited. A histogram has classic and native buckets there.
+    /// In Prometheus' protobuf format.
     pub fn protobuf(&self) -> Vec<u8> {
         protobuf::render(&self.families)
     }
 
-    /// In the format that an `Accept` header asks for: protobuf for whoever prefers it, text for everyone else.
-    pub fn answer(&self, accept: Option<&str>) -> Answer {
-        if accept.is_some_and(prefers_protobuf) {
-            Answer { content_type: protobuf::CONTENT_TYPE, body: self.protobuf() }
-        } else {
-            Answer { content_type: text::CONTENT_TYPE, body: self.text().into_bytes() }
+    /// In a format, as bytes.
+    pub fn written(&self, format: Format) -> Vec<u8> {
+        match format {
+            Format::Text => self.text().into_bytes(),
+            Format::Protobuf => self.protobuf(),
         }
     }
 }

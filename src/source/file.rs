@@ -168,7 +168,7 @@ fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(Input, Option<u
         }
         (Box::new(file), meta.is_file().then_some(meta.len()))
     };
-    let counted = Counted { inner: raw, bytes: Arc::clone(bytes_read) };
+    let counted = Counted { inner: raw, bytes: Arc::clone(bytes_read), has_ended: false };
     let mut raw = BufReader::with_capacity(1 << 18, counted);
     // Not `fill_buf`: a pipe may yield less than four bytes at first.
     let mut magic = Vec::new();
@@ -206,11 +206,17 @@ impl Packing {
 struct Counted<R> {
     inner: R,
     bytes: Arc<AtomicU64>,
+    /// A terminal that has ended goes on when it is read again: nobody is to press Ctrl-D twice.
+    has_ended: bool,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.has_ended {
+            return Ok(0);
+        }
         let count = self.inner.read(buffer)?;
+        self.has_ended = count == 0 && !buffer.is_empty();
         self.bytes.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }

@@ -17,6 +17,7 @@ use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Rou
 use rekindle::config::Http;
 use rekindle::health::Health;
 use rekindle::live::{self, Live};
+use rekindle::metrics::Format;
 use rekindle::partition::Plan;
 use rekindle::pipeline::{Options, Pipeline};
 use rekindle::rules;
@@ -65,6 +66,7 @@ pub(crate) struct Api {
     pub(crate) rules: Arc<RulesFile>,
     pub(crate) log: Arc<Log>,
     pub(crate) live: Live,
+    pub(crate) scrapes: Arc<Scrapes>,
     pub(crate) serving: Option<std::thread::JoinHandle<()>>,
     batches: Option<mpsc::Sender<Batch>>,
     stop: Option<oneshot::Sender<()>>,
@@ -81,6 +83,28 @@ pub(crate) struct RulesFile {
     pub(crate) delay_ms: AtomicU64,
     live: Live,
     loaded: Mutex<Arc<Loaded>>,
+}
+
+/// The metrics: a page of one number, and how often one was made.
+#[derive(Default)]
+pub(crate) struct Scrapes {
+    pub(crate) made: AtomicU64,
+    /// How long it takes to make one.
+    pub(crate) delay_ms: AtomicU64,
+    /// How many bytes a page has, beside its number.
+    pub(crate) padding: AtomicU64,
+}
+
+impl Scrapes {
+    fn page(&self, format: Format) -> Vec<u8> {
+        let number = self.made.fetch_add(1, Ordering::SeqCst) + 1;
+        std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed)));
+        let padding = "#".repeat(usize::try_from(self.padding.load(Ordering::Relaxed)).expect("it fits"));
+        match format {
+            Format::Text => format!("rekindle_x {number}\n{padding}").into_bytes(),
+            Format::Protobuf => b"binary".to_vec(),
+        }
+    }
 }
 
 /// The log, as far as the API writes into it: what is asked for takes effect before the answer.
@@ -111,11 +135,6 @@ impl Forget for Log {
         .boxed()
     }
 }
-
-/// Prometheus's text format.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Prometheus's binary format.
-const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 impl Rules for RulesFile {
     fn loaded(&self) -> Arc<Loaded> {
@@ -176,10 +195,9 @@ impl Api {
             forget: Arc::<Log>::clone(&log),
             started: Instant::now(),
         };
-        let metrics = Metrics::new(|accept| match accept {
-            Some(accept) if accept.contains("protobuf") => (PROTOBUF, b"binary".to_vec()),
-            _ => (TEXT, b"rekindle_x 1\n".to_vec()),
-        });
+        let scrapes = Arc::new(Scrapes::default());
+        let making = Arc::clone(&scrapes);
+        let metrics = Metrics::new(move |format| making.page(format));
         let routes = Routes::new(services, metrics, settings).expect("the settings are good");
         let server = runtime.block_on(Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a free port");
         let (address, (stop, stopped)) = (server.address(), oneshot::channel());
@@ -194,6 +212,7 @@ impl Api {
             rules,
             log,
             live,
+            scrapes,
             serving: Some(serving),
             batches: Some(ends.batches),
             stop: Some(stop),

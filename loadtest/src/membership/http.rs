@@ -66,7 +66,7 @@ pub(super) async fn serve(live: Live) -> Result<Api, Error> {
         forget: Arc::new(Nothing),
         started: Instant::now(),
     };
-    let metrics = Metrics::new(|_| ("text/plain", Vec::new()));
+    let metrics = Metrics::new(|_| Vec::new());
     let routes = Routes::new(services, metrics, &Http::default()).map_err(failed)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Services};
-use super::{PATH, document};
-use crate::config::Http;
+use super::{Access, PATH, document};
+use crate::config::{Http, Secret};
 use crate::health::Health;
 use crate::partition::Plan;
 use crate::pipeline::{Options, Pipeline};
@@ -41,8 +41,19 @@ impl Forget for NoLog {
     }
 }
 
-fn json_document(with_token: bool) -> Value {
-    serde_json::to_value(document(with_token)).expect("a document")
+/// Without a token, with one, and with one for metrics too.
+fn json_documents() -> [Value; 3] {
+    let token = Some(Secret::Environment("a-token-of-some-length".to_owned()));
+    let with = Http { token, ..Http::default() };
+    [Http::default(), with.clone(), Http { open_metrics: false, ..with }].map(|settings| {
+        let access = Access::new(&settings).expect("the settings are good");
+        serde_json::to_value(document(&access)).expect("a document")
+    })
+}
+
+fn json_document() -> Value {
+    let [without, ..] = json_documents();
+    without
 }
 
 fn routes() -> Routes {
@@ -58,28 +69,28 @@ fn routes() -> Routes {
         forget: Arc::new(NoLog),
         started: Instant::now(),
     };
-    Routes::new(services, Metrics::new(|_| ("text/plain", Vec::new())), &Http::default()).expect("loopback")
+    Routes::new(services, Metrics::new(|_| Vec::new()), &Http::default()).expect("loopback")
 }
 
 /// The methods that the document has for a path.
 fn documented(path: &str) -> BTreeSet<String> {
-    let document = json_document(false);
+    let document = json_document();
     document["paths"][path].as_object().expect("a path").keys().map(|method| method.to_uppercase()).collect()
 }
 
 #[test]
 fn the_document_has_the_paths_of_the_router_and_no_other() {
-    let document = json_document(false);
+    let document = json_document();
     let documented: BTreeSet<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
     let v1 = super::super::routes::v1();
-    let routed = v1.iter().map(|(path, _)| *path).chain(super::access::OPEN).chain([PATH]);
+    let routed = v1.iter().map(|(path, _)| *path).chain(super::access::OPEN).chain([super::access::METRICS, PATH]);
     assert_eq!(documented, routed.collect());
 }
 
 #[tokio::test]
 async fn each_path_answers_to_the_methods_of_the_document_and_no_other() {
     let router = routes().router;
-    for path in json_document(false)["paths"].as_object().expect("paths").keys() {
+    for path in json_document()["paths"].as_object().expect("paths").keys() {
         let documented = documented(path);
         for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
             let uri = path.replace("{id}", "x");
@@ -93,7 +104,7 @@ async fn each_path_answers_to_the_methods_of_the_document_and_no_other() {
 
 #[test]
 fn examples_are_what_their_schemas_say() {
-    let document = json_document(true);
+    let [_, document, _] = json_documents();
     let schemas = document["components"]["schemas"].as_object().expect("schemas");
     let mut examples = 0;
     for (name, schema) in schemas {
@@ -111,7 +122,7 @@ fn examples_are_what_their_schemas_say() {
 
 #[test]
 fn a_token_is_asked_for_where_there_is_one_and_nowhere_else() {
-    let (with, without) = (json_document(true), json_document(false));
+    let (with, without) = (json_document(true), json_document());
     assert_eq!(without["components"]["securitySchemes"], Value::Null);
     for (path, item) in with["paths"].as_object().expect("paths") {
         let open = super::access::OPEN.contains(&path.as_str());

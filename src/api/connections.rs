@@ -1,0 +1,159 @@
+//! Who holds connections: how many in all, how many from one address, and which were let in beyond that.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+/// How many connections there may be beyond those that [`Connections`] admits, to ask about health.
+const RESERVE: usize = 64;
+
+/// How long a connection of the reserve may be there before a newer one takes its place: time enough to ask, and little enough
+/// that whoever asks nothing keeps nobody waiting.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// The bits of an IPv6 address that one customer of a network usually has.
+const NETWORK_BITS: u32 = 64;
+
+/// The connections there are.
+pub(super) struct Connections {
+    held: Mutex<Held>,
+    max: usize,
+    per_address_max: usize,
+}
+
+#[derive(Default)]
+struct Held {
+    total: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// Room for a connection, until it is dropped.
+pub(super) struct Slot {
+    connections: Arc<Connections>,
+    address: IpAddr,
+}
+
+impl Connections {
+    pub(super) fn new((max, per_address_max): (usize, usize)) -> Arc<Connections> {
+        Arc::new(Connections { held: Mutex::default(), max, per_address_max })
+    }
+
+    /// Room for a connection from there, if there is some.
+    pub(super) fn admit(self: &Arc<Connections>, address: IpAddr) -> Option<Slot> {
+        let address = network(address);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_address = held.by_address.get(&address).copied().unwrap_or(0);
+        if held.total >= self.max || of_address >= self.per_address_max {
+            return None;
+        }
+        held.total += 1;
+        held.by_address.insert(address, of_address + 1);
+        Some(Slot { connections: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut held = self.connections.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.total -= 1;
+        if let Some(of_address) = held.by_address.get_mut(&self.address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                held.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: all that is easily had by who has one.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << NETWORK_BITS))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// The connections beyond those admitted. The oldest makes room for a new one.
+#[derive(Default)]
+pub(super) struct Reserve {
+    held: VecDeque<(Instant, AbortHandle)>,
+}
+
+impl Reserve {
+    /// Waits until there is room for another one, or the oldest has been there long enough, and then ends that.
+    pub(super) async fn room(&mut self) {
+        self.held.retain(|(_, connection)| !connection.is_finished());
+        if self.held.len() >= RESERVE
+            && let Some((since, oldest)) = self.held.pop_front()
+        {
+            sleep_until(since + GRACE).await;
+            oldest.abort();
+        }
+    }
+
+    /// Takes one in.
+    pub(super) fn add(&mut self, connection: AbortHandle) {
+        self.held.push_back((Instant::now(), connection));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn one_address_has_its_share_and_all_together_theirs() {
+        let connections = Connections::new((3, 2));
+        let admit = |from: &str| connections.admit(address(from));
+        let (first, second) = (admit("10.0.0.1"), admit("::ffff:10.0.0.1"));
+        assert!(first.is_some() && second.is_some());
+        assert!(admit("10.0.0.1").is_none(), "a third of one address");
+        let third = admit("2001:db8::1");
+        assert!(third.is_some() && admit("10.0.0.2").is_none(), "a fourth of all");
+        drop(first);
+        let again = admit("10.0.0.1");
+        assert!(again.is_some() && admit("10.0.0.3").is_none());
+        drop((second, third, again));
+        let held = connections.held.lock().expect("not poisoned");
+        assert_eq!((held.total, held.by_address.len()), (0, 0), "nothing is kept of who is gone");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let connections = Connections::new((10, 2));
+        let held: Vec<_> = (1..4).map(|host| connections.admit(address(&format!("2001:db8::{host}")))).collect();
+        assert_eq!(held.iter().filter(|slot| slot.is_some()).count(), 2);
+        assert!(connections.admit(address("2001:db8:0:1::1")).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_of_the_reserve_makes_room_once_it_had_time_to_ask() {
+        let (mut reserve, mut connections) = (Reserve::default(), Vec::new());
+        let began = Instant::now();
+        for _ in 0..RESERVE {
+            reserve.room().await;
+            let connection = tokio::spawn(std::future::pending::<()>());
+            reserve.add(connection.abort_handle());
+            connections.push(connection);
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        reserve.room().await;
+        assert_eq!(began.elapsed(), GRACE);
+        tokio::task::yield_now().await;
+        let ended = connections.iter().take_while(|connection| connection.is_finished()).count();
+        assert_eq!((ended, reserve.held.len()), (1, RESERVE - 1));
+        // Who has had an answer is gone, and nobody is ended for a new one.
+        connections[5].abort();
+        tokio::task::yield_now().await;
+        reserve.room().await;
+        assert_eq!((began.elapsed(), reserve.held.len()), (GRACE, RESERVE - 2));
+    }
+}

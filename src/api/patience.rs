@@ -1,0 +1,124 @@
+//! How long a client may take to take an answer.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A stream whose other side must take what is written to it: from the first byte until all is taken, not longer than a while.
+/// Who reads nothing, or a byte now and then, is no reason to keep an answer for good.
+pub(super) struct Patient<S> {
+    stream: S,
+    patience: Duration,
+    /// When it ends, for as long as something is being written.
+    end: Pin<Box<Sleep>>,
+    is_writing: bool,
+}
+
+impl<S> Patient<S> {
+    pub(super) fn new(stream: S, patience: Duration) -> Patient<S> {
+        Patient { stream, patience, end: Box::pin(sleep(patience)), is_writing: false }
+    }
+
+    /// What comes of a write, unless it has gone on for too long.
+    fn unless_over<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if !self.is_writing {
+            self.is_writing = true;
+            let end = Instant::now() + self.patience;
+            self.end.as_mut().reset(end);
+        }
+        if written.is_pending() {
+            ready!(self.end.as_mut().poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.unless_over(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        self.unless_over(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Whoever writes flushes once it has nothing left to write.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.is_writing = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_nothing_is_waited_for_so_long_and_no_longer() {
+        let (server, _client) = duplex(100);
+        let (mut server, began) = (Patient::new(server, PATIENCE), Instant::now());
+        let error = server.write_all(&[0; 1_000]).await.expect_err("nobody reads");
+        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_a_byte_now_and_then_gains_nothing() {
+        let (server, mut client) = duplex(100);
+        let (mut server, began) = (Patient::new(server, PATIENCE), Instant::now());
+        tokio::spawn(async move {
+            while client.read_u8().await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let error = server.write_all(&[0; 1_000]).await.expect_err("it takes too long");
+        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_answer_has_its_own_time() {
+        let (server, mut client) = duplex(100);
+        let (mut server, began) = (Patient::new(server, PATIENCE), Instant::now());
+        tokio::spawn(async move {
+            let mut buffer = [0; 100];
+            while client.read(&mut buffer).await.is_ok_and(|read| read > 0) {
+                sleep(Duration::from_secs(4)).await;
+            }
+        });
+        for _ in 0..5 {
+            server.write_all(&[0; 300]).await.expect("it is read in time");
+            server.flush().await.expect("all is written");
+            sleep(Duration::from_secs(30)).await;
+        }
+        assert!(began.elapsed() > Duration::from_secs(150));
+    }
+}
