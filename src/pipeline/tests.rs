@@ -314,7 +314,12 @@ fn action_ids(live: &mut Live, entries: &[(&str, &str)]) -> Vec<String> {
     let entries: Vec<_> = entries.iter().map(|(received, lines)| entry(received, lines)).collect();
     let mut outputs = Vec::new();
     live.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
-    outputs.iter().filter_map(|output| Some(crate::action::action(&live.pipeline.plan().rules, output)?.id)).collect()
+    outputs
+        .iter()
+        .filter_map(|output| {
+            Some(crate::action::action(&live.pipeline.plan().rules, output, crate::action::SOURCE)?.id)
+        })
+        .collect()
 }
 
 #[test]

@@ -122,14 +122,16 @@ fn examples_are_what_their_schemas_say() {
 
 #[test]
 fn a_token_is_asked_for_where_there_is_one_and_nowhere_else() {
-    let (with, without) = (json_document(true), json_document());
+    let [without, open_metrics, all] = json_documents();
     assert_eq!(without["components"]["securitySchemes"], Value::Null);
-    for (path, item) in with["paths"].as_object().expect("paths") {
-        let open = super::access::OPEN.contains(&path.as_str());
-        for (method, operation) in item.as_object().expect("operations") {
-            assert_eq!(operation["security"] == json!([{"bearer": []}]), !open, "{method} {path}");
-            assert_eq!(operation["responses"].get("401").is_some(), !open, "{method} {path}");
-            assert_eq!(without["paths"][path][method].get("security"), None, "{method} {path}");
+    for (with, more) in [(open_metrics, Some("/metrics")), (all, None)] {
+        for (path, item) in with["paths"].as_object().expect("paths") {
+            let open = ["/healthz", "/readyz"].into_iter().chain(more).any(|open| open == path);
+            for (method, operation) in item.as_object().expect("operations") {
+                assert_eq!(operation["security"] == json!([{"bearer": []}]), !open, "{method} {path}");
+                assert_eq!(operation["responses"].get("401").is_some(), !open, "{method} {path}");
+                assert_eq!(without["paths"][path][method].get("security"), None, "{method} {path}");
+            }
         }
     }
 }
