@@ -195,6 +195,7 @@ fn segments_of_a_user_do_not_need_the_engine() {
     assert!(refused.problem(503).contains("stopping"), "{refused:?}");
     assert!(refused.head.contains("\r\nretry-after: 1"), "{refused:?}");
     assert_eq!(api.get("/v1/users/u/segments").json()["segments"], json!(["seen"]));
+    fs::write(&api.rules.path, format!("{RULES}\n")).expect("written");
     api.request("POST", "/v1/rules/reload", "").problem(503);
 }
 
@@ -284,9 +285,16 @@ fn rules_are_told_and_read_anew() {
     assert_eq!((reloaded.status, &reloaded.json()["previous"]), (200, &before["version"]), "{reloaded:?}");
     let after = api.get("/v1/rules").json();
     assert_eq!((&after["text"], &after["version"]), (&json!(changed), &reloaded.json()["version"]));
-    // Users are evaluated by the new rules as they are touched.
-    api.feed(&[track("u", "View", 2)]);
     assert_eq!(api.get("/v1/users/u/segments").json()["segments"], json!(["visited"]));
+    assert_eq!(reloaded.json()["changed"], json!(true));
+    let empty = json!([{"what": "total(view)", "blind": "for good", "read_by": ["segment seen"]}]);
+    assert_eq!(reloaded.json()["begins_empty"], empty);
+    let again = api.request("POST", "/v1/rules/reload", "").json();
+    assert_eq!((&again["changed"], &again["begins_empty"]), (&json!(false), &json!([])));
+    fs::write(&api.rules.path, "").expect("written");
+    assert!(api.request("POST", "/v1/rules/reload", "").problem(422).contains("no segments"));
+    assert!(api.request("POST", "/v1/rules/reload?allow_empty=maybe", "").problem(400).contains("true or false"));
+    assert_eq!(api.request("POST", "/v1/rules/reload?allow_empty=true", "").json()["changed"], json!(true));
 }
 
 #[test]
@@ -301,7 +309,7 @@ fn bad_rules_change_nothing_and_every_mistake_is_told() {
         problems[0],
         json!({"message": "there is no function `totl`", "help": "did you mean `total`?", "line": 8, "column": 9})
     );
-    assert_eq!(problems.as_array().map(Vec::len), Some(2), "{problems}");
+    assert_eq!((problems.as_array().map(Vec::len), &refused.json()["count"]), (Some(2), &json!(2)), "{problems}");
     assert!(refused.json()["rendered"].as_str().expect("text").starts_with("rules.toml:8:9: there is no"));
     fs::remove_file(&api.rules.path).expect("removed");
     let unreadable = api.request("POST", "/v1/rules/reload", "").problem(503);

@@ -126,6 +126,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "partition",
             "source",
             "sink",
+            "checkpoint",
             "pipeline",
             "replay",
             "insight",

@@ -35,5 +35,5 @@ pub use error::ApiError;
 pub use forget::{Forget, Logged, NotLogged};
 pub use observe::Metrics;
 pub use routes::{Routes, Services};
-pub use rules::{Loaded, ReloadError, Rules, RulesProblem};
+pub use rules::{BeginsEmpty, Loaded, Reload, ReloadError, Rules, RulesProblem};
 pub use server::Server;

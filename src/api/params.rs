@@ -49,6 +49,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Detail {
     }
 }
 
+/// What rules may take effect.
+pub(super) struct Acceptance {
+    /// Also those from which all events, segments or campaigns are gone.
+    pub(super) allow_empty: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptanceText {
+    allow_empty: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Acceptance {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Acceptance, Problem> {
+        let text: AcceptanceText = query(parts, state).await?;
+        match text.allow_empty.as_deref() {
+            None | Some("false") => Ok(Acceptance { allow_empty: false }),
+            Some("" | "true") => Ok(Acceptance { allow_empty: true }),
+            Some(_) => Err(Problem::bad_request("`allow_empty` must be true or false; alone it says true")),
+        }
+    }
+}
+
 /// Which part of a list is asked for.
 pub(super) struct Paging {
     /// 1 to [`LIMIT_MAX`].

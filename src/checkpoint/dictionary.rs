@@ -11,7 +11,7 @@ use crate::partition::Plan;
 use crate::rules::program::Ruleset;
 
 /// The keys of some rules, by kind, each in the order of the rules.
-struct Keys([Vec<String>; 5]);
+pub(super) struct Keys(pub(super) [Vec<String>; 5]);
 
 /// For each number in a checkpoint, what it is under the rules of now; `None`: these do not know it.
 pub(super) struct Dictionary {
@@ -28,7 +28,7 @@ pub(super) struct Dictionary {
 pub(super) struct Known(Vec<Option<u16>>);
 
 impl Keys {
-    fn of(rules: &Ruleset) -> Keys {
+    pub(super) fn of(rules: &Ruleset) -> Keys {
         Keys([
             numbered(rules.features.iter().map(|feature| definition::feature(rules, feature))),
             numbered(rules.projection.traits.iter().map(|path| definition::path(path))),
@@ -64,24 +64,6 @@ pub(super) fn write(plan: &Plan, writer: &mut Writer) {
         writer.array(growth.keys().len());
         growth.keys().iter().for_each(|key| writer.text(key));
     }
-}
-
-/// What becomes of what is remembered when rules replace others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compared {
-    /// Features that both define alike: what they remember stays.
-    pub kept: usize,
-    /// Features that begin empty.
-    pub new: usize,
-    /// Features that are forgotten.
-    pub dropped: usize,
-}
-
-/// Compares what is remembered under two sets of rules.
-pub fn compare(rules: &Ruleset, next: &Ruleset) -> Compared {
-    let (Keys([before, ..]), Keys([after, ..])) = (Keys::of(rules), Keys::of(next));
-    let kept = after.iter().filter(|key| before.contains(key)).count();
-    Compared { kept, new: after.len() - kept, dropped: before.len() - kept }
 }
 
 impl Dictionary {

@@ -44,6 +44,7 @@
 
 mod block;
 mod cell;
+mod compare;
 mod definition;
 mod dictionary;
 mod encoder;
@@ -59,7 +60,7 @@ mod user;
 mod wire;
 
 pub use block::FORMAT_VERSION;
-pub use dictionary::{Compared, compare};
+pub use compare::{BeginsEmpty, Blind, Compared, compare};
 pub use encoder::Encoder;
 pub use error::CodecError;
 pub use file::{Content, File, Part, Reading};

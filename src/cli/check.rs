@@ -7,8 +7,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::summary::counted;
+use crate::checkpoint::{BeginsEmpty, Blind, Compared, compare};
 use crate::config::{Config, Mistakes, Place, VariableMistake, blotted};
-use crate::partition::User;
+use crate::partition::{Plan, User};
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::explain::Sizes;
 use crate::rules::program::{FeatureKind, Ruleset};
@@ -31,6 +32,10 @@ pub struct CheckArgs {
     /// other files it names, such as certificates and secrets, must be there for you to read
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The rules that the others are to replace: also print which features begin empty, and for how long they do not know the
+    /// past; what that changes in segments sets no campaign off
+    #[arg(long, value_name = "OLD_RULES")]
+    pub replacing: Option<PathBuf>,
     /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
     #[arg(long)]
     pub explain: bool,
@@ -119,9 +124,23 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
             }
         }
     }
+    let replaced = match args.replacing.as_deref().map(|old| load_rules(old, colour)) {
+        None => None,
+        Some(Ok(rules)) => Some(Plan::new(rules)),
+        Some(Err(error)) => {
+            sound = false;
+            report(&error, out)?;
+            None
+        }
+    };
     for file in files {
         match load_rules(&file, colour) {
-            Ok(rules) => accepted(&file, &rules, args.explain, out)?,
+            Ok(rules) => {
+                accepted(&file, &rules, args.explain, out)?;
+                if let (Some(replaced), Some(old)) = (&replaced, &args.replacing) {
+                    replacing(&file, Plan::new(rules), (old, replaced), out)?;
+                }
+            }
             Err(error) => {
                 sound = false;
                 report(&error, out)?;
@@ -184,6 +203,32 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
     Ok(())
 }
 
+/// What begins empty when these rules take the place of the old ones.
+fn replacing(file: &Path, plan: Plan, (old, replaced): (&Path, &Plan), out: &mut dyn Write) -> io::Result<()> {
+    let (name, old) = (file.display(), old.display());
+    if plan.rules.version == replaced.rules.version {
+        return writeln!(out, "{name}: the same as {old}: a reload changes nothing");
+    }
+    let Compared { kept, new, dropped } = compare(replaced, &plan);
+    writeln!(
+        out,
+        "{name}: replacing {old}, features keep what they remember: {kept}; are forgotten: {dropped}; of what there is besides, \
+         {}",
+        match new.len() {
+            0 => "nothing begins empty".to_owned(),
+            count => format!("{count} begin empty, and do not know the past"),
+        }
+    )?;
+    for BeginsEmpty { what, blind, read_by } in new {
+        let readers = if read_by.is_empty() { String::new() } else { format!("; read by {}", read_by.join(", ")) };
+        match blind {
+            Blind::For(span) => writeln!(out, "  {what}: for {span}{readers}")?,
+            Blind::ForGood | Blind::UntilSaid => writeln!(out, "  {what}: {blind}{readers}")?,
+        }
+    }
+    Ok(())
+}
+
 fn report(error: &LoadError, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", error.to_string().trim_end())
 }
@@ -231,7 +276,7 @@ mod tests {
     }
 
     fn rules_args(files: &[PathBuf]) -> CheckArgs {
-        CheckArgs { files: Vec::new(), rules: files.to_vec(), config: None, explain: false }
+        CheckArgs { files: Vec::new(), rules: files.to_vec(), config: None, replacing: None, explain: false }
     }
 
     const RULES: &str = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = \"count(a, '1h') > 1\"\n";
@@ -281,12 +326,43 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("c.toml");
         std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
-        let args = CheckArgs { files: Vec::new(), rules: Vec::new(), config: Some(config), explain: false };
+        let args = CheckArgs { files: Vec::new(), rules: Vec::new(), config: Some(config), replacing: None, explain: false };
         let (sound, out) = checked(args.clone());
         assert!(!sound && out.contains("c.toml:2:9: cannot read the rules file"), "{out}");
         std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
         let (sound, out) = checked(args);
         assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segment,"), "{out}");
+    }
+
+    #[test]
+    fn what_begins_empty_is_told_of_rules_that_replace_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old.toml", "new.toml"].map(|name| folder.path().join(name));
+        std::fs::write(&old, RULES).unwrap();
+        let more = "[[segments]]\nid = 'gone'\nwhen = \"since(a) >= duration('60d') && sum(a.total, '7d') == 0.0 && traits.vip\"\n\
+                    [[campaigns]]\nid = 'c'\non = 'enter:gone'\nchannel = 'email'\nquiet_hours = '22:00-08:00'\n\
+                    [[caps]]\nmax = 3\nper = '2d'\nchannel = 'email'\n[growth]\n";
+        std::fs::write(&new, format!("{RULES}{more}")).unwrap();
+        let replacing = Some(old.clone());
+        let (sound, out) = checked(CheckArgs { replacing, ..rules_args(&[new.clone(), old.clone()]) });
+        assert!(sound);
+        let lines: Vec<&str> = out.lines().filter(|line| line.starts_with("  ")).collect();
+        let expected = [
+            "  since(a): for good; read by segment gone",
+            "  sum(a.total, 7d): for 7d; read by segment gone",
+            "  traits.vip: until an event says it",
+            "  the time zones of users: until an event says it",
+            "  the cap of 3 per 2d by email: for 2d",
+            "  the growth numbers: for good",
+        ];
+        assert_eq!(lines, expected, "{out}");
+        assert!(out.contains("features keep what they remember: 1; are forgotten: 0"), "{out}");
+        assert!(out.contains("a reload changes nothing"), "{out}");
+        let (_, out) = checked(CheckArgs { replacing: Some(new), ..rules_args(&[old]) });
+        assert!(
+            out.contains("keep what they remember: 1; are forgotten: 2; of what there is besides, nothing begins"),
+            "{out}"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod summary;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -57,6 +58,13 @@ enum Command {
         shell: clap_complete::Shell,
     },
 }
+
+/// A file written longer ago than this is whole.
+const JUST_NOW: Duration = Duration::from_secs(2);
+/// How long one that was written later must stand still.
+const SETTLED_AFTER: Duration = Duration::from_millis(200);
+/// How often it is read at most.
+const READS_MAX: u32 = 25;
 
 /// The exit code of a daemon in whose place another goes on.
 const TAKEN_OVER: u8 = 3;
@@ -155,9 +163,27 @@ pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
     Ok(check::load_rules(path, in_colour())?)
 }
 
-/// Reads and compiles a rules file, and keeps its text.
-pub(crate) fn load_rules_with_text(path: &Path) -> Result<(Ruleset, String), CliError> {
-    Ok(check::load_rules_with_text(path, in_colour())?)
+/// Reads and compiles a rules file, and keeps its text. One that was written just now is read until it stands still: whoever
+/// writes it may be half-way.
+pub(crate) fn load_settled_rules(path: &Path) -> Result<(Ruleset, String), CliError> {
+    let mut loaded = check::load_rules_with_text(path, in_colour());
+    for _ in 1..READS_MAX {
+        let written = path.metadata().and_then(|about| about.modified()).ok();
+        if written.and_then(|written| written.elapsed().ok()).is_none_or(|age| age > JUST_NOW) {
+            break;
+        }
+        std::thread::sleep(SETTLED_AFTER);
+        let before = std::mem::replace(&mut loaded, check::load_rules_with_text(path, in_colour()));
+        let is_settled = match (&before, &loaded) {
+            (Ok((_, before)), Ok((_, now))) => before == now,
+            (Err(before), Err(now)) => before.to_string() == now.to_string(),
+            _ => false,
+        };
+        if is_settled {
+            break;
+        }
+    }
+    Ok(loaded?)
 }
 
 /// Reads a settings file.

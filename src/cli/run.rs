@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use tracing::info;
 
-use super::{CliError, check, load_config, load_rules_with_text, pipeline_options};
+use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
 use crate::api::{Metrics, Routes, Server, Services};
 use crate::daemon::{Conditions, Daemon, Scrapes, Signals, hang_up};
 use crate::logging;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let (path, note) = (config.engine.rules.clone(), check::ignored_variables(&config));
     // Everything wrong is said before anything is opened.
     let mut mistakes = Vec::new();
-    let rules = load_rules_with_text(&path).map_err(|error| mistakes.push(error.to_string())).ok();
+    let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
     let access = Access::check(&config.nats);
     let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
     let (Some((ruleset, text)), Some(access)) = (rules, access) else {
@@ -91,8 +91,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let reloader = Arc::clone(&instruments.reloader);
         tokio::spawn(async move {
             while hang_ups.recv().await.is_some() {
-                // The log tells what came of it.
-                let _ = reloader.reload().await;
+                reloader.reload_when_ready().await;
             }
         });
         let ended = daemon.run(signals).await.map_err(CliError::from);

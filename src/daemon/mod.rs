@@ -17,7 +17,7 @@ mod scrape;
 mod signals;
 
 pub use forget::Forgetter;
-pub use reload::{ReloadError, Reloader, RulesInUse};
+pub use reload::{Reload, ReloadCounts, ReloadError, Reloader, RulesInUse};
 pub use scrape::Scrapes;
 pub use signals::{Signals, hang_up};
 
@@ -46,6 +46,9 @@ use crate::sink::nats::{Ended, Sink, SinkStatus};
 use crate::source::message::Batch;
 use crate::source::nats::{NatsSource, SourceStatus};
 use crate::store::{Checkpoints, StoreError};
+
+/// How often it is looked whether what the rules read knows all it should.
+const RULES_LOOKED_AT: Duration = Duration::from_secs(10);
 
 /// How long the sink may take to say why nobody takes what the engine emits.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -263,22 +266,24 @@ impl Daemon {
             warn!("{note}");
             health.note("checkpoint", note);
         }
-        let (text, plan) = configured;
-        let version = plan.rules.version.clone();
+        let version = configured.1.rules.version.clone();
         let (pipeline, rules, beginning) = begin::begin(
             checkpoints.clone(),
             options,
             config.source.kind,
             conditions,
             health.clone(),
-            Rules { plan, text },
+            Rules { plan: Arc::clone(&configured.1), text: configured.0.clone() },
         )
         .await?;
         let has_other_rules = beginning.version_in_force(&rules.plan.rules.version) != version;
         let ends = live::start(pipeline, beginning.start, tokio::runtime::Handle::current())
             .map_err(|error| DaemonError::Threads(error.to_string()))?;
         let (connected, is_connected) = watch::channel(None);
-        let reloader = Reloader::new(ends.live.clone(), checkpoints, path, rules.text, Arc::clone(&rules.plan));
+        // What is in force once everything known is gone through.
+        let (text, plan) = if has_other_rules { (rules.text, rules.plan) } else { configured };
+        let in_use = RulesInUse { path, text, version: plan.rules.version.clone(), since: scrape::wall_clock() };
+        let reloader = Reloader::new(ends.live.clone(), health.clone(), checkpoints, in_use);
         let instruments = Instruments {
             live: ends.live.clone(),
             health,
@@ -319,9 +324,16 @@ impl Daemon {
             tokio::spawn(async move {
                 live.recovered().await;
                 // The log tells what came of it.
-                let _ = reloader.reload().await;
+                let _ = reloader.reload(false).await;
             });
         }
+        let reloader = Arc::clone(&instruments.reloader);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RULES_LOOKED_AT).await;
+                reloader.renew_note();
+            }
+        });
         let parts = (parts.source, parts.sink);
         let mut moving =
             start_moving(&config, &connection, &instruments, &connected, parts, batches, emissions, beginning);

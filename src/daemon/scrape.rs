@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 
-use super::{Connected, Instruments};
+use super::{Connected, Instruments, ReloadCounts};
 use crate::metrics::{
     CheckpointNumbers, ConnectionNumbers, Format, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
 };
@@ -87,8 +87,8 @@ impl Scrapes {
     }
 
     fn reloads(&self) -> ReloadNumbers {
-        let (applied, refused) = self.instruments.reloader.counts();
-        ReloadNumbers { applied, refused, loaded_at: self.instruments.reloader.in_use().since }
+        let ReloadCounts { applied, unchanged, refused } = self.instruments.reloader.counts();
+        ReloadNumbers { applied, unchanged, refused, loaded_at: self.instruments.reloader.in_use().since }
     }
 }
 

@@ -142,6 +142,11 @@ pub enum ChangeError {
     /// The engine does not answer.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// What is out already is still gone through.
+    #[error(
+        "the daemon still goes through what is out already (/readyz and rekindle_recovering say when that is done); ask again then"
+    )]
+    Recovering,
     /// Where they take effect could not be written down.
     #[error("could not note the change of the rules in the checkpoints: {0}")]
     NotNoted(String),
@@ -482,7 +487,7 @@ impl Engine {
             Request::Export { user, reply } => self.export(&user, reply),
             Request::Whom { id, reply } => self.whom(&id, reply),
             Request::ChangeRules { reply, .. } if !self.is_live() => {
-                let _ = reply.send(Err(ChangeError::Busy(Busy)));
+                let _ = reply.send(Err(ChangeError::Recovering));
             }
             Request::ChangeRules { plan, note, reply } => match runtime.block_on(note(self.sequence)) {
                 Ok(generation) => {

@@ -96,6 +96,8 @@ pub struct ConnectionNumbers {
 pub struct ReloadNumbers {
     /// Reloads that took effect.
     pub applied: u64,
+    /// Reloads that found the rules in use.
+    pub unchanged: u64,
     /// Reloads that changed nothing, for the rules had mistakes or could not be read.
     pub refused: u64,
     /// When the rules that run were loaded.
@@ -221,6 +223,7 @@ impl Page {
     /// The reloads.
     pub fn reloads(&mut self, numbers: &ReloadNumbers) {
         self.count(&RELOADS, &["applied"], numbers.applied);
+        self.count(&RELOADS, &["unchanged"], numbers.unchanged);
         self.count(&RELOADS, &["refused"], numbers.refused);
         self.add(&RELOADED, &[], seconds(numbers.loaded_at.0));
     }

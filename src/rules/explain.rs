@@ -48,8 +48,8 @@ fn features(rules: &Ruleset, sizes: &Sizes<'_>, out: &mut String) {
     out.push('\n');
 }
 
-/// Who reads each feature.
-fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
+/// Who reads each feature: `segment active`, `campaign reminder`.
+pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     let mut users: Vec<Vec<String>> = vec![Vec::new(); rules.features.len()];
     let mut note = |features: BTreeSet<FeatureId>, user: String| {
         for FeatureId(id) in features {

@@ -6,10 +6,13 @@ use super::diagnostic::{Diagnostic, floor_char_boundary};
 
 /// Columns that messages are wrapped at.
 const WIDTH: usize = 110;
+/// Of more problems than this the first are shown, and the rest is counted.
+pub const SHOWN_MAX: usize = 100;
 /// A longer line than this is not drawn whole: nobody reads it, and drawing takes time.
 const LONGEST_LINE: usize = 1_000;
 
-/// Draws every problem found in `text`, which was read from `file`; in colour when asked.
+/// Draws the problems found in `text`, which was read from `file`; in colour when asked. Of more than [`SHOWN_MAX`] the rest is
+/// counted in a last line.
 ///
 /// Each problem starts with a plain `file:line:column: message` (counted from 1, columns in characters), for editors and
 /// scripts.
@@ -18,13 +21,17 @@ pub fn render(file: &str, text: &str, problems: &[Diagnostic], colour: bool) -> 
     let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).without_cause_chain().with_links(false);
     let source = NamedSource::new(file, text.to_owned());
     let mut out = String::new();
-    for problem in problems {
+    for problem in &problems[..problems.len().min(SHOWN_MAX)] {
         let (line, column) = position(text, problem.span.start);
         out.push_str(&format!("{file}:{line}:{column}: {}\n", problem.message));
         if !draw(&handler, &source, text, problem, &mut out) && !problem.help.is_empty() {
             out.push_str(&format!("  help: {}\n", problem.help));
         }
         out.push('\n');
+    }
+    if problems.len() > SHOWN_MAX {
+        let rest = problems.len() - SHOWN_MAX;
+        out.push_str(&format!("{file}: and {rest} more, of which some may go with those above\n\n"));
     }
     out
 }

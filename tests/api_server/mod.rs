@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Server, Services};
+use rekindle::api::{BeginsEmpty, Forget, Loaded, Logged, Metrics, NotLogged};
+use rekindle::api::{Reload, ReloadError, Routes, Rules, Server, Services};
 use rekindle::config::Http;
 use rekindle::health::Health;
 use rekindle::live::{self, Live};
@@ -21,7 +22,6 @@ use rekindle::metrics::Format;
 use rekindle::partition::Plan;
 use rekindle::pipeline::{Options, Pipeline};
 use rekindle::rules;
-use rekindle::sink::emission::Reloaded;
 use rekindle::source::message::{Batch, Kind, Message};
 use rekindle::time::Timestamp;
 use serde_json::Value;
@@ -142,18 +142,29 @@ impl Rules for RulesFile {
         Arc::clone(&self.loaded.lock().expect("not poisoned"))
     }
 
-    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
-        async {
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
+        async move {
             tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed))).await;
             let text = fs::read_to_string(&self.path)
                 .map_err(|source| ReloadError::Unreadable { path: self.path.clone(), source })?;
             let rules =
                 rules::compile(&text).map_err(|problems| ReloadError::mistakes("rules.toml", &text, &problems))?;
+            if rules.segments.is_empty() && !allow_empty {
+                return Err(ReloadError::Emptied("no segments any more".to_owned()));
+            }
+            if rules.version == self.loaded().version {
+                return Ok(Reload::Unchanged { version: rules.version });
+            }
             let reloaded =
                 self.live.change_rules(Arc::new(Plan::new(rules)), Box::new(|_| async { Ok(1) }.boxed())).await?;
             let loaded = Loaded { version: reloaded.rules.clone(), path: self.path.clone(), at: START, text };
             *self.loaded.lock().expect("not poisoned") = Arc::new(loaded);
-            Ok(reloaded)
+            let begins_empty = vec![BeginsEmpty {
+                what: "total(view)".to_owned(),
+                blind: "for good".to_owned(),
+                read_by: vec!["segment seen".to_owned()],
+            }];
+            Ok(Reload::Applied { reloaded, begins_empty })
         }
         .boxed()
     }

@@ -136,6 +136,7 @@ impl Daemon {
         let uri = format!("{}{path}", self.http);
         let mut answer = match method {
             "DELETE" => agent.delete(uri).call(),
+            "POST" => agent.post(uri).send_empty(),
             _ => agent.get(uri).call(),
         }
         .expect("the daemon answers");

@@ -59,7 +59,7 @@ async fn reloads_under_load_lose_nothing_and_leave_what_is_unchanged_alone() {
     let broker = Broker::connect(&server.url()).await;
     let publishing = {
         let broker = Broker { jetstream: broker.jetstream.clone() };
-        tokio::spawn(async move { broker.publish(&log.messages, Some(12_000)).await })
+        tokio::spawn(async move { broker.publish(&log.messages, Some(2_500)).await })
     };
     // There and back, each time among the events.
     let mut read = Vec::new();
@@ -125,4 +125,122 @@ async fn a_bad_file_changes_nothing_and_says_why() {
 fn rules_in_use(daemon: &Daemon) -> String {
     let page = daemon.metrics();
     page.lines().find(|line| line.starts_with("rekindle_rules_info{")).expect("it is there").to_owned()
+}
+
+const ORDERS: &str = "[events]\norder = 'Order'\n[[segments]]\nid = 'buyer'\nwhen = 'total(order) >= 1'\n\
+                      [[campaigns]]\nid = 'thanks'\non = 'enter:buyer'\nchannel = 'email'\n";
+
+/// A win-back for who has not ordered for so many days: a feature that the rules before did not have.
+fn with_win_back(days: u32) -> String {
+    let segment = format!("[[segments]]\nid = 'gone{days}'\nwhen = \"since(order) >= duration('{days}d')\"\n");
+    let campaign = format!("[[campaigns]]\nid = 'win_back{days}'\non = 'enter:gone{days}'\nchannel = 'email'\n");
+    format!("{ORDERS}{segment}{campaign}")
+}
+
+fn order(user: &str) -> String {
+    format!(
+        r#"{{"type":"track","event":"Order","userId":"{user}","messageId":"m-{user}","timestamp":"2026-03-02T10:00:00Z"}}"#
+    )
+}
+
+/// What was published, `subject cause user`.
+async fn published(broker: &Broker) -> Vec<String> {
+    let line = |stored: &Stored| {
+        let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
+        let part = |name: &str| fields[name].as_str().unwrap_or("-").to_owned();
+        format!("{} {} {}", stored.subject.trim_start_matches("rekindle."), part("cause"), part("user"))
+    };
+    broker.read("REKINDLE").await.iter().filter(|stored| !stored.subject.ends_with("progress")).map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_new_feature_does_not_know_sets_no_campaign_off_after_a_reload_or_a_restart() {
+    let server = NatsServer::start();
+    let daemon = Settings::new(&server.url(), ORDERS).start();
+    daemon.wait_until_ready();
+    let broker = Broker::connect(&server.url()).await;
+    broker.publish_one(order("u")).await;
+    broker.wait_for_subject("rekindle.actions.email.thanks").await;
+    daemon.reload(&with_win_back(60));
+    broker.wait_for_subject("rekindle.segments.gone60.enter").await;
+    wait_until("the reload", || reloads(&daemon, "applied") == 1.0);
+    daemon.wait_for_log("these begin empty, and do not know the past: since(order): for good, in segment gone60");
+    let ready = daemon.readiness();
+    assert_eq!(ready.status, 200);
+    assert!(ready.body.contains("since(order): for good, in segment gone60"), "{}", ready.body);
+    // A restart with other rules is a change of rules too. Both reads of `since(order)` are one feature, and it is kept.
+    let settings = daemon.stop().settings;
+    std::fs::write(settings.file("rules.toml"), with_win_back(90)).expect("the rules");
+    let daemon = settings.start();
+    broker.wait_for_subject("rekindle.segments.gone90.enter").await;
+    wait_until("the reload", || reloads(&daemon, "applied") == 1.0);
+    // The next event of the user finds nothing new.
+    broker.publish_one(order("u").replace("m-u", "m2").replace("Order", "Other")).await;
+    broker.publish_one(order("v").replace("Order", "Other")).await;
+    broker.wait_for_outputs(8).await;
+    daemon.stop();
+    let published = published(&broker).await;
+    let about =
+        |part: &str| published.iter().filter(|line| line.contains(part)).map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(about("segments.gone60.enter"), ["segments.gone60.enter rules u"]);
+    assert_eq!(about("segments.gone90.enter"), ["segments.gone90.enter rules u", "segments.gone90.enter m-v v"]);
+    assert_eq!(about("actions.email.win_back60"), [""; 0], "{published:?}");
+    assert_eq!(about("actions.email.win_back90").len(), 1, "{published:?}");
+    assert_eq!(about("rules - -").len(), 2, "{published:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_one_does_nothing() {
+    let server = NatsServer::start();
+    let daemon = Settings::new(&server.url(), ORDERS).start();
+    daemon.wait_until_ready();
+    let broker = Broker::connect(&server.url()).await;
+    let version = rules_in_use(&daemon);
+    for (refusals, cut) in [(1.0, String::new()), (2.0, ORDERS.split("[[").next().expect("a beginning").to_owned())] {
+        daemon.reload(&cut);
+        wait_until("the refusal", || reloads(&daemon, "refused") == refusals);
+    }
+    let said = daemon.wait_for_log("has no events and no segments and no campaigns any more");
+    assert!(said.contains("allow_empty=true"), "{said}");
+    daemon.wait_for_log("has no segments and no campaigns any more");
+    let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
+    assert!(status == 422 && answer.contains("has no segments and no campaigns any more"), "{answer}");
+    assert!(daemon.readiness().body.contains("it may have been cut short"), "{}", daemon.readiness().body);
+    assert_eq!(rules_in_use(&daemon), version);
+    // The rules in use once more: nothing happens, and nothing is published.
+    daemon.reload(ORDERS);
+    daemon.wait_for_log("the rules file holds the rules in use");
+    let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
+    assert!(status == 200 && answer.contains("\"changed\":false"), "{answer}");
+    assert_eq!((reloads(&daemon, "unchanged"), reloads(&daemon, "applied")), (2.0, 0.0));
+    assert!(!daemon.readiness().body.contains("cut short"), "{}", daemon.readiness().body);
+    assert_eq!(published(&broker).await, [""; 0]);
+    std::fs::write(daemon.file("rules.toml"), "").expect("the rules");
+    let (status, answer) = daemon.ask("POST", "/v1/rules/reload?allow_empty=true");
+    assert!(status == 200 && answer.contains("\"changed\":true"), "{answer}");
+    assert_ne!(rules_in_use(&daemon), version);
+    daemon.stop();
+}
+
+/// While the broker is away nobody knows what is out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
+    let mut server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let daemon = Settings::new(&server.url(), ORDERS).start();
+    daemon.wait_until_ready();
+    broker.publish_one(order("u")).await;
+    broker.wait_for_subject("rekindle.actions.email.thanks").await;
+    let settings = daemon.stop().settings;
+    server.kill();
+    let daemon = settings.start();
+    daemon.reload(&with_win_back(60));
+    daemon.wait_for_log("the rules are reloaded once what is out already was gone through");
+    let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
+    assert!(status == 503 && answer.contains("goes through what is out already"), "{answer}");
+    server.start_again();
+    wait_until("the reload", || reloads(&daemon, "applied") == 1.0);
+    let broker = Broker::connect(&server.url()).await;
+    broker.wait_for_subject("rekindle.segments.gone60.enter").await;
+    daemon.stop();
 }

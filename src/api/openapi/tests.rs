@@ -11,13 +11,12 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Services};
+use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, Reload, ReloadError, Routes, Rules, Services};
 use super::{Access, PATH, document};
 use crate::config::{Http, Secret};
 use crate::health::Health;
 use crate::partition::Plan;
 use crate::pipeline::{Options, Pipeline};
-use crate::sink::emission::Reloaded;
 use crate::{live, rules};
 
 struct NoRules;
@@ -28,7 +27,7 @@ impl Rules for NoRules {
         Arc::new(Loaded { version: String::new(), path: "rules.toml".into(), at, text: String::new() })
     }
 
-    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
         async { Err(ReloadError::NotChanged(live::Busy.into())) }.boxed()
     }
 }

@@ -1,0 +1,119 @@
+//! What becomes of what is remembered when rules replace others: what is kept, what begins empty, and how long that does not
+//! know the past.
+
+use std::fmt;
+
+use super::dictionary::Keys;
+use crate::growth::Translation;
+use crate::partition::Plan;
+use crate::rules::program::{FeatureId, Ruleset};
+use crate::rules::{explain, words};
+use crate::time::{Span, Timestamp};
+
+/// What becomes of what is remembered when rules replace others.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Compared {
+    /// Features that both define alike: what they remember stays.
+    pub kept: usize,
+    /// What begins empty: features, then traits, caps and the rest.
+    pub new: Vec<BeginsEmpty>,
+    /// Features that are forgotten.
+    pub dropped: usize,
+}
+
+/// Something that knows nothing of the past when the rules take effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeginsEmpty {
+    /// In the words of the rules: `count(view, 7d)`, `traits.tier`.
+    pub what: String,
+    /// How long it does not know the past.
+    pub blind: Blind,
+    /// Who reads it: `segment win_back`; may be empty.
+    pub read_by: Vec<String>,
+}
+
+/// How long something that began empty does not know the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blind {
+    /// For so long: then all that it looks at is in it.
+    For(Span),
+    /// For good: it looks at all time.
+    ForGood,
+    /// For each user until an event of the user says it.
+    UntilSaid,
+}
+
+impl BeginsEmpty {
+    /// Whether it still does not know all that it should, when time has come to `now` and it began empty at `began`.
+    pub fn is_blind(&self, began: Timestamp, now: Timestamp) -> bool {
+        match self.blind {
+            Blind::For(span) => now < began + span,
+            Blind::ForGood | Blind::UntilSaid => true,
+        }
+    }
+}
+
+/// `7d`, `for good`, `until an event says it`
+impl fmt::Display for Blind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Blind::For(span) => write!(f, "{span}"),
+            Blind::ForGood => f.write_str("for good"),
+            Blind::UntilSaid => f.write_str("until an event says it"),
+        }
+    }
+}
+
+/// `count(view, 7d): 7d, in segment active`
+impl fmt::Display for BeginsEmpty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.blind)?;
+        if !self.read_by.is_empty() {
+            write!(f, ", in {}", self.read_by.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares what is remembered under two sets of rules.
+pub fn compare(plan: &Plan, next: &Plan) -> Compared {
+    let (rules, next_rules) = (&plan.rules, &next.rules);
+    let (Keys([before, traits_before, _, _, caps_before]), Keys([after, traits, _, _, caps])) =
+        (Keys::of(rules), Keys::of(next_rules));
+    let is_new = |before: &[String], key: &String| !before.contains(key);
+    let readers = explain::users_of_features(next_rules);
+    let features = after.iter().zip(0..).filter(|(key, _)| is_new(&before, key)).map(|(_, id)| {
+        let window = next_rules.features[usize::from(id)].kind.window();
+        BeginsEmpty {
+            what: words::feature(next_rules, FeatureId(id)),
+            blind: window.map_or(Blind::ForGood, |window| Blind::For(window.length)),
+            read_by: readers[usize::from(id)].clone(),
+        }
+    });
+    let mut new: Vec<BeginsEmpty> = features.collect();
+    let until_said = |what: String| BeginsEmpty { what, blind: Blind::UntilSaid, read_by: Vec::new() };
+    let timezone = next_rules.projection.timezone_trait.map(|id| usize::from(id.0));
+    let new_traits = traits.iter().enumerate().filter(|(at, key)| is_new(&traits_before, key) && Some(*at) != timezone);
+    new.extend(new_traits.map(|(_, key)| until_said(format!("traits.{key}"))));
+    if knows_zones(next_rules) && !knows_zones(rules) {
+        new.push(until_said("the time zones of users".to_owned()));
+    }
+    let new_caps = caps.iter().zip(&next_rules.caps).filter(|(key, _)| is_new(&caps_before, key));
+    new.extend(new_caps.map(|(_, cap)| {
+        let channel = cap.channel.as_ref().map(|channel| format!(" by {channel}")).unwrap_or_default();
+        let what = format!("the cap of {} per {}{channel}", cap.max, cap.per);
+        BeginsEmpty { what, blind: Blind::For(cap.per), read_by: Vec::new() }
+    }));
+    if let Some(growth) = &next.growth {
+        let kept = plan.growth.as_ref().and_then(|before| Translation::new(before.keys(), growth));
+        if kept.is_none() {
+            new.push(BeginsEmpty { what: "the growth numbers".to_owned(), blind: Blind::ForGood, read_by: Vec::new() });
+        }
+    }
+    let kept = after.iter().filter(|key| before.contains(key)).count();
+    Compared { kept, new, dropped: before.len() - kept }
+}
+
+fn knows_zones(rules: &Ruleset) -> bool {
+    rules.projection.timezone_trait.is_some()
+}
