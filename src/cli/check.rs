@@ -326,7 +326,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("c.toml");
         std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
-        let args = CheckArgs { files: Vec::new(), rules: Vec::new(), config: Some(config), replacing: None, explain: false };
+        let args =
+            CheckArgs { files: Vec::new(), rules: Vec::new(), config: Some(config), replacing: None, explain: false };
         let (sound, out) = checked(args.clone());
         assert!(!sound && out.contains("c.toml:2:9: cannot read the rules file"), "{out}");
         std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
