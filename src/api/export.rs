@@ -24,7 +24,7 @@ use crate::pipeline::UserExport;
                 {"feature": "total(order.total)", "value": 81.73},
                 {"feature": "last(view.price)", "last": {"value": 19.5, "at": "2026-03-05T09:00:00.000Z"}}
             ],
-            "traits": {"plan": "gold"}, "timezone": "Europe/Berlin",
+            "traits": {"plan": "gold"}, "latest_identify": "2026-03-04T18:00:00.000Z", "timezone": "Europe/Berlin",
             "message_ids": [{"hash": "5e9b1a33928a1318", "accepted": "2026-03-05T09:00:00.000Z"}],
             "next_wake_up": "2026-03-05T09:30:00.000Z"
         },
@@ -61,8 +61,8 @@ pub(super) struct State {
     /// The user's clock: the latest instant at which anything was evaluated.
     #[schema(format = DateTime)]
     clock: String,
-    /// What happened: first and latest event, segments, what each feature holds (every pane, total, latest value), traits,
-    /// time zone, hashes of messageIds.
+    /// What happened: first and latest event, segments, what each feature holds (every pane, total, latest value), traits
+    /// (null ones too) and when the user was identified last, time zone, hashes of messageIds.
     #[schema(value_type = Object)]
     profile: JsonText,
     /// What campaigns remember: how often each fired, when actions that caps count went out, what quiet hours hold back.

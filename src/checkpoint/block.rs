@@ -8,8 +8,8 @@ use super::error::CodecError;
 /// it.
 ///
 /// - 1: of what is held, neither the zone nor what set it off is known; numbers of traits and latest values are doubles; of
-///   arrays and objects there is less than they were.
-/// - 2: both are known; numbers are decimals, arrays and objects stand as they came.
+///   arrays and objects there is less than they were; when a user was identified is not known, and no trait is null.
+/// - 2: all of that is known; numbers are decimals, arrays and objects stand as they came.
 pub const FORMAT_VERSION: u16 = 2;
 
 /// What a file begins with, with its version.

@@ -137,7 +137,9 @@ fn state_of_every_kind_comes_back() {
     assert_eq!(user.profile.cells().len(), story.plan.rules.features.len(), "something of every feature");
     let (fired, capped, held) = user.memory.parts();
     assert_eq!((fired.len(), capped.len(), held.len()), (1, 2, 1), "something of every kind of memory");
-    assert!(!user.profile.seen().is_empty() && user.profile.zone.is_some() && !user.profile.traits.is_empty());
+    assert!(
+        !user.profile.seen().is_empty() && user.profile.zone.is_some() && !user.profile.traits.entries().is_empty()
+    );
     let back = restored(RULES, &bytes(&story));
     assert_eq!(back.user().profile, user.profile);
     assert_eq!(back.user().memory, user.memory);
@@ -226,7 +228,7 @@ fn what_the_rules_do_not_know_any_more_is_dropped() {
     let back = restored(rules, &bytes(&story));
     let user = back.user();
     assert_eq!(user.profile.cells().len(), 1);
-    assert!(user.profile.traits.is_empty());
+    assert!(user.profile.traits.entries().is_empty());
     let (fired, capped, held) = user.memory.parts();
     assert!(fired.is_empty() && capped.is_empty() && held.is_empty());
 }

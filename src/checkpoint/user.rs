@@ -11,6 +11,7 @@ use super::wire::{Reader, Writer};
 use crate::campaigns::Trigger;
 use crate::campaigns::memory::{Fired, Held, Memory};
 use crate::engine::profile::Profile;
+use crate::engine::traits::KnownTraits;
 use crate::event::TraitId;
 use crate::growth::Record;
 use crate::partition::User;
@@ -29,6 +30,7 @@ mod key {
     pub(super) const HELD: u64 = 7;
     pub(super) const UNSETTLED: u64 = 8;
     pub(super) const GROWTH: u64 = 9;
+    pub(super) const IDENTIFIED: u64 = 10;
 }
 
 /// No campaign fires so often for one user; counting on from here cannot overflow.
@@ -45,7 +47,7 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
     let (fired, capped, held) = user.memory.parts();
     let there = [
         !members.is_empty(),
-        !profile.traits.is_empty(),
+        !profile.traits.entries().is_empty(),
         profile.zone.is_some(),
         !profile.cells().is_empty(),
         !profile.seen().is_empty(),
@@ -54,6 +56,7 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
         !held.is_empty(),
         user.unsettled,
         user.growth.is_some(),
+        profile.traits.identified() > Timestamp::MIN,
     ];
     writer.map(there.iter().filter(|there| **there).count());
     for key in (0u64..).zip(there).filter_map(|(key, there)| there.then_some(key)) {
@@ -65,6 +68,7 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
             }
             key::TRAITS | key::ZONE | key::CELLS | key::SEEN => write_profile(key, profile, writer),
             key::UNSETTLED => writer.bool(true),
+            key::IDENTIFIED => writer.time(profile.traits.identified()),
             key::GROWTH => {
                 let numbers = user.growth.as_ref().map(|record| record.stored()).unwrap_or_default();
                 writer.array(numbers.len());
@@ -78,10 +82,13 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
 fn write_profile(key: u64, profile: &Profile, writer: &mut Writer) {
     match (key, &profile.zone) {
         (key::TRAITS, _) => {
-            writer.map(profile.traits.len());
-            for (id, value) in sorted_by(&profile.traits, |(id, _)| *id) {
+            writer.map(profile.traits.entries().len());
+            for (id, value) in profile.traits.entries() {
                 writer.u64(id.0.into());
-                writer.scalar(value);
+                match value {
+                    Some(value) => writer.scalar(value),
+                    None => writer.null(),
+                }
             }
         }
         (key::ZONE, Some((position, name))) => {
@@ -160,6 +167,7 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
     user.segments_due = reader.time("when a user's segments are due")?;
     user.unsettled = false;
     let (mut cells, mut seen) = (Vec::new(), Vec::new());
+    let (mut traits, mut identified) = (Vec::new(), None);
     let (mut fired, mut capped, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let mut before = None;
     for _ in 0..reader.map("a user's state")? {
@@ -176,9 +184,12 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
                 }
             }
             key::TRAITS => {
-                user.profile.traits = entries(reader, &known.traits, "a user's traits", |id, reader| {
-                    Ok((TraitId(id), reader.scalar("a trait")?))
+                traits = entries(reader, &known.traits, "a user's traits", |id, reader| {
+                    let is_null = reader.is_null("a trait")?;
+                    Ok((TraitId(id), if is_null { None } else { Some(reader.scalar("a trait")?) }))
                 })?;
+                // The first format does not say when; no identify call can be later than the latest event.
+                identified = identified.or(Some(user.profile.latest));
             }
             key::ZONE => {
                 reader.array_of(2, "a user's zone")?;
@@ -202,9 +213,11 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
             key::HELD => held = read_held(rules, known, reader)?,
             key::GROWTH => user.growth = read_growth(known, reader)?,
             key::UNSETTLED => user.unsettled = reader.bool("whether a user is unsettled")?,
+            key::IDENTIFIED => identified = Some(reader.time("a user's latest identify call")?),
             _ => return Err(reader.wrong("state of a kind that is not known")),
         }
     }
+    user.profile.traits = KnownTraits::from_parts(identified.unwrap_or(Timestamp::MIN), traits);
     user.profile.restore(cells, seen.into_iter().collect());
     user.memory = Memory::from_parts(fired, capped, held);
     Ok(user)

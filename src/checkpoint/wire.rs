@@ -60,11 +60,15 @@ impl Writer {
         self.i64(time.0);
     }
 
+    pub(super) fn null(&mut self) {
+        done(self.0.null());
+    }
+
     /// `None` is null.
     pub(super) fn optional_text(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.text(text),
-            None => done(self.0.null()),
+            None => self.null(),
         }
     }
 
@@ -148,11 +152,17 @@ impl<'b> Reader<'b> {
         self.read(what, Decoder::str)
     }
 
-    pub(super) fn optional_text(&mut self, what: &'static str) -> Result<Option<&'b str>, CodecError> {
-        match self.read(what, |decoder| decoder.datatype())? {
-            Type::Null => self.read(what, Decoder::null).map(|()| None),
-            _ => self.text(what).map(Some),
+    /// Whether null is next, which is read then.
+    pub(super) fn is_null(&mut self, what: &'static str) -> Result<bool, CodecError> {
+        let is_null = self.read(what, |decoder| decoder.datatype())? == Type::Null;
+        if is_null {
+            self.read(what, Decoder::null)?;
         }
+        Ok(is_null)
+    }
+
+    pub(super) fn optional_text(&mut self, what: &'static str) -> Result<Option<&'b str>, CodecError> {
+        if self.is_null(what)? { Ok(None) } else { self.text(what).map(Some) }
     }
 
     /// An instant between [`Timestamp::MIN`] and [`Timestamp::NEVER`]: the engine's arithmetic cannot overflow on it.

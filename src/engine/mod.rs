@@ -15,5 +15,6 @@ pub mod seen;
 pub mod segments;
 #[cfg(test)]
 mod tests;
+pub mod traits;
 pub mod value;
 pub mod window;

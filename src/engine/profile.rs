@@ -5,8 +5,9 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::cell::{Cell, LastValue};
 use super::members::Members;
 use super::seen::SeenMessages;
+use super::traits::KnownTraits;
 use super::window::{Aggregate as _, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
-use crate::event::{Event, FieldId, Scalar, TraitId};
+use crate::event::{Call, Event, FieldId, Scalar, TraitId};
 use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
 use crate::time::{Span, Timestamp};
 
@@ -23,8 +24,8 @@ pub struct Profile {
     pub latest: Timestamp,
     /// The segments the user is in.
     pub members: Members,
-    /// The latest value of each trait the rules read, by trait.
-    pub traits: Vec<(TraitId, Scalar<'static>)>,
+    /// What identify calls said.
+    pub traits: KnownTraits,
     /// The `context.timezone` that arrived last, with the log position it arrived at.
     pub zone: Option<(u64, Box<str>)>,
     /// Feature cells, ascending by feature.
@@ -52,7 +53,7 @@ impl Profile {
             first: Timestamp::NEVER,
             latest: Timestamp::MIN,
             members: Members::default(),
-            traits: Vec::new(),
+            traits: KnownTraits::default(),
             zone: None,
             cells: Vec::new(),
             seen: SeenMessages::default(),
@@ -61,11 +62,9 @@ impl Profile {
 
     /// The bytes it takes beside its own place.
     pub fn heap_bytes(&self) -> usize {
-        let traits = self.traits.iter().map(|(_, value)| value.heap_bytes()).sum::<usize>();
         let cells = self.cells.iter().map(|(_, cell)| cell.heap_bytes()).sum::<usize>();
         self.members.heap_bytes()
-            + self.traits.capacity() * size_of::<(TraitId, Scalar<'static>)>()
-            + traits
+            + self.traits.heap_bytes()
             + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
             + self.cells.capacity() * size_of::<(FeatureId, Cell)>()
             + cells
@@ -86,20 +85,13 @@ impl Profile {
             self.seen.forget(self.now, rules.dedup_window);
             self.seen.push(xxh3_64(id.as_bytes()), self.now);
         }
-        for (id, value) in &arrival.event.traits {
-            self.set_trait(*id, value.as_ref());
+        if arrival.event.call == Call::Identify {
+            self.traits.learn(&arrival.event.traits, arrival.ts);
         }
         if let Some(field) = rules.projection.timezone_field
             && let Some(Scalar::Text(zone)) = field_value(&arrival.event.fields, field)
         {
             self.zone = Some((arrival.position, zone.as_ref().into()));
-        }
-    }
-
-    fn set_trait(&mut self, id: TraitId, value: Option<&Scalar<'_>>) {
-        self.traits.retain(|(other, _)| *other != id);
-        if let Some(value) = value {
-            self.traits.push((id, value.clone().into_owned()));
         }
     }
 
@@ -202,7 +194,7 @@ impl Profile {
 
     /// The value of a trait.
     pub fn trait_value(&self, id: TraitId) -> Option<&Scalar<'static>> {
-        self.traits.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
+        self.traits.value(id)
     }
 
     /// Frees what time has made worthless at the user's clock: panes that left their window, messageIds out of the
@@ -221,11 +213,7 @@ impl Profile {
     pub fn absorb(&mut self, visitor: Profile) {
         self.first = self.first.min(visitor.first);
         self.latest = self.latest.max(visitor.latest);
-        for (id, value) in visitor.traits {
-            if self.trait_value(id).is_none() {
-                self.traits.push((id, value));
-            }
-        }
+        self.traits.absorb(visitor.traits);
         self.zone = self.zone.take().into_iter().chain(visitor.zone).max_by_key(|zone| zone.0);
         self.seen.absorb(visitor.seen);
         for (id, cell) in visitor.cells {

@@ -9,6 +9,7 @@ use super::{Plan, User};
 use crate::engine::cell::Cell;
 use crate::engine::value::Value;
 use crate::engine::window::{Aggregate, Greatest, Least, Micros, Panes, Tally};
+use crate::event::TraitId;
 use crate::json::JsonText;
 use crate::rules::program::{CampaignId, FeatureId, Ruleset, Window};
 use crate::rules::words;
@@ -46,8 +47,10 @@ fn profile(rules: &Ruleset, user: &User) -> Object {
     let features = profile.cells().iter().map(|(id, cell)| feature(rules, *id, cell));
     let traits = profile
         .traits
+        .entries()
         .iter()
-        .map(|(id, value)| (rules.projection.traits[usize::from(id.0)].join("."), Value::from(value).to_json()));
+        .map(|(id, value)| (trait_name(rules, *id), value.as_ref().map(|value| Value::from(value).to_json())));
+    let identified = Some(profile.traits.identified()).filter(|at| *at > Timestamp::MIN);
     let seen = profile.seen().iter().map(|(hash, at)| json!({"hash": hex(hash), "accepted": time(at)}));
     Object::from([
         ("first_event", JsonText::of(&time(profile.first))),
@@ -55,10 +58,15 @@ fn profile(rules: &Ruleset, user: &User) -> Object {
         ("segments", JsonText::of(&segments.collect::<Vec<_>>())),
         ("features", JsonText::of(&features.collect::<Vec<_>>())),
         ("traits", JsonText::of(&traits.collect::<BTreeMap<_, _>>())),
+        ("latest_identify", JsonText::of(&identified.map(time))),
         ("timezone", JsonText::of(&profile.zone.as_ref().map(|(_, zone)| &**zone))),
         ("message_ids", JsonText::of(&seen.collect::<Vec<_>>())),
         ("next_wake_up", JsonText::of(&Some(user.due()).filter(|due| *due < Timestamp::NEVER).map(time))),
     ])
+}
+
+fn trait_name(rules: &Ruleset, id: TraitId) -> String {
+    rules.projection.traits[usize::from(id.0)].join(".")
 }
 
 fn feature(rules: &Ruleset, id: FeatureId, cell: &Cell) -> Object {

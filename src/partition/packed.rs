@@ -18,6 +18,7 @@ use crate::compact::{OURS, Reader, Writer};
 use crate::decimal::Decimal;
 use crate::engine::cell::{Cell, LastValue};
 use crate::engine::profile::Profile;
+use crate::engine::traits::KnownTraits;
 use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
 use crate::event::{Scalar, TraitId};
 use crate::growth;
@@ -76,7 +77,7 @@ pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
     let flags = [
         (there::UNSETTLED, user.unsettled),
         (there::MEMBERS, profile.members.iter().next().is_some()),
-        (there::TRAITS, !profile.traits.is_empty()),
+        (there::TRAITS, !profile.traits.is_blank()),
         (there::ZONE, profile.zone.is_some()),
         (there::CELLS, !profile.cells().is_empty()),
         (there::SEEN, !profile.seen().is_empty()),
@@ -90,10 +91,14 @@ pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
         profile.members.iter().for_each(|segment| writer.unsigned(segment.0.into()));
     }
     if flags & there::TRAITS != 0 {
-        writer.unsigned(profile.traits.len() as u64);
-        for (id, value) in &profile.traits {
-            writer.unsigned(id.0.into());
-            writer.scalar(value);
+        writer.time(profile.traits.identified());
+        writer.unsigned(profile.traits.entries().len() as u64);
+        for (id, value) in profile.traits.entries() {
+            // The lowest bit says whether it has a value.
+            writer.unsigned(u64::from(id.0) << 1 | u64::from(value.is_some()));
+            if let Some(value) = value {
+                writer.scalar(value);
+            }
         }
     }
     if let Some((position, name)) = &profile.zone {
@@ -171,7 +176,13 @@ pub(super) fn unpack(packed: &[u8]) -> User {
         }
     }
     if has(there::TRAITS) {
-        profile.traits = reader.all(|reader| (TraitId(reader.small()), reader.scalar()));
+        let identified = reader.time();
+        let values = reader.all(|reader| {
+            let tagged = reader.unsigned();
+            let id = TraitId(u16::try_from(tagged >> 1).expect(OURS));
+            (id, (tagged & 1 == 1).then(|| reader.scalar()))
+        });
+        profile.traits = KnownTraits::from_parts(identified, values);
     }
     if has(there::ZONE) {
         profile.zone = Some((reader.unsigned(), reader.str().into()));

@@ -84,7 +84,7 @@ impl UserReport {
             features: features(&scope, rules),
             traits: profile
                 .traits
-                .iter()
+                .values()
                 .map(|(id, value)| {
                     (
                         rules.projection.traits[usize::from(id.0)].join("."),

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 
 use rekindle::campaigns::{Held, Memory};
 use rekindle::checkpoint::FORMAT_VERSION;
+use rekindle::engine::traits::KnownTraits;
 use rekindle::partition::{PackedUser, User};
 use rekindle::pipeline::Restored;
+use rekindle::rules::program::Ruleset;
+use rekindle::time::Span;
 
 use crate::keeper::{Keeper, claim, in_folder, state_at};
 
@@ -40,30 +43,38 @@ async fn what_the_first_version_wrote_is_read() {
     assert!(again.pipeline.save() == keeper.pipeline.save());
 }
 
-/// Users and links of a state, but for the zones of what is held: the first format did not know them.
+/// Users and links of a state, but for what the first format did not know: the zones of what is held, when users were
+/// identified, which counts as the time of their latest event by then, and messageIds of more than ten minutes before.
 fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
-    let restored = Restored::read(&crate::keeper::plan(), &[state]).expect("just written");
+    let plan = crate::keeper::plan();
+    let restored = Restored::read(&plan, &[state]).expect("just written");
+    let ten_minutes = Ruleset { dedup_window: Span(600_000), ..plan.rules.clone() };
     let mut users: Vec<User> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     users.sort_by(|a, b| a.id.cmp(&b.id));
     for user in &mut users {
         let (fired, capped, held) = user.memory.parts();
         let held = held.iter().map(|held| Held { zone: None, ..held.clone() }).collect();
         user.memory = Memory::from_parts(fired.clone(), capped.clone(), held);
+        user.profile.tidy(&ten_minutes);
+        let traits = &user.profile.traits;
+        assert!(traits.entries().is_empty() || traits.identified() <= user.profile.latest);
+        user.profile.traits = KnownTraits::from_parts(user.profile.latest, traits.entries().to_vec());
     }
-    (users, restored.links.iter().map(|(visitor, user)| (visitor.to_owned(), user.to_owned())).collect())
+    let links = restored.links.iter().map(|(visitor, user)| (visitor.to_string(), user.to_string()));
+    (users, links.collect::<std::collections::BTreeMap<_, _>>().into_iter().collect())
 }
 
 #[test]
 fn the_fixture_holds_something_of_every_kind() {
     let plan = crate::keeper::plan();
     let state = state_at(12);
-    let restored = rekindle::pipeline::Restored::read(&plan, &[&state]).expect("just written");
+    let restored = Restored::read(&plan, &[&state]).expect("just written");
     let users: Vec<_> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     let mut cells = std::collections::BTreeSet::new();
     users.iter().for_each(|user| cells.extend(user.profile.cells().iter().map(|(id, _)| id.0)));
     assert_eq!(cells.len(), plan.rules.features.len(), "something of every feature");
     assert!(users.iter().any(|user| user.profile.zone.is_some() && !user.profile.seen().is_empty()));
-    assert!(users.iter().any(|user| !user.profile.traits.is_empty()));
+    assert!(users.iter().any(|user| !user.profile.traits.entries().is_empty()));
     let parts: Vec<_> = users.iter().map(|user| user.memory.parts()).collect();
     assert!(parts.iter().any(|(fired, ..)| !fired.is_empty()) && parts.iter().any(|(_, capped, _)| !capped.is_empty()));
     assert!(parts.iter().any(|(.., held)| !held.is_empty()), "something is held");

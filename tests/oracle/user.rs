@@ -25,8 +25,10 @@ pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) now: i64,
     pub(crate) entries: Vec<Entry>,
-    /// The latest traits, an object.
+    /// The latest traits, an object; null is there.
     pub(crate) traits: Json,
+    /// When the latest identify call happened.
+    identified: Option<i64>,
     pub(crate) member_of: Vec<bool>,
     pub(crate) fired: Vec<Fired>,
     pub(crate) held: Vec<Held>,
@@ -43,6 +45,7 @@ impl User {
             now: super::BEGINNING,
             entries: Vec::new(),
             traits: Json::Object(Map::new()),
+            identified: None,
             member_of: vec![false; rules.segments.len()],
             fired: Vec::new(),
             held: Vec::new(),
@@ -84,7 +87,7 @@ impl User {
         self.entries.push(Entry { at: call.at, arrival, names, properties: call.properties });
         self.messages.extend(call.message.map(|id| (id, now)));
         if call.kind == CallType::Identify {
-            self.learn(call.traits);
+            self.learn(call.traits, call.at);
         }
         if let Some(zone) = call.context.get("timezone").and_then(Json::as_str) {
             self.context_zone = Some((arrival, zone.to_owned()));
@@ -115,18 +118,20 @@ impl User {
         self.messages.extend(visitor.messages);
         self.fired.extend(visitor.fired);
         self.context_zone = self.context_zone.take().max(visitor.context_zone);
+        self.identified = self.identified.max(visitor.identified);
         let (Json::Object(own), Json::Object(theirs)) = (&mut self.traits, visitor.traits) else { return };
         for (key, value) in theirs {
             own.entry(key).or_insert(value);
         }
     }
 
-    fn learn(&mut self, traits: Map<String, Json>) {
+    /// An identify call that is older than the latest adds only what is not there.
+    fn learn(&mut self, traits: Map<String, Json>, at: i64) {
         let Json::Object(known) = &mut self.traits else { return };
+        let is_old = self.identified.is_some_and(|latest| at < latest);
+        self.identified = self.identified.max(Some(at));
         for (key, value) in traits {
-            if value.is_null() {
-                known.remove(&key);
-            } else {
+            if !(is_old && known.contains_key(&key)) {
                 known.insert(key, value);
             }
         }

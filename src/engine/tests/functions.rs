@@ -200,7 +200,7 @@ fn traits_are_the_latest_identified() {
     story.identify(2, r#""tier":"silver""#);
     assert!(!story.is_in("s"));
     story.identify(0, r#""tier":"gold""#);
-    assert!(story.is_in("s"), "of traits the latest to arrive counts");
+    assert!(!story.is_in("s"), "what was said before that changes nothing");
 }
 
 #[test]
