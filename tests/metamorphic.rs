@@ -239,6 +239,10 @@ fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
             *id = format!("{OTHERS}{id}");
         }
     }
+    // What would correct the time.
+    for key in ["originalTimestamp", "sentAt", "receivedAt"] {
+        fields.remove(key);
+    }
     fields.insert("timestamp".to_owned(), at.to_string().into());
     Some(format!("{call}\n").into_bytes())
 }

@@ -208,9 +208,12 @@ impl Profile {
         });
     }
 
-    /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant.
-    /// Memberships stay this user's.
-    pub fn absorb(&mut self, visitor: Profile) {
+    /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant, and all
+    /// that was due by then has fired. Memberships stay this user's.
+    pub fn absorb(&mut self, rules: &Ruleset, mut visitor: Profile) {
+        // What is worth nothing any more is not to pile up with each visitor.
+        self.tidy(rules);
+        visitor.tidy(rules);
         self.first = self.first.min(visitor.first);
         self.latest = self.latest.max(visitor.latest);
         self.traits.absorb(visitor.traits);

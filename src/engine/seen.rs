@@ -11,17 +11,33 @@ const INDEXED_FROM: usize = 64;
 /// Hashes of messageIds with the user's clock at their acceptance.
 #[derive(Clone, Debug, Default)]
 pub struct SeenMessages {
-    /// Oldest first.
-    queue: VecDeque<(u64, Timestamp)>,
-    /// The latest acceptance of each, where there are many.
-    #[expect(clippy::box_collection, reason = "few users have one: a box takes 8 bytes of the others, a map 32")]
-    index: Option<Box<HashMap<u64, Timestamp, foldhash::fast::FixedState>>>,
+    /// By acceptance, the earliest first.
+    queue: VecDeque<Seen>,
+    /// What there is beside, where there are many, or visitors were merged into the user.
+    many: Option<Box<Many>>,
 }
 
-/// The index says nothing that the queue does not.
+/// A message's hash, and when it was accepted.
+type Seen = (u64, Timestamp);
+
+/// How many are found without looking through all of them.
+#[derive(Clone, Debug, Default)]
+struct Many {
+    /// The latest acceptance of each.
+    index: HashMap<u64, Timestamp, foldhash::fast::FixedState>,
+    /// What came with visitors, each like the queue. Of those two next to each other in size one is at least twice as
+    /// large, so there are few, and what is merged again and again costs each message a few moves (the logarithmic method
+    /// of Bentley and Saxe, *Decomposable searching problems*, 1980).
+    runs: Vec<VecDeque<Seen>>,
+    /// How many messages were moved by merging.
+    #[cfg(test)]
+    moved: usize,
+}
+
+/// In which runs they stand says nothing.
 impl PartialEq for SeenMessages {
     fn eq(&self, other: &SeenMessages) -> bool {
-        self.queue == other.queue
+        self.len() == other.len() && self.iter().eq(other.iter())
     }
 }
 
@@ -29,8 +45,8 @@ impl SeenMessages {
     /// Whether the message was accepted within `window` before `now`.
     pub fn contains(&self, hash: u64, now: Timestamp, window: Span) -> bool {
         let is_recent = |accepted: Timestamp| accepted > now - window;
-        match &self.index {
-            Some(index) => index.get(&hash).is_some_and(|accepted| is_recent(*accepted)),
+        match &self.many {
+            Some(many) => many.index.get(&hash).is_some_and(|accepted| is_recent(*accepted)),
             None => self.queue.iter().any(|(other, accepted)| *other == hash && is_recent(*accepted)),
         }
     }
@@ -38,74 +54,155 @@ impl SeenMessages {
     /// Remembers a message accepted at `now`, which is no earlier than any before.
     pub fn push(&mut self, hash: u64, now: Timestamp) {
         self.queue.push_back((hash, now));
-        match &mut self.index {
-            Some(index) => {
-                index.insert(hash, now);
+        match &mut self.many {
+            Some(many) => {
+                many.index.insert(hash, now);
             }
-            None if self.queue.len() >= INDEXED_FROM => self.rebuild_index(),
+            None if self.queue.len() >= INDEXED_FROM => self.index(),
             None => {}
         }
     }
 
     /// Forgets what was accepted `window` or longer before `now`.
     pub fn forget(&mut self, now: Timestamp, window: Span) {
-        while let Some((hash, accepted)) = self.queue.front().copied().filter(|(_, at)| *at <= now - window) {
-            self.queue.pop_front();
-            if let Some(index) = &mut self.index
-                && index.get(&hash) == Some(&accepted)
-            {
-                index.remove(&hash);
+        let limit = now - window;
+        match &mut self.many {
+            None => {
+                while self.queue.front().is_some_and(|(_, at)| *at <= limit) {
+                    self.queue.pop_front();
+                }
+            }
+            Some(many) => {
+                let Many { index, runs, .. } = &mut **many;
+                for run in std::iter::once(&mut self.queue).chain(runs.iter_mut()) {
+                    while let Some((hash, accepted)) = run.front().copied().filter(|(_, at)| *at <= limit) {
+                        run.pop_front();
+                        if index.get(&hash) == Some(&accepted) {
+                            index.remove(&hash);
+                        }
+                    }
+                }
+                runs.retain(|run| !run.is_empty());
             }
         }
-        if self.queue.len() < INDEXED_FROM / 2 {
-            self.index = None;
+        if self.many.is_some() && self.len() < INDEXED_FROM / 2 {
+            self.queue = self.iter().collect();
+            self.many = None;
         }
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && self.many.is_none() {
             self.queue = VecDeque::new();
         }
     }
 
-    /// Takes in what another user's events were accepted with.
-    pub fn absorb(&mut self, other: SeenMessages) {
-        self.queue.extend(other.queue);
-        self.queue.make_contiguous().sort_by_key(|(_, accepted)| *accepted);
-        self.rebuild_index();
+    /// Takes in what another user's events were accepted with: in work that grows with the smaller of the two, and with the
+    /// logarithm of both.
+    pub fn absorb(&mut self, mut other: SeenMessages) {
+        if self.len() < other.len() {
+            std::mem::swap(self, &mut other);
+        }
+        if other.is_empty() {
+            return;
+        }
+        if self.many.is_none() && self.len() + other.len() < INDEXED_FROM {
+            let mut all: Vec<Seen> = self.iter().chain(other.iter()).collect();
+            all.sort_by_key(|(hash, accepted)| (*accepted, *hash));
+            self.queue = all.into();
+            return;
+        }
+        if self.many.is_none() {
+            self.index();
+        }
+        let Some(many) = &mut self.many else { return };
+        let theirs = other.many.map(|many| many.runs).unwrap_or_default();
+        for run in theirs.into_iter().chain([other.queue]).filter(|run| !run.is_empty()) {
+            for (hash, accepted) in &run {
+                let latest = many.index.entry(*hash).or_insert(*accepted);
+                *latest = (*latest).max(*accepted);
+            }
+            many.runs.push(run);
+        }
+        many.unite_runs();
     }
 
-    fn rebuild_index(&mut self) {
+    fn index(&mut self) {
         // Of equal hashes the later one is inserted last.
-        self.index = (self.queue.len() >= INDEXED_FROM)
-            .then(|| Box::new(self.queue.iter().copied().collect::<HashMap<_, _, _>>()));
+        let index = self.queue.iter().copied().collect();
+        self.many = Some(Box::new(Many { index, ..Many::default() }));
     }
 
     /// How many are remembered.
     pub fn len(&self) -> usize {
-        self.queue.len()
+        let merged = self.many.as_ref().map_or(0, |many| many.runs.iter().map(VecDeque::len).sum::<usize>());
+        self.queue.len() + merged
     }
 
     /// The bytes it takes beside its own place.
     pub fn heap_bytes(&self) -> usize {
         // A map's entry has its key, its value and a byte of control; 8 places hold 7 entries.
-        let index = self.index.as_ref().map_or(0, |index| size_of_val(&**index) + index.capacity() * 8 / 7 * 17);
-        self.queue.capacity() * size_of::<(u64, Timestamp)>() + index
+        let many = self.many.as_ref().map_or(0, |many| {
+            let runs = many.runs.iter().map(|run| run.capacity() * size_of::<Seen>()).sum::<usize>();
+            size_of_val(&**many)
+                + many.index.capacity() * 8 / 7 * 17
+                + many.runs.capacity() * size_of::<VecDeque<Seen>>()
+                + runs
+        });
+        self.queue.capacity() * size_of::<Seen>() + many
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.many.as_ref().is_none_or(|many| many.runs.is_empty())
     }
 
-    /// All of them, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, Timestamp)> + '_ {
-        self.queue.iter().copied()
+    /// All of them, oldest first, and of those accepted at the same instant by hash.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, Timestamp)> + use<> {
+        let runs = self.many.iter().flat_map(|many| &many.runs);
+        let mut all: Vec<Seen> = std::iter::once(&self.queue).chain(runs).flatten().copied().collect();
+        all.sort_by_key(|(hash, accepted)| (*accepted, *hash));
+        all.into_iter()
+    }
+
+    /// How many messages were moved by merging.
+    #[cfg(test)]
+    pub(crate) fn moved(&self) -> usize {
+        self.many.as_ref().map_or(0, |many| many.moved)
+    }
+}
+
+impl Many {
+    /// Unites runs until of any two next to each other in size one is at least twice as large.
+    fn unite_runs(&mut self) {
+        self.runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
+        while let Some(at) = self.runs.windows(2).rposition(|pair| pair[0].len() < 2 * pair[1].len()) {
+            let (small, large) = (self.runs.remove(at + 1), self.runs.remove(at));
+            self.unite(large, small);
+        }
+    }
+
+    /// Puts two runs in one, in its place by size.
+    fn unite(&mut self, mut large: VecDeque<Seen>, mut small: VecDeque<Seen>) {
+        #[cfg(test)]
+        {
+            self.moved += large.len() + small.len();
+        }
+        let mut united = VecDeque::with_capacity(large.len() + small.len());
+        while let (Some((_, a)), Some((_, b))) = (large.front(), small.front()) {
+            united.extend(if a <= b { large.pop_front() } else { small.pop_front() });
+        }
+        united.append(&mut large);
+        united.append(&mut small);
+        let at = self.runs.partition_point(|run| run.len() > united.len());
+        self.runs.insert(at, united);
     }
 }
 
 /// Messages, oldest first.
 impl FromIterator<(u64, Timestamp)> for SeenMessages {
     fn from_iter<I: IntoIterator<Item = (u64, Timestamp)>>(messages: I) -> SeenMessages {
-        let mut seen = SeenMessages { queue: messages.into_iter().collect(), index: None };
-        seen.rebuild_index();
+        let mut seen = SeenMessages { queue: messages.into_iter().collect(), many: None };
+        if seen.queue.len() >= INDEXED_FROM {
+            seen.index();
+        }
         seen
     }
 }

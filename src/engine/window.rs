@@ -113,9 +113,17 @@ impl<T: Aggregate> Panes<T> {
 
     /// Takes in the panes of another user's window, which stands at the same instant.
     pub fn absorb(&mut self, other: Panes<T>) {
-        for (pane, value) in other.entries {
-            self.put(pane, value);
+        let mut all = Vec::with_capacity(self.entries.len() + other.entries.len());
+        let mut theirs = other.entries.into_iter().peekable();
+        for (pane, mut value) in self.entries.drain(..) {
+            all.extend(std::iter::from_fn(|| theirs.next_if(|(other, _)| *other < pane)));
+            if let Some((_, other)) = theirs.next_if(|(other, _)| *other == pane) {
+                value.absorb(other);
+            }
+            all.push((pane, value));
         }
+        all.extend(theirs);
+        self.entries = all;
     }
 
     /// Drops the panes that have left the window; false when none is left.
@@ -189,7 +197,15 @@ impl DistinctPanes {
     /// Takes in another user's values.
     pub fn absorb(&mut self, other: DistinctPanes) {
         for (hash, pane) in other.latest {
-            self.put(pane, hash);
+            let latest = self.latest.entry(hash).or_insert(pane);
+            *latest = pane.max(*latest);
+        }
+        let surplus = self.latest.len().saturating_sub(MAX_DISTINCT);
+        if surplus > 0 {
+            // The same that go one by one, as values come in one by one.
+            let mut all: Vec<(i64, u64)> = self.latest.iter().map(|(hash, pane)| (*pane, *hash)).collect();
+            all.select_nth_unstable(surplus);
+            self.latest = all[surplus..].iter().map(|(pane, hash)| (*hash, *pane)).collect();
         }
     }
 

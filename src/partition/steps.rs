@@ -193,7 +193,7 @@ impl Steps {
             let (known, visitor_known, record) = (known(user), known(&visitor), visitor.growth.take());
             growth::unite(growth, (&mut user.growth, known), (record, visitor_known), now, &mut self.ledger);
         }
-        user.profile.absorb(visitor.profile);
+        user.profile.absorb(&plan.rules, visitor.profile);
         user.memory.absorb(visitor.memory, &plan.rules.caps, now);
         user.unsettled = true;
         self.counts.merged += 1;

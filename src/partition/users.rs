@@ -2,7 +2,10 @@
 //!
 //! Who is touched is unpacked; of those at hand one is packed for it when there are many, found by the clock (second
 //! chance) rule: the hand goes round, and passes over once whoever had an event since it last came by (Corbató, *A paging
-//! experiment with the Multics system*, 1968). Whether a user is packed shows nowhere but in memory and time taken.
+//! experiment with the Multics system*, 1968).
+//!
+//! A large user is not packed: that would cost as much again with each event, however small.
+//! Whether a user is packed shows nowhere but in memory and time taken.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
@@ -22,6 +25,8 @@ type IdHasher = foldhash::fast::FixedState;
 pub(super) const AT_HAND: usize = 64;
 /// Of this many users one is at hand, where that is more.
 const AT_HAND_SHARE: usize = 64;
+/// A user who takes more bytes than this is not packed.
+const LARGE: usize = 32 * 1024;
 /// What a vacant slot says instead of a place among those at hand.
 const VACANT: u32 = u32::MAX;
 
@@ -34,9 +39,15 @@ pub(super) struct Users {
     chunks: Chunks,
     vacant: Vec<u32>,
     by_id: HashTable<u32>,
+    /// The large ones first.
     at_hand: Vec<AtHand>,
-    /// Where the clock's hand stands.
+    /// How many of those are large.
+    large: usize,
+    /// Where the clock's hand stands, which passes over the large ones.
     hand: usize,
+    /// How many bytes were packed.
+    #[cfg(test)]
+    packed_bytes: usize,
     /// Kept to spare allocations.
     scratch: Vec<u8>,
     /// Likewise.
@@ -69,7 +80,10 @@ impl Users {
             vacant: Vec::new(),
             by_id: HashTable::new(),
             at_hand: Vec::new(),
+            large: 0,
             hand: 0,
+            #[cfg(test)]
+            packed_bytes: 0,
             scratch: Vec::new(),
             found: Vec::new(),
         }
@@ -127,6 +141,9 @@ impl Users {
                 self.hold(user, slot)
             }
             Slot::AtHand(VACANT) => return None,
+            Slot::AtHand(place) if (place as usize) < self.large && !is_large(&self.at_hand[place as usize].user) => {
+                self.small_again(place)
+            }
             Slot::AtHand(place) => place,
         };
         let held = &mut self.at_hand[place as usize];
@@ -223,7 +240,10 @@ impl Users {
         self.vacant.push(slot);
         match self.slots[slot as usize] {
             Slot::Packed(place) => Some(self.take_out(slot, place)),
-            Slot::AtHand(place) => {
+            Slot::AtHand(mut place) => {
+                if (place as usize) < self.large {
+                    place = self.small_again(place);
+                }
                 self.slots[slot as usize] = Slot::AtHand(VACANT);
                 let held = self.at_hand.swap_remove(place as usize);
                 if let Some(moved) = self.at_hand.get(place as usize) {
@@ -272,31 +292,62 @@ impl Users {
     /// Puts a user among those at hand, in the place of another if there are many; returns the place.
     fn hold(&mut self, user: User, slot: u32) -> u32 {
         let held = AtHand { user, slot, is_used: false };
-        let place = if self.at_hand.len() < self.at_hand_min.max(self.slots.len() / AT_HAND_SHARE) {
-            self.at_hand.push(held);
-            self.at_hand.len() - 1
-        } else {
-            let place = self.next_to_pack();
+        let is_full = self.at_hand.len() - self.large >= self.at_hand_min.max(self.slots.len() / AT_HAND_SHARE);
+        let place = if let Some(place) = is_full.then(|| self.next_to_pack()).flatten() {
             let before = std::mem::replace(&mut self.at_hand[place], held);
             self.scratch.clear();
             packed::pack(&before.user, &mut self.scratch);
+            #[cfg(test)]
+            {
+                self.packed_bytes += self.scratch.len();
+            }
             self.chunks.put(&mut self.slots, before.slot, &self.scratch);
             place
+        } else {
+            self.at_hand.push(held);
+            self.at_hand.len() - 1
         };
         let place = u32::try_from(place).expect("fewer are at hand than there are");
         self.slots[slot as usize] = Slot::AtHand(place);
         place
     }
 
-    /// Whose place is taken next.
-    fn next_to_pack(&mut self) -> usize {
-        loop {
-            self.hand = if self.hand + 1 < self.at_hand.len() { self.hand + 1 } else { 0 };
-            if !std::mem::take(&mut self.at_hand[self.hand].is_used) {
-                return self.hand;
+    /// Whose place is taken next; `None`: all at hand are large.
+    fn next_to_pack(&mut self) -> Option<usize> {
+        while self.large < self.at_hand.len() {
+            self.hand = if self.hand + 1 < self.at_hand.len() { self.hand + 1 } else { self.large };
+            self.hand = self.hand.max(self.large);
+            let held = &mut self.at_hand[self.hand];
+            if std::mem::take(&mut held.is_used) {
+                continue;
             }
+            if !is_large(&held.user) {
+                return Some(self.hand);
+            }
+            self.swap(self.hand, self.large);
+            self.large += 1;
+        }
+        None
+    }
+
+    /// Counts a large user among the others again; returns where it stands now.
+    fn small_again(&mut self, place: u32) -> u32 {
+        self.large -= 1;
+        self.swap(place as usize, self.large);
+        u32::try_from(self.large).expect("fewer are at hand than there are")
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.at_hand.swap(a, b);
+        for place in [a, b] {
+            let at_hand = u32::try_from(place).expect("fewer are at hand than there are");
+            self.slots[self.at_hand[place].slot as usize] = Slot::AtHand(at_hand);
         }
     }
+}
+
+fn is_large(user: &User) -> bool {
+    user.heap_bytes() > LARGE
 }
 
 /// The id of the user in a slot; empty where there is none.
@@ -304,5 +355,60 @@ fn id_of<'u>(slots: &[Slot], chunks: &'u Chunks, at_hand: &'u [AtHand], slot: u3
     match slots[slot as usize] {
         Slot::Packed(place) => packed::id(chunks.get(place)),
         Slot::AtHand(place) => at_hand.get(place as usize).map_or("", |held| &held.user.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(id: usize, messages: usize) -> User {
+        let mut user = User::new(format!("u{id}").into(), Timestamp(0));
+        let seen = (0..messages as u64).map(|hash| (hash, Timestamp(0)));
+        user.profile.restore(Vec::new(), seen.collect());
+        user
+    }
+
+    /// Of many users one at hand was packed for each that was touched: a large one as a whole, for each small event.
+    #[test]
+    fn a_large_user_is_not_packed_however_many_others_there_are() {
+        let mut users = Users::new(1);
+        for id in 0..400 {
+            users.insert(user(id, if id % 40 == 0 { 20_000 } else { 2 }));
+        }
+        for round in 0..20 {
+            for id in 0..400 {
+                let slot = users.find(&format!("u{id}")).expect("it was put in");
+                let held = users.get_mut(slot).expect("it is there");
+                assert_eq!(&*held.id, format!("u{id}"), "round {round}");
+                held.profile.now = Timestamp(round);
+            }
+        }
+        assert_eq!((users.large, users.len()), (10, 400));
+        assert!(users.packed_bytes < 21 * 400 * 100, "{} bytes were packed", users.packed_bytes);
+        // Some become small again, some go, and everybody is where it was.
+        for id in (0..400).step_by(80) {
+            let slot = users.find(&format!("u{id}")).expect("it was put in");
+            users.get_mut(slot).expect("it is there").profile.restore(Vec::new(), [].into_iter().collect());
+            users.get_mut(slot).expect("it is there");
+        }
+        assert_eq!(users.large, 5);
+        for id in (0..400).step_by(3) {
+            assert_eq!(users.remove(&format!("u{id}")).map(|user| user.id.to_string()), Some(format!("u{id}")));
+        }
+        for id in 0..400 {
+            let found = users.find(&format!("u{id}"));
+            assert_eq!(found.is_some(), id % 3 != 0, "{id}");
+            let held = found.and_then(|slot| users.get(slot)).map(|user| user.profile.seen().len());
+            let messages = if id % 80 == 0 {
+                0
+            } else if id % 40 == 0 {
+                20_000
+            } else {
+                2
+            };
+            assert!(held.is_none_or(|held| held == messages), "{id}: {held:?}");
+        }
+        assert_eq!(users.large, (0..400).filter(|id| id % 40 == 0 && id % 80 != 0 && id % 3 != 0).count());
     }
 }

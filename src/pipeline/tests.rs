@@ -627,3 +627,23 @@ fn links_do_not_outlive_the_state_they_lead_to() {
     assert_eq!((totals.links, totals.users, totals.counts.expired), (0, 0, 150 * 134));
     assert!(pipeline.save().len() < 400, "{} bytes are stored of nobody", pipeline.save().len());
 }
+
+/// What left its window long ago is not carried from visitor to user again and again.
+#[test]
+fn panes_do_not_pile_up_with_the_visitors_who_are_merged() {
+    let rules = "[events]\ncart = 'Product Added'\n[[segments]]\nid = 's'\nwhen = \"count(cart, '2h') >= 100\"\n";
+    let options = Options { workers: 1, partitions: 3, ..Options::default() };
+    let mut pipeline = Pipeline::new(plan(rules), options).expect("threads start");
+    let day = at("00:00:00").0;
+    let line = |ids: &str, ts: i64| {
+        let ts = Timestamp(day + ts);
+        format!(r#"{{"type":"track","event":"Product Added",{ids},"timestamp":"{ts}"}}"#)
+    };
+    let carts = (0..200).map(|hour| line(&format!(r#""anonymousId":"v{hour}""#), hour * 3_600_000));
+    let links = (0..200).map(|hour| line(&format!(r#""userId":"u","anonymousId":"v{hour}""#), 200 * 3_600_000));
+    let lines = carts.chain(links).collect::<Vec<_>>().join("\n");
+    pipeline.feed(lines.as_bytes(), &mut |_| unreachable!("all are events"), &mut Vec::new());
+    assert_eq!(pipeline.totals().counts.merged, 200);
+    let user = pipeline.user("u").expect("a user");
+    assert!(user.profile.heap_bytes() < 3_000, "{} bytes", user.profile.heap_bytes());
+}
