@@ -8,10 +8,11 @@ use std::path::Path;
 
 /// A file system.
 pub(crate) trait Disk: Send + Sync + Debug {
-    /// Makes a folder, with those it lies in, unless it is there.
+    /// Makes a folder, with those it lies in, unless it is there. What is made only its owner may enter.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes a file to be written; one that is there is emptied.
+    /// Makes a file to be written, which only its owner may read; what is there by that name is an error
+    /// ([`AlreadyExists`](io::ErrorKind::AlreadyExists)), and is not followed.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
     /// Gives a file another name, in place of what had it.
@@ -48,11 +49,14 @@ pub(crate) struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        let mut folder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(path)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(File::create(path)?))
+        Ok(Box::new(owners_alone().write(true).create_new(true).open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -79,10 +83,21 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = owners_alone().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(Box::new(file))
     }
+}
+
+/// How files are opened that only their owner may read; whoever puts a link in their place gains nothing by it.
+fn owners_alone() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    }
+    options
 }
 
 impl DiskFile for File {

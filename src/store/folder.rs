@@ -49,7 +49,15 @@ impl Folder {
     }
 
     fn create_file(&self, name: &str) -> io::Result<NewFile> {
-        let file = self.disk.create(&self.path.join(format!("{name}{UNFINISHED}")))?;
+        let path = self.path.join(format!("{name}{UNFINISHED}"));
+        let file = match self.disk.create(&path) {
+            // What somebody left who died over it; or a link that somebody put there, which goes, not what it points to.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.disk.remove(&path)?;
+                self.disk.create(&path)?
+            }
+            created => created?,
+        };
         Ok(NewFile { folder: self.clone(), name: name.to_owned(), file: Some(file) })
     }
 
@@ -141,6 +149,7 @@ impl Objects for Folder {
         let found = match self.read_tagged(name) {
             Ok((_, tag)) => Some(tag),
             Err(ObjectError::Missing) => None,
+            Err(ObjectError::Unreadable(_)) => Some(Tag::unreadable()),
             Err(error) => return Err(error),
         };
         if found.as_ref() != expected {

@@ -2,11 +2,12 @@
 //!
 //! One small JSON object, the only one that is ever changed; each change is conditional on the version it was made from,
 //! and that is what fences a second writer. What is not named in it does not count. Beside its contents stands a checksum
-//! over their text.
+//! over their text. A copy of it is written after it, and used where it is damaged or gone.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::names;
 use crate::checkpoint::{Kind, StreamIdentity};
 
 /// The version of the manifest's form that is written, and the only one read.
@@ -115,7 +116,12 @@ impl Manifest {
         if crc32c::crc32c(envelope.manifest.get().as_bytes()) != envelope.crc32c {
             return Err("it is damaged: its checksum does not agree with its contents".to_owned());
         }
-        serde_json::from_str(envelope.manifest.get()).map_err(damaged)
+        let manifest: Manifest = serde_json::from_str(envelope.manifest.get()).map_err(damaged)?;
+        // Whoever can write it could otherwise have any file of this machine read.
+        if let Some(name) = manifest.objects().find(|name| !names::is_plain(name)) {
+            return Err(format!("it names {name:?}, which is no name of an object of this place"));
+        }
+        Ok(manifest)
     }
 
     /// The checkpoints that the one of this number is made of, oldest first: a base, and deltas up to it. Empty where

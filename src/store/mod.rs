@@ -3,13 +3,16 @@
 //! # What it promises
 //!
 //! - **A checkpoint counts once the manifest names it, and not before.** Its object is whole and safe by then. Whoever
-//!   dies at any moment leaves either the old manifest or the new one; unnamed objects are removed later.
+//!   dies at any moment leaves either the old manifest or the new one; unnamed objects are removed later. A copy of the
+//!   manifest is written after it, and used where it is damaged or gone: at worst that is the one before.
 //! - **One writes.** Who starts claims the checkpoints under an epoch higher than any before; each change of the manifest
 //!   is made on condition that it is still the one that was last seen. Who was overtaken gets
 //!   [`StoreError::Fenced`], and removes nothing that a later one wrote: names have the epoch of who wrote them.
 //! - **Nothing damaged is used.** [`load`](Checkpoints::load) takes the newest checkpoint all of whose objects are whole,
 //!   names every newer one it passed over, and fails rather than begin empty where there are checkpoints and none can be
 //!   used.
+//! - **What is written is its owner's.** Files are made for their owner alone, and never through a link that lies in their
+//!   place; a manifest that names anything but a plain name is damaged.
 //!
 //! # Bases, deltas, and what stays
 //!
@@ -56,7 +59,7 @@ use crate::partition::Plan;
 use crate::pipeline::CutHead;
 use crate::time::Timestamp;
 use bucket::Bucket;
-use names::MANIFEST;
+use names::{MANIFEST, MANIFEST_COPY};
 use objects::Tag;
 use writer::Begin;
 
@@ -82,8 +85,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The manifest as it was last read or written.
-    manifest: Option<(Manifest, Tag)>,
+    /// The manifest as it was last read or written; without a tag it is gone, and the copy was read.
+    manifest: Option<(Manifest, Option<Tag>)>,
+    /// The version of its copy, as far as that is known.
+    copy: Option<Tag>,
     /// As whom these checkpoints are claimed.
     claim: Option<(u64, String)>,
     /// The checkpoint that the pipeline's noted changes are changes to: number and base.
@@ -244,23 +249,64 @@ impl Shared {
         StoreError::Failed { attempt: attempt.into(), place: self.objects.place(), why: error.to_string() }
     }
 
-    fn read_manifest(&self, state: &mut State) -> Result<Option<(Manifest, Tag)>, StoreError> {
+    fn read_manifest(&self, state: &mut State) -> Result<Option<(Manifest, Option<Tag>)>, StoreError> {
         let place = self.objects.place();
-        state.manifest = match self.objects.read_tagged(MANIFEST) {
-            Ok((bytes, tag)) => {
-                let wrong = |why| StoreError::Manifest { place, name: MANIFEST, why };
-                Some((Manifest::decode(&bytes).map_err(wrong)?, tag))
+        let (why, tag) = match self.objects.read_tagged(MANIFEST) {
+            Ok((bytes, tag)) => match Manifest::decode(&bytes) {
+                Ok(manifest) => {
+                    state.manifest = Some((manifest, Some(tag)));
+                    return Ok(state.manifest.clone());
+                }
+                Err(why) => (Some(why), Some(tag)),
+            },
+            Err(ObjectError::Unreadable(why)) => (Some(why), Some(Tag::unreadable())),
+            Err(ObjectError::Missing) => (None, None),
+            Err(error) => return Err(self.failed(format!("read {MANIFEST}"), &error)),
+        };
+        let copy = self.objects.read(MANIFEST_COPY).ok().and_then(|bytes| Manifest::decode(&bytes).ok());
+        state.manifest = match (copy, why) {
+            (Some(manifest), why) => {
+                let why = why.unwrap_or_else(|| "it is missing".to_owned());
+                warn!(place, why, "the manifest of the checkpoints cannot be read: its copy {MANIFEST_COPY} is used");
+                Some((manifest, tag))
             }
-            Err(ObjectError::Missing) => {
+            (None, Some(why)) => return Err(StoreError::Manifest { place, name: MANIFEST, why }),
+            (None, None) => {
                 let names = self.objects.list().map_err(|error| self.failed("list what is there", &error))?;
                 if let Some(example) = names.into_iter().find(|name| names::is_checkpoint(name)) {
                     return Err(StoreError::ManifestMissing { place, name: MANIFEST, example });
                 }
                 None
             }
-            Err(error) => return Err(self.failed(format!("read {MANIFEST}"), &error)),
         };
         Ok(state.manifest.clone())
+    }
+
+    /// Writes the manifest's copy, now that the manifest itself is written. It is read only where that is damaged, so who
+    /// cannot write it goes on; the next one does.
+    fn write_copy(&self, state: &mut State, bytes: &[u8], epoch: u64) {
+        for _ in 0..TRIES {
+            match self.objects.replace(MANIFEST_COPY, bytes, state.copy.as_ref()) {
+                Ok(tag) => {
+                    state.copy = Some(tag);
+                    return;
+                }
+                Err(ObjectError::Changed) => match self.objects.read_tagged(MANIFEST_COPY) {
+                    // That of whoever has taken over is not to be undone.
+                    Ok((found, _)) if Manifest::decode(&found).is_ok_and(|found| found.epoch > epoch) => return,
+                    Ok((_, tag)) => state.copy = Some(tag),
+                    Err(ObjectError::Missing) => state.copy = None,
+                    Err(ObjectError::Unreadable(_)) => state.copy = Some(Tag::unreadable()),
+                    Err(error) => return self.copy_failed(&error),
+                },
+                Err(error) => return self.copy_failed(&error),
+            }
+        }
+        self.copy_failed(&ObjectError::Changed);
+    }
+
+    fn copy_failed(&self, error: &ObjectError) {
+        warn!(place = self.objects.place(), %error, "cannot write the copy of the manifest, {MANIFEST_COPY}");
     }
 
     fn claim(&self, claim: &Claim) -> Result<u64, StoreError> {
@@ -273,9 +319,10 @@ impl Shared {
             };
             // One that is damaged has a tag all the same.
             let tag = match &found {
-                Some((_, tag)) => Some(tag.clone()),
+                Some((_, tag)) => tag.clone(),
                 None => match self.objects.read_tagged(MANIFEST) {
                     Ok((_, tag)) if claim.from_start => Some(tag),
+                    Err(ObjectError::Unreadable(_)) if claim.from_start => Some(Tag::unreadable()),
                     // It came while this was deciding.
                     Ok(_) => continue,
                     Err(ObjectError::Missing) => None,
@@ -284,11 +331,15 @@ impl Shared {
             };
             let found = found.map(|(manifest, _)| manifest);
             let manifest = self.claimed(found, claim)?;
-            match self.objects.replace(MANIFEST, &manifest.encode(), tag.as_ref()) {
+            let bytes = manifest.encode();
+            match self.objects.replace(MANIFEST, &bytes, tag.as_ref()) {
                 Ok(tag) => {
                     let epoch = manifest.epoch;
                     let (claim, next) = (Some((epoch, claim.instance.clone())), manifest.next);
-                    *state = State { manifest: Some((manifest, tag)), claim, last: None, next, begun: None };
+                    let copy = state.copy.take();
+                    *state =
+                        State { manifest: Some((manifest, Some(tag))), copy, claim, last: None, next, begun: None };
+                    self.write_copy(&mut state, &bytes, epoch);
                     return Ok(epoch);
                 }
                 Err(ObjectError::Changed) => {}
@@ -362,9 +413,11 @@ impl Shared {
             }
             let mut next = manifest.clone();
             change(&mut next);
-            match self.objects.replace(MANIFEST, &next.encode(), Some(&tag)) {
+            let bytes = next.encode();
+            match self.objects.replace(MANIFEST, &bytes, tag.as_ref()) {
                 Ok(tag) => {
-                    state.manifest = Some((next, tag));
+                    state.manifest = Some((next, Some(tag)));
+                    self.write_copy(state, &bytes, epoch);
                     return Ok(());
                 }
                 // Somebody else; or an answer to ourselves that never came.
@@ -501,7 +554,8 @@ impl Shared {
         let in_the_making = state.begun.map(|number| format!("{number:012}-"));
         for name in names {
             let is_ours = names::epoch_of(folder::finished_name(&name)).is_some_and(|of| of <= epoch)
-                || folder::finished_name(&name) == MANIFEST && name != MANIFEST;
+                || [MANIFEST, MANIFEST_COPY].contains(&folder::finished_name(&name))
+                    && ![MANIFEST, MANIFEST_COPY].contains(&name.as_str());
             let in_the_making = in_the_making.as_ref().is_some_and(|start| name.starts_with(start.as_str()));
             if is_ours
                 && !in_the_making

@@ -31,6 +31,13 @@ pub(crate) trait Objects: Send + Sync + Debug {
     fn replace(&self, name: &str, bytes: &[u8], expected: Option<&Tag>) -> Result<Tag, ObjectError>;
 }
 
+impl Tag {
+    /// That of an object which is there and can't be read.
+    pub(crate) fn unreadable() -> Tag {
+        Tag("unreadable".to_owned())
+    }
+}
+
 /// An object in the making.
 pub(crate) trait NewObject: Send {
     /// Adds bytes.

@@ -58,7 +58,7 @@ async fn a_bucket_keeps_checkpoints_and_fences_a_second_writer() {
     let listed = ureq::get(format!("{}/{BUCKET}?list-type=2", server.url())).call().expect("the service answers");
     let listed = listed.into_body().read_to_string().expect("text");
     let objects: Vec<&str> = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
-    assert_eq!(objects.len(), 4, "manifest, rules, base, delta: {objects:?}");
+    assert_eq!(objects.len(), 5, "manifest, its copy, rules, base, delta: {objects:?}");
     assert!(objects.iter().all(|object| object.starts_with("a/b/")), "{objects:?}");
 
     // Another prefix is another store, in which of many who claim at once each gets an epoch of its own.

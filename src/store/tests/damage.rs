@@ -16,6 +16,8 @@ fn kept() -> tempfile::TempDir {
     folder
 }
 
+const MANIFESTS: [&str; 2] = ["manifest.json", "manifest-copy.json"];
+
 const OBJECTS: [&str; 4] =
     ["000000000001-1.base", "000000000002-1.delta", "000000000003-1.base", "000000000004-1.delta"];
 
@@ -151,21 +153,117 @@ fn a_damaged_or_missing_manifest_is_refused_and_can_be_forgotten() {
         })
     };
     let folder = kept();
-    let manifest: PathBuf = folder.path().join("manifest.json");
+    let [manifest, copy]: [PathBuf; 2] = MANIFESTS.map(|name| folder.path().join(name));
     let whole = fs::read(&manifest).expect("it is there");
     for bytes in flipped_everywhere.chain([Vec::new(), whole[..whole.len() - 1].to_vec(), b"null".to_vec()]) {
         fs::write(&manifest, &bytes).expect("written");
+        fs::write(&copy, &bytes).expect("written");
         let refused = start(folder.path()).err().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&bytes)));
         assert!(matches!(refused, StoreError::Manifest { .. }), "{refused}");
     }
     fs::remove_file(&manifest).expect("removed");
+    fs::remove_file(&copy).expect("removed");
     let refused = start(folder.path()).expect_err("it is missing");
     assert!(matches!(refused, StoreError::ManifestMissing { .. }), "{refused}");
     fs::write(&manifest, &whole).expect("written");
     assert_eq!(start(folder.path()).expect("it is back").0, 7);
     fs::write(&manifest, b"{").expect("written");
+    fs::write(&copy, b"{").expect("written");
     let from_start = Claim { from_start: true, ..claim("third") };
     assert_eq!(Keeper::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten").0.sequence, 0);
+}
+
+#[test]
+fn where_the_manifest_is_damaged_or_gone_its_copy_is_used_and_both_are_whole_again() {
+    let damages: [fn(&Path); 4] = [
+        flip,
+        |path| fs::write(path, b"").expect("written"),
+        |path| fs::write(path, b"{\"format\":1,\"crc32c\":0,\"manifest\":{}}").expect("written"),
+        |path| fs::remove_file(path).expect("removed"),
+    ];
+    for damage in damages {
+        let folder = kept();
+        let [manifest, copy] = MANIFESTS.map(|name| folder.path().join(name));
+        assert_eq!(fs::read(&manifest).expect("there"), fs::read(&copy).expect("there"));
+        damage(&manifest);
+        assert!(verify(folder.path()).is_empty(), "looking at it changes nothing");
+        let (mut keeper, loaded) =
+            Keeper::start_with(in_folder(folder.path(), 2), claim("second")).expect("by the copy");
+        assert!(keeper.sequence == 7 && loaded.passed_over.is_empty() && keeper.pipeline.save() == states()[7]);
+        keeper.checkpoint(true).expect("there is room");
+        let first = fs::read(&manifest).expect("there");
+        assert_eq!(first, fs::read(&copy).expect("there"));
+        // And the other way: it is only a copy.
+        damage(&copy);
+        assert_eq!(start(folder.path()).expect("by the manifest").0, 7);
+        assert_eq!(fs::read(&manifest).expect("there"), fs::read(&copy).expect("there"));
+    }
+}
+
+/// `/etc/passwd` was opened, and shown in what was said of it.
+#[test]
+fn a_manifest_that_names_what_is_not_of_its_place_is_refused() {
+    for name in
+        ["/etc/passwd", "../outside.base", "..", "", "deeper/000000000001-1.base", "a\\b.base", "a\u{1b}[31m.base"]
+    {
+        for of_rules in [false, true] {
+            let folder = kept();
+            fs::write(folder.path().parent().expect("a folder").join("outside.base"), "outside").expect("written");
+            let mut manifest = wait(in_folder(folder.path(), 2).manifest()).expect("intact").expect("there");
+            let object = if of_rules { &mut manifest.rules[0].object } else { &mut manifest.checkpoints[1].object };
+            *object = name.to_owned();
+            for file in MANIFESTS {
+                fs::write(folder.path().join(file), manifest.encode()).expect("written");
+            }
+            let refused = start(folder.path()).expect_err("it names another's").to_string();
+            assert!(refused.contains("which is no name of an object of this place"), "{refused}");
+            assert!(!refused.contains('\u{1b}'), "{refused:?}");
+            assert!(wait(in_folder(folder.path(), 2).verify()).is_err());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_written_only_its_owner_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let above = tempfile::tempdir().expect("a folder");
+    let folder = above.path().join("deep/checkpoints");
+    let mut keeper = Keeper::start(in_folder(&folder, 2), "first").expect("an empty folder");
+    keeper.feed_to(3).checkpoint(true).expect("there is room");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&above.path().join("deep"))), (0o700, 0o700));
+    let names: Vec<PathBuf> =
+        fs::read_dir(&folder).expect("there").map(|entry| entry.expect("a name").path()).collect();
+    assert_eq!(names.len(), 5, "manifest, copy, lock, rules, base: {names:?}");
+    for path in names {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+/// Whoever may write to the folder cannot have other files overwritten, whatever names are guessed.
+#[cfg(unix)]
+#[test]
+fn links_in_the_place_of_what_is_written_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (precious, missing) = (elsewhere.path().join("precious"), elsewhere.path().join("missing"));
+    fs::write(&precious, "precious").expect("written");
+    let mut keeper = Keeper::start(in_folder(folder.path(), 2), "first").expect("an empty folder");
+    for name in ["manifest.json.unfinished", "manifest-copy.json.unfinished", "000000000001-1.base.unfinished"] {
+        symlink(&precious, folder.path().join(name)).expect("a link");
+    }
+    symlink(&missing, folder.path().join("000000000002-1.delta.unfinished")).expect("a link");
+    keeper.feed_to(1).checkpoint(true).expect("the links are put away");
+    keeper.feed_to(3).checkpoint(false).expect("the links are put away");
+    assert_eq!(fs::read_to_string(&precious).expect("there"), "precious");
+    assert!(!missing.exists());
+    assert!(verify(folder.path()).is_empty());
+    let lock = folder.path().join("lock");
+    fs::remove_file(&lock).expect("it was there");
+    symlink(&missing, &lock).expect("a link");
+    let refused = keeper.feed_to(5).checkpoint(false).expect_err("the lock is none").to_string();
+    assert!(refused.contains("symbolic link") && !missing.exists(), "{refused}");
 }
 
 #[test]

@@ -135,6 +135,9 @@ impl Disk for FaultyDisk {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
+        if state.names.contains_key(path) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
         let verdict = state.step(format!("create {}", path.display()))?;
         let number = state.files.len();
         state.files.push(Default::default());

@@ -1,8 +1,11 @@
 //! Every step of every write fails, or is the last one, in turn.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::super::disk::{Disk, DiskFile, RealDisk};
 use super::super::folder::Folder;
 use super::super::{Checkpoints, StoreError};
 use super::disk::{Fault, FaultyDisk, Unsynced};
@@ -103,15 +106,57 @@ fn whatever_step_is_the_last_the_state_afterwards_is_right() {
     }
 }
 
+/// The machine's disk, on which whatever is written to the file of one name meets a device that is full.
+#[derive(Debug)]
+struct FullDisk {
+    full: &'static str,
+}
+
+impl Disk for FullDisk {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.create_folder(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if path.ends_with(self.full) {
+            return Ok(Box::new(fs::File::options().write(true).open("/dev/full")?));
+        }
+        RealDisk.create(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.sync_folder(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        RealDisk.read(path)
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        RealDisk.names(folder)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {
+        RealDisk.lock(path)
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_said_and_left_behind_once_there_is_room() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut keeper = Keeper::start(super::keeper::in_folder(folder.path(), 2), "first").expect("an empty folder");
+    let disk = FullDisk { full: "000000000002-1.delta.unfinished" };
+    let on_disk = Folder::on(Arc::new(disk), folder.path()).expect("a folder");
+    let mut keeper = Keeper::start(Checkpoints::over(Arc::new(on_disk), 2), "first").expect("an empty folder");
     keeper.feed_to(1).checkpoint(false).expect("there is room");
-    // Whatever is written to the next checkpoint meets a device that is full.
-    let next = folder.path().join("000000000002-1.delta.unfinished");
-    std::os::unix::fs::symlink("/dev/full", &next).expect("a link");
     keeper.feed_to(3);
     match keeper.checkpoint(false) {
         Err(StoreError::Failed { attempt, why, .. }) => {
