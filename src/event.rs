@@ -21,6 +21,8 @@ pub enum Call {
     Page,
     /// `screen`: an app's screen was seen.
     Screen,
+    /// `group`: the user belongs to a group. An event that matches no name.
+    Group,
 }
 
 /// A value that a property, a trait or a context field has. Null is the same as missing and never stands here.
@@ -35,6 +37,22 @@ pub enum Scalar<'a> {
     /// An array or an object: its JSON as it came, without blanks between tokens. It is unlike everything it is compared with.
     Json(Cow<'a, str>),
 }
+
+/// What stands where an id should, of which nobody is meant, unless the settings say otherwise: in any case.
+pub const PLACEHOLDER_IDS: [&str; 12] = [
+    "undefined",
+    "null",
+    "[object Object]",
+    "NaN",
+    "none",
+    "nil",
+    "0",
+    "guest",
+    "anonymous",
+    "unknown",
+    "true",
+    "false",
+];
 
 /// One of the properties or context fields that the rules read (an index into the plan's projection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +103,8 @@ pub struct Event<'a> {
     pub anonymous_id: Option<Cow<'a, str>>,
     /// `messageId`.
     pub message_id: Option<Cow<'a, str>>,
+    /// How many of its ids are such as nobody means: they are taken for missing.
+    pub placeholder_ids: u8,
     /// When it happened.
     pub time: EventTime<'a>,
     /// `receivedAt`: the broker's time, in a file.
@@ -99,7 +119,7 @@ pub struct Event<'a> {
 
 impl Call {
     /// All of them; a call's place here is `call as usize`.
-    pub const ALL: [Call; 5] = [Call::Track, Call::Identify, Call::Alias, Call::Page, Call::Screen];
+    pub const ALL: [Call; 6] = [Call::Track, Call::Identify, Call::Alias, Call::Page, Call::Screen, Call::Group];
 
     /// Its `type` on the wire.
     pub fn name(self) -> &'static str {
@@ -109,16 +129,50 @@ impl Call {
             Call::Alias => "alias",
             Call::Page => "page",
             Call::Screen => "screen",
+            Call::Group => "group",
         }
     }
 
-    /// The call of that `type`.
+    /// The call of that `type`, in any case.
     pub fn named(name: &str) -> Option<Call> {
-        Call::ALL.into_iter().find(|call| call.name() == name)
+        Call::ALL.into_iter().find(|call| call.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl Event<'_> {
+    /// The same event, owning its texts. Its original is elsewhere, and empty here.
+    pub fn into_owned<'o>(self) -> Event<'o> {
+        let own = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Event {
+            original: &[],
+            call: self.call,
+            name: own(self.name),
+            tracked: self.tracked,
+            user_id: own(self.user_id),
+            anonymous_id: own(self.anonymous_id),
+            message_id: own(self.message_id),
+            placeholder_ids: self.placeholder_ids,
+            time: self.time.into_owned(),
+            received_at: self.received_at,
+            fields: self.fields.into_iter().map(|(id, value)| (id, value.into_owned())).collect(),
+            traits: self.traits.into_iter().map(|(id, value)| (id, value.map(Scalar::into_owned))).collect(),
+            oversized: self.oversized,
+        }
     }
 }
 
 impl EventTime<'_> {
+    /// The same, owning its text.
+    pub fn into_owned<'o>(self) -> EventTime<'o> {
+        match self {
+            EventTime::Corrected(at) => EventTime::Corrected(at),
+            EventTime::Claimed { at, sent_at } => EventTime::Claimed { at, sent_at },
+            EventTime::Missing { unusable } => {
+                EventTime::Missing { unusable: unusable.map(|(field, text)| (field, Cow::Owned(text.into_owned()))) }
+            }
+        }
+    }
+
     /// The event's time where the broker's is `received`, which it may lie beyond; `None`: it has none.
     pub fn resolve(&self, received: Option<Timestamp>) -> Option<Timestamp> {
         match (self, received) {

@@ -65,7 +65,7 @@ impl Story {
             Turn::Feed => {}
             Turn::Forget(id) => {
                 let lines = format!("{{\"user\":\"{id}\"}}");
-                let entry = Entry { kind: Kind::Forget, lines: lines.as_bytes(), received: None };
+                let entry = Entry { kind: Kind::Forget, lines: lines.as_bytes(), received: None, is_whole: false };
                 self.pipeline.feed_entries(&[entry], &mut |_| {}, &mut self.outputs);
             }
             Turn::Cut { whole } => {

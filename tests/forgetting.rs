@@ -80,7 +80,12 @@ impl Log {
         while fed < entries.len() {
             let next_cut = split.cuts.iter().copied().filter(|cut| *cut > fed).min().unwrap_or(entries.len());
             let end = (fed + split.batch).min(next_cut).min(entries.len());
-            let batch = entries[fed..end].iter().map(|(kind, lines)| Entry { kind: *kind, lines, received: None });
+            let batch = entries[fed..end].iter().map(|(kind, lines)| Entry {
+                kind: *kind,
+                lines,
+                received: None,
+                is_whole: false,
+            });
             pipeline.feed_entries(&batch.collect::<Vec<_>>(), &mut |_| {}, &mut outputs);
             fed = end;
             if split.cuts.contains(&fed) {

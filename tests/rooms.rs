@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("action", &["time", "json", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
     // Settings have a schema and mistakes; they know nothing of what is set.
-    ("config", &["time", "rules"]),
+    ("config", &["time", "event", "rules"]),
     ("nats", &["time", "config", "health"]),
     ("source", &["time", "config", "health", "nats"]),
     // A dead letter says where in which file its line stood, so the sink knows the source's word for a place.

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
     "version": "0.1.0", "uptime_seconds": 86_400, "rules": "5e9b1a33928a1318", "watermark": "2026-03-05T09:31:00.000Z",
     "events": {
         "accepted": 69_659, "by_call": {"track": 60_000, "identify": 9_659}, "rejected": {"not_json": 2}, "late": 4,
-        "duplicates": 17, "from_future": 0
+        "duplicates": 17, "from_future": 0, "placeholder_ids": 0
     },
     "users": 23_570, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
     "queues": {"batches": 0, "emissions": 1}
@@ -63,6 +63,8 @@ pub(super) struct Events {
     duplicates: u64,
     /// Those whose own time was too far ahead, and was replaced by the broker's.
     from_future: u64,
+    /// Ids such as nobody means, which were taken for missing.
+    placeholder_ids: u64,
 }
 
 /// What waits inside the daemon.
@@ -93,6 +95,7 @@ pub(super) async fn stats(State(services): State<Arc<Services>>) -> Json<Statist
             late: counts.late,
             duplicates: counts.duplicates,
             from_future: totals.from_future,
+            placeholder_ids: totals.placeholder_ids,
         },
         users: totals.users,
         links: totals.links,

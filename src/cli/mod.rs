@@ -21,6 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, Engine};
 use crate::daemon::DaemonError;
+use crate::decode::PlaceholderIds;
 use crate::pipeline::Options;
 use crate::rules::program::Ruleset;
 
@@ -198,6 +199,7 @@ pub(crate) fn pipeline_options(settings: &Engine) -> Options {
         workers: usize::from(settings.workers),
         max_disorder: settings.max_disorder,
         max_event_bytes: settings.max_event_bytes,
+        placeholder_ids: PlaceholderIds::new(&settings.placeholder_ids),
         until: None,
         clock: settings.clock,
         state_ttl: settings.state_ttl(),

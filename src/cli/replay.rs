@@ -24,16 +24,16 @@ use crate::time::{Span, Timestamp};
 /// as JSON lines ordered by due time, then user. The same events and rules always give the same bytes, whatever
 /// --partitions and --workers say.
 ///
-/// Events are Segment calls (track, identify, alias, page, screen, or batch envelopes), one JSON object per line. A
-/// summary goes to standard error.
+/// Events are calls of Segment or RudderStack (track, identify, alias, page, screen, group), one JSON object per line, or
+/// many in a batch envelope or an array; or a file that is one JSON document. A summary goes to standard error.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// The rules file (TOML); `rekindle rules` tells how to write one
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     rules: Option<PathBuf>,
 
-    /// Take rules, max_disorder, state_ttl, max_event_bytes, partitions and workers from this settings file; options
-    /// given beside it win
+    /// Take rules, max_disorder, state_ttl, max_event_bytes, placeholder_ids, partitions and workers from this settings
+    /// file; options given beside it win
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -54,9 +54,18 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DURATION", value_parser = Engine::parse_state_ttl)]
     state_ttl: Option<Span>,
 
-    /// Longest event, in bytes; longer lines are rejected; 1048576 unless said otherwise
+    /// Longest call, in bytes; longer ones are rejected; 1048576 unless said otherwise
+    ///
+    /// A line, which may be a batch of many, may have 16 times as many.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
     max_event_bytes: Option<u32>,
+
+    /// Ids that nobody means, in any case, with commas between them: they count as missing, and nobody is linked by them;
+    /// "" for none
+    ///
+    /// undefined, null, [object Object], NaN, none, nil, 0, guest, anonymous, unknown, true and false unless said otherwise
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    placeholder_ids: Option<Vec<String>>,
 
     /// Write the journal here instead of to standard output
     #[arg(long, short, value_name = "FILE")]
@@ -178,7 +187,7 @@ fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>,
 }
 
 fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Result<(Finished, Duration), CliError> {
-    let source = Source::open(args, options.max_event_bytes)?;
+    let source = Source::open(args, options.max_message_bytes())?;
     let sinks = Sinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
         actions: create("the actions", args.actions.as_deref())?,
@@ -200,7 +209,7 @@ fn replay_resumably(
         actions: args.actions.clone(),
         rejects: args.rejects.clone(),
     };
-    let max_event_bytes = options.max_event_bytes;
+    let max_message_bytes = options.max_message_bytes();
     let interval = Duration::from_millis(args.checkpoint_interval.0.try_into().unwrap_or(0));
     let events = args.events.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let mut replay = Resumable::open(folder, interval, plan, (options, args.until), events, targets)?;
@@ -217,7 +226,7 @@ fn replay_resumably(
         _ => {}
     }
     if replay.standing() != Standing::Finished {
-        replay.run(Source::open(args, max_event_bytes)?)?;
+        replay.run(Source::open(args, max_message_bytes)?)?;
     }
     Ok(replay.deliver()?)
 }
@@ -229,11 +238,11 @@ struct Source {
 }
 
 impl Source {
-    fn open(args: &ReplayArgs, max_event_bytes: usize) -> Result<Source, ReplayError> {
+    fn open(args: &ReplayArgs, max_message_bytes: usize) -> Result<Source, ReplayError> {
         if !args.quiet {
             say_if_it_waits(&args.events);
         }
-        let files = Files::open(&args.events, max_event_bytes)?;
+        let files = Files::open(&args.events, max_message_bytes)?;
         Ok(Source { bar: progress_bar(args, &files), files })
     }
 }
@@ -266,6 +275,9 @@ impl ReplayArgs {
         }
         if let Some(bytes) = self.max_event_bytes {
             settings.max_event_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        if let Some(ids) = &self.placeholder_ids {
+            settings.placeholder_ids = ids.iter().filter(|id| !id.is_empty()).cloned().collect();
         }
         settings.max_disorder = self.max_disorder.unwrap_or(settings.max_disorder);
         settings.state_ttl = self.state_ttl.unwrap_or(settings.state_ttl);

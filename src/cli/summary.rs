@@ -84,6 +84,7 @@ impl<'a> Summary<'a> {
             "events_by_name": by_name,
             "rejected": self.rejected(),
             "rejected_by_reason": rejects,
+            "placeholder_ids": self.totals.placeholder_ids,
             "late": counts.late,
             "duplicates": counts.duplicates,
             "merged": counts.merged,
@@ -108,6 +109,10 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "events       {} accepted, {} rejected", grouped(self.totals.events), grouped(self.rejected()))?;
         for (code, count) in nonzero(Reason::CODES, self.totals.rejected) {
             writeln!(f, "               rejected {code}: {}", grouped(count.as_u64().unwrap_or(0)))?;
+        }
+        if self.totals.placeholder_ids > 0 {
+            let ids = grouped(self.totals.placeholder_ids);
+            writeln!(f, "               {ids} ids that nobody means, such as \"undefined\", taken for missing")?;
         }
         writeln!(f, "             {}, {} late", counted(counts.duplicates, "duplicate"), grouped(counts.late))?;
         write!(f, "users        {}, {} merged", grouped(self.totals.users), counted(counts.merged, "visitor"))?;

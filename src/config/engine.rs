@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 
 use super::keys::{Key, Kind};
 use super::reader::{Reader, set};
+use crate::event::PLACEHOLDER_IDS;
 use crate::rules::document::Section;
 use crate::rules::schema::DurationText;
 use crate::time::{Clock, Span};
@@ -24,9 +25,12 @@ pub struct Engine {
     /// them; 0: never, else 1 hour to 100 years.
     #[schemars(with = "DurationText")]
     pub state_ttl: Span,
-    /// The largest event accepted, in bytes; 1,024 to 67,108,864.
+    /// The largest call accepted, in bytes; 1,024 to 67,108,864. A message, which may hold many, may have 16 times as many.
     #[schemars(range(min = 1_024, max = 67_108_864))]
     pub max_event_bytes: usize,
+    /// Ids that nobody means, in any case: they count as missing, and nobody is linked by them.
+    #[schemars(inner(length(min = 1, max = 256)))]
+    pub placeholder_ids: Vec<String>,
     /// How many parts the users are divided into; 1 to 4,096.
     #[schemars(range(min = 1, max = 4_096))]
     pub partitions: u16,
@@ -38,11 +42,12 @@ pub struct Engine {
 }
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [Key; 7] = [
+pub(super) const KEYS: [Key; 8] = [
     ("rules", Kind::Text),
     ("max_disorder", Kind::Text),
     ("state_ttl", Kind::Text),
     ("max_event_bytes", Kind::Number),
+    ("placeholder_ids", Kind::List),
     ("partitions", Kind::Number),
     ("workers", Kind::Number),
     ("clock", Kind::Text),
@@ -59,6 +64,7 @@ impl Default for Engine {
             max_disorder: Span(5_000),
             state_ttl: Span(0),
             max_event_bytes: 1_048_576,
+            placeholder_ids: PLACEHOLDER_IDS.map(str::to_owned).to_vec(),
             partitions: 64,
             workers: 0,
             clock: Clock::Log,
@@ -87,10 +93,22 @@ impl Engine {
         set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
         set(&mut self.state_ttl, state_ttl(section, reader));
         set(&mut self.max_event_bytes, reader.number(section, "max_event_bytes", 1_024..=67_108_864));
+        set(&mut self.placeholder_ids, placeholder_ids(section, reader));
         set(&mut self.partitions, reader.number(section, "partitions", 1..=4_096));
         set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
         set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
     }
+}
+
+fn placeholder_ids(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let ids = section.strings("placeholder_ids", &mut reader.problems)?;
+    let wrong = ids.iter().find(|id| !(1..=256).contains(&id.get_ref().len()));
+    if let Some(id) = wrong {
+        let message = format!("an id has 1 to 256 bytes, and this one has {}", id.get_ref().len());
+        reader.problems.add(&id.span(), message, "");
+        return None;
+    }
+    Some(ids.iter().map(|id| (*id.get_ref()).to_owned()).collect())
 }
 
 fn state_ttl(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::ids::Id;
 use crate::decimal::Decimal;
 use crate::event::{MAX_VALUE_BYTES, Scalar};
 use crate::json::{self, Compact};
@@ -28,25 +29,63 @@ impl Depth {
     }
 }
 
+/// What a value that is read is to the decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A property or a field of the context, by the projection's index.
+    Field(u16),
+    /// A trait, by the projection's index.
+    Trait(u16),
+    /// Read for no more than whether it is there.
+    Presence,
+    /// The traits in a context, as a whole.
+    ContextTraits,
+}
+
 /// The projected paths below an object, as a tree.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PathNode {
     children: Vec<(String, PathNode)>,
-    /// The projection's index of the value that stands here, where it is read.
-    index: Option<u16>,
+    /// What the value that stands here is, where it is read.
+    slots: Vec<Slot>,
+    /// The traits in a context stand here: each is there or not for itself.
+    holds_traits: bool,
 }
 
 impl PathNode {
-    pub(super) fn insert(&mut self, path: &[String], index: usize) {
+    pub(super) fn insert(&mut self, path: &[String], slot: Slot) {
         let Some((key, rest)) = path.split_first() else {
-            self.index = u16::try_from(index).ok();
+            self.slots.push(slot);
             return;
         };
+        self.child_or_new(key).insert(rest, slot);
+    }
+
+    /// The child of that name, with a slot of its own.
+    pub(super) fn watch(&mut self, key: &str) {
+        if let Some(at) = self.children.iter().position(|(name, _)| name == key)
+            && self.children[at].1.slots.is_empty()
+        {
+            self.children[at].1.slots.push(Slot::Presence);
+        }
+    }
+
+    /// The child where a context's traits stand.
+    pub(super) fn traits_of_context(&mut self) -> &mut PathNode {
+        let child = self.child_or_new("traits");
+        if !child.holds_traits {
+            child.holds_traits = true;
+            child.slots.push(Slot::ContextTraits);
+        }
+        child
+    }
+
+    fn child_or_new(&mut self, key: &str) -> &mut PathNode {
         let at = self.children.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
-            self.children.push((key.clone(), PathNode::default()));
+            self.children.push((key.to_owned(), PathNode::default()));
             self.children.len() - 1
         });
-        self.children[at].1.insert(rest, index);
+        &mut self.children[at].1
     }
 
     /// Whether nothing below it is read.
@@ -54,18 +93,33 @@ impl PathNode {
         self.children.is_empty()
     }
 
-    fn child(&self, key: &str) -> Option<&PathNode> {
+    pub(super) fn child(&self, key: &str) -> Option<&PathNode> {
         self.children.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+    }
+
+    /// Whether what was read has a value for it that is not null.
+    pub(super) fn has_value(&self, read: &Sink<'_>) -> bool {
+        self.slots.first().is_some_and(|own| read.values.iter().any(|(slot, value)| slot == own && value.is_some()))
+    }
+
+    /// Whether the value is kept, and not only that it is there.
+    fn is_kept(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot, Slot::Field(_) | Slot::Trait(_)))
+    }
+
+    /// Whether a slot is its own or stands below it.
+    fn holds(&self, slot: Slot) -> bool {
+        self.slots.contains(&slot) || self.children.iter().any(|(_, child)| child.holds(slot))
     }
 }
 
 /// What was read of the projected paths.
 #[derive(Default)]
 pub(super) struct Sink<'a> {
-    /// The projection's index, and the value (`None` is null).
-    pub(super) values: Vec<(u16, Option<Scalar<'a>>)>,
-    /// Indexes of the values that were larger than they may be; such a one is null.
-    oversized: Vec<u16>,
+    /// What it is, and the value (`None` is null).
+    pub(super) values: Vec<(Slot, Option<Scalar<'a>>)>,
+    /// The values that were larger than they may be; such a one is null.
+    oversized: Vec<Slot>,
     /// The text that is read.
     text: &'a str,
     /// The text was found to be sound before: its values can be stepped over without a check.
@@ -85,9 +139,40 @@ impl<'a> Sink<'a> {
         self.lost_a_place
     }
 
-    /// How many values were larger than they may be.
-    pub(super) fn oversized(&self) -> u16 {
-        u16::try_from(self.oversized.len()).unwrap_or(u16::MAX)
+    /// How many values of such slots were larger than they may be.
+    pub(super) fn oversized(&self, counts: impl Fn(Slot) -> bool) -> u16 {
+        let count = self.oversized.iter().filter(|slot| counts(**slot)).count();
+        u16::try_from(count).unwrap_or(u16::MAX)
+    }
+
+    /// Whether something was read for a slot, be it null.
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        self.values.iter().any(|(other, _)| *other == slot)
+    }
+
+    /// Takes of another what that has for such slots, and this has not.
+    pub(super) fn take_lacking(&mut self, other: &Sink<'_>, takes: impl Fn(Slot) -> bool) {
+        let own = self.values.len();
+        for (slot, value) in &other.values {
+            if takes(*slot) && !self.values[..own].iter().any(|(there, _)| there == slot) {
+                self.values.push((*slot, value.clone().map(Scalar::into_owned)));
+                self.oversized.extend(other.oversized.iter().filter(|oversized| *oversized == slot));
+            }
+        }
+    }
+
+    /// Takes from another what stands at a node and below it, in the place of its own.
+    pub(super) fn replace_below(&mut self, node: &PathNode, other: &mut Sink<'a>) {
+        forget(node, self);
+        self.values.extend(other.values.extract_if(.., |(slot, _)| node.holds(*slot)));
+        self.oversized.extend(other.oversized.extract_if(.., |slot| node.holds(*slot)));
+    }
+
+    /// The same, owning its texts.
+    pub(super) fn into_owned<'o>(self) -> Sink<'o> {
+        let own = |(slot, value): (Slot, Option<Scalar<'_>>)| (slot, value.map(Scalar::into_owned));
+        let values = self.values.into_iter().map(own).collect();
+        Sink { values, oversized: self.oversized, ..Sink::default() }
     }
 
     /// What follows a key in the text, if the key stands there as it is.
@@ -99,25 +184,29 @@ impl<'a> Sink<'a> {
         Some(rest.strip_prefix(':')?.trim_start_matches(is_blank))
     }
 
-    fn keep_none_of_oversized(&mut self, index: u16) {
-        self.keep(index, None);
-        self.oversized.push(index);
+    fn keep_none_of_oversized(&mut self, node: &PathNode) {
+        for slot in &node.slots {
+            self.keep(*slot, None);
+            self.oversized.push(*slot);
+        }
     }
 
-    fn keep(&mut self, index: u16, value: Option<Scalar<'a>>) {
-        match self.values.iter_mut().find(|(other, _)| *other == index) {
+    fn keep(&mut self, slot: Slot, value: Option<Scalar<'a>>) {
+        match self.values.iter_mut().find(|(other, _)| *other == slot) {
             Some((_, held)) => *held = value,
-            None => self.values.push((index, value)),
+            None => self.values.push((slot, value)),
         }
     }
 }
 
 /// Says of everything below an object's key that it is not there: what the object has is read after. The object is the
 /// value now, whole; what an earlier one had besides is gone.
-fn mark_absent(node: &PathNode, sink: &mut Sink<'_>) {
+fn mark_absent(node: &PathNode, sink: &mut Sink<'_>, spares_traits: bool) {
+    let spares_traits = spares_traits || node.holds_traits;
     for (_, child) in &node.children {
-        sink.values.extend(child.index.map(|index| (index, None)));
-        mark_absent(child, sink);
+        let marked = child.slots.iter().filter(|slot| !(spares_traits && matches!(slot, Slot::Trait(_))));
+        sink.values.extend(marked.map(|slot| (*slot, None)));
+        mark_absent(child, sink, spares_traits);
     }
 }
 
@@ -126,16 +215,15 @@ fn forget(node: &PathNode, sink: &mut Sink<'_>) {
     if sink.values.is_empty() {
         return;
     }
-    if let Some(index) = node.index {
-        sink.values.retain(|(other, _)| *other != index);
-        sink.oversized.retain(|other| *other != index);
-    }
+    sink.values.retain(|(other, _)| !node.slots.contains(other));
+    sink.oversized.retain(|other| !node.slots.contains(other));
     for (_, child) in &node.children {
         forget(child, sink);
     }
 }
 
-/// An object of which the projected paths are kept, if it is read. Yields false when the value is neither object nor null.
+/// An object of which the projected paths are kept, if it is read. Yields false when the value is none, nor null, nor an
+/// array without elements.
 pub(super) struct Object<'n, 's, 'a> {
     pub(super) paths: &'n PathNode,
     pub(super) is_read: bool,
@@ -144,7 +232,7 @@ pub(super) struct Object<'n, 's, 'a> {
 }
 
 /// The value at one projected path.
-struct At<'n, 's, 'a> {
+pub(super) struct At<'n, 's, 'a> {
     node: &'n PathNode,
     sink: &'s mut Sink<'a>,
     depth: Depth,
@@ -152,6 +240,13 @@ struct At<'n, 's, 'a> {
     place: Option<&'a str>,
     /// The key it stands under.
     key: Text<'a>,
+}
+
+impl<'n, 's, 'a> At<'n, 's, 'a> {
+    /// The value under a key.
+    pub(super) fn new(node: &'n PathNode, sink: &'s mut Sink<'a>, depth: Depth, key: Text<'a>) -> At<'n, 's, 'a> {
+        At { node, sink, depth, place: None, key }
+    }
 }
 
 /// Takes any scalar for the same answer.
@@ -215,8 +310,13 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
     fn visit_str<E: Error>(self, _: &str) -> Result<bool, E> {
         Ok(false)
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
-        Skip(self.depth).visit_seq(seq).map(|()| false)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+        let depth = self.depth.enter()?;
+        let mut is_empty = true;
+        while seq.next_element_seed(Skip(depth))?.is_some() {
+            is_empty = false;
+        }
+        Ok(is_empty)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
         match self.is_read {
@@ -236,7 +336,7 @@ fn read_children<'de, A: MapAccess<'de>>(
     let depth = depth.enter()?;
     while let Some(key) = map.next_key_seed(Key)? {
         match node.child(&key) {
-            Some(node) => map.next_value_seed(At { node, sink, depth, place: None, key })?,
+            Some(node) => map.next_value_seed(At::new(node, sink, depth, key))?,
             None => map.next_value_seed(Skip(depth))?,
         }
     }
@@ -245,24 +345,30 @@ fn read_children<'de, A: MapAccess<'de>>(
 
 impl<'de> At<'_, '_, 'de> {
     fn keep<E>(self, value: Option<Scalar<'de>>) -> Result<(), E> {
-        if let Some(index) = self.node.index {
-            self.sink.keep(index, value);
+        let Some((last, others)) = self.node.slots.split_last() else { return Ok(()) };
+        for slot in others {
+            self.sink.keep(*slot, value.clone());
         }
+        self.sink.keep(*last, value);
         Ok(())
     }
 
     /// A value as it stands in the text.
     fn keep_as_it_stands<E>(self, read: impl FnOnce(&'de str) -> Kept<'de>) -> Result<(), E> {
-        let Some(index) = self.node.index else { return Ok(()) };
+        if !self.node.is_kept() {
+            return self.keep(Some(Scalar::Bool(true)));
+        }
         let Some(place) = self.place.or_else(|| self.sink.after_key(&self.key)) else {
             self.sink.lost_a_place = true;
             return Ok(());
         };
         match read(place) {
-            Kept::Value(value) => self.sink.keep(index, value),
-            Kept::TooLarge => self.sink.keep_none_of_oversized(index),
+            Kept::Value(value) => self.keep(value),
+            Kept::TooLarge => {
+                self.sink.keep_none_of_oversized(self.node);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn keep_text<E>(self, text: Text<'de>) -> Result<(), E> {
@@ -292,7 +398,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_, 'de> {
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         forget(self.node, self.sink);
-        mark_absent(self.node, self.sink);
+        mark_absent(self.node, self.sink, false);
         if !self.sink.is_checked {
             return json.deserialize_any(self);
         }
@@ -304,7 +410,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_, 'de> {
             }
             // A text with escapes.
             Cow::Owned(raw) if raw.len() > MAX_VALUE_BYTES => {
-                self.node.index.into_iter().for_each(|index| self.sink.keep_none_of_oversized(index));
+                self.sink.keep_none_of_oversized(self.node);
                 Ok(())
             }
             Cow::Owned(raw) => {
@@ -454,6 +560,52 @@ impl<'de> Visitor<'de> for StringOrNull {
     }
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
         Ok(Some(Some(Cow::Borrowed(text))))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Skip(self.0).visit_seq(seq).map(|()| None)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Skip(self.0).visit_map(map).map(|()| None)
+    }
+}
+
+/// An id or null (`Some`), or a value of another type (`None`).
+pub(super) struct IdOrNull(pub(super) Depth);
+
+impl<'de> DeserializeSeed<'de> for IdOrNull {
+    type Value = Option<Option<Id<'de>>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for IdOrNull {
+    type Value = Option<Option<Id<'de>>>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a string or a number")
+    }
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Some(None))
+    }
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_i64<E: Error>(self, id: i64) -> Result<Self::Value, E> {
+        Ok(Some(Some(Id::Text(Cow::Owned(id.to_string())))))
+    }
+    fn visit_u64<E: Error>(self, id: u64) -> Result<Self::Value, E> {
+        Ok(Some(Some(Id::Text(Cow::Owned(id.to_string())))))
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Some(Some(Id::Number)))
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Some(Id::Text(Cow::Owned(text.to_owned())))))
+    }
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Some(Id::Text(Cow::Borrowed(text)))))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
         Skip(self.0).visit_seq(seq).map(|()| None)

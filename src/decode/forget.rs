@@ -28,6 +28,7 @@ impl Decoder {
                 Err(Reason::IdTooLong { field: "user", bytes: user.len() })
             }
             Some(Value::String(user)) => Ok(user),
+            Some(Value::Number(user)) if user.is_i64() || user.is_u64() => Ok(user.to_string()),
             Some(_) => Err(Reason::WrongType { field: "user" }),
         }
     }
@@ -48,6 +49,7 @@ mod tests {
     fn who_is_to_be_forgotten_is_named_by_user() {
         assert_eq!(outcome(r#"{"user":"u42"}"#), Some(Ok("u42".to_owned())));
         assert_eq!(outcome(r#" {"user":"\u7528户", "asked_by": ["x"]} "#), Some(Ok("用户".to_owned())));
+        assert_eq!(outcome(r#"{"user":42}"#), Some(Ok("42".to_owned())));
         assert_eq!(outcome(" \t\r"), None);
     }
 
@@ -64,7 +66,7 @@ mod tests {
             ("{\"userId\":\"u42\"}", "no_user"),
             ("{\"user\":null}", "no_user"),
             ("{\"user\":\"\"}", "no_user"),
-            ("{\"user\":42}", "wrong_type"),
+            ("{\"user\":4.2}", "wrong_type"),
             ("{\"user\":[\"u42\"]}", "wrong_type"),
             (&format!(r#"{{"user":"{too_long}"}}"#), "id_too_long"),
             (&format!(r#"{{"user":"{too_long}{too_long}"}}"#), "too_large"),

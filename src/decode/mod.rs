@@ -1,18 +1,22 @@
-//! Bytes to [`Event`]s: one JSON line in, the calls it holds out, each decoded or rejected with a reason.
+//! Bytes to [`Event`]s: a line of JSON in, the calls it holds out, each decoded or rejected with a reason.
 //!
-//! The whole line is checked for being JSON, by the rules serde_json goes by (nesting at most 127 deep, numbers within
-//! the range of a double, no lone surrogates, the last of equal keys wins), whatever the rules read of it: whether an
-//! event is accepted never depends on the rules. Of a valid event only what the plan's
+//! The whole text of a call is checked for being JSON, by the rules serde_json goes by (nesting at most 127 deep, the
+//! last of equal keys wins), whatever the rules read of it: whether an event is accepted never depends on the rules. What
+//! browsers and scripts write beside JSON is read as `repair` has it. Of a valid event only what the plan's
 //! [`Projection`](crate::rules::program::Projection) names is kept.
+//!
+//! A batch envelope, or an array of calls, is as many calls, each judged for itself: one that is not even JSON costs the
+//! others nothing as long as its brackets and quotes match (`split`).
 //!
 //! Nothing here knows the broker's time, `--until` or the user; those checks come later.
 
 mod fields;
 mod forget;
+mod ids;
 mod rejection;
+mod repair;
+mod split;
 mod times;
-
-use std::borrow::Cow;
 
 use hashbrown::HashMap;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
@@ -21,16 +25,25 @@ use strum::{FromRepr, IntoStaticStr};
 use crate::event::{Call, Event, FieldId, TrackedId, TraitId};
 use crate::rules::program::Projection;
 use crate::time::Timestamp;
-use fields::{Depth, IsArray, Object, PathNode, Sink, Skip, StringOrNull, Text};
+use fields::{At, Depth, IdOrNull, IsArray, Object, PathNode, Sink, Skip, Slot, StringOrNull, Text};
+use ids::Id;
+pub use ids::{MAX_ID_BYTES, PlaceholderIds};
 pub use rejection::{Reason, Rejected};
 use times::{TimeOrNull, Times};
 
-/// The longest id that is accepted, in bytes.
-pub const MAX_ID_BYTES: usize = 256;
+/// A message, or a line of a file, may hold this many times `max_event_bytes`: it may be a batch.
+const EVENTS_PER_MESSAGE: usize = 16;
+
+/// The most calls in a batch, and the most lines in a message.
+const MAX_CALLS: usize = 100_000;
+
+/// What calls take of their envelope's context may be, in all, this many times what a message may be.
+const MESSAGES_LENT: usize = 4;
 
 /// Decodes lines for one set of rules.
 #[derive(Clone, Debug)]
 pub struct Decoder {
+    /// Also of what `name` and `category` of a page or screen are, where its properties lack them.
     properties: PathNode,
     /// Track events that the rules know.
     events: HashMap<String, KnownEvent, foldhash::fast::FixedState>,
@@ -39,6 +52,7 @@ pub struct Decoder {
     context: PathNode,
     traits: PathNode,
     max_event_bytes: usize,
+    placeholder_ids: PlaceholderIds,
 }
 
 /// What the rules have to do with a track event.
@@ -52,7 +66,8 @@ struct KnownEvent {
 pub type Decoded<'a> = Result<Event<'a>, Rejected<'a>>;
 
 impl Decoder {
-    /// A decoder that keeps what `projection` names and rejects lines longer than `max_event_bytes`.
+    /// A decoder that keeps what `projection` names and rejects calls longer than `max_event_bytes`. Ids that nobody means
+    /// are the usual ones.
     pub fn new(projection: &Projection, max_event_bytes: usize) -> Decoder {
         let mut decoder = Decoder {
             properties: PathNode::default(),
@@ -61,14 +76,16 @@ impl Decoder {
             context: PathNode::default(),
             traits: PathNode::default(),
             max_event_bytes,
+            placeholder_ids: PlaceholderIds::default(),
         };
-        for (index, path) in projection.fields.iter().enumerate() {
+        for (index, path) in (0..).zip(&projection.fields) {
             match path.split_first() {
-                Some((root, rest)) if root == "context" => decoder.context.insert(rest, index),
-                Some((_, rest)) => decoder.properties.insert(rest, index),
+                Some((root, rest)) if root == "context" => decoder.context.insert(rest, Slot::Field(index)),
+                Some((_, rest)) => decoder.properties.insert(rest, Slot::Field(index)),
                 None => {}
             }
         }
+        PAGE_FIELDS.iter().for_each(|field| decoder.properties.watch(field));
         for (event, id) in projection.tracked.iter().zip((0..).map(TrackedId)) {
             let known = KnownEvent { id: Some(id), reads_properties: decoder.reads_of_unknown };
             decoder.events.insert(event.clone(), known);
@@ -77,52 +94,154 @@ impl Decoder {
             let unnamed = KnownEvent { id: None, reads_properties: false };
             decoder.events.entry(event.clone()).or_insert(unnamed).reads_properties = true;
         }
-        for (index, path) in projection.traits.iter().enumerate() {
-            decoder.traits.insert(path, index);
+        for (index, path) in (0..).zip(&projection.traits) {
+            decoder.traits.insert(path, Slot::Trait(index));
+            decoder.context.traits_of_context().insert(path, Slot::Trait(index));
         }
         decoder
     }
 
-    /// Decodes one line, without its newline, and appends what it holds to `out`: one call, or those of a `batch`
-    /// envelope. A blank line holds nothing.
+    /// These are the ids that nobody means.
+    pub fn with_placeholder_ids(self, placeholder_ids: PlaceholderIds) -> Decoder {
+        Decoder { placeholder_ids, ..self }
+    }
+
+    /// The longest message, or line of a file, that is looked into, in bytes: it may hold many calls.
+    pub fn max_message_bytes(max_event_bytes: usize) -> usize {
+        max_event_bytes.saturating_mul(EVENTS_PER_MESSAGE)
+    }
+
+    /// How a whole message is to be read.
+    ///
+    /// # Errors
+    /// It is larger than a message may be, in bytes or in lines.
+    pub fn framing(&self, message: &[u8]) -> Result<Framing, Reason> {
+        let limit = Decoder::max_message_bytes(self.max_event_bytes);
+        if message.len() > limit {
+            return Err(Reason::MessageTooLarge { bytes: message.len() as u64, limit: limit as u64 });
+        }
+        let lines = memchr::memchr_iter(b'\n', message).count();
+        if lines > 0 && split::is_one_value(message) {
+            return Ok(Framing::Document);
+        }
+        match lines > MAX_CALLS {
+            true => Err(Reason::TooManyCalls { calls: lines as u64, limit: MAX_CALLS as u64 }),
+            false => Ok(Framing::Lines),
+        }
+    }
+
+    /// Decodes one line, without its newline, and appends what it holds to `out`: one call, or those of a `batch` envelope
+    /// or an array. A blank line holds nothing.
     pub fn decode<'a>(&self, line: &'a [u8], out: &mut Vec<Decoded<'a>>) {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return;
-        }
-        if line.len() > self.max_event_bytes {
-            let reason = Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 };
+        let limit = Decoder::max_message_bytes(self.max_event_bytes);
+        if line.len() <= limit || line.iter().all(u8::is_ascii_whitespace) {
+            self.decode_document(line, out);
+        } else {
+            let reason = Reason::MessageTooLarge { bytes: line.len() as u64, limit: limit as u64 };
             out.push(Err(Rejected { reason, original: line }));
-            return;
         }
+    }
+
+    /// As [`decode`](Decoder::decode), of a document that may go over lines, however long it is.
+    pub fn decode_document<'a>(&self, document: &'a [u8], out: &mut Vec<Decoded<'a>>) {
+        let text = document.strip_prefix(split::BYTE_ORDER_MARK).unwrap_or(document);
+        let Some(first) = text.iter().find(|byte| !byte.is_ascii_whitespace()) else { return };
+        let first_call = out.len();
+        let read = if *first == b'[' {
+            self.open(text, &Lent::default(), out)
+        } else if text.len() > self.max_event_bytes {
+            let too_large = Reason::TooLarge { bytes: text.len() as u64, limit: self.max_event_bytes as u64 };
+            self.open_envelope(text, too_large, out)
+        } else {
+            match self.read(text, None) {
+                Ok(Read::Event(event)) => {
+                    out.push(Ok(Event { original: document, ..event }));
+                    Ok(())
+                }
+                Ok(Read::Envelope(lent)) => self.open(&text[split::batch(text).unwrap_or_default()], &lent, out),
+                Err(reason @ Reason::NotJson { .. }) => self.open_envelope(text, reason, out),
+                Err(reason) => Err(reason),
+            }
+        };
+        if let Err(reason) = read {
+            out.truncate(first_call);
+            out.push(Err(Rejected { reason, original: document }));
+        }
+    }
+
+    /// Opens a batch of which not all is JSON, or which is larger than one call may be: what stands around the array must
+    /// be JSON, and no larger than that. It is rejected for `reason` if it is no such thing.
+    fn open_envelope<'a>(&self, text: &'a [u8], reason: Reason, out: &mut Vec<Decoded<'a>>) -> Result<(), Reason> {
+        let Some(array) = split::batch(text) else { return Err(reason) };
+        let around = [&text[..array.start], b"[]", &text[array.end..]].concat();
+        if around.len() > self.max_event_bytes {
+            return Err(reason);
+        }
+        match self.read(&around, None) {
+            Ok(Read::Envelope(lent)) => self.open(&text[array], &lent, out),
+            _ => Err(reason),
+        }
+    }
+
+    /// Reads the calls of an array, each for itself; they take what they lack of what the envelope lends.
+    fn open<'a>(&self, array: &'a [u8], lent: &Lent<'_>, out: &mut Vec<Decoded<'a>>) -> Result<(), Reason> {
+        let not_json = || Reason::NotJson { detail: "an array of calls that does not end as it should".to_owned() };
+        let too_many = |calls| Reason::TooManyCalls { calls: calls as u64, limit: MAX_CALLS as u64 };
+        let calls = split::elements(array, MAX_CALLS).ok_or_else(not_json)?.map_err(too_many)?;
+        let most_lent = Decoder::max_message_bytes(self.max_event_bytes).saturating_mul(MESSAGES_LENT);
+        let limit = self.max_event_bytes as u64;
+        for (index, range) in calls.into_iter().enumerate() {
+            let text = &array[range];
+            let read = if text.len() > self.max_event_bytes {
+                Err(Reason::TooLarge { bytes: text.len() as u64, limit })
+            } else if lent.context_bytes.saturating_mul(index + 1) > most_lent {
+                Err(Reason::TooMuchLent { bytes: lent.context_bytes as u64, limit: most_lent as u64 })
+            } else {
+                self.read(text, Some(lent))
+            };
+            out.push(match read {
+                Ok(Read::Event(event)) => Ok(Event { original: text, ..event }),
+                Ok(Read::Envelope(_)) => Err(Rejected { reason: Reason::WrongType { field: "batch" }, original: text }),
+                Err(reason) => Err(Rejected { reason, original: text }),
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads one call or the envelope of a batch, first as it is, then with what clients get wrong put right.
+    fn read<'a>(&self, text: &'a [u8], lent: Option<&Lent<'_>>) -> Result<Read<'a>, Reason> {
         let mut draft = Draft::default();
-        let read = self.parse(line, 0, false, &mut draft);
-        match read.and_then(|()| if draft.is_batch { Ok(None) } else { draft.finish(line).map(Some) }) {
-            Ok(Some(event)) => out.push(Ok(event)),
-            Ok(None) => self.open_batch(line, &draft.times, out),
-            Err(reason) => out.push(Err(Rejected { reason, original: line })),
+        match self.parse(text, false, &mut draft) {
+            Ok(()) => draft.finish(self, text, lent),
+            Err(reason @ Reason::NotJson { .. }) => {
+                let repaired = repair::repaired(text).ok_or(reason)?;
+                let mut draft = Draft::default();
+                self.parse(&repaired, false, &mut draft)?;
+                draft.finish(self, &repaired, lent).map(Read::into_owned)
+            }
+            Err(reason) => Err(reason),
         }
     }
 
     /// Reads a call into a blank draft; unless it `reads_all`, without the properties that the rules don't read of such an
     /// event.
-    fn parse<'a>(&self, bytes: &'a [u8], depth: u8, reads_all: bool, draft: &mut Draft<'a>) -> Result<(), Reason> {
+    fn parse<'a>(&self, bytes: &'a [u8], reads_all: bool, draft: &mut Draft<'a>) -> Result<(), Reason> {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
-        self.parse_text(text, depth, reads_all, false, draft)
+        self.parse_text(text, reads_all, false, draft)
     }
 
     /// Reads a text's call, which `is_checked` if it was found to be sound before.
     fn parse_text<'a>(
         &self,
         text: &'a str,
-        depth: u8,
         reads_all: bool,
         is_checked: bool,
         draft: &mut Draft<'a>,
     ) -> Result<(), Reason> {
-        (draft.fields, draft.traits) = (Sink::of(text, is_checked), Sink::of(text, is_checked));
+        draft.sinks().into_iter().for_each(|sink| *sink = Sink::of(text, is_checked));
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
-        let envelope = Envelope { decoder: self, depth: Depth(depth), reads_all, draft };
+        let envelope = Envelope { decoder: self, depth: Depth(0), reads_all, draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
         if !is_object {
@@ -130,55 +249,63 @@ impl Decoder {
         }
         let reads_more = draft.named_late && !reads_all;
         // A key that is written with escapes does not tell where in the text its value stands.
-        let lost_a_place = draft.fields.lost_a_place() || draft.traits.lost_a_place();
+        let lost_a_place = draft.sinks().iter().any(|sink| sink.lost_a_place());
         if reads_more || (lost_a_place && !is_checked) {
             *draft = Draft::default();
-            return self.parse_text(text, depth, reads_all || reads_more, is_checked || lost_a_place, draft);
+            return self.parse_text(text, reads_all || reads_more, is_checked || lost_a_place, draft);
         }
         Ok(())
     }
 
     /// Whether the rules read properties of such an event, as far as is known of it by now.
     fn reads_properties(&self, draft: &Draft<'_>) -> bool {
-        let (Some(call), Some(_)) = (&draft.call, &draft.name) else { return true };
-        call != Call::Track.name() || draft.known.map_or(self.reads_of_unknown, |known| known.reads_properties)
-    }
-
-    /// Each call of a batch stands for itself; `sentAt` and `receivedAt` are the envelope's where the call has none.
-    fn open_batch<'a>(&self, line: &'a [u8], envelope: &Times<'a>, out: &mut Vec<Decoded<'a>>) {
-        let Some(items) = batch_text(line) else {
-            let reason = Reason::WrongType { field: "batch" };
-            out.push(Err(Rejected { reason, original: line }));
-            return;
-        };
-        let texts = sonic_rs::to_array_iter(items).filter_map(|item| borrowed_text(&item.ok()?));
-        out.extend(texts.map(|text| {
-            let mut draft = Draft::default();
-            let read = self.parse(text.as_bytes(), 2, false, &mut draft);
-            let event = read.and_then(|()| match draft.is_batch {
-                true => Err(Reason::WrongType { field: "batch" }),
-                false => {
-                    draft.times.take_lacking(envelope);
-                    draft.finish(text.as_bytes())
-                }
-            });
-            event.map_err(|reason| Rejected { reason, original: text.as_bytes() })
-        }));
+        match (&draft.call, &draft.name) {
+            (Some(Ok(Call::Track)), Some(_)) => {
+                draft.known.map_or(self.reads_of_unknown, |known| known.reads_properties)
+            }
+            _ => true,
+        }
     }
 }
 
-/// The array of a line's last `batch`. The line must have been checked: sonic-rs steps over values by recursion, and
-/// only the check bounds its depth.
-fn batch_text(line: &[u8]) -> Option<&str> {
-    let members = sonic_rs::to_object_iter(line).filter_map(Result::ok);
-    let (_, batch) = members.filter(|(key, _)| key == "batch").last()?;
-    borrowed_text(&batch)
+/// How a message is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Line by line.
+    Lines,
+    /// As one JSON document, over several lines.
+    Document,
 }
 
-fn borrowed_text<'a>(value: &sonic_rs::LazyValue<'a>) -> Option<&'a str> {
-    match value.as_raw_cow() {
-        Cow::Borrowed(text) => Some(text),
-        Cow::Owned(_) => None,
+/// What a text came to.
+#[expect(clippy::large_enum_variant, reason = "envelopes are rare")]
+enum Read<'a> {
+    Event(Event<'a>),
+    /// A batch, whose calls have yet to be read.
+    Envelope(Lent<'a>),
+}
+
+impl Read<'_> {
+    fn into_owned<'o>(self) -> Read<'o> {
+        match self {
+            Read::Event(event) => Read::Event(event.into_owned()),
+            Read::Envelope(lent) => Read::Envelope(lent.into_owned()),
+        }
+    }
+}
+
+/// What an envelope lends to those of its calls that lack it.
+#[derive(Default)]
+struct Lent<'a> {
+    context: Sink<'a>,
+    /// How long the context is, in the text.
+    context_bytes: usize,
+    times: Times<'a>,
+}
+
+impl Lent<'_> {
+    fn into_owned<'o>(self) -> Lent<'o> {
+        Lent { context: self.context.into_owned(), context_bytes: self.context_bytes, times: self.times.into_owned() }
     }
 }
 
@@ -186,20 +313,27 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Fields of a page or screen that are properties where its properties lack them.
+const PAGE_FIELDS: [&str; 2] = ["name", "category"];
+
 /// A call as it is being read: nothing is judged before its end, since keys come in any order.
 #[derive(Default)]
 struct Draft<'a> {
-    call: Option<Text<'a>>,
+    /// Which call it is, or what stands there instead.
+    call: Option<Result<Call, Text<'a>>>,
     name: Option<Text<'a>>,
     /// What the rules know of that name.
     known: Option<KnownEvent>,
-    user_id: Option<Text<'a>>,
-    anonymous_id: Option<Text<'a>>,
-    previous_id: Option<Text<'a>>,
-    message_id: Option<Text<'a>>,
+    user_id: Option<Id<'a>>,
+    anonymous_id: Option<Id<'a>>,
+    previous_id: Option<Id<'a>>,
+    message_id: Option<Id<'a>>,
     times: Times<'a>,
-    fields: Sink<'a>,
+    properties: Sink<'a>,
+    context: Sink<'a>,
     traits: Sink<'a>,
+    /// What a page or screen has of [`PAGE_FIELDS`] outside its properties.
+    page: Sink<'a>,
     is_batch: bool,
     wrong_types: WrongTypes,
     /// Properties were left out, for all that was known of the call.
@@ -243,46 +377,115 @@ impl WrongTypes {
 }
 
 impl<'a> Draft<'a> {
-    /// The event it comes to; nothing is left of it.
-    fn finish(&mut self, original: &'a [u8]) -> Result<Event<'a>, Reason> {
+    /// What it comes to. `text` is what it was read from.
+    fn finish(mut self, decoder: &Decoder, text: &'a [u8], lent: Option<&Lent<'_>>) -> Result<Read<'a>, Reason> {
+        if self.is_batch {
+            let context_bytes = split::last_member(text, "context").map_or(0, |context| context.len());
+            let lent = Lent { context: self.context, context_bytes, times: self.times };
+            return Ok(Read::Envelope(lent));
+        }
+        let [user_id, own_anonymous_id, previous_id, message_id] = self.ids(text);
         if let Some(field) = self.wrong_types.first() {
             return Err(Reason::WrongType { field });
         }
-        let found = self.call.as_deref();
-        let call =
-            found.and_then(Call::named).ok_or_else(|| Reason::UnknownType { found: found.map(str::to_owned) })?;
-        let user_id = checked_id("userId", self.user_id.take())?;
-        let own_anonymous_id = checked_id("anonymousId", self.anonymous_id.take())?;
-        let previous_id = checked_id("previousId", self.previous_id.take())?;
+        let call = match self.call.take() {
+            Some(Ok(call)) => call,
+            None if self.name.is_some() => Call::Track,
+            found => {
+                let found = found.and_then(Result::err).map(|found| found.into_owned());
+                return Err(Reason::UnknownType { found });
+            }
+        };
+        let mut placeholders = 0;
+        let mut known = |id: Option<Text<'a>>| {
+            let is_placeholder = id.as_deref().is_some_and(|id| decoder.placeholder_ids.contains(id));
+            placeholders += u8::from(is_placeholder);
+            id.filter(|id| !is_placeholder && !id.is_empty())
+        };
+        let user_id = known(bounded("userId", user_id)?);
+        let own_anonymous_id = known(bounded("anonymousId", own_anonymous_id)?);
+        let previous_id = known(bounded("previousId", previous_id)?);
+        let message_id = known(message_id);
         let anonymous_id = if call == Call::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
         if user_id.is_none() && anonymous_id.is_none() {
-            return Err(Reason::NoId);
+            return Err(Reason::NoId { placeholders });
         }
-        let traits = if call == Call::Identify { std::mem::take(&mut self.traits) } else { Sink::default() };
-        let fields = std::mem::take(&mut self.fields);
-        let oversized = fields.oversized().saturating_add(traits.oversized());
-        Ok(Event {
-            original,
+        if matches!(call, Call::Page | Call::Screen) {
+            self.name_page(&decoder.properties);
+        }
+        if let Some(lent) = lent {
+            self.times.take_lacking(&lent.times);
+            let has_traits = self.context.has(Slot::ContextTraits);
+            self.context.take_lacking(&lent.context, |slot| !(has_traits && matches!(slot, Slot::Trait(_))));
+        }
+        if call == Call::Identify {
+            self.traits.take_lacking(&self.context, |slot| matches!(slot, Slot::Trait(_)));
+        } else {
+            self.traits = Sink::default();
+        }
+        let is_field = |slot| matches!(slot, Slot::Field(_));
+        let oversized = [self.properties.oversized(is_field), self.context.oversized(is_field)];
+        let oversized = oversized.into_iter().fold(self.traits.oversized(|_| true), u16::saturating_add);
+        let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
+        for (slot, value) in self.properties.values.into_iter().chain(self.context.values) {
+            if let (Slot::Field(id), Some(value)) = (slot, value) {
+                fields.push((FieldId(id), value));
+            }
+        }
+        let of_trait = |(slot, value)| if let Slot::Trait(id) = slot { Some((TraitId(id), value)) } else { None };
+        Ok(Read::Event(Event {
+            original: text,
             call,
             name: self.name.take().filter(|_| call == Call::Track),
             tracked: self.known.filter(|_| call == Call::Track).and_then(|known| known.id),
             user_id,
             anonymous_id,
-            message_id: self.message_id.take().filter(|id| !id.is_empty()),
+            message_id,
+            placeholder_ids: placeholders,
             time: self.times.event_time(),
             received_at: self.times.received_at(),
-            fields: fields.values.into_iter().filter_map(|(id, value)| Some((FieldId(id), value?))).collect(),
-            traits: traits.values.into_iter().map(|(id, value)| (TraitId(id), value)).collect(),
+            fields,
+            traits: self.traits.values.into_iter().filter_map(of_trait).collect(),
             oversized,
-        })
+        }))
+    }
+
+    /// The ids as texts, in the order in which they are told of.
+    fn ids(&mut self, text: &'a [u8]) -> [Option<Text<'a>>; 4] {
+        let wrong = &mut self.wrong_types;
+        let mut id = |field: TypedField, id: Option<Id<'a>>| {
+            let read = ids::text(id?, text, field.into());
+            if read.is_none() {
+                wrong.note(field, false);
+            }
+            read
+        };
+        [
+            id(TypedField::UserId, self.user_id.take()),
+            id(TypedField::AnonymousId, self.anonymous_id.take()),
+            id(TypedField::PreviousId, self.previous_id.take()),
+            id(TypedField::MessageId, self.message_id.take()),
+        ]
+    }
+
+    /// What is read of the text.
+    fn sinks(&mut self) -> [&mut Sink<'a>; 4] {
+        [&mut self.properties, &mut self.context, &mut self.traits, &mut self.page]
+    }
+
+    /// Makes properties of a page's name and category where it lacks them, or has null.
+    fn name_page(&mut self, properties: &PathNode) {
+        for node in PAGE_FIELDS.iter().filter_map(|field| properties.child(field)) {
+            if !node.has_value(&self.properties) {
+                self.properties.replace_below(node, &mut self.page);
+            }
+        }
     }
 }
 
-/// An empty id is no id.
-fn checked_id<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<'a>>, Reason> {
+fn bounded<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<'a>>, Reason> {
     match id {
         Some(id) if id.len() > MAX_ID_BYTES => Err(Reason::IdTooLong { field, bytes: id.len() }),
-        Some(id) if id.is_empty() => Ok(None),
         id => Ok(id),
     }
 }
@@ -324,17 +527,17 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let field = if is_type { TypedField::Type } else { TypedField::Event };
                     let text = read_text(&mut map, field, wrong, inside)?;
                     if is_type {
-                        draft.call = text;
+                        draft.call = text.map(|text| Call::named(&text).ok_or(text));
                     } else {
                         draft.known = text.as_deref().and_then(|name| self.decoder.events.get(name)).copied();
                         draft.name = text;
                     }
                     draft.named_late |= draft.leaves_out;
                 }
-                "userId" => draft.user_id = read_text(&mut map, TypedField::UserId, wrong, inside)?,
-                "anonymousId" => draft.anonymous_id = read_text(&mut map, TypedField::AnonymousId, wrong, inside)?,
-                "previousId" => draft.previous_id = read_text(&mut map, TypedField::PreviousId, wrong, inside)?,
-                "messageId" => draft.message_id = read_text(&mut map, TypedField::MessageId, wrong, inside)?,
+                "userId" => draft.user_id = read_id(&mut map, TypedField::UserId, wrong, inside)?,
+                "anonymousId" => draft.anonymous_id = read_id(&mut map, TypedField::AnonymousId, wrong, inside)?,
+                "previousId" => draft.previous_id = read_id(&mut map, TypedField::PreviousId, wrong, inside)?,
+                "messageId" => draft.message_id = read_id(&mut map, TypedField::MessageId, wrong, inside)?,
                 "timestamp" => draft.times.timestamp = read_time(&mut map, TypedField::Timestamp, wrong, inside)?,
                 "originalTimestamp" => {
                     let time = read_time(&mut map, TypedField::OriginalTimestamp, wrong, inside)?;
@@ -348,13 +551,13 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let is_read = self.reads_all || self.decoder.reads_properties(draft);
                     draft.leaves_out |= !is_read;
                     let paths = &self.decoder.properties;
-                    let seed = Object { paths, is_read, sink: &mut draft.fields, depth: inside };
+                    let seed = Object { paths, is_read, sink: &mut draft.properties, depth: inside };
                     draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
                     let paths = &self.decoder.context;
                     let is_read = !paths.is_empty();
-                    let seed = Object { paths, is_read, sink: &mut draft.fields, depth: inside };
+                    let seed = Object { paths, is_read, sink: &mut draft.context, depth: inside };
                     wrong.note(TypedField::Context, map.next_value_seed(seed)?);
                 }
                 "traits" => {
@@ -363,6 +566,10 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let seed = Object { paths, is_read, sink: &mut draft.traits, depth: inside };
                     wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
+                "name" | "category" => match self.decoder.properties.child(&key) {
+                    Some(node) => map.next_value_seed(At::new(node, &mut draft.page, inside, key))?,
+                    None => map.next_value_seed(Skip(inside))?,
+                },
                 "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
                 _ => map.next_value_seed(Skip(inside))?,
             }
@@ -380,6 +587,17 @@ fn read_text<'de, A: MapAccess<'de>>(
     let text = map.next_value_seed(StringOrNull(depth))?;
     wrong_types.note(field, text.is_some());
     Ok(text.flatten())
+}
+
+fn read_id<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    field: TypedField,
+    wrong_types: &mut WrongTypes,
+    depth: Depth,
+) -> Result<Option<Id<'de>>, A::Error> {
+    let id = map.next_value_seed(IdOrNull(depth))?;
+    wrong_types.note(field, id.is_some());
+    Ok(id.flatten())
 }
 
 fn read_time<'de, A: MapAccess<'de>>(

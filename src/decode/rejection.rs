@@ -24,7 +24,7 @@ pub enum Reason {
     #[error("valid JSON, but not an object")]
     NotAnObject,
     /// `type` is missing or names no call that is known.
-    #[error("`type` is {}; it must be track, identify, alias, page or screen", found.as_deref().unwrap_or("missing"))]
+    #[error("`type` is {}; it must be track, identify, alias, page, screen or group", found.as_deref().unwrap_or("missing"))]
     UnknownType {
         /// What stood there.
         found: Option<String>,
@@ -36,8 +36,11 @@ pub enum Reason {
         field: &'static str,
     },
     /// Neither `userId` nor `anonymousId`.
-    #[error("neither `userId` nor `anonymousId` (nor, for alias, `previousId`) is there")]
-    NoId,
+    #[error("neither `userId` nor `anonymousId` (nor, for alias, `previousId`) is there{}", or_nobodys(*placeholders))]
+    NoId {
+        /// How many are there that nobody means.
+        placeholders: u8,
+    },
     /// An id longer than 256 bytes.
     #[error("`{field}` has {bytes} bytes; an id may have 256 at most")]
     IdTooLong {
@@ -67,6 +70,30 @@ pub enum Reason {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A message, or a line, longer than `max_event_bytes` allows.
+    #[error("the message has {bytes} bytes; with this `max_event_bytes` it may have {limit}")]
+    MessageTooLarge {
+        /// Its length in bytes, unpacked.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A batch of too many calls, or a message of too many lines.
+    #[error("there are {calls} calls in one message; {limit} is the most")]
+    TooManyCalls {
+        /// How many there are.
+        calls: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A batch whose calls would take more of its envelope's context than is sensible.
+    #[error("the envelope's context has {bytes} bytes, and with it the calls before have more than {limit}")]
+    TooMuchLent {
+        /// The context's length in bytes.
+        bytes: u64,
+        /// The limit in bytes, for all calls together.
+        limit: u64,
+    },
     /// In a replay: later than its end.
     #[error("the event's time {time} is after the end of the replay")]
     AfterUntil {
@@ -76,6 +103,10 @@ pub enum Reason {
     /// A message about whom to forget names nobody.
     #[error("`user` is missing or empty: it must name who is to be forgotten, as in {{\"user\": \"u42\"}}")]
     NoUser,
+}
+
+fn or_nobodys(placeholders: u8) -> &'static str {
+    if placeholders > 0 { ", but for such as nobody means (`placeholder_ids`)" } else { "" }
 }
 
 impl Reason {
@@ -94,6 +125,16 @@ impl Reason {
         "no_user",
     ];
 
+    /// How many ids such as nobody means were taken for missing, if that is why.
+    pub fn placeholder_ids(&self) -> u8 {
+        if let Reason::NoId { placeholders } = self { *placeholders } else { 0 }
+    }
+
+    /// Whether it is for its size.
+    pub fn is_too_large(&self) -> bool {
+        self.code() == "too_large"
+    }
+
     /// The reason as one word: a metric's label, and `reason` in the dead letters.
     pub fn code(&self) -> &'static str {
         Reason::CODES[self.index()]
@@ -106,11 +147,14 @@ impl Reason {
             Reason::NotAnObject => 1,
             Reason::UnknownType { .. } => 2,
             Reason::WrongType { .. } => 3,
-            Reason::NoId => 4,
+            Reason::NoId { .. } => 4,
             Reason::IdTooLong { .. } => 5,
             Reason::BadTime { .. } => 6,
             Reason::NoTime => 7,
-            Reason::TooLarge { .. } => 8,
+            Reason::TooLarge { .. }
+            | Reason::MessageTooLarge { .. }
+            | Reason::TooManyCalls { .. }
+            | Reason::TooMuchLent { .. } => 8,
             Reason::AfterUntil { .. } => 9,
             Reason::NoUser => 10,
         }

@@ -20,14 +20,24 @@ pub(super) struct Times<'a> {
 
 impl<'a> Times<'a> {
     /// Takes from the envelope of a batch what a call of it lacks.
-    pub(super) fn take_lacking(&mut self, envelope: &Times<'a>) {
-        let lacking = |own: &mut Option<Written<'a>>, theirs: &Option<Written<'a>>| {
-            if own.is_none() {
-                own.clone_from(theirs);
+    pub(super) fn take_lacking(&mut self, envelope: &Times<'_>) {
+        let lacking = |own: &mut Option<Written<'a>>, theirs: &Option<Written<'_>>| {
+            if usable(own).is_none() {
+                *own = theirs.clone().map(owned);
             }
         };
         lacking(&mut self.sent_at, &envelope.sent_at);
         lacking(&mut self.received_at, &envelope.received_at);
+    }
+
+    /// The same, owning their texts.
+    pub(super) fn into_owned<'o>(self) -> Times<'o> {
+        Times {
+            timestamp: self.timestamp.map(owned),
+            original_timestamp: self.original_timestamp.map(owned),
+            sent_at: self.sent_at.map(owned),
+            received_at: self.received_at.map(owned),
+        }
     }
 
     /// When the call was received, as it says itself.
@@ -48,6 +58,10 @@ impl<'a> Times<'a> {
             }
         }
     }
+}
+
+fn owned<'o>(written: Written<'_>) -> Written<'o> {
+    written.map_err(|text| Text::Owned(text.into_owned()))
 }
 
 fn usable(written: &Option<Written<'_>>) -> Option<Timestamp> {

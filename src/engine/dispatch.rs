@@ -167,7 +167,7 @@ impl Dispatch {
             Call::Track => event.tracked.map_or(&[], |id| &self.tracked[usize::from(id.0)]),
             Call::Page => &self.pages,
             Call::Screen => &self.screens,
-            Call::Identify | Call::Alias => &[],
+            Call::Identify | Call::Alias | Call::Group => &[],
         }
     }
 

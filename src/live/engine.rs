@@ -166,7 +166,7 @@ fn leave_out(outputs: &mut Vec<Output>, open: Option<Open>, before: u64) -> u64 
 }
 
 fn entry(message: &Message) -> Entry<'_> {
-    Entry { kind: message.kind, lines: &message.lines, received: Some(message.received) }
+    Entry { kind: message.kind, lines: &message.lines, received: Some(message.received), is_whole: true }
 }
 
 impl Engine {

@@ -116,6 +116,7 @@ impl Page {
         self.count(&LATE, &[], totals.counts.late);
         self.count(&DUPLICATES, &[], totals.counts.duplicates);
         self.count(&FROM_FUTURE, &[], totals.from_future);
+        self.count(&PLACEHOLDER_IDS, &[], totals.placeholder_ids);
         self.segments(rules, totals);
         for (campaign, counts) in rules.campaigns.iter().zip(&totals.counts.decisions) {
             for (outcome, count) in Outcome::NAMES.iter().zip(counts) {

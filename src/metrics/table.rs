@@ -63,6 +63,8 @@ metrics! {
     DUPLICATES: Counter "rekindle_events_duplicate_total" [] "Events ignored because their messageId had been seen.";
     FROM_FUTURE: Counter "rekindle_events_from_future_total" []
         "Events whose own time was beyond the broker's, and was replaced by it: clients' clocks that are fast.";
+    PLACEHOLDER_IDS: Counter "rekindle_placeholder_ids_total" []
+        "Ids such as nobody means (placeholder_ids), which were taken for missing.";
     TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
     SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";

@@ -25,9 +25,9 @@ impl Decoding {
         Decoding { decoder: Arc::new(decoder), pool: Arc::new(pool) }
     }
 
-    /// Decodes whole lines.
-    pub fn decode<'a>(&self, lines: &'a [u8]) -> Ahead<'a> {
-        let entry = Entry { kind: Kind::Events, lines, received: None };
+    /// Decodes whole lines; where that is a whole document, they may be one.
+    pub fn decode<'a>(&self, lines: &'a [u8], is_whole: bool) -> Ahead<'a> {
+        let entry = Entry { kind: Kind::Events, lines, received: None, is_whole };
         Ahead { slices: self.slices(&[entry]), entry }
     }
 

@@ -23,12 +23,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::decode::{Decoded, Decoder, Reason, Rejected};
+use crate::decode::{Decoded, Decoder, PlaceholderIds, Reason, Rejected};
 use crate::event::{Call, Event};
 use crate::growth::{Book, Numbers, Sighting};
 use crate::identity::Links;
 use crate::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
 use crate::route::partition_of;
+use crate::rules::program::Ruleset;
 use crate::source::message::Kind;
 use crate::time::{Clock, Span, Timestamp};
 pub use ahead::{Ahead, Decoding};
@@ -54,8 +55,10 @@ pub struct Options {
     pub workers: usize,
     /// How late an event may be without counting as late.
     pub max_disorder: Span,
-    /// Lines longer than this many bytes are rejected.
+    /// Calls longer than this many bytes are rejected.
     pub max_event_bytes: usize,
+    /// Ids that nobody means.
+    pub placeholder_ids: PlaceholderIds,
     /// Events after this are rejected; `None`: no end is known.
     pub until: Option<Timestamp>,
     /// What moves time.
@@ -76,9 +79,21 @@ impl Options {
         };
         let state_ttl = self.state_ttl.unwrap_or(Span(0));
         format!(
-            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}",
-            self.max_disorder, self.max_event_bytes
+            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}, placeholder_ids {}",
+            self.max_disorder, self.max_event_bytes, self.placeholder_ids
         )
+    }
+}
+
+impl Options {
+    /// What decodes events under these rules.
+    pub(crate) fn decoder(&self, rules: &Ruleset) -> Decoder {
+        Decoder::new(&rules.projection, self.max_event_bytes).with_placeholder_ids(self.placeholder_ids.clone())
+    }
+
+    /// The longest message, or line of a file, that is looked into, in bytes: it may be a batch.
+    pub fn max_message_bytes(&self) -> usize {
+        Decoder::max_message_bytes(self.max_event_bytes)
     }
 }
 
@@ -89,6 +104,7 @@ impl Default for Options {
             workers: 0,
             max_disorder: Span(5_000),
             max_event_bytes: 1 << 20,
+            placeholder_ids: PlaceholderIds::default(),
             until: None,
             clock: Clock::Log,
             state_ttl: None,
@@ -108,6 +124,8 @@ pub struct Totals {
     pub rejected: [u64; Reason::CODES.len()],
     /// Accepted events whose own time was beyond the broker's, and was replaced by it.
     pub from_future: u64,
+    /// Ids such as nobody means, which were taken for missing, of accepted events and of those that had no other.
+    pub placeholder_ids: u64,
     /// What the partitions counted.
     pub counts: Counts,
     /// Users with state.
@@ -124,6 +142,7 @@ impl Totals {
     pub fn add_before(&mut self, before: &Totals) {
         self.events += before.events;
         self.from_future += before.from_future;
+        self.placeholder_ids += before.placeholder_ids;
         let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add_each(&mut self.by_call, &before.by_call);
         add_each(&mut self.rejected, &before.rejected);
@@ -156,6 +175,7 @@ pub struct Pipeline {
     by_call: [u64; Call::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
     from_future: u64,
+    placeholder_ids: u64,
     forgotten_count: u64,
     /// Of the last batch: when the broker received each accepted event.
     received: Vec<Timestamp>,
@@ -181,6 +201,9 @@ pub struct Entry<'a> {
     pub lines: &'a [u8],
     /// When the broker received them; `None`: the log has no broker.
     pub received: Option<Timestamp>,
+    /// It is a whole message, or a whole document of a file: several lines may be one JSON document, if they are not JSON
+    /// lines each.
+    pub is_whole: bool,
 }
 
 /// A rejected line (or call of a batch envelope), by its place in the batch it came in.
@@ -208,7 +231,7 @@ impl Pipeline {
     /// # Errors
     /// The system refuses to start the threads.
     pub fn new(plan: Arc<Plan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
-        let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
+        let decoder = options.decoder(&plan.rules);
         let partition = |_| {
             let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
             match options.users_at_hand {
@@ -239,6 +262,7 @@ impl Pipeline {
             by_call: [0; Call::ALL.len()],
             rejected: [0; Reason::CODES.len()],
             from_future: 0,
+            placeholder_ids: 0,
             forgotten_count: 0,
             received: Vec::new(),
             forgotten: Vec::new(),
@@ -287,7 +311,7 @@ impl Pipeline {
 
     /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
     pub fn feed<'a>(&mut self, lines: &'a [u8], reject: &mut dyn FnMut(DeadLetter<'a>), out: &mut Vec<Output>) {
-        self.feed_entries(&[Entry { kind: Kind::Events, lines, received: None }], reject, out);
+        self.feed_entries(&[Entry { kind: Kind::Events, lines, received: None, is_whole: false }], reject, out);
     }
 
     /// Decodes lines before it is their turn.
@@ -369,6 +393,7 @@ impl Pipeline {
                             }
                             Err(rejected) => {
                                 self.rejected[rejected.reason.index()] += 1;
+                                self.placeholder_ids += u64::from(rejected.reason.placeholder_ids());
                                 reject(DeadLetter { entry: first_entry + part.entry, line: at.line, rejected });
                             }
                         }
@@ -508,6 +533,7 @@ impl Pipeline {
             by_call: self.by_call,
             rejected: self.rejected,
             from_future: self.from_future,
+            placeholder_ids: self.placeholder_ids,
             counts,
             users: self.partitions.iter().map(|partition| partition.len() as u64).sum(),
             links: self.links.len() as u64,
@@ -552,6 +578,7 @@ impl Pipeline {
         self.position += 1;
         self.events += 1;
         self.by_call[event.call as usize] += 1;
+        self.placeholder_ids += u64::from(event.placeholder_ids);
     }
 
     /// Runs every partition's queue to its end, then fires what is due at or before `to`. A queue that needs a visitor whom another

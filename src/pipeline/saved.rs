@@ -8,7 +8,6 @@ use thiserror::Error;
 
 use super::{Options, Pipeline};
 use crate::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind, merge, translate};
-use crate::decode::Decoder;
 use crate::growth::{Book, Translation};
 use crate::identity::Links;
 use crate::partition::{Output, PackedUser, Partition, Plan, RulesChange, User};
@@ -261,7 +260,7 @@ impl Pipeline {
             let kept = kept.and_then(|(before, book)| Some(Translation::new(before.keys(), growth)?.book(book)));
             Box::new(kept.unwrap_or_else(|| Book::new(growth)))
         });
-        self.decoding.change_decoder(Decoder::new(&next.rules.projection, self.options.max_event_bytes));
+        self.decoding.change_decoder(self.options.decoder(&next.rules));
         self.plan = next;
         self.advance_to(change.watermark, out);
     }

@@ -34,7 +34,7 @@ const FORGET: &str = "{\"user\":";
 
 fn entry<'a>(received: &str, lines: &'a str) -> Entry<'a> {
     let kind = if lines.starts_with(FORGET) { Kind::Forget } else { Kind::Events };
-    Entry { kind, lines: lines.as_bytes(), received: Some(at(received)) }
+    Entry { kind, lines: lines.as_bytes(), received: Some(at(received)), is_whole: true }
 }
 
 /// A log with a broker, and the journal of what it came to.
@@ -189,8 +189,67 @@ fn an_event_is_not_late_because_of_its_own_message() {
 fn rejections_say_which_entry_and_line_they_were_in() {
     let mut live = Live::new(Clock::Log);
     let lines = format!("{}\nnot json\n", cart("u", "10:00:00"));
-    live.feed(&[("10:00:00", ""), ("10:00:00", &lines), ("10:00:00", "[]")]);
+    live.feed(&[("10:00:00", ""), ("10:00:00", &lines), ("10:00:00", "[7]")]);
     assert_eq!(live.rejected, [(1, 1, "not_json"), (2, 0, "not_an_object")]);
+}
+
+#[test]
+fn a_message_that_is_one_document_over_lines_is_one() {
+    let (one, two) = (cart("u", "10:00:00"), cart("v", "10:00:01"));
+    let pretty = one.replace(',', ",\n  ").replace('{', "{\n  ");
+    let mut plain = Live::new(Clock::Log);
+    plain.feed(&[("10:00:02", &format!("{one}\n{two}\n{one}"))]);
+    assert!(!plain.journal.is_empty());
+    for message in [
+        format!("[\n{pretty},\n{two}\n,{one}]\n"),
+        format!("\u{feff}{{\"batch\":[\n{one}\n,{two}\n,{pretty}]\n}}"),
+        format!("\n{one}\n\u{feff}{two}\n\u{feff}\n{one}\n"),
+        format!("[{one}]\n[{two},{one}]\n"),
+    ] {
+        let mut live = Live::new(Clock::Log);
+        live.feed(&[("10:00:02", &message)]);
+        assert_eq!((&live.journal, &live.rejected), (&plain.journal, &vec![]), "{message}");
+    }
+    let mut lines = Live::new(Clock::Log);
+    lines.feed(&[("10:00:02", &format!("{{\n[]\n{one}\n}}"))]);
+    assert_eq!(lines.rejected, [(0, 0, "not_json"), (0, 3, "not_json")], "brackets that match are no document yet");
+    let mut live = Live::new(Clock::Log);
+    live.feed(&[
+        ("10:00:02", &pretty),
+        ("10:00:02", &format!("[\n{{}},\n{one},\n{{\"a\":1,}}\n]")),
+        ("10:00:02", &two),
+    ]);
+    assert_eq!(live.pipeline.totals().events, 3);
+    assert_eq!(live.rejected, [(1, 0, "unknown_type"), (1, 0, "not_json")]);
+}
+
+/// What one message can cost is bounded: by its bytes, by its lines, by its calls, and by what these borrow.
+#[test]
+fn a_message_too_large_is_one_rejection() {
+    let limit = 1 << 10;
+    let options = Options { workers: 1, partitions: 3, max_event_bytes: limit, ..Options::default() };
+    let call = cart("u", "10:00:00");
+    let many = |count: usize| vec![call.clone(); count];
+    let context = format!("{{\"a\":\"{}\"}}", "x".repeat(600));
+    for (message, events, rejected) in [
+        (many(100).join("\n"), 100, 0),
+        (format!("{{\"batch\":[{}]}}", many(100).join(",")), 100, 0),
+        (format!("[{}]", many(100).join(",\n")), 100, 0),
+        (many(16 * limit / call.len() + 1).join("\n"), 0, 1),
+        (format!("{{\"batch\":[{}]}}", many(16 * limit / call.len()).join(",")), 0, 1),
+        ("\n".repeat(16 * limit), 0, 0),
+        (format!("{}{}", " ".repeat(16 * limit), call), 0, 1),
+        (format!("{{\"context\":{context},\"batch\":[{}]}}", many(100).join(",")), 100, 0),
+        (format!("{{\"context\":{context},\"batch\":[{}]}}", vec!["{}"; 200].join(",")), 0, 200),
+    ] {
+        let mut pipeline = Pipeline::new(plan(RULES), options.clone()).expect("threads start");
+        let entry =
+            Entry { kind: Kind::Events, lines: message.as_bytes(), received: Some(at("10:00:02")), is_whole: true };
+        let mut letters = 0;
+        pipeline.feed_entries(&[entry], &mut |_| letters += 1, &mut Vec::new());
+        let shown = &message[..message.len().min(100)];
+        assert_eq!((pipeline.totals().events, letters), (events, rejected), "{} bytes: {shown}", message.len());
+    }
 }
 
 #[test]
@@ -254,7 +313,12 @@ fn what_other_rules_change_by_themselves_sets_no_campaign_off() {
     let later = Timestamp(at("12:00:00").0 + 31 * 86_400_000).to_string();
     let lines = cart("w", "12:00:00").replace("2026-03-02T12:00:00Z", &later);
     let mut outputs = Vec::new();
-    let entry = Entry { kind: Kind::Events, lines: lines.as_bytes(), received: Timestamp::parse_rfc3339(&later) };
+    let entry = Entry {
+        kind: Kind::Events,
+        lines: lines.as_bytes(),
+        received: Timestamp::parse_rfc3339(&later),
+        is_whole: true,
+    };
     live.pipeline.feed_entries(&[entry], &mut |_| {}, &mut outputs);
     live.note(&outputs);
     assert!(told(&live).ends_with(&["12:00:00 u enter gone".to_owned(), "12:00:00 u sent win_back".to_owned()]));
@@ -445,12 +509,12 @@ fn a_user_is_forgotten_between_two_events_however_they_come_in() {
 #[test]
 fn whom_to_forget_and_what_names_nobody_are_told_apart() {
     let mut live = Live::new(Clock::Log);
-    let bad = "{\"user\":\"u\"}\nnobody\n{\"user\":7}\n{\"user\":\"v\"}";
+    let bad = "{\"user\":\"u\"}\nnobody\n{\"user\":[]}\n{\"user\":\"v\"}";
     live.feed(&[("10:00:00", &cart("u", "10:00:00")), ("10:00:01", bad), ("10:00:02", "{\"user\":\"\"}")]);
     assert_eq!(live.rejected, [(1, 1, "not_json"), (1, 2, "wrong_type"), (2, 0, "no_user")]);
     let forgotten: Vec<&str> = live.pipeline.forgotten().iter().map(|forgotten| &*forgotten.user).collect();
     assert_eq!((forgotten, live.pipeline.totals().forgotten), (vec!["u", "v"], 1));
-    let empty = Entry { kind: Kind::Forget, lines: b" \n", received: Some(at("10:00:03")) };
+    let empty = Entry { kind: Kind::Forget, lines: b" \n", received: Some(at("10:00:03")), is_whole: true };
     let mut rejected = Vec::new();
     live.pipeline.feed_entries(&[empty], &mut |letter| rejected.push(letter.rejected.reason.code()), &mut Vec::new());
     assert_eq!(rejected, ["no_user"]);

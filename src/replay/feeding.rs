@@ -12,12 +12,12 @@ use super::first_rejects::FirstRejects;
 use super::progress::Progress;
 use super::record::Lengths;
 use super::writer::{Message, Waiting, Writer};
-use crate::decode::Reason;
+use crate::decode::{Reason, Rejected};
 use crate::partition::Output;
 use crate::pipeline::{Ahead, DeadLetter, Decoding, Pipeline};
 use crate::sink::dead_letter;
 use crate::sink::file::{OutputFile, SinkError};
-use crate::source::file::{Block, Item, Place, SourceError};
+use crate::source::file::{Block, Item, OVERSIZED_HEAD_BYTES, Place, SourceError};
 use crate::time::Timestamp;
 
 /// How many batches of outputs may wait for the writer.
@@ -28,7 +28,7 @@ const FIRED_AT_ONCE: usize = 4_096;
 /// What a replay goes on with.
 pub(super) struct Feeding<'f> {
     pub(super) pipeline: &'f mut Pipeline,
-    pub(super) max_event_bytes: usize,
+    pub(super) max_message_bytes: usize,
     pub(super) until: Timestamp,
     /// Outputs that an earlier run left waiting.
     pub(super) left: Vec<Waiting>,
@@ -138,7 +138,7 @@ impl Feeding<'_> {
                 feed_block(self.pipeline, block, ahead, (rejects, self.first_rejects), &mut outputs)?;
             }
             Turn::Oversized { place, bytes, head } => {
-                let reason = Reason::TooLarge { bytes: *bytes, limit: self.max_event_bytes as u64 };
+                let reason = Reason::MessageTooLarge { bytes: *bytes, limit: self.max_message_bytes as u64 };
                 self.pipeline.count_oversized(&reason);
                 self.first_rejects.add(place, &reason, head);
                 if let Some(rejects) = rejects {
@@ -168,7 +168,9 @@ enum Turn {
 impl Turn {
     fn of(item: Item, decoding: &Decoding) -> Turn {
         match item {
-            Item::Block(block) => Turn::Block(DecodedBlock::new(block, |block| decoding.decode(&block.lines))),
+            Item::Block(block) => {
+                Turn::Block(DecodedBlock::new(block, |block| decoding.decode(&block.lines, block.is_document)))
+            }
             Item::Oversized { place, bytes, head } => Turn::Oversized { place, bytes, head },
         }
     }
@@ -183,16 +185,23 @@ fn feed_block(
 ) -> Result<(), SinkError> {
     let mut failed = Ok(());
     let mut reject = |letter: DeadLetter<'_>| {
-        let place = Place { file: Arc::clone(&block.place.file), line: block.place.line + letter.line };
         let rejected = &letter.rejected;
+        let place = block.place_of(letter.line, rejected.original);
         first_rejects.add(&place, &rejected.reason, rejected.original);
         if let (Some(rejects), true) = (&mut *rejects, failed.is_ok()) {
-            failed =
-                rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, rejected.original, false, sink));
+            let (original, is_cut) = quoted(rejected);
+            failed = rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, original, is_cut, sink));
         }
     };
     pipeline.feed_ahead(ahead, &mut reject, outputs);
     failed
+}
+
+/// What of a rejected text stands in its letter, and whether that is not all: of what is too large, no more than of what
+/// was never held whole.
+fn quoted<'a>(rejected: &Rejected<'a>) -> (&'a [u8], bool) {
+    let is_cut = rejected.reason.is_too_large() && rejected.original.len() > OVERSIZED_HEAD_BYTES;
+    (if is_cut { &rejected.original[..OVERSIZED_HEAD_BYTES] } else { rejected.original }, is_cut)
 }
 
 /// Makes everything safe that was decided so far; `None`: the writer has failed, and will say why.

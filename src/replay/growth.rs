@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use super::error::ReplayError;
-use crate::decode::{Decoded, Decoder, Reason};
+use crate::decode::{Decoded, Reason};
 use crate::growth::{Numbers, Sighting};
 use crate::partition::{Decided, Output, Plan};
-use crate::pipeline::{Options, Pipeline, Totals, timed};
-use crate::source::file::{Item, SourceError};
+use crate::pipeline::{Entry, Options, Pipeline, Totals, timed};
+use crate::source::file::{Block, Item, SourceError};
+use crate::source::message::Kind;
 use crate::time::{Span, Timestamp};
 
 /// The growth numbers of everything `source` yields, as of `until`, or of the latest event where there is no such; and
@@ -23,8 +24,8 @@ pub fn growth_numbers(
     source: impl Iterator<Item = Result<Item, SourceError>>,
 ) -> Result<(Option<Numbers>, Totals), ReplayError> {
     let mut pipeline = Pipeline::new(plan, Options { until, ..options.clone() })?;
-    let end = go_through(&mut pipeline, &options, until, source, |pipeline, lines, outputs| {
-        pipeline.feed(lines, &mut |_| {}, outputs);
+    let end = go_through(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+        feed(pipeline, block, outputs);
     })?;
     let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
     Ok((as_of.and_then(|as_of| pipeline.growth(Some(as_of))), pipeline.totals()))
@@ -42,15 +43,18 @@ pub fn watch_growth(
     source: impl Iterator<Item = Result<Item, SourceError>>,
     watch: &mut dyn FnMut(Sighting, &[u8]),
 ) -> Result<Pipeline, ReplayError> {
-    let decoder = Decoder::new(&plan.rules.projection, options.max_event_bytes);
+    let decoder = options.decoder(&plan.rules);
     let bounded = Options { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
     pipeline.watch_growth();
-    go_through(&mut pipeline, &options, until, source, |pipeline, lines, outputs| {
+    go_through(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         let first = pipeline.position();
-        pipeline.feed(lines, &mut |_| {}, outputs);
+        feed(pipeline, block, outputs);
         let mut calls = Vec::new();
-        lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
+        match block.is_document {
+            true => decoder.decode_document(&block.lines, &mut calls),
+            false => block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls)),
+        }
         // What the pipeline accepted, which is what positions count.
         let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, &bounded)).collect();
         let mut merged: Vec<(u64, Arc<str>)> = outputs.drain(..).filter_map(merged).collect();
@@ -65,20 +69,25 @@ pub fn watch_growth(
     Ok(pipeline)
 }
 
+fn feed(pipeline: &mut Pipeline, block: &Block, outputs: &mut Vec<Output>) {
+    let entry = Entry { kind: Kind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
+    pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
+}
+
 /// Has each block fed, then moves time on to `until`, or to the latest event: the end, if there is one.
 fn go_through(
     pipeline: &mut Pipeline,
     options: &Options,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<Item, SourceError>>,
-    mut feed: impl FnMut(&mut Pipeline, &[u8], &mut Vec<Output>),
+    mut feed: impl FnMut(&mut Pipeline, &Block, &mut Vec<Output>),
 ) -> Result<Option<Timestamp>, SourceError> {
     let mut outputs = Vec::new();
     for item in source {
         match item? {
-            Item::Block(block) => feed(pipeline, &block.lines, &mut outputs),
+            Item::Block(block) => feed(pipeline, &block, &mut outputs),
             Item::Oversized { bytes, .. } => {
-                pipeline.count_oversized(&Reason::TooLarge { bytes, limit: options.max_event_bytes as u64 });
+                pipeline.count_oversized(&Reason::MessageTooLarge { bytes, limit: options.max_message_bytes() as u64 });
             }
         }
         outputs.clear();

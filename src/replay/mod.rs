@@ -59,12 +59,12 @@ pub fn replay(
     source: impl Iterator<Item = Result<Item, SourceError>>,
     sinks: Sinks,
 ) -> Result<Finished, ReplayError> {
-    let max_event_bytes = options.max_event_bytes;
+    let max_message_bytes = options.max_message_bytes();
     let mut pipeline = Pipeline::new(plan, Options { until: Some(until), ..options })?;
     let mut first_rejects = FirstRejects::default();
     let feeding = Feeding {
         pipeline: &mut pipeline,
-        max_event_bytes,
+        max_message_bytes,
         until,
         left: Vec::new(),
         progress: None,

@@ -106,7 +106,7 @@ mod tests {
             let (file, mut line): (Arc<str>, u64) = (format!("f{number}").into(), 1);
             for lines in *blocks {
                 let place = Place { file: Arc::clone(&file), line };
-                let block = Block { lines: lines.as_bytes().to_vec(), place };
+                let block = Block { lines: lines.as_bytes().to_vec(), is_document: false, place };
                 line += block.line_count();
                 items.push(Item::Block(block));
             }

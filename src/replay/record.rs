@@ -11,7 +11,7 @@ use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
 
 /// The version of the form that is written, and the only one read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a replay is a function of, but for the events themselves; and what it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ pub(super) struct Asked {
     max_disorder_ms: i64,
     state_ttl_ms: Option<i64>,
     max_event_bytes: u64,
+    placeholder_ids: String,
     /// The events files, as they were named: dead letters name them so.
     events: Vec<String>,
     actions: bool,
@@ -46,6 +47,7 @@ impl Asked {
             max_disorder_ms: options.max_disorder.0,
             state_ttl_ms: options.state_ttl.map(|ttl| ttl.0),
             max_event_bytes: options.max_event_bytes as u64,
+            placeholder_ids: options.placeholder_ids.to_string(),
             events,
             actions,
             rejects,
@@ -60,6 +62,7 @@ impl Asked {
             ("--max-disorder", self.max_disorder_ms != other.max_disorder_ms),
             ("--state-ttl", self.state_ttl_ms != other.state_ttl_ms),
             ("--max-event-bytes", self.max_event_bytes != other.max_event_bytes),
+            ("--placeholder-ids", self.placeholder_ids != other.placeholder_ids),
             ("events files", self.events != other.events),
             ("results (--actions)", self.actions != other.actions),
             ("results (--rejects)", self.rejects != other.rejects),

@@ -125,7 +125,7 @@ impl Resumable {
         let (sinks, left) = (self.sinks()?, self.progress.record().waiting.clone());
         let feeding = Feeding {
             pipeline: &mut pipeline,
-            max_event_bytes: self.options.max_event_bytes,
+            max_message_bytes: self.options.max_message_bytes(),
             until: self.until,
             left,
             progress: Some(&mut self.progress),

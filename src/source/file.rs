@@ -1,7 +1,10 @@
 //! Event files: JSON lines, plain or compressed with gzip or zstd (told by their first bytes, not their names).
 //!
 //! A thread reads and unpacks ahead and hands out blocks of whole lines, so memory stays the same however long the file
-//! is. A line longer than `max_event_bytes` is never held whole.
+//! is. A line longer than a message may be is never held whole.
+//!
+//! A file may also be JSON that goes on over lines: objects, or an array of calls however long, which is handed out in
+//! parts that are arrays themselves.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -13,11 +16,13 @@ use std::thread;
 
 use thiserror::Error;
 
+use super::document::{Document, Progress};
+
 /// How much is handed out at a time, in bytes; a line that goes on past it makes the block longer.
 const BLOCK_BYTES: usize = 512 << 10;
 
 /// How much of an oversized line is kept for the dead letters, in bytes.
-const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
+pub const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
 
 /// What some programs begin UTF-8 files with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -27,7 +32,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub enum Item {
     /// Whole lines.
     Block(Block),
-    /// A line longer than `max_event_bytes` that did not fit a block.
+    /// A line longer than a message may be that did not fit a block.
     Oversized {
         /// Where it stands.
         place: Place,
@@ -43,25 +48,47 @@ pub enum Item {
 pub struct Block {
     /// The lines; only a file's last may lack its newline.
     pub lines: Vec<u8>,
+    /// It is one JSON document instead, or part of an array, as one.
+    pub is_document: bool,
     /// Where the first stands.
     pub place: Place,
 }
 
 impl Block {
-    /// How many lines there are.
+    /// How many lines there are; a document counts as one more than it has newlines, for it may begin where another ends.
     pub fn line_count(&self) -> u64 {
-        let is_unfinished = self.lines.last().is_some_and(|last| *last != b'\n');
-        memchr::memchr_iter(b'\n', &self.lines).count() as u64 + u64::from(is_unfinished)
+        let is_unfinished = self.is_document || self.is_unfinished();
+        self.newlines() + u64::from(is_unfinished)
     }
 
-    /// What stands behind the first so many lines; `None`: nothing does.
+    fn newlines(&self) -> u64 {
+        memchr::memchr_iter(b'\n', &self.lines).count() as u64
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.lines.last().is_some_and(|last| *last != b'\n')
+    }
+
+    /// Where a part of it stands: on the line with this index, or, in a document, where the part's bytes are.
+    pub fn place_of(&self, line: u64, part: &[u8]) -> Place {
+        let before = (part.as_ptr() as usize).saturating_sub(self.lines.as_ptr() as usize);
+        let line = match self.is_document {
+            true => memchr::memchr_iter(b'\n', &self.lines[..before.min(self.lines.len())]).count() as u64,
+            false => line,
+        };
+        Place { file: Arc::clone(&self.place.file), line: self.place.line + line }
+    }
+
+    /// What stands behind the first so many lines; `None`: nothing does. A document is not cut.
     pub fn after(&self, lines: u64) -> Option<Block> {
         let at = match lines {
             0 => 0,
+            _ if self.is_document => return None,
             _ => memchr::memchr_iter(b'\n', &self.lines).nth(usize::try_from(lines - 1).ok()?)? + 1,
         };
         let place = Place { file: Arc::clone(&self.place.file), line: self.place.line + lines };
-        (at < self.lines.len()).then(|| Block { lines: self.lines[at..].to_vec(), place })
+        let is_document = self.is_document;
+        (at < self.lines.len()).then(|| Block { lines: self.lines[at..].to_vec(), is_document, place })
     }
 }
 
@@ -120,7 +147,7 @@ impl Files {
     ///
     /// # Errors
     /// A file can't be opened: all of them are tried before anything is read.
-    pub fn open(paths: &[PathBuf], max_event_bytes: usize) -> Result<Files, SourceError> {
+    pub fn open(paths: &[PathBuf], max_message_bytes: usize) -> Result<Files, SourceError> {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let mut bytes_total = Some(0);
         let mut inputs = Vec::new();
@@ -131,7 +158,7 @@ impl Files {
         }
         // One block is read while the last is worked on.
         let (sender, items) = sync_channel(0);
-        thread::spawn(move || read_all(inputs, max_event_bytes, &sender));
+        thread::spawn(move || read_all(inputs, max_message_bytes, &sender));
         Ok(Files { items, bytes_read, bytes_total })
     }
 
@@ -225,9 +252,9 @@ impl<R: Read> Read for Counted<R> {
 type Sender = SyncSender<Result<Item, SourceError>>;
 
 /// Ends early when nobody listens any more.
-fn read_all(inputs: Vec<(Arc<str>, Input)>, max_event_bytes: usize, sender: &Sender) {
+fn read_all(inputs: Vec<(Arc<str>, Input)>, max_message_bytes: usize, sender: &Sender) {
     for (file, input) in inputs {
-        let mut reader = LineReader { input, place: Place { file, line: 1 }, max_event_bytes, sender };
+        let mut reader = LineReader { input, place: Place { file, line: 1 }, max_message_bytes, sender };
         match reader.read_to_end() {
             Ok(true) => {}
             Ok(false) => return,
@@ -240,10 +267,22 @@ fn read_all(inputs: Vec<(Arc<str>, Input)>, max_event_bytes: usize, sender: &Sen
     }
 }
 
+/// What came of reading on in a document.
+enum Step {
+    /// There is more of it to read.
+    ReadOn,
+    /// It is handed out.
+    Done,
+    /// It is none: what of it is not handed out yet is lines.
+    Broken,
+    /// Nobody listens any more.
+    NotWanted,
+}
+
 struct LineReader<'s> {
     input: Input,
     place: Place,
-    max_event_bytes: usize,
+    max_message_bytes: usize,
     sender: &'s Sender,
 }
 
@@ -252,25 +291,74 @@ impl LineReader<'_> {
     fn read_to_end(&mut self) -> io::Result<bool> {
         let mut block = Vec::new();
         let mut is_first = true;
+        // Behind a document there may be another; behind lines there are lines.
+        let mut document = None;
+        let mut has_lines = false;
         loop {
             // On failure what was read before it is handed out first: nothing that can be had is lost.
             let filled = self.fill(&mut block);
+            let ended = matches!(filled, Ok(true) | Err(_));
             if std::mem::take(&mut is_first) && block.starts_with(BYTE_ORDER_MARK) {
                 block.drain(..BYTE_ORDER_MARK.len());
             }
-            let ended = matches!(filled, Ok(true) | Err(_));
-            let whole = if ended && filled.is_ok() { block.len() } else { after_last_newline(&block) };
+            while !has_lines {
+                if document.is_none() {
+                    if !ended && block.len() < BLOCK_BYTES && !has_whole_line(&block) {
+                        break;
+                    }
+                    document = Document::begins(&block, ended).then(Document::default);
+                }
+                let Some(open) = &mut document else {
+                    has_lines = true;
+                    break;
+                };
+                match self.read_document(open, &mut block) {
+                    Step::NotWanted => return Ok(false),
+                    Step::ReadOn if !ended => break,
+                    Step::Done => document = None,
+                    Step::ReadOn | Step::Broken => has_lines = true,
+                }
+            }
+            let whole = match has_lines || ended {
+                true if ended && filled.is_ok() => block.len(),
+                true => after_last_newline(&block),
+                false => 0,
+            };
             if whole > 0 {
                 let rest = block.split_off(whole);
-                if !self.hand_out(std::mem::replace(&mut block, rest)) {
+                if !self.hand_out(std::mem::replace(&mut block, rest), false) {
                     return Ok(false);
                 }
-            } else if !ended && block.len() > self.max_event_bytes && !self.skip_oversized(&mut block)? {
+            } else if has_lines && !ended && block.len() > self.max_message_bytes && !self.skip_oversized(&mut block)? {
                 return Ok(false);
             }
             if ended {
                 return filled.map(|_| true);
             }
+        }
+    }
+
+    /// Reads on in a document of which `block` holds what was not handed out yet.
+    fn read_document(&mut self, document: &mut Document, block: &mut Vec<u8>) -> Step {
+        let taken = match document.read(block) {
+            Progress::Broken => return Step::Broken,
+            Progress::Ends(end) => {
+                let line_end = memchr::memchr(b'\n', &block[end..]).map_or(block.len(), |at| end + at + 1);
+                if !block[end..line_end].iter().all(u8::is_ascii_whitespace) {
+                    return Step::Broken;
+                }
+                let rest = block.split_off(line_end);
+                let whole = std::mem::replace(block, rest);
+                return if self.hand_out(whole, true) { Step::Done } else { Step::NotWanted };
+            }
+            Progress::Open if block.len() < BLOCK_BYTES => return Step::ReadOn,
+            Progress::Open => document.take_elements(block),
+        };
+        match taken.map(|elements| self.hand_out(elements, true)) {
+            Some(true) => Step::ReadOn,
+            Some(false) => Step::NotWanted,
+            None if block.len() > self.max_message_bytes => Step::Broken,
+            None => Step::ReadOn,
         }
     }
 
@@ -291,9 +379,9 @@ impl LineReader<'_> {
         Ok(false)
     }
 
-    fn hand_out(&mut self, lines: Vec<u8>) -> bool {
-        let block = Block { lines, place: self.place.clone() };
-        self.place.line += block.line_count();
+    fn hand_out(&mut self, lines: Vec<u8>, is_document: bool) -> bool {
+        let block = Block { lines, is_document, place: self.place.clone() };
+        self.place.line += block.newlines() + u64::from(!is_document && block.is_unfinished());
         self.sender.send(Ok(Item::Block(block))).is_ok()
     }
 
@@ -328,6 +416,12 @@ fn fill_buf(input: &mut Input) -> io::Result<&[u8]> {
         }
     }
     input.fill_buf()
+}
+
+/// Whether there is a line that is not blank, with its end.
+fn has_whole_line(block: &[u8]) -> bool {
+    let blanks = block.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    memchr::memchr(b'\n', &block[blanks..]).is_some()
 }
 
 fn after_last_newline(block: &[u8]) -> usize {

@@ -30,13 +30,15 @@ fn rejected_lines_do_not_move_the_watermark() {
     let world = World::new();
     let ahead = stamped("u1", "m9", "2026-03-05T12:00:00Z");
     for rejected in [
-        ahead.replace("track", "group"),
-        ahead.replace("\"u1\"", "7"),
+        ahead.replace("track", "groop"),
+        ahead.replace("\"u1\"", "7.5"),
+        ahead.replace("\"u1\"", "\"undefined\""),
         ahead.replace("\"u1\"", "\"\""),
-        ahead.replace(":60", ":1e400"),
+        ahead.replace(":60", ":01e400"),
         ahead.replace("2026-03-05T12:00:00Z", "2026-03-06T00:00:01Z"),
         format!("{ahead}{ahead}"),
-        format!("{{\"batch\":[{ahead},{{\"a\":tru}}]}}"),
+        format!("{{\"batch\":[{ahead},{{\"a\":tru]}}"),
+        format!("{{\"batch\":[{{\"a\":tru}},{}]}}", ahead.replace("\"u1\"", "\"\"")),
     ] {
         assert_eq!(entered_at(&world, &rejected), "2026-03-05T09:00:00.000Z", "{rejected}");
     }
@@ -57,7 +59,7 @@ fn a_duplicate_moves_the_watermark() {
 #[test]
 fn rejections_are_counted_by_reason() {
     let world = World::new();
-    let lines = ["{", "[]", "{}", "", "}", &view("u1", 0)].join("\n");
+    let lines = ["{", "7", "{}", "", "}", &view("u1", 0)].join("\n");
     world.write("events.jsonl", lines);
     let run = world.replay(&["events.jsonl", "--summary", "summary.json"]);
     assert_eq!(run.code, Some(0), "bad events are no failure: {}", run.stderr);
@@ -75,23 +77,23 @@ fn rejections_are_counted_by_reason() {
 fn every_dead_letter_says_what_is_wrong_and_where() {
     let world = World::new();
     world.write("one.jsonl", format!("{}\nnonsense", view("u1", 0)));
-    world.write("two.jsonl", format!("\n\n{}\n{{\"type\":\"group\"}}\n", view("u2", 1)));
+    world.write("two.jsonl", format!("\n\n{}\n{{\"type\":\"groop\"}}\n", view("u2", 1)));
     let run = world.replay(&["one.jsonl", "two.jsonl", "--rejects", "rejects.jsonl"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let letters: Vec<Value> =
         world.read("rejects.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let places: Vec<_> = letters.iter().map(|letter| (letter["file"].as_str(), letter["line"].as_u64())).collect();
     assert_eq!(places, [(Some("one.jsonl"), Some(2)), (Some("two.jsonl"), Some(4))]);
-    assert_eq!(letters[1]["detail"], "`type` is group; it must be track, identify, alias, page or screen");
+    assert_eq!(letters[1]["detail"], "`type` is groop; it must be track, identify, alias, page, screen or group");
     assert_eq!(original(&letters[0]), b"nonsense");
 }
 
 #[test]
 fn rejected_events_mended_and_fed_again_are_whole() {
     let world = World::new();
-    let odd = format!("{}\r", view("ü\\u0000\\n", 0).replace("track", "Track"));
+    let odd = format!("{}\r", view("ü\\u0000\\n", 0).replace("track", "Track!"));
     let (_, letters) = world.journal(format!("{odd}\n").as_bytes(), &[]);
-    let mended = String::from_utf8(original(&letters[0])).expect("text").replace("Track", "track");
+    let mended = String::from_utf8(original(&letters[0])).expect("text").replace("Track!", "track");
     let (journal, letters) = world.journal(mended.as_bytes(), &[]);
     assert!(letters.is_empty() && journal.contains("\"seen\""), "{journal}");
 }

@@ -8,7 +8,8 @@ fn with(field: &str, value: &str) -> String {
 
 #[test]
 fn a_field_of_the_wrong_type_is_rejected() {
-    const TEXTS: [&str; 6] = ["type", "event", "userId", "anonymousId", "previousId", "messageId"];
+    const TEXTS: [&str; 2] = ["type", "event"];
+    const IDS: [&str; 4] = ["userId", "anonymousId", "previousId", "messageId"];
     const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
     let mut lines = Vec::new();
     for field in TEXTS {
@@ -16,6 +17,9 @@ fn a_field_of_the_wrong_type_is_rejected() {
     }
     for field in TIMES {
         lines.extend(["true", "{}", "[\"2026-03-05T09:00:00Z\"]"].map(|value| with(field, value)));
+    }
+    for field in IDS {
+        lines.extend(["-1.5", "1e-3", "true", "{}", "[]", "[\"u1\"]"].map(|value| with(field, value)));
     }
     for field in ["context", "traits"] {
         lines.extend(["5", "false", "\"gold\"", "[{}]"].map(|value| with(field, value)));
@@ -34,7 +38,7 @@ fn a_field_that_is_null_is_missing() {
     let journal = accepts(&lines);
     assert!(!lines_of(&journal, "u1").is_empty(), "{journal}");
     rejects(&[
-        (with("type", "null").as_bytes(), "unknown_type"),
+        (with("event", "null,\"type\":null").as_bytes(), "unknown_type"),
         (with("userId", "null").as_bytes(), "no_id"),
         (with("timestamp", "null").as_bytes(), "no_time"),
     ]);
@@ -42,17 +46,51 @@ fn a_field_that_is_null_is_missing() {
 
 #[test]
 fn calls_that_are_not_known_are_rejected() {
-    let lines = ["", "Track", "TRACK", "track ", "group", "delete", "identify\\u0000", "轨迹"]
+    let lines = ["", "track ", "trac", "groups", "delete", "ťrack", "identify\\u0000", "轨迹"]
         .map(|call| with("type", &format!("\"{call}\"")));
     let lines: Vec<_> = lines.iter().map(|line| (line.as_bytes(), "unknown_type")).collect();
     rejects(&lines);
 }
 
 #[test]
+fn a_call_is_known_in_any_case_and_what_has_an_event_is_a_track() {
+    let expected = accepts(&[view("u1", 9).into_bytes()]);
+    for call in ["\"Track\"", "\"TRACK\"", "null", "\"\\u0054rack\""] {
+        assert_eq!(accepts(&[with("type", call).into_bytes()]), expected, "{call}");
+    }
+    assert_eq!(accepts(&[view("u1", 9).replace("\"type\":\"track\",", "").into_bytes()]), expected);
+    let page = view("u1", 9).replace("track", "PAGE");
+    assert!(accepts(&[page.into_bytes()]).contains("\"reader\""));
+}
+
+#[test]
+fn a_group_call_is_an_event_of_no_name() {
+    let group =
+        r#"{"type":"group","groupId":"g","userId":"u1","timestamp":"2026-03-05T09:00:00Z","traits":{"tier":"gold"}}"#;
+    let journal = accepts(&[group.as_bytes().to_vec()]);
+    let segments: Vec<_> = lines_of(&journal, "u1").iter().map(|record| record["segment"].clone()).collect();
+    assert_eq!(segments, ["quiet"], "it was there, and its traits are the group's: {journal}");
+}
+
+#[test]
+fn null_and_an_array_without_elements_stand_for_an_object_without_members() {
+    for field in ["context", "traits", "properties"] {
+        for nothing in ["null", "[]", "[ ]", "{}"] {
+            accepts(&[with(field, nothing).into_bytes()]);
+        }
+    }
+    let identify = |traits: &str| {
+        let line = r#"{"type":"identify","userId":"u1","timestamp":"2026-03-05T09:00:00Z","traits":TRAITS}"#;
+        line.replace("TRAITS", traits).into_bytes()
+    };
+    assert_eq!(accepts(&[identify("[]")]), accepts(&[identify("{}")]));
+}
+
+#[test]
 fn properties_of_other_types_than_the_rules_expect_are_passed_over() {
     let priced = |user: &str, price: &str| view(user, 9).replace(":60", &format!(":{price}")).into_bytes();
     let prices = ["\"1000\"", "true", "null", "{\"amount\":1000}", "[1000]", "101"];
-    let users = ["text", "bool", "null", "object", "list", "number"];
+    let users = ["text", "bool", "missing", "object", "list", "number"];
     let journal = accepts(&users.iter().zip(prices).map(|(user, price)| priced(user, price)).collect::<Vec<_>>());
     let is_pricey = |user: &str| lines_of(&journal, user).iter().any(|record| record["segment"] == "pricey");
     assert_eq!(users.map(is_pricey), [false, false, false, false, false, true], "{journal}");

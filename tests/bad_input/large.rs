@@ -35,7 +35,7 @@ fn ten_megabytes_are_rejected_and_the_lines_around_them_read() {
         assert_eq!((&letter["reason"], &letter["line"]), (&"too_large".into(), &line.into()));
         let detail = format!("the event has {} bytes; `max_event_bytes` is 1048576", large.len());
         assert_eq!(letter["detail"], detail);
-        assert_eq!(letter["truncated"], true, "it is never held whole");
+        assert_eq!(letter["truncated"], true, "it is never quoted whole");
         assert!(large.as_bytes().starts_with(&original(letter)) && original(letter).len() >= 1 << 16);
     }
 }
@@ -54,6 +54,31 @@ fn the_limit_can_be_raised_and_lowered() {
     let (_, letters, _) = replayed(&format!("{large}\n{small}\n{small}\n"), Some("10"));
     let lines: Vec<_> = letters.iter().map(|letter| letter["line"].as_u64()).collect();
     assert_eq!(lines, [Some(1), Some(2), Some(3)]);
+}
+
+#[test]
+fn the_limit_is_that_of_each_call() {
+    let (one, large, two) = (view("u1", 0), padded("u1", 1, 1_000), view("u2", 2));
+    let expected = replayed(&format!("{one}\n{two}\n"), None).0;
+    for batch in [
+        format!("{{\"batch\":[{one},{large},{two}],\"context\":{{}}}}"),
+        format!("{{\"sentAt\":null,\"batch\":[{one},{large}, {two} ]}}"),
+        format!("[{one} ,{large},{two}]"),
+    ] {
+        let (journal, letters, _) = replayed(&batch, Some("200"));
+        assert_eq!(journal, expected, "{batch}");
+        let found: Vec<_> = letters.iter().map(|letter| (letter["reason"].clone(), original(letter))).collect();
+        assert_eq!(found, [("too_large".into(), large.clone().into_bytes())]);
+    }
+    let many = vec![one.clone(); 30].join(",");
+    for whole in [
+        format!("{{\"batch\":[{one}],\"context\":{{\"a\":\"{}\"}}}}", "x".repeat(200)),
+        format!("{{\"batch\":[{many}]}}"),
+    ] {
+        let (journal, letters, _) = replayed(&whole, Some("200"));
+        assert!(journal.is_empty(), "the envelope is too large, and so is the line: {journal}");
+        assert_eq!((letters.len(), &letters[0]["reason"]), (1, &"too_large".into()));
+    }
 }
 
 #[test]

@@ -223,12 +223,12 @@ fn a_call_of_a_batch_has_the_clocks_of_its_envelope_where_it_has_none() {
             .replace("\"timestamp\":\"2026-03-05T09:00:00Z\"", &format!("\"timestamp\":\"2026-03-05T06:00Z\"{clocks}"))
     };
     let own = r#","sentAt":"2026-03-05T06:10:00Z""#;
-    let calls = [slow("own", own), slow("none", ""), slow("null", r#","sentAt":null"#)].join(",");
+    let calls = [slow("own", own), slow("without", ""), slow("nulled", r#","sentAt":null"#)].join(",");
     let envelope =
         format!(r#"{{"batch":[{calls}],"sentAt":"2026-03-05T06:00:30Z","receivedAt":"2026-03-05T09:00:30Z"}}"#);
     let journal = accepts(&[envelope.into_bytes()]);
     let entered = |user: &str| lines_of(&journal, user)[0]["at"].as_str().map(str::to_owned);
-    let expected = [("none", "09:00:00"), ("null", "09:00:00"), ("own", "08:50:30")];
+    let expected = [("without", "09:00:00"), ("nulled", "09:00:00"), ("own", "08:50:30")];
     for (user, clock) in expected {
         assert_eq!(entered(user), Some(format!("2026-03-05T{clock}.000Z")), "{user}");
     }

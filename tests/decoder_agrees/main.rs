@@ -1,9 +1,12 @@
-//! The decoder agrees with serde_json about what is JSON, and with an independent reading of serde_json's value about
-//! what a line says: accepted or rejected alike and for the same reason, with the same ids, time, fields and traits.
+//! The decoder agrees with a slow reading of the same lines, made apart from it: accepted or rejected alike and for the same
+//! reason, with the same ids, time, fields and traits. What that reading takes for JSON is what serde_json does, and what
+//! clients write beside it.
 
 #[path = "../oracle/decimal.rs"]
 mod decimal;
+mod lenient;
 mod reading;
+mod structure;
 mod text;
 
 use proptest::prelude::*;
@@ -73,6 +76,33 @@ proptest! {
     }
 }
 
+fn plain(value: &lenient::Json) -> serde_json::Value {
+    use lenient::Kind;
+    match &value.kind {
+        Kind::Null => serde_json::Value::Null,
+        Kind::Bool(value) => (*value).into(),
+        Kind::Number(number) => serde_json::from_str(number).expect("a number"),
+        Kind::Text(text) => text.as_str().into(),
+        Kind::Array(items) => items.iter().map(plain).collect(),
+        Kind::Object(members) => members.iter().map(|(key, value)| (key.clone(), plain(value))).collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What serde_json reads, the slow reading reads as the same.
+    #[test]
+    fn the_slow_reading_knows_json(line in prop_oneof![text::event(), text::json(), text::deep_event()]) {
+        if let Ok(value) = serde_json::from_str::<serde_json::Value>(&line) {
+            let slowly = lenient::read(line.as_bytes());
+            prop_assert_eq!(slowly.as_ref().map(plain), Some(value.clone()));
+            let compact = slowly.map(|slowly| slowly.compact).unwrap_or_default();
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&compact).ok(), Some(value));
+        }
+    }
+}
+
 #[test]
 fn the_generator_makes_events_of_every_verdict() {
     use proptest::strategy::ValueTree;
@@ -82,11 +112,13 @@ fn the_generator_makes_events_of_every_verdict() {
     for _ in 0..5_000 {
         let line = any_line.new_tree(&mut runner).expect("generates").current();
         for verdict in reading::of_line(line.as_bytes(), &text::whole_projection(), 1 << 20) {
-            *seen.entry(verdict.name()).or_default() += 1;
+            verdict.names().into_iter().for_each(|name| *seen.entry(name).or_default() += 1);
         }
     }
     let names = ["not_json", "not_an_object", "unknown_type", "wrong_type", "no_id", "id_too_long"];
-    for name in names.iter().chain(&["accepted", "accepted with fields", "accepted with traits"]) {
-        assert!(seen.get(*name).is_some_and(|count| *count >= 10), "{name} is too rare: {seen:?}");
+    let accepted = ["fields", "traits", "placeholder ids"].map(|what| format!("accepted with {what}"));
+    let calls = rekindle::event::Call::ALL.map(|call| format!("accepted {}", call.name()));
+    for name in names.map(str::to_owned).iter().chain(&accepted).chain(&calls) {
+        assert!(seen.get(name).is_some_and(|count| *count >= 10), "{name} is too rare: {seen:?}");
     }
 }

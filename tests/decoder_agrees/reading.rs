@@ -1,4 +1,4 @@
-//! What a line says, read slowly: serde_json's whole value first, then one question after the other.
+//! What a line says, read slowly: the whole value first, then one question after the other.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,10 +7,10 @@ use regex::Regex;
 use rekindle::decode::{Decoded, MAX_ID_BYTES};
 use rekindle::event::{Call, Event, EventTime, Scalar};
 use rekindle::rules::program::Projection;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::decimal::Decimal;
+use crate::lenient::{self, Json, Kind};
+use crate::structure;
 
 /// What became of one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,7 @@ pub(crate) struct Content {
     fields: BTreeMap<u16, String>,
     traits: BTreeMap<u16, Option<String>>,
     oversized: u16,
+    placeholder_ids: u8,
 }
 
 /// What it says of when it happened.
@@ -45,12 +46,20 @@ struct Times {
 }
 
 impl Verdict {
-    pub(crate) fn name(&self) -> String {
+    /// What it is called; of an accepted call, everything that there is to it.
+    pub(crate) fn names(&self) -> Vec<String> {
         match self {
-            Verdict::Rejected(reason) => (*reason).to_owned(),
-            Verdict::Accepted(content) if !content.fields.is_empty() => "accepted with fields".to_owned(),
-            Verdict::Accepted(content) if !content.traits.is_empty() => "accepted with traits".to_owned(),
-            Verdict::Accepted(_) => "accepted".to_owned(),
+            Verdict::Rejected(reason) => vec![(*reason).to_owned()],
+            Verdict::Accepted(content) => {
+                let mut names = vec![format!("accepted {}", content.call.name())];
+                let parts = [
+                    ("fields", !content.fields.is_empty()),
+                    ("traits", !content.traits.is_empty()),
+                    ("placeholder ids", content.placeholder_ids > 0),
+                ];
+                names.extend(parts.iter().filter(|(_, there)| *there).map(|(what, _)| format!("accepted with {what}")));
+                names
+            }
         }
     }
 
@@ -83,6 +92,7 @@ fn of_event(event: &Event<'_>) -> Content {
         fields: event.fields.iter().map(|(id, value)| (id.0, plain(value))).collect(),
         traits: event.traits.iter().map(|(id, value)| (id.0, value.as_ref().map(plain))).collect(),
         oversized: event.oversized,
+        placeholder_ids: event.placeholder_ids,
     }
 }
 
@@ -108,112 +118,223 @@ fn plain(scalar: &Scalar<'_>) -> String {
     }
 }
 
+/// What calls take of their envelope.
+#[derive(Default)]
+struct Envelope {
+    context: Vec<(String, Json)>,
+    sent_at: Option<Json>,
+    received_at: Option<Json>,
+}
+
+impl Envelope {
+    fn of(value: &Json) -> Envelope {
+        Envelope {
+            context: members(value.get("context")).unwrap_or_default(),
+            sent_at: value.get("sentAt").cloned(),
+            received_at: value.get("receivedAt").cloned(),
+        }
+    }
+}
+
 pub(crate) fn of_line(line: &[u8], projection: &Projection, max_event_bytes: usize) -> Vec<Verdict> {
+    let rejected = |reason| vec![Verdict::Rejected(reason)];
     if line.iter().all(u8::is_ascii_whitespace) {
         return Vec::new();
     }
-    if line.len() > max_event_bytes {
-        return vec![Verdict::Rejected("too_large")];
+    if line.len() > 16 * max_event_bytes {
+        return rejected("too_large");
     }
-    let value = match serde_json::from_slice::<Value>(line) {
-        Err(_) => return vec![Verdict::Rejected("not_json")],
-        Ok(value) => value,
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    let Some(first) = line.iter().find(|byte| !byte.is_ascii_whitespace()) else { return Vec::new() };
+    let calls = |array: &[u8], envelope: &Envelope| match structure::elements(array) {
+        Some(calls) => calls.iter().map(|call| of_batched(call, projection, envelope, max_event_bytes)).collect(),
+        None => rejected("not_json"),
     };
-    match value.get("batch") {
-        Some(Value::Array(calls)) => {
-            let texts: Vec<Box<RawValue>> = parts(line).get("batch").map_or_else(Vec::new, |batch| read(batch.get()));
-            calls.iter().zip(&texts).map(|(call, text)| of_batched((call, text.get()), projection, &value)).collect()
+    if *first == b'[' {
+        return calls(line, &Envelope::default());
+    }
+    let value = if line.len() > max_event_bytes { Err("too_large") } else { lenient::read(line).ok_or("not_json") };
+    match value {
+        Ok(value) if !value.get("batch").is_some_and(Json::is_array) => vec![of_call(&value, projection, None)],
+        value => {
+            let Some((array, around)) = structure::batch(line) else { return rejected(value.err().unwrap_or("lost")) };
+            let around = Some(around).filter(|around| around.len() <= max_event_bytes);
+            match (&value, around.and_then(|around| lenient::read(&around))) {
+                (Ok(whole), _) => calls(array, &Envelope::of(whole)),
+                (Err(_), Some(around)) => calls(array, &Envelope::of(&around)),
+                (Err(reason), None) => rejected(reason),
+            }
         }
-        _ => vec![of_call((&value, std::str::from_utf8(line).unwrap_or_default()), projection, &Value::Null)],
     }
 }
 
-/// A JSON text as something it is known to be.
-fn read<T: serde::de::DeserializeOwned>(json: &str) -> T {
-    serde_json::from_str(json).expect("it was read as a value before")
-}
-
-/// The texts of an object's values; none of anything else.
-fn parts(json: &[u8]) -> BTreeMap<String, Box<RawValue>> {
-    serde_json::from_slice(json).unwrap_or_default()
-}
-
-fn of_batched(call: (&Value, &str), projection: &Projection, envelope: &Value) -> Verdict {
-    match call.0.get("batch") {
-        Some(Value::Array(_)) => Verdict::Rejected("wrong_type"),
-        _ => of_call(call, projection, envelope),
+fn of_batched(call: &[u8], projection: &Projection, envelope: &Envelope, max_event_bytes: usize) -> Verdict {
+    if call.len() > max_event_bytes {
+        return Verdict::Rejected("too_large");
+    }
+    let Some(value) = lenient::read(call) else { return Verdict::Rejected("not_json") };
+    match value.get("batch") {
+        Some(batch) if batch.is_array() => Verdict::Rejected("wrong_type"),
+        _ => of_call(&value, projection, Some(envelope)),
     }
 }
 
-fn of_call(value: (&Value, &str), projection: &Projection, envelope: &Value) -> Verdict {
+fn of_call(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -> Verdict {
     match content(value, projection, envelope) {
         Ok(content) => Verdict::Accepted(Box::new(content)),
         Err(reason) => Verdict::Rejected(reason),
     }
 }
 
-fn content((value, json): (&Value, &str), projection: &Projection, envelope: &Value) -> Result<Content, &'static str> {
-    const TEXTS: [&str; 6] = ["type", "event", "userId", "anonymousId", "previousId", "messageId"];
+/// The members of what stands for an object.
+fn members(value: Option<&Json>) -> Option<Vec<(String, Json)>> {
+    match value.map(|value| &value.kind) {
+        None | Some(Kind::Null) => Some(Vec::new()),
+        Some(Kind::Array(items)) => items.is_empty().then(Vec::new),
+        Some(Kind::Object(members)) => Some(members.clone()),
+        Some(_) => None,
+    }
+}
+
+/// Those of `others` whose keys are not there yet come too.
+fn with_lacking(mut members: Vec<(String, Json)>, others: Vec<(String, Json)>) -> Vec<(String, Json)> {
+    for (key, value) in others {
+        if !members.iter().any(|(name, _)| *name == key) {
+            members.push((key, value));
+        }
+    }
+    members
+}
+
+/// The id that stands in a field, if anything does.
+fn id(value: Option<&Json>) -> Result<Option<String>, &'static str> {
+    match value.map(|value| &value.kind) {
+        None | Some(Kind::Null) => Ok(None),
+        Some(Kind::Text(text)) => Ok(Some(text.clone())),
+        Some(Kind::Number(number)) => whole(number).map(Some).ok_or("wrong_type"),
+        Some(_) => Err("wrong_type"),
+    }
+}
+
+/// The digits of a whole number.
+fn whole(number: &str) -> Option<String> {
+    let lower = number.to_lowercase();
+    let (mantissa, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
+    let is_negative = mantissa.starts_with('-');
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits = format!("{}{fraction}", whole.trim_start_matches('-')).trim_start_matches('0').to_owned();
+    if digits.is_empty() {
+        return Some("0".to_owned());
+    }
+    let mut exponent = exponent.parse::<i64>().ok()?.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    while exponent < 0 && digits.ends_with('0') {
+        digits.pop();
+        exponent += 1;
+    }
+    let zeros = "0".repeat(usize::try_from(exponent).ok().filter(|zeros| *zeros < 1_000)?);
+    Some(format!("{}{digits}{zeros}", if is_negative { "-" } else { "" }))
+}
+
+fn is_placeholder(id: &str) -> bool {
+    const PLACEHOLDERS: &str = "undefined,null,[object object],nan,none,nil,0,guest,anonymous,unknown,true,false";
+    PLACEHOLDERS.split(',').any(|placeholder| id.to_lowercase() == placeholder)
+}
+
+fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -> Result<Content, &'static str> {
+    const TEXTS: [&str; 2] = ["type", "event"];
     const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
-    let object = value.as_object().ok_or("not_an_object")?;
-    let has_type = |key: &str, is: fn(&Value) -> bool| object.get(key).is_none_or(|value| value.is_null() || is(value));
-    let typed = TEXTS.iter().all(|key| has_type(key, Value::is_string))
-        && TIMES.iter().all(|key| has_type(key, |value| value.is_string() || value.is_number()))
-        && ["properties", "context", "traits"].iter().all(|key| has_type(key, Value::is_object));
-    if !typed {
+    if !matches!(value.kind, Kind::Object(_)) {
+        return Err("not_an_object");
+    }
+    let kind = |key: &str| value.get(key).map_or(&Kind::Null, |value| &value.kind);
+    let is_text = |key: &&str| matches!(kind(key), Kind::Null | Kind::Text(_));
+    let is_time = |key: &&str| matches!(kind(key), Kind::Null | Kind::Text(_) | Kind::Number(_));
+    if !TEXTS.iter().all(is_text) || !TIMES.iter().all(is_time) {
         return Err("wrong_type");
     }
-    let text = |key: &str| object.get(key).and_then(Value::as_str).map(str::to_owned);
-    let call = match text("type").as_deref() {
+    let [user, own, previous, message] =
+        ["userId", "anonymousId", "previousId", "messageId"].map(|key| id(value.get(key)));
+    let (user, own, previous, message) = (user?, own?, previous?, message?);
+    let [properties, context, traits] =
+        ["properties", "context", "traits"].map(|key| members(value.get(key)).ok_or("wrong_type"));
+    let (mut properties, context, traits) = (properties?, context?, traits?);
+    let text = |key: &str| value.get(key).and_then(Json::text).map(str::to_owned);
+    let call = match text("type").map(|call| call.to_ascii_lowercase()).as_deref() {
         Some("track") => Call::Track,
         Some("identify") => Call::Identify,
         Some("alias") => Call::Alias,
         Some("page") => Call::Page,
         Some("screen") => Call::Screen,
+        Some("group") => Call::Group,
+        None if text("event").is_some() => Call::Track,
         _ => return Err("unknown_type"),
     };
-    let ids = ["userId", "anonymousId", "previousId"].map(text);
-    if ids.iter().flatten().any(|id| id.len() > MAX_ID_BYTES) {
+    if [&user, &own, &previous].into_iter().flatten().any(|id| id.len() > MAX_ID_BYTES) {
         return Err("id_too_long");
     }
-    let [user, own, previous] = ids.map(|id| id.filter(|id| !id.is_empty()));
+    let ids = [user, own, previous, message];
+    let placeholder_ids = ids.iter().flatten().filter(|id| is_placeholder(id)).count() as u8;
+    let [user, own, previous, message] = ids.map(|id| id.filter(|id| !id.is_empty() && !is_placeholder(id)));
     let visitor = if call == Call::Alias { previous.or(own) } else { own };
     if user.is_none() && visitor.is_none() {
         return Err("no_id");
     }
-    let written = |key: &str| object.get(key).filter(|value| !value.is_null());
-    let from_envelope = |key: &str| written(key).or(envelope.get(key)).and_then(time);
-    let [stamp, original] = ["timestamp", "originalTimestamp"].map(|key| written(key).and_then(time));
+    let written = |key: &str| value.get(key).filter(|value| value.kind != Kind::Null);
+    let [stamp, original, sent, received] = TIMES.map(|key| written(key).and_then(time));
+    let lent = |own: Option<i64>, lent: fn(&Envelope) -> &Option<Json>| {
+        own.or_else(|| envelope.and_then(|envelope| lent(envelope).as_ref()).and_then(time))
+    };
     let is_corrected = stamp.is_some() && original.is_some();
     let claimed = stamp.or(original);
     let bad = || ["timestamp", "originalTimestamp"].into_iter().find(|key| written(key).is_some());
     let times = Times {
         is_corrected,
         claimed,
-        sent: claimed.filter(|_| !is_corrected).and_then(|_| from_envelope("sentAt")),
-        received: from_envelope("receivedAt"),
+        sent: claimed.filter(|_| !is_corrected).and_then(|_| lent(sent, |envelope| &envelope.sent_at)),
+        received: lent(received, |envelope| &envelope.received_at),
         unusable: if claimed.is_none() { bad() } else { None },
     };
-    let name = text("event").filter(|_| call == Call::Track);
-    let fields: Vec<_> = kept(json, &projection.fields).collect();
-    let traits: Vec<_> = match (object.get("traits"), parts(json.as_bytes()).get("traits")) {
-        (Some(traits), Some(json)) if call == Call::Identify => {
-            let gone = |path: &Vec<String>| traits.get(&path[0]).is_some();
-            let absent =
-                projection.traits.iter().zip(0..).filter(|(path, _)| gone(path)).map(|(_, at)| (at, Kept::Null));
-            absent.chain(kept(json.get(), &projection.traits)).collect()
+    if matches!(call, Call::Page | Call::Screen) {
+        for key in ["name", "category"] {
+            if let Some(named) = value.get(key) {
+                properties.retain(|(other, had)| other != key || had.kind != Kind::Null);
+                properties = with_lacking(properties, vec![(key.to_owned(), named.clone())]);
+            }
         }
-        _ => Vec::new(),
+    }
+    let context = with_lacking(context, envelope.map(|envelope| envelope.context.clone()).unwrap_or_default());
+    let traits = with_lacking(traits, members(get(&context, "traits")).unwrap_or_default());
+    let traits = if call == Call::Identify { traits } else { Vec::new() };
+    let of_field = |(path, at): (&Vec<String>, u16)| {
+        let root = if path[0] == "context" { &context } else { &properties };
+        Some((at, value_of(at_path(root, &path[1..])?)))
     };
+    let fields: Vec<_> = projection.fields.iter().zip(0..).filter_map(of_field).collect();
+    let of_trait = |(path, at): (&Vec<String>, u16)| {
+        get(&traits, &path[0])?;
+        Some((at, at_path(&traits, path).map_or(Kept::Null, value_of)))
+    };
+    let traits: Vec<_> = projection.traits.iter().zip(0..).filter_map(of_trait).collect();
     let oversized = fields.iter().chain(&traits).filter(|(_, value)| *value == Kept::TooLarge).count();
+    let name = text("event").filter(|_| call == Call::Track);
     Ok(Content {
         call,
-        texts: [name, user, visitor, text("messageId").filter(|id| !id.is_empty())],
+        texts: [name, user, visitor, message],
         times,
         fields: fields.into_iter().filter_map(|(at, value)| Some((at, value.words()?))).collect(),
         traits: traits.into_iter().map(|(at, value)| (at, value.words())).collect(),
         oversized: u16::try_from(oversized).expect("a projection of few paths"),
+        placeholder_ids,
     })
+}
+
+fn get<'v>(members: &'v [(String, Json)], key: &str) -> Option<&'v Json> {
+    members.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
+fn at_path<'v>(members: &'v [(String, Json)], path: &[String]) -> Option<&'v Json> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(get(members, first)?, |value, key| value.get(key))
 }
 
 /// What is kept of a value that is there.
@@ -233,39 +354,27 @@ impl Kept {
     }
 }
 
-/// The values at the paths that are there.
-fn kept<'v>(json: &'v str, paths: &'v [Vec<String>]) -> impl Iterator<Item = (u16, Kept)> + 'v {
-    paths.iter().zip(0..).filter_map(move |(path, at)| Some((at, value(&at_path(json, path)?))))
-}
-
-fn at_path(json: &str, path: &[String]) -> Option<String> {
-    path.iter().try_fold(json.to_owned(), |json, key| Some(parts(json.as_bytes()).get(key)?.get().to_owned()))
-}
-
-fn value(json: &str) -> Kept {
-    static TOKENS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|[^\s"]+"#).expect("a regular expression"));
-    let compact: String = TOKENS.find_iter(json).map(|token| token.as_str()).collect();
-    if compact.len() > 8_192 {
+fn value_of(json: &Json) -> Kept {
+    if json.compact.len() > 8_192 {
         return Kept::TooLarge;
     }
-    match compact.as_bytes()[0] {
-        b'n' => Kept::Null,
-        b't' | b'f' => Kept::Value(compact),
-        b'"' => Kept::Value(format!("text {}", read::<String>(&compact))),
-        b'[' | b'{' => Kept::Value(format!("json {compact}")),
-        _ => {
-            Decimal::parse(&compact).map_or(Kept::Null, |number| Kept::Value(format!("number {}", number.millionths())))
+    match &json.kind {
+        Kind::Null => Kept::Null,
+        Kind::Bool(value) => Kept::Value(value.to_string()),
+        Kind::Text(text) => Kept::Value(format!("text {text}")),
+        Kind::Array(_) | Kind::Object(_) => Kept::Value(format!("json {}", json.compact)),
+        Kind::Number(number) => {
+            Decimal::parse(number).map_or(Kept::Null, |number| Kept::Value(format!("number {}", number.millionths())))
         }
     }
 }
 
 /// A client's time by its grammar, and the instant by jiff. Only the years 1990 to 2100 are believed.
-fn time(value: &Value) -> Option<i64> {
-    let ms = match value {
-        Value::Number(number) => since_1970(&number.as_f64()?.to_string()),
-        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => since_1970(text),
-        Value::String(text) => calendar_time(text),
+fn time(value: &Json) -> Option<i64> {
+    let ms = match &value.kind {
+        Kind::Number(number) => since_1970(&number.parse::<f64>().ok()?.to_string()),
+        Kind::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => since_1970(text),
+        Kind::Text(text) => calendar_time(text),
         _ => None,
     };
     ms.filter(|ms| (631_152_000_000..4_133_980_800_000).contains(ms))

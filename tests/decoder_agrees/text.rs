@@ -4,8 +4,12 @@ use proptest::prelude::*;
 use rekindle::rules::program::Projection;
 
 /// Paths a projection is drawn from; the first `FIELDS` are properties and context, the others traits.
-const PATHS: [&[&str]; 9] = [
+const PATHS: [&[&str]; 13] = [
     &["properties", "a"],
+    &["properties", "name"],
+    &["properties", "name", "a"],
+    &["properties", "category", "b"],
+    &["context", "traits", "a"],
     &["properties", "a", "b"],
     &["properties", "price"],
     &["properties", "b", "a", "price"],
@@ -15,14 +19,16 @@ const PATHS: [&[&str]; 9] = [
     &["a", "b"],
     &["tier"],
 ];
-const FIELDS: usize = 6;
+const FIELDS: usize = 10;
 
 /// What events are called, of some of which properties are read.
 const EVENTS: [&str; 3] = ["user", "Order", "a"];
 
-const KEYS: [&str; 9] = ["a", "b", "price", "timezone", "tier", "\\u0061", "", "a\\u0000", "é"];
+const KEYS: [&str; 12] =
+    ["a", "b", "price", "timezone", "tier", "name", "traits", "\\u0061", "", "a\\u0000", "é", "\\ud800"];
 
-/// What strings are made of. Some pieces are no JSON: lone surrogates, unknown escapes, raw control characters.
+/// What strings are made of. The last are no JSON: lone surrogates and raw control characters, which are read all the same,
+/// and unknown escapes.
 const PIECES: [&str; 24] = [
     "a",
     "user",
@@ -140,7 +146,7 @@ fn string() -> impl Strategy<Value = String> {
     let any = prop::sample::select(&PIECES[..]);
     let body = prop_oneof![
         40 => prop::collection::vec(good, 0..4).prop_map(|pieces| pieces.concat()),
-        1 => prop::collection::vec(any, 0..4).prop_map(|pieces| pieces.concat()),
+        3 => prop::collection::vec(any, 0..4).prop_map(|pieces| pieces.concat()),
     ];
     body.prop_map(|body| format!("\"{body}\""))
 }
@@ -156,7 +162,7 @@ fn number() -> impl Strategy<Value = String> {
 
 /// Any JSON, and sometimes nearly JSON.
 pub(crate) fn json() -> impl Strategy<Value = String> {
-    let literal = prop_oneof![40 => "(null|true|false)", 1 => "(nul|True|undefined)"];
+    let literal = prop_oneof![40 => "(null|true|false)", 3 => "(NaN|-?Infinity)", 1 => "(nul|True|undefined|nan)"];
     let scalar = prop_oneof![3 => string(), 3 => number(), 2 => literal].boxed();
     scalar.prop_recursive(4, 24, 4, |inner| {
         let member = (blank(), prop::sample::select(&KEYS[..]), blank(), inner.clone())
@@ -170,7 +176,17 @@ pub(crate) fn json() -> impl Strategy<Value = String> {
 }
 
 fn object() -> impl Strategy<Value = String> {
-    let member = (prop::sample::select(&KEYS[..]), json()).prop_map(|(key, value)| format!("\"{key}\":{value}"));
+    let value = prop_oneof![6 => json(), 1 => flat_object()];
+    members(value)
+}
+
+/// Such as traits in a context.
+fn flat_object() -> impl Strategy<Value = String> {
+    members(prop_oneof![string(), number(), Just("null".to_owned()), Just("{\"b\":1}".to_owned())])
+}
+
+fn members(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let member = (prop::sample::select(&KEYS[..]), value).prop_map(|(key, value)| format!("\"{key}\":{value}"));
     prop::collection::vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(", ")))
 }
 
@@ -183,7 +199,8 @@ fn id() -> impl Strategy<Value = String> {
         let unit = if piece == "é" { 2 } else { 1 };
         format!("\"{}\"", piece.repeat(bytes / unit))
     });
-    prop_oneof![16 => string(), 3 => long, 1 => json()]
+    let placeholder = quoted(&["undefined", "NULL", "[object Object]", "NaN", "0", "guest", "\\u0030"]);
+    prop_oneof![16 => string(), 3 => long, 3 => placeholder, 4 => number(), 1 => json()]
 }
 
 fn time() -> BoxedStrategy<String> {
@@ -195,9 +212,12 @@ fn time() -> BoxedStrategy<String> {
 /// One member of an event; its key comes escaped now and then.
 fn member() -> impl Strategy<Value = String> {
     let typed = |key: &'static str, value: BoxedStrategy<String>| {
-        prop_oneof![20 => value, 1 => json(), 1 => Just("null".to_owned())].prop_map(move |value| (key, value)).boxed()
+        prop_oneof![20 => value, 1 => json(), 1 => Just("null".to_owned()), 1 => Just("[ ]".to_owned())]
+            .prop_map(move |value| (key, value))
+            .boxed()
     };
-    let call = quoted(&["track", "identify", "alias", "page", "screen", "\\u0074rack", "Track", "group", ""]);
+    let call =
+        quoted(&["track", "identify", "alias", "page", "screen", "\\u0074rack", "Track", "PAGE", "group", "", "grоup"]);
     let key_and_value = prop_oneof![
         2 => typed("type", call.boxed()),
         1 => typed("event", string().boxed()),
@@ -205,14 +225,16 @@ fn member() -> impl Strategy<Value = String> {
         3 => typed("userId", id().boxed()),
         2 => typed("anonymousId", id().boxed()),
         1 => typed("previousId", id().boxed()),
-        2 => typed("messageId", string().boxed()),
+        2 => typed("messageId", id().boxed()),
+        1 => typed("name", prop_oneof![string(), json()].boxed()),
+        1 => typed("category", prop_oneof![string(), json()].boxed()),
         2 => typed("timestamp", time()),
         1 => typed("originalTimestamp", time()),
         1 => typed("sentAt", time()),
         1 => typed("receivedAt", time()),
         4 => typed("properties", object().boxed()),
         2 => typed("context", object().boxed()),
-        3 => typed("traits", object().boxed()),
+        4 => typed("traits", object().boxed()),
         2 => typed("else", json().boxed()),
         1 => typed("integrations", object().boxed()),
     ];
@@ -224,7 +246,9 @@ fn member() -> impl Strategy<Value = String> {
 
 /// Mostly what is needed for being accepted, with random members behind (or before) it.
 pub(crate) fn event() -> impl Strategy<Value = String> {
-    let call = prop::sample::select(&["track", "track", "identify", "identify", "alias", "page", "screen"][..]);
+    let call = prop::sample::select(
+        &["track", "track", "identify", "Identify", "alias", "page", "page", "screen", "GROUP"][..],
+    );
     let base = (call, prop::sample::select(&["userId", "anonymousId", "previousId"][..]), 0u8..8).prop_map(
         |(call, who, dice)| {
             let whole = [
@@ -250,10 +274,15 @@ pub(crate) fn event() -> impl Strategy<Value = String> {
 }
 
 pub(crate) fn batch() -> impl Strategy<Value = String> {
-    let item = prop_oneof![8 => event(), 1 => json(), 1 => Just("{\"batch\":[]}".to_owned())];
-    let envelope = prop::collection::vec(member(), 0..2);
+    let broken = (event(), prop::collection::vec(edit(), 1..3))
+        .prop_filter_map("UTF-8", |(event, edits)| String::from_utf8(edited(event.into_bytes(), &edits)).ok());
+    let item = prop_oneof![8 => event(), 2 => broken, 1 => json(), 1 => Just("{\"batch\":[]}".to_owned())];
+    let envelope = prop::collection::vec(member(), 0..3);
     (envelope, prop::collection::vec(item, 0..4), prop::collection::vec(member(), 0..2), 0u8..12).prop_map(
         |(before, items, mut after, dice)| {
+            if dice == 3 {
+                return format!(" [{}]\r", items.join(" ,"));
+            }
             let mut members = before;
             members.push(format!("\"batch\" : [{}]", items.join(" ,")));
             members.append(&mut after);

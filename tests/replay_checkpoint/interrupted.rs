@@ -43,7 +43,7 @@ fn blocks(log: &str, lines: usize) -> Source {
         let (file, mut line): (Arc<str>, u64) = (name.into(), 1);
         for block in lines_of_file.chunks(lines) {
             let place = Place { file: Arc::clone(&file), line };
-            source.push(Ok(Item::Block(Block { lines: block.concat().into_bytes(), place })));
+            source.push(Ok(Item::Block(Block { lines: block.concat().into_bytes(), is_document: false, place })));
             line += block.len() as u64;
         }
         let place = Place { file, line };

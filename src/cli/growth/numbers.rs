@@ -60,7 +60,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
         ..defaults
     };
     say_if_it_waits(&args.input);
-    let files = Files::open(&args.input, options.max_event_bytes).map_err(ReplayError::from)?;
+    let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
     let (numbers, totals) = growth_numbers(Arc::new(Plan::new(rules)), options, args.until, files)?;
     let rejected: u64 = totals.rejected.iter().sum();
     if rejected > 0 {

@@ -48,7 +48,7 @@ impl Inputs {
     ) -> Result<(Pipeline, Numbers), CliError> {
         let options = pipeline_options(&Engine::default());
         say_if_it_waits(&self.input);
-        let files = Files::open(&self.input, options.max_event_bytes).map_err(ReplayError::from)?;
+        let files = Files::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
         let pipeline = watch_growth(Arc::new(Plan::new(rules)), options, self.until, files, watch)?;
         let rejected: u64 = pipeline.totals().rejected.iter().sum();
         if rejected > 0 {

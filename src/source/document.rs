@@ -1,0 +1,134 @@
+//! JSON documents over several lines: where they end, and where an array of calls may be cut, told by quotes and brackets
+//! alone, as the bytes come in.
+
+/// A document of which the beginning was read.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// What closes what is open, innermost last.
+    closing: Vec<u8>,
+    in_string: bool,
+    is_escaped: bool,
+    /// So many bytes were gone through.
+    read: usize,
+    /// Behind the last comma between elements of the outermost array.
+    comma: Option<usize>,
+}
+
+/// How far a document has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It goes on.
+    Open,
+    /// It ends before this byte.
+    Ends(usize),
+    /// Its brackets don't match: it is no document.
+    Broken,
+}
+
+impl Document {
+    /// Whether lines begin with a document that does not end in the first line that is not blank. `is_all`: nothing
+    /// follows them. A line without end is one only if it is an array, which can be cut.
+    pub(super) fn begins(lines: &[u8], is_all: bool) -> bool {
+        let blanks = lines.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let text = &lines[blanks..];
+        let inside = text.iter().skip(1).find(|byte| !byte.is_ascii_whitespace());
+        if !matches!((text.first(), inside), (Some(b'{'), Some(b'"')) | (Some(b'['), Some(b'{'))) {
+            return false;
+        }
+        let first_line = memchr::memchr(b'\n', text).map(|at| &text[..at]);
+        let is_open = |line| Document::default().read(line) == Progress::Open;
+        match (text.first(), first_line) {
+            (Some(b'{' | b'['), Some(line)) => is_open(line),
+            (Some(b'['), None) => !is_all && is_open(text),
+            _ => false,
+        }
+    }
+
+    /// Reads on; `text` begins where the document does, blanks before it included.
+    pub(super) fn read(&mut self, text: &[u8]) -> Progress {
+        while let Some(byte) = text.get(self.read) {
+            self.read += 1;
+            if self.in_string {
+                match byte {
+                    _ if self.is_escaped => self.is_escaped = false,
+                    b'\\' => self.is_escaped = true,
+                    b'"' => self.in_string = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' => self.closing.push(b'}'),
+                b'[' => self.closing.push(b']'),
+                b'}' | b']' if self.closing.pop() != Some(*byte) => return Progress::Broken,
+                b'}' | b']' if self.closing.is_empty() => return Progress::Ends(self.read),
+                b',' if self.closing == [b']'] => self.comma = Some(self.read),
+                _ => {}
+            }
+        }
+        Progress::Open
+    }
+
+    /// Takes off the elements of the outermost array that were read whole, with the comma behind them, as an array of
+    /// their own; `None`: there are none, or it is no array.
+    pub(super) fn take_elements(&mut self, text: &mut Vec<u8>) -> Option<Vec<u8>> {
+        let comma = self.comma.take()?;
+        let mut taken = std::mem::replace(text, text[comma..].to_vec());
+        taken.truncate(comma - 1);
+        taken.push(b']');
+        text.insert(0, b'[');
+        self.read = self.read - comma + 1;
+        Some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_told_from_lines() {
+        for document in ["{\n\"", "\n [\n{}\n]", "[{},\n{}]\n", "{\"a\":\"\n", "{\"a\":[1,\n2]}"] {
+            assert!(Document::begins(document.as_bytes(), true), "{document:?}");
+        }
+        for lines in
+            ["", "\n", "{}\n", "{}\n{\n", "[{}]\n[\n", "{\"a\":\"{\"}\n", "x\n{\n", "}\n", "[}\n", "{\"a\":", "[{},"]
+        {
+            assert!(!Document::begins(lines.as_bytes(), true), "{lines:?}");
+        }
+        assert!(Document::begins(b"[{},", false), "a line without end");
+        assert!(!Document::begins(b"{\"a\":", false), "a line without end that can't be cut");
+    }
+
+    #[test]
+    fn elements_are_taken_off_however_the_text_comes_in() {
+        let text = br#" [ {"a":[1,2]} , "x,]\"," ,
+            3 , {"b":"}"}
+        ] "#;
+        for step in 1..text.len() {
+            let (mut document, mut held, mut found) = (Document::default(), Vec::new(), Vec::new());
+            let mut end = None;
+            for part in text.chunks(step) {
+                held.extend_from_slice(part);
+                match document.read(&held) {
+                    Progress::Open => found.extend(document.take_elements(&mut held)),
+                    Progress::Ends(at) if end.is_none() => {
+                        found.push(held[..at].to_vec());
+                        end = Some(at);
+                    }
+                    progress => assert_eq!(progress, Progress::Open),
+                }
+                if end.is_some() {
+                    break;
+                }
+            }
+            let elements = found.iter().flat_map(|taken| {
+                let array: Vec<serde_json::Value> = serde_json::from_slice(taken).expect("an array");
+                array
+            });
+            let expected: Vec<serde_json::Value> = serde_json::from_slice(text).expect("an array");
+            assert_eq!(elements.collect::<Vec<_>>(), expected, "step {step}");
+        }
+    }
+}
