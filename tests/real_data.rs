@@ -1,22 +1,48 @@
 //! Real clickstreams through `rekindle replay`, against totals that plain Python computed over the same files.
 //!
-//! The data lies outside the repository: in `$REKINDLE_DATA`, or in `../shared/data` beside it. Where there is none,
-//! these tests say so loudly and pass, unless `REKINDLE_DATA` names a folder that is missing, or
-//! `REKINDLE_DATA_REQUIRED` is set: then they fail. `expected.json` comes from `real_data/totals.py`.
+//! Where the data lies, and what becomes of tests whose data is not there, stands in `data_sets`. `expected.json` comes from
+//! `real_data/totals.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rekindle::time::{Span, Timestamp};
-use rstest::rstest;
 
+mod data_sets;
 #[path = "real_data/expected.rs"]
 mod expected;
 #[path = "real_data/run.rs"]
 mod run;
 
-use expected::{Expected, FirstYear, Ledger, data_folder, expected, repository};
+use data_sets::{repository, trial};
+use expected::{DATA_SETS, Expected, FirstYear, Ledger, expected};
 use run::{Outputs, Replay, SegmentFigures, Transitions};
+
+/// A test of one data set: its totals, and the file with its events.
+type Check = fn(&str, &Expected, &Path);
+
+fn main() {
+    let of_each: [(&str, Check); 2] = [
+        ("example_rules_find_what_python_finds", example_rules_find_what_python_finds),
+        ("revenue_adds_up_to_the_last_millionth", revenue_adds_up_to_the_last_millionth),
+    ];
+    let of_cdnow: [(&str, Check); 4] = [
+        ("events_after_until_are_rejected", events_after_until_are_rejected),
+        ("the_holdout_is_a_tenth_of_those_who_qualify", the_holdout_is_a_tenth_of_those_who_qualify),
+        ("every_event_sent_twice_changes_nothing", every_event_sent_twice_changes_nothing),
+        (
+            "a_file_sorted_by_customer_gives_each_the_same_journal",
+            a_file_sorted_by_customer_gives_each_the_same_journal,
+        ),
+    ];
+    let of_each = of_each.into_iter().flat_map(|check| DATA_SETS.map(|data_set| (check, data_set)));
+    let all = of_each.chain(of_cdnow.map(|check| (check, "cdnow")));
+    let trials = all.map(|((name, check), data_set)| {
+        let expected = expected(data_set);
+        trial(&format!("{name}::{data_set}"), &expected.file.clone(), move |events| check(data_set, &expected, events))
+    });
+    data_sets::run(trials.collect());
+}
 
 /// All that differs, so that one run shows everything.
 #[derive(Default)]
@@ -34,45 +60,27 @@ impl Differences {
     }
 }
 
-#[rstest]
-#[case("cdnow")]
-#[case("online-retail")]
-#[case("completejourney")]
-#[case("google-merch")]
-#[case("rees46-multicategory")]
-#[case("rees46-cosmetics")]
-fn example_rules_find_what_python_finds(#[case] data_set: &str) {
-    let Some(data) = data_folder() else { return };
-    let expected = expected(data_set);
-    let outputs = replay_example(&data, &expected, &expected.until, &[]);
+fn example_rules_find_what_python_finds(data_set: &str, expected: &Expected, events: &Path) {
+    let outputs = replay(expected, events, &[]);
     let mut differences = Differences::default();
-    compare_counts(&mut differences, &outputs, &expected);
+    compare_counts(&mut differences, &outputs, expected);
     let transitions = outputs.transitions();
-    compare_segments(&mut differences, &transitions, &expected);
+    compare_segments(&mut differences, &transitions, expected);
     let figures = transitions.iter().map(|(id, changes)| (id.clone(), changes.figures())).collect();
     let said = ever_entered(&outputs.summary.segments);
     differences.compare("the summary beside the journal", said, ever_entered(&figures));
-    compare_decisions(&mut differences, &transitions, &outputs.summary.campaigns, &expected);
+    compare_decisions(&mut differences, &transitions, &outputs.summary.campaigns, expected);
     if let Some(first_year) = &expected.first_year {
         differences.compare("first-year statements", &first_year_of(&outputs), first_year);
     }
     differences.assert_none(data_set);
 }
 
-#[rstest]
-#[case("cdnow")]
-#[case("online-retail")]
-#[case("completejourney")]
-#[case("google-merch")]
-#[case("rees46-multicategory")]
-#[case("rees46-cosmetics")]
-fn revenue_adds_up_to_the_last_millionth(#[case] data_set: &str) {
-    let Some(data) = data_folder() else { return };
-    let expected = expected(data_set);
+fn revenue_adds_up_to_the_last_millionth(data_set: &str, expected: &Expected, events: &Path) {
     let end = Timestamp::parse_rfc3339(&expected.until).expect("expected.json holds RFC 3339");
     let a_day_later = (end + Span(86_400_000)).to_string();
     let rules = repository().join("tests/real_data/ledger.toml");
-    let outputs = Replay { rules: &rules, events: &data.join(&expected.file), until: &a_day_later, more: &[] }.run();
+    let outputs = Replay { rules: &rules, events, until: &a_day_later, more: &[] }.run();
     let (users, ledger) = ledger_of(&outputs);
     let mut differences = Differences::default();
     differences.compare("users in the ledger", users, expected.users);
@@ -80,22 +88,16 @@ fn revenue_adds_up_to_the_last_millionth(#[case] data_set: &str) {
     differences.assert_none(data_set);
 }
 
-#[test]
-fn events_after_until_are_rejected() {
-    let Some(data) = data_folder() else { return };
-    let expected = expected("cdnow");
+fn events_after_until_are_rejected(_: &str, expected: &Expected, events: &Path) {
     let cut = expected.cut.as_ref().expect("expected.json has a cut for cdnow");
-    let summary = replay_example(&data, &expected, &cut.until, &[]).summary;
+    let summary = replay_until(expected, events, &cut.until, &[]).summary;
     assert_eq!(summary.events, cut.accepted);
     assert_eq!(summary.rejected_by_reason.get("after_until"), Some(&cut.rejected));
 }
 
 /// One in ten of those who could get the win-back mail is held out of it, by hash alone.
-#[test]
-fn the_holdout_is_a_tenth_of_those_who_qualify() {
-    let Some(data) = data_folder() else { return };
-    let expected = expected("cdnow");
-    let summary = replay_example(&data, &expected, &expected.until, &[]).summary;
+fn the_holdout_is_a_tenth_of_those_who_qualify(_: &str, expected: &Expected, events: &Path) {
+    let summary = replay(expected, events, &[]).summary;
     let count = |outcome: &str| summary.campaigns["win_back"].get(outcome).copied().unwrap_or(0);
     let (held, fired) = (count("holdout"), count("holdout") + count("sent"));
     assert!(fired > 10_000, "{fired} qualified");
@@ -103,30 +105,24 @@ fn the_holdout_is_a_tenth_of_those_who_qualify() {
 }
 
 /// A retry storm: every call arrives twice, the second time at once.
-#[test]
-fn every_event_sent_twice_changes_nothing() {
-    let Some(data) = data_folder() else { return };
-    let expected = expected("cdnow");
-    let once = replay_example(&data, &expected, &expected.until, &[]);
-    let doubled = rewritten(&data.join(&expected.file), |lines| {
+fn every_event_sent_twice_changes_nothing(_: &str, expected: &Expected, events: &Path) {
+    let once = replay(expected, events, &[]);
+    let doubled = rewritten(events, |lines| {
         *lines = lines.iter().flat_map(|line| [line.clone(), line.clone()]).collect();
     });
-    let twice = replay(&expected, doubled.path(), &["--partitions", "7"]);
+    let twice = replay(expected, doubled.path(), &["--partitions", "7"]);
     assert_eq!(twice.summary.duplicates, expected.lines);
     assert!(once.journal() == twice.journal(), "the journals differ");
 }
 
 /// The file as a database would export it: customer by customer instead of day by day. With enough patience nothing is
 /// late, and every customer's own events still come in their order.
-#[test]
-fn a_file_sorted_by_customer_gives_each_the_same_journal() {
-    let Some(data) = data_folder() else { return };
-    let expected = expected("cdnow");
-    let by_time = replay_example(&data, &expected, &expected.until, &[]);
-    let by_customer = rewritten(&data.join(&expected.file), |lines| {
+fn a_file_sorted_by_customer_gives_each_the_same_journal(_: &str, expected: &Expected, events: &Path) {
+    let by_time = replay(expected, events, &[]);
+    let by_customer = rewritten(events, |lines| {
         lines.sort_by_cached_key(|line| field(line, "userId"));
     });
-    let outputs = replay(&expected, by_customer.path(), &["--max-disorder", "600d"]);
+    let outputs = replay(expected, by_customer.path(), &["--max-disorder", "600d"]);
     assert_eq!(outputs.summary.late, 0);
     assert!(per_user(&by_time.journal()) == per_user(&outputs.journal()), "the journals differ");
 }
@@ -254,12 +250,12 @@ fn rewritten(events: &Path, change: impl FnOnce(&mut Vec<String>)) -> tempfile::
     file
 }
 
-fn replay_example(data: &Path, expected: &Expected, until: &str, more: &[&str]) -> Outputs {
-    Replay { rules: &example(expected), events: &data.join(&expected.file), until, more }.run()
+fn replay(expected: &Expected, events: &Path, more: &[&str]) -> Outputs {
+    replay_until(expected, events, &expected.until, more)
 }
 
-fn replay(expected: &Expected, events: &Path, more: &[&str]) -> Outputs {
-    Replay { rules: &example(expected), events, until: &expected.until, more }.run()
+fn replay_until(expected: &Expected, events: &Path, until: &str, more: &[&str]) -> Outputs {
+    Replay { rules: &example(expected), events, until, more }.run()
 }
 
 fn example(expected: &Expected) -> PathBuf {

@@ -34,6 +34,7 @@ pub(crate) struct Log {
     /// How many events there are.
     pub(crate) events: usize,
     /// How many more are rejected.
+    #[allow(dead_code, reason = "only tests of real data ask for it")]
     pub(crate) rejected: u64,
     /// What replay computes.
     pub(crate) expected: PerUser,

@@ -16,10 +16,6 @@ mod log;
 mod nats_server;
 #[path = "../prometheus_server/mod.rs"]
 mod prometheus_server;
-mod real;
-#[allow(dead_code, reason = "only where the data lies is asked for here")]
-#[path = "../real_data/expected.rs"]
-mod real_data;
 mod recovery;
 mod reload;
 mod silence;

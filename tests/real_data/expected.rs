@@ -1,11 +1,14 @@
-//! The totals that Python computed, and where the data lies that they are about.
+//! The totals that Python computed.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Once;
 
 use serde::Deserialize;
+
+use crate::data_sets::repository;
+
+/// The data sets that there are totals of.
+pub(crate) const DATA_SETS: [&str; 6] =
+    ["cdnow", "online-retail", "completejourney", "google-merch", "rees46-multicategory", "rees46-cosmetics"];
 
 /// One data set: what to replay, and what must come out.
 #[derive(Deserialize)]
@@ -67,34 +70,3 @@ pub(crate) fn expected(data_set: &str) -> Expected {
     let mut all: BTreeMap<String, Expected> = serde_json::from_str(&text).expect("totals.py wrote it");
     all.remove(data_set).expect("every data set has its totals")
 }
-
-/// The folder of Cargo.toml.
-pub(crate) fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Where the real data is; `None`, after a loud notice, where there is none and none was asked for.
-pub(crate) fn data_folder() -> Option<PathBuf> {
-    let named = std::env::var_os("REKINDLE_DATA").map(PathBuf::from);
-    let folder = named.clone().unwrap_or_else(|| repository().join("../shared/data"));
-    if folder.join("cdnow").is_dir() {
-        return Some(folder);
-    }
-    let shown = folder.display();
-    assert!(named.is_none(), "REKINDLE_DATA is {shown}, and there is no data in it");
-    assert!(std::env::var_os("REKINDLE_DATA_REQUIRED").is_none(), "real data is required, and {shown} has none");
-    // Not `eprintln`, which the test harness swallows when a test passes.
-    let notice = NOTICE.replace("{folder}", &shown.to_string());
-    TOLD.call_once(|| drop(std::io::stderr().write_all(notice.as_bytes())));
-    None
-}
-
-static TOLD: Once = Once::new();
-
-const NOTICE: &str = "
-**********************************************************************************
-*  NOTHING WAS CHECKED AGAINST REAL DATA: there is none in
-*      {folder}
-*  Set REKINDLE_DATA to the folder that holds cdnow/, google-merch/ and the others.
-**********************************************************************************
-";
