@@ -17,7 +17,8 @@ const SHIPPED: &str = include_str!("../config/nats-permissions.conf");
 
 /// The shipped permissions, changed, and a user who may do everything.
 fn server(change: impl Fn(&str) -> String) -> NatsServer {
-    let config = change(SHIPPED).replace("  users: [", "  users: [\n    { user: admin, password: admin }");
+    // In the daemon's account, where the streams are.
+    let config = change(SHIPPED).replacen("    users: [", "    users: [\n      { user: admin, password: admin }", 1);
     NatsServer::with_files("include permissions.conf", &[("permissions.conf", &config)])
 }
 
@@ -164,7 +165,7 @@ async fn those_who_act_can_read_actions_and_no_more() {
         jetstream.publish(subject, "x".into()).await.unwrap().await.unwrap();
     }
     let actions = client(&server, "actions", "change-me-actions").await;
-    let context = async_nats::jetstream::new(actions.clone());
+    let context = async_nats::jetstream::with_prefix(actions.clone(), "rekindle.API");
     let stream = context.get_stream("REKINDLE").await.unwrap();
     let config = |filter: &str| pull::Config {
         name: Some("mailer".to_owned()),
@@ -182,4 +183,71 @@ async fn those_who_act_can_read_actions_and_no_more() {
         assert!(tokio::time::timeout(Duration::from_millis(500), all).await.is_err(), "{filter}");
     }
     assert!(!may_publish(&actions, "rekindle.actions.email.forged", &admin).await);
+}
+
+/// Everything through which the server would publish for somebody who may not: a subject to reply to, and one to trace to.
+async fn lets_the_server_publish(client: &Client, api: &str, to: &str) {
+    for subject in
+        ["events.track", &format!("{api}.STREAM.INFO.REKINDLE"), &format!("{api}.CONSUMER.INFO.REKINDLE.mailer")]
+    {
+        client.publish_with_reply(subject.to_owned(), to.to_owned(), "{}".into()).await.unwrap();
+    }
+    let next = format!("{api}.CONSUMER.MSG.NEXT.REKINDLE.mailer");
+    client.publish_with_reply(next, to.to_owned(), "1".into()).await.unwrap();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Trace-Dest", to);
+    client.publish_with_headers("events.track", headers, "{}".into()).await.unwrap();
+    client.flush().await.unwrap();
+}
+
+/// The streams of a shop, with an action in the one of outputs and a consumer of it.
+async fn shop(server: &NatsServer) -> async_nats::jetstream::Context {
+    create_stream(server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
+    let admin = create_stream(server, "REKINDLE", &["rekindle.actions.>", "rekindle.progress"]).await;
+    let jetstream = async_nats::jetstream::new(admin);
+    jetstream.publish("rekindle.actions.email.welcome", "x".into()).await.unwrap().await.unwrap();
+    let config = pull::Config { durable_name: Some("mailer".to_owned()), ..pull::Config::default() };
+    jetstream.get_stream("REKINDLE").await.unwrap().create_consumer(config).await.unwrap();
+    jetstream
+}
+
+/// How many messages the stream of outputs has once everything that was published has come in.
+async fn outputs(jetstream: &async_nats::jetstream::Context) -> u64 {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    jetstream.get_stream("REKINDLE").await.unwrap().cached_info().state.messages
+}
+
+#[tokio::test]
+async fn nobody_can_let_the_server_write_into_the_stream_of_outputs() {
+    let server = shipped();
+    let jetstream = shop(&server).await;
+    for (user, password, api) in [
+        ("storefront", "change-me-storefront", "$JS.API"),
+        ("storefront", "change-me-storefront", "rekindle.API"),
+        ("actions", "change-me-actions", "$JS.API"),
+        ("actions", "change-me-actions", "rekindle.API"),
+    ] {
+        let client = client(&server, user, password).await;
+        for to in ["rekindle.progress", "rekindle.actions.email.forged"] {
+            lets_the_server_publish(&client, api, to).await;
+            assert_eq!(outputs(&jetstream).await, 1, "{user} by {api} to {to}");
+        }
+    }
+    let events = jetstream.get_stream("EVENTS").await.unwrap();
+    assert_eq!(events.cached_info().state.messages, 4, "the events themselves came in, but for those to be traced");
+}
+
+/// What the accounts are for: in one account with the streams no permission of the sender's stands in the way.
+#[tokio::test]
+async fn in_one_account_no_permission_of_the_sender_closes_that_way() {
+    let permissions = "permissions: { publish: { allow: [\"events.>\"], deny: [\"rekindle.>\"] }, \
+                       subscribe: { allow: [\"_INBOX.storefront.>\"], deny: [\"rekindle.>\"] } }";
+    let users = format!(
+        "authorization {{ users: [ {{ user: admin, password: admin }}, {{ user: storefront, password: s, {permissions} }} ] }}"
+    );
+    let server = NatsServer::with_config(&users);
+    let jetstream = shop(&server).await;
+    let storefront = client(&server, "storefront", "s").await;
+    lets_the_server_publish(&storefront, "$JS.API", "rekindle.progress").await;
+    assert_eq!(outputs(&jetstream).await, 2, "its acknowledgement is there: see config/nats-permissions.conf");
 }
