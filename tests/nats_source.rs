@@ -288,6 +288,42 @@ async fn a_stream_deleted_and_created_anew_has_lost_data() {
     assert!(live.batches.try_recv().is_err(), "nothing is read from a log that is not the one");
 }
 
+/// Refilled before anybody looks: by its numbers it could be the stream that was read.
+#[tokio::test]
+async fn a_stream_made_anew_and_refilled_at_once_is_not_read_on() {
+    let server = NatsServer::start();
+    let mut live = Live::start(&at(&server.url()), creating()).await;
+    live.ready().await;
+    publish(&live.connection, 0..10).await;
+    live.events(10).await;
+    let publisher = live.connection.jetstream.clone();
+    publisher.delete_stream("EVENTS").await.unwrap();
+    create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget"])).await;
+    publish(&live.connection, 100..300).await;
+    let why = live.failing("source", "it is another one, and its numbers mean something else").await;
+    assert!(why.contains("the one that was read up to message 10 was created"), "{why}");
+    tokio::time::timeout(Duration::from_secs(5), live.status.other_stream()).await.expect("it is told");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(live.batches.try_recv().is_err(), "nothing is read from a log that is not the one");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_another_than_was_named_is_not_read_at_all() {
+    let server = NatsServer::start();
+    let first = Live::start(&at(&server.url()), creating()).await;
+    first.ready().await;
+    publish(&first.connection, 0..10).await;
+    let (out, mut batches) = tokio::sync::mpsc::channel(4);
+    let health = rekindle::health::Health::default();
+    let source =
+        rekindle::source::nats::NatsSource::new(first.connection.clone(), creating(), out, health.part("source"));
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(source.created_at(1_772_532_000_123).run(stopped));
+    let why = nats_server::live::failing(&health, "source", "it is another one").await;
+    assert!(why.contains("was created 2026-03-03T10:00:00.123Z"), "{why}");
+    assert!(batches.try_recv().is_err());
+}
+
 #[tokio::test]
 async fn a_slow_reader_loses_nothing_and_holds_little() {
     let server = NatsServer::start();

@@ -31,7 +31,7 @@ pub use http::Http;
 pub use log::{Levels, Log, LogFormat};
 pub use mistakes::{Mistakes, Place, VariableMistake, blotted};
 pub use nats::{Auth, Nats, Secret, Tls};
-pub use output::{ContentMode, Output};
+pub use output::{ContentMode, Output, Takeover};
 pub use shutdown::Shutdown;
 pub use source::{Source, SourceKind, Start};
 

@@ -49,6 +49,19 @@ pub struct Output {
     /// How long a lone output may wait for others to share a batch with; 0 to 1 s.
     #[schemars(with = "DurationText")]
     pub linger: Span,
+    /// When a start takes the stream over from a daemon that has it: "wait" (once that one has written nothing for six
+    /// seconds, or has said that it ends), or "now" (at once, but for the first ten seconds that one has it).
+    pub takeover: Takeover,
+}
+
+/// When a start takes over what another daemon has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Takeover {
+    /// Once that one is silent.
+    Wait,
+    /// At once.
+    Now,
 }
 
 /// The two ways of CloudEvents to travel in a message.
@@ -62,7 +75,7 @@ pub enum ContentMode {
 }
 
 /// Keys of `[output]`.
-pub(super) const KEYS: [Key; 13] = [
+pub(super) const KEYS: [Key; 14] = [
     ("prefix", Kind::Text),
     ("jetstream", Kind::Truth),
     ("stream", Kind::Text),
@@ -76,6 +89,7 @@ pub(super) const KEYS: [Key; 13] = [
     ("decisions", Kind::Truth),
     ("batch_from", Kind::Number),
     ("linger", Kind::Text),
+    ("takeover", Kind::Text),
 ];
 
 impl Default for Output {
@@ -94,6 +108,7 @@ impl Default for Output {
             decisions: false,
             batch_from: 128,
             linger: Span(0),
+            takeover: Takeover::Wait,
         }
     }
 }
@@ -117,6 +132,8 @@ impl Output {
         set(&mut self.decisions, reader.truth(section, "decisions"));
         set(&mut self.batch_from, reader.number(section, "batch_from", 1..=999));
         set(&mut self.linger, reader.duration(section, "linger", Span(0), Span(1_000)));
+        let takeovers = [("wait", Takeover::Wait), ("now", Takeover::Now)];
+        set(&mut self.takeover, reader.choice(section, "takeover", &takeovers));
         if let (false, true, Some(value)) = (self.jetstream, self.create, section.get("create")) {
             let help = "take it out, or say jetstream = true";
             reader.problems.add(&value.span(), "there are no streams to create with jetstream = false", help);

@@ -1,5 +1,8 @@
 //! Where a daemon begins: what it remembers, by the checkpoints, and what is out already, by the stream of outputs.
 //!
+//! Looking takes nothing from anybody: the checkpoints are read first, and [claimed](Beginning::claim) only when all else is
+//! ready, for whoever wrote them until then ends with that.
+//!
 //! The two are found apart, and must agree: outputs that a checkpoint counts are in the stream, and the log has what they
 //! were computed from. Where they do not, a start is refused, with what to do; nothing begins empty by itself.
 
@@ -18,11 +21,10 @@ use crate::pipeline::{Options, Pipeline};
 use crate::rules;
 use crate::sink::nats::Known;
 use crate::sink::progress::Reached;
-use crate::store::{Checkpoints, Claim, Entry, Loaded, RulesText};
+use crate::store::{Checkpoints, Claim, Entry, Loaded, RulesEntry, RulesText};
 use crate::time::Timestamp;
 
 /// What a start knows before it has looked at the broker.
-#[derive(Clone)]
 pub(super) struct Beginning {
     /// Where the log is to be read from, and the number of the rules in force there.
     pub(super) start: Start,
@@ -38,11 +40,18 @@ pub(super) struct Beginning {
     pub(super) health: Health,
     pub(super) checkpoints: Option<Checkpoints>,
     conditions: Conditions,
+    options: Options,
+    configured: Rules,
     /// No daemon has ever kept checkpoints there.
     is_new_store: bool,
     /// The checkpoint it goes on from, and the stream whose state that is.
     entry: Option<(Entry, Option<StreamIdentity>)>,
+    /// What was kept when it was read.
+    kept: Kept,
 }
+
+/// Which checkpoints and rules are kept.
+type Kept = (Vec<Entry>, Vec<RulesEntry>);
 
 /// The log as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +61,13 @@ pub(super) struct LogNow {
 }
 
 /// Rules and their text.
+#[derive(Clone)]
 pub(super) struct Rules {
     pub(super) plan: Arc<Plan>,
     pub(super) text: String,
 }
 
-/// Takes the checkpoints over and reads the newest that can be used: the pipeline as it was, with the rules of then.
+/// Reads the newest checkpoint that can be used: the pipeline as it was, with the rules of then.
 pub(super) async fn begin(
     checkpoints: Option<Checkpoints>,
     options: Options,
@@ -66,64 +76,24 @@ pub(super) async fn begin(
     health: Health,
     configured: Rules,
 ) -> Result<(Pipeline, Rules, Beginning), DaemonError> {
-    let instance = nuid::next().to_string();
     let mut beginning = Beginning {
         start: Start::default(),
         changes: VecDeque::new(),
-        instance: instance.clone(),
+        instance: nuid::next().to_string(),
         epoch: 0,
         source,
         settings: options.deciding(),
         health,
-        checkpoints: checkpoints.clone(),
+        checkpoints,
         conditions,
+        options,
+        configured,
         is_new_store: false,
         entry: None,
+        kept: Kept::default(),
     };
-    let Some(checkpoints) = checkpoints else {
-        return Ok((Pipeline::new(Arc::clone(&configured.plan), options)?, configured, beginning));
-    };
-    if !conditions.from_start {
-        beginning.is_new_store = checkpoints.manifest().await?.is_none();
-    }
-    let claim = Claim { epoch_at_least: 1, instance, stream: None, from_start: conditions.from_start };
-    beginning.epoch = checkpoints.claim(claim).await?;
-    let Loaded { state, rules, passed_over } = checkpoints.load().await?;
-    for damaged in &passed_over {
-        error!("{damaged}; it is passed over, and more of the log is read again");
-    }
-    let mut rules: VecDeque<RulesText> = rules.into();
-    let (pipeline, in_force) = match state {
-        Some(state) => {
-            let entry = state.entry;
-            let written = Timestamp(entry.created_ms);
-            info!(number = entry.number, sequence = entry.sequence, %written, "going on from a checkpoint");
-            beginning.start = Start { sequence: entry.sequence, generation: entry.generation };
-            let pipeline = Pipeline::restore(Arc::clone(&state.plan), options, state.restored)?;
-            beginning.entry = Some((entry, checkpoints.manifest().await?.and_then(|manifest| manifest.stream)));
-            (pipeline, Rules { plan: state.plan, text: state.text })
-        }
-        None => {
-            let first = match rules.pop_front() {
-                Some(first) => Rules { plan: compile(&first)?, text: first.text },
-                None => {
-                    checkpoints.note_rules(0, &configured.plan.rules.version, &configured.text).await?;
-                    configured
-                }
-            };
-            (Pipeline::new(Arc::clone(&first.plan), options)?, first)
-        }
-    };
-    for change in rules {
-        // The numbers of plain subjects begin anew at each start; what changed before it holds from its beginning.
-        let sequence = if source == SourceKind::JetStream { change.sequence } else { 0 };
-        let (generation, plan) = (change.number, compile(&change)?);
-        beginning.changes.push_back(Change { sequence, generation, plan });
-    }
-    if source == SourceKind::Nats {
-        beginning.start.sequence = 0;
-    }
-    Ok((pipeline, in_force, beginning))
+    let (pipeline, rules) = beginning.load().await?;
+    Ok((pipeline, rules, beginning))
 }
 
 /// Rules that were in force once, from the text kept with the checkpoints.
@@ -136,9 +106,99 @@ fn compile(kept: &RulesText) -> Result<Arc<Plan>, DaemonError> {
 }
 
 impl Beginning {
-    /// The rules that are in force once everything known was gone through.
-    pub(super) fn version_in_force(&self, at_first: &str) -> String {
-        self.changes.back().map_or(at_first, |change| &change.plan.rules.version).to_owned()
+    /// The rules in force once everything known was gone through: those of the file, or those at first.
+    pub(super) fn in_use(&self, at_first: Rules) -> Rules {
+        let last = self.changes.back().map_or(&at_first.plan, |change| &change.plan);
+        if last.rules.version == self.configured.plan.rules.version { self.configured.clone() } else { at_first }
+    }
+
+    /// Whether what was read is not the newest any more.
+    pub(super) async fn is_outdated(&self) -> Result<bool, DaemonError> {
+        Ok(self.reads_checkpoints() && self.kept_now().await? != self.kept)
+    }
+
+    /// Whether the checkpoints were claimed by this instance last.
+    pub(super) async fn last_claimed_by(&self, instance: &str) -> Result<bool, DaemonError> {
+        let Some(checkpoints) = &self.checkpoints else { return Ok(false) };
+        Ok(checkpoints.manifest().await?.is_some_and(|manifest| manifest.instance == instance))
+    }
+
+    fn reads_checkpoints(&self) -> bool {
+        self.checkpoints.is_some() && !self.conditions.from_start
+    }
+
+    async fn kept_now(&self) -> Result<Kept, DaemonError> {
+        let Some(checkpoints) = &self.checkpoints else { return Ok(Kept::default()) };
+        let manifest = checkpoints.manifest().await?;
+        Ok(manifest.map(|manifest| (manifest.checkpoints, manifest.rules)).unwrap_or_default())
+    }
+
+    /// Takes the checkpoints over: whoever wrote them ends. What to begin with instead, where they are not any more what was
+    /// read.
+    pub(super) async fn claim(&mut self) -> Result<Option<(Pipeline, Rules)>, DaemonError> {
+        let Some(checkpoints) = self.checkpoints.clone() else { return Ok(None) };
+        let (instance, from_start) = (self.instance.clone(), self.conditions.from_start);
+        self.epoch = checkpoints.claim(Claim { epoch_at_least: 1, instance, stream: None, from_start }).await?;
+        let anew = if self.is_outdated().await? { Some(self.load().await?) } else { None };
+        if self.kept_now().await?.1.is_empty() {
+            checkpoints.note_rules(0, &self.configured.plan.rules.version, &self.configured.text).await?;
+        }
+        Ok(anew)
+    }
+
+    /// Reads the newest checkpoint that can be used.
+    pub(super) async fn load(&mut self) -> Result<(Pipeline, Rules), DaemonError> {
+        (self.start, self.changes, self.entry) = (Start::default(), VecDeque::new(), None);
+        let Some(checkpoints) = self.checkpoints.clone().filter(|_| self.reads_checkpoints()) else {
+            return Ok((
+                Pipeline::new(Arc::clone(&self.configured.plan), self.options.clone())?,
+                self.configured.clone(),
+            ));
+        };
+        if self.epoch == 0 {
+            self.is_new_store = checkpoints.manifest().await?.is_none();
+        }
+        let Loaded { state, rules, passed_over } = loop {
+            self.kept = self.kept_now().await?;
+            let loaded = checkpoints.load().await;
+            let is_whole = loaded.as_ref().is_ok_and(|loaded| loaded.passed_over.is_empty());
+            // Whoever writes them removes old ones: one that was missing may have been replaced.
+            if is_whole || !self.is_outdated().await? {
+                break loaded?;
+            }
+        };
+        for damaged in &passed_over {
+            error!("{damaged}; it is passed over, and more of the log is read again");
+        }
+        let mut rules: VecDeque<RulesText> = rules.into();
+        let (pipeline, in_force) = match state {
+            Some(state) => {
+                let entry = state.entry;
+                let written = Timestamp(entry.created_ms);
+                info!(number = entry.number, sequence = entry.sequence, %written, "going on from a checkpoint");
+                self.start = Start { sequence: entry.sequence, generation: entry.generation };
+                let pipeline = Pipeline::restore(Arc::clone(&state.plan), self.options.clone(), state.restored)?;
+                self.entry = Some((entry, checkpoints.manifest().await?.and_then(|manifest| manifest.stream)));
+                (pipeline, Rules { plan: state.plan, text: state.text })
+            }
+            None => {
+                let first = match rules.pop_front() {
+                    Some(first) => Rules { plan: compile(&first)?, text: first.text },
+                    None => self.configured.clone(),
+                };
+                (Pipeline::new(Arc::clone(&first.plan), self.options.clone())?, first)
+            }
+        };
+        for change in rules {
+            // The numbers of plain subjects begin anew at each start; what changed before it holds from its beginning.
+            let sequence = if self.source == SourceKind::JetStream { change.sequence } else { 0 };
+            let (generation, plan) = (change.number, compile(&change)?);
+            self.changes.push_back(Change { sequence, generation, plan });
+        }
+        if self.source == SourceKind::Nats {
+            self.start.sequence = 0;
+        }
+        Ok((pipeline, in_force))
     }
 
     /// How many outputs are out, and what they are, by what was found in their stream and in the log's; or why this daemon

@@ -4,22 +4,19 @@
 //! made. Where writing fails (a full disk, a bucket that does not answer), the daemon goes on, says so, and tries again; a
 //! start would read more of the log then. Who finds that another daemon has taken over ends.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::watch;
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 
 use super::DaemonError;
 use super::scrape::wall_clock;
 use crate::checkpoint::StreamIdentity;
-use crate::config::{Source, SourceKind};
 use crate::health::Health;
 use crate::live::{Captured, CutError, Live};
-use crate::nats::Connection;
-use crate::nats::streams::{created_ms, look_up};
 use crate::store::{Checkpoints, Outputs, StoreError};
 
 /// After a failure the next is tried after this, or after the interval where that is shorter.
@@ -58,8 +55,8 @@ enum Failure {
 pub(super) struct Checkpointer {
     pub(super) checkpoints: Checkpoints,
     pub(super) live: Live,
-    pub(super) connection: Connection,
-    pub(super) source: Source,
+    /// Which stream the log is, once that is known and if it is one.
+    pub(super) log: Arc<OnceLock<StreamIdentity>>,
     pub(super) interval: Duration,
     pub(super) status: Arc<CheckpointStatus>,
     pub(super) health: Health,
@@ -130,16 +127,10 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Which stream the checkpoints are of is noted once it is there.
+    /// Which stream the checkpoints are of.
     async fn note_stream(&self) -> Result<(), DaemonError> {
-        if self.source.kind != SourceKind::JetStream {
-            return Ok(());
-        }
-        match look_up(&self.connection, &self.source.stream).await {
-            Ok(found) => {
-                self.checkpoints.note_stream(StreamIdentity::of(&found.config.name, created_ms(&found))).await?;
-            }
-            Err(error) => info!("could not look at stream {}: {error}", self.source.stream),
+        if let Some(log) = self.log.get() {
+            self.checkpoints.note_stream(log.clone()).await?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! The daemon's life: from settings that hold together to the last message published.
 //!
 //! 1. `rekindle run` reads everything that the settings name and finds every mistake, then binds the HTTP address.
-//! 2. [`Daemon::open`] takes the checkpoints over and starts the engine with the newest.
-//! 3. [`Daemon::run`] connects, takes the stream of outputs over, goes through the log up to where its outputs are out, and
-//!    then reads, decides and publishes, for as long as nobody says stop; a checkpoint is written every so often. Whatever
-//!    is missing meanwhile (a server, a stream, a permission) is said in the log and in `/readyz`, and tried again.
+//! 2. [`Daemon::open`] reads the newest checkpoint and starts the engine with it.
+//! 3. [`Daemon::run`] connects, and waits until everything is there that it needs, and until it is its turn; only then it takes
+//!    the checkpoints and the stream of outputs over, goes through the log up to where its outputs are out, and then reads,
+//!    decides and publishes, for as long as nobody says stop; a checkpoint is written every so often. Whatever is missing
+//!    meanwhile (a server, a stream, a permission) is said in the log, again and again, and in `/readyz`, and tried again.
 //! 4. On the first signal nothing more is taken in; what was taken in is finished and published, and a last checkpoint
 //!    written, within a deadline. On the second it ends at once.
 
@@ -12,7 +13,9 @@ mod begin;
 mod checkpointer;
 mod forget;
 mod outputs;
+mod presence;
 mod reload;
+mod reminder;
 mod scrape;
 mod signals;
 
@@ -33,7 +36,9 @@ use tracing::{info, warn};
 use begin::{Beginning, Rules};
 pub use checkpointer::CheckpointStatus;
 use checkpointer::Checkpointer;
+use outputs::{Opening, ReadFrom};
 
+use crate::checkpoint::StreamIdentity;
 use crate::config::{Config, SourceKind};
 use crate::health::{Health, Part};
 use crate::live::{self, Ends, Live};
@@ -212,8 +217,8 @@ pub struct Daemon {
     connected: watch::Sender<Option<Connected>>,
     parts: Parts,
     beginning: Beginning,
-    /// The rules in the file are not those in force where the checkpoints end.
-    has_other_rules: bool,
+    /// The fingerprint of the rules in the file.
+    configured: String,
 }
 
 /// What the operator says of a start that would otherwise be refused.
@@ -238,13 +243,16 @@ struct Moving {
     sink: JoinHandle<Result<(), DaemonError>>,
     checkpoints: JoinHandle<Result<(), DaemonError>>,
     checkpointer: Option<Checkpointer>,
+    /// Why the source can't go on, if it can't.
+    refused: oneshot::Receiver<DaemonError>,
+    status: Arc<SinkStatus>,
     stop: watch::Sender<bool>,
     /// Keeps the engine going after the source has ended.
     batches: mpsc::Sender<Batch>,
 }
 
 impl Daemon {
-    /// Takes the checkpoints over, reads the newest, and starts the engine with it. `configured` are the rules in the file
+    /// Reads the newest checkpoint and starts the engine with it. `configured` are the rules in the file
     /// `path`.
     ///
     /// # Errors
@@ -266,22 +274,22 @@ impl Daemon {
             warn!("{note}");
             health.note("checkpoint", note);
         }
-        let version = configured.1.rules.version.clone();
+        let (text, plan) = configured;
+        let configured = plan.rules.version.clone();
         let (pipeline, rules, beginning) = begin::begin(
             checkpoints.clone(),
             options,
             config.source.kind,
             conditions,
             health.clone(),
-            Rules { plan: Arc::clone(&configured.1), text: configured.0.clone() },
+            Rules { plan, text },
         )
         .await?;
-        let has_other_rules = beginning.version_in_force(&rules.plan.rules.version) != version;
         let ends = live::start(pipeline, beginning.start, tokio::runtime::Handle::current())
             .map_err(|error| DaemonError::Threads(error.to_string()))?;
         let (connected, is_connected) = watch::channel(None);
         // What is in force once everything known is gone through.
-        let (text, plan) = if has_other_rules { (rules.text, rules.plan) } else { configured };
+        let Rules { text, plan } = beginning.in_use(rules);
         let in_use = RulesInUse { path, text, version: plan.rules.version.clone(), since: scrape::wall_clock() };
         let reloader = Reloader::new(ends.live.clone(), health.clone(), checkpoints, in_use);
         let instruments = Instruments {
@@ -294,7 +302,7 @@ impl Daemon {
             checkpoints: Arc::default(),
             started: Instant::now(),
         };
-        Ok(Daemon { config, access, ends, instruments, connected, parts, beginning, has_other_rules })
+        Ok(Daemon { config, access, ends, instruments, connected, parts, beginning, configured })
     }
 
     /// What its parts say of themselves.
@@ -307,9 +315,12 @@ impl Daemon {
     /// # Errors
     /// It must not go on, or not all that was taken in could be finished.
     pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
-        let Daemon { config, access, ends, instruments, connected, parts, beginning, has_other_rules } = self;
+        let Daemon { config, access, ends, instruments, connected, parts, beginning, configured } = self;
         let Ends { batches, emissions, thread, .. } = ends;
         let health = instruments.health.clone();
+        // It ends with this.
+        let mut reminding = tokio::task::JoinSet::new();
+        reminding.spawn(reminder::remind(health.clone()));
         let connecting = access.connect(config.source.batch, parts.nats);
         let connection = tokio::select! {
             connection = connecting => connection,
@@ -318,15 +329,17 @@ impl Daemon {
                 return Ok(());
             }
         };
-        if has_other_rules {
-            info!("the rules file is not what was in force: it takes effect once everything known is gone through");
-            let (live, reloader) = (instruments.live.clone(), Arc::clone(&instruments.reloader));
-            tokio::spawn(async move {
-                live.recovered().await;
+        let (live, reloader) = (instruments.live.clone(), Arc::clone(&instruments.reloader));
+        tokio::spawn(async move {
+            live.recovered().await;
+            if live.stats().plan.rules.version != configured {
+                info!(
+                    "the rules file is not what was in force: it takes effect now that everything known is gone through"
+                );
                 // The log tells what came of it.
                 let _ = reloader.reload(false).await;
-            });
-        }
+            }
+        });
         let reloader = Arc::clone(&instruments.reloader);
         tokio::spawn(async move {
             loop {
@@ -343,6 +356,7 @@ impl Daemon {
             // None of these ends by itself while there is a source, save where it must not go on.
             ended = &mut moving.sink => return Err(why(ended)),
             ended = &mut moving.checkpoints => return Err(why(ended)),
+            Ok(refused) = &mut moving.refused => return Err(refused),
             _ = &mut engine => {
                 // It ends, too, when nobody takes what it emits any more: then the sink has ended, and says why.
                 let ended = tokio::time::timeout(LAST_WORDS, &mut moving.sink).await;
@@ -387,6 +401,7 @@ impl Moving {
         (&mut self.checkpoints).await.unwrap_or(Err(DaemonError::EngineDied))?;
         // Room for as many as can wait: none does any more.
         drop(self.batches.reserve_many(live::BATCHES_AHEAD).await);
+        self.status.leave();
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.write().await?;
         }
@@ -424,10 +439,7 @@ fn start_moving(
     emissions: mpsc::Receiver<Emission>,
     beginning: Beginning,
 ) -> Moving {
-    let mut source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part);
-    if beginning.start.sequence > 0 {
-        source = source.after(beginning.start.sequence);
-    }
+    let source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part.clone());
     let sink = Sink {
         settings: config.output.clone(),
         context: connection.jetstream.clone(),
@@ -439,12 +451,11 @@ fn start_moving(
     let _ = connected.send(Some(Connected { connection: connection.clone(), source: source.status() }));
     let (stop, stopped) = watch::channel(false);
     let (ready, is_ready) = oneshot::channel();
-    let live = instruments.live.clone();
+    let (live, log) = (instruments.live.clone(), Arc::default());
     let checkpointer = beginning.checkpoints.clone().map(|checkpoints| Checkpointer {
         checkpoints,
         live: live.clone(),
-        connection: connection.clone(),
-        source: config.source.clone(),
+        log: Arc::clone(&log),
         interval: Duration::from_millis(u64::try_from(config.checkpoint.interval.0).unwrap_or(10_000)),
         status: Arc::clone(&instruments.checkpoints),
         health: instruments.health.clone(),
@@ -461,25 +472,53 @@ fn start_moving(
             }
         }
     };
-    let stream = (config.source.kind == SourceKind::JetStream).then(|| config.source.stream.clone());
+    let opening = Opening {
+        connection: connection.clone(),
+        sink,
+        beginning,
+        source: config.source.clone(),
+        source_part,
+        live,
+        reloader: Arc::clone(&instruments.reloader),
+        log,
+        presence: presence::Presence::of(&config.checkpoint),
+    };
+    let (refuse, refused) = oneshot::channel();
     Moving {
-        source: tokio::spawn(read_once_ready(source, is_ready, stopped)),
-        sink: tokio::spawn(outputs::publish(connection.clone(), sink, beginning, stream, live, emissions, ready)),
+        source: tokio::spawn(read_once_ready(source, is_ready, stopped, refuse)),
+        sink: tokio::spawn(outputs::publish(opening, emissions, ready)),
         checkpoints: tokio::spawn(writing),
         checkpointer,
+        refused,
+        status: Arc::clone(&instruments.sink),
         stop,
         batches,
     }
 }
 
-/// Reads once it is known what of the log is out; the log must have all of that.
-async fn read_once_ready(source: NatsSource, is_ready: oneshot::Receiver<u64>, mut stop: watch::Receiver<bool>) {
-    let needed = tokio::select! {
-        needed = is_ready => needed,
+/// Reads once it is known what of the log is out; the log must have all of that, and be the stream that it was.
+async fn read_once_ready(
+    mut source: NatsSource,
+    is_ready: oneshot::Receiver<ReadFrom>,
+    mut stop: watch::Receiver<bool>,
+    refuse: oneshot::Sender<DaemonError>,
+) {
+    let from = tokio::select! {
+        from = is_ready => from,
         _ = stop.wait_for(|stop| *stop) => return,
     };
-    if let Ok(needed) = needed {
-        source.needing(needed).run(stop).await;
+    let Ok(ReadFrom { after, needed, log }) = from else { return };
+    if after > 0 {
+        source = source.after(after);
+    }
+    let Some(log) = log else { return source.needing(needed).run(stop).await };
+    let status = source.status();
+    tokio::select! {
+        () = source.needing(needed).created_at(log.created_ms).run(stop) => {}
+        created_ms = status.other_stream() => {
+            let expected = StreamIdentity::of(&log.name, created_ms).to_string();
+            let _ = refuse.send(DaemonError::OtherLog { found: log.to_string(), expected });
+        }
     }
 }
 

@@ -165,6 +165,12 @@ impl Reloader {
         }
     }
 
+    /// The daemon begins with these, rather than with what it had read.
+    pub(super) fn begin_with(&self, text: String, version: String) {
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_use = RulesInUse { path: in_use.path.clone(), text, version, since: wall_clock() };
+    }
+
     /// The rules in use.
     pub fn in_use(&self) -> RulesInUse {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -38,7 +38,8 @@ impl Scrapes {
         let mut page = Page::default();
         page.stats(&self.instruments.live.stats(), wall_clock());
         let connected = self.instruments.connected.borrow().clone();
-        page.connection(&connected.as_ref().map(connection).unwrap_or_default());
+        let ready = self.instruments.health.failing().is_empty();
+        page.connection(&ConnectionNumbers { ready, ..connected.as_ref().map(connection).unwrap_or_default() });
         page.source(&connected.as_ref().map(source).unwrap_or_default());
         page.sink(&self.sink());
         page.reloads(&self.reloads());
@@ -67,6 +68,9 @@ impl Scrapes {
             errors: figures.errors,
             retries: figures.retries,
             oversized: figures.oversized,
+            cut_letters: figures.cut_letters,
+            counted_rejects: figures.counted_rejects,
+            lost_letters: figures.lost_letters,
             committed: figures.reached,
         }
     }
@@ -95,6 +99,7 @@ impl Scrapes {
 fn connection(connected: &Connected) -> ConnectionNumbers {
     let status = &connected.connection.status;
     ConnectionNumbers {
+        ready: false,
         connected: status.is_up(),
         disconnects: status.disconnects(),
         reconnects: status.reconnects(),

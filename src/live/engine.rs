@@ -19,7 +19,7 @@ use super::view::View;
 use super::{Busy, Shared, Stats};
 use crate::partition::{Expired, Output, Plan, UserReport};
 use crate::pipeline::{Entry, Forgotten, Pipeline, Unlinked, UserExport};
-use crate::sink::emission::{Emission, Emitted, Letter, Mark, Reloaded};
+use crate::sink::emission::{Emission, Emitted, Letter, Letters, Mark, Reloaded};
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
 use crate::time::Timestamp;
@@ -70,6 +70,8 @@ pub(super) enum Request {
         /// Where to say that it is done.
         reply: oneshot::Sender<Result<Reloaded, ChangeError>>,
     },
+    /// Another pipeline to begin with.
+    BeginWith(Box<Pipeline>, Start),
     /// What to go through before what comes is new.
     Recover(Recovery),
     /// A checkpoint.
@@ -423,20 +425,16 @@ impl Engine {
     /// together: by position in the log, due time and user, and each user's as they happened.
     fn feed(&mut self, batch: &[Message]) -> (Vec<Output>, Vec<Letter>) {
         let entries: Vec<Entry<'_>> = batch.iter().map(entry).collect();
-        let (mut outputs, mut letters) = (Vec::new(), Vec::new());
+        let (mut outputs, mut letters) = (Vec::new(), Letters::default());
         let mut reject = |letter: crate::pipeline::DeadLetter<'_>| {
-            letters.push(Letter {
-                sequence: batch[letter.entry].sequence,
-                line: letter.line + 1,
-                reason: letter.rejected.reason,
-                original: letter.rejected.original.to_vec(),
-            });
+            let crate::pipeline::DeadLetter { entry, line, rejected } = letter;
+            letters.add(batch[entry].sequence, line + 1, rejected.reason, rejected.original);
         };
         self.pipeline.feed_entries(&entries, &mut reject, &mut outputs);
         // Before they are sorted: where a user was forgotten is told by what stood before.
         self.follow(self.pipeline.plan(), &outputs);
         in_order(&mut outputs);
-        (outputs, letters)
+        (outputs, letters.take())
     }
 
     /// What is out once everything until here is.
@@ -498,6 +496,7 @@ impl Engine {
                 Err(why) => drop(reply.send(Err(ChangeError::NotNoted(why)))),
             },
             Request::Cut { whole, begin, reply } => self.begin_cut(whole, begin, reply, runtime)?,
+            Request::BeginWith(pipeline, start) => self.begin_with(*pipeline, start),
             Request::Recover(recovery) => {
                 self.recovery = Some(recovery);
                 self.recover(runtime)?;
@@ -509,6 +508,16 @@ impl Engine {
     /// Whether what comes is new.
     fn is_live(&self) -> bool {
         *self.shared.is_live.borrow()
+    }
+
+    /// Forgets the pipeline it had, into which nothing was fed yet.
+    fn begin_with(&mut self, pipeline: Pipeline, start: Start) {
+        self.pipeline = pipeline;
+        (self.sequence, self.generation) = (start.sequence, start.generation);
+        self.shared.replace_view(View::new(Arc::clone(self.pipeline.plan()), self.pipeline.users()));
+        self.bytes = StateBytes::default();
+        self.growth = Telling::default();
+        self.publish_stats();
     }
 
     /// Goes through what is out already, as far as the messages in the backlog go: nothing of it goes out again.

@@ -224,6 +224,15 @@ impl Live {
         self.shared.pauses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Lets the engine begin with another pipeline, that has taken in what `start` says; before it knows what there is to
+    /// [recover](Live::recover).
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub async fn begin_with(&self, pipeline: Pipeline, start: Start) -> Result<(), Busy> {
+        self.requests.send(Request::BeginWith(Box::new(pipeline), start)).await.map_err(|_| Busy)
+    }
+
     /// Tells the engine what to go through before what comes is new; only then may batches be handed to it.
     ///
     /// # Errors

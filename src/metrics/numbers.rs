@@ -55,6 +55,12 @@ pub struct SinkNumbers {
     pub retries: u64,
     /// Messages larger than the broker takes.
     pub oversized: u64,
+    /// Dead letters without the end of their original.
+    pub cut_letters: u64,
+    /// Rejects that dead letters only count.
+    pub counted_rejects: u64,
+    /// Dead letters that the broker can never take.
+    pub lost_letters: u64,
     /// Everything that came of the source's messages up to this one is published.
     pub committed: u64,
 }
@@ -81,6 +87,8 @@ pub struct CheckpointNumbers {
 /// What the connection to NATS counted since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConnectionNumbers {
+    /// Whether every part of the daemon works.
+    pub ready: bool,
     /// Whether there is one now.
     pub connected: bool,
     /// Connections lost.
@@ -184,6 +192,9 @@ impl Page {
         self.count(&PUBLISH_ERRORS, &[], numbers.errors);
         self.count(&PUBLISH_RETRIES, &[], numbers.retries);
         self.count(&PUBLISH_OVERSIZED, &[], numbers.oversized);
+        self.count(&LETTERS_CUT, &[], numbers.cut_letters);
+        self.count(&LETTERS_COUNTED, &[], numbers.counted_rejects);
+        self.count(&LETTERS_LOST, &[], numbers.lost_letters);
         self.count(&COMMITTED, &[], numbers.committed);
     }
 
@@ -215,6 +226,7 @@ impl Page {
 
     /// The connection to NATS.
     pub fn connection(&mut self, numbers: &ConnectionNumbers) {
+        self.add(&READY, &[], f64::from(u8::from(numbers.ready)));
         self.add(&CONNECTED, &[], f64::from(u8::from(numbers.connected)));
         self.count(&DISCONNECTS, &[], numbers.disconnects);
         self.count(&RECONNECTS, &[], numbers.reconnects);

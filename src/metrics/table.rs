@@ -102,6 +102,12 @@ metrics! {
     PUBLISH_RETRIES: Counter "rekindle_publish_retries_total" [] "Publishes that were tried again.";
     PUBLISH_OVERSIZED: Counter "rekindle_publish_oversized_total" []
         "Messages larger than the broker takes, which were not published whole.";
+    LETTERS_CUT: Counter "rekindle_dead_letters_cut_total" []
+        "Dead letters published with only the beginning of their original, for the broker takes no more.";
+    LETTERS_COUNTED: Counter "rekindle_dead_letters_counted_total" []
+        "Rejected events that a dead letter only counts: those of one message behind its first ten.";
+    LETTERS_LOST: Counter "rekindle_dead_letters_lost_total" []
+        "Dead letters that the broker can never take, even without their original.";
     ACTION_LATENCY: Histogram "rekindle_action_latency_seconds" []
         "From the broker's receipt of an event to its action's being published; native where the scraper can.";
     ACTION_LATENCY_RECENT: Summary "rekindle_action_latency_recent_seconds" []
@@ -123,6 +129,7 @@ metrics! {
     CHECKPOINT_USERS: Gauge "rekindle_checkpoint_users" [] "Users in the last checkpoint.";
     CHECKPOINT_PAUSE: Summary "rekindle_checkpoint_pause_seconds" []
         "How long the engine stood still for a checkpoint, each time, since the start; quantile 1 is the longest.";
+    READY: Gauge "rekindle_ready" [] "Whether every part of the daemon works, as `/readyz` says: 1, or 0.";
     CONNECTED: Gauge "rekindle_nats_connected" [] "Whether there is a connection to NATS: 1, or 0.";
     DISCONNECTS: Counter "rekindle_nats_disconnects_total" [] "Connections to NATS lost.";
     RECONNECTS: Counter "rekindle_nats_reconnects_total" [] "Connections to NATS made again.";

@@ -12,10 +12,11 @@ use super::first_rejects::FirstRejects;
 use super::progress::Progress;
 use super::record::Lengths;
 use super::writer::{Message, Waiting, Writer};
-use crate::decode::{Reason, Rejected};
+use crate::decode::Reason;
 use crate::partition::Output;
 use crate::pipeline::{Ahead, DeadLetter, Decoding, Pipeline};
-use crate::sink::dead_letter;
+use crate::sink::dead_letter::{self, FIRST_FEW};
+use crate::sink::emission::{Letter, Letters};
 use crate::sink::file::{OutputFile, SinkError};
 use crate::source::file::{Block, Item, OVERSIZED_HEAD_BYTES, Place, SourceError};
 use crate::time::Timestamp;
@@ -142,7 +143,7 @@ impl Feeding<'_> {
                 self.pipeline.count_oversized(&reason);
                 self.first_rejects.add(place, &reason, head);
                 if let Some(rejects) = rejects {
-                    rejects.write(|sink| dead_letter::write_line(&reason, place, head, true, sink))?;
+                    rejects.write(|sink| dead_letter::write_line(&reason, None, place, head, true, sink))?;
                 }
             }
         }
@@ -183,25 +184,35 @@ fn feed_block(
     (rejects, first_rejects): (&mut Option<OutputFile>, &mut FirstRejects),
     outputs: &mut Vec<Output>,
 ) -> Result<(), SinkError> {
-    let mut failed = Ok(());
+    // A line of a file, or a document, is to it what a message is to a stream.
+    let (mut letters, mut count) = (Letters::default(), 0);
     let mut reject = |letter: DeadLetter<'_>| {
-        let rejected = &letter.rejected;
-        let place = block.place_of(letter.line, rejected.original);
+        let rejected = letter.rejected;
+        count += 1;
+        // Where it stands in a document takes a look at all that stands before it.
+        let is_told = !block.is_document || count <= FIRST_FEW + 1;
+        let place = if is_told { block.place_of(letter.line, rejected.original) } else { block.place.clone() };
         first_rejects.add(&place, &rejected.reason, rejected.original);
-        if let (Some(rejects), true) = (&mut *rejects, failed.is_ok()) {
-            let (original, is_cut) = quoted(rejected);
-            failed = rejects.write(|sink| dead_letter::write_line(&rejected.reason, &place, original, is_cut, sink));
+        if rejects.is_some() {
+            let unit = if block.is_document { block.place.line } else { place.line };
+            letters.add(unit, place.line, rejected.reason, rejected.original);
         }
     };
     pipeline.feed_ahead(ahead, &mut reject, outputs);
-    failed
+    let Some(rejects) = rejects else { return Ok(()) };
+    for Letter { line, reason, original, rest, .. } in letters.take() {
+        let place = Place { file: Arc::clone(&block.place.file), line };
+        let (original, is_cut) = quoted(&reason, &original);
+        rejects.write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_cut, sink))?;
+    }
+    Ok(())
 }
 
 /// What of a rejected text stands in its letter, and whether that is not all: of what is too large, no more than of what
 /// was never held whole.
-fn quoted<'a>(rejected: &Rejected<'a>) -> (&'a [u8], bool) {
-    let is_cut = rejected.reason.is_too_large() && rejected.original.len() > OVERSIZED_HEAD_BYTES;
-    (if is_cut { &rejected.original[..OVERSIZED_HEAD_BYTES] } else { rejected.original }, is_cut)
+fn quoted<'a>(reason: &Reason, original: &'a [u8]) -> (&'a [u8], bool) {
+    let is_cut = reason.is_too_large() && original.len() > OVERSIZED_HEAD_BYTES;
+    (if is_cut { &original[..OVERSIZED_HEAD_BYTES] } else { original }, is_cut)
 }
 
 /// Makes everything safe that was decided so far; `None`: the writer has failed, and will say why.

@@ -1,9 +1,11 @@
 //! What the engine hands to the sink: all that came of a batch of the log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::dead_letter::FIRST_FEW;
 use super::progress::Reached;
 use crate::decode::Reason;
 use crate::partition::{Output, Plan};
@@ -71,6 +73,52 @@ pub struct Letter {
     pub reason: Reason,
     /// What stood there.
     pub original: Vec<u8>,
+    /// It stands for this and all that was rejected behind it in the message; `None`: for itself.
+    pub rest: Option<Rest>,
+}
+
+/// What was rejected in one message behind its first few rejects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// How many there are, by reason.
+    pub by_reason: BTreeMap<&'static str, u64>,
+}
+
+impl Rest {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.by_reason.values().sum()
+    }
+}
+
+/// Gathers what is rejected, in the log's order: of each message [the first few](FIRST_FEW) one by one, the rest together.
+#[derive(Debug, Default)]
+pub struct Letters {
+    letters: Vec<Letter>,
+    /// How many rejects there were of the message of the last.
+    of_message: u64,
+}
+
+impl Letters {
+    /// Adds what was rejected in a line of a message.
+    pub fn add(&mut self, sequence: u64, line: u64, reason: Reason, original: &[u8]) {
+        let is_same = self.letters.last().is_some_and(|last| last.sequence == sequence);
+        self.of_message = if is_same { self.of_message + 1 } else { 1 };
+        if self.of_message > FIRST_FEW
+            && let Some(rest) = self.letters.last_mut().and_then(|last| last.rest.as_mut())
+        {
+            *rest.by_reason.entry(reason.code()).or_default() += 1;
+            return;
+        }
+        let is_rest = self.of_message > FIRST_FEW;
+        let rest = is_rest.then(|| Rest { by_reason: BTreeMap::from([(reason.code(), 1)]) });
+        self.letters.push(Letter { sequence, line, reason, original: original.to_vec(), rest });
+    }
+
+    /// All of them.
+    pub fn take(self) -> Vec<Letter> {
+        self.letters
+    }
 }
 
 /// Other rules took effect, between two events.
@@ -82,4 +130,27 @@ pub struct Reloaded {
     pub rules: String,
     /// The fingerprint of those before.
     pub previous: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_makes_few_letters_and_a_count_whatever_it_holds() {
+        let mut letters = Letters::default();
+        let reason = |line| if line % 2 == 0 { Reason::NotAnObject } else { Reason::NoUser };
+        letters.add(6, 1, Reason::NoTime, b"x");
+        (1..=500_000).for_each(|line| letters.add(7, line, reason(line), b"1"));
+        (1..=FIRST_FEW).for_each(|line| letters.add(8, line, reason(line), b"2"));
+        let letters = letters.take();
+        let of = |sequence| letters.iter().filter(move |letter| letter.sequence == sequence);
+        let counts = [6, 7, 8].map(|sequence| of(sequence).count() as u64);
+        assert_eq!(counts, [1, FIRST_FEW + 1, FIRST_FEW]);
+        let rest = of(7).last().expect("the rest");
+        assert_eq!(rest.line, FIRST_FEW + 1);
+        let expected = Rest { by_reason: BTreeMap::from([("no_user", 249_995), ("not_an_object", 249_995)]) };
+        assert_eq!(rest.rest, Some(expected));
+        assert!(letters.iter().filter(|letter| letter.rest.is_some()).count() == 1, "nothing else is left out");
+    }
 }

@@ -26,6 +26,12 @@ pub struct Progress {
     pub commit: u64,
     /// How many outputs there are in the stream: the `Rekindle-Ordinal` of the last.
     pub ordinal: u64,
+    /// When that instance took the stream over, by the server's clock, in milliseconds since 1970; `None`: with this record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
+    /// That instance writes no more: whoever waits for the stream need not wait any longer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub released: bool,
     /// What is out.
     #[serde(flatten)]
     pub reached: Reached,
@@ -72,6 +78,10 @@ pub struct Open {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 impl Open {

@@ -173,8 +173,8 @@ impl Checkpoints {
         self.run(Shared::confirm).await
     }
 
-    /// Loads the newest checkpoint that can be used. To be called after [`claim`](Checkpoints::claim) by who is going to
-    /// write.
+    /// Loads the newest checkpoint that can be used. Who calls it before [`claim`](Checkpoints::claim) and is going to write
+    /// has to see that nothing came after it meanwhile.
     ///
     /// # Errors
     /// There are checkpoints and none can be used, or the store can't be reached.
@@ -335,10 +335,12 @@ impl Shared {
             match self.objects.replace(MANIFEST, &bytes, tag.as_ref()) {
                 Ok(tag) => {
                     let epoch = manifest.epoch;
+                    let newest = manifest.checkpoints.last().map(|newest| (newest.number, newest.base));
+                    // What was loaded before the claim goes on being continued, if nothing came after it.
+                    let last = state.last.filter(|last| newest == Some(*last));
                     let (claim, next) = (Some((epoch, claim.instance.clone())), manifest.next);
                     let copy = state.copy.take();
-                    *state =
-                        State { manifest: Some((manifest, Some(tag))), copy, claim, last: None, next, begun: None };
+                    *state = State { manifest: Some((manifest, Some(tag))), copy, claim, last, next, begun: None };
                     self.write_copy(&mut state, &bytes, epoch);
                     return Ok(epoch);
                 }

@@ -11,6 +11,7 @@ mod equality;
 mod faults;
 mod forgetting;
 mod harness;
+mod letters;
 mod log;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
@@ -21,4 +22,5 @@ mod reload;
 mod silence;
 mod slowness;
 mod streams;
+mod takeover;
 mod watched;

@@ -126,6 +126,37 @@ async fn a_log_made_anew_under_its_name_is_refused() {
     daemon.stop();
 }
 
+/// Also on its first run, in which the daemon itself made the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_made_anew_and_refilled_ends_a_daemon_as_it_refuses_a_start() {
+    for (is_first_run, pause) in [(true, 0), (true, 100), (false, 0)] {
+        let server = NatsServer::start();
+        let broker = Broker::connect(&server.url()).await;
+        let mut daemon = often(&server).start();
+        daemon.wait_until_ready();
+        broker.publish_one(view("a")).await;
+        broker.wait_for_outputs(1).await;
+        if !is_first_run {
+            daemon = daemon.stop().settings.start();
+            daemon.wait_until_ready();
+        }
+        let last = broker.info("EVENTS").await.expect("the stream").state.last_sequence;
+        broker.jetstream.delete_stream("EVENTS").await.expect("deleted");
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        broker.create("EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
+        let views: Vec<_> = (0..last + 200).map(|n| view(&format!("u{n}")).into()).collect();
+        broker.publish(&views, None).await;
+        let ended = daemon.wait_for_end();
+        assert_refused(&ended, "its numbers mean something else; restore that stream, or begin anew with --from-start");
+        assert_eq!(users(&broker).await, ["a"], "nothing of it was read");
+        let ended = ended.settings.refused();
+        assert_refused(&ended, "its numbers mean something else");
+        let daemon = ended.settings.start_with(&["--from-start"]);
+        broker.wait_for_outputs(1 + last + 200).await;
+        daemon.stop();
+    }
+}
+
 /// The broker's disk is put back to what it was before: events and outputs that it had acknowledged are gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_lost_what_it_had_acknowledged_is_noticed() {
@@ -232,7 +263,7 @@ async fn a_second_daemon_takes_over_and_the_first_ends() {
     broker.publish_one(view("a")).await;
     broker.wait_for_outputs(1).await;
     // Checkpoints of its own, as by mistake: only the stream of outputs is the same.
-    let second = often(&server).start_with(&["--from-start"]);
+    let second = often(&server).set("OUTPUT_TAKEOVER", "now").start_with(&["--from-start"]);
     second.wait_until_ready();
     for user in ["b", "c"] {
         broker.publish_one(view(user)).await;

@@ -68,3 +68,20 @@ async fn a_server_that_is_not_there_is_waited_for() {
     let broker = Broker::connect(&server.url()).await;
     works(daemon, &broker).await;
 }
+
+/// An hour later nobody finds a line that was logged once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_never_reached_is_said_again_and_again_and_shows_in_the_metrics() {
+    let mut server = NatsServer::start();
+    server.kill();
+    let daemon = settings(&server.url()).start();
+    daemon.wait_for_log("still not ready after 5 s: nats: no connection to NATS at nats://127.0.0.1:");
+    daemon.wait_for_log("still not ready after 15 s");
+    assert_eq!(daemon.metric("rekindle_ready"), 0.0);
+    assert_eq!(daemon.metric("rekindle_nats_connected"), 0.0);
+    server.start_again();
+    daemon.wait_until_ready();
+    assert_eq!(daemon.metric("rekindle_ready"), 1.0);
+    daemon.wait_for_log("ready: nothing is in the way any more");
+    daemon.stop();
+}

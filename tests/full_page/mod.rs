@@ -33,7 +33,7 @@ pub(crate) fn page() -> Page {
         ..SourceNumbers::default()
     });
     page.sink(&SinkNumbers { published: [1, 1, 1, 0, 1, 2, 3], batches: 2, ..SinkNumbers::default() });
-    page.connection(&ConnectionNumbers { connected: true, ..ConnectionNumbers::default() });
+    page.connection(&ConnectionNumbers { ready: true, connected: true, ..ConnectionNumbers::default() });
     let mut pauses = Histogram::new(3).expect("a sound precision");
     pauses.record(1_500).expect("it grows by itself");
     let checkpoints = CheckpointNumbers {

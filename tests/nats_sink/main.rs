@@ -1,5 +1,6 @@
 //! Outputs on NATS, with a real server: what is published and where, once and in order, whatever goes wrong.
 
+mod foreign;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;
 mod outputs;

@@ -60,7 +60,7 @@ pub(crate) fn merged(user: &str, from: &str) -> Output {
 }
 
 pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> Letter {
-    Letter { sequence, line, reason: Reason::NotAnObject, original: original.to_vec() }
+    Letter { sequence, line, reason: Reason::NotAnObject, original: original.to_vec(), rest: None }
 }
 
 /// What a group of messages came to, whose last is `through`.

@@ -80,6 +80,7 @@ fn every_section_is_read() {
         decisions = true
         batch_from = 7
         linger = '1s'
+        takeover = 'now'
         [checkpoint]
         store = 's3://bucket/a/b'
         interval = '1m'
@@ -152,6 +153,7 @@ fn every_section_is_read() {
         decisions: true,
         batch_from: 7,
         linger: Span(1_000),
+        takeover: Takeover::Now,
     };
     assert_eq!(config.output, output);
     let checkpoint = Checkpoint {

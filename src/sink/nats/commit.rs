@@ -12,15 +12,21 @@
 //! output has the header `Rekindle-Ordinal`: 1, 2, 3 … without a hole.
 //!
 //! # How it gets in once
-//! The committer knows the stream's last message and the last record that was a message of its own. A batch expects that
-//! there is no record after that one (`Nats-Expected-Last-Subject-Sequence`), so what others write into the stream is no
-//! matter to it. Of messages that go one by one, the first expects to follow the stream's last
+//! The committer knows the stream's last message and the last on the subject of records. A batch expects that there is none
+//! on that subject after that one (`Nats-Expected-Last-Subject-Sequence`), so what others write elsewhere in the stream is no
+//! matter to it. Of messages that go one by one, the first expects to follow the stream's last, a message of its own
 //! (`Nats-Expected-Last-Sequence`), and each of the others the one before it, of the same attempt
 //! (`Nats-Expected-Last-Msg-Id`): nobody's message can take another's place and let the rest through. One commit is under way
 //! at a time. When no acknowledgement comes, the leader is asked for the last record: its ordinal says what of the commit is
 //! in. What is not is sent again: an attempt that is late, and the next one, can't both be stored. (A commit that was once
 //! sent as a batch is never sent one by one: that would not stop the batch.) The server may forget its window of message ids.
-//! Where somebody else is seen to write into the stream, everything goes as batches for a while.
+//!
+//! # What others write
+//! Somebody else's message in the stream, whatever it says, is no record: a [record](records) bears the place where it was
+//! written. Where one is seen, everything goes as batches for a while, and what goes one by one begins behind a record of its
+//! own. Where it is on the subject of records, the committer looks whether it is a takeover, and then expects it to be the last
+//! there; while that goes on, it looks once more when all of a batch but its last message is at the server, so that
+//! somebody who writes there all the time can only slow it down.
 //!
 //! # How there is one daemon
 //! A start [takes over](Committer::take_over): it writes a record with a higher epoch than the last, expecting both that the
@@ -32,7 +38,7 @@
 //! Older servers get everything one by one. Weaker than batches in one thing: readers can see a part of what belongs together.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::header::{
     HeaderMap, NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
@@ -44,14 +50,15 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::line::{Attempt, Line};
-use super::message::{Kind, Message};
+use super::message::{Kind, Message, Shortened};
 use super::publish::unique;
-use super::records::{self, RECORD};
+use super::records::{self, Newest, Place, Placed, RECORD, Records};
 use super::refusal::Refusal;
-use super::stream::Standing;
+use super::stream::{self, Standing};
 use super::unit::Unit;
 use crate::nats::subjects::covers;
 use crate::sink::progress::{Progress, Reached};
+use crate::time::Timestamp;
 
 /// The header with an output's place among all outputs of the stream, from 1.
 pub const ORDINAL: &str = "Rekindle-Ordinal";
@@ -142,8 +149,16 @@ pub(super) struct Committer {
     commits: u64,
     /// The sequence of the stream's last message, as far as is known; 0: it never had any.
     last: u64,
-    /// The sequence of the last record that is a message of its own; 0: there is none.
-    last_record: u64,
+    /// The sequence of the last message of this instance, once it has claimed the stream.
+    own_last: u64,
+    /// The sequence of the last message on the subject of records, whoever wrote it; 0: there is none.
+    fence: u64,
+    /// Up to this message everything was looked at, and what is a record behind its own last is known.
+    seen: u64,
+    /// When it took the stream over, by the server's clock.
+    since: Option<Timestamp>,
+    /// What is out with its last message.
+    out: Reached,
     /// When the stream was made.
     created_ns: i128,
     ordinal: u64,
@@ -152,10 +167,16 @@ pub(super) struct Committer {
     batch_from: usize,
     /// Every commit up to this one goes as a batch, where there are batches.
     crowded_until: u64,
+    /// In every commit up to this one it is looked once more who wrote on the subject of records.
+    contended_until: u64,
     /// The largest message the stream takes, where it has a bound of its own.
     max_message_bytes: Option<usize>,
     /// The commit whose outcome is not known.
     open: Option<Attempted>,
+    /// When it last wrote.
+    written: Instant,
+    /// Its last message says that it is the last.
+    has_released: bool,
 }
 
 /// A commit that may be stored, or a part of it.
@@ -189,22 +210,7 @@ impl Committer {
         owner: &Owner,
         (mut confirm, mut decide): (impl FnMut() -> Confirmed, impl FnMut(&Known) -> Result<(u64, Reached), E>),
     ) -> Result<(Committer, Reached), E> {
-        let mut committer = Committer {
-            line,
-            progress: format!("{prefix}.progress").into(),
-            all: format!("{prefix}.>").into(),
-            owner: owner.clone(),
-            commits: 0,
-            last: 0,
-            last_record: 0,
-            created_ns: 0,
-            ordinal: 0,
-            is_atomic: false,
-            batch_from,
-            crowded_until: 0,
-            max_message_bytes: None,
-            open: None,
-        };
+        let mut committer = Committer { owner: owner.clone(), batch_from, ..Committer::of_nobody(line, prefix) };
         loop {
             let refusal = match committer.look().await {
                 Ok(known) => {
@@ -228,28 +234,80 @@ impl Committer {
         }
     }
 
-    /// How the stream stands, and what it says of progress.
-    async fn look(&mut self) -> Result<Known, Refusal> {
-        let Standing { last, is_atomic, created_ns, max_message_bytes, .. } = self.line.standing().await?;
-        (self.is_atomic, self.created_ns, self.max_message_bytes) = (is_atomic, created_ns, max_message_bytes);
-        let progress = self.read_records(0).await?;
-        self.last = last;
-        Ok(Known { progress, stream_last: last })
+    /// One that owns nothing: it can only look.
+    pub(super) fn of_nobody(line: Line, prefix: &str) -> Committer {
+        Committer {
+            line,
+            progress: format!("{prefix}.progress").into(),
+            all: format!("{prefix}.>").into(),
+            owner: Owner { instance: String::new(), epoch: 0, log: None, settings: None },
+            commits: 0,
+            last: 0,
+            own_last: 0,
+            fence: 0,
+            seen: 0,
+            since: None,
+            out: Reached::default(),
+            created_ns: 0,
+            ordinal: 0,
+            is_atomic: false,
+            batch_from: 1,
+            crowded_until: 0,
+            contended_until: 0,
+            max_message_bytes: None,
+            open: None,
+            written: Instant::now(),
+            has_released: false,
+        }
     }
 
-    /// The last record, if it stands behind message `seen`; notes the last that is a message of its own.
-    async fn read_records(&mut self, seen: u64) -> Result<Option<Progress>, Refusal> {
-        let subjects = (self.progress.as_str(), self.all.as_str());
-        let found = records::last(&self.line.context, &self.line.stream, subjects, seen).await;
-        let (own, last) = found.map_err(|refusal| self.line.explained(refusal))?;
-        self.last_record = own;
-        Ok(last)
+    /// How the stream stands, and what it says of progress.
+    async fn look(&mut self) -> Result<Known, Refusal> {
+        Ok(self.look_around().await?.0)
+    }
+
+    /// The same, with the newest record, and the server's clock.
+    pub(super) async fn look_around(&mut self) -> Result<(Known, Option<Placed>, Option<Timestamp>), Refusal> {
+        let Standing { last, is_atomic, created_ns, max_message_bytes, now, .. } = self.line.standing().await?;
+        (self.is_atomic, self.created_ns, self.max_message_bytes) = (is_atomic, created_ns, max_message_bytes);
+        let Newest { fence, record, .. } = self.newest_record(0).await?;
+        (self.last, self.fence) = (last, fence);
+        let progress = record.as_ref().map(|record| record.progress.clone());
+        Ok((Known { progress, stream_last: last }, record, now))
+    }
+
+    /// Publishes a record that expects what cannot be: nothing is stored, but the server says whether it would be.
+    pub(super) async fn rehearse(&mut self) -> Result<(), Refusal> {
+        let impossible = self.line.standing().await?.last + (1 << 32);
+        let message = self.record_message(impossible, 0, Reached::default());
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, impossible.to_string());
+        let attempt = self.line.begin()?;
+        let asking = async {
+            let ack = self.line.request(&message, headers).await?;
+            ack.await.map_err(|error| Refusal::of_publish(&error, &self.progress, &self.line.stream))
+        };
+        match attempt.unless_cut(asking).await.map_err(|refusal| self.line.explained(refusal)) {
+            // Of another stream, one that takes the subject: a start would find out.
+            Ok(ack) => self.line.check(&ack, &self.progress),
+            Err(Refusal::Unexpected) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn records(&self) -> Records<'_> {
+        Records { context: &self.line.context, stream: &self.line.stream, progress: &self.progress, all: &self.all }
+    }
+
+    /// The newest record, if it stands behind message `seen`.
+    async fn newest_record(&self, seen: u64) -> Result<Newest, Refusal> {
+        self.records().newest(seen).await.map_err(|refusal| self.line.explained(refusal))
     }
 
     async fn claim(&mut self, reached: Reached) -> Result<(), Refusal> {
-        let message = self.record_message(0, reached);
+        let message = self.record_message(self.fence, 0, reached.clone());
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.last_record.to_string());
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.fence.to_string());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string());
         let attempt = self.line.begin()?;
         let claiming = async {
@@ -259,7 +317,11 @@ impl Committer {
         let claimed = attempt.unless_cut(claiming).await.map_err(|refusal| self.line.explained(refusal));
         let ack = claimed?;
         self.line.check(&ack, &self.progress)?;
-        (self.last, self.last_record) = (ack.sequence, ack.sequence);
+        (self.last, self.own_last, self.fence, self.seen) = (ack.sequence, ack.sequence, ack.sequence, ack.sequence);
+        (self.out, self.written) = (reached, Instant::now());
+        // Only for others to know since when: without it they take the time of the record they look at.
+        let claim = stream::at(&self.line.context, &self.line.stream, ack.sequence).await;
+        self.since = claim.ok().flatten().and_then(|claim| claim.time);
         info!(stream = %self.line.stream, epoch = self.owner.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
         Ok(())
     }
@@ -272,6 +334,16 @@ impl Committer {
     /// The sequence of the last commit's last message.
     pub(super) fn last(&self) -> u64 {
         self.last
+    }
+
+    /// How long ago it last wrote.
+    pub(super) fn idle(&self) -> Duration {
+        self.written.elapsed()
+    }
+
+    /// Whether whoever waits for the stream was told that this daemon ends.
+    pub(super) fn has_released(&self) -> bool {
+        self.has_released
     }
 
     /// Whether commits can be stored whole or not at all.
@@ -337,9 +409,11 @@ impl Committer {
         }
         let open = self.open.as_mut().expect("it was just opened");
         open.attempts += 1;
+        // Somebody else's message stands behind the last of its own.
+        let is_apart = self.last != self.own_last;
         // A record alone is a message of its own, and stands for a batch.
-        open.was_batch |=
-            unit.len() == 0 || self.is_atomic && (unit.len() >= self.batch_from || self.commits <= self.crowded_until);
+        open.was_batch |= unit.len() == 0
+            || self.is_atomic && (unit.len() >= self.batch_from || self.commits <= self.crowded_until || is_apart);
         let is_batch = open.was_batch;
         // An id for each attempt: the server must not take the rest of one for the beginning of another.
         let id = format!("{}.{}", open.id, open.attempts);
@@ -347,11 +421,15 @@ impl Committer {
             self.send_batch(unit, &id, attempt).await?;
             return Ok(true);
         }
+        if is_apart {
+            self.send_batch(&mut Unit::at(self.out.clone()), &id, attempt).await?;
+            return Ok(false);
+        }
         self.send_singly(unit, &id, attempt).await
     }
 
     /// The record of a commit in work, once so many more of its outputs are in.
-    fn record(&self, more: u64, reached: Reached) -> String {
+    fn record(&self, place: Place, more: u64, reached: Reached) -> String {
         let progress = Progress {
             epoch: self.owner.epoch,
             instance: self.owner.instance.clone(),
@@ -359,20 +437,23 @@ impl Committer {
             settings: self.owner.settings.clone(),
             commit: self.commits,
             ordinal: self.ordinal + more,
+            since_ms: self.since.map(|since| since.0),
+            released: self.line.status.is_leaving(),
             reached,
         };
-        serde_json::to_string(&progress).expect("a record can be written")
+        records::write(place, progress)
     }
 
-    /// That record as a message.
-    fn record_message(&self, more: u64, reached: Reached) -> Message {
+    /// That record as a message, the first on its subject behind message `after`.
+    fn record_message(&self, after: u64, more: u64, reached: Reached) -> Message {
         Message {
             kind: Kind::Progress,
             subject: self.progress.clone(),
             id: String::new(),
             content: Vec::new(),
-            payload: self.record(more, reached).into(),
+            payload: self.record(Place::After(after), more, reached).into(),
             received: None,
+            shortened: Shortened::default(),
         }
     }
 
@@ -388,6 +469,11 @@ impl Committer {
 
     /// So many messages of a commit are in the stream, the last of them with this sequence.
     fn stored(&mut self, unit: &mut Unit, count: usize, sequence: u64) {
+        if count == unit.len() {
+            self.out = unit.reached().clone();
+        } else if let Some(reached) = count.checked_sub(1).and_then(|last| unit.steps().nth(last)) {
+            self.out = reached;
+        }
         let stored = unit.take_first(count);
         if self.open.as_ref().is_some_and(|open| open.was_batch) {
             self.line.status.acknowledged(stored.iter());
@@ -396,15 +482,16 @@ impl Committer {
             stored.iter().for_each(|message| self.line.status.acknowledged(std::iter::once(message)));
         }
         self.ordinal += count as u64;
-        self.last = sequence;
+        (self.last, self.own_last) = (sequence, sequence);
+        self.seen = self.seen.max(sequence);
+        (self.written, self.has_released) = (Instant::now(), self.line.status.is_leaving());
         self.line.failures = 0;
     }
 
     /// Publishes all of it as an atomic batch; a record alone is just a message.
     async fn send_batch(&mut self, unit: &mut Unit, id: &str, attempt: Attempt) -> Result<(), Refusal> {
         let count = unit.len();
-        let record = self.record_message(count as u64, unit.reached().clone());
-        let (line, last_record) = (&self.line, self.last_record);
+        let (line, is_contended) = (&self.line, self.commits <= self.contended_until);
         let sending = async {
             let client = line.client();
             for (place, (message, mut headers)) in (1..).zip(self.outputs(unit)) {
@@ -416,8 +503,10 @@ impl Committer {
                     _ => Refusal::Other { why: error.to_string() },
                 })?;
             }
+            let fence = if is_contended { self.fence_now().await? } else { self.fence };
+            let record = self.record_message(fence, count as u64, unit.reached().clone());
             let mut headers = HeaderMap::new();
-            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last_record.to_string());
+            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, fence.to_string());
             if count > 0 {
                 headers.insert(NATS_BATCH_ID, id);
                 headers.insert(NATS_BATCH_SEQUENCE, (count + 1).to_string());
@@ -430,8 +519,19 @@ impl Committer {
         };
         let sequence = attempt.unless_cut(sending).await.map_err(|refusal| self.line.explained(refusal))?;
         self.stored(unit, count, sequence);
-        self.last_record = sequence;
+        self.fence = sequence;
         Ok(())
+    }
+
+    /// The last message on the subject of records now, if nothing behind the last one known is a record.
+    async fn fence_now(&self) -> Result<u64, Refusal> {
+        let last = stream::last_of(&self.line.context, &self.line.stream, &self.progress).await?;
+        let last = last.map_or(0, |last| last.sequence);
+        match self.records().last_between(self.fence.max(self.own_last), last).await? {
+            None => Ok(last.max(self.fence)),
+            // Who wrote it is found out before anything is sent again.
+            Some(_) => Err(Refusal::Unexpected),
+        }
     }
 
     /// Publishes the next few one by one, all on their way at once, each expecting the one before it. Whether all is stored.
@@ -441,7 +541,7 @@ impl Committer {
             let mut sent = VecDeque::new();
             let steps = (0..).zip(unit.steps());
             for ((message, mut headers), (ahead, reached)) in self.outputs(unit).zip(steps).take(WINDOW) {
-                headers.insert(RECORD, self.record(ahead + 1, reached));
+                headers.insert(RECORD, self.record(Place::At(self.last + ahead + 1), ahead + 1, reached));
                 headers.insert(NATS_MESSAGE_ID, format!("{id}.{ahead}"));
                 match ahead.checked_sub(1) {
                     None => headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string()),
@@ -466,14 +566,14 @@ impl Committer {
 
     /// Finds out what became of an attempt that was not acknowledged. Whether all of the commit is stored.
     async fn settle(&mut self, unit: &mut Unit, refused: &Refusal) -> Result<bool, Stop> {
-        let before = (self.last, self.last_record);
+        let before = (self.last, self.fence);
         let standing = self.standing().await?;
         self.max_message_bytes = standing.max_message_bytes;
-        let record = self.read_records(self.last).await?;
+        let Newest { fence, seen, record } = self.newest_record(self.seen).await?;
         let is_ours = |progress: &Progress| {
             (progress.epoch, progress.instance.as_str()) == (self.owner.epoch, self.owner.instance.as_str())
         };
-        if let Some(progress) = &record
+        if let Some(Placed { progress, .. }) = &record
             && !is_ours(progress)
         {
             return Err(Stop::Ended(Ended::TakenOver {
@@ -483,15 +583,30 @@ impl Committer {
                 ours: self.owner.epoch,
             }));
         }
-        self.last = standing.last;
+        if fence > self.fence && record.as_ref().is_none_or(|record| record.sequence != fence) {
+            warn!(
+                stream = %self.line.stream,
+                subject = %self.progress,
+                sequence = fence,
+                "somebody else's message is on the subject of records; it is passed over: see who may publish there, or name it \
+                 as a reply (config/nats-permissions.conf)"
+            );
+            self.contended_until = self.commits + CROWDED;
+        }
+        (self.last, self.fence, self.seen) = (standing.last.max(seen), fence, seen);
+        if let Some(record) = &record {
+            self.own_last = record.sequence;
+        }
         let Some(open) = &self.open else { return Ok(false) };
-        if let Some(progress) = record.filter(|progress| progress.commit == self.commits) {
+        if let Some(Placed { progress, sequence, .. }) = record.filter(|record| record.progress.commit == self.commits)
+        {
             // A batch that is in is in whole; of what goes one by one, what the record counts.
             let count =
                 usize::try_from(progress.ordinal.saturating_sub(self.ordinal)).unwrap_or(usize::MAX).min(unit.len());
             if count > 0 || open.was_batch {
                 self.line.status.was_there(count);
-                self.stored(unit, count, standing.last);
+                self.stored(unit, count, sequence);
+                self.last = standing.last.max(seen);
             }
             if unit.len() == 0 && progress.reached == *unit.reached() {
                 return Ok(true);
@@ -507,7 +622,7 @@ impl Committer {
         }
         match refused {
             // Nobody has written, and yet the message was not the next one: it is another stream that takes it.
-            Refusal::Unexpected if before == (self.last, self.last_record) => {
+            Refusal::Unexpected if before == (self.last, self.fence) => {
                 let subject = unit.messages().next().map_or(&self.progress, |message| &message.subject).to_string();
                 Err(Refusal::OtherStream { subject, stream: self.line.stream.clone() }.into())
             }
@@ -530,6 +645,7 @@ impl Committer {
             if standing.created_ns != self.created_ns {
                 warn!(stream = %self.line.stream, "the stream of outputs was made anew: what it held is gone with it");
                 (self.created_ns, self.last) = (standing.created_ns, 0);
+                (self.own_last, self.fence, self.seen) = (0, 0, 0);
                 return Ok(standing);
             }
             if standing.last >= self.last {

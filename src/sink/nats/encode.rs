@@ -23,19 +23,19 @@ use std::sync::Arc;
 use async_nats::subject::Subject;
 use bytes::buf::Writer;
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde_json::{Value, json};
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::attributes::{Attributes, header};
-use super::message::{Kind, Message};
+use super::message::{Kind, Message, Shortened};
 use super::subjects::Subjects;
 use crate::action::{self, Action, event_id};
 use crate::campaigns::Outcome;
 use crate::config::{ContentMode, Output as Settings};
 use crate::journal;
 use crate::partition::{Cause, Decided, Output, Plan};
-use crate::sink::dead_letter::{self, Origin};
-use crate::sink::emission::{Emitted, Letter, Mark, Reloaded};
+use crate::sink::dead_letter::{self, Origin, Written};
+use crate::sink::emission::{Emitted, Letter, Mark, Reloaded, Rest};
 use crate::sink::progress::{Open, Reached};
 use crate::time::Timestamp;
 
@@ -43,6 +43,8 @@ use crate::time::Timestamp;
 const CHUNK: usize = 999;
 /// Most bytes encoded at a time, but for one message more.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Letters of more bytes than this are encoded where nothing waits for it.
+const HEAVY: usize = 64 << 10;
 
 /// Some messages in the log's order, all of one group.
 #[derive(Debug)]
@@ -78,6 +80,8 @@ pub(super) struct Encoder {
     buffer: Writer<BytesMut>,
     /// The place of the letter before this one, and how many letters stood there.
     last_letter: (u64, u64, u32),
+    /// The largest message that the server takes.
+    pub(super) max_payload: usize,
 }
 
 /// An emission that is being encoded.
@@ -112,6 +116,7 @@ impl Encoder {
             subjects: None,
             buffer: BytesMut::new().writer(),
             last_letter: (0, 0, 0),
+            max_payload: usize::MAX,
         }
     }
 
@@ -232,7 +237,15 @@ impl Encoder {
         let mut payload = self.written();
         payload.truncate(payload.len() - 1);
         let attributes = Attributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
-        Message { kind, subject, content: attributes.headers(), id, payload, received: None }
+        Message {
+            kind,
+            subject,
+            content: attributes.headers(),
+            id,
+            payload,
+            received: None,
+            shortened: Shortened::default(),
+        }
     }
 
     fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> Message {
@@ -246,7 +259,15 @@ impl Encoder {
                 Attributes::of(&action).headers()
             }
         };
-        Message { kind: Kind::Action, subject, id: action.id, content, payload: self.written(), received }
+        Message {
+            kind: Kind::Action,
+            subject,
+            id: action.id,
+            content,
+            payload: self.written(),
+            received,
+            shortened: Shortened::default(),
+        }
     }
 
     fn reloaded(&mut self, reloaded: &Reloaded, generation: u64) -> Message {
@@ -256,11 +277,11 @@ impl Encoder {
         write!(self.buffer, "{line}").expect("writing to memory cannot fail");
         let (subject, payload) = (self.rules.clone(), self.written());
         let content = Attributes::new(Kind::Rules, &id, &self.emitter).about(None, *at).headers();
-        Message { kind: Kind::Rules, subject, id, content, payload, received: None }
+        Message { kind: Kind::Rules, subject, id, content, payload, received: None, shortened: Shortened::default() }
     }
 
     fn letter(&mut self, letter: &Letter) -> Message {
-        let Letter { sequence, line, reason, original } = letter;
+        let Letter { sequence, line, reason, original, rest } = letter;
         // A line may hold several calls, alike to the last byte: each is a letter of its own.
         let (last_sequence, last_line, ordinal) = self.last_letter;
         let ordinal = if (last_sequence, last_line) == (*sequence, *line) { ordinal + 1 } else { 0 };
@@ -268,8 +289,17 @@ impl Encoder {
         let original_hash = xxh3_128(original);
         let key = format!("letter\0{}\0{sequence}\0{line}\0{ordinal}\0{}\0{original_hash}", self.source, reason.code());
         let origin = Origin::Message { sequence: *sequence, line: *line };
-        let letter = dead_letter::letter(reason.code(), &reason.to_string(), origin, original);
-        letter_message(&letter, &key, &self.dead, &self.emitter)
+        let detail = dead_letter::detail(reason, rest.as_ref());
+        let head = dead_letter::head(reason.code(), &detail, origin, rest.as_ref());
+        let mut letter = letter_message(
+            &key,
+            &self.dead,
+            &self.emitter,
+            |room| dead_letter::write(&head, original, room),
+            self.max_payload,
+        );
+        letter.shortened.rejects = rest.as_ref().map_or(0, Rest::count);
+        letter
     }
 
     /// What was written since the last time.
@@ -279,6 +309,12 @@ impl Encoder {
 }
 
 impl Work {
+    /// Whether its next messages take long enough to keep others from working.
+    pub(super) fn is_heavy(&self) -> bool {
+        let letters = self.letters.as_slice().iter().take(CHUNK);
+        letters.map(|letter| letter.original.len()).sum::<usize>() > HEAVY
+    }
+
     /// When the broker received the event at which an output was found out, if it is one of this emission.
     fn received_at(&self, output: &Output) -> Option<Timestamp> {
         let index = usize::try_from(output.position.checked_sub(self.first_position)?).ok()?;
@@ -286,29 +322,46 @@ impl Work {
     }
 }
 
-/// A dead letter as a message; `key` tells it from every other.
-fn letter_message(letter: &Value, key: &str, dead: &Subject, emitter: &str) -> Message {
+/// A dead letter as a message of at most `max_payload` bytes; `key` tells it from every other, and `write` makes it fit.
+fn letter_message(
+    key: &str,
+    dead: &Subject,
+    emitter: &str,
+    write: impl FnOnce(usize) -> Written,
+    max_payload: usize,
+) -> Message {
     let id = event_id(key);
     let content = Attributes::new(Kind::Letter, &id, emitter).headers();
-    let payload = letter.to_string().into();
-    Message { kind: Kind::Letter, subject: dead.clone(), id, content, payload, received: None }
+    let mut letter = Message {
+        kind: Kind::Letter,
+        subject: dead.clone(),
+        id,
+        content,
+        payload: Bytes::new(),
+        received: None,
+        shortened: Shortened::default(),
+    };
+    let Written { bytes, is_cut } = write(letter.payload_room(max_payload));
+    (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
+    letter
 }
 
 /// The dead letter of a message that no server takes, because it is larger than `limit`.
 pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter: &str) -> Message {
     let detail = format!("the message has about {} bytes; the server takes {limit} at most", message.size());
     let origin = Origin::Output { subject: &message.subject };
-    let letter = dead_letter::letter("output_too_large", &detail, origin, &message.payload);
-    letter_message(&letter, &format!("output_too_large\0{}", message.id), dead, emitter)
+    let head = dead_letter::head("output_too_large", &detail, origin, None);
+    let write = |room| dead_letter::write(&head, &message.payload, room);
+    letter_message(&format!("output_too_large\0{}", message.id), dead, emitter, write, limit)
 }
 
 /// Makes a dead letter fit: of its original only the beginning is left. Returns whether it fits now.
 pub(super) fn shorten(letter: &mut Message, max_payload: usize) -> bool {
     let room = letter.payload_room(max_payload);
     if letter.payload.len() > room
-        && let Ok(value) = serde_json::from_slice(&letter.payload)
+        && let Some(Written { bytes, is_cut }) = dead_letter::shorten(&letter.payload, room)
     {
-        letter.payload = dead_letter::to_bytes(value, room).into();
+        (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
     }
     letter.payload.len() <= room
 }

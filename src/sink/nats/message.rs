@@ -45,6 +45,17 @@ pub(super) struct Message {
     pub(super) payload: Bytes,
     /// When the broker received the event that brought it about, where one did.
     pub(super) received: Option<Timestamp>,
+    /// Of a dead letter.
+    pub(super) shortened: Shortened,
+}
+
+/// What a dead letter has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shortened {
+    /// It has only the beginning of its original.
+    pub(super) is_cut: bool,
+    /// It stands for so many rejects, of which it quotes one; 0: for one.
+    pub(super) rejects: u64,
 }
 
 impl Message {

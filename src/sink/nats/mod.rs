@@ -29,6 +29,7 @@ mod refusal;
 mod status;
 mod stream;
 mod subjects;
+mod turn;
 mod unit;
 
 use std::collections::VecDeque;
@@ -45,13 +46,14 @@ use crate::sink::emission::{Emission, Mark, Passed};
 use crate::sink::progress::Reached;
 use commit::{Committed, Committer};
 pub use commit::{Ended, ID, Known, ORDINAL, Owner};
-use encode::{Chunk, Encoded, Encoder};
+use encode::{Chunk, Encoded, Encoder, Work};
 use line::Line;
 pub use message::Kind;
 use message::Message;
 use plain::PlainPublisher;
 use publish::Publisher;
 pub use status::{SinkFigures, SinkStatus};
+pub use turn::{HEARTBEAT, HOLD, LEAVING, Present, SILENCE, Sign, Turn, turn};
 use unit::Unit;
 
 /// How many encoded chunks may wait for the publisher.
@@ -112,15 +114,18 @@ impl Sink {
         confirm: impl FnMut() -> Confirmed,
         decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
     ) -> Result<(Outlet, Option<Reached>), E> {
-        let Sink { settings, context, source, part, status, connection } = self;
-        let line = |stream: &str| {
-            Line::new(context.clone(), stream, part.clone(), Arc::clone(&status), Arc::clone(&connection))
+        let way = if self.settings.jetstream {
+            let (outputs, batch_from) = (self.line(&self.settings.stream), usize::from(self.settings.batch_from));
+            let prefix = &self.settings.prefix;
+            let taken = Committer::take_over(outputs, prefix, batch_from, owner, (confirm, decide)).await?;
+            let letters = Box::new(Publisher::new(self.line(&self.settings.dead_stream)));
+            Some((Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1)))
+        } else {
+            None
         };
-        let (way, out) = if settings.jetstream {
-            let (outputs, batch_from) = (line(&settings.stream), usize::from(settings.batch_from));
-            let taken = Committer::take_over(outputs, &settings.prefix, batch_from, owner, (confirm, decide)).await?;
-            let letters = Box::new(Publisher::new(line(&settings.dead_stream)));
-            (Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1))
+        let Sink { settings, context, source, part, status, .. } = self;
+        let (way, out) = if let Some(way) = way {
+            way
         } else {
             (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None)
         };
@@ -128,6 +133,13 @@ impl Sink {
         let dead = format!("{}.dead", settings.prefix).into();
         let (queue, letters) = (VecDeque::new(), VecDeque::new());
         Ok((Outlet { way, settings, context, source, dead, status, queue, letters, reached }, out))
+    }
+}
+
+impl Sink {
+    fn line(&self, stream: &str) -> Line {
+        let (part, status, connection) = (self.part.clone(), Arc::clone(&self.status), Arc::clone(&self.connection));
+        Line::new(self.context.clone(), stream, part, status, connection)
     }
 }
 
@@ -144,8 +156,10 @@ impl Outlet {
     pub async fn run(self, mut emissions: mpsc::Receiver<Emission>) -> Result<(), Ended> {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let mut encoder = Encoder::new(&self.settings, self.source.clone());
+        let client = self.context.client();
         let encoding = async move {
             while let Some(emission) = emissions.recv().await {
+                encoder.max_payload = client.max_payload();
                 let mut work = match emission {
                     Emission::Batch(emitted) => encoder.begin(emitted),
                     Emission::Mark(mark) => {
@@ -153,7 +167,10 @@ impl Outlet {
                         continue;
                     }
                 };
-                while let Some(chunk) = encoder.next_chunk(&mut work) {
+                loop {
+                    let chunk;
+                    (encoder, work, chunk) = next_chunk(encoder, work).await;
+                    let Some(chunk) = chunk else { break };
                     if sender.send(Encoded::Chunk(Box::new(chunk))).await.is_err() {
                         return;
                     }
@@ -183,15 +200,47 @@ impl Outlet {
                 Some(Encoded::Chunk(_)) => self.publish_some().await?,
                 None => {}
             }
+            if self.is_due_to_show() {
+                self.show().await?;
+            }
+        }
+        if self.status.is_leaving() && !self.has_released() {
+            self.show().await?;
         }
         Ok(())
     }
 
-    /// Takes in what is ready, and waits for something if there is nothing. Returns whether there is anything to do: if
-    /// not, there never will be.
+    /// Whether it is time to show that this daemon is there: whoever waits for the stream takes it over otherwise.
+    fn is_due_to_show(&self) -> bool {
+        matches!(&self.way, Way::JetStream { outputs, .. } if outputs.idle() >= HEARTBEAT)
+    }
+
+    fn has_released(&self) -> bool {
+        matches!(&self.way, Way::JetStream { outputs, .. } if outputs.has_released())
+    }
+
+    /// Writes down how far it has got.
+    async fn show(&mut self) -> Result<(), Ended> {
+        if let Way::JetStream { outputs, .. } = &mut self.way {
+            outputs.commit(&mut Unit::at(self.reached.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what is ready, and waits for something if there is nothing, but no longer than until it is time to show that
+    /// this daemon is there. Returns whether there may be anything to do: if not, there never will be.
     async fn gather(&mut self, encoded: &mut mpsc::Receiver<Encoded>) -> bool {
         if self.queue.is_empty() {
-            let Some(first) = encoded.recv().await else { return false };
+            let first = match &self.way {
+                Way::JetStream { outputs, .. } => {
+                    match tokio::time::timeout(HEARTBEAT.saturating_sub(outputs.idle()), encoded.recv()).await {
+                        Ok(first) => first,
+                        Err(_) => return true,
+                    }
+                }
+                Way::Plain(_) => encoded.recv().await,
+            };
+            let Some(first) = first else { return false };
             self.queue.push_back(first);
         }
         let linger = u64::try_from(self.settings.linger.0).unwrap_or(0);
@@ -301,6 +350,7 @@ impl Outlet {
         if encode::shorten(&mut letter, limit) {
             self.letters.push_back(letter);
         } else {
+            self.status.lost_letter();
             error!(limit, "a dead letter is larger than the server takes, even without its original: it is lost");
         }
     }
@@ -332,4 +382,14 @@ impl Outlet {
             }
         }
     }
+}
+
+/// The next messages of an emission; a dead letter may be megabytes, and quoting them is not for a thread that others need.
+async fn next_chunk(mut encoder: Encoder, mut work: Work) -> (Encoder, Work, Option<Chunk>) {
+    let is_heavy = work.is_heavy();
+    let encode = move || {
+        let chunk = encoder.next_chunk(&mut work);
+        (encoder, work, chunk)
+    };
+    if is_heavy { tokio::task::spawn_blocking(encode).await.expect("encoding does not panic") } else { encode() }
 }

@@ -1,6 +1,6 @@
 //! What the sink counts, for whoever shows it.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,9 +22,13 @@ pub struct SinkStatus {
     errors: AtomicU64,
     duplicates: AtomicU64,
     oversized: AtomicU64,
+    cut_letters: AtomicU64,
+    counted_rejects: AtomicU64,
+    lost_letters: AtomicU64,
     acknowledged_ms: AtomicI64,
     reached: AtomicU64,
     ordinal: AtomicU64,
+    leaving: AtomicBool,
     latency: Mutex<Histogram<u64>>,
 }
 
@@ -45,6 +49,12 @@ pub struct SinkFigures {
     pub duplicates: u64,
     /// Outputs that were too large for the server and became dead letters.
     pub oversized: u64,
+    /// Dead letters published with only the beginning of their original.
+    pub cut_letters: u64,
+    /// Rejects that dead letters only count: those of one message behind its first few.
+    pub counted_rejects: u64,
+    /// Dead letters that the server can never take.
+    pub lost_letters: u64,
     /// When something was last acknowledged; `None`: nothing was.
     pub acknowledged: Option<Timestamp>,
     /// Everything that came of the source's messages up to this one is published.
@@ -63,9 +73,13 @@ impl Default for SinkStatus {
             errors: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             oversized: AtomicU64::new(0),
+            cut_letters: AtomicU64::new(0),
+            counted_rejects: AtomicU64::new(0),
+            lost_letters: AtomicU64::new(0),
             acknowledged_ms: AtomicI64::new(i64::MIN),
             reached: AtomicU64::new(0),
             ordinal: AtomicU64::new(0),
+            leaving: AtomicBool::new(false),
             latency: Mutex::new(latencies()),
         }
     }
@@ -84,10 +98,23 @@ impl SinkStatus {
             errors: read(&self.errors),
             duplicates: read(&self.duplicates),
             oversized: read(&self.oversized),
+            cut_letters: read(&self.cut_letters),
+            counted_rejects: read(&self.counted_rejects),
+            lost_letters: read(&self.lost_letters),
             acknowledged: (acknowledged != i64::MIN).then_some(Timestamp(acknowledged)),
             reached: read(&self.reached),
             ordinal: read(&self.ordinal),
         }
+    }
+
+    /// Says that this daemon is about to end: what is published from now on tells whoever waits for the stream of outputs that
+    /// it need not wait any longer.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// Latencies since the last time this was asked: from the broker's receipt of an event to the acknowledgement of an
@@ -105,6 +132,8 @@ impl SinkStatus {
         for message in messages {
             self.published[message.kind as usize].fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(message.payload.len() as u64, Ordering::Relaxed);
+            self.cut_letters.fetch_add(u64::from(message.shortened.is_cut), Ordering::Relaxed);
+            self.counted_rejects.fetch_add(message.shortened.rejects, Ordering::Relaxed);
             if let Some(received) = message.received {
                 let took = now_us.saturating_sub(received.0.saturating_mul(1_000));
                 let latency =
@@ -135,6 +164,10 @@ impl SinkStatus {
 
     pub(super) fn was_there(&self, messages: usize) {
         self.duplicates.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn lost_letter(&self) {
+        self.lost_letters.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn too_large(&self) {

@@ -2,11 +2,13 @@
 
 use thiserror::Error;
 
-use super::consumer::Begin;
+use super::consumer::{Begin, Consumer};
 use crate::config::{Source, Start};
+use crate::nats::Connection;
 use crate::nats::api::ApiError;
-use crate::nats::streams::{StreamError, StreamState, Wanted};
+use crate::nats::streams::{StreamError, StreamState, Wanted, ensure_stream};
 use crate::nats::subjects::{covers, without_covered};
+use crate::time::Timestamp;
 
 /// Why the stream can't be read now.
 #[derive(Debug, Error)]
@@ -37,6 +39,21 @@ pub(super) enum ReadError {
         last: u64,
         /// Our position.
         position: u64,
+    },
+    /// Another stream has the name.
+    #[error(
+        "stream {stream} was created {found}, and the one that was read up to message {last} was created {expected}: it is \
+         another one, and its numbers mean something else; restore that stream, or begin anew with `rekindle run --from-start`"
+    )]
+    OtherStream {
+        /// Its name.
+        stream: String,
+        /// The last message read.
+        last: u64,
+        /// When the one was created that was read.
+        expected: Timestamp,
+        /// When this one was created.
+        found: Timestamp,
     },
     /// No consumer.
     #[error("could not create a consumer of stream {stream}: {cause}")]
@@ -73,6 +90,22 @@ pub(super) fn resolve(
         }
         begin => Ok(begin),
     }
+}
+
+/// Sees that this user may read the stream, which must be there, without reading anything: makes a consumer that has nothing
+/// to deliver, and asks it for that.
+///
+/// # Errors
+/// It may not; a sentence for operators.
+pub async fn rehearse(connection: &Connection, source: &Source) -> Result<(), String> {
+    let mut wanted = Wanted::events(source);
+    wanted.create = false;
+    let stream = ensure_stream(connection, &wanted).await.map_err(|error| error.to_string())?;
+    let end = Begin::At(stream.info.state.last_sequence + 1);
+    let created = Consumer::create(connection, &source.stream, end, &filters(&wanted, &stream), source.batch).await;
+    let no_consumer = |cause| ReadError::Consumer { stream: source.stream.clone(), cause }.to_string();
+    let (mut consumer, _) = created.map_err(no_consumer)?;
+    consumer.answers(connection).await.map_err(|why| format!("could not read stream {}: {why}", source.stream))
 }
 
 /// The subjects to ask for; none where the stream holds nothing else.

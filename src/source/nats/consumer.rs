@@ -138,6 +138,25 @@ impl Consumer {
         Ok(())
     }
 
+    /// Asks for one message, and takes whatever the server answers for a sign that it may be asked.
+    ///
+    /// # Errors
+    /// It may not, or does not answer.
+    pub(super) async fn answers(&mut self, connection: &Connection) -> Result<(), String> {
+        let since = connection.status.denials();
+        let request = Bytes::from(json!({ "batch": 1, "no_wait": true }).to_string());
+        let asked = self.client.publish_with_reply(self.next.clone(), self.inbox.clone(), request).await;
+        asked.map_err(|error| format!("could not ask for messages: {error}"))?;
+        tokio::select! {
+            denial = connection.status.denied(since, |denial| denial.concerns_request(&self.next)) => Err(denial.to_string()),
+            answer = tokio::time::timeout(ASK_TIMEOUT, futures_util::StreamExt::next(&mut self.subscriber)) => match answer {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => Err("the connection was closed".to_owned()),
+                Err(_) => Err("the server does not answer".to_owned()),
+            },
+        }
+    }
+
     /// Tells messages from what the server says about the consumer.
     pub(super) fn take(&mut self, message: Message) -> Received {
         match message.status {

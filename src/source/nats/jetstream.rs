@@ -12,6 +12,9 @@
 //!   the stream (expired, purged, deleted) and are counted as missing.
 //! - **Where the stream holds other subjects too**, the consumer is filtered and holes are normal. Then messages gone
 //!   from the stream can't be told from messages that are not ours, and are not counted.
+//! - **A stream is made once.** When it was created is asked whenever a consumer is made (at first, after a reconnection, at
+//!   a gap), behind that: a consumer of another stream of the name is not read from. Nothing is read any more then, health
+//!   says so, and whoever runs the source is told.
 //! - **A stream's last number never falls.** Where it is below the position the log has lost data (an unclean end of a
 //!   server, or a stream deleted and created anew). Nothing is read then, and health says so. So it does where a stream
 //!   that was read is gone: it is created only before the first read.
@@ -33,7 +36,8 @@ use super::status::add;
 use super::ticker::Ticker;
 use super::{Batch, Kind, Message, NatsSource, Stop, is_full, ready};
 use crate::nats::chance;
-use crate::nats::streams::{StreamError, Wanted, ensure_stream, look_up};
+use crate::nats::streams::{StreamError, Wanted, created_ms, ensure_stream, look_up};
+use crate::time::Timestamp;
 
 /// Waits between attempts grow from this …
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -94,6 +98,8 @@ struct Reader {
     is_alive: bool,
     /// What is odd about the stream, to be told once.
     notes: Vec<String>,
+    /// When the stream was created that is read, in milliseconds since 1970.
+    created_ms: Option<i64>,
 }
 
 impl Reader {
@@ -102,6 +108,7 @@ impl Reader {
         let ticker = Ticker::new(source.settings.tick_interval, Instant::now());
         let begin = source.after.map(|after| Begin::At(after + 1));
         Reader {
+            created_ms: source.created_ms,
             source,
             wanted,
             position: Position::before(begin),
@@ -170,7 +177,9 @@ impl Reader {
             }
             stream => stream?,
         };
+        let is_same = self.check_created(created_ms(&stream.info));
         let begin = resolve(&self.source.settings, self.position.begin, self.source.needed, &stream)?;
+        is_same?;
         self.position.begin = Some(begin);
         let filters = filters(&self.wanted, &stream);
         let created =
@@ -178,6 +187,13 @@ impl Reader {
         let created = created.await;
         let (consumer, pending) =
             created.map_err(|cause| ReadError::Consumer { stream: self.stream().to_owned(), cause })?;
+        // The consumer may be of a stream that was made since: a stream that is the same now was so before.
+        let look_up = look_up(&self.source.connection, self.stream()).await.map_err(|cause| StreamError::Api {
+            stream: self.stream().to_owned(),
+            attempt: "look up",
+            cause,
+        })?;
+        self.check_created(created_ms(&look_up))?;
         self.position.consumer_created(begin, filters.is_empty());
         self.pending = pending;
         self.source.status.set_pending(pending);
@@ -186,6 +202,17 @@ impl Reader {
         self.is_alive = false;
         self.notes = stream.notes;
         Ok(consumer)
+    }
+
+    /// Whether it is the stream that was read until now, or the first.
+    fn check_created(&mut self, found: i64) -> Result<(), ReadError> {
+        let expected = *self.created_ms.get_or_insert(found);
+        if expected == found {
+            return Ok(());
+        }
+        self.source.status.found_other_stream(found);
+        let (stream, last) = (self.stream().to_owned(), self.position.last_read());
+        Err(ReadError::OtherStream { stream, last, expected: Timestamp(expected), found: Timestamp(found) })
     }
 
     /// The consumer has shown a sign of life: only now it is known to work, for what is not permitted is told late.

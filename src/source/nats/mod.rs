@@ -16,6 +16,7 @@ mod position;
 mod status;
 mod ticker;
 
+pub use begin::rehearse;
 pub use status::SourceStatus;
 
 use std::sync::Arc;
@@ -44,17 +45,25 @@ pub struct NatsSource {
     needed: u64,
     /// The last message that is not to be read again; `None`: begin where the settings say.
     after: Option<u64>,
+    /// When the stream was created that is to be read, in milliseconds since 1970; `None`: whichever is there at first.
+    created_ms: Option<i64>,
 }
 
 impl NatsSource {
     /// A source that will hand its batches to `out`, and tell `part` how it fares.
     pub fn new(connection: Connection, settings: Source, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
-        NatsSource { connection, settings, out, part, status: Arc::default(), needed: 0, after: None }
+        NatsSource { connection, settings, out, part, status: Arc::default(), needed: 0, after: None, created_ms: None }
     }
 
     /// Begins behind this message of the stream, wherever the settings say to begin.
     pub fn after(self, sequence: u64) -> NatsSource {
         NatsSource { after: Some(sequence), ..self }
+    }
+
+    /// Reads only the stream that was created then, in milliseconds since 1970: another of its name has other messages under
+    /// the same numbers.
+    pub fn created_at(self, created_ms: i64) -> NatsSource {
+        NatsSource { created_ms: Some(created_ms), ..self }
     }
 
     /// Reads only a stream that has had this message: things were done that follow from it, and a stream that is shorter

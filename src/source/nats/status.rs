@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 use crate::time::Timestamp;
 
 /// Counts since the start. All are read and written one by one: between two of them a message may pass.
@@ -17,6 +19,7 @@ pub struct SourceStatus {
     pub(super) gaps: AtomicU64,
     pub(super) missing: AtomicU64,
     pub(super) recreations: AtomicU64,
+    other_stream: watch::Sender<Option<i64>>,
 }
 
 impl Default for SourceStatus {
@@ -32,6 +35,7 @@ impl Default for SourceStatus {
             gaps: AtomicU64::new(0),
             missing: AtomicU64::new(0),
             recreations: AtomicU64::new(0),
+            other_stream: watch::Sender::new(None),
         }
     }
 }
@@ -86,6 +90,18 @@ impl SourceStatus {
     /// Consumers created after the first.
     pub fn recreations(&self) -> u64 {
         self.recreations.load(Ordering::Relaxed)
+    }
+
+    /// Waits until under the stream's name there is another stream than the one that was read; when that was created, in
+    /// milliseconds since 1970. Nothing is read from it.
+    pub async fn other_stream(&self) -> i64 {
+        let mut other = self.other_stream.subscribe();
+        // It can't fail: the sender is ours.
+        other.wait_for(Option::is_some).await.ok().and_then(|created| *created).unwrap_or_default()
+    }
+
+    pub(super) fn found_other_stream(&self, created_ms: i64) {
+        self.other_stream.send_replace(Some(created_ms));
     }
 
     pub(super) fn handed_on(&self, messages: usize, bytes: usize, sequence: u64, received: Timestamp) {
