@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::against;
 use super::summary::counted;
 use crate::checkpoint::{BeginsEmpty, Blind, Compared, compare};
 use crate::config::{Config, Mistakes, Place, VariableMistake, blotted};
@@ -19,7 +20,7 @@ use crate::rules::{self, explain, render};
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Check rules and settings, and show every problem at its place
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["files", "rules", "config"])))]
 pub struct CheckArgs {
     /// Rules files to check
@@ -36,6 +37,10 @@ pub struct CheckArgs {
     /// past; what that changes in segments sets no campaign off
     #[arg(long, value_name = "OLD_RULES")]
     pub replacing: Option<PathBuf>,
+    /// Event files to hold the rules against: amounts that are no numbers, properties inside arrays. A mistake is what never
+    /// is there
+    #[arg(long, value_name = "EVENTS", conflicts_with = "config")]
+    pub against: Vec<PathBuf>,
     /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
     #[arg(long)]
     pub explain: bool,
@@ -137,6 +142,9 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
         match load_rules(&file, colour) {
             Ok(rules) => {
                 accepted(&file, &rules, args.explain, out)?;
+                if !args.against.is_empty() {
+                    sound &= against::check(&rules, &args.against, out)?;
+                }
                 if let (Some(replaced), Some(old)) = (&replaced, &args.replacing) {
                     replacing(&file, Plan::new(rules), (old, replaced), out)?;
                 }
@@ -196,6 +204,9 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
     let (segments, campaigns) = (counted(rules.segments.len(), "segment"), counted(rules.campaigns.len(), "campaign"));
     let (name, features) = (file.display(), counted(rules.features.len(), "feature"));
     writeln!(out, "{name}: ok, {segments}, {campaigns}, {features}")?;
+    for note in rules::products::notes(rules) {
+        writeln!(out, "note: {note}")?;
+    }
     if explain {
         let sizes = Sizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
         write!(out, "\n{}", explain::explain(rules, &sizes))?;
@@ -276,7 +287,7 @@ mod tests {
     }
 
     fn rules_args(files: &[PathBuf]) -> CheckArgs {
-        CheckArgs { files: Vec::new(), rules: files.to_vec(), config: None, replacing: None, explain: false }
+        CheckArgs { rules: files.to_vec(), ..CheckArgs::default() }
     }
 
     const RULES: &str = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = \"count(a, '1h') > 1\"\n";
@@ -306,6 +317,30 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_held_against_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let [rules, events] = ["r.toml", "e.jsonl"].map(|name| folder.path().join(name));
+        let when = "sum(a.total, '1d') > 5 || total(a.items.price) > 1";
+        std::fs::write(&rules, RULES.replace("count(a, '1h') > 1", when)).unwrap();
+        let event = |properties: &str| {
+            let time = "2026-03-05T10:00:00Z";
+            format!(r#"{{"type":"track","event":"A","userId":"u","timestamp":"{time}","properties":{properties}}}"#)
+        };
+        let args = CheckArgs { against: vec![events.clone()], ..rules_args(&[rules]) };
+        let lines = [event(r#"{"total":"109.30"}"#), event(r#"{"total":1}"#), "no JSON".to_owned()];
+        std::fs::write(&events, lines.join("\n")).unwrap();
+        let (sound, out) = checked(args.clone());
+        let told = "warning: a.total is no number in 1 of 2 events (such as \"109.30\"): sums and means pass it over\n  help: ";
+        assert!(sound && out.contains("r.toml: ok") && out.contains(told), "{out}");
+        std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
+        let (sound, out) = checked(args.clone());
+        assert!(!sound && out.contains("mistake: a.items.price reads into `items`") && out.contains("each ="), "{out}");
+        std::fs::remove_file(&events).unwrap();
+        let (sound, out) = checked(args);
+        assert!(!sound && out.contains("e.jsonl"), "{out}");
+    }
+
+    #[test]
     fn every_file_is_checked_and_one_bad_one_fails_them_all() {
         let folder = tempfile::tempdir().unwrap();
         let [good, bad, missing, binary] = ["good", "bad", "missing", "binary"].map(|name| folder.path().join(name));
@@ -326,8 +361,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("c.toml");
         std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
-        let args =
-            CheckArgs { files: Vec::new(), rules: Vec::new(), config: Some(config), replacing: None, explain: false };
+        let args = CheckArgs { config: Some(config), ..CheckArgs::default() };
         let (sound, out) = checked(args.clone());
         assert!(!sound && out.contains("c.toml:2:9: cannot read the rules file"), "{out}");
         std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();

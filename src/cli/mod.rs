@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and one module per command.
 
+mod against;
 pub mod check;
 pub mod checkpoint;
 pub mod demo;

@@ -1,5 +1,6 @@
 //! What a replay or a demo came to, for people and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -87,6 +88,8 @@ impl<'a> Summary<'a> {
             "placeholder_ids": self.totals.placeholder_ids,
             "late": counts.late,
             "duplicates": counts.duplicates,
+            "passed_over": passed_over(self.rules, self.totals).map(|(name, _, none)| (name, none)).collect::<BTreeMap<_, _>>(),
+            "oversized_values": self.totals.oversized_values,
             "merged": counts.merged,
             "users": self.totals.users,
             "expired": counts.expired,
@@ -97,6 +100,22 @@ impl<'a> Summary<'a> {
             "peak_memory_bytes": self.peak_memory_bytes,
         })
     }
+}
+
+/// The amounts of which values were passed over since they are no numbers: the name, values that are numbers, and those
+/// that are none.
+pub(super) fn passed_over<'t>(rules: &'t Ruleset, totals: &'t Totals) -> impl Iterator<Item = (String, u64, u64)> + 't {
+    let amounts = rules.amounts.iter().zip(&totals.counts.amounts);
+    let passed_over = amounts.filter(|(_, [_, none])| *none > 0);
+    passed_over.map(|(amount, [numbers, none])| (rules.amount_name(*amount), *numbers, *none))
+}
+
+/// `passed over 3 of 4 values of order.total: they are no numbers`, for each amount of which values were.
+pub(super) fn passed_over_in_words(rules: &Ruleset, totals: &Totals) -> Vec<String> {
+    let words = |(name, numbers, none)| {
+        format!("passed over {} of {} values of {name}: they are no numbers", grouped(none), grouped(numbers + none))
+    };
+    passed_over(rules, totals).map(words).collect()
 }
 
 fn nonzero<const N: usize>(names: [&'static str; N], counts: [u64; N]) -> Map<String, Value> {
@@ -115,6 +134,13 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "               {ids} ids that nobody means, such as \"undefined\", taken for missing")?;
         }
         writeln!(f, "             {}, {} late", counted(counts.duplicates, "duplicate"), grouped(counts.late))?;
+        for words in passed_over_in_words(self.rules, self.totals) {
+            writeln!(f, "             {words}")?;
+        }
+        if self.totals.oversized_values > 0 {
+            let values = grouped(self.totals.oversized_values);
+            writeln!(f, "             {values} values of more than 8 KiB, which count as missing")?;
+        }
         write!(f, "users        {}, {} merged", grouped(self.totals.users), counted(counts.merged, "visitor"))?;
         if counts.expired > 0 {
             write!(f, ", {} dropped after being idle", grouped(counts.expired))?;

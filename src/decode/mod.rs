@@ -21,6 +21,7 @@ mod times;
 use hashbrown::HashMap;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::event::{Call, Event, FieldId, TrackedId, TraitId};
 use crate::rules::program::Projection;
@@ -39,6 +40,9 @@ const MAX_CALLS: usize = 100_000;
 
 /// What calls take of their envelope's context may be, in all, this many times what a message may be.
 const MESSAGES_LENT: usize = 4;
+
+/// The longest messageId that is kept as it came, in bytes; of a longer one its 128-bit xxh3 is kept.
+pub const MAX_MESSAGE_ID_BYTES: usize = 128;
 
 /// Decodes lines for one set of rules.
 #[derive(Clone, Debug)]
@@ -440,7 +444,7 @@ impl<'a> Draft<'a> {
             tracked: self.known.filter(|_| call == Call::Track).and_then(|known| known.id),
             user_id,
             anonymous_id,
-            message_id,
+            message_id: message_id.map(short_message_id),
             placeholder_ids: placeholders,
             time: self.times.event_time(),
             received_at: self.times.received_at(),
@@ -481,6 +485,11 @@ impl<'a> Draft<'a> {
             }
         }
     }
+}
+
+/// A message's id as it is kept: of one that is too long, a hash.
+fn short_message_id(id: Text<'_>) -> Text<'_> {
+    if id.len() <= MAX_MESSAGE_ID_BYTES { id } else { Text::Owned(format!("xxh3-{:032x}", xxh3_128(id.as_bytes()))) }
 }
 
 fn bounded<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<'a>>, Reason> {

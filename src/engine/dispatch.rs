@@ -2,7 +2,7 @@
 
 use super::evaluate::Scope;
 use super::profile::Profile;
-use crate::event::{Call, Event, TraitId};
+use crate::event::{Call, Event, FieldId, TraitId};
 use crate::rules::program::{CampaignId, Change, FeatureId, NameId, Ruleset, SegmentId};
 use crate::time::Timestamp;
 
@@ -13,6 +13,8 @@ pub struct Dispatch {
     pages: Vec<NameId>,
     screens: Vec<NameId>,
     features_by_name: Vec<Vec<FeatureId>>,
+    /// By name: its amounts, each with its index in the rules.
+    amounts_by_name: Vec<Vec<(usize, FieldId)>>,
     segments_by_name: Vec<SegmentSet>,
     segments_by_trait: Vec<SegmentSet>,
     readers: Vec<SegmentSet>,
@@ -87,6 +89,7 @@ impl Dispatch {
             pages: Vec::new(),
             screens: Vec::new(),
             features_by_name: vec![Vec::new(); rules.names.len()],
+            amounts_by_name: vec![Vec::new(); rules.names.len()],
             segments_by_name: vec![SegmentSet::default(); rules.names.len()],
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
             readers: vec![SegmentSet::default(); rules.segments.len()],
@@ -112,6 +115,9 @@ impl Dispatch {
         }
         for (feature, id) in rules.features.iter().zip((0..).map(FeatureId)) {
             dispatch.features_by_name[usize::from(feature.name.0)].push(id);
+        }
+        for (at, amount) in rules.amounts.iter().enumerate() {
+            dispatch.amounts_by_name[usize::from(amount.name.0)].push((at, amount.field));
         }
         let nobody = Profile::new(Timestamp::MIN);
         let blank = Scope { rules, profile: &nobody, now: nobody.now, fields: &[] };
@@ -174,6 +180,11 @@ impl Dispatch {
     /// The features an event of this name feeds.
     pub fn features(&self, name: NameId) -> &[FeatureId] {
         &self.features_by_name[usize::from(name.0)]
+    }
+
+    /// The amounts of an event of this name: the index in the rules, and the property.
+    pub fn amounts(&self, name: NameId) -> &[(usize, FieldId)] {
+        &self.amounts_by_name[usize::from(name.0)]
     }
 
     /// The segments that read an event of this name.

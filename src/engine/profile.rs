@@ -95,16 +95,12 @@ impl Profile {
         }
     }
 
-    /// Adds an event to one feature. Returns whether the feature passed the event's value over because it is no number.
-    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: Arrival<'_, '_>) -> bool {
+    /// Adds an event to one feature.
+    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: Arrival<'_, '_>) {
         let now = self.now;
-        let mut passed_over = false;
-        let mut number = |field| match field_value(&arrival.event.fields, field) {
+        let number = |field| match field_value(&arrival.event.fields, field) {
             Some(Scalar::Number(number)) => Some(*number),
-            value => {
-                passed_over = value.is_some();
-                None
-            }
+            _ => None,
         };
         match feature.kind {
             FeatureKind::WindowCount(window) => self.add_tally(id, &window, arrival.ts),
@@ -114,26 +110,26 @@ impl Profile {
                 }
             }
             FeatureKind::WindowSum(field, window) => {
-                let Some(number) = number(field) else { return passed_over };
+                let Some(number) = number(field) else { return };
                 if let Cell::Sums(panes) = self.cell(id, || Cell::Sums(Panes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, Micros::from(number));
                 }
             }
             FeatureKind::WindowMin(field, window) => {
-                let Some(number) = number(field) else { return passed_over };
+                let Some(number) = number(field) else { return };
                 if let Cell::Least(panes) = self.cell(id, || Cell::Least(Panes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, Least(number));
                 }
             }
             FeatureKind::WindowMax(field, window) => {
-                let Some(number) = number(field) else { return passed_over };
+                let Some(number) = number(field) else { return };
                 if let Cell::Greatest(panes) = self.cell(id, || Cell::Greatest(Panes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, Greatest(number));
                 }
             }
             FeatureKind::WindowDistinct(field, window) => {
                 let hash = field_value(&arrival.event.fields, field).and_then(distinct_hash);
-                let Some(hash) = hash else { return false };
+                let Some(hash) = hash else { return };
                 if let Cell::Distinct(panes) = self.cell(id, || Cell::Distinct(DistinctPanes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, hash);
                 }
@@ -144,7 +140,7 @@ impl Profile {
                 }
             }
             FeatureKind::TotalSum(field) => {
-                let Some(number) = number(field) else { return passed_over };
+                let Some(number) = number(field) else { return };
                 if let Cell::Sum(sum) = self.cell(id, || Cell::Sum(Box::new(Micros(0)))) {
                     sum.absorb(Micros::from(number));
                 }
@@ -162,7 +158,6 @@ impl Profile {
                 }
             }
         }
-        passed_over
     }
 
     fn add_tally(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {

@@ -54,6 +54,9 @@ const PAUSE_MAX_US: u64 = 60_000_000;
 /// How many decisions of everyone are kept to be asked for.
 const DECISIONS_KEPT: usize = 100_000;
 
+/// The most bytes that they take.
+const DECISIONS_KEPT_BYTES_MAX: usize = 64 << 20;
+
 /// What the engine says of itself, a few times a second.
 #[derive(Clone, Debug)]
 pub struct Stats {
@@ -150,7 +153,7 @@ pub fn start(pipeline: Pipeline, start: Start, runtime: tokio::runtime::Handle) 
     let shared = Arc::new(Shared {
         view: Mutex::new(Arc::new(View::new(plan, pipeline.users()))),
         stats: Mutex::new(Arc::new(stats)),
-        recent: Recent::new(DECISIONS_KEPT),
+        recent: Recent::new(DECISIONS_KEPT, DECISIONS_KEPT_BYTES_MAX),
         is_live: watch::Sender::new(false),
         pauses: Mutex::new(Histogram::new_with_bounds(1, PAUSE_MAX_US, 3).expect("these bounds are sound")),
     });

@@ -1,6 +1,6 @@
 //! The latest decisions of everyone, for people who ask what was done about a user.
 //!
-//! Bounded: the oldest go first, whoever they are about. All decisions ever made are in the journal, and those that
+//! Bounded, by number and by bytes: the oldest go first, whoever they are about. All decisions ever made are in the journal, and those that
 //! left in the output stream.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::partition::{Decided, Output, Plan};
+use crate::partition::{Cause, Decided, Output, Plan};
 use crate::time::Timestamp;
 
 /// The most decisions kept of one user.
@@ -18,6 +18,7 @@ const PER_USER: usize = 10;
 #[derive(Debug)]
 pub(super) struct Recent {
     capacity: usize,
+    bytes_max: usize,
     state: Mutex<State>,
 }
 
@@ -25,6 +26,8 @@ pub(super) struct Recent {
 struct State {
     /// How many decisions were ever noted.
     noted: u64,
+    /// What those that are kept take, in bytes.
+    bytes: usize,
     /// Whose each decision is that is kept, by its number: oldest first.
     order: BTreeMap<u64, Arc<str>>,
     by_user: HashMap<Arc<str>, VecDeque<Kept>>,
@@ -39,9 +42,9 @@ struct Kept {
 }
 
 impl Recent {
-    /// Keeps `capacity` decisions.
-    pub(super) fn new(capacity: usize) -> Recent {
-        Recent { capacity, state: Mutex::default() }
+    /// Keeps `capacity` decisions, and fewer where they take more than `bytes_max`.
+    pub(super) fn new(capacity: usize, bytes_max: usize) -> Recent {
+        Recent { capacity, bytes_max, state: Mutex::default() }
     }
 
     /// Takes in the decisions among what was decided.
@@ -53,7 +56,7 @@ impl Recent {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for decision in decisions {
             state.note(plan, decision);
-            if state.order.len() > self.capacity {
+            while state.order.len() > self.capacity || state.bytes > self.bytes_max {
                 state.forget_oldest();
             }
         }
@@ -64,18 +67,20 @@ impl Recent {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for kept in state.by_user.remove(user).into_iter().flatten() {
             state.order.remove(&kept.number);
+            state.bytes -= kept.bytes();
         }
     }
 
     /// Forgets what was decided about a user before an instant.
     pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { order, by_user, .. } = &mut *state;
+        let State { order, by_user, bytes, .. } = &mut *state;
         let Some(of_user) = by_user.get_mut(user) else { return };
         of_user.retain(|kept| {
             let stays = kept.decision.at >= at;
             if !stays {
                 order.remove(&kept.number);
+                *bytes -= kept.bytes();
             }
             stays
         });
@@ -92,24 +97,53 @@ impl Recent {
     }
 }
 
+impl Kept {
+    /// What keeping it takes: its place, and its texts.
+    fn bytes(&self) -> usize {
+        let cause = match &self.decision.decided {
+            Decided::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
+            _ => 0,
+        };
+        size_of::<Kept>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + cause
+    }
+}
+
+/// What went out is nobody's to ask for here: the journal has no payload either.
+fn without_payload(decision: &Output) -> Output {
+    let decided = match &decision.decided {
+        Decided::Decision { campaign, outcome, trigger, cause, payload: _ } => Decided::Decision {
+            campaign: *campaign,
+            outcome: outcome.clone(),
+            trigger: *trigger,
+            cause: cause.clone(),
+            payload: None,
+        },
+        other => other.clone(),
+    };
+    Output { at: decision.at, user: Arc::clone(&decision.user), position: decision.position, decided }
+}
+
 impl State {
     fn note(&mut self, plan: &Arc<Plan>, decision: &Output) {
         let number = self.noted;
         self.noted += 1;
         self.order.insert(number, Arc::clone(&decision.user));
         let of_user = self.by_user.entry(Arc::clone(&decision.user)).or_default();
-        of_user.push_back(Kept { number, plan: Arc::clone(plan), decision: decision.clone() });
+        let kept = Kept { number, plan: Arc::clone(plan), decision: without_payload(decision) };
+        self.bytes += kept.bytes();
+        of_user.push_back(kept);
         if of_user.len() > PER_USER
             && let Some(oldest) = of_user.pop_front()
         {
             self.order.remove(&oldest.number);
+            self.bytes -= oldest.bytes();
         }
     }
 
     fn forget_oldest(&mut self) {
         let Some((_, user)) = self.order.pop_first() else { return };
         let Some(of_user) = self.by_user.get_mut(&user) else { return };
-        of_user.pop_front();
+        self.bytes -= of_user.pop_front().map_or(0, |oldest| oldest.bytes());
         if of_user.is_empty() {
             self.by_user.remove(&user);
         }
@@ -120,7 +154,6 @@ impl State {
 mod tests {
     use super::*;
     use crate::campaigns::{Outcome, Trigger};
-    use crate::partition::Cause;
     use crate::rules;
     use crate::rules::program::{CampaignId, Change, SegmentId};
 
@@ -144,7 +177,7 @@ mod tests {
     fn the_oldest_decisions_of_a_user_and_of_all_go_first() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
         let plan = Arc::new(Plan::new(rules));
-        let recent = Recent::new(15);
+        let recent = Recent::new(15, 1 << 20);
         for at in 0..12 {
             recent.note(&plan, &[decision("u", at)]);
         }
@@ -162,9 +195,37 @@ mod tests {
     }
 
     #[test]
+    fn decisions_are_kept_within_bytes_and_without_their_payloads() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(100_000, 64_000));
+        let bytes = || recent.state.lock().expect("not poisoned").bytes;
+        for at in 0..10_000 {
+            let mut large = decision(&format!("{at:0>256}"), at);
+            if let Decided::Decision { payload, cause, .. } = &mut large.decided {
+                let items = crate::json::JsonText::of(&"x".repeat(8_000));
+                *payload = Some(Box::new([("items".to_owned(), items)].into()));
+                *cause = Cause::Event(Some("m".repeat(128).into()));
+            }
+            recent.note(&plan, &[large]);
+            assert!(bytes() <= 64_000);
+        }
+        let kept = recent.state.lock().expect("not poisoned").order.len();
+        assert!((64..200).contains(&kept), "{kept}");
+        let latest = recent.of(&format!("{:0>256}", 9_999));
+        assert!(matches!(&latest[0].1.decided, Decided::Decision { payload: None, .. }));
+        recent.forget(&format!("{:0>256}", 9_999));
+        recent.forget_before(&format!("{:0>256}", 9_998), Timestamp(i64::MAX));
+        for at in 9_900..9_998 {
+            recent.forget(&format!("{at:0>256}"));
+        }
+        (0..9_900).for_each(|at| recent.forget(&format!("{at:0>256}")));
+        assert_eq!(bytes(), 0, "what is forgotten takes nothing");
+    }
+
+    #[test]
     fn a_user_is_forgotten_whole_or_up_to_an_instant_and_is_someone_new_then() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(4));
+        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(4, 1 << 20));
         recent.note(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
         recent.forget("u");
         recent.forget("nobody");

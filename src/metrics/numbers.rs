@@ -125,6 +125,12 @@ impl Page {
         self.count(&DUPLICATES, &[], totals.counts.duplicates);
         self.count(&FROM_FUTURE, &[], totals.from_future);
         self.count(&PLACEHOLDER_IDS, &[], totals.placeholder_ids);
+        for (amount, [_, passed_over]) in rules.amounts.iter().zip(&totals.counts.amounts) {
+            let name = rules.amount_name(*amount);
+            let (event, property) = name.split_once('.').unwrap_or((&name, ""));
+            self.count(&PASSED_OVER, &[event, property], *passed_over);
+        }
+        self.count(&OVERSIZED_VALUES, &[], totals.oversized_values);
         self.segments(rules, totals);
         for (campaign, counts) in rules.campaigns.iter().zip(&totals.counts.decisions) {
             for (outcome, count) in Outcome::NAMES.iter().zip(counts) {

@@ -65,6 +65,10 @@ metrics! {
         "Events whose own time was beyond the broker's, and was replaced by it: clients' clocks that are fast.";
     PLACEHOLDER_IDS: Counter "rekindle_placeholder_ids_total" []
         "Ids such as nobody means (placeholder_ids), which were taken for missing.";
+    PASSED_OVER: Counter "rekindle_amounts_passed_over_total" ["event", "property"]
+        "Values that the rules add up or average and that were passed over since they are no numbers, by the event's name in the rules and the property.";
+    OVERSIZED_VALUES: Counter "rekindle_values_oversized_total" []
+        "Values of properties, traits and context that the rules read and that had more than 8 KiB of JSON: they count as missing.";
     TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
     SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";

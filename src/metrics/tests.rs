@@ -15,7 +15,7 @@ use crate::rules;
 use crate::time::Timestamp;
 
 const RULES: &str = "[events]\nview = 'View'\n
-    [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n
+    [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 

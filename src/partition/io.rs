@@ -142,36 +142,43 @@ pub struct Counts {
     pub sizes: Vec<u64>,
     /// Decisions by campaign and outcome, as in [`Outcome::NAMES`].
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
+    /// By amount of the rules: values that were numbers, and values that were passed over since they were none.
+    #[serde(default)]
+    pub amounts: Vec<[u64; 2]>,
 }
 
 impl Counts {
-    /// All zero, for rules of this size.
-    pub fn new(names: usize, segments: usize, campaigns: usize) -> Counts {
+    /// All zero, for these rules.
+    pub fn new(rules: &Ruleset) -> Counts {
         Counts {
-            by_name: vec![0; names],
-            transitions: vec![[0; 2]; segments],
-            sizes: vec![0; segments],
-            decisions: vec![[0; Outcome::NAMES.len()]; campaigns],
+            by_name: vec![0; rules.names.len()],
+            transitions: vec![[0; 2]; rules.segments.len()],
+            sizes: vec![0; rules.segments.len()],
+            decisions: vec![[0; Outcome::NAMES.len()]; rules.campaigns.len()],
+            amounts: vec![[0; 2]; rules.amounts.len()],
             ..Counts::default()
         }
     }
 
     /// The same counts by the ids of other rules; users in segments are counted anew, from none.
     pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> Counts {
-        let mut counts = Counts::new(next.names.len(), next.segments.len(), next.campaigns.len());
+        let mut counts = Counts::new(next);
         (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);
         (counts.merged, counts.expired) = (self.merged, self.expired);
-        let ids = |rules: &Ruleset| -> [Vec<String>; 3] {
+        let ids = |rules: &Ruleset| -> [Vec<String>; 4] {
             [
                 rules.names.iter().map(|name| name.id.clone()).collect(),
                 rules.segments.iter().map(|segment| segment.id.clone()).collect(),
                 rules.campaigns.iter().map(|campaign| campaign.id.clone()).collect(),
+                rules.amounts.iter().map(|amount| rules.amount_name(*amount)).collect(),
             ]
         };
-        let ([names, segments, campaigns], [next_names, next_segments, next_campaigns]) = (ids(rules), ids(next));
+        let [names, segments, campaigns, amounts] = ids(rules);
+        let [next_names, next_segments, next_campaigns, next_amounts] = ids(next);
         carry(&names, &self.by_name, &next_names, &mut counts.by_name);
         carry(&segments, &self.transitions, &next_segments, &mut counts.transitions);
         carry(&campaigns, &self.decisions, &next_campaigns, &mut counts.decisions);
+        carry(&amounts, &self.amounts, &next_amounts, &mut counts.amounts);
         counts
     }
 
@@ -188,6 +195,9 @@ impl Counts {
             add_each(ours, theirs);
         }
         for (ours, theirs) in self.decisions.iter_mut().zip(&other.decisions) {
+            add_each(ours, theirs);
+        }
+        for (ours, theirs) in self.amounts.iter_mut().zip(&other.amounts) {
             add_each(ours, theirs);
         }
     }

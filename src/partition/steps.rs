@@ -8,8 +8,9 @@ use crate::campaigns::quiet_hours::zone_of;
 use crate::campaigns::{self, Held, Outcome, Subject, Trigger};
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::evaluate::Scope;
-use crate::engine::profile::Arrival;
+use crate::engine::profile::{Arrival, field_value};
 use crate::engine::segments::{Changes, reevaluate};
+use crate::event::Scalar;
 use crate::growth;
 use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
 use crate::time::{Span, Timestamp};
@@ -63,8 +64,7 @@ impl Occasion<'_> {
 
 impl Steps {
     pub(super) fn new(plan: &Plan) -> Steps {
-        let rules = &plan.rules;
-        let counts = Counts::new(rules.names.len(), rules.segments.len(), rules.campaigns.len());
+        let counts = Counts::new(&plan.rules);
         Steps {
             counts,
             state_ttl: None,
@@ -257,6 +257,13 @@ impl Steps {
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;
+            for (amount, field) in plan.dispatch.amounts(*name) {
+                match field_value(&arrival.event.fields, *field) {
+                    None => {}
+                    Some(Scalar::Number(_)) => self.counts.amounts[*amount][0] += 1,
+                    Some(_) => self.counts.amounts[*amount][1] += 1,
+                }
+            }
             for id in plan.dispatch.features(*name) {
                 user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], arrival);
             }

@@ -126,6 +126,9 @@ pub struct Totals {
     pub from_future: u64,
     /// Ids such as nobody means, which were taken for missing, of accepted events and of those that had no other.
     pub placeholder_ids: u64,
+    /// Values of accepted events that the rules read and that were too large to be kept: they count as missing.
+    #[serde(default)]
+    pub oversized_values: u64,
     /// What the partitions counted.
     pub counts: Counts,
     /// Users with state.
@@ -143,6 +146,7 @@ impl Totals {
         self.events += before.events;
         self.from_future += before.from_future;
         self.placeholder_ids += before.placeholder_ids;
+        self.oversized_values += before.oversized_values;
         let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add_each(&mut self.by_call, &before.by_call);
         add_each(&mut self.rejected, &before.rejected);
@@ -176,6 +180,7 @@ pub struct Pipeline {
     rejected: [u64; Reason::CODES.len()],
     from_future: u64,
     placeholder_ids: u64,
+    oversized_values: u64,
     forgotten_count: u64,
     /// Of the last batch: when the broker received each accepted event.
     received: Vec<Timestamp>,
@@ -263,6 +268,7 @@ impl Pipeline {
             rejected: [0; Reason::CODES.len()],
             from_future: 0,
             placeholder_ids: 0,
+            oversized_values: 0,
             forgotten_count: 0,
             received: Vec::new(),
             forgotten: Vec::new(),
@@ -523,8 +529,7 @@ impl Pipeline {
 
     /// Everything counted so far.
     pub fn totals(&self) -> Totals {
-        let rules = &self.plan.rules;
-        let mut counts = Counts::new(rules.names.len(), rules.segments.len(), rules.campaigns.len());
+        let mut counts = Counts::new(&self.plan.rules);
         for partition in &self.partitions {
             counts.add(partition.counts());
         }
@@ -534,6 +539,7 @@ impl Pipeline {
             rejected: self.rejected,
             from_future: self.from_future,
             placeholder_ids: self.placeholder_ids,
+            oversized_values: self.oversized_values,
             counts,
             users: self.partitions.iter().map(|partition| partition.len() as u64).sum(),
             links: self.links.len() as u64,
@@ -579,6 +585,7 @@ impl Pipeline {
         self.events += 1;
         self.by_call[event.call as usize] += 1;
         self.placeholder_ids += u64::from(event.placeholder_ids);
+        self.oversized_values += u64::from(event.oversized);
     }
 
     /// Runs every partition's queue to its end, then fires what is due at or before `to`. A queue that needs a visitor whom another

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 use super::diagnostic::{join_quoted, shorten, suggest};
 use super::document::{Section, Value, in_file_order, kind_of};
 use super::functions::FUNCTIONS;
+use super::products;
 use super::program::{EventName, NameId};
 use super::reader::{Reader, condition_in};
 use super::scope::Place;
@@ -61,8 +62,12 @@ impl<'t> Reader<'t> {
             self.world.name_order.push((*id).to_owned());
         }
         let mut names = Vec::with_capacity(entries.len());
-        for (id, span, value) in entries {
-            names.extend(self.event(id, span, value));
+        for (number, (id, span, value)) in (0..).map(NameId).zip(entries) {
+            let name = self.event(id, span, value);
+            if name.as_ref().is_some_and(products::has_array) {
+                self.world.product_arrays.insert(number);
+            }
+            names.extend(name);
         }
         names
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::diagnostic::{join_quoted, nearest, shorten, suggest};
 use super::document;
+use super::products;
 use super::program::{FeatureKind, NameId, Term, Window};
 use super::scope::{Place, Scope, Type, Typed};
 use super::syntax::{Node, NodeKind};
@@ -173,6 +174,7 @@ impl Scope<'_, '_, '_> {
         let subject = self.property_subject(function, subject);
         let window = self.window(window);
         let ((subject, field), window) = (subject?, window?);
+        self.outside_arrays(function, &subject)?;
         let kind = match function {
             "sum" | "avg" => FeatureKind::WindowSum(field, window),
             "min" => FeatureKind::WindowMin(field, window),
@@ -193,10 +195,23 @@ impl Scope<'_, '_, '_> {
         let kind = if subject.property.is_empty() {
             FeatureKind::TotalCount
         } else {
+            self.outside_arrays("total", &subject)?;
             FeatureKind::TotalSum(self.property_field(&subject)?)
         };
         let feature = self.feature(span, subject.name, kind)?;
         Some(Typed::new(Term::Feature(feature), Type::Number))
+    }
+
+    /// Of what is an array, or lies inside one, there is nothing to add up or to count.
+    fn outside_arrays(&mut self, function: &str, subject: &Subject) -> Option<()> {
+        let is_array = subject.property.first().is_some_and(|first| first == products::PRODUCTS)
+            && self.world.product_arrays.contains(&subject.name);
+        if !is_array {
+            return Some(());
+        }
+        let array = format!("{}.{}", subject.event, products::PRODUCTS);
+        let message = format!("{function} finds nothing in `{array}`, which is an array");
+        self.fail(&subject.span, message, products::each(products::PRODUCTS))
     }
 
     fn last(&mut self, subject: &Node, span: &Range<usize>) -> Option<Typed> {

@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub(crate) mod document;
 pub mod explain;
 pub mod growth;
+pub mod products;
 pub mod program;
 pub mod reference;
 pub mod render;

@@ -58,8 +58,19 @@ pub struct Ruleset {
     pub caps: Vec<Cap>,
     /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
     pub growth: Option<Growth>,
+    /// What is added up or averaged of which events, by features or the growth numbers; each once.
+    pub amounts: Vec<Amount>,
     /// What the decoder has to keep of an event.
     pub projection: Projection,
+}
+
+/// A property of an event that should be a number; of other values nothing is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount {
+    /// The event.
+    pub name: NameId,
+    /// The property.
+    pub field: FieldId,
 }
 
 /// A name that the rules give to some events.
@@ -421,6 +432,14 @@ impl FeatureKind {
             | FeatureKind::LastValue(_)
             | FeatureKind::LatestTime => None,
         }
+    }
+}
+
+impl Ruleset {
+    /// An amount as the rules write it: `order.total`.
+    pub fn amount_name(&self, amount: Amount) -> String {
+        let path = &self.projection.fields[usize::from(amount.field.0)];
+        format!("{}.{}", self.names[usize::from(amount.name.0)].id, path[1..].join("."))
     }
 }
 

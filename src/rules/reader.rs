@@ -75,10 +75,11 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         dedup_window,
         control,
         names,
-        features,
         segments,
         campaigns,
         caps,
+        amounts: super::reads::amounts(&features, growth.as_ref()),
+        features,
         growth,
         projection,
     })

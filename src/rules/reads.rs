@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::growth::Growth;
-use super::program::{Condition, EventName, Feature, FeatureId, NameId, Reads, Term};
+use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Term};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
@@ -41,6 +41,27 @@ pub(super) fn property_events(names: &[EventName], features: &[Feature], growth:
     };
     let read = (0..).map(NameId).zip(names).filter(|(id, name)| is_read(*id, name));
     read.filter_map(|(_, name)| name.event.clone()).collect()
+}
+
+/// What features and growth numbers add up, each once.
+pub(super) fn amounts(features: &[Feature], growth: Option<&Growth>) -> Vec<Amount> {
+    let of_feature = |feature: &Feature| match feature.kind {
+        FeatureKind::WindowSum(field, _)
+        | FeatureKind::WindowNumericCount(field, _)
+        | FeatureKind::WindowMin(field, _)
+        | FeatureKind::WindowMax(field, _)
+        | FeatureKind::TotalSum(field) => Some(Amount { name: feature.name, field }),
+        _ => None,
+    };
+    let mut amounts: Vec<Amount> = features.iter().filter_map(of_feature).collect();
+    if let Some(growth) = growth {
+        let orders = growth.orders.iter();
+        amounts.extend(orders.flat_map(|it| [it.value, it.discount].map(|field| Amount { name: it.name, field })));
+        amounts.extend(growth.refunds.iter().map(|it| Amount { name: it.name, field: it.value }));
+    }
+    amounts.sort_unstable();
+    amounts.dedup();
+    amounts
 }
 
 /// Calls `see` with every term in a condition, the outer before the inner.

@@ -1,6 +1,6 @@
 //! What a condition may refer to: events, segments, and where it stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::diagnostic::Problems;
@@ -23,6 +23,8 @@ pub(super) enum Place {
 pub(super) struct World {
     /// `[events]`, broken ones included, so that their use is no second mistake.
     pub(super) names: HashMap<String, NameId>,
+    /// Those of them whose events have their products in an array.
+    pub(super) product_arrays: HashSet<NameId>,
     /// Event names in file order.
     pub(super) name_order: Vec<String>,
     /// Segments by id, broken ones included; of two with the same id, the first.

@@ -319,7 +319,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     let name = text("event").filter(|_| call == Call::Track);
     Ok(Content {
         call,
-        texts: [name, user, visitor, message],
+        texts: [name, user, visitor, message.map(short)],
         times,
         fields: fields.into_iter().filter_map(|(at, value)| Some((at, value.words()?))).collect(),
         traits: traits.into_iter().map(|(at, value)| (at, value.words())).collect(),
@@ -335,6 +335,14 @@ fn get<'v>(members: &'v [(String, Json)], key: &str) -> Option<&'v Json> {
 fn at_path<'v>(members: &'v [(String, Json)], path: &[String]) -> Option<&'v Json> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(get(members, first)?, |value, key| value.get(key))
+}
+
+/// A hash of what is longer than 128 bytes.
+fn short(id: String) -> String {
+    match id.len() {
+        0..=128 => id,
+        _ => format!("xxh3-{:032x}", xxhash_rust::xxh3::xxh3_128(id.as_bytes())),
+    }
 }
 
 /// What is kept of a value that is there.

@@ -14,7 +14,7 @@ use rekindle::rules;
 use rekindle::time::Timestamp;
 
 const RULES: &str = "[events]\nview = 'View'\n
-    [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n
+    [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
 const EVENT: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#;

@@ -1,11 +1,12 @@
 //! `rekindle growth numbers`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::summary::{counted, grouped};
+use crate::cli::summary::{counted, grouped, passed_over, passed_over_in_words};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::Numbers;
@@ -61,7 +62,8 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     };
     say_if_it_waits(&args.input);
     let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
-    let (numbers, totals) = growth_numbers(Arc::new(Plan::new(rules)), options, args.until, files)?;
+    let plan = Arc::new(Plan::new(rules));
+    let (numbers, totals) = growth_numbers(Arc::clone(&plan), options, args.until, files)?;
     let rejected: u64 = totals.rejected.iter().sum();
     if rejected > 0 {
         // A closed standard error is no reason to fail.
@@ -71,16 +73,32 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
             counted(rejected, "event")
         );
     }
+    for words in passed_over_in_words(&plan.rules, &totals) {
+        let _ = writeln!(std::io::stderr(), "warning: {words}");
+    }
     let Some(numbers) = numbers else {
         return Err(CliError::Other("there is no event that counts, and so there are no numbers".to_owned()));
     };
     let mut text = match args.json {
-        true => serde_json::to_string(&numbers).map_err(|error| CliError::Other(error.to_string()))?,
+        true => {
+            let passed_over = passed_over(&plan.rules, &totals).map(|(name, _, none)| (name, none)).collect();
+            let told = Told { numbers: &numbers, passed_over };
+            serde_json::to_string(&told).map_err(|error| CliError::Other(error.to_string()))?
+        }
         false => summary(&numbers),
     };
     text.push('\n');
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())
+}
+
+/// The numbers, and what is not in them.
+#[derive(serde::Serialize)]
+struct Told<'n> {
+    #[serde(flatten)]
+    numbers: &'n Numbers,
+    /// Values of amounts that are no numbers, by event and property.
+    passed_over: BTreeMap<String, u64>,
 }
 
 fn percent(ratio: Ratio) -> String {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::watched::{Inputs, growth};
 use crate::cli::CliError;
 use crate::cli::outputs::refuse_shared_files;
+use crate::cli::summary::passed_over_in_words;
 use crate::growth::Numbers;
 use crate::insight::basket::{BasketCounter, ITEMS_ROOM, Least, PAIRS_ROOM};
 use crate::insight::report::page;
@@ -54,12 +55,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
         sales.take(&seen);
         counter.take(&seen, text);
     })?;
+    let notes = passed_over_in_words(&pipeline.plan().rules, &pipeline.totals());
     let sales = sales.settle(|visitor| pipeline.linked_user(visitor).map(|user| &**user));
     let metric = if numbers.commerce.is_some() { "gmv" } else { "sessions" };
     let moved = last_windows(&numbers).map(|windows| explain(metric, &numbers, &sales, windows));
     let baskets = counter.finish(Least { support: args.min_support, lift: 1.0, ..Least::default() });
-    let page =
-        page(&args.title, &numbers, moved.as_ref(), baskets).map_err(|error| CliError::Other(error.to_string()))?;
+    let page = page(&args.title, &notes, &numbers, moved.as_ref(), baskets)
+        .map_err(|error| CliError::Other(error.to_string()))?;
     output.write(|sink| sink.write_all(page.as_bytes()))?;
     output.finish()?;
     Ok(())

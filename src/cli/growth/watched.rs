@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::summary::counted;
+use crate::cli::summary::{counted, passed_over_in_words};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::{Numbers, Sighting};
@@ -58,6 +58,9 @@ impl Inputs {
                 "{} rejected, and in no number; `rekindle replay --rejects` tells why",
                 counted(rejected, "event")
             );
+        }
+        for words in passed_over_in_words(&pipeline.plan().rules, &pipeline.totals()) {
+            let _ = writeln!(std::io::stderr(), "warning: {words}");
         }
         let nothing = || CliError::Other("there is no event that counts, and so there is nothing to tell".to_owned());
         let numbers = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten().ok_or_else(nothing)?;

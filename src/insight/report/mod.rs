@@ -28,6 +28,8 @@ const RULES_MAX: usize = 12;
 #[derive(Serialize)]
 struct Data<'d> {
     title: &'d str,
+    /// What is to be known of the figures before they are read.
+    notes: &'d [String],
     version: &'static str,
     numbers: &'d RawValue,
     trends: Vec<TrendHours>,
@@ -56,6 +58,7 @@ pub struct ReportError(#[from] serde_json::Error);
 /// The figures can't be written as JSON.
 pub fn page(
     title: &str,
+    notes: &[String],
     numbers: &Numbers,
     moved: Option<&Explanation>,
     baskets: [BasketReport; 2],
@@ -70,7 +73,7 @@ pub fn page(
     let numbers = serde_json::value::to_raw_value(&shown)?;
     let mut baskets = Vec::from(baskets);
     baskets.iter_mut().for_each(|of| of.rules.truncate(RULES_MAX));
-    let data = Data { title, version: env!("CARGO_PKG_VERSION"), numbers: &numbers, trends, moved, baskets };
+    let data = Data { title, notes, version: env!("CARGO_PKG_VERSION"), numbers: &numbers, trends, moved, baskets };
     // In a script, `</` and `<!--` would be HTML's.
     let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let escaped = title.replace('&', "&amp;").replace('<', "&lt;");

@@ -43,6 +43,8 @@ const yaxis = f => ({ type: "value", axisLabel: { formatter: f || short } });
 document.getElementById("of").textContent = (complete.length ? `${complete[0].day} to ${last.day}` : n.today) + ` · days of ${n.timezone} · as of ${n.as_of.replace("T", " ").replace(/\.\d+Z/, " UTC")}`;
 const growth = r => r && r.rate != null ? [signed(r.rate - 1, v => pct(v)), r.rate >= 1 ? "up" : "down"] : ["", ""];
 
+for (const text of data.notes) main.append(el("p", "note", text));
+
 { // Key figures
   const s = section("Key figures", last ? `last complete day ${last.day}; growth over the period before` : "no day is complete yet"), g = el("div", "cards"); s.append(g);
   if (last) {

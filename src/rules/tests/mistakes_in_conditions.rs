@@ -188,6 +188,18 @@ use super::{only_problem, problems, rules_with};
     "9999999999999999999999999",
     "1e24"
 )]
+#[case::inside_products(
+    "sum(order.products.price, '7d') > 0",
+    "sum finds nothing in `order.products`, which is an array",
+    "order.products.price",
+    "each = \"products\""
+)]
+#[case::total_of_products(
+    "total(order.products) > 0",
+    "total finds nothing in `order.products`, which is an array",
+    "order.products",
+    "each = \"products\""
+)]
 #[case::single_equals("traits.a = 'x'", "`=` is not an operator", "=", "write `==`")]
 #[case::single_ampersand("traits.a & traits.b", "`&` is not an operator", "&", "write `&&`")]
 #[case::word_for_operator("traits.a and traits.b", "`and` is not an operator", "and", "write `&&`")]
