@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{shorten, suggest};
+use super::diagnostic::shorten;
 use super::document::{Section, Value, in_file_order, kind_of};
 use super::payload;
 use super::program::{Campaign, Change, Condition, QuietHours, SegmentId, Term, Variant};
@@ -121,7 +121,7 @@ impl<'t> Reader<'t> {
             }
         };
         let Some(&segment) = self.world.segments.get(id) else {
-            let help = suggest(id, self.world.segment_order.iter().map(String::as_str), "segments");
+            let help = self.problems.suggest(id, self.world.segment_order.iter().map(String::as_str), "segments");
             self.problems.add_missing(&span, format!("there is no segment {}", shorten(id)), help);
             return None;
         };

@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::diagnostic::{shorten, suggest};
+use super::diagnostic::shorten;
 use super::functions;
 use super::program::{Condition, SegmentId, Term};
 use super::scope::{Place, Scope, Type, Typed};
 use super::syntax::{Node, NodeKind};
 use crate::event::Scalar;
+
+/// Of a circle of segments no more are named.
+const CIRCLE_SHOWN_MAX: usize = 12;
 
 impl Scope<'_, '_, '_> {
     /// Compiles a condition. `None`: it has mistakes, and each was reported.
@@ -139,7 +142,7 @@ impl Scope<'_, '_, '_> {
             );
         }
         let Some(&segment) = self.world.segments.get(id) else {
-            let help = suggest(id, self.world.segment_order.iter().map(String::as_str), "segments");
+            let help = self.problems.suggest(id, self.world.segment_order.iter().map(String::as_str), "segments");
             self.problems.add_missing(&argument.span, format!("there is no segment {}", shorten(id)), help);
             return None;
         };
@@ -162,7 +165,11 @@ impl Scope<'_, '_, '_> {
         let id = &self.world.segment_order[segment];
         let (message, help) = match self.world.cycle(this, segment) {
             Some(path) => {
-                let path = path.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" → ");
+                let mut shown: Vec<String> = path.iter().map(|id| format!("`{id}`")).collect();
+                if shown.len() > CIRCLE_SHOWN_MAX {
+                    shown.splice(CIRCLE_SHOWN_MAX - 2..shown.len() - 1, ["…".to_owned()]);
+                }
+                let path = shown.join(" → ");
                 (
                     format!("these segments ask for each other in a circle: {path}"),
                     "take one of the in_segment out".to_owned(),

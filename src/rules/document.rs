@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Problems, nearest, shorten, suggest};
+use super::lexer;
 use crate::time::Span;
 
 /// No duration in a file may be longer: about 100 years.
@@ -35,7 +36,8 @@ pub(crate) fn parse<'t>(text: &'t str, problems: &mut Problems<'_>) -> Spanned<D
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        problems.add_broken(&span, format!("this is not TOML: {}", error.message()), toml_help(error.message()));
+        let help = toml_help(error.message(), problems.line(span.start), text, span.start);
+        problems.add_broken(&span, format!("this is not TOML: {}", error.message()), help);
     }
     table
 }
@@ -275,12 +277,47 @@ pub(crate) fn as_number(value: &DeValue<'_>) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-fn toml_help(message: &str) -> &'static str {
-    if message.contains("duplicate") {
-        "each key may stand only once in its table"
-    } else if message.contains("string") || message.contains("quoted") || message.contains("invalid") {
-        "text values stand in quotes: name = \"value\""
-    } else {
-        ""
+/// What to do about a mistake in the TOML at an offset of the text, on this line.
+fn toml_help(message: &str, line: &str, text: &str, at: usize) -> String {
+    if let Some(help) = unquoted_help(text, at) {
+        return help;
     }
+    let outside_texts = line.split(['"', '\'']).step_by(2).flat_map(str::chars);
+    if let Some(c) = outside_texts.into_iter().find(|c| lexer::is_false_blank(*c) || lexer::plain_of(*c).is_some()) {
+        let (code, plain) =
+            (u32::from(c), lexer::plain_of(c).map_or("a plain blank".to_owned(), |plain| format!("`{plain}`")));
+        return format!("on this line stands U+{code:04X}, which only looks like {plain}: write that");
+    }
+    if message.contains("duplicate") {
+        "each key may stand only once in its table".to_owned()
+    } else if has_quotes_within_quotes(line) {
+        "a text inside a condition stands in single quotes: when = \"traits.tier == 'gold'\"".to_owned()
+    } else if message.contains("string") || message.contains("quoted") || message.contains("invalid") {
+        "text values stand in quotes: name = \"value\"".to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// Help with a duration or a percentage that stands there without quotes.
+fn unquoted_help(text: &str, at: usize) -> Option<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '%');
+    let (before, after) = text.split_at_checked(at)?;
+    let start = before.len() - before.chars().rev().take_while(|c| is_part(*c)).count();
+    let end = at + after.chars().take_while(|c| is_part(*c)).count();
+    let word = &text[start..end];
+    let is_value = text[..start].trim_end_matches(' ').ends_with(['=', '[', ',']);
+    match word.strip_suffix('%').and_then(lexer::share_of) {
+        _ if !is_value => None,
+        Some(share) => Some(format!("a share is written as a number from 0 to 1: {share}")),
+        None if Span::parse(word).is_ok() => Some(format!("a duration stands in quotes: \"{word}\"")),
+        None => None,
+    }
+}
+
+/// `when = "traits.tier == "gold""`
+fn has_quotes_within_quotes(line: &str) -> bool {
+    let Some((_, value)) = line.split_once('=') else { return false };
+    let value = value.trim();
+    value.starts_with('"') && !value.starts_with("\"\"\"") && value.replace("\\\"", "").matches('"').count() > 2
 }

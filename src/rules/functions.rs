@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::diagnostic::{join_quoted, nearest, shorten, suggest};
+use super::diagnostic::{join_quoted, nearest, shorten};
 use super::document;
 use super::products;
 use super::program::{FeatureKind, NameId, Term, Window};
@@ -297,11 +297,11 @@ impl Scope<'_, '_, '_> {
 
     fn unknown_event(&mut self, root: &str, node: &Node) {
         let span = node.span.start..(node.span.start + root.len()).min(node.span.end);
-        let names = self.world.name_order.iter().map(String::as_str);
         if matches!(root, "traits" | "properties" | "context") {
             self.problems.add(&span, format!("`{root}` is not an event"), "functions look at the events of [events]");
         } else {
-            let help = suggest(root, names, "events");
+            let names = self.world.name_order.iter().map(String::as_str);
+            let help = self.problems.suggest(root, names, "events");
             self.problems.add_missing(&span, format!("there is no event {} in [events]", shorten(root)), help);
         }
     }

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use crate::time::Span;
+
 /// The longest condition, in bytes.
 pub(super) const LONGEST_CONDITION: usize = 16 * 1024;
 /// The deepest tree a condition may have, in operators, calls and brackets inside one another.
@@ -82,6 +84,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Vec<LexError>> {
         };
     }
     check_words(source, &tokens, &mut errors);
+    check_numbers(source, &tokens, &mut errors);
     pair_brackets(source, &mut tokens, &mut errors);
     if errors.is_empty() {
         check_depth(source, &tokens, &mut errors);
@@ -128,8 +131,16 @@ fn scan(source: &str, at: usize) -> Scan {
 }
 
 fn wrong_character(c: char, at: usize) -> Scan {
-    let message = format!("the character `{}` does not belong here", c.escape_debug());
+    let mut message = format!("the character `{}` does not belong here", c.escape_debug());
     let help = match c {
+        c if is_false_blank(c) => {
+            message = format!("this only looks like a blank: it is U+{:04X}", u32::from(c));
+            "write a plain blank; a text editor that replaces all of them finds it by copying it from here".to_owned()
+        }
+        c if plain_of(c).is_some() => {
+            message = format!("`{c}` is a full-width character");
+            format!("write `{}`", plain_of(c).unwrap_or(c))
+        }
         '‘' | '’' | '“' | '”' | '„' | '«' | '»' => "write straight quotes: 'text'".to_owned(),
         '`' => "write straight quotes for text: 'text'".to_owned(),
         '–' | '−' => "write a plain minus: -".to_owned(),
@@ -137,6 +148,48 @@ fn wrong_character(c: char, at: usize) -> Scan {
         _ => String::new(),
     };
     Scan::Wrong(at + c.len_utf8(), message, help)
+}
+
+/// Whether a character looks like a blank, or like nothing at all, and is neither of those that may stand between words.
+pub(super) fn is_false_blank(c: char) -> bool {
+    (c.is_whitespace() && !c.is_ascii()) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
+/// The plain character that a full-width one (of East Asian keyboards) stands for.
+pub(super) fn plain_of(c: char) -> Option<char> {
+    ('\u{ff01}'..='\u{ff5e}').contains(&c).then(|| char::from_u32(u32::from(c) - 0xfee0))?
+}
+
+/// A percentage as the share it is: `50%` is 0.5.
+pub(super) fn share_of(percent: &str) -> Option<String> {
+    let number: f64 = percent.parse().ok().filter(|number: &f64| number.is_finite())?;
+    Some(format!("{}", number / 100.0))
+}
+
+/// `30d` without quotes, and `50%`.
+fn check_numbers(source: &str, tokens: &[Token], errors: &mut Vec<LexError>) {
+    let text = |index: usize| tokens.get(index).map(|token: &Token| &source[token.span.clone()]);
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Number) {
+        let number = &source[token.span.clone()];
+        if Span::parse(number).is_ok() {
+            let before = index.checked_sub(1).and_then(text);
+            let within_call =
+                before == Some(",") || before == Some("(") && index.checked_sub(2).and_then(text) == Some("duration");
+            let help = if within_call { format!("write '{number}'") } else { format!("write duration('{number}')") };
+            let message = format!("`{number}` is a duration, and stands without quotes");
+            errors.push(LexError { span: token.span.clone(), message, help });
+            continue;
+        }
+        let Some(sign) = tokens.get(index + 1).filter(|sign| source[sign.span.clone()] == *"%") else { continue };
+        let is_remainder = tokens.get(index + 2).is_some_and(|next| {
+            next.kind != TokenKind::Symbol || matches!(&source[next.span.clone()], "(" | "-" | "[")
+        });
+        if let (false, Some(share)) = (is_remainder, share_of(number)) {
+            let message = format!("`{number}%` is not a number");
+            let help = format!("write {share} if a share is meant, {number} if not");
+            errors.push(LexError { span: token.span.start..sign.span.end, message, help });
+        }
+    }
 }
 
 /// Length of a string literal's prefix (`r'…'`, `b"…"`), if a string literal starts here.

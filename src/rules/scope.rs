@@ -1,5 +1,6 @@
 //! What a condition may refer to: events, segments, and where it stands.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -37,7 +38,12 @@ pub(super) struct World {
     pub(super) segment_uses: Vec<Vec<usize>>,
     pub(super) memory: Memory,
     overflow_reported: bool,
+    /// How many segments were gone through in search of circles.
+    circle_steps: Cell<usize>,
 }
+
+/// So many segments are gone through in search of circles; beyond that they are not told from segments further down.
+const CIRCLE_STEPS_MAX: usize = 200_000;
 
 /// Compiles the conditions of one place.
 pub(super) struct Scope<'w, 'p, 't> {
@@ -122,6 +128,10 @@ impl World {
         let mut came_from: HashMap<usize, usize> = HashMap::new();
         let mut queue = std::collections::VecDeque::from([to]);
         while let Some(at) = queue.pop_front() {
+            if self.circle_steps.get() >= CIRCLE_STEPS_MAX {
+                return None;
+            }
+            self.circle_steps.set(self.circle_steps.get() + 1);
             if at == from {
                 let mut path = vec![self.segment_order[from].as_str()];
                 let mut step = from;

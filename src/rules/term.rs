@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::diagnostic::{nearest, shorten};
+use super::diagnostic::shorten;
 use super::functions::{self, FUNCTIONS};
 use super::program::{Arithmetic, Term};
 use super::scope::{Place, Scope, Type, Typed};
@@ -150,7 +150,7 @@ impl Scope<'_, '_, '_> {
         }
         let names = self.world.name_order.iter().map(String::as_str);
         let known = names.chain(ROOTS).chain(["true", "false"]);
-        let help = match nearest(root, known.chain(FUNCTIONS.map(|(known, _)| known))) {
+        let help = match self.problems.nearest(root, known.chain(FUNCTIONS.map(|(known, _)| known))) {
             Some(name) => format!("did you mean `{name}`?"),
             None => "texts stand in quotes; events are named in [events]; a user's traits are traits.name".to_owned(),
         };

@@ -120,7 +120,7 @@ impl<'t> Reader<'t> {
         let found = self.world.names.get(*name.get_ref()).copied();
         if found.is_none() {
             let known = self.world.name_order.iter().map(String::as_str);
-            let help = suggest(name.get_ref(), known, "events");
+            let help = self.problems.suggest(name.get_ref(), known, "events");
             self.problems.add(&name.span(), format!("there is no event {}", shorten(name.get_ref())), help);
         }
         found
@@ -229,7 +229,7 @@ impl<'t> Reader<'t> {
         let found = self.world.segments.get(*id.get_ref()).and_then(|index| u16::try_from(*index).ok());
         if found.is_none() {
             let known = self.world.segment_order.iter().map(String::as_str);
-            let help = suggest(id.get_ref(), known, "segments");
+            let help = self.problems.suggest(id.get_ref(), known, "segments");
             self.problems.add(&id.span(), format!("there is no segment {}", shorten(id.get_ref())), help);
         }
         found.map(SegmentId)

@@ -203,6 +203,34 @@ use super::{only_problem, problems, rules_with};
 #[case::single_equals("traits.a = 'x'", "`=` is not an operator", "=", "write `==`")]
 #[case::single_ampersand("traits.a & traits.b", "`&` is not an operator", "&", "write `&&`")]
 #[case::word_for_operator("traits.a and traits.b", "`and` is not an operator", "and", "write `&&`")]
+#[case::duration_without_quotes(
+    "since(order) > 30d",
+    "`30d` is a duration, and stands without quotes",
+    "30d",
+    "write duration('30d')"
+)]
+#[case::window_without_quotes(
+    "count(view, 1h30m) > 1",
+    "`1h30m` is a duration, and stands without quotes",
+    "1h30m",
+    "write '1h30m'"
+)]
+#[case::duration_of_no_text(
+    "since(order) > duration(30d)",
+    "`30d` is a duration, and stands without quotes",
+    "30d",
+    "write '30d'"
+)]
+#[case::percentage("total(view) > 50%", "`50%` is not a number", "50%", "write 0.5 if a share is meant")]
+#[case::percentage_in_the_middle("traits.share >= 12.5% && traits.vip", "`12.5%` is not a number", "12.5%", "0.125")]
+#[case::no_break_blank("traits.a\u{a0}== 'x'", "this only looks like a blank: it is U+00A0", "\u{a0}", "a plain blank")]
+#[case::full_width_blank(
+    "traits.a ==\u{3000}'x'",
+    "this only looks like a blank: it is U+3000",
+    "\u{3000}",
+    "a plain blank"
+)]
+#[case::full_width_sign("total(view) ＞ 3", "`＞` is a full-width character", "＞", "write `>`")]
 #[case::curly_quotes("traits.a == ‘x’ ", "the character `‘` does not belong here", "‘", "straight quotes")]
 #[case::open_text("traits.a == 'x", "this text has no closing quote", "'x", "'")]
 #[case::open_bracket("(traits.a", "this `(` is never closed", "(", "")]

@@ -294,3 +294,51 @@ fn an_id_that_is_no_single_token_of_a_subject_is_refused_at_its_place(
     let problem = at_place.unwrap_or_else(|| panic!("not at its place: {problems:?}"));
     assert!(problem.message.contains(what) && problem.help.contains("letters, digits, _ and -"), "{problem:?}");
 }
+
+/// Mistakes in the TOML itself, of which one stands for its echoes.
+#[rstest]
+#[case::quotes_in_quotes(
+    "[[segments]]\nid = 's'\nwhen = \"traits.tier == \"gold\"\"\n",
+    3,
+    "in single quotes: when = "
+)]
+#[case::duration("[[caps]]\nmax = 3\nper = 30d\n", 3, "a duration stands in quotes: \"30d\"")]
+#[case::duration_in_an_inline_table("caps = [{ max = 3, per = 7d }]\n", 1, "a duration stands in quotes: \"7d\"")]
+#[case::duration_of_two_units("dedup_window = 1h30m\n", 1, "a duration stands in quotes: \"1h30m\"")]
+#[case::percentage("control = 50%\n", 1, "a share is written as a number from 0 to 1: 0.5")]
+#[case::no_break_blank("control =\u{a0}0.5\n", 1, "U+00A0, which only looks like a plain blank")]
+#[case::full_width_blank("control\u{3000}= 0.5\n", 1, "U+3000, which only looks like a plain blank")]
+#[case::full_width_sign("control ＝ 0.5\n", 1, "U+FF1D, which only looks like `=`")]
+fn broken_toml_says_what_was_meant(#[case] text: &str, #[case] line: usize, #[case] help: &str) {
+    let all = compile(text).expect_err("it is broken");
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(render::position(text, all[0].span.start).0, line);
+    assert!(all[0].help.contains(help), "{:?}", all[0]);
+}
+
+/// 20,000 mistakes: 100 are shown, and none of them costs more than its own line and some words.
+#[test]
+fn of_very_many_mistakes_the_first_are_shown_and_the_rest_is_counted() {
+    const MISTAKES: usize = 20_000;
+    let names: String = (0..MISTAKES).map(|number| format!("event_{number} = \"E{number}\"\n")).collect();
+    let segment = |number| format!("[[segments]]\nid = 's{number}'\nwhen = \"count(evnt_{number}, '7d') > 1\"\n");
+    let text = format!("[events]\n{names}{}", (0..MISTAKES).map(segment).collect::<String>());
+    let all = compile(&text).expect_err("there are mistakes");
+    assert_eq!(all.len(), MISTAKES);
+    let drawn = render::render("rules.toml", &text, &all, false);
+    let heads =
+        drawn.lines().filter(|line| line.starts_with("rules.toml:") && line.contains("there is no event")).count();
+    assert_eq!(heads, 100);
+    assert!(drawn.contains("rules.toml: and 19900 more"), "{}", &drawn[drawn.len() - 200..]);
+    assert!(drawn.len() < 100_000, "{} bytes", drawn.len());
+    // Twice the same id: each says on which line it is already.
+    let twice: String = (0..MISTAKES).map(|_| "[[segments]]\nid = 's'\nwhen = 'true'\n").collect();
+    let all = compile(&twice).expect_err("there are mistakes");
+    assert_eq!((all.len(), all[MISTAKES - 2].help.contains("on line 1 already")), (MISTAKES - 1, true), "{:?}", all[0]);
+    // One circle through them all.
+    let circle: String = (0..2_000)
+        .map(|number| format!("[[segments]]\nid = 's{number}'\nwhen = \"in_segment('s{}')\"\n", (number + 1) % 2_000))
+        .collect();
+    let all = compile(&circle).expect_err("there are mistakes");
+    assert!(all.iter().all(|problem| problem.message.len() < 300), "no circle is named whole");
+}
