@@ -53,3 +53,23 @@ fn what_is_not_in_the_schema_is_found() {
         assert!(!passed && said.contains(complaint), "{wrong}: {said}");
     }
 }
+
+/// A panel or an alert of an outcome that no decision has would never show anything.
+#[test]
+fn every_outcome_that_is_asked_for_exists() {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/prometheus/rules.yml");
+    let mut texts: Vec<String> =
+        FILES.iter().flat_map(|file| dashboard::expressions_of(file)).map(|(_, expr)| expr).collect();
+    texts.push(fs::read_to_string(rules).expect("the rules"));
+    let asked = regex::Regex::new(r#"outcome=~?"([^"]+)""#).expect("it is sound");
+    let asked: Vec<&str> = texts
+        .iter()
+        .flat_map(|text| asked.captures_iter(text))
+        .filter_map(|found| found.get(1))
+        .map(|found| found.as_str())
+        .collect();
+    assert!(asked.len() >= 4, "{asked:?}");
+    for outcome in asked.iter().flat_map(|asked| asked.split('|')) {
+        assert!(rekindle::campaigns::Outcome::NAMES.contains(&outcome), "{outcome}");
+    }
+}

@@ -33,6 +33,7 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_ready",
     "rekindle_dead_letters_",
     "rekindle_rules_reloads",
+    "rekindle_rules_unseen",
     "rekindle_rules_loaded",
 ];
 

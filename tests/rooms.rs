@@ -54,7 +54,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         "checkpoint",
         &["time", "decimal", "json", "event", "rules", "identity", "engine", "campaigns", "growth", "partition"],
     ),
-    ("pipeline", &["time", "event", "decode", "identity", "route", "partition", "checkpoint", "source", "growth"]),
+    (
+        "pipeline",
+        &["time", "event", "rules", "decode", "identity", "route", "partition", "checkpoint", "source", "growth"],
+    ),
     ("store", &["time", "rules", "identity", "partition", "checkpoint", "pipeline", "config", "growth"]),
     ("live", &["time", "rules", "route", "engine", "partition", "pipeline", "store", "source", "sink", "growth"]),
     (

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -9,8 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::campaigns::Outcome;
 use crate::decode::Reason;
 use crate::event::Call;
-use crate::pipeline::Totals;
+use crate::pipeline::{Totals, unseen};
 use crate::rules::program::{Change, Ruleset};
+pub(super) use crate::rules::words::grouped;
 use crate::time::Timestamp;
 
 /// The circumstances of a run.
@@ -95,6 +97,7 @@ impl<'a> Summary<'a> {
             "expired": counts.expired,
             "segments": segments,
             "campaigns": campaigns,
+            "unseen": unseen(self.rules, self.totals, &[], "the file").iter().map(ToString::to_string).collect::<Vec<_>>(),
             "seconds": self.run.took.as_secs_f64(),
             "events_per_second": self.events_per_second().round(),
             "peak_memory_bytes": self.peak_memory_bytes,
@@ -148,6 +151,12 @@ impl fmt::Display for Summary<'_> {
         writeln!(f)?;
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;
+        // What a simulated storefront does not send is nobody's mistake.
+        if self.run.at_full_speed {
+            for unseen in unseen(self.rules, self.totals, &[], "the file") {
+                writeln!(f, "warning      {unseen}")?;
+            }
+        }
         write!(f, "took         {:.2} s", self.run.took.as_secs_f64())?;
         if self.run.at_full_speed {
             write!(f, ", {} events/s", grouped(self.events_per_second() as u64))?;
@@ -188,24 +197,19 @@ impl Summary<'_> {
     }
 }
 
+/// Says what the rules wait for and the file does not have.
+pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &Totals) {
+    for unseen in unseen(rules, totals, &[], "the file") {
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(std::io::stderr(), "warning: {unseen}");
+    }
+}
+
 /// So many of something: `1 segment`, `1,200 segments`.
 pub(super) fn counted(number: impl TryInto<u64>, what: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", grouped(number))
-}
-
-/// `1234567` as `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The largest resident size the process has had; `None` where the system does not tell.

@@ -39,10 +39,13 @@ pub struct Engine {
     pub workers: u16,
     /// What moves time.
     pub clock: Clock,
+    /// What the rules wait for is told if it has not come for this long; 0: never, else 1 second to 100 years.
+    #[schemars(with = "DurationText")]
+    pub unseen_after: Span,
 }
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [Key; 8] = [
+pub(super) const KEYS: [Key; 9] = [
     ("rules", Kind::Text),
     ("max_disorder", Kind::Text),
     ("state_ttl", Kind::Text),
@@ -51,6 +54,7 @@ pub(super) const KEYS: [Key; 8] = [
     ("partitions", Kind::Number),
     ("workers", Kind::Number),
     ("clock", Kind::Text),
+    ("unseen_after", Kind::Text),
 ];
 /// Longest `max_disorder`.
 const DAY: Span = Span(86_400_000);
@@ -68,6 +72,7 @@ impl Default for Engine {
             partitions: 64,
             workers: 0,
             clock: Clock::Log,
+            unseen_after: Span(3_600_000),
         }
     }
 }
@@ -97,6 +102,7 @@ impl Engine {
         set(&mut self.partitions, reader.number(section, "partitions", 1..=4_096));
         set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
         set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
+        set(&mut self.unseen_after, unseen_after(section, reader));
     }
 }
 
@@ -109,6 +115,16 @@ fn placeholder_ids(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Vec
         return None;
     }
     Some(ids.iter().map(|id| (*id.get_ref()).to_owned()).collect())
+}
+
+fn unseen_after(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {
+    let after = reader.duration(section, "unseen_after", Span(0), *STATE_TTL.end())?;
+    if (1..1_000).contains(&after.0) {
+        let place = section.get("unseen_after").map_or(0..0, toml::Spanned::span);
+        reader.problems.add(&place, "`unseen_after` must be 0s, which is never, or at least 1s", "");
+        return None;
+    }
+    Some(after)
 }
 
 fn state_ttl(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {

@@ -9,6 +9,7 @@
 //! 4. On the first signal nothing more is taken in; what was taken in is finished and published, and a last checkpoint
 //!    written, within a deadline. On the second it ends at once.
 
+mod awaited;
 mod begin;
 mod checkpointer;
 mod forget;
@@ -19,6 +20,8 @@ mod reminder;
 mod scrape;
 mod signals;
 
+use awaited::Awaited;
+pub use awaited::AwaitedStatus;
 pub use forget::Forgetter;
 pub use reload::{Reload, ReloadCounts, ReloadError, Reloader, RulesInUse};
 pub use scrape::Scrapes;
@@ -191,6 +194,8 @@ pub struct Instruments {
     pub connected: watch::Receiver<Option<Connected>>,
     /// Reloads of the rules.
     pub reloader: Arc<Reloader>,
+    /// What the rules wait for in vain.
+    pub awaited: Arc<AwaitedStatus>,
     /// Requests to forget a user.
     pub forgetter: Arc<Forgetter>,
     /// The checkpoints.
@@ -299,6 +304,7 @@ impl Daemon {
             connected: is_connected.clone(),
             forgetter: Arc::new(Forgetter::new(config.source.clone(), is_connected)),
             reloader: Arc::new(reloader),
+            awaited: Arc::default(),
             checkpoints: Arc::default(),
             started: Instant::now(),
         };
@@ -340,6 +346,13 @@ impl Daemon {
                 let _ = reloader.reload(false).await;
             }
         });
+        let awaited = Awaited {
+            live: instruments.live.clone(),
+            health: health.clone(),
+            status: Arc::clone(&instruments.awaited),
+            after: Duration::from_millis(u64::try_from(config.engine.unseen_after.0).unwrap_or(0)),
+        };
+        tokio::spawn(awaited.run());
         let reloader = Arc::clone(&instruments.reloader);
         tokio::spawn(async move {
             loop {

@@ -247,6 +247,13 @@ impl Page {
         self.add(&RELOADED, &[], seconds(numbers.loaded_at.0));
     }
 
+    /// What the rules wait for in vain, by kind and name.
+    pub fn unseen<'n>(&mut self, unseen: impl Iterator<Item = (&'n str, &'n str)>) {
+        for (kind, name) in unseen {
+            self.add(&RULES_UNSEEN, &[kind, name], 1.0);
+        }
+    }
+
     /// Which build this is: its version, and the revision that `REKINDLE_REVISION` named when it was built.
     pub fn build(&mut self) {
         let revision = option_env!("REKINDLE_REVISION").unwrap_or("unknown");

@@ -139,9 +139,11 @@ metrics! {
     RECONNECTS: Counter "rekindle_nats_reconnects_total" [] "Connections to NATS made again.";
     SLOW_CONSUMER: Counter "rekindle_nats_slow_consumer_events_total" []
         "Times that the client dropped messages because they came faster than they were taken.";
-    RELOADS: Counter "rekindle_rules_reloads_total" ["result"] "Reloads of the rules, by result.";
+    RELOADS: Counter "rekindle_rules_reloads_total" ["result"] "Reloads of the rules, by result: applied, unchanged, refused.";
     RELOADED: Gauge "rekindle_rules_loaded_timestamp_seconds" []
         "When the rules that run were loaded, in seconds since 1970.";
+    RULES_UNSEEN: Gauge "rekindle_rules_unseen" ["kind", "name"]
+        "What the rules wait for and what has not come for [engine] unseen_after: an event, field or trait; always 1.";
     RULES_INFO: Gauge "rekindle_rules_info" ["version"] "Which rules run; always 1.";
     GROWTH_KNOWN: Gauge "rekindle_growth_known" ["kind"]
         "Everyone so far: users, sign_ups, buyers, and repeat_buyers with two orders or more.";

@@ -12,6 +12,7 @@ mod export;
 mod forget;
 mod lane;
 mod saved;
+mod seen;
 mod slices;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use export::UserExport;
 pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Queues, Sequenced};
 pub use saved::{RestoreError, Restored};
+pub use seen::{Seen, Unseen, UnseenKind, unseen};
 use slices::DecodedSlice;
 pub(crate) use timing::timed;
 
@@ -137,6 +139,9 @@ pub struct Totals {
     pub links: u64,
     /// Users and visitors forgotten because a message of the log said so, since the log's beginning.
     pub forgotten: u64,
+    /// Which events, properties and traits there were.
+    #[serde(default)]
+    pub seen: Seen,
 }
 
 impl Totals {
@@ -153,6 +158,7 @@ impl Totals {
         let sizes = std::mem::take(&mut self.counts.sizes);
         self.counts.add(&before.counts);
         self.counts.sizes = sizes;
+        self.seen.add_before(&before.seen);
     }
 }
 
@@ -175,6 +181,7 @@ pub struct Pipeline {
     rules_changes: (u64, Timestamp),
     /// What rules other than those of its checkpoint came to, until somebody asks.
     pending: Vec<Output>,
+    seen: Seen,
     events: u64,
     by_call: [u64; Call::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
@@ -263,6 +270,7 @@ impl Pipeline {
             position: 0,
             rules_changes: (0, Timestamp::MIN),
             pending: Vec::new(),
+            seen: Seen::default(),
             events: 0,
             by_call: [0; Call::ALL.len()],
             rejected: [0; Reason::CODES.len()],
@@ -386,6 +394,7 @@ impl Pipeline {
         let mut at = Cursor::default();
         let first_position = self.position;
         for slice in slices {
+            self.seen.add_slice(&slice.seen, &plan.rules.projection.tracked);
             let (mut first_line, mut first_call) = (0, 0);
             for part in &slice.parts {
                 self.move_on(entries, &mut at, part.entry);
@@ -544,6 +553,7 @@ impl Pipeline {
             users: self.partitions.iter().map(|partition| partition.len() as u64).sum(),
             links: self.links.len() as u64,
             forgotten: self.forgotten_count,
+            seen: self.seen.clone(),
         }
     }
 

@@ -262,6 +262,7 @@ impl Pipeline {
         });
         self.decoding.change_decoder(self.options.decoder(&next.rules));
         self.plan = next;
+        self.seen.begin_anew();
         self.advance_to(change.watermark, out);
     }
 

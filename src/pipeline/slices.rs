@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::seen::SeenInSlice;
 use super::{Entry, PARALLEL_FROM};
 use crate::decode::{Decoded, Decoder, Framing, Reason, Rejected};
 
@@ -12,6 +13,8 @@ pub(super) struct DecodedSlice<'a> {
     pub(super) line_ends: Vec<u32>,
     /// The entries, or parts of entries, that the lines come from.
     pub(super) parts: Vec<Part>,
+    /// Which names and fields the calls have.
+    pub(super) seen: SeenInSlice,
 }
 
 /// Some lines of one entry.
@@ -63,6 +66,7 @@ fn decode_slice<'a>(decoder: &Decoder, slice: &[Piece<'a>]) -> DecodedSlice<'a> 
         calls: Vec::with_capacity(lines),
         line_ends: Vec::with_capacity(lines),
         parts: Vec::with_capacity(slice.len()),
+        seen: SeenInSlice::default(),
     };
     for piece in slice {
         let before = decoded.line_ends.len();
@@ -84,6 +88,7 @@ fn decode_slice<'a>(decoder: &Decoder, slice: &[Piece<'a>]) -> DecodedSlice<'a> 
         }
         decoded.parts.push(Part { entry: piece.entry, lines: decoded.line_ends.len() - before });
     }
+    decoded.seen = SeenInSlice::of(&decoded.calls);
     decoded
 }
 

@@ -26,7 +26,7 @@ mod functions;
 mod lexer;
 mod payload;
 mod reader;
-mod reads;
+pub(crate) mod reads;
 mod scope;
 mod segments;
 mod source_map;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::growth::Growth;
-use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Term};
+use super::program::{
+    Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term,
+};
+use crate::event::{FieldId, TraitId};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
@@ -188,4 +191,34 @@ fn segments_of(condition: &Condition, see: &mut dyn FnMut(super::program::Segmen
             }
         }),
     }
+}
+
+/// The properties and context fields in a condition.
+pub(crate) fn fields_in(condition: &Condition) -> Vec<FieldId> {
+    let mut found = Vec::new();
+    each_term(condition, &mut |term| {
+        if let Term::Field(id) = term {
+            found.push(*id);
+        }
+    });
+    found
+}
+
+/// The traits that segments, names and campaigns ask for.
+pub(crate) fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
+    let mut found = BTreeSet::new();
+    let mut see = |term: &Term| {
+        if let Term::Trait(id) = term {
+            found.insert(*id);
+        }
+    };
+    let filters = rules.names.iter().filter_map(|name| name.filter.as_ref());
+    let conditions = rules.campaigns.iter().filter_map(|campaign| campaign.condition.as_ref());
+    for condition in rules.segments.iter().map(|segment| &segment.when).chain(filters).chain(conditions) {
+        each_term(condition, &mut |term| see(term));
+    }
+    for (_, term) in rules.campaigns.iter().flat_map(|campaign| &campaign.payload_from) {
+        each_in_term(term, &mut |term| see(term));
+    }
+    found
 }

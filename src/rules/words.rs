@@ -52,12 +52,12 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
 }
 
 /// `traits.tier`
-pub(super) fn user_trait(rules: &Ruleset, id: TraitId) -> String {
+pub(crate) fn user_trait(rules: &Ruleset, id: TraitId) -> String {
     format!("traits.{}", rules.projection.traits[usize::from(id.0)].join("."))
 }
 
 /// `properties.price`
-pub(super) fn field(rules: &Ruleset, id: FieldId) -> String {
+pub(crate) fn field(rules: &Ruleset, id: FieldId) -> String {
     rules.projection.fields[usize::from(id.0)].join(".")
 }
 
@@ -80,4 +80,17 @@ fn scalar(value: &Scalar<'_>) -> String {
         Scalar::Text(text) => format!("'{text}'"),
         Scalar::Json(json) => json.to_string(),
     }
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

@@ -109,3 +109,19 @@ fn a_missing_rules_file_and_wrong_options_are_said() {
         assert_eq!(world.replay(wrong).code, Some(2), "{wrong:?}");
     }
 }
+
+#[test]
+fn an_event_that_the_file_does_not_have_is_told_with_the_one_that_it_has() {
+    let world = World::new();
+    let rules = format!("{EVENTS}{}", segment("s", "total(view) > 1")).replace("Viewed", "Product Veiwed");
+    world.write("rules.toml", &rules);
+    let events = format!("{}\n{}\n", view("u1", 0), view("u2", 1));
+    let name = events.split("\"event\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a track event");
+    world.write("events.jsonl", events.replace(name, "Product Viewed"));
+    let run = world.replay(&["events.jsonl"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let said = "no event matched `view` (\"Product Veiwed\"); the file has \"Product Viewed\" 2 times";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    world.write("rules.toml", rules.replace("Veiwed", "Viewed"));
+    assert!(!world.replay(&["events.jsonl"]).stderr.contains("no event matched"));
+}

@@ -244,3 +244,23 @@ async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
     broker.wait_for_subject("rekindle.segments.gone60.enter").await;
     daemon.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_never_comes_is_told_with_the_one_that_does() {
+    let server = NatsServer::start();
+    let misspelt = ORDERS.replace("order = 'Order'", "order = 'Order Complete'");
+    let daemon = Settings::new(&server.url(), &misspelt).set("ENGINE_UNSEEN_AFTER", "1s").start();
+    daemon.wait_until_ready();
+    let broker = Broker::connect(&server.url()).await;
+    let placed = |user: usize| order(&format!("u{user}")).replace("\"Order\"", "\"Order Completed\"");
+    broker.publish_one((0..1_200).map(placed).collect::<Vec<_>>().join("\n")).await;
+    let said = daemon.wait_for_log("no event matched `order`");
+    assert!(said.contains(r#"the log has \"Order Completed\" 1,200 times"#), "{said}");
+    let series = "rekindle_rules_unseen{kind=\"event\",name=\"order\"}";
+    assert_eq!(daemon.metric(series), 1.0);
+    assert!(daemon.readiness().body.contains("no event matched `order`"), "{}", daemon.readiness().body);
+    daemon.reload(&ORDERS.replace("order = 'Order'", "order = 'Order Completed'"));
+    wait_until("the reload", || reloads(&daemon, "applied") == 1.0);
+    wait_until("the new rules to be watched", || daemon.metric(series).is_nan());
+    daemon.stop();
+}

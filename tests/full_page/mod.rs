@@ -46,6 +46,7 @@ pub(crate) fn page() -> Page {
     };
     page.checkpoints(&checkpoints, &pauses);
     page.reloads(&ReloadNumbers { applied: 1, unchanged: 1, refused: 0, loaded_at: Timestamp(1_772_701_000_000) });
+    page.unseen([("event", "order")].into_iter());
     let mut latencies = Histogram::new(3).expect("a sound precision");
     (1..=LATENCIES).for_each(|ms| latencies.record(ms * 1_000).expect("it grows by itself"));
     page.latency(&latencies, &mut Recent::default(), Instant::now());

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::summary::{counted, grouped, passed_over, passed_over_in_words};
+use crate::cli::summary::{counted, grouped, passed_over, passed_over_in_words, warn_of_unseen};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::Numbers;
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
     let plan = Arc::new(Plan::new(rules));
     let (numbers, totals) = growth_numbers(Arc::clone(&plan), options, args.until, files)?;
+    warn_of_unseen(&plan.rules, &totals);
     let rejected: u64 = totals.rejected.iter().sum();
     if rejected > 0 {
         // A closed standard error is no reason to fail.

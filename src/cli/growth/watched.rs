@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::summary::{counted, passed_over_in_words};
+use crate::cli::summary::{counted, passed_over_in_words, warn_of_unseen};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::{Numbers, Sighting};
@@ -50,7 +50,9 @@ impl Inputs {
         say_if_it_waits(&self.input);
         let files = Files::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
         let pipeline = watch_growth(Arc::new(Plan::new(rules)), options, self.until, files, watch)?;
-        let rejected: u64 = pipeline.totals().rejected.iter().sum();
+        let totals = pipeline.totals();
+        warn_of_unseen(&pipeline.plan().rules, &totals);
+        let rejected: u64 = totals.rejected.iter().sum();
         if rejected > 0 {
             // A closed standard error is no reason to fail.
             let _ = writeln!(

@@ -46,7 +46,7 @@ fn every_section_is_read() {
     use crate::time::{Span, Timestamp};
 
     let config = read(
-        "engine = { rules = 'r.toml', max_disorder = '1s', state_ttl = '90d', workers = 3, clock = 'events' }
+        "engine = { rules = 'r.toml', max_disorder = '1s', state_ttl = '90d', workers = 3, clock = 'events', unseen_after = '2h' }
         [nats]
         servers = ['tls://a.example:4222', 'nats://[::1]:4223', 'nats://b']
         name = 'shop'
@@ -112,6 +112,7 @@ fn every_section_is_read() {
         (Span(1_000), 3, crate::time::Clock::Events)
     );
     assert_eq!(config.engine.state_ttl(), Some(Span(90 * 86_400_000)));
+    assert_eq!(config.engine.unseen_after, Span(7_200_000));
     let tls = Tls {
         required: true,
         ca_file: Some("/ca.pem".into()),
