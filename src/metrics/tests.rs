@@ -92,6 +92,7 @@ fn everything_together_makes_every_metric_of_the_table() {
     page.source(&SourceNumbers { lag_messages: Some(3), lag_seconds: Some(0.25), ..SourceNumbers::default() });
     page.sink(&SinkNumbers::default());
     page.connection(&ConnectionNumbers::default());
+    page.unseen([("event", "order")].into_iter());
     page.reloads(&ReloadNumbers { applied: 1, unchanged: 3, refused: 2, loaded_at: Timestamp(5_000) });
     let nothing = Histogram::new(3).expect("sound");
     page.checkpoints(&CheckpointNumbers { last: Some(Timestamp(5_000)), ..CheckpointNumbers::default() }, &nothing);

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::growth::Growth;
-use super::program::{
-    Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term,
-};
+use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term};
 use crate::event::{FieldId, TraitId};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
