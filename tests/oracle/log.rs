@@ -60,12 +60,12 @@ pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
     calls
 }
 
-/// The call, with the clocks of its batch where it has none itself.
+/// The call, with the clocks of its batch where it has none itself that can be used.
 fn in_envelope(item: &Json, envelope: &Json) -> Json {
     let mut call = item.clone();
     if let Json::Object(fields) = &mut call {
         for key in ["sentAt", "receivedAt"] {
-            if fields.get(key).is_none_or(Json::is_null) {
+            if fields.get(key).is_none_or(|own| clock(own) == Some(None)) {
                 fields.insert(key.to_owned(), envelope[key].clone());
             }
         }
@@ -125,14 +125,7 @@ fn fields(object: &Map<String, Json>, key: &str) -> Option<Map<String, Json>> {
 /// When the call happened, by its clocks (semantics §2): the client's is set right by `sentAt` and the broker's time, unless
 /// somebody did so before, and never goes beyond the broker's.
 fn event_time(object: &Map<String, Json>) -> Option<i64> {
-    let clock = |key: &str| -> Option<Option<i64>> {
-        match object.get(key) {
-            None | Some(Json::Null) => Some(None),
-            Some(Json::String(text)) => Some(client_time(text)),
-            Some(Json::Number(number)) => Some(since_1970(&number.to_string())),
-            Some(_) => None,
-        }
-    };
+    let clock = |key: &str| object.get(key).map_or(Some(None), clock);
     let (stamp, original, sent, received) =
         (clock("timestamp")?, clock("originalTimestamp")?, clock("sentAt")?, clock("receivedAt")?);
     let own = match (stamp.or(original), sent, received) {
@@ -141,6 +134,16 @@ fn event_time(object: &Map<String, Json>) -> Option<i64> {
         (claimed, _, received) => claimed.or(received),
     };
     Some(own?.min(received.unwrap_or(i64::MAX)))
+}
+
+/// What a clock says; nothing where it can't be used. `None`: it has a value of the wrong type.
+fn clock(value: &Json) -> Option<Option<i64>> {
+    match value {
+        Json::Null => Some(None),
+        Json::String(text) => Some(client_time(text)),
+        Json::Number(number) => Some(since_1970(&number.to_string())),
+        _ => None,
+    }
 }
 
 fn client_time(text: &str) -> Option<i64> {
