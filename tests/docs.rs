@@ -178,6 +178,39 @@ fn every_variable_that_is_named_anywhere_is_a_setting() {
 }
 
 #[test]
+fn commands_are_measured_in_turns_and_compared_within_a_round() {
+    let mut turns = Command::new("python3");
+    turns.args([
+        "loadtest/w1/turns.py",
+        "--events",
+        "1000",
+        "--rounds",
+        "3",
+        "one=true",
+        "two=printf x",
+        "one more=true",
+    ]);
+    let done = turns.current_dir(root()).output().expect("Python runs");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    let order: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("round ")).collect();
+    assert_eq!(order.len(), 9, "{said}");
+    assert!(
+        order
+            .iter()
+            .zip(["one ", "two ", "one more "].into_iter().cycle())
+            .all(|(line, name)| line[3..].starts_with(name)),
+        "{said}"
+    );
+    assert!(said.lines().any(|line| line.starts_with("| one |") && line.ends_with("| 1.00 (1.00, 1.00) |")), "{said}");
+    let failing = Command::new("python3")
+        .args(["loadtest/w1/turns.py", "--events", "1", "no=exit 3"])
+        .current_dir(root())
+        .output();
+    assert_eq!(failing.expect("Python runs").status.code(), Some(1), "what fails is no measurement");
+}
+
+#[test]
 fn the_unit_waits_longer_than_the_daemon_takes_to_end() {
     let seconds = |text: &str| text.trim_matches('"').strip_suffix('s').and_then(|number| number.parse::<u32>().ok());
     let waits = seconds(setting(&shipped("config/rekindle.service"), "TimeoutStopSec="));

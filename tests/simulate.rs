@@ -151,7 +151,7 @@ async fn a_server_that_goes_away_and_comes_back_has_all_that_was_acknowledged() 
     tokio::time::sleep(Duration::from_secs(1)).await;
     server.start_again();
     let summary = end(child);
-    assert!(said(&summary, "reconnects") >= 1, "{summary}");
+    assert!(said(&summary, "reconnect") >= 1, "{summary}");
     assert_eq!(said(&summary, "messages unacknowledged"), 0, "{summary}");
     let context = jetstream::new(async_nats::connect(server.url()).await.expect("it accepts"));
     let lines = lines(&context).await;
