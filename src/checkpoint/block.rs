@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn whatever_is_written_can_be_read_however_well_it_is_packed() {
-        let mixed: Vec<u8> = (0..100_000u32).flat_map(|n| (n * 2_654_435_761 >> 9).to_le_bytes()).collect();
+        let mixed: Vec<u8> = (0..100_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 9).to_le_bytes()).collect();
         for content in [vec![], vec![7], vec![0; 16 * 1024], vec![0; 16 * 1024 + 1], vec![0; 3_000_000], mixed] {
             let file = written(&content);
             let blocks = blocks(&file).expect("sound");

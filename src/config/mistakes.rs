@@ -173,7 +173,7 @@ mod tests {
             ("s3://key:secret@bucket/prefix", "s3://***@bucket/prefix"),
             ("u:p@h:9000", "***@h:9000"),
             ("s3://b/p?X-Amz-Signature=x", "s3://b/p?***"),
-            ("https://u:p@h/?a=b@c", "https://***@c"),
+            ("https://u:p@h/?a=b@c", "https://******"),
             ("https://h:9000", "https://h:9000"),
             ("/var/lib/me@home", "/var/lib/me@home"),
             ("checkpoints", "checkpoints"),
