@@ -130,8 +130,8 @@ pub enum DaemonError {
     },
     /// It is not known what went out after the checkpoint.
     #[error(
-        "the stream of outputs has no progress record any more (purged, or older than the stream keeps messages) and ends \
-         with message {stream_last}; when checkpoint {number} was written it ended with {expected}. Whether outputs went out \
+        "the stream of outputs has no progress record any more (purged, older than the stream keeps messages, or written by a \
+         version of this program before records bore their place) and ends with message {stream_last}; when checkpoint {number} was written it ended with {expected}. Whether outputs went out \
          since can't be told: go on with --accept-repeats, and some may go out twice (with the same ids)"
     )]
     ProgressGone {

@@ -19,6 +19,7 @@ use super::view::View;
 use super::{Busy, Shared, Stats};
 use crate::partition::{Expired, Output, Plan, UserReport};
 use crate::pipeline::{Entry, Forgotten, Pipeline, Unlinked, UserExport};
+use crate::sink::dead_letter::FIRST_OF_MESSAGE;
 use crate::sink::emission::{Emission, Emitted, Letter, Letters, Mark, Reloaded};
 use crate::sink::progress::{Open, Reached};
 use crate::source::message::{Batch, Message};
@@ -425,7 +426,7 @@ impl Engine {
     /// together: by position in the log, due time and user, and each user's as they happened.
     fn feed(&mut self, batch: &[Message]) -> (Vec<Output>, Vec<Letter>) {
         let entries: Vec<Entry<'_>> = batch.iter().map(entry).collect();
-        let (mut outputs, mut letters) = (Vec::new(), Letters::default());
+        let (mut outputs, mut letters) = (Vec::new(), Letters::with_first(FIRST_OF_MESSAGE));
         let mut reject = |letter: crate::pipeline::DeadLetter<'_>| {
             let crate::pipeline::DeadLetter { entry, line, rejected } = letter;
             letters.add(batch[entry].sequence, line + 1, rejected.reason, rejected.original);

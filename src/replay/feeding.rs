@@ -15,7 +15,7 @@ use super::writer::{Message, Waiting, Writer};
 use crate::decode::Reason;
 use crate::partition::Output;
 use crate::pipeline::{Ahead, DeadLetter, Decoding, Pipeline};
-use crate::sink::dead_letter::{self, FIRST_FEW};
+use crate::sink::dead_letter::{self, FIRST_OF_LINE};
 use crate::sink::emission::{Letter, Letters};
 use crate::sink::file::{OutputFile, SinkError};
 use crate::source::file::{Block, Item, OVERSIZED_HEAD_BYTES, Place, SourceError};
@@ -185,12 +185,12 @@ fn feed_block(
     outputs: &mut Vec<Output>,
 ) -> Result<(), SinkError> {
     // A line of a file, or a document, is to it what a message is to a stream.
-    let (mut letters, mut count) = (Letters::default(), 0);
+    let (mut letters, mut count) = (Letters::with_first(FIRST_OF_LINE), 0);
     let mut reject = |letter: DeadLetter<'_>| {
         let rejected = letter.rejected;
         count += 1;
         // Where it stands in a document takes a look at all that stands before it.
-        let is_told = !block.is_document || count <= FIRST_FEW + 1;
+        let is_told = !block.is_document || count <= FIRST_OF_LINE + 1;
         let place = if is_told { block.place_of(letter.line, rejected.original) } else { block.place.clone() };
         first_rejects.add(&place, &rejected.reason, rejected.original);
         if rejects.is_some() {

@@ -1,8 +1,8 @@
 //! Dead letters: what could not be taken in, or given out, with the reason, the place and the original bytes. One JSON
 //! object each, the same in files and on NATS but for the place.
 //!
-//! One message (or line of a file) makes at most [`FIRST_FEW`] letters of what is rejected in it, and one more that counts the
-//! rest: a message may hold half a million lines. Quoting an original is one pass over as much of it as there is room for.
+//! One message makes at most [`FIRST_OF_MESSAGE`] letters of what is rejected in it (a line of a file [`FIRST_OF_LINE`]), and
+//! one more that counts the rest: a message may hold half a million lines. Quoting an original is one pass over as much of it as there is room for.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -16,7 +16,9 @@ use crate::decode::Reason;
 use crate::source::file::Place;
 
 /// So many rejects of one message become letters of their own.
-pub const FIRST_FEW: u64 = 10;
+pub const FIRST_OF_MESSAGE: u64 = 10;
+/// So many of one line of a file do, or of a document: as many as the SDKs put into a batch, for a file is there to be mended.
+pub const FIRST_OF_LINE: u64 = 100;
 /// Most bytes of what is said of a reason: some quote what they found.
 const DETAIL_MAX: usize = 512;
 /// How a letter ends that has only the beginning of its original, and one that has all of it.
@@ -142,10 +144,9 @@ pub fn detail(reason: &Reason, rest: Option<&Rest>) -> String {
     let reason = bounded(reason);
     match rest {
         None => reason,
-        Some(rest) => format!(
-            "{} rejects of this message (or line) from here on, behind its first {FIRST_FEW}; the first of them: {reason}",
-            rest.count()
-        ),
+        Some(rest) => {
+            format!("{} rejects of this message (or line) from here on; the first of them: {reason}", rest.count())
+        }
     }
 }
 

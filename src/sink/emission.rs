@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::dead_letter::FIRST_FEW;
 use super::progress::Reached;
 use crate::decode::Reason;
 use crate::partition::{Output, Plan};
@@ -91,26 +90,33 @@ impl Rest {
     }
 }
 
-/// Gathers what is rejected, in the log's order: of each message [the first few](FIRST_FEW) one by one, the rest together.
-#[derive(Debug, Default)]
+/// Gathers what is rejected, in the log's order: of each message the first few one by one, the rest together.
+#[derive(Debug)]
 pub struct Letters {
+    /// How many those are.
+    first: u64,
     letters: Vec<Letter>,
     /// How many rejects there were of the message of the last.
     of_message: u64,
 }
 
 impl Letters {
+    /// None yet; of each message so many will be letters of their own.
+    pub fn with_first(first: u64) -> Letters {
+        Letters { first, letters: Vec::new(), of_message: 0 }
+    }
+
     /// Adds what was rejected in a line of a message.
     pub fn add(&mut self, sequence: u64, line: u64, reason: Reason, original: &[u8]) {
         let is_same = self.letters.last().is_some_and(|last| last.sequence == sequence);
         self.of_message = if is_same { self.of_message + 1 } else { 1 };
-        if self.of_message > FIRST_FEW
+        if self.of_message > self.first
             && let Some(rest) = self.letters.last_mut().and_then(|last| last.rest.as_mut())
         {
             *rest.by_reason.entry(reason.code()).or_default() += 1;
             return;
         }
-        let is_rest = self.of_message > FIRST_FEW;
+        let is_rest = self.of_message > self.first;
         let rest = is_rest.then(|| Rest { by_reason: BTreeMap::from([(reason.code(), 1)]) });
         self.letters.push(Letter { sequence, line, reason, original: original.to_vec(), rest });
     }
@@ -135,10 +141,11 @@ pub struct Reloaded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::dead_letter::FIRST_OF_MESSAGE as FIRST_FEW;
 
     #[test]
     fn one_message_makes_few_letters_and_a_count_whatever_it_holds() {
-        let mut letters = Letters::default();
+        let mut letters = Letters::with_first(FIRST_FEW);
         let reason = |line| if line % 2 == 0 { Reason::NotAnObject } else { Reason::NoUser };
         letters.add(6, 1, Reason::NoTime, b"x");
         (1..=500_000).for_each(|line| letters.add(7, line, reason(line), b"1"));

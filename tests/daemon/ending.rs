@@ -19,7 +19,7 @@ const SHOPPERS: usize = 60_000;
 /// Each enters a segment, whoever else was there before.
 fn views() -> Vec<Bytes> {
     let view = |n| format!(r#"{{"type":"track","event":"View","userId":"{n}","timestamp":"2026-03-02T10:00:00Z"}}"#);
-    (0..SHOPPERS).map(|n| Bytes::from(view(n))).collect()
+    (1..=SHOPPERS).map(|n| Bytes::from(view(n))).collect()
 }
 
 /// How often each shopper entered, by number.
@@ -53,7 +53,7 @@ async fn a_signal_under_load_finishes_what_was_taken_in_and_the_next_start_goes_
     assert!(ended.log.contains("everything taken in was decided and published"), "{}", ended.log);
     let first = entered(&broker).await;
     assert!(first.len() < SHOPPERS, "it was done before it was told to stop");
-    assert!(first.keys().copied().eq(0..first.len()), "what was taken in is the beginning of the log, without a hole");
+    assert!(first.keys().copied().eq(1..=first.len()), "what was taken in is the beginning of the log, without a hole");
     let daemon = ended.settings.start();
     broker.wait_for_outputs(SHOPPERS as u64).await;
     daemon.stop();

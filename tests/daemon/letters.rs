@@ -17,23 +17,29 @@ fn published(daemon: &Daemon) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_message_of_half_a_million_rejects_makes_eleven_letters_that_count_them_all() {
+async fn one_message_makes_few_letters_that_count_all_its_rejects() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let daemon = settings(&server.url()).start();
-    let sequence = broker.publish_one("1\n".repeat(500_000)).await;
+    let sequence = broker.publish_one("1\n".repeat(50_000)).await;
+    // Too many for the decoder are one reject.
+    broker.publish_one("1\n".repeat(500_000)).await;
     broker.publish_one("2").await;
-    wait_until("all letters", || published(&daemon) >= 12.0);
+    wait_until("all letters", || published(&daemon) >= 13.0);
     let letters = letters(&broker).await;
-    assert_eq!(letters.len(), 12);
+    assert_eq!(letters.len(), 13);
     let lines: Vec<_> = letters[..11].iter().filter_map(|letter| letter["line"].as_u64()).collect();
     assert_eq!(lines, (1..=11).collect::<Vec<_>>());
-    assert_eq!(letters[10]["count"], 499_990);
-    assert_eq!(letters[10]["reasons"]["not_an_object"], 499_990);
+    assert_eq!(letters[10]["count"], 49_990);
+    assert_eq!(letters[10]["reasons"]["not_an_object"], 49_990);
     assert!(letters[..11].iter().all(|letter| letter["sequence"] == sequence && letter["original"] == "1"));
-    assert_eq!((letters[9].get("count"), &letters[11]["original"]), (None, &"2".into()));
-    assert_eq!(daemon.metric("rekindle_events_rejected_total{reason=\"not_an_object\"}"), 500_001.0);
-    assert_eq!(daemon.metric("rekindle_dead_letters_counted_total"), 499_990.0);
+    assert_eq!((letters[9].get("count"), &letters[12]["original"]), (None, &"2".into()));
+    assert!(
+        letters[11]["original"].as_str().is_some_and(|original| original.len() > 400_000),
+        "as much as there is room"
+    );
+    wait_until("all counted", || daemon.metric("rekindle_dead_letters_counted_total") == 49_990.0);
+    assert_eq!(daemon.metric("rekindle_events_rejected_total{reason=\"not_an_object\"}"), 50_001.0);
     works(daemon, &broker).await;
 }
 
@@ -67,7 +73,7 @@ async fn a_letter_that_would_be_too_large_is_cut_and_none_is_lost() {
     }
     let cut = letters.iter().filter(|letter| letter["truncated"] == true).count();
     assert!(cut >= 5, "{cut} were cut");
-    assert_eq!(daemon.metric("rekindle_dead_letters_cut_total"), cut as f64);
+    wait_until("all counted", || daemon.metric("rekindle_dead_letters_cut_total") == cut as f64);
     assert_eq!(daemon.metric("rekindle_dead_letters_lost_total"), 0.0);
     works(daemon, &broker).await;
 }

@@ -102,7 +102,8 @@ async fn a_start_waits_for_the_present_owner_and_goes_on_from_what_that_wrote_la
     let before = checkpoints(&first);
     wait_until("another checkpoint", || checkpoints(&first) > before + 1.0);
     assert_eq!(second.readiness().status, 503, "the first is there, though it has nothing to say");
-    let _ = first.kill();
+    // The folder of its settings holds the checkpoints of both.
+    let _settings = first.kill();
     second.wait_until_ready();
     // Not what it had read when it began to wait.
     let line = second.wait_for_log("going on from a checkpoint");
@@ -121,9 +122,12 @@ async fn a_start_waits_for_the_present_owner_and_goes_on_from_what_that_wrote_la
 async fn an_owner_that_hangs_is_replaced_once_it_has_been_silent_for_long_enough() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
-    let first = often(&server).start();
+    // Not while it writes a checkpoint: it would keep that lock as well.
+    let first = often(&server).set("CHECKPOINT_INTERVAL", "1h").start();
+    first.wait_until_ready();
     broker.publish_one(view("a")).await;
     broker.wait_for_outputs(1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     first.signal("STOP");
     let second = beside(&server, &first).start();
     second.wait_until_unready("waiting for the outputs");

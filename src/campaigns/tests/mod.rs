@@ -1,8 +1,7 @@
-//! What becomes of a campaign: outcomes in their order, limits at their edges, quiet hours, groups, payloads.
+//! What becomes of a campaign: outcomes in their order, limits at their edges, quiet hours, groups.
 
 mod groups;
 mod outcomes;
-mod payloads;
 mod quiet_hours;
 
 use crate::testing::EVENTS;

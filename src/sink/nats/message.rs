@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::time::Timestamp;
 
 /// Room for the headers that publishing adds: ids, place in the batch, what is expected, the record of progress.
-const HEADER_ROOM: usize = 1_024;
+const HEADER_ROOM: usize = 2_048;
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
