@@ -295,7 +295,7 @@ impl Links {
 
     /// The bytes they take.
     pub fn heap_bytes(&self) -> usize {
-        let places = self.places() - self.chunks_gone * CHUNK;
+        let places: usize = self.chunks.iter().map(|chunk| chunk.links.capacity()).sum();
         self.users.allocation_size()
             + self.owners.allocation_size()
             + self.id_bytes

@@ -121,6 +121,11 @@ impl Story {
         self.partition.user(USER).expect("the user did something")
     }
 
+    /// What came out since the last time that anything of it was asked for.
+    pub(crate) fn outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
+    }
+
     /// What was decided since the last time this was asked: `at enter s`, `at sent c`.
     pub(crate) fn told(&mut self) -> Vec<String> {
         std::mem::take(&mut self.out).iter().map(|output| self.line(output)).collect()

@@ -598,14 +598,16 @@ fn a_token_that_cannot_be_used_is_an_error_at_the_start() {
     let file = folder.path().join("token");
     let settings = Http { token: Some(Secret::File(file.clone())), ..Http::default() };
     assert!(refusal(&settings).starts_with(&format!("could not read the API's token from {}", file.display())));
-    for (text, why) in [(" \n", "is empty"), ("two words", "has blanks"), ("tökén", "has blanks")] {
+    for (text, why) in
+        [(" \n", "is empty"), ("two words", "has blanks"), ("tökén", "has blanks"), ("fifteen-letters", "is shorter")]
+    {
         fs::write(&file, text).expect("written");
         let said = refusal(&settings);
         assert!(said.contains(why) && !said.contains(text), "{said}");
     }
-    fs::write(&file, "fine\n").expect("written");
+    fs::write(&file, "fine-fine-fine-f\n").expect("written");
     let api = Api::start(&settings);
-    assert_eq!(api.request("GET", "/v1/stats", "Authorization: Bearer fine\r\n").status, 200);
+    assert_eq!(api.request("GET", "/v1/stats", "Authorization: Bearer fine-fine-fine-f\r\n").status, 200);
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn every_word_of_the_language_occurs_in_rules() {
         "since(",
         "idle()",
         "age()",
+        "number(",
         "in_segment(",
         "traits.",
         "properties.",

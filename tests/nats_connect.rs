@@ -285,6 +285,17 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
     is_kept_out(&Nats { servers, ..Nats::default() }, "the server does not speak it").await;
 }
 
+/// Who names authorities means the server to be one of theirs; with nats:// anybody's in the clear was talked to.
+#[tokio::test]
+async fn files_for_tls_require_it_whatever_the_address_begins_with() {
+    let plain = NatsServer::start();
+    let ca_file = plain.folder().join("ca.pem");
+    fs::write(&ca_file, Authority::new().issuer.pem()).unwrap();
+    let tls = Tls { ca_file: Some(ca_file), ..Tls::default() };
+    assert!(tls.is_required() && !Tls::default().is_required());
+    is_kept_out(&Nats { tls, ..at(&plain.url()) }, "the server does not speak it").await;
+}
+
 #[tokio::test]
 async fn a_client_certificate_lets_in_where_one_is_wanted() {
     let authority = Authority::new();

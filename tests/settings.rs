@@ -61,8 +61,52 @@ fn a_variable_can_mend_the_file() {
     let folder = folder("[http]\nlisten = \"0.0.0.0:9464\"\n");
     let (sound, said) = check(folder.path(), &[]);
     assert!(!sound && said.contains("settings.toml:2:10: other machines reach this address"), "{said}");
-    let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN", "hunter2")]);
+    let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN", "hunter2-hunter2-hunter2")]);
     assert!(sound, "{said}");
+}
+
+/// A token of six characters was content enough, and one with a blank in it was one that nobody could show.
+#[test]
+fn a_token_that_can_be_guessed_or_not_be_shown_is_a_mistake_wherever_it_stands() {
+    for (token, why) in [
+        ("hunter2", "is shorter than 16 characters"),
+        ("hunter2-hunter2", "is shorter than 16 characters"),
+        ("hunter2-hunter2 hunter2-hunter2", "has blanks or other characters"),
+        ("hunter2-hunter2-hünter2", "has blanks or other characters"),
+    ] {
+        let folder = folder("");
+        let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN", token)]);
+        assert!(!sound && said.contains(&format!("REKINDLE_HTTP_TOKEN: this token {why}")), "{said}");
+        assert!(!said.contains("hunter2") && said.contains("help: take a long random one"), "{said}");
+        let folder = self::folder("[http]\ntoken_file = \"token\"\n");
+        fs::write(folder.path().join("token"), format!("{token}\n")).expect("written");
+        let (sound, said) = check(folder.path(), &[]);
+        assert!(!sound && said.contains("settings.toml:2:14: the token in ") && said.contains(why), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let folder = folder("[http]\ntoken_file = \"token\"\n");
+    fs::write(folder.path().join("token"), " hunter2-hunter2-hunter2 \n").expect("written");
+    let (sound, said) = check(folder.path(), &[]);
+    assert!(sound, "blanks around it don't count: {said}");
+}
+
+#[test]
+fn credentials_in_addresses_are_not_shown() {
+    for (file, variable, said_of_it) in [
+        ("[checkpoint]\nstore = \"s3://key:hunter2@bucket/p\"\n", None, "`s3://***@bucket/p` names no bucket"),
+        (
+            "[checkpoint]\nstore = \"s3://b\"\ns3_endpoint = \"https://u:hun@ter2hunter2@h\"\n",
+            None,
+            "`https://***@h` has",
+        ),
+        ("", Some(("REKINDLE_CHECKPOINT_STORE", "https://u:hunter2@h")), "`https://***@h` is neither"),
+        ("", Some(("REKINDLE_CHECKPOINT_S3_ENDPOINT", "u:hunter2@h:9000")), "`***@h:9000` is not the address"),
+    ] {
+        let folder = folder(file);
+        let (sound, said) = check(folder.path(), variable.as_slice());
+        assert!(!sound && said.contains(said_of_it), "{said}");
+        assert!(!said.contains("hunter2") && !said.contains("ter2"), "{said}");
+    }
 }
 
 #[test]
@@ -83,7 +127,7 @@ fn files_that_are_named_and_missing_are_problems_where_they_are_named() {
     }
     fs::remove_dir(folder.path().join("folder")).expect("removed");
     for name in ["nats.creds", "folder", "token"] {
-        fs::write(folder.path().join(name), "x").expect("written");
+        fs::write(folder.path().join(name), "x".repeat(16)).expect("written");
     }
     let (sound, said) = check(folder.path(), &[("REKINDLE_HTTP_TOKEN_FILE", "token")]);
     assert!(sound && said.starts_with("settings.toml: ok\n"), "{said}");

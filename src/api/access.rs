@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
 use super::problem::Problem;
-use crate::config::{Http, Secret};
+use crate::config::{self, Http, Secret};
 
 /// What everyone may read who can reach the address.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
@@ -128,12 +128,9 @@ fn read_token(secret: &Secret) -> Result<String, ApiError> {
         }
         Secret::Environment(token) => token.clone(),
     };
-    let token = token.trim();
-    let wrong = |why| Err(ApiError::Token { secret: format!("{secret:?}"), why });
-    match token {
-        "" => wrong("is empty"),
-        token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
-        _ => wrong("has blanks or other characters that no request can carry"),
+    match config::check_token(&token) {
+        Ok(token) => Ok(token.to_owned()),
+        Err(why) => Err(ApiError::Token { secret: format!("{secret:?}"), why }),
     }
 }
 

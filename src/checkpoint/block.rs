@@ -22,6 +22,15 @@ const HEADER: usize = 20;
 /// The largest content that is read.
 pub(super) const CONTENT_MAX: usize = 1 << 30;
 
+/// Each byte that is stored may become so many; see [`unpacked_max`].
+const EXPANSION_MAX: usize = 256;
+
+/// A content of so many bytes may be stored in however few.
+const SMALL_CONTENT: usize = 16 * 1024;
+
+/// What a frame of zstd that is passed over begins with: its magic number, and how many bytes follow.
+const PASSED_OVER: [u8; 4] = 0x184D_2A50_u32.to_le_bytes();
+
 /// Contents up to this are unpacked into memory reserved ahead; what claims to be larger has to prove it.
 const RESERVED_MAX: usize = 1 << 20;
 
@@ -79,7 +88,8 @@ impl BlockWriter {
         if content.len() > CONTENT_MAX {
             return Err(too_large);
         }
-        let stored = self.0.compress(content).expect("compressing in memory cannot fail");
+        let mut stored = self.0.compress(content).expect("compressing in memory cannot fail");
+        fill_up(&mut stored, content.len());
         let (Ok(content_bytes), Ok(stored_bytes)) = (u32::try_from(content.len()), u32::try_from(stored.len())) else {
             return Err(too_large);
         };
@@ -93,6 +103,21 @@ impl BlockWriter {
         out.extend_from_slice(&checksum.to_le_bytes());
         out.extend_from_slice(&stored);
         Ok(())
+    }
+}
+
+/// The most that stored bytes may become when they are unpacked: so that a small file takes little memory, whoever wrote it.
+fn unpacked_max(stored: usize) -> usize {
+    stored.saturating_mul(EXPANSION_MAX).max(SMALL_CONTENT)
+}
+
+/// Adds a frame that is passed over to what was packed too well to be read again.
+fn fill_up(stored: &mut Vec<u8>, content: usize) {
+    if content > unpacked_max(stored.len()) {
+        let filling = content.div_ceil(EXPANSION_MAX) - stored.len();
+        stored.extend_from_slice(&PASSED_OVER);
+        stored.extend_from_slice(&u32::try_from(filling).unwrap_or(u32::MAX).to_le_bytes());
+        stored.resize(stored.len() + filling, 0);
     }
 }
 
@@ -155,6 +180,65 @@ fn block_at(bytes: &[u8], at: usize) -> Result<Block<'_>, CodecError> {
     if content_bytes > CONTENT_MAX {
         return Err(CodecError::Block { what: "a block larger than any", at });
     }
+    if content_bytes > unpacked_max(stored.len()) {
+        return Err(CodecError::Block { what: "more than so few bytes can hold", at });
+    }
     let partition = u16::from_le_bytes([header[2], header[3]]);
     Ok(Block { kind, partition, items: number(4), at, content_bytes, stored })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(content: &[u8]) -> Vec<u8> {
+        let mut file = PREAMBLE.to_vec();
+        BlockWriter::new()
+            .write((BlockKind::Users, 0, 1), content, &mut file)
+            .expect("it is no larger than blocks are");
+        file
+    }
+
+    #[test]
+    fn whatever_is_written_can_be_read_however_well_it_is_packed() {
+        let mixed: Vec<u8> = (0..100_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 9).to_le_bytes()).collect();
+        for content in [vec![], vec![7], vec![0; 16 * 1024], vec![0; 16 * 1024 + 1], vec![0; 3_000_000], mixed] {
+            let file = written(&content);
+            let blocks = blocks(&file).expect("sound");
+            assert_eq!(blocks.len(), 1);
+            assert!(blocks[0].content().expect("sound") == content, "{} bytes", content.len());
+            assert!(file.len() < PREAMBLE.len() + HEADER + 64 + content.len() + content.len() / EXPANSION_MAX);
+        }
+    }
+
+    /// 34 KB became 5 GB.
+    #[test]
+    fn a_block_that_says_it_holds_more_than_it_can_is_refused_before_it_is_unpacked() {
+        for (content, claimed) in [(100 << 20, 100 << 20), (1 << 20, 1 << 30), (100, 20_000)] {
+            let stored = zstd::bulk::compress(&vec![0; content], 1).expect("in memory");
+            let mut file = PREAMBLE.to_vec();
+            file.extend_from_slice(&[BlockKind::Users as u8, 0, 0, 0]);
+            for number in [1, claimed, u32::try_from(stored.len()).expect("few")] {
+                file.extend_from_slice(&number.to_le_bytes());
+            }
+            let checksum = crc32c::crc32c_append(crc32c::crc32c(&file[PREAMBLE.len()..]), &stored);
+            file.extend_from_slice(&checksum.to_le_bytes());
+            file.extend_from_slice(&stored);
+            let refused = blocks(&file).expect_err("nobody wrote it").to_string();
+            assert_eq!(refused, "the checkpoint is malformed: more than so few bytes can hold, in the block at byte 8");
+        }
+    }
+
+    #[test]
+    fn what_unpacks_to_more_or_less_than_it_says_is_refused() {
+        for claimed in [999u32, 1_001] {
+            let mut file = written(&[7; 1_000]);
+            let start = PREAMBLE.len();
+            file[start + 8..start + 12].copy_from_slice(&claimed.to_le_bytes());
+            let checksum = crc32c::crc32c_append(crc32c::crc32c(&file[start..start + 16]), &file[start + HEADER..]);
+            file[start + 16..start + 20].copy_from_slice(&checksum.to_le_bytes());
+            let refused = blocks(&file).expect("its checksum is right")[0].content().expect_err("another length");
+            assert!(refused.to_string().contains("its content has another length than it says"), "{refused}");
+        }
+    }
 }

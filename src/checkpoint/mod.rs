@@ -34,7 +34,7 @@
 //! 8   4  bytes of the content
 //! 12  4  bytes of the content as it is stored, compressed by zstd
 //! 16  4  crc32c of the 16 bytes before and of the stored content
-//! 20  …  the stored content
+//! 20  …  the stored content; at least a 256th of what it unpacks to, or that is at most 16 KiB
 //! ```
 //!
 //! Contents are CBOR. First stands the [`Head`], a map with names for keys, of which unknown ones are passed over; then

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::against;
 use super::summary::counted;
 use crate::checkpoint::{BeginsEmpty, Blind, Compared, compare};
-use crate::config::{Config, Mistakes, Place, VariableMistake, blotted};
+use crate::config::{Config, Mistakes, Place, TOKEN_FILE, TOKEN_HELP, VariableMistake, blotted, check_token};
 use crate::partition::{Plan, User};
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::explain::Sizes;
@@ -170,18 +170,26 @@ pub(crate) fn ignored_variables(config: &Config) -> Option<String> {
 }
 
 /// Opens every file that settings name, and reads a byte of each: what is missing, or not for this user to read, is a problem
-/// of the settings. What is in them is not looked at.
+/// of the settings. What is in them is not looked at, but for the API's token, which has to be one.
 fn named_files(path: &Path, config: &Config) -> Result<(), Mistakes> {
     let text = read(path).map(|text| blotted(&text)).unwrap_or_default();
     let mut mistakes = Mistakes { text, in_file: Vec::new(), in_variables: Vec::new() };
     for file in &config.files {
-        let Err(error) = can_be_read(&file.path) else { continue };
-        let message = format!("cannot read {} {}: {error}", file.what, file.path.display());
-        let help = "the path is relative to this file".to_owned();
+        let (message, help) = match can_be_read(&file.path) {
+            Err(error) => (
+                format!("cannot read {} {}: {error}", file.what, file.path.display()),
+                "the path is relative to this file".to_owned(),
+            ),
+            Ok(()) if file.what == TOKEN_FILE => {
+                let Err(why) = token_in(&file.path) else { continue };
+                (format!("the token in {} {why}", file.path.display()), TOKEN_HELP.to_owned())
+            }
+            Ok(()) => continue,
+        };
         match &file.place {
             Place::File(span) => mistakes.in_file.push(Diagnostic { message, help, span: span.clone() }),
             Place::Variable(variable) => {
-                let help = "the path is relative to the settings file".to_owned();
+                let help = help.replace("relative to this file", "relative to the settings file");
                 mistakes.in_variables.push(VariableMistake { variable: variable.clone(), message, help });
             }
         }
@@ -194,6 +202,11 @@ fn named_files(path: &Path, config: &Config) -> Result<(), Mistakes> {
     }
     mistakes.in_file.sort_by_key(|problem| problem.span.start);
     if mistakes.count() == 0 { Ok(()) } else { Err(mistakes) }
+}
+
+fn token_in(path: &Path) -> Result<(), &'static str> {
+    let text = std::fs::read_to_string(path).map_err(|_| "is no text")?;
+    check_token(&text).map(drop)
 }
 
 fn can_be_read(path: &Path) -> io::Result<()> {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::terminal::{field, lines};
 use super::{CliError, load_config};
-use crate::config::{Checkpoint, Location};
+use crate::config::{Checkpoint, Location, masked};
 use crate::json::JsonText;
 use crate::partition::{FeatureReport, UserReport};
 use crate::pipeline::{Options, Pipeline};
@@ -85,7 +86,8 @@ fn open(place: &Place) -> Result<Checkpoints, CliError> {
         (Some(path), _) => load_config(path)?.checkpoint,
         (None, store) => {
             let text = store.as_deref().unwrap_or_default();
-            let store = Location::parse(text).map_err(|why| CliError::Other(format!("--store {text} {why}")))?;
+            let wrong = |why| CliError::Other(format!("--store {} {why}", masked(text)));
+            let store = Location::parse(text).map_err(wrong)?;
             // As the AWS clients do: an endpoint in the environment is a choice, and http:// in it one too.
             Checkpoint { store, s3_allow_http: true, ..Checkpoint::default() }
         }
@@ -106,10 +108,11 @@ async fn manifest(checkpoints: &Checkpoints) -> Result<Manifest, CliError> {
 
 fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
     if as_json {
-        return Ok(writeln!(out, "{}", json!(manifest))?);
+        return Ok(writeln!(out, "{}", lines(&json!(manifest).to_string()))?);
     }
-    let stream = manifest.stream.as_ref().map_or_else(String::new, |stream| format!(", stream {}", stream.name));
-    writeln!(out, "epoch {}, instance {}{stream}", manifest.epoch, manifest.instance)?;
+    let stream =
+        manifest.stream.as_ref().map_or_else(String::new, |stream| format!(", stream {}", field(&stream.name)));
+    writeln!(out, "epoch {}, instance {}{stream}", manifest.epoch, field(&manifest.instance))?;
     writeln!(
         out,
         "{:>10}  {:<5}  {:>12}  {:>12}  {:>14}  {:>12}  {:<16}  written",
@@ -117,7 +120,7 @@ fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), 
     )?;
     for entry in &manifest.checkpoints {
         let Entry { number, bytes, users, sequence, ordinal, rules, .. } = entry;
-        let (kind, created) = (entry.kind.name(), Timestamp(entry.created_ms));
+        let (kind, created, rules) = (entry.kind.name(), Timestamp(entry.created_ms), field(rules));
         writeln!(
             out,
             "{number:>10}  {kind:<5}  {bytes:>12}  {users:>12}  {sequence:>14}  {ordinal:>12}  {rules:<16}  {created}"
@@ -145,7 +148,7 @@ async fn inspect(checkpoints: &Checkpoints, number: Option<u64>, out: &mut impl 
         "rules": head.rules, "partitions": head.partitions, "parts": parts,
         "users": totals.users, "removed": totals.removed, "links": totals.links, "unlinked": totals.unlinked,
     });
-    Ok(writeln!(out, "{said:#}")?)
+    Ok(writeln!(out, "{}", lines(&format!("{said:#}")))?)
 }
 
 async fn verify(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), CliError> {
@@ -156,7 +159,7 @@ async fn verify(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
             None => writeln!(out, "{}: ok", finding.object)?,
             Some(damage) => {
                 damaged += 1;
-                writeln!(out, "{}: {damage}", finding.object)?;
+                writeln!(out, "{}: {}", finding.object, field(damage))?;
             }
         }
     }
@@ -170,7 +173,7 @@ async fn verify(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
 async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), CliError> {
     let Loaded { state, passed_over, .. } = checkpoints.load().await.map_err(other)?;
     for passed_over in passed_over {
-        let _ = writeln!(std::io::stderr(), "passed over {passed_over}");
+        let _ = writeln!(std::io::stderr(), "passed over {}", field(&passed_over.to_string()));
     }
     let state = state.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))?;
     // The state as of the cut, not as of some watermark: nothing is fired by looking.
@@ -178,11 +181,11 @@ async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
     ids.sort_unstable();
     let options = Options { partitions: state.restored.partitions.len(), ..Options::default() };
     let pipeline = Pipeline::restore(state.plan, options, state.restored).map_err(other)?;
-    let mut lines = std::io::BufWriter::new(out);
+    let mut written = std::io::BufWriter::new(out);
     for report in ids.iter().filter_map(|id| pipeline.report(id)) {
-        writeln!(lines, "{}", line(&report))?;
+        writeln!(written, "{}", lines(&line(&report).to_string()))?;
     }
-    Ok(lines.flush()?)
+    Ok(written.flush()?)
 }
 
 /// A user as a line of JSON, with the names that the API has.

@@ -12,6 +12,7 @@ pub mod run;
 pub mod schema;
 pub mod simulate;
 mod summary;
+mod terminal;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -103,8 +104,11 @@ pub fn run() -> ExitCode {
             ExitCode::from(TAKEN_OVER)
         }
         Err(error) => {
-            // Where standard error is closed too, the exit code has to do.
-            let _ = writeln!(std::io::stderr(), "{error}");
+            // Where standard error is closed too, the exit code has to do. Mistakes in files are drawn, perhaps in colour.
+            let _ = match error {
+                CliError::Load(drawn) => writeln!(std::io::stderr(), "{drawn}"),
+                error => writeln!(std::io::stderr(), "{}", terminal::lines(&error.to_string())),
+            };
             ExitCode::FAILURE
         }
     }

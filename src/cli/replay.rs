@@ -177,7 +177,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
 
 /// What to say where every event was rejected.
 fn nothing_accepted(first_rejects: &[String]) -> String {
-    let lines: String = first_rejects.iter().map(|reject| format!("\n  {reject}")).collect();
+    let lines: String = first_rejects.iter().map(|reject| format!("\n  {}", super::terminal::field(reject))).collect();
     let them = if lines.is_empty() { "--rejects FILE writes them down" } else { "the first of them:" };
     format!("all events were rejected, so nothing came of them; {them}{lines}")
 }

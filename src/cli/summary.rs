@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::campaigns::Outcome;
+use crate::cli::terminal::field;
 use crate::decode::Reason;
 use crate::event::Call;
 use crate::pipeline::{Totals, unseen};
@@ -154,7 +155,7 @@ impl fmt::Display for Summary<'_> {
         // What a simulated storefront does not send is nobody's mistake.
         if self.run.at_full_speed {
             for unseen in unseen(self.rules, self.totals, &[], "the file") {
-                writeln!(f, "warning      {unseen}")?;
+                writeln!(f, "warning      {}", field(&unseen.to_string()))?;
             }
         }
         write!(f, "took         {:.2} s", self.run.took.as_secs_f64())?;
@@ -201,7 +202,7 @@ impl Summary<'_> {
 pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &Totals) {
     for unseen in unseen(rules, totals, &[], "the file") {
         // A closed standard error is no reason to fail.
-        let _ = writeln!(std::io::stderr(), "warning: {unseen}");
+        let _ = writeln!(std::io::stderr(), "warning: {}", field(&unseen.to_string()));
     }
 }
 

@@ -42,6 +42,30 @@ pub struct Http {
     pub max_connections_per_address: usize,
 }
 
+/// What the file is called.
+pub const TOKEN_FILE: &str = "the file with the API's token";
+
+/// How to come by one.
+pub const TOKEN_HELP: &str = "take a long random one, such as `openssl rand -hex 32` gives";
+
+/// Shorter tokens could be found by trying.
+const TOKEN_CHARS_MIN: usize = 16;
+
+/// Whether a token, as it was read, can be used; blanks around it don't count.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with it.
+pub fn check_token(text: &str) -> Result<&str, &'static str> {
+    match text.trim() {
+        "" => Err("is empty"),
+        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err("has blanks or other characters that no request can carry")
+        }
+        token if token.len() < TOKEN_CHARS_MIN => Err("is shorter than 16 characters: it could be found by trying"),
+        token => Ok(token),
+    }
+}
+
 /// Keys of `[http]`.
 pub(super) const KEYS: [Key; 8] = [
     ("listen", Kind::Text),
@@ -71,7 +95,15 @@ impl Default for Http {
 
 impl Http {
     pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
-        self.token = reader.secret(("http", section), "token", "the file with the API's token").map(|(token, _)| token);
+        let token = reader.secret(("http", section), "token", TOKEN_FILE);
+        // That one is empty is said already.
+        if let Some((Secret::Environment(text), place)) = &token
+            && let Err(why) = check_token(text)
+            && !text.trim().is_empty()
+        {
+            reader.problems.add(place, format!("this token {why}"), TOKEN_HELP);
+        }
+        self.token = token.map(|(token, _)| token);
         set(&mut self.max_body_bytes, reader.number(section, "max_body_bytes", 0..=16_777_216));
         set(&mut self.timeout, reader.duration(section, "timeout", Span(100), Span(60_000)));
         set(&mut self.max_concurrency, reader.number(section, "max_concurrency", 1..=10_000));

@@ -38,14 +38,54 @@ pub enum Place {
     Variable(String),
 }
 
-/// Keys that people put secrets behind, up to the value's end; and user and password in an address.
+/// Keys that people put secrets behind, up to the value's end.
 static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r#"(?x)
         \b \w* (?: passw(?:d|ord)? | token | nkey | creds | seed | secret (?:_access_key)? ) ["']? [\ \t]* = [\ \t]*
-            ( """ (?s:.*?) (?: """ | \z ) | ''' (?s:.*?) (?: ''' | \z ) | [^\n]* )
-        | :// ( [^\s"'@]* ) @"#;
+            ( """ (?s:.*?) (?: """ | \z ) | ''' (?s:.*?) (?: ''' | \z ) | [^\n]* )"#;
     Regex::new(pattern).expect("a pattern")
 });
+
+/// Where an address may stand: a string, or else a word.
+static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r#"(?x) " (?: [^"\\\n] | \\. )* " | ' [^'\n]* ' | [^\s"']+"#;
+    Regex::new(pattern).expect("a pattern")
+});
+
+/// Where the credentials of an address stand in a text that begins with one: before the last `@`, and in its query.
+fn credentials(address: &str) -> Vec<Range<usize>> {
+    let start = address.find("://").map(|at| at + 3);
+    // Without a scheme, a name and what is behind a colon before the `@`.
+    let name = address.rfind('@').map(|end| (start.unwrap_or(0), end));
+    let name =
+        name.filter(|(from, end)| start.is_some_and(|start| start <= *end) || address[*from..*end].contains(':'));
+    let query = start.and_then(|start| address[start..].find(['?', '#']).map(|at| start + at + 1));
+    let query = query.map(|from| (from.max(name.map_or(0, |(_, end)| end)), address.len()));
+    name.into_iter().chain(query).map(|(from, to)| from..to).filter(|range| !range.is_empty()).collect()
+}
+
+/// A text that is or may be an address, without the credentials in it.
+pub fn masked(address: &str) -> String {
+    let mut text = address.to_owned();
+    for range in credentials(address).into_iter().rev() {
+        text.replace_range(range, "***");
+    }
+    text
+}
+
+/// A text with addresses in it, as errors of libraries have them, without the credentials in those.
+pub fn masked_within(text: &str) -> String {
+    let words = text.split_inclusive(char::is_whitespace);
+    words
+        .map(|word| {
+            if word.contains("://") {
+                masked(word.trim_end()) + &word[word.trim_end().len()..]
+            } else {
+                word.to_owned()
+            }
+        })
+        .collect()
+}
 
 impl Mistakes {
     /// How many they are.
@@ -90,6 +130,12 @@ pub fn blotted(text: &str) -> String {
                 .for_each(|byte| *byte = b'*');
         }
     }
+    for word in WORDS.find_iter(text).filter(|word| word.as_str().contains("://")) {
+        let inner = word.as_str().trim_end_matches(['"', '\'']);
+        for secret in credentials(inner) {
+            bytes[word.start() + secret.start..word.start() + secret.end].fill(b'*');
+        }
+    }
     String::from_utf8(bytes).unwrap_or_default()
 }
 
@@ -107,11 +153,37 @@ mod tests {
             ("servers = ['nats://u:p@h:4222']", "servers = ['nats://***@h:4222']"),
             ("servers = ['nats://h:4222', \"tls://tok@h\"]", "servers = ['nats://h:4222', \"tls://***@h\"]"),
             ("servers = ['nats://u:p/a@h']", "servers = ['nats://*****@h']"),
+            ("s3_endpoint = 'https://u:p@ss@h:9000'", "s3_endpoint = 'https://******@h:9000'"),
+            ("s3_endpoint = \"https://u:p \\\"'q@h\" # x", "s3_endpoint = \"https://********@h\" # x"),
+            ("store = 's3://b/p?key=x'", "store = 's3://b/p?*****'"),
+            ("# see https://h/x and 'y'", "# see https://h/x and 'y'"),
             ("s3_secret_access_key = 'x'", "s3_secret_access_key = ***"),
             ("password_file = 'p'\ntoken_file = 't'", "password_file = 'p'\ntoken_file = 't'"),
         ] {
             assert_eq!(blotted(text), expected);
             assert_eq!(blotted(text).len(), text.len());
         }
+    }
+
+    #[test]
+    fn addresses_are_shown_without_their_credentials() {
+        for (address, expected) in [
+            ("https://u:p@h:9000", "https://***@h:9000"),
+            ("https://u:p@ss@h", "https://***@h"),
+            ("s3://key:secret@bucket/prefix", "s3://***@bucket/prefix"),
+            ("u:p@h:9000", "***@h:9000"),
+            ("s3://b/p?X-Amz-Signature=x", "s3://b/p?***"),
+            ("https://u:p@h/?a=b@c", "https://******"),
+            ("https://h:9000", "https://h:9000"),
+            ("/var/lib/me@home", "/var/lib/me@home"),
+            ("checkpoints", "checkpoints"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(address), expected);
+        }
+        assert_eq!(
+            masked_within("could not reach\thttp://u:p@h/x (http://t@h): refused, me@h"),
+            "could not reach\thttp://***@h/x (http://***@h): refused, me@h"
+        );
     }
 }

@@ -27,9 +27,9 @@ mod tests;
 
 pub use checkpoint::{Checkpoint, Location};
 pub use engine::Engine;
-pub use http::Http;
+pub use http::{Http, TOKEN_FILE, TOKEN_HELP, check_token};
 pub use log::{Levels, Log, LogFormat};
-pub use mistakes::{Mistakes, Place, VariableMistake, blotted};
+pub use mistakes::{Mistakes, Place, VariableMistake, blotted, masked, masked_within};
 pub use nats::{Auth, Nats, Secret, Tls};
 pub use output::{ContentMode, Output, Takeover};
 pub use shutdown::Shutdown;

@@ -60,7 +60,7 @@ pub enum Secret {
 #[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct Tls {
-    /// Refuse servers without TLS. A `tls://` server requires it too.
+    /// Refuse servers without TLS. A `tls://` server requires it too, and so does any of the files below.
     pub required: bool,
     /// Certificates (PEM) of the authorities to trust, instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -186,6 +186,12 @@ fn auth(section: &Section<'_>, reader: &mut Reader<'_>) -> Auth {
 }
 
 impl Tls {
+    /// Whether servers without TLS are refused: who names certificates means them to be used, whatever an address begins
+    /// with.
+    pub fn is_required(&self) -> bool {
+        self.required || [&self.ca_file, &self.cert_file, &self.key_file].into_iter().any(Option::is_some)
+    }
+
     fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
         set(&mut self.required, reader.truth(section, "required"));
         self.ca_file = reader.file(section, "ca_file", "the authorities' certificates");

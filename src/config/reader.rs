@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::environment::GivenSecrets;
 use super::keys;
+use super::mistakes::masked;
 use super::nats::Secret;
 use crate::rules::diagnostic::{Problems, join_quoted, shorten, suggest};
 use crate::rules::document::{LONGEST, Section};
@@ -121,7 +122,7 @@ impl<'t> Reader<'t> {
         match check(text.get_ref()) {
             Ok(()) => Some((*text.get_ref()).to_owned()),
             Err(why) => {
-                self.problems.add(&text.span(), format!("{} {why}", shorten(text.get_ref())), help);
+                self.problems.add(&text.span(), format!("{} {why}", shorten(&masked(text.get_ref()))), help);
                 None
             }
         }

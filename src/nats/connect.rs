@@ -98,7 +98,7 @@ impl Access {
         let Nats { name, auth, tls, .. } = &self.settings;
         let options = if *auth == Auth::None { ConnectOptions::new() } else { with_auth(auth.clone()) };
         // A server found through a cluster has an address without a scheme: if one wants TLS, all do.
-        let tls_required = tls.required || self.servers.iter().any(ServerAddr::tls_required);
+        let tls_required = tls.is_required() || self.servers.iter().any(ServerAddr::tls_required);
         let (events, attempts) = (reporter.clone(), reporter.clone());
         let mut options = options
             .name(name)

@@ -15,7 +15,7 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, P
 use tokio::runtime::Handle;
 
 use super::objects::{NewObject, ObjectError, Objects, Tag};
-use crate::config::{Checkpoint, Secret};
+use crate::config::{Checkpoint, Secret, masked_within};
 
 /// Bytes of a part of an upload; a service takes 10,000 of them, and none but the last below 5 MiB.
 const PART_BYTES: usize = 16 << 20;
@@ -54,7 +54,7 @@ impl Bucket {
         if let (Some(id), Some(secret)) = (&settings.s3_access_key_id, &settings.s3_secret_access_key) {
             builder = builder.with_access_key_id(id).with_secret_access_key(read_secret(secret)?);
         }
-        let store = Arc::new(builder.build().map_err(|error| error.to_string())?);
+        let store = Arc::new(builder.build().map_err(|error| masked_within(&error.to_string()))?);
         let prefix = Path::parse(prefix).map_err(|error| error.to_string())?;
         Ok(Bucket { store, place, prefix, runtime: Handle::current() })
     }
@@ -176,7 +176,7 @@ fn failed(error: object_store::Error) -> ObjectError {
     match error {
         object_store::Error::NotFound { .. } => ObjectError::Missing,
         object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. } => ObjectError::Changed,
-        other => ObjectError::Failed(chain(&other)),
+        other => ObjectError::Failed(masked_within(&chain(&other))),
     }
 }
 

@@ -3,6 +3,8 @@
 use super::error::StoreError;
 use super::load::{Trouble, check_file, plan_of, read_object};
 use super::manifest::Manifest;
+use super::names::{MANIFEST, MANIFEST_COPY};
+use super::objects::ObjectError;
 use super::{Checkpoints, Shared};
 use crate::checkpoint::{File, Head, Totals};
 
@@ -37,7 +39,7 @@ impl Checkpoints {
         self.run(move |shared| shared.inspect(number)).await
     }
 
-    /// Reads every block of every checkpoint that counts, and the rules of each.
+    /// Reads the manifest and its copy, every block of every checkpoint that counts, and the rules of each.
     ///
     /// # Errors
     /// The manifest can't be read, or the store can't be reached.
@@ -71,7 +73,7 @@ impl Shared {
 
     fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         let Some((manifest, _)) = self.read_manifest(&mut self.state())? else { return Ok(Vec::new()) };
-        let mut findings: Vec<Finding> = Vec::new();
+        let mut findings: Vec<Finding> = self.damaged_manifests();
         for entry in &manifest.checkpoints {
             for (object, damage) in self.verify_one(&manifest, entry.number)? {
                 if !findings.iter().any(|finding| finding.object == object) {
@@ -80,6 +82,17 @@ impl Shared {
             }
         }
         Ok(findings)
+    }
+
+    /// Which of the manifest and its copy cannot be read. Without a copy is a store that an earlier version wrote.
+    fn damaged_manifests(&self) -> Vec<Finding> {
+        let damage = |name: &str| match self.objects.read(name) {
+            Ok(bytes) => Manifest::decode(&bytes).err(),
+            Err(ObjectError::Missing) if name == MANIFEST_COPY => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let found = [MANIFEST, MANIFEST_COPY].into_iter().filter_map(|name| Some((name, damage(name)?)));
+        found.map(|(name, why)| Finding { object: name.to_owned(), damage: Some(why) }).collect()
     }
 
     /// A checkpoint and the rules it was written under, each with what is wrong with it.

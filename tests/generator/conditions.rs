@@ -50,6 +50,13 @@ const SEGMENT_TEMPLATES: &[&str] = &[
     "-total({name}.{number}) {comparison} {double}",
     "max({name}.{number}, {window}) - min({name}.{number}, {window}) {comparison} {double}",
     "traits.age + 1 {comparison} {double}",
+    "number(last({name}.{number})) {comparison} {double}",
+    "number(last({name}.coupon)) + 0.1 {comparison} {double}",
+    "number(traits.age) / 3 {comparison} {double}",
+    "last({name}.{number}) * last({name}.{number}) {comparison} {double}",
+    "total({name}.{number}) - total({name}.{number}) / 7 {comparison} {double}",
+    "last({name}.tags) {comparison} {text}",
+    "last({name}.price) in [12345678901234567, 12345678901234568, 0.1]",
     "total({name}.{number}) {comparison} traits.age",
     // Those that change most often stand here again, written the way rules mostly are.
     "since({name}) < duration({duration})",
@@ -92,6 +99,9 @@ const FILTER_TEMPLATES: &[&str] = &[
     "properties.price * properties.quantity {comparison} {double}",
     "properties.quantity / 2 {comparison} {double}",
     "properties.price {comparison} traits.age",
+    "number(properties.price) {comparison} {double}",
+    "properties.tags {comparison} {text}",
+    "properties.price == 12345678901234568",
 ];
 
 const COMPARISONS: &[&str] = &[">=", ">", "<", "<=", "==", "!=", ">=", "<"];

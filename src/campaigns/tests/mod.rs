@@ -1,7 +1,8 @@
-//! What becomes of a campaign: outcomes in their order, limits at their edges, quiet hours, groups.
+//! What becomes of a campaign: outcomes in their order, limits at their edges, quiet hours, groups, payloads.
 
 mod groups;
 mod outcomes;
+mod payloads;
 mod quiet_hours;
 
 use crate::testing::EVENTS;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaigns::Outcome;
+use crate::cli::terminal::field;
 use crate::json::JsonText;
 use crate::partition::{Decided, Output, Plan};
 use crate::pipeline::Totals;
@@ -96,7 +97,7 @@ impl Screen {
             campaign.channel,
             campaign.id,
             variant,
-            output.user,
+            field(&output.user),
             payload.as_deref().map_or_else(String::new, |payload| in_words(campaign, payload)),
         ))
     }
@@ -152,9 +153,42 @@ fn in_words(campaign: &Campaign, payload: &BTreeMap<String, JsonText>) -> String
         .iter()
         .filter(|(name, value)| campaign.payload.get(*name) != Some(value) && !value.is_null())
         .map(|(name, value)| match value.to_value() {
-            serde_json::Value::String(text) => format!("{name} {text}"),
-            _ => format!("{name} {value}"),
+            serde_json::Value::String(text) => format!("{name} {}", field(&text)),
+            _ => format!("{name} {}", field(&value.to_string())),
         })
         .collect();
     if fields.is_empty() { String::new() } else { format!("  ({})", fields.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaigns::Trigger;
+    use crate::partition::Cause;
+    use crate::rules;
+    use crate::rules::program::{CampaignId, SegmentId};
+
+    /// Ids and properties come from whoever sends events.
+    #[test]
+    fn what_events_say_does_not_reach_the_terminal_as_it_is() {
+        let text = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[[campaigns]]\nid = 'c'\n\
+                    on = 'enter:s'\nchannel = 'email'\n";
+        let rules = rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"));
+        let screen = Screen::new(Arc::new(Plan::new(rules)));
+        let payload = [("name".to_owned(), JsonText::of("x\u{1b}[2J\nnew line\u{202e}"))].into_iter().collect();
+        let decided = Decided::Decision {
+            campaign: CampaignId(0),
+            outcome: Outcome::Sent { variant: None, ordinal: 0 },
+            trigger: Trigger { segment: SegmentId(0), change: Change::Enter },
+            cause: Cause::Time,
+            payload: Some(Box::new(payload)),
+        };
+        let output = Output { at: Timestamp(0), user: "u\u{1b}]0;evil\u{7}\u{9b}".into(), position: 0, decided };
+        let line = screen.action_in_words(&output).expect("an action");
+        assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(
+            line.contains("u\\u001b]0;evil\\u0007\\u009b") && line.contains("name x\\u001b[2J\\u000anew line\\u202e"),
+            "{line}"
+        );
+    }
 }

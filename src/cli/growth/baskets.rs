@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::watched::{Inputs, growth, need_orders, print};
 use crate::cli::CliError;
 use crate::cli::summary::grouped;
+use crate::cli::terminal::field;
 use crate::growth::models::PairFigures;
 use crate::insight::basket::{BasketCounter, BasketReport, ITEMS_ROOM, Least, NamedRule, PAIRS_ROOM};
 
@@ -143,5 +144,6 @@ fn table(report: &BasketReport, found: usize) -> String {
 }
 
 fn named(item: &str, name: Option<&str>) -> String {
-    name.map_or_else(|| item.to_owned(), |name| format!("{name} ({item})"))
+    let item = field(item);
+    name.map_or_else(|| item.clone().into_owned(), |name| format!("{} ({item})", field(name)))
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::watched::{Inputs, need_orders, print};
 use crate::cli::CliError;
+use crate::cli::terminal::field;
 use crate::growth::models::Part;
 use crate::growth::models::split::Split;
 use crate::growth::numbers::{Money, Numbers};
@@ -101,7 +102,7 @@ fn section(out: &mut String, title: &str, parts: &[Part], factors: &[Vec<Part>])
     }
     for (at, part) in parts.iter().enumerate() {
         let side = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), amount);
-        let _ = write!(out, "\n{:<24} {:>16} {:>16} ", part.name, side(part.before), side(part.after));
+        let _ = write!(out, "\n{:<24} {:>16} {:>16} ", field(&part.name), side(part.before), side(part.after));
         let _ = write!(out, "{:>18}", signed(part.contribution));
         for factor in factors.get(at).into_iter().flatten() {
             let _ = write!(out, " {:>18}", signed(factor.contribution));

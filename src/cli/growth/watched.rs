@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::summary::{counted, passed_over_in_words, warn_of_unseen};
+use crate::cli::terminal::lines;
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::{Numbers, Sighting};
@@ -90,5 +91,5 @@ pub(super) fn need_orders(rules: &Ruleset, path: &Path) -> Result<(), CliError> 
 /// Prints a text and a newline.
 pub(super) fn print(mut text: String) -> Result<(), CliError> {
     text.push('\n');
-    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+    Ok(std::io::stdout().lock().write_all(lines(&text).as_bytes())?)
 }

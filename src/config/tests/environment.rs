@@ -144,9 +144,9 @@ fn secrets_come_from_variables_and_are_never_shown() {
     assert_eq!(auth("[nats]\nuser = 'u'\npassword_file = 'p'", &[("REKINDLE_NATS_PASSWORD", "hunter2")]), user);
     assert_eq!(auth("", &[("REKINDLE_NATS_TOKEN", "t")]), Auth::Token(secret("t")));
     assert_eq!(auth("", &[("REKINDLE_NATS_NKEY", "SU")]), Auth::Nkey(secret("SU")));
-    let open = [("REKINDLE_HTTP_LISTEN", "0.0.0.0:80"), ("REKINDLE_HTTP_TOKEN", "hunter2")];
+    let open = [("REKINDLE_HTTP_LISTEN", "0.0.0.0:80"), ("REKINDLE_HTTP_TOKEN", "hunter2-hunter2-")];
     let config = load("[nats]\nuser = 'u'", &[open[0], open[1], ("REKINDLE_NATS_PASSWORD", "hunter2")]).unwrap();
-    assert_eq!(config.http.token, Some(secret("hunter2")));
+    assert_eq!(config.http.token, Some(secret("hunter2-hunter2-")));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -159,7 +159,9 @@ fn secrets_that_contradict_each_other_are_refused() {
     let found = variable_mistakes("", &[("REKINDLE_NATS_PASSWORD", "p")]);
     assert_eq!(found[0].1, "there is a password, and no user");
     let found = variable_mistakes("", &[("REKINDLE_HTTP_TOKEN", " ")]);
-    assert_eq!(found[0].1, "this secret is empty");
+    assert_eq!(found.iter().map(|it| it.1.as_str()).collect::<Vec<_>>(), ["this secret is empty"]);
+    let found = variable_mistakes("", &[("REKINDLE_HTTP_TOKEN", "hunter2")]);
+    assert_eq!(found[0].1, "this token is shorter than 16 characters: it could be found by trying");
 }
 
 #[cfg(unix)]

@@ -171,3 +171,54 @@ proptest! {
         }
     }
 }
+
+/// What a pane of each kind of memory holds, united pane by pane and value by value.
+mod united {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use crate::engine::window::{DistinctPanes, MAX_DISTINCT, Panes, Tally};
+
+    proptest! {
+        #[test]
+        fn panes_of_two_are_those_of_one_who_did_it_all(
+            ours in prop::collection::btree_map(0i64..90, 1u64..5, 0..61),
+            theirs in prop::collection::btree_map(0i64..90, 1u64..5, 0..61),
+        ) {
+            let panes = |counts: &BTreeMap<i64, u64>| {
+                Panes::from_entries(counts.iter().map(|(pane, count)| (*pane, Tally(*count))).collect())
+            };
+            let mut united = panes(&ours);
+            united.absorb(panes(&theirs));
+            let mut expected = ours.clone();
+            for (pane, count) in theirs {
+                *expected.entry(pane).or_default() += count;
+            }
+            prop_assert_eq!(united, panes(&expected));
+        }
+
+        /// Of more values than are kept, those seen last stay: whoever saw them, and in whatever order they are united.
+        #[test]
+        fn distinct_values_of_two_are_those_of_one_who_saw_them_all(
+            ours in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=MAX_DISTINCT),
+            theirs in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=MAX_DISTINCT),
+        ) {
+            let panes = |values: &BTreeMap<u64, i64>| DistinctPanes::from_entries(values.clone());
+            let (mut united, mut other) = (panes(&ours), panes(&theirs));
+            united.absorb(panes(&theirs));
+            other.absorb(panes(&ours));
+            let mut all = ours.clone();
+            for (hash, pane) in theirs {
+                let latest = all.entry(hash).or_insert(pane);
+                *latest = pane.max(*latest);
+            }
+            let mut by_pane: Vec<(i64, u64)> = all.iter().map(|(hash, pane)| (*pane, *hash)).collect();
+            by_pane.sort_unstable();
+            let kept = by_pane.split_off(by_pane.len().saturating_sub(MAX_DISTINCT));
+            let expected = DistinctPanes::from_entries(kept.into_iter().map(|(pane, hash)| (hash, pane)));
+            prop_assert_eq!(&united, &expected);
+            prop_assert_eq!(&other, &expected);
+        }
+    }
+}
