@@ -548,3 +548,36 @@ async fn what_a_slow_reader_of_plain_subjects_loses_is_counted() {
     }
     assert!(got < 80_000);
 }
+
+/// With and without the header, for a proxy may unpack a body and leave its header; what is damaged, or unpacks to more
+/// than a message may have, is handed on as it is.
+#[tokio::test]
+async fn packed_bodies_are_unpacked_by_how_they_begin() {
+    use std::io::Write as _;
+    let server = NatsServer::start();
+    let mut live = Live::start(&at(&server.url()), creating()).await;
+    live.ready().await;
+    let text = b"{\"a\":1}\n".repeat(1_000);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&text).expect("memory can be written to");
+    let gzip = gzip.finish().expect("memory can be written to");
+    let zstd = zstd::encode_all(&text[..], 1).expect("memory can be written to");
+    let bomb = zstd::encode_all(&vec![b' '; (16 << 20) + 1][..], 1).expect("memory can be written to");
+    let cut = gzip[..gzip.len() / 2].to_vec();
+    let sent = [
+        (gzip, Some("gzip"), &text[..]),
+        (zstd, None, &text),
+        (text.clone(), Some("gzip"), &text),
+        (cut.clone(), Some("gzip"), &cut),
+        (bomb.clone(), Some("zstd"), &bomb),
+    ];
+    for (body, encoding, _) in &sent {
+        let mut headers = async_nats::HeaderMap::new();
+        encoding.iter().for_each(|encoding| headers.insert("Content-Encoding", *encoding));
+        let published = live.connection.jetstream.publish_with_headers("events.x", headers, body.clone().into());
+        published.await.unwrap().await.unwrap();
+    }
+    for (message, (_, _, expected)) in live.events(sent.len()).await.iter().zip(&sent) {
+        assert!(message.lines == *expected, "{} bytes, not {}", message.lines.len(), expected.len());
+    }
+}

@@ -453,6 +453,8 @@ fn start_moving(
     beginning: Beginning,
 ) -> Moving {
     let source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part.clone());
+    let limits = Options { max_event_bytes: config.engine.max_event_bytes, ..Options::default() };
+    let source = source.unpacking_at_most(limits.max_message_bytes());
     let sink = Sink {
         settings: config.output.clone(),
         context: connection.jetstream.clone(),

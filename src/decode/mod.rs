@@ -124,6 +124,11 @@ impl Decoder {
         if message.len() > limit {
             return Err(Reason::MessageTooLarge { bytes: message.len() as u64, limit: limit as u64 });
         }
+        if matches!(message, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..]) {
+            // What could be unpacked was.
+            let detail = format!("a body packed with gzip or zstd that is damaged, or holds more than {limit} bytes");
+            return Err(Reason::NotJson { detail });
+        }
         let lines = memchr::memchr_iter(b'\n', message).count();
         if lines > 0 && split::is_one_value(message) {
             return Ok(Framing::Document);

@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     tracked: Vec<Vec<NameId>>,
+    /// Names of every track call.
+    untracked: Vec<NameId>,
     pages: Vec<NameId>,
     screens: Vec<NameId>,
     features_by_name: Vec<Vec<FeatureId>>,
@@ -86,6 +88,7 @@ impl Dispatch {
     pub fn new(rules: &Ruleset) -> Dispatch {
         let mut dispatch = Dispatch {
             tracked: vec![Vec::new(); rules.projection.tracked.len()],
+            untracked: Vec::new(),
             pages: Vec::new(),
             screens: Vec::new(),
             features_by_name: vec![Vec::new(); rules.names.len()],
@@ -107,6 +110,9 @@ impl Dispatch {
                     if let Some(tracked) = rules.projection.tracked.iter().position(|other| other == event) {
                         dispatch.tracked[tracked].push(id);
                     }
+                }
+                (Call::Track, None) => {
+                    dispatch.tracked.iter_mut().chain([&mut dispatch.untracked]).for_each(|names| names.push(id));
                 }
                 (Call::Page, _) => dispatch.pages.push(id),
                 (Call::Screen, _) => dispatch.screens.push(id),
@@ -170,7 +176,7 @@ impl Dispatch {
     /// The names an event may go by, before their `where` is asked.
     pub fn candidate_names(&self, event: &Event<'_>) -> &[NameId] {
         match event.call {
-            Call::Track => event.tracked.map_or(&[], |id| &self.tracked[usize::from(id.0)]),
+            Call::Track => event.tracked.map_or(&self.untracked, |id| &self.tracked[usize::from(id.0)]),
             Call::Page => &self.pages,
             Call::Screen => &self.screens,
             Call::Identify | Call::Alias | Call::Group => &[],

@@ -223,6 +223,20 @@ fn a_message_that_is_one_document_over_lines_is_one() {
     assert_eq!(live.rejected, [(1, 0, "unknown_type"), (1, 0, "not_json")]);
 }
 
+/// A body that could not be unpacked is one rejection, with the bytes as they came.
+#[test]
+fn a_body_that_stays_packed_is_one_rejection() {
+    let mut live = Live::new(Clock::Log);
+    for body in [&b"\x1f\x8b\x08\n\n{}\n"[..], b"\x28\xb5\x2f\xfd\n1\n2"] {
+        let entry = Entry { kind: Kind::Events, lines: body, received: Some(at("10:00:02")), is_whole: true };
+        let mut letters = Vec::new();
+        live.pipeline.feed_entries(&[entry], &mut |letter| letters.push(letter.rejected), &mut Vec::new());
+        let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+        assert!(letter.reason.to_string().contains("packed with gzip or zstd"), "{}", letter.reason);
+        assert_eq!((letter.reason.code(), letter.original), ("not_json", body));
+    }
+}
+
 /// What one message can cost is bounded: by its bytes, by its lines, by its calls, and by what these borrow.
 #[test]
 fn a_message_too_large_is_one_rejection() {

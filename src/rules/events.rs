@@ -115,6 +115,8 @@ impl<'t> Reader<'t> {
                 }
                 None
             }
+            // Without one, every call of the type.
+            Some(_) if section.get("type").is_some() => section.string("event", &mut self.problems),
             Some(_) => section.needed_string("event", "\"Product Viewed\"", &mut self.problems),
             None => None,
         };

@@ -65,7 +65,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let (features, mut projection) = reader.world.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = super::reads::tracked_events(&names);
-    projection.property_events = Some(super::reads::property_events(&names, &features, growth.as_ref()));
+    projection.property_events = super::reads::property_events(&names, &features, growth.as_ref());
     let segments = super::segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {

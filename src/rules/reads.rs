@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::growth::Growth;
 use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term};
-use crate::event::{FieldId, TraitId};
+use crate::event::{Call, FieldId, TraitId};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
@@ -26,8 +26,13 @@ pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
     events.into_iter().cloned().collect()
 }
 
-/// The track events of which something reads a property: what is remembered, a `where`, or the growth numbers.
-pub(super) fn property_events(names: &[EventName], features: &[Feature], growth: Option<&Growth>) -> Vec<String> {
+/// The track events of which something reads a property: what is remembered, a `where`, or the growth numbers. `None`: any
+/// may be.
+pub(super) fn property_events(
+    names: &[EventName],
+    features: &[Feature],
+    growth: Option<&Growth>,
+) -> Option<Vec<String>> {
     let sales = growth.map(|growth| {
         let (orders, refunds) = (&growth.orders, &growth.refunds);
         [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
@@ -40,8 +45,8 @@ pub(super) fn property_events(names: &[EventName], features: &[Feature], growth:
         }
         reads
     };
-    let read = (0..).map(NameId).zip(names).filter(|(id, name)| is_read(*id, name));
-    read.filter_map(|(_, name)| name.event.clone()).collect()
+    let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == Call::Track && is_read(*id, name));
+    read.map(|(_, name)| name.event.clone()).collect()
 }
 
 /// What features and growth numbers add up, each once.

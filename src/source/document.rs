@@ -12,6 +12,8 @@ pub(super) struct Document {
     read: usize,
     /// Behind the last comma between elements of the outermost array.
     comma: Option<usize>,
+    /// Elements were taken off: the bracket that the text begins with was put there.
+    is_cut: bool,
 }
 
 /// How far a document has been read.
@@ -78,8 +80,16 @@ impl Document {
         taken.truncate(comma - 1);
         taken.push(b']');
         text.insert(0, b'[');
+        self.is_cut = true;
         self.read = self.read - comma + 1;
         Some(taken)
+    }
+
+    /// Leaves of the text what stood in the file.
+    pub(super) fn give_up(&self, text: &mut Vec<u8>) {
+        if self.is_cut {
+            text.remove(0);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use std::thread;
 use thiserror::Error;
 
 use super::document::{Document, Progress};
+use super::packing::Packing;
 
 /// How much is handed out at a time, in bytes; a line that goes on past it makes the block longer.
 const BLOCK_BYTES: usize = 512 << 10;
@@ -203,31 +204,14 @@ fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(Input, Option<u
     let packing = Packing::of(&magic);
     let raw = Cursor::new(magic).chain(raw);
     let input: Input = match packing {
-        Packing::None => Box::new(raw),
-        Packing::Gzip => Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(raw))),
-        Packing::Zstd => {
+        None => Box::new(raw),
+        Some(Packing::Gzip) => Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(raw))),
+        Some(Packing::Zstd) => {
             let unpacked = zstd::stream::read::Decoder::with_buffer(raw).map_err(open_error)?;
             Box::new(BufReader::with_capacity(1 << 18, unpacked))
         }
     };
     Ok((input, bytes))
-}
-
-enum Packing {
-    None,
-    Gzip,
-    Zstd,
-}
-
-impl Packing {
-    fn of(magic: &[u8]) -> Packing {
-        match magic {
-            [0x1f, 0x8b, ..] => Packing::Gzip,
-            // The second is a skippable frame: what parallel zstd begins its files with (RFC 8878, 3.1.2).
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Packing::Zstd,
-            _ => Packing::None,
-        }
-    }
 }
 
 struct Counted<R> {
@@ -316,7 +300,10 @@ impl LineReader<'_> {
                     Step::NotWanted => return Ok(false),
                     Step::ReadOn if !ended => break,
                     Step::Done => document = None,
-                    Step::ReadOn | Step::Broken => has_lines = true,
+                    Step::ReadOn | Step::Broken => {
+                        open.give_up(&mut block);
+                        has_lines = true;
+                    }
                 }
             }
             let whole = match has_lines || ended {

@@ -13,7 +13,7 @@ pub struct Message {
     pub received: Timestamp,
     /// What it is.
     pub kind: Kind,
-    /// Whole lines. Empty for a tick.
+    /// Whole lines, or one document, unpacked. Empty for a tick.
     pub lines: Bytes,
 }
 

@@ -4,4 +4,5 @@ mod document;
 pub mod file;
 pub mod message;
 pub mod nats;
+mod packing;
 pub mod simulator;

@@ -2,6 +2,7 @@
 //! or one message that says what to do; never a panic, and never a result that looks whole and is not.
 
 mod batches;
+mod clients;
 mod command;
 mod compressed;
 mod dead_letters;

@@ -14,6 +14,7 @@ const SELECTORS: &[(&str, &str)] = &[
     ("order", "event = \"Order Completed\""),
     ("page", "type = \"page\""),
     ("screen", "type = \"screen\""),
+    ("any", "type = \"track\""),
 ];
 
 const RULES_ZONES: &[&str] =

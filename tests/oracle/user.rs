@@ -79,7 +79,7 @@ impl User {
         let scene = Scene { user: self, now, event: (&call.properties, &call.context) };
         let goes_by = |name: &Name| {
             name.kind == call.kind
-                && (name.kind != CallType::Track || name.event == call.event)
+                && (name.kind != CallType::Track || name.event.is_none() || name.event == call.event)
                 && name.filter.as_ref().is_none_or(|filter| scene.holds(filter))
         };
         let names = (0..rules.names.len()).filter(|index| goes_by(&rules.names[*index])).collect();

@@ -289,8 +289,9 @@ impl Reader {
                     }
                     match verdict {
                         Verdict::Keep | Verdict::KeepAfterGone(..) => {
-                            bytes += message.payload.len();
-                            batch.push(self.keep(&metadata, message));
+                            let message = self.keep(&metadata, message);
+                            bytes += message.lines.len();
+                            batch.push(message);
                         }
                         Verdict::Repeated => {}
                         Verdict::Gap(why) => {
@@ -335,7 +336,7 @@ impl Reader {
                 info!("ticks come back from stream {} again", self.stream());
             }
         }
-        let lines = if kind == Kind::Tick { bytes::Bytes::new() } else { message.payload };
+        let lines = self.source.body(kind, message.payload);
         Message { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
     }
 

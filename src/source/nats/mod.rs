@@ -26,6 +26,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use super::message::{Batch, Kind, Message};
+use super::packing::unpacked;
 use crate::config::{Source, SourceKind};
 use crate::health::Part;
 use crate::nats::Connection;
@@ -47,12 +48,30 @@ pub struct NatsSource {
     after: Option<u64>,
     /// When the stream was created that is to be read, in milliseconds since 1970; `None`: whichever is there at first.
     created_ms: Option<i64>,
+    /// Bodies that unpack to more bytes stay packed.
+    max_unpacked_bytes: usize,
 }
 
 impl NatsSource {
     /// A source that will hand its batches to `out`, and tell `part` how it fares.
     pub fn new(connection: Connection, settings: Source, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
-        NatsSource { connection, settings, out, part, status: Arc::default(), needed: 0, after: None, created_ms: None }
+        NatsSource {
+            connection,
+            settings,
+            out,
+            part,
+            status: Arc::default(),
+            needed: 0,
+            after: None,
+            created_ms: None,
+            max_unpacked_bytes: 16 << 20,
+        }
+    }
+
+    /// Bodies packed with gzip or zstd are unpacked if that gives no more bytes than this, else handed on as they are; 16 MiB
+    /// unless said otherwise.
+    pub fn unpacking_at_most(self, bytes: usize) -> NatsSource {
+        NatsSource { max_unpacked_bytes: bytes, ..self }
     }
 
     /// Begins behind this message of the stream, wherever the settings say to begin.
@@ -86,6 +105,14 @@ impl NatsSource {
         match self.settings.kind {
             SourceKind::JetStream => jetstream::run(self, stop).await,
             SourceKind::Nats => plain::run(self, stop).await,
+        }
+    }
+
+    /// What a message holds; nothing, if it is a tick.
+    fn body(&self, kind: Kind, payload: bytes::Bytes) -> bytes::Bytes {
+        match kind {
+            Kind::Tick => bytes::Bytes::new(),
+            Kind::Events | Kind::Forget => unpacked(payload, self.max_unpacked_bytes),
         }
     }
 

@@ -120,15 +120,15 @@ impl Reader {
         let mut batch = Batch::new();
         let mut bytes = 0;
         if let Some(message) = first {
-            bytes += message.payload.len();
             let message = self.keep(message);
+            bytes += message.lines.len();
             batch.push(message);
         }
         for at in 0..self.events.len() {
             while all || !is_full(&batch, bytes, self.source.settings.batch) {
                 let Some(message) = ready(&mut self.events[at]) else { break };
-                bytes += message.payload.len();
                 let message = self.keep(message);
+                bytes += message.lines.len();
                 batch.push(message);
             }
         }
@@ -156,7 +156,7 @@ impl Reader {
                 info!("reading {}; ticks come back", self.source.settings.subjects.join(", "));
             }
         }
-        let lines = if kind == Kind::Tick { bytes::Bytes::new() } else { message.payload };
+        let lines = self.source.body(kind, message.payload);
         Message { sequence: self.sequence, received: now(), kind, lines }
     }
 
