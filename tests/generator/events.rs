@@ -29,10 +29,11 @@ const WAITED_MS: &[i64] = &[0, 20, 1, 1_000, 3_600_000];
 const TRAVELLED_MS: &[i64] = &[0, 20, 300, -20];
 const DISORDERS_MS: &[i64] = &[5_000, 5_000, 0, 60_000];
 
-const USERS: &[&str] = &["u0", "u0", "u0", "u0", "u1", "u1", "u1", "u2", "u2", "用户-一", "u0", "a0"];
-const VISITORS: &[&str] = &["a0", "a0", "a0", "a1", "a1", "a1", "a2", "a b.*>", "u1"];
+const USERS: &[&str] =
+    &["u0", "u0", "u0", "u0", "u1", "u1", "u1", "u2", "u2", "用户-一", "u0", "a0", "Guest", "undefined"];
+const VISITORS: &[&str] = &["a0", "a0", "a0", "a1", "a1", "a1", "a2", "a b.*>", "u1", "NULL"];
 const CALLS: &[&str] =
-    &["track", "track", "track", "track", "track", "track", "identify", "identify", "page", "screen", "alias"];
+    &["track", "track", "track", "track", "track", "Track", "identify", "identify", "PAGE", "screen", "alias", "group"];
 const EVENTS: &[&str] = &[
     "\"Product Viewed\"",
     "\"Product Viewed\"",
@@ -130,6 +131,10 @@ const CONTEXTS: &[&str] = &[
     "{\"timezone\":\"america/new_york\"}",
     "{\"timezone\":null}",
     "{\"device\":{\"type\":\"gold\"}}",
+    "{\"traits\":{\"tier\":\"gold\",\"age\":47}}",
+    "{\"traits\":{\"tier\":null,\"vip\":true}}",
+    "{\"traits\":[]}",
+    "[]",
     "null",
 ];
 
@@ -143,6 +148,9 @@ const SPOILT_FIELDS: &[(&str, &str)] = &[
     ("type", "null"),
     ("event", "5"),
     ("messageId", "7"),
+    ("messageId", "\"0\""),
+    ("traits", "[]"),
+    ("userId", "12.5"),
     ("messageId", "\"\""),
     ("userId", "12"),
     ("userId", "\"\""),
@@ -234,6 +242,8 @@ fn snap(at: i64, picks: &mut Picks<'_>) -> i64 {
 fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
     let call = picks.pick(CALLS);
     let mut fields = vec![format!("\"type\":\"{call}\"")];
+    let call = call.to_ascii_lowercase();
+    let call = call.as_str();
     if call == "track" {
         push(&mut fields, "event", picks.pick(EVENTS));
     }
@@ -249,6 +259,11 @@ fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
     push(&mut fields, "context", picks.pick(CONTEXTS));
     match call {
         "identify" => fields.push(format!("\"traits\":{}", object(&[picks.pick(TRAITS), picks.pick(TRAITS)]))),
+        "group" => fields.push("\"groupId\":\"g\",\"traits\":{\"tier\":\"gold\"}".to_owned()),
+        "page" | "screen" => {
+            push(&mut fields, "category", picks.pick(CATEGORIES));
+            fields.push(format!("\"properties\":{}", properties(picks)));
+        }
         "alias" => {}
         _ => fields.push(format!("\"properties\":{}", properties(picks))),
     }
@@ -260,7 +275,11 @@ fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
     match spoilt {
         23 => spoilt_line.to_owned(),
         _ if batch => {
-            let mut envelope = vec!["\"type\":\"batch\"".to_owned(), format!("\"batch\":[{whole},{whole}]")];
+            let mut envelope = vec![format!("\"batch\":[{whole},{whole}]")];
+            push(&mut envelope, "context", picks.pick(CONTEXTS));
+            if envelope.len() == 1 && envelope_clocks == 0 {
+                return format!("[{whole},{whole}]");
+            }
             // A client whose clock is four minutes ahead; one in three envelopes does not tell when it was received.
             if envelope_clocks > 0 {
                 envelope.push(format!("\"sentAt\":{}", print_time(at + 241_000, picks)));

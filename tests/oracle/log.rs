@@ -27,6 +27,7 @@ pub(crate) enum CallType {
     Alias,
     Page,
     Screen,
+    Group,
 }
 
 /// A call that was not rejected.
@@ -50,50 +51,73 @@ pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
     let mut calls = Vec::new();
     for line in jsonl.split(|byte| *byte == b'\n') {
         let Ok(json) = serde_json::from_slice::<Json>(line) else { continue };
-        let single = std::slice::from_ref(&json);
-        let items = match (json["type"].as_str(), json["batch"].as_array()) {
-            (Some("batch"), Some(items)) => items,
-            _ => single,
-        };
-        calls.extend(items.iter().filter_map(|item| call(&in_envelope(item, &json), until)));
+        match json.as_array().or(json["batch"].as_array()) {
+            Some(items) => calls.extend(items.iter().filter_map(|item| call(&in_envelope(item, &json), until))),
+            None => calls.extend(call(&json, until)),
+        }
     }
     calls
 }
 
-/// The call, with the clocks of its batch where it has none itself that can be used.
+/// The call, with what it lacks of its batch: clocks, and keys of the context.
 fn in_envelope(item: &Json, envelope: &Json) -> Json {
     let mut call = item.clone();
-    if let Json::Object(fields) = &mut call {
+    if let (Json::Object(fields), Json::Object(lent)) = (&mut call, envelope) {
         for key in ["sentAt", "receivedAt"] {
-            if fields.get(key).is_none_or(|own| clock(own) == Some(None)) {
-                fields.insert(key.to_owned(), envelope[key].clone());
+            if fields.get(key).is_none_or(|own| clock(own) == Some(None))
+                && let Some(clock) = lent.get(key)
+            {
+                fields.insert(key.to_owned(), clock.clone());
             }
+        }
+        if let (Some(mut context), Some(Json::Object(lent))) = (self::fields(fields, "context"), lent.get("context")) {
+            for (key, value) in lent {
+                context.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+            fields.insert("context".to_owned(), Json::Object(context));
         }
     }
     call
 }
 
 fn call(json: &Json, until: i64) -> Option<Call> {
-    let object = json.as_object()?;
-    let kind = match text(object, "type")??.as_str() {
-        "track" => CallType::Track,
-        "identify" => CallType::Identify,
-        "alias" => CallType::Alias,
-        "page" => CallType::Page,
-        "screen" => CallType::Screen,
+    let object = json.as_object().filter(|object| !object.get("batch").is_some_and(Json::is_array))?;
+    let event = text(object, "event")?;
+    let kind = match text(object, "type")?.map(|kind| kind.to_ascii_lowercase()).as_deref() {
+        Some("track") => CallType::Track,
+        Some("identify") => CallType::Identify,
+        Some("alias") => CallType::Alias,
+        Some("page") => CallType::Page,
+        Some("screen") => CallType::Screen,
+        Some("group") => CallType::Group,
+        None if event.is_some() => CallType::Track,
         _ => return None,
     };
+    let (mut properties, mut traits) = (fields(object, "properties")?, fields(object, "traits")?);
+    let context = fields(object, "context")?;
+    if matches!(kind, CallType::Page | CallType::Screen) {
+        for key in ["name", "category"] {
+            if properties.get(key).is_none_or(Json::is_null) {
+                properties.extend(object.get(key).map(|value| (key.to_owned(), value.clone())));
+            }
+        }
+    }
+    if let Some(Json::Object(others)) = context.get("traits") {
+        for (key, value) in others {
+            traits.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
     let call = Call {
         kind,
-        event: text(object, "event")?,
-        message: text(object, "messageId")?.filter(|id| !id.is_empty()),
-        user: id(object, "userId")?,
-        anonymous: id(object, "anonymousId")?,
-        previous: id(object, "previousId")?,
+        event,
+        message: id(object, "messageId", usize::MAX)?,
+        user: id(object, "userId", ID_BYTES_MAX)?,
+        anonymous: id(object, "anonymousId", ID_BYTES_MAX)?,
+        previous: id(object, "previousId", ID_BYTES_MAX)?,
         at: event_time(object)?,
-        properties: Json::Object(fields(object, "properties")?),
-        traits: fields(object, "traits")?,
-        context: Json::Object(fields(object, "context")?),
+        properties: Json::Object(properties),
+        traits,
+        context: Json::Object(context),
     };
     let someone =
         call.user.is_some() || call.anonymous.is_some() || (kind == CallType::Alias && call.previous.is_some());
@@ -109,14 +133,24 @@ fn text(object: &Map<String, Json>, key: &str) -> Option<Option<String>> {
     }
 }
 
-fn id(object: &Map<String, Json>, key: &str) -> Option<Option<String>> {
-    let id = text(object, key)?.filter(|id| !id.is_empty());
-    id.as_ref().is_none_or(|id| id.len() <= ID_BYTES_MAX).then_some(id)
+/// A text, or a whole number as text; what nobody means is none.
+fn id(object: &Map<String, Json>, key: &str, bytes_max: usize) -> Option<Option<String>> {
+    let id = match object.get(key) {
+        Some(Json::Number(number)) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        _ => text(object, key)?,
+    };
+    if id.as_ref().is_some_and(|id| id.len() > bytes_max) {
+        return None;
+    }
+    let nobody = "undefined null [object_object] nan none nil 0 guest anonymous unknown true false";
+    let means_nobody = |id: &String| nobody.split(' ').any(|word| word == id.to_lowercase().replace(' ', "_"));
+    Some(id.filter(|id| !id.is_empty() && !means_nobody(id)))
 }
 
 fn fields(object: &Map<String, Json>, key: &str) -> Option<Map<String, Json>> {
     match object.get(key) {
         None | Some(Json::Null) => Some(Map::new()),
+        Some(Json::Array(items)) if items.is_empty() => Some(Map::new()),
         Some(Json::Object(fields)) => Some(fields.clone()),
         Some(_) => None,
     }
