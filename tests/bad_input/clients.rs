@@ -173,7 +173,7 @@ fn an_array_of_calls_is_read_however_long_it_is() {
             file += "{\"a\":1,},\n";
         }
     }
-    assert!(file.len() > 3 * (512 << 10), "it is cut into several parts");
+    assert!(file.len() > 2 * (512 << 10), "it is cut into several parts");
     for (file, line) in [(file.clone(), 5_003), (file.replace('\n', " "), 1)] {
         let (journal, letters) = World::new().journal(file.as_bytes(), &["--max-event-bytes", "1000"]);
         assert_eq!(journal, expected);
