@@ -2,12 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::Engine;
 use crate::decode::Decoder;
 use crate::insight::survey::Survey;
+use crate::partition::Plan;
+use crate::pipeline::{Entry, Options, Pipeline, UnseenKind, unseen};
 use crate::rules::program::Ruleset;
 use crate::source::file::{Files, Item, SourceError};
+use crate::source::message::Kind;
 
 /// Goes through the events, and writes what they and the rules don't agree about; true if nothing of it is a mistake.
 ///
@@ -15,7 +19,15 @@ use crate::source::file::{Files, Item, SourceError};
 /// `out` cannot be written to. That the events cannot be read is told there, and counts as a mistake.
 pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
     let mut survey = Survey::new(rules);
-    if let Err(error) = go_through(&mut survey, events) {
+    let plan = Arc::new(Plan::new(rules.clone()));
+    let mut pipeline = match Pipeline::new(plan, Options { partitions: 1, workers: 1, ..Options::default() }) {
+        Ok(pipeline) => pipeline,
+        Err(error) => {
+            writeln!(out, "could not start the worker threads: {error}")?;
+            return Ok(false);
+        }
+    };
+    if let Err(error) = go_through(&mut survey, &mut pipeline, events) {
         writeln!(out, "{error}")?;
         return Ok(false);
     }
@@ -24,10 +36,21 @@ pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) ->
         let kind = if finding.is_mistake { "mistake" } else { "warning" };
         writeln!(out, "{kind}: {}\n  help: {}", finding.text, finding.help)?;
     }
+    for unseen in unseen(rules, &pipeline.totals(), &[], "the file") {
+        writeln!(out, "warning: {unseen}\n  help: {}", help(unseen.kind))?;
+    }
     Ok(findings.iter().all(|finding| !finding.is_mistake))
 }
 
-fn go_through(survey: &mut Survey<'_>, events: &[PathBuf]) -> Result<(), SourceError> {
+fn help(kind: UnseenKind) -> &'static str {
+    match kind {
+        UnseenKind::Event => "name it in [events] as the site sends it, to the letter",
+        UnseenKind::Field | UnseenKind::Trait => "write it as the site sends it, to the letter",
+    }
+}
+
+/// The survey sees what stands in the events; the pipeline, what the rules make of them.
+fn go_through(survey: &mut Survey<'_>, pipeline: &mut Pipeline, events: &[PathBuf]) -> Result<(), SourceError> {
     let max_event_bytes = Engine::default().max_event_bytes;
     let decoder = Decoder::new(survey.projection(), max_event_bytes);
     for item in Files::open(events, Decoder::max_message_bytes(max_event_bytes))? {
@@ -36,6 +59,8 @@ fn go_through(survey: &mut Survey<'_>, events: &[PathBuf]) -> Result<(), SourceE
         let mut calls = Vec::new();
         block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
         calls.iter().flatten().for_each(|event| survey.take(event));
+        let entry = Entry { kind: Kind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
+        pipeline.feed_entries(&[entry], &mut |_| {}, &mut Vec::new());
     }
     Ok(())
 }

@@ -37,8 +37,8 @@ pub struct CheckArgs {
     /// past; what that changes in segments sets no campaign off
     #[arg(long, value_name = "OLD_RULES")]
     pub replacing: Option<PathBuf>,
-    /// Event files to hold the rules against: amounts that are no numbers, properties inside arrays. A mistake is what never
-    /// is there
+    /// Event files to hold the rules against: amounts that are no numbers, properties inside arrays, events and properties that
+    /// the file does not have. A mistake is what never can be there
     #[arg(long, value_name = "EVENTS", conflicts_with = "config")]
     pub against: Vec<PathBuf>,
     /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
@@ -348,6 +348,10 @@ mod tests {
         std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
         let (sound, out) = checked(args.clone());
         assert!(!sound && out.contains("mistake: a.items.price reads into `items`") && out.contains("each ="), "{out}");
+        std::fs::write(&events, event("{}").replace("\"A\"", "\"AB\"") + "\n").unwrap();
+        let (sound, out) = checked(args.clone());
+        let told = "warning: no event matched `a` (\"A\"); the file has \"AB\" once\n  help: name it in [events]";
+        assert!(sound && out.contains(told), "{out}");
         std::fs::remove_file(&events).unwrap();
         let (sound, out) = checked(args);
         assert!(!sound && out.contains("e.jsonl"), "{out}");
