@@ -80,7 +80,10 @@ pub struct Loaded {
 #[derive(Debug, Error)]
 pub enum ReloadError {
     /// The file has mistakes.
-    #[error("the rules were not changed, because the file has {count} mistakes:\n{rendered}")]
+    #[error(
+        "the rules were not changed, because the file has {count} mistake{}:\n{rendered}",
+        if *count == 1 { "" } else { "s" }
+    )]
     Mistakes {
         /// The first of them, as text for people.
         rendered: String,

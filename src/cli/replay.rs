@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outputs::{Named, refuse_shared_files};
-use super::summary::{Run, Summary, grouped};
+use super::summary::{Run, Summary, counted};
 use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::partition::Plan;
@@ -219,7 +219,7 @@ fn replay_resumably(
         say(format!("warning: passed over a commit in {}: {damaged}", folder.display()));
     }
     match replay.standing() {
-        Standing::After(lines) if !args.quiet => say(format!("going on after {} lines of the events", grouped(lines))),
+        Standing::After(lines) if !args.quiet => say(format!("going on after {} of the events", counted(lines, "line"))),
         Standing::Finished if !args.quiet => {
             say(format!("this replay is finished; delete {} to replay again", folder.display()));
         }

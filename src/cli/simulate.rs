@@ -126,7 +126,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
 
 async fn simulate(args: &SimulateArgs, nats: &Nats, subject: String) -> Result<(), CliError> {
     let feed = Feed::open(connect(nats).await?, subject, usize::from(args.batch)).await?;
-    say(&format!("{} shoppers; {}; Ctrl-C ends it", args.users, feed.introduction()))?;
+    say(&format!("{}; {}; Ctrl-C ends it", counted(args.users, "shopper"), feed.introduction()))?;
     let mut run = Run::new(args, feed).await?;
     let started = Instant::now();
     let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);

@@ -70,7 +70,10 @@ pub enum ReloadError {
         lost: String,
     },
     /// It has mistakes.
-    #[error("the rules file {} has {} mistakes; the rules are as they were", path.display(), problems.len())]
+    #[error(
+        "the rules file {} has {} mistake{}; the rules are as they were", path.display(), problems.len(),
+        if problems.len() == 1 { "" } else { "s" }
+    )]
     Wrong {
         /// The file.
         path: PathBuf,

@@ -112,7 +112,7 @@ async fn a_bad_file_changes_nothing_and_says_why() {
     };
     tokio::join!(broker.publish(&log.messages, Some(20_000)), reload);
     broker.wait_for_subject(THE_END).await;
-    let said = daemon.wait_for_log("1 mistakes; the rules are as they were");
+    let said = daemon.wait_for_log("1 mistake; the rules are as they were");
     let line = 1 + starter_pack().lines().position(|line| line.contains("total(order) >= 2")).expect("it is there");
     assert!(said.contains(&format!("in line {line}: there is no function `totl`")), "{said}");
     assert_eq!((rules_in_use(&daemon), reloads(&daemon, "applied")), (version, 0.0));
