@@ -806,3 +806,18 @@ fn order_ids_of_64_bits_tell_orders_apart_in_the_growth_numbers() {
         rules.amounts.iter().position(|amount| rules.amount_name(*amount) == "order.total").expect("it is read");
     assert_eq!(totals.counts.amounts[total], [4, 1], "an amount that is a text is told of");
 }
+
+/// Requests that follow one another cost what each of them takes, and no round of all partitions each.
+#[test]
+fn many_requests_to_forget_are_worked_off_in_one_round() {
+    let mut live = Live::new(Clock::Log);
+    let links: Vec<String> = (0..300).map(|visitor| link("u", &format!("v{visitor}"), "10:00:00")).collect();
+    live.feed(&[("10:00:00", &links.join("\n"))]);
+    let requests: Vec<String> = (0..300).map(|visitor| format!("{{\"user\":\"v{visitor}\"}}")).collect();
+    let entries: Vec<(&str, &str)> = requests.iter().map(|request| ("10:00:01", request.as_str())).collect();
+    let before = live.pipeline.round;
+    live.feed(&entries);
+    assert_eq!(live.pipeline.round - before, 1);
+    let totals = live.pipeline.totals();
+    assert_eq!((totals.links, totals.users, totals.forgotten), (0, 0, 1), "the first took all");
+}
