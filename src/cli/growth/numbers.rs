@@ -30,7 +30,7 @@ pub(super) struct NumbersArgs {
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     input: Vec<PathBuf>,
 
-    /// The moment the numbers are of, RFC 3339: later events are left out; the latest event unless said otherwise
+    /// The moment the numbers are of, RFC 3339 or a date (its midnight, UTC): later events are left out; the latest event unless said otherwise
     #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
     until: Option<Timestamp>,
 

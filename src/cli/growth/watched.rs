@@ -28,7 +28,7 @@ pub(super) struct Inputs {
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(super) input: Vec<PathBuf>,
 
-    /// The end of time, RFC 3339: later events are left out; the latest event unless said otherwise
+    /// The end of time, RFC 3339 or a date (its midnight, UTC): later events are left out; the latest event unless said otherwise
     #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
     pub(super) until: Option<Timestamp>,
 }
