@@ -343,3 +343,50 @@ proptest! {
         prop_assert_eq!(difference(&expected, &own), None, "among others");
     }
 }
+
+/// The journal where other rules take effect before a line: cut, saved and gone on with elsewhere on both sides of it.
+fn journal_with_a_change(
+    case: &Case,
+    next: &Arc<Plan>,
+    at: usize,
+    batch: usize,
+    splits: [(usize, usize); 3],
+) -> Vec<u8> {
+    let (plan, lines, [first, second, third]) = (case.plan(), case.lines(), splits);
+    let mut outputs = Vec::new();
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), case.options(first)).expect("threads start");
+    let feed = |pipeline: &mut Pipeline, lines: &[&[u8]], outputs: &mut Vec<Output>| {
+        lines.chunks(batch).for_each(|batch| pipeline.feed(&batch.concat(), &mut |_| {}, outputs));
+    };
+    feed(&mut pipeline, &lines[..at], &mut outputs);
+    let mut pipeline = restored(&plan, case.options(second), &pipeline.save());
+    let mut journal = written(&plan, std::mem::take(&mut outputs));
+    pipeline.change_rules(Arc::clone(next), &mut outputs);
+    let mut pipeline = restored(next, case.options(third), &pipeline.save());
+    feed(&mut pipeline, &lines[at..], &mut outputs);
+    pipeline.advance_to(case.until, &mut outputs);
+    journal.extend(written(next, outputs));
+    journal
+}
+
+#[test]
+fn what_a_change_of_rules_comes_to_depends_on_nothing_else() {
+    const MORE: &str = "\n[[segments]]\nid = \"zz\"\nwhen = \"age() >= duration('1m')\"\n\
+                        [[campaigns]]\nid = \"zz_mail\"\non = \"enter:zz\"\nchannel = \"email\"\n";
+    for name in ["campaigns-1", "quiet-2", "identity-2"] {
+        let case = Case::read(&Path::new(CASES).join(name));
+        let next = rules::compile(&format!("{}{MORE}", case.rules)).expect("the rules compile");
+        let (next, count) = (Arc::new(Plan::new(next)), case.lines().len());
+        for at in [count / 3, count / 2] {
+            let expected = journal_with_a_change(&case, &next, at, 1, [(1, 1), (1, 1), (1, 1)]);
+            let text = String::from_utf8_lossy(&expected);
+            let by_rules =
+                text.lines().filter(|line| line.contains("\"segment\":\"zz\"") && line.contains("\"cause\":\"rules\""));
+            assert!(by_rules.count() > 0, "{name}: nobody was moved");
+            for (batch, splits) in [(7, [(3, 1), (64, 2), (5, 1)]), (1_000, [(64, 2), (2, 1), (64, 1)])] {
+                let found = journal_with_a_change(&case, &next, at, batch, splits);
+                assert_same(&case, &format!("rules changed before line {at}, batches of {batch}"), &expected, &found);
+            }
+        }
+    }
+}
