@@ -1,21 +1,25 @@
 //! The growth numbers against a naive count over the whole log, and against themselves: other batches, partitions, and
 //! restarts from a checkpoint anywhere give the same.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use rekindle::growth::Numbers;
-use rekindle::partition::Plan;
+use rekindle::growth::numbers::WindowNumbers;
+use rekindle::partition::{Decided, Plan};
 use rekindle::pipeline::{Options, Pipeline, Restored};
 use rekindle::rules;
+use rekindle::rules::program::Change;
 use rekindle::time::{Span, Timestamp};
 
 #[path = "growth/naive.rs"]
 mod naive;
 
-use naive::{CHANNELS, Call, count, told};
+use naive::{CHANNELS, Call, count, funnels, told, told_funnels};
 
 const ZONE: &str = "America/New_York";
 
@@ -153,6 +157,12 @@ proptest! {
         let zone = TimeZone::get(ZONE).expect("a zone");
         let expected = count(&calls, &zone, numbers.today.date());
         prop_assert_eq!(told(&numbers), expected);
+        prop_assert_eq!(told_funnels(&numbers), funnels(&calls, &zone, numbers.today.date()));
+        let counts = pipeline.totals().counts;
+        for (at, [entered, left]) in counts.transitions.iter().enumerate() {
+            let gone = left + counts.merged_out[at] + counts.dropped_out[at];
+            prop_assert_eq!(entered - gone, counts.sizes[at], "who entered segment {} is somewhere", at);
+        }
         for day in &numbers.days {
             let sum: u64 = day.by_channel.iter().map(|tally| tally.sessions).sum();
             prop_assert_eq!(day.all.sessions, sum);
@@ -161,6 +171,49 @@ proptest! {
         let last = numbers.days.last().expect("today");
         let sizes: u64 = last.stage_sizes.iter().sum();
         prop_assert!(sizes <= last.known_users, "{} in stages of {} known", sizes, last.known_users);
+    }
+
+    #[test]
+    fn active_users_are_told_by_the_stage_that_their_day_began_in(calls in calls()) {
+        // Of users alone, and in order: else what a user was in hangs on when it was learnt.
+        let mut calls: Vec<Call> = calls.into_iter().filter(|call| call.user.is_some()).collect();
+        calls.iter_mut().for_each(|call| call.visitor = None);
+        calls.sort_by_key(|call| call.ms);
+        let zone = TimeZone::get(ZONE).expect("a zone");
+        let mut pipeline = Pipeline::new(plan(), options(3)).expect("threads start");
+        let mut outputs = Vec::new();
+        for call in &calls {
+            pipeline.feed(line(call).as_bytes(), &mut |_| {}, &mut outputs);
+        }
+        let until = Timestamp(START + 75 * DAY);
+        pipeline.advance_to(until, &mut outputs);
+        let numbers = pipeline.growth(Some(until)).expect("there are numbers");
+        let rules = &pipeline.plan().rules;
+        let stages = ["fresh", "here", "gone"];
+        let mut expected: BTreeMap<(Date, usize), u64> = BTreeMap::new();
+        let active: BTreeSet<(&str, Date)> = calls.iter().map(|call| {
+            let at = jiff::Timestamp::from_millisecond(call.ms).expect("in range").to_zoned(zone.clone());
+            (call.user.as_deref().expect("a user"), at.date())
+        }).collect();
+        for (user, day) in active {
+            let began = day.to_zoned(zone.clone()).expect("a day").timestamp().as_millisecond();
+            let mut is_in = [false; 3];
+            for output in outputs.iter().filter(|output| &*output.user == user && output.at.0 < began) {
+                if let Decided::Transition { segment, change, .. } = &output.decided
+                    && let Some(stage) = stages.iter().position(|id| *id == rules.segments[usize::from(segment.0)].id)
+                {
+                    is_in[stage] = *change == Change::Enter;
+                }
+            }
+            if let Some(stage) = is_in.iter().position(|is_in| *is_in) {
+                *expected.entry((day, stage)).or_default() += 1;
+            }
+        }
+        let told = numbers.days.iter().flat_map(|day| {
+            let stages = day.active_by_stage.iter().enumerate().filter(|(_, users)| **users > 0);
+            stages.map(move |(stage, users)| ((day.day.date(), stage), *users))
+        });
+        prop_assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
     }
 
     #[test]
@@ -210,6 +263,100 @@ fn long_log() -> Vec<String> {
         }
     }
     calls.iter().map(line).collect()
+}
+
+/// A user's day that began in one stage, though the user was in another by the first event of it.
+#[test]
+fn a_stage_that_changes_during_a_day_is_not_the_one_it_began_in() {
+    let call = |day: i64, hours: i64, message: u32| Call {
+        ms: START + day * DAY + hours * 3_600_000,
+        user: Some("u".to_owned()),
+        visitor: None,
+        name: "page",
+        source: None,
+        value: 0,
+        coupon: false,
+        message,
+    };
+    let mut pipeline = Pipeline::new(plan(), options(1)).expect("threads start");
+    // Gone after five days, at noon UTC; back an hour later.
+    feed(&mut pipeline, &[line(&call(0, 0, 1)), line(&call(5, 1, 2)), line(&call(6, 0, 3))], 1);
+    let numbers = end(&mut pipeline, Timestamp(START + 8 * DAY));
+    assert_eq!(numbers.stages, ["new", "active", "churned"]);
+    let by_stage: Vec<&[u64]> = [0, 5, 6].map(|day| numbers.days[day].active_by_stage.as_slice()).to_vec();
+    assert_eq!(by_stage, [[0, 0, 0], [0, 1, 0], [0, 1, 0]]);
+}
+
+/// A window counts people, however many days they began on; each day counts them once, too.
+#[test]
+fn funnels_count_people_in_a_window_and_on_each_day() {
+    let mut lines = Vec::new();
+    for day in 0..35i64 {
+        for (user, names) in [("often", &["Product Viewed", "Product Added"][..]), ("seldom", &["Product Viewed"])] {
+            for (at, name) in names.iter().enumerate().filter(|_| user == "often" || day < 4) {
+                lines.push(line(&Call {
+                    ms: START + day * DAY + at as i64 * 60_000,
+                    user: Some(user.to_owned()),
+                    visitor: None,
+                    name,
+                    source: None,
+                    value: 0,
+                    coupon: false,
+                    message: lines.len() as u32,
+                }));
+            }
+        }
+    }
+    let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
+    feed(&mut pipeline, &lines, 5);
+    let numbers = end(&mut pipeline, Timestamp(START + 34 * DAY));
+    let users = |numbers: &Numbers| numbers.funnels[0].steps.iter().map(|step| step.users).collect::<Vec<_>>();
+    // Of the 30 days up to yesterday, the fourth day is no more.
+    assert_eq!((users(&numbers), numbers.funnels[0].days[3].users.as_slice()), (vec![1, 1, 0], &[2, 1, 0][..]));
+    let earlier = end(&mut Pipeline::new(plan(), options(2)).expect("threads start"), Timestamp(START));
+    assert_eq!(users(&earlier), [0, 0, 0]);
+    let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
+    feed(&mut pipeline, &lines[..40], 5);
+    let numbers = end(&mut pipeline, Timestamp(START + 33 * DAY));
+    assert_eq!(users(&numbers), [2, 1, 0], "the fourth day is the first of 30");
+    assert_eq!(numbers.funnels[0].steps[1].from_first.rate(), Some(0.5));
+}
+
+#[test]
+fn a_promotion_is_compared_with_as_many_hours_a_week_earlier() {
+    let buy = |hours: i64, message: u32| Call {
+        ms: START + hours * 3_600_000,
+        user: Some(format!("u{message}")),
+        visitor: None,
+        name: "Order Completed",
+        source: None,
+        value: 5_000_000,
+        coupon: false,
+        message,
+    };
+    // An order every hour. The promotion begins on the 10th, at midnight in New York: 9 days less 8 hours later.
+    let lines: Vec<String> = (0..9 * 24 + 40).map(|hour| line(&buy(hour, hour as u32))).collect();
+    let starts = 8 * 24 + 16;
+    for (hours, during) in [(starts, None), (starts + 30, Some(30)), (starts + 24 * 2 + 6 + 40, Some(24 * 2 + 6))] {
+        let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
+        let known = lines.len().min(usize::try_from(hours).expect("hours") + 1);
+        feed(&mut pipeline, &lines[..known], 50);
+        let numbers = end(&mut pipeline, Timestamp(START + hours * 3_600_000));
+        let promotion = &numbers.promotions[0];
+        let orders = |window: Option<WindowNumbers>| window.map(|window| window.orders);
+        assert_eq!(orders(promotion.during.now).is_some(), during.is_some(), "{hours}");
+        if let Some(during) = during {
+            assert_eq!(promotion.during.hours, during as u32);
+            let bought = (lines.len() as i64 - starts).min(during);
+            assert_eq!(orders(promotion.during.now), Some(bought as u64), "{hours}");
+            // A week earlier was on Tuesday, the 3rd, and clocks went forward on the 8th.
+            assert_eq!(orders(promotion.during.week_earlier), Some(during as u64), "{hours}");
+        }
+        let is_over = hours > starts + 24 * 2 + 6;
+        assert_eq!(promotion.after.now.is_some(), is_over, "{hours}");
+        // It was on the 1st that all began: a week before what was right before the promotion, nothing is known.
+        assert_eq!((orders(promotion.before.week_earlier), promotion.before.hours), (None, 54));
+    }
 }
 
 #[test]

@@ -30,10 +30,11 @@ fn main() {
             assert_agrees(&["numbers"], rules, events, ("check.py", least));
         })
     });
-    let baskets = [("online-retail/events", "0.005", 1_000), ("completejourney/events", "0.002", 50)];
+    let baskets = [("online-retail/events", "0.005", 500), ("completejourney/events", "0.002", 25)];
     let baskets = baskets.map(|(events, support, least)| {
         trial(&format!("a_library_finds_the_same_baskets::{events}"), &format!("{events}.jsonl.zst"), move |events| {
-            let command = ["baskets", "--of", "orders", "--min-support", support];
+            let command =
+                ["baskets", "--of", "orders", "--min-support", support, "--min-baskets", "2", "--significance", "1"];
             assert_agrees(&command, "shop", events, ("baskets.py", least));
         })
     });

@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("route", &[]),
     ("engine", &["time", "decimal", "json", "event", "rules"]),
     ("campaigns", &["time", "json", "event", "rules", "engine"]),
-    ("growth", &["time", "decimal", "event", "compact", "rules"]),
+    ("growth", &["time", "decimal", "event", "compact", "rules", "decode"]),
     ("insight", &["time", "decimal", "event", "rules", "growth"]),
     ("partition", &["time", "decimal", "json", "event", "compact", "rules", "engine", "campaigns", "growth"]),
     ("action", &["time", "json", "rules", "campaigns", "partition"]),

@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::routes::Services;
 use crate::growth::Numbers;
 use crate::growth::calendar::Day;
+use crate::time::Timestamp;
 
 /// The kinds of numbers, as in the path.
 const KINDS: [&str; 10] =
@@ -34,7 +35,8 @@ struct OneKind<'n, T> {
 /// as of a moment ago. For rules with a section `[growth]`.
 #[utoipa::path(get, path = "/v1/growth", tag = "growth", responses(
     (status = 200, description = "The numbers", body = Object),
-    (status = 404, description = "The rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json")
+    (status = 404, description = "The rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The engine is catching up with the log: numbers of now would be half of one moment and half of another", body = Problem, content_type = "application/problem+json")
 ))]
 pub(super) async fn growth(State(services): State<Arc<Services>>) -> Result<Response, Problem> {
     let numbers = numbers(&services)?;
@@ -46,7 +48,8 @@ pub(super) async fn growth(State(services): State<Arc<Services>>) -> Result<Resp
     params(("kind" = String, Path, description = "`users`, `days`, `hours`, `retention`, `lifecycle`, `funnels`, `commerce`, `promotions`, `targets` or `outlook` (the targets' pace and forecast, the hour's trend and anomalies)", example = "retention")),
     responses(
         (status = 200, description = "The numbers, with what they are of", body = Object),
-        (status = 404, description = "There is no such kind, the rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json")
+        (status = 404, description = "There is no such kind, the rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The engine is catching up with the log: numbers of now would be half of one moment and half of another", body = Problem, content_type = "application/problem+json")
     ))]
 pub(super) async fn one_kind(
     State(services): State<Arc<Services>>,
@@ -76,11 +79,19 @@ pub(super) async fn one_kind(
 
 fn numbers(services: &Services) -> Result<Arc<Numbers>, Problem> {
     let stats = services.live.stats();
-    let none = match &stats.plan.growth {
-        None => "the rules ask for no growth numbers: they have no section [growth]",
-        Some(_) => "there are no growth numbers yet: nothing was read",
-    };
-    stats.growth.clone().ok_or_else(|| Problem::not_found(none))
+    if let Some(numbers) = &stats.growth {
+        return Ok(Arc::clone(numbers));
+    }
+    Err(match &stats.plan.growth {
+        None => Problem::not_found("the rules ask for no growth numbers: they have no section [growth]"),
+        Some(_) if services.live.is_live() && stats.totals.events == 0 && stats.watermark < Timestamp::MIN => {
+            Problem::not_found("there are no growth numbers yet: nothing was read")
+        }
+        Some(_) => Problem::unavailable(
+            "the engine is catching up with the log, and what is due has not fired for everybody yet: there are no growth \
+             numbers until it has; try again",
+        ),
+    })
 }
 
 fn of<T: Serialize>(numbers: &Numbers, kind: &T) -> serde_json::Result<Vec<u8>> {

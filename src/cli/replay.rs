@@ -219,7 +219,9 @@ fn replay_resumably(
         say(format!("warning: passed over a commit in {}: {damaged}", folder.display()));
     }
     match replay.standing() {
-        Standing::After(lines) if !args.quiet => say(format!("going on after {} of the events", counted(lines, "line"))),
+        Standing::After(lines) if !args.quiet => {
+            say(format!("going on after {} of the events", counted(lines, "line")))
+        }
         Standing::Finished if !args.quiet => {
             say(format!("this replay is finished; delete {} to replay again", folder.display()));
         }

@@ -63,12 +63,15 @@ impl<'a> Summary<'a> {
             .rules
             .segments
             .iter()
-            .zip(counts.transitions.iter().zip(&counts.sizes))
-            .map(|(segment, (changes, size))| {
+            .enumerate()
+            .map(|(at, segment)| {
+                let changes = counts.transitions[at];
                 let figures = json!({
                     (Change::Enter.name()): changes[Change::Enter as usize],
                     (Change::Exit.name()): changes[Change::Exit as usize],
-                    "users": size,
+                    "merged": counts.merged_out[at],
+                    "dropped": counts.dropped_out[at],
+                    "users": counts.sizes[at],
                 });
                 (segment.id.clone(), figures)
             })
@@ -172,10 +175,17 @@ impl fmt::Display for Summary<'_> {
 impl Summary<'_> {
     fn fmt_segments(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = &self.totals.counts;
-        writeln!(f, "segments     {:<28} {:>12} {:>12} {:>12}", "", "entered", "left", "now in")?;
-        for ((segment, changes), size) in self.rules.segments.iter().zip(&counts.transitions).zip(&counts.sizes) {
-            let [enter, exit] = [grouped(changes[0]), grouped(changes[1])];
-            writeln!(f, "             {:<28} {enter:>12} {exit:>12} {:>12}", segment.id, grouped(*size))?;
+        // Who was dropped or forgotten is seldom anybody at all.
+        let has_dropped = counts.dropped_out.iter().any(|dropped| *dropped > 0);
+        let mut row = |title: &str, id: &str, [entered, left, merged, dropped, size]: [String; 5]| {
+            let dropped = if has_dropped { format!(" {dropped:>12}") } else { String::new() };
+            writeln!(f, "{title:<12} {id:<28} {entered:>12} {left:>12} {merged:>12}{dropped} {size:>12}")
+        };
+        row("segments", "", ["entered", "left", "merged", "dropped", "now in"].map(str::to_owned))?;
+        for (at, segment) in self.rules.segments.iter().enumerate() {
+            let [entered, left] = counts.transitions[at];
+            let figures = [entered, left, counts.merged_out[at], counts.dropped_out[at], counts.sizes[at]];
+            row("", &segment.id, figures.map(grouped))?;
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ use fields::{At, Depth, IdOrNull, IsArray, Object, PathNode, Sink, Skip, Slot, S
 use ids::Id;
 pub use ids::{MAX_ID_BYTES, PlaceholderIds};
 pub use rejection::{Reason, Rejected};
+pub(crate) use repair::repaired;
 use times::{TimeOrNull, Times};
 
 /// A message, or a line of a file, may hold this many times `max_event_bytes`: it may be a batch.

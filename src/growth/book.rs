@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::calendar::{Day, Hour};
 use super::categories::Categories;
+use super::funnels;
 use super::ledger::{CategorySale, Ledger};
 use super::plan::{HourAmount, HourCount, Plan};
+use super::record::Record;
 
 /// Days that are told of, today included.
 pub const DAYS_KEPT: i64 = 400;
@@ -30,6 +32,8 @@ pub struct Book {
     pub(super) days: BTreeMap<Day, Arc<Row>>,
     pub(super) hours: BTreeMap<Hour, Arc<Row>>,
     pub(super) categories: BTreeMap<Day, Arc<Categories>>,
+    /// It was stored in a form that did not count the people of funnels: see [`count_people`](Book::count_people).
+    pub(super) lacks_people: bool,
 }
 
 impl Row {
@@ -64,7 +68,19 @@ impl Book {
             days: BTreeMap::new(),
             hours: BTreeMap::new(),
             categories: BTreeMap::new(),
+            lacks_people: false,
         }
+    }
+
+    /// Where the book was stored in the first form, counts the people of funnels from the records of all users, to each of
+    /// which `each_record` applies what it is given.
+    pub fn count_people(&mut self, plan: &Plan, each_record: impl FnOnce(&mut dyn FnMut(&Record))) {
+        if !std::mem::take(&mut self.lacks_people) {
+            return;
+        }
+        let mut ledger = Ledger::default();
+        each_record(&mut |record| funnels::count_people(plan, record, &mut ledger));
+        self.enter(plan, std::iter::once(&mut ledger));
     }
 
     /// Enters what the ledgers of a batch hold, of all partitions; they are empty then.

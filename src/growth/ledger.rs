@@ -57,14 +57,25 @@ pub enum Sale {
     Order {
         /// Its value in millionths.
         value: i64,
-        /// Its category.
-        category: Option<Box<str>>,
+        /// Its parts by category: at least one.
+        parts: Vec<OrderPart>,
     },
     /// A refund.
     Refund {
         /// What was paid back, in millionths.
         value: i64,
     },
+}
+
+/// What of an order is of one category.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderPart {
+    /// Which; `None`: of none.
+    pub category: Option<Box<str>>,
+    /// Its part of the order's value, in millionths; the parts add up to it.
+    pub value: i64,
+    /// Its part of the order, in millionths; the parts add up to one.
+    pub share: i64,
 }
 
 /// A sale in a category, at its place in the log.

@@ -16,6 +16,24 @@ use super::models::Outlook;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Money(pub i128);
 
+/// A figure of a metric: so many, or so much money. In JSON a number of the metric's own unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// So many.
+    Count(i128),
+    /// So much.
+    Money(Money),
+}
+
+/// How much of a figure there is. In JSON like a [`Ratio`], in the figure's unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What there is.
+    pub part: Figure,
+    /// Out of how much.
+    pub whole: Figure,
+}
+
 /// A rate: the part and the whole it is a part of. In JSON `{"part", "whole", "rate"}`, `rate` null where the whole is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Ratio {
@@ -260,8 +278,8 @@ pub struct Lifecycle {
 ///
 /// A step counts for the latest start from which it can be reached: for each event of step k, the user's latest event of
 /// step k − 1 at or before it, with the start that one counts for; if it lies at most `within` after that start, step k is
-/// reached from there. Users are counted once per step and day of the start. Events older than the user's latest step
-/// before are passed over.
+/// reached from there. Users are people: a window (the 30 days, or one day) counts each once for a step that was reached from
+/// a start in it, however many starts there were. Events older than the user's latest step before are passed over.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FunnelNumbers {
     /// Its id.
@@ -279,7 +297,7 @@ pub struct FunnelNumbers {
 pub struct StepNumbers {
     /// The event's name in the rules.
     pub name: String,
-    /// Users who reached it, by day of the start, each day's added up.
+    /// Users who reached it from a start in those days, each counted once.
     pub users: u64,
     /// Sessions that reached it: those in which the steps so far happened in order.
     pub sessions: u64,
@@ -301,7 +319,7 @@ pub struct StepNumbers {
 pub struct FunnelDay {
     /// The day of the starts.
     pub day: Day,
-    /// Users who reached each step.
+    /// Users who reached each step from a start on it, each counted once.
     pub users: Vec<u64>,
     /// Sessions that reached each step, by the day the session began.
     pub sessions: Vec<u64>,
@@ -329,8 +347,8 @@ pub struct Sales {
     pub orders: u64,
     /// Their value.
     pub gmv: Money,
-    /// Net of refunds: `gmv` less what was refunded in these days.
-    pub revenue: Money,
+    /// Net of refunds: `gmv` less what was refunded in these days; null where the rules do not say what a refund is.
+    pub revenue: Option<Money>,
     /// AOV: value over orders, to the nearest millionth; null without orders.
     pub aov: Option<Money>,
     /// Users with an order.
@@ -362,6 +380,8 @@ pub struct PromotionNumbers {
     pub ends: Hour,
     /// The most that its discounts should come to; null: there is no such.
     pub budget: Option<Money>,
+    /// The discounts of its orders so far, those of the hour that is not over among them.
+    pub spent: Money,
     /// As long as the promotion, right before it.
     pub before: Compared,
     /// The promotion.
@@ -370,13 +390,17 @@ pub struct PromotionNumbers {
     pub after: Compared,
 }
 
-/// A window and the same one week (7 × 24 hours by the clock) earlier.
+/// The hours of a window that are over, and as many one week (7 × 24 hours by the clock) earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Compared {
-    /// The window; of one that is not over, what there is so far.
-    pub now: WindowNumbers,
-    /// A week earlier.
-    pub week_earlier: WindowNumbers,
+    /// How many hours of the window are over; both figures are of so many from its beginning on.
+    pub hours: u32,
+    /// How many hours the window has.
+    pub of_hours: u32,
+    /// The window; null where none of its hours is over, or where it is before all that is told of.
+    pub now: Option<WindowNumbers>,
+    /// The same hours a week earlier; null likewise, and where they begin before all that is told of.
+    pub week_earlier: Option<WindowNumbers>,
 }
 
 /// Whatever adds up over hours.
@@ -407,16 +431,16 @@ pub struct TargetNumbers {
     pub metric: String,
     /// `day`, `week`, `month`, `quarter` or `year`.
     pub period: String,
-    /// What is to be reached in each period, in units of the metric; of money in millionths.
-    pub value: i128,
+    /// What is to be reached in each period.
+    pub value: Figure,
     /// The first day of the period that `today` is in.
     pub period_starts: Day,
     /// The day after its last.
     pub period_ends: Day,
-    /// How much of it there is by now, in the same unit.
-    pub reached: i128,
+    /// How much of it there is by now.
+    pub reached: Figure,
     /// `reached` over `value`.
-    pub progress: Ratio,
+    pub progress: Progress,
 }
 
 impl Money {
@@ -474,6 +498,44 @@ impl Serialize for Money {
     }
 }
 
+impl Figure {
+    /// Of what [`metric`](crate::growth::metric) says of a metric.
+    pub fn of(metric: &str, figure: i128) -> Figure {
+        if crate::rules::growth::is_money(metric) { Figure::Money(Money(figure)) } else { Figure::Count(figure) }
+    }
+
+    /// The figure as a double.
+    pub fn to_number(self) -> f64 {
+        match self {
+            Figure::Count(count) => count as f64,
+            Figure::Money(amount) => amount.to_number(),
+        }
+    }
+}
+
+impl Serialize for Figure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Figure::Count(count) => serializer.serialize_i128(*count),
+            Figure::Money(amount) => amount.serialize(serializer),
+        }
+    }
+}
+
+impl Progress {
+    /// Its value; `None` where the whole is 0.
+    pub fn rate(self) -> Option<f64> {
+        let whole = self.whole.to_number();
+        (whole != 0.0).then(|| self.part.to_number() / whole)
+    }
+}
+
+impl Serialize for Progress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_rate((&self.part, &self.whole, self.rate()), serializer)
+    }
+}
+
 impl Ratio {
     /// A part of a whole.
     pub fn new(part: impl Into<i128>, whole: impl Into<i128>) -> Ratio {
@@ -488,11 +550,18 @@ impl Ratio {
 
 impl Serialize for Ratio {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Ratio", 3)?;
-        fields.serialize_field("part", &self.part)?;
-        fields.serialize_field("whole", &self.whole)?;
-        fields.serialize_field("rate", &self.rate())?;
-        fields.end()
+        serialize_rate((&self.part, &self.whole, self.rate()), serializer)
     }
+}
+
+fn serialize_rate<S: Serializer, T: Serialize>(
+    (part, whole, rate): (&T, &T, Option<f64>),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeStruct;
+    let mut fields = serializer.serialize_struct("Ratio", 3)?;
+    fields.serialize_field("part", part)?;
+    fields.serialize_field("whole", whole)?;
+    fields.serialize_field("rate", &rate)?;
+    fields.end()
 }

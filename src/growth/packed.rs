@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! latest · latest − first · sign-up − first + 1 or 0 · latest − session's day · channel, stage, session (1 byte each) ·
-//! depths · days, the latest 64 · the words of those before · chains · orders
+//! latest − day of the latest change of stages · the stage before it · depths · days, the latest 64 · the words of those before ·
+//! funnel steps · orders
 //! ```
 //!
 //! Instants are relative to one that the caller knows. The form lives in memory only.
@@ -11,6 +12,7 @@ use thin_vec::ThinVec;
 
 use super::calendar::Day;
 use super::days::Days;
+use super::funnels::Step;
 use super::orders::{OrderDay, Orders};
 use super::record::{NEVER_BEFORE, Record, SignUp};
 use crate::compact::{OURS, Reader, Writer};
@@ -24,12 +26,14 @@ impl Record {
         writer.optional(self.signed_up.map(|day| i64::from(day.get()) - i64::from(self.first.0)));
         writer.signed(self.latest.since(self.session_day));
         writer.out.extend([self.channel, self.stage, self.session]);
+        writer.signed(self.latest.since(self.moved));
+        writer.out.push(self.stage_before);
         writer.unsigned(self.depths.into());
         writer.unsigned(self.days.recent);
         writer.unsigned(self.days.older.len() as u64);
         self.days.older.iter().for_each(|word| writer.unsigned(*word));
-        writer.unsigned(self.chains.len() as u64);
-        self.chains.iter().for_each(|at| writer.instant(*at));
+        writer.unsigned(self.steps.len() as u64);
+        self.steps.iter().for_each(|step| writer.step(step));
         writer.out.push(u8::from(self.orders.is_some()));
         if let Some(orders) = &self.orders {
             writer.orders(orders);
@@ -43,21 +47,24 @@ impl Record {
         let signed_up = reader.optional().map(|after| i64::from(first.0) + after);
         let session_day = latest.plus(-reader.signed());
         let [channel, stage, session] = [reader.byte(), reader.byte(), reader.byte()];
+        let (moved, stage_before) = (latest.plus(-reader.signed()), reader.byte());
         let depths = reader.small();
         let days = Days { recent: reader.unsigned(), older: reader.all_into(ThinVec::with_capacity, Reader::unsigned) };
-        let chains = reader.all_into(ThinVec::with_capacity, Reader::instant);
+        let steps = reader.all_into(ThinVec::with_capacity, Reader::step);
         let orders = (reader.byte() == 1).then(|| Box::new(reader.orders()));
         Record {
             days,
-            chains,
+            steps,
             orders,
             depths,
             latest,
             first,
             signed_up: signed_up.and_then(|day| SignUp::new(u16::try_from(day).expect(OURS))),
             session_day,
+            moved,
             channel,
             stage,
+            stage_before,
             session,
         }
     }
@@ -66,6 +73,15 @@ impl Record {
 impl Writer<'_> {
     fn instant(&mut self, at: i64) {
         self.optional((at != NEVER_BEFORE).then(|| at - self.base.0));
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.instant(step.start);
+        if step.is_reached() {
+            self.signed(step.time - step.start);
+            self.unsigned(step.latest.0.into());
+            self.unsigned(step.days.into());
+        }
     }
 
     fn orders(&mut self, orders: &Orders) {
@@ -93,6 +109,14 @@ impl Reader<'_> {
 
     fn instant(&mut self) -> i64 {
         self.optional().map_or(NEVER_BEFORE, |after| self.base.0 + after)
+    }
+
+    fn step(&mut self) -> Step {
+        let start = self.instant();
+        if start == NEVER_BEFORE {
+            return Step::NEVER;
+        }
+        Step { start, time: start + self.signed(), latest: self.day(), days: self.small() }
     }
 
     fn orders(&mut self) -> Orders {

@@ -94,10 +94,12 @@ pub(super) struct Layout {
     pub(super) stages: usize,
     /// Of each funnel.
     pub(super) steps: Vec<usize>,
+    /// Columns of a step and channel: users by day, sessions, and, but for the first form, users within 30 days.
+    pub(super) step_columns: usize,
     /// Where a funnel's counts begin, and where all end.
     funnel_columns: Vec<usize>,
-    /// Where a funnel's memory of its steps after the first begins in a record, and where all end.
-    pub(super) chain_slots: Vec<usize>,
+    /// Where a funnel's steps after the first begin in a record, and where all end.
+    pub(super) step_places: Vec<usize>,
 }
 
 /// The rules of the growth numbers, worked out.
@@ -106,7 +108,7 @@ pub struct Plan {
     /// The rules.
     pub rules: Growth,
     pub(super) calendar: Calendar,
-    pub(super) words: channel::Words,
+    pub(super) sources: channel::Sources,
     pub(super) layout: Layout,
     /// By name of an event: the funnels' steps it is.
     steps_of: Vec<Vec<(u8, u8)>>,
@@ -118,17 +120,27 @@ pub struct Plan {
 
 impl Layout {
     pub(super) fn new(channels: usize, stages: usize, steps: Vec<usize>) -> Layout {
-        let mut layout = Layout { channels, stages, steps, funnel_columns: Vec::new(), chain_slots: Vec::new() };
+        Layout::with_step_columns(3, channels, stages, steps)
+    }
+
+    /// That of the first form.
+    pub(super) fn first_form(channels: usize, stages: usize, steps: Vec<usize>) -> Layout {
+        Layout::with_step_columns(2, channels, stages, steps)
+    }
+
+    fn with_step_columns(step_columns: usize, channels: usize, stages: usize, steps: Vec<usize>) -> Layout {
+        let mut layout =
+            Layout { channels, stages, steps, step_columns, funnel_columns: Vec::new(), step_places: Vec::new() };
         let mut column = layout.stay_column(0) as usize + stages;
-        let mut slot = layout.steps.len();
+        let mut place = layout.steps.len();
         for steps in &layout.steps {
             layout.funnel_columns.push(column);
-            layout.chain_slots.push(slot);
-            column += steps * channels * 2 + (steps - 1) * TIME_COLUMNS;
-            slot += (steps - 1) * 2;
+            layout.step_places.push(place);
+            column += steps * channels * step_columns + (steps - 1) * TIME_COLUMNS;
+            place += steps - 1;
         }
         layout.funnel_columns.push(column);
-        layout.chain_slots.push(slot);
+        layout.step_places.push(place);
         layout
     }
 
@@ -150,7 +162,13 @@ impl Layout {
     }
 
     pub(super) fn funnel_users(&self, funnel: usize, step: usize, channel: u8) -> u16 {
-        (self.funnel_columns[funnel] + (step * self.channels + usize::from(channel)) * 2) as u16
+        (self.funnel_columns[funnel] + (step * self.channels + usize::from(channel)) * self.step_columns) as u16
+    }
+
+    /// Where a user begins (1) and ends (−1) to be one who reached a step from a start within 30 days; the sum up to a day is
+    /// the count of the day.
+    pub(super) fn funnel_window(&self, funnel: usize, step: usize, channel: u8) -> u16 {
+        self.funnel_users(funnel, step, channel) + 2
     }
 
     pub(super) fn funnel_sessions(&self, funnel: usize, step: usize, channel: u8) -> u16 {
@@ -159,7 +177,7 @@ impl Layout {
 
     /// The histogram of times from the step before; of steps after the first.
     pub(super) fn funnel_times(&self, funnel: usize, step: usize) -> u16 {
-        let times = self.steps[funnel] * self.channels * 2 + (step - 1) * TIME_COLUMNS;
+        let times = self.steps[funnel] * self.channels * self.step_columns + (step - 1) * TIME_COLUMNS;
         (self.funnel_columns[funnel] + times) as u16
     }
 
@@ -189,7 +207,7 @@ impl Plan {
         let steps = rules.funnels.iter().map(|funnel| funnel.steps.len()).collect();
         Plan {
             calendar: Calendar::new(&rules.timezone),
-            words: channel::words(&rules.channels),
+            sources: channel::Sources::new(&rules.channels),
             layout: Layout::new(rules.channels.len() + 2, rules.stages.len() + 2, steps),
             steps_of,
             step_names: rules.funnels.iter().map(|funnel| funnel.steps.iter().map(step_name).collect()).collect(),

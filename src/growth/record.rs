@@ -9,12 +9,13 @@ use thin_vec::ThinVec;
 
 use super::calendar::Day;
 use super::days::Days;
+use super::funnels::{self, Step};
 use super::ledger::Ledger;
 use super::orders::Orders;
 use super::plan::{COHORT_DAYS, COHORT_WEEKS, Count, HourCount, OUTSIDE, Plan, StageNumber};
 use crate::time::Timestamp;
 
-/// What stands in a record's chains where there is nothing.
+/// What stands for the time of a funnel's step that was not reached.
 pub(super) const NEVER_BEFORE: i64 = i64::MIN;
 
 /// What is remembered of a user.
@@ -22,9 +23,8 @@ pub(super) const NEVER_BEFORE: i64 = i64::MIN;
 pub struct Record {
     /// The days with events, up to `latest`.
     pub(super) days: Days,
-    /// Of each funnel the time of the latest first step; then of each step after the first the latest start it was
-    /// reached from, and when it was. Only as long as it has to be.
-    pub(super) chains: ThinVec<i64>,
+    /// The first step of each funnel, then the steps after it, funnel by funnel. Only as long as it has to be.
+    pub(super) steps: ThinVec<Step>,
     /// What was bought.
     pub(super) orders: Option<Box<Orders>>,
     /// In the session: four bits for each funnel, how many steps were reached.
@@ -37,9 +37,13 @@ pub struct Record {
     pub(super) signed_up: Option<SignUp>,
     /// The day the session began.
     pub(super) session_day: Day,
+    /// The latest day on which the stage changed.
+    pub(super) moved: Day,
     /// The channel of the first event.
     pub(super) channel: u8,
     pub(super) stage: StageNumber,
+    /// The stage as the day `moved` began.
+    pub(super) stage_before: StageNumber,
     /// What happened in the session: [`CART`], [`CHECKOUT`], [`CART_ORDER`].
     pub(super) session: u8,
 }
@@ -70,15 +74,17 @@ impl Record {
     pub(super) fn new(first: Day, channel: u8) -> Record {
         Record {
             days: Days::new(),
-            chains: ThinVec::new(),
+            steps: ThinVec::new(),
             orders: None,
             depths: 0,
             latest: first,
             first,
             signed_up: None,
             session_day: first,
+            moved: first,
             channel,
             stage: OUTSIDE,
+            stage_before: OUTSIDE,
             session: 0,
         }
     }
@@ -102,7 +108,12 @@ impl Record {
                 "order_id_hashes": orders.ids.iter().map(|id| format!("{id:016x}")).collect::<Vec<_>>(),
             })
         });
-        let steps = self.chains.iter().map(|time| (*time != NEVER_BEFORE).then(|| at(Timestamp(*time))));
+        let steps = self.steps.iter().map(|step| {
+            let starts = || (at(Timestamp(step.start)), at(Timestamp(step.time)));
+            step.is_reached()
+                .then(starts)
+                .map(|(start, reached)| serde_json::json!({"start": start, "reached": reached}))
+        });
         serde_json::json!({
             "channel": plan.channel_names().get(usize::from(self.channel)),
             "stage": plan.stage_name(usize::from(self.stage)),
@@ -119,7 +130,7 @@ impl Record {
     pub fn heap_bytes(&self) -> usize {
         size_of::<Record>()
             + self.days.heap_bytes()
-            + thin_bytes(&self.chains)
+            + thin_bytes(&self.steps)
             + self.orders.as_ref().map_or(0, |orders| size_of::<Orders>() + orders.heap_bytes())
     }
 
@@ -137,6 +148,7 @@ impl Record {
         if let Some(orders) = &self.orders {
             orders.contribute(plan, self.channel, sign, ledger);
         }
+        funnels::contribute(plan, self, sign, ledger);
     }
 
     /// Enters a day with events after `previous` one.
@@ -161,13 +173,23 @@ impl Record {
             let previous = self.latest;
             self.days.insert(&mut self.latest, day);
             self.contribute_day(plan, day, Some(previous), 1, ledger);
-            if self.stage != OUTSIDE {
-                ledger.add(day, plan.layout.stay_column(self.stage), 1);
-            }
+            self.stay(plan, day, ledger);
         } else if !self.days.contains(self.latest, day) {
             self.contribute(plan, -1, ledger);
-            self.days.insert(&mut self.latest, day);
+            let is_new = self.days.insert(&mut self.latest, day);
             self.contribute(plan, 1, ledger);
+            if is_new {
+                self.stay(plan, day, ledger);
+            }
+        }
+    }
+
+    /// The user is active on a day that began in a stage. Of a day before the latest change of stages, what is known is the
+    /// stage before that.
+    fn stay(&self, plan: &Plan, day: Day, ledger: &mut Ledger) {
+        let stage = if day > self.moved { self.stage } else { self.stage_before };
+        if stage != OUTSIDE {
+            ledger.add(day, plan.layout.stay_column(stage), 1);
         }
     }
 
@@ -196,7 +218,11 @@ impl Record {
     /// The user moves to a stage, at an instant.
     pub(super) fn move_to(&mut self, plan: &Plan, stage: StageNumber, at: Timestamp, ledger: &mut Ledger) {
         if stage != self.stage {
-            ledger.add(ledger.day(&plan.calendar, at), plan.layout.flow_column(self.stage, stage), 1);
+            let day = ledger.day(&plan.calendar, at);
+            ledger.add(day, plan.layout.flow_column(self.stage, stage), 1);
+            if day > self.moved {
+                (self.moved, self.stage_before) = (day, self.stage);
+            }
             self.stage = stage;
         }
     }
@@ -210,11 +236,12 @@ impl Record {
         (visitor_first, visitor_latest): (Timestamp, Timestamp),
         ledger: &mut Ledger,
     ) {
+        funnels::align(self, &mut visitor);
         for record in [&*self, &visitor] {
             record.contribute(plan, -1, ledger);
         }
         ledger.add_hour(plan.calendar.hour(first.max(visitor_first)), HourCount::NewUsers as u16, -1);
-        super::funnels::unite(plan, self, &visitor, ledger);
+        funnels::unite(plan, self, &visitor);
         if visitor_first < first {
             (self.first, self.channel) = (visitor.first, visitor.channel);
         }

@@ -10,6 +10,7 @@ use super::book::{Book, Row};
 use super::calendar::{Day, Hour};
 use super::categories::{CATEGORIES_MAX, Categories};
 use super::days::Days;
+use super::funnels::Step;
 use super::orders::{OrderDay, Orders};
 use super::plan::{HourAmount, HourCount};
 use super::record::Record;
@@ -116,12 +117,15 @@ impl StoredBook {
             days: days.collect::<Option<_>>()?,
             hours: hours.collect::<Option<_>>()?,
             categories: categories.collect::<Option<_>>()?,
+            lacks_people: false,
         }))
     }
 }
 
 /// What stands first in a record's numbers.
-const FIXED: usize = 9;
+const FIXED: usize = 10;
+/// Numbers of a funnel's step.
+const STEP: usize = 4;
 
 impl Record {
     /// The record as numbers.
@@ -133,13 +137,17 @@ impl Record {
             self.signed_up.map_or(0, |day| day.get().into()),
             self.session_day.0.into(),
             self.depths.into(),
-            i64::from(self.channel) << 16 | i64::from(self.stage) << 8 | i64::from(self.session),
+            i64::from(self.stage_before) << 24
+                | i64::from(self.channel) << 16
+                | i64::from(self.stage) << 8
+                | i64::from(self.session),
+            self.moved.0.into(),
             days.len() as i64,
-            self.chains.len() as i64,
+            self.steps.len() as i64,
             i64::from(self.orders.is_some()),
         ];
         numbers.extend(days);
-        numbers.extend(&self.chains);
+        self.steps.iter().for_each(|step| numbers.extend(step.numbers()));
         if let Some(orders) = &self.orders {
             let (first, value) = orders.first.map_or((0, 0), |(at, value)| (at.0, value));
             numbers.extend([orders.first.is_some().into(), first, value]);
@@ -158,25 +166,32 @@ impl Record {
 
     /// The record that was stored, under the rules of now; `None`: none could have been stored so.
     pub fn from_stored(numbers: &[i64], translation: &Translation) -> Option<Record> {
+        if translation.is_first_form() {
+            return Record::from_first_form(numbers, translation);
+        }
+        Record::from_numbers(numbers, translation)
+    }
+
+    fn from_numbers(numbers: &[i64], translation: &Translation) -> Option<Record> {
         let (fixed, rest) = numbers.split_at_checked(FIXED)?;
         let day = |number: i64| u16::try_from(number).ok().filter(|day| *day > 0).map(Day);
         let byte = |shift: u32| (fixed[5] >> shift & 0xff) as u8;
-        let (channels, stages, slots) = translation.bounds();
-        let (words, rest) = rest.split_at_checked(usize::try_from(fixed[6]).ok()?)?;
-        let (chains, rest) = rest.split_at_checked(usize::try_from(fixed[7]).ok()?)?;
-        let is_sound = (0..1 << 24).contains(&fixed[5])
+        let (channels, stages, places) = translation.bounds();
+        let (words, rest) = rest.split_at_checked(usize::try_from(fixed[7]).ok()?)?;
+        let count = usize::try_from(fixed[8]).ok().filter(|count| *count <= places)?;
+        let (steps, rest) = rest.split_at_checked(count * STEP)?;
+        let is_sound = (0..1 << 32).contains(&fixed[5])
             && usize::from(byte(16)) < channels
             && usize::from(byte(8)) < stages
-            && chains.len() <= slots
-            && chains.iter().all(|at| *at == super::record::NEVER_BEFORE || is_time(*at));
+            && usize::from(byte(24)) < stages;
         if !is_sound {
             return None;
         }
         let words: Vec<u64> = words.iter().map(|word| word.cast_unsigned()).collect();
         let record = Record {
             days: Days::from_words(&words)?,
-            chains: chains.iter().copied().collect(),
-            orders: match fixed[8] {
+            steps: steps.chunks_exact(STEP).map(step).collect::<Option<_>>()?,
+            orders: match fixed[9] {
                 0 if rest.is_empty() => None,
                 1 => Some(Box::new(orders(rest)?)),
                 _ => return None,
@@ -186,12 +201,58 @@ impl Record {
             first: day(fixed[1]).filter(|first| i64::from(first.0) <= fixed[0])?,
             signed_up: NonZeroU16::new(u16::try_from(fixed[2]).ok()?),
             session_day: day(fixed[3])?,
+            moved: day(fixed[6])?,
             channel: byte(16),
             stage: byte(8),
+            stage_before: byte(24),
             session: byte(0),
         };
         Some(translation.record(record))
     }
+}
+
+impl Record {
+    /// A record that was stored in the first form: without the day of the latest change of stages, and with the funnels'
+    /// times one after the other.
+    fn from_first_form(numbers: &[i64], translation: &Translation) -> Option<Record> {
+        let [latest, first, signed_up, session_day, depths, packed, words, chains, has_orders, rest @ ..] = numbers
+        else {
+            return None;
+        };
+        let (days, rest) = rest.split_at_checked(usize::try_from(*words).ok()?)?;
+        let (chains, orders) = rest.split_at_checked(usize::try_from(*chains).ok()?)?;
+        if !chains.iter().all(|at| *at == super::record::NEVER_BEFORE || is_time(*at)) {
+            return None;
+        }
+        let steps = translation.first_form_steps(chains);
+        // When the stage changed is not known: it counts as that of every day to come.
+        let packed = (0..1 << 24).contains(packed).then_some((packed >> 8 & 0xff) << 24 | packed)?;
+        let head =
+            [*latest, *first, *signed_up, *session_day, *depths, packed, 1, *words, steps.len() as i64, *has_orders];
+        let steps = steps.iter().flat_map(Step::numbers);
+        let numbers: Vec<i64> =
+            head.into_iter().chain(days.iter().copied()).chain(steps).chain(orders.iter().copied()).collect();
+        Record::from_numbers(&numbers, translation)
+    }
+}
+
+impl Step {
+    fn numbers(&self) -> [i64; STEP] {
+        [self.start, self.time, self.latest.0.into(), self.days.into()]
+    }
+}
+
+fn step(numbers: &[i64]) -> Option<Step> {
+    let [start, time, latest, days] = *numbers else { return None };
+    let step = Step {
+        start,
+        time,
+        latest: Day(u16::try_from(latest).ok().filter(|day| *day > 0)?),
+        days: u32::try_from(days).ok()?,
+    };
+    let is_sound =
+        if step.is_reached() { is_time(start) && is_time(time) && days & 1 == 1 } else { step == Step::NEVER };
+    is_sound.then_some(step)
 }
 
 fn is_time(at: i64) -> bool {

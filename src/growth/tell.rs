@@ -22,6 +22,8 @@ pub(super) struct Told<'b> {
     pub(super) plan: &'b Plan,
     pub(super) book: &'b Book,
     pub(super) today: Day,
+    /// The hour that is not over.
+    pub(super) hour: Hour,
     /// The numbers of each day, oldest first, without gaps; today is the last.
     pub(super) days: Vec<DayNumbers>,
 }
@@ -35,7 +37,8 @@ impl Book {
     /// The numbers as of a moment, which is not before any event that was entered by more than the log's disorder.
     pub fn numbers(&self, plan: &Plan, as_of: Timestamp) -> Numbers {
         let today = plan.calendar.day(as_of);
-        let mut told = Told { plan, book: self, today, days: Vec::new() };
+        let hour = plan.calendar.hour(as_of);
+        let mut told = Told { plan, book: self, today, hour, days: Vec::new() };
         told.days = told.tell_days();
         let retention = told.retention();
         let mut numbers = Numbers {
@@ -79,6 +82,13 @@ impl Told<'_> {
 
     pub(super) fn row(&self, day: Day) -> Option<&Row> {
         (day >= self.reach()).then(|| self.book.days.get(&day))?.map(|row| &**row)
+    }
+
+    /// The sum of all days up to one.
+    pub(super) fn sum_until(&self, last: Day) -> Row {
+        let mut sum = Row::clone(&self.book.carried);
+        self.book.days.range(..=last).for_each(|(_, row)| sum.add(row));
+        sum
     }
 
     fn tell_days(&self) -> Vec<DayNumbers> {
@@ -245,8 +255,7 @@ impl Told<'_> {
     }
 
     fn lifecycle(&self) -> Lifecycle {
-        let mut sum = Row::clone(&self.book.carried);
-        self.book.days.range(..=self.today).for_each(|(_, row)| sum.add(row));
+        let sum = self.sum_until(self.today);
         let gone = |stage: &str| matches!(stage, "dormant" | "churned");
         let complete = self.complete();
         let before = complete.len().checked_sub(2).map(|at| &complete[at]);

@@ -11,10 +11,13 @@ use crate::rules::growth::Funnel;
 const TOP_CATEGORIES: usize = 10;
 
 pub(super) fn funnels(told: &Told<'_>) -> Vec<FunnelNumbers> {
-    told.plan.rules.funnels.iter().enumerate().map(|(number, funnel)| tell_funnel(told, number, funnel)).collect()
+    let funnels = told.plan.rules.funnels.iter().enumerate();
+    let people = told.window().last().filter(|_| funnels.len() > 0).map(|last| told.sum_until(last.day));
+    funnels.map(|(number, funnel)| tell_funnel(told, people.as_ref(), number, funnel)).collect()
 }
 
-fn tell_funnel(told: &Told<'_>, number: usize, funnel: &Funnel) -> FunnelNumbers {
+/// Of a funnel; `people` is the sum of all up to the last complete day.
+fn tell_funnel(told: &Told<'_>, people: Option<&Row>, number: usize, funnel: &Funnel) -> FunnelNumbers {
     let plan = told.plan;
     let mut sum = Row::of_day(plan);
     told.window().iter().filter_map(|day| told.row(day.day)).for_each(|row| sum.add(row));
@@ -23,21 +26,26 @@ fn tell_funnel(told: &Told<'_>, number: usize, funnel: &Funnel) -> FunnelNumbers
     let sessions =
         |row: &Row, step, channel| shown(row.counts[usize::from(plan.layout.funnel_sessions(number, step, channel))]);
     let channels = || (0..plan.layout.channels).map(|channel| channel as u8);
+    let within = |step, channel| {
+        let column = usize::from(plan.layout.funnel_window(number, step, channel));
+        people.map_or(0, |people| shown(people.counts[column]))
+    };
+    let all_within = |step| channels().map(|channel| within(step, channel)).sum::<u64>();
     let all_users = |row: &Row, step| channels().map(|channel| users(row, step, channel)).sum::<u64>();
     let all_sessions = |row: &Row, step| channels().map(|channel| sessions(row, step, channel)).sum::<u64>();
     let steps = (0..funnel.steps.len()).map(|step| {
-        let reached = all_users(&sum, step);
+        let reached = all_within(step);
         StepNumbers {
             name: plan.step_names[number][step].clone(),
             users: reached,
             sessions: all_sessions(&sum, step),
-            from_previous: Ratio::new(reached, all_users(&sum, step.saturating_sub(1))),
-            from_first: Ratio::new(reached, all_users(&sum, 0)),
+            from_previous: Ratio::new(reached, all_within(step.saturating_sub(1))),
+            from_first: Ratio::new(reached, all_within(0)),
             median_ms: step.checked_sub(1).and_then(|_| {
                 let first = usize::from(plan.layout.funnel_times(number, step));
                 median(&sum.counts[first..first + TIME_COLUMNS])
             }),
-            users_by_channel: channels().map(|channel| users(&sum, step, channel)).collect(),
+            users_by_channel: channels().map(|channel| within(step, channel)).collect(),
             sessions_by_channel: channels().map(|channel| sessions(&sum, step, channel)).collect(),
         }
     });
@@ -68,7 +76,8 @@ pub(super) fn commerce(told: &Told<'_>) -> CommerceNumbers {
     let window = told.window();
     let sum = |of: &dyn Fn(usize) -> Tally| (0..window.len()).map(of).fold(Tally::default(), |sum, day| sum.plus(&day));
     let last = |of: &dyn Fn(usize) -> Tally| window.len().checked_sub(1).map(of).unwrap_or_default();
-    let sales = |of: &dyn Fn(usize) -> Tally| sales(&sum(of), &last(of));
+    let has_refunds = told.plan.rules.refunds.is_some();
+    let sales = |of: &dyn Fn(usize) -> Tally| sales(&sum(of), &last(of), has_refunds);
     let days = window.iter().filter_map(|day| told.book.categories.get(&day.day)).map(|held| &**held);
     let (categories, error) = Categories::united(days);
     CommerceNumbers {
@@ -85,11 +94,11 @@ pub(super) fn commerce(told: &Told<'_>) -> CommerceNumbers {
 }
 
 /// The sales of a window, whose last day tells how many bought in it.
-fn sales(sum: &Tally, last: &Tally) -> Sales {
+fn sales(sum: &Tally, last: &Tally, has_refunds: bool) -> Sales {
     Sales {
         orders: sum.orders,
         gmv: sum.gmv,
-        revenue: sum.gmv - sum.refunded,
+        revenue: has_refunds.then(|| sum.gmv - sum.refunded),
         aov: nearest(sum.gmv.0, sum.orders).map(Money),
         buyers: last.buyers_30d,
         orders_per_buyer: Ratio::new(sum.orders, last.buyers_30d),

@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime};
 
 use super::book::Row;
 use super::calendar::{Day, Hour};
-use super::numbers::{Compared, DayNumbers, Money, PromotionNumbers, Ratio, TargetNumbers, WindowNumbers};
+use super::numbers::{Compared, DayNumbers, Figure, Money, Progress, PromotionNumbers, TargetNumbers, WindowNumbers};
 use super::plan::{HourAmount, HourCount};
 use super::tell::{Told, shown};
 use crate::rules::growth::Target;
@@ -16,18 +16,15 @@ pub(super) fn promotions(told: &Told<'_>) -> Vec<PromotionNumbers> {
     let tell = |promotion: &crate::rules::growth::Promotion| {
         let (starts, ends) = (hour_of(promotion.starts), hour_of(promotion.ends));
         let length = i64::from(ends.0) - i64::from(starts.0);
-        let compared = |from: Hour| Compared {
-            now: window(told, from, length),
-            week_earlier: window(told, from.plus(-WEEK_HOURS), length),
-        };
         PromotionNumbers {
             id: promotion.id.clone(),
             starts,
             ends,
             budget: promotion.budget.map(Money),
-            before: compared(starts.plus(-length)),
-            during: compared(starts),
-            after: compared(ends),
+            spent: sum(told, starts, length).discount,
+            before: compared(told, starts.plus(-length), length),
+            during: compared(told, starts, length),
+            after: compared(told, ends, length),
         }
     };
     told.plan.rules.promotions.iter().map(tell).collect()
@@ -37,10 +34,24 @@ fn hour_of(at: DateTime) -> Hour {
     Day::of(at.date()).first_hour().plus(i64::from(at.hour()))
 }
 
-/// The sum of so many hours, as far as they are told of.
-fn window(told: &Told<'_>, from: Hour, length: i64) -> WindowNumbers {
+/// What is over of so many hours, beside as many a week earlier.
+fn compared(told: &Told<'_>, from: Hour, length: i64) -> Compared {
+    let over = (i64::from(told.hour.0) - i64::from(from.0)).clamp(0, length);
+    let known = told.days.first().map_or(told.today, |day| day.day).first_hour();
+    let (earlier, end) = (from.plus(-WEEK_HOURS), from.plus(length));
+    // Of a window that began before the numbers reach back so far, a part would be told for the whole.
+    let is_known = over > 0 && from >= told.reach().first_hour() && end > known;
+    Compared {
+        hours: over as u32,
+        of_hours: length as u32,
+        now: is_known.then(|| sum(told, from, over)),
+        week_earlier: (over > 0 && earlier >= known).then(|| sum(told, earlier, over)),
+    }
+}
+
+/// The sum of so many hours.
+fn sum(told: &Told<'_>, from: Hour, length: i64) -> WindowNumbers {
     let to = from.plus(length).min(told.today.plus(1).first_hour());
-    let from = from.max(told.reach().first_hour());
     told.book.hours.range(from..to.max(from)).map(|(_, row)| sums(row)).sum()
 }
 
@@ -67,16 +78,17 @@ fn tell_target(told: &Told<'_>, target: &Target) -> TargetNumbers {
     let (starts, ends) = period_of(target.period, told.today.date());
     let (starts, ends) = (Day::of(starts), Day::of(ends));
     let days = told.days.iter().filter(|day| (starts..ends).contains(&day.day));
-    let reached = days.map(|day| metric(target.metric, day)).sum();
+    let reached = Figure::of(target.metric, days.map(|day| metric(target.metric, day)).sum());
+    let value = Figure::of(target.metric, target.value);
     TargetNumbers {
         id: target.id.clone(),
         metric: target.metric.to_owned(),
         period: target.period.to_owned(),
-        value: target.value,
+        value,
         period_starts: starts,
         period_ends: ends,
         reached,
-        progress: Ratio::new(reached, target.value),
+        progress: Progress { part: reached, whole: value },
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! A channel that is no more is `other` from then on; a stage that is no more is none; a funnel whose steps or `within`
 //! change begins empty. With another time zone days mean something else, and everything begins anew.
+//!
+//! What was stored in the first form (there is no key `form`) is translated too: of a user's starts it has only the latest,
+//! which is all that says how many people a funnel's step has had within 30 days of now; and of a stage not when it changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +12,18 @@ use std::sync::Arc;
 use thin_vec::ThinVec;
 
 use super::book::{Book, Row};
+use super::calendar::Calendar;
+use super::funnels::Step;
 use super::plan::{Count, Layout, NONE, Plan, StageNumber, TIME_COLUMNS};
 use super::record::{NEVER_BEFORE, Record};
 use crate::rules::growth::Growth;
 use crate::rules::program::{EventName, NameId};
+use crate::time::Timestamp;
 
-/// `zone …`, `channel …`, `stage …`, `funnel …`: what the numbers of these rules are, in order.
+/// The form of what is stored, as it stands among the keys.
+const FORM: &str = "2";
+
+/// `zone …`, `channel …`, `stage …`, `funnel …`, `form …`: what the numbers of these rules are, in order.
 pub(super) fn keys(rules: &Growth, names: &[EventName]) -> Vec<String> {
     let step = |name: &NameId| {
         let name = names.get(usize::from(name.0));
@@ -28,6 +37,7 @@ pub(super) fn keys(rules: &Growth, names: &[EventName]) -> Vec<String> {
         .chain(rules.channels.iter().map(|channel| format!("channel {}", channel.name)))
         .chain(rules.stages.iter().map(|stage| format!("stage {}", stage.name)))
         .chain(rules.funnels.iter().map(funnel))
+        .chain([format!("form {FORM}")])
         .collect()
 }
 
@@ -39,6 +49,8 @@ pub struct Translation {
     channels: Vec<u8>,
     stages: Vec<StageNumber>,
     funnels: Vec<Option<usize>>,
+    /// From the first form: the calendar, by which the days of starts are told.
+    first_form: Option<Calendar>,
 }
 
 impl Translation {
@@ -48,6 +60,11 @@ impl Translation {
         if of("zone ") != [plan.rules.timezone_name.as_str()] {
             return None;
         }
+        let is_first_form = match of("form ")[..] {
+            [] => true,
+            [FORM] => false,
+            _ => return None,
+        };
         let (channels, stages, funnels) = (of("channel "), of("stage "), of("funnel "));
         let steps = funnels.iter().map(|funnel| {
             let steps = funnel.split(' ').next()?.parse().ok()?;
@@ -73,46 +90,72 @@ impl Translation {
             plan.keys.iter().filter(|other| other.starts_with("funnel ")).position(|other| *other == key)
         };
         Some(Translation {
-            from: Layout::new(channels.len() + 2, stages.len() + 2, steps),
+            from: if is_first_form {
+                Layout::first_form(channels.len() + 2, stages.len() + 2, steps)
+            } else {
+                Layout::new(channels.len() + 2, stages.len() + 2, steps)
+            },
             to: plan.layout.clone(),
             channels: channels.iter().map(to_channel).chain([plan.direct(), plan.other()]).collect(),
             stages: [0, NONE].into_iter().chain(stages.iter().map(to_stage)).collect(),
             funnels: funnels.iter().map(to_funnel).collect(),
+            first_form: is_first_form.then(|| plan.calendar.clone()),
         })
     }
 
-    /// How many channels, stages and words of memory a record may speak of, before it is translated.
+    /// How many channels, stages and steps of funnels a record may speak of, before it is translated.
     pub(super) fn bounds(&self) -> (usize, usize, usize) {
-        (self.channels.len(), self.stages.len(), *self.from.chain_slots.last().unwrap_or(&0))
+        (self.channels.len(), self.stages.len(), *self.from.step_places.last().unwrap_or(&0))
     }
 
     pub(super) fn rows(&self) -> (usize, usize) {
         (self.from.counts(), self.from.amounts())
     }
 
+    /// Whether a record's numbers are of the first form.
+    pub(super) fn is_first_form(&self) -> bool {
+        self.first_form.is_some()
+    }
+
+    /// The steps of a record in the first form: of each funnel the time of the latest first step; then of each step after the
+    /// first the latest start it was reached from, and when it was.
+    pub(super) fn first_form_steps(&self, chains: &[i64]) -> ThinVec<Step> {
+        let Some(calendar) = &self.first_form else { return ThinVec::new() };
+        let firsts = self.from.steps.len();
+        let first = chains.iter().take(firsts).map(|start| (*start, *start));
+        let later =
+            chains.get(firsts..).unwrap_or_default().chunks(2).map(|pair| (pair[0], *pair.last().unwrap_or(&pair[0])));
+        let step = |(start, time): (i64, i64)| match start {
+            NEVER_BEFORE => Step::NEVER,
+            _ => Step { start, time: time.max(start), latest: calendar.day(Timestamp(start)), days: 1 },
+        };
+        first.chain(later).map(step).collect()
+    }
+
     /// A record under the rules of now. What it says must be within the [bounds](Translation::bounds).
     pub(super) fn record(&self, mut record: Record) -> Record {
         record.channel = self.channels[usize::from(record.channel)];
         record.stage = self.stages[usize::from(record.stage)];
+        record.stage_before = self.stages[usize::from(record.stage_before)];
         let is_same = self.from == self.to && self.funnels.iter().enumerate().all(|(at, to)| *to == Some(at));
         if is_same {
             return record;
         }
-        let (chains, depths) = (std::mem::take(&mut record.chains), std::mem::take(&mut record.depths));
-        let mut next: ThinVec<i64> = ThinVec::new();
+        let (steps, depths) = (std::mem::take(&mut record.steps), std::mem::take(&mut record.depths));
+        let mut next: ThinVec<Step> = ThinVec::new();
         for (old, new) in self.funnels.iter().enumerate().filter_map(|(old, new)| new.map(|new| (old, new))) {
             record.depths |= (depths >> (old * 4) & 0xf) << (new * 4);
-            let later = (self.from.steps[old] - 1) * 2;
-            let slots = (0..later).map(|slot| (self.from.chain_slots[old] + slot, self.to.chain_slots[new] + slot));
-            for (from, to) in std::iter::once((old, new)).chain(slots) {
-                let Some(at) = chains.get(from).copied().filter(|at| *at != NEVER_BEFORE) else { continue };
+            let later = (0..self.from.steps[old] - 1)
+                .map(|step| (self.from.step_places[old] + step, self.to.step_places[new] + step));
+            for (from, to) in std::iter::once((old, new)).chain(later) {
+                let Some(step) = steps.get(from).filter(|step| step.is_reached()) else { continue };
                 if next.len() <= to {
-                    next.resize(to + 1, NEVER_BEFORE);
+                    next.resize(to + 1, Step::NEVER);
                 }
-                next[to] = at;
+                next[to] = *step;
             }
         }
-        record.chains = next;
+        record.steps = next;
         record
     }
 
@@ -139,8 +182,8 @@ impl Translation {
                     let columns =
                         |layout: &Layout, funnel, channel| usize::from(layout.funnel_users(funnel, step, channel));
                     let (old_at, new_at) = (columns(from, old, channel as u8), columns(to, new, *to_channel));
-                    add(old_at, new_at);
-                    add(old_at + 1, new_at + 1);
+                    (0..from.step_columns.min(to.step_columns))
+                        .for_each(|column| add(old_at + column, new_at + column));
                 }
                 if step > 0 {
                     let times = |layout: &Layout, funnel| usize::from(layout.funnel_times(funnel, step));
@@ -166,6 +209,7 @@ impl Translation {
             days,
             hours: book.hours.clone(),
             categories: book.categories.clone(),
+            lacks_people: book.lacks_people || self.is_first_form(),
         }
     }
 }

@@ -7,20 +7,19 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::calendar::{Day, Hour};
 use super::channel;
 use super::funnels;
-use super::ledger::{CategorySale, Ledger, Sale, Sighting};
+use super::ledger::{CategorySale, Ledger, OrderPart, Sale, Sighting};
+use super::lines;
 use super::orders::{OrderDay, Orders};
 use super::plan::{Count, HourAmount, HourCount, NONE, OUTSIDE, Plan};
 use super::record::{CART, CART_ORDER, CHECKOUT, Record};
 use crate::decimal::Decimal;
+use crate::decode::repaired;
 use crate::event::{Call, Event, FieldId, Scalar};
-use crate::rules::diagnostic::floor_char_boundary;
 use crate::rules::program::{NameId, SegmentId};
 use crate::time::Timestamp;
 
 /// The largest amount of one event: 10^12 of the currency; larger ones count as it.
 const AMOUNT_MAX: i64 = 1_000_000_000_000_000_000;
-/// Longer categories are cut.
-const CATEGORY_BYTES_MAX: usize = 64;
 
 /// An event that was accepted, on its way into the growth numbers.
 #[derive(Clone, Copy, Debug)]
@@ -152,21 +151,33 @@ fn order(
     }
     ledger.add_hour_amount(hour, HourAmount::Gmv as u16, value.into());
     ledger.add_hour_amount(hour, HourAmount::Discount as u16, discount.into());
-    let mut of = None;
-    if let Some(Scalar::Text(category)) = field(visit, rules.category)
+    let parts = order_parts(visit, rules.category, value);
+    for part in &parts {
+        if let Some(category) = &part.category {
+            ledger.categories.push(CategorySale {
+                position: visit.position,
+                day,
+                category: category.clone(),
+                value: part.value.max(0),
+            });
+        }
+    }
+    ledger.saw(Sale::Order { value, parts });
+    true
+}
+
+/// An order's own category, or those of its products.
+fn order_parts(visit: &Visit<'_, '_>, category: FieldId, value: i64) -> Vec<OrderPart> {
+    if let Some(Scalar::Text(category)) = field(visit, category)
         && !category.is_empty()
     {
-        let end = floor_char_boundary(category, CATEGORY_BYTES_MAX);
-        of = Some(category[..end].into());
-        ledger.categories.push(CategorySale {
-            position: visit.position,
-            day,
-            category: category[..end].into(),
-            value: value.max(0),
-        });
+        return lines::whole(Some(category), value);
     }
-    ledger.saw(Sale::Order { value, category: of });
-    true
+    // The decoder keeps no array of more than 8 KiB, and orders of many lines have larger ones.
+    let repaired = repaired(visit.event.original);
+    let text = repaired.as_deref().unwrap_or(visit.event.original);
+    let products = sonic_rs::get(text, ["properties", "products"]).ok();
+    products.map_or_else(|| lines::whole(None, value), |products| lines::parts(products.as_raw_str(), value))
 }
 
 fn refund(plan: &Plan, record: &mut Record, visit: &Visit<'_, '_>, (day, hour): (Day, Hour), ledger: &mut Ledger) {

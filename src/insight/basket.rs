@@ -2,8 +2,10 @@
 //!
 //! An order's basket is the products it lists (`properties.products`), or its own where it lists none. A session's basket
 //! is the products that were looked at, put into the cart or bought in it: of every event that names one (other than
-//! `Product Removed`), and of its orders. A visitor's session goes on under the id of the user who the visitor turns out to
-//! be.
+//! `Product Removed`, which takes none out either), and of its orders. A visitor's session goes on under the id of the user
+//! who the visitor turns out to be: with the user's own it is one basket where the gap between the two is no longer than that
+//! of a session, and else a basket by itself. A user's own events alone decide where a session ends, so those under way are
+//! kept until the user's next, or to the end.
 
 use std::sync::Arc;
 
@@ -21,8 +23,6 @@ type Hasher = foldhash::fast::FixedState;
 pub const ITEMS_ROOM: usize = 1_000_000;
 /// See [`ITEMS_ROOM`].
 pub const PAIRS_ROOM: usize = 4_000_000;
-/// After so many events, sessions that have ended are counted.
-const SWEEP_EVERY: u64 = 100_000;
 
 /// Counts baskets.
 #[derive(Debug)]
@@ -36,14 +36,13 @@ pub struct BasketCounter {
     sessions: Baskets,
     open: HashMap<Arc<str>, Open, Hasher>,
     gap: Span,
-    events: u64,
-    latest: Timestamp,
 }
 
 /// A session under way.
 #[derive(Debug)]
 struct Open {
     position: u64,
+    first: Timestamp,
     last: Timestamp,
     items: Vec<u32>,
 }
@@ -70,11 +69,13 @@ pub struct BasketReport {
     pub pairs_error: u64,
     /// Baskets with more than 1,000 different items, of which only the first 1,000 were looked at.
     pub cut_baskets: u64,
-    /// Likeliest first: by lift, then by the number of baskets.
+    /// How many pairs the items could make: each is a test, and what is significant must be so among so many.
+    pub possible_pairs: u64,
+    /// Each pair once, likeliest first: by lift, then by the number of baskets.
     pub rules: Vec<NamedRule>,
 }
 
-/// "Who has `item` also has `with`", with what they are called.
+/// "Who has `item` also has `with`", with what they are called; of two items the way that holds more often.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NamedRule {
     /// What is there.
@@ -91,19 +92,34 @@ pub struct NamedRule {
 }
 
 /// What a rule must come to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Least {
+    /// The least number of baskets with both.
+    pub baskets: u64,
     /// The least share of baskets with both.
     pub support: f64,
     /// The least confidence.
     pub confidence: f64,
     /// The least lift.
     pub lift: f64,
+    /// The most that the odds may be that any pair at all is listed by chance alone; 1: whatever they are.
+    pub significance: f64,
+}
+
+impl Default for Least {
+    /// Ten baskets, and odds of one in twenty.
+    fn default() -> Least {
+        Least { baskets: 10, support: 0.001, confidence: 0.0, lift: 0.0, significance: 0.05 }
+    }
 }
 
 impl Least {
-    fn is_met_by(&self, figures: &PairFigures) -> bool {
-        figures.support >= self.support && figures.confidence >= self.confidence && figures.lift >= self.lift
+    /// Whether it is met, the odds of one pair being no more than `bound`.
+    fn is_met_by(&self, figures: &PairFigures, bound: f64) -> bool {
+        figures.support >= self.support
+            && figures.confidence >= self.confidence
+            && figures.lift >= self.lift
+            && (self.significance >= 1.0 || figures.p_value <= bound)
     }
 }
 
@@ -118,25 +134,18 @@ impl BasketCounter {
             sessions: Baskets::with_room(room.0, room.1),
             open: HashMap::default(),
             gap,
-            events: 0,
-            latest: Timestamp::MIN,
         }
     }
 
     /// Takes in an event and its text, in the log's order.
     pub fn take(&mut self, seen: &Sighting, text: &[u8]) {
-        self.events += 1;
-        self.latest = self.latest.max(seen.ts);
-        if self.events.is_multiple_of(SWEEP_EVERY) {
-            self.close(self.latest - self.gap - self.gap);
-        }
-        if seen.begins_session
-            && let Some(open) = self.open.remove(&seen.user)
-        {
-            self.sessions.add(&open.items);
-        }
         if let Some(visitor) = seen.visitor.as_ref().and_then(|visitor| self.open.remove(visitor)) {
-            self.unite(seen, visitor);
+            self.unite(&seen.user, visitor);
+        }
+        let is_over = |open: &&Open| seen.begins_session || open.last + self.gap < seen.ts;
+        if let Some(ended) = self.open.get(&seen.user).filter(is_over) {
+            self.sessions.add(&ended.items);
+            self.open.remove(&seen.user);
         }
         let is_order = matches!(seen.sale, Some(Sale::Order { .. }));
         if !seen.in_session && !is_order || memchr::memmem::find(text, &self.quoted).is_none() {
@@ -148,40 +157,39 @@ impl BasketCounter {
             self.orders.add(&items);
         }
         if seen.in_session && !items.is_empty() {
-            let new = || Open { position: seen.position, last: seen.ts, items: Vec::new() };
+            let new = || Open { position: seen.position, first: seen.ts, last: seen.ts, items: Vec::new() };
             let open = self.open.entry_ref(&seen.user).or_insert_with(new);
             open.items.extend(items);
         }
         self.touch(seen);
     }
 
-    /// A visitor's session becomes part of the user's, unless it was over.
-    fn unite(&mut self, seen: &Sighting, visitor: Open) {
-        if visitor.last + self.gap < seen.ts {
-            return self.sessions.add(&visitor.items);
+    /// A visitor's session becomes part of the user's, unless one was over before the other began.
+    fn unite(&mut self, user: &Arc<str>, mut visitor: Open) {
+        let Some(own) = self.open.get_mut(user) else {
+            self.open.insert(Arc::clone(user), visitor);
+            return;
+        };
+        if visitor.first < own.first {
+            std::mem::swap(own, &mut visitor);
         }
-        match self.open.get_mut(&seen.user) {
-            None => drop(self.open.insert(Arc::clone(&seen.user), visitor)),
-            Some(open) => {
-                open.position = open.position.min(visitor.position);
-                open.last = open.last.max(visitor.last);
-                open.items.extend(visitor.items);
-            }
+        // The visitor's is the later one now.
+        if own.last + self.gap < visitor.first {
+            self.sessions.add(&own.items);
+            *own = visitor;
+            return;
         }
+        own.position = own.position.min(visitor.position);
+        own.last = own.last.max(visitor.last);
+        own.items.extend(visitor.items);
     }
 
     /// The session goes on.
     fn touch(&mut self, seen: &Sighting) {
         if let Some(open) = self.open.get_mut(&seen.user) {
+            open.first = open.first.min(seen.ts);
             open.last = open.last.max(seen.ts);
         }
-    }
-
-    /// Counts the sessions whose last event is before `until`, in the order in which they began.
-    fn close(&mut self, until: Timestamp) {
-        let mut ended: Vec<Open> = self.open.extract_if(|_, open| open.last < until).map(|(_, open)| open).collect();
-        ended.sort_unstable_by_key(|open| open.position);
-        ended.iter().for_each(|open| self.sessions.add(&open.items));
     }
 
     /// The products that an event names.
@@ -215,10 +223,12 @@ impl BasketCounter {
 
     /// The pairs of orders, and those of sessions.
     pub fn finish(mut self, least: Least) -> [BasketReport; 2] {
-        self.close(Timestamp::NEVER);
+        let mut left: Vec<Open> = self.open.drain().map(|(_, open)| open).collect();
+        left.sort_unstable_by_key(|open| open.position);
+        left.iter().for_each(|open| self.sessions.add(&open.items));
         [("orders", &self.orders), ("sessions", &self.sessions)].map(|(of, baskets)| {
-            // Two baskets at least: one says nothing.
-            let rules = baskets.rules(2).into_iter().filter(|rule| least.is_met_by(&rule.figures));
+            let bound = least.significance / baskets.possible_pairs() as f64;
+            let rules = baskets.rules(least.baskets).into_iter().filter(|rule| least.is_met_by(&rule.figures, bound));
             BasketReport {
                 of,
                 baskets: baskets.baskets(),
@@ -226,6 +236,7 @@ impl BasketCounter {
                 items_error: baskets.items_error(),
                 pairs_error: baskets.pairs_error(),
                 cut_baskets: baskets.cut(),
+                possible_pairs: baskets.possible_pairs(),
                 rules: rules.map(|rule| self.names.rule(&rule)).collect(),
             }
         })

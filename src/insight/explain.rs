@@ -20,6 +20,11 @@ pub const METHOD: &str = "Factors: Shapley value of the product (Shapley 1953; S
      unknown in one window counts as unchanged. Groups: each group's own change. Contributions are rounded to the \
      millionth, and what is missing is added to the largest.";
 
+/// Whether a metric is one of sales: what is told of those is told by the events themselves, however old they are.
+pub fn is_of_sales(metric: &str) -> bool {
+    matches!(metric, "gmv" | "revenue" | "orders")
+}
+
 /// A change, explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explanation {
@@ -63,6 +68,7 @@ pub struct Grouped {
 #[derive(Clone, Debug, Default)]
 struct Sum {
     buyers: BTreeSet<u32>,
+    /// So many; where orders are the metric, in millionths.
     orders: i128,
     gmv: i128,
     refunded: i128,
@@ -71,15 +77,17 @@ struct Sum {
 type Sums = [Sum; 2];
 
 impl Sum {
-    fn add(&mut self, sale: &Settled) {
+    fn add(&mut self, sale: &Settled, orders: i128) {
         match sale.sale {
-            Sale::Order { value, .. } => {
-                self.buyers.insert(sale.buyer);
-                self.orders += 1;
-                self.gmv += i128::from(value);
-            }
+            Sale::Order { value, .. } => self.add_order(sale.buyer, orders, value),
             Sale::Refund { value } => self.refunded += i128::from(value),
         }
+    }
+
+    fn add_order(&mut self, buyer: u32, orders: i128, value: i64) {
+        self.buyers.insert(buyer);
+        self.orders += orders;
+        self.gmv += i128::from(value);
     }
 }
 
@@ -90,9 +98,10 @@ pub fn explain(
     sales: &[Settled],
     (from, to): (Window, Window),
 ) -> Explanation {
-    let is_money = matches!(metric, "gmv" | "revenue");
-    let scale = if is_money { 1 } else { 1_000_000 };
-    let of_sales = is_money || metric == "orders";
+    let of_sales = is_of_sales(metric);
+    // Of orders parts are counted, in millionths, as money is.
+    let scale = if of_sales { 1 } else { 1_000_000 };
+    let one = if metric == "orders" { 1_000_000 } else { 1 };
     let mut all = Sums::default();
     let mut channels: Vec<Sums> = vec![Sums::default(); numbers.channels.len()];
     let mut categories: BTreeMap<&str, Sums> = BTreeMap::new();
@@ -100,20 +109,24 @@ pub fn explain(
     for sale in sales.iter().filter(|_| of_sales) {
         for (side, window) in [from, to].into_iter().enumerate().filter(|(_, window)| window.contains(sale.day)) {
             debug_assert!(window.days() > 0);
-            all[side].add(sale);
+            all[side].add(sale, one);
             if let Some(sums) = channels.get_mut(usize::from(sale.channel)) {
-                sums[side].add(sale);
+                sums[side].add(sale, one);
             }
             match &sale.sale {
-                Sale::Order { category, .. } => {
-                    let category = category.as_deref().unwrap_or("(none)");
-                    categories.entry(category).or_default()[side].add(sale);
-                    buyers[usize::from(!sale.is_first)][side].add(sale);
+                Sale::Order { parts, .. } => {
+                    for part in parts {
+                        let category = part.category.as_deref().unwrap_or("(none)");
+                        // Parts of orders add up to orders; but who asks for money wants to know in how many orders it was.
+                        let orders = if metric == "orders" { part.share.into() } else { one };
+                        categories.entry(category).or_default()[side].add_order(sale.buyer, orders, part.value);
+                    }
+                    buyers[usize::from(!sale.is_first)][side].add(sale, one);
                 }
                 // Which of their orders it gives back, a refund does not say.
                 Sale::Refund { .. } => {
-                    categories.entry("(refunds)").or_default()[side].add(sale);
-                    buyers[1][side].add(sale);
+                    categories.entry("(refunds)").or_default()[side].add(sale, one);
+                    buyers[1][side].add(sale, one);
                 }
             }
         }

@@ -17,6 +17,7 @@ pub struct Sales {
     /// By the users' numbers: the time and position of the first event, and its channel.
     touches: Vec<(Timestamp, u64, u8)>,
     sales: Vec<Taken>,
+    first_day: Option<Day>,
 }
 
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Settled {
 impl Sales {
     /// Takes in an event.
     pub fn take(&mut self, seen: &Sighting) {
+        let day = seen.hour.day();
+        self.first_day = Some(self.first_day.map_or(day, |first| first.min(day)));
         let touch = (seen.ts, seen.position, seen.channel);
         let user = match self.numbers.get(&seen.user) {
             Some(user) => {
@@ -60,8 +63,13 @@ impl Sales {
             }
         };
         if let Some(sale) = &seen.sale {
-            self.sales.push(Taken { user, ts: seen.ts, day: seen.hour.day(), sale: sale.clone() });
+            self.sales.push(Taken { user, ts: seen.ts, day, sale: sale.clone() });
         }
+    }
+
+    /// The day of the earliest event of any kind.
+    pub fn first_day(&self) -> Option<Day> {
+        self.first_day
     }
 
     /// All sales, by time, then in the log's order; `user_of` tells which user a visitor turned out to be.

@@ -220,6 +220,9 @@ impl Engine {
             if done.is_err() {
                 break;
             }
+            // All may have fired just now, and not be any more when statistics are due.
+            let is_live = self.is_live();
+            self.growth.refresh(&self.pipeline, is_live);
             if self.stats_published.elapsed() >= STATS_EVERY {
                 self.publish_stats();
             }
@@ -601,7 +604,8 @@ impl Engine {
 
     fn publish_stats(&mut self) {
         self.bytes.count_on(&self.pipeline);
-        let growth = self.growth.told(&self.pipeline);
+        let is_live = self.is_live();
+        self.growth.refresh(&self.pipeline, is_live);
         self.shared.publish(Stats {
             plan: Arc::clone(self.pipeline.plan()),
             totals: self.pipeline.totals(),
@@ -610,7 +614,7 @@ impl Engine {
             state_bytes: self.bytes.total(),
             queued_batches: self.batches.len(),
             queued_emissions: self.emissions.max_capacity() - self.emissions.capacity(),
-            growth,
+            growth: self.growth.last(),
         });
         self.stats_published = Instant::now();
     }

@@ -74,7 +74,8 @@ pub struct Stats {
     pub queued_batches: usize,
     /// Emissions that wait for the sink.
     pub queued_emissions: usize,
-    /// The growth numbers, as of some seconds ago; `None`: the rules ask for none, or nothing was read.
+    /// The growth numbers, as of some seconds ago; `None`: the rules ask for none, nothing was read, or the engine is catching
+    /// up with the log, and not all that was due has fired.
     pub growth: Option<Arc<Numbers>>,
 }
 
@@ -148,7 +149,7 @@ pub fn start(pipeline: Pipeline, start: Start, runtime: tokio::runtime::Handle) 
         state_bytes: 0,
         queued_batches: 0,
         queued_emissions: 0,
-        growth: pipeline.growth(None).map(Arc::new),
+        growth: None,
     };
     let shared = Arc::new(Shared {
         view: Mutex::new(Arc::new(View::new(plan, pipeline.users()))),

@@ -1,4 +1,5 @@
-//! When the growth numbers are told anew: often enough to be live, seldom enough to cost next to nothing.
+//! When the growth numbers are told anew: often enough to be live, seldom enough to cost next to nothing; and only when all
+//! that is due has fired, as stages would else be of one moment and days of another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,16 +22,24 @@ pub(super) struct Telling {
 }
 
 impl Telling {
-    /// The numbers, told anew if it is time.
-    pub(super) fn told(&mut self, pipeline: &Pipeline) -> Option<Arc<Numbers>> {
+    /// Tells the numbers anew if it is time. While what is out already is gone through, there are none.
+    pub(super) fn refresh(&mut self, pipeline: &Pipeline, is_live: bool) {
+        if !is_live {
+            *self = Telling::default();
+            return;
+        }
         let watermark = pipeline.watermark();
         let is_time = self.next.is_none_or(|(next, told)| told < Timestamp::MIN || Instant::now() >= next);
-        if is_time && pipeline.plan().growth.is_some() {
+        if is_time && pipeline.plan().growth.is_some() && pipeline.fired() >= watermark {
             let began = Instant::now();
             self.last = pipeline.growth(None).map(Arc::new);
             let pause = AT_LEAST.max(began.elapsed() * TIMES_THE_COST);
             self.next = Some((Instant::now() + pause, watermark));
         }
+    }
+
+    /// The numbers as they were told last; `None`: not yet.
+    pub(super) fn last(&self) -> Option<Arc<Numbers>> {
         self.last.clone()
     }
 }

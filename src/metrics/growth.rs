@@ -33,7 +33,7 @@ pub fn growth_series_max(growth: &Growth) -> usize {
     let lifecycle = stages + 1 + 2 * stages + 2 * (stages + 2) * (stages + 2) + 1;
     let funnels = steps * (2 * channels + 1);
     let sales = 4 * (channels + 1) + 1;
-    let promotions = growth.promotions.len() * (6 * WINDOW_SERIES + 1);
+    let promotions = growth.promotions.len() * (6 * WINDOW_SERIES + 2);
     users
         + tallies
         + retention
@@ -91,18 +91,19 @@ impl Page {
         for promotion in &numbers.promotions {
             if let Some(budget) = promotion.budget {
                 self.money(&GROWTH_PROMOTION_BUDGET, &[&promotion.id], budget);
+                self.money(&GROWTH_PROMOTION_SPENT, &[&promotion.id], promotion.spent);
             }
             for (part, compared) in
                 [("before", promotion.before), ("during", promotion.during), ("after", promotion.after)]
             {
-                self.growth_window(&[&promotion.id, part, "now"], &compared.now);
-                self.growth_window(&[&promotion.id, part, "week_earlier"], &compared.week_earlier);
+                for (week, window) in [("now", compared.now), ("week_earlier", compared.week_earlier)] {
+                    window.iter().for_each(|window| self.growth_window(&[&promotion.id, part, week], window));
+                }
             }
         }
         for target in &numbers.targets {
-            let unit = if matches!(target.metric.as_str(), "gmv" | "revenue") { 1e6 } else { 1.0 };
-            self.add(&GROWTH_TARGET, &[&target.id], target.value as f64 / unit);
-            self.add(&GROWTH_TARGET_REACHED, &[&target.id], target.reached as f64 / unit);
+            self.add(&GROWTH_TARGET, &[&target.id], target.value.to_number());
+            self.add(&GROWTH_TARGET_REACHED, &[&target.id], target.reached.to_number());
         }
         self.growth_outlook(&numbers.outlook);
     }

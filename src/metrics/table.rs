@@ -183,7 +183,7 @@ metrics! {
     GROWTH_REACTIVATION: Gauge "rekindle_growth_reactivation_ratio" []
         "Of those dormant or churned as the last complete day began, the share that came back on it.";
     GROWTH_FUNNEL_USERS: Gauge "rekindle_growth_funnel_users" ["funnel", "step", "channel"]
-        "Users who reached a step, each day's of the last 30 complete ones added up.";
+        "Users who reached a step from a start in the last 30 complete days, each counted once.";
     GROWTH_FUNNEL_SESSIONS: Gauge "rekindle_growth_funnel_sessions" ["funnel", "step", "channel"]
         "Sessions that reached a step in the last 30 complete days.";
     GROWTH_FUNNEL_MEDIAN: Gauge "rekindle_growth_funnel_median_seconds" ["funnel", "step"]
@@ -198,9 +198,11 @@ metrics! {
     GROWTH_REPEAT_PURCHASE: Gauge "rekindle_growth_repeat_purchase_ratio" []
         "Buyers with two orders or more over all buyers ever.";
     GROWTH_PROMOTION: Gauge "rekindle_growth_promotion" ["promotion", "part", "week", "figure"]
-        "A promotion's numbers before, during and after it, now and a week earlier.";
+        "A promotion's numbers before, during and after it, of the hours that are over, and of as many a week earlier; absent where there are none.";
     GROWTH_PROMOTION_BUDGET: Gauge "rekindle_growth_promotion_budget" ["promotion"]
         "The most that a promotion's discounts should come to; absent where there is no such.";
+    GROWTH_PROMOTION_SPENT: Gauge "rekindle_growth_promotion_spent" ["promotion"]
+        "The discounts of a promotion's orders so far; absent where it has no budget.";
     GROWTH_TARGET: Gauge "rekindle_growth_target" ["target"] "What is to be reached in the period of now.";
     GROWTH_TARGET_REACHED: Gauge "rekindle_growth_target_reached" ["target"] "How much of it there is.";
     TARGET_EXPECTED: Gauge "rekindle_target_expected" ["target"]
@@ -216,9 +218,9 @@ metrics! {
     TREND_WARM_UP: Gauge "rekindle_trend_warm_up_seconds" ["metric"]
         "Time that is still missing before a metric's hours are judged, whole hours; 0: they are.";
     ANOMALY: Gauge "rekindle_anomaly" ["metric"]
-        "Whether the last complete hour is out of the usual: 1, or 0; absent during the warm-up.";
+        "Whether the last complete hour is out of its band, or ends a slump of three: 1, or 0; absent during the warm-up.";
     ANOMALY_DEVIATION: Gauge "rekindle_anomaly_deviation" ["metric"]
-        "How far that hour is off, in spreads (the band is 3.5 to each side), below 0: too little.";
+        "How far that hour is off: ±3.7 is the edge of the band, below 0 is too little.";
     BUILD_INFO: Gauge "rekindle_build_info" ["version", "revision"] "Which build this is; always 1.";
     CPU: Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.";
     OPEN_FDS: Gauge "process_open_fds" [] "Number of open file descriptors.";

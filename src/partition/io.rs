@@ -138,7 +138,13 @@ pub struct Counts {
     pub by_name: Vec<u64>,
     /// Transitions by segment: enters, exits.
     pub transitions: Vec<[u64; 2]>,
-    /// Users in each segment now.
+    /// Visitors who were in each segment when they turned out to be users: they left it without a transition.
+    #[serde(default)]
+    pub merged_out: Vec<u64>,
+    /// Users who were in each segment when they were dropped or forgotten: likewise.
+    #[serde(default)]
+    pub dropped_out: Vec<u64>,
+    /// Users in each segment now: enters less exits, merged and dropped.
     pub sizes: Vec<u64>,
     /// Decisions by campaign and outcome, as in [`Outcome::NAMES`].
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
@@ -153,6 +159,8 @@ impl Counts {
         Counts {
             by_name: vec![0; rules.names.len()],
             transitions: vec![[0; 2]; rules.segments.len()],
+            merged_out: vec![0; rules.segments.len()],
+            dropped_out: vec![0; rules.segments.len()],
             sizes: vec![0; rules.segments.len()],
             decisions: vec![[0; Outcome::NAMES.len()]; rules.campaigns.len()],
             amounts: vec![[0; 2]; rules.amounts.len()],
@@ -177,6 +185,8 @@ impl Counts {
         let [next_names, next_segments, next_campaigns, next_amounts] = ids(next);
         carry(&names, &self.by_name, &next_names, &mut counts.by_name);
         carry(&segments, &self.transitions, &next_segments, &mut counts.transitions);
+        carry(&segments, &self.merged_out, &next_segments, &mut counts.merged_out);
+        carry(&segments, &self.dropped_out, &next_segments, &mut counts.dropped_out);
         carry(&campaigns, &self.decisions, &next_campaigns, &mut counts.decisions);
         carry(&amounts, &self.amounts, &next_amounts, &mut counts.amounts);
         counts
@@ -190,6 +200,8 @@ impl Counts {
         self.merged += other.merged;
         self.expired += other.expired;
         add_each(&mut self.by_name, &other.by_name);
+        add_each(&mut self.merged_out, &other.merged_out);
+        add_each(&mut self.dropped_out, &other.dropped_out);
         add_each(&mut self.sizes, &other.sizes);
         for (ours, theirs) in self.transitions.iter_mut().zip(&other.transitions) {
             add_each(ours, theirs);

@@ -130,8 +130,9 @@ impl Steps {
         }
     }
 
-    /// The user is gone, as far as the growth numbers are concerned.
+    /// The user is dropped or forgotten: whatever segment it is in, it leaves without a transition.
     pub(super) fn note_gone(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+        user.profile.members.iter().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
         if let Some(growth) = &plan.growth {
             growth::leave(growth, user.growth.as_deref(), at, &mut self.ledger);
         }
@@ -193,6 +194,7 @@ impl Steps {
             let (known, visitor_known, record) = (known(user), known(&visitor), visitor.growth.take());
             growth::unite(growth, (&mut user.growth, known), (record, visitor_known), now, &mut self.ledger);
         }
+        visitor.profile.members.iter().for_each(|segment| self.counts.merged_out[usize::from(segment.0)] += 1);
         user.profile.absorb(&plan.rules, visitor.profile);
         user.memory.absorb(visitor.memory, &plan.rules.caps, now);
         user.unsettled = true;

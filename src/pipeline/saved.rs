@@ -227,6 +227,12 @@ impl Pipeline {
         let attached =
             || partitions.par_iter_mut().zip(by_partition).enumerate().map(attach).collect::<Result<Vec<_>, _>>();
         pipeline.pending = decoding.install(attached)?.concat();
+        if let (Some(growth), Some(book)) = (&plan.growth, &mut pipeline.book) {
+            let users = pipeline.partitions.iter().flat_map(Partition::users);
+            book.count_people(growth, |count| {
+                users.for_each(|user| user.growth.iter().for_each(|record| count(record)))
+            });
+        }
         pipeline.enter_growth(&plan);
         // What is linked from here on is new.
         pipeline.links.cut(true);

@@ -23,6 +23,131 @@ pub(crate) struct Call {
     pub(crate) message: u32,
 }
 
+/// The funnels that are counted: their steps, and how long after the start a step may be, in milliseconds.
+pub(crate) const FUNNELS: [(&[&str], i64); 2] = [
+    (&["Product Viewed", "Product Added", "Order Completed"], 2 * 86_400_000),
+    (&["Order Completed", "Order Completed"], 9 * 86_400_000),
+];
+/// Days before the latest start of a step for which a visitor who turns out to be a user is not counted twice.
+const STARTS_KEPT: i32 = 31;
+
+/// Of each funnel and step: by day of the start, how many users; and of the last 30 complete days, by channel, how many.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Funnels {
+    pub(crate) days: BTreeMap<(usize, usize, Date), u64>,
+    pub(crate) people: BTreeMap<(usize, usize, usize), u64>,
+}
+
+/// How far somebody got: of each funnel and step the latest start and when it was reached, the days of starts, and days that
+/// stay counted whatever is learnt later.
+#[derive(Clone, Debug, Default)]
+struct Way {
+    latest: BTreeMap<(usize, usize), (i64, i64)>,
+    starts: BTreeMap<(usize, usize), BTreeSet<Date>>,
+    settled: Vec<(usize, usize, Date)>,
+}
+
+impl Way {
+    fn take(&mut self, call: &Call, day: &dyn Fn(i64) -> Date) {
+        for (funnel, (steps, within)) in FUNNELS.iter().enumerate() {
+            for (step, _) in steps.iter().enumerate().rev().filter(|(_, name)| **name == call.name) {
+                let start = match step.checked_sub(1).map(|before| self.latest.get(&(funnel, before))) {
+                    None => call.ms,
+                    Some(Some((start, came))) if *came <= call.ms && call.ms - start <= *within => *start,
+                    Some(_) => continue,
+                };
+                if step == 0 && self.latest.get(&(funnel, 0)).is_some_and(|(latest, _)| call.ms < *latest) {
+                    continue;
+                }
+                self.latest.insert((funnel, step), (start, call.ms));
+                self.starts.entry((funnel, step)).or_default().insert(day(start));
+            }
+        }
+    }
+
+    fn unite(&mut self, visitor: Way) {
+        self.settled.extend(visitor.settled);
+        for (step, theirs) in visitor.starts {
+            let Some(ours) = self.starts.get_mut(&step) else {
+                self.starts.insert(step, theirs);
+                continue;
+            };
+            let latest = *ours.last().max(theirs.last()).expect("a start");
+            let is_old = |day: &Date| day.until(latest).expect("days").get_days() > STARTS_KEPT;
+            // Both have it counted, and both keep it.
+            self.settled.extend(theirs.intersection(ours).filter(|day| is_old(day)).map(|day| (step.0, step.1, *day)));
+            ours.extend(theirs);
+        }
+        for (step, theirs) in visitor.latest {
+            let ours = self.latest.entry(step).or_insert(theirs);
+            *ours = (*ours).max(theirs);
+        }
+    }
+}
+
+/// Funnels go by the order of arrival, so everybody's way is followed as the calls come in.
+pub(crate) fn funnels(calls: &[Call], zone: &TimeZone, today: Date) -> Funnels {
+    let local = |ms: i64| Timestamp::from_millisecond(ms).expect("in range").to_zoned(zone.clone()).date();
+    let (mut links, mut ways, mut seen) = (BTreeMap::new(), BTreeMap::<String, Way>::new(), BTreeSet::new());
+    let mut firsts: BTreeMap<String, (i64, usize)> = BTreeMap::new();
+    for call in calls {
+        let visitor = call.visitor.clone().unwrap_or_default();
+        if let (Some(user), Some(visitor)) = (&call.user, &call.visitor)
+            && !links.contains_key(visitor)
+        {
+            links.insert(visitor.clone(), user.clone());
+            if let Some(way) = ways.remove(visitor) {
+                ways.entry(user.clone()).or_default().unite(way);
+            }
+            if let Some(first) = firsts.remove(visitor) {
+                let known = firsts.entry(user.clone()).or_insert(first);
+                *known = (*known).min(first);
+            }
+        }
+        if !seen.insert(call.message) {
+            continue;
+        }
+        let who = call.user.clone().unwrap_or_else(|| links.get(&visitor).cloned().unwrap_or(visitor));
+        let touch = (call.ms, channel(call.source));
+        let first = firsts.entry(who.clone()).or_insert(touch);
+        *first = (*first).min(touch);
+        ways.entry(who).or_default().take(call, &local);
+    }
+    let mut funnels = Funnels::default();
+    for (who, way) in ways {
+        for ((funnel, step), starts) in &way.starts {
+            starts.iter().for_each(|day| *funnels.days.entry((*funnel, *step, *day)).or_default() += 1);
+            let is_told = |day: &Date| (1..=30).contains(&day.until(today).expect("days").get_days());
+            if starts.iter().any(is_told) {
+                *funnels.people.entry((*funnel, *step, firsts[&who].1)).or_default() += 1;
+            }
+        }
+        way.settled
+            .iter()
+            .for_each(|(funnel, step, day)| *funnels.days.entry((*funnel, *step, *day)).or_default() += 1);
+    }
+    funnels
+}
+
+/// The same of what the engine told.
+pub(crate) fn told_funnels(numbers: &Numbers) -> Funnels {
+    let mut told = Funnels::default();
+    for (funnel, numbers) in numbers.funnels.iter().enumerate() {
+        for day in &numbers.days {
+            for (step, users) in day.users.iter().enumerate().filter(|(_, users)| **users > 0) {
+                told.days.insert((funnel, step, day.day.date()), *users);
+            }
+        }
+        for (step, numbers) in numbers.steps.iter().enumerate() {
+            for (channel, users) in numbers.users_by_channel.iter().enumerate().filter(|(_, users)| **users > 0) {
+                told.people.insert((funnel, step, channel), *users);
+            }
+            assert_eq!(numbers.users, numbers.users_by_channel.iter().sum::<u64>());
+        }
+    }
+    told
+}
+
 /// What does not depend on the order of arrival, by day and channel.
 type Days = BTreeMap<(Date, usize), Tally>;
 

@@ -13,10 +13,13 @@ use crate::insight::basket::{BasketCounter, BasketReport, ITEMS_ROOM, Least, Nam
 
 /// Finds what is bought together, and looked at together: pairs of products in orders and in sessions
 ///
-/// A rule "who has A also has B" comes with its support (the share of baskets that have both), its confidence (of those
-/// with A, the share that has B too) and its lift (how many times likelier than by chance), likeliest first. A pair must
-/// be in two baskets at least. Counts are exact as long as items and pairs fit their bounds; if not, it is said by how
-/// much a count may be too low.
+/// Each pair stands once, as "who has A also has B", A being in fewer baskets: with its support (the share of baskets that
+/// have both), its confidence (of those with A, the share that has B too) and its lift (how many times likelier than by
+/// chance), likeliest first. What chance alone may have brought together is left out: a pair must be in ten baskets at least,
+/// and significant by Fisher's exact test, p = Σ C(a, j) C(N − a, b − j) / C(N, b) over j from the baskets with both on, which
+/// must be no more than 0.05 over the number of pairs that the items could make (Bonferroni; Webb 2007, "Discovering
+/// Significant Patterns"). Counts are exact as long as items and pairs fit their bounds; if not, it is said by how much a
+/// count may be too low.
 #[derive(Debug, clap::Args)]
 pub(super) struct BasketsArgs {
     #[command(flatten)]
@@ -29,6 +32,14 @@ pub(super) struct BasketsArgs {
     /// The property that says which product it is, of an order's products and of events that name one
     #[arg(long, value_name = "PROPERTY", default_value = "product_id")]
     item: String,
+
+    /// The least number of baskets with both
+    #[arg(long, value_name = "N", default_value_t = Least::default().baskets)]
+    min_baskets: u64,
+
+    /// The most that the odds may be that any pair at all is listed by chance alone, 0 to 1; 1 lists them whatever the odds
+    #[arg(long, value_name = "ODDS", default_value = "0.05", value_parser = share)]
+    significance: f64,
 
     /// The least support, 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0.001", value_parser = share)]
@@ -85,7 +96,13 @@ pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
     let room = (args.max_items as usize, args.max_pairs as usize);
     let mut counter = BasketCounter::new(&args.item, gap, room);
     args.inputs.watch(rules, &mut |seen, text| counter.take(&seen, text))?;
-    let least = Least { support: args.min_support, confidence: args.min_confidence, lift: args.min_lift };
+    let least = Least {
+        baskets: args.min_baskets,
+        support: args.min_support,
+        confidence: args.min_confidence,
+        lift: args.min_lift,
+        significance: args.significance,
+    };
     let [orders, sessions] = counter.finish(least);
     let mut reports = match args.of {
         Of::Orders => vec![orders],
@@ -102,7 +119,10 @@ pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
     let found: Vec<usize> = reports.iter().map(|report| report.rules.len()).collect();
     reports.iter_mut().for_each(|report| report.rules.truncate(top));
     if args.json {
-        let json = serde_json::json!({ "item": args.item, "min_support": args.min_support, "baskets": reports });
+        let json = serde_json::json!({
+            "item": args.item, "min_support": args.min_support, "min_baskets": args.min_baskets,
+            "significance": args.significance, "baskets": reports,
+        });
         return print(json.to_string());
     }
     let texts: Vec<String> = reports.iter().zip(found).map(|(report, found)| table(report, found)).collect();
@@ -111,7 +131,7 @@ pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
 
 fn table(report: &BasketReport, found: usize) -> String {
     let mut out = format!(
-        "{} {} with {} different items; {} rules, {} shown",
+        "{} {} with {} different items; {} pairs, {} shown",
         grouped(report.baskets),
         report.of,
         grouped(report.items as u64),
@@ -127,15 +147,18 @@ fn table(report: &BasketReport, found: usize) -> String {
         let _ = write!(out, "\nof {} baskets only the first 1000 items were looked at", grouped(report.cut_baskets));
     }
     if !report.rules.is_empty() {
-        let _ =
-            write!(out, "\n{:>7} {:>9} {:>10} {:>8}  who has → also has", "baskets", "support", "confidence", "lift");
+        let _ = write!(
+            out,
+            "\n{:>7} {:>9} {:>10} {:>8} {:>8}  who has → also has",
+            "baskets", "support", "confidence", "lift", "p"
+        );
     }
     for NamedRule { item, item_name, with, with_name, figures } in &report.rules {
-        let PairFigures { both, support, confidence, lift, .. } = figures;
+        let PairFigures { both, support, confidence, lift, p_value, .. } = figures;
         let (item, with) = (named(item, item_name.as_deref()), named(with, with_name.as_deref()));
         let _ = write!(
             out,
-            "\n{both:>7} {:>7.2} % {:>8.1} % {lift:>8.2}  {item} → {with}",
+            "\n{both:>7} {:>7.2} % {:>8.1} % {lift:>8.2} {p_value:>8.0e}  {item} → {with}",
             support * 100.0,
             confidence * 100.0
         );

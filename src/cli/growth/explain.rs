@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::watched::{Inputs, need_orders, print};
+use super::watched::{Inputs, need_orders, need_refunds, print};
 use crate::cli::CliError;
 use crate::cli::terminal::field;
+use crate::growth::DAYS_KEPT;
+use crate::growth::calendar::Day;
 use crate::growth::models::Part;
 use crate::growth::models::split::Split;
 use crate::growth::numbers::{Money, Numbers};
-use crate::insight::explain::{Explanation, Grouped, METRICS};
-use crate::insight::{Sales, Window, explain};
+use crate::insight::explain::{self, Explanation, Grouped, METRICS};
+use crate::insight::{Sales, Window};
 
 /// Explains why a number moved from one window to another
 ///
@@ -45,29 +47,58 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     if !matches!(metric, "new_users" | "sign_ups" | "sessions") {
         need_orders(&rules, &args.inputs.rules)?;
     }
+    if metric == "revenue" {
+        need_refunds(&rules, &args.inputs.rules)?;
+    }
     let mut sales = Sales::default();
     let (pipeline, numbers) = args.inputs.watch(rules, &mut |seen, _| sales.take(&seen))?;
+    let known = Known {
+        first: sales.first_day().unwrap_or(numbers.today),
+        last: numbers.today,
+        is_of_sales: explain::is_of_sales(metric),
+    };
     for window in [args.from, args.to] {
-        refuse_without_events(&numbers, window)?;
+        known.refuse(&numbers, window)?;
     }
     let sales = sales.settle(|visitor| pipeline.linked_user(visitor).map(|user| &**user));
-    let explanation = explain(metric, &numbers, &sales, (args.from, args.to));
+    let explanation = explain::explain(metric, &numbers, &sales, (args.from, args.to));
     if args.json {
         return print(serde_json::to_string(&explanation).map_err(|error| CliError::Other(error.to_string()))?);
     }
-    print(text(&explanation, &numbers))
+    print(text(&explanation, &numbers, known.first))
 }
 
-fn refuse_without_events(numbers: &Numbers, window: Window) -> Result<(), CliError> {
-    let (Some(first), last) = (numbers.days.first().map(|day| day.day), numbers.today) else { return Ok(()) };
-    if window.last >= first && window.first <= last {
-        return Ok(());
+/// What can be told of.
+struct Known {
+    /// The day of the first event.
+    first: Day,
+    /// The day of the last.
+    last: Day,
+    /// The metric is told of by the events themselves; others are by the numbers, which reach back less.
+    is_of_sales: bool,
+}
+
+impl Known {
+    /// Refuses a window of which nothing, or not all, is known.
+    fn refuse(&self, numbers: &Numbers, window: Window) -> Result<(), CliError> {
+        let Known { first, last, .. } = *self;
+        if window.last < first || window.first > last {
+            let known = format!("the events reach from {first} to {last}, {}", numbers.timezone);
+            return Err(CliError::Other(format!("there is nothing in the window {window}: {known}")));
+        }
+        let told = numbers.days.first().map_or(first, |day| day.day);
+        if !self.is_of_sales && window.first.max(first) < told {
+            return Err(CliError::Other(format!(
+                "the window {window} begins too long ago: this metric is counted by the day, and the days reach back {DAYS_KEPT}, \
+                 to {told}. With --until, earlier ones are those of now: --until {}T23:59:59Z, say",
+                window.last.plus(1)
+            )));
+        }
+        Ok(())
     }
-    let known = format!("the events reach from {first} to {last}, {}", numbers.timezone);
-    Err(CliError::Other(format!("there is nothing in the window {window}: {known}")))
 }
 
-fn text(explanation: &Explanation, numbers: &Numbers) -> String {
+fn text(explanation: &Explanation, numbers: &Numbers, first: Day) -> String {
     let Explanation { metric, from, to, before, after, change, .. } = explanation;
     let mut out = format!("{metric} from {from} to {to}, {}\n", explanation.timezone);
     let _ =
@@ -80,6 +111,9 @@ fn text(explanation: &Explanation, numbers: &Numbers) -> String {
     }
     if to.last >= numbers.today || from.last >= numbers.today {
         let _ = write!(out, "\nmind that {} is not over in these events", numbers.today);
+    }
+    if from.first < first || to.first < first {
+        let _ = write!(out, "\nmind that the events begin on {first}");
     }
     if let Some(Split { parts, .. }) = &explanation.factors {
         section(&mut out, "by factor", parts, &[]);

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::summary::{counted, grouped, passed_over, passed_over_in_words, warn_of_unseen};
+use super::watched::tell_left_out;
+use crate::cli::summary::{grouped, passed_over};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
 use crate::growth::Numbers;
@@ -64,19 +65,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
     let plan = Arc::new(Plan::new(rules));
     let (numbers, totals) = growth_numbers(Arc::clone(&plan), options, args.until, files)?;
-    warn_of_unseen(&plan.rules, &totals);
-    let rejected: u64 = totals.rejected.iter().sum();
-    if rejected > 0 {
-        // A closed standard error is no reason to fail.
-        let _ = writeln!(
-            std::io::stderr(),
-            "{} rejected, and in no number; `rekindle replay --rejects` tells why",
-            counted(rejected, "event")
-        );
-    }
-    for words in passed_over_in_words(&plan.rules, &totals) {
-        let _ = writeln!(std::io::stderr(), "warning: {words}");
-    }
+    tell_left_out(&plan.rules, &totals, args.until);
     let Some(numbers) = numbers else {
         return Err(CliError::Other("there is no event that counts, and so there are no numbers".to_owned()));
     };
@@ -103,7 +92,11 @@ struct Told<'n> {
 }
 
 fn percent(ratio: Ratio) -> String {
-    ratio.rate().map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+    rate(ratio.rate())
+}
+
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
 }
 
 /// The figures that are asked for first.
@@ -157,7 +150,7 @@ fn summary(numbers: &Numbers) -> String {
         line("repeat", format!("{} of all buyers bought again", percent(commerce.repeat_purchase)));
     }
     for target in &numbers.targets {
-        line("target", format!("{}: {} since {}", target.id, percent(target.progress), target.period_starts));
+        line("target", format!("{}: {} since {}", target.id, rate(target.progress.rate()), target.period_starts));
     }
     out.pop();
     out

@@ -59,7 +59,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let sales = sales.settle(|visitor| pipeline.linked_user(visitor).map(|user| &**user));
     let metric = if numbers.commerce.is_some() { "gmv" } else { "sessions" };
     let moved = last_windows(&numbers).map(|windows| explain(metric, &numbers, &sales, windows));
-    let baskets = counter.finish(Least { support: args.min_support, lift: 1.0, ..Least::default() });
+    let baskets = counter.finish(Least { support: args.min_support, ..Least::default() });
     let page = page(&args.title, &notes, &numbers, moved.as_ref(), baskets)
         .map_err(|error| CliError::Other(error.to_string()))?;
     output.write(|sink| sink.write_all(page.as_bytes()))?;

@@ -8,9 +8,10 @@ use crate::cli::summary::{counted, passed_over_in_words, warn_of_unseen};
 use crate::cli::terminal::lines;
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use crate::config::Engine;
+use crate::decode::Reason;
 use crate::growth::{Numbers, Sighting};
 use crate::partition::Plan;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Totals};
 use crate::replay::{ReplayError, watch_growth};
 use crate::rules::growth::Growth;
 use crate::rules::program::Ruleset;
@@ -51,23 +52,29 @@ impl Inputs {
         say_if_it_waits(&self.input);
         let files = Files::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
         let pipeline = watch_growth(Arc::new(Plan::new(rules)), options, self.until, files, watch)?;
-        let totals = pipeline.totals();
-        warn_of_unseen(&pipeline.plan().rules, &totals);
-        let rejected: u64 = totals.rejected.iter().sum();
-        if rejected > 0 {
-            // A closed standard error is no reason to fail.
-            let _ = writeln!(
-                std::io::stderr(),
-                "{} rejected, and in no number; `rekindle replay --rejects` tells why",
-                counted(rejected, "event")
-            );
-        }
-        for words in passed_over_in_words(&pipeline.plan().rules, &pipeline.totals()) {
-            let _ = writeln!(std::io::stderr(), "warning: {words}");
-        }
+        tell_left_out(&pipeline.plan().rules, &pipeline.totals(), self.until);
         let nothing = || CliError::Other("there is no event that counts, and so there is nothing to tell".to_owned());
         let numbers = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten().ok_or_else(nothing)?;
         Ok((pipeline, numbers))
+    }
+}
+
+/// Says on standard error what is in no number: what was rejected, and, which is no fault of theirs, later events.
+pub(super) fn tell_left_out(rules: &Ruleset, totals: &Totals, until: Option<Timestamp>) {
+    warn_of_unseen(rules, totals);
+    let later = totals.rejected[Reason::AfterUntil { time: Timestamp::MIN }.index()];
+    let rejected = totals.rejected.iter().sum::<u64>() - later;
+    // A closed standard error is no reason to fail.
+    let say = |text: String| drop(writeln!(std::io::stderr(), "{text}"));
+    if rejected > 0 {
+        let why = "`rekindle replay --rejects` tells why";
+        say(format!("{} rejected, and in no number; {why}", counted(rejected, "event")));
+    }
+    if let Some(until) = until.filter(|_| later > 0) {
+        say(format!("{} later than {until} were left out", counted(later, "event")));
+    }
+    for words in passed_over_in_words(rules, totals) {
+        say(format!("warning: {words}"));
     }
 }
 
@@ -86,6 +93,16 @@ pub(super) fn need_orders(rules: &Ruleset, path: &Path) -> Result<(), CliError> 
     }
     let help = "name one of [events] as `orders` in [growth], or give Segment's \"Order Completed\" a name in [events]";
     Err(CliError::Other(format!("{} does not say what an order is: {help}", path.display())))
+}
+
+/// They must say what a refund is, too.
+pub(super) fn need_refunds(rules: &Ruleset, path: &Path) -> Result<(), CliError> {
+    if growth(rules, path)?.refunds.is_some() {
+        return Ok(());
+    }
+    let help = "name one of [events] as `refunds` in [growth], or give Segment's \"Order Refunded\" a name in [events]; without \
+                refunds, ask for gmv";
+    Err(CliError::Other(format!("{} does not say what a refund is: {help}", path.display())))
 }
 
 /// Prints a text and a newline.

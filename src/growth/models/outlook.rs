@@ -6,7 +6,7 @@ use super::series::{METRICS, Series};
 use super::target::{Input, Pace, pace};
 use super::trend::{self, Trend};
 use crate::growth::calendar::{Day, Hour};
-use crate::growth::numbers::{Numbers, TargetNumbers};
+use crate::growth::numbers::{Figure, Numbers, TargetNumbers};
 use crate::growth::{Plan, metric};
 use crate::time::Timestamp;
 
@@ -73,23 +73,28 @@ impl Outlook {
     }
 }
 
-/// Whether there is anything of a metric: money and orders only where the rules say what an order is.
+/// Whether there is anything of a metric: money and orders only where the rules say what an order is, and revenue only where
+/// they say what a refund is.
 pub fn has(numbers: &Numbers, metric: &str) -> bool {
-    numbers.commerce.is_some() || !matches!(metric, "orders" | "gmv" | "revenue")
+    match metric {
+        "orders" | "gmv" => numbers.commerce.is_some(),
+        "revenue" => numbers.commerce.as_ref().is_some_and(|commerce| commerce.all.revenue.is_some()),
+        _ => true,
+    }
 }
 
 fn tell_target(numbers: &Numbers, target: &TargetNumbers, (hour, of_hour): (Hour, f64)) -> TargetOutlook {
-    let unit = if matches!(target.metric.as_str(), "gmv" | "revenue") { 1e6 } else { 1.0 };
     // The first day has begun before the first event.
     let complete = numbers.days.iter().skip(1).filter(|day| day.complete);
-    let history: Vec<f64> = complete.map(|day| metric(&target.metric, day) as f64 / unit).collect();
+    let history: Vec<f64> =
+        complete.map(|day| Figure::of(&target.metric, metric(&target.metric, day)).to_number()).collect();
     // What is not counted by the hour has the day's shape of sessions.
     let by_hour = METRICS.into_iter().find(|metric| *metric == target.metric).unwrap_or("sessions");
     let shares = Series::of(numbers, by_hour, hour).hours_of_day();
     let now = usize::from(hour.of_day());
     let of_today = shares[..now].iter().sum::<f64>() + shares[now] * of_hour;
     let count = |days: i64| usize::try_from(days).unwrap_or(0);
-    let (value, reached) = (target.value as f64 / unit, target.reached as f64 / unit);
+    let (value, reached) = (target.value.to_number(), target.reached.to_number());
     let pace = pace(&Input {
         history: &history,
         of_today,

@@ -2,6 +2,7 @@
 
 use crate::growth::calendar::Hour;
 use crate::growth::numbers::{HourNumbers, Numbers};
+use crate::rules::growth::is_money;
 
 /// What is counted by the hour.
 pub const METRICS: [&str; 6] = ["events", "sessions", "new_users", "orders", "gmv", "revenue"];
@@ -13,8 +14,12 @@ pub struct Series {
     pub first: Hour,
     /// Its value, and those of all that follow; of money in units of the currency.
     pub values: Vec<f64>,
+    /// Of money, the orders of each hour.
+    pub orders: Option<Vec<f64>>,
     /// How large one piece of it is, about: 1 of what is counted, the average order of money. Never 0.
     pub piece: f64,
+    /// Whether it can be below zero: what was given back is taken off.
+    pub is_net: bool,
 }
 
 impl Series {
@@ -22,19 +27,18 @@ impl Series {
     pub fn of(numbers: &Numbers, metric: &str, end: Hour) -> Series {
         let first = numbers.hours.first().map_or(end, |hour| hour.hour.min(end));
         let mut values = vec![0.0; (end.0 - first.0) as usize];
-        let (mut orders, mut gmv) = (0, 0.0);
+        let (mut orders, mut gmv) = (vec![0.0; values.len()], 0.0);
         for hour in &numbers.hours {
             if let Some(value) = (hour.hour.0 - first.0 < end.0 - first.0).then(|| value(metric, hour)) {
                 values[(hour.hour.0 - first.0) as usize] = value;
-                orders += hour.sums.orders;
+                orders[(hour.hour.0 - first.0) as usize] = hour.sums.orders as f64;
                 gmv += hour.sums.gmv.to_number();
             }
         }
-        let piece = match metric {
-            "gmv" | "revenue" if orders > 0 && gmv > 0.0 => gmv / orders as f64,
-            _ => 1.0,
-        };
-        Series { first, values, piece }
+        let is_money = is_money(metric);
+        let count: f64 = orders.iter().sum();
+        let piece = if is_money && count > 0.0 && gmv > 0.0 { gmv / count } else { 1.0 };
+        Series { first, values, orders: is_money.then_some(orders), piece, is_net: metric == "revenue" }
     }
 
     /// The hour of a value.

@@ -26,7 +26,7 @@ function draw() {
   for (const c of charts) {
     if (c.chart) c.chart.dispose();
     c.chart = echarts.init(c.box, null, { renderer: "svg" });
-    const o = c.option(), axis = { axisLine: { lineStyle: { color: v("--line") } }, axisLabel: { color: v("--soft"), hideOverlap: true }, splitLine: { lineStyle: { color: v("--line") } }, axisTick: { show: false } };
+    const o = c.option(), axis = { axisLine: { lineStyle: { color: v("--line") } }, axisLabel: { color: v("--soft"), hideOverlap: true, alignMinLabel: "left", alignMaxLabel: "right" }, splitLine: { lineStyle: { color: v("--line") } }, axisTick: { show: false } };
     const merge = a => ({ ...axis, ...a, axisLabel: { ...axis.axisLabel, ...(a.axisLabel || {}) } });
     c.chart.setOption({ color: PALETTE, animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: v("--ink") },
       grid: { left: 4, right: 10, top: 34, bottom: 4, containLabel: true }, legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, textStyle: { color: v("--soft") }, type: "scroll", ...(o.legend || {}) },
@@ -60,7 +60,7 @@ for (const text of data.notes) main.append(el("p", "note", text));
   figure(g, "Next-day retention", pct(n.retention.day_1.rate), "of the last 30 cohorts"); figure(g, "30-day retention", pct(n.retention.day_30.rate), `7 days: ${pct(n.retention.day_7.rate)}`);
   if (n.commerce) {
     const c = n.commerce.all;
-    figure(g, "GMV, 30 days", money(c.gmv), `net of refunds ${money(c.revenue)}`); figure(g, "Orders, 30 days", int(c.orders), `${int(c.buyers)} buyers`);
+    figure(g, "GMV, 30 days", money(c.gmv), c.revenue == null ? "before refunds" : `net of refunds ${money(c.revenue)}`); figure(g, "Orders, 30 days", int(c.orders), `${int(c.buyers)} buyers`);
     figure(g, "Average order value", money(c.aov), `${(c.orders_per_buyer.rate || 0).toFixed(2)} orders per buyer`);
     figure(g, "Visitor → buyer", pct(c.conversion.rate, 2), "buyers over active users, 30 days");
     if (c.cart_abandonment.whole) figure(g, "Cart abandonment", pct(c.cart_abandonment.rate), "sessions with a cart, 30 days");
@@ -123,7 +123,7 @@ if (n.commerce) { // Commerce
   chart(g, "GMV by day", () => ({ value: money, xAxis: timeBars, yAxis: yaxis(), series: [["New buyers", d => d.all.gmv_new], ["Returning buyers", d => d.all.gmv - d.all.gmv_new]].map(([name, of]) => ({ name, type: "bar", stack: "a", barCategoryGap: "15%", data: days.map(of) })) }));
   chart(g, "Orders and buyers by day", () => ({ xAxis: time, yAxis: yaxis(), series: [line("Orders", days.map(d => d.all.orders), { areaStyle: { opacity: .12 } }), line("Buyers", days.map(d => d.all.buyers))] }));
   const rows = n.commerce.by_channel.map((c, i) => [n.channels[i], c]).filter(([, c]) => c.orders || c.conversion.whole).sort((a, b) => b[1].gmv - a[1].gmv);
-  card(g, "By first-touch channel, 30 days").append(table(["Channel", "GMV", "Orders", "AOV", "Conversion", "Coupons"], rows.map(([name, c]) => [name, money(c.gmv), int(c.orders), money(c.aov), pct(c.conversion.rate, 2), pct(c.coupon_share.rate)])));
+  card(g, "By first-touch channel, 30 days", "wide").append(table(["Channel", "GMV", "Orders", "AOV", "Conversion", "Coupons"], rows.map(([name, c]) => [name, money(c.gmv), int(c.orders), money(c.aov), pct(c.conversion.rate, 2), pct(c.coupon_share.rate)])));
   if (n.commerce.categories.length) card(g, "Categories that sold most, 30 days").append(table(["Category", "GMV", "Orders"], n.commerce.categories.map(c => [c.category, money(c.gmv), int(c.orders)])), n.commerce.category_error ? el("p", "note", `Up to ${money(n.commerce.category_error)} may be missing from each.`) : "");
 }
 if (data.moved) { // What moved
@@ -143,24 +143,26 @@ if (data.moved) { // What moved
 { // Trend
   const shown = data.trends.filter(t => t.bands.some(b => b));
   if (shown.length) {
-    const g = el("div", "grid"); section("Out of the usual", "by the hour, the last 14 days; the band is what is usual").append(g);
+    const g = el("div", "grid"); section("Out of the usual", "by the hour, the last 14 days; the band is what is usual, and a slump is three hours that together are below it").append(g);
     for (const t of shown) {
       const f = num(t.metric), [d, h] = t.first.split("T"), start = Date.parse(d + "T" + h + ":00:00Z"), xs = t.values.map((_, i) => new Date(start + i * 36e5).toISOString().slice(5, 13).replace("T", " ") + "h");
       const b = i => t.bands.map(b => b && b[i]), flagged = t.bands.filter(b => b && b[3]).length;
       chart(g, `${nice(t.metric)}: ${flagged ? flagged + (flagged > 1 ? " hours" : " hour") + " out of the band" : "nothing out of the band"}`, () => ({ value: v => v == null ? "–" : f(v), legend: { show: false }, xAxis: { type: "category", data: xs, boundaryGap: false }, yAxis: yaxis(), series: [
         { name: "least", type: "line", stack: "band", symbol: "none", lineStyle: { opacity: 0 }, data: b(1) }, { name: "width of the band", type: "line", stack: "band", symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: "#64748b", opacity: .18 }, data: t.bands.map(b => b && b[2] - b[1]) },
-        line("value", t.values, { color: PALETTE[0], lineStyle: { width: 1.5 }, smooth: 0 }), { name: "out of the usual", type: "line", lineStyle: { opacity: 0 }, color: "#ef4444", symbol: "circle", symbolSize: 8, data: t.values.map((v, i) => t.bands[i] && t.bands[i][3] ? v : null) }] }));
+        line("value", t.values, { color: PALETTE[0], lineStyle: { width: 1.5 }, smooth: 0 }), { name: "out of the usual", type: "line", lineStyle: { opacity: 0 }, color: "#ef4444", symbol: "circle", symbolSize: 8, showSymbol: true, showAllSymbol: true, data: t.values.map((v, i) => t.bands[i] && t.bands[i][3] ? v : null) }] }));
     }
-  } else { section("Out of the usual").append(el("p", "note", "Hours are judged once there are four weeks and a day of them.")); }
+  } else { section("Out of the usual").append(el("p", "note", "Hours are judged once there are six weeks and a day of them.")); }
 }
 if (n.promotions.length) { // Promotions
-  const g = el("div", "grid"); section("Promotions", "and the same windows a week earlier").append(g);
-  for (const p of n.promotions) card(g, `${nice(p.id)}: ${p.starts} to ${p.ends}${p.budget ? `, discounts ${money(p.during.now.discount)} of ${money(p.budget)}` : ""}`).append(table(["", "GMV", "Orders", "Sessions", "New users"], ["before", "during", "after"].flatMap(k => [[nice(k), p[k].now], ["· week earlier", p[k].week_earlier]].map(([name, w]) => [name, money(w.gmv), int(w.orders), int(w.sessions), int(w.new_users)]))));
+  const g = el("div", "grid"); section("Promotions", "each window beside the same hours a week earlier").append(g);
+  const one = (name, w) => [name, ...(w ? [money(w.gmv), int(w.orders), int(w.sessions), int(w.new_users)] : ["–", "–", "–", "–"])];
+  const part = (p, k) => { const c = p[k], some = c.hours && c.hours < c.of_hours ? `, ${c.hours} of ${c.of_hours} hours` : ""; return [one(nice(k) + some, c.now), one("· week earlier", c.week_earlier)]; };
+  for (const p of n.promotions) card(g, `${nice(p.id)}: ${p.starts} to ${p.ends}${p.budget ? `, discounts ${money(p.spent)} of ${money(p.budget)}` : ""}`).append(table(["", "GMV", "Orders", "Sessions", "New users"], ["before", "during", "after"].flatMap(k => part(p, k))));
 }
 { // Baskets
   const some = data.baskets.filter(b => b.rules.length);
   if (some.length) {
-    const g = el("div", "grid"); section("What goes together", "lift: how many times likelier than by chance").append(g);
+    const g = el("div", "grid"); section("What goes together", "each pair once; lift: how many times likelier than by chance, and by more than chance (Fisher's exact test)").append(g);
     for (const b of some) { const c = card(g, `${b.of === "orders" ? "Bought in one order" : "Seen or bought in one session"} · ${int(b.baskets)} ${b.of}`, "wide");
       c.append(table(["Who has", "also has", "Baskets", "Support", "Confidence", "Lift"], b.rules.map(r => [r.item_name || r.item, r.with_name || r.with, int(r.both), pct(r.support, 2), pct(r.confidence, 0), r.lift.toFixed(1)]), [0, 1]));
       if (b.pairs_error) c.append(el("p", "note", `A pair may be in up to ${int(b.pairs_error)} baskets more.`)); }

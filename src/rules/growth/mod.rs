@@ -146,6 +146,11 @@ pub struct Target {
     pub value: i128,
 }
 
+/// Whether a metric is an amount of money, which is counted in millionths.
+pub fn is_money(metric: &str) -> bool {
+    matches!(metric, "gmv" | "revenue")
+}
+
 /// The channels of shops that name none.
 pub(super) const DEFAULT_CHANNELS: [(&str, &[&str]); 4] = [
     ("search", &["google", "bing", "duckduckgo", "yahoo", "baidu", "yandex", "ecosia"]),

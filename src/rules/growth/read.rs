@@ -14,7 +14,7 @@ use super::super::reader::Reader;
 use super::super::scope::{Place, Scope};
 use super::{
     CHANNELS_MAX, Channel, DEFAULT_CHANNELS, FUNNELS_MAX, Funnel, Growth, METRICS, Orders, PERIODS, PROMOTIONS_MAX,
-    Promotion, Refunds, STAGES, STEPS_MAX, Stage, TARGETS_MAX, Target,
+    Promotion, Refunds, STAGES, STEPS_MAX, Stage, TARGETS_MAX, Target, is_money,
 };
 use crate::event::{Call, FieldId};
 use crate::time::Span;
@@ -75,6 +75,12 @@ impl<'t> Reader<'t> {
         };
         let session_gap = section.duration("session_gap", &mut self.problems).unwrap_or(SESSION_GAP);
         let own_hosts = section.strings("own_hosts", &mut self.problems).unwrap_or_default();
+        let (orders, refunds) = (self.orders(&section, names), self.refunds(&section, names));
+        // What is named wrongly is a mistake already.
+        let knows = [
+            orders.is_some() || section.get("orders").is_some(),
+            refunds.is_some() || section.get("refunds").is_some(),
+        ];
         Some(Growth {
             timezone,
             timezone_name,
@@ -83,14 +89,14 @@ impl<'t> Reader<'t> {
             own_hosts: own_hosts.iter().map(|host| host.get_ref().to_lowercase()).collect(),
             campaign_source: self.growth_field(&section, "context", &["campaign", "source"])?,
             referrer: self.growth_field(&section, "context", &["page", "referrer"])?,
-            orders: self.orders(&section, names),
-            refunds: self.refunds(&section, names),
+            orders,
+            refunds,
             carts: self.named(&section, "carts", "Product Added", names),
             checkouts: self.named(&section, "checkouts", "Checkout Started", names),
             stages: self.stages(&section),
             funnels: self.funnels(root),
             promotions: self.promotions(root),
-            targets: self.targets(root),
+            targets: self.targets(root, knows),
         })
     }
 
@@ -342,7 +348,8 @@ impl<'t> Reader<'t> {
         None
     }
 
-    fn targets(&mut self, root: &Section<'t>) -> Vec<Target> {
+    /// Targets; of what the rules say what it is: an order, a refund.
+    fn targets(&mut self, root: &Section<'t>, knows: [bool; 2]) -> Vec<Target> {
         let (mut targets, mut ids) = (Vec::new(), Vec::new());
         for section in self.parts(root, "target", "targets", &TARGET_KEYS, TARGETS_MAX) {
             let metric = self.one_of(&section, "metric", METRICS, "metrics");
@@ -350,8 +357,8 @@ impl<'t> Reader<'t> {
             section.need("value", "1200000", &mut self.problems);
             let value = section.number("value", 0.0..=VALUE_MAX, &mut self.problems);
             let (Some(metric), Some(period), Some(value)) = (metric, period, value) else { continue };
-            let is_money = matches!(metric, "gmv" | "revenue");
-            let value = if is_money { millionths(value) } else { value.round_ties_even() as i128 };
+            self.refuse_unknown_metric(&section, metric, knows);
+            let value = if is_money(metric) { millionths(value) } else { value.round_ties_even() as i128 };
             if value == 0 {
                 let span = section.get("value").map_or(section.span.clone(), Spanned::span);
                 self.problems.add(&span, "a target must be above 0", "");
@@ -364,6 +371,24 @@ impl<'t> Reader<'t> {
             }
         }
         targets
+    }
+
+    /// A target on what is never counted would never be reached, and nobody would know why.
+    fn refuse_unknown_metric(&mut self, section: &Section<'t>, metric: &str, [knows_orders, knows_refunds]: [bool; 2]) {
+        let of_orders = matches!(metric, "gmv" | "revenue" | "orders" | "new_buyers");
+        let (what, key, event) = match metric {
+            _ if of_orders && !knows_orders => ("an order", "orders", "Order Completed"),
+            "revenue" if !knows_refunds => ("a refund", "refunds", "Order Refunded"),
+            _ => return,
+        };
+        let span = section.get("metric").map_or(section.span.clone(), Spanned::span);
+        let message = format!("there is no `{metric}` to reach: these rules do not say what {what} is");
+        let mut help =
+            format!("name one of [events] as `{key}` in [growth], or give Segment's \"{event}\" a name in [events]");
+        if metric == "revenue" && knows_orders {
+            help.push_str("; without refunds, set the target on `gmv`");
+        }
+        self.problems.add(&span, message, help);
     }
 
     fn one_of<const N: usize>(
