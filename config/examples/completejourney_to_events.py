@@ -7,8 +7,9 @@ object a line.
     rekindle replay --rules config/examples/completejourney.toml --until 2018-01-01T05:00:00Z /tmp/journey/events.jsonl
 
 Only the package's tables are read, by DuckDB, and none of its code. A basket is an "Order Completed"; a household that a campaign
-was mailed to gets a "Campaign Received" at the campaign's beginning; a redemption is a "Coupon Applied" at the end of its day, for
-it has no time; what is known of a household are traits, known from the beginning. Lines are sorted by time.
+was mailed to gets a "Campaign Received" on the morning of its first day; a redemption is a "Coupon Applied" at the end of its
+day, for it has no time; a product's `price` is what was paid for all of it. What is known of a household are traits, known from
+the beginning. Lines are sorted by time.
 """
 
 import json
@@ -20,9 +21,12 @@ import duckdb
 
 TRAITS = ["age", "income", "home_ownership", "marital_status", "household_size", "household_comp", "kids_count"]
 
+# Of a larger basket the first so many products are told; its total is that of all.
+PRODUCTS_MAX = 40
+
 ORDERS = """
     select household_id, basket_id, any_value(store_id), min(transaction_timestamp), sum(sales_value), sum(retail_disc),
-        sum(coupon_disc + coupon_match_disc),
+        sum(coupon_disc),
         list({id: t.product_id, category: product_category, quantity: quantity, value: sales_value} order by t.product_id)
     from transactions t left join products using (product_id)
     group by household_id, basket_id
@@ -42,11 +46,11 @@ def orders(tables):
         products = [
             {
                 "product_id": str(line["id"]),
-                "category": line["category"],
+                **({"category": line["category"]} if line["category"] else {}),
                 "quantity": int(line["quantity"]),
-                "price": round(line["value"] / max(line["quantity"], 1), 4),
+                "price": line["value"],
             }
-            for line in lines
+            for line in lines[:PRODUCTS_MAX]
         ]
         properties = {
             "order_id": str(basket),
@@ -65,8 +69,8 @@ def campaigns(tables, opening):
         "select campaign_id, household_id, campaign_type, start_date, end_date from campaigns join campaign_descriptions using (campaign_id)"
     )
     for campaign, household, kind, start, end in found.fetchall():
-        moment = max(datetime.combine(start, time(12)), opening)
-        properties = {"campaign_id": str(campaign), "kind": kind, "end": str(end)}
+        moment = max(datetime.combine(start, time(6)), opening)
+        properties = {"campaign_id": str(campaign), "kind": kind, "end": end.strftime("%Y-%m-%d")}
         yield call("track", f"c{campaign}-{household}", household, moment, event="Campaign Received", properties=properties)
 
 
