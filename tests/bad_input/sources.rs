@@ -55,7 +55,7 @@ fn a_file_that_may_not_be_read_is_named() {
 #[test]
 fn a_log_of_which_every_event_is_rejected_is_a_failure_that_shows_the_first() {
     let world = World::new();
-    let lines = ["<html>\u{1b}[2J", "\n{\"type\":\"track\"}", "[1,2]", "{}"].join("\n");
+    let lines = ["<html>\u{1b}[2J", "\n{\"type\":\"track\"}", "[1]", "{}"].join("\n");
     world.write("events.jsonl", &lines);
     for more in [&[][..], &["--checkpoint", "progress"]] {
         let run = world
