@@ -288,7 +288,6 @@ pub enum Framing {
 }
 
 /// What a text came to.
-#[expect(clippy::large_enum_variant, reason = "envelopes are rare")]
 enum Read<'a> {
     Event(Event<'a>),
     /// A batch, whose calls have yet to be read.
