@@ -235,8 +235,11 @@ fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
     let mut call: Json = serde_json::from_slice(line).ok()?;
     let fields = call.as_object_mut().filter(|fields| !fields.contains_key("batch"))?;
     for key in ["userId", "anonymousId", "previousId"] {
-        if let Some(Json::String(id)) = fields.get_mut(key) {
-            *id = format!("{OTHERS}{id}");
+        match fields.get_mut(key) {
+            Some(Json::String(id)) => *id = format!("{OTHERS}{id}"),
+            // A number is an id too.
+            Some(id @ Json::Number(_)) => *id = format!("{OTHERS}{id}").into(),
+            _ => {}
         }
     }
     // What would correct the time.
