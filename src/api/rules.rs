@@ -219,6 +219,7 @@ pub(super) async fn rules(State(services): State<Arc<Services>>) -> Json<LoadedR
     ("allow_empty" = Option<bool>, Query, description = "Also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
 ), responses(
     (status = 200, description = "They took effect, or are those in use", body = ReloadedRules),
+    (status = 400, description = "The query asks for something else", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The file has mistakes, or was cut short; nothing changed", body = RulesMistakes, content_type = "application/problem+json"),
     (status = 503, description = "The file can't be read, or the engine does not answer; nothing changed", body = Problem, content_type = "application/problem+json")
 ))]

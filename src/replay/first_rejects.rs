@@ -14,7 +14,7 @@ pub(super) struct FirstRejects(Vec<String>);
 impl FirstRejects {
     pub(super) fn add(&mut self, place: &Place, reason: &dyn std::fmt::Display, original: &[u8]) {
         if self.0.len() < KEPT {
-            self.0.push(format!("{}:{}: {reason}\n    {}", place.file, place.line, beginning(original)));
+            self.0.push(format!("{}:{}: {reason}; it begins {}", place.file, place.line, beginning(original)));
         }
     }
 
