@@ -37,7 +37,7 @@ mistakes = []
 
 
 def compare(what, ours, theirs):
-    if ours != theirs and not (isinstance(ours, float) and math.isclose(ours, theirs, rel_tol=1e-9)):
+    if ours != theirs and not (isinstance(ours, float) and math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-300)):
         mistakes.append(f"{what}: {ours}, and the library says {theirs}")
 
 
