@@ -12,6 +12,7 @@ use crate::partition::{Decided, Plan};
 use crate::pipeline::{Options, Pipeline};
 use crate::rules;
 use crate::sink::emission::Emission;
+use crate::sink::progress::Reached;
 use crate::source::message::{Kind, Message};
 use crate::time::Timestamp;
 
@@ -156,6 +157,29 @@ async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
     // A user here has a cell, a messageId and an id: more than 100 bytes, and less than 2,000 with all growth.
     let per_user = bytes[2] / 1_500;
     assert!((100..2_000).contains(&per_user), "{bytes:?}");
+}
+
+/// While the log is gone through up to what is out already, there are no growth numbers that could be taken for the answer.
+#[tokio::test]
+async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
+    let plan = plan(&format!("{RULES}[growth]\n"));
+    let pipeline =
+        Pipeline::new(plan, Options { workers: 1, partitions: 2, ..Options::default() }).expect("threads start");
+    let mut ends = start(pipeline, Start::default(), tokio::runtime::Handle::current()).expect("a thread starts");
+    let out = Reached { position: 2, ..Reached::before(2) };
+    ends.live.recover(Recovery { out, ..Recovery::default() }).await.expect("it runs");
+    let numbers = |live: &super::Live| live.stats().growth.clone();
+    ends.batches.send(vec![view_of("u", 1)]).await.expect("taken");
+    // An answer comes after the batch.
+    assert_eq!(ends.live.describe("nobody").await, Ok(None));
+    assert!(!ends.live.is_live() && numbers(&ends.live).is_none());
+    ends.batches.send(vec![view_of("v", 2)]).await.expect("taken");
+    ends.live.recovered().await;
+    ends.batches.send(vec![view_of("w", 3)]).await.expect("taken");
+    let Some(Emission::Batch(_)) = ends.emissions.recv().await else { panic!("no batch") };
+    drop(ends.batches);
+    while ends.emissions.recv().await.is_some() {}
+    assert_eq!(numbers(&ends.live).expect("all has fired").days.last().map(|day| day.known_users), Some(3));
 }
 
 /// Many are due at once: what an event comes to waits for a piece of it, not for all, and in the end everything has fired.

@@ -154,7 +154,7 @@ mod tests {
         let of = |sequence| letters.iter().filter(move |letter| letter.sequence == sequence);
         let counts = [6, 7, 8].map(|sequence| of(sequence).count() as u64);
         assert_eq!(counts, [1, FIRST_FEW + 1, FIRST_FEW]);
-        let rest = of(7).last().expect("the rest");
+        let rest = of(7).next_back().expect("the rest");
         assert_eq!(rest.line, FIRST_FEW + 1);
         let expected = Rest { by_reason: BTreeMap::from([("no_user", 249_995), ("not_an_object", 249_995)]) };
         assert_eq!(rest.rest, Some(expected));

@@ -107,7 +107,7 @@ fn one_line_makes_a_hundred_letters_and_a_count_and_many_lines_make_one_each() {
     let (_, letters) = world.journal(lines.as_bytes(), &["--summary", "s.json"]);
     let of = |line: u64| letters.iter().filter(move |letter| letter["line"] == line);
     assert_eq!((letters.len(), of(1).count()), (151, 101));
-    let rest = of(1).last().expect("the rest");
+    let rest = of(1).next_back().expect("the rest");
     assert_eq!((&rest["count"], &rest["reasons"]["not_an_object"]), (&19_900.into(), &19_900.into()));
     assert!((2..52).all(|line| of(line).count() == 1), "a line is never left out");
     let summary: Value = serde_json::from_str(&world.read("s.json")).expect("JSON");

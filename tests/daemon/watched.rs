@@ -15,7 +15,8 @@ use crate::prometheus_server::{Histograms, Prometheus, promtool_check_metrics};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
     let server = NatsServer::start();
-    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    // The trait that ends the log is waited for, and does not come.
+    let daemon = Settings::new(&server.url(), &starter_pack()).set("ENGINE_UNSEEN_AFTER", "1s").start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     // Something to reject, and actions.

@@ -69,7 +69,7 @@ pub(crate) fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
     }
     let elements: Vec<_> = parts(text)?.into_iter().map(|part| trimmed(part).1).collect();
     match elements.as_slice() {
-        [only] if only.is_empty() => Some(Vec::new()),
+        [[]] => Some(Vec::new()),
         _ => elements.iter().all(|element| !element.is_empty()).then_some(elements),
     }
 }

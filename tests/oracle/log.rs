@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::lenient;
+
 /// Ids longer than this are rejected.
 const ID_BYTES_MAX: usize = 256;
 
@@ -50,13 +52,18 @@ pub(crate) struct Call {
 pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
     let mut calls = Vec::new();
     for line in jsonl.split(|byte| *byte == b'\n') {
-        let Ok(json) = serde_json::from_slice::<Json>(line) else { continue };
+        let Some(json) = read(line) else { continue };
         match json.as_array().or(json["batch"].as_array()) {
             Some(items) => calls.extend(items.iter().filter_map(|item| call(&in_envelope(item, &json), until))),
             None => calls.extend(call(&json, until)),
         }
     }
     calls
+}
+
+/// A line of JSON, with what clients write that JSON does not know put right.
+fn read(line: &[u8]) -> Option<Json> {
+    serde_json::from_str(&lenient::read(line)?.compact).ok()
 }
 
 /// The call, with what it lacks of its batch: clocks, and keys of the context.

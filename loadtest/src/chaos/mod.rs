@@ -139,14 +139,16 @@ impl ChaosArgs {
     }
 }
 
-/// Time is the log's alone: a replay of the log knows nothing of when the server received it.
-fn settings(servers: &[String], replicas: u32) -> String {
+/// Time is the log's alone: a replay of the log knows nothing of when the server received it. A zombie's successor takes over
+/// while the zombie, which is on the same machine and not dead, sleeps.
+fn settings(servers: &[String], replicas: u32, has_zombies: bool) -> String {
+    let takeover = if has_zombies { "now" } else { "wait" };
     let servers: Vec<String> = servers.iter().map(|server| format!("'{server}'")).collect();
     format!(
         "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
          [nats]\nservers = [{}]\n\
          [source]\ncreate = true\nreplicas = {replicas}\n\
-         [output]\ncreate = true\ndecisions = true\nmax_age = '0s'\nreplicas = {replicas}\n\
+         [output]\ncreate = true\ndecisions = true\nmax_age = '0s'\nreplicas = {replicas}\ntakeover = '{takeover}'\n\
          [http]\nlisten = '127.0.0.1:0'\n[shutdown]\ndeadline = '60s'\n\
          [log]\nformat = 'json'\nlevel = 'debug'\n",
         servers.join(", ")
@@ -174,7 +176,7 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
     let urls = proxy.as_ref().map_or_else(|| servers.urls(), |proxy| vec![proxy.url()]);
     let rules = publisher::with_the_end(&args.rules()?);
     let replicas = if args.cluster { 3 } else { 1 };
-    let mut setup = Setup::new(binary.clone(), folder, &rules, &settings(&urls, replicas))?;
+    let mut setup = Setup::new(binary.clone(), folder, &rules, &settings(&urls, replicas, args.zombie.is_some()))?;
     let context = streams::connect(&servers.urls(), "loadtest").await?;
     let daemon = setup.start()?;
     for stream in [EVENTS, OUTPUTS] {

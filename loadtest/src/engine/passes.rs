@@ -122,10 +122,10 @@ pub(crate) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usiz
 pub(crate) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
     let (decoding, mut outputs) = (pipeline.decoding(), Vec::new());
     let mut blocks = input.blocks();
-    let mut next = blocks.next().map(|block| decoding.decode(block));
+    let mut next = blocks.next().map(|block| decoding.decode(block, false));
     while let Some(ahead) = next {
         let following = blocks.next();
-        let decode = || following.map(|block| decoding.decode(block));
+        let decode = || following.map(|block| decoding.decode(block, false));
         let take_in = || {
             journal.write(&mut outputs, pipeline.watermark());
             pipeline.feed_ahead(&ahead, &mut |_| {}, &mut outputs);

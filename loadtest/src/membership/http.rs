@@ -12,11 +12,10 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, ReloadError, Routes, Rules, Server, Services};
+use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, Reload, ReloadError, Routes, Rules, Server, Services};
 use rekindle::config::Http;
 use rekindle::health::Health;
 use rekindle::live::Live;
-use rekindle::sink::emission::Reloaded;
 use rekindle::time::Timestamp;
 use serde::Deserialize;
 use tokio::net::TcpStream;
@@ -42,7 +41,7 @@ impl Rules for Nothing {
         Arc::new(Loaded { version: String::new(), path: PathBuf::new(), at: Timestamp(0), text: String::new() })
     }
 
-    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
         let source = std::io::Error::other("a measurement's rules stay as they are");
         async { Err(ReloadError::Unreadable { path: PathBuf::new(), source }) }.boxed()
     }

@@ -39,7 +39,7 @@ impl Reference {
         let mut ids = HashSet::new();
         for some in events.chunks(AT_A_TIME) {
             let entries: Vec<_> =
-                some.iter().map(|lines| Entry { kind: Kind::Events, lines, received: None }).collect();
+                some.iter().map(|lines| Entry { kind: Kind::Events, lines, received: None, is_whole: true }).collect();
             let mut outputs = Vec::new();
             self.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
             ids.extend(
