@@ -114,7 +114,10 @@ fn parse(text: &str, grammar: Grammar) -> Option<Timestamp> {
         _ => return None,
     };
     // Not through jiff::Timestamp, which ends a day before the year 9999 does.
-    let utc = local.checked_sub(ahead).ok().filter(|utc| utc.year() >= 0)?;
+    let utc = match ahead {
+        SignedDuration::ZERO => local,
+        ahead => local.checked_sub(ahead).ok().filter(|utc| utc.year() >= 0)?,
+    };
     i64::try_from(utc.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
 }
 
