@@ -36,8 +36,8 @@ pub(super) enum Slot {
     Field(u16),
     /// A trait, by the projection's index.
     Trait(u16),
-    /// Read for no more than whether it is there.
-    Presence,
+    /// Read for no more than whether it is there; each such key has a number of its own.
+    Presence(u8),
     /// The traits in a context, as a whole.
     ContextTraits,
 }
@@ -62,11 +62,11 @@ impl PathNode {
     }
 
     /// The child of that name, with a slot of its own.
-    pub(super) fn watch(&mut self, key: &str) {
+    pub(super) fn watch(&mut self, key: &str, number: u8) {
         if let Some(at) = self.children.iter().position(|(name, _)| name == key)
             && self.children[at].1.slots.is_empty()
         {
-            self.children[at].1.slots.push(Slot::Presence);
+            self.children[at].1.slots.push(Slot::Presence(number));
         }
     }
 

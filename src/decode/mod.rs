@@ -90,7 +90,7 @@ impl Decoder {
                 None => {}
             }
         }
-        PAGE_FIELDS.iter().for_each(|field| decoder.properties.watch(field));
+        (0..).zip(PAGE_FIELDS).for_each(|(number, field)| decoder.properties.watch(field, number));
         for (event, id) in projection.tracked.iter().zip((0..).map(TrackedId)) {
             let known = KnownEvent { id: Some(id), reads_properties: decoder.reads_of_unknown };
             decoder.events.insert(event.clone(), known);

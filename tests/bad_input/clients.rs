@@ -131,6 +131,21 @@ fn name_and_category_of_a_page_are_properties_where_it_lacks_them() {
     }
 }
 
+/// Both are looked into: what is known of one says nothing of the other.
+#[test]
+fn name_and_category_of_a_page_are_judged_each_for_itself() {
+    let rules = "[events]\nhome = { type = \"page\", where = \"properties.name.a == 'x' || properties.category.b == 'y'\" }\n\
+                 [[segments]]\nid = \"home\"\nwhen = \"total(home) > 0\"\n";
+    let call = |user: &str, fields: &str| {
+        format!(r#"{{"type":"page",{fields},"userId":"{user}","timestamp":"2026-03-05T09:00:00Z"}}"#)
+    };
+    let lines = [call("name", r#""name":{"a":"x"}"#), call("category", r#""category":{"b":"y"}"#)];
+    let journal = journal_under(rules, &lines.each_ref().map(String::as_str));
+    for user in ["name", "category"] {
+        assert_eq!(entered(&journal, user), ["home"], "{user}: {journal}");
+    }
+}
+
 #[test]
 fn a_name_without_an_event_is_every_call_of_its_type() {
     let rules = "[events]\nany = { type = \"track\" }\ndear = { type = \"track\", where = \"properties.price > 50\" }\n\
