@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use api_server::{Answer, Api, RULES, identify, track};
 use rekindle::api::{ApiError, Metrics, Routes, Server};
-use rekindle::config::{Http, Secret};
-use rekindle::time::Span;
+use rekindle_core::time::Span;
+use rekindle_settings::{Http, Secret};
 use serde_json::json;
 
 /// What guards the API where it is guarded.

@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Command;
 
 use api_server::{Api, identify, track};
-use rekindle::config::{Http, Secret};
+use rekindle_settings::{Http, Secret};
 
 /// The version fetched.
 const VERSION: &str = "4.32.5";

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use generator::{Scenario, scenario};
 use proptest::prelude::*;
-use rekindle::checkpoint::{Encoder, Head, Kind as FileKind};
-use rekindle::partition::{CapturedUsers, Output, Plan};
-use rekindle::pipeline::{CutHead, Entry, Options, Pipeline, Restored};
-use rekindle::rules;
-use rekindle::source::message::Kind;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::checkpoint::{Encoder, Head, Kind as FileKind};
+use rekindle_core::partition::{CapturedUsers, Output, Plan};
+use rekindle_core::rules;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::log::Kind;
+use rekindle_runtime::pipeline::{CutHead, Entry, Options, Pipeline, Restored};
 
 /// What happens before the next line of the log.
 #[derive(Clone, Copy, Debug)]

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rekindle::config::{Checkpoint, Location};
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::rules;
-use rekindle::store::{Checkpoints, Claim, Outputs, Written};
-use rekindle::time::Timestamp;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
+use rekindle_settings::{Checkpoint, Location};
 
 /// The rules of the W1 workload.
 const RULES: &str = r#"

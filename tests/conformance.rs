@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rekindle::pipeline::Options;
-use rekindle::replay::replay_bytes;
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::replay::replay_bytes;
 use rstest::rstest;
 use serde_json::Value;
 
-const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
 
 fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -> Vec<u8> {
     let read = |name: &str| fs::read(case.join(name)).unwrap_or_else(|error| panic!("{}: {error}", case.display()));

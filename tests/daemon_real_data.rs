@@ -21,7 +21,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use bytes::Bytes;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
 use serde_json::Value;
 
 use broker::Broker;

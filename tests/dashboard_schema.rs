@@ -17,7 +17,7 @@ const SCHEMA: &str = "grafana-foundation-sdk==1769699379!11.6.0";
 
 /// Whether the check passes, and what it says.
 fn check(files: &[impl AsRef<Path>]) -> (bool, String) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dashboard_schema/check.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/dashboard_schema/check.py");
     let mut command = Command::new(pypi::programs(&[SCHEMA]).join("python"));
     let output = command.arg(script).args(files.iter().map(AsRef::as_ref)).output().expect("Python runs");
     let said = [output.stdout, output.stderr].concat();
@@ -25,7 +25,7 @@ fn check(files: &[impl AsRef<Path>]) -> (bool, String) {
 }
 
 fn path(file: &str) -> String {
-    format!("{}/dashboards/{file}.json", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/../../dashboards/{file}.json", env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn what_is_not_in_the_schema_is_found() {
 /// A panel or an alert of an outcome that no decision has would never show anything.
 #[test]
 fn every_outcome_that_is_asked_for_exists() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/prometheus/rules.yml");
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboards/prometheus/rules.yml");
     let mut texts: Vec<String> =
         FILES.iter().flat_map(|file| dashboard::expressions_of(file)).map(|(_, expr)| expr).collect();
     texts.push(fs::read_to_string(rules).expect("the rules"));
@@ -70,6 +70,6 @@ fn every_outcome_that_is_asked_for_exists() {
         .collect();
     assert!(asked.len() >= 4, "{asked:?}");
     for outcome in asked.iter().flat_map(|asked| asked.split('|')) {
-        assert!(rekindle::campaigns::Outcome::NAMES.contains(&outcome), "{outcome}");
+        assert!(rekindle_core::campaigns::Outcome::NAMES.contains(&outcome), "{outcome}");
     }
 }

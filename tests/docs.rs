@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rekindle::rules;
+use rekindle_core::rules;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 fn readme() -> String {
@@ -98,7 +98,7 @@ fn every_command_is_in_the_readme_and_in_help() {
 fn rules_prints_the_reference() {
     let (printed, text) = rekindle(&["rules"]);
     assert!(printed);
-    assert_eq!(text, fs::read_to_string(root().join("src/rules/reference.md")).expect("the reference"));
+    assert_eq!(text, fs::read_to_string(root().join("src/core/src/rules/reference.md")).expect("the reference"));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn replay(case: &Path) -> Vec<Value> {
 #[rstest]
 fn what_once_came_out_wrong_is_right(
     #[dirs]
-    #[files("tests/faults/*")]
+    #[files("../../tests/faults/*")]
     #[exclude("README")]
     case: PathBuf,
 ) {

@@ -10,12 +10,12 @@ use generator::{Scenario, scenario};
 use oracle::{Forgetting, compare};
 use proptest::prelude::*;
 use regex::{Captures, Regex};
-use rekindle::journal::{self, Sorter};
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Entry, Options, Pipeline, Restored};
-use rekindle::rules;
-use rekindle::source::message::Kind;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::journal::{self, Sorter};
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::log::Kind;
+use rekindle_runtime::pipeline::{Entry, Options, Pipeline, Restored};
 use serde_json::{Value as Json, json};
 
 /// Ids of the generator's users and visitors, and of nobody.

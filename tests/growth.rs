@@ -8,13 +8,13 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
-use rekindle::growth::Numbers;
-use rekindle::growth::numbers::WindowNumbers;
-use rekindle::partition::{Decided, Plan};
-use rekindle::pipeline::{Options, Pipeline, Restored};
-use rekindle::rules;
-use rekindle::rules::program::Change;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::growth::Numbers;
+use rekindle_core::growth::numbers::WindowNumbers;
+use rekindle_core::partition::{Decided, Plan};
+use rekindle_core::rules;
+use rekindle_core::rules::program::Change;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
 
 #[path = "growth/naive.rs"]
 mod naive;

@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use generator::{Scenario, scenario};
 use proptest::prelude::*;
-use rekindle::journal::{self, Sorter};
-use rekindle::partition::{Output, Plan};
-use rekindle::pipeline::{Options, Pipeline, Restored};
-use rekindle::replay::replay_bytes;
-use rekindle::rules;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::journal::{self, Sorter};
+use rekindle_core::partition::{Output, Plan};
+use rekindle_core::rules;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
+use rekindle_runtime::replay::replay_bytes;
 use serde_json::Value as Json;
 
-const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
 
 /// Given to the users of another log; no case has such ids.
 const OTHERS: &str = "other:";

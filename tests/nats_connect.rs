@@ -12,11 +12,11 @@ use nats_server::proxy::Proxy;
 use nats_server::{NatsServer, free_port};
 use nkeys::KeyPair;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, date_time_ymd};
-use rekindle::config::{Auth, Nats, Output, Secret, Source, Tls};
-use rekindle::health::Health;
-use rekindle::nats::streams::{Wanted, ensure_stream};
-use rekindle::nats::{Access, Connection};
-use rekindle::time::Span;
+use rekindle_core::time::Span;
+use rekindle_nats::streams::{Wanted, ensure_stream};
+use rekindle_nats::{Access, Connection};
+use rekindle_runtime::health::Health;
+use rekindle_settings::{Auth, Nats, Output, Secret, Source, Tls};
 use serde_json::{Value, json};
 
 fn env(text: &str) -> Secret {

@@ -10,8 +10,8 @@ use async_nats::{Client, ConnectOptions};
 use futures_util::{StreamExt, TryStreamExt};
 use nats_server::NatsServer;
 use nats_server::live::{Live, at, creating, numbers, until};
-use rekindle::config::{Auth, Nats, Secret, Source};
-use rekindle::time::Span;
+use rekindle_core::time::Span;
+use rekindle_settings::{Auth, Nats, Secret, Source};
 
 const SHIPPED: &str = include_str!("../config/nats-permissions.conf");
 

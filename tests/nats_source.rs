@@ -10,9 +10,9 @@ use bytes::Bytes;
 use nats_server::NatsServer;
 use nats_server::live::{Live, at, creating, numbers, publish, until};
 use nats_server::proxy::Proxy;
-use rekindle::config::{Source, SourceKind, Start};
-use rekindle::source::message::Kind;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::log::Kind;
+use rekindle_settings::{Source, SourceKind, Start};
 
 async fn create_stream(live: &Live, config: Config) {
     live.connection.jetstream.create_stream(config).await.expect("the stream is created");
@@ -314,9 +314,9 @@ async fn a_stream_that_is_another_than_was_named_is_not_read_at_all() {
     first.ready().await;
     publish(&first.connection, 0..10).await;
     let (out, mut batches) = tokio::sync::mpsc::channel(4);
-    let health = rekindle::health::Health::default();
+    let health = rekindle_runtime::health::Health::default();
     let source =
-        rekindle::source::nats::NatsSource::new(first.connection.clone(), creating(), out, health.part("source"));
+        rekindle_nats::source::NatsSource::new(first.connection.clone(), creating(), out, health.part("source"));
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(source.created_at(1_772_532_000_123).run(stopped));
     let why = nats_server::live::failing(&health, "source", "it is another one").await;

@@ -9,9 +9,9 @@ mod oracle;
 use generator::{Scenario, scenario};
 use oracle::compare;
 use proptest::prelude::*;
-use rekindle::pipeline::Options;
-use rekindle::replay::replay_bytes;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::replay::replay_bytes;
 use serde_json::Value as Json;
 
 /// How the engine's work is split.

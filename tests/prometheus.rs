@@ -206,7 +206,7 @@ fn every_expression_of_every_dashboard_and_rule_is_answered() {
 
 #[test]
 fn the_rules_pass_promtool_and_every_alert_is_tested_firing_and_not() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/prometheus");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboards/prometheus");
     for arguments in [["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]] {
         let said = prometheus_server::promtool(folder, &arguments);
         assert!(said.contains("SUCCESS") && !said.contains("FAILED"), "{said}");

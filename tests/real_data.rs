@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
 
 mod data_sets;
 #[path = "real_data/expected.rs"]

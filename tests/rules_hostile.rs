@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use rekindle::rules::program::Ruleset;
-use rekindle::rules::{compile, render};
+use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::{compile, render};
 
 /// Rules with one segment, whose `when` this is.
 fn rules_with(when: &str) -> String {

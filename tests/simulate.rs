@@ -9,9 +9,9 @@ use std::time::Duration;
 use async_nats::jetstream::{self, Context, stream};
 use futures_util::StreamExt;
 use nats_server::{NatsServer, free_port};
-use rekindle::decode::Decoder;
-use rekindle::rules;
-use rekindle::time::Timestamp;
+use rekindle_core::decode::Decoder;
+use rekindle_core::rules;
+use rekindle_core::time::Timestamp;
 use serde_json::Value;
 
 fn simulate(server: &NatsServer, args: &[&str]) -> Child {

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
 
 /// When the first user comes: 2026-03-02T00:00:00Z.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_772_409_600_000);
@@ -185,7 +185,7 @@ impl Traffic {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rekindle::pipeline::{Options, Pipeline};
+    use rekindle_runtime::pipeline::{Options, Pipeline};
 
     use super::*;
     use crate::workload;

@@ -52,7 +52,7 @@ pub(crate) enum Error {
     Unreadable(String),
     /// Checkpoints can't be written or read.
     #[error(transparent)]
-    Store(#[from] rekindle::store::StoreError),
+    Store(#[from] rekindle_runtime::store::StoreError),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

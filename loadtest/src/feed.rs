@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rekindle::live::{self, Ends, Live, Recovery, Start};
-use rekindle::pipeline::Pipeline;
-use rekindle::sink::emission::{Emission, Passed};
-use rekindle::source::message::{Batch, Kind, Message};
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::{self, Ends, Live, Recovery, Start};
+use rekindle_runtime::log::{Batch, Kind, Message};
+use rekindle_runtime::output::emission::{Emission, Passed};
+use rekindle_runtime::pipeline::Pipeline;
 use tokio::sync::mpsc;
 
 use crate::crowd::Traffic;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
 use serde::Serialize;
 
 /// The machine, the program and the time.

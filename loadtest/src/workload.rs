@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use rekindle::partition::Plan;
-use rekindle::rules;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
 
 use crate::error::Error;
 

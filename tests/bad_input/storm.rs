@@ -6,12 +6,12 @@
 mod text;
 
 use proptest::prelude::*;
-use rekindle::decode::Decoder;
-use rekindle::event::Event;
-use rekindle::pipeline::Options;
-use rekindle::replay::replay_bytes;
-use rekindle::rules::program::Projection;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::decode::Decoder;
+use rekindle_core::event::Event;
+use rekindle_core::rules::program::Projection;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::replay::replay_bytes;
 
 use crate::command::{RULES, view};
 

@@ -1,6 +1,6 @@
 //! Times: RFC 3339 in all its forms, what clients write for it, and what only looks like a time.
 
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
 use rstest::rstest;
 
 use crate::command::{UNTIL, World, accepts, lines_of, rejects, view};

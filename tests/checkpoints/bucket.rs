@@ -2,8 +2,8 @@
 
 use object_store::ObjectStoreExt as _;
 use object_store::aws::AmazonS3Builder;
-use rekindle::config::{Checkpoint, Location, Secret};
-use rekindle::store::{Checkpoints, StoreError};
+use rekindle_runtime::store::{Checkpoints, StoreError};
+use rekindle_settings::{Checkpoint, Location, Secret};
 
 use crate::keeper::{Keeper, claim, state_at};
 use crate::s3_server::S3Server;

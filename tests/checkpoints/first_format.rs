@@ -6,18 +6,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rekindle::campaigns::{Held, Memory};
-use rekindle::checkpoint::FORMAT_VERSION;
-use rekindle::engine::traits::KnownTraits;
-use rekindle::partition::{PackedUser, User};
-use rekindle::pipeline::Restored;
-use rekindle::rules::program::Ruleset;
-use rekindle::time::Span;
+use rekindle_core::campaigns::{Held, Memory};
+use rekindle_core::checkpoint::FORMAT_VERSION;
+use rekindle_core::engine::traits::KnownTraits;
+use rekindle_core::partition::{PackedUser, User};
+use rekindle_core::rules::program::Ruleset;
+use rekindle_core::time::Span;
+use rekindle_runtime::pipeline::Restored;
 
 use crate::keeper::{Keeper, claim, in_folder, state_at};
 
 pub(crate) fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints/first_format/store")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/checkpoints/first_format/store")
 }
 
 /// A copy of the fixture that may be written to.

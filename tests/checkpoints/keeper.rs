@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rekindle::checkpoint::StreamIdentity;
-use rekindle::config::{Checkpoint, Location};
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::rules;
-use rekindle::store::{Checkpoints, Claim, Loaded, Outputs, StoreError};
+use rekindle_core::checkpoint::StreamIdentity;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::store::{Checkpoints, Claim, Loaded, Outputs, StoreError};
+use rekindle_settings::{Checkpoint, Location};
 
 pub(crate) const RULES: &str = include_str!("first_format/rules.toml");
 const EVENTS: &str = include_str!("first_format/events.jsonl");

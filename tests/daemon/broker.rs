@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::{Config, Info, Stream};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
 
 use crate::harness::LIMIT;
 use crate::log::is_output;

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use rekindle::source::simulator::{Simulator, SimulatorOptions};
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_simulator::{Simulator, SimulatorOptions};
 use serde_json::Value;
 
 use crate::broker::Stored;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
 use serde_json::Value;
 
 use crate::broker::{Broker, Stored};

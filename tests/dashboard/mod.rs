@@ -11,7 +11,7 @@ pub(crate) const FILES: [&str; 6] = ["growth", "retention", "commerce", "segment
 
 /// A dashboard by its file's name.
 pub(crate) fn read(file: &str) -> Value {
-    let path = format!("{}/dashboards/{file}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../dashboards/{file}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&fs::read_to_string(path).expect("the dashboard is there")).expect("JSON")
 }
 

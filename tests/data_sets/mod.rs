@@ -22,7 +22,7 @@ const CDNOW_EVENTS: &str = "cdnow/events.jsonl.zst";
 
 /// The folder of Cargo.toml.
 pub(crate) fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// A test that is given the file of events at this place in the folder of data sets (`cdnow/events.jsonl.zst`); ignored where

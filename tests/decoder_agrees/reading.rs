@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use rekindle::decode::{Decoded, MAX_ID_BYTES};
-use rekindle::event::{Call, Event, EventTime, Scalar};
-use rekindle::rules::program::Projection;
+use rekindle_core::decode::{Decoded, MAX_ID_BYTES};
+use rekindle_core::event::{Call, Event, EventTime, Scalar};
+use rekindle_core::rules::program::Projection;
 
 use crate::decimal::Decimal;
 use crate::lenient::{self, Json, Kind};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use rekindle::live::Stats;
 use rekindle::metrics::{
     CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
 };
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::rules;
-use rekindle::time::Timestamp;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::Stats;
+use rekindle_runtime::pipeline::{Options, Pipeline};
 
 const RULES: &str = "[events]\nview = 'View'\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n

@@ -18,8 +18,8 @@ mod lenient;
 mod structure;
 
 use libfuzzer_sys::fuzz_target;
-use rekindle::decode::Decoder;
-use rekindle::rules::program::Projection;
+use rekindle_core::decode::Decoder;
+use rekindle_core::rules::program::Projection;
 
 fuzz_target!(|line: &[u8]| {
     let own = |paths: &[&[&str]]| {

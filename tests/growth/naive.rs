@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rekindle::growth::Numbers;
-use rekindle::growth::numbers::{Money, Tally};
+use rekindle_core::growth::Numbers;
+use rekindle_core::growth::numbers::{Money, Tally};
 
 /// An event as it was written.
 #[derive(Clone, Debug)]

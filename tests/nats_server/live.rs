@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rekindle::config::{Nats, Source};
-use rekindle::health::Health;
-use rekindle::nats::{Access, Connection};
-use rekindle::source::message::{Batch, Message};
-use rekindle::source::nats::{NatsSource, SourceStatus};
-use rekindle::time::Span;
+use rekindle_core::time::Span;
+use rekindle_nats::source::{NatsSource, SourceStatus};
+use rekindle_nats::{Access, Connection};
+use rekindle_runtime::health::Health;
+use rekindle_runtime::log::{Batch, Message};
+use rekindle_settings::{Nats, Source};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 

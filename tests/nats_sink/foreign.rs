@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::{Client, HeaderMap};
-use rekindle::config::Output as Settings;
-use rekindle::sink::nats::{Ended, Kind};
+use rekindle_nats::sink::{Ended, Kind};
+use rekindle_settings::Output as Settings;
 
 use super::nats_server::NatsServer;
 use super::outputs::{self, many, numbers, plan};

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use async_nats::Client;
 use async_nats::jetstream::{self, Context, stream};
 use nats_server::NatsServer;
-use rekindle::config::Output as Settings;
-use rekindle::health::Health;
-use rekindle::sink::emission::Emission;
-use rekindle::sink::nats::{Ended, Known, Owner, Sink, SinkStatus};
-use rekindle::sink::progress::{Progress, Reached};
+use rekindle_nats::sink::{Ended, Known, Owner, Sink, SinkStatus};
+use rekindle_runtime::health::Health;
+use rekindle_runtime::output::emission::Emission;
+use rekindle_runtime::output::progress::{Progress, Reached};
+use rekindle_settings::Output as Settings;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -177,7 +177,7 @@ async fn outputs_of(context: &Context) -> Vec<jetstream::Message> {
     let mut found = stored(context, "REKINDLE").await;
     found.retain(|message| message.subject.as_str() != "rekindle.progress");
     let ordinal = |message: &jetstream::Message| -> Option<u64> {
-        message.headers.as_ref()?.get(rekindle::sink::nats::ORDINAL)?.as_str().parse().ok()
+        message.headers.as_ref()?.get(rekindle_nats::sink::ORDINAL)?.as_str().parse().ok()
     };
     let ordinals: Vec<u64> = found.iter().filter_map(ordinal).collect();
     assert!(ordinals.windows(2).all(|pair| pair[1] == pair[0] + 1), "ordinals have holes or come twice");

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use rekindle::campaigns::{Outcome, Trigger};
-use rekindle::decode::Reason;
-use rekindle::json::JsonText;
-use rekindle::partition::{Cause, Decided, Output, Plan};
-use rekindle::rules;
-use rekindle::rules::program::{CampaignId, Change, SegmentId};
-use rekindle::sink::emission::{Emission, Emitted, Letter};
-use rekindle::sink::progress::Reached;
-use rekindle::time::Timestamp;
+use rekindle_core::campaigns::{Outcome, Trigger};
+use rekindle_core::decode::Reason;
+use rekindle_core::json::JsonText;
+use rekindle_core::partition::{Cause, Decided, Output, Plan};
+use rekindle_core::rules;
+use rekindle_core::rules::program::{CampaignId, Change, SegmentId};
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::output::emission::{Emission, Emitted, Letter};
+use rekindle_runtime::output::progress::Reached;
 
 /// 2026-03-02T00:00:00Z
 pub(crate) const START: Timestamp = Timestamp(1_772_409_600_000);

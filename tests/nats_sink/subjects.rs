@@ -2,12 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rekindle::campaigns::Outcome;
-use rekindle::config::{ContentMode, Output as Settings};
-use rekindle::sink::emission::{Emission, Reloaded};
-use rekindle::sink::nats::Kind;
-use rekindle::time::Timestamp;
-use rekindle::{action, journal};
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::time::Timestamp;
+use rekindle_core::{action, journal};
+use rekindle_nats::sink::Kind;
+use rekindle_runtime::output::emission::{Emission, Reloaded};
+use rekindle_settings::{ContentMode, Output as Settings};
 use serde_json::{Value, json};
 
 use super::outputs::{self, START, plan};
@@ -91,7 +91,7 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
             ("ce-source", "urn:shop:42"),
             ("ce-time", data["at"].as_str().expect("an instant")),
             ("ce-subject", &data["user"].as_str().unwrap_or_default().replace(' ', "%20")),
-            (rekindle::sink::nats::ID, &id),
+            (rekindle_nats::sink::ID, &id),
         ] {
             assert_eq!(header(message, name), value, "{name} of {kind}");
         }
@@ -100,7 +100,7 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     let event: Value = serde_json::from_slice(&found[2].payload).expect("JSON");
     assert_eq!(header(&found[2], "content-type"), "application/cloudevents+json");
     assert_eq!((&event["subject"], &event["specversion"]), (&json!("u 1"), &json!("1.0")));
-    assert_eq!(header(&found[2], rekindle::sink::nats::ID), event["id"].as_str().expect("an id"));
+    assert_eq!(header(&found[2], rekindle_nats::sink::ID), event["id"].as_str().expect("an id"));
 }
 
 #[tokio::test]

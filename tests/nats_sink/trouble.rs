@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{self, DiscardPolicy};
 use futures_util::StreamExt;
-use rekindle::config::Output as Settings;
-use rekindle::sink::emission::Emission;
-use rekindle::sink::nats::{Ended, Kind};
+use rekindle_nats::sink::{Ended, Kind};
+use rekindle_runtime::output::emission::Emission;
+use rekindle_settings::Output as Settings;
 use serde_json::{Value, json};
 
 use super::nats_server::NatsServer;
@@ -291,10 +291,10 @@ async fn a_missing_permission(way: Way, told: &str) {
     assert_eq!(outputs_of(&context).await.len(), 3);
 }
 
-fn huge(number: u64, bytes: usize) -> rekindle::partition::Output {
+fn huge(number: u64, bytes: usize) -> rekindle_core::partition::Output {
     let mut output = outputs::action("u", number);
-    if let rekindle::partition::Decided::Decision { payload: Some(payload), .. } = &mut output.decided {
-        payload.insert("text".to_owned(), rekindle::json::JsonText::of(&"x".repeat(bytes)));
+    if let rekindle_core::partition::Decided::Decision { payload: Some(payload), .. } = &mut output.decided {
+        payload.insert("text".to_owned(), rekindle_core::json::JsonText::of(&"x".repeat(bytes)));
     }
     output
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Options, Totals};
-use rekindle::replay::{ReplayError, Resumable, Sinks, Standing, Targets, replay};
-use rekindle::rules;
-use rekindle::sink::file::OutputFile;
-use rekindle::source::file::{Block, Item, Place, SourceError};
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::files::sink::OutputFile;
+use rekindle_runtime::files::source::{Block, Item, Place, SourceError};
+use rekindle_runtime::pipeline::{Options, Totals};
+use rekindle_runtime::replay::{ReplayError, Resumable, Sinks, Standing, Targets, replay};
 
 use crate::world::{MAX_DISORDER, RULES, UNTIL, dice, log};
 

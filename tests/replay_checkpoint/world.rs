@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
 
 pub(crate) const RULES: &str = r#"
 timezone = "Europe/Berlin"

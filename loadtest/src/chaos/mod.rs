@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
 use clap::Args;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
 use tokio::sync::watch;
 
 use crate::daemon::{self, Daemon, Setup};

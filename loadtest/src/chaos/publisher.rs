@@ -10,8 +10,8 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use rekindle::source::simulator::{Simulator, SimulatorOptions};
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_simulator::{Simulator, SimulatorOptions};
 use tokio::sync::watch;
 
 use crate::streams::EVENTS_SUBJECT;

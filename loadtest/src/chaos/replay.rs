@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rekindle::time::Timestamp;
+use rekindle_core::time::Timestamp;
 use serde_json::Value;
 
 use super::publisher::LAST_USER;

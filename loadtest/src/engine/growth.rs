@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rekindle::partition::Plan;
-use rekindle::time::Timestamp;
+use rekindle_core::partition::Plan;
+use rekindle_core::time::Timestamp;
 use serde::Serialize;
 
 use super::input::Input;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use rekindle::source::simulator::{Simulator, SimulatorOptions};
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_simulator::{Simulator, SimulatorOptions};
 
 use crate::error::Error;
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rekindle::partition::Plan;
-use rekindle::time::Timestamp;
+use rekindle_core::partition::Plan;
+use rekindle_core::time::Timestamp;
 
 use crate::error::Error;
 use crate::{table, workload};

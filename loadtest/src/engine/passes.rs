@@ -5,11 +5,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rekindle::decode::Decoder;
-use rekindle::journal::{self, Sorter};
-use rekindle::partition::{Output, Plan};
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::time::{Clock, Timestamp};
+use rekindle_core::decode::Decoder;
+use rekindle_core::journal::{self, Sorter};
+use rekindle_core::partition::{Output, Plan};
+use rekindle_core::time::{Clock, Timestamp};
+use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::Deserialize;
 
 use super::input::Input;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rekindle::partition::Plan;
-use rekindle::pipeline::Pipeline;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::partition::Plan;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::Pipeline;
 use serde::Serialize;
 
 use super::input::Input;
@@ -110,7 +110,7 @@ fn of(plan: &Arc<Plan>, run: impl FnOnce(&mut Pipeline)) -> Result<State, Error>
 
 /// What the engine itself says that its users take, in bytes.
 pub(crate) fn own_count(pipeline: &Pipeline) -> u64 {
-    let own = |partition: &rekindle::partition::Partition| {
+    let own = |partition: &rekindle_core::partition::Partition| {
         partition.heap_bytes_of(0, usize::MAX).0 + partition.heap_bytes_beside_users()
     };
     pipeline.partitions().iter().map(own).sum()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rekindle::live::Live;
+use rekindle_runtime::live::Live;
 
 use super::Pace;
 use crate::error::Error;

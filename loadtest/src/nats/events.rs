@@ -2,8 +2,8 @@
 //! it was to be sent.
 
 use bytes::Bytes;
-use rekindle::source::simulator::{Simulator, SimulatorOptions};
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_simulator::{Simulator, SimulatorOptions};
 
 /// When the storefront opens.
 const START: Timestamp = Timestamp(1_767_225_600_000);

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rekindle::action;
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Entry, Options, Pipeline};
-use rekindle::rules;
-use rekindle::source::message::Kind;
-use rekindle::time::Clock;
+use rekindle_core::action;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_core::time::Clock;
+use rekindle_runtime::log::Kind;
+use rekindle_runtime::pipeline::{Entry, Options, Pipeline};
 
 use crate::error::Error;
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rekindle::config::{Checkpoint, Location};
-use rekindle::live::{Captured, Live};
-use rekindle::pipeline::Pipeline;
-use rekindle::store::{Checkpoints, Claim, Outputs, Written};
+use rekindle_runtime::live::{Captured, Live};
+use rekindle_runtime::pipeline::Pipeline;
+use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
+use rekindle_settings::{Checkpoint, Location};
 use serde::{Deserialize, Serialize};
 
 use crate::crowd::Traffic;
@@ -187,7 +187,7 @@ fn sum_up(
     }
 }
 
-/// How many deltas the store puts on a base (see `rekindle::store`): until they weigh more than it, and 30 at most.
+/// How many deltas the store puts on a base (see `rekindle_runtime::store`): until they weigh more than it, and 30 at most.
 fn deltas_on_a_base(base_bytes: u64, delta_bytes: u64) -> u64 {
     (base_bytes.max(1 << 20) / delta_bytes.max(1) + 1).min(30)
 }

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::Args;
-use rekindle::partition::{Decided, Output};
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::rules::program::Change;
-use rekindle::sink::emission::{Emission, Passed};
-use rekindle::source::message::Batch;
-use rekindle::time::{Span, Timestamp};
+use rekindle_core::partition::{Decided, Output};
+use rekindle_core::rules::program::Change;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::log::Batch;
+use rekindle_runtime::output::emission::{Emission, Passed};
+use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::Serialize;
 use tokio::sync::mpsc;
 

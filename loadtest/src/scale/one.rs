@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rekindle::partition::Plan;
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::time::Span;
+use rekindle_core::partition::Plan;
+use rekindle_core::time::Span;
+use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints::{self, Checkpointing, Cycle};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rekindle::pipeline::{Options, Pipeline};
-use rekindle::sink::emission::Emission;
-use rekindle::time::Span;
+use rekindle_core::time::Span;
+use rekindle_runtime::output::emission::Emission;
+use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints;

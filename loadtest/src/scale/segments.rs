@@ -9,8 +9,8 @@ use std::sync::Arc;
 use clap::Args;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
-use rekindle::partition::Plan;
-use rekindle::time::Span;
+use rekindle_core::partition::Plan;
+use rekindle_core::time::Span;
 use serde::Serialize;
 
 use crate::crowd::{BEGIN, Lines};

@@ -1,0 +1,24 @@
+//! The pure core of Rekindle: the same log gives the same bytes.
+//!
+//! Events, rules, windows, segments, campaigns and growth numbers, the partitions that hold the users, and the form in
+//! which their state is stored. Time is an argument, never read from a clock; there is no IO, no thread, no randomness
+//! and no logging in this crate, and its `Cargo.toml` names nothing that brings them.
+
+pub mod action;
+pub mod campaigns;
+pub mod checkpoint;
+mod compact;
+pub mod decimal;
+pub mod decode;
+pub mod engine;
+pub mod event;
+pub mod growth;
+pub mod identity;
+pub mod journal;
+pub mod json;
+pub mod partition;
+pub mod route;
+pub mod rules;
+#[cfg(test)]
+mod testing;
+pub mod time;

@@ -1,0 +1,216 @@
+//! A mistake in a rules or config file: what is wrong, where, and what to do about it.
+//!
+//! [`Problems`] collects them while a file is read, so that one run shows every mistake there is.
+
+use std::ops::Range;
+
+/// So many words are compared for advice in one file; a file with mistakes beyond that gets them without advice.
+const COMPARED_MAX: usize = 200_000;
+
+/// A longer word is not compared: nobody means a known one by it, nor it by another.
+const COMPARED_BYTES_MAX: usize = 128;
+
+/// One problem, at its place in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub help: String,
+    /// The text it is about: a range of byte offsets into the file.
+    pub span: Range<usize>,
+}
+
+/// The problems found so far in one text.
+pub struct Problems<'t> {
+    text: &'t str,
+    found: Vec<Diagnostic>,
+    /// Lines on which the TOML itself is broken: what is read off them means nothing. In the order of the text; none overlaps
+    /// another.
+    broken_lines: Vec<Range<usize>>,
+    /// Where each line begins.
+    line_starts: Vec<usize>,
+    /// How many words were compared for advice.
+    compared: usize,
+}
+
+impl<'t> Problems<'t> {
+    /// Collects problems of this text.
+    pub fn new(text: &'t str) -> Problems<'t> {
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Problems { text, found: Vec::new(), broken_lines: Vec::new(), line_starts, compared: 0 }
+    }
+
+    /// Adds a problem, unless the line it starts on is broken anyway.
+    pub fn add(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        if self.is_broken(span.start) {
+            return;
+        }
+        let span = self.within_text(span);
+        self.found.push(Diagnostic { message: message.into(), help: help.into(), span });
+    }
+
+    /// Adds a problem that may only seem to be one, because what it misses may stand on a broken line.
+    pub fn add_missing(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        if self.broken_lines.is_empty() {
+            self.add(span, message, help);
+        }
+    }
+
+    /// Whether the line of a byte offset is broken.
+    fn is_broken(&self, offset: usize) -> bool {
+        let after = self.broken_lines.partition_point(|line| line.start <= offset);
+        after.checked_sub(1).is_some_and(|at| self.broken_lines[at].contains(&offset))
+    }
+
+    /// Adds a mistake in the TOML itself, and passes over whatever else is on its line.
+    pub(crate) fn add_broken(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.within_text(span);
+        // What follows the first on a line is its echo.
+        if self.is_broken(span.start) {
+            return;
+        }
+        let line_start = self.text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = self.text[span.end..].find('\n').map_or(self.text.len() + 1, |at| span.end + at + 1);
+        let at = self.broken_lines.partition_point(|line| line.start < line_start);
+        self.broken_lines.insert(at, line_start..line_end);
+        self.found.push(Diagnostic { message: message.into(), help: help.into(), span });
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// How many problems there are.
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Every problem, in the order of its place in the text.
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        self.found
+    }
+
+    /// 1-based line of a byte offset.
+    pub(crate) fn line_of(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset)
+    }
+
+    /// The text of the line of a byte offset.
+    pub(crate) fn line(&self, offset: usize) -> &'t str {
+        let line = self.line_of(offset);
+        let start = self.line_starts[line - 1];
+        let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
+        &self.text[start..end]
+    }
+
+    /// Of the known words, the one that was probably meant; `None` too where enough were compared already.
+    pub(crate) fn nearest<'w>(&mut self, word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+        let known: Vec<&str> = known.into_iter().take(COMPARED_MAX - self.compared).collect();
+        self.compared += known.len();
+        nearest(word, known)
+    }
+
+    /// Help that names the nearest known word, or lists them all when there are few; nothing where enough were compared already.
+    pub(crate) fn suggest<'w>(&mut self, word: &str, known: impl IntoIterator<Item = &'w str>, kind: &str) -> String {
+        let left = COMPARED_MAX - self.compared;
+        let known: Vec<&str> = known.into_iter().take(left).collect();
+        self.compared += known.len();
+        if left == 0 { String::new() } else { suggest(word, known, kind) }
+    }
+
+    /// The span with its ends on characters of the text.
+    fn within_text(&self, span: &Range<usize>) -> Range<usize> {
+        let start = floor_char_boundary(self.text, span.start);
+        let mut end = span.end.clamp(start, self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        start..end
+    }
+}
+
+/// The largest character boundary of `text` at or before `offset`.
+pub(crate) fn floor_char_boundary(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// Of the known words, the one that was probably meant.
+pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    if word.len() > COMPARED_BYTES_MAX {
+        return None;
+    }
+    let folded = word.to_lowercase();
+    let close = |candidate: &str| {
+        let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
+        (distance <= (word.chars().count().max(candidate.chars().count()).div_ceil(3))).then_some(distance)
+    };
+    let known = known.into_iter().filter(|known| known.len() <= COMPARED_BYTES_MAX);
+    known.filter_map(|k| close(k).map(|d| (d, k))).min_by_key(|(d, _)| *d).map(|(_, k)| k)
+}
+
+/// Help that names the nearest known word, or lists them all when there are few.
+pub fn suggest<'w>(word: &str, known: impl IntoIterator<Item = &'w str> + Clone, kind: &str) -> String {
+    if let Some(name) = nearest(word, known.clone()) {
+        return format!("did you mean `{name}`?");
+    }
+    let all: Vec<&str> = known.into_iter().take(17).collect();
+    match all.len() {
+        0 => format!("there are no {kind} yet"),
+        1..=16 => format!("the {kind} are {}", join_quoted(&all)),
+        _ => String::new(),
+    }
+}
+
+/// `` `a`, `b`, `c` ``
+pub fn join_quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A piece of the file for use inside a message: quoted, cut where it is long.
+pub fn shorten(text: &str) -> String {
+    const MOST_CHARS: usize = 60;
+    let one_line = text.replace(['\n', '\r', '\t'], " ");
+    match one_line.char_indices().nth(MOST_CHARS) {
+        Some((cut, _)) => format!("`{}…`", &one_line[..cut]),
+        None => format!("`{one_line}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_mistakes_there_are_so_many_words_are_compared_and_no_more() {
+        let known: Vec<String> = (0..20_000).map(|number| format!("event_{number}")).collect();
+        let known = || known.iter().map(String::as_str);
+        let mut problems = Problems::new("");
+        let advice: Vec<String> = (0..20_000).map(|_| problems.suggest("evnt_77", known(), "events")).collect();
+        assert_eq!((advice[0].as_str(), advice[9].as_str()), ("did you mean `event_77`?", "did you mean `event_77`?"));
+        assert_eq!((advice[10].as_str(), problems.nearest("evnt_77", known())), ("", None));
+        assert_eq!(problems.compared, COMPARED_MAX);
+    }
+
+    #[test]
+    fn lines_are_found_by_their_place() {
+        let mut problems = Problems::new("a\nbb\n\nc");
+        let lines: Vec<_> = (0..8).map(|at| (problems.line_of(at), problems.line(at))).collect();
+        let expected = [(1, "a"), (1, "a"), (2, "bb"), (2, "bb"), (2, "bb"), (3, ""), (4, "c"), (4, "c")];
+        assert_eq!(lines, expected);
+        problems.add_broken(&(3..4), "late", "");
+        problems.add_broken(&(0..1), "early", "");
+        problems.add_broken(&(1..2), "an echo", "");
+        for at in [0, 2, 5] {
+            problems.add(&(at..at + 1), "at", "");
+        }
+        let found: Vec<_> = problems.into_sorted().into_iter().map(|found| (found.message, found.span.start)).collect();
+        assert_eq!(found, [("early".to_owned(), 0), ("late".to_owned(), 3), ("at".to_owned(), 5)]);
+    }
+}

@@ -1,0 +1,227 @@
+//! What a compiled condition reads, and so what can change it.
+
+use std::collections::BTreeSet;
+
+use super::growth::Growth;
+use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term};
+use crate::event::{Call, FieldId, TraitId};
+
+/// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
+pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
+    let mut walk = Walk { features, reads: Reads::default() };
+    walk.condition(condition);
+    let mut reads = walk.reads;
+    reads.names.sort_unstable();
+    reads.names.dedup();
+    reads.traits.sort_unstable();
+    reads.traits.dedup();
+    reads.segments.sort_unstable();
+    reads.segments.dedup();
+    reads
+}
+
+/// The track events that have names, each once.
+pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
+    let events: BTreeSet<&String> = names.iter().filter_map(|name| name.event.as_ref()).collect();
+    events.into_iter().cloned().collect()
+}
+
+/// The track events of which something reads a property: what is remembered, a `where`, or the growth numbers. `None`: any
+/// may be.
+pub(super) fn property_events(
+    names: &[EventName],
+    features: &[Feature],
+    growth: Option<&Growth>,
+) -> Option<Vec<String>> {
+    let sales = growth.map(|growth| {
+        let (orders, refunds) = (&growth.orders, &growth.refunds);
+        [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
+    });
+    let is_read = |id: NameId, name: &EventName| {
+        let mut reads = features.iter().any(|feature| feature.name == id && feature.kind.field().is_some())
+            || sales.is_some_and(|sales| sales.contains(&Some(id)));
+        if let Some(filter) = &name.filter {
+            each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
+        }
+        reads
+    };
+    let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == Call::Track && is_read(*id, name));
+    read.map(|(_, name)| name.event.clone()).collect()
+}
+
+/// What features and growth numbers add up, each once.
+pub(super) fn amounts(features: &[Feature], growth: Option<&Growth>) -> Vec<Amount> {
+    let of_feature = |feature: &Feature| match feature.kind {
+        FeatureKind::WindowSum(field, _)
+        | FeatureKind::WindowNumericCount(field, _)
+        | FeatureKind::WindowMin(field, _)
+        | FeatureKind::WindowMax(field, _)
+        | FeatureKind::TotalSum(field) => Some(Amount { name: feature.name, field }),
+        _ => None,
+    };
+    let mut amounts: Vec<Amount> = features.iter().filter_map(of_feature).collect();
+    if let Some(growth) = growth {
+        let orders = growth.orders.iter();
+        amounts.extend(orders.flat_map(|it| [it.value, it.discount].map(|field| Amount { name: it.name, field })));
+        amounts.extend(growth.refunds.iter().map(|it| Amount { name: it.name, field: it.value }));
+    }
+    amounts.sort_unstable();
+    amounts.dedup();
+    amounts
+}
+
+/// Calls `see` with every term in a condition, the outer before the inner.
+pub(super) fn each_term<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Term)) {
+    match condition {
+        Condition::Constant(_) | Condition::InSegment(_) => {}
+        Condition::Not(inner) => each_term(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| each_term(item, see)),
+        Condition::Compare { left, right, .. } => {
+            [left, right].map(|term| each_in_term(term, see)).into_iter().collect()
+        }
+        Condition::Has(term) | Condition::IsTrue(term) | Condition::Matches { subject: term, .. } => {
+            each_in_term(term, see);
+        }
+        Condition::Text { subject, argument, .. } => {
+            each_in_term(subject, see);
+            each_in_term(argument, see);
+        }
+        Condition::In { item, list } => {
+            each_in_term(item, see);
+            each_in_term(list, see);
+        }
+    }
+}
+
+/// Calls `see` with a term and every term in it.
+pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
+    see(term);
+    match term {
+        Term::Arithmetic { left, right, .. } => {
+            each_in_term(left, see);
+            each_in_term(right, see);
+        }
+        Term::Negate(inner) | Term::Number(inner) => each_in_term(inner, see),
+        Term::Condition(inner) => each_term(inner, see),
+        _ => {}
+    }
+}
+
+/// Calls `see` with every feature of a term itself (not of the terms in it).
+pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
+    match term {
+        Term::Feature(id) | Term::Since(id) => see(*id),
+        Term::Average { sum, count } => {
+            see(*sum);
+            see(*count);
+        }
+        _ => {}
+    }
+}
+
+/// Calls `see` with every comparison in a condition, those inside its terms too.
+pub(super) fn each_comparison<'c>(
+    condition: &'c Condition,
+    see: &mut dyn FnMut(super::program::Comparison, &'c Term, &'c Term),
+) {
+    match condition {
+        Condition::Not(inner) => each_comparison(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| each_comparison(item, see)),
+        Condition::Compare { op, left, right } => see(*op, left, right),
+        _ => {}
+    }
+    if matches!(condition, Condition::Not(_) | Condition::All(_) | Condition::Any(_)) {
+        return;
+    }
+    each_term(condition, &mut |term| {
+        if let Term::Condition(inner) = term {
+            each_comparison(inner, see);
+        }
+    });
+}
+
+/// By how many milliseconds a term grows each millisecond, while no event comes. Two durations of equal slope keep
+/// their distance: time alone never turns a comparison of them.
+pub(super) fn slope(term: &Term) -> i64 {
+    use super::program::Arithmetic::{Add, Subtract};
+    match term {
+        Term::Since(_) | Term::Idle | Term::Age => 1,
+        Term::Arithmetic { op: Add, left, right } => slope(left) + slope(right),
+        Term::Arithmetic { op: Subtract, left, right } => slope(left) - slope(right),
+        _ => 0,
+    }
+}
+
+struct Walk<'f> {
+    features: &'f [Feature],
+    reads: Reads,
+}
+
+impl Walk<'_> {
+    fn condition(&mut self, condition: &Condition) {
+        each_comparison(condition, &mut |_, left, right| self.reads.time |= slope(left) != slope(right));
+        segments_of(condition, &mut |segment| self.reads.segments.push(segment));
+        let mut terms = Vec::new();
+        each_term(condition, &mut |term| terms.push(term));
+        for term in terms {
+            self.term(term);
+        }
+    }
+
+    fn term(&mut self, term: &Term) {
+        match term {
+            Term::Trait(id) => self.reads.traits.push(*id),
+            Term::Idle | Term::Age => self.reads.any_event = true,
+            _ => {}
+        }
+        features_of(term, &mut |id| {
+            let feature = &self.features[usize::from(id.0)];
+            self.reads.names.push(feature.name);
+            self.reads.time |= feature.kind.window().is_some();
+        });
+    }
+}
+
+/// Calls `see` with every segment that a condition asks for.
+fn segments_of(condition: &Condition, see: &mut dyn FnMut(super::program::SegmentId)) {
+    match condition {
+        Condition::InSegment(segment) => see(*segment),
+        Condition::Not(inner) => segments_of(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| segments_of(item, see)),
+        _ => each_term(condition, &mut |term| {
+            if let Term::Condition(inner) = term {
+                segments_of(inner, see);
+            }
+        }),
+    }
+}
+
+/// The properties and context fields in a condition.
+pub fn fields_in(condition: &Condition) -> Vec<FieldId> {
+    let mut found = Vec::new();
+    each_term(condition, &mut |term| {
+        if let Term::Field(id) = term {
+            found.push(*id);
+        }
+    });
+    found
+}
+
+/// The traits that segments, names and campaigns ask for.
+pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
+    let mut found = BTreeSet::new();
+    let mut see = |term: &Term| {
+        if let Term::Trait(id) = term {
+            found.insert(*id);
+        }
+    };
+    let filters = rules.names.iter().filter_map(|name| name.filter.as_ref());
+    let conditions = rules.campaigns.iter().filter_map(|campaign| campaign.condition.as_ref());
+    for condition in rules.segments.iter().map(|segment| &segment.when).chain(filters).chain(conditions) {
+        each_term(condition, &mut |term| see(term));
+    }
+    for (_, term) in rules.campaigns.iter().flat_map(|campaign| &campaign.payload_from) {
+        each_in_term(term, &mut |term| see(term));
+    }
+    found
+}

@@ -1,0 +1,96 @@
+//! The plan's pieces in the words of the rules file, for people.
+
+use super::program::{Arithmetic, Comparison, FeatureId, FeatureKind, Ruleset, Term};
+use crate::event::{FieldId, Scalar, TraitId};
+
+/// `sum(order.total, 7d)`
+pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
+    let feature = &rules.features[usize::from(id.0)];
+    let event = &rules.names[usize::from(feature.name.0)].id;
+    let property = |field: FieldId| format!("{event}.{}", rules.projection.fields[usize::from(field.0)][1..].join("."));
+    match feature.kind {
+        FeatureKind::WindowCount(window) => format!("count({event}, {})", window.length),
+        FeatureKind::WindowSum(field, window) => format!("sum({}, {})", property(field), window.length),
+        FeatureKind::WindowNumericCount(field, window) => {
+            format!("count of numbers in {}, {}", property(field), window.length)
+        }
+        FeatureKind::WindowMin(field, window) => format!("min({}, {})", property(field), window.length),
+        FeatureKind::WindowMax(field, window) => format!("max({}, {})", property(field), window.length),
+        FeatureKind::WindowDistinct(field, window) => format!("distinct({}, {})", property(field), window.length),
+        FeatureKind::TotalCount => format!("total({event})"),
+        FeatureKind::TotalSum(field) => format!("total({})", property(field)),
+        FeatureKind::LastValue(field) => format!("last({})", property(field)),
+        FeatureKind::LatestTime => format!("since({event})"),
+    }
+}
+
+/// A term as the rules would write it.
+pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
+    match piece {
+        Term::Constant(scalar) => self::scalar(scalar),
+        Term::List(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
+        Term::Duration(span) => span.to_string(),
+        Term::Feature(id) | Term::Since(id) => feature(rules, *id),
+        Term::Average { sum, .. } => feature(rules, *sum).replacen("sum", "avg", 1),
+        Term::Idle => "idle()".to_owned(),
+        Term::Age => "age()".to_owned(),
+        Term::Trait(id) => user_trait(rules, *id),
+        Term::Field(id) => field(rules, *id),
+        Term::Arithmetic { op, left, right } => {
+            let op = match op {
+                Arithmetic::Add => '+',
+                Arithmetic::Subtract => '-',
+                Arithmetic::Multiply => '*',
+                Arithmetic::Divide => '/',
+            };
+            format!("({} {op} {})", term(rules, left), term(rules, right))
+        }
+        Term::Negate(inner) => format!("-{}", term(rules, inner)),
+        Term::Number(inner) => format!("number({})", term(rules, inner)),
+        Term::Condition(_) => "(…)".to_owned(),
+    }
+}
+
+/// `traits.tier`
+pub fn user_trait(rules: &Ruleset, id: TraitId) -> String {
+    format!("traits.{}", rules.projection.traits[usize::from(id.0)].join("."))
+}
+
+/// `properties.price`
+pub fn field(rules: &Ruleset, id: FieldId) -> String {
+    rules.projection.fields[usize::from(id.0)].join(".")
+}
+
+/// `>=`
+pub(super) fn comparison(op: Comparison) -> &'static str {
+    match op {
+        Comparison::Equal => "==",
+        Comparison::NotEqual => "!=",
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+    }
+}
+
+fn scalar(value: &Scalar<'_>) -> String {
+    match value {
+        Scalar::Bool(truth) => truth.to_string(),
+        Scalar::Number(number) => number.to_string(),
+        Scalar::Text(text) => format!("'{text}'"),
+        Scalar::Json(json) => json.to_string(),
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! The attributes of a CloudEvent in binary mode: headers, as its binding for NATS has them.
+
+use async_nats::header::{HeaderName, HeaderValue};
+
+use super::message::Kind;
+use rekindle_core::action::{Action, JSON, types};
+use rekindle_core::time::Timestamp;
+
+/// What is said of an event beside its data.
+pub(super) struct Attributes<'a> {
+    /// Its type.
+    pub(super) kind: &'static str,
+    pub(super) id: &'a str,
+    /// Who emits it: `source`.
+    pub(super) emitter: &'a str,
+    /// Whom it is about: `subject`.
+    pub(super) user: Option<&'a str>,
+    /// When it happened.
+    pub(super) time: Option<String>,
+}
+
+impl<'a> Attributes<'a> {
+    /// Those of an output whose data is a line of the journal, or like one.
+    pub(super) fn new(kind: Kind, id: &'a str, emitter: &'a str) -> Attributes<'a> {
+        Attributes { kind: event_type(kind), id, emitter, user: None, time: None }
+    }
+
+    /// The same, about this user at this time.
+    pub(super) fn about(self, user: Option<&'a str>, at: Timestamp) -> Attributes<'a> {
+        Attributes { user, time: Some(at.to_string()), ..self }
+    }
+
+    /// Those of an action.
+    pub(super) fn of(action: &'a Action<'_>) -> Attributes<'a> {
+        let Action { id, source, subject, time, kind, .. } = action;
+        Attributes { kind, id, emitter: source, user: Some(subject), time: Some(time.clone()) }
+    }
+
+    /// The headers that say all this, and that the payload is JSON.
+    pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = vec![
+            header("content-type", JSON),
+            // The binding for NATS maps this attribute like any other, and means the event's mode by content-type.
+            header("ce-datacontenttype", JSON),
+            header("ce-id", self.id),
+            header("ce-source", &percent_encoded(self.emitter)),
+            header("ce-specversion", "1.0"),
+            header("ce-type", self.kind),
+        ];
+        headers.extend(self.user.map(|user| header("ce-subject", &percent_encoded(user))));
+        headers.extend(self.time.as_deref().map(|time| header("ce-time", time)));
+        headers
+    }
+}
+
+fn event_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Transition => types::TRANSITION,
+        Kind::Action => types::ACTION,
+        Kind::Decision => types::DECISION,
+        Kind::Merged => types::MERGED,
+        Kind::Rules => types::RULES,
+        Kind::Letter => types::DEAD_LETTER,
+        // Records of progress are no events: nobody but the daemon reads them.
+        Kind::Progress => "",
+    }
+}
+
+pub(super) fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from(value))
+}
+
+/// A header's value as CloudEvents write it: blanks, quotes, percent signs and whatever is not printable ASCII as the
+/// bytes of their UTF-8, `%E2%82%AC`.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'%' => encoded.push_str(&format!("%{byte:02X}")),
+            0x21..=0x7e => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_values_are_percent_encoded_as_cloud_events_want_it() {
+        assert_eq!(percent_encoded("Euro € 😀 \"50%\"~"), "Euro%20%E2%82%AC%20%F0%9F%98%80%20%2250%25%22~");
+        assert_eq!(percent_encoded("plain-id_7"), "plain-id_7");
+        assert_eq!(percent_encoded("a\r\nX: y"), "a%0D%0AX:%20y");
+    }
+}

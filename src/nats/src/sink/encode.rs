@@ -1,0 +1,400 @@
+//! From what the engine hands over to messages: subject, headers, payload, and an id that stays the same.
+//!
+//! | output | subject | payload | id |
+//! |---|---|---|---|
+//! | transition | `<prefix>.segments.<segment>.<enter or exit>` | the journal's line | hash of user, segment, change, time, cause |
+//! | action | `<prefix>.actions.<channel>.<campaign>` | CloudEvent | the action's own |
+//! | decision, if asked for | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, outcome, time, cause |
+//! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
+//! | other rules | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, which change it is |
+//! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |
+//!
+//! All of them are CloudEvents. An action is one in structured or in binary mode, as the settings say; everything else is one
+//! in binary mode: its attributes are headers (`ce-type`, `ce-id` …), and its payload stays what the journal has. So a receiver
+//! that tells the mode by `content-type`, as CloudEvents want it, needs one parser.
+//!
+//! No user id is in a subject. The ids (the header `Rekindle-Id`; of dead letters `Nats-Msg-Id`, so that a server which still
+//! remembers it takes none in twice) are the same whenever the same log is read; no two outputs of one log share one. Where the cause is an event without messageId, its
+//! position in the log stands in for that, and the id lasts only as long as the log is read from the same start.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use async_nats::subject::Subject;
+use bytes::buf::Writer;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use serde_json::json;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::attributes::{Attributes, header};
+use super::message::{Kind, Message, Shortened};
+use super::subjects::Subjects;
+use rekindle_core::action::{self, Action, event_id};
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::journal;
+use rekindle_core::partition::{Cause, Decided, Output, Plan};
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::output::dead_letter::{self, Origin, Written};
+use rekindle_runtime::output::emission::{Emitted, Letter, Mark, Reloaded, Rest};
+use rekindle_runtime::output::progress::{Open, Reached};
+use rekindle_settings::{ContentMode, Output as Settings};
+
+/// Most messages encoded at a time: as many as an atomic batch holds beside its record of progress.
+const CHUNK: usize = 999;
+/// Most bytes encoded at a time, but for one message more.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Letters of more bytes than this are encoded where nothing waits for it.
+const HEAVY: usize = 64 << 10;
+
+/// Some messages in the log's order, all of one group.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) outputs: Vec<Message>,
+    pub(super) letters: Vec<Message>,
+    /// What is out before it; its group is open.
+    pub(super) before: Reached,
+    /// What is out with it.
+    pub(super) reached: Reached,
+}
+
+/// What comes of an emission, in order.
+#[derive(Debug)]
+pub(super) enum Encoded {
+    Chunk(Box<Chunk>),
+    Mark(Mark),
+}
+
+/// Makes messages of emissions, a chunk at a time.
+pub(super) struct Encoder {
+    prefix: String,
+    mode: ContentMode,
+    /// Who emits: the attribute `source` of CloudEvents.
+    emitter: Arc<str>,
+    with_decisions: bool,
+    /// What the sequence numbers of dead letters are numbers in.
+    source: String,
+    merged: Subject,
+    rules: Subject,
+    dead: Subject,
+    subjects: Option<(Arc<Plan>, Arc<Subjects>)>,
+    buffer: Writer<BytesMut>,
+    /// The place of the letter before this one, and how many letters stood there.
+    last_letter: (u64, u64, u32),
+    /// The largest message that the server takes.
+    pub(super) max_payload: usize,
+}
+
+/// An emission that is being encoded.
+pub(super) struct Work {
+    subjects: Arc<Subjects>,
+    plan: Arc<Plan>,
+    reloaded: Option<Reloaded>,
+    outputs: std::vec::IntoIter<Output>,
+    letters: std::vec::IntoIter<Letter>,
+    first_position: u64,
+    received: Vec<Timestamp>,
+    /// What is out before the next chunk, its group open.
+    before: Reached,
+    /// What is out with the last chunk.
+    reached: Reached,
+    messages_out: u64,
+    is_done: bool,
+}
+
+impl Encoder {
+    pub(super) fn new(settings: &Settings, source: String) -> Encoder {
+        let prefix = settings.prefix.clone();
+        Encoder {
+            merged: format!("{prefix}.merged").into(),
+            rules: format!("{prefix}.rules").into(),
+            dead: format!("{prefix}.dead").into(),
+            prefix,
+            mode: settings.cloudevents,
+            emitter: settings.cloudevents_source.as_str().into(),
+            with_decisions: settings.decisions,
+            source,
+            subjects: None,
+            buffer: BytesMut::new().writer(),
+            last_letter: (0, 0, 0),
+            max_payload: usize::MAX,
+        }
+    }
+
+    /// Begins an emission.
+    pub(super) fn begin(&mut self, emitted: Emitted) -> Work {
+        let Emitted {
+            plan,
+            reloaded,
+            fires_to,
+            outputs,
+            letters,
+            first_position,
+            received,
+            before,
+            reached,
+            messages_out,
+        } = emitted;
+        let open = before.open.unwrap_or(Open {
+            fires_to_ms: fires_to.map(|to| to.0),
+            changes_rules_to: reloaded.is_some().then_some(reached.generation),
+            ..Open::messages_through(reached.sequence)
+        });
+        Work {
+            subjects: self.subjects_of(&plan),
+            plan,
+            reloaded,
+            outputs: outputs.into_iter(),
+            letters: letters.into_iter(),
+            first_position,
+            received,
+            before: Reached { open: Some(open), ..before },
+            reached,
+            messages_out,
+            is_done: false,
+        }
+    }
+
+    /// The next messages of an emission; `None`: there are no more. There is at least one chunk, be it empty.
+    pub(super) fn next_chunk(&mut self, work: &mut Work) -> Option<Chunk> {
+        if work.is_done {
+            return None;
+        }
+        let (mut outputs, mut letters, mut bytes, mut sent) = (Vec::new(), Vec::new(), 0, 0);
+        if let Some(reloaded) = work.reloaded.take() {
+            outputs.push(self.reloaded(&reloaded, work.reached.generation));
+            sent += 1;
+        }
+        while outputs.len() < CHUNK - 1 && bytes < CHUNK_BYTES {
+            let Some(output) = work.outputs.next() else { break };
+            let before = outputs.len();
+            self.output(work, &output, &mut outputs);
+            bytes += outputs[before..].iter().map(Message::size).sum::<usize>();
+            sent += 1;
+        }
+        while letters.len() < CHUNK && bytes < CHUNK_BYTES {
+            let Some(letter) = work.letters.next() else { break };
+            let letter = self.letter(&letter);
+            bytes += letter.size();
+            letters.push(letter);
+        }
+        let out = outputs.len().min(usize::try_from(work.messages_out).unwrap_or(usize::MAX));
+        outputs.drain(..out);
+        work.messages_out -= out as u64;
+        work.is_done = work.outputs.len() == 0 && work.letters.len() == 0;
+        let before = work.before.clone();
+        if let Some(open) = &mut work.before.open {
+            open.sent += sent;
+            open.messages = work.messages_out;
+        }
+        let reached = if work.is_done { work.reached.clone() } else { work.before.clone() };
+        Some(Chunk { outputs, letters, before, reached })
+    }
+
+    fn subjects_of(&mut self, plan: &Arc<Plan>) -> Arc<Subjects> {
+        match &self.subjects {
+            Some((known, subjects)) if Arc::ptr_eq(known, plan) => Arc::clone(subjects),
+            _ => {
+                let subjects = Arc::new(Subjects::new(&self.prefix, &plan.rules));
+                self.subjects = Some((Arc::clone(plan), Arc::clone(&subjects)));
+                subjects
+            }
+        }
+    }
+
+    /// Up to two messages: a decision to send is a decision and an action.
+    fn output(&mut self, work: &Work, output: &Output, out: &mut Vec<Message>) {
+        let rules = &work.plan.rules;
+        match &output.decided {
+            Decided::Transition { segment, change, cause } => {
+                let what = &rules.segments[usize::from(segment.0)].id;
+                let id = output_id("transition", what, change.name(), output, Some(cause));
+                out.push(self.line(Kind::Transition, work.subjects.transition(*segment, *change), id, work, output));
+            }
+            Decided::Decision { campaign, outcome, cause, .. } => {
+                if self.with_decisions {
+                    let what = &rules.campaigns[usize::from(campaign.0)].id;
+                    let id = output_id("decision", what, outcome.name(), output, Some(cause));
+                    out.push(self.line(Kind::Decision, work.subjects.decision(*campaign, outcome), id, work, output));
+                }
+                let emitter = Arc::clone(&self.emitter);
+                if matches!(outcome, Outcome::Sent { .. })
+                    && let Some(action) = action::action(rules, output, &emitter)
+                {
+                    let subject = work.subjects.action(*campaign);
+                    let received = matches!(cause, Cause::Event(_)).then(|| work.received_at(output)).flatten();
+                    out.push(self.action(action, subject, received));
+                }
+            }
+            Decided::Merged { from } => {
+                let id = output_id("merged", from, "", output, None);
+                out.push(self.line(Kind::Merged, self.merged.clone(), id, work, output));
+            }
+        }
+    }
+
+    fn line(&mut self, kind: Kind, subject: Subject, id: String, work: &Work, output: &Output) -> Message {
+        journal::write_line(&work.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
+        let mut payload = self.written();
+        payload.truncate(payload.len() - 1);
+        let attributes = Attributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
+        Message {
+            kind,
+            subject,
+            content: attributes.headers(),
+            id,
+            payload,
+            received: None,
+            shortened: Shortened::default(),
+        }
+    }
+
+    fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> Message {
+        let content = match self.mode {
+            ContentMode::Structured => {
+                serde_json::to_writer(&mut self.buffer, &action).expect("writing to memory cannot fail");
+                vec![header("content-type", "application/cloudevents+json")]
+            }
+            ContentMode::Binary => {
+                serde_json::to_writer(&mut self.buffer, &action.data).expect("writing to memory cannot fail");
+                Attributes::of(&action).headers()
+            }
+        };
+        Message {
+            kind: Kind::Action,
+            subject,
+            id: action.id,
+            content,
+            payload: self.written(),
+            received,
+            shortened: Shortened::default(),
+        }
+    }
+
+    fn reloaded(&mut self, reloaded: &Reloaded, generation: u64) -> Message {
+        let Reloaded { at, rules, previous } = reloaded;
+        let id = event_id(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
+        let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
+        write!(self.buffer, "{line}").expect("writing to memory cannot fail");
+        let (subject, payload) = (self.rules.clone(), self.written());
+        let content = Attributes::new(Kind::Rules, &id, &self.emitter).about(None, *at).headers();
+        Message { kind: Kind::Rules, subject, id, content, payload, received: None, shortened: Shortened::default() }
+    }
+
+    fn letter(&mut self, letter: &Letter) -> Message {
+        let Letter { sequence, line, reason, original, rest } = letter;
+        // A line may hold several calls, alike to the last byte: each is a letter of its own.
+        let (last_sequence, last_line, ordinal) = self.last_letter;
+        let ordinal = if (last_sequence, last_line) == (*sequence, *line) { ordinal + 1 } else { 0 };
+        self.last_letter = (*sequence, *line, ordinal);
+        let original_hash = xxh3_128(original);
+        let key = format!("letter\0{}\0{sequence}\0{line}\0{ordinal}\0{}\0{original_hash}", self.source, reason.code());
+        let origin = Origin::Message { sequence: *sequence, line: *line };
+        let detail = dead_letter::detail(reason, rest.as_ref());
+        let head = dead_letter::head(reason.code(), &detail, origin, rest.as_ref());
+        let mut letter = letter_message(
+            &key,
+            &self.dead,
+            &self.emitter,
+            |room| dead_letter::write(&head, original, room),
+            self.max_payload,
+        );
+        letter.shortened.rejects = rest.as_ref().map_or(0, Rest::count);
+        letter
+    }
+
+    /// What was written since the last time.
+    fn written(&mut self) -> Bytes {
+        self.buffer.get_mut().split().freeze()
+    }
+}
+
+impl Work {
+    /// Whether its next messages take long enough to keep others from working.
+    pub(super) fn is_heavy(&self) -> bool {
+        let letters = self.letters.as_slice().iter().take(CHUNK);
+        letters.map(|letter| letter.original.len()).sum::<usize>() > HEAVY
+    }
+
+    /// When the broker received the event at which an output was found out, if it is one of this emission.
+    fn received_at(&self, output: &Output) -> Option<Timestamp> {
+        let index = usize::try_from(output.position.checked_sub(self.first_position)?).ok()?;
+        self.received.get(index).copied()
+    }
+}
+
+/// A dead letter as a message of at most `max_payload` bytes; `key` tells it from every other, and `write` makes it fit.
+fn letter_message(
+    key: &str,
+    dead: &Subject,
+    emitter: &str,
+    write: impl FnOnce(usize) -> Written,
+    max_payload: usize,
+) -> Message {
+    let id = event_id(key);
+    let content = Attributes::new(Kind::Letter, &id, emitter).headers();
+    let mut letter = Message {
+        kind: Kind::Letter,
+        subject: dead.clone(),
+        id,
+        content,
+        payload: Bytes::new(),
+        received: None,
+        shortened: Shortened::default(),
+    };
+    let Written { bytes, is_cut } = write(letter.payload_room(max_payload));
+    (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
+    letter
+}
+
+/// The dead letter of a message that no server takes, because it is larger than `limit`.
+pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter: &str) -> Message {
+    let detail = format!("the message has about {} bytes; the server takes {limit} at most", message.size());
+    let origin = Origin::Output { subject: &message.subject };
+    let head = dead_letter::head("output_too_large", &detail, origin, None);
+    let write = |room| dead_letter::write(&head, &message.payload, room);
+    letter_message(&format!("output_too_large\0{}", message.id), dead, emitter, write, limit)
+}
+
+/// Makes a dead letter fit: of its original only the beginning is left. Returns whether it fits now.
+pub(super) fn shorten(letter: &mut Message, max_payload: usize) -> bool {
+    let room = letter.payload_room(max_payload);
+    if letter.payload.len() > room
+        && let Some(Written { bytes, is_cut }) = dead_letter::shorten(&letter.payload, room)
+    {
+        (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
+    }
+    letter.payload.len() <= room
+}
+
+/// The id of a line of the journal.
+fn output_id(kind: &str, what: &str, change: &str, output: &Output, cause: Option<&Cause>) -> String {
+    let cause = match cause {
+        None | Some(Cause::Time) => String::new(),
+        Some(Cause::Event(Some(id))) => format!("m{id}"),
+        Some(Cause::Event(None)) => format!("p{}", output.position),
+        Some(Cause::Rules { change }) => format!("r{change}"),
+    };
+    event_id(&format!("{kind}\0{what}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_twice_at_one_instant_has_two_ids() {
+        let enter = |position, cause| {
+            let decided = Decided::Merged { from: "x".into() };
+            let output = Output { at: Timestamp(5), user: "u".into(), position, decided };
+            output_id("transition", "s", "enter", &output, Some(&cause))
+        };
+        let by = |id: &str| Cause::Event(Some(id.into()));
+        let ids = [enter(1, by("m1")), enter(3, by("m2")), enter(1, Cause::Event(None)), enter(3, Cause::Event(None))];
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+        assert_eq!(enter(1, by("m1")), enter(9, by("m1")), "where a log is read from does not matter");
+        assert_eq!(enter(1, Cause::Time), enter(9, Cause::Time));
+        let [first, second] = [1, 2].map(|change| enter(1, Cause::Rules { change }));
+        assert!(first != second && !different.contains(&first), "rules that go back and forth at one instant");
+    }
+}

@@ -1,0 +1,70 @@
+//! Publishing without JetStream: at most once. What the server has not got when the connection breaks is lost, and so is
+//! what nobody subscribes to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State;
+use async_nats::header::NATS_MESSAGE_ID;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::message::Message;
+use super::status::SinkStatus;
+use rekindle_runtime::health::Part;
+
+/// How often the connection is looked at while it is down.
+const WATCH: Duration = Duration::from_millis(50);
+
+pub(super) struct PlainPublisher {
+    client: Client,
+    part: Part,
+    status: Arc<SinkStatus>,
+}
+
+impl PlainPublisher {
+    pub(super) fn new(client: Client, part: Part, status: Arc<SinkStatus>) -> PlainPublisher {
+        PlainPublisher { client, part, status }
+    }
+
+    pub(super) async fn reach(&mut self) {
+        self.wait_for_connection().await;
+    }
+
+    /// Publishes all messages and hands them to the connection.
+    pub(super) async fn publish(&mut self, messages: &mut VecDeque<Message>) {
+        if messages.is_empty() {
+            return;
+        }
+        self.wait_for_connection().await;
+        for message in messages.iter() {
+            let mut headers = message.headers();
+            headers.insert(NATS_MESSAGE_ID, message.id.as_str());
+            let sent = self.client.publish_with_headers(message.subject.clone(), headers, message.payload.clone());
+            if let Err(error) = sent.await {
+                self.status.failed();
+                warn!(subject = %message.subject, %error, "an output could not be published");
+            }
+        }
+        if let Err(error) = self.client.flush().await {
+            self.status.failed();
+            warn!(%error, "outputs could not be flushed");
+        }
+        self.status.acknowledged(messages.iter());
+        messages.clear();
+    }
+
+    async fn wait_for_connection(&mut self) {
+        while self.client.connection_state() != State::Connected {
+            if self.part.failing("can't publish: the connection to NATS is down; trying again") {
+                warn!("can't publish: the connection to NATS is down; trying again");
+            }
+            sleep(WATCH).await;
+        }
+        if self.part.works() {
+            info!("publishing works");
+        }
+    }
+}

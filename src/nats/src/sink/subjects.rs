@@ -1,0 +1,46 @@
+//! The subjects of one set of rules, made once: an output only looks its own up.
+
+use async_nats::subject::Subject;
+
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::rules::program::{CampaignId, Change, Ruleset, SegmentId};
+
+/// Subjects by segment and campaign.
+pub(super) struct Subjects {
+    segments: Vec<[Subject; 2]>,
+    actions: Vec<Subject>,
+    decisions: Vec<Vec<Subject>>,
+}
+
+impl Subjects {
+    /// Ids of segments, campaigns and channels are single tokens of a subject: the rules see to that.
+    pub(super) fn new(prefix: &str, rules: &Ruleset) -> Subjects {
+        let segment = |id: &str| {
+            [Change::Enter, Change::Exit].map(|change| format!("{prefix}.segments.{id}.{}", change.name()).into())
+        };
+        let decisions = |id: &str| {
+            Outcome::NAMES.iter().map(|outcome| format!("{prefix}.decisions.{id}.{outcome}").into()).collect()
+        };
+        Subjects {
+            segments: rules.segments.iter().map(|other| segment(&other.id)).collect(),
+            actions: rules
+                .campaigns
+                .iter()
+                .map(|c| format!("{prefix}.actions.{}.{}", c.channel, c.id).into())
+                .collect(),
+            decisions: rules.campaigns.iter().map(|campaign| decisions(&campaign.id)).collect(),
+        }
+    }
+
+    pub(super) fn transition(&self, segment: SegmentId, change: Change) -> Subject {
+        self.segments[usize::from(segment.0)][change as usize].clone()
+    }
+
+    pub(super) fn action(&self, campaign: CampaignId) -> Subject {
+        self.actions[usize::from(campaign.0)].clone()
+    }
+
+    pub(super) fn decision(&self, campaign: CampaignId, outcome: &Outcome) -> Subject {
+        self.decisions[usize::from(campaign.0)][outcome.index()].clone()
+    }
+}

@@ -1,0 +1,125 @@
+//! What is committed together: some chunks, one after the other.
+
+use std::collections::VecDeque;
+
+use super::encode::Chunk;
+use super::message::Message;
+use rekindle_runtime::output::progress::Reached;
+
+/// Outputs that are committed together, and what is out with each of them.
+#[derive(Debug)]
+pub(super) struct Unit {
+    parts: VecDeque<Part>,
+    reached: Reached,
+}
+
+/// Outputs of one group.
+#[derive(Debug)]
+struct Part {
+    /// Each with how many of the group's messages are out with it, counted from `before`.
+    outputs: VecDeque<(u64, Message)>,
+    /// What is out before it; its group is open.
+    before: Reached,
+    /// What is out with the last.
+    reached: Reached,
+}
+
+impl Unit {
+    /// No outputs: only what is out.
+    pub(super) fn at(reached: Reached) -> Unit {
+        Unit { parts: VecDeque::new(), reached }
+    }
+
+    /// Adds what comes next; its letters are not looked at.
+    pub(super) fn push(&mut self, chunk: Chunk) {
+        let Chunk { outputs, before, reached, .. } = chunk;
+        self.reached = reached.clone();
+        if !outputs.is_empty() {
+            self.parts.push_back(Part { outputs: (1..).zip(outputs).collect(), before, reached });
+        } else if let Some(last) = self.parts.back_mut() {
+            last.reached = reached;
+        }
+    }
+
+    /// How many outputs there are.
+    pub(super) fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.outputs.len()).sum()
+    }
+
+    /// What is out with all of it.
+    pub(super) fn reached(&self) -> &Reached {
+        &self.reached
+    }
+
+    /// The outputs, in order.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.parts.iter().flat_map(|part| part.outputs.iter().map(|(_, message)| message))
+    }
+
+    /// What is out with each of the outputs.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Reached> {
+        self.parts.iter().flat_map(|part| {
+            let last = part.outputs.len() - 1;
+            part.outputs.iter().enumerate().map(move |(index, (place, _))| match index {
+                index if index == last => part.reached.clone(),
+                _ => part.after(*place),
+            })
+        })
+    }
+
+    /// Takes the first of the outputs out.
+    pub(super) fn take_first(&mut self, count: usize) -> Vec<Message> {
+        let mut taken = Vec::with_capacity(count.min(self.len()));
+        while taken.len() < count
+            && let Some(part) = self.parts.front_mut()
+        {
+            let some = part.outputs.len().min(count - taken.len());
+            taken.extend(part.outputs.drain(..some).map(|(_, message)| message));
+            self.drop_empty();
+        }
+        taken
+    }
+
+    /// Takes out what is larger than that.
+    pub(super) fn take_larger_than(&mut self, bytes: usize) -> Vec<Message> {
+        let mut taken = Vec::new();
+        for part in &mut self.parts {
+            let (larger, rest): (Vec<_>, Vec<_>) =
+                part.outputs.drain(..).partition(|(_, message)| message.size() > bytes);
+            part.outputs = rest.into();
+            taken.extend(larger.into_iter().map(|(_, message)| message));
+        }
+        self.drop_empty();
+        taken
+    }
+
+    /// Takes the largest out.
+    pub(super) fn take_largest(&mut self) -> Option<Message> {
+        let size = self.messages().map(Message::size).max()?;
+        let part = self.parts.iter_mut().find(|part| part.outputs.iter().any(|(_, message)| message.size() == size))?;
+        let index = part.outputs.iter().position(|(_, message)| message.size() == size)?;
+        let taken = part.outputs.remove(index);
+        self.drop_empty();
+        taken.map(|(_, message)| message)
+    }
+
+    /// A part without outputs is out with the one before it.
+    fn drop_empty(&mut self) {
+        while let Some(empty) = self.parts.iter().position(|part| part.outputs.is_empty()) {
+            let gone = self.parts.remove(empty);
+            if let (Some(gone), Some(before)) = (gone, empty.checked_sub(1)) {
+                self.parts[before].reached = gone.reached;
+            }
+        }
+    }
+}
+
+impl Part {
+    fn after(&self, place: u64) -> Reached {
+        let mut reached = self.before.clone();
+        if let Some(open) = &mut reached.open {
+            open.messages += place;
+        }
+        reached
+    }
+}

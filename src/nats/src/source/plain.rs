@@ -1,0 +1,203 @@
+//! Plain NATS: at most once, in the order in which it comes, and with nobody to ask again.
+//!
+//! What is published while there is no connection is lost, and nobody can say how much. What the client drops because
+//! it is not read fast enough is counted, at least in part: async-nats tells of it through a queue that may overflow.
+//! A message's time is the local clock's as it is taken in, and its number is counted here.
+//!
+//! Order holds within each configured subject (which may have wildcards). Between several it holds but roughly: each has
+//! a queue of its own. Ticks, and messages that say whom to forget, never overtake an event that came before them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_nats::Subscriber;
+use futures_util::StreamExt;
+use tracing::{error, info, warn};
+
+use super::status::add;
+use super::ticker::Ticker;
+use super::{Batch, Kind, Message, NatsSource, Stop, is_full, ready};
+use crate::Denial;
+use crate::subjects::{covers, without_covered};
+use rekindle_core::time::Timestamp;
+
+/// How long a command to the connection may take; longer, and it is stuck.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Reads until told to stop.
+pub(super) async fn run(source: NatsSource, mut stop: Stop) {
+    warn!(
+        "events are read from plain NATS subjects, at most once: what is published while this daemon is away or slow is \
+         lost; use a JetStream stream ([source] kind = \"jetstream\") to lose nothing"
+    );
+    let Some(mut reader) = Reader::subscribe(source).await else { return };
+    // The server does as it is told in order: when this comes back, the subscriptions are in place.
+    reader.tick().await;
+    while reader.step(&mut stop).await {}
+}
+
+struct Reader {
+    source: NatsSource,
+    events: Vec<Subscriber>,
+    /// Of ticks and of whom to forget; none where the subjects of events take them in too.
+    control: Vec<Subscriber>,
+    sequence: u64,
+    dropped: u64,
+    ticker: Ticker,
+    ticks_fail: bool,
+    denials_before: u64,
+}
+
+impl Reader {
+    /// `None` when the connection is closed for good.
+    async fn subscribe(source: NatsSource) -> Option<Reader> {
+        let client = &source.connection.client;
+        let (status, settings) = (Arc::clone(&source.connection.status), source.settings.clone());
+        let denials_before = status.denials();
+        let mut events = Vec::new();
+        for subject in without_covered(&settings.subjects) {
+            events.push(client.subscribe(subject).await.ok()?);
+        }
+        let mut control = Vec::new();
+        for own in [&settings.tick_subject, &settings.forget_subject] {
+            if !settings.subjects.iter().any(|subject| covers(subject, own)) {
+                control.push(client.subscribe(own.clone()).await.ok()?);
+            }
+        }
+        let ticker = Ticker::new(settings.tick_interval, Instant::now());
+        let dropped = status.slow_consumers();
+        Some(Reader { source, events, control, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
+    }
+
+    /// Waits for something to do, and does it; false when it is over.
+    async fn step(&mut self, stop: &mut Stop) -> bool {
+        let events = futures_util::future::select_all(self.events.iter_mut().map(StreamExt::next));
+        let control = async {
+            if self.control.is_empty() {
+                return std::future::pending().await;
+            }
+            futures_util::future::select_all(self.control.iter_mut().map(StreamExt::next)).await.0
+        };
+        let mut first = None;
+        let mut is_last = false;
+        tokio::select! {
+            biased;
+            () = stop.wanted() => is_last = true,
+            // These first, so that every event that came before is in its queue, and is taken out before it below.
+            message = control => match message {
+                Some(message) => {
+                    let batch = self.take(None, true);
+                    return self.finish(batch, Some(message)).await;
+                }
+                None => return false,
+            },
+            (event, _, _) = events => match event {
+                Some(event) => first = Some(event),
+                None => return false,
+            },
+            () = tokio::time::sleep_until(self.ticker.due().into()) => {
+                self.tick().await;
+                return true;
+            }
+        }
+        if is_last {
+            self.unsubscribe().await;
+        }
+        let batch = self.take(first, is_last);
+        self.finish(batch, None).await && !is_last
+    }
+
+    /// Nothing more comes in; what has stays to be read.
+    async fn unsubscribe(&mut self) {
+        for subscriber in self.events.iter_mut().chain(&mut self.control) {
+            // An error: the connection is closed, and nothing comes anyway.
+            let _ = tokio::time::timeout(PUBLISH_TIMEOUT, subscriber.unsubscribe()).await;
+        }
+    }
+
+    /// What has come in, without the queues of what is not events. `all`: however much it is.
+    fn take(&mut self, first: Option<async_nats::Message>, all: bool) -> Batch {
+        let mut batch = Batch::new();
+        let mut bytes = 0;
+        if let Some(message) = first {
+            let message = self.keep(message);
+            bytes += message.lines.len();
+            batch.push(message);
+        }
+        for at in 0..self.events.len() {
+            while all || !is_full(&batch, bytes, self.source.settings.batch) {
+                let Some(message) = ready(&mut self.events[at]) else { break };
+                let message = self.keep(message);
+                bytes += message.lines.len();
+                batch.push(message);
+            }
+        }
+        batch
+    }
+
+    async fn finish(&mut self, mut batch: Batch, last: Option<async_nats::Message>) -> bool {
+        if let Some(last) = last {
+            let last = self.keep(last);
+            batch.push(last);
+        }
+        let taken = self.source.hand_on(batch).await;
+        self.ticker.heard(Instant::now(), 0.5);
+        self.count_dropped();
+        taken
+    }
+
+    fn keep(&mut self, message: async_nats::Message) -> Message {
+        self.sequence += 1;
+        let kind = self.source.kind_of(&message);
+        if kind == Kind::Tick {
+            add(&self.source.status.ticks_received, 1);
+            self.ticker.came_back();
+            if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
+                info!("reading {}; ticks come back", self.source.settings.subjects.join(", "));
+            }
+        }
+        let lines = self.source.body(kind, message.payload);
+        Message { sequence: self.sequence, received: now(), kind, lines }
+    }
+
+    fn count_dropped(&mut self) {
+        let dropped = self.source.connection.status.slow_consumers();
+        let more = dropped.saturating_sub(self.dropped);
+        if more > 0 {
+            self.dropped = dropped;
+            add(&self.source.status.missing, more);
+            error!("at least {more} messages came faster than they were read, and are lost; use a JetStream stream");
+        }
+    }
+
+    async fn tick(&mut self) {
+        let now = Instant::now();
+        self.ticker.sent(now);
+        let status = &self.source.connection.status;
+        if !status.is_up() {
+            self.ticker.forget();
+            return;
+        }
+        let subject = self.source.settings.tick_subject.clone();
+        let concerns =
+            |denial: &Denial| denial.subject == subject || self.source.settings.subjects.contains(&denial.subject);
+        let denial = status.denial_since(self.denials_before, concerns);
+        let publish = self.source.connection.client.publish(subject, bytes::Bytes::new());
+        if matches!(tokio::time::timeout(PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
+            add(&self.source.status.ticks_sent, 1);
+        }
+        if denial.is_some() || self.ticker.is_overdue(now) {
+            self.ticks_fail = true;
+            let why = denial.map_or_else(|| "does the server pass them on?".to_owned(), |denial| denial.to_string());
+            let why = format!("events or ticks do not come in, so no time passes while the shop is silent: {why}");
+            if self.source.part.failing(why.clone()) {
+                error!("{why}");
+            }
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,348 @@
+//! The streams the daemon needs: created where the settings say so, else checked, never changed.
+//!
+//! A check names every mismatch at once. What matters is only what would lose messages or refuse them; age, size and
+//! copies are the operators' business.
+
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use thiserror::Error;
+
+use super::Connection;
+use super::api::{ApiError, ask};
+use super::subjects::{covers, overlap};
+use rekindle_core::time::Span;
+use rekindle_settings::{Output, Source};
+
+/// How long JetStream remembers the ids of messages, to drop one that comes again: its own default.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// What a stream must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// What it must take in.
+    pub subjects: Vec<String>,
+    /// Whether to create it where it is missing; the rest is for that.
+    pub create: bool,
+    /// How long it keeps messages; 0: for good.
+    pub max_age: Span,
+    /// How many bytes it keeps; 0: no bound.
+    pub max_bytes: u64,
+    /// How many servers hold a copy.
+    pub replicas: u8,
+    /// It is published to in atomic batches, with ids (nats-server 2.12 or newer).
+    pub takes_batches: bool,
+    /// The settings' section that speaks of it.
+    section: &'static str,
+}
+
+/// A stream that will do.
+#[derive(Debug)]
+pub struct StreamState {
+    /// Its settings and state, as of now.
+    pub info: Info,
+    /// Whether it was created just now.
+    pub created: bool,
+    /// What is otherwise than configured, and does no harm.
+    pub notes: Vec<String>,
+}
+
+/// A stream that won't do.
+#[derive(Debug, Error)]
+pub enum StreamError {
+    /// It is not there.
+    #[error("{}", missing(.0))]
+    Missing(Box<Wanted>),
+    /// It is there and can't be used as it is.
+    #[error("stream {stream} can't be used as it is: {}; edit it, or configure another", mismatches.join("; "))]
+    Mismatch {
+        /// Its name.
+        stream: String,
+        /// All that is wrong.
+        mismatches: Vec<String>,
+    },
+    /// Another stream takes in one of its subjects.
+    #[error("could not create stream {stream}: {other} takes in some of its subjects ({subjects}) already")]
+    Overlap {
+        /// Its name.
+        stream: String,
+        /// The other's.
+        other: String,
+        /// Its subjects.
+        subjects: String,
+    },
+    /// JetStream did not do as asked.
+    #[error("could not {attempt} stream {stream}: {cause}")]
+    Api {
+        /// Its name.
+        stream: String,
+        /// What was asked.
+        attempt: &'static str,
+        /// Why not.
+        cause: ApiError,
+    },
+}
+
+fn missing(wanted: &Wanted) -> String {
+    let Wanted { name, subjects, section, .. } = wanted;
+    format!(
+        "there is no stream {name}: create it (nats stream add {name} --subjects '{}' --defaults), or set create = true \
+         in [{section}]",
+        subjects.join(",")
+    )
+}
+
+impl Wanted {
+    /// The stream of events, ticks and whom to forget.
+    pub fn events(source: &Source) -> Wanted {
+        let mut subjects = source.subjects.clone();
+        for own in [&source.tick_subject, &source.forget_subject] {
+            if !subjects.iter().any(|subject| covers(subject, own)) {
+                subjects.push(own.clone());
+            }
+        }
+        Wanted {
+            name: source.stream.clone(),
+            subjects,
+            create: source.create,
+            max_age: source.max_age,
+            max_bytes: 0,
+            replicas: source.replicas,
+            takes_batches: false,
+            section: "source",
+        }
+    }
+
+    /// The stream of segment changes, actions and the rest of the journal.
+    pub fn outputs(output: &Output) -> Wanted {
+        let names = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"];
+        let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
+        Wanted { subjects, takes_batches: true, ..Wanted::of_output(output, &output.stream) }
+    }
+
+    /// The stream of dead letters.
+    pub fn dead_letters(output: &Output) -> Wanted {
+        let subjects = vec![format!("{}.dead", output.prefix)];
+        Wanted { subjects, ..Wanted::of_output(output, &output.dead_stream) }
+    }
+
+    fn of_output(output: &Output, name: &str) -> Wanted {
+        Wanted {
+            name: name.to_owned(),
+            subjects: Vec::new(),
+            create: output.create,
+            max_age: output.max_age,
+            max_bytes: output.max_bytes,
+            replicas: output.replicas,
+            takes_batches: false,
+            section: "output",
+        }
+    }
+
+    fn config(&self, connection: &Connection) -> Config {
+        let max_age = Duration::from_millis(u64::try_from(self.max_age.0).unwrap_or(0));
+        Config {
+            name: self.name.clone(),
+            description: Some("created by rekindle".to_owned()),
+            subjects: self.subjects.clone(),
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::Old,
+            storage: StorageType::File,
+            max_age,
+            max_bytes: i64::try_from(self.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(-1),
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_consumers: -1,
+            max_message_size: -1,
+            num_replicas: usize::from(self.replicas),
+            // The server refuses one longer than messages are kept.
+            duplicate_window: if max_age.is_zero() { DUPLICATE_WINDOW } else { DUPLICATE_WINDOW.min(max_age) },
+            allow_direct: true,
+            allow_atomic_publish: self.takes_batches && connection.server_is_at_least(2, 12),
+            ..Config::default()
+        }
+    }
+
+    /// All of a stream's settings that would lose messages or refuse them.
+    fn mismatches(&self, config: &Config, server_has_batches: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut check = |is_wrong: bool, what: String| found.extend(is_wrong.then_some(what));
+        // A copy of another stream has no subjects of its own.
+        let is_copy = config.mirror.is_some() || config.sources.is_some();
+        for subject in &self.subjects {
+            let is_taken_in = config.subjects.iter().any(|taken| covers(taken, subject));
+            let why = format!("it does not take in {subject} (it takes in {})", config.subjects.join(", "));
+            check(!is_taken_in && !is_copy, why);
+        }
+        check(is_copy && self.section == "output", "it is a mirror or has sources, so nothing can be published".into());
+        let retention = match config.retention {
+            RetentionPolicy::Limits => "limits",
+            RetentionPolicy::Interest => "interest",
+            RetentionPolicy::WorkQueue => "workqueue",
+        };
+        check(
+            retention != "limits",
+            format!("its retention is {retention}, not limits: it forgets what it should keep"),
+        );
+        let per_subject = config.max_messages_per_subject;
+        check(per_subject > 0, format!("max_msgs_per_subject = {per_subject} makes it drop messages; set it to -1"));
+        let is_bounded = config.max_bytes > 0 || config.max_messages > 0;
+        let refuses = config.discard == DiscardPolicy::New && is_bounded;
+        check(refuses, "discard = new makes it refuse messages when it is full; set it to old".into());
+        check(config.no_ack, "no_ack keeps it from saying what it has stored; turn it off".into());
+        check(config.sealed, "it is sealed: nothing can be added".into());
+        if self.takes_batches {
+            let is_missing = server_has_batches && !config.allow_atomic_publish;
+            check(is_missing, "allow_atomic is off; turn it on".into());
+            let longest = if config.max_age.is_zero() { DUPLICATE_WINDOW } else { config.max_age };
+            let window = config.duplicate_window;
+            let wanted = DUPLICATE_WINDOW.min(longest);
+            let why = format!("its duplicate window is {window:?}; make it {wanted:?} or longer");
+            check(window < wanted, why);
+        }
+        found
+    }
+}
+
+/// Creates the stream if it is missing and the settings say so; else checks it.
+///
+/// # Errors
+/// It won't do, and why: all that is wrong with it.
+pub async fn ensure_stream(connection: &Connection, wanted: &Wanted) -> Result<StreamState, StreamError> {
+    let api = |attempt| move |cause| StreamError::Api { stream: wanted.name.clone(), attempt, cause };
+    let found = match look_up(connection, &wanted.name).await {
+        Ok(info) => Some(info),
+        Err(error) if error.code() == Some(ErrorCode::STREAM_NOT_FOUND) => None,
+        Err(error) => return Err(api("look up")(error)),
+    };
+    let Some(info) = found else {
+        if !wanted.create {
+            return Err(StreamError::Missing(Box::new(wanted.clone())));
+        }
+        return match ask(connection, &format!("STREAM.CREATE.{}", wanted.name), &wanted.config(connection)).await {
+            Ok(info) => Ok(StreamState { info, created: true, notes: Vec::new() }),
+            Err(error) if error.code() == Some(ErrorCode::STREAM_SUBJECT_OVERLAP) => {
+                Err(overlapping(connection, wanted).await)
+            }
+            Err(error) => Err(api("create")(error)),
+        };
+    };
+    let mismatches = wanted.mismatches(&info.config, connection.server_is_at_least(2, 12));
+    if !mismatches.is_empty() {
+        return Err(StreamError::Mismatch { stream: wanted.name.clone(), mismatches });
+    }
+    let mut notes = Vec::new();
+    if info.config.num_replicas != usize::from(wanted.replicas) {
+        let (has, configured) = (info.config.num_replicas, wanted.replicas);
+        notes.push(format!("stream {} has {has} copies; configured are {configured}", wanted.name));
+    }
+    Ok(StreamState { info, created: false, notes })
+}
+
+/// The stream's settings and state.
+pub(crate) async fn look_up(connection: &Connection, stream: &str) -> Result<Info, ApiError> {
+    ask(connection, &format!("STREAM.INFO.{stream}"), &()).await
+}
+
+/// When the stream was created, in milliseconds since 1970.
+pub fn created_ms(info: &Info) -> i64 {
+    i64::try_from(info.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+}
+
+/// Who has the subjects: told as well as permissions allow.
+async fn overlapping(connection: &Connection, wanted: &Wanted) -> StreamError {
+    #[derive(serde::Deserialize)]
+    struct Names {
+        #[serde(default)]
+        streams: Option<Vec<String>>,
+    }
+    let mut other = None;
+    for subject in &wanted.subjects {
+        let filter = serde_json::json!({ "subject": subject });
+        let Ok(names) = ask::<Names>(connection, "STREAM.NAMES", &filter).await else { break };
+        other = other.or(names.streams.and_then(|names| names.into_iter().next()));
+    }
+    let mut subjects = wanted.subjects.clone();
+    if let Some(name) = &other
+        && let Ok(info) = look_up(connection, name).await
+    {
+        subjects.retain(|subject| info.config.subjects.iter().any(|taken| overlap(taken, subject)));
+    }
+    StreamError::Overlap {
+        stream: wanted.name.clone(),
+        other: other.map_or_else(|| "another stream".to_owned(), |name| format!("stream {name}")),
+        subjects: subjects.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted::outputs(&Output::default())
+    }
+
+    fn good() -> Config {
+        Config {
+            subjects: vec!["rekindle.>".to_owned()],
+            allow_atomic_publish: true,
+            duplicate_window: DUPLICATE_WINDOW,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn a_stream_that_loses_and_refuses_nothing_will_do() {
+        assert_eq!(wanted().mismatches(&good(), true), [""; 0]);
+        assert_eq!(wanted().mismatches(&Config { allow_atomic_publish: false, ..good() }, false), [""; 0]);
+        let bounded = Config { max_bytes: 1 << 30, max_age: Duration::from_secs(60), ..good() };
+        assert_eq!(wanted().mismatches(&Config { duplicate_window: bounded.max_age, ..bounded }, true), [""; 0]);
+    }
+
+    #[test]
+    fn every_mismatch_is_named() {
+        let bad = Config {
+            subjects: vec!["rekindle.actions.>".to_owned(), "rekindle.segments.*".to_owned()],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            max_messages: 10,
+            max_messages_per_subject: 1,
+            no_ack: true,
+            sealed: true,
+            duplicate_window: Duration::from_secs(1),
+            ..Config::default()
+        };
+        let found = wanted().mismatches(&bad, true);
+        let expected = [
+            "segments.>",
+            "decisions.>",
+            "merged",
+            "rules",
+            "progress",
+            "workqueue",
+            "per_subject",
+            "discard",
+            "no_ack",
+            "sealed",
+        ];
+        assert_eq!(found.len(), expected.len() + 2, "{found:#?}");
+        for (mismatch, part) in found.iter().zip(expected) {
+            assert!(mismatch.contains(part), "{part}: {mismatch}");
+        }
+        assert!(found[10].contains("allow_atomic") && found[11].contains("duplicate window is 1s"), "{found:#?}");
+    }
+
+    #[test]
+    fn the_subjects_of_ticks_and_of_whom_to_forget_are_asked_for_once() {
+        let mut source = Source::default();
+        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.tick", "rekindle.control.forget"]);
+        source.tick_subject = "events.tick".to_owned();
+        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.control.forget"]);
+        source.forget_subject = "events.forget".to_owned();
+        assert_eq!(Wanted::events(&source).subjects, ["events.>"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Looks at the certificates before anything connects, with the same library that will use them.
+
+use std::path::Path;
+
+use async_nats::rustls::pki_types::pem::PemObject;
+use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use async_nats::rustls::{ClientConfig, RootCertStore};
+
+use super::credentials::AccessError;
+use rekindle_settings::Tls;
+
+const AUTHORITIES: &str = "certificates of authorities (nats.tls.ca_file)";
+const CERTIFICATE: &str = "client's certificate (nats.tls.cert_file)";
+const KEY: &str = "client's key (nats.tls.key_file)";
+
+/// Everything that is wrong with the files that `[nats.tls]` names.
+pub(super) fn check(tls: &Tls) -> Vec<AccessError> {
+    let mut errors = Vec::new();
+    if let Some(file) = &tls.ca_file {
+        errors.extend(authorities(file).err());
+    }
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key)) => match (certificates(cert, CERTIFICATE), private_key(key)) {
+            (Ok(chain), Ok(private)) => errors.extend(pair(chain, private, key).err()),
+            (chain, private) => errors.extend(chain.err().into_iter().chain(private.err())),
+        },
+        (Some(cert), None) => errors.push(malformed(CERTIFICATE, cert, "its key is missing: set nats.tls.key_file")),
+        (None, Some(key)) => errors.push(malformed(KEY, key, "its certificate is missing: set nats.tls.cert_file")),
+        (None, None) => {}
+    }
+    errors
+}
+
+fn authorities(file: &Path) -> Result<(), AccessError> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(file, AUTHORITIES)? {
+        store.add(certificate).map_err(|why| malformed(AUTHORITIES, file, &why.to_string()))?;
+    }
+    Ok(())
+}
+
+fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, AccessError> {
+    let text = read(file, what)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(malformed(what, file, "there is no PEM certificate in it")),
+        Ok(found) => Ok(found),
+        Err(why) => Err(malformed(what, file, &format!("it is not PEM: {why}"))),
+    }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, AccessError> {
+    let text = read(file, KEY)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| malformed(KEY, file, "there is no unencrypted PEM key in it"))
+}
+
+fn pair(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>, file: &Path) -> Result<(), AccessError> {
+    let builder = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+    let made = builder.with_client_auth_cert(chain, key);
+    made.map(drop).map_err(|why| malformed(KEY, file, &format!("it does not go with the certificate: {why}")))
+}
+
+fn read(file: &Path, what: &'static str) -> Result<Vec<u8>, AccessError> {
+    std::fs::read(file).map_err(|cause| AccessError::Unreadable {
+        what,
+        file: file.display().to_string(),
+        cause: cause.to_string(),
+    })
+}
+
+fn malformed(what: &'static str, file: &Path, why: &str) -> AccessError {
+    AccessError::Malformed { what, place: format!("in {}", file.display()), why: why.to_owned() }
+}

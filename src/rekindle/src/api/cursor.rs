@@ -1,0 +1,41 @@
+//! Where a page ended, as text that means nothing to clients: base64url of the part's number, a colon and the user.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use rekindle_runtime::live::view::Cursor;
+
+/// The place as text.
+pub(super) fn encode(cursor: &Cursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}:{}", cursor.part, cursor.after))
+}
+
+/// The place that [`encode`] wrote; `None`: it did not write this.
+pub(super) fn decode(text: &str) -> Option<Cursor> {
+    let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (part, after) = decoded.split_once(':')?;
+    let cursor = Cursor { part: part.parse().ok()?, after: after.to_owned() };
+    (encode(&cursor) == text).then_some(cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for (part, after) in [(0, ""), (255, "u:1"), (7, "Zoë/ ü\u{0}"), (usize::MAX, "%2F")] {
+            let cursor = Cursor { part, after: after.to_owned() };
+            assert_eq!(decode(&encode(&cursor)), Some(cursor));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_read() {
+        let written = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        for text in ["", "!", "YQ==", &written("7"), &written("x:u"), &written("+7:u"), &written("-1:u")] {
+            assert_eq!(decode(text), None, "{text}");
+        }
+        assert_eq!(decode(&URL_SAFE_NO_PAD.encode([b'7', b':', 0xff])), None);
+    }
+}

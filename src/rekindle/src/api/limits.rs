@@ -1,0 +1,74 @@
+//! What one request may cost: room, bytes and time. Refused early, and with words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::StreamExt;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::problem::Problem;
+use rekindle_settings::Http;
+
+/// What a request may cost.
+pub(super) struct Limits {
+    /// Room for as many requests as may be worked on at a time.
+    slots: Semaphore,
+    body_bytes_max: u64,
+    /// How long a body may take to come in, and then how long the answer may take.
+    time: Duration,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &Http) -> Limits {
+        Limits {
+            slots: Semaphore::new(settings.max_concurrency),
+            body_bytes_max: settings.max_body_bytes as u64,
+            time: time(settings),
+        }
+    }
+}
+
+/// How long a request may take.
+pub(super) fn time(settings: &Http) -> Duration {
+    Duration::from_millis(u64::try_from(settings.timeout.0).unwrap_or_default())
+}
+
+/// Answers a request within the limits.
+pub(super) async fn within(
+    State(limits): State<Arc<Limits>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Ok(_slot) = limits.slots.try_acquire() else {
+        return Err(Problem::unavailable("too many requests are being worked on; try again"));
+    };
+    let (parts, body) = request.into_parts();
+    let read = timeout(limits.time, read_off(body, limits.body_bytes_max)).await;
+    read.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request's body took too long to come in"))??;
+    let answer = timeout(limits.time, next.run(Request::from_parts(parts, Body::empty()))).await;
+    answer.map_err(|_| Problem::unavailable("the answer took too long; try again"))
+}
+
+/// Reads a body to its end and lets it go: nothing here asks for one, but the connection must be fit for the next
+/// request.
+async fn read_off(body: Body, bytes_max: u64) -> Result<(), Problem> {
+    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {bytes_max} bytes"));
+    if body.size_hint().lower() > bytes_max {
+        return Err(too_large());
+    }
+    let (mut chunks, mut bytes) = (body.into_data_stream(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::bad_request("the request's body is broken off or malformed"))?;
+        bytes += chunk.len() as u64;
+        if bytes > bytes_max {
+            return Err(too_large());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The document and the router say the same.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, Reload, ReloadError, Routes, Rules, Services};
+use super::{Access, PATH, document};
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_runtime::health::Health;
+use rekindle_runtime::live;
+use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_settings::{Http, Secret};
+
+struct NoRules;
+
+impl Rules for NoRules {
+    fn loaded(&self) -> Arc<Loaded> {
+        let at = rekindle_core::time::Timestamp(0);
+        Arc::new(Loaded { version: String::new(), path: "rules.toml".into(), at, text: String::new() })
+    }
+
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
+        async { Err(ReloadError::NotChanged(live::Busy.into())) }.boxed()
+    }
+}
+
+struct NoLog;
+
+impl Forget for NoLog {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+        async { Ok(Logged { sequence: None }) }.boxed()
+    }
+}
+
+/// Without a token, with one, and with one for metrics too.
+fn json_documents() -> [Value; 3] {
+    let token = Some(Secret::Environment("a-token-of-some-length".to_owned()));
+    let with = Http { token, ..Http::default() };
+    [Http::default(), with.clone(), Http { open_metrics: false, ..with }].map(|settings| {
+        let access = Access::new(&settings).expect("the settings are good");
+        serde_json::to_value(document(&access)).expect("a document")
+    })
+}
+
+fn json_document() -> Value {
+    let [without, ..] = json_documents();
+    without
+}
+
+fn routes() -> Routes {
+    let plan = Arc::new(Plan::new(rules::compile("").unwrap_or_else(|_| unreachable!("no rules, no mistakes"))));
+    let options = Options { workers: 1, partitions: 1, ..Options::default() };
+    let pipeline = Pipeline::new(plan, options).expect("threads start");
+    let live =
+        live::start(pipeline, live::Start::default(), tokio::runtime::Handle::current()).expect("a thread starts").live;
+    let services = Services {
+        live,
+        health: Health::default(),
+        rules: Arc::new(NoRules),
+        forget: Arc::new(NoLog),
+        started: Instant::now(),
+    };
+    Routes::new(services, Metrics::new(|_| Vec::new()), &Http::default()).expect("loopback")
+}
+
+/// The methods that the document has for a path.
+fn documented(path: &str) -> BTreeSet<String> {
+    let document = json_document();
+    document["paths"][path].as_object().expect("a path").keys().map(|method| method.to_uppercase()).collect()
+}
+
+#[test]
+fn the_document_has_the_paths_of_the_router_and_no_other() {
+    let document = json_document();
+    let documented: BTreeSet<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
+    let v1 = super::super::routes::v1();
+    let routed = v1.iter().map(|(path, _)| *path).chain(super::access::OPEN).chain([super::access::METRICS, PATH]);
+    assert_eq!(documented, routed.collect());
+}
+
+#[tokio::test]
+async fn each_path_answers_to_the_methods_of_the_document_and_no_other() {
+    let router = routes().router;
+    for path in json_document()["paths"].as_object().expect("paths").keys() {
+        let documented = documented(path);
+        for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+            let uri = path.replace("{id}", "x");
+            let request = Request::builder().method(&method).uri(uri).header("host", "localhost").body(Body::empty());
+            let answer = router.clone().oneshot(request.expect("a request")).await.expect("an answer");
+            let answers = answer.status() != StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(answers, documented.contains(method.as_str()), "{method} {path}: {}", answer.status());
+        }
+    }
+}
+
+#[test]
+fn examples_are_what_their_schemas_say() {
+    let [_, document, _] = json_documents();
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let mut examples = 0;
+    for (name, schema) in schemas {
+        let Some(example) = schema.get("example") else { continue };
+        let root = json!({
+            "$ref": format!("#/components/schemas/{name}"), "components": {"schemas": schemas},
+        });
+        let validator = jsonschema::validator_for(&root).expect("a schema");
+        let mistakes: Vec<String> = validator.iter_errors(example).map(|error| error.to_string()).collect();
+        assert_eq!(mistakes, [""; 0], "{name}");
+        examples += 1;
+    }
+    assert!(examples >= 10, "only {examples} schemas have an example");
+}
+
+#[test]
+fn a_token_is_asked_for_where_there_is_one_and_nowhere_else() {
+    let [without, open_metrics, all] = json_documents();
+    assert_eq!(without["components"]["securitySchemes"], Value::Null);
+    for (with, more) in [(open_metrics, Some("/metrics")), (all, None)] {
+        for (path, item) in with["paths"].as_object().expect("paths") {
+            let open = ["/healthz", "/readyz"].into_iter().chain(more).any(|open| open == path);
+            for (method, operation) in item.as_object().expect("operations") {
+                assert_eq!(operation["security"] == json!([{"bearer": []}]), !open, "{method} {path}");
+                assert_eq!(operation["responses"].get("401").is_some(), !open, "{method} {path}");
+                assert_eq!(without["paths"][path][method].get("security"), None, "{method} {path}");
+            }
+        }
+    }
+}

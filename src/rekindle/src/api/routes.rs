@@ -1,0 +1,129 @@
+//! What is served at which path.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::access::{self, Access};
+use super::error::ApiError;
+use super::forget::{self, Forget};
+use super::limits::{self, Limits};
+use super::observe::{self, Metrics};
+use super::problem::Problem;
+use super::rules::{self, Rules};
+use super::{growth, openapi, problem, segments, stats, users};
+use rekindle_runtime::health::Health;
+use rekindle_runtime::live::Live;
+use rekindle_settings::Http;
+
+/// What the API tells of.
+pub struct Services {
+    /// The engine.
+    pub live: Live,
+    /// Whether it is ready.
+    pub health: Health,
+    /// Its rules.
+    pub rules: Arc<dyn Rules>,
+    /// Where requests to forget a user go.
+    pub forget: Arc<dyn Forget>,
+    /// When it started.
+    pub started: Instant,
+}
+
+/// What a server serves.
+pub struct Routes {
+    pub(super) router: Router,
+    /// What is served on a connection too many: health, and words for everything else.
+    pub(super) health: Router,
+    /// Who can reach the address may ask for all of it.
+    pub(super) loopback_only: bool,
+    /// How long the head of a request may take to come in, and an answer to be taken.
+    pub(super) time: Duration,
+    /// How many connections there may be: in all, and of one address.
+    pub(super) connections: (usize, usize),
+}
+
+impl Routes {
+    /// `/metrics` and `/healthz`, for everyone who can reach the address that is listened on.
+    pub fn metrics_only(metrics: Metrics, listen: SocketAddr) -> Routes {
+        let health = Router::new().route("/healthz", get(observe::healthz));
+        let router = Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics);
+        let access = Access::metrics_only(listen);
+        Routes::of(router.merge(health.clone()), health, access, false, &Http::default())
+    }
+
+    /// Everything there is. Reads the token, if there is one.
+    ///
+    /// # Errors
+    /// The token can't be read or used, or there is none and the settings name an address that others can reach.
+    pub fn new(services: Services, metrics: Metrics, settings: &Http) -> Result<Routes, ApiError> {
+        let access = Access::new(settings)?;
+        let loopback_only = !access.has_token();
+        let document = openapi::served(&access);
+        let limits = Arc::new(Limits::new(settings));
+        let mut api: Router<Arc<Services>> = Router::new().route(openapi::PATH, get(document));
+        for (path, methods) in v1() {
+            api = api.route(path, methods);
+        }
+        let services = Arc::new(services);
+        let health = Router::new()
+            .route("/readyz", get(observe::readyz))
+            .with_state(Arc::clone(&services))
+            .route("/healthz", get(observe::healthz));
+        let router = api
+            .route_layer(middleware::from_fn_with_state(limits, limits::within))
+            .with_state(services)
+            .merge(Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics))
+            .merge(health.clone());
+        Ok(Routes::of(router, health, access, loopback_only, settings))
+    }
+
+    fn of(router: Router, health: Router, access: Access, loopback_only: bool, settings: &Http) -> Routes {
+        let router = router.layer(middleware::from_fn_with_state(Arc::new(access), access::guard));
+        Routes {
+            router: finished(router),
+            health: finished(health.fallback(too_many)),
+            loopback_only,
+            time: limits::time(settings),
+            connections: (settings.max_connections, settings.max_connections_per_address),
+        }
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").field("loopback_only", &self.loopback_only).finish_non_exhaustive()
+    }
+}
+
+/// The API proper: what is answered within limits.
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 9] {
+    [
+        ("/v1/users/{id}", get(users::user).delete(forget::forget)),
+        ("/v1/users/{id}/segments", get(users::user_segments)),
+        ("/v1/segments", get(segments::segments)),
+        ("/v1/segments/{id}/users", get(segments::segment_users)),
+        ("/v1/stats", get(stats::stats)),
+        ("/v1/growth", get(growth::growth)),
+        ("/v1/growth/{kind}", get(growth::one_kind)),
+        ("/v1/rules", get(rules::rules)),
+        ("/v1/rules/reload", post(rules::reload)),
+    ]
+}
+
+/// What is answered on a connection too many.
+async fn too_many() -> Problem {
+    Problem::unavailable(
+        "there are too many connections, in all or from your address: close some, or try again; only health is answered",
+    )
+}
+
+/// The router, whose errors are all problem documents, and panics too.
+fn finished(router: Router) -> Router {
+    router.layer(CatchPanicLayer::custom(problem::of_panic)).layer(middleware::map_response(problem::as_documents))
+}

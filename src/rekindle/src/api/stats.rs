@@ -1,0 +1,106 @@
+//! What the engine says of itself, in one document.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::routes::Services;
+use rekindle_core::decode::Reason;
+use rekindle_core::event::Call;
+use rekindle_core::time::Timestamp;
+
+/// What the engine says of itself, as of a moment ago.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "version": "0.1.0", "uptime_seconds": 86_400, "rules": "5e9b1a33928a1318", "watermark": "2026-03-05T09:31:00.000Z",
+    "events": {
+        "accepted": 69_659, "by_call": {"track": 60_000, "identify": 9_659}, "rejected": {"not_json": 2}, "late": 4,
+        "duplicates": 17, "from_future": 0, "placeholder_ids": 0
+    },
+    "users": 23_570, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
+    "queues": {"batches": 0, "emissions": 1}
+}))]
+pub(super) struct Statistics {
+    /// The program's version.
+    version: &'static str,
+    /// How long it has been serving.
+    uptime_seconds: u64,
+    /// The fingerprint of the rules it runs.
+    rules: String,
+    /// The log's watermark; null before the first event.
+    #[schema(format = DateTime)]
+    watermark: Option<String>,
+    /// Events.
+    events: Events,
+    /// Users with state.
+    users: u64,
+    /// Anonymous visitors linked to users.
+    links: u64,
+    /// Wake-ups to come.
+    pending_timers: u64,
+    /// Bytes of all users' state.
+    state_bytes: u64,
+    /// What waits.
+    queues: Queues,
+}
+
+/// Events since the start.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Events {
+    /// Accepted, duplicates included.
+    accepted: u64,
+    /// The same by call.
+    by_call: BTreeMap<&'static str, u64>,
+    /// Rejected, by reason.
+    rejected: BTreeMap<&'static str, u64>,
+    /// Those whose time was below the watermark; they count all the same.
+    late: u64,
+    /// Those ignored because their messageId had been seen.
+    duplicates: u64,
+    /// Those whose own time was too far ahead, and was replaced by the broker's.
+    from_future: u64,
+    /// Ids such as nobody means, which were taken for missing.
+    placeholder_ids: u64,
+}
+
+/// What waits inside the daemon.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Queues {
+    /// Batches of events that wait for the engine.
+    batches: usize,
+    /// Batches of outputs that wait for the sink.
+    emissions: usize,
+}
+
+/// Counts since the start, and what there is now
+#[utoipa::path(get, path = "/v1/stats", tag = "engine", responses(
+    (status = 200, description = "The statistics", body = Statistics)
+))]
+pub(super) async fn stats(State(services): State<Arc<Services>>) -> Json<Statistics> {
+    let stats = services.live.stats();
+    let (totals, counts) = (&stats.totals, &stats.totals.counts);
+    Json(Statistics {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: services.started.elapsed().as_secs(),
+        rules: stats.plan.rules.version.clone(),
+        watermark: (stats.watermark > Timestamp::MIN).then(|| stats.watermark.to_string()),
+        events: Events {
+            accepted: totals.events,
+            by_call: Call::ALL.iter().map(|call| call.name()).zip(totals.by_call).collect(),
+            rejected: Reason::CODES.into_iter().zip(totals.rejected).collect(),
+            late: counts.late,
+            duplicates: counts.duplicates,
+            from_future: totals.from_future,
+            placeholder_ids: totals.placeholder_ids,
+        },
+        users: totals.users,
+        links: totals.links,
+        pending_timers: stats.pending_timers,
+        state_bytes: stats.state_bytes,
+        queues: Queues { batches: stats.queued_batches, emissions: stats.queued_emissions },
+    })
+}

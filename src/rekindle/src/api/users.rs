@@ -1,0 +1,210 @@
+//! One user: everything known, and the segments alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::export::Export;
+use super::params::{Detail, Id};
+use super::problem::Problem;
+use super::routes::Services;
+use rekindle_core::journal;
+use rekindle_core::json::JsonText;
+use rekindle_core::partition::{Output, Plan, UserReport};
+use rekindle_runtime::live::Busy;
+
+/// Everything known of a user, at one instant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "user": "u42", "at": "2026-03-05T09:31:00.000Z", "first_event": "2026-03-01T10:00:00.000Z",
+    "latest_event": "2026-03-05T09:00:00.000Z", "segments": ["cart_abandoned"],
+    "features": [{"feature": "count(view, '30m')", "value": 3}, {"feature": "idle()", "value": 1_860_000}],
+    "traits": {"plan": "gold"}, "timezone": "Europe/Berlin", "next_wake_up": "2026-03-05T10:00:00.000Z",
+    "fired": [{"campaign": "cart_reminder", "count": 1, "last": "2026-03-05T09:30:00.000Z"}], "held": [],
+    "decisions": [{
+        "kind": "decision", "user": "u42", "campaign": "cart_reminder", "outcome": "cooldown",
+        "at": "2026-03-05T09:30:00.000Z", "cause": "time"
+    }]
+}))]
+pub(super) struct UserState {
+    /// The user's id.
+    user: String,
+    /// The instant: the watermark, or the user's own clock where that is ahead of it.
+    #[schema(format = DateTime)]
+    at: String,
+    /// Time of the earliest event.
+    #[schema(format = DateTime)]
+    first_event: String,
+    /// Time of the latest event.
+    #[schema(format = DateTime)]
+    latest_event: String,
+    /// The segments the user is in, as the rules order them.
+    segments: Vec<String>,
+    /// Every feature of the rules.
+    features: Vec<Feature>,
+    /// The latest traits that the rules read, by path.
+    #[schema(value_type = BTreeMap<String, Value>)]
+    traits: BTreeMap<String, JsonText>,
+    /// The time zone that arrived last, where the rules have quiet hours.
+    timezone: Option<String>,
+    /// The earliest instant at which time alone may change anything; null: it can't.
+    #[schema(format = DateTime)]
+    next_wake_up: Option<String>,
+    /// The campaigns that fired for the user.
+    fired: Vec<Fired>,
+    /// What quiet hours hold back.
+    held: Vec<Held>,
+    /// The latest decisions about the user, oldest first, as the journal writes them.
+    #[schema(value_type = Vec<Object>)]
+    decisions: Vec<Value>,
+}
+
+/// A feature and its value.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Feature {
+    /// The feature, as the rules write it.
+    feature: String,
+    /// Its value: numbers with all their digits, durations in milliseconds; null where there is none.
+    #[schema(value_type = Value)]
+    value: JsonText,
+}
+
+/// A campaign that fired.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Fired {
+    /// The campaign.
+    campaign: String,
+    /// How often.
+    count: u32,
+    /// When last.
+    #[schema(format = DateTime)]
+    last: String,
+}
+
+/// A decision held back.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Held {
+    /// The campaign.
+    campaign: String,
+    /// When the quiet hours end.
+    #[schema(format = DateTime)]
+    until: String,
+    /// The zone by whose clocks they do: in another, quiet hours are asked again.
+    timezone: Option<String>,
+}
+
+/// A user, as asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    /// What is known.
+    State(Box<UserState>),
+    /// What is held, with `?export`.
+    Export(Box<Export>),
+}
+
+/// The segments a user is in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"user": "u42", "segments": ["cart_abandoned"]}))]
+pub(super) struct UserSegments {
+    /// The user's id.
+    user: String,
+    /// The segments, as the rules order them; none for somebody nobody knows.
+    segments: Vec<String>,
+}
+
+/// Everything known of a user
+///
+/// Answered by the engine between two batches: for looking into one user, not for high rates. With `?export`, everything
+/// that is held, for people who ask what that is: every pane of every window, and the links, whatever the rules make of it.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users",
+    params(
+        ("id" = String, Path, description = "The user's id, percent-encoded", example = "u42"),
+        ("export" = Option<bool>, Query, description = "Everything that is held, as it is held; `?export` alone says true")
+    ),
+    responses(
+        (status = 200, description = "The user", body = Answer),
+        (status = 400, description = "The id is no percent-encoded UTF-8, or the query asks for something else", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Nothing is known of this user", body = Problem, content_type = "application/problem+json")
+    ))]
+pub(super) async fn user(
+    State(services): State<Arc<Services>>,
+    Id(id): Id,
+    Detail { export }: Detail,
+) -> Result<Json<Answer>, Problem> {
+    let busy = |busy: Busy| Problem::unavailable(busy.to_string());
+    let unknown = || Problem::not_found("nothing is known of this user");
+    let decisions = |ids: &[&str]| -> Vec<Value> {
+        let mut decided: Vec<_> = ids.iter().flat_map(|id| services.live.decisions_of(id)).collect();
+        decided.sort_by_key(|(_, output)| output.at);
+        decided.iter().filter_map(|(plan, output)| line(plan, output)).collect()
+    };
+    let answer = if export {
+        let held = services.live.export(&id).await.map_err(busy)?.ok_or_else(unknown)?;
+        // What was decided about a visitor was decided about the user that it became.
+        let visitors = held.visitors.iter().map(|visitor| &**visitor).filter(|visitor| *visitor != id);
+        let decisions = decisions(&std::iter::once(id.as_str()).chain(visitors).collect::<Vec<_>>());
+        Answer::Export(Box::new(Export::new(id, held, decisions)))
+    } else {
+        let report = services.live.describe(&id).await.map_err(busy)?.ok_or_else(unknown)?;
+        Answer::State(Box::new(UserState::new(report, decisions(&[&id]))))
+    };
+    Ok(Json(answer))
+}
+
+/// The segments a user is in
+///
+/// Answered from the live view without asking the engine: for high rates.
+#[utoipa::path(get, path = "/v1/users/{id}/segments", tag = "users",
+    params(("id" = String, Path, description = "The user's id, percent-encoded", example = "u42")),
+    responses(
+        (status = 200, description = "The segments; none for an unknown user", body = UserSegments),
+        (status = 400, description = "The id is no percent-encoded UTF-8", body = Problem, content_type = "application/problem+json")
+    ))]
+pub(super) async fn user_segments(State(services): State<Arc<Services>>, Id(user): Id) -> Json<UserSegments> {
+    let segments = services.live.view().segments_of(&user);
+    Json(UserSegments { user, segments })
+}
+
+/// The output's line of the journal, as JSON.
+fn line(plan: &Plan, output: &Output) -> Option<Value> {
+    let mut line = Vec::new();
+    journal::write_line(&plan.rules, output, &mut line).ok()?;
+    serde_json::from_slice(&line).ok()
+}
+
+impl UserState {
+    fn new(report: UserReport, decisions: Vec<Value>) -> UserState {
+        let features =
+            report.features.into_iter().map(|report| Feature { feature: report.feature, value: report.value });
+        let fired = report.fired.into_iter().map(|fired| Fired {
+            campaign: fired.campaign,
+            count: fired.count,
+            last: fired.last.to_string(),
+        });
+        let held = report.held.into_iter().map(|held| Held {
+            campaign: held.campaign,
+            until: held.until.to_string(),
+            timezone: held.timezone,
+        });
+        UserState {
+            user: report.user.to_string(),
+            at: report.at.to_string(),
+            first_event: report.first_event.to_string(),
+            latest_event: report.latest_event.to_string(),
+            segments: report.segments,
+            features: features.collect(),
+            traits: report.traits.into_iter().collect(),
+            timezone: report.timezone,
+            next_wake_up: report.next_wake_up.map(|at| at.to_string()),
+            fired: fired.collect(),
+            held: held.collect(),
+            decisions,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `rekindle check --against`: what a file of events says of the rules.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::insight::survey::Survey;
+use rekindle_core::decode::Decoder;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules::program::Ruleset;
+use rekindle_runtime::files::source::{Files, Item, SourceError};
+use rekindle_runtime::log::Kind;
+use rekindle_runtime::pipeline::{Entry, Options, Pipeline, UnseenKind, unseen};
+use rekindle_settings::Engine;
+
+/// Goes through the events, and writes what they and the rules don't agree about; true if nothing of it is a mistake.
+///
+/// # Errors
+/// `out` cannot be written to. That the events cannot be read is told there, and counts as a mistake.
+pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
+    let mut survey = Survey::new(rules);
+    let plan = Arc::new(Plan::new(rules.clone()));
+    let mut pipeline = match Pipeline::new(plan, Options { partitions: 1, workers: 1, ..Options::default() }) {
+        Ok(pipeline) => pipeline,
+        Err(error) => {
+            writeln!(out, "could not start the worker threads: {error}")?;
+            return Ok(false);
+        }
+    };
+    if let Err(error) = go_through(&mut survey, &mut pipeline, events) {
+        writeln!(out, "{error}")?;
+        return Ok(false);
+    }
+    let findings = survey.findings();
+    for finding in &findings {
+        let kind = if finding.is_mistake { "mistake" } else { "warning" };
+        writeln!(out, "{kind}: {}\n  help: {}", finding.text, finding.help)?;
+    }
+    for unseen in unseen(rules, &pipeline.totals(), &[], "the file") {
+        writeln!(out, "warning: {unseen}\n  help: {}", help(unseen.kind))?;
+    }
+    Ok(findings.iter().all(|finding| !finding.is_mistake))
+}
+
+fn help(kind: UnseenKind) -> &'static str {
+    match kind {
+        UnseenKind::Event => "name it in [events] as the site sends it, to the letter",
+        UnseenKind::Field | UnseenKind::Trait => "write it as the site sends it, to the letter",
+    }
+}
+
+/// The survey sees what stands in the events; the pipeline, what the rules make of them.
+fn go_through(survey: &mut Survey<'_>, pipeline: &mut Pipeline, events: &[PathBuf]) -> Result<(), SourceError> {
+    let max_event_bytes = Engine::default().max_event_bytes;
+    let decoder = Decoder::new(survey.projection(), max_event_bytes);
+    for item in Files::open(events, Decoder::max_message_bytes(max_event_bytes))? {
+        // What is too long is rejected, whatever the rules are.
+        let Item::Block(block) = item? else { continue };
+        let mut calls = Vec::new();
+        block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
+        calls.iter().flatten().for_each(|event| survey.take(event));
+        let entry = Entry { kind: Kind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
+        pipeline.feed_entries(&[entry], &mut |_| {}, &mut Vec::new());
+    }
+    Ok(())
+}

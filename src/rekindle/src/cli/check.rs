@@ -1,0 +1,432 @@
+//! `rekindle check`: every problem of rules and settings, or that there is none.
+//!
+//! [`load_rules`] is also how the other commands read a rules file, so that its problems look the same everywhere.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::against;
+use super::summary::counted;
+use rekindle_core::checkpoint::{BeginsEmpty, Blind, Compared, compare};
+use rekindle_core::partition::{Plan, User};
+use rekindle_core::rules::diagnostic::Diagnostic;
+use rekindle_core::rules::explain::Sizes;
+use rekindle_core::rules::program::{FeatureKind, Ruleset};
+use rekindle_core::rules::{self, explain, render};
+use rekindle_settings::{Config, Mistakes, Place, TOKEN_FILE, TOKEN_HELP, VariableMistake, blotted, check_token};
+
+/// Larger files are not read: nobody writes such rules.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Check rules and settings, and show every problem at its place
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["files", "rules", "config"])))]
+pub struct CheckArgs {
+    /// Rules files to check
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The same; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+    /// A settings file to check, together with the REKINDLE_ variables of the environment and the rules file it names;
+    /// other files it names, such as certificates and secrets, must be there for you to read
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The rules that the others are to replace: also print which features begin empty, and for how long they do not know the
+    /// past; what that changes in segments sets no campaign off
+    #[arg(long, value_name = "OLD_RULES")]
+    pub replacing: Option<PathBuf>,
+    /// Event files to hold the rules against: amounts that are no numbers, properties inside arrays, events and properties that
+    /// the file does not have. A mistake is what never can be there
+    #[arg(long, value_name = "EVENTS", conflicts_with = "config")]
+    pub against: Vec<PathBuf>,
+    /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Why a file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has mistakes; the text shows them all, at their places.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Checks what the arguments name, and prints to standard output; true if all is well.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub fn run(args: &CheckArgs) -> io::Result<bool> {
+    let stdout = io::stdout();
+    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    check(args, colour, &mut stdout.lock())
+}
+
+/// Reads and compiles a rules file; problems are drawn in colour when asked.
+///
+/// # Errors
+/// The file cannot be read, or has mistakes.
+pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, LoadError> {
+    load_rules_with_text(path, colour).map(|(rules, _)| rules)
+}
+
+/// The same, with the file's text.
+///
+/// # Errors
+/// The file cannot be read, or has mistakes.
+pub fn load_rules_with_text(path: &Path, colour: bool) -> Result<(Ruleset, String), LoadError> {
+    let text = read(path)?;
+    match rules::compile(&text) {
+        Ok(rules) => Ok((rules, text)),
+        Err(problems) => Err(wrong(path, &text, &problems, colour)),
+    }
+}
+
+/// Reads a settings file and the variables of the environment that are laid over it; problems are drawn in colour when
+/// asked. Paths come back as they are to be opened, relative to the settings file.
+///
+/// # Errors
+/// The file cannot be read; or it or the environment has mistakes.
+pub fn load_config(path: &Path, colour: bool) -> Result<Config, LoadError> {
+    let text = read(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Config::load(&text, folder, std::env::vars_os()).map_err(|mistakes| wrong_settings(path, &mistakes, colour))
+}
+
+/// Checks, and writes what there is to say to `out`.
+fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
+    let mut sound = true;
+    let mut files = [args.files.as_slice(), &args.rules].concat();
+    if let Some(path) = &args.config {
+        match load_config(path, colour) {
+            Ok(config) => {
+                if let Some(note) = ignored_variables(&config) {
+                    writeln!(out, "note: {note}")?;
+                }
+                match named_files(path, &config) {
+                    Ok(()) => writeln!(out, "{}: ok", path.display())?,
+                    Err(mistakes) => {
+                        sound = false;
+                        report(&wrong_settings(path, &mistakes, colour), out)?;
+                    }
+                }
+                // That they cannot be read is said already.
+                files.extend(can_be_read(&config.engine.rules).is_ok().then_some(config.engine.rules));
+            }
+            Err(error) => {
+                sound = false;
+                report(&error, out)?;
+            }
+        }
+    }
+    let replaced = match args.replacing.as_deref().map(|old| load_rules(old, colour)) {
+        None => None,
+        Some(Ok(rules)) => Some(Plan::new(rules)),
+        Some(Err(error)) => {
+            sound = false;
+            report(&error, out)?;
+            None
+        }
+    };
+    for file in files {
+        match load_rules(&file, colour) {
+            Ok(rules) => {
+                accepted(&file, &rules, args.explain, out)?;
+                if !args.against.is_empty() {
+                    sound &= against::check(&rules, &args.against, out)?;
+                }
+                if let (Some(replaced), Some(old)) = (&replaced, &args.replacing) {
+                    replacing(&file, Plan::new(rules), (old, replaced), out)?;
+                }
+            }
+            Err(error) => {
+                sound = false;
+                report(&error, out)?;
+            }
+        }
+    }
+    Ok(sound)
+}
+
+/// What to say of variables that are no settings though they begin like them.
+pub(crate) fn ignored_variables(config: &Config) -> Option<String> {
+    let [first, rest @ ..] = config.ignored.as_slice() else { return None };
+    let (names, are) = match rest.len() {
+        0 => (first.clone(), "is Kubernetes' own and no setting"),
+        1 => (format!("{first} and {}", rest[0]), "are Kubernetes' own and no settings"),
+        more => (format!("{first} and {more} other variables"), "are Kubernetes' own and no settings"),
+    };
+    Some(format!("{names} {are}: ignored (enableServiceLinks: false in the pod's spec keeps them away)"))
+}
+
+/// Opens every file that settings name, and reads a byte of each: what is missing, or not for this user to read, is a problem
+/// of the settings. What is in them is not looked at, but for the API's token, which has to be one.
+fn named_files(path: &Path, config: &Config) -> Result<(), Mistakes> {
+    let text = read(path).map(|text| blotted(&text)).unwrap_or_default();
+    let mut mistakes = Mistakes { text, in_file: Vec::new(), in_variables: Vec::new() };
+    for file in &config.files {
+        let (message, help) = match can_be_read(&file.path) {
+            Err(error) => (
+                format!("cannot read {} {}: {error}", file.what, file.path.display()),
+                "the path is relative to this file".to_owned(),
+            ),
+            Ok(()) if file.what == TOKEN_FILE => {
+                let Err(why) = token_in(&file.path) else { continue };
+                (format!("the token in {} {why}", file.path.display()), TOKEN_HELP.to_owned())
+            }
+            Ok(()) => continue,
+        };
+        match &file.place {
+            Place::File(span) => mistakes.in_file.push(Diagnostic { message, help, span: span.clone() }),
+            Place::Variable(variable) => {
+                let help = help.replace("relative to this file", "relative to the settings file");
+                mistakes.in_variables.push(VariableMistake { variable: variable.clone(), message, help });
+            }
+        }
+    }
+    let rules = &config.engine.rules;
+    if let (false, Err(error)) = (config.files.iter().any(|file| file.path == *rules), can_be_read(rules)) {
+        let message = format!("cannot read the rules file {}: {error}", rules.display());
+        let help = "name another with rules = \"…\" in [engine]; the path is relative to this file".to_owned();
+        mistakes.in_file.push(Diagnostic { message, help, span: 0..0 });
+    }
+    mistakes.in_file.sort_by_key(|problem| problem.span.start);
+    if mistakes.count() == 0 { Ok(()) } else { Err(mistakes) }
+}
+
+fn token_in(path: &Path) -> Result<(), &'static str> {
+    let text = std::fs::read_to_string(path).map_err(|_| "is no text")?;
+    check_token(&text).map(drop)
+}
+
+fn can_be_read(path: &Path) -> io::Result<()> {
+    File::open(path)?.read(&mut [0]).map(|_| ())
+}
+
+fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) -> io::Result<()> {
+    let (segments, campaigns) = (counted(rules.segments.len(), "segment"), counted(rules.campaigns.len(), "campaign"));
+    let (name, features) = (file.display(), counted(rules.features.len(), "feature"));
+    writeln!(out, "{name}: ok, {segments}, {campaigns}, {features}")?;
+    for note in rules::products::notes(rules) {
+        writeln!(out, "note: {note}")?;
+    }
+    if explain {
+        let sizes = Sizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
+        write!(out, "\n{}", explain::explain(rules, &sizes))?;
+    }
+    Ok(())
+}
+
+/// What begins empty when these rules take the place of the old ones.
+fn replacing(file: &Path, plan: Plan, (old, replaced): (&Path, &Plan), out: &mut dyn Write) -> io::Result<()> {
+    let (name, old) = (file.display(), old.display());
+    if plan.rules.version == replaced.rules.version {
+        return writeln!(out, "{name}: the same as {old}: a reload changes nothing");
+    }
+    let Compared { kept, new, dropped } = compare(replaced, &plan);
+    writeln!(
+        out,
+        "{name}: replacing {old}, features keep what they remember: {kept}; are forgotten: {dropped}; of what there is besides, \
+         {}",
+        match new.len() {
+            0 => "nothing begins empty".to_owned(),
+            count => format!("{count} begin empty, and do not know the past"),
+        }
+    )?;
+    for BeginsEmpty { what, blind, read_by } in new {
+        let readers = if read_by.is_empty() { String::new() } else { format!("; read by {}", read_by.join(", ")) };
+        match blind {
+            Blind::For(span) => writeln!(out, "  {what}: for {span}{readers}")?,
+            Blind::ForGood | Blind::UntilSaid => writeln!(out, "  {what}: {blind}{readers}")?,
+        }
+    }
+    Ok(())
+}
+
+fn report(error: &LoadError, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", error.to_string().trim_end())
+}
+
+fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> LoadError {
+    let mut drawn = render::render(&path.display().to_string(), text, problems, colour);
+    drawn.push_str(&format!("{}: {}", path.display(), counted(problems.len(), "problem")));
+    LoadError::Wrong(drawn)
+}
+
+fn wrong_settings(path: &Path, mistakes: &Mistakes, colour: bool) -> LoadError {
+    let mut drawn = render::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
+    for VariableMistake { variable, message, help } in &mistakes.in_variables {
+        drawn.push_str(&format!("{variable}: {message}\n"));
+        if !help.is_empty() {
+            drawn.push_str(&format!("  help: {help}\n"));
+        }
+        drawn.push('\n');
+    }
+    drawn.push_str(&format!("{}: {}", path.display(), counted(mistakes.count(), "problem")));
+    LoadError::Wrong(drawn)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let fail = |source| LoadError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(fail)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        fail(io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 text (byte {at})")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(args: CheckArgs) -> (bool, String) {
+        let mut out = Vec::new();
+        let sound = check(&args, false, &mut out).unwrap();
+        (sound, String::from_utf8(out).unwrap())
+    }
+
+    fn rules_args(files: &[PathBuf]) -> CheckArgs {
+        CheckArgs { rules: files.to_vec(), ..CheckArgs::default() }
+    }
+
+    const RULES: &str = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = \"count(a, '1h') > 1\"\n";
+
+    #[test]
+    fn sound_rules_are_counted_and_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("r.toml");
+        std::fs::write(&file, RULES).unwrap();
+        let (sound, out) = checked(rules_args(std::slice::from_ref(&file)));
+        assert!(sound);
+        assert!(out.ends_with("r.toml: ok, 1 segment, 0 campaigns, 1 feature\n"), "{out}");
+        let (_, out) = checked(CheckArgs { explain: true, ..rules_args(&[file]) });
+        assert!(out.contains("by time: a pane of count(a, 1h) leaves, every 1m"), "{out}");
+    }
+
+    #[test]
+    fn a_file_named_without_an_option_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let [good, bad] = ["good", "bad"].map(|name| folder.path().join(name));
+        std::fs::write(&good, RULES).unwrap();
+        std::fs::write(&bad, RULES.replace("count", "cout")).unwrap();
+        let (sound, out) = checked(CheckArgs { files: vec![good], ..rules_args(&[]) });
+        assert!(sound && out.contains("good: ok, 1 segment,"), "{out}");
+        let (sound, out) = checked(CheckArgs { files: vec![bad], ..rules_args(&[]) });
+        assert!(!sound && out.contains("bad: 1 problem\n"), "{out}");
+    }
+
+    #[test]
+    fn rules_are_held_against_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let [rules, events] = ["r.toml", "e.jsonl"].map(|name| folder.path().join(name));
+        let when = "sum(a.total, '1d') > 5 || total(a.items.price) > 1";
+        std::fs::write(&rules, RULES.replace("count(a, '1h') > 1", when)).unwrap();
+        let event = |properties: &str| {
+            let time = "2026-03-05T10:00:00Z";
+            format!(r#"{{"type":"track","event":"A","userId":"u","timestamp":"{time}","properties":{properties}}}"#)
+        };
+        let args = CheckArgs { against: vec![events.clone()], ..rules_args(&[rules]) };
+        let lines = [event(r#"{"total":"109.30"}"#), event(r#"{"total":1}"#), "no JSON".to_owned()];
+        std::fs::write(&events, lines.join("\n")).unwrap();
+        let (sound, out) = checked(args.clone());
+        let told = "warning: a.total is no number in 1 of 2 events (such as \"109.30\"): sums and means pass it over\n  help: ";
+        assert!(sound && out.contains("r.toml: ok") && out.contains(told), "{out}");
+        std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
+        let (sound, out) = checked(args.clone());
+        assert!(!sound && out.contains("mistake: a.items.price reads into `items`") && out.contains("each ="), "{out}");
+        std::fs::write(&events, event("{}").replace("\"A\"", "\"AB\"") + "\n").unwrap();
+        let (sound, out) = checked(args.clone());
+        let told = "warning: no event matched `a` (\"A\"); the file has \"AB\" once\n  help: name it in [events]";
+        assert!(sound && out.contains(told), "{out}");
+        std::fs::remove_file(&events).unwrap();
+        let (sound, out) = checked(args);
+        assert!(!sound && out.contains("e.jsonl"), "{out}");
+    }
+
+    #[test]
+    fn every_file_is_checked_and_one_bad_one_fails_them_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let [good, bad, missing, binary] = ["good", "bad", "missing", "binary"].map(|name| folder.path().join(name));
+        std::fs::write(&good, RULES).unwrap();
+        std::fs::write(&bad, RULES.replace("count", "cout")).unwrap();
+        std::fs::write(&binary, b"a\xff").unwrap();
+        let (sound, out) = checked(rules_args(&[bad, missing, binary, good]));
+        assert!(!sound);
+        assert!(out.contains("bad:5:9: there is no function `cout`"), "{out}");
+        assert!(out.contains("bad: 1 problem\n"), "{out}");
+        assert!(out.contains("missing: No such file"), "{out}");
+        assert!(out.contains("not UTF-8 text (byte 1)"), "{out}");
+        assert!(out.contains("good: ok"), "{out}");
+    }
+
+    #[test]
+    fn settings_bring_their_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("c.toml");
+        std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
+        let args = CheckArgs { config: Some(config), ..CheckArgs::default() };
+        let (sound, out) = checked(args.clone());
+        assert!(!sound && out.contains("c.toml:2:9: cannot read the rules file"), "{out}");
+        std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
+        let (sound, out) = checked(args);
+        assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segment,"), "{out}");
+    }
+
+    #[test]
+    fn what_begins_empty_is_told_of_rules_that_replace_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old.toml", "new.toml"].map(|name| folder.path().join(name));
+        std::fs::write(&old, RULES).unwrap();
+        let more = "[[segments]]\nid = 'gone'\nwhen = \"since(a) >= duration('60d') && sum(a.total, '7d') == 0.0 && traits.vip\"\n\
+                    [[campaigns]]\nid = 'c'\non = 'enter:gone'\nchannel = 'email'\nquiet_hours = '22:00-08:00'\n\
+                    [[caps]]\nmax = 3\nper = '2d'\nchannel = 'email'\n[growth]\n";
+        std::fs::write(&new, format!("{RULES}{more}")).unwrap();
+        let replacing = Some(old.clone());
+        let (sound, out) = checked(CheckArgs { replacing, ..rules_args(&[new.clone(), old.clone()]) });
+        assert!(sound);
+        let lines: Vec<&str> = out.lines().filter(|line| line.starts_with("  ")).collect();
+        let expected = [
+            "  since(a): for good; read by segment gone",
+            "  sum(a.total, 7d): for 7d; read by segment gone",
+            "  traits.vip: until an event says it",
+            "  the time zones of users: until an event says it",
+            "  the cap of 3 per 2d by email: for 2d",
+            "  the growth numbers: for good",
+        ];
+        assert_eq!(lines, expected, "{out}");
+        assert!(out.contains("features keep what they remember: 1; are forgotten: 0"), "{out}");
+        assert!(out.contains("a reload changes nothing"), "{out}");
+        let (_, out) = checked(CheckArgs { replacing: Some(new), ..rules_args(&[old]) });
+        assert!(
+            out.contains("keep what they remember: 1; are forgotten: 2; of what there is besides, nothing begins"),
+            "{out}"
+        );
+    }
+
+    #[test]
+    fn rules_may_be_named_without_an_option_and_neither_rules_nor_settings_is_a_usage_error() {
+        use clap::{Args, FromArgMatches};
+        let command = CheckArgs::augment_args(clap::Command::new("check"));
+        let error = command.clone().try_get_matches_from(["check"]).unwrap_err().to_string();
+        assert!(error.contains("--rules <FILE>"), "{error}");
+        let matches = command.clone().try_get_matches_from(["check", "--rules", "a", "--rules", "b"]).unwrap();
+        assert_eq!(CheckArgs::from_arg_matches(&matches).unwrap().rules.len(), 2);
+        let matches = command.try_get_matches_from(["check", "a", "b", "--rules", "c", "--explain"]).unwrap();
+        let args = CheckArgs::from_arg_matches(&matches).unwrap();
+        assert_eq!((args.files.len(), args.rules.len(), args.explain), (2, 1, true));
+    }
+}

@@ -1,0 +1,219 @@
+//! `rekindle checkpoint`: looking at stored checkpoints. Changes nothing, and needs no daemon to be stopped.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::terminal::{field, lines};
+use super::{CliError, load_config};
+use rekindle_core::json::JsonText;
+use rekindle_core::partition::{FeatureReport, UserReport};
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::store::{Checkpoints, Entry, Inspected, Loaded, Manifest};
+use rekindle_settings::{Checkpoint, Location, masked};
+
+/// Look at stored checkpoints: which there are, what is in them, whether they are intact
+///
+/// Only reads; the daemon may go on meanwhile.
+#[derive(Debug, Args)]
+pub struct CheckpointArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the checkpoints that count, oldest first
+    Ls {
+        #[command(flatten)]
+        place: Place,
+        /// One JSON object: the whole manifest
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a checkpoint says of itself, and how much is in it
+    Inspect {
+        #[command(flatten)]
+        place: Place,
+        /// The checkpoint's number; the latest if left out
+        number: Option<u64>,
+    },
+    /// Read every block of every checkpoint; fails and names the damage where there is any
+    Verify {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Write every user as a line of JSON, sorted by id, as the newest intact checkpoint has them
+    Export {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where the checkpoints are.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+struct Place {
+    /// A folder, or s3://bucket/prefix with the AWS_ variables of the environment
+    #[arg(long, value_name = "DIR|URL")]
+    store: Option<String>,
+    /// The settings of the daemon, which name the store
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &CheckpointArgs) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| CliError::Other(format!("could not start the runtime: {error}")))?;
+    let out = &mut std::io::stdout().lock();
+    runtime.block_on(async {
+        match &args.what {
+            What::Ls { place, json } => list(&manifest(&open(place)?).await?, *json, out),
+            What::Inspect { place, number } => inspect(&open(place)?, *number, out).await,
+            What::Verify { place } => verify(&open(place)?, out).await,
+            What::Export { place } => export(&open(place)?, out).await,
+        }
+    })
+}
+
+fn open(place: &Place) -> Result<Checkpoints, CliError> {
+    let settings = match (&place.config, &place.store) {
+        (Some(path), _) => load_config(path)?.checkpoint,
+        (None, store) => {
+            let text = store.as_deref().unwrap_or_default();
+            let wrong = |why| CliError::Other(format!("--store {} {why}", masked(text)));
+            let store = Location::parse(text).map_err(wrong)?;
+            // As the AWS clients do: an endpoint in the environment is a choice, and http:// in it one too.
+            Checkpoint { store, s3_allow_http: true, ..Checkpoint::default() }
+        }
+    };
+    if let Location::Folder(path) = &settings.store
+        && !path.is_dir()
+    {
+        return Err(CliError::Other(format!("there is no folder {}", path.display())));
+    }
+    let opened = Checkpoints::open(&settings).map_err(other)?;
+    opened.ok_or_else(|| CliError::Other("the settings name no store for checkpoints".to_owned()))
+}
+
+async fn manifest(checkpoints: &Checkpoints) -> Result<Manifest, CliError> {
+    let found = checkpoints.manifest().await.map_err(other)?;
+    found.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))
+}
+
+fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
+    if as_json {
+        return Ok(writeln!(out, "{}", lines(&json!(manifest).to_string()))?);
+    }
+    let stream =
+        manifest.stream.as_ref().map_or_else(String::new, |stream| format!(", stream {}", field(&stream.name)));
+    writeln!(out, "epoch {}, instance {}{stream}", manifest.epoch, field(&manifest.instance))?;
+    writeln!(
+        out,
+        "{:>10}  {:<5}  {:>12}  {:>12}  {:>14}  {:>12}  {:<16}  written",
+        "number", "kind", "bytes", "users", "sequence", "ordinal", "rules"
+    )?;
+    for entry in &manifest.checkpoints {
+        let Entry { number, bytes, users, sequence, ordinal, rules, .. } = entry;
+        let (kind, created, rules) = (entry.kind.name(), Timestamp(entry.created_ms), field(rules));
+        writeln!(
+            out,
+            "{number:>10}  {kind:<5}  {bytes:>12}  {users:>12}  {sequence:>14}  {ordinal:>12}  {rules:<16}  {created}"
+        )?;
+    }
+    Ok(())
+}
+
+async fn inspect(checkpoints: &Checkpoints, number: Option<u64>, out: &mut impl Write) -> Result<(), CliError> {
+    let manifest = manifest(checkpoints).await?;
+    let number = number.or(manifest.checkpoints.last().map(|entry| entry.number));
+    let number = number.ok_or_else(|| CliError::Other("there are no checkpoints yet".to_owned()))?;
+    let entry = manifest.checkpoints.iter().find(|entry| entry.number == number);
+    let (Some(entry), Some(found)) = (entry, checkpoints.inspect(number).await.map_err(other)?) else {
+        return Err(CliError::Other(format!("there is no checkpoint {number} in {}", checkpoints.place())));
+    };
+    let Inspected { head, totals, bytes, parts } = found;
+    let chain: Vec<u64> = manifest.chain(number).iter().map(|entry| entry.number).collect();
+    let said = json!({
+        "object": entry.object, "bytes": bytes, "crc32c": format!("{:08x}", entry.crc32c),
+        "created": Timestamp(entry.created_ms).to_string(), "program": head.program,
+        "kind": head.kind, "number": head.number, "base": head.base, "previous": head.previous, "chain": chain,
+        "stream": head.stream, "sequence": head.sequence, "position": head.position,
+        "latest_read": head.latest_read.to_string(), "ordinal": entry.ordinal, "output_last": entry.output_last,
+        "rules": head.rules, "partitions": head.partitions, "parts": parts,
+        "users": totals.users, "removed": totals.removed, "links": totals.links, "unlinked": totals.unlinked,
+    });
+    Ok(writeln!(out, "{}", lines(&format!("{said:#}")))?)
+}
+
+async fn verify(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), CliError> {
+    let findings = checkpoints.verify().await.map_err(other)?;
+    let mut damaged = 0;
+    for finding in &findings {
+        match &finding.damage {
+            None => writeln!(out, "{}: ok", finding.object)?,
+            Some(damage) => {
+                damaged += 1;
+                writeln!(out, "{}: {}", finding.object, field(damage))?;
+            }
+        }
+    }
+    match (findings.len(), damaged) {
+        (0, _) => Err(CliError::Other(format!("there are no checkpoints in {}", checkpoints.place()))),
+        (_, 0) => Ok(()),
+        (all, damaged) => Err(CliError::Other(format!("{damaged} of {all} objects are damaged or missing"))),
+    }
+}
+
+async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), CliError> {
+    let Loaded { state, passed_over, .. } = checkpoints.load().await.map_err(other)?;
+    for passed_over in passed_over {
+        let _ = writeln!(std::io::stderr(), "passed over {}", field(&passed_over.to_string()));
+    }
+    let state = state.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))?;
+    // The state as of the cut, not as of some watermark: nothing is fired by looking.
+    let mut ids: Vec<Arc<str>> = state.restored.partitions.iter().flatten().map(|user| user.id().into()).collect();
+    ids.sort_unstable();
+    let options = Options { partitions: state.restored.partitions.len(), ..Options::default() };
+    let pipeline = Pipeline::restore(state.plan, options, state.restored).map_err(other)?;
+    let mut written = std::io::BufWriter::new(out);
+    for report in ids.iter().filter_map(|id| pipeline.report(id)) {
+        writeln!(written, "{}", lines(&line(&report).to_string()))?;
+    }
+    Ok(written.flush()?)
+}
+
+/// A user as a line of JSON, with the names that the API has.
+fn line(report: &UserReport) -> JsonText {
+    let feature = |it: &FeatureReport| {
+        let entry = [("feature", JsonText::of(&it.feature)), ("value", it.value.clone())];
+        BTreeMap::from(entry)
+    };
+    let features: Vec<_> = report.features.iter().map(feature).collect();
+    let traits: BTreeMap<String, JsonText> = report.traits.iter().cloned().collect();
+    let fired =
+        report.fired.iter().map(|it| json!({"campaign": it.campaign, "count": it.count, "last": it.last.to_string()}));
+    let held = report.held.iter().map(|it| json!({"campaign": it.campaign, "until": it.until.to_string()}));
+    JsonText::of(&BTreeMap::from([
+        ("user", JsonText::of(&*report.user)),
+        ("at", JsonText::of(&report.at.to_string())),
+        ("first_event", JsonText::of(&report.first_event.to_string())),
+        ("latest_event", JsonText::of(&report.latest_event.to_string())),
+        ("segments", JsonText::of(&report.segments)),
+        ("features", JsonText::of(&features)),
+        ("traits", JsonText::of(&traits)),
+        ("timezone", JsonText::of(&report.timezone)),
+        ("next_wake_up", JsonText::of(&report.next_wake_up.map(|at| at.to_string()))),
+        ("fired", JsonText::of(&fired.collect::<Vec<_>>())),
+        ("held", JsonText::of(&held.collect::<Vec<_>>())),
+    ]))
+}
+
+fn other(error: impl std::fmt::Display) -> CliError {
+    CliError::Other(error.to_string())
+}

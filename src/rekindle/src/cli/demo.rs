@@ -1,0 +1,210 @@
+//! `rekindle demo`: a simulated storefront, the real engine, no server.
+
+mod screen;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::summary::{Run, Summary};
+use super::{CliError, load_rules};
+use crate::api::{ApiError, Metrics, Routes, Server};
+use crate::metrics::{Format, Page};
+use rekindle_core::growth::Numbers;
+use rekindle_core::partition::{Output, Plan};
+use rekindle_core::rules;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::{Options, Pipeline, Totals};
+use rekindle_simulator::{Simulator, SimulatorOptions};
+use screen::Screen;
+
+/// The rules the demo runs unless told otherwise.
+const STARTER_PACK: &str = include_str!("../../../../config/rules.toml");
+
+/// Virtual history that is simulated silently before the show begins: long enough for shoppers to have gone cold.
+const WARM_UP: Span = Span(75 * 86_400_000);
+
+/// When the simulated shop opens: 2026-01-01T00:00:00Z.
+const OPENING: Timestamp = Timestamp(1_767_225_600_000);
+
+/// Where metrics are served unless told otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+
+/// How often the growth numbers are told anew.
+const GROWTH_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the virtual clock moves.
+const FRAME: Duration = Duration::from_millis(50);
+
+/// Watch the engine at work on a simulated storefront; needs no server and no files
+///
+/// Some thousand shoppers come, browse, fill carts, buy, go cold and come back, in time sped up so that days pass in
+/// seconds. The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on scrolls
+/// by. Ctrl-C ends the show with a summary.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End by itself after this many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+
+    /// How many shoppers the shop has
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    shoppers: u32,
+
+    /// How much virtual time passes in a second
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = Span::parse)]
+    speed: Span,
+
+    /// Another seed gives other shoppers; the same seed the same ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Run these rules instead of the starter pack
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Where /metrics and /healthz are served; 127.0.0.1:9464 unless said otherwise, or another port where that one is taken
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
+    let rules = match &args.rules {
+        Some(path) => load_rules(path)?,
+        None => rules::compile(STARTER_PACK).map_err(|problems| {
+            CliError::Other(rules::render::render("starter pack", STARTER_PACK, &problems, false))
+        })?,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
+    let plan = Arc::new(Plan::new(rules));
+    let board = Arc::new(Board { plan: Arc::clone(&plan), counted: Mutex::default() });
+    let address = runtime.block_on(serve(args.listen, Arc::clone(&board)))?;
+    let stopping = Arc::clone(&stop);
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stopping.store(true, Ordering::Relaxed);
+        }
+    });
+    Show::open(args, plan, board)?.run(args, address, &stop)
+}
+
+/// What the show has come to, for whoever scrapes it.
+struct Board {
+    plan: Arc<Plan>,
+    /// Nothing until the history was simulated.
+    counted: Mutex<Option<Counted>>,
+}
+
+/// What the engine counted, and the growth numbers where the rules ask for them.
+#[derive(Clone)]
+struct Counted {
+    totals: Totals,
+    watermark: Timestamp,
+    growth: Option<Arc<Numbers>>,
+}
+
+impl Board {
+    fn put(&self, counted: Counted) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted);
+    }
+
+    fn answer(&self, format: Format) -> Vec<u8> {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut page = Page::default();
+        if let Some(Counted { totals, watermark, growth }) = counted {
+            page.totals(&self.plan.rules, &totals, watermark);
+            growth.iter().for_each(|numbers| page.growth(numbers));
+        }
+        page.build();
+        page.process();
+        page.written(format)
+    }
+}
+
+/// Serves metrics at the address that is wanted. Where none is, at the usual one, or at another port when somebody else has
+/// that.
+async fn serve(wanted: Option<SocketAddr>, board: Arc<Board>) -> Result<SocketAddr, CliError> {
+    let server = match Server::bind(wanted.unwrap_or(LISTEN)).await {
+        Err(ApiError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
+            Server::bind(SocketAddr::new(LISTEN.ip(), 0)).await
+        }
+        bound => bound,
+    };
+    let server = server.map_err(|error| CliError::Other(format!("{error}; choose another with --listen")))?;
+    let address = server.address();
+    let routes = Routes::metrics_only(Metrics::new(move |format| board.answer(format)), address);
+    tokio::spawn(server.serve(routes, std::future::pending()));
+    Ok(address)
+}
+
+/// The storefront and the engine behind it.
+struct Show {
+    plan: Arc<Plan>,
+    simulator: Simulator,
+    pipeline: Pipeline,
+    board: Arc<Board>,
+    lines: Vec<u8>,
+    now: Timestamp,
+}
+
+impl Show {
+    fn open(args: &DemoArgs, plan: Arc<Plan>, board: Arc<Board>) -> Result<Show, CliError> {
+        let pipeline = Pipeline::new(Arc::clone(&plan), Options::default())
+            .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
+        let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
+        Ok(Show { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })
+    }
+
+    fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
+        let mut screen = Screen::new(Arc::clone(&self.plan));
+        screen.say(&format!(
+            "{} shoppers, {} passes in a second; metrics at http://{address}/metrics; Ctrl-C ends the show",
+            args.shoppers, args.speed
+        ))?;
+        let warmed_up_at = OPENING + WARM_UP;
+        while self.now < warmed_up_at && !stop.load(Ordering::Relaxed) {
+            self.advance(self.now + Span(86_400_000));
+        }
+        screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
+        let started = Instant::now();
+        let end = args.seconds.map(|seconds| started + Duration::from_secs(seconds));
+        let (mut growth, mut told) = (self.pipeline.growth(None).map(Arc::new), started);
+        while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
+            let frame_started = Instant::now();
+            let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
+            let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
+            let totals = self.pipeline.totals();
+            if told.elapsed() >= GROWTH_EVERY {
+                (growth, told) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
+            }
+            let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
+            self.board.put(Counted { totals: totals.clone(), watermark, growth });
+            screen.show(&outputs)?;
+            screen.status(self.now, &totals)?;
+            thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));
+        }
+        screen.close();
+        let run = Run { took: started.elapsed(), until: self.now, at_full_speed: false };
+        screen.say(Summary::new(&self.plan.rules, &self.pipeline.totals(), run).to_string().trim_end())?;
+        Ok(())
+    }
+
+    /// Lets the shop live until `to`, and the engine with it.
+    fn advance(&mut self, to: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        self.lines.clear();
+        self.simulator.advance(to, &mut self.lines);
+        self.pipeline.feed(&self.lines, &mut |_| {}, &mut outputs);
+        self.pipeline.advance_to(to, &mut outputs);
+        outputs.sort_by_key(|output| output.at);
+        self.now = to;
+        outputs
+    }
+}

@@ -1,0 +1,157 @@
+//! `rekindle growth numbers`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::watched::tell_left_out;
+use crate::cli::summary::{grouped, passed_over};
+use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
+use rekindle_core::growth::Numbers;
+use rekindle_core::growth::numbers::Ratio;
+use rekindle_core::partition::Plan;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::files::source::Files;
+use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::replay::{ReplayError, growth_numbers};
+use rekindle_settings::Engine;
+
+/// Computes the growth numbers of event files
+///
+/// The rules need a section [growth]. A few figures come as text; --json gives all there is, by day, hour and channel.
+#[derive(Debug, clap::Args)]
+pub(super) struct NumbersArgs {
+    /// The rules file (TOML)
+    #[arg(long, value_name = "FILE")]
+    rules: PathBuf,
+
+    /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    input: Vec<PathBuf>,
+
+    /// The moment the numbers are of, RFC 3339 or a date (its midnight, UTC): later events are left out; the latest event unless said otherwise
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
+    until: Option<Timestamp>,
+
+    /// Print everything, as one JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// How many partitions users are spread over; changes nothing in the numbers; 64 unless said otherwise
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    partitions: Option<u16>,
+
+    /// How many worker threads; 0, which is the default, is one per core; changes nothing in the numbers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    workers: Option<u16>,
+}
+
+pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
+    let rules = load_rules(&args.rules)?;
+    if rules.growth.is_none() {
+        let path = args.rules.display();
+        let help = "add a section [growth]; `rekindle rules` tells what can stand in it";
+        return Err(CliError::Other(format!("{path} asks for no growth numbers: {help}")));
+    }
+    let defaults = pipeline_options(&Engine::default());
+    let options = Options {
+        partitions: args.partitions.map_or(defaults.partitions, usize::from),
+        workers: args.workers.map_or(defaults.workers, usize::from),
+        ..defaults
+    };
+    say_if_it_waits(&args.input);
+    let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
+    let plan = Arc::new(Plan::new(rules));
+    let (numbers, totals) = growth_numbers(Arc::clone(&plan), options, args.until, files)?;
+    tell_left_out(&plan.rules, &totals, args.until);
+    let Some(numbers) = numbers else {
+        return Err(CliError::Other("there is no event that counts, and so there are no numbers".to_owned()));
+    };
+    let mut text = match args.json {
+        true => {
+            let passed_over = passed_over(&plan.rules, &totals).map(|(name, _, none)| (name, none)).collect();
+            let told = Told { numbers: &numbers, passed_over };
+            serde_json::to_string(&told).map_err(|error| CliError::Other(error.to_string()))?
+        }
+        false => summary(&numbers),
+    };
+    text.push('\n');
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// The numbers, and what is not in them.
+#[derive(serde::Serialize)]
+struct Told<'n> {
+    #[serde(flatten)]
+    numbers: &'n Numbers,
+    /// Values of amounts that are no numbers, by event and property.
+    passed_over: BTreeMap<String, u64>,
+}
+
+fn percent(ratio: Ratio) -> String {
+    rate(ratio.rate())
+}
+
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+}
+
+/// The figures that are asked for first.
+fn summary(numbers: &Numbers) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| {
+        let _ = writeln!(out, "{name:<12} {text}");
+    };
+    let through = numbers.users.day.map_or_else(|| "no day is complete yet".to_owned(), |day| format!("through {day}"));
+    line("numbers", format!("{through}, {}", numbers.timezone));
+    if let Some(day) = numbers.days.iter().rev().find(|day| day.complete) {
+        line("users", format!("{} known, {} signed up", grouped(day.known_users), grouped(day.known_sign_ups)));
+        line(
+            "active",
+            format!(
+                "DAU {}, WAU {}, MAU {}, stickiness {}",
+                grouped(day.all.active),
+                grouped(day.all.active_7d),
+                grouped(day.all.active_30d),
+                percent(numbers.users.stickiness)
+            ),
+        );
+    }
+    let retention = &numbers.retention;
+    line(
+        "retention",
+        format!(
+            "day 1 {}, day 7 {}, day 30 {}",
+            percent(retention.day_1),
+            percent(retention.day_7),
+            percent(retention.day_30)
+        ),
+    );
+    for funnel in &numbers.funnels {
+        let steps: Vec<String> =
+            funnel.steps.iter().map(|step| format!("{} {}", step.name, grouped(step.users))).collect();
+        line("funnel", format!("{}: {}", funnel.id, steps.join(" → ")));
+    }
+    if let Some(commerce) = &numbers.commerce {
+        let all = &commerce.all;
+        line(
+            "30 days",
+            format!(
+                "{} orders, GMV {:.2}, AOV {}, conversion {}",
+                grouped(all.orders),
+                all.gmv.to_number(),
+                all.aov.map_or_else(|| "–".to_owned(), |aov| format!("{:.2}", aov.to_number())),
+                percent(all.conversion)
+            ),
+        );
+        line("repeat", format!("{} of all buyers bought again", percent(commerce.repeat_purchase)));
+    }
+    for target in &numbers.targets {
+        line("target", format!("{}: {} since {}", target.id, rate(target.progress.rate()), target.period_starts));
+    }
+    out.pop();
+    out
+}

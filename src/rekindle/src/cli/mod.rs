@@ -1,0 +1,229 @@
+//! The command line: what can be asked for, and one module per command.
+
+mod against;
+pub mod check;
+pub mod checkpoint;
+pub mod demo;
+pub mod growth;
+mod outputs;
+pub mod replay;
+pub mod rules;
+pub mod run;
+pub mod schema;
+pub mod simulate;
+mod summary;
+mod terminal;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::daemon::DaemonError;
+use rekindle_core::decode::PlaceholderIds;
+use rekindle_core::rules::program::Ruleset;
+use rekindle_runtime::pipeline::Options;
+use rekindle_settings::{Config, Engine};
+
+/// A real-time growth engine for e-commerce: live segments, churn and reactivation, campaign actions.
+#[derive(Debug, Parser)]
+#[command(name = "rekindle", version, propagate_version = true, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "\
+New here?
+  rekindle demo                               watch it work on a simulated storefront
+  rekindle rules                              how rules are written
+  rekindle check config/rules.toml            find every mistake in a rules file
+  rekindle replay --help                      run rules over a file of events")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay event files: what the engine would have decided, as a journal
+    Replay(Box<replay::ReplayArgs>),
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
+    Simulate(simulate::SimulateArgs),
+    Growth(growth::GrowthArgs),
+    Check(check::CheckArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
+    Rules(rules::RulesArgs),
+    Schema(schema::SchemaArgs),
+    /// Print a completion script for a shell
+    ///
+    /// For bash: rekindle completions bash > ~/.local/share/bash-completion/completions/rekindle
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A file written longer ago than this is whole.
+const JUST_NOW: Duration = Duration::from_secs(2);
+/// How long one that was written later must stand still.
+const SETTLED_AFTER: Duration = Duration::from_millis(200);
+/// How often it is read at most.
+const READS_MAX: u32 = 25;
+
+/// The exit code of a daemon in whose place another goes on.
+const TAKEN_OVER: u8 = 3;
+
+/// Runs the command that the command line asks for. Errors are printed here, once, with what led to them.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Growth(args) => growth::run(&args),
+        Command::Check(args) => match check::run(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error.into()),
+        },
+        Command::Checkpoint(args) => checkpoint::run(&args),
+        Command::Rules(args) => rules::run(&args).map_err(CliError::from),
+        Command::Schema(args) => schema::run(&args).map_err(CliError::from),
+        Command::Completions { shell } => {
+            // Not straight to standard output: clap_complete panics where that is closed early.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "rekindle", &mut script);
+            std::io::stdout().write_all(&script).map_err(CliError::from)
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(error @ CliError::TakenOver(_)) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::from(TAKEN_OVER)
+        }
+        Err(error) => {
+            // Where standard error is closed too, the exit code has to do. Mistakes in files are drawn, perhaps in colour.
+            let _ = match error {
+                CliError::Load(drawn) => writeln!(std::io::stderr(), "{drawn}"),
+                error => writeln!(std::io::stderr(), "{}", terminal::lines(&error.to_string())),
+            };
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command ended without success.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The rules or the config can't be used.
+    #[error("{0}")]
+    Load(#[from] check::LoadError),
+    /// The replay failed.
+    #[error("error: {0}")]
+    Replay(rekindle_runtime::replay::ReplayError),
+    /// Whoever read standard output has closed it.
+    #[error("standard output was closed")]
+    OutputClosed,
+    /// Another daemon goes on in this one's place: starting it again would only end the other.
+    #[error("error: {0}")]
+    TakenOver(String),
+    /// Anything else, in a sentence.
+    #[error("error: {0}")]
+    Other(String),
+}
+
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> CliError {
+        if error.is_taken_over() { CliError::TakenOver(error.to_string()) } else { CliError::Other(error.to_string()) }
+    }
+}
+
+impl From<rekindle_runtime::replay::ReplayError> for CliError {
+    fn from(error: rekindle_runtime::replay::ReplayError) -> CliError {
+        match error {
+            rekindle_runtime::replay::ReplayError::Sink(sink) if sink.is_closed_output() => CliError::OutputClosed,
+            error => CliError::Replay(error),
+        }
+    }
+}
+
+impl From<rekindle_runtime::files::sink::SinkError> for CliError {
+    fn from(error: rekindle_runtime::files::sink::SinkError) -> CliError {
+        rekindle_runtime::replay::ReplayError::from(error).into()
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> CliError {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => CliError::OutputClosed,
+            _ => CliError::Other(format!("could not write to standard output: {error}")),
+        }
+    }
+}
+
+/// Reads and compiles a rules file.
+pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
+    Ok(check::load_rules(path, in_colour())?)
+}
+
+/// Reads and compiles a rules file, and keeps its text. One that was written just now is read until it stands still: whoever
+/// writes it may be half-way.
+pub(crate) fn load_settled_rules(path: &Path) -> Result<(Ruleset, String), CliError> {
+    let mut loaded = check::load_rules_with_text(path, in_colour());
+    for _ in 1..READS_MAX {
+        let written = path.metadata().and_then(|about| about.modified()).ok();
+        if written.and_then(|written| written.elapsed().ok()).is_none_or(|age| age > JUST_NOW) {
+            break;
+        }
+        std::thread::sleep(SETTLED_AFTER);
+        let before = std::mem::replace(&mut loaded, check::load_rules_with_text(path, in_colour()));
+        let is_settled = match (&before, &loaded) {
+            (Ok((_, before)), Ok((_, now))) => before == now,
+            (Err(before), Err(now)) => before.to_string() == now.to_string(),
+            _ => false,
+        };
+        if is_settled {
+            break;
+        }
+    }
+    Ok(loaded?)
+}
+
+/// Reads a settings file.
+pub(crate) fn load_config(path: &Path) -> Result<Config, CliError> {
+    Ok(check::load_config(path, in_colour())?)
+}
+
+/// What the settings say of the pipeline.
+pub(crate) fn pipeline_options(settings: &Engine) -> Options {
+    Options {
+        partitions: usize::from(settings.partitions),
+        workers: usize::from(settings.workers),
+        max_disorder: settings.max_disorder,
+        max_event_bytes: settings.max_event_bytes,
+        placeholder_ids: PlaceholderIds::new(&settings.placeholder_ids),
+        until: None,
+        clock: settings.clock,
+        state_ttl: settings.state_ttl(),
+        users_at_hand: None,
+    }
+}
+
+/// Says so where events are to come from a terminal: whoever forgot to name a file sees nothing happen otherwise.
+pub(crate) fn say_if_it_waits(events: &[PathBuf]) {
+    if events.iter().any(|path| path == Path::new("-")) && std::io::stdin().is_terminal() {
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(
+            std::io::stderr(),
+            "waiting for events on standard input, which is a terminal: one JSON object a line, Ctrl-D ends them (or name a file)"
+        );
+    }
+}
+
+/// Problems are drawn in colour where standard error is a terminal.
+fn in_colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,308 @@
+//! `rekindle replay`.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::outputs::{Named, refuse_shared_files};
+use super::summary::{Run, Summary, counted};
+use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
+use rekindle_core::partition::Plan;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::files::sink::{OutputFile, SinkError};
+use rekindle_runtime::files::source::{Files, Item, SourceError};
+use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::replay::{Finished, ReplayError, Resumable, Sinks, Standing, Targets, replay};
+use rekindle_settings::Engine;
+
+/// Replays event files through the engine and writes the journal: every segment change, campaign decision and merge,
+/// as JSON lines ordered by due time, then user. The same events and rules always give the same bytes, whatever
+/// --partitions and --workers say.
+///
+/// Events are calls of Segment or RudderStack (track, identify, alias, page, screen, group), one JSON object per line, or
+/// many in a batch envelope or an array; or a file that is one JSON document. A summary goes to standard error.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The rules file (TOML); `rekindle rules` tells how to write one
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    rules: Option<PathBuf>,
+
+    /// Take rules, max_disorder, state_ttl, max_event_bytes, placeholder_ids, partitions and workers from this settings
+    /// file; options given beside it win
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The end of time, RFC 3339 or a date (its midnight, UTC): after the last event, time advances to here for everyone;
+    /// later events are rejected
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    until: Timestamp,
+
+    /// How far out of order events may arrive; what comes later still counts, and is counted as late
+    ///
+    /// 5s unless said otherwise
+    #[arg(long, value_name = "DURATION", value_parser = Span::parse)]
+    max_disorder: Option<Span>,
+
+    /// Drop users who were idle for this long, once nothing is to come for them by time alone: 0s for never, or 1h to 36525d
+    ///
+    /// 0s unless said otherwise
+    #[arg(long, value_name = "DURATION", value_parser = Engine::parse_state_ttl)]
+    state_ttl: Option<Span>,
+
+    /// Longest call, in bytes; longer ones are rejected; 1048576 unless said otherwise
+    ///
+    /// A line, which may be a batch of many, may have 16 times as many.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    max_event_bytes: Option<u32>,
+
+    /// Ids that nobody means, in any case, with commas between them: they count as missing, and nobody is linked by them;
+    /// "" for none
+    ///
+    /// undefined, null, [object Object], NaN, none, nil, 0, guest, anonymous, unknown, true and false unless said otherwise
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    placeholder_ids: Option<Vec<String>>,
+
+    /// Write the journal here instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Write the actions here, as CloudEvents 1.0 (JSON lines)
+    #[arg(long, value_name = "FILE")]
+    actions: Option<PathBuf>,
+
+    /// Write rejected events here, with reason, file, line and original (JSON lines)
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+
+    /// Write the summary here too, as one JSON object
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+
+    /// Keep progress in this folder: killed at any moment, and started again with the same arguments, the replay goes on
+    /// from its last commit, and its results are those of an uninterrupted one, byte for byte
+    ///
+    /// Results grow in the folder, and get to their places, standard output too, once they are whole. The events are read
+    /// again and passed over up to the commit: whoever feeds them through standard input feeds all of them again. Other
+    /// rules, options or events are refused. Delete the folder to begin anew.
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+
+    /// How often progress is committed; less often where commits would take more than a tenth of the time; 0s: after every
+    /// 512 KiB of events
+    #[arg(long, value_name = "DURATION", value_parser = Span::parse, default_value = "10s", requires = "checkpoint")]
+    checkpoint_interval: Span,
+
+    /// How many partitions users are spread over; changes nothing in the journal; 64 unless said otherwise
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    partitions: Option<u16>,
+
+    /// How many worker threads; 0, which is the default, is one per core; changes nothing in the journal
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    workers: Option<u16>,
+
+    /// Print no summary and no progress bar
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    events: Vec<PathBuf>,
+}
+
+impl ReplayArgs {
+    /// What is written; the journal first.
+    fn outputs(&self) -> Vec<Named<'_>> {
+        let journal = self.output.as_deref().unwrap_or(Path::new("-"));
+        let others = [("--actions", &self.actions), ("--rejects", &self.rejects), ("--summary", &self.summary)];
+        let asked_for = others.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        std::iter::once(("the journal", journal)).chain(asked_for).collect()
+    }
+}
+
+pub(super) fn timestamp(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_moment(text).ok_or_else(|| {
+        "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z, or a date, such as 2026-03-09, \
+         which is its midnight in UTC"
+            .to_owned()
+    })
+}
+
+pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
+    let settings = args.settings()?;
+    let outputs = args.outputs();
+    let events = args.events.iter().map(|path| ("events", path.as_path()));
+    let parts = args.checkpoint.iter().flat_map(|folder| Resumable::files(folder)).collect::<Vec<_>>();
+    let progress = parts.iter().map(|path| ("progress", path.as_path()));
+    let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).chain(progress).collect();
+    refuse_shared_files(&outputs, &inputs)?;
+    let plan = Arc::new(Plan::new(load_rules(&settings.rules)?));
+    let options = pipeline_options(&settings);
+    let summary_file = create("the summary", args.summary.as_deref())?;
+    let outcome = match &args.checkpoint {
+        None => replay_at_once(args, Arc::clone(&plan), options),
+        Some(folder) => replay_resumably(args, folder, Arc::clone(&plan), options),
+    };
+    let (finished, took) = match outcome {
+        Err(CliError::OutputClosed) if outputs.len() > 1 => {
+            let others: Vec<_> = outputs[1..].iter().map(|(option, _)| *option).collect();
+            let lost = others.join(", ");
+            return Err(CliError::Other(format!("standard output was closed early: nothing was written for {lost}")));
+        }
+        outcome => outcome?,
+    };
+    let run = Run { took, until: args.until, at_full_speed: true };
+    let Finished { totals, first_rejects } = finished;
+    let summary = Summary::new(&plan.rules, &totals, run);
+    if !args.quiet {
+        // A closed standard error is no reason to fail: the journal is written.
+        let _ = write!(std::io::stderr(), "{summary}");
+    }
+    if let Some(mut file) = summary_file {
+        file.write(|sink| {
+            serde_json::to_writer_pretty(&mut *sink, &summary.to_json())?;
+            sink.write_all(b"\n")
+        })?;
+        file.finish()?;
+    }
+    if totals.events == 0 && totals.rejected.iter().sum::<u64>() > 0 {
+        return Err(CliError::Other(nothing_accepted(&first_rejects)));
+    }
+    Ok(())
+}
+
+/// What to say where every event was rejected.
+fn nothing_accepted(first_rejects: &[String]) -> String {
+    let lines: String = first_rejects.iter().map(|reject| format!("\n  {}", super::terminal::field(reject))).collect();
+    let them = if lines.is_empty() { "--rejects FILE writes them down" } else { "the first of them:" };
+    format!("all events were rejected, so nothing came of them; {them}{lines}")
+}
+
+fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>, SinkError> {
+    path.map(|path| OutputFile::create(what, Some(path))).transpose()
+}
+
+fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Result<(Finished, Duration), CliError> {
+    let source = Source::open(args, options.max_message_bytes())?;
+    let sinks = Sinks {
+        journal: OutputFile::create("the journal", args.output.as_deref())?,
+        actions: create("the actions", args.actions.as_deref())?,
+        rejects: create("the rejected events", args.rejects.as_deref())?,
+    };
+    let started = Instant::now();
+    let finished = replay(plan, options, args.until, source, sinks)?;
+    Ok((finished, started.elapsed()))
+}
+
+fn replay_resumably(
+    args: &ReplayArgs,
+    folder: &Path,
+    plan: Arc<Plan>,
+    options: Options,
+) -> Result<(Finished, Duration), CliError> {
+    let targets = Targets {
+        journal: args.output.clone().unwrap_or_else(|| PathBuf::from("-")),
+        actions: args.actions.clone(),
+        rejects: args.rejects.clone(),
+    };
+    let max_message_bytes = options.max_message_bytes();
+    let interval = Duration::from_millis(args.checkpoint_interval.0.try_into().unwrap_or(0));
+    let events = args.events.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let mut replay = Resumable::open(folder, interval, plan, (options, args.until), events, targets)?;
+    // A closed standard error is no reason to fail.
+    let say = |line: String| drop(writeln!(std::io::stderr(), "{line}"));
+    for damaged in replay.passed_over() {
+        say(format!("warning: passed over a commit in {}: {damaged}", folder.display()));
+    }
+    match replay.standing() {
+        Standing::After(lines) if !args.quiet => {
+            say(format!("going on after {} of the events", counted(lines, "line")))
+        }
+        Standing::Finished if !args.quiet => {
+            say(format!("this replay is finished; delete {} to replay again", folder.display()));
+        }
+        _ => {}
+    }
+    if replay.standing() != Standing::Finished {
+        replay.run(Source::open(args, max_message_bytes)?)?;
+    }
+    Ok(replay.deliver()?)
+}
+
+/// The events, with a bar that shows how many of them are read.
+struct Source {
+    files: Files,
+    bar: ProgressBar,
+}
+
+impl Source {
+    fn open(args: &ReplayArgs, max_message_bytes: usize) -> Result<Source, ReplayError> {
+        if !args.quiet {
+            say_if_it_waits(&args.events);
+        }
+        let files = Files::open(&args.events, max_message_bytes)?;
+        Ok(Source { bar: progress_bar(args, &files), files })
+    }
+}
+
+impl Iterator for Source {
+    type Item = Result<Item, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.bar.set_position(self.files.bytes_read().load(Ordering::Relaxed));
+        self.files.next()
+    }
+}
+
+/// However the replay ends, nothing is left of the bar when that is told.
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl ReplayArgs {
+    /// The settings file's, or the defaults, with what the command line says in their place.
+    fn settings(&self) -> Result<Engine, CliError> {
+        let mut settings = match &self.config {
+            Some(path) => load_config(path)?.engine,
+            None => Engine::default(),
+        };
+        if let Some(rules) = &self.rules {
+            settings.rules.clone_from(rules);
+        }
+        if let Some(bytes) = self.max_event_bytes {
+            settings.max_event_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        if let Some(ids) = &self.placeholder_ids {
+            settings.placeholder_ids = ids.iter().filter(|id| !id.is_empty()).cloned().collect();
+        }
+        settings.max_disorder = self.max_disorder.unwrap_or(settings.max_disorder);
+        settings.state_ttl = self.state_ttl.unwrap_or(settings.state_ttl);
+        settings.partitions = self.partitions.unwrap_or(settings.partitions);
+        settings.workers = self.workers.unwrap_or(settings.workers);
+        Ok(settings)
+    }
+}
+
+/// Hidden unless standard error is a terminal.
+fn progress_bar(args: &ReplayArgs, files: &Files) -> ProgressBar {
+    if args.quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = match files.bytes_total() {
+        Some(total) => ProgressBar::new(total)
+            .with_style(style("{bar:40} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left")),
+        None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes}, {binary_bytes_per_sec}")),
+    };
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

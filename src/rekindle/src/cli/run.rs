@@ -1,0 +1,107 @@
+//! `rekindle run`: the daemon.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tracing::info;
+
+use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
+use crate::api::{Metrics, Routes, Server, Services};
+use crate::daemon::{Conditions, Daemon, Scrapes, Signals, hang_up};
+use crate::logging;
+use rekindle_core::partition::Plan;
+use rekindle_nats::Access;
+
+/// How many threads answer HTTP.
+const WEB_THREADS: usize = 2;
+
+/// How long requests under way may take once the rest has ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// Run live on NATS: events in, segment changes and actions out
+///
+/// SIGHUP reloads the rules; SIGTERM and SIGINT finish what was taken in and end; a second one ends at once.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The settings; config/rekindle.toml says what there is to set
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Forget the checkpoints and read the log from where [source] start says; what is out is not sent again
+    #[arg(long)]
+    from_start: bool,
+    /// Go on though it can't be told what went out after the last checkpoint; some may go out twice, with the same ids
+    #[arg(long)]
+    accept_repeats: bool,
+}
+
+pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
+    let config = load_config(&args.config)?;
+    let (path, note) = (config.engine.rules.clone(), check::ignored_variables(&config));
+    // Everything wrong is said before anything is opened.
+    let mut mistakes = Vec::new();
+    let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
+    let access = Access::check(&config.nats);
+    let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
+    let (Some((ruleset, text)), Some(access)) = (rules, access) else {
+        return Err(CliError::Load(check::LoadError::Wrong(mistakes.join("\n"))));
+    };
+    let other = |what: &str, error: &dyn std::fmt::Display| CliError::Other(format!("could not {what}: {error}"));
+    logging::install(&config.log, std::io::stderr().is_terminal()).map_err(|error| other("begin the log", &error))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| other("start the runtime", &error))?;
+    // Whoever asks about health waits for none of the rest, and however many ask, none of the rest waits for them.
+    let web = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .thread_name("rekindle-web")
+        .enable_all()
+        .build()
+        .map_err(|error| other("start the web server's runtime", &error))?;
+    let ended = runtime.block_on(async {
+        let signals = Signals::listen().map_err(|error| other("listen for signals", &error))?;
+        let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
+        let (listen, http) = (config.http.listen, config.http.clone());
+        let options = pipeline_options(&config.engine);
+        let plan = Arc::new(Plan::new(ruleset));
+        let rules = plan.rules.version.clone();
+        let conditions = Conditions { from_start: args.from_start, accept_repeats: args.accept_repeats };
+        let daemon = Daemon::open(config, access, options, conditions, path, (text, plan)).await?;
+        let instruments = daemon.instruments();
+        let services = Services {
+            live: instruments.live.clone(),
+            health: instruments.health.clone(),
+            rules: instruments.reloader.clone(),
+            forget: instruments.forgetter.clone(),
+            started: instruments.started,
+        };
+        let scrapes = Scrapes::new(instruments.clone());
+        let metrics = Metrics::new(move |format| scrapes.answer(format));
+        let routes = Routes::new(services, metrics, &http).map_err(|error| CliError::Other(error.to_string()))?;
+        let server = web.spawn(Server::bind(listen)).await.map_err(|error| other("serve the API", &error))?;
+        let server =
+            server.map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
+        let address = server.address();
+        info!(version = env!("CARGO_PKG_VERSION"), rules, http = %address, "rekindle starts");
+        note.inspect(|note| info!("{note}"));
+        let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = web.spawn(server.serve(routes, async {
+            let _ = stopped.await;
+        }));
+        let reloader = Arc::clone(&instruments.reloader);
+        tokio::spawn(async move {
+            while hang_ups.recv().await.is_some() {
+                reloader.reload_when_ready().await;
+            }
+        });
+        let ended = daemon.run(signals).await.map_err(CliError::from);
+        // Whoever was just asking gets an answer.
+        let _ = stop_serving.send(());
+        let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
+        ended
+    });
+    // A thread that is stuck must not keep the process: what could be finished is finished.
+    runtime.shutdown_background();
+    web.shutdown_background();
+    ended
+}

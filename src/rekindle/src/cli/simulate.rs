@@ -1,0 +1,298 @@
+//! `rekindle simulate`: the demo's storefront onto NATS.
+
+mod feed;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use super::summary::{counted, grouped};
+use super::{CliError, load_config};
+use feed::Feed;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_nats::Access;
+use rekindle_runtime::health::Health;
+use rekindle_settings::{Config, Nats};
+use rekindle_simulator::live::{Live, WARM_UP};
+
+/// How long to try to connect.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When the shop of a fixed rate opens: 2026-01-01T00:00:00Z.
+const OPENING: Timestamp = Timestamp(1_767_225_600_000);
+/// How often the shop is asked for events.
+const FRAME: Duration = Duration::from_millis(10);
+/// Most events between two looks at the clock.
+const LINES: usize = 500;
+/// The longest time that passes in one step: longer pauses are no time for the shop.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+/// How long acknowledgements may take at the end.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// Feed a simulated storefront into NATS
+///
+/// The shop of `rekindle demo`: shoppers come, browse, fill carts, buy, go cold and come back, as Segment calls, one line
+/// per event. They have 75 days of history behind them when it begins. Timestamps begin now. Ctrl-C ends it with a
+/// summary.
+///
+/// Where a stream takes the subject, every message is acknowledged and none is lost; otherwise messages are published
+/// at most once. Some events come late and some twice, as they do.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The NATS server
+    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", conflicts_with = "config")]
+    server: String,
+
+    /// Take [nats] and the subject from this settings file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Where events go; `events.shop`, or with --config the first of [source] subjects, wildcards as `shop`
+    #[arg(long, value_name = "SUBJECT")]
+    subject: Option<String>,
+
+    /// Let the shoppers act so fast that this many events leave in a second, or `max`: as many as can
+    ///
+    /// Without, they do what they do at --speed, by the hours of day and night: 2,000 of them some 1,400 events a day.
+    #[arg(long, value_name = "N", value_parser = Pace::parse)]
+    rate: Option<Pace>,
+
+    /// How many shoppers the shop has
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    users: u32,
+
+    /// Another seed gives other shoppers; the same seed (and, without --rate, the same start) the same ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// How fast timestamps run: a factor, or how much passes in a second (1h)
+    ///
+    /// Faster than 1 they are ahead of the clock on the wall: set clock = "events" under [engine] then.
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed)]
+    speed: f64,
+
+    /// End by itself after this many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+
+    /// How many events a message holds, one per line
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    batch: u16,
+}
+
+/// How many events are wanted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Pace {
+    /// So many a second.
+    Rate(f64),
+    /// As many as can.
+    Max,
+}
+
+impl Pace {
+    fn parse(text: &str) -> Result<Pace, String> {
+        if text == "max" {
+            return Ok(Pace::Max);
+        }
+        let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e7).contains(rate));
+        rate.map(Pace::Rate).ok_or_else(|| "write a number from 0.001 to 10000000, or max".to_owned())
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let factor = match text.parse::<f64>() {
+        Ok(factor) => factor,
+        Err(_) => Span::parse(text)?.0 as f64 / 1_000.0,
+    };
+    let is_sound = (0.001..=1e6).contains(&factor);
+    is_sound.then_some(factor).ok_or_else(|| "write a factor from 0.001 to 1000000, or a duration like 1h".to_owned())
+}
+
+pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
+    let config = match &args.config {
+        Some(path) => load_config(path)?,
+        None => Config { nats: Nats { servers: vec![args.server.clone()], ..Nats::default() }, ..Config::default() },
+    };
+    let subject = match (&args.subject, &args.config) {
+        (Some(subject), _) => subject.clone(),
+        (None, Some(_)) => concrete(config.source.subjects.first().map_or("events.shop", String::as_str)),
+        (None, None) => "events.shop".to_owned(),
+    };
+    check_subject(&subject)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
+    runtime.block_on(simulate(args, &config.nats, subject))
+}
+
+async fn simulate(args: &SimulateArgs, nats: &Nats, subject: String) -> Result<(), CliError> {
+    let feed = Feed::open(connect(nats).await?, subject, usize::from(args.batch)).await?;
+    say(&format!("{}; {}; Ctrl-C ends it", counted(args.users, "shopper"), feed.introduction()))?;
+    let mut run = Run::new(args, feed).await?;
+    let started = Instant::now();
+    let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);
+    let stopped = tokio::select! {
+        stopped = run.go() => stopped,
+        () = tokio::time::sleep(limit) => Ok(()),
+        signal = tokio::signal::ctrl_c() => {
+            signal.map_err(|error| CliError::Other(format!("could not wait for Ctrl-C: {error}")))
+        }
+    };
+    let took = started.elapsed();
+    let unacknowledged = match tokio::time::timeout(LAST_WAIT, run.feed.drain()).await {
+        Ok(()) => 0,
+        Err(_) => run.feed.unacknowledged(),
+    };
+    say(&format!(
+        "{} in {}, {} events/s; {} unacknowledged; {}",
+        counted(run.feed.events(), "event"),
+        counted(run.feed.messages(), "message"),
+        grouped((run.feed.events() as f64 / took.as_secs_f64().max(1e-9)).round() as u64),
+        counted(unacknowledged, "message"),
+        counted(run.feed.reconnects(), "reconnect"),
+    ))?;
+    stopped
+}
+
+/// The shop, and where its events go.
+struct Run {
+    live: Live,
+    feed: Feed,
+    pace: Option<Pace>,
+    speed: f64,
+    /// When the stamps' clock began, by the clock on the wall and by itself.
+    began: (Instant, Timestamp),
+}
+
+impl Run {
+    async fn new(args: &SimulateArgs, feed: Feed) -> Result<Run, CliError> {
+        let (seed, users, pace) = (args.seed, args.users, args.rate);
+        let open = move || {
+            let now = wall_clock();
+            // Without a rate, day and night in the shop are those outside; with one they pass in no time.
+            let live = Live::open(seed, users, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
+            (live, now)
+        };
+        let (live, now) =
+            tokio::task::spawn_blocking(open).await.map_err(|error| CliError::Other(error.to_string()))?;
+        let opened_late = wall_clock() - now;
+        let began = Instant::now() - Duration::from_millis(u64::try_from(opened_late.0).unwrap_or(0));
+        Ok(Run { live, feed, pace: args.rate, speed: args.speed, began: (began, now) })
+    }
+
+    /// Runs until it can't.
+    async fn go(&mut self) -> Result<(), CliError> {
+        let (mut last, mut last_stamp, mut allowance) = (Instant::now(), self.stamp(Instant::now()), 0.0);
+        loop {
+            // First room, then the events to fill it: what waits for room grows old.
+            self.feed.make_room(LINES).await;
+            let now = Instant::now();
+            let step = (now - last).min(LONGEST_STEP);
+            let stamp = self.stamp(now);
+            let span = (stamp - last_stamp).min(Span((LONGEST_STEP.as_secs_f64() * self.speed * 1_000.0) as i64));
+            (last, last_stamp) = (now, stamp);
+            if let Some(Pace::Rate(rate)) = self.pace {
+                // What could not be sent in a second is not made up for.
+                allowance = (allowance + step.as_secs_f64() * rate).min(rate.max(1.0));
+            }
+            let told = self.tell((stamp, span), allowance as usize).await?;
+            allowance -= told as f64;
+            if told < LINES {
+                self.feed.flush().await?;
+                tokio::time::sleep(FRAME.saturating_sub(now.elapsed())).await;
+            }
+        }
+    }
+
+    /// What the stamps' clock says.
+    fn stamp(&self, now: Instant) -> Timestamp {
+        self.began.1 + Span(((now - self.began.0).as_secs_f64() * 1_000.0 * self.speed) as i64)
+    }
+
+    /// Lets the shop live for a step, and publishes what happens. Returns how many events these are.
+    async fn tell(&mut self, stamps: (Timestamp, Span), allowance: usize) -> Result<usize, CliError> {
+        let mut lines = Vec::new();
+        match self.pace {
+            None => self.live.tell(Some(stamps.1), LINES, stamps, &mut lines),
+            Some(Pace::Rate(_)) if allowance == 0 => {}
+            Some(Pace::Rate(_)) => self.live.tell(None, allowance.min(LINES), stamps, &mut lines),
+            Some(Pace::Max) => self.live.tell(None, LINES, stamps, &mut lines),
+        }
+        for line in &lines {
+            self.feed.add(line).await?;
+        }
+        Ok(lines.len())
+    }
+}
+
+/// A subject without wildcards that fits one with them.
+fn concrete(subject: &str) -> String {
+    let tokens = subject.split('.').map(|token| if token == "*" || token == ">" { "shop" } else { token });
+    tokens.collect::<Vec<_>>().join(".")
+}
+
+fn check_subject(subject: &str) -> Result<(), CliError> {
+    let is_token = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
+    if subject.split('.').all(is_token) {
+        return Ok(());
+    }
+    Err(CliError::Other(format!(
+        "can't publish on `{subject}`: a subject is words with dots between, like events.shop"
+    )))
+}
+
+async fn connect(nats: &Nats) -> Result<async_nats::Client, CliError> {
+    let nats = Nats { name: format!("{} simulate", nats.name), ..nats.clone() };
+    let access = Access::check(&nats).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        CliError::Other(errors.join("; "))
+    })?;
+    let health = Health::default();
+    match tokio::time::timeout(PATIENCE, access.connect(0, health.part("nats"))).await {
+        Ok(connection) => Ok(connection.client),
+        Err(_) => {
+            let why = health.failing().pop().map_or_else(|| "it does not answer".to_owned(), |(_, why)| why);
+            Err(CliError::Other(format!(
+                "{why}; start a server there (nats-server -js), or name another with --server or --config"
+            )))
+        }
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn say(line: &str) -> Result<(), CliError> {
+    use std::io::Write;
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speed_is_a_factor_or_what_passes_in_a_second() {
+        assert_eq!([speed("2.5"), speed("1h"), speed("500ms")], [Ok(2.5), Ok(3_600.0), Ok(0.5)]);
+        for wrong in ["0", "-1", "fast", "nan", "inf", "10000d"] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_or_max() {
+        assert_eq!([Pace::parse("10000"), Pace::parse("max")], [Ok(Pace::Rate(10_000.0)), Ok(Pace::Max)]);
+        for wrong in ["0", "-1", "maximum", "nan", "inf", ""] {
+            assert!(Pace::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_subject_of_the_source_is_made_concrete() {
+        assert_eq!([concrete("events.>"), concrete("a.*.b"), concrete("x")], ["events.shop", "a.shop.b", "x"]);
+        for wrong in ["", "a..b", "a.>", "a b", ".a", "a.*"] {
+            assert!(check_subject(wrong).is_err(), "{wrong}");
+        }
+    }
+}

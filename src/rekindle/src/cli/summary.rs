@@ -1,0 +1,231 @@
+//! What a replay or a demo came to, for people and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write as _;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::terminal::field;
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::decode::Reason;
+use rekindle_core::event::Call;
+use rekindle_core::rules::program::{Change, Ruleset};
+pub(super) use rekindle_core::rules::words::grouped;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::pipeline::{Totals, unseen};
+
+/// The circumstances of a run.
+pub(super) struct Run {
+    pub(super) took: Duration,
+    pub(super) until: Timestamp,
+    /// The engine was not slowed down on purpose: events per second say something.
+    pub(super) at_full_speed: bool,
+}
+
+/// Totals beside the rules that give them names.
+pub(super) struct Summary<'a> {
+    rules: &'a Ruleset,
+    totals: &'a Totals,
+    run: Run,
+    peak_memory_bytes: Option<u64>,
+}
+
+impl<'a> Summary<'a> {
+    pub(super) fn new(rules: &'a Ruleset, totals: &'a Totals, run: Run) -> Summary<'a> {
+        Summary { rules, totals, run, peak_memory_bytes: peak_memory_bytes() }
+    }
+
+    fn events_per_second(&self) -> f64 {
+        self.totals.events as f64 / self.run.took.as_secs_f64().max(1e-9)
+    }
+
+    fn rejected(&self) -> u64 {
+        self.totals.rejected.iter().sum()
+    }
+
+    /// The same as one JSON object; everything but `seconds`, `events_per_second` and `peak_memory_bytes` is a function
+    /// of the log.
+    pub(super) fn to_json(&self) -> Value {
+        let counts = &self.totals.counts;
+        let calls: Map<_, _> =
+            Call::ALL.iter().zip(self.totals.by_call).map(|(call, n)| (call.name().to_owned(), n.into())).collect();
+        let by_name: Map<_, _> = self
+            .rules
+            .names
+            .iter()
+            .zip(&counts.by_name)
+            .map(|(name, count)| (name.id.clone(), (*count).into()))
+            .collect();
+        let rejects: Map<_, _> = nonzero(Reason::CODES, self.totals.rejected);
+        let segments: Map<_, _> = self
+            .rules
+            .segments
+            .iter()
+            .enumerate()
+            .map(|(at, segment)| {
+                let changes = counts.transitions[at];
+                let figures = json!({
+                    (Change::Enter.name()): changes[Change::Enter as usize],
+                    (Change::Exit.name()): changes[Change::Exit as usize],
+                    "merged": counts.merged_out[at],
+                    "dropped": counts.dropped_out[at],
+                    "users": counts.sizes[at],
+                });
+                (segment.id.clone(), figures)
+            })
+            .collect();
+        let campaigns: Map<_, _> = self
+            .rules
+            .campaigns
+            .iter()
+            .zip(&counts.decisions)
+            .map(|(campaign, outcomes)| (campaign.id.clone(), Value::Object(nonzero(Outcome::NAMES, *outcomes))))
+            .collect();
+        json!({
+            "rules": self.rules.version,
+            "until": self.run.until.to_string(),
+            "events": self.totals.events,
+            "calls": calls,
+            "events_by_name": by_name,
+            "rejected": self.rejected(),
+            "rejected_by_reason": rejects,
+            "placeholder_ids": self.totals.placeholder_ids,
+            "late": counts.late,
+            "duplicates": counts.duplicates,
+            "passed_over": passed_over(self.rules, self.totals).map(|(name, _, none)| (name, none)).collect::<BTreeMap<_, _>>(),
+            "oversized_values": self.totals.oversized_values,
+            "merged": counts.merged,
+            "users": self.totals.users,
+            "expired": counts.expired,
+            "segments": segments,
+            "campaigns": campaigns,
+            "unseen": unseen(self.rules, self.totals, &[], "the file").iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "seconds": self.run.took.as_secs_f64(),
+            "events_per_second": self.events_per_second().round(),
+            "peak_memory_bytes": self.peak_memory_bytes,
+        })
+    }
+}
+
+/// The amounts of which values were passed over since they are no numbers: the name, values that are numbers, and those
+/// that are none.
+pub(super) fn passed_over<'t>(rules: &'t Ruleset, totals: &'t Totals) -> impl Iterator<Item = (String, u64, u64)> + 't {
+    let amounts = rules.amounts.iter().zip(&totals.counts.amounts);
+    let passed_over = amounts.filter(|(_, [_, none])| *none > 0);
+    passed_over.map(|(amount, [numbers, none])| (rules.amount_name(*amount), *numbers, *none))
+}
+
+/// `passed over 3 of 4 values of order.total: they are no numbers`, for each amount of which values were.
+pub(super) fn passed_over_in_words(rules: &Ruleset, totals: &Totals) -> Vec<String> {
+    let words = |(name, numbers, none)| {
+        format!("passed over {} of {} values of {name}: they are no numbers", grouped(none), grouped(numbers + none))
+    };
+    passed_over(rules, totals).map(words).collect()
+}
+
+fn nonzero<const N: usize>(names: [&'static str; N], counts: [u64; N]) -> Map<String, Value> {
+    names.iter().zip(counts).filter(|(_, count)| *count > 0).map(|(name, n)| ((*name).to_owned(), n.into())).collect()
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.totals.counts;
+        writeln!(f, "events       {} accepted, {} rejected", grouped(self.totals.events), grouped(self.rejected()))?;
+        for (code, count) in nonzero(Reason::CODES, self.totals.rejected) {
+            writeln!(f, "               rejected {code}: {}", grouped(count.as_u64().unwrap_or(0)))?;
+        }
+        if self.totals.placeholder_ids > 0 {
+            let ids = grouped(self.totals.placeholder_ids);
+            writeln!(f, "               {ids} ids that nobody means, such as \"undefined\", taken for missing")?;
+        }
+        writeln!(f, "             {}, {} late", counted(counts.duplicates, "duplicate"), grouped(counts.late))?;
+        for words in passed_over_in_words(self.rules, self.totals) {
+            writeln!(f, "             {words}")?;
+        }
+        if self.totals.oversized_values > 0 {
+            let values = grouped(self.totals.oversized_values);
+            writeln!(f, "             {values} values of more than 8 KiB, which count as missing")?;
+        }
+        write!(f, "users        {}, {} merged", grouped(self.totals.users), counted(counts.merged, "visitor"))?;
+        if counts.expired > 0 {
+            write!(f, ", {} dropped after being idle", grouped(counts.expired))?;
+        }
+        writeln!(f)?;
+        self.fmt_segments(f)?;
+        self.fmt_campaigns(f)?;
+        // What a simulated storefront does not send is nobody's mistake.
+        if self.run.at_full_speed {
+            for unseen in unseen(self.rules, self.totals, &[], "the file") {
+                writeln!(f, "warning      {}", field(&unseen.to_string()))?;
+            }
+        }
+        write!(f, "took         {:.2} s", self.run.took.as_secs_f64())?;
+        if self.run.at_full_speed {
+            write!(f, ", {} events/s", grouped(self.events_per_second() as u64))?;
+        }
+        match self.peak_memory_bytes {
+            Some(bytes) => writeln!(f, ", peak memory {} MiB", bytes >> 20),
+            None => writeln!(f),
+        }
+    }
+}
+
+impl Summary<'_> {
+    fn fmt_segments(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.totals.counts;
+        // Who was dropped or forgotten is seldom anybody at all.
+        let has_dropped = counts.dropped_out.iter().any(|dropped| *dropped > 0);
+        let mut row = |title: &str, id: &str, [entered, left, merged, dropped, size]: [String; 5]| {
+            let dropped = if has_dropped { format!(" {dropped:>12}") } else { String::new() };
+            writeln!(f, "{title:<12} {id:<28} {entered:>12} {left:>12} {merged:>12}{dropped} {size:>12}")
+        };
+        row("segments", "", ["entered", "left", "merged", "dropped", "now in"].map(str::to_owned))?;
+        for (at, segment) in self.rules.segments.iter().enumerate() {
+            let [entered, left] = counts.transitions[at];
+            let figures = [entered, left, counts.merged_out[at], counts.dropped_out[at], counts.sizes[at]];
+            row("", &segment.id, figures.map(grouped))?;
+        }
+        Ok(())
+    }
+
+    fn fmt_campaigns(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.rules.campaigns.is_empty() {
+            writeln!(f, "campaigns")?;
+        }
+        for (campaign, outcomes) in self.rules.campaigns.iter().zip(&self.totals.counts.decisions) {
+            let reached: Vec<String> = Outcome::NAMES
+                .iter()
+                .zip(outcomes)
+                .filter(|(_, count)| **count > 0)
+                .map(|(name, count)| format!("{name} {}", grouped(*count)))
+                .collect();
+            let reached = if reached.is_empty() { "never set off".to_owned() } else { reached.join(", ") };
+            writeln!(f, "             {:<28} {reached}", campaign.id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Says what the rules wait for and the file does not have.
+pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &Totals) {
+    for unseen in unseen(rules, totals, &[], "the file") {
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(std::io::stderr(), "warning: {}", field(&unseen.to_string()));
+    }
+}
+
+/// So many of something: `1 segment`, `1,200 segments`.
+pub(super) fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
+
+/// The largest resident size the process has had; `None` where the system does not tell.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}

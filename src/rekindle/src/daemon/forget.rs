@@ -1,0 +1,76 @@
+//! Requests to forget a user: into the log, like events, so that they take effect at one place in it.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::Connected;
+use crate::api::{self, Logged, NotLogged};
+use rekindle_nats::Connection;
+use rekindle_settings::{Source, SourceKind};
+
+/// How long putting a request into the log may take.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Puts requests to forget a user into the log.
+#[derive(Debug)]
+pub struct Forgetter {
+    settings: Source,
+    connected: watch::Receiver<Option<Connected>>,
+}
+
+impl Forgetter {
+    pub(super) fn new(settings: Source, connected: watch::Receiver<Option<Connected>>) -> Forgetter {
+        Forgetter { settings, connected }
+    }
+
+    async fn put(&self, user: &str) -> Result<Logged, String> {
+        let connection = self.connected.borrow().as_ref().map(|connected| connected.connection.clone());
+        let Some(connection) = connection.filter(|connection| connection.status.is_up()) else {
+            return Err("there is no connection to NATS".to_owned());
+        };
+        let denials = connection.status.denials();
+        let payload = json!({ "user": user }).to_string();
+        let put = tokio::time::timeout(TIMEOUT, self.publish(&connection, payload)).await;
+        // What is not permitted gets no answer, or one that says less.
+        let subject = &self.settings.forget_subject;
+        let is_it = |denial: &rekindle_nats::Denial| denial.operation == "publish" && denial.subject == *subject;
+        if let Some(denial) = connection.status.denial_since(denials, is_it) {
+            return Err(denial.to_string());
+        }
+        match put {
+            Ok(put) => put,
+            Err(_) => Err(format!("NATS gave no answer within {} s", TIMEOUT.as_secs())),
+        }
+    }
+
+    async fn publish(&self, connection: &Connection, payload: String) -> Result<Logged, String> {
+        let Source { kind, stream, forget_subject: subject, .. } = &self.settings;
+        match kind {
+            SourceKind::JetStream => {
+                let asked = connection.jetstream.publish(subject.clone(), payload.into()).await;
+                let taken = asked.map_err(|error| error.to_string())?.await.map_err(|error| error.to_string())?;
+                if taken.stream != *stream {
+                    return Err(format!("stream {} took it in, and events are read from {stream}", taken.stream));
+                }
+                Ok(Logged { sequence: Some(taken.sequence) })
+            }
+            SourceKind::Nats => {
+                let sent = connection.client.publish(subject.clone(), payload.into()).await;
+                sent.map_err(|error| error.to_string())?;
+                // The server does as it is told in order: when this comes back, it has the message.
+                connection.client.flush().await.map_err(|error| error.to_string())?;
+                Ok(Logged { sequence: None })
+            }
+        }
+    }
+}
+
+impl api::Forget for Forgetter {
+    fn forget(&self, user: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+        let user = user.to_owned();
+        Box::pin(async move { self.put(&user).await.map_err(|why| NotLogged { why }) })
+    }
+}

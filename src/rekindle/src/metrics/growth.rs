@@ -1,0 +1,273 @@
+//! The growth numbers as metrics. Labels take only what rules and code name, so their number is bounded:
+//! [`growth_series_max`].
+
+use super::page::Page;
+use super::table::*;
+use rekindle_core::growth::calendar::Day;
+use rekindle_core::growth::models::series::METRICS;
+use rekindle_core::growth::models::{Outlook, Trend, TrendNow};
+use rekindle_core::growth::numbers::{Cohort, DayNumbers, Money, Numbers, Ratio, Sales, Tally, WindowNumbers};
+use rekindle_core::rules::growth::Growth;
+
+/// Cohorts of days that are told of, by their age in days.
+const DAY_COHORTS: i64 = 30;
+/// Cohorts of weeks, by their age in weeks.
+const WEEK_COHORTS: i64 = 8;
+/// Days after the first that a cohort of a day is followed.
+const DAYS_AFTER: usize = 30;
+/// Weeks after the first that a cohort of a week is followed.
+const WEEKS_AFTER: usize = 4;
+/// Series of one channel and day.
+const TALLY_SERIES: usize = 20;
+/// Figures of one window of a promotion.
+const WINDOW_SERIES: usize = 7;
+
+/// The most series that the growth numbers of these rules come to, whatever happens.
+pub fn growth_series_max(growth: &Growth) -> usize {
+    let (channels, stages) = (growth.channels.len() + 2, growth.stages.len());
+    let steps: usize = growth.funnels.iter().map(|funnel| funnel.steps.len()).sum();
+    let users = 1 + 4 + 2 + 6;
+    let tallies = TALLY_SERIES * channels * 2;
+    let retention = 3 * (channels + 1) + (DAYS_AFTER + 1);
+    let cohorts = DAY_COHORTS as usize * (DAYS_AFTER + 1) + WEEK_COHORTS as usize * (WEEKS_AFTER + 1);
+    let lifecycle = stages + 1 + 2 * stages + 2 * (stages + 2) * (stages + 2) + 1;
+    let funnels = steps * (2 * channels + 1);
+    let sales = 4 * (channels + 1) + 1;
+    let promotions = growth.promotions.len() * (6 * WINDOW_SERIES + 2);
+    users
+        + tallies
+        + retention
+        + cohorts
+        + lifecycle
+        + funnels
+        + sales
+        + promotions
+        + 7 * growth.targets.len()
+        + 8 * METRICS.len()
+}
+
+impl Page {
+    /// The growth numbers.
+    pub fn growth(&mut self, numbers: &Numbers) {
+        let last = numbers.days.iter().rev().find(|day| day.complete);
+        for (label, day) in [("today", numbers.days.last()), ("last", last)] {
+            day.into_iter().for_each(|day| self.growth_day(numbers, label, day));
+        }
+        if let Some(day) = numbers.days.last() {
+            for (kind, users) in [
+                ("users", day.known_users),
+                ("sign_ups", day.known_sign_ups),
+                ("buyers", day.known_buyers),
+                ("repeat_buyers", day.known_repeat_buyers),
+            ] {
+                self.count(&GROWTH_KNOWN, &[kind], users);
+            }
+        }
+        self.ratio(&GROWTH_STICKINESS, &[], numbers.users.stickiness);
+        self.ratio(&GROWTH_ACTIVE_SHARE, &[], numbers.users.active_share);
+        for (what, growth) in [("new_users", numbers.users.new_users), ("active_users", numbers.users.active_users)] {
+            for (period, ratio) in [("day", growth.day), ("week", growth.week), ("month", growth.month)] {
+                if let Some(rate) = ratio.rate() {
+                    self.add(&GROWTH_RATE, &[what, period], rate - 1.0);
+                }
+            }
+        }
+        self.growth_retention(numbers);
+        self.growth_funnels(numbers);
+        if let Some(lifecycle) = &numbers.lifecycle {
+            for (stage, size) in numbers.stages.iter().zip(&lifecycle.sizes) {
+                self.count(&GROWTH_STAGE_USERS, &[stage], *size);
+            }
+            self.count(&GROWTH_STAGE_USERS, &["none"], lifecycle.none);
+            self.ratio(&GROWTH_REACTIVATION, &[], lifecycle.reactivation);
+        }
+        if let Some(commerce) = &numbers.commerce {
+            self.growth_sales("all", &commerce.all);
+            for (channel, sales) in numbers.channels.iter().zip(&commerce.by_channel) {
+                self.growth_sales(channel, sales);
+            }
+            self.ratio(&GROWTH_REPEAT_PURCHASE, &[], commerce.repeat_purchase);
+        }
+        for promotion in &numbers.promotions {
+            if let Some(budget) = promotion.budget {
+                self.money(&GROWTH_PROMOTION_BUDGET, &[&promotion.id], budget);
+                self.money(&GROWTH_PROMOTION_SPENT, &[&promotion.id], promotion.spent);
+            }
+            for (part, compared) in
+                [("before", promotion.before), ("during", promotion.during), ("after", promotion.after)]
+            {
+                for (week, window) in [("now", compared.now), ("week_earlier", compared.week_earlier)] {
+                    window.iter().for_each(|window| self.growth_window(&[&promotion.id, part, week], window));
+                }
+            }
+        }
+        for target in &numbers.targets {
+            self.add(&GROWTH_TARGET, &[&target.id], target.value.to_number());
+            self.add(&GROWTH_TARGET_REACHED, &[&target.id], target.reached.to_number());
+        }
+        self.growth_outlook(&numbers.outlook);
+    }
+
+    fn growth_outlook(&mut self, outlook: &Outlook) {
+        for target in &outlook.targets {
+            self.add(&TARGET_EXPECTED, &[&target.id], target.pace.expected);
+            if let Some(forecast) = target.pace.forecast {
+                for (bound, value) in [("low", forecast.low), ("mid", forecast.value), ("high", forecast.high)] {
+                    self.add(&TARGET_FORECAST, &[&target.id, bound], value);
+                }
+                let on_track = target.pace.status != "off_track";
+                self.add(&TARGET_ON_TRACK, &[&target.id], f64::from(u8::from(on_track)));
+            }
+        }
+        for TrendNow { metric, trend, .. } in &outlook.trends {
+            match trend {
+                Trend::WarmingUp { hours, needed } => {
+                    self.add(&TREND_WARM_UP, &[metric], needed.saturating_sub(*hours) as f64 * 3_600.0);
+                }
+                Trend::Ready(reading) => {
+                    self.add(&TREND_WARM_UP, &[metric], 0.0);
+                    self.add(&TREND_LEVEL, &[metric], reading.level);
+                    self.add(&TREND_VALUE, &[metric], reading.value);
+                    for (bound, value) in [("low", reading.low), ("mid", reading.expected), ("high", reading.high)] {
+                        self.add(&TREND_BAND, &[metric, bound], value);
+                    }
+                    self.add(&ANOMALY, &[metric], f64::from(u8::from(reading.is_anomaly)));
+                    self.add(&ANOMALY_DEVIATION, &[metric], reading.deviation);
+                }
+            }
+        }
+    }
+
+    fn growth_day(&mut self, numbers: &Numbers, label: &str, day: &DayNumbers) {
+        for (channel, tally) in numbers.channels.iter().zip(&day.by_channel) {
+            self.growth_tally(channel, label, tally);
+        }
+        for (stage, users) in numbers.stages.iter().zip(&day.active_by_stage) {
+            self.count(&GROWTH_ACTIVE_BY_STAGE, &[stage, label], *users);
+        }
+        for flow in &day.flows {
+            self.count(&GROWTH_FLOWS, &[&flow.from, &flow.to, label], flow.users);
+        }
+    }
+
+    fn growth_tally(&mut self, channel: &str, day: &str, tally: &Tally) {
+        self.count(&GROWTH_NEW_USERS, &[channel, day], tally.new_users);
+        self.count(&GROWTH_SIGN_UPS, &[channel, day], tally.sign_ups);
+        for (window, users) in [("1d", tally.active), ("7d", tally.active_7d), ("30d", tally.active_30d)] {
+            self.count(&GROWTH_ACTIVE, &[channel, window, day], users);
+        }
+        for (kind, sessions) in [
+            ("all", tally.sessions),
+            ("cart", tally.cart_sessions),
+            ("checkout", tally.checkout_sessions),
+            ("cart_order", tally.cart_order_sessions),
+        ] {
+            self.count(&GROWTH_SESSIONS, &[channel, kind, day], sessions);
+        }
+        for (window, users) in [("1d", tally.buyers), ("7d", tally.buyers_7d), ("30d", tally.buyers_30d)] {
+            self.count(&GROWTH_BUYERS, &[channel, window, day], users);
+        }
+        self.count(&GROWTH_NEW_BUYERS, &[channel, day], tally.new_buyers);
+        self.count(&GROWTH_ORDERS, &[channel, day], tally.orders);
+        self.count(&GROWTH_COUPON_ORDERS, &[channel, day], tally.coupon_orders);
+        self.count(&GROWTH_REFUNDS, &[channel, day], tally.refunds);
+        self.money(&GROWTH_GMV, &[channel, "new", day], tally.gmv_new);
+        self.money(&GROWTH_GMV, &[channel, "returning", day], tally.gmv - tally.gmv_new);
+        self.money(&GROWTH_REFUNDED, &[channel, day], tally.refunded);
+        self.money(&GROWTH_DISCOUNT, &[channel, day], tally.discount);
+    }
+
+    fn growth_retention(&mut self, numbers: &Numbers) {
+        let retention = &numbers.retention;
+        for (after, ratio) in [("1d", retention.day_1), ("7d", retention.day_7), ("30d", retention.day_30)] {
+            self.ratio(&GROWTH_RETENTION, &["all", after], ratio);
+        }
+        for (channel, rates) in numbers.channels.iter().zip(&retention.by_channel) {
+            for (after, ratio) in [("1d", rates.day_1), ("7d", rates.day_7), ("30d", rates.day_30)] {
+                self.ratio(&GROWTH_RETENTION, &[channel, after], ratio);
+            }
+        }
+        for (after, ratio) in curve(numbers.today, &retention.days).into_iter().enumerate() {
+            self.ratio(&GROWTH_RETENTION_CURVE, &[&after.to_string()], ratio);
+        }
+        self.growth_cohorts("day", &retention.days, (numbers.today, 1, DAY_COHORTS));
+        self.growth_cohorts("week", &retention.weeks, (numbers.today.monday(), 7, WEEK_COHORTS));
+    }
+
+    fn growth_cohorts(&mut self, period: &str, cohorts: &[Cohort], (now, length, most): (Day, i64, i64)) {
+        for cohort in cohorts {
+            let age = now.since(cohort.start) / length;
+            if (1..=most).contains(&age) {
+                for (after, users) in cohort.active.iter().enumerate() {
+                    self.count(&GROWTH_COHORT, &[period, &age.to_string(), &after.to_string()], *users);
+                }
+            }
+        }
+    }
+
+    fn growth_funnels(&mut self, numbers: &Numbers) {
+        for funnel in &numbers.funnels {
+            for (step, place) in funnel.steps.iter().zip(1..) {
+                let name = format!("{place} {}", step.name);
+                let by_channel = step.users_by_channel.iter().zip(&step.sessions_by_channel);
+                for (channel, (users, sessions)) in numbers.channels.iter().zip(by_channel) {
+                    self.count(&GROWTH_FUNNEL_USERS, &[&funnel.id, &name, channel], *users);
+                    self.count(&GROWTH_FUNNEL_SESSIONS, &[&funnel.id, &name, channel], *sessions);
+                }
+                if let Some(median_ms) = step.median_ms {
+                    self.add(&GROWTH_FUNNEL_MEDIAN, &[&funnel.id, &name], median_ms as f64 / 1_000.0);
+                }
+            }
+        }
+    }
+
+    fn growth_sales(&mut self, channel: &str, sales: &Sales) {
+        if let Some(aov) = sales.aov {
+            self.money(&GROWTH_AOV, &[channel], aov);
+        }
+        self.ratio(&GROWTH_ORDERS_PER_BUYER, &[channel], sales.orders_per_buyer);
+        self.ratio(&GROWTH_CONVERSION, &[channel], sales.conversion);
+        self.ratio(&GROWTH_CART_ABANDONMENT, &[channel], sales.cart_abandonment);
+    }
+
+    fn growth_window(&mut self, [promotion, part, week]: &[&str; 3], window: &WindowNumbers) {
+        for (figure, value) in [
+            ("sessions", window.sessions as f64),
+            ("new_users", window.new_users as f64),
+            ("orders", window.orders as f64),
+            ("coupon_orders", window.coupon_orders as f64),
+            ("gmv", window.gmv.to_number()),
+            ("refunded", window.refunded.to_number()),
+            ("discount", window.discount.to_number()),
+        ] {
+            self.add(&GROWTH_PROMOTION, &[promotion, part, week, figure], value);
+        }
+    }
+
+    fn money(&mut self, metric: &'static Metric, labels: &[&str], amount: Money) {
+        self.add(metric, labels, amount.to_number());
+    }
+
+    /// A rate of nothing has no series.
+    fn ratio(&mut self, metric: &'static Metric, labels: &[&str], ratio: Ratio) {
+        if let Some(rate) = ratio.rate() {
+            self.add(metric, labels, rate);
+        }
+    }
+}
+
+/// Retention by days after the first, of the 30 last cohorts that are so old.
+fn curve(today: Day, cohorts: &[Cohort]) -> [Ratio; DAYS_AFTER + 1] {
+    std::array::from_fn(|after| {
+        let old_enough = |cohort: &&Cohort| {
+            let age = today.since(cohort.start) - 1 - after as i64;
+            (0..DAY_COHORTS).contains(&age)
+        };
+        let (mut part, mut whole) = (0u64, 0u64);
+        for cohort in cohorts.iter().filter(old_enough) {
+            part += cohort.active.get(after).copied().unwrap_or(0);
+            whole += cohort.users;
+        }
+        Ratio::new(part, whole)
+    })
+}

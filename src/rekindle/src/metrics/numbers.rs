@@ -1,0 +1,271 @@
+//! The numbers that others hand in, and the metrics that become of them.
+
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+
+use super::latency::{Distribution, Recent};
+use super::page::Page;
+use super::table::*;
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::decode::Reason;
+use rekindle_core::event::Call;
+use rekindle_core::rules::program::{Change, Ruleset};
+use rekindle_core::time::Timestamp;
+use rekindle_nats::sink::Kind;
+use rekindle_runtime::live::Stats;
+use rekindle_runtime::pipeline::Totals;
+
+/// What is published, in the order of [`SinkNumbers::published`]; the values of the label `kind`.
+pub const PUBLISHED_KINDS: [&str; Kind::NAMES.len()] = Kind::NAMES;
+
+/// What the source counted since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SourceNumbers {
+    /// Messages read, ticks included.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Messages that were not read yet; `None`: unknown, or there is no stream.
+    pub lag_messages: Option<u64>,
+    /// How long the message read last had been in the broker, in seconds; `None`: none was read.
+    pub lag_seconds: Option<f64>,
+    /// Times that the sequence was not contiguous.
+    pub gaps: u64,
+    /// Messages that were missing there.
+    pub missing: u64,
+    /// Times that the consumer was made anew.
+    pub recreations: u64,
+    /// Ticks put into the log.
+    pub ticks_sent: u64,
+    /// Ticks read from it.
+    pub ticks_received: u64,
+}
+
+/// What the sink counted since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SinkNumbers {
+    /// Messages that the broker has taken, by kind, as in [`PUBLISHED_KINDS`].
+    pub published: [u64; PUBLISHED_KINDS.len()],
+    /// Batches that the broker has taken.
+    pub batches: u64,
+    /// Publishes that failed.
+    pub errors: u64,
+    /// Publishes that were tried again.
+    pub retries: u64,
+    /// Messages larger than the broker takes.
+    pub oversized: u64,
+    /// Dead letters without the end of their original.
+    pub cut_letters: u64,
+    /// Rejects that dead letters only count.
+    pub counted_rejects: u64,
+    /// Dead letters that the broker can never take.
+    pub lost_letters: u64,
+    /// Everything that came of the source's messages up to this one is published.
+    pub committed: u64,
+}
+
+/// What there is to say of checkpoints.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckpointNumbers {
+    /// Those of everybody, and those of who changed, that count.
+    pub written: [u64; 2],
+    /// Those that could not be written.
+    pub failures: u64,
+    /// When the last came to count; `None`: none did.
+    pub last: Option<Timestamp>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The users in it.
+    pub users: u64,
+    /// What came before is gone through again.
+    pub is_recovering: bool,
+}
+
+/// What the connection to NATS counted since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConnectionNumbers {
+    /// Whether every part of the daemon works.
+    pub ready: bool,
+    /// Whether there is one now.
+    pub connected: bool,
+    /// Connections lost.
+    pub disconnects: u64,
+    /// Connections made again.
+    pub reconnects: u64,
+    /// Times that the client dropped messages.
+    pub slow_consumer_events: u64,
+}
+
+/// What became of the reloads since the start.
+#[derive(Clone, Copy, Debug)]
+pub struct ReloadNumbers {
+    /// Reloads that took effect.
+    pub applied: u64,
+    /// Reloads that found the rules in use.
+    pub unchanged: u64,
+    /// Reloads that changed nothing, for the rules had mistakes or could not be read.
+    pub refused: u64,
+    /// When the rules that run were loaded.
+    pub loaded_at: Timestamp,
+}
+
+impl Page {
+    /// What the pipeline counted under these rules, and which rules they are.
+    pub fn totals(&mut self, rules: &Ruleset, totals: &Totals, watermark: Timestamp) {
+        for (call, count) in Call::ALL.iter().zip(totals.by_call) {
+            self.count(&EVENTS, &[call.name()], count);
+        }
+        for (reason, count) in Reason::CODES.iter().zip(totals.rejected) {
+            self.count(&REJECTED, &[reason], count);
+        }
+        self.count(&LATE, &[], totals.counts.late);
+        self.count(&DUPLICATES, &[], totals.counts.duplicates);
+        self.count(&FROM_FUTURE, &[], totals.from_future);
+        self.count(&PLACEHOLDER_IDS, &[], totals.placeholder_ids);
+        for (amount, [_, passed_over]) in rules.amounts.iter().zip(&totals.counts.amounts) {
+            let name = rules.amount_name(*amount);
+            let (event, property) = name.split_once('.').unwrap_or((&name, ""));
+            self.count(&PASSED_OVER, &[event, property], *passed_over);
+        }
+        self.count(&OVERSIZED_VALUES, &[], totals.oversized_values);
+        self.segments(rules, totals);
+        for (campaign, counts) in rules.campaigns.iter().zip(&totals.counts.decisions) {
+            for (outcome, count) in Outcome::NAMES.iter().zip(counts) {
+                self.count(&DECISIONS, &[&campaign.id, outcome], *count);
+            }
+        }
+        self.count(&USERS, &[], totals.users);
+        self.count(&LINKS, &[], totals.links);
+        self.count(&MERGED, &[], totals.counts.merged);
+        self.count(&FORGOTTEN, &[], totals.forgotten);
+        self.count(&EXPIRED, &[], totals.counts.expired);
+        if has_begun(watermark) {
+            self.add(&WATERMARK, &[], seconds(watermark.0));
+        }
+        self.add(&RULES_INFO, &[&rules.version], 1.0);
+    }
+
+    fn segments(&mut self, rules: &Ruleset, totals: &Totals) {
+        let counts = rules.segments.iter().zip(&totals.counts.transitions);
+        for (segment, [entered, left]) in counts {
+            self.count(&TRANSITIONS, &[&segment.id, Change::Enter.name()], *entered);
+            self.count(&TRANSITIONS, &[&segment.id, Change::Exit.name()], *left);
+        }
+        for (segment, size) in rules.segments.iter().zip(&totals.counts.sizes) {
+            self.add(&SEGMENT_USERS, &[&segment.id], *size as f64);
+        }
+    }
+
+    /// What the live engine says of itself; `now` is the wall clock.
+    pub fn stats(&mut self, stats: &Stats, now: Timestamp) {
+        self.totals(&stats.plan.rules, &stats.totals, stats.watermark);
+        if has_begun(stats.watermark) {
+            self.add(&WATERMARK_LAG, &[], seconds(now.0 - stats.watermark.0));
+        }
+        self.count(&PENDING_TIMERS, &[], stats.pending_timers);
+        self.count(&STATE, &[], stats.state_bytes);
+        self.count(&QUEUE, &["batches"], stats.queued_batches as u64);
+        self.count(&QUEUE, &["emissions"], stats.queued_emissions as u64);
+        stats.growth.iter().for_each(|numbers| self.growth(numbers));
+    }
+
+    /// The source.
+    pub fn source(&mut self, numbers: &SourceNumbers) {
+        self.count(&SOURCE_MESSAGES, &[], numbers.messages);
+        self.count(&SOURCE_BYTES, &[], numbers.bytes);
+        if let Some(messages) = numbers.lag_messages {
+            self.count(&SOURCE_LAG_MESSAGES, &[], messages);
+        }
+        if let Some(seconds) = numbers.lag_seconds {
+            self.add(&SOURCE_LAG, &[], seconds);
+        }
+        self.count(&SOURCE_GAPS, &[], numbers.gaps);
+        self.count(&SOURCE_MISSING, &[], numbers.missing);
+        self.count(&SOURCE_RECREATIONS, &[], numbers.recreations);
+        self.count(&TICKS_SENT, &[], numbers.ticks_sent);
+        self.count(&TICKS_RECEIVED, &[], numbers.ticks_received);
+    }
+
+    /// The sink.
+    pub fn sink(&mut self, numbers: &SinkNumbers) {
+        for (kind, count) in PUBLISHED_KINDS.iter().zip(numbers.published) {
+            self.count(&PUBLISHED, &[kind], count);
+        }
+        self.count(&PUBLISH_BATCHES, &[], numbers.batches);
+        self.count(&PUBLISH_ERRORS, &[], numbers.errors);
+        self.count(&PUBLISH_RETRIES, &[], numbers.retries);
+        self.count(&PUBLISH_OVERSIZED, &[], numbers.oversized);
+        self.count(&LETTERS_CUT, &[], numbers.cut_letters);
+        self.count(&LETTERS_COUNTED, &[], numbers.counted_rejects);
+        self.count(&LETTERS_LOST, &[], numbers.lost_letters);
+        self.count(&COMMITTED, &[], numbers.committed);
+    }
+
+    /// The checkpoints, and how long the engine stood still for them, each time, in microseconds.
+    pub fn checkpoints(&mut self, numbers: &CheckpointNumbers, pauses: &Histogram<u64>) {
+        self.add(&RECOVERING, &[], f64::from(u8::from(numbers.is_recovering)));
+        for (kind, count) in ["base", "delta"].iter().zip(numbers.written) {
+            self.count(&CHECKPOINTS, &[kind], count);
+        }
+        self.count(&CHECKPOINT_FAILURES, &[], numbers.failures);
+        if let Some(last) = numbers.last {
+            self.add(&CHECKPOINT_TIME, &[], seconds(last.0));
+        }
+        self.add(&CHECKPOINT_DURATION, &[], numbers.seconds);
+        self.count(&CHECKPOINT_BYTES, &[], numbers.bytes);
+        self.count(&CHECKPOINT_USERS, &[], numbers.users);
+        self.distribution(&CHECKPOINT_PAUSE, Distribution::of(pauses));
+    }
+
+    /// From receipt to action: every latency in microseconds since the start, and the same of about the last minute, by
+    /// [`Recent`].
+    pub fn latency(&mut self, since_start: &Histogram<u64>, recent: &mut Recent, now: Instant) {
+        let all = Distribution::of(since_start);
+        let recent = recent.look(now, since_start);
+        self.distribution(&ACTION_LATENCY, all.clone());
+        self.distribution(&ACTION_LATENCY_RECENT, all.clone().with_quantiles_of(&recent));
+        self.distribution(&ACTION_LATENCY_SINCE_START, all);
+    }
+
+    /// The connection to NATS.
+    pub fn connection(&mut self, numbers: &ConnectionNumbers) {
+        self.add(&READY, &[], f64::from(u8::from(numbers.ready)));
+        self.add(&CONNECTED, &[], f64::from(u8::from(numbers.connected)));
+        self.count(&DISCONNECTS, &[], numbers.disconnects);
+        self.count(&RECONNECTS, &[], numbers.reconnects);
+        self.count(&SLOW_CONSUMER, &[], numbers.slow_consumer_events);
+    }
+
+    /// The reloads.
+    pub fn reloads(&mut self, numbers: &ReloadNumbers) {
+        self.count(&RELOADS, &["applied"], numbers.applied);
+        self.count(&RELOADS, &["unchanged"], numbers.unchanged);
+        self.count(&RELOADS, &["refused"], numbers.refused);
+        self.add(&RELOADED, &[], seconds(numbers.loaded_at.0));
+    }
+
+    /// What the rules wait for in vain, by kind and name.
+    pub fn unseen<'n>(&mut self, unseen: impl Iterator<Item = (&'n str, &'n str)>) {
+        for (kind, name) in unseen {
+            self.add(&RULES_UNSEEN, &[kind, name], 1.0);
+        }
+    }
+
+    /// Which build this is: its version, and the revision that `REKINDLE_REVISION` named when it was built.
+    pub fn build(&mut self) {
+        let revision = option_env!("REKINDLE_REVISION").unwrap_or("unknown");
+        self.add(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), revision], 1.0);
+    }
+}
+
+/// Before the first message the watermark lies before every time; no real one is before the year 1.
+fn has_begun(watermark: Timestamp) -> bool {
+    watermark.0 > Timestamp::MIN.0 / 2
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1_000.0
+}

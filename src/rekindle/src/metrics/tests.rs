@@ -1,0 +1,169 @@
+//! The table against the documents, and a page against what it must and must not hold.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+
+use super::table::{self, Kind};
+use super::{CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::Stats;
+use rekindle_runtime::pipeline::{Options, Pipeline};
+
+const RULES: &str = "[events]\nview = 'View'\n
+    [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
+    [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
+    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
+
+fn pipeline(rules: &str) -> Pipeline {
+    let rules = rules::compile(rules).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let options = Options { workers: 1, partitions: 2, ..Options::default() };
+    Pipeline::new(Arc::new(Plan::new(rules)), options).expect("threads start")
+}
+
+fn feed(pipeline: &mut Pipeline, lines: &str) {
+    pipeline.feed(lines.as_bytes(), &mut |_| {}, &mut Vec::new());
+}
+
+fn stats(pipeline: &Pipeline) -> Stats {
+    Stats {
+        plan: Arc::clone(pipeline.plan()),
+        totals: pipeline.totals(),
+        watermark: pipeline.watermark(),
+        pending_timers: pipeline.pending_timers(),
+        state_bytes: 0,
+        queued_batches: 1,
+        queued_emissions: 2,
+        growth: pipeline.growth(None).map(Arc::new),
+    }
+}
+
+fn page(pipeline: &Pipeline, now: Timestamp) -> Page {
+    let mut page = Page::default();
+    page.stats(&stats(pipeline), now);
+    page
+}
+
+/// Everything up to the last space of each sample's line: what tells series apart.
+fn series(page: &Page) -> BTreeSet<String> {
+    let text = page.text();
+    let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    samples.map(|line| line.rsplit_once(' ').expect("a value").0.to_owned()).collect()
+}
+
+fn value(page: &Page, series: &str) -> Option<f64> {
+    let text = page.text();
+    text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[test]
+fn the_documents_tell_of_every_metric_as_it_is() {
+    let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
+    for metric in table::ALL {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind, labels) = (metric.name, metric.kind.name(), labels.join(", "));
+        table.push_str(&format!("| `{name}` | {kind} | {labels} | {} |\n", metric.help));
+    }
+    let documents = include_str!("../../../../dashboards/README.md");
+    assert!(documents.contains(&table), "dashboards/README.md must hold this table:\n{table}");
+}
+
+#[test]
+fn names_are_unique_and_as_prometheus_wants_them() {
+    let names: BTreeSet<_> = table::ALL.iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), table::ALL.len());
+    for metric in table::ALL {
+        let is_counter = metric.kind == Kind::Counter;
+        assert_eq!(metric.name.ends_with("_total"), is_counter, "{}", metric.name);
+        assert!(metric.help.ends_with('.'), "{}", metric.name);
+        assert!(!metric.labels.iter().any(|label| ["le", "quantile", "user"].contains(label)), "{}", metric.name);
+    }
+}
+
+#[test]
+fn everything_together_makes_every_metric_of_the_table() {
+    let mut pipeline = pipeline(RULES);
+    feed(&mut pipeline, r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#);
+    let mut page = page(&pipeline, Timestamp(1_772_701_201_500));
+    page.source(&SourceNumbers { lag_messages: Some(3), lag_seconds: Some(0.25), ..SourceNumbers::default() });
+    page.sink(&SinkNumbers::default());
+    page.connection(&ConnectionNumbers::default());
+    page.unseen([("event", "order")].into_iter());
+    page.reloads(&ReloadNumbers { applied: 1, unchanged: 3, refused: 2, loaded_at: Timestamp(5_000) });
+    let nothing = Histogram::new(3).expect("sound");
+    page.checkpoints(&CheckpointNumbers { last: Some(Timestamp(5_000)), ..CheckpointNumbers::default() }, &nothing);
+    page.latency(&nothing, &mut Recent::default(), Instant::now());
+    page.build();
+    page.process();
+    let text = page.text();
+    // The growth numbers are there where the rules ask for them: `tests/growth.rs`.
+    const GROWTH: [&str; 4] = ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly"];
+    let is_of_growth = |name: &str| GROWTH.iter().any(|prefix| name.starts_with(prefix));
+    let expected: Vec<_> = table::ALL.iter().filter(|metric| !is_of_growth(metric.name)).collect();
+    for metric in &expected {
+        let kind = format!("# TYPE {} {}\n", metric.name, metric.kind.name());
+        assert_eq!(text.matches(&kind).count(), 1, "{kind} in\n{text}");
+    }
+    assert_eq!(text.matches("# TYPE").count(), expected.len());
+    assert_eq!(value(&page, "rekindle_watermark_lag_seconds"), Some(6.5));
+    assert_eq!(value(&page, "rekindle_source_lag_seconds"), Some(0.25));
+    assert_eq!(value(&page, r#"rekindle_rules_reloads_total{result="refused"}"#), Some(2.0));
+    assert_eq!(value(&page, r#"rekindle_decisions_total{campaign="hello",outcome="sent"}"#), Some(1.0));
+}
+
+#[test]
+fn hostile_events_make_no_series() {
+    let mut pipeline = pipeline(RULES);
+    feed(&mut pipeline, r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#);
+    let before = series(&page(&pipeline, Timestamp(0)));
+    for n in 0..200 {
+        let time = "\"timestamp\":\"2026-03-05T09:00:00Z\"";
+        feed(&mut pipeline, &format!(r#"{{"type":"kind{n}","userId":"u{n}",{time}}}"#));
+        feed(&mut pipeline, &format!(r#"{{"type":"track","event":"E{n}","userId":"u{n}\"}}\n",{time}}}"#));
+        feed(&mut pipeline, &format!(r#"{{"type":"track","event":"View","anonymousId":"{{x=\"{n}\"}}",{time}}}"#));
+        feed(&mut pipeline, &format!("junk{n} rekindle_users {n}\n# TYPE"));
+    }
+    let totals = pipeline.totals();
+    assert!(totals.users > 300 && totals.rejected.iter().sum::<u64>() >= 400, "{totals:?}");
+    assert_eq!(series(&page(&pipeline, Timestamp(0))), before);
+}
+
+#[test]
+fn after_a_reload_removed_series_are_gone_and_kept_ones_go_on() {
+    let mut pipeline = pipeline(RULES);
+    feed(&mut pipeline, r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#);
+    let before = page(&pipeline, Timestamp(0));
+    let kept = r#"rekindle_transitions_total{segment="seen",change="enter"}"#;
+    assert_eq!(value(&before, kept), Some(1.0));
+    assert_eq!(value(&before, r#"rekindle_segment_users{segment="keen"}"#), Some(0.0));
+    let fewer = RULES.replace("'keen'", "'eager'").replace("'hello'", "'welcome'");
+    let fewer = rules::compile(&fewer).unwrap_or_else(|problems| panic!("{problems:?}"));
+    pipeline.change_rules(Arc::new(Plan::new(fewer)), &mut Vec::new());
+    let after = page(&pipeline, Timestamp(0));
+    assert_eq!(value(&after, kept), Some(1.0));
+    let gone: Vec<_> = series(&after).into_iter().filter(|one| one.contains("keen") || one.contains("hello")).collect();
+    assert_eq!(gone, [""; 0]);
+    assert_eq!(series(&after).iter().filter(|one| one.starts_with("rekindle_rules_info")).count(), 1);
+    assert_eq!(series(&after).len(), series(&before).len());
+}
+
+#[test]
+fn before_the_first_message_there_is_no_watermark() {
+    let mut pipeline = pipeline(RULES);
+    let text = page(&pipeline, Timestamp(1_000)).text();
+    assert!(!text.contains("\nrekindle_watermark") && text.contains("rekindle_users 0\n"), "{text}");
+    feed(&mut pipeline, r#"{"type":"track","event":"View","userId":"u","timestamp":"1990-01-01T00:00:00Z"}"#);
+    assert!(page(&pipeline, Timestamp(631_152_001_000)).text().contains("rekindle_watermark_lag_seconds "));
+}
+
+#[test]
+fn what_a_label_must_not_hold_is_escaped() {
+    let mut page = Page::default();
+    page.add(&table::RULES_INFO, &["a\"b\\c\nd"], 1.0);
+    let text = page.text();
+    assert!(text.trim_end().ends_with("rekindle_rules_info{version=\"a\\\"b\\\\c\\nd\"} 1"), "{text}");
+}

@@ -1,0 +1,14 @@
+//! What drives the core of Rekindle: a pipeline over many partitions, the loop of a daemon's engine, replay of files,
+//! and the store of checkpoints.
+//!
+//! This crate has threads, files and an object store; it decides nothing that reaches an output.
+
+pub mod files;
+pub mod health;
+pub mod live;
+pub mod log;
+pub mod output;
+pub mod packing;
+pub mod pipeline;
+pub mod replay;
+pub mod store;

@@ -1,0 +1,85 @@
+//! A checkpoint on its way out of the engine: captured in short pieces between two batches, written elsewhere.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::Busy;
+use crate::output::emission::Passed;
+use crate::pipeline::{CutHead, Pipeline};
+use crate::store::{Finishing, StoreError, Writer};
+use rekindle_core::partition::Plan;
+
+/// How long the engine may stand still for a piece.
+const PIECE: Duration = Duration::from_millis(2);
+/// How many users are captured before the clock is looked at.
+const USERS_AT_A_TIME: usize = 256;
+
+/// A cut as it begins: what it is, by which rules, up to which message, the number of the rules.
+pub type Begin = Box<dyn FnOnce(CutHead, Arc<Plan>, u64, u64) -> Result<Writer, StoreError> + Send>;
+
+/// A cut that is captured whole.
+#[derive(Debug)]
+pub struct Captured {
+    /// The checkpoint, being finished.
+    pub finishing: Finishing,
+    /// Told when all of what came before the cut is published.
+    pub passed: oneshot::Receiver<Passed>,
+    /// Everything up to this message of the source is in it.
+    pub sequence: u64,
+}
+
+/// Why nothing was cut.
+#[derive(Debug, Error)]
+pub enum CutError {
+    /// The engine does not answer, or is not done recovering.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The checkpoint could not be begun.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A cut under way.
+pub(super) struct Cut {
+    writer: Writer,
+    passed: oneshot::Receiver<Passed>,
+    sequence: u64,
+    reply: oneshot::Sender<Result<Captured, CutError>>,
+}
+
+impl Cut {
+    pub(super) fn new(
+        writer: Writer,
+        passed: oneshot::Receiver<Passed>,
+        sequence: u64,
+        reply: oneshot::Sender<Result<Captured, CutError>>,
+    ) -> Cut {
+        Cut { writer, passed, sequence, reply }
+    }
+
+    /// Whether whoever writes keeps up.
+    pub(super) fn has_room(&self) -> bool {
+        self.writer.has_room()
+    }
+
+    /// Captures some more. `None` once all is captured, and whoever waits for that knows.
+    pub(super) fn go_on(self, pipeline: &mut Pipeline) -> Option<Cut> {
+        let began = Instant::now();
+        while began.elapsed() < PIECE {
+            match pipeline.capture(USERS_AT_A_TIME) {
+                Some(pieces) => self.writer.push(pieces),
+                None => {
+                    let Cut { writer, passed, sequence, reply } = self;
+                    let finishing = writer.finish();
+                    // Whoever waited may have gone; the next clean-up removes what was written.
+                    let _ = reply.send(Ok(Captured { finishing, passed, sequence }));
+                    return None;
+                }
+            }
+        }
+        Some(self)
+    }
+}

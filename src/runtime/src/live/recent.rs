@@ -1,0 +1,241 @@
+//! The latest decisions of everyone, for people who ask what was done about a user.
+//!
+//! Bounded, by number and by bytes: the oldest go first, whoever they are about. All decisions ever made are in the journal, and those that
+//! left in the output stream.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::HashMap;
+
+use rekindle_core::partition::{Cause, Decided, Output, Plan};
+use rekindle_core::time::Timestamp;
+
+/// The most decisions kept of one user.
+const PER_USER: usize = 10;
+
+/// The latest decisions.
+#[derive(Debug)]
+pub(super) struct Recent {
+    capacity: usize,
+    bytes_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many decisions were ever noted.
+    noted: u64,
+    /// What those that are kept take, in bytes.
+    bytes: usize,
+    /// Whose each decision is that is kept, by its number: oldest first.
+    order: BTreeMap<u64, Arc<str>>,
+    by_user: HashMap<Arc<str>, VecDeque<Kept>>,
+}
+
+/// A decision with the rules it was made by: its ids mean nothing without them.
+#[derive(Debug)]
+struct Kept {
+    number: u64,
+    plan: Arc<Plan>,
+    decision: Output,
+}
+
+impl Recent {
+    /// Keeps `capacity` decisions, and fewer where they take more than `bytes_max`.
+    pub(super) fn new(capacity: usize, bytes_max: usize) -> Recent {
+        Recent { capacity, bytes_max, state: Mutex::default() }
+    }
+
+    /// Takes in the decisions among what was decided.
+    pub(super) fn note(&self, plan: &Arc<Plan>, outputs: &[Output]) {
+        let mut decisions = outputs.iter().filter(|o| matches!(o.decided, Decided::Decision { .. })).peekable();
+        if decisions.peek().is_none() {
+            return;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for decision in decisions {
+            state.note(plan, decision);
+            while state.order.len() > self.capacity || state.bytes > self.bytes_max {
+                state.forget_oldest();
+            }
+        }
+    }
+
+    /// Forgets all about a user.
+    pub(super) fn forget(&self, user: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for kept in state.by_user.remove(user).into_iter().flatten() {
+            state.order.remove(&kept.number);
+            state.bytes -= kept.bytes();
+        }
+    }
+
+    /// Forgets what was decided about a user before an instant.
+    pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { order, by_user, bytes, .. } = &mut *state;
+        let Some(of_user) = by_user.get_mut(user) else { return };
+        of_user.retain(|kept| {
+            let stays = kept.decision.at >= at;
+            if !stays {
+                order.remove(&kept.number);
+                *bytes -= kept.bytes();
+            }
+            stays
+        });
+        if of_user.is_empty() {
+            by_user.remove(user);
+        }
+    }
+
+    /// A user's latest decisions, oldest first, each with the rules it was made by.
+    pub(super) fn of(&self, user: &str) -> Vec<(Arc<Plan>, Output)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = state.by_user.get(user).into_iter().flatten();
+        kept.map(|kept| (Arc::clone(&kept.plan), kept.decision.clone())).collect()
+    }
+}
+
+impl Kept {
+    /// What keeping it takes: its place, and its texts.
+    fn bytes(&self) -> usize {
+        let cause = match &self.decision.decided {
+            Decided::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
+            _ => 0,
+        };
+        size_of::<Kept>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + cause
+    }
+}
+
+/// What went out is nobody's to ask for here: the journal has no payload either.
+fn without_payload(decision: &Output) -> Output {
+    let decided = match &decision.decided {
+        Decided::Decision { campaign, outcome, trigger, cause, payload: _ } => Decided::Decision {
+            campaign: *campaign,
+            outcome: outcome.clone(),
+            trigger: *trigger,
+            cause: cause.clone(),
+            payload: None,
+        },
+        other => other.clone(),
+    };
+    Output { at: decision.at, user: Arc::clone(&decision.user), position: decision.position, decided }
+}
+
+impl State {
+    fn note(&mut self, plan: &Arc<Plan>, decision: &Output) {
+        let number = self.noted;
+        self.noted += 1;
+        self.order.insert(number, Arc::clone(&decision.user));
+        let of_user = self.by_user.entry(Arc::clone(&decision.user)).or_default();
+        let kept = Kept { number, plan: Arc::clone(plan), decision: without_payload(decision) };
+        self.bytes += kept.bytes();
+        of_user.push_back(kept);
+        if of_user.len() > PER_USER
+            && let Some(oldest) = of_user.pop_front()
+        {
+            self.order.remove(&oldest.number);
+            self.bytes -= oldest.bytes();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, user)) = self.order.pop_first() else { return };
+        let Some(of_user) = self.by_user.get_mut(&user) else { return };
+        self.bytes -= of_user.pop_front().map_or(0, |oldest| oldest.bytes());
+        if of_user.is_empty() {
+            self.by_user.remove(&user);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rekindle_core::campaigns::{Outcome, Trigger};
+    use rekindle_core::rules;
+    use rekindle_core::rules::program::{CampaignId, Change, SegmentId};
+
+    fn decision(user: &str, at: i64) -> Output {
+        let trigger = Trigger { segment: SegmentId(0), change: Change::Enter };
+        let decided = Decided::Decision {
+            campaign: CampaignId(0),
+            outcome: Outcome::Cooldown,
+            trigger,
+            cause: Cause::Time,
+            payload: None,
+        };
+        Output { at: Timestamp(at), user: user.into(), position: 0, decided }
+    }
+
+    fn times(recent: &Recent, user: &str) -> Vec<i64> {
+        recent.of(user).iter().map(|(_, output)| output.at.0).collect()
+    }
+
+    #[test]
+    fn the_oldest_decisions_of_a_user_and_of_all_go_first() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let plan = Arc::new(Plan::new(rules));
+        let recent = Recent::new(15, 1 << 20);
+        for at in 0..12 {
+            recent.note(&plan, &[decision("u", at)]);
+        }
+        assert_eq!(times(&recent, "u"), (2..12).collect::<Vec<_>>());
+        recent.note(&plan, &[decision("v", 100), decision("w", 101), decision("v", 102)]);
+        assert_eq!((times(&recent, "u").len(), times(&recent, "v")), (10, vec![100, 102]));
+        // 13 are kept now: of u, the first two are long gone. The next push out the oldest of u.
+        recent.note(&plan, &[decision("x", 103), decision("x", 104), decision("x", 105)]);
+        assert_eq!(times(&recent, "u"), (3..12).collect::<Vec<_>>());
+        for at in 200..230 {
+            recent.note(&plan, &[decision(&format!("y{at}"), at)]);
+        }
+        assert_eq!((times(&recent, "u").len(), times(&recent, "x").len(), times(&recent, "y229").len()), (0, 0, 1));
+        assert_eq!(recent.state.lock().expect("not poisoned").by_user.len(), 15);
+    }
+
+    #[test]
+    fn decisions_are_kept_within_bytes_and_without_their_payloads() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(100_000, 64_000));
+        let bytes = || recent.state.lock().expect("not poisoned").bytes;
+        for at in 0..10_000 {
+            let mut large = decision(&format!("{at:0>256}"), at);
+            if let Decided::Decision { payload, cause, .. } = &mut large.decided {
+                let items = rekindle_core::json::JsonText::of(&"x".repeat(8_000));
+                *payload = Some(Box::new([("items".to_owned(), items)].into()));
+                *cause = Cause::Event(Some("m".repeat(128).into()));
+            }
+            recent.note(&plan, &[large]);
+            assert!(bytes() <= 64_000);
+        }
+        let kept = recent.state.lock().expect("not poisoned").order.len();
+        assert!((64..200).contains(&kept), "{kept}");
+        let latest = recent.of(&format!("{:0>256}", 9_999));
+        assert!(matches!(&latest[0].1.decided, Decided::Decision { payload: None, .. }));
+        recent.forget(&format!("{:0>256}", 9_999));
+        recent.forget_before(&format!("{:0>256}", 9_998), Timestamp(i64::MAX));
+        for at in 9_900..9_998 {
+            recent.forget(&format!("{at:0>256}"));
+        }
+        (0..9_900).for_each(|at| recent.forget(&format!("{at:0>256}")));
+        assert_eq!(bytes(), 0, "what is forgotten takes nothing");
+    }
+
+    #[test]
+    fn a_user_is_forgotten_whole_or_up_to_an_instant_and_is_someone_new_then() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(4, 1 << 20));
+        recent.note(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
+        recent.forget("u");
+        recent.forget("nobody");
+        assert_eq!((times(&recent, "u"), times(&recent, "v")), (vec![], vec![2]));
+        assert_eq!(recent.state.lock().expect("not poisoned").order.len(), 1, "nothing of u is left");
+        recent.note(&plan, &[decision("u", 4), decision("u", 5)]);
+        recent.forget_before("u", Timestamp(5));
+        assert_eq!(times(&recent, "u"), [5]);
+        recent.forget_before("v", Timestamp(3));
+        recent.note(&plan, &[decision("w", 6), decision("w", 7), decision("w", 8)]);
+        assert_eq!((times(&recent, "u"), times(&recent, "v"), times(&recent, "w")), (vec![5], vec![], vec![6, 7, 8]));
+    }
+}

@@ -1,0 +1,266 @@
+//! What a start goes through before what comes is new: the log from the checkpoint on, of which much is out already.
+//!
+//! The rules of then take effect where they did. Up to where everything is out, outputs are computed and left out; a group
+//! of messages that was out in part is taken together once more, and what is out of it is left out by its number.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::log::{Batch, Message};
+use crate::output::progress::{Open, Reached};
+use rekindle_core::partition::Plan;
+use rekindle_core::time::Timestamp;
+
+/// What is to be gone through.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    /// What is out.
+    pub out: Reached,
+    /// Changes of the rules that come, in order.
+    pub changes: VecDeque<Change>,
+}
+
+/// Other rules took effect.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Behind this message of the source.
+    pub sequence: u64,
+    /// The number of the change, from 1.
+    pub generation: u64,
+    /// The rules.
+    pub plan: Arc<Plan>,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// More messages must come first.
+    Wait,
+    /// Take these in; all of what they come to is out.
+    Discard(Vec<Message>),
+    /// The log has no messages up to this one any more.
+    PassOver(u64),
+    /// Take these in together; a part of what they come to may be out.
+    Take(Vec<Message>, Option<Open>),
+    /// Time passes up to then: of what that comes to all is out, or a part.
+    Fire(Timestamp, Option<Open>),
+    /// Other rules take effect.
+    Change(Change, Out),
+    /// Everything that comes is new.
+    Done,
+}
+
+/// How much of what a change of the rules comes to is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Out {
+    /// All of it.
+    All,
+    /// A part.
+    Open(Open),
+    /// Nothing.
+    Nothing,
+}
+
+impl Recovery {
+    /// The last message of the source that must come: what is out was computed from it.
+    pub fn last_needed(&self) -> u64 {
+        self.out.last_needed()
+    }
+
+    /// What to do where `sequence` was the last message taken in, time had passed for everyone up to `fired`, and these are
+    /// the next messages.
+    pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut Batch) -> Step {
+        if sequence >= self.out.sequence {
+            let up_to = self.out.fired();
+            if up_to < Timestamp::NEVER && fired < up_to {
+                return Step::Fire(up_to, None);
+            }
+            if let Some(open) = self.out.open
+                && let Some(to) = open.fires_to_ms
+            {
+                self.out.open = None;
+                return Step::Fire(Timestamp(to), Some(open));
+            }
+        }
+        let next_is_beyond = |limit: u64| backlog.first().is_some_and(|message| message.sequence > limit);
+        let is_due = |change: &Change| change.sequence <= sequence || next_is_beyond(change.sequence);
+        if self.changes.front().is_some_and(is_due)
+            && let Some(change) = self.changes.pop_front()
+        {
+            let out = self.out_of(&change);
+            return Step::Change(change, out);
+        }
+        let next_change = self.changes.front().map(|change| change.sequence);
+        if sequence < self.out.sequence {
+            let limit = next_change.map_or(self.out.sequence, |change| change.min(self.out.sequence));
+            let batch = up_to(backlog, limit);
+            return match (batch.is_empty(), backlog.is_empty()) {
+                (false, _) => Step::Discard(batch),
+                (true, false) => Step::PassOver(limit),
+                (true, true) => Step::Wait,
+            };
+        }
+        if let Some(open) = self.out.open.filter(|open| open.changes_rules_to.is_none() && open.fires_to_ms.is_none()) {
+            if backlog.last().is_none_or(|last| last.sequence < open.through) {
+                return Step::Wait;
+            }
+            self.out.open = None;
+            return Step::Take(up_to(backlog, open.through), Some(open));
+        }
+        let Some(limit) = next_change else { return Step::Done };
+        let batch = up_to(backlog, limit);
+        if batch.is_empty() { Step::Wait } else { Step::Take(batch, None) }
+    }
+
+    fn out_of(&mut self, change: &Change) -> Out {
+        match self.out.open {
+            _ if change.generation <= self.out.generation => Out::All,
+            Some(open) if open.changes_rules_to == Some(change.generation) => {
+                self.out.open = None;
+                Out::Open(open)
+            }
+            _ => Out::Nothing,
+        }
+    }
+}
+
+fn up_to(backlog: &mut Batch, limit: u64) -> Vec<Message> {
+    let count = backlog.partition_point(|message| message.sequence <= limit);
+    backlog.drain(..count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Kind;
+    use rekindle_core::rules;
+
+    fn messages(sequences: impl IntoIterator<Item = u64>) -> Batch {
+        let message =
+            |sequence| Message { sequence, received: Timestamp(0), kind: Kind::Events, lines: bytes::Bytes::new() };
+        sequences.into_iter().map(message).collect()
+    }
+
+    fn change(sequence: u64, generation: u64) -> Change {
+        Change { sequence, generation, plan: Arc::new(Plan::new(rules::compile("").expect("no rules are fine"))) }
+    }
+
+    fn out(sequence: u64, generation: u64, open: Option<Open>) -> Reached {
+        Reached { generation, open, ..Reached::before(sequence) }
+    }
+
+    /// All steps from behind `sequence` on, as text, with the messages of the log coming a few at a time.
+    fn steps(mut recovery: Recovery, mut sequence: u64, log: &[u64], at_a_time: usize) -> Vec<String> {
+        let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), Batch::new(), log, Timestamp::MIN);
+        loop {
+            let step = match recovery.next(sequence, fired, &mut backlog) {
+                Step::Wait => {
+                    let (some, more) = rest.split_at(at_a_time.min(rest.len()));
+                    if some.is_empty() {
+                        steps.push("waits".to_owned());
+                        return steps;
+                    }
+                    backlog.extend(messages(some.iter().copied()));
+                    rest = more;
+                    continue;
+                }
+                Step::Discard(batch) => format!("discard {:?}", go_on(&mut sequence, &batch)),
+                Step::Take(batch, open) => {
+                    format!("take, {} out, {:?}", open.map_or(0, |open| open.sent), go_on(&mut sequence, &batch))
+                }
+                Step::PassOver(to) => {
+                    sequence = to;
+                    format!("pass over to {to}")
+                }
+                Step::Change(change, out) => format!("change {} {out:?}", change.generation),
+                Step::Fire(to, open) => {
+                    fired = fired.max(to);
+                    format!("fire to {to:?}, {:?} out", open.map(|open| open.sent))
+                }
+                Step::Done => {
+                    steps.push("done".to_owned());
+                    return steps;
+                }
+            };
+            steps.push(step);
+        }
+    }
+
+    /// The numbers of the messages, the last of which was taken in then.
+    fn go_on(sequence: &mut u64, batch: &[Message]) -> Vec<u64> {
+        *sequence = batch.last().map_or(*sequence, |message| message.sequence);
+        batch.iter().map(|message| message.sequence).collect()
+    }
+
+    #[test]
+    fn a_first_start_has_nothing_to_go_through() {
+        assert_eq!(steps(Recovery::default(), 0, &[], 1), ["done"]);
+    }
+
+    #[test]
+    fn what_is_out_is_left_out_and_an_open_group_is_taken_together_once_more() {
+        let open = Some(Open { sent: 3, ..Open::messages_through(8) });
+        let recovery = || Recovery { out: out(6, 0, open), changes: VecDeque::new() };
+        let log: Vec<u64> = (5..=20).collect();
+        assert_eq!(
+            steps(recovery(), 4, &log, 1),
+            ["discard [5]", "discard [6]", "take, 3 out, [7, 8]", "done"],
+            "one by one"
+        );
+        assert_eq!(steps(recovery(), 4, &log, 9), ["discard [5, 6]", "take, 3 out, [7, 8]", "done"], "in one go");
+        assert_eq!(steps(recovery(), 4, &[5, 6, 7], 9), ["discard [5, 6]", "waits"], "without its end it is not taken");
+        assert_eq!(recovery().last_needed(), 8);
+    }
+
+    #[test]
+    fn rules_take_effect_where_they_did() {
+        let changes: VecDeque<_> = [change(5, 1), change(7, 2), change(9, 3)].into();
+        let recovery = Recovery { out: out(8, 2, None), changes };
+        assert_eq!(
+            steps(recovery, 5, &(6..=12).collect::<Vec<_>>(), 4),
+            [
+                "change 1 All",
+                "discard [6, 7]",
+                "change 2 All",
+                "discard [8]",
+                "take, 0 out, [9]",
+                "change 3 Nothing",
+                "done"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_of_the_rules_that_is_out_in_part_goes_on_where_it_was() {
+        let open = Open { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
+        let recovery = Recovery { out: out(6, 0, Some(open)), changes: [change(6, 1)].into() };
+        let last = format!("change 1 Open({open:?})");
+        assert_eq!(steps(recovery, 5, &[6, 7], 2), ["discard [6]", last.as_str(), "done"]);
+    }
+
+    #[test]
+    fn time_passes_as_far_as_it_had() {
+        let open = Open { sent: 3, fires_to_ms: Some(70), ..Open::messages_through(6) };
+        let fired = |open| Reached { fired_ms: Some(50), ..out(6, 0, open) };
+        let recovery = Recovery { out: fired(Some(open)), changes: [change(6, 1)].into() };
+        assert_eq!(
+            steps(recovery, 5, &[6, 7], 2),
+            [
+                "discard [6]",
+                "fire to Timestamp(50), None out",
+                "fire to Timestamp(70), Some(3) out",
+                "change 1 Nothing",
+                "done"
+            ],
+            "what was due was out in part when the rules were about to change"
+        );
+        let recovery = Recovery { out: fired(None), changes: VecDeque::new() };
+        assert_eq!(steps(recovery, 6, &[7], 2), ["fire to Timestamp(50), None out", "done"], "from a checkpoint at it");
+    }
+
+    #[test]
+    fn messages_that_are_gone_from_the_log_are_passed_over() {
+        let recovery = Recovery { out: out(6, 0, None), changes: [change(4, 1)].into() };
+        assert_eq!(steps(recovery, 2, &[9, 10], 2), ["change 1 Nothing", "pass over to 6", "done"]);
+    }
+}

@@ -1,0 +1,207 @@
+//! The live membership view: who is in which segment right now, for anyone who asks, while the engine goes on.
+//!
+//! The engine's thread writes it after each batch; readers look things up without ever waiting for the engine. A reader
+//! may see one user's change before another's of the same batch.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use foldhash::fast::FixedState;
+
+use rekindle_core::engine::members::Members;
+use rekindle_core::partition::{Decided, Output, Plan, User};
+use rekindle_core::route::partition_of;
+use rekindle_core::rules::program::{Change, SegmentId};
+
+/// How many parts the view is divided into. A page of a segment's users reads whole parts, so more parts make pages
+/// cheaper.
+const PARTS: usize = 256;
+
+/// Some of the users, by id.
+type Part = DashMap<Arc<str>, Members, FixedState>;
+
+/// The segments of every user who is in one, under one set of rules.
+#[derive(Debug)]
+pub struct View {
+    plan: Arc<Plan>,
+    /// A user stands in the part that the hash of the id names, the same in every run.
+    parts: Box<[Part]>,
+}
+
+/// Where a page of a segment's users ended. Users who stay in the segment while it is read page by page are seen
+/// exactly once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The part of the view.
+    pub part: usize,
+    /// The last user seen in it; empty: none yet.
+    pub after: String,
+}
+
+/// Some of a segment's users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Ids, in no order that means anything.
+    pub users: Vec<Arc<str>>,
+    /// Where to go on; `None`: that was the last.
+    pub next: Option<Cursor>,
+}
+
+impl View {
+    /// The view of these users.
+    pub fn new<'u>(plan: Arc<Plan>, users: impl Iterator<Item = Cow<'u, User>>) -> View {
+        // Two locks each is the fewest there can be; the parts themselves spread the load.
+        let part = |_| DashMap::with_hasher_and_shard_amount(FixedState::default(), 2);
+        let view = View { plan, parts: (0..PARTS).map(part).collect() };
+        for user in users.filter(|user| user.profile.members.iter().next().is_some()) {
+            view.part(&user.id).insert(Arc::clone(&user.id), user.profile.members.clone());
+        }
+        view
+    }
+
+    fn part(&self, user: &str) -> &Part {
+        &self.parts[partition_of(user, PARTS)]
+    }
+
+    /// Follows what the engine decided under the same rules.
+    pub fn follow(&self, outputs: &[Output]) {
+        for output in outputs {
+            match &output.decided {
+                Decided::Transition { segment, change: Change::Enter, .. } => {
+                    self.part(&output.user).entry(Arc::clone(&output.user)).or_default().set(*segment, true);
+                }
+                Decided::Transition { segment, change: Change::Exit, .. } => self.leave(&output.user, *segment),
+                Decided::Merged { from } => {
+                    self.part(from).remove(from);
+                }
+                Decided::Decision { .. } => {}
+            }
+        }
+    }
+
+    /// The segments that a user is in, whatever was known before.
+    pub fn set(&self, user: &Arc<str>, members: Option<&Members>) {
+        match members.filter(|members| members.iter().next().is_some()) {
+            Some(members) => drop(self.part(user).insert(Arc::clone(user), members.clone())),
+            None => drop(self.part(user).remove(&**user)),
+        }
+    }
+
+    fn leave(&self, user: &str, segment: SegmentId) {
+        let part = self.part(user);
+        if let Some(mut members) = part.get_mut(user) {
+            members.set(segment, false);
+        }
+        // The engine's thread is the only one that writes, so nothing happens in between.
+        part.remove_if(user, |_, members| members.iter().next().is_none());
+    }
+
+    /// The segments a user is in, in file order; none for somebody nobody knows.
+    pub fn segments_of(&self, user: &str) -> Vec<String> {
+        let Some(members) = self.part(user).get(user) else { return Vec::new() };
+        members.iter().map(|id| self.plan.rules.segments[usize::from(id.0)].id.clone()).collect()
+    }
+
+    /// Some of a segment's users, `limit` (at least 1) where there are as many; `None`: there is no such segment.
+    pub fn users_in(&self, segment: &str, from: &Cursor, limit: usize) -> Option<Page> {
+        let at = self.plan.rules.segments.iter().position(|other| other.id == segment)?;
+        let segment = SegmentId(u16::try_from(at).ok()?);
+        let mut users: Vec<Arc<str>> = Vec::new();
+        let mut after = from.after.as_str();
+        for (index, part) in self.parts.iter().enumerate().skip(from.part) {
+            let is_next = |id: &str, members: &Members| members.contains(segment) && *id > *after;
+            let found = part.iter().filter(|user| is_next(user.key(), user.value()));
+            let mut found: Vec<Arc<str>> = found.map(|user| Arc::clone(user.key())).collect();
+            found.sort_unstable();
+            let room = limit.max(1) - users.len();
+            if found.len() > room {
+                found.truncate(room);
+                let after = found.last().map_or(after, |id| id).to_owned();
+                users.append(&mut found);
+                return Some(Page { users, next: Some(Cursor { part: index, after }) });
+            }
+            users.append(&mut found);
+            after = "";
+        }
+        Some(Page { users, next: None })
+    }
+
+    /// How many users are in any segment.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(DashMap::len).sum()
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.parts.iter().all(DashMap::is_empty)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rekindle_core::partition::Cause;
+    use rekindle_core::rules;
+    use rekindle_core::time::Timestamp;
+
+    fn view() -> View {
+        let text = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[[segments]]\nid = 't'\nwhen = 'total(a) > 1'\n";
+        let rules = rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"));
+        View::new(Arc::new(Plan::new(rules)), std::iter::empty())
+    }
+
+    fn output(user: &str, decided: Decided) -> Output {
+        Output { at: Timestamp(0), user: user.into(), position: 0, decided }
+    }
+
+    fn change(user: &str, segment: u16, change: Change) -> Output {
+        output(user, Decided::Transition { segment: SegmentId(segment), change, cause: Cause::Time })
+    }
+
+    #[test]
+    fn it_knows_who_is_in_which_segment_now() {
+        let view = view();
+        view.follow(&[change("u", 1, Change::Enter), change("u", 0, Change::Enter), change("v", 0, Change::Enter)]);
+        assert_eq!((view.segments_of("u"), view.len()), (vec!["s".to_owned(), "t".to_owned()], 2));
+        view.follow(&[change("u", 0, Change::Exit), change("v", 0, Change::Exit)]);
+        assert_eq!((view.segments_of("u"), view.segments_of("v"), view.len()), (vec!["t".to_owned()], vec![], 1));
+        view.follow(&[output("w", Decided::Merged { from: "u".into() })]);
+        assert!(view.is_empty());
+        view.follow(&[change("u", 1, Change::Enter)]);
+        let mut members = Members::default();
+        view.set(&"u".into(), Some(&members));
+        assert!(view.is_empty(), "a user in no segment takes no room");
+        members.set(SegmentId(0), true);
+        view.set(&"u".into(), Some(&members));
+        assert_eq!(view.segments_of("u"), ["s"]);
+        view.set(&"u".into(), None);
+        assert!(view.is_empty());
+    }
+
+    #[test]
+    fn pages_hold_every_user_of_the_segment_once() {
+        let view = view();
+        for user in 0..1_000 {
+            view.follow(&[change(&format!("u{user}"), user % 2, Change::Enter)]);
+        }
+        for limit in [1, 3, 100, 499, 500, 501] {
+            let mut from = Cursor { part: 0, after: String::new() };
+            let mut all: Vec<String> = Vec::new();
+            loop {
+                let page = view.users_in("t", &from, limit).expect("a segment");
+                assert!(page.users.len() <= limit);
+                all.extend(page.users.iter().map(|user| user.to_string()));
+                match page.next {
+                    Some(next) => from = next,
+                    None => break,
+                }
+            }
+            all.sort();
+            let mut expected: Vec<String> = (0..500).map(|n| format!("u{}", n * 2 + 1)).collect();
+            expected.sort();
+            assert_eq!(all, expected, "limit {limit}");
+        }
+        assert_eq!(view.users_in("nothing", &Cursor { part: 0, after: String::new() }, 1), None);
+    }
+}

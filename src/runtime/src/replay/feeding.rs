@@ -1,0 +1,231 @@
+//! Feeds a source to its end, and has what comes of it written.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use self_cell::self_cell;
+
+use super::Sinks;
+use super::error::ReplayError;
+use super::first_rejects::FirstRejects;
+use super::progress::Progress;
+use super::record::Lengths;
+use super::writer::{Message, Waiting, Writer};
+use crate::files::sink::{OutputFile, SinkError};
+use crate::files::source::{Block, Item, OVERSIZED_HEAD_BYTES, Place, SourceError};
+use crate::output::dead_letter::{self, FIRST_OF_LINE};
+use crate::output::emission::{Letter, Letters};
+use crate::pipeline::{Ahead, DeadLetter, Decoding, Pipeline};
+use rekindle_core::decode::Reason;
+use rekindle_core::partition::Output;
+use rekindle_core::time::Timestamp;
+
+/// How many batches of outputs may wait for the writer.
+const BATCHES_AHEAD: usize = 1;
+/// About how many wake-ups fire in one piece: what they come to is written before there is more of it.
+const FIRED_AT_ONCE: usize = 4_096;
+
+/// What a replay goes on with.
+pub(super) struct Feeding<'f> {
+    pub(super) pipeline: &'f mut Pipeline,
+    pub(super) max_message_bytes: usize,
+    pub(super) until: Timestamp,
+    /// Outputs that an earlier run left waiting.
+    pub(super) left: Vec<Waiting>,
+    /// Where commits go; `None`: there are none.
+    pub(super) progress: Option<&'f mut Progress>,
+    pub(super) first_rejects: &'f mut FirstRejects,
+}
+
+impl Feeding<'_> {
+    /// Feeds everything, then moves time on to its end. Returns the files, not finished yet.
+    pub(super) fn run(
+        mut self,
+        source: impl Iterator<Item = Result<Item, SourceError>>,
+        sinks: Sinks,
+    ) -> Result<Sinks, ReplayError> {
+        let Sinks { journal, actions, mut rejects } = sinks;
+        let (sender, messages) = sync_channel(BATCHES_AHEAD);
+        let left = std::mem::take(&mut self.left);
+        let writer = Writer::new(Arc::clone(self.pipeline.plan()), left, journal, actions);
+        let (journal, actions) = thread::scope(|scope| {
+            let writing = scope.spawn(move || writer.write_all(&messages));
+            let fed = self.feed_all(source, &mut rejects, &sender);
+            if fed.is_ok() {
+                self.pipeline.move_time_to(self.until);
+                // Not sent means not wanted: the writer has failed, and says so below.
+                let _ = self.fire(&sender);
+                let _ = sender.send(Message::Batch { outputs: Vec::new(), final_before: Timestamp::NEVER });
+            }
+            drop(sender);
+            let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            fed.and_then(|()| Ok(written?))
+        })?;
+        Ok(Sinks { journal, actions, rejects })
+    }
+
+    /// Feeds the source to its end, or until the writer wants no more.
+    fn feed_all(
+        &mut self,
+        source: impl Iterator<Item = Result<Item, SourceError>>,
+        rejects: &mut Option<OutputFile>,
+        sender: &SyncSender<Message>,
+    ) -> Result<(), ReplayError> {
+        self.pipeline.hold_time(Timestamp::MIN);
+        let decoding = self.pipeline.decoding();
+        let mut source = source.map(|item| Ok::<_, ReplayError>(item?));
+        let mut next = self.next(&mut source)?.map(|item| Turn::of(item, &decoding));
+        while let Some(turn) = next {
+            // What was read is part of a commit: where there are some, nothing is read before its turn.
+            let following = if self.progress.is_none() { self.next(&mut source)? } else { None };
+            let (ahead, outputs) =
+                decoding.beside(|| following.map(|item| Turn::of(item, &decoding)), || self.feed(&turn, rejects));
+            if !self.send(outputs?, sender) || !self.fire(sender) {
+                return Ok(());
+            }
+            if let Some(progress) = self.progress.as_mut().filter(|progress| progress.is_due()) {
+                let Some((lengths, waiting)) = settle(rejects, sender)? else { return Ok(()) };
+                progress.commit(self.pipeline, lengths, waiting)?;
+            }
+            next = match ahead {
+                None if self.progress.is_some() => self.next(&mut source)?.map(|item| Turn::of(item, &decoding)),
+                ahead => ahead,
+            };
+        }
+        self.progress.as_ref().map_or(Ok(()), |progress| progress.ended())
+    }
+
+    /// The next item that was not worked on before.
+    fn next(
+        &mut self,
+        source: &mut impl Iterator<Item = Result<Item, ReplayError>>,
+    ) -> Result<Option<Item>, ReplayError> {
+        for item in source {
+            let item = match &mut self.progress {
+                None => Some(item?),
+                Some(progress) => progress.take(item?)?,
+            };
+            if item.is_some() {
+                return Ok(item);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fires what is due by the watermark, a piece at a time; false when the writer wants no more.
+    fn fire(&mut self, sender: &SyncSender<Message>) -> bool {
+        while self.pipeline.fired() < self.pipeline.watermark() {
+            let mut outputs = Vec::new();
+            let to = self.pipeline.next_stop(FIRED_AT_ONCE);
+            self.pipeline.fire(to, &mut outputs);
+            if !self.send(outputs, sender) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Hands outputs to the writer; false when it wants no more.
+    fn send(&self, outputs: Vec<Output>, sender: &SyncSender<Message>) -> bool {
+        sender.send(Message::Batch { outputs, final_before: self.pipeline.fired() }).is_ok()
+    }
+
+    fn feed(&mut self, turn: &Turn, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, SinkError> {
+        let mut outputs = Vec::new();
+        match turn {
+            Turn::Block(decoded) => {
+                let (block, ahead) = (decoded.borrow_owner(), decoded.borrow_dependent());
+                feed_block(self.pipeline, block, ahead, (rejects, self.first_rejects), &mut outputs)?;
+            }
+            Turn::Oversized { place, bytes, head } => {
+                let reason = Reason::MessageTooLarge { bytes: *bytes, limit: self.max_message_bytes as u64 };
+                self.pipeline.count_oversized(&reason);
+                self.first_rejects.add(place, &reason, head);
+                if let Some(rejects) = rejects {
+                    rejects.write(|sink| dead_letter::write_line(&reason, None, place, head, true, sink))?;
+                }
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+self_cell! {
+    /// A block with what its lines say.
+    struct DecodedBlock {
+        owner: Block,
+        #[covariant]
+        dependent: Ahead,
+    }
+}
+
+/// An item, decoded.
+enum Turn {
+    Block(DecodedBlock),
+    Oversized { place: Place, bytes: u64, head: Vec<u8> },
+}
+
+impl Turn {
+    fn of(item: Item, decoding: &Decoding) -> Turn {
+        match item {
+            Item::Block(block) => {
+                Turn::Block(DecodedBlock::new(block, |block| decoding.decode(&block.lines, block.is_document)))
+            }
+            Item::Oversized { place, bytes, head } => Turn::Oversized { place, bytes, head },
+        }
+    }
+}
+
+fn feed_block(
+    pipeline: &mut Pipeline,
+    block: &Block,
+    ahead: &Ahead<'_>,
+    (rejects, first_rejects): (&mut Option<OutputFile>, &mut FirstRejects),
+    outputs: &mut Vec<Output>,
+) -> Result<(), SinkError> {
+    // A line of a file, or a document, is to it what a message is to a stream.
+    let (mut letters, mut count) = (Letters::with_first(FIRST_OF_LINE), 0);
+    let mut reject = |letter: DeadLetter<'_>| {
+        let rejected = letter.rejected;
+        count += 1;
+        // Where it stands in a document takes a look at all that stands before it.
+        let is_told = !block.is_document || count <= FIRST_OF_LINE + 1;
+        let place = if is_told { block.place_of(letter.line, rejected.original) } else { block.place.clone() };
+        first_rejects.add(&place, &rejected.reason, rejected.original);
+        if rejects.is_some() {
+            let unit = if block.is_document { block.place.line } else { place.line };
+            letters.add(unit, place.line, rejected.reason, rejected.original);
+        }
+    };
+    pipeline.feed_ahead(ahead, &mut reject, outputs);
+    let Some(rejects) = rejects else { return Ok(()) };
+    for Letter { line, reason, original, rest, .. } in letters.take() {
+        let place = Place { file: Arc::clone(&block.place.file), line };
+        let (original, is_cut) = quoted(&reason, &original);
+        rejects.write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_cut, sink))?;
+    }
+    Ok(())
+}
+
+/// What of a rejected text stands in its letter, and whether that is not all: of what is too large, no more than of what
+/// was never held whole.
+fn quoted<'a>(reason: &Reason, original: &'a [u8]) -> (&'a [u8], bool) {
+    let is_cut = reason.is_too_large() && original.len() > OVERSIZED_HEAD_BYTES;
+    (if is_cut { &original[..OVERSIZED_HEAD_BYTES] } else { original }, is_cut)
+}
+
+/// Makes everything safe that was decided so far; `None`: the writer has failed, and will say why.
+fn settle(
+    rejects: &mut Option<OutputFile>,
+    sender: &SyncSender<Message>,
+) -> Result<Option<(Lengths, Vec<Waiting>)>, SinkError> {
+    let rejects = rejects.as_mut().map(OutputFile::settle).transpose()?;
+    let (answer, settled) = sync_channel(1);
+    if sender.send(Message::Settle(answer)).is_err() {
+        return Ok(None);
+    }
+    let settled = settled.recv().ok();
+    Ok(settled
+        .map(|settled| (Lengths { journal: settled.journal, actions: settled.actions, rejects }, settled.waiting)))
+}

@@ -1,0 +1,125 @@
+//! Replay: a log that has an end, from its first event to `--until`. What it computes is what the daemon would have. A
+//! [`Resumable`] one goes on from its last commit when it is started again, and comes to the same bytes.
+
+mod error;
+mod feeding;
+mod first_rejects;
+mod growth;
+mod progress;
+mod reading;
+mod record;
+mod resumable;
+mod writer;
+
+use std::io;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::files::sink::OutputFile;
+use crate::files::source::{Item, SourceError};
+use crate::pipeline::{Options, Pipeline, Totals};
+pub use error::ReplayError;
+use feeding::Feeding;
+use first_rejects::FirstRejects;
+pub use growth::{growth_numbers, watch_growth};
+use rekindle_core::journal::{self, Sorter};
+use rekindle_core::partition::{Output, Plan};
+use rekindle_core::rules;
+use rekindle_core::time::Timestamp;
+pub use resumable::{Resumable, Standing, Targets};
+
+/// Where the results of a replay go.
+pub struct Sinks {
+    /// The journal.
+    pub journal: OutputFile,
+    /// The actions, as CloudEvents.
+    pub actions: Option<OutputFile>,
+    /// The dead letters.
+    pub rejects: Option<OutputFile>,
+}
+
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// What was counted.
+    pub totals: Totals,
+    /// The first three calls that were rejected, in words: where each stood, why, and how it begins.
+    pub first_rejects: Vec<String>,
+}
+
+/// Replays everything `source` yields, then moves time on to `until`; the results are whole in `sinks` when it returns.
+///
+/// # Errors
+/// The source or a sink fails; no file among the sinks is left behind then.
+pub fn replay(
+    plan: Arc<Plan>,
+    options: Options,
+    until: Timestamp,
+    source: impl Iterator<Item = Result<Item, SourceError>>,
+    sinks: Sinks,
+) -> Result<Finished, ReplayError> {
+    let max_message_bytes = options.max_message_bytes();
+    let mut pipeline = Pipeline::new(plan, Options { until: Some(until), ..options })?;
+    let mut first_rejects = FirstRejects::default();
+    let feeding = Feeding {
+        pipeline: &mut pipeline,
+        max_message_bytes,
+        until,
+        left: Vec::new(),
+        progress: None,
+        first_rejects: &mut first_rejects,
+    };
+    let Sinks { journal, actions, rejects } = feeding.run(source, sinks)?;
+    let mut files: Vec<OutputFile> = std::iter::once(journal).chain(actions).chain(rejects).collect();
+    files.iter_mut().try_for_each(OutputFile::flush)?;
+    files.into_iter().try_for_each(OutputFile::finish)?;
+    Ok(Finished { totals: pipeline.totals(), first_rejects: first_rejects.into_lines() })
+}
+
+/// Why a log in memory could not be replayed.
+#[derive(Debug, Error)]
+pub enum InMemoryError {
+    /// The rules have mistakes.
+    #[error("the rules have {} mistakes", .0.len())]
+    Rules(Vec<rules::diagnostic::Diagnostic>),
+    /// The workers can't be started.
+    #[error("could not start the worker threads: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// Replays a log that is in memory, `batch_bytes` at a time, and returns the journal: for tests and tools.
+///
+/// # Errors
+/// The rules have mistakes, or the workers can't be started.
+pub fn replay_bytes(
+    rules_toml: &str,
+    events: &[u8],
+    until: Timestamp,
+    options: Options,
+    batch_bytes: usize,
+) -> Result<Vec<u8>, InMemoryError> {
+    let plan = Arc::new(Plan::new(rules::compile(rules_toml).map_err(InMemoryError::Rules)?));
+    let options = Options { until: Some(until), ..options };
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
+    let (mut sorter, mut outputs, mut journal) = (Sorter::default(), Vec::new(), Vec::new());
+    let mut rest = events;
+    while !rest.is_empty() {
+        let from = batch_bytes.min(rest.len());
+        let end = memchr::memchr(b'\n', &rest[from..]).map_or(rest.len(), |at| from + at + 1);
+        let (batch, after) = rest.split_at(end);
+        pipeline.feed(batch, &mut |_| {}, &mut outputs);
+        let ready = sorter.release(&mut outputs, pipeline.watermark());
+        append(&plan, &ready, &mut journal);
+        rest = after;
+    }
+    pipeline.advance_to(until, &mut outputs);
+    append(&plan, &sorter.release(&mut outputs, Timestamp::NEVER), &mut journal);
+    Ok(journal)
+}
+
+fn append(plan: &Plan, outputs: &[Output], journal: &mut Vec<u8>) {
+    let written: io::Result<()> =
+        outputs.iter().try_for_each(|output| journal::write_line(&plan.rules, output, journal));
+    written.expect("writing to memory cannot fail");
+}

@@ -1,0 +1,214 @@
+//! Objects in a bucket that speaks S3.
+//!
+//! Replacing on condition is the service's own conditional write (`If-None-Match: *`, `If-Match: <ETag>`): a service
+//! that does not know it is refused at the first write, or, where it lets everything through, fences nobody.
+//!
+//! Large objects are uploaded in parts. Parts of an upload that never finished are invisible here; give the bucket a
+//! lifecycle rule that aborts incomplete uploads.
+
+use std::sync::{Arc, Once};
+
+use futures_util::TryStreamExt as _;
+use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
+use tokio::runtime::Handle;
+
+use super::objects::{NewObject, ObjectError, Objects, Tag};
+use rekindle_settings::{Checkpoint, Secret, masked_within};
+
+/// Bytes of a part of an upload; a service takes 10,000 of them, and none but the last below 5 MiB.
+const PART_BYTES: usize = 16 << 20;
+
+/// A bucket, or what is under a prefix of it.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    store: Arc<AmazonS3>,
+    place: String,
+    prefix: Path,
+    runtime: Handle,
+}
+
+/// An upload under way.
+struct Upload {
+    store: Arc<AmazonS3>,
+    path: Path,
+    runtime: Handle,
+    buffer: Vec<u8>,
+    parts: Option<Box<dyn MultipartUpload>>,
+}
+
+impl Bucket {
+    /// Prepares to speak to the service; nothing is sent yet. Requests run on the runtime this is called in.
+    pub(crate) fn open(settings: &Checkpoint, place: String, (bucket, prefix): (&str, &str)) -> Result<Bucket, String> {
+        use_ring();
+        // The environment's AWS_ variables first; what the settings say goes before them.
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_region(&settings.s3_region)
+            .with_allow_http(settings.s3_allow_http)
+            .with_conditional_put(S3ConditionalPut::ETagMatch);
+        if let Some(endpoint) = &settings.s3_endpoint {
+            builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
+        }
+        if let (Some(id), Some(secret)) = (&settings.s3_access_key_id, &settings.s3_secret_access_key) {
+            builder = builder.with_access_key_id(id).with_secret_access_key(read_secret(secret)?);
+        }
+        let store = Arc::new(builder.build().map_err(|error| masked_within(&error.to_string()))?);
+        let prefix = Path::parse(prefix).map_err(|error| error.to_string())?;
+        Ok(Bucket { store, place, prefix, runtime: Handle::current() })
+    }
+
+    fn path(&self, name: &str) -> Path {
+        self.prefix.clone().join(name)
+    }
+
+    async fn read_object(&self, name: &str) -> object_store::Result<(Vec<u8>, Option<String>)> {
+        let found = self.store.get(&self.path(name)).await?;
+        let tag = found.meta.e_tag.clone();
+        Ok((found.bytes().await?.into(), tag))
+    }
+}
+
+impl Objects for Bucket {
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, ObjectError> {
+        self.runtime.block_on(self.read_object(name)).map(|(bytes, _)| bytes).map_err(failed)
+    }
+
+    fn create(&self, name: &str) -> Result<Box<dyn NewObject>, ObjectError> {
+        let (store, runtime) = (Arc::clone(&self.store), self.runtime.clone());
+        Ok(Box::new(Upload { store, path: self.path(name), runtime, buffer: Vec::new(), parts: None }))
+    }
+
+    fn list(&self) -> Result<Vec<String>, ObjectError> {
+        let prefix = (!self.prefix.is_root()).then_some(&self.prefix);
+        let found = self.store.list(prefix).try_collect::<Vec<_>>();
+        let found = self.runtime.block_on(found).map_err(failed)?;
+        // What lies deeper is somebody else's.
+        let parts = self.prefix.parts().count() + 1;
+        let ours = found.iter().filter(|object| object.location.parts().count() == parts);
+        Ok(ours.filter_map(|object| object.location.filename().map(str::to_owned)).collect())
+    }
+
+    fn remove(&self, name: &str) -> Result<(), ObjectError> {
+        match self.runtime.block_on(self.store.delete(&self.path(name))) {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, Tag), ObjectError> {
+        let (bytes, tag) = self.runtime.block_on(self.read_object(name)).map_err(failed)?;
+        Ok((bytes, tagged(tag)?))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], expected: Option<&Tag>) -> Result<Tag, ObjectError> {
+        let mode = match expected {
+            None => PutMode::Create,
+            Some(Tag(tag)) => PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None }),
+        };
+        let payload = PutPayload::from(bytes.to_vec());
+        let path = self.path(name);
+        let put = self.store.put_opts(&path, payload, PutOptions::from(mode));
+        tagged(self.runtime.block_on(put).map_err(failed)?.e_tag)
+    }
+}
+
+impl Upload {
+    /// Uploads what is buffered as a part.
+    fn send_part(&mut self) -> object_store::Result<()> {
+        let part = PutPayload::from(std::mem::take(&mut self.buffer));
+        self.runtime.block_on(async {
+            let parts = match &mut self.parts {
+                Some(parts) => parts,
+                None => self.parts.insert(self.store.put_multipart(&self.path).await?),
+            };
+            parts.put_part(part).await
+        })
+    }
+
+    fn end(&mut self) -> object_store::Result<()> {
+        if self.parts.is_none() {
+            let whole = PutPayload::from(std::mem::take(&mut self.buffer));
+            return self.runtime.block_on(self.store.put(&self.path, whole)).map(drop);
+        }
+        if !self.buffer.is_empty() {
+            self.send_part()?;
+        }
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        self.runtime.block_on(parts.complete())?;
+        self.parts = None;
+        Ok(())
+    }
+}
+
+impl NewObject for Upload {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PART_BYTES { self.send_part().map_err(failed) } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), ObjectError> {
+        self.end().map_err(failed)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(mut parts) = self.parts.take() {
+            // Nobody waits for it: the bucket's lifecycle rule catches what this misses.
+            self.runtime.spawn(async move { parts.abort().await });
+        }
+    }
+}
+
+fn tagged(tag: Option<String>) -> Result<Tag, ObjectError> {
+    let missing =
+        || ObjectError::Failed("the service gives no ETag, and so cannot be written to on condition".to_owned());
+    tag.map(Tag).ok_or_else(missing)
+}
+
+fn failed(error: object_store::Error) -> ObjectError {
+    match error {
+        object_store::Error::NotFound { .. } => ObjectError::Missing,
+        object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. } => ObjectError::Changed,
+        other => ObjectError::Failed(masked_within(&chain(&other))),
+    }
+}
+
+/// An error with what led to it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+fn read_secret(secret: &Secret) -> Result<String, String> {
+    match secret {
+        Secret::Environment(text) => Ok(text.trim().to_owned()),
+        Secret::File(path) => {
+            let read = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok(read.trim().to_owned())
+        }
+    }
+}
+
+/// TLS needs to be told once which implementation of its ciphers to use.
+fn use_ring() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Somebody may have said so already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}

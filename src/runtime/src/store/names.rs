@@ -1,0 +1,77 @@
+//! The names of objects. Every name has the epoch of who wrote it, so that nobody removes what a later one wrote.
+
+use rekindle_core::checkpoint::Kind;
+
+/// The object that says which others count.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// Its second copy, which is written after it.
+pub(super) const MANIFEST_COPY: &str = "manifest-copy.json";
+
+/// The longest name.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Whether it is the plain name of an object: it leads nowhere else, in a folder or in a bucket.
+pub(super) fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('.') && name.bytes().all(is_plain)
+}
+
+/// `000000000012-3.delta`
+pub(super) fn checkpoint(number: u64, epoch: u64, kind: Kind) -> String {
+    format!("{number:012}-{epoch}.{}", kind.name())
+}
+
+/// `rules-0123456789abcdef-3.toml`
+pub(super) fn rules(version: &str, epoch: u64) -> String {
+    let plain: String = version.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("rules-{plain}-{epoch}.toml")
+}
+
+/// The epoch in a name of ours; `None`: it is none.
+pub(super) fn epoch_of(name: &str) -> Option<u64> {
+    let (stem, _) = name.rsplit_once('.').filter(|(_, kind)| ["base", "delta", "toml"].contains(kind))?;
+    let (first, epoch) = stem.rsplit_once('-')?;
+    let is_ours = first.starts_with("rules-") || first.len() >= 12 && first.bytes().all(|byte| byte.is_ascii_digit());
+    epoch.parse().ok().filter(|_| is_ours)
+}
+
+/// Whether a name is a checkpoint's.
+pub(super) fn is_checkpoint(name: &str) -> bool {
+    epoch_of(name).is_some() && !name.starts_with("rules-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_name_is_one() {
+        for name in
+            [checkpoint(7, 3, Kind::Base), checkpoint(u64::MAX, u64::MAX, Kind::Delta), rules("5e31875763703adb", 1)]
+        {
+            assert!(is_plain(&name) && epoch_of(&name).is_some(), "{name}");
+        }
+        assert!(is_plain(MANIFEST) && is_plain(MANIFEST_COPY));
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for name in [
+            "",
+            ".",
+            "..",
+            "/etc/passwd",
+            "../x.base",
+            "a/b",
+            "a\\b",
+            "C:x",
+            ".hidden",
+            "a\0b",
+            "a b",
+            "ä",
+            "a\n",
+            "%2e%2e",
+            &long,
+        ] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Who keeps checkpoints in these tests: a pipeline on a small log, cut now and then.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::folder::Folder;
+use super::super::{Checkpoints, Claim, Loaded, Outputs, StoreError};
+use crate::pipeline::{Options, Pipeline};
+use rekindle_core::checkpoint::StreamIdentity;
+use rekindle_core::partition::Plan;
+use rekindle_core::rules;
+
+pub(super) const RULES: &str = r#"
+[events]
+view = "View"
+[[segments]]
+id = "twice"
+when = "count(view, '1h') >= 2"
+"#;
+
+/// Messages of the log.
+pub(super) const MESSAGES: u64 = 8;
+
+/// A pipeline whose state is kept.
+pub(super) struct Keeper {
+    pub(super) checkpoints: Checkpoints,
+    pub(super) pipeline: Pipeline,
+    /// The last message fed.
+    pub(super) sequence: u64,
+    /// The number of the rules in force.
+    pub(super) generation: u64,
+}
+
+pub(super) fn plan() -> Arc<Plan> {
+    Arc::new(Plan::new(rules::compile(RULES).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+}
+
+fn options() -> Options {
+    Options { partitions: 3, workers: 1, ..Options::default() }
+}
+
+/// The lines of a message: some users come, some come again, a visitor becomes a user.
+fn message(sequence: u64) -> Vec<u8> {
+    let mut lines = String::new();
+    for index in 0..6 {
+        let user = (sequence * 4 + index) % 13;
+        let second = sequence * 6 + index;
+        let visitor = if index == 5 { format!(r#""anonymousId":"user-{}","#, (user + 3) % 13) } else { String::new() };
+        lines.push_str(&format!(
+            "{{\"type\":\"track\",\"event\":\"View\",{visitor}\"userId\":\"user-{user}\",\"messageId\":\"m{second}\",\
+             \"timestamp\":\"2026-03-02T00:00:{second:02}Z\"}}\n"
+        ));
+    }
+    lines.into_bytes()
+}
+
+fn feed(pipeline: &mut Pipeline, sequence: u64) {
+    pipeline.feed(&message(sequence), &mut |_| {}, &mut Vec::new());
+}
+
+/// The state after each message, from none on.
+pub(super) fn states() -> Vec<Vec<u8>> {
+    let mut pipeline = Pipeline::new(plan(), options()).expect("threads start");
+    let mut states = vec![pipeline.save()];
+    for sequence in 1..=MESSAGES {
+        feed(&mut pipeline, sequence);
+        states.push(pipeline.save());
+    }
+    states
+}
+
+/// Runs a future to its end.
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
+pub(super) fn stream() -> StreamIdentity {
+    StreamIdentity { name: "EVENTS".to_owned(), created_ms: 1_772_409_600_000 }
+}
+
+pub(super) fn claim(instance: &str) -> Claim {
+    Claim { epoch_at_least: 0, instance: instance.to_owned(), stream: Some(stream()), from_start: false }
+}
+
+/// The checkpoints of a folder of this machine.
+pub(super) fn in_folder(path: &Path, keep: usize) -> Checkpoints {
+    Checkpoints::over(Arc::new(Folder::open(path).expect("a folder")), keep)
+}
+
+impl Keeper {
+    /// Claims the checkpoints, and goes on where they stand.
+    pub(super) fn start(checkpoints: Checkpoints, instance: &str) -> Result<Keeper, StoreError> {
+        Keeper::start_with(checkpoints, claim(instance)).map(|(keeper, _)| keeper)
+    }
+
+    pub(super) fn start_with(checkpoints: Checkpoints, claim: Claim) -> Result<(Keeper, Loaded), StoreError> {
+        wait(checkpoints.claim(claim))?;
+        let mut loaded = wait(checkpoints.load())?;
+        let (pipeline, sequence, generation) = match loaded.state.take() {
+            Some(state) => {
+                let (sequence, generation) = (state.restored.head.sequence, state.entry.generation);
+                assert_eq!((sequence, sequence * 10), (state.entry.sequence, state.entry.ordinal));
+                (
+                    Pipeline::restore(state.plan, options(), state.restored).expect("what was written"),
+                    sequence,
+                    generation,
+                )
+            }
+            None => {
+                let generation = wait(checkpoints.note_rules(0, &plan().rules.version, RULES))?;
+                (Pipeline::new(plan(), options()).expect("threads start"), 0, generation)
+            }
+        };
+        Ok((Keeper { checkpoints, pipeline, sequence, generation }, loaded))
+    }
+
+    /// Feeds the next messages, up to this one.
+    pub(super) fn feed_to(&mut self, sequence: u64) -> &mut Keeper {
+        while self.sequence < sequence {
+            self.sequence += 1;
+            feed(&mut self.pipeline, self.sequence);
+        }
+        self
+    }
+
+    /// Writes a checkpoint of this moment, the next message coming in meanwhile.
+    pub(super) fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
+        let whole = whole || self.checkpoints.next_is_whole();
+        let at = self.sequence;
+        let cut = self.pipeline.begin_cut(whole);
+        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), at, self.generation)?;
+        if at < MESSAGES {
+            self.feed_to(at + 1);
+        }
+        while let Some(pieces) = self.pipeline.capture(2) {
+            writer.push(pieces);
+        }
+        let written = wait(writer.finish().wait())?;
+        wait(self.checkpoints.commit(written, Outputs { ordinal: at * 10, last: Some(at * 100) }))
+    }
+}

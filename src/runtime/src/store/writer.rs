@@ -1,0 +1,247 @@
+//! Writes a checkpoint on a thread of its own, while the pipeline it was cut from goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::sync::oneshot;
+
+use super::error::StoreError;
+use super::objects::{NewObject, ObjectError, Objects};
+use rekindle_core::checkpoint::{Encoder, Head};
+use rekindle_core::growth::Book;
+use rekindle_core::growth::calendar::Day;
+use rekindle_core::identity::LinksCut;
+use rekindle_core::partition::{CapturedUsers, Plan};
+
+/// Bytes that are gathered before they go to the store.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// How many captured users may wait to be written before the pipeline had better wait too.
+const USERS_AHEAD: usize = 50_000;
+
+/// A checkpoint that is being written. Dropped before it is finished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Writer {
+    sender: Sender<Message>,
+    progress: Arc<Progress>,
+    number: u64,
+}
+
+impl Written {
+    /// Whether it holds everybody, not only who changed.
+    pub fn is_whole(&self) -> bool {
+        self.head.kind == rekindle_core::checkpoint::Kind::Base
+    }
+}
+
+/// A checkpoint that is written, and does not count yet: the manifest does not name it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub(super) head: Head,
+    pub(super) generation: u64,
+    pub(super) object: String,
+    pub(super) crc32c: u32,
+    /// How long it is.
+    pub bytes: u64,
+    /// How many users stand in it.
+    pub users: u64,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    users_ahead: AtomicUsize,
+    failed: AtomicBool,
+}
+
+enum Message {
+    Users(Vec<CapturedUsers>),
+    Finish(oneshot::Sender<Result<Written, StoreError>>),
+}
+
+/// What a checkpoint is begun with.
+pub(super) struct Begin {
+    pub(super) objects: Arc<dyn Objects>,
+    pub(super) object: String,
+    pub(super) head: Head,
+    pub(super) generation: u64,
+    pub(super) plan: Arc<Plan>,
+    pub(super) links: LinksCut,
+    pub(super) growth: Option<(Box<Book>, Day)>,
+}
+
+impl Writer {
+    pub(super) fn start(begin: Begin) -> Result<Writer, StoreError> {
+        let (sender, receiver) = channel();
+        let progress = Arc::new(Progress::default());
+        let (ours, number) = (Arc::clone(&progress), begin.head.number);
+        let work = move || work(begin, &receiver, &ours);
+        let started = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(work);
+        started.map_err(|error| StoreError::Thread(format!("the system starts no thread: {error}")))?;
+        Ok(Writer { sender, progress, number })
+    }
+
+    /// The checkpoint's number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Hands over pieces of the cut. Never waits; see [`has_room`](Writer::has_room).
+    pub fn push(&self, pieces: Vec<CapturedUsers>) {
+        self.progress.users_ahead.fetch_add(users_in(&pieces), Ordering::Relaxed);
+        // Where the thread has died, finishing says so.
+        let _ = self.sender.send(Message::Users(pieces));
+    }
+
+    /// Whether the disk keeps up: more pieces are welcome.
+    pub fn has_room(&self) -> bool {
+        self.progress.users_ahead.load(Ordering::Relaxed) < USERS_AHEAD
+    }
+
+    /// Whether writing has failed already; finishing says why. What is pushed all the same is thrown away.
+    pub fn has_failed(&self) -> bool {
+        self.progress.failed.load(Ordering::Relaxed)
+    }
+
+    /// Everything was pushed. The checkpoint is then finished and made safe; what came of it is to be awaited, from
+    /// anywhere.
+    pub fn finish(self) -> Finishing {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.sender.send(Message::Finish(reply));
+        Finishing(answer)
+    }
+}
+
+/// A checkpoint that is being finished.
+#[derive(Debug)]
+pub struct Finishing(oneshot::Receiver<Result<Written, StoreError>>);
+
+impl Finishing {
+    /// Waits until it is written.
+    ///
+    /// # Errors
+    /// It could not be written; nothing is left of it.
+    pub async fn wait(self) -> Result<Written, StoreError> {
+        self.0.await.unwrap_or_else(|_| Err(died()))
+    }
+
+    /// Waits until it is written, on a thread that may wait.
+    ///
+    /// # Errors
+    /// It could not be written; nothing is left of it.
+    pub fn blocking_wait(self) -> Result<Written, StoreError> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(died()))
+    }
+
+    /// Whether it is written, or has failed, by now; what came of it, once.
+    pub fn try_wait(&mut self) -> Option<Result<Written, StoreError>> {
+        match self.0.try_recv() {
+            Ok(done) => Some(done),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(died())),
+        }
+    }
+}
+
+fn died() -> StoreError {
+    StoreError::Thread("the thread that writes it has died; this is a mistake in Rekindle".to_owned())
+}
+
+fn users_in(pieces: &[CapturedUsers]) -> usize {
+    pieces.iter().map(|piece| piece.users.len()).sum()
+}
+
+/// The thread: writes what comes, and says at the end what came of it. After a failure it only waits for the end.
+fn work(begin: Begin, messages: &Receiver<Message>, progress: &Progress) {
+    let mut output = Output::begin(begin);
+    if output.is_err() {
+        progress.failed.store(true, Ordering::Relaxed);
+    }
+    while let Ok(message) = messages.recv() {
+        match message {
+            Message::Users(pieces) => {
+                if let Ok(open) = &mut output
+                    && let Err(error) = open.add(&pieces)
+                {
+                    output = Err(error);
+                    progress.failed.store(true, Ordering::Relaxed);
+                }
+                progress.users_ahead.fetch_sub(users_in(&pieces), Ordering::Relaxed);
+            }
+            Message::Finish(reply) => {
+                // Who does not wait for the answer has no use for the checkpoint: the next clean-up removes it.
+                let _ = reply.send(output.and_then(Output::finish));
+                return;
+            }
+        }
+    }
+}
+
+/// A file on its way into the store.
+struct Output {
+    objects: Arc<dyn Objects>,
+    object: Box<dyn NewObject>,
+    name: String,
+    encoder: Encoder,
+    head: Head,
+    generation: u64,
+    buffer: Vec<u8>,
+    crc32c: u32,
+    bytes: u64,
+}
+
+impl Output {
+    fn begin(begin: Begin) -> Result<Output, StoreError> {
+        let Begin { objects, object: name, head, generation, plan, links, growth } = begin;
+        let mut encoder = Encoder::new(&plan, &head)?;
+        encoder.links(&links)?;
+        if let Some((book, today)) = growth {
+            encoder.growth(&book.stored(today))?;
+        }
+        let object = objects.create(&name).map_err(|error| failed(&*objects, &name, &error))?;
+        Ok(Output { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })
+    }
+
+    fn add(&mut self, pieces: &[CapturedUsers]) -> Result<(), StoreError> {
+        for piece in pieces {
+            self.encoder.captured(piece)?;
+            let finished = self.encoder.take();
+            self.buffer.extend_from_slice(&finished);
+            if self.buffer.len() >= WRITE_BYTES {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        self.crc32c = crc32c::crc32c_append(self.crc32c, &self.buffer);
+        self.bytes += self.buffer.len() as u64;
+        self.object.write(&self.buffer).map_err(|error| failed(&*self.objects, &self.name, &error))?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Written, StoreError> {
+        let finished = self.encoder.take();
+        self.buffer.extend_from_slice(&finished);
+        let Output { encoder, .. } = self;
+        let (last, totals) = encoder.finish()?;
+        self.buffer.extend_from_slice(&last);
+        let Output { objects, mut object, name, head, generation, buffer, crc32c, bytes, .. } = self;
+        object.write(&buffer).map_err(|error| failed(&*objects, &name, &error))?;
+        object.finish().map_err(|error| failed(&*objects, &name, &error))?;
+        Ok(Written {
+            head,
+            generation,
+            object: name,
+            crc32c: crc32c::crc32c_append(crc32c, &buffer),
+            bytes: bytes + buffer.len() as u64,
+            users: totals.users,
+        })
+    }
+}
+
+fn failed(objects: &dyn Objects, name: &str, error: &ObjectError) -> StoreError {
+    StoreError::Failed { attempt: format!("write {name}"), place: objects.place(), why: error.to_string() }
+}

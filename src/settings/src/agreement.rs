@@ -1,0 +1,81 @@
+//! What `[source]` and `[output]` must agree on: who reads what it writes itself never comes to an end.
+
+use std::ops::Range;
+
+use super::subject::overlap;
+use super::{Config, SourceKind};
+use rekindle_core::rules::diagnostic::Problems;
+use rekindle_core::rules::document::Section;
+
+/// Reports where the two contradict each other, at the setting that was given.
+pub(super) fn check(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
+    loops(config, root, problems);
+    control(config, root, problems, ("tick_subject", "ticks"), &config.source.tick_subject);
+    control(config, root, problems, ("forget_subject", "requests to forget"), &config.source.forget_subject);
+    if config.source.tick_subject == config.source.forget_subject {
+        let message = format!("`{}` is the subject of ticks and of requests to forget", config.source.tick_subject);
+        let place = place(root, [("source", "forget_subject"), ("source", "tick_subject")]);
+        problems.add(&place, message, "give each its own");
+    }
+    streams(config, root, problems);
+}
+
+fn loops(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
+    let outputs = format!("{}.>", config.output.prefix);
+    for subject in config.source.subjects.iter().filter(|subject| overlap(subject, &outputs)) {
+        let message = format!("outputs go to `{outputs}`, and events are read from `{subject}`: an endless loop");
+        let help = "give [output] another prefix, or [source] narrower subjects";
+        problems.add(&place(root, [("output", "prefix"), ("source", "subjects")]), message, help);
+    }
+}
+
+/// A subject that means something else than events must be none of theirs, and none of the outputs'.
+fn control(
+    config: &Config,
+    root: &Section<'_>,
+    problems: &mut Problems<'_>,
+    (key, what): (&str, &str),
+    subject: &String,
+) {
+    if config.source.subjects.contains(subject) {
+        let help = format!("give {what} a subject of their own");
+        let place = place(root, [("source", key), ("source", "subjects")]);
+        problems.add(&place, format!("`{subject}` is the subject of {what} and of events"), help);
+    }
+    let prefix = &config.output.prefix;
+    let outputs = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress", "dead"];
+    let outputs = outputs.map(|name| format!("{prefix}.{name}"));
+    if let Some(output) = outputs.iter().find(|output| overlap(output, subject)) {
+        let place = place(root, [("source", key), ("output", "prefix")]);
+        let help = format!("outputs go to `{output}`; give {what} another subject, like {prefix}.control");
+        problems.add(&place, format!("`{subject}` is the subject of {what} and of outputs"), help);
+    }
+}
+
+fn streams(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
+    let (source, output) = (&config.source, &config.output);
+    if !output.jetstream {
+        return;
+    }
+    if output.stream == output.dead_stream {
+        let place = place(root, [("output", "dead_stream"), ("output", "stream")]);
+        let message = format!("`{}` is the stream of outputs and of dead letters", output.stream);
+        problems.add(&place, message, "give each its own");
+    }
+    if source.kind != SourceKind::JetStream {
+        return;
+    }
+    for (key, stream) in [("stream", &output.stream), ("dead_stream", &output.dead_stream)] {
+        if *stream == source.stream {
+            let place = place(root, [("output", key), ("source", "stream")]);
+            let message = format!("`{stream}` is the stream of events and of outputs");
+            problems.add(&place, message, "give outputs streams of their own");
+        }
+    }
+}
+
+/// Where the first of these keys stands that was given; defaults agree, so one of them was.
+fn place(root: &Section<'_>, keys: [(&str, &str); 2]) -> Range<usize> {
+    let found = keys.iter().find_map(|(section, key)| root.get(section)?.get_ref().as_table()?.get(*key));
+    found.map_or(0..0, toml::Spanned::span)
+}

@@ -1,0 +1,138 @@
+//! `[engine]`: what is computed, and how.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+
+use super::keys::{Key, Kind};
+use super::reader::{Reader, set};
+use rekindle_core::event::PLACEHOLDER_IDS;
+use rekindle_core::rules::document::Section;
+use rekindle_core::rules::schema::DurationText;
+use rekindle_core::time::{Clock, Span};
+
+/// What is computed, and how.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+pub struct Engine {
+    /// The rules file, relative to the config file.
+    pub rules: PathBuf,
+    /// How much later than others an event may come and still be in time; 0 to 1 day.
+    #[schemars(with = "DurationText")]
+    pub max_disorder: Span,
+    /// A user idle for this long is dropped, once nothing is to come for them by time alone, and the links of visitors to
+    /// them; 0: never, else 1 hour to 100 years.
+    #[schemars(with = "DurationText")]
+    pub state_ttl: Span,
+    /// The largest call accepted, in bytes; 1,024 to 67,108,864. A message, which may hold many, may have 16 times as many.
+    #[schemars(range(min = 1_024, max = 67_108_864))]
+    pub max_event_bytes: usize,
+    /// Ids that nobody means, in any case: they count as missing, and nobody is linked by them.
+    #[schemars(inner(length(min = 1, max = 256)))]
+    pub placeholder_ids: Vec<String>,
+    /// How many parts the users are divided into; 1 to 4,096.
+    #[schemars(range(min = 1, max = 4_096))]
+    pub partitions: u16,
+    /// Threads that work on partitions; 0: one per core; at most 1,024.
+    #[schemars(range(min = 0, max = 1_024))]
+    pub workers: u16,
+    /// What moves time.
+    pub clock: Clock,
+    /// What the rules wait for is told if it has not come for this long; 0: never, else 1 second to 100 years.
+    #[schemars(with = "DurationText")]
+    pub unseen_after: Span,
+}
+
+/// Keys of `[engine]`.
+pub(super) const KEYS: [Key; 9] = [
+    ("rules", Kind::Text),
+    ("max_disorder", Kind::Text),
+    ("state_ttl", Kind::Text),
+    ("max_event_bytes", Kind::Number),
+    ("placeholder_ids", Kind::List),
+    ("partitions", Kind::Number),
+    ("workers", Kind::Number),
+    ("clock", Kind::Text),
+    ("unseen_after", Kind::Text),
+];
+/// Longest `max_disorder`.
+const DAY: Span = Span(86_400_000);
+/// From the shortest to the longest `state_ttl`: an hour to a hundred years.
+const STATE_TTL: RangeInclusive<Span> = Span(3_600_000)..=Span(36_525 * 86_400_000);
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine {
+            rules: PathBuf::from("rules.toml"),
+            max_disorder: Span(5_000),
+            state_ttl: Span(0),
+            max_event_bytes: 1_048_576,
+            placeholder_ids: PLACEHOLDER_IDS.map(str::to_owned).to_vec(),
+            partitions: 64,
+            workers: 0,
+            clock: Clock::Log,
+            unseen_after: Span(3_600_000),
+        }
+    }
+}
+
+impl Engine {
+    /// Reads a `state_ttl`: zero, or within its range.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse_state_ttl(text: &str) -> Result<Span, String> {
+        let ttl = Span::parse(text)?;
+        let is_fine = ttl.0 == 0 || STATE_TTL.contains(&ttl);
+        if is_fine { Ok(ttl) } else { Err("it must be 0s, which is never, or between 1h and 36525d".to_owned()) }
+    }
+
+    /// How long an idle user is kept; `None`: for good.
+    pub fn state_ttl(&self) -> Option<Span> {
+        Some(self.state_ttl).filter(|ttl| ttl.0 > 0)
+    }
+
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+        set(&mut self.rules, reader.file(section, "rules", "the rules file"));
+        set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
+        set(&mut self.state_ttl, state_ttl(section, reader));
+        set(&mut self.max_event_bytes, reader.number(section, "max_event_bytes", 1_024..=67_108_864));
+        set(&mut self.placeholder_ids, placeholder_ids(section, reader));
+        set(&mut self.partitions, reader.number(section, "partitions", 1..=4_096));
+        set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
+        set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
+        set(&mut self.unseen_after, unseen_after(section, reader));
+    }
+}
+
+fn placeholder_ids(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let ids = section.strings("placeholder_ids", &mut reader.problems)?;
+    let wrong = ids.iter().find(|id| !(1..=256).contains(&id.get_ref().len()));
+    if let Some(id) = wrong {
+        let message = format!("an id has 1 to 256 bytes, and this one has {}", id.get_ref().len());
+        reader.problems.add(&id.span(), message, "");
+        return None;
+    }
+    Some(ids.iter().map(|id| (*id.get_ref()).to_owned()).collect())
+}
+
+fn unseen_after(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {
+    let after = reader.duration(section, "unseen_after", Span(0), *STATE_TTL.end())?;
+    if (1..1_000).contains(&after.0) {
+        let place = section.get("unseen_after").map_or(0..0, toml::Spanned::span);
+        reader.problems.add(&place, "`unseen_after` must be 0s, which is never, or at least 1s", "");
+        return None;
+    }
+    Some(after)
+}
+
+fn state_ttl(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {
+    let ttl = reader.duration(section, "state_ttl", Span(0), *STATE_TTL.end())?;
+    if (1..STATE_TTL.start().0).contains(&ttl.0) {
+        let place = section.get("state_ttl").map_or(0..0, toml::Spanned::span);
+        reader.problems.add(&place, "`state_ttl` must be 0s, which is never, or at least 1h", "");
+        return None;
+    }
+    Some(ttl)
+}

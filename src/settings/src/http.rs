@@ -1,0 +1,134 @@
+//! `[http]`: metrics, health and the API.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+
+use super::keys::{Key, Kind};
+use super::nats::Secret;
+use super::reader::{Reader, set};
+use rekindle_core::rules::document::Section;
+use rekindle_core::rules::schema::DurationText;
+use rekindle_core::time::Span;
+
+/// Metrics, health and the API.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address and port to listen on.
+    #[schemars(with = "String")]
+    #[schemars(regex(pattern = "^([0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]+$"))]
+    pub listen: SocketAddr,
+    /// What clients must show as `Authorization: Bearer …` for anything but health, and metrics if these are open: the file
+    /// that holds it, or REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
+    #[schemars(rename = "token_file", with = "Option<std::path::PathBuf>")]
+    pub token: Option<Secret>,
+    /// Whether metrics, which bear business figures, are for everyone who can reach the address, or need the token too.
+    pub open_metrics: bool,
+    /// The largest request body, in bytes; 0 to 16 MiB.
+    #[schemars(range(min = 0, max = 16_777_216))]
+    pub max_body_bytes: usize,
+    /// How long a request may take; 100 ms to 1 minute.
+    #[schemars(with = "DurationText")]
+    pub timeout: Span,
+    /// How many requests are worked on at a time; 1 to 10,000.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_concurrency: usize,
+    /// How many connections there may be at a time; more are told so and closed, but for questions about health. 1 to 65,536.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub max_connections: usize,
+    /// How many of them one address may have (of IPv6, one network of 64 bits). 1 to 65,536.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub max_connections_per_address: usize,
+}
+
+/// What the file is called.
+pub const TOKEN_FILE: &str = "the file with the API's token";
+
+/// How to come by one.
+pub const TOKEN_HELP: &str = "take a long random one, such as `openssl rand -hex 32` gives";
+
+/// Shorter tokens could be found by trying.
+const TOKEN_CHARS_MIN: usize = 16;
+
+/// Whether a token, as it was read, can be used; blanks around it don't count.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with it.
+pub fn check_token(text: &str) -> Result<&str, &'static str> {
+    match text.trim() {
+        "" => Err("is empty"),
+        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err("has blanks or other characters that no request can carry")
+        }
+        token if token.len() < TOKEN_CHARS_MIN => Err("is shorter than 16 characters: it could be found by trying"),
+        token => Ok(token),
+    }
+}
+
+/// Keys of `[http]`.
+pub(super) const KEYS: [Key; 8] = [
+    ("listen", Kind::Text),
+    ("token_file", Kind::Text),
+    ("open_metrics", Kind::Truth),
+    ("max_body_bytes", Kind::Number),
+    ("timeout", Kind::Text),
+    ("max_concurrency", Kind::Number),
+    ("max_connections", Kind::Number),
+    ("max_connections_per_address", Kind::Number),
+];
+
+impl Default for Http {
+    fn default() -> Self {
+        Http {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            token: None,
+            open_metrics: true,
+            max_body_bytes: 65_536,
+            timeout: Span(10_000),
+            max_concurrency: 64,
+            max_connections: 512,
+            max_connections_per_address: 128,
+        }
+    }
+}
+
+impl Http {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+        let token = reader.secret(("http", section), "token", TOKEN_FILE);
+        // That one is empty is said already.
+        if let Some((Secret::Environment(text), place)) = &token
+            && let Err(why) = check_token(text)
+            && !text.trim().is_empty()
+        {
+            reader.problems.add(place, format!("this token {why}"), TOKEN_HELP);
+        }
+        self.token = token.map(|(token, _)| token);
+        set(&mut self.max_body_bytes, reader.number(section, "max_body_bytes", 0..=16_777_216));
+        set(&mut self.timeout, reader.duration(section, "timeout", Span(100), Span(60_000)));
+        set(&mut self.max_concurrency, reader.number(section, "max_concurrency", 1..=10_000));
+        set(&mut self.max_connections, reader.number(section, "max_connections", 1..=65_536));
+        let per_address = reader.number(section, "max_connections_per_address", 1..=65_536);
+        set(&mut self.max_connections_per_address, per_address);
+        set(&mut self.open_metrics, reader.truth(section, "open_metrics"));
+        self.read_listen(section, reader);
+    }
+
+    fn read_listen(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+        let Some(listen) = section.string("listen", &mut reader.problems) else { return };
+        match listen.get_ref().parse::<SocketAddr>() {
+            Ok(address) => self.listen = address,
+            Err(_) => {
+                let help =
+                    "write an IP address and a port: \"127.0.0.1:9464\", or \"0.0.0.0:9464\" for every interface";
+                reader.problems.add(&listen.span(), "this is not an address to listen on", help);
+                return;
+            }
+        }
+        if self.token.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+            let message = "other machines reach this address, and there is no token to keep the API from them";
+            let help = "name a file with token_file = \"…\", or set REKINDLE_HTTP_TOKEN, or listen on 127.0.0.1";
+            reader.problems.add_missing(&listen.span(), message, help);
+        }
+    }
+}

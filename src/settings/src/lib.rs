@@ -1,0 +1,151 @@
+//! Settings of the daemon and of replays, read from TOML and the environment.
+//!
+//! [`Config::load`] reports every problem at its place, like rules: in the file by line and column, in the environment by
+//! variable. What is left out has its default; the commented file `config/rekindle.toml` says all of them, and tests hold
+//! it, the JSON Schema and the code to each other. Each section has a file: what it holds, its defaults, how it is read;
+//! `agreement` has what sections must not contradict each other in.
+//!
+//! Nothing is opened in here, and the environment is handed in: the same text and variables are the same settings.
+
+mod agreement;
+mod checkpoint;
+mod engine;
+mod environment;
+mod http;
+mod keys;
+mod log;
+mod mistakes;
+mod nats;
+mod output;
+mod reader;
+pub mod schema;
+mod shutdown;
+mod source;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::{Checkpoint, Location};
+pub use engine::Engine;
+pub use http::{Http, TOKEN_FILE, TOKEN_HELP, check_token};
+pub use log::{Levels, Log, LogFormat};
+pub use mistakes::{Mistakes, Place, VariableMistake, blotted, masked, masked_within};
+pub use nats::{Auth, Nats, Secret, Tls};
+pub use output::{ContentMode, Output, Takeover};
+pub use shutdown::Shutdown;
+pub use source::{Source, SourceKind, Start};
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+
+use environment::Variables;
+use reader::Reader;
+use rekindle_core::rules::diagnostic::Problems;
+use rekindle_core::rules::document::{self, Section};
+
+/// Settings of Rekindle.
+#[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+pub struct Config {
+    /// What is computed, and how.
+    pub engine: Engine,
+    /// How to reach the NATS servers, and as whom.
+    pub nats: Nats,
+    /// Where events come from.
+    pub source: Source,
+    /// Where what was decided goes.
+    pub output: Output,
+    /// Where the state is kept.
+    pub checkpoint: Checkpoint,
+    /// Metrics, health and the API.
+    pub http: Http,
+    /// What is said on standard error, and how.
+    pub log: Log,
+    /// How long finishing may take.
+    pub shutdown: Shutdown,
+    /// The files that the file or the environment names, and where.
+    #[schemars(skip)]
+    pub files: Vec<NamedFile>,
+    /// Variables of the environment that begin like settings and are Kubernetes' own, of a service named like this program.
+    #[schemars(skip)]
+    pub ignored: Vec<String>,
+}
+
+/// A file that settings name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// What it is: `the rules file`.
+    pub what: &'static str,
+    /// Its path, as it is to be opened.
+    pub path: PathBuf,
+    /// Where it is named.
+    pub place: Place,
+}
+
+impl Config {
+    /// Reads settings from a file's text and the environment. Relative paths, also those in variables, are relative to
+    /// `folder`, the file's own.
+    ///
+    /// # Errors
+    /// Every problem in the text and in variables that begin with `REKINDLE_`; never empty.
+    pub fn load(
+        text: &str,
+        folder: &Path,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Config, Mistakes> {
+        let variables = Variables::new(text, environment);
+        let with_variables = variables.text.as_str();
+        let mut problems = Problems::new(with_variables);
+        let mut document = document::parse(text, &mut problems);
+        let secrets = variables.overlay(document.get_mut(), &mut problems);
+        let mut reader = Reader::new(problems, secrets, text.len(), folder);
+        let root = Section::open("the settings", 0..0, document.get_ref(), &keys::top(), &mut reader.problems);
+        let mut config = Config::default();
+        config.engine.rules = folder.join(&config.engine.rules);
+        config.checkpoint.store = config.checkpoint.store.within(folder);
+        config.read(&root, &mut reader);
+        let Reader { problems, files, .. } = reader;
+        if !problems.is_empty() {
+            return Err(Mistakes::new(text, with_variables, problems.into_sorted()));
+        }
+        config.ignored.clone_from(&variables.ignored);
+        let place = |span| Place::of(span, text, with_variables);
+        config.files =
+            files.into_iter().map(|(what, path, span)| NamedFile { what, path, place: place(span) }).collect();
+        Ok(config)
+    }
+
+    fn read(&mut self, root: &Section<'_>, reader: &mut Reader<'_>) {
+        if let Some(section) = reader.section(root, "engine") {
+            self.engine.read(&section, reader);
+        }
+        if let Some(section) = reader.section(root, "nats") {
+            self.nats.read(&section, reader);
+        }
+        let before = reader.problems.len();
+        if let Some(section) = reader.section(root, "source") {
+            self.source.read(&section, reader);
+        }
+        if let Some(section) = reader.section(root, "output") {
+            self.output.read(&section, reader);
+        }
+        // What could not be read has its default by now, which nobody meant to agree with anything.
+        if reader.problems.len() == before {
+            agreement::check(self, root, &mut reader.problems);
+        }
+        if let Some(section) = reader.section(root, "checkpoint") {
+            self.checkpoint.read(&section, reader);
+        }
+        if let Some(section) = reader.section(root, "http") {
+            self.http.read(&section, reader);
+        }
+        if let Some(section) = reader.section(root, "log") {
+            self.log.read(&section, reader);
+        }
+        if let Some(section) = reader.section(root, "shutdown") {
+            self.shutdown.read(&section, reader);
+        }
+    }
+}

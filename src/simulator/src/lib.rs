@@ -1,0 +1,164 @@
+//! A simulated storefront: shoppers who come, browse, buy, go cold and come back, as Segment calls.
+//!
+//! [`Simulator`] is a pure function of its options: the same seed gives the same bytes, in however many steps they are
+//! asked for. There is no clock and no IO in here; the caller says how far virtual time has come. The cost is that of
+//! the events, not of the shoppers: each shopper sleeps in a heap until the next visit.
+//!
+//! What it promises about its output:
+//! - One JSON object per line, in the order of *arrival*. A line arrives at its `timestamp`, or up to [`MAX_LATENESS`]
+//!   after it: about one line in twenty within 2 s, one in five hundred up to 30 s late.
+//! - About one line in a hundred arrives a second time, byte for byte, within 30 s of its `timestamp`.
+//! - Every line has `type`, `messageId`, `timestamp`, `anonymousId` (and `userId` where the shopper is signed in) and a
+//!   `context` with `timezone`, `campaign.source`, `campaign.medium` and `device.type`.
+//!
+//! A shop has a history only once it was advanced: some 75 days make everybody's segments settle. Two thousand shoppers
+//! then make about 1,400 events of 385 bytes a day, less than one visit a week each.
+//!
+//! Money and hours come from the floating-point functions of the platform, so another platform may differ in a cent.
+//! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`], what
+//! the shop sells in [`catalogue`]; [`live`] makes a live stream of it.
+
+mod catalogue;
+mod dice;
+mod line;
+pub mod live;
+mod rhythm;
+mod session;
+mod shopper;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+use catalogue::Catalogue;
+use rekindle_core::time::{Span, Timestamp};
+use rhythm::Rhythm;
+use session::Pending;
+use shopper::Shopper;
+
+/// The longest time between an event's `timestamp` and its arrival.
+pub const MAX_LATENESS: Span = Span(30_000);
+
+/// The year 9000: a thousand years of simulation later, timestamps still have four digits for the year.
+const LATEST_START: Timestamp = Timestamp(221_845_392_000_000);
+
+/// What a simulation depends on, in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimulatorOptions {
+    /// Two simulations of equal seed give equal bytes.
+    pub seed: u64,
+    /// How many shoppers there are at any time. Who leaves for good makes room for a new visitor. About half are
+    /// customers from the start; the others find the shop in the course of the first 30 days.
+    pub shoppers: u32,
+    /// When the shop opens: every event is later. Before 1970 counts as 1970, after the year 9000 as 9000.
+    pub start: Timestamp,
+}
+
+/// A storefront and its shoppers, at a moment of virtual time.
+#[derive(Debug)]
+pub struct Simulator {
+    shop: Shop,
+    shoppers: Vec<Shopper>,
+    /// When each shopper next comes by.
+    visits: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Lines of visits under way that have not arrived yet.
+    pending: BinaryHeap<Reverse<Pending>>,
+}
+
+/// What all shoppers share.
+#[derive(Debug)]
+struct Shop {
+    seed: u64,
+    shoppers: u32,
+    catalogue: Catalogue,
+    rhythm: Rhythm,
+    /// What arrives until then is not wanted.
+    silent_until: i64,
+}
+
+/// A line that arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it arrives.
+    pub at: Timestamp,
+    /// The time it bears, as [`Arrival::line`] says it.
+    pub time: Timestamp,
+    /// The line, without the newline. It begins with `{"messageId":"…","timestamp":"…"`.
+    pub line: Vec<u8>,
+}
+
+impl Simulator {
+    /// Opens the shop.
+    pub fn new(options: SimulatorOptions) -> Simulator {
+        let SimulatorOptions { seed, shoppers: count, start } = options;
+        let start = start.clamp(Timestamp(0), LATEST_START);
+        let shop = Shop {
+            seed,
+            shoppers: count,
+            catalogue: Catalogue::new(seed),
+            rhythm: Rhythm::new(),
+            silent_until: i64::MIN,
+        };
+        let mut shoppers = Vec::new();
+        let mut visits = Vec::new();
+        for slot in 0..count {
+            let shopper = Shopper::new(slot);
+            visits.push(Reverse((shopper.first_visit(&shop, start.0), slot)));
+            shoppers.push(shopper);
+        }
+        Simulator { shop, shoppers, visits: visits.into(), pending: BinaryHeap::new() }
+    }
+
+    /// Appends every event that arrives after the last call's `to` and not after this one's, one JSON object per line,
+    /// and returns how many there are. A `to` in the past appends nothing; a far one appends all that
+    /// happens until then.
+    pub fn advance(&mut self, to: Timestamp, out: &mut Vec<u8>) -> u64 {
+        let mut lines = 0;
+        while let Some(arrival) = self.next(to) {
+            out.extend_from_slice(&arrival.line);
+            out.push(b'\n');
+            lines += 1;
+        }
+        lines
+    }
+
+    /// The next event that arrives, if it does so at or before `to`.
+    pub fn next(&mut self, to: Timestamp) -> Option<Arrival> {
+        loop {
+            let visit = self.visits.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
+            let arrival = self.pending.peek().map_or(Timestamp::NEVER.0, |next| next.0.at);
+            if visit.min(arrival) > to.0 || visit.min(arrival) == Timestamp::NEVER.0 {
+                return None;
+            }
+            // At the same instant a visit goes first: its lines must be pending before any line of that instant leaves,
+            // or the order would depend on the size of the caller's steps.
+            if visit <= arrival {
+                self.visit_next();
+            } else if let Some(Reverse(line)) = self.pending.pop() {
+                return Some(Arrival { at: Timestamp(line.at), time: Timestamp(line.time), line: line.bytes });
+            }
+        }
+    }
+
+    /// Lets the shop live until `to` without telling: what arrives until then is never seen, and costs little. What
+    /// comes after is the same as if it had been advanced to there.
+    pub fn skip(&mut self, to: Timestamp) {
+        self.shop.silent_until = self.shop.silent_until.max(to.0);
+        while self.visits.peek().is_some_and(|next| next.0.0 <= to.0) {
+            self.visit_next();
+        }
+        self.pending.retain(|line| line.0.at > to.0);
+    }
+
+    /// Lets the next shopper make a visit, and go back to sleep.
+    fn visit_next(&mut self) {
+        let Some(mut next) = self.visits.peek_mut() else { return };
+        let Reverse((at, slot)) = *next;
+        match self.shoppers.get_mut(slot as usize) {
+            Some(shopper) => *next = Reverse((session::visit(&self.shop, shopper, at, &mut self.pending), slot)),
+            None => drop(PeekMut::pop(next)),
+        }
+    }
+}
