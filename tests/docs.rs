@@ -11,13 +11,13 @@ fn root() -> &'static Path {
 }
 
 fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).expect("README.md is there")
+    shipped("README.md")
 }
 
-/// The fenced blocks of a language in the README.
-fn blocks(language: &str) -> Vec<String> {
-    let readme = readme();
-    let fenced = readme.split("```").skip(1).step_by(2);
+/// The fenced blocks of a language in a document.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let document = shipped(document);
+    let fenced = document.split("```").skip(1).step_by(2);
     fenced.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
 }
 
@@ -52,9 +52,10 @@ fn the_shipped_settings_and_the_rules_they_name_are_sound() {
 }
 
 #[test]
-fn the_readmes_rules_compile() {
-    let blocks = blocks("toml");
-    assert!(!blocks.is_empty(), "the README shows no rules");
+fn the_rules_of_the_readme_and_of_the_growth_page_compile() {
+    let (readme, growth) = (blocks("README.md", "toml"), blocks("docs/growth.md", "toml"));
+    assert!(!readme.is_empty() && !growth.is_empty(), "a page shows no rules");
+    let blocks = [readme, growth].concat();
     // Each is added at the end of the file that the first begins.
     let mut file = String::new();
     for block in blocks {
@@ -66,7 +67,7 @@ fn the_readmes_rules_compile() {
 #[test]
 fn the_readme_shows_what_check_says_of_its_mistake() {
     let folder = tempfile::tempdir().expect("a folder");
-    let wrong = blocks("toml")[0].replace("total(order) >= 3", "totl(order) >= 3");
+    let wrong = blocks("README.md", "toml")[0].replace("total(order) >= 3", "totl(order) >= 3");
     fs::write(folder.path().join("first.toml"), wrong).expect("written");
     let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
         .args(["check", "--rules", "first.toml"])
@@ -75,7 +76,10 @@ fn the_readme_shows_what_check_says_of_its_mistake() {
         .expect("the binary runs");
     let said = String::from_utf8(output.stdout).expect("text");
     assert!(!output.status.success());
-    assert!(blocks("text").iter().any(|block| block.trim() == said.trim()), "the README does not show\n{said}");
+    assert!(
+        blocks("README.md", "text").iter().any(|block| block.trim() == said.trim()),
+        "the README does not show\n{said}"
+    );
 }
 
 #[test]
@@ -162,7 +166,7 @@ fn setting<'t>(text: &'t str, key: &str) -> &'t str {
 fn every_variable_that_is_named_anywhere_is_a_setting() {
     let pattern = regex::Regex::new(r"\bREKINDLE_[A-Z_]+[A-Z]\b").expect("a pattern");
     let mut named = 0;
-    for path in ["README.md", "config/rekindle.toml", "config/rekindle.service", "config/Dockerfile"] {
+    for path in ["docs/operations.md", "config/rekindle.toml", "config/rekindle.service", "config/Dockerfile"] {
         let text = shipped(path);
         let found = pattern.find_iter(&text).map(|found| found.as_str());
         // That one is the name of a stream.

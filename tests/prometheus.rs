@@ -212,7 +212,7 @@ fn the_rules_pass_promtool_and_every_alert_is_tested_firing_and_not() {
         assert!(said.contains("SUCCESS") && !said.contains("FAILED"), "{said}");
     }
     let tests = include_str!("../dashboards/prometheus/rules_test.yml");
-    let readme = include_str!("../dashboards/README.md");
+    let operations = include_str!("../docs/operations.md");
     let rules = include_str!("../dashboards/prometheus/rules.yml");
     let mut alerts = 0;
     for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
@@ -221,7 +221,7 @@ fn the_rules_pass_promtool_and_every_alert_is_tested_firing_and_not() {
         let is_quiet = |case: &&str| case.trim_start().starts_with("exp_alerts: []");
         assert!(cases.iter().any(&is_quiet), "{alert} is never tested to be quiet");
         assert!(cases.iter().any(|case| !is_quiet(case)), "{alert} is never tested to fire");
-        assert!(readme.contains(&format!("\n## {alert}\n")), "{alert} has no paragraph in dashboards/README.md");
+        assert!(operations.contains(&format!("\n### {alert}\n")), "{alert} has no paragraph in docs/operations.md");
     }
     assert!(alerts >= 10, "only {alerts} alerts");
 }
