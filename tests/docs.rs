@@ -102,7 +102,7 @@ fn every_command_is_in_the_readme_and_in_help() {
 fn rules_prints_the_reference() {
     let (printed, text) = rekindle(&["rules"]);
     assert!(printed);
-    assert_eq!(text, fs::read_to_string(root().join("src/core/src/rules/reference.md")).expect("the reference"));
+    assert_eq!(text, fs::read_to_string(root().join("docs/rules.md")).expect("the reference"));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn prometheus_and_the_image_know_where_the_daemon_listens() {
 #[test]
 fn the_image_is_built_from_what_docker_may_see() {
     let ignored = shipped(".dockerignore");
-    for path in ["Cargo.toml", "Cargo.lock", "src", "config"] {
+    for path in ["Cargo.toml", "Cargo.lock", "src", "config", "docs"] {
         assert!(ignored.lines().any(|line| line == format!("!{path}")), "{path} is hidden from docker");
     }
     for copied in shipped("config/Dockerfile").lines().filter_map(|line| line.strip_prefix("COPY config/")) {

@@ -1,7 +1,7 @@
-//! The language reference, shipped in the binary: `rekindle rules` prints it.
+//! The language reference, `docs/rules.md`, compiled into the binary: `rekindle rules` prints it.
 
 /// The reference, in Markdown.
-pub const TEXT: &str = include_str!("reference.md");
+pub const TEXT: &str = include_str!("../../../../docs/rules.md");
 
 #[cfg(test)]
 mod tests {

@@ -9,8 +9,6 @@
 //! holds them against promtool, and `tests/prometheus.rs` against a real Prometheus.
 //!
 //! Not here: HTTP, and the question of who may ask.
-#![doc = ""]
-#![doc = include_str!("../../../../dashboards/README.md")]
 
 mod growth;
 mod latency;
