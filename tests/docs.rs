@@ -181,6 +181,38 @@ fn every_variable_that_is_named_anywhere_is_a_setting() {
     assert!(named >= 10, "only {named} are named");
 }
 
+/// The code of all crates, each string literal in one line.
+fn sources() -> String {
+    let mut folders = vec![root().join("src")];
+    let mut sources = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources += &fs::read_to_string(path).expect("readable");
+            }
+        }
+    }
+    regex::Regex::new(r"\\\n\s*").expect("a pattern").replace_all(&sources, "").into_owned()
+}
+
+#[test]
+fn every_message_that_the_troubleshooting_table_quotes_is_in_the_code() {
+    let (operations, sources) = (shipped("docs/operations.md"), sources());
+    let table = operations.split("\n## Troubleshooting\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let quoted = table.expect("the section").lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut messages = 0;
+    for message in quoted {
+        messages += 1;
+        for part in message.split('…').map(str::trim).filter(|part| part.len() > 2) {
+            assert!(sources.contains(part), "no message contains `{part}`, of `{message}` in docs/operations.md");
+        }
+    }
+    assert!(messages >= 10, "only {messages} messages");
+}
+
 #[test]
 fn commands_are_measured_in_turns_and_compared_within_a_round() {
     let mut turns = Command::new("python3");
