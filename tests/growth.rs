@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
-use rekindle_core::growth::Numbers;
-use rekindle_core::growth::numbers::WindowNumbers;
+use rekindle_core::growth::report::GrowthNumbers;
+use rekindle_core::growth::{GrowthReport, WindowTotals};
 use rekindle_core::partition::{Decided, Plan};
 use rekindle_core::rules;
+use rekindle_core::rules::growth::Stage;
 use rekindle_core::rules::program::Change;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
@@ -105,9 +106,13 @@ fn feed(pipeline: &mut Pipeline, lines: &[String], piece: usize) {
     }
 }
 
-fn end(pipeline: &mut Pipeline, until: Timestamp) -> Numbers {
+fn report(pipeline: &mut Pipeline, until: Timestamp) -> GrowthReport {
     pipeline.advance_to(until, &mut Vec::new());
     pipeline.growth(Some(until)).expect("there are numbers")
+}
+
+fn end(pipeline: &mut Pipeline, until: Timestamp) -> GrowthNumbers {
+    report(pipeline, until).numbers
 }
 
 /// Events of some users and visitors over 70 days, in no great order; now and then one is sent twice.
@@ -187,7 +192,7 @@ proptest! {
         }
         let until = Timestamp(START + 75 * DAY);
         pipeline.advance_to(until, &mut outputs);
-        let numbers = pipeline.growth(Some(until)).expect("there are numbers");
+        let numbers = pipeline.growth(Some(until)).expect("there are numbers").numbers;
         let rules = &pipeline.plan().rules;
         let stages = ["fresh", "here", "gone"];
         let mut expected: BTreeMap<(Date, usize), u64> = BTreeMap::new();
@@ -222,7 +227,7 @@ proptest! {
         let until = Timestamp(START + 75 * DAY);
         let mut whole = Pipeline::new(plan(), options(1)).expect("threads start");
         feed(&mut whole, &lines, lines.len());
-        let expected = end(&mut whole, until);
+        let expected = report(&mut whole, until);
 
         let mut pipeline = Pipeline::new(plan(), options(5)).expect("threads start");
         let mut fed = 0;
@@ -236,10 +241,10 @@ proptest! {
             prop_assert_eq!(pipeline.position(), fed as u64);
         }
         feed(&mut pipeline, &lines[fed..], piece);
-        prop_assert_eq!(&end(&mut pipeline, until), &expected);
+        prop_assert_eq!(&report(&mut pipeline, until), &expected);
         let mut other = Pipeline::new(plan(), options(64)).expect("threads start");
         feed(&mut other, &lines, piece);
-        prop_assert_eq!(&end(&mut other, until), &expected);
+        prop_assert_eq!(&report(&mut other, until), &expected);
         prop_assert!(other.save() == pipeline.save(), "the states differ");
     }
 }
@@ -282,7 +287,7 @@ fn a_stage_that_changes_during_a_day_is_not_the_one_it_began_in() {
     // Gone after five days, at noon UTC; back an hour later.
     feed(&mut pipeline, &[line(&call(0, 0, 1)), line(&call(5, 1, 2)), line(&call(6, 0, 3))], 1);
     let numbers = end(&mut pipeline, Timestamp(START + 8 * DAY));
-    assert_eq!(numbers.stages, ["new", "active", "churned"]);
+    assert_eq!(numbers.stages, [Stage::New, Stage::Active, Stage::Churned]);
     let by_stage: Vec<&[u64]> = [0, 5, 6].map(|day| numbers.days[day].active_by_stage.as_slice()).to_vec();
     assert_eq!(by_stage, [[0, 0, 0], [0, 1, 0], [0, 1, 0]]);
 }
@@ -310,7 +315,7 @@ fn funnels_count_people_in_a_window_and_on_each_day() {
     let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
     feed(&mut pipeline, &lines, 5);
     let numbers = end(&mut pipeline, Timestamp(START + 34 * DAY));
-    let users = |numbers: &Numbers| numbers.funnels[0].steps.iter().map(|step| step.users).collect::<Vec<_>>();
+    let users = |numbers: &GrowthNumbers| numbers.funnels[0].steps.iter().map(|step| step.users).collect::<Vec<_>>();
     // Of the 30 days up to yesterday, the fourth day is no more.
     assert_eq!((users(&numbers), numbers.funnels[0].days[3].users.as_slice()), (vec![1, 1, 0], &[2, 1, 0][..]));
     let earlier = end(&mut Pipeline::new(plan(), options(2)).expect("threads start"), Timestamp(START));
@@ -343,7 +348,7 @@ fn a_promotion_is_compared_with_as_many_hours_a_week_earlier() {
         feed(&mut pipeline, &lines[..known], 50);
         let numbers = end(&mut pipeline, Timestamp(START + hours * 3_600_000));
         let promotion = &numbers.promotions[0];
-        let orders = |window: Option<WindowNumbers>| window.map(|window| window.orders);
+        let orders = |window: Option<WindowTotals>| window.map(|window| window.orders);
         assert_eq!(orders(promotion.during.now).is_some(), during.is_some(), "{hours}");
         if let Some(during) = during {
             assert_eq!(promotion.during.hours, during as u32);
@@ -385,13 +390,14 @@ fn what_is_older_than_400_days_is_folded_into_what_is_known() {
         message: 1 << 20,
     };
     feed(&mut pipeline, &[line(&late)], 1);
-    let after = pipeline.growth(Some(until)).expect("numbers");
+    let report = pipeline.growth(Some(until)).expect("numbers");
+    let after = &report.numbers;
     assert_eq!(after.days[398].known_users, 730);
     assert_eq!(after.days[398].all, last.all);
     let saved = pipeline.save();
     let restored = Restored::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
     let restored = Pipeline::restore(plan(), options(2), restored).expect("it was saved so");
-    assert_eq!(restored.growth(Some(until)), Some(after));
+    assert_eq!(restored.growth(Some(until)), Some(report));
 }
 
 #[test]
@@ -400,7 +406,7 @@ fn other_rules_keep_what_they_have_in_common() {
     let lines = long_log();
     feed(&mut pipeline, &lines[..200], 50);
     let until = pipeline.watermark() + Span(5_000);
-    let before = pipeline.growth(Some(until)).expect("numbers");
+    let before = pipeline.growth(Some(until)).expect("numbers").numbers;
     let changed = RULES
         .replace(r#"email = ["newsletter"]"#, r#"social = ["tiktok"]"#)
         .replace("within = \"2d\"", "within = \"3d\"")
@@ -410,7 +416,7 @@ fn other_rules_keep_what_they_have_in_common() {
         );
     let next = Arc::new(Plan::new(rules::compile(&changed).unwrap_or_else(|problems| panic!("{problems:?}"))));
     pipeline.change_rules(next, &mut Vec::new());
-    let after = pipeline.growth(Some(until)).expect("numbers");
+    let after = pipeline.growth(Some(until)).expect("numbers").numbers;
     assert_eq!(after.channels, ["search", "social", "direct", "other"]);
     for (before, after) in before.days.iter().zip(&after.days) {
         assert_eq!((before.all, before.known_users), (after.all, after.known_users), "{}", before.day);
@@ -420,7 +426,8 @@ fn other_rules_keep_what_they_have_in_common() {
     feed(&mut pipeline, &lines[200..220], 50);
     let mut unchanged = Pipeline::new(plan(), options(2)).expect("threads start");
     feed(&mut unchanged, &lines[..220], 50);
-    let (went_on, expected) = (pipeline.growth(None).expect("numbers"), unchanged.growth(None).expect("numbers"));
+    let numbers = |pipeline: &Pipeline| pipeline.growth(None).expect("numbers").numbers;
+    let (went_on, expected) = (numbers(&pipeline), numbers(&unchanged));
     for (went_on, expected) in went_on.days.iter().zip(&expected.days) {
         assert_eq!(went_on.all, expected.all, "{}", expected.day);
     }
@@ -428,7 +435,7 @@ fn other_rules_keep_what_they_have_in_common() {
     let moved = RULES.replace(ZONE, "Asia/Tokyo");
     let moved = Arc::new(Plan::new(rules::compile(&moved).unwrap_or_else(|problems| panic!("{problems:?}"))));
     pipeline.change_rules(moved, &mut Vec::new());
-    let numbers = pipeline.growth(None).expect("numbers");
+    let numbers = pipeline.growth(None).expect("numbers").numbers;
     assert_eq!(numbers.days.last().map(|day| day.known_users), Some(0));
 }
 
@@ -457,9 +464,9 @@ fn prometheus_gets_no_more_series_than_stated() {
         }
     }
     feed(&mut pipeline, &lines, 100);
-    let numbers = end(&mut pipeline, Timestamp(START + 731 * DAY));
+    let report = report(&mut pipeline, Timestamp(START + 731 * DAY));
     let mut page = rekindle::metrics::Page::default();
-    page.growth(&numbers);
+    page.growth(&report);
     let text = page.text();
     let series = text.lines().filter(|line| line.starts_with("rekindle_growth_")).count();
     let most = rekindle::metrics::growth_series_max(growth);

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rekindle_core::growth::Numbers;
-use rekindle_core::growth::numbers::{Money, Tally};
+use rekindle_core::growth::report::GrowthNumbers;
+use rekindle_core::growth::{DayTotals, Money};
 
 /// An event as it was written.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ pub(crate) fn funnels(calls: &[Call], zone: &TimeZone, today: Date) -> Funnels {
 }
 
 /// The same of what the engine told.
-pub(crate) fn told_funnels(numbers: &Numbers) -> Funnels {
+pub(crate) fn told_funnels(numbers: &GrowthNumbers) -> Funnels {
     let mut told = Funnels::default();
     for (funnel, numbers) in numbers.funnels.iter().enumerate() {
         for day in &numbers.days {
@@ -149,7 +149,7 @@ pub(crate) fn told_funnels(numbers: &Numbers) -> Funnels {
 }
 
 /// What does not depend on the order of arrival, by day and channel.
-type Days = BTreeMap<(Date, usize), Tally>;
+type Days = BTreeMap<(Date, usize), DayTotals>;
 
 /// A cohort's day (or Monday), how much later, and the channel.
 type Cohorts = BTreeMap<(Date, i64, usize), u64>;
@@ -178,8 +178,8 @@ fn channel(source: Option<&str>) -> usize {
 }
 
 /// What only makes sense in the order of arrival is left out.
-pub(crate) fn without_order(tally: &Tally) -> Tally {
-    Tally { sessions: 0, cart_sessions: 0, checkout_sessions: 0, cart_order_sessions: 0, ..*tally }
+pub(crate) fn without_order(tally: &DayTotals) -> DayTotals {
+    DayTotals { sessions: 0, cart_sessions: 0, checkout_sessions: 0, cart_order_sessions: 0, ..*tally }
 }
 
 pub(crate) fn count(calls: &[Call], zone: &TimeZone, today: Date) -> Counted {
@@ -202,7 +202,7 @@ pub(crate) fn count(calls: &[Call], zone: &TimeZone, today: Date) -> Counted {
         calls.sort_by_key(|call| call.ms);
         count_user(calls, &local, today, &mut counted);
     }
-    counted.days.retain(|(day, _), tally| *day <= today && *tally != Tally::default());
+    counted.days.retain(|(day, _), tally| *day <= today && *tally != DayTotals::default());
     let is_complete =
         |start: Date, length: i64, k: i64| start.until(today).expect("days").get_days() as i64 >= (k + 1) * length;
     counted.day_cohorts.retain(|(start, k, _), _| *k == 0 || is_complete(*start, 1, *k));
@@ -214,7 +214,7 @@ fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, 
     let day = |call: &Call| local(call.ms).date();
     let at = channel(calls[0].source);
     let first = day(calls[0]);
-    let mut tally = |day: Date, add: &dyn Fn(&mut Tally)| add(counted.days.entry((day, at)).or_default());
+    let mut tally = |day: Date, add: &dyn Fn(&mut DayTotals)| add(counted.days.entry((day, at)).or_default());
     tally(first, &|t| t.new_users += 1);
     if let Some(sign_up) = calls.iter().find(|call| call.name == "identify" && call.user.is_some()) {
         tally(day(sign_up), &|t| t.sign_ups += 1);
@@ -291,12 +291,12 @@ fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, 
 }
 
 /// The same of what the engine told.
-pub(crate) fn told(numbers: &Numbers) -> Counted {
+pub(crate) fn told(numbers: &GrowthNumbers) -> Counted {
     let mut counted = Counted::default();
     for day in &numbers.days {
         for (at, tally) in day.by_channel.iter().enumerate() {
             let tally = without_order(tally);
-            if tally != Tally::default() {
+            if tally != DayTotals::default() {
                 counted.days.insert((day.day.date(), at), tally);
             }
         }
@@ -313,11 +313,11 @@ pub(crate) fn told(numbers: &Numbers) -> Counted {
         }
     }
     for hour in &numbers.hours {
-        if hour.sums.orders > 0 {
-            counted.hourly_orders.insert(hour.hour.to_string(), (hour.sums.orders, hour.sums.gmv));
+        if hour.totals.orders > 0 {
+            counted.hourly_orders.insert(hour.hour.to_string(), (hour.totals.orders, hour.totals.gmv));
         }
-        if hour.sums.new_users > 0 {
-            counted.hourly_new_users.insert(hour.hour.to_string(), hour.sums.new_users);
+        if hour.totals.new_users > 0 {
+            counted.hourly_new_users.insert(hour.hour.to_string(), hour.totals.new_users);
         }
     }
     if let Some(day) = numbers.days.last() {

@@ -15,6 +15,5 @@
 pub mod api;
 pub mod cli;
 pub mod daemon;
-pub mod insight;
 pub mod logging;
 pub mod metrics;

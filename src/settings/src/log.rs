@@ -57,12 +57,11 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 28] = [
+const TARGETS: [&str; 27] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
     "rekindle::daemon",
-    "rekindle::insight",
     "rekindle::logging",
     "rekindle::metrics",
     "rekindle_nats",

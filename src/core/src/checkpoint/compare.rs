@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::dictionary::Keys;
-use crate::growth::Translation;
+use crate::growth::GrowthMigration;
 use crate::partition::Plan;
 use crate::rules::program::{FeatureId, Ruleset};
 use crate::rules::{explain, words};
@@ -105,7 +105,7 @@ pub fn compare(plan: &Plan, next: &Plan) -> Compared {
         BeginsEmpty { what, blind: Blind::For(cap.per), read_by: Vec::new() }
     }));
     if let Some(growth) = &next.growth {
-        let kept = plan.growth.as_ref().and_then(|before| Translation::new(before.keys(), growth));
+        let kept = plan.growth.as_ref().and_then(|before| GrowthMigration::new(before.keys(), growth));
         if kept.is_none() {
             new.push(BeginsEmpty { what: "the growth numbers".to_owned(), blind: Blind::ForGood, read_by: Vec::new() });
         }

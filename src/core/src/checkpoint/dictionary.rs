@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::definition;
 use super::error::CodecError;
 use super::wire::{Reader, Writer};
-use crate::growth::Translation;
+use crate::growth::GrowthMigration;
 use crate::partition::Plan;
 use crate::rules::program::Ruleset;
 
@@ -21,7 +21,7 @@ pub(super) struct Dictionary {
     pub(super) campaigns: Known,
     pub(super) caps: Known,
     /// How the growth numbers are read; `None`: not at all.
-    pub(super) growth: Option<Translation>,
+    pub(super) growth: Option<GrowthMigration>,
 }
 
 /// One kind's numbers.
@@ -87,7 +87,7 @@ impl Dictionary {
             for _ in 0..reader.array("the keys of the growth numbers")? {
                 keys.push(reader.text("a key of the growth numbers")?.to_owned());
             }
-            dictionary.growth = plan.growth.as_ref().and_then(|growth| Translation::new(&keys, growth));
+            dictionary.growth = plan.growth.as_ref().and_then(|growth| GrowthMigration::new(&keys, growth));
         }
         Ok(dictionary)
     }

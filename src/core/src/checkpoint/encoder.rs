@@ -10,7 +10,7 @@ use super::growth;
 use super::head::{Head, Totals};
 use super::user;
 use super::wire::Writer;
-use crate::growth::StoredBook;
+use crate::growth::StoredRollup;
 use crate::identity::LinksCut;
 use crate::partition::{CapturedUsers, Plan, User};
 
@@ -97,9 +97,9 @@ impl Encoder {
     ///
     /// # Errors
     /// They are larger than a block can be.
-    pub fn growth(&mut self, book: &StoredBook) -> Result<(), CodecError> {
+    pub fn growth(&mut self, rollup: &StoredRollup) -> Result<(), CodecError> {
         self.turn_to(BlockKind::Growth, 0)?;
-        growth::write(book, &mut self.content);
+        growth::write(rollup, &mut self.content);
         self.open.2 = 1;
         self.close()
     }

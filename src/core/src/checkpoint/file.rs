@@ -10,7 +10,7 @@ use super::growth;
 use super::head::{Head, Kind, Totals};
 use super::user;
 use super::wire::Reader;
-use crate::growth::Book;
+use crate::growth::Rollup;
 use crate::partition::{PackedUser, Plan};
 
 /// A file all of whose checksums are right.
@@ -46,7 +46,7 @@ pub enum Content {
     /// Visitors whose links are gone.
     Unlinked(Vec<Arc<str>>),
     /// The growth numbers; `None`: the rules of now know nothing of what is in them.
-    Growth(Option<Box<Book>>),
+    Growth(Option<Box<Rollup>>),
 }
 
 impl<'b> File<'b> {

@@ -1,28 +1,28 @@
-//! The book of the growth numbers as CBOR: `[first, carried, [[day, row]…], [[hour, row]…], [[day, error, {category:
-//! [orders, value]}]…]]`, a row being `[{place: count}, {place: amount}]` of what is not 0.
+//! The rollup of the growth numbers as CBOR: `[first, carried, [[day, row]…], [[hour, row]…], [[day, error, {category:
+//! [orders, value]}]…]]`, a row being `[{column: count}, {column: amount}]` of what is not 0.
 
 use super::error::CodecError;
 use super::wire::{Reader, Writer};
-use crate::growth::{Book, SparseRow, StoredBook, StoredCategories, Translation};
+use crate::growth::{GrowthMigration, Rollup, SparseRow, StoredCategories, StoredRollup};
 
-pub(super) fn write(book: &StoredBook, writer: &mut Writer) {
+pub(super) fn write(rollup: &StoredRollup, writer: &mut Writer) {
     writer.array(5);
-    writer.u64(book.first.into());
-    write_row(&book.carried, writer);
-    writer.array(book.days.len());
-    for (day, row) in &book.days {
+    writer.u64(rollup.first.into());
+    write_row(&rollup.carried, writer);
+    writer.array(rollup.days.len());
+    for (day, row) in &rollup.days {
         writer.array(2);
         writer.u64((*day).into());
         write_row(row, writer);
     }
-    writer.array(book.hours.len());
-    for (hour, row) in &book.hours {
+    writer.array(rollup.hours.len());
+    for (hour, row) in &rollup.hours {
         writer.array(2);
         writer.u64((*hour).into());
         write_row(row, writer);
     }
-    writer.array(book.categories.len());
-    for (day, held) in &book.categories {
+    writer.array(rollup.categories.len());
+    for (day, held) in &rollup.categories {
         writer.array(3);
         writer.u64((*day).into());
         writer.u64(held.error);
@@ -39,29 +39,30 @@ pub(super) fn write(book: &StoredBook, writer: &mut Writer) {
 fn write_row(row: &SparseRow, writer: &mut Writer) {
     writer.array(2);
     writer.map(row.counts.len());
-    for (at, count) in &row.counts {
-        writer.u64((*at).into());
+    for (column, count) in &row.counts {
+        writer.u64((*column).into());
         writer.i64(*count);
     }
     writer.map(row.amounts.len());
-    for (at, amount) in &row.amounts {
-        writer.u64((*at).into());
+    for (column, amount) in &row.amounts {
+        writer.u64((*column).into());
         writer.i128(*amount);
     }
 }
 
-/// The book, under the rules of now.
-pub(super) fn read(translation: &Translation, reader: &mut Reader<'_>) -> Result<Book, CodecError> {
+/// The rollup, under the current rules.
+pub(super) fn read(migration: &GrowthMigration, reader: &mut Reader<'_>) -> Result<Rollup, CodecError> {
     reader.array_of(5, "the growth numbers")?;
-    let mut book = StoredBook { first: reader.u16("the first day of the growth numbers")?, ..StoredBook::default() };
-    book.carried = read_row(reader)?;
+    let first = reader.u16("the first day of the growth numbers")?;
+    let mut rollup = StoredRollup { first, ..StoredRollup::default() };
+    rollup.carried = read_row(reader)?;
     for _ in 0..reader.array("days of the growth numbers")? {
         reader.array_of(2, "a day of the growth numbers")?;
-        book.days.push((reader.u16("a day")?, read_row(reader)?));
+        rollup.days.push((reader.u16("a day")?, read_row(reader)?));
     }
     for _ in 0..reader.array("hours of the growth numbers")? {
         reader.array_of(2, "an hour of the growth numbers")?;
-        book.hours.push((reader.u32("an hour")?, read_row(reader)?));
+        rollup.hours.push((reader.u32("an hour")?, read_row(reader)?));
     }
     for _ in 0..reader.array("categories of the growth numbers")? {
         reader.array_of(3, "the categories of a day")?;
@@ -72,19 +73,19 @@ pub(super) fn read(translation: &Translation, reader: &mut Reader<'_>) -> Result
             reader.array_of(2, "a category's sales")?;
             held.sales.push((category, reader.tally("orders")?, reader.u64("a value")?));
         }
-        book.categories.push((day, held));
+        rollup.categories.push((day, held));
     }
-    book.book(translation).ok_or_else(|| reader.wrong("growth numbers that cannot be"))
+    rollup.restore(migration).ok_or_else(|| reader.wrong("invalid growth numbers"))
 }
 
 fn read_row(reader: &mut Reader<'_>) -> Result<SparseRow, CodecError> {
     let mut row = SparseRow::default();
     reader.array_of(2, "a row of the growth numbers")?;
     for _ in 0..reader.map("counts")? {
-        row.counts.push((reader.u16("a place")?, reader.i64("a count")?));
+        row.counts.push((reader.u16("a column")?, reader.i64("a count")?));
     }
     for _ in 0..reader.map("amounts")? {
-        row.amounts.push((reader.u16("a place")?, reader.i128("an amount")?));
+        row.amounts.push((reader.u16("a column")?, reader.i128("an amount")?));
     }
     Ok(row)
 }

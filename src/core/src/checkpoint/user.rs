@@ -13,7 +13,7 @@ use crate::campaigns::memory::{Fired, Held, Memory};
 use crate::engine::profile::Profile;
 use crate::engine::traits::KnownTraits;
 use crate::event::TraitId;
-use crate::growth::Record;
+use crate::growth::UserGrowthState;
 use crate::partition::User;
 use crate::rules::program::{CampaignId, Change, FeatureId, Ruleset, SegmentId};
 use crate::time::Timestamp;
@@ -244,14 +244,14 @@ fn entries<'b, T>(
     Ok(found.into_iter().map(|(_, item)| item).collect())
 }
 
-fn read_growth(known: &Dictionary, reader: &mut Reader<'_>) -> Result<Option<Box<Record>>, CodecError> {
+fn read_growth(known: &Dictionary, reader: &mut Reader<'_>) -> Result<Option<Box<UserGrowthState>>, CodecError> {
     let Some(translation) = &known.growth else { return reader.skip("a user's growth numbers").map(|()| None) };
     let mut numbers = Vec::new();
     for _ in 0..reader.array("a user's growth numbers")? {
         numbers.push(reader.i64("a growth number")?);
     }
-    let record = Record::from_stored(&numbers, translation);
-    record.map(|record| Some(Box::new(record))).ok_or_else(|| reader.wrong("growth numbers that cannot be"))
+    let record = UserGrowthState::restore(&numbers, translation);
+    record.map(|record| Some(Box::new(record))).ok_or_else(|| reader.wrong("invalid growth numbers"))
 }
 
 fn read_seen(reader: &mut Reader<'_>) -> Result<Vec<(u64, Timestamp)>, CodecError> {

@@ -1,4 +1,4 @@
-//! The business's calendar: which day and which hour an instant lies in, by the clocks of one time zone.
+//! The business calendar: the day and the hour of an instant in one time zone.
 
 use std::fmt;
 
@@ -9,33 +9,48 @@ use serde::{Serialize, Serializer};
 
 use crate::time::Timestamp;
 
-/// A business day, counted from 1970-01-01, which is 1; days before it count as it, those after 2149 as the last.
+/// A business day, counted from 1970-01-01, which is 1. Earlier days are clamped to it, and days after mid-2149 to 65,535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub u16);
 
-/// An hour by the business's clocks: the 24 × (day − 1) + hour of the day.
+/// An hour of the business calendar: 24 × (day − 1) + hour of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hour(pub u32);
 
-/// Milliseconds in a day whose clocks are left alone.
+/// Milliseconds of a day without a clock change.
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
-/// A time zone as a table: from when on its clocks are how far ahead of UTC.
+/// A time zone as a table of offsets from UTC.
 #[derive(Clone, Debug)]
-pub struct Calendar {
-    /// Ascending; the first holds since ever.
+pub struct BusinessCalendar {
+    /// Start and offset in milliseconds, ascending; the first holds for all earlier instants.
     offsets: Vec<(i64, i64)>,
 }
 
-impl Calendar {
+/// An hour with the instants that are known to lie in it, in milliseconds since 1970 UTC, both inclusive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HourSpan {
+    pub(crate) first_ms: i64,
+    pub(crate) last_ms: i64,
+    pub(crate) hour: Hour,
+}
+
+impl HourSpan {
+    /// Whether an instant lies in it.
+    pub(crate) fn contains(&self, at: Timestamp) -> bool {
+        (self.first_ms..=self.last_ms).contains(&at.0)
+    }
+}
+
+impl BusinessCalendar {
     /// The calendar of a time zone.
-    pub fn new(zone: &TimeZone) -> Calendar {
+    pub fn new(zone: &TimeZone) -> BusinessCalendar {
         let start = jiff::Timestamp::UNIX_EPOCH - SignedDuration::from_hours(48);
         let offset_ms = |at: jiff::Timestamp| i64::from(zone.to_offset(at).seconds()) * 1_000;
         let mut offsets = vec![(i64::MIN, offset_ms(start))];
-        // Two changes a year up to 2150, and some that zones have made beside.
+        // Two clock changes a year up to 2150, and some extra ones.
         for transition in zone.following(start).take(1_000) {
             let at = transition.timestamp();
             if at.as_millisecond() > i64::from(u16::MAX) * DAY_MS {
@@ -44,32 +59,32 @@ impl Calendar {
             offsets.push((at.as_millisecond(), offset_ms(at)));
         }
         offsets.dedup_by_key(|(_, offset)| *offset);
-        Calendar { offsets }
+        BusinessCalendar { offsets }
     }
 
-    /// The milliseconds that the business's clocks show since 1970 began by them.
+    /// Local time in milliseconds since 1970-01-01T00:00 local time.
     fn local_ms(&self, at: Timestamp) -> i64 {
         let index = self.offsets.partition_point(|(from, _)| *from <= at.0);
         let (_, offset) = self.offsets[index.saturating_sub(1)];
         at.0.saturating_add(offset)
     }
 
-    /// The day an instant lies in.
+    /// The day of an instant.
     pub fn day(&self, at: Timestamp) -> Day {
         Day::clamped(self.local_ms(at).div_euclid(DAY_MS) + 1)
     }
 
-    /// The hour an instant lies in, after the first and the last millisecond around it that are known to lie in it too.
-    pub(super) fn hour_around(&self, at: Timestamp) -> (i64, i64, Hour) {
+    /// The hour of an instant, with the instants around it that lie in the same hour.
+    pub(crate) fn hour_span(&self, at: Timestamp) -> HourSpan {
         let index = self.offsets.partition_point(|(from, _)| *from <= at.0);
         let (from, offset) = self.offsets[index.saturating_sub(1)];
         let until = self.offsets.get(index).map_or(i64::MAX, |(from, _)| *from);
         let first = at.0.saturating_add(offset).div_euclid(HOUR_MS).saturating_mul(HOUR_MS).saturating_sub(offset);
         let last = first.saturating_add(HOUR_MS - 1).min(until.saturating_sub(1));
-        (first.max(from), last, self.hour(at))
+        HourSpan { first_ms: first.max(from), last_ms: last, hour: self.hour(at) }
     }
 
-    /// The hour an instant lies in.
+    /// The hour of an instant.
     pub fn hour(&self, at: Timestamp) -> Hour {
         let last = i64::from(u16::MAX) * 24 - 1;
         let hour = self.local_ms(at).div_euclid(HOUR_MS).clamp(0, last);
@@ -78,7 +93,7 @@ impl Calendar {
 }
 
 impl Day {
-    /// No day is before it.
+    /// The earliest day.
     pub const FIRST: Day = Day(1);
 
     fn clamped(day: i64) -> Day {
@@ -96,12 +111,12 @@ impl Day {
         EPOCH.saturating_add((i64::from(self.0) - 1).days())
     }
 
-    /// So many days later, or earlier.
+    /// The day this number of days later, or earlier where it is negative.
     pub fn plus(self, days: i64) -> Day {
         Day::clamped(i64::from(self.0) + days)
     }
 
-    /// How many days it is after another.
+    /// The number of days since another, negative where that is later.
     pub fn since(self, other: Day) -> i64 {
         i64::from(self.0) - i64::from(other.0)
     }
@@ -124,7 +139,7 @@ impl Day {
 }
 
 impl Hour {
-    /// The day it is of.
+    /// Its day.
     pub fn day(self) -> Day {
         Day::clamped(i64::from(self.0) / 24 + 1)
     }
@@ -134,7 +149,7 @@ impl Hour {
         (self.0 % 24) as u8
     }
 
-    /// So many hours later, or earlier.
+    /// The hour this number of hours later, or earlier where it is negative.
     pub fn plus(self, hours: i64) -> Hour {
         Hour(u32::try_from((i64::from(self.0) + hours).max(0)).unwrap_or(u32::MAX))
     }
@@ -171,9 +186,9 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZoneDatabase;
 
-    fn calendar(zone: &str) -> (TimeZone, Calendar) {
+    fn calendar(zone: &str) -> (TimeZone, BusinessCalendar) {
         let zone = TimeZoneDatabase::bundled().get(zone).expect("a zone");
-        let calendar = Calendar::new(&zone);
+        let calendar = BusinessCalendar::new(&zone);
         (zone, calendar)
     }
 

@@ -1,48 +1,49 @@
-//! The growth numbers: who came, who came back, who bought, and what it was worth. Pure.
+//! The growth numbers: users, retention, funnels, sales and targets by business day, hour and first-touch channel. Pure.
 //!
-//! Per user a small [`Record`]; per day and hour a row of counts in the [`Book`]. An event changes its user's record,
-//! and what that adds to the counts goes into the partition's [`Ledger`], which is entered into the book after each
-//! batch. All of it are sums of whole numbers over users, so the numbers are the same for any number of partitions and
-//! any batches, and nothing ever looks through the users.
+//! ```text
+//! event ─▶ state (one user's memory) ─▶ deltas ─▶ rollup (counts by day and hour) ─▶ report ─▶ analysis
+//! ```
 //!
-//! **Late events and merges.** A late event counts on its own day, and a visitor's past becomes the user's, as if it had
-//! always been so: users, sign-ups, activity, cohorts, orders and amounts come out the same in whatever order the events
-//! arrived, over the last 512 days of each user. Three things are told in the order of arrival: sessions (an event older
-//! than the user's latest begins none, and belongs to the one under way if it is at most the `session_gap` older), funnels
-//! (a step is never joined to one that arrived before it and lies after it), and stages (what segments a user was in).
-//! Sessions count for the channel that the user was known to have come by then, and so do starts of funnels more than a month
-//! before the user's latest; everything else for the one known now.
+//! - [`plan`](GrowthPlan): the compiled rules, the business calendar, and the column of every count in a row.
+//! - `rollup`: [`RollupDeltas`], which the events of one batch and partition add, and the [`Rollup`] they are merged into.
+//! - `state`: [`UserGrowthState`], the memory of one user, and [`StateUpdater`], which applies events to it and writes deltas.
+//! - [`report`]: the numbers of one moment, computed from the rollup.
+//! - [`analysis`]: models over those numbers: trends, forecasts, decompositions, market baskets.
 //!
-//! **What shows.** [`Book::numbers`] tells of the last 400 business days; older ones are folded into what is known of all
-//! time. Users who are dropped (`state_ttl`) or forgotten stay in the counts of the past, and are new if they come back.
+//! `plan` imports none of the others, `rollup` imports `plan`, `state` and `report` import both and not each other, and
+//! `analysis` stands on top. `calendar`, `money` and `counts` are the vocabulary of all.
+//!
+//! **Invariant.** Every count is a sum of whole numbers over users, so the numbers are the same for any number of
+//! partitions and any batch size, and no number requires a scan of all users.
+//!
+//! **Late events and merges.** A late event counts on its own day, and the history of a visitor becomes the history of the
+//! user it is merged into: users, sign-ups, activity, cohorts, orders and amounts do not depend on the order of arrival,
+//! within the last 512 days of each user. Three things do depend on it: sessions (an event older than the user's latest
+//! starts none, and belongs to the current one if it is at most one `session_gap` older), funnels (a step is never combined
+//! with one that arrived earlier and lies later), and stages (which segments a user was in). Sessions count for the channel
+//! that was the user's first touch at that time, and so do funnel starts more than a month before the user's latest;
+//! everything else counts for the first touch known now.
+//!
+//! **Retention.** [`GrowthNumbers`](report::GrowthNumbers) cover the last 400 business days; older days are summed into one
+//! row. Users who expired (`state_ttl`) or were forgotten remain in past counts, and are new users if they return.
 
-mod book;
+pub mod analysis;
 pub mod calendar;
-mod categories;
-mod channel;
-mod days;
-mod funnels;
-mod ledger;
-mod lines;
-pub mod models;
-pub mod numbers;
-mod orders;
-mod packed;
+mod counts;
+mod money;
 mod plan;
-mod record;
-mod stored;
-mod tell;
-mod tell_sales;
-mod tell_windows;
-mod translate;
-mod visit;
+pub mod report;
+mod rollup;
+mod state;
 
-pub use book::{Book, DAYS_KEPT};
-pub use ledger::{Ledger, OrderPart, Sale, Sighting};
-pub use numbers::Numbers;
-pub use plan::Plan;
-pub use record::Record;
-pub use stored::{SparseRow, StoredBook, StoredCategories};
-pub use tell_windows::metric;
-pub use translate::Translation;
-pub use visit::{Visit, leave, settle, unite, visit};
+pub use analysis::GrowthReport;
+pub use counts::{DayTotals, WindowTotals};
+pub use money::{Figure, Money, Ratio};
+pub use plan::{GrowthMigration, GrowthPlan, StageMembership};
+pub use rollup::{
+    DAYS_KEPT, ObservedEvent, OrderPart, Rollup, RollupDeltas, Sale, SparseRow, StoredCategories, StoredRollup,
+};
+pub use state::{ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater, UserGrowthState, add_missing_funnel_windows};
+
+/// A hasher with a fixed seed, so that iteration does not differ between runs.
+pub(crate) type FixedHashBuilder = foldhash::fast::FixedState;

@@ -51,14 +51,14 @@ pub struct Plan {
     /// What an event touches in them.
     pub dispatch: Dispatch,
     /// The growth numbers; `None`: the rules ask for none.
-    pub growth: Option<growth::Plan>,
+    pub growth: Option<growth::GrowthPlan>,
 }
 
 impl Plan {
     /// Indexes the rules.
     pub fn new(rules: Ruleset) -> Plan {
         let dispatch = Dispatch::new(&rules);
-        let growth = rules.growth.clone().map(|growth| growth::Plan::new(growth, &rules.names));
+        let growth = rules.growth.clone().map(|growth| growth::GrowthPlan::new(growth, &rules.names));
         Plan { rules, dispatch, growth }
     }
 }
@@ -203,9 +203,9 @@ impl Partition {
         std::mem::take(&mut self.steps.expired)
     }
 
-    /// What is to be entered into the book of the growth numbers.
-    pub fn ledger(&mut self) -> &mut growth::Ledger {
-        &mut self.steps.ledger
+    /// The changes that are to be merged into the rollup of the growth numbers.
+    pub fn growth_deltas(&mut self) -> &mut growth::RollupDeltas {
+        &mut self.steps.growth_deltas
     }
 
     /// What was counted so far.

@@ -204,7 +204,7 @@ pub(super) fn unpack(packed: &[u8]) -> User {
     };
     profile.restore(cells, seen.into_iter().collect());
     let memory = if has(there::MEMORY) { reader.memory() } else { Memory::default() };
-    let growth = has(there::GROWTH).then(|| Box::new(growth::Record::unpack(&mut reader)));
+    let growth = has(there::GROWTH).then(|| Box::new(growth::UserGrowthState::unpack(&mut reader)));
     User { id, profile, memory, growth, segments_due, armed, unsettled: has(there::UNSETTLED), mark: mark(packed) }
 }
 

@@ -11,7 +11,7 @@ use crate::engine::evaluate::Scope;
 use crate::engine::profile::{Arrival, field_value};
 use crate::engine::segments::{Changes, reevaluate};
 use crate::event::Scalar;
-use crate::growth;
+use crate::growth::{self, ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater};
 use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
 use crate::time::{Span, Timestamp};
 
@@ -23,8 +23,8 @@ pub(super) struct Steps {
     pub(super) state_ttl: Option<Span>,
     /// Who was dropped since this was last taken.
     pub(super) expired: Vec<Expired>,
-    /// What is to be entered into the book of the growth numbers.
-    pub(super) ledger: growth::Ledger,
+    /// The changes that are to be merged into the rollup of the growth numbers.
+    pub(super) growth_deltas: growth::RollupDeltas,
     /// The latest time that had been read when the rules changed last, and the number of that change.
     pub(super) rules_change: Option<(Timestamp, u64)>,
     stale: SegmentSet,
@@ -69,7 +69,7 @@ impl Steps {
             counts,
             state_ttl: None,
             expired: Vec::new(),
-            ledger: growth::Ledger::default(),
+            growth_deltas: growth::RollupDeltas::default(),
             rules_change: None,
             stale: SegmentSet::default(),
             names: Vec::new(),
@@ -134,7 +134,7 @@ impl Steps {
     pub(super) fn note_gone(&mut self, plan: &Plan, user: &User, at: Timestamp) {
         user.profile.members.iter().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
         if let Some(growth) = &plan.growth {
-            growth::leave(growth, user.growth.as_deref(), at, &mut self.ledger);
+            StateUpdater::new(growth, &mut self.growth_deltas).remove(user.growth.as_deref(), at);
         }
     }
 
@@ -161,9 +161,9 @@ impl Steps {
             return user.expires(self.state_ttl).is_some_and(|at| at <= to);
         }
         let (mut probe, counts) = (user.clone(), self.counts.clone());
-        let ledger = std::mem::take(&mut self.ledger);
+        let growth_deltas = std::mem::take(&mut self.growth_deltas);
         let expired = self.fire_due(plan, &mut probe, to, 0, &mut Vec::new()).is_some();
-        (self.counts, self.ledger) = (counts, ledger);
+        (self.counts, self.growth_deltas) = (counts, growth_deltas);
         expired
     }
 
@@ -190,9 +190,9 @@ impl Steps {
         self.fire_due_or_renew(plan, user, now, position, out);
         user.profile.now = now;
         if let Some(growth) = &plan.growth {
-            let known = |user: &User| (user.profile.first, user.profile.latest);
-            let (known, visitor_known, record) = (known(user), known(&visitor), visitor.growth.take());
-            growth::unite(growth, (&mut user.growth, known), (record, visitor_known), now, &mut self.ledger);
+            let activity = activity_span(user);
+            let merged = MergedVisitor { state: visitor.growth.take(), activity: activity_span(&visitor) };
+            StateUpdater::new(growth, &mut self.growth_deltas).merge(&mut user.growth, activity, merged, now);
         }
         visitor.profile.members.iter().for_each(|segment| self.counts.merged_out[usize::from(segment.0)] += 1);
         user.profile.absorb(&plan.rules, visitor.profile);
@@ -251,10 +251,10 @@ impl Steps {
         }
         self.match_names(plan, user, arrival);
         if let Some(growth) = &plan.growth {
-            let known = (user.profile.first, user.profile.latest);
             let Arrival { event, ts, position } = arrival;
-            let visit = growth::Visit { user: &user.id, event, names: &self.names, ts, position, known };
-            growth::visit(growth, &mut user.growth, &visit, &mut self.ledger);
+            let activity = activity_span(user);
+            let event = GrowthEvent { user: &user.id, event, names: &self.names, ts, position, activity };
+            StateUpdater::new(growth, &mut self.growth_deltas).apply(&mut user.growth, &event);
         }
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
@@ -301,7 +301,7 @@ impl Steps {
         {
             let members = &user.profile.members;
             let is_in = |segment| members.contains(segment);
-            growth::settle(growth, &mut user.growth, is_in, user.profile.now, &mut self.ledger);
+            StateUpdater::new(growth, &mut self.growth_deltas).update_stage(&mut user.growth, is_in, user.profile.now);
         }
         if !self.changes.changed.is_empty() {
             let changed = std::mem::take(&mut self.changes.changed);
@@ -398,6 +398,11 @@ impl Steps {
         let decided = Decided::Decision { campaign: id, outcome, trigger, cause, payload };
         out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
     }
+}
+
+/// The times of the user's first and latest event.
+fn activity_span(user: &User) -> ActivitySpan {
+    ActivitySpan { first: user.profile.first, latest: user.profile.latest }
 }
 
 impl Ruleset {

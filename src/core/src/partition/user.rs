@@ -17,8 +17,8 @@ pub struct User {
     pub profile: Profile,
     /// What campaigns did about it.
     pub memory: Memory,
-    /// What the growth numbers remember; only where the rules ask for them.
-    pub growth: Option<Box<growth::Record>>,
+    /// The growth state; only if the rules ask for growth numbers.
+    pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
     pub segments_due: Timestamp,
     /// The soonest wake-up that stands in the partition's timers for this user.

@@ -30,6 +30,7 @@ pub mod reads;
 mod scope;
 mod segments;
 mod source_map;
+pub mod survey;
 mod syntax;
 mod term;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::growth::Growth;
+use super::growth::GrowthRules;
 use crate::event::{Call, FieldId, Scalar, TraitId};
 use crate::json::JsonText;
 use crate::time::Span;
@@ -57,7 +57,7 @@ pub struct Ruleset {
     /// `[[caps]]`, in file order.
     pub caps: Vec<Cap>,
     /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
-    pub growth: Option<Growth>,
+    pub growth: Option<GrowthRules>,
     /// What is added up or averaged of which events, by features or the growth numbers; each once.
     pub amounts: Vec<Amount>,
     /// What the decoder has to keep of an event.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::growth::Growth;
+use super::growth::GrowthRules;
 use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term};
 use crate::event::{Call, FieldId, TraitId};
 
@@ -31,7 +31,7 @@ pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
 pub(super) fn property_events(
     names: &[EventName],
     features: &[Feature],
-    growth: Option<&Growth>,
+    growth: Option<&GrowthRules>,
 ) -> Option<Vec<String>> {
     let sales = growth.map(|growth| {
         let (orders, refunds) = (&growth.orders, &growth.refunds);
@@ -50,7 +50,7 @@ pub(super) fn property_events(
 }
 
 /// What features and growth numbers add up, each once.
-pub(super) fn amounts(features: &[Feature], growth: Option<&Growth>) -> Vec<Amount> {
+pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec<Amount> {
     let of_feature = |feature: &Feature| match feature.kind {
         FeatureKind::WindowSum(field, _)
         | FeatureKind::WindowNumericCount(field, _)

@@ -5,6 +5,8 @@ pub const TEXT: &str = include_str!("../../../../docs/rules.md");
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantNames;
+
     use super::TEXT;
     use crate::rules::{campaigns, compile, events, functions, growth, reader, render, segments, term};
 
@@ -28,12 +30,12 @@ mod tests {
             &functions::METHODS,
             &term::ROOTS,
             &growth::GROWTH_KEYS,
-            &growth::STAGES,
+            growth::Stage::VARIANTS,
             &growth::FUNNEL_KEYS,
             &growth::PROMOTION_KEYS,
             &growth::TARGET_KEYS,
-            &growth::METRICS,
-            &growth::PERIODS,
+            growth::Metric::VARIANTS,
+            growth::Period::VARIANTS,
         ];
         for word in words.concat() {
             let written = [format!("`{word}`"), format!("[{word}]"), format!("`{word}."), format!("{word}(")];

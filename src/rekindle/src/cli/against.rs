@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::insight::survey::Survey;
 use rekindle_core::decode::Decoder;
 use rekindle_core::partition::Plan;
 use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::survey::PropertySurvey;
 use rekindle_runtime::files::source::{Files, Item, SourceError};
 use rekindle_runtime::log::Kind;
 use rekindle_runtime::pipeline::{Entry, Options, Pipeline, UnseenKind, unseen};
@@ -18,7 +18,7 @@ use rekindle_settings::Engine;
 /// # Errors
 /// `out` cannot be written to. That the events cannot be read is told there, and counts as a mistake.
 pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
-    let mut survey = Survey::new(rules);
+    let mut survey = PropertySurvey::new(rules);
     let plan = Arc::new(Plan::new(rules.clone()));
     let mut pipeline = match Pipeline::new(plan, Options { partitions: 1, workers: 1, ..Options::default() }) {
         Ok(pipeline) => pipeline,
@@ -50,7 +50,7 @@ fn help(kind: UnseenKind) -> &'static str {
 }
 
 /// The survey sees what stands in the events; the pipeline, what the rules make of them.
-fn go_through(survey: &mut Survey<'_>, pipeline: &mut Pipeline, events: &[PathBuf]) -> Result<(), SourceError> {
+fn go_through(survey: &mut PropertySurvey<'_>, pipeline: &mut Pipeline, events: &[PathBuf]) -> Result<(), SourceError> {
     let max_event_bytes = Engine::default().max_event_bytes;
     let decoder = Decoder::new(survey.projection(), max_event_bytes);
     for item in Files::open(events, Decoder::max_message_bytes(max_event_bytes))? {
@@ -58,7 +58,7 @@ fn go_through(survey: &mut Survey<'_>, pipeline: &mut Pipeline, events: &[PathBu
         let Item::Block(block) = item? else { continue };
         let mut calls = Vec::new();
         block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
-        calls.iter().flatten().for_each(|event| survey.take(event));
+        calls.iter().flatten().for_each(|event| survey.add(event));
         let entry = Entry { kind: Kind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
         pipeline.feed_entries(&[entry], &mut |_| {}, &mut Vec::new());
     }

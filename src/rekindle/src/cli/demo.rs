@@ -15,7 +15,7 @@ use super::summary::{Run, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, Metrics, Routes, Server};
 use crate::metrics::{Format, Page};
-use rekindle_core::growth::Numbers;
+use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{Output, Plan};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
@@ -35,7 +35,7 @@ const OPENING: Timestamp = Timestamp(1_767_225_600_000);
 /// Where metrics are served unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
-/// How often the growth numbers are told anew.
+/// How often the growth numbers are reported.
 const GROWTH_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the virtual clock moves.
@@ -101,12 +101,12 @@ struct Board {
     counted: Mutex<Option<Counted>>,
 }
 
-/// What the engine counted, and the growth numbers where the rules ask for them.
+/// The totals of the engine, and the growth numbers if the rules ask for them.
 #[derive(Clone)]
 struct Counted {
     totals: Totals,
     watermark: Timestamp,
-    growth: Option<Arc<Numbers>>,
+    growth: Option<Arc<GrowthReport>>,
 }
 
 impl Board {
@@ -119,7 +119,7 @@ impl Board {
         let mut page = Page::default();
         if let Some(Counted { totals, watermark, growth }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
-            growth.iter().for_each(|numbers| page.growth(numbers));
+            growth.iter().for_each(|report| page.growth(report));
         }
         page.build();
         page.process();
@@ -174,15 +174,15 @@ impl Show {
         screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
         let started = Instant::now();
         let end = args.seconds.map(|seconds| started + Duration::from_secs(seconds));
-        let (mut growth, mut told) = (self.pipeline.growth(None).map(Arc::new), started);
+        let (mut growth, mut reported) = (self.pipeline.growth(None).map(Arc::new), started);
         while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
             let frame_started = Instant::now();
             let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
             let totals = self.pipeline.totals();
-            if told.elapsed() >= GROWTH_EVERY {
-                (growth, told) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
+            if reported.elapsed() >= GROWTH_EVERY {
+                (growth, reported) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
             }
             let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
             self.board.put(Counted { totals: totals.clone(), watermark, growth });

@@ -129,6 +129,9 @@ pub enum CliError {
     /// Another daemon goes on in this one's place: starting it again would only end the other.
     #[error("error: {0}")]
     TakenOver(String),
+    /// A growth command failed.
+    #[error("error: {0}")]
+    Growth(#[from] growth::GrowthCommandError),
     /// Anything else, in a sentence.
     #[error("error: {0}")]
     Other(String),

@@ -1,33 +1,34 @@
-//! The growth numbers as metrics. Labels take only what rules and code name, so their number is bounded:
+//! The growth numbers as metrics. All label values are names of the rules or of the code, so the number of series is bounded:
 //! [`growth_series_max`].
 
 use super::page::Page;
 use super::table::*;
+use rekindle_core::growth::analysis::{CurrentTrend, GrowthOutlook, HourTrend, HourlyMetric, TargetStatus};
 use rekindle_core::growth::calendar::Day;
-use rekindle_core::growth::models::series::METRICS;
-use rekindle_core::growth::models::{Outlook, Trend, TrendNow};
-use rekindle_core::growth::numbers::{Cohort, DayNumbers, Money, Numbers, Ratio, Sales, Tally, WindowNumbers};
-use rekindle_core::rules::growth::Growth;
+use rekindle_core::growth::report::{Cohort, DayNumbers, GrowthNumbers, SalesFigures};
+use rekindle_core::growth::{DayTotals, GrowthReport, Money, Ratio, WindowTotals};
+use rekindle_core::rules::growth::GrowthRules;
+use strum::VariantArray;
 
-/// Cohorts of days that are told of, by their age in days.
+/// Cohorts by day that are exported, by their age in days.
 const DAY_COHORTS: i64 = 30;
-/// Cohorts of weeks, by their age in weeks.
+/// Cohorts by week, by their age in weeks.
 const WEEK_COHORTS: i64 = 8;
-/// Days after the first that a cohort of a day is followed.
+/// Days after the first on which a cohort by day is followed.
 const DAYS_AFTER: usize = 30;
-/// Weeks after the first that a cohort of a week is followed.
+/// Weeks after the first in which a cohort by week is followed.
 const WEEKS_AFTER: usize = 4;
 /// Series of one channel and day.
-const TALLY_SERIES: usize = 20;
-/// Figures of one window of a promotion.
+const DAY_TOTALS_SERIES: usize = 20;
+/// Series of one window of a promotion.
 const WINDOW_SERIES: usize = 7;
 
-/// The most series that the growth numbers of these rules come to, whatever happens.
-pub fn growth_series_max(growth: &Growth) -> usize {
+/// The most series of the growth numbers of these rules.
+pub fn growth_series_max(growth: &GrowthRules) -> usize {
     let (channels, stages) = (growth.channels.len() + 2, growth.stages.len());
     let steps: usize = growth.funnels.iter().map(|funnel| funnel.steps.len()).sum();
     let users = 1 + 4 + 2 + 6;
-    let tallies = TALLY_SERIES * channels * 2;
+    let totals = DAY_TOTALS_SERIES * channels * 2;
     let retention = 3 * (channels + 1) + (DAYS_AFTER + 1);
     let cohorts = DAY_COHORTS as usize * (DAYS_AFTER + 1) + WEEK_COHORTS as usize * (WEEKS_AFTER + 1);
     let lifecycle = stages + 1 + 2 * stages + 2 * (stages + 2) * (stages + 2) + 1;
@@ -35,7 +36,7 @@ pub fn growth_series_max(growth: &Growth) -> usize {
     let sales = 4 * (channels + 1) + 1;
     let promotions = growth.promotions.len() * (6 * WINDOW_SERIES + 2);
     users
-        + tallies
+        + totals
         + retention
         + cohorts
         + lifecycle
@@ -43,12 +44,13 @@ pub fn growth_series_max(growth: &Growth) -> usize {
         + sales
         + promotions
         + 7 * growth.targets.len()
-        + 8 * METRICS.len()
+        + 8 * HourlyMetric::VARIANTS.len()
 }
 
 impl Page {
     /// The growth numbers.
-    pub fn growth(&mut self, numbers: &Numbers) {
+    pub fn growth(&mut self, report: &GrowthReport) {
+        let numbers = &report.numbers;
         let last = numbers.days.iter().rev().find(|day| day.complete);
         for (label, day) in [("today", numbers.days.last()), ("last", last)] {
             day.into_iter().for_each(|day| self.growth_day(numbers, label, day));
@@ -76,7 +78,7 @@ impl Page {
         self.growth_funnels(numbers);
         if let Some(lifecycle) = &numbers.lifecycle {
             for (stage, size) in numbers.stages.iter().zip(&lifecycle.sizes) {
-                self.count(&GROWTH_STAGE_USERS, &[stage], *size);
+                self.count(&GROWTH_STAGE_USERS, &[stage.as_ref()], *size);
             }
             self.count(&GROWTH_STAGE_USERS, &["none"], lifecycle.none);
             self.ratio(&GROWTH_REACTIVATION, &[], lifecycle.reactivation);
@@ -105,79 +107,80 @@ impl Page {
             self.add(&GROWTH_TARGET, &[&target.id], target.value.to_number());
             self.add(&GROWTH_TARGET_REACHED, &[&target.id], target.reached.to_number());
         }
-        self.growth_outlook(&numbers.outlook);
+        self.growth_outlook(&report.outlook);
     }
 
-    fn growth_outlook(&mut self, outlook: &Outlook) {
+    fn growth_outlook(&mut self, outlook: &GrowthOutlook) {
         for target in &outlook.targets {
             self.add(&TARGET_EXPECTED, &[&target.id], target.pace.expected);
             if let Some(forecast) = target.pace.forecast {
                 for (bound, value) in [("low", forecast.low), ("mid", forecast.value), ("high", forecast.high)] {
                     self.add(&TARGET_FORECAST, &[&target.id, bound], value);
                 }
-                let on_track = target.pace.status != "off_track";
+                let on_track = target.pace.status != TargetStatus::OffTrack;
                 self.add(&TARGET_ON_TRACK, &[&target.id], f64::from(u8::from(on_track)));
             }
         }
-        for TrendNow { metric, trend, .. } in &outlook.trends {
+        for CurrentTrend { metric, trend, .. } in &outlook.trends {
+            let metric = metric.as_ref();
             match trend {
-                Trend::WarmingUp { hours, needed } => {
+                HourTrend::WarmingUp { hours, needed } => {
                     self.add(&TREND_WARM_UP, &[metric], needed.saturating_sub(*hours) as f64 * 3_600.0);
                 }
-                Trend::Ready(reading) => {
+                HourTrend::Ready(hour) => {
                     self.add(&TREND_WARM_UP, &[metric], 0.0);
-                    self.add(&TREND_LEVEL, &[metric], reading.level);
-                    self.add(&TREND_VALUE, &[metric], reading.value);
-                    for (bound, value) in [("low", reading.low), ("mid", reading.expected), ("high", reading.high)] {
+                    self.add(&TREND_LEVEL, &[metric], hour.level);
+                    self.add(&TREND_VALUE, &[metric], hour.value);
+                    for (bound, value) in [("low", hour.low), ("mid", hour.expected), ("high", hour.high)] {
                         self.add(&TREND_BAND, &[metric, bound], value);
                     }
-                    self.add(&ANOMALY, &[metric], f64::from(u8::from(reading.is_anomaly)));
-                    self.add(&ANOMALY_DEVIATION, &[metric], reading.deviation);
+                    self.add(&ANOMALY, &[metric], f64::from(u8::from(hour.is_anomaly)));
+                    self.add(&ANOMALY_DEVIATION, &[metric], hour.deviation);
                 }
             }
         }
     }
 
-    fn growth_day(&mut self, numbers: &Numbers, label: &str, day: &DayNumbers) {
-        for (channel, tally) in numbers.channels.iter().zip(&day.by_channel) {
-            self.growth_tally(channel, label, tally);
+    fn growth_day(&mut self, numbers: &GrowthNumbers, label: &str, day: &DayNumbers) {
+        for (channel, totals) in numbers.channels.iter().zip(&day.by_channel) {
+            self.growth_totals(channel, label, totals);
         }
         for (stage, users) in numbers.stages.iter().zip(&day.active_by_stage) {
-            self.count(&GROWTH_ACTIVE_BY_STAGE, &[stage, label], *users);
+            self.count(&GROWTH_ACTIVE_BY_STAGE, &[stage.as_ref(), label], *users);
         }
         for flow in &day.flows {
-            self.count(&GROWTH_FLOWS, &[&flow.from, &flow.to, label], flow.users);
+            self.count(&GROWTH_FLOWS, &[flow.from.as_ref(), flow.to.as_ref(), label], flow.users);
         }
     }
 
-    fn growth_tally(&mut self, channel: &str, day: &str, tally: &Tally) {
-        self.count(&GROWTH_NEW_USERS, &[channel, day], tally.new_users);
-        self.count(&GROWTH_SIGN_UPS, &[channel, day], tally.sign_ups);
-        for (window, users) in [("1d", tally.active), ("7d", tally.active_7d), ("30d", tally.active_30d)] {
+    fn growth_totals(&mut self, channel: &str, day: &str, totals: &DayTotals) {
+        self.count(&GROWTH_NEW_USERS, &[channel, day], totals.new_users);
+        self.count(&GROWTH_SIGN_UPS, &[channel, day], totals.sign_ups);
+        for (window, users) in [("1d", totals.active), ("7d", totals.active_7d), ("30d", totals.active_30d)] {
             self.count(&GROWTH_ACTIVE, &[channel, window, day], users);
         }
         for (kind, sessions) in [
-            ("all", tally.sessions),
-            ("cart", tally.cart_sessions),
-            ("checkout", tally.checkout_sessions),
-            ("cart_order", tally.cart_order_sessions),
+            ("all", totals.sessions),
+            ("cart", totals.cart_sessions),
+            ("checkout", totals.checkout_sessions),
+            ("cart_order", totals.cart_order_sessions),
         ] {
             self.count(&GROWTH_SESSIONS, &[channel, kind, day], sessions);
         }
-        for (window, users) in [("1d", tally.buyers), ("7d", tally.buyers_7d), ("30d", tally.buyers_30d)] {
+        for (window, users) in [("1d", totals.buyers), ("7d", totals.buyers_7d), ("30d", totals.buyers_30d)] {
             self.count(&GROWTH_BUYERS, &[channel, window, day], users);
         }
-        self.count(&GROWTH_NEW_BUYERS, &[channel, day], tally.new_buyers);
-        self.count(&GROWTH_ORDERS, &[channel, day], tally.orders);
-        self.count(&GROWTH_COUPON_ORDERS, &[channel, day], tally.coupon_orders);
-        self.count(&GROWTH_REFUNDS, &[channel, day], tally.refunds);
-        self.money(&GROWTH_GMV, &[channel, "new", day], tally.gmv_new);
-        self.money(&GROWTH_GMV, &[channel, "returning", day], tally.gmv - tally.gmv_new);
-        self.money(&GROWTH_REFUNDED, &[channel, day], tally.refunded);
-        self.money(&GROWTH_DISCOUNT, &[channel, day], tally.discount);
+        self.count(&GROWTH_NEW_BUYERS, &[channel, day], totals.new_buyers);
+        self.count(&GROWTH_ORDERS, &[channel, day], totals.orders);
+        self.count(&GROWTH_COUPON_ORDERS, &[channel, day], totals.coupon_orders);
+        self.count(&GROWTH_REFUNDS, &[channel, day], totals.refunds);
+        self.money(&GROWTH_GMV, &[channel, "new", day], totals.gmv_new);
+        self.money(&GROWTH_GMV, &[channel, "returning", day], totals.gmv - totals.gmv_new);
+        self.money(&GROWTH_REFUNDED, &[channel, day], totals.refunded);
+        self.money(&GROWTH_DISCOUNT, &[channel, day], totals.discount);
     }
 
-    fn growth_retention(&mut self, numbers: &Numbers) {
+    fn growth_retention(&mut self, numbers: &GrowthNumbers) {
         let retention = &numbers.retention;
         for (after, ratio) in [("1d", retention.day_1), ("7d", retention.day_7), ("30d", retention.day_30)] {
             self.ratio(&GROWTH_RETENTION, &["all", after], ratio);
@@ -205,7 +208,7 @@ impl Page {
         }
     }
 
-    fn growth_funnels(&mut self, numbers: &Numbers) {
+    fn growth_funnels(&mut self, numbers: &GrowthNumbers) {
         for funnel in &numbers.funnels {
             for (step, place) in funnel.steps.iter().zip(1..) {
                 let name = format!("{place} {}", step.name);
@@ -221,7 +224,7 @@ impl Page {
         }
     }
 
-    fn growth_sales(&mut self, channel: &str, sales: &Sales) {
+    fn growth_sales(&mut self, channel: &str, sales: &SalesFigures) {
         if let Some(aov) = sales.aov {
             self.money(&GROWTH_AOV, &[channel], aov);
         }
@@ -230,17 +233,9 @@ impl Page {
         self.ratio(&GROWTH_CART_ABANDONMENT, &[channel], sales.cart_abandonment);
     }
 
-    fn growth_window(&mut self, [promotion, part, week]: &[&str; 3], window: &WindowNumbers) {
-        for (figure, value) in [
-            ("sessions", window.sessions as f64),
-            ("new_users", window.new_users as f64),
-            ("orders", window.orders as f64),
-            ("coupon_orders", window.coupon_orders as f64),
-            ("gmv", window.gmv.to_number()),
-            ("refunded", window.refunded.to_number()),
-            ("discount", window.discount.to_number()),
-        ] {
-            self.add(&GROWTH_PROMOTION, &[promotion, part, week, figure], value);
+    fn growth_window(&mut self, [promotion, part, week]: &[&str; 3], window: &WindowTotals) {
+        for (name, figure) in window.figures() {
+            self.add(&GROWTH_PROMOTION, &[promotion, part, week, name], figure.to_number());
         }
     }
 
@@ -248,7 +243,7 @@ impl Page {
         self.add(metric, labels, amount.to_number());
     }
 
-    /// A rate of nothing has no series.
+    /// A rate whose whole is 0 has no series.
     fn ratio(&mut self, metric: &'static Metric, labels: &[&str], ratio: Ratio) {
         if let Some(rate) = ratio.rate() {
             self.add(metric, labels, rate);
@@ -256,7 +251,7 @@ impl Page {
     }
 }
 
-/// Retention by days after the first, of the 30 last cohorts that are so old.
+/// Retention by days after the first, of the last 30 cohorts that are old enough.
 fn curve(today: Day, cohorts: &[Cohort]) -> [Ratio; DAYS_AFTER + 1] {
     std::array::from_fn(|after| {
         let old_enough = |cohort: &&Cohort| {

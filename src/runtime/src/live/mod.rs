@@ -34,7 +34,7 @@ pub use engine::{ChangeError, NoteChange, Start};
 use engine::{Engine, Request};
 use recent::Recent;
 pub use recovery::{Change, Recovery};
-use rekindle_core::growth::Numbers;
+use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{Output, Plan, UserReport};
 use rekindle_core::time::Timestamp;
 use view::View;
@@ -76,7 +76,7 @@ pub struct Stats {
     pub queued_emissions: usize,
     /// The growth numbers, as of some seconds ago; `None`: the rules ask for none, nothing was read, or the engine is catching
     /// up with the log, and not all that was due has fired.
-    pub growth: Option<Arc<Numbers>>,
+    pub growth: Option<Arc<GrowthReport>>,
 }
 
 /// The engine does not answer: it is stopping, or has too much to answer already.

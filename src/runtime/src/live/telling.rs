@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pipeline::Pipeline;
-use rekindle_core::growth::Numbers;
+use rekindle_core::growth::GrowthReport;
 use rekindle_core::time::Timestamp;
 
 /// They are told anew no sooner than this after the last time.
@@ -16,7 +16,7 @@ const TIMES_THE_COST: u32 = 100;
 /// The growth numbers as they were told last.
 #[derive(Debug, Default)]
 pub(super) struct Telling {
-    last: Option<Arc<Numbers>>,
+    last: Option<Arc<GrowthReport>>,
     /// When they may be told anew, and what the watermark was the last time.
     next: Option<(Instant, Timestamp)>,
 }
@@ -39,7 +39,7 @@ impl Telling {
     }
 
     /// The numbers as they were told last; `None`: not yet.
-    pub(super) fn last(&self) -> Option<Arc<Numbers>> {
+    pub(super) fn last(&self) -> Option<Arc<GrowthReport>> {
         self.last.clone()
     }
 }

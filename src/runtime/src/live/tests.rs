@@ -180,7 +180,7 @@ async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
     drop(ends.batches);
     while ends.emissions.recv().await.is_some() {}
     let numbers = numbers(&ends.live).expect("all has fired");
-    let known = numbers.days.last().map_or(0, |day| day.known_users);
+    let known = numbers.numbers.days.last().map_or(0, |day| day.known_users);
     assert!(known >= 2, "{known} of those who were gone through");
 }
 

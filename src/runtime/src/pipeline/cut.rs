@@ -1,7 +1,7 @@
 //! A consistent cut through a pipeline, between two batches, taken down piece by piece while it goes on.
 
 use super::Pipeline;
-use rekindle_core::growth::Book;
+use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::identity::LinksCut;
 use rekindle_core::partition::CapturedUsers;
@@ -27,7 +27,7 @@ pub struct CutHead {
     /// Links made and taken back since the last cut; in a whole cut, all there are.
     pub links: LinksCut,
     /// The growth numbers' counts, with the business day of the watermark; `None`: there are none.
-    pub growth: Option<(Box<Book>, Day)>,
+    pub growth: Option<(Box<Rollup>, Day)>,
 }
 
 /// How far cutting has come.
@@ -104,9 +104,9 @@ impl Pipeline {
     }
 
     /// The growth numbers' counts now.
-    pub(super) fn growth_cut(&self) -> Option<(Box<Book>, Day)> {
+    pub(super) fn growth_cut(&self) -> Option<(Box<Rollup>, Day)> {
         let growth = self.plan.growth.as_ref()?;
-        self.book.clone().map(|book| (book, growth.today(self.watermark())))
+        self.rollup.clone().map(|rollup| (rollup, growth.today(self.watermark())))
     }
 
     /// Whether a cut is under way: there may be more to [`capture`](Pipeline::capture).

@@ -83,7 +83,7 @@ impl Pipeline {
             self.forgotten.extend(visitors.into_iter().map(|user| Forgotten { user, outputs }));
             self.forgotten.push(Forgotten { user: id, outputs });
         }
-        self.enter_growth(&plan);
+        self.merge_growth(&plan);
         self.forgotten_count += u64::from(had_anything);
         self.collect_expired();
     }

@@ -34,7 +34,7 @@ pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Queues, Sequenced};
 use rekindle_core::decode::{Decoded, Decoder, PlaceholderIds, Reason, Rejected};
 use rekindle_core::event::{Call, Event};
-use rekindle_core::growth::{Book, Numbers, Sighting};
+use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
 use rekindle_core::identity::Links;
 use rekindle_core::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
 use rekindle_core::route::partition_of;
@@ -200,8 +200,8 @@ pub struct Pipeline {
     /// Counts how often what was put in line was worked off, from 1.
     round: u64,
     cutting: Cutting,
-    /// The growth numbers' counts; only where the rules ask for them.
-    book: Option<Box<Book>>,
+    /// The rollup of the growth numbers; only if the rules ask for them.
+    rollup: Option<Box<Rollup>>,
 }
 
 /// A message of the log, or some of its lines.
@@ -256,9 +256,9 @@ impl Pipeline {
             .num_threads(options.workers)
             .thread_name(|index| format!("worker-{index}"))
             .build()?;
-        let book = plan.growth.as_ref().map(|growth| Box::new(Book::new(growth)));
+        let rollup = plan.growth.as_ref().map(|growth| Box::new(Rollup::new(growth)));
         Ok(Pipeline {
-            book,
+            rollup,
             plan,
             options,
             decoding: Decoding::new(decoder, pool),
@@ -444,35 +444,34 @@ impl Pipeline {
         self.partitions.iter().map(|partition| partition.pending_timers() as u64).sum()
     }
 
-    /// Enters what the last batch came to into the book.
-    fn enter_growth(&mut self, plan: &Plan) {
-        if let (Some(growth), Some(book)) = (&plan.growth, &mut self.book) {
-            book.enter(growth, self.partitions.iter_mut().map(Partition::ledger));
-            book.fold(growth.today(self.latest_read - self.options.max_disorder));
+    /// Merges the deltas of the last batch into the rollup.
+    fn merge_growth(&mut self, plan: &Plan) {
+        if let (Some(growth), Some(rollup)) = (&plan.growth, &mut self.rollup) {
+            rollup.merge(growth, self.partitions.iter_mut().map(Partition::growth_deltas));
+            rollup.compact(growth.today(self.latest_read - self.options.max_disorder));
         }
     }
 
-    /// The growth numbers as of the watermark, or of a later moment; `None`: the rules ask for none, or nothing was read
-    /// yet.
-    pub fn growth(&self, as_of: Option<Timestamp>) -> Option<Numbers> {
+    /// The growth report as of the watermark, or of a later moment; `None`: the rules ask for none, or nothing was read yet.
+    pub fn growth(&self, as_of: Option<Timestamp>) -> Option<GrowthReport> {
         let watermark = self.watermark();
         let as_of = as_of.map_or(watermark, |as_of| as_of.max(watermark));
-        let (growth, book) = (self.plan.growth.as_ref()?, self.book.as_ref()?);
-        (as_of > Timestamp::MIN).then(|| book.numbers(growth, as_of))
+        let (growth, rollup) = (self.plan.growth.as_ref()?, self.rollup.as_ref()?);
+        (as_of > Timestamp::MIN).then(|| GrowthReport::new(growth, rollup, as_of))
     }
 
-    /// From here on, every event that the growth numbers take is kept until
-    /// [`take_sightings`](Pipeline::take_sightings).
-    pub fn watch_growth(&mut self) {
-        self.partitions.iter_mut().for_each(|partition| partition.ledger().watch());
+    /// Keeps every event that is applied to the growth state from here on, until
+    /// [`take_observed_growth`](Pipeline::take_observed_growth).
+    pub fn observe_growth(&mut self) {
+        self.partitions.iter_mut().for_each(|partition| partition.growth_deltas().observe_events());
     }
 
-    /// Takes what was seen since, in the order of the log.
-    pub fn take_sightings(&mut self) -> Vec<Sighting> {
-        let mut seen: Vec<_> =
-            self.partitions.iter_mut().flat_map(|partition| partition.ledger().take_sightings()).collect();
-        seen.sort_unstable_by_key(|sighting| sighting.position);
-        seen
+    /// Takes the events that were observed since, in log order.
+    pub fn take_observed_growth(&mut self) -> Vec<ObservedEvent> {
+        let partitions = self.partitions.iter_mut();
+        let mut observed: Vec<_> = partitions.flat_map(|partition| partition.growth_deltas().take_observed()).collect();
+        observed.sort_unstable_by_key(|event| event.position);
+        observed
     }
 
     /// The bytes that the links of visitors take.
@@ -634,7 +633,7 @@ impl Pipeline {
             out.extend(lane.into_outputs());
         }
         self.collect_expired();
-        self.enter_growth(plan);
+        self.merge_growth(plan);
         // A visitor's last outputs come from the partition of the user it became, which may stand before its own.
         if !handovers.is_empty() {
             out[first..].sort_by_key(|output| output.position);

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Options, Pipeline};
 use rekindle_core::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind, merge, translate};
-use rekindle_core::growth::{Book, Translation};
+use rekindle_core::growth::{GrowthMigration, Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::Links;
 use rekindle_core::partition::{Output, PackedUser, Partition, Plan, RulesChange, User};
 use rekindle_core::route::partition_of;
@@ -35,7 +35,7 @@ pub struct Restored {
     /// Every user, by the partition it was in.
     pub partitions: Vec<Vec<PackedUser>>,
     /// The growth numbers' counts; `None`: they begin anew, or there are none.
-    pub growth: Option<Box<Book>>,
+    pub growth: Option<Box<Rollup>>,
 }
 
 impl Restored {
@@ -88,7 +88,12 @@ fn read_one(plan: &Plan, before: Option<&Head>, bytes: &[u8]) -> Result<(Head, V
 }
 
 /// Adds what a file holds; what it says is gone goes first.
-fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut Links, growth: &mut Option<Box<Book>>) {
+fn take_in(
+    contents: Vec<Content>,
+    partitions: &mut [Vec<Changes>],
+    links: &mut Links,
+    growth: &mut Option<Box<Rollup>>,
+) {
     let mut linked = Vec::new();
     for content in contents {
         match content {
@@ -102,7 +107,7 @@ fn take_in(contents: Vec<Content>, partitions: &mut [Vec<Changes>], links: &mut 
                     changes.removed.extend(removed);
                 }
             }
-            Content::Growth(book) => *growth = book,
+            Content::Growth(rollup) => *growth = rollup,
             Content::Links(pairs) => linked.push(pairs),
             Content::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -166,8 +171,8 @@ impl Pipeline {
             links.insert(visitor, user);
         }
         encoder.links(&links.cut(true))?;
-        if let Some((book, today)) = self.growth_cut() {
-            encoder.growth(&book.stored(today))?;
+        if let Some((rollup, today)) = self.growth_cut() {
+            encoder.growth(&rollup.stored(today))?;
         }
         sink(&encoder.finish()?.0)
     }
@@ -189,7 +194,7 @@ impl Pipeline {
         pipeline.forgotten_count = head.forgotten;
         pipeline.rules_changes = (head.rules_changes, head.rules_changed_at);
         pipeline.links = links;
-        pipeline.book = growth.or(pipeline.book).filter(|_| plan.growth.is_some());
+        pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = head.fired.min(watermark);
         let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
@@ -227,13 +232,13 @@ impl Pipeline {
         let attached =
             || partitions.par_iter_mut().zip(by_partition).enumerate().map(attach).collect::<Result<Vec<_>, _>>();
         pipeline.pending = decoding.install(attached)?.concat();
-        if let (Some(growth), Some(book)) = (&plan.growth, &mut pipeline.book) {
+        if let (Some(growth), Some(rollup)) = (&plan.growth, &mut pipeline.rollup) {
             let users = pipeline.partitions.iter().flat_map(Partition::users);
-            book.count_people(growth, |count| {
-                users.for_each(|user| user.growth.iter().for_each(|record| count(record)))
+            add_missing_funnel_windows(rollup, growth, |add| {
+                users.for_each(|user| user.growth.iter().for_each(|state| add(state)))
             });
         }
-        pipeline.enter_growth(&plan);
+        pipeline.merge_growth(&plan);
         // What is linked from here on is new.
         pipeline.links.cut(true);
         Ok(pipeline)
@@ -261,10 +266,11 @@ impl Pipeline {
         let outputs: Vec<Vec<Output>> = self.decoding.install(|| partitions.par_iter_mut().map(changed).collect());
         out.append(&mut self.pending);
         out.extend(outputs.into_iter().flatten());
-        self.book = next.growth.as_ref().map(|growth| {
-            let kept = plan.growth.as_ref().zip(self.book.as_ref());
-            let kept = kept.and_then(|(before, book)| Some(Translation::new(before.keys(), growth)?.book(book)));
-            Box::new(kept.unwrap_or_else(|| Book::new(growth)))
+        self.rollup = next.growth.as_ref().map(|growth| {
+            let kept = plan.growth.as_ref().zip(self.rollup.as_ref());
+            let kept =
+                kept.and_then(|(before, rollup)| Some(rollup.migrated(&GrowthMigration::new(before.keys(), growth)?)));
+            Box::new(kept.unwrap_or_else(|| Rollup::new(growth)))
         });
         self.decoding.change_decoder(self.options.decoder(&next.rules));
         self.plan = next;

@@ -1,5 +1,4 @@
-//! The growth numbers of a log that has an end, also with somebody watching: each event as the numbers took it, and its
-//! text.
+//! The growth report of a log that has an end, and the events of such a log as they were applied to the growth state.
 
 use std::sync::Arc;
 
@@ -8,46 +7,46 @@ use crate::files::source::{Block, Item, SourceError};
 use crate::log::Kind;
 use crate::pipeline::{Entry, Options, Pipeline, Totals, timed};
 use rekindle_core::decode::{Decoded, Reason};
-use rekindle_core::growth::{Numbers, Sighting};
+use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::{Decided, Output, Plan};
 use rekindle_core::time::{Span, Timestamp};
 
-/// The growth numbers of everything `source` yields, as of `until`, or of the latest event where there is no such; and
-/// what was counted on the way. `None`: the rules ask for no growth numbers, or there is no event and no `until`.
+/// The growth report of all events of `source`, as of `until`, or of the latest event without one; and the totals. `None`: the
+/// rules ask for no growth numbers, or there is neither an event nor `until`.
 ///
 /// # Errors
-/// The source fails, or the workers can't be started.
-pub fn growth_numbers(
+/// The source fails, or the workers cannot be started.
+pub fn growth_report(
     plan: Arc<Plan>,
     options: Options,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<Item, SourceError>>,
-) -> Result<(Option<Numbers>, Totals), ReplayError> {
+) -> Result<(Option<GrowthReport>, Totals), ReplayError> {
     let mut pipeline = Pipeline::new(plan, Options { until, ..options.clone() })?;
-    let end = go_through(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+    let end = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         feed(pipeline, block, outputs);
     })?;
     let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
     Ok((as_of.and_then(|as_of| pipeline.growth(Some(as_of))), pipeline.totals()))
 }
 
-/// Goes through everything `source` yields, up to `until`, then moves time on to it, or to the latest event. Events come
-/// to `watch` in the log's order, with their text; duplicates and whatever was rejected don't.
+/// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
+/// `observe` in log order, with their text; duplicates and rejected ones are not.
 ///
 /// # Errors
-/// The source fails, or the workers can't be started.
-pub fn watch_growth(
+/// The source fails, or the workers cannot be started.
+pub fn observe_growth(
     plan: Arc<Plan>,
     options: Options,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<Item, SourceError>>,
-    watch: &mut dyn FnMut(Sighting, &[u8]),
+    observe: &mut dyn FnMut(ObservedEvent, &[u8]),
 ) -> Result<Pipeline, ReplayError> {
     let decoder = options.decoder(&plan.rules);
     let bounded = Options { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
-    pipeline.watch_growth();
-    go_through(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+    pipeline.observe_growth();
+    feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         let first = pipeline.position();
         feed(pipeline, block, outputs);
         let mut calls = Vec::new();
@@ -55,15 +54,15 @@ pub fn watch_growth(
             true => decoder.decode_document(&block.lines, &mut calls),
             false => block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls)),
         }
-        // What the pipeline accepted, which is what positions count.
+        // Positions count the calls that the pipeline accepts.
         let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, &bounded)).collect();
         let mut merged: Vec<(u64, Arc<str>)> = outputs.drain(..).filter_map(merged).collect();
         merged.sort_unstable();
-        for mut sighting in pipeline.take_sightings() {
-            let found = merged.binary_search_by_key(&sighting.position, |(position, _)| *position);
-            sighting.visitor = found.ok().map(|at| Arc::clone(&merged[at].1));
-            let at = usize::try_from(sighting.position.saturating_sub(first)).unwrap_or(usize::MAX);
-            watch(sighting, texts.get(at).copied().unwrap_or_default());
+        for mut event in pipeline.take_observed_growth() {
+            let found = merged.binary_search_by_key(&event.position, |(position, _)| *position);
+            event.visitor = found.ok().map(|at| Arc::clone(&merged[at].1));
+            let at = usize::try_from(event.position.saturating_sub(first)).unwrap_or(usize::MAX);
+            observe(event, texts.get(at).copied().unwrap_or_default());
         }
     })?;
     Ok(pipeline)
@@ -74,8 +73,8 @@ fn feed(pipeline: &mut Pipeline, block: &Block, outputs: &mut Vec<Output>) {
     pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
 }
 
-/// Has each block fed, then moves time on to `until`, or to the latest event: the end, if there is one.
-fn go_through(
+/// Feeds each block, then advances time to `until`, or to the latest event. Returns that time, if there is one.
+fn feed_all(
     pipeline: &mut Pipeline,
     options: &Options,
     until: Option<Timestamp>,
@@ -99,7 +98,7 @@ fn go_through(
     Ok(end)
 }
 
-/// At which position which visitor turned out to be a user.
+/// The position at which a visitor was merged, and the visitor.
 fn merged(output: Output) -> Option<(u64, Arc<str>)> {
     match output.decided {
         Decided::Merged { from } => Some((output.position, from)),
@@ -107,7 +106,7 @@ fn merged(output: Output) -> Option<(u64, Arc<str>)> {
     }
 }
 
-/// The text of a call that the pipeline accepts of a log without a broker.
+/// The text of a call, if the pipeline accepts it of a log without a broker.
 fn accepted<'a>(call: &Decoded<'a>, options: &Options) -> Option<&'a [u8]> {
     let event = call.as_ref().ok()?;
     timed(options, event, None).is_ok().then_some(event.original)

@@ -22,7 +22,7 @@ use crate::pipeline::{Options, Pipeline, Totals};
 pub use error::ReplayError;
 use feeding::Feeding;
 use first_rejects::FirstRejects;
-pub use growth::{growth_numbers, watch_growth};
+pub use growth::{growth_report, observe_growth};
 use rekindle_core::journal::{self, Sorter};
 use rekindle_core::partition::{Output, Plan};
 use rekindle_core::rules;

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::error::StoreError;
 use super::objects::{NewObject, ObjectError, Objects};
 use rekindle_core::checkpoint::{Encoder, Head};
-use rekindle_core::growth::Book;
+use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::identity::LinksCut;
 use rekindle_core::partition::{CapturedUsers, Plan};
@@ -67,7 +67,7 @@ pub(super) struct Begin {
     pub(super) generation: u64,
     pub(super) plan: Arc<Plan>,
     pub(super) links: LinksCut,
-    pub(super) growth: Option<(Box<Book>, Day)>,
+    pub(super) growth: Option<(Box<Rollup>, Day)>,
 }
 
 impl Writer {
@@ -195,8 +195,8 @@ impl Output {
         let Begin { objects, object: name, head, generation, plan, links, growth } = begin;
         let mut encoder = Encoder::new(&plan, &head)?;
         encoder.links(&links)?;
-        if let Some((book, today)) = growth {
-            encoder.growth(&book.stored(today))?;
+        if let Some((rollup, today)) = growth {
+            encoder.growth(&rollup.stored(today))?;
         }
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, &error))?;
         Ok(Output { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })

@@ -1,16 +1,18 @@
-//! What the rules say of the growth numbers: `[growth]`, `[[funnels]]`, `[[promotions]]`, `[[targets]]`, compiled.
+//! The rules of the growth numbers: `[growth]`, `[[funnels]]`, `[[promotions]]`, `[[targets]]`, compiled.
 
-mod read;
+mod reader;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::Serialize;
+use strum::{AsRefStr, Display, EnumString, VariantNames};
 
 use super::program::{NameId, SegmentId};
 use crate::event::FieldId;
 use crate::time::Span;
 
 #[cfg(test)]
-pub(super) use read::{FUNNEL_KEYS, GROWTH_KEYS, PROMOTION_KEYS, TARGET_KEYS};
+pub(super) use reader::{FUNNEL_KEYS, GROWTH_KEYS, PROMOTION_KEYS, TARGET_KEYS};
 
 /// Most channels of `[growth.channels]`; `direct` and `other` come on top.
 pub const CHANNELS_MAX: usize = 14;
@@ -23,40 +25,109 @@ pub const PROMOTIONS_MAX: usize = 16;
 /// Most targets.
 pub const TARGETS_MAX: usize = 32;
 
-/// The stages of a lifecycle, in the order in which they are tried for a user.
-pub const STAGES: [&str; 6] = ["new", "active", "at_risk", "dormant", "churned", "reactivated"];
-/// What a target can be set for.
-pub const METRICS: [&str; 7] = ["gmv", "revenue", "orders", "new_users", "sign_ups", "new_buyers", "sessions"];
-/// What a target can be set over.
-pub const PERIODS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
+/// A stage of the lifecycle. A user is in the first stage of the rules whose segment the user is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, AsRefStr, Display, VariantNames, Serialize)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Came recently for the first time.
+    New,
+    /// Comes regularly.
+    Active,
+    /// Comes less than before.
+    AtRisk,
+    /// Has not come for a while.
+    Dormant,
+    /// Is not expected to return.
+    Churned,
+    /// Returned after having been away.
+    Reactivated,
+}
 
-/// What growth numbers are computed, and of what.
+/// A metric that is counted by day: what a target can be set for, and whose change can be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, AsRefStr, Display, VariantNames, Serialize)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// The values of orders.
+    Gmv,
+    /// GMV less refunds.
+    Revenue,
+    /// Orders.
+    Orders,
+    /// Users whose first event is in the period.
+    NewUsers,
+    /// Users whose sign-up is in the period.
+    SignUps,
+    /// Users whose first order is in the period.
+    NewBuyers,
+    /// Sessions that started.
+    Sessions,
+}
+
+/// The period of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, AsRefStr, Display, VariantNames, Serialize)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    /// A business day.
+    Day,
+    /// Monday to Sunday.
+    Week,
+    /// A calendar month.
+    Month,
+    /// Three calendar months.
+    Quarter,
+    /// A calendar year.
+    Year,
+}
+
+impl Stage {
+    /// Whether users in it count as lost until they return.
+    pub fn is_lost(self) -> bool {
+        matches!(self, Stage::Dormant | Stage::Churned)
+    }
+}
+
+impl Metric {
+    /// Whether it is an amount of money, which is counted in millionths.
+    pub fn is_money(self) -> bool {
+        matches!(self, Metric::Gmv | Metric::Revenue)
+    }
+
+    /// Whether it is counted from orders alone, and so needs rules that define an order.
+    pub fn needs_orders(self) -> bool {
+        matches!(self, Metric::Gmv | Metric::Revenue | Metric::Orders | Metric::NewBuyers)
+    }
+}
+
+/// The rules of the growth numbers.
 #[derive(Clone, Debug)]
-pub struct Growth {
+pub struct GrowthRules {
     /// The zone of business days and hours.
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
-    /// An event later than this after the user's last begins a session.
+    /// An event more than this after the user's latest starts a session.
     pub session_gap: Span,
     /// The channels, in file order; `direct` and `other` follow.
     pub channels: Vec<Channel>,
-    /// Hosts of the business itself: a referrer of these is none.
+    /// Hosts of the business itself: as referrers they count as `direct`.
     pub own_hosts: Vec<String>,
     /// `context.campaign.source`.
     pub campaign_source: FieldId,
     /// `context.page.referrer`.
     pub referrer: FieldId,
-    /// What an order is.
-    pub orders: Option<Orders>,
-    /// What a refund is.
-    pub refunds: Option<Refunds>,
-    /// What puts something into a cart.
+    /// The events that are orders.
+    pub orders: Option<OrderRules>,
+    /// The events that are refunds.
+    pub refunds: Option<RefundRules>,
+    /// The event that adds to a cart.
     pub carts: Option<NameId>,
-    /// What begins a checkout.
+    /// The event that starts a checkout.
     pub checkouts: Option<NameId>,
-    /// The lifecycle's stages, in file order; a user is in the first whose segment the user is in.
-    pub stages: Vec<Stage>,
+    /// The stages of the lifecycle, in file order.
+    pub stages: Vec<LifecycleStage>,
     /// `[[funnels]]`.
     pub funnels: Vec<Funnel>,
     /// `[[promotions]]`.
@@ -70,13 +141,13 @@ pub struct Growth {
 pub struct Channel {
     /// Its name.
     pub name: String,
-    /// The campaign sources, and the parts of referrers' hosts, that it stands for; in lower case.
+    /// The campaign sources, and parts of referrers' hosts, that belong to it; in lower case.
     pub sources: Vec<String>,
 }
 
-/// What an order is, and what is read of it.
+/// The events that are orders, and their properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Orders {
+pub struct OrderRules {
     /// The event.
     pub name: NameId,
     /// Its value.
@@ -87,25 +158,25 @@ pub struct Orders {
     pub coupon: FieldId,
     /// Its category.
     pub category: FieldId,
-    /// Its id: of a user's orders with the same one, the first counts.
+    /// Its id: of a user's orders with the same id only the first counts.
     pub order_id: FieldId,
 }
 
-/// What a refund is, and what is read of it.
+/// The events that are refunds, and their properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refunds {
+pub struct RefundRules {
     /// The event.
     pub name: NameId,
-    /// What was paid back, as a positive amount.
+    /// The refunded value, as a positive amount.
     pub value: FieldId,
 }
 
 /// A stage of the lifecycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stage {
-    /// One of [`STAGES`].
-    pub name: &'static str,
-    /// Whose members are in it.
+pub struct LifecycleStage {
+    /// The stage.
+    pub stage: Stage,
+    /// The segment whose members are in it.
     pub segment: SegmentId,
 }
 
@@ -120,7 +191,7 @@ pub struct Funnel {
     pub within: Span,
 }
 
-/// A promotion, by the business's clocks, in whole hours.
+/// A promotion, in local time and whole hours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promotion {
     /// Its id.
@@ -129,29 +200,24 @@ pub struct Promotion {
     pub starts: DateTime,
     /// Its end, exclusive; after its start.
     pub ends: DateTime,
-    /// The most that its discounts should come to, in millionths of the currency; above 0.
+    /// The budget for its discounts, in millionths of the currency; above 0.
     pub budget: Option<i128>,
 }
 
 /// A target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Its id; `gmv_month` unless said otherwise.
+    /// Its id; `gmv_month` by default.
     pub id: String,
-    /// One of [`METRICS`].
-    pub metric: &'static str,
-    /// One of [`PERIODS`].
-    pub period: &'static str,
-    /// What is to be reached: a count, or of `gmv` and `revenue` millionths of the currency. Above 0.
+    /// What is counted.
+    pub metric: Metric,
+    /// How often it starts from 0.
+    pub period: Period,
+    /// The value to be reached: a count, or millionths of the currency for money. Above 0.
     pub value: i128,
 }
 
-/// Whether a metric is an amount of money, which is counted in millionths.
-pub fn is_money(metric: &str) -> bool {
-    matches!(metric, "gmv" | "revenue")
-}
-
-/// The channels of shops that name none.
+/// The channels of rules that define none.
 pub(super) const DEFAULT_CHANNELS: [(&str, &[&str]); 4] = [
     ("search", &["google", "bing", "duckduckgo", "yahoo", "baidu", "yandex", "ecosia"]),
     ("social", &["facebook", "instagram", "tiktok", "twitter", "x", "linkedin", "pinterest", "reddit", "youtube"]),

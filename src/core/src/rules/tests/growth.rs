@@ -3,13 +3,13 @@
 use rstest::rstest;
 
 use super::{compiled, only_problem, problems};
-use crate::rules::growth::{Channel, Growth};
+use crate::rules::growth::{Channel, GrowthRules, Stage};
 use crate::rules::program::{NameId, SegmentId};
 
 const BASE: &str = "timezone = 'Asia/Tokyo'\n[events]\nview = 'Product Viewed'\norder = 'Order Completed'\n\
     big = { event = 'Product Added', where = 'properties.price > 5' }\n[[segments]]\nid = 's'\nwhen = 'total(view) > 0'\n";
 
-fn growth(more: &str) -> Growth {
+fn growth(more: &str) -> GrowthRules {
     compiled(&format!("{BASE}{more}")).growth.expect("growth numbers")
 }
 
@@ -46,8 +46,8 @@ fn everything_that_is_said_is_taken() {
         sources: sources.iter().map(|source| (*source).to_owned()).collect(),
     };
     assert_eq!(growth.channels, [channel("b", &["y"]), channel("a", &["x", "z"])]);
-    let stages: Vec<_> = growth.stages.iter().map(|stage| (stage.name, stage.segment)).collect();
-    assert_eq!(stages, [("churned", SegmentId(0)), ("active", SegmentId(0))]);
+    let stages: Vec<_> = growth.stages.iter().map(|stage| (stage.stage, stage.segment)).collect();
+    assert_eq!(stages, [(Stage::Churned, SegmentId(0)), (Stage::Active, SegmentId(0))]);
     assert_eq!(growth.funnels[0].steps, [NameId(0), NameId(1)]);
     assert_eq!(growth.promotions[0].ends.to_string(), "2026-11-28T18:00:00");
     let targets: Vec<_> = growth.targets.iter().map(|target| (target.id.as_str(), target.value)).collect();

@@ -2,6 +2,7 @@
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use strum::VariantNames;
 
 use crate::rules::schema::schema;
 use crate::rules::{campaigns, compile, events, growth, reader, segments};
@@ -40,7 +41,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
         ("/properties/segments/items", &segments::SEGMENT_KEYS),
         (campaign, &campaigns::CAMPAIGN_KEYS),
         ("/properties/growth", &growth::GROWTH_KEYS),
-        ("/properties/growth/properties/lifecycle", &growth::STAGES),
+        ("/properties/growth/properties/lifecycle", growth::Stage::VARIANTS),
         ("/properties/funnels/items", &growth::FUNNEL_KEYS),
         ("/properties/promotions/items", &growth::PROMOTION_KEYS),
         ("/properties/targets/items", &growth::TARGET_KEYS),

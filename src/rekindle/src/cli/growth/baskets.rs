@@ -4,40 +4,42 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
-use super::watched::{Inputs, growth, need_orders, print};
+use super::GrowthCommandError;
+use super::inputs::{GrowthInputs, growth_rules, print, require_orders};
 use crate::cli::CliError;
 use crate::cli::summary::grouped;
 use crate::cli::terminal::field;
-use crate::insight::basket::{BasketCounter, BasketReport, ITEMS_ROOM, Least, NamedRule, PAIRS_ROOM};
-use rekindle_core::growth::models::PairFigures;
+use rekindle_core::growth::analysis::basket_counter::{BasketCapacity, NamedAssociationRule};
+use rekindle_core::growth::analysis::baskets::AssociationMeasures;
+use rekindle_core::growth::analysis::{AssociationThresholds, BasketCounter, BasketReport};
 
-/// Finds what is bought together, and looked at together: pairs of products in orders and in sessions
+/// Finds what is bought and viewed together: pairs of products in orders and in sessions
 ///
-/// Each pair stands once, as "who has A also has B", A being in fewer baskets: with its support (the share of baskets that
-/// have both), its confidence (of those with A, the share that has B too) and its lift (how many times likelier than by
-/// chance), likeliest first. What chance alone may have brought together is left out: a pair must be in ten baskets at least,
-/// and significant by Fisher's exact test, p = Σ C(a, j) C(N − a, b − j) / C(N, b) over j from the baskets with both on, which
-/// must be no more than 0.05 over the number of pairs that the items could make (Bonferroni; Webb 2007, "Discovering
-/// Significant Patterns"). Counts are exact as long as items and pairs fit their bounds; if not, it is said by how much a
-/// count may be too low.
+/// Each pair is listed once, as "baskets with A also have B", A being in fewer baskets: with its support (the share of
+/// baskets with both), its confidence (of those with A, the share with B) and its lift (how many times likelier than by
+/// chance), highest lift first. Pairs that may be due to chance are left out: a pair must be in ten baskets at least, and
+/// significant by Fisher's exact test, p = Σ C(a, j) C(N − a, b − j) / C(N, b) over j from the number of baskets with both,
+/// which must be no more than 0.05 over the number of pairs that the items could make (Bonferroni; Webb 2007, "Discovering
+/// Significant Patterns"). Counts are exact as long as items and pairs fit their bounds; if not, the output says by how much
+/// a count may be too low.
 #[derive(Debug, clap::Args)]
 pub(super) struct BasketsArgs {
     #[command(flatten)]
-    inputs: Inputs,
+    inputs: GrowthInputs,
 
     /// Baskets of orders, of sessions, or both
     #[arg(long, value_enum, default_value = "both")]
-    of: Of,
+    of: BasketSelection,
 
-    /// The property that says which product it is, of an order's products and of events that name one
+    /// The property that identifies a product, of the products of an order and of events with one
     #[arg(long, value_name = "PROPERTY", default_value = "product_id")]
     item: String,
 
     /// The least number of baskets with both
-    #[arg(long, value_name = "N", default_value_t = Least::default().baskets)]
+    #[arg(long, value_name = "N", default_value_t = AssociationThresholds::default().baskets)]
     min_baskets: u64,
 
-    /// The most that the odds may be that any pair at all is listed by chance alone, 0 to 1; 1 lists them whatever the odds
+    /// The highest probability that any pair at all is listed by chance alone, 0 to 1; 1 disables the test
     #[arg(long, value_name = "ODDS", default_value = "0.05", value_parser = share)]
     significance: f64,
 
@@ -53,15 +55,15 @@ pub(super) struct BasketsArgs {
     #[arg(long, value_name = "TIMES", default_value = "0", value_parser = lift)]
     min_lift: f64,
 
-    /// Room for so many different items
-    #[arg(long, value_name = "N", default_value_t = ITEMS_ROOM as u32, value_parser = clap::value_parser!(u32).range(1..))]
+    /// The most different items that are counted exactly
+    #[arg(long, value_name = "N", default_value_t = BasketCapacity::default().items as u32, value_parser = clap::value_parser!(u32).range(1..))]
     max_items: u32,
 
-    /// Room for so many different pairs, about 40 bytes each
-    #[arg(long, value_name = "N", default_value_t = PAIRS_ROOM as u32, value_parser = clap::value_parser!(u32).range(1..))]
+    /// The most different pairs that are counted exactly, about 40 bytes each
+    #[arg(long, value_name = "N", default_value_t = BasketCapacity::default().pairs as u32, value_parser = clap::value_parser!(u32).range(1..))]
     max_pairs: u32,
 
-    /// Show so many rules of each kind; 20 in text and all in JSON unless said otherwise
+    /// The most rules of each kind that are printed; 20 in text and all in JSON by default
     #[arg(long, value_name = "N")]
     top: Option<usize>,
 
@@ -71,7 +73,7 @@ pub(super) struct BasketsArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Of {
+enum BasketSelection {
     Orders,
     Sessions,
     Both,
@@ -89,31 +91,28 @@ fn lift(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
     let rules = args.inputs.load()?;
-    if args.of != Of::Sessions {
-        need_orders(&rules, &args.inputs.rules)?;
+    if args.of != BasketSelection::Sessions {
+        require_orders(&rules, &args.inputs.rules)?;
     }
-    let gap = growth(&rules, &args.inputs.rules)?.session_gap;
-    let room = (args.max_items as usize, args.max_pairs as usize);
-    let mut counter = BasketCounter::new(&args.item, gap, room);
-    args.inputs.watch(rules, &mut |seen, text| counter.take(&seen, text))?;
-    let least = Least {
+    let gap = growth_rules(&rules, &args.inputs.rules)?.session_gap;
+    let capacity = BasketCapacity { items: args.max_items as usize, pairs: args.max_pairs as usize };
+    let mut counter = BasketCounter::new(&args.item, gap, capacity);
+    args.inputs.observe(rules, &mut |event, text| counter.add(&event, text))?;
+    let thresholds = AssociationThresholds {
         baskets: args.min_baskets,
         support: args.min_support,
         confidence: args.min_confidence,
         lift: args.min_lift,
         significance: args.significance,
     };
-    let [orders, sessions] = counter.finish(least);
+    let [orders, sessions] = counter.finish(thresholds);
     let mut reports = match args.of {
-        Of::Orders => vec![orders],
-        Of::Sessions => vec![sessions],
-        Of::Both => vec![orders, sessions],
+        BasketSelection::Orders => vec![orders],
+        BasketSelection::Sessions => vec![sessions],
+        BasketSelection::Both => vec![orders, sessions],
     };
     if reports.iter().all(|report| report.baskets == 0) {
-        let item = &args.item;
-        return Err(CliError::Other(format!(
-            "no order and no session has a product with `{item}`: name another --item"
-        )));
+        return Err(GrowthCommandError::NoItems(args.item.clone()).into());
     }
     let top = args.top.unwrap_or(if args.json { usize::MAX } else { 20 });
     let found: Vec<usize> = reports.iter().map(|report| report.rules.len()).collect();
@@ -133,18 +132,18 @@ fn table(report: &BasketReport, found: usize) -> String {
     let mut out = format!(
         "{} {} with {} different items; {} pairs, {} shown",
         grouped(report.baskets),
-        report.of,
+        report.of.as_ref(),
         grouped(report.items as u64),
         grouped(found as u64),
         report.rules.len()
     );
     for (what, error) in [("an item", report.items_error), ("a pair", report.pairs_error)] {
         if error > 0 {
-            let _ = write!(out, "\nbaskets with {what} may be up to {} more than told", grouped(error));
+            let _ = write!(out, "\nthe number of baskets with {what} may be up to {} too low", grouped(error));
         }
     }
     if report.cut_baskets > 0 {
-        let _ = write!(out, "\nof {} baskets only the first 1000 items were looked at", grouped(report.cut_baskets));
+        let _ = write!(out, "\nof {} baskets only the first 1000 items were counted", grouped(report.cut_baskets));
     }
     if !report.rules.is_empty() {
         let _ = write!(
@@ -153,8 +152,8 @@ fn table(report: &BasketReport, found: usize) -> String {
             "baskets", "support", "confidence", "lift", "p"
         );
     }
-    for NamedRule { item, item_name, with, with_name, figures } in &report.rules {
-        let PairFigures { both, support, confidence, lift, p_value, .. } = figures;
+    for NamedAssociationRule { item, item_name, with, with_name, measures } in &report.rules {
+        let AssociationMeasures { both, support, confidence, lift, p_value, .. } = measures;
         let (item, with) = (named(item, item_name.as_deref()), named(with, with_name.as_deref()));
         let _ = write!(
             out,

@@ -1,24 +1,27 @@
-//! `rekindle growth`: the growth numbers of files of events, and what follows from them.
+//! `rekindle growth`: the growth numbers of event files, and analyses of them.
 
 mod baskets;
+mod error;
 mod explain;
+mod inputs;
 mod numbers;
 mod report;
-mod watched;
+mod report_page;
 
 use clap::Subcommand;
+pub use error::GrowthCommandError;
 
 use super::CliError;
 
-/// Growth numbers of a file of events, why they moved, and a report
+/// Growth numbers of event files, why they changed, and a report
 #[derive(Debug, clap::Args)]
 pub struct GrowthArgs {
     #[command(subcommand)]
-    command: Command,
+    command: GrowthCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum GrowthCommand {
     Numbers(numbers::NumbersArgs),
     Explain(explain::ExplainArgs),
     Baskets(baskets::BasketsArgs),
@@ -27,9 +30,9 @@ enum Command {
 
 pub(crate) fn run(args: &GrowthArgs) -> Result<(), CliError> {
     match &args.command {
-        Command::Numbers(args) => numbers::run(args),
-        Command::Explain(args) => explain::run(args),
-        Command::Baskets(args) => baskets::run(args),
-        Command::Report(args) => report::run(args),
+        GrowthCommand::Numbers(args) => numbers::run(args),
+        GrowthCommand::Explain(args) => explain::run(args),
+        GrowthCommand::Baskets(args) => baskets::run(args),
+        GrowthCommand::Report(args) => report::run(args),
     }
 }

@@ -6,21 +6,22 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::watched::tell_left_out;
+use super::GrowthCommandError;
+use super::inputs::{growth_rules, warn_of_omitted_events};
 use crate::cli::summary::{grouped, passed_over};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
-use rekindle_core::growth::Numbers;
-use rekindle_core::growth::numbers::Ratio;
+use rekindle_core::growth::report::GrowthNumbers;
+use rekindle_core::growth::{GrowthReport, Ratio};
 use rekindle_core::partition::Plan;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::Files;
 use rekindle_runtime::pipeline::Options;
-use rekindle_runtime::replay::{ReplayError, growth_numbers};
+use rekindle_runtime::replay::{ReplayError, growth_report};
 use rekindle_settings::Engine;
 
 /// Computes the growth numbers of event files
 ///
-/// The rules need a section [growth]. A few figures come as text; --json gives all there is, by day, hour and channel.
+/// The rules need a section [growth]. The key figures are printed as text; --json prints all numbers, by day, hour and channel.
 #[derive(Debug, clap::Args)]
 pub(super) struct NumbersArgs {
     /// The rules file (TOML)
@@ -31,7 +32,7 @@ pub(super) struct NumbersArgs {
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     input: Vec<PathBuf>,
 
-    /// The moment the numbers are of, RFC 3339 or a date (its midnight, UTC): later events are left out; the latest event unless said otherwise
+    /// The moment of the numbers, RFC 3339 or a date (its midnight, UTC): later events are left out; by default the time of the latest event
     #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
     until: Option<Timestamp>,
 
@@ -39,22 +40,18 @@ pub(super) struct NumbersArgs {
     #[arg(long)]
     json: bool,
 
-    /// How many partitions users are spread over; changes nothing in the numbers; 64 unless said otherwise
+    /// The number of partitions of users; does not affect the numbers; 64 by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     partitions: Option<u16>,
 
-    /// How many worker threads; 0, which is the default, is one per core; changes nothing in the numbers
+    /// The number of worker threads; 0, the default, is one per core; does not affect the numbers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
     workers: Option<u16>,
 }
 
 pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     let rules = load_rules(&args.rules)?;
-    if rules.growth.is_none() {
-        let path = args.rules.display();
-        let help = "add a section [growth]; `rekindle rules` tells what can stand in it";
-        return Err(CliError::Other(format!("{path} asks for no growth numbers: {help}")));
-    }
+    growth_rules(&rules, &args.rules)?;
     let defaults = pipeline_options(&Engine::default());
     let options = Options {
         partitions: args.partitions.map_or(defaults.partitions, usize::from),
@@ -64,30 +61,28 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     say_if_it_waits(&args.input);
     let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
     let plan = Arc::new(Plan::new(rules));
-    let (numbers, totals) = growth_numbers(Arc::clone(&plan), options, args.until, files)?;
-    tell_left_out(&plan.rules, &totals, args.until);
-    let Some(numbers) = numbers else {
-        return Err(CliError::Other("there is no event that counts, and so there are no numbers".to_owned()));
-    };
+    let (report, totals) = growth_report(Arc::clone(&plan), options, args.until, files)?;
+    warn_of_omitted_events(&plan.rules, &totals, args.until);
+    let report = report.ok_or(GrowthCommandError::NoEvents)?;
     let mut text = match args.json {
         true => {
             let passed_over = passed_over(&plan.rules, &totals).map(|(name, _, none)| (name, none)).collect();
-            let told = Told { numbers: &numbers, passed_over };
-            serde_json::to_string(&told).map_err(|error| CliError::Other(error.to_string()))?
+            let document = NumbersDocument { report: &report, passed_over };
+            serde_json::to_string(&document).map_err(GrowthCommandError::Json)?
         }
-        false => summary(&numbers),
+        false => summary(&report.numbers),
     };
     text.push('\n');
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())
 }
 
-/// The numbers, and what is not in them.
+/// The report, and what it leaves out.
 #[derive(serde::Serialize)]
-struct Told<'n> {
+struct NumbersDocument<'r> {
     #[serde(flatten)]
-    numbers: &'n Numbers,
-    /// Values of amounts that are no numbers, by event and property.
+    report: &'r GrowthReport,
+    /// The number of values of amounts that are not numbers, by event and property.
     passed_over: BTreeMap<String, u64>,
 }
 
@@ -99,8 +94,8 @@ fn rate(rate: Option<f64>) -> String {
     rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
 }
 
-/// The figures that are asked for first.
-fn summary(numbers: &Numbers) -> String {
+/// The key figures as text.
+fn summary(numbers: &GrowthNumbers) -> String {
     let mut out = String::new();
     let mut line = |name: &str, text: String| {
         let _ = writeln!(out, "{name:<12} {text}");
