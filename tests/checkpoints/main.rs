@@ -8,4 +8,5 @@ mod s3_server;
 mod bucket;
 mod command;
 mod first_format;
+mod growth_form_1;
 mod keeper;
