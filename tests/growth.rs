@@ -1,5 +1,5 @@
-//! The growth numbers against a naive count over the whole log, and against themselves: other batches, partitions, and
-//! restarts from a checkpoint anywhere give the same.
+//! The growth numbers against a naive count over the whole log, and against themselves: other batches,
+//! partitions, and restarts from a checkpoint anywhere give the same numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
 #[path = "growth/naive.rs"]
 mod naive;
 
-use naive::{CHANNELS, Call, count, funnels, told, told_funnels};
+use naive::{CHANNELS, Call, count, funnels, reported, reported_funnels};
 
 const ZONE: &str = "America/New_York";
 
@@ -99,7 +99,7 @@ fn options(partitions: usize) -> Options {
     Options { partitions, workers: 1, ..Options::default() }
 }
 
-/// Lines in pieces of so many.
+/// Feeds lines in pieces of `piece` lines.
 fn feed(pipeline: &mut Pipeline, lines: &[String], piece: usize) {
     for lines in lines.chunks(piece) {
         pipeline.feed(lines.concat().as_bytes(), &mut |_| {}, &mut Vec::new());
@@ -115,7 +115,7 @@ fn end(pipeline: &mut Pipeline, until: Timestamp) -> GrowthNumbers {
     report(pipeline, until).numbers
 }
 
-/// Events of some users and visitors over 70 days, in no great order; now and then one is sent twice.
+/// Events of some users and visitors over 70 days, partly out of order; some are sent twice.
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     const NAMES: [&str; 7] =
         ["page", "Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];
@@ -132,7 +132,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         let mut calls = Vec::new();
         for (index, ((day, at, late), (user, visitor, who), name, source, (value, coupon, twice))) in drawn {
             let call = Call {
-                // No two at the same time, so that which was first never hangs on the order.
+                // No two at the same time, so that the first never depends on the order.
                 ms: (START + (day - late) * DAY + at) / 1_000 * 1_000 + index as i64,
                 user: (who < 4).then(|| format!("u{user}")),
                 visitor: (who % 3 != 1 || who > 3).then(|| format!("a{visitor}")),
@@ -152,7 +152,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn they_are_those_of_a_count_over_the_whole_log(calls in calls()) {
+    fn numbers_agree_with_a_count_over_the_whole_log(calls in calls()) {
         let lines: Vec<String> = calls.iter().map(line).collect();
         let until = Timestamp(START + 75 * DAY);
         let mut pipeline = Pipeline::new(plan(), options(4)).expect("threads start");
@@ -161,8 +161,8 @@ proptest! {
         prop_assert_eq!(&numbers.channels, &CHANNELS);
         let zone = TimeZone::get(ZONE).expect("a zone");
         let expected = count(&calls, &zone, numbers.today.date());
-        prop_assert_eq!(told(&numbers), expected);
-        prop_assert_eq!(told_funnels(&numbers), funnels(&calls, &zone, numbers.today.date()));
+        prop_assert_eq!(reported(&numbers), expected);
+        prop_assert_eq!(reported_funnels(&numbers), funnels(&calls, &zone, numbers.today.date()));
         let counts = pipeline.totals().counts;
         for (at, [entered, left]) in counts.transitions.iter().enumerate() {
             let gone = left + counts.merged_out[at] + counts.dropped_out[at];
@@ -172,15 +172,15 @@ proptest! {
             let sum: u64 = day.by_channel.iter().map(|tally| tally.sessions).sum();
             prop_assert_eq!(day.all.sessions, sum);
         }
-        // Before, visitors who turned out to be users later are in stages still, and not among those known.
+        // On earlier days, visitors who were merged later are still in stages, and not among the known users.
         let last = numbers.days.last().expect("today");
         let sizes: u64 = last.stage_sizes.iter().sum();
         prop_assert!(sizes <= last.known_users, "{} in stages of {} known", sizes, last.known_users);
     }
 
     #[test]
-    fn active_users_are_told_by_the_stage_that_their_day_began_in(calls in calls()) {
-        // Of users alone, and in order: else what a user was in hangs on when it was learnt.
+    fn active_users_count_in_their_stage_at_the_start_of_the_day(calls in calls()) {
+        // Users only, and in order: otherwise the stage depends on the order of arrival.
         let mut calls: Vec<Call> = calls.into_iter().filter(|call| call.user.is_some()).collect();
         calls.iter_mut().for_each(|call| call.visitor = None);
         calls.sort_by_key(|call| call.ms);
@@ -214,15 +214,15 @@ proptest! {
                 *expected.entry((day, stage)).or_default() += 1;
             }
         }
-        let told = numbers.days.iter().flat_map(|day| {
+        let reported = numbers.days.iter().flat_map(|day| {
             let stages = day.active_by_stage.iter().enumerate().filter(|(_, users)| **users > 0);
             stages.map(move |(stage, users)| ((day.day.date(), stage), *users))
         });
-        prop_assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
+        prop_assert_eq!(reported.collect::<BTreeMap<_, _>>(), expected);
     }
 
     #[test]
-    fn batches_partitions_and_restarts_do_not_show(calls in calls(), cut in 0.0f64..1.0, again in 0.0f64..1.0, piece in 1usize..40) {
+    fn numbers_do_not_depend_on_batches_partitions_and_restarts(calls in calls(), cut in 0.0f64..1.0, again in 0.0f64..1.0, piece in 1usize..40) {
         let lines: Vec<String> = calls.iter().map(line).collect();
         let until = Timestamp(START + 75 * DAY);
         let mut whole = Pipeline::new(plan(), options(1)).expect("threads start");
@@ -270,9 +270,9 @@ fn long_log() -> Vec<String> {
     calls.iter().map(line).collect()
 }
 
-/// A user's day that began in one stage, though the user was in another by the first event of it.
+/// The day starts in one stage, and the first event of the day moves the user to another.
 #[test]
-fn a_stage_that_changes_during_a_day_is_not_the_one_it_began_in() {
+fn stage_that_changes_during_a_day_does_not_count_for_that_day() {
     let call = |day: i64, hours: i64, message: u32| Call {
         ms: START + day * DAY + hours * 3_600_000,
         user: Some("u".to_owned()),
@@ -284,7 +284,7 @@ fn a_stage_that_changes_during_a_day_is_not_the_one_it_began_in() {
         message,
     };
     let mut pipeline = Pipeline::new(plan(), options(1)).expect("threads start");
-    // Gone after five days, at noon UTC; back an hour later.
+    // `gone` after five days, at noon UTC; back an hour later.
     feed(&mut pipeline, &[line(&call(0, 0, 1)), line(&call(5, 1, 2)), line(&call(6, 0, 3))], 1);
     let numbers = end(&mut pipeline, Timestamp(START + 8 * DAY));
     assert_eq!(numbers.stages, [Stage::New, Stage::Active, Stage::Churned]);
@@ -292,9 +292,9 @@ fn a_stage_that_changes_during_a_day_is_not_the_one_it_began_in() {
     assert_eq!(by_stage, [[0, 0, 0], [0, 1, 0], [0, 1, 0]]);
 }
 
-/// A window counts people, however many days they began on; each day counts them once, too.
+/// A window counts each user once, on however many days funnels were started; each day counts them once, too.
 #[test]
-fn funnels_count_people_in_a_window_and_on_each_day() {
+fn funnels_count_users_once_per_window_and_once_per_day() {
     let mut lines = Vec::new();
     for day in 0..35i64 {
         for (user, names) in [("often", &["Product Viewed", "Product Added"][..]), ("seldom", &["Product Viewed"])] {
@@ -316,7 +316,7 @@ fn funnels_count_people_in_a_window_and_on_each_day() {
     feed(&mut pipeline, &lines, 5);
     let numbers = end(&mut pipeline, Timestamp(START + 34 * DAY));
     let users = |numbers: &GrowthNumbers| numbers.funnels[0].steps.iter().map(|step| step.users).collect::<Vec<_>>();
-    // Of the 30 days up to yesterday, the fourth day is no more.
+    // The fourth day is no longer among the 30 days up to yesterday.
     assert_eq!((users(&numbers), numbers.funnels[0].days[3].users.as_slice()), (vec![1, 1, 0], &[2, 1, 0][..]));
     let earlier = end(&mut Pipeline::new(plan(), options(2)).expect("threads start"), Timestamp(START));
     assert_eq!(users(&earlier), [0, 0, 0]);
@@ -328,7 +328,7 @@ fn funnels_count_people_in_a_window_and_on_each_day() {
 }
 
 #[test]
-fn a_promotion_is_compared_with_as_many_hours_a_week_earlier() {
+fn promotion_is_compared_with_the_same_hours_a_week_earlier() {
     let buy = |hours: i64, message: u32| Call {
         ms: START + hours * 3_600_000,
         user: Some(format!("u{message}")),
@@ -339,7 +339,7 @@ fn a_promotion_is_compared_with_as_many_hours_a_week_earlier() {
         coupon: false,
         message,
     };
-    // An order every hour. The promotion begins on the 10th, at midnight in New York: 9 days less 8 hours later.
+    // An order every hour. The promotion starts on the 10th, at midnight in New York: 9 days less 8 hours later.
     let lines: Vec<String> = (0..9 * 24 + 40).map(|hour| line(&buy(hour, hour as u32))).collect();
     let starts = 8 * 24 + 16;
     for (hours, during) in [(starts, None), (starts + 30, Some(30)), (starts + 24 * 2 + 6 + 40, Some(24 * 2 + 6))] {
@@ -359,13 +359,13 @@ fn a_promotion_is_compared_with_as_many_hours_a_week_earlier() {
         }
         let is_over = hours > starts + 24 * 2 + 6;
         assert_eq!(promotion.after.now.is_some(), is_over, "{hours}");
-        // It was on the 1st that all began: a week before what was right before the promotion, nothing is known.
+        // The first event was on the 1st: nothing is known of the week before the hours before the promotion.
         assert_eq!((orders(promotion.before.week_earlier), promotion.before.hours), (None, 54));
     }
 }
 
 #[test]
-fn what_is_older_than_400_days_is_folded_into_what_is_known() {
+fn days_older_than_400_are_summed_into_known_counts() {
     let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
     let lines = long_log();
     feed(&mut pipeline, &lines, 50);
@@ -378,7 +378,7 @@ fn what_is_older_than_400_days_is_folded_into_what_is_known() {
     assert!(numbers.retention.days.iter().all(|cohort| cohort.active[0] == 1));
     assert_eq!(numbers.retention.day_7.rate(), Some(1.0));
     assert_eq!(numbers.retention.day_1.rate(), Some(0.0));
-    // Later events of days that are not told of any more change what is known, and nothing else.
+    // Late events of days that are no longer reported change only the known counts.
     let late = Call {
         ms: START + DAY,
         user: Some("late".to_owned()),
@@ -401,7 +401,7 @@ fn what_is_older_than_400_days_is_folded_into_what_is_known() {
 }
 
 #[test]
-fn other_rules_keep_what_they_have_in_common() {
+fn rules_change_keeps_common_channels_stages_and_funnels() {
     let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
     let lines = long_log();
     feed(&mut pipeline, &lines[..200], 50);
@@ -431,7 +431,7 @@ fn other_rules_keep_what_they_have_in_common() {
     for (went_on, expected) in went_on.days.iter().zip(&expected.days) {
         assert_eq!(went_on.all, expected.all, "{}", expected.day);
     }
-    // Days of another zone are other days: all of it begins anew.
+    // Days of another time zone are other days: everything starts empty.
     let moved = RULES.replace(ZONE, "Asia/Tokyo");
     let moved = Arc::new(Plan::new(rules::compile(&moved).unwrap_or_else(|problems| panic!("{problems:?}"))));
     pipeline.change_rules(moved, &mut Vec::new());
@@ -440,12 +440,12 @@ fn other_rules_keep_what_they_have_in_common() {
 }
 
 #[test]
-fn prometheus_gets_no_more_series_than_stated() {
+fn number_of_series_is_within_the_stated_maximum() {
     let plan = plan();
     let growth = plan.rules.growth.as_ref().expect("rules with growth numbers");
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options(2)).expect("threads start");
     let mut lines = long_log();
-    // Somebody of every channel who goes through everything.
+    // A user of every channel who reaches everything.
     for (number, source) in [Some("google"), Some("newsletter"), None, Some("x")].into_iter().enumerate() {
         let names =
             ["Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];

@@ -1,4 +1,4 @@
-//! `rekindle growth explain`, `baskets` and `report` on small files whose answers can be worked out by hand.
+//! `rekindle growth explain`, `baskets` and `report` on small files whose results can be computed by hand.
 
 use std::fs;
 use std::path::Path;
@@ -64,20 +64,20 @@ fn order(at: &str, user: &str, total: f64) -> String {
     event(at, &format!("\"userId\":\"{user}\""), "Order Completed", &format!("\"total\":{total},\"discount\":4"))
 }
 
-/// Pairs of a handful of baskets, too.
+/// Arguments that list every pair.
 fn with_all_pairs<'a>(args: &[&'a str]) -> Vec<&'a str> {
     args.iter().copied().chain(["--min-baskets", "1", "--significance", "1", "--min-support", "0"]).collect()
 }
 
 #[test]
-fn a_users_own_events_alone_say_where_sessions_end() {
+fn only_a_users_own_events_end_its_sessions() {
     let both = "\"anonymousId\":\"v\",\"userId\":\"u\"";
     let own = [
-        // Over for two days when a visitor turns out to be the user.
+        // Ended two days before a visitor is merged into the user.
         view("02T10:00:00", "\"userId\":\"u\"", "cup"),
         view("04T10:00:00", "\"anonymousId\":\"v\"", "plate"),
         view("04T10:01:00", both, "spoon"),
-        // On two devices at once, and then it is known that they are one's.
+        // On two devices at the same time, which then turn out to belong to one user.
         view("05T10:00:00", "\"userId\":\"w\"", "fork"),
         view("05T10:20:00", "\"anonymousId\":\"x\"", "knife"),
         view("05T10:45:00", "\"anonymousId\":\"x\"", "bowl"),
@@ -118,13 +118,13 @@ fn a_users_own_events_alone_say_where_sessions_end() {
 }
 
 #[test]
-fn baskets_list_each_pair_once_and_none_that_chance_may_have_made() {
+fn baskets_list_each_significant_pair_once() {
     let basket = |at: usize, products: &[&str]| {
         let lines: Vec<String> = products.iter().map(|id| format!("{{\"product_id\":\"{id}\"}}")).collect();
         let time = format!("{:02}T{:02}:{:02}:00", 2 + at / 1_440, at / 60 % 24, at % 60);
         event(&time, "\"userId\":\"u\"", "Order Completed", &format!("\"products\":[{}]", lines.join(",")))
     };
-    // Two rare things that meet three times, two that belong together, and a thousand others.
+    // Two rare items in three common baskets, two that belong together, and a thousand others.
     let events: Vec<String> = (0..3_000)
         .map(|at| {
             let other = format!("other{}", at % 1_000);
@@ -150,16 +150,16 @@ fn baskets_list_each_pair_once_and_none_that_chance_may_have_made() {
 }
 
 #[test]
-fn a_visitors_session_goes_on_under_the_users_id() {
+fn session_of_a_merged_visitor_continues_under_the_user() {
     let both = |visitor: &str, user: &str| format!("\"anonymousId\":\"{visitor}\",\"userId\":\"{user}\"");
     let folder = folder(&[
         view("02T10:00:00", "\"anonymousId\":\"v1\"", "cup"),
-        // One session: the visitor turns out to be a user.
+        // One session: the visitor is merged into a user.
         view("02T10:01:00", &both("v1", "u1"), "plate"),
-        // Two: what the visitor looked at an hour before is a session of its own.
+        // Two: what the visitor viewed an hour before is a session of its own.
         view("02T10:02:00", "\"anonymousId\":\"v2\"", "cup"),
         view("02T11:30:00", &both("v2", "u2"), "plate"),
-        // And of a user whom nobody was before.
+        // And of a user without a visitor.
         view("02T12:00:00", "\"userId\":\"u3\"", "plate"),
         view("02T12:10:00", "\"userId\":\"u3\"", "cup"),
     ]);
@@ -172,7 +172,7 @@ fn a_visitors_session_goes_on_under_the_users_id() {
 }
 
 #[test]
-fn what_moved_adds_up() {
+fn contributions_add_up_to_the_change() {
     let folder = folder(&[
         order("02T10:00:00", "a", 10.0),
         order("02T11:00:00", "b", 20.0),
@@ -191,7 +191,7 @@ fn what_moved_adds_up() {
 }
 
 #[test]
-fn the_report_is_one_page_that_asks_for_nothing() {
+fn report_is_one_self_contained_page() {
     let folder = folder(&[order("02T10:00:00", "a", 10.0), order("03T10:00:00", "b", 20.0)]);
     let output = run(folder.path(), &["report", "--output", "report.html", "--title", "A <b> & \"c\""]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -203,9 +203,9 @@ fn the_report_is_one_page_that_asks_for_nothing() {
     }
 }
 
-/// By what the products of an order are of, price times quantity; discounts and shipping fall to all alike.
+/// In proportion to price times quantity; discounts and shipping are split in the same proportion.
 #[test]
-fn an_orders_value_is_split_by_the_categories_of_its_products() {
+fn order_value_is_split_by_the_categories_of_its_products() {
     let products = |lines: &str, total: f64| format!("\"total\":{total},\"products\":[{lines}]");
     let buy = |at: &str, properties: &str| event(at, "\"userId\":\"a\"", "Order Completed", properties);
     let folder = folder(&[
@@ -248,7 +248,7 @@ fn an_orders_value_is_split_by_the_categories_of_its_products() {
 }
 
 #[test]
-fn explanations_reach_as_far_back_as_the_events_and_say_where_they_cannot() {
+fn explanations_cover_all_events_or_fail_with_a_reason() {
     let old = |at: &str| order("02T10:00:00", "a", 10.0).replace("2026-03-02", at);
     let folder = folder(&[
         old("2024-06-01"),
@@ -310,7 +310,7 @@ fn targets_are_in_the_units_of_their_metric_and_revenue_needs_refunds() {
 }
 
 #[test]
-fn nobody_sent_who_came_directly() {
+fn direct_visits_have_no_source() {
     let visit = |at: &str, user: &str, context: &str| {
         view(at, &format!("\"userId\":\"{user}\""), "cup")
             .replace("\"properties\"", &format!("\"context\":{context},\"properties\""))
@@ -343,7 +343,7 @@ fn nobody_sent_who_came_directly() {
 }
 
 #[test]
-fn mistakes_are_told_and_nothing_is_written() {
+fn mistakes_are_reported_and_nothing_is_written() {
     let folder = folder(&[order("02T10:00:00", "a", 10.0)]);
     for (args, complaint) in [
         (&["explain", "--metric", "gmv", "--from", "2026-02-30", "--to", "2026-03"][..], "2026-02-30"),

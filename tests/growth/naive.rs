@@ -1,5 +1,5 @@
-//! The growth numbers of a log the long way round: every event is kept, with whose it turned out to be, and each number is
-//! counted over all of them.
+//! A naive count of the growth numbers of a log: all events are kept, with their final users, and each number is counted over
+//! all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,27 +28,27 @@ pub(crate) const FUNNELS: [(&[&str], i64); 2] = [
     (&["Product Viewed", "Product Added", "Order Completed"], 2 * 86_400_000),
     (&["Order Completed", "Order Completed"], 9 * 86_400_000),
 ];
-/// Days before the latest start of a step for which a visitor who turns out to be a user is not counted twice.
+/// Days before the latest start of a step within which a merged visitor is not counted twice.
 const STARTS_KEPT: i32 = 31;
 
-/// Of each funnel and step: by day of the start, how many users; and of the last 30 complete days, by channel, how many.
+/// By funnel and step: users by day of the start, and users of the last 30 complete days by channel.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Funnels {
     pub(crate) days: BTreeMap<(usize, usize, Date), u64>,
     pub(crate) people: BTreeMap<(usize, usize, usize), u64>,
 }
 
-/// How far somebody got: of each funnel and step the latest start and when it was reached, the days of starts, and days that
-/// stay counted whatever is learnt later.
+/// The steps that a user reached: of each the latest start and when it was reached, the days of starts, and days that stay
+/// counted after a merge.
 #[derive(Clone, Debug, Default)]
-struct Way {
+struct FunnelPath {
     latest: BTreeMap<(usize, usize), (i64, i64)>,
     starts: BTreeMap<(usize, usize), BTreeSet<Date>>,
     settled: Vec<(usize, usize, Date)>,
 }
 
-impl Way {
-    fn take(&mut self, call: &Call, day: &dyn Fn(i64) -> Date) {
+impl FunnelPath {
+    fn apply(&mut self, call: &Call, day: &dyn Fn(i64) -> Date) {
         for (funnel, (steps, within)) in FUNNELS.iter().enumerate() {
             for (step, _) in steps.iter().enumerate().rev().filter(|(_, name)| **name == call.name) {
                 let start = match step.checked_sub(1).map(|before| self.latest.get(&(funnel, before))) {
@@ -65,7 +65,7 @@ impl Way {
         }
     }
 
-    fn unite(&mut self, visitor: Way) {
+    fn merge(&mut self, visitor: FunnelPath) {
         self.settled.extend(visitor.settled);
         for (step, theirs) in visitor.starts {
             let Some(ours) = self.starts.get_mut(&step) else {
@@ -74,7 +74,7 @@ impl Way {
             };
             let latest = *ours.last().max(theirs.last()).expect("a start");
             let is_old = |day: &Date| day.until(latest).expect("days").get_days() > STARTS_KEPT;
-            // Both have it counted, and both keep it.
+            // Counted for both, and kept for both.
             self.settled.extend(theirs.intersection(ours).filter(|day| is_old(day)).map(|day| (step.0, step.1, *day)));
             ours.extend(theirs);
         }
@@ -85,10 +85,10 @@ impl Way {
     }
 }
 
-/// Funnels go by the order of arrival, so everybody's way is followed as the calls come in.
+/// Funnels depend on the order of arrival, so the path of each user is followed call by call.
 pub(crate) fn funnels(calls: &[Call], zone: &TimeZone, today: Date) -> Funnels {
     let local = |ms: i64| Timestamp::from_millisecond(ms).expect("in range").to_zoned(zone.clone()).date();
-    let (mut links, mut ways, mut seen) = (BTreeMap::new(), BTreeMap::<String, Way>::new(), BTreeSet::new());
+    let (mut links, mut paths, mut seen) = (BTreeMap::new(), BTreeMap::<String, FunnelPath>::new(), BTreeSet::new());
     let mut firsts: BTreeMap<String, (i64, usize)> = BTreeMap::new();
     for call in calls {
         let visitor = call.visitor.clone().unwrap_or_default();
@@ -96,8 +96,8 @@ pub(crate) fn funnels(calls: &[Call], zone: &TimeZone, today: Date) -> Funnels {
             && !links.contains_key(visitor)
         {
             links.insert(visitor.clone(), user.clone());
-            if let Some(way) = ways.remove(visitor) {
-                ways.entry(user.clone()).or_default().unite(way);
+            if let Some(path) = paths.remove(visitor) {
+                paths.entry(user.clone()).or_default().merge(path);
             }
             if let Some(first) = firsts.remove(visitor) {
                 let known = firsts.entry(user.clone()).or_insert(first);
@@ -111,41 +111,41 @@ pub(crate) fn funnels(calls: &[Call], zone: &TimeZone, today: Date) -> Funnels {
         let touch = (call.ms, channel(call.source));
         let first = firsts.entry(who.clone()).or_insert(touch);
         *first = (*first).min(touch);
-        ways.entry(who).or_default().take(call, &local);
+        paths.entry(who).or_default().apply(call, &local);
     }
     let mut funnels = Funnels::default();
-    for (who, way) in ways {
-        for ((funnel, step), starts) in &way.starts {
+    for (who, path) in paths {
+        for ((funnel, step), starts) in &path.starts {
             starts.iter().for_each(|day| *funnels.days.entry((*funnel, *step, *day)).or_default() += 1);
-            let is_told = |day: &Date| (1..=30).contains(&day.until(today).expect("days").get_days());
-            if starts.iter().any(is_told) {
+            let is_reported = |day: &Date| (1..=30).contains(&day.until(today).expect("days").get_days());
+            if starts.iter().any(is_reported) {
                 *funnels.people.entry((*funnel, *step, firsts[&who].1)).or_default() += 1;
             }
         }
-        way.settled
+        path.settled
             .iter()
             .for_each(|(funnel, step, day)| *funnels.days.entry((*funnel, *step, *day)).or_default() += 1);
     }
     funnels
 }
 
-/// The same of what the engine told.
-pub(crate) fn told_funnels(numbers: &GrowthNumbers) -> Funnels {
-    let mut told = Funnels::default();
+/// The same from the engine's numbers.
+pub(crate) fn reported_funnels(numbers: &GrowthNumbers) -> Funnels {
+    let mut reported = Funnels::default();
     for (funnel, numbers) in numbers.funnels.iter().enumerate() {
         for day in &numbers.days {
             for (step, users) in day.users.iter().enumerate().filter(|(_, users)| **users > 0) {
-                told.days.insert((funnel, step, day.day.date()), *users);
+                reported.days.insert((funnel, step, day.day.date()), *users);
             }
         }
         for (step, numbers) in numbers.steps.iter().enumerate() {
             for (channel, users) in numbers.users_by_channel.iter().enumerate().filter(|(_, users)| **users > 0) {
-                told.people.insert((funnel, step, channel), *users);
+                reported.people.insert((funnel, step, channel), *users);
             }
             assert_eq!(numbers.users, numbers.users_by_channel.iter().sum::<u64>());
         }
     }
-    told
+    reported
 }
 
 /// What does not depend on the order of arrival, by day and channel.
@@ -177,7 +177,7 @@ fn channel(source: Option<&str>) -> usize {
     }
 }
 
-/// What only makes sense in the order of arrival is left out.
+/// Without what depends on the order of arrival.
 pub(crate) fn without_order(tally: &DayTotals) -> DayTotals {
     DayTotals { sessions: 0, cart_sessions: 0, checkout_sessions: 0, cart_order_sessions: 0, ..*tally }
 }
@@ -290,8 +290,8 @@ fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, 
     }
 }
 
-/// The same of what the engine told.
-pub(crate) fn told(numbers: &GrowthNumbers) -> Counted {
+/// The same from the engine's numbers.
+pub(crate) fn reported(numbers: &GrowthNumbers) -> Counted {
     let mut counted = Counted::default();
     for day in &numbers.days {
         for (at, tally) in day.by_channel.iter().enumerate() {

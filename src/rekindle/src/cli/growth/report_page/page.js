@@ -96,9 +96,9 @@ function triangle(cohorts, label, max) {
   const s = section("Retention", "per cent of each cohort that came back"), g = el("div", "grid"); s.append(g);
   const closed = n.retention.days.filter(c => c.users), byWeek = n.retention.weeks.filter(c => c.users);
   const curve = Array.from({ length: 31 }, (_, k) => { let a = 0, u = 0; for (const c of closed) if (c.active.length > k) { a += c.active[k]; u += c.users; } return u ? a / u : null; });
-  if (byWeek.length) card(g, "Cohorts by week: active so many weeks later").append(triangle(byWeek.slice(-14), "Week of", 6));
+  if (byWeek.length) card(g, "Cohorts by week: active n weeks later").append(triangle(byWeek.slice(-14), "Week of", 6));
   if (closed.length) chart(g, "Retention curve: active on the n-th day after the first", () => ({ value: v => pct(v, 2), legend: { show: false }, xAxis: { type: "category", data: curve.slice(1).map((_, i) => i + 1), boundaryGap: true }, yAxis: yaxis(v => pct(v, Math.max(...curve.slice(1)) < .1 ? 1 : 0)), series: [{ name: "retention", type: "bar", itemStyle: { borderRadius: [3, 3, 0, 0] }, data: curve.slice(1) }] }));
-  if (closed.length) card(g, "Cohorts by day: active so many days later", "wide").append(triangle(closed.slice(-30), "Day", 31));
+  if (closed.length) card(g, "Cohorts by day: active n days later", "wide").append(triangle(closed.slice(-30), "Day", 31));
 }
 if (n.funnels.length) { // Funnels
   const g = el("div", "grid"); section("Funnels", "the last 30 complete days").append(g);
@@ -116,7 +116,7 @@ if (n.lifecycle) { // Lifecycle
   const g = el("div", "grid"); section("Lifecycle", `reactivation on the last complete day ${pct(n.lifecycle.reactivation.rate, 2)}`).append(g);
   chart(g, "Users by stage at the end of the day", () => ({ xAxis: time, yAxis: yaxis(), series: n.stages.map((name, i) => line(nice(name), days.map(d => d.stage_sizes[i]), { stack: "a", areaStyle: { opacity: .5 }, lineStyle: { width: 1 } })) }));
   const flows = (last ? last.flows : []).filter(f => f.from !== "outside").sort((a, b) => b.users - a.users).slice(0, 12);
-  if (flows.length) card(g, "Who moved where on the last complete day").append(table(["From", "To", "Users"], flows.map(f => [nice(f.from), nice(f.to), int(f.users)]), [0, 1]));
+  if (flows.length) card(g, "Moves between stages on the last complete day").append(table(["From", "To", "Users"], flows.map(f => [nice(f.from), nice(f.to), int(f.users)]), [0, 1]));
 }
 if (n.commerce) { // Commerce
   const g = el("div", "grid"); section("Commerce").append(g);
@@ -124,11 +124,11 @@ if (n.commerce) { // Commerce
   chart(g, "Orders and buyers by day", () => ({ xAxis: time, yAxis: yaxis(), series: [line("Orders", days.map(d => d.all.orders), { areaStyle: { opacity: .12 } }), line("Buyers", days.map(d => d.all.buyers))] }));
   const rows = n.commerce.by_channel.map((c, i) => [n.channels[i], c]).filter(([, c]) => c.orders || c.conversion.whole).sort((a, b) => b[1].gmv - a[1].gmv);
   card(g, "By first-touch channel, 30 days", "wide").append(table(["Channel", "GMV", "Orders", "AOV", "Conversion", "Coupons"], rows.map(([name, c]) => [name, money(c.gmv), int(c.orders), money(c.aov), pct(c.conversion.rate, 2), pct(c.coupon_share.rate)])));
-  if (n.commerce.categories.length) card(g, "Categories that sold most, 30 days").append(table(["Category", "GMV", "Orders"], n.commerce.categories.map(c => [c.category, money(c.gmv), int(c.orders)])), n.commerce.category_error ? el("p", "note", `Up to ${money(n.commerce.category_error)} may be missing from each.`) : "");
+  if (n.commerce.categories.length) card(g, "Top categories by GMV, 30 days").append(table(["Category", "GMV", "Orders"], n.commerce.categories.map(c => [c.category, money(c.gmv), int(c.orders)])), n.commerce.category_error ? el("p", "note", `Each value may be up to ${money(n.commerce.category_error)} too low.`) : "");
 }
-if (data.moved) { // What moved
-  const m = data.moved, f = num(m.metric), g = el("div", "grid"), w = w => w.first === w.last ? w.first : `${w.first} to ${w.last}`;
-  section(`Why ${nice(m.metric)} moved`, `${f(m.before)} (${w(m.from)}) → ${f(m.after)} (${w(m.to)}): ${signed(m.change, f)}`).append(g);
+if (data.moved) { // Change of a metric
+  const m = data.moved, f = num(m.metric), g = el("div", "grid tables"), w = w => w.first === w.last ? w.first : `${w.first} to ${w.last}`;
+  section(`Why ${nice(m.metric)} changed`, `${f(m.before)} (${w(m.from)}) → ${f(m.after)} (${w(m.to)}): ${signed(m.change, f)}`).append(g);
   const parts = (title, split) => {
     const own = split.parts.filter(p => p.contribution || p.before || p.after), top = Math.max(...own.map(p => Math.abs(p.contribution)), 1e-9);
     const some = v => v == null ? "–" : Math.abs(v) >= 1000 ? money(v) : v.toLocaleString("en", { maximumFractionDigits: 2 });
@@ -143,15 +143,15 @@ if (data.moved) { // What moved
 { // Trend
   const shown = data.trends.filter(t => t.bands.some(b => b));
   if (shown.length) {
-    const g = el("div", "grid"); section("Out of the usual", "by the hour, the last 14 days; the band is what is usual, and a slump is three hours that together are below it").append(g);
+    const g = el("div", "grid"); section("Anomalies", "by the hour, the last 14 days; the band is the usual range, and a slump is three hours that together are below it").append(g);
     for (const t of shown) {
       const f = num(t.metric), [d, h] = t.first.split("T"), start = Date.parse(d + "T" + h + ":00:00Z"), xs = t.values.map((_, i) => new Date(start + i * 36e5).toISOString().slice(5, 13).replace("T", " ") + "h");
       const b = i => t.bands.map(b => b && b[i]), flagged = t.bands.filter(b => b && b[3]).length;
-      chart(g, `${nice(t.metric)}: ${flagged ? flagged + (flagged > 1 ? " hours" : " hour") + " out of the band" : "nothing out of the band"}`, () => ({ value: v => v == null ? "–" : f(v), legend: { show: false }, xAxis: { type: "category", data: xs, boundaryGap: false }, yAxis: yaxis(), series: [
-        { name: "least", type: "line", stack: "band", symbol: "none", lineStyle: { opacity: 0 }, data: b(1) }, { name: "width of the band", type: "line", stack: "band", symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: "#64748b", opacity: .18 }, data: t.bands.map(b => b && b[2] - b[1]) },
-        line("value", t.values, { color: PALETTE[0], lineStyle: { width: 1.5 }, smooth: 0 }), { name: "out of the usual", type: "line", lineStyle: { opacity: 0 }, color: "#ef4444", symbol: "circle", symbolSize: 8, showSymbol: true, showAllSymbol: true, data: t.values.map((v, i) => t.bands[i] && t.bands[i][3] ? v : null) }] }));
+      chart(g, `${nice(t.metric)}: ${flagged ? flagged + (flagged > 1 ? " anomalous hours" : " anomalous hour") : "no anomalies"}`, () => ({ value: v => v == null ? "–" : f(v), legend: { show: false }, xAxis: { type: "category", data: xs, boundaryGap: false }, yAxis: yaxis(), series: [
+        { name: "lower edge", type: "line", stack: "band", symbol: "none", lineStyle: { opacity: 0 }, data: b(1) }, { name: "width of the band", type: "line", stack: "band", symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: "#64748b", opacity: .18 }, data: t.bands.map(b => b && b[2] - b[1]) },
+        line("value", t.values, { color: PALETTE[0], lineStyle: { width: 1.5 }, smooth: 0 }), { name: "anomaly", type: "line", lineStyle: { opacity: 0 }, color: "#ef4444", symbol: "circle", symbolSize: 8, showSymbol: true, showAllSymbol: true, data: t.values.map((v, i) => t.bands[i] && t.bands[i][3] ? v : null) }] }));
     }
-  } else { section("Out of the usual").append(el("p", "note", "Hours are judged once there are six weeks and a day of them.")); }
+  } else { section("Anomalies").append(el("p", "note", "Anomalies are detected once there are six weeks and a day of data.")); }
 }
 if (n.promotions.length) { // Promotions
   const g = el("div", "grid"); section("Promotions", "each window beside the same hours a week earlier").append(g);
@@ -162,17 +162,17 @@ if (n.promotions.length) { // Promotions
 { // Baskets
   const some = data.baskets.filter(b => b.rules.length);
   if (some.length) {
-    const g = el("div", "grid"); section("What goes together", "each pair once; lift: how many times likelier than by chance, and by more than chance (Fisher's exact test)").append(g);
-    for (const b of some) { const c = card(g, `${b.of === "orders" ? "Bought in one order" : "Seen or bought in one session"} · ${int(b.baskets)} ${b.of}`, "wide");
-      c.append(table(["Who has", "also has", "Baskets", "Support", "Confidence", "Lift"], b.rules.map(r => [r.item_name || r.item, r.with_name || r.with, int(r.both), pct(r.support, 2), pct(r.confidence, 0), r.lift.toFixed(1)]), [0, 1]));
-      if (b.pairs_error) c.append(el("p", "note", `A pair may be in up to ${int(b.pairs_error)} baskets more.`)); }
+    const g = el("div", "grid"); section("Bought and viewed together", "each pair once; lift: how many times likelier than by chance; all pairs are significant (Fisher's exact test)").append(g);
+    for (const b of some) { const c = card(g, `${b.of === "orders" ? "Bought in one order" : "Viewed or bought in one session"} · ${int(b.baskets)} ${b.of}`, "wide");
+      c.append(table(["Product", "With", "Baskets", "Support", "Confidence", "Lift"], b.rules.map(r => [r.item_name || r.item, r.with_name || r.with, int(r.both), pct(r.support, 2), pct(r.confidence, 0), r.lift.toFixed(1)]), [0, 1]));
+      if (b.pairs_error) c.append(el("p", "note", `The number of baskets may be up to ${int(b.pairs_error)} too low.`)); }
   }
 }
-document.getElementById("footer").textContent = `Made by Rekindle ${data.version} from a file of events. Charts: Apache ECharts 5.6.0, Apache License 2.0.`;
+document.getElementById("footer").textContent = `Made by Rekindle ${data.version} from event files. Charts: Apache ECharts 5.6.0, Apache License 2.0.`;
 draw(); dark.addEventListener("change", draw); 
 
 addEventListener("resize", () => charts.forEach(c => c.chart.resize()));
-// On paper a chart is scaled to its card as it is: there is no time to draw it again.
+// In print a chart is scaled to its card: there is no time to draw it again.
 const svgs = f => document.querySelectorAll(".chart svg").forEach(f);
 addEventListener("beforeprint", () => svgs(s => s.setAttribute("viewBox", `0 0 ${s.getAttribute("width")} ${s.getAttribute("height")}`)));
 addEventListener("afterprint", () => svgs(s => s.removeAttribute("viewBox")));
