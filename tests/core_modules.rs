@@ -34,6 +34,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The same for the modules inside `growth`.
+const GROWTH_MODULES: &[(&str, &[&str])] = &[
+    ("calendar", &[]),
+    ("money", &[]),
+    ("counts", &["money"]),
+    ("plan", &["calendar", "counts"]),
+    ("rollup", &["calendar", "counts", "money", "plan"]),
+    ("state", &["calendar", "counts", "money", "plan", "rollup"]),
+    ("report", &["calendar", "counts", "money", "plan", "rollup"]),
+    ("analysis", &["calendar", "money", "plan", "rollup", "report"]),
+];
+
 /// What the standard library and jiff have and no module of the core may touch: clocks, IO, threads, and state that is
 /// shared. What other crates bring is not in the core\'s `Cargo.toml`.
 const IMPURE: &[&str] = &[
@@ -92,6 +104,23 @@ impl Module {
         let paths = self.paths();
         let modules = paths.iter().filter_map(|path| path.strip_prefix("crate::")?.split("::").next());
         modules.filter(|module| *module != self.name() && is_module(module)).map(str::to_owned).collect()
+    }
+
+    /// The modules of `growth` that it names, beside its own.
+    fn growth_imports(&self) -> BTreeSet<String> {
+        let inside = |path: &String| {
+            let ups = path.split("::").take_while(|part| *part == "super").count();
+            let parents = self.path.get(..self.path.len().checked_sub(ups.max(1))?)?;
+            let rest: Vec<&str> = path.split("::").skip(ups).collect();
+            match ups {
+                0 => Some(path.strip_prefix("crate::growth::")?.split("::").next()?.to_owned()),
+                _ if parents == ["growth"] => Some((*rest.first()?).to_owned()),
+                _ => None,
+            }
+        };
+        let is_other =
+            |name: &String| self.path.get(1) != Some(name) && GROWTH_MODULES.iter().any(|(module, _)| module == name);
+        self.paths().iter().filter_map(inside).filter(is_other).collect()
     }
 
     fn impurities(&self) -> Vec<String> {
@@ -191,6 +220,39 @@ fn no_module_may_import_a_later_one() {
             assert!(earlier, "{module} would import {import}, which stands below it");
         }
     }
+}
+
+#[test]
+fn growth_has_no_circles_and_imports_only_what_the_table_allows() {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for module in modules().iter().filter(|module| module.name() == "growth" && module.path.len() > 1) {
+        found.entry(module.path[1].clone()).or_default().extend(module.growth_imports());
+    }
+    let table = GROWTH_MODULES.iter().map(|(module, imports)| {
+        ((*module).to_owned(), imports.iter().map(|import| (*import).to_owned()).collect::<BTreeSet<_>>())
+    });
+    assert_eq!(found, table.collect());
+    for (at, (module, imports)) in GROWTH_MODULES.iter().enumerate() {
+        let is_earlier = |import: &&str| GROWTH_MODULES[..at].iter().any(|(other, _)| other == import);
+        assert!(imports.iter().all(|import| is_earlier(import)), "{module} would import a later one");
+    }
+}
+
+#[test]
+fn growth_import_is_found_however_it_is_written() {
+    for text in [
+        "use crate::growth::state::UserGrowthState;",
+        "use super::super::state::UserGrowthState;",
+        "use crate::growth::{calendar::Day, state};",
+        "fn f() -> crate::growth::state::UserGrowthState {}",
+    ] {
+        let found = Module::new(Path::new("growth/report/days.rs"), text).growth_imports();
+        assert!(found.contains("state"), "{text}");
+    }
+    let own = Module::new(Path::new("growth/report/days.rs"), "use super::context::X;\nuse super::super::report::Y;");
+    assert!(own.growth_imports().is_empty());
+    let parent = Module::new(Path::new("growth/counts.rs"), "use super::money::Money;");
+    assert_eq!(parent.growth_imports(), BTreeSet::from(["money".to_owned()]));
 }
 
 fn mistakes_of(file: &str, text: &str) -> Vec<String> {
