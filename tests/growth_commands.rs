@@ -90,8 +90,8 @@ fn only_a_users_own_events_end_its_sessions() {
     let mixed: Vec<String> = own[..1].iter().cloned().chain(others).chain(own[1..].iter().cloned()).collect();
     let pairs = |events: &[String]| {
         let folder = folder(events);
-        let told = json(folder.path(), &with_all_pairs(&["baskets", "--of", "sessions", "--json"]));
-        let rules = told["baskets"][0]["rules"].as_array().expect("rules").clone();
+        let output = json(folder.path(), &with_all_pairs(&["baskets", "--of", "sessions", "--json"]));
+        let rules = output["baskets"][0]["rules"].as_array().expect("rules").clone();
         let mut pairs: Vec<[String; 2]> = rules
             .iter()
             .map(|rule| {
@@ -137,8 +137,8 @@ fn baskets_list_each_significant_pair_once() {
         })
         .collect();
     let folder = folder(&events);
-    let told = json(folder.path(), &["baskets", "--of", "orders", "--json"]);
-    let rules = told["baskets"][0]["rules"].as_array().expect("rules");
+    let output = json(folder.path(), &["baskets", "--of", "orders", "--json"]);
+    let rules = output["baskets"][0]["rules"].as_array().expect("rules");
     assert_eq!(rules.len(), 1, "{rules:?}");
     let rule = &rules[0];
     assert_eq!((&rule["item"], &rule["with"], &rule["both"]), (&"tea".into(), &"pot".into(), &40.into()));
@@ -163,8 +163,8 @@ fn session_of_a_merged_visitor_continues_under_the_user() {
         view("02T12:00:00", "\"userId\":\"u3\"", "plate"),
         view("02T12:10:00", "\"userId\":\"u3\"", "cup"),
     ]);
-    let told = json(folder.path(), &with_all_pairs(&["baskets", "--of", "sessions", "--json"]));
-    let sessions = &told["baskets"][0];
+    let output = json(folder.path(), &with_all_pairs(&["baskets", "--of", "sessions", "--json"]));
+    let sessions = &output["baskets"][0];
     assert_eq!((&sessions["baskets"], &sessions["items"]), (&4.into(), &2.into()), "{sessions}");
     let rule = &sessions["rules"][0];
     assert_eq!((&rule["both"], &rule["support"], &rule["lift"]), (&2.into(), &0.5.into(), &(2.0 * 4.0 / 9.0).into()));
@@ -180,11 +180,11 @@ fn contributions_add_up_to_the_change() {
         order("03T11:00:00", "a", 12.5),
         order("03T12:00:00", "c", 7.25),
     ]);
-    let told =
+    let output =
         json(folder.path(), &["explain", "--metric", "gmv", "--from", "2026-03-02", "--to", "2026-03-03", "--json"]);
-    assert_eq!((&told["before"], &told["after"], &told["change"]), (&30.0.into(), &49.75.into(), &19.75.into()));
+    assert_eq!((&output["before"], &output["after"], &output["change"]), (&30.0.into(), &49.75.into(), &19.75.into()));
     for split in ["factors", "by_channel", "by_buyer"] {
-        let parts = told[split]["parts"].as_array().unwrap_or_else(|| panic!("{split} has parts: {told}"));
+        let parts = output[split]["parts"].as_array().unwrap_or_else(|| panic!("{split} has parts: {output}"));
         let sum: f64 = parts.iter().filter_map(|part| part["contribution"].as_f64()).sum();
         assert!((sum - 19.75).abs() < 1e-6, "{split}: {sum}");
     }
@@ -236,14 +236,14 @@ fn order_value_is_split_by_the_categories_of_its_products() {
         ("orders", [("toys", 0.0, 1.166_667), ("(none)", 1.0, 0.5), ("books", 1.0, 0.333_333)]),
     ] {
         let args = ["explain", "--metric", metric, "--from", "2026-03-02", "--to", "2026-03-03", "--json"];
-        let told = json(folder.path(), &args);
-        let parts = told["by_category"]["parts"].as_array().expect("parts");
+        let output = json(folder.path(), &args);
+        let parts = output["by_category"]["parts"].as_array().expect("parts");
         for (name, before, after) in expected {
             let part = parts.iter().find(|part| part["name"] == name).unwrap_or_else(|| panic!("{name} in {parts:?}"));
             assert_eq!((&part["before"], &part["after"]), (&before.into(), &after.into()), "{metric} {name}");
         }
         let sum: f64 = parts.iter().filter_map(|part| part["contribution"].as_f64()).sum();
-        assert!((sum - told["change"].as_f64().expect("a number")).abs() < 1e-6, "{metric}: {sum}");
+        assert!((sum - output["change"].as_f64().expect("a number")).abs() < 1e-6, "{metric}: {sum}");
     }
 }
 
@@ -257,8 +257,12 @@ fn explanations_cover_all_events_or_fail_with_a_reason() {
         order("05T10:00:00", "b", 9.0),
     ]);
     let days = ["--from", "2024-06-01", "--to", "2024-06-02"];
-    let told = json(folder.path(), &[&["explain", "--metric", "gmv", "--json"], &days[..]].concat());
-    assert_eq!((&told["before"], &told["after"]), (&10.0.into(), &10.0.into()), "GMV is told by the events themselves");
+    let output = json(folder.path(), &[&["explain", "--metric", "gmv", "--json"], &days[..]].concat());
+    assert_eq!(
+        (&output["before"], &output["after"]),
+        (&10.0.into(), &10.0.into()),
+        "GMV is computed from the events themselves"
+    );
     let said = run(folder.path(), &[&["explain", "--metric", "new_users"], &days[..]].concat());
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("the days reach back 400, to 2025-01-30") && said.contains("--until"), "{said}");

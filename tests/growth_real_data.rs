@@ -46,16 +46,16 @@ fn main() {
 fn assert_agrees(command: &[&str], rules: &str, events: &Path, (script, least): (&str, usize)) {
     let scripts = repository().join("tests/growth_real_data");
     let rules = scripts.join(format!("{rules}.toml"));
-    let told = Command::new(env!("CARGO_BIN_EXE_rekindle"))
+    let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
         .arg("growth")
         .args(command)
         .args([Path::new("--json"), Path::new("--rules"), &rules, Path::new("--input"), events])
         .output()
         .expect("the binary runs");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = tempfile::tempdir().expect("a folder");
     let answer = folder.path().join("answer.json");
-    fs::write(&answer, told.stdout).expect("it is written");
+    fs::write(&answer, output.stdout).expect("it is written");
     let python = pypi::programs(&[DUCKDB, APRIORI]).join("python");
     let mut check = Command::new(python);
     let checked = check.arg(scripts.join(script)).args([events, &answer, &rules]).output().expect("Python runs");

@@ -17,8 +17,8 @@ import duckdb
 from efficient_apriori import apriori
 
 events_file, baskets_file = sys.argv[1:3]
-told = json.load(open(baskets_file))
-[orders] = told["baskets"]
+output = json.load(open(baskets_file))
+[orders] = output["baskets"]
 
 # A user's orders with the same id are one, the first.
 rows = duckdb.sql(f"""
@@ -31,7 +31,7 @@ select json_extract_string(products, '$[*].product_id') from (
         columns = {{type: 'varchar', event: 'varchar', "userId": 'varchar', "anonymousId": 'varchar', properties: 'json'}})
       where type = 'track' and event = 'Order Completed')) where copy = 1 order by pos""").fetchall()
 baskets = [items for (items,) in rows if items]
-items, rules = apriori(baskets, min_support=told["min_support"], min_confidence=0.0, max_length=2)
+items, rules = apriori(baskets, min_support=output["min_support"], min_confidence=0.0, max_length=2)
 
 mistakes = []
 
@@ -46,7 +46,7 @@ compare("different items", orders["items"], len({item for basket in baskets for 
 ours = {(rule["item"], rule["with"]): rule for rule in orders["rules"]}
 theirs = {(rule.lhs[0], rule.rhs[0]): rule for rule in rules if len(rule.lhs) == len(rule.rhs) == 1}
 pairs_error, items_error = orders["pairs_error"], orders["items_error"]
-least = told["min_support"] * len(baskets)
+least = output["min_support"] * len(baskets)
 for pair in ours.keys() - theirs.keys():
     mistakes.append(f"{pair}: the library does not have it")
 for pair in theirs.keys() - ours.keys() - {(b, a) for a, b in ours}:

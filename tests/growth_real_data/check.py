@@ -213,15 +213,15 @@ for funnel, rule in zip(numbers["funnels"], rules["funnels"]):
         compare(f"{label}, by channel", funnel["steps"][step]["users_by_channel"], [by_channel.get(at, 0) for at in range(len(order))])
         times = [row[0] for row in sql.execute(f"""select arg_min(took, pos) from reached where start::date {month} and took is not null
             group by uid, start::date""").fetchall()]
-        told = funnel["steps"][step]["median_ms"]
+        reported = funnel["steps"][step]["median_ms"]
         if not times:
-            compare(f"{label}, median", told, None)
+            compare(f"{label}, median", reported, None)
         else:
             median = sorted(times)[(len(times) + 1) // 2 - 1]
-            near = abs(told - median) <= max(median * 0.0625, 1_000)
-            compare(f"{label}, median near {median}", near or told, True)
+            near = abs(reported - median) <= max(median * 0.0625, 1_000)
+            compare(f"{label}, median near {median}", near or reported, True)
 
-# ── Hours, categories, and the sums that are told of 30 days ───────────────────────────────────────────────────
+# ── Hours, categories, and the sums of 30 days ───────────────────────────────────────────────────
 hours = {
     "events": "select strftime(ts, '%Y-%m-%dT%H'), count(*) from ev group by all",
     "sessions": "select strftime(ts, '%Y-%m-%dT%H'), count(*) from ev where begins = 1 group by all",

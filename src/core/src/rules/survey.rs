@@ -117,7 +117,7 @@ impl<'r> PropertySurvey<'r> {
     pub fn findings(&self) -> Vec<SurveyFinding> {
         self.properties
             .iter()
-            .flat_map(|property| [self.inside_arrays(property), self.no_numbers(property)])
+            .flat_map(|property| [self.inside_arrays(property), self.not_numbers(property)])
             .flatten()
             .collect()
     }
@@ -126,12 +126,13 @@ impl<'r> PropertySurvey<'r> {
         let (array, count) = property.seen.in_arrays?;
         let (name, events) = (self.rules.amount_name(property.read), self.events_of(property.read.name));
         let array = self.projection.fields[usize::from(array.0)][1..].join(".");
-        let text =
-            format!("{name} reads into `{array}`, which is an array in {count} of {events} events: there is nothing");
+        let text = format!(
+            "{name} reads into `{array}`, which is an array in {count} of {events} events: it has no value there"
+        );
         Some(SurveyFinding { text, help: each(&array), is_mistake: property.seen.all() == 0 })
     }
 
-    fn no_numbers(&self, property: &SurveyedProperty) -> Option<SurveyFinding> {
+    fn not_numbers(&self, property: &SurveyedProperty) -> Option<SurveyFinding> {
         let seen = &property.seen;
         let none = seen.number_texts + seen.others;
         if !property.is_amount || none == 0 {
@@ -139,7 +140,7 @@ impl<'r> PropertySurvey<'r> {
         }
         let (name, all) = (self.rules.amount_name(property.read), seen.all());
         let example = seen.example.as_deref().map_or_else(String::new, |example| format!(" (such as {example})"));
-        let text = format!("{name} is no number in {none} of {all} events{example}: sums and means pass it over");
+        let text = format!("{name} is not a number in {none} of {all} events{example}: sums and means ignore it");
         let help = match seen.number_texts {
             0 => "send it as a number".to_owned(),
             _ => format!("send it as a number; number(last({name})) reads the text of the latest"),
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_not_told() {
+    fn events_that_match_have_no_findings() {
         assert!(findings(&[]).is_empty());
         assert!(
             findings(&[r#"{"total":10,"shipping":{"city":"Ulm","cost":1.5}}"#, "{}", r#"{"total":null}"#]).is_empty()
@@ -251,36 +252,36 @@ mod tests {
     }
 
     #[test]
-    fn amounts_that_are_no_numbers_are_told_with_an_example() {
-        let told = findings(&[
+    fn amounts_that_are_not_numbers_are_reported_with_an_example() {
+        let found = findings(&[
             r#"{"total":"109.30"}"#,
             r#"{"total":"gratis"}"#,
             r#"{"total":5}"#,
             r#"{"total":"\u001b[31mred"}"#,
         ]);
         assert_eq!(
-            told,
-            [r#"false order.total is no number in 3 of 4 events (such as "109.30"): sums and means pass it over"#]
+            found,
+            [r#"false order.total is not a number in 3 of 4 events (such as "109.30"): sums and means ignore it"#]
         );
-        let told = findings(&[r#"{"shipping":{"cost":[ 1, "\u001b" ]}}"#]);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains("(such as [1,\\\"\\\\u001b\\\"])"), "{told:?}");
+        let found = findings(&[r#"{"shipping":{"cost":[ 1, "\u001b" ]}}"#]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("(such as [1,\\\"\\\\u001b\\\"])"), "{found:?}");
     }
 
     #[test]
-    fn paths_into_arrays_are_mistakes_unless_something_is_there_at_times() {
+    fn path_into_an_array_is_a_mistake_unless_some_events_have_a_value() {
         let array = r#"{"products":[{"price":1}],"shipping":[]}"#;
-        let told = findings(&[array, array]);
+        let found = findings(&[array, array]);
         let said = |name: &str, array: &str| {
-            format!("true order.{name} reads into `{array}`, which is an array in 2 of 2 events: there is nothing")
+            format!("true order.{name} reads into `{array}`, which is an array in 2 of 2 events: it has no value there")
         };
         let mut wanted =
             [said("products.price", "products"), said("shipping.city", "shipping"), said("shipping.cost", "shipping")];
         wanted.sort();
-        let mut told_sorted = told.clone();
-        told_sorted.sort();
-        assert_eq!(told_sorted, wanted);
-        let told = findings(&[array, r#"{"products":{"price":1},"shipping":{"city":"Ulm","cost":0}}"#]);
-        assert!(told.iter().all(|it| it.starts_with("false ")) && told.len() == 3, "{told:?}");
+        let mut found_sorted = found.clone();
+        found_sorted.sort();
+        assert_eq!(found_sorted, wanted);
+        let found = findings(&[array, r#"{"products":{"price":1},"shipping":{"city":"Ulm","cost":0}}"#]);
+        assert!(found.iter().all(|it| it.starts_with("false ")) && found.len() == 3, "{found:?}");
     }
 }

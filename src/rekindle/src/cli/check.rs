@@ -343,7 +343,7 @@ mod tests {
         let lines = [event(r#"{"total":"109.30"}"#), event(r#"{"total":1}"#), "no JSON".to_owned()];
         std::fs::write(&events, lines.join("\n")).unwrap();
         let (sound, out) = checked(args.clone());
-        let told = "warning: a.total is no number in 1 of 2 events (such as \"109.30\"): sums and means pass it over\n  help: ";
+        let told = "warning: a.total is not a number in 1 of 2 events (such as \"109.30\"): sums and means ignore it\n  help: ";
         assert!(sound && out.contains("r.toml: ok") && out.contains(told), "{out}");
         std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
         let (sound, out) = checked(args.clone());

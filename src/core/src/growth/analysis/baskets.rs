@@ -6,7 +6,7 @@
 //! Fisher (1935). Many pairs are tested at once, and the best of many look good by chance, so p must be no more than the level
 //! over the number of pairs that the items could make, m (m − 1) / 2 (Bonferroni; Webb 2007, "Discovering Significant
 //! Patterns", Machine Learning 68): then the probability that any pair is listed by chance alone is at most the level. BoundedCounts
-//! that may be too low (see [`BoundedCounts`]) are taken at their upper bound for the items, and as they are for the pair.
+//! that may be too low (see `bounded_counts`) are taken at their upper bound for the items, and as they are for the pair.
 
 use std::cmp::Ordering;
 

@@ -179,7 +179,7 @@ impl<'t> Reader<'t> {
         let entries = in_file_order(table);
         if entries.len() > CHANNELS_MAX {
             let message = format!("there are {} channels; the most is {CHANNELS_MAX}", entries.len());
-            self.problems.add(&span, message, "whoever comes by none of them counts under `other`");
+            self.problems.add(&span, message, "users of all other sources count under `other`");
         }
         let mut channels: Vec<Channel> = Vec::new();
         for (name, span, _) in entries {

@@ -93,7 +93,7 @@ impl RandomNumbers {
 /// The distribution of order values.
 #[derive(Clone, Copy, Debug)]
 enum OrderValue {
-    /// Lognormal: so many e-foldings are a standard deviation.
+    /// Lognormal, with this standard deviation of the logarithm.
     Lognormal(f64),
     /// Pareto, of that index: below 2 it has no variance.
     Pareto(f64),
