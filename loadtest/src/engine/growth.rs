@@ -22,7 +22,7 @@ const SECTIONS: [&str; 4] = ["growth", "funnels", "promotions", "targets"];
 
 /// The same rules without and with growth numbers, side by side, on one worker.
 #[derive(Debug, Serialize)]
-pub(super) struct Cost {
+pub(super) struct GrowthCost {
     events: u64,
     rounds: usize,
     /// Of processor time, decoding and the journal included.
@@ -50,7 +50,7 @@ pub(super) fn measure(
     input: &Input,
     until: Option<Timestamp>,
     (rounds, most): (u32, Duration),
-) -> Result<Cost, Error> {
+) -> Result<GrowthCost, Error> {
     let [without, with] = both(text)?;
     let started = Instant::now();
     let mut runs: Vec<[EngineRun; 2]> = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn measure(
         runs.iter().map(|[without, with]| without.took.processor.as_secs_f64() / with.took.processor.as_secs_f64());
     let [state_without, state_with] =
         [state::of_events(&without, input, until)?, state::of_events(&with, input, until)?];
-    Ok(Cost {
+    Ok(GrowthCost {
         events: input.events,
         rounds: runs.len(),
         ns_per_event_without: ns(0),
@@ -91,7 +91,7 @@ pub(super) fn measure(
     })
 }
 
-impl Cost {
+impl GrowthCost {
     /// For people.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let side = |ns: f64, state: &State| format!("{ns:>8.1} ns/event {:>8.1} bytes/user", state.bytes_per_user);

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -46,7 +47,7 @@ fn tidy(schema: &mut Schema) {
 /// The shape of a duration.
 pub struct DurationText;
 /// The shape of an id of a segment, campaign, channel or variant.
-struct IdText;
+pub(super) struct IdText;
 
 impl JsonSchema for DurationText {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -90,17 +91,17 @@ struct Rules {
     campaigns: Option<Vec<Campaign>>,
     /// How many messages a person gets at most, over all campaigns.
     caps: Option<Vec<Cap>>,
-    /// The growth numbers: users, retention, funnels, commerce. They are computed where this section is there.
-    growth: Option<Growth>,
-    /// Steps from a first look to an order, and how many get how far. Belongs to [growth].
+    /// The growth numbers: users, retention, funnels, commerce. They are computed only with this section.
+    growth: Option<GrowthSchema>,
+    /// Funnels: steps that users take in order, and how many reach each. Belongs to [growth].
     #[schemars(length(max = 8))]
-    funnels: Option<Vec<Funnel>>,
+    funnels: Option<Vec<FunnelSchema>>,
     /// Promotions, compared with the time before, after, and a week earlier. Belongs to [growth].
     #[schemars(length(max = 16))]
-    promotions: Option<Vec<Promotion>>,
-    /// What is to be reached in a day, week, month, quarter or year. Belongs to [growth].
+    promotions: Option<Vec<PromotionSchema>>,
+    /// Targets: the value of a metric to be reached in a period. Belongs to [growth].
     #[schemars(length(max = 32))]
-    targets: Option<Vec<Target>>,
+    targets: Option<Vec<TargetSchema>>,
 }
 
 /// What an event may be called in conditions. Words of the language are taken; `check` knows them.
@@ -230,160 +231,4 @@ struct Cap {
     /// Which channel; left out: all of them together.
     #[schemars(with = "Option<IdText>")]
     channel: Option<()>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Growth {
-    /// The zone (IANA) of business days and hours. That of the rules unless said otherwise.
-    timezone: Option<String>,
-    /// How long after the last event another begins a session. "30m" unless said otherwise.
-    #[schemars(with = "Option<DurationText>")]
-    session_gap: Option<()>,
-    /// Hosts of the business itself: a referrer of these is none.
-    own_hosts: Option<Vec<String>>,
-    /// The event that is an order. That of "Order Completed" unless said otherwise.
-    orders: Option<String>,
-    /// The event that is a refund. That of "Order Refunded" unless said otherwise.
-    refunds: Option<String>,
-    /// The event that puts something into a cart. That of "Product Added" unless said otherwise.
-    carts: Option<String>,
-    /// The event that begins a checkout. That of "Checkout Started" unless said otherwise.
-    checkouts: Option<String>,
-    /// The property with an order's value. "total" unless said otherwise.
-    order_value: Option<String>,
-    /// The property with an order's id: of a user's orders with the same one, the first counts. "order_id" unless said otherwise.
-    order_id: Option<String>,
-    /// The property with a refund's value. "total" unless said otherwise.
-    refund_value: Option<String>,
-    /// The property with an order's discount. "discount" unless said otherwise.
-    discount: Option<String>,
-    /// The property with an order's coupon. "coupon" unless said otherwise.
-    coupon: Option<String>,
-    /// The property with an order's category. "category" unless said otherwise.
-    category: Option<String>,
-    /// First-touch channels: for each the campaign sources and referring hosts it stands for.
-    #[schemars(with = "Option<BTreeMap<ChannelId, Vec<String>>>")]
-    channels: Option<()>,
-    /// The stages of the lifecycle: for each the segment whose members are in it. The first that holds counts.
-    #[schemars(with = "Option<Lifecycle>")]
-    lifecycle: Option<()>,
-}
-
-/// What a channel may be called.
-struct ChannelId;
-
-impl JsonSchema for ChannelId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ChannelId".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" })
-    }
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Lifecycle {
-    /// The segment of those who are new.
-    new: Option<String>,
-    /// The segment of those who come regularly.
-    active: Option<String>,
-    /// The segment of those who are about to go cold.
-    at_risk: Option<String>,
-    /// The segment of those who have not come for long.
-    dormant: Option<String>,
-    /// The segment of those who are gone.
-    churned: Option<String>,
-    /// The segment of those who came back.
-    reactivated: Option<String>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Funnel {
-    /// What it is called in metrics.
-    #[schemars(with = "IdText")]
-    id: (),
-    /// Two to eight names of events, in order.
-    #[schemars(length(min = 2, max = 8))]
-    steps: Vec<String>,
-    /// How long after the first step the last may be.
-    #[schemars(with = "DurationText")]
-    within: (),
-}
-
-/// A date, or a date with a full hour.
-struct HourText;
-
-impl JsonSchema for HourText {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Hour".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Promotion {
-    /// What it is called in metrics.
-    #[schemars(with = "IdText")]
-    id: (),
-    /// Its first hour, by the clocks of [growth] timezone: "2026-11-27" or "2026-11-27T18:00".
-    #[schemars(with = "HourText")]
-    starts: (),
-    /// The hour it ends with, exclusive.
-    #[schemars(with = "HourText")]
-    ends: (),
-    /// The most that its discounts should come to.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1e15))]
-    budget: Option<f64>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Target {
-    /// What it is called in metrics. The metric and the period, as in "gmv_month", unless said otherwise.
-    #[schemars(with = "Option<IdText>")]
-    id: Option<()>,
-    /// What is counted.
-    metric: TargetMetric,
-    /// Over how long.
-    period: TargetPeriod,
-    /// What is to be reached: a count, or an amount of the currency.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1e15))]
-    value: f64,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-enum TargetMetric {
-    Gmv,
-    Revenue,
-    Orders,
-    NewUsers,
-    SignUps,
-    NewBuyers,
-    Sessions,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-enum TargetPeriod {
-    Day,
-    Week,
-    Month,
-    Quarter,
-    Year,
 }

@@ -2,6 +2,7 @@
 
 mod reader;
 mod reader_lists;
+mod schema;
 mod vocabulary;
 
 use jiff::civil::DateTime;
@@ -11,6 +12,7 @@ use super::program::{NameId, SegmentId};
 use crate::event::FieldId;
 use crate::time::Span;
 
+pub(super) use schema::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 pub use vocabulary::{Metric, Period, Stage};
 
 #[cfg(test)]
