@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use generator::{Scenario, scenario};
 use proptest::prelude::*;
-use rekindle_core::checkpoint::{Encoder, Head, Kind as FileKind};
-use rekindle_core::partition::{CapturedUsers, Output, Plan};
+use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind as FileKind};
+use rekindle_core::partition::{ExecutionPlan, Output, SnapshotUsers};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::Kind;
@@ -31,20 +31,20 @@ enum Turn {
 
 /// A pipeline that is cut, and the files of its cuts.
 struct Story {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
     pipeline: Pipeline,
     /// A base and its deltas, oldest first.
     files: Vec<Vec<u8>>,
     number: u64,
     /// The cut under way: its head, what was captured, and the state it must give back.
-    cut: Option<(CutHead, Vec<CapturedUsers>, Vec<u8>)>,
+    cut: Option<(CutHead, Vec<SnapshotUsers>, Vec<u8>)>,
     outputs: Vec<Output>,
     cuts_checked: usize,
 }
 
-fn plan(text: &str) -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(text).expect("the rules compile")))
+fn plan(text: &str) -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(text).expect("the rules compile")))
 }
 
 fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> Options {
@@ -111,7 +111,7 @@ impl Story {
             self.files.clear();
         }
         let base = self.number - self.files.len() as u64;
-        let head = Head {
+        let head = CheckpointHeader {
             kind: if cut.is_whole { FileKind::Base } else { FileKind::Delta },
             number: self.number,
             base,
@@ -128,7 +128,7 @@ impl Story {
             stream: None,
             program: String::new(),
         };
-        let mut encoder = Encoder::new(&self.plan, &head).expect("small");
+        let mut encoder = CheckpointEncoder::new(&self.plan, &head).expect("small");
         encoder.links(&cut.links).expect("small");
         captured.iter().for_each(|piece| encoder.captured(piece).expect("small"));
         self.files.push(encoder.finish().expect("small").0);
@@ -148,7 +148,7 @@ impl Story {
     }
 }
 
-fn restored(plan: &Arc<Plan>, options: Options, files: &[Vec<u8>]) -> Pipeline {
+fn restored(plan: &Arc<ExecutionPlan>, options: Options, files: &[Vec<u8>]) -> Pipeline {
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     let restored = Restored::read(plan, &files).expect("what was written");
     Pipeline::restore(Arc::clone(plan), options, restored).expect("what was written")

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Options, Pipeline};
@@ -159,7 +159,7 @@ fn a_million_users() {
     let measured = Measured { checkpoints: open(), runtime };
     let claim =
         |instance: &str| Claim { epoch_at_least: 0, instance: instance.to_owned(), stream: None, from_start: false };
-    let plan = Arc::new(Plan::new(rules::compile(RULES).expect("the rules compile")));
+    let plan = Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")));
     measured.runtime.block_on(measured.checkpoints.claim(claim("first"))).expect("claimed");
     measured.runtime.block_on(measured.checkpoints.note_rules(0, &plan.rules.version, RULES)).expect("noted");
 

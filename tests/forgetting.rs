@@ -10,8 +10,8 @@ use generator::{Scenario, scenario};
 use oracle::{Forgetting, compare};
 use proptest::prelude::*;
 use regex::{Captures, Regex};
-use rekindle_core::journal::{self, Sorter};
-use rekindle_core::partition::Plan;
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::Kind;
@@ -74,7 +74,7 @@ impl Log {
 
     /// The engine's journal.
     fn journal(&self, split: &Split) -> Vec<u8> {
-        let plan = Arc::new(Plan::new(rules::compile(&self.rules).expect("the rules compile")));
+        let plan = Arc::new(ExecutionPlan::new(rules::compile(&self.rules).expect("the rules compile")));
         let mut pipeline = Pipeline::new(Arc::clone(&plan), self.options(split.partitions)).expect("threads start");
         let (entries, mut outputs, mut fed) = (self.entries(), Vec::new(), 0);
         while fed < entries.len() {
@@ -97,7 +97,7 @@ impl Log {
         }
         pipeline.advance_to(self.until, &mut outputs);
         let mut journal = Vec::new();
-        for output in Sorter::default().release(&mut outputs, Timestamp::NEVER) {
+        for output in JournalSorter::default().release(&mut outputs, Timestamp::NEVER) {
             journal::write_line(&plan.rules, &output, &mut journal).expect("memory");
         }
         journal

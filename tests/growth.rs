@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::growth::{GrowthReport, WindowTotals};
-use rekindle_core::partition::{Decided, Plan};
+use rekindle_core::partition::{ExecutionPlan, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::growth::Stage;
 use rekindle_core::rules::program::Change;
@@ -68,8 +68,8 @@ value = 1000
 const START: i64 = 1_772_366_400_000;
 const DAY: i64 = 86_400_000;
 
-fn plan() -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"))))
+fn plan() -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"))))
 }
 
 fn line(call: &Call) -> String {
@@ -204,7 +204,7 @@ proptest! {
             let began = day.to_zoned(zone.clone()).expect("a day").timestamp().as_millisecond();
             let mut is_in = [false; 3];
             for output in outputs.iter().filter(|output| &*output.user == user && output.at.0 < began) {
-                if let Decided::Transition { segment, change, .. } = &output.decided
+                if let OutputKind::Transition { segment, change, .. } = &output.decided
                     && let Some(stage) = stages.iter().position(|id| *id == rules.segments[usize::from(segment.0)].id)
                 {
                     is_in[stage] = *change == Change::Enter;
@@ -414,7 +414,7 @@ fn rules_change_keeps_common_channels_stages_and_funnels() {
             "[[promotions]]",
             "[[funnels]]\nid = \"more\"\nsteps = [\"view\", \"order\"]\nwithin = \"1d\"\n[[promotions]]",
         );
-    let next = Arc::new(Plan::new(rules::compile(&changed).unwrap_or_else(|problems| panic!("{problems:?}"))));
+    let next = Arc::new(ExecutionPlan::new(rules::compile(&changed).unwrap_or_else(|problems| panic!("{problems:?}"))));
     pipeline.change_rules(next, &mut Vec::new());
     let after = pipeline.growth(Some(until)).expect("numbers").numbers;
     assert_eq!(after.channels, ["search", "social", "direct", "other"]);
@@ -433,7 +433,7 @@ fn rules_change_keeps_common_channels_stages_and_funnels() {
     }
     // Days of another time zone are other days: everything starts empty.
     let moved = RULES.replace(ZONE, "Asia/Tokyo");
-    let moved = Arc::new(Plan::new(rules::compile(&moved).unwrap_or_else(|problems| panic!("{problems:?}"))));
+    let moved = Arc::new(ExecutionPlan::new(rules::compile(&moved).unwrap_or_else(|problems| panic!("{problems:?}"))));
     pipeline.change_rules(moved, &mut Vec::new());
     let numbers = pipeline.growth(None).expect("numbers").numbers;
     assert_eq!(numbers.days.last().map(|day| day.known_users), Some(0));

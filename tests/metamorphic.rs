@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use generator::{Scenario, scenario};
 use proptest::prelude::*;
-use rekindle_core::journal::{self, Sorter};
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
@@ -77,8 +77,8 @@ impl Case {
         Options { partitions, workers, max_disorder, until, state_ttl, users_at_hand, ..Options::default() }
     }
 
-    fn plan(&self) -> Arc<Plan> {
-        Arc::new(Plan::new(rules::compile(&self.rules).expect("the rules compile")))
+    fn plan(&self) -> Arc<ExecutionPlan> {
+        Arc::new(ExecutionPlan::new(rules::compile(&self.rules).expect("the rules compile")))
     }
 
     fn lines(&self) -> Vec<&[u8]> {
@@ -109,14 +109,14 @@ impl Case {
 }
 
 /// A pipeline that goes on from what another saved.
-fn restored(plan: &Arc<Plan>, options: Options, saved: &[u8]) -> Pipeline {
+fn restored(plan: &Arc<ExecutionPlan>, options: Options, saved: &[u8]) -> Pipeline {
     let restored = Restored::read(plan, &[saved]).expect("what was saved");
     Pipeline::restore(Arc::clone(plan), options, restored).expect("what was saved")
 }
 
-fn written(plan: &Plan, mut outputs: Vec<Output>) -> Vec<u8> {
+fn written(plan: &ExecutionPlan, mut outputs: Vec<Output>) -> Vec<u8> {
     let mut journal = Vec::new();
-    for output in Sorter::default().release(&mut outputs, Timestamp::NEVER) {
+    for output in JournalSorter::default().release(&mut outputs, Timestamp::NEVER) {
         journal::write_line(&plan.rules, &output, &mut journal).expect("writing to memory cannot fail");
     }
     journal
@@ -350,7 +350,7 @@ proptest! {
 /// The journal where other rules take effect before a line: cut, saved and gone on with elsewhere on both sides of it.
 fn journal_with_a_change(
     case: &Case,
-    next: &Arc<Plan>,
+    next: &Arc<ExecutionPlan>,
     at: usize,
     batch: usize,
     splits: [(usize, usize); 3],
@@ -379,7 +379,7 @@ fn what_a_change_of_rules_comes_to_depends_on_nothing_else() {
     for name in ["campaigns-1", "quiet-2", "identity-2"] {
         let case = Case::read(&Path::new(CASES).join(name));
         let next = rules::compile(&format!("{}{MORE}", case.rules)).expect("the rules compile");
-        let (next, count) = (Arc::new(Plan::new(next)), case.lines().len());
+        let (next, count) = (Arc::new(ExecutionPlan::new(next)), case.lines().len());
         for at in [count / 3, count / 2] {
             let expected = journal_with_a_change(&case, &next, at, 1, [(1, 1), (1, 1), (1, 1)]);
             let text = String::from_utf8_lossy(&expected);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::error::Error;
 pub(crate) const W1: &str = include_str!("../w1/rules.toml");
 
 /// Rules and their text: those of the file, or W1's.
-pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<Plan>), Error> {
+pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<ExecutionPlan>), Error> {
     let text = match path {
         Some(path) => fs::read_to_string(path).map_err(Error::file("read", path))?,
         None => W1.to_owned(),
@@ -23,8 +23,8 @@ pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<Plan>), Error> {
 }
 
 /// The plan that a text says.
-pub(crate) fn compile(text: &str) -> Result<Arc<Plan>, Error> {
+pub(crate) fn compile(text: &str) -> Result<Arc<ExecutionPlan>, Error> {
     let rules = rules::compile(text)
         .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
-    Ok(Arc::new(Plan::new(rules)))
+    Ok(Arc::new(ExecutionPlan::new(rules)))
 }

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use rekindle::api::{BeginsEmpty, Forget, Loaded, Logged, Metrics, NotLogged};
 use rekindle::api::{Reload, ReloadError, Routes, Rules, Server, Services};
 use rekindle::metrics::Format;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
@@ -155,8 +155,10 @@ impl Rules for RulesFile {
             if rules.version == self.loaded().version {
                 return Ok(Reload::Unchanged { version: rules.version });
             }
-            let reloaded =
-                self.live.change_rules(Arc::new(Plan::new(rules)), Box::new(|_| async { Ok(1) }.boxed())).await?;
+            let reloaded = self
+                .live
+                .change_rules(Arc::new(ExecutionPlan::new(rules)), Box::new(|_| async { Ok(1) }.boxed()))
+                .await?;
             let loaded = Loaded { version: reloaded.rules.clone(), path: self.path.clone(), at: START, text };
             *self.loaded.lock().expect("not poisoned") = Arc::new(loaded);
             let begins_empty = vec![BeginsEmpty {
@@ -181,7 +183,7 @@ impl Api {
         let loaded =
             Loaded { version: compiled.version.clone(), path: path.clone(), at: START, text: RULES.to_owned() };
         let options = Options { workers: 1, partitions: 2, ..Options::default() };
-        let pipeline = Pipeline::new(Arc::new(Plan::new(compiled)), options).expect("threads start");
+        let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
         let mut ends =
             live::start(pipeline, live::Start::default(), runtime.handle().clone()).expect("a thread starts");
         runtime.block_on(ends.live.recover(live::Recovery::default())).expect("the engine runs");

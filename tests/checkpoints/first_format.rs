@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rekindle_core::campaigns::{Held, Memory};
+use rekindle_core::campaigns::{CampaignState, DeferredDecision};
 use rekindle_core::checkpoint::FORMAT_VERSION;
-use rekindle_core::engine::traits::KnownTraits;
+use rekindle_core::engine::traits::UserTraits;
 use rekindle_core::partition::{PackedUser, User};
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::Span;
@@ -53,12 +53,12 @@ fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
     users.sort_by(|a, b| a.id.cmp(&b.id));
     for user in &mut users {
         let (fired, capped, held) = user.memory.parts();
-        let held = held.iter().map(|held| Held { zone: None, ..held.clone() }).collect();
-        user.memory = Memory::from_parts(fired.clone(), capped.clone(), held);
+        let held = held.iter().map(|held| DeferredDecision { zone: None, ..held.clone() }).collect();
+        user.memory = CampaignState::from_parts(fired.clone(), capped.clone(), held);
         user.profile.tidy(&ten_minutes);
         let traits = &user.profile.traits;
         assert!(traits.entries().is_empty() || traits.identified() <= user.profile.latest);
-        user.profile.traits = KnownTraits::from_parts(user.profile.latest, traits.entries().to_vec());
+        user.profile.traits = UserTraits::from_parts(user.profile.latest, traits.entries().to_vec());
     }
     let links = restored.links.iter().map(|(visitor, user)| (visitor.to_string(), user.to_string()));
     (users, links.collect::<std::collections::BTreeMap<_, _>>().into_iter().collect())

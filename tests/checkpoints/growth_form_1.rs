@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rekindle_core::growth::report::{FunnelNumbers, GrowthNumbers};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
@@ -16,8 +16,8 @@ const EVENTS: &str = include_str!("growth_form_1/events.jsonl");
 const STATE: &[u8] = include_bytes!("growth_form_1/state");
 const STORED_EVENTS: usize = 114;
 
-fn plan() -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(RULES).expect("the rules compile")))
+fn plan() -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
 }
 
 fn options() -> Options {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use rekindle_runtime::store::{Checkpoints, Claim, Loaded, Outputs, StoreError};
@@ -21,8 +21,8 @@ pub(crate) struct Keeper {
     pub(crate) sequence: u64,
 }
 
-pub(crate) fn plan() -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(RULES).expect("the rules compile")))
+pub(crate) fn plan() -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
 }
 
 pub(crate) fn options() -> Options {

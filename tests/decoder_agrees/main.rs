@@ -117,7 +117,7 @@ fn the_generator_makes_events_of_every_verdict() {
     }
     let names = ["not_json", "not_an_object", "unknown_type", "wrong_type", "no_id", "id_too_long"];
     let accepted = ["fields", "traits", "placeholder ids"].map(|what| format!("accepted with {what}"));
-    let calls = rekindle_core::event::Call::ALL.map(|call| format!("accepted {}", call.name()));
+    let calls = rekindle_core::event::CallType::ALL.map(|call| format!("accepted {}", call.name()));
     for name in names.map(str::to_owned).iter().chain(&accepted).chain(&calls) {
         assert!(seen.get(name).is_some_and(|count| *count >= 10), "{name} is too rare: {seen:?}");
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use rekindle_core::decode::{Decoded, MAX_ID_BYTES};
-use rekindle_core::event::{Call, Event, EventTime, Scalar};
+use rekindle_core::event::{CallType, Event, EventTime, Scalar};
 use rekindle_core::rules::program::Projection;
 
 use crate::decimal::Decimal;
@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
 /// An accepted call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Content {
-    call: Call,
+    call: CallType,
     texts: [Option<String>; 4],
     times: Times,
     /// Values in words: `number 12.5`, `text x`, `json [1]`.
@@ -66,7 +66,7 @@ impl Verdict {
     /// Without the properties of track events of which none are read: they may be there or not, as keys come in any order.
     pub(crate) fn without_unread(mut self, projection: &Projection) -> Verdict {
         if let (Verdict::Accepted(content), Some(events)) = (&mut self, &projection.property_events)
-            && content.call == Call::Track
+            && content.call == CallType::Track
             && content.texts[0].as_ref().is_none_or(|name| !events.contains(name))
         {
             content.fields.retain(|at, _| projection.fields[usize::from(*at)][0] != "properties");
@@ -260,13 +260,13 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     let (mut properties, context, traits) = (properties?, context?, traits?);
     let text = |key: &str| value.get(key).and_then(Json::text).map(str::to_owned);
     let call = match text("type").map(|call| call.to_ascii_lowercase()).as_deref() {
-        Some("track") => Call::Track,
-        Some("identify") => Call::Identify,
-        Some("alias") => Call::Alias,
-        Some("page") => Call::Page,
-        Some("screen") => Call::Screen,
-        Some("group") => Call::Group,
-        None if text("event").is_some() => Call::Track,
+        Some("track") => CallType::Track,
+        Some("identify") => CallType::Identify,
+        Some("alias") => CallType::Alias,
+        Some("page") => CallType::Page,
+        Some("screen") => CallType::Screen,
+        Some("group") => CallType::Group,
+        None if text("event").is_some() => CallType::Track,
         _ => return Err("unknown_type"),
     };
     if [&user, &own, &previous].into_iter().flatten().any(|id| id.len() > MAX_ID_BYTES) {
@@ -275,7 +275,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     let ids = [user, own, previous, message];
     let placeholder_ids = ids.iter().flatten().filter(|id| is_placeholder(id)).count() as u8;
     let [user, own, previous, message] = ids.map(|id| id.filter(|id| !id.is_empty() && !is_placeholder(id)));
-    let visitor = if call == Call::Alias { previous.or(own) } else { own };
+    let visitor = if call == CallType::Alias { previous.or(own) } else { own };
     if user.is_none() && visitor.is_none() {
         return Err("no_id");
     }
@@ -294,7 +294,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
         received: lent(received, |envelope| &envelope.received_at),
         unusable: if claimed.is_none() { bad() } else { None },
     };
-    if matches!(call, Call::Page | Call::Screen) {
+    if matches!(call, CallType::Page | CallType::Screen) {
         for key in ["name", "category"] {
             if let Some(named) = value.get(key) {
                 properties.retain(|(other, had)| other != key || had.kind != Kind::Null);
@@ -304,7 +304,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     }
     let context = with_lacking(context, envelope.map(|envelope| envelope.context.clone()).unwrap_or_default());
     let traits = with_lacking(traits, members(get(&context, "traits")).unwrap_or_default());
-    let traits = if call == Call::Identify { traits } else { Vec::new() };
+    let traits = if call == CallType::Identify { traits } else { Vec::new() };
     let of_field = |(path, at): (&Vec<String>, u16)| {
         let root = if path[0] == "context" { &context } else { &properties };
         Some((at, value_of(at_path(root, &path[1..])?)))
@@ -316,7 +316,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     };
     let traits: Vec<_> = projection.traits.iter().zip(0..).filter_map(of_trait).collect();
     let oversized = fields.iter().chain(&traits).filter(|(_, value)| *value == Kept::TooLarge).count();
-    let name = text("event").filter(|_| call == Call::Track);
+    let name = text("event").filter(|_| call == CallType::Track);
     Ok(Content {
         call,
         texts: [name, user, visitor, message.map(short)],

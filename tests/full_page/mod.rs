@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use rekindle::metrics::{
     CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
 };
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::Stats;
@@ -57,7 +57,7 @@ pub(crate) fn page() -> Page {
 
 fn stats() -> Stats {
     let rules = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let plan = Arc::new(Plan::new(rules));
+    let plan = Arc::new(ExecutionPlan::new(rules));
     let options = Options { workers: 1, partitions: 2, ..Options::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
     pipeline.feed(EVENT.as_bytes(), &mut |_| {}, &mut Vec::new());

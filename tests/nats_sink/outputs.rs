@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rekindle_core::campaigns::{Outcome, Trigger};
 use rekindle_core::decode::Reason;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{Cause, Decided, Output, Plan};
+use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::program::{CampaignId, Change, SegmentId};
 use rekindle_core::time::Timestamp;
@@ -15,7 +15,7 @@ use rekindle_runtime::output::progress::Reached;
 /// 2026-03-02T00:00:00Z
 pub(crate) const START: Timestamp = Timestamp(1_772_409_600_000);
 
-pub(crate) fn plan() -> Arc<Plan> {
+pub(crate) fn plan() -> Arc<ExecutionPlan> {
     let text = r#"
         [events]
         view = "View"
@@ -28,20 +28,20 @@ pub(crate) fn plan() -> Arc<Plan> {
         channel = "email"
         variants = [{ id = "a", weight = 1 }]
     "#;
-    Arc::new(Plan::new(rules::compile(text).expect("these rules are sound")))
+    Arc::new(ExecutionPlan::new(rules::compile(text).expect("these rules are sound")))
 }
 
 /// A user enters (even numbers) or leaves (odd ones) the segment.
 pub(crate) fn transition(user: &str, number: u64) -> Output {
     let change = if number.is_multiple_of(2) { Change::Enter } else { Change::Exit };
     let cause = Cause::Event(Some(format!("m{number}").into()));
-    let decided = Decided::Transition { segment: SegmentId(0), change, cause };
+    let decided = OutputKind::Transition { segment: SegmentId(0), change, cause };
     Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
 }
 
 pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
     let payload = [("product".to_owned(), JsonText::of(&format!("p{number}")))];
-    let decided = Decided::Decision {
+    let decided = OutputKind::Decision {
         campaign: CampaignId(0),
         outcome,
         trigger: Trigger { segment: SegmentId(0), change: Change::Enter },
@@ -56,7 +56,7 @@ pub(crate) fn action(user: &str, number: u64) -> Output {
 }
 
 pub(crate) fn merged(user: &str, from: &str) -> Output {
-    Output { at: START, user: user.into(), position: 0, decided: Decided::Merged { from: from.into() } }
+    Output { at: START, user: user.into(), position: 0, decided: OutputKind::Merged { from: from.into() } }
 }
 
 pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> Letter {
@@ -65,7 +65,7 @@ pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> Letter {
 
 /// What a group of messages came to, whose last is `through`.
 pub(crate) fn group(
-    plan: &Arc<Plan>,
+    plan: &Arc<ExecutionPlan>,
     before: u64,
     through: u64,
     outputs: Vec<Output>,
@@ -85,12 +85,12 @@ pub(crate) fn group(
     })
 }
 
-pub(crate) fn emission(plan: &Arc<Plan>, outputs: Vec<Output>, letters: Vec<Letter>) -> Emission {
+pub(crate) fn emission(plan: &Arc<ExecutionPlan>, outputs: Vec<Output>, letters: Vec<Letter>) -> Emission {
     group(plan, 0, 1, outputs, letters)
 }
 
 /// `count` transitions from number `first` on, of a hundred users in turn, in emissions of uneven size.
-pub(crate) fn many(plan: &Arc<Plan>, first: u64, count: u64) -> Vec<Emission> {
+pub(crate) fn many(plan: &Arc<ExecutionPlan>, first: u64, count: u64) -> Vec<Emission> {
     let (mut emissions, mut next, mut size) = (Vec::new(), first, 1);
     while next < first + count {
         let until = (next + size).min(first + count);

@@ -293,7 +293,7 @@ async fn a_missing_permission(way: Way, told: &str) {
 
 fn huge(number: u64, bytes: usize) -> rekindle_core::partition::Output {
     let mut output = outputs::action("u", number);
-    if let rekindle_core::partition::Decided::Decision { payload: Some(payload), .. } = &mut output.decided {
+    if let rekindle_core::partition::OutputKind::Decision { payload: Some(payload), .. } = &mut output.decided {
         payload.insert("text".to_owned(), rekindle_core::json::JsonText::of(&"x".repeat(bytes)));
     }
     output

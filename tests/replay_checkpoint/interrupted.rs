@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::sink::OutputFile;
@@ -19,8 +19,8 @@ use crate::world::{MAX_DISORDER, RULES, UNTIL, dice, log};
 
 const RESULTS: [&str; 3] = ["journal.jsonl", "actions.jsonl", "rejects.jsonl"];
 
-fn plan() -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(RULES).expect("the rules compile")))
+fn plan() -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
 }
 
 fn until() -> Timestamp {

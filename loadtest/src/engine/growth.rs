@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub(super) struct GrowthCost {
 }
 
 /// Without and with growth numbers: of rules that ask for none, with those of W1.
-fn both(text: &str) -> Result<[Arc<Plan>; 2], Error> {
+fn both(text: &str) -> Result<[Arc<ExecutionPlan>; 2], Error> {
     let mut table: toml::Table = text.parse().map_err(|error| Error::Unreadable(format!("the rules: {error}")))?;
     let asks = table.contains_key("growth");
     SECTIONS.iter().for_each(|section| drop(table.remove(*section)));

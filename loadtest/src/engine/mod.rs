@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
 use crate::error::Error;
@@ -103,7 +103,7 @@ fn input(args: &EngineArgs) -> Result<Input, Error> {
     }
 }
 
-fn measure(args: &EngineArgs, plan: &Arc<Plan>) -> Result<Report, Error> {
+fn measure(args: &EngineArgs, plan: &Arc<ExecutionPlan>) -> Result<Report, Error> {
     let input = input(args)?;
     let started = Instant::now();
     let mut rounds = Rounds::default();

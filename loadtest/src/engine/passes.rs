@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rekindle_core::decode::Decoder;
-use rekindle_core::journal::{self, Sorter};
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::{Clock, Timestamp};
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::Deserialize;
@@ -46,7 +46,7 @@ pub(crate) fn read_memory(input: &Input) -> Took {
 }
 
 /// Decodes every line, as the engine would.
-pub(crate) fn decode(input: &Input, plan: &Plan) -> Took {
+pub(crate) fn decode(input: &Input, plan: &ExecutionPlan) -> Took {
     let decoder = Decoder::new(&plan.rules.projection, MAX_EVENT_BYTES);
     time(|| {
         for block in input.blocks() {
@@ -100,7 +100,7 @@ pub(crate) fn parse_typed(input: &Input) -> Took {
 /// Runs everything through a fresh engine, and moves time on to `until`.
 pub(crate) fn run_engine(
     input: &Input,
-    plan: &Arc<Plan>,
+    plan: &Arc<ExecutionPlan>,
     until: Option<Timestamp>,
     workers: usize,
 ) -> Result<EngineRun, Error> {
@@ -111,7 +111,7 @@ pub(crate) fn run_engine(
 }
 
 /// An engine that has seen nothing. Time is the events'.
-pub(crate) fn pipeline(plan: &Arc<Plan>, until: Option<Timestamp>, workers: usize) -> Result<Pipeline, Error> {
+pub(crate) fn pipeline(plan: &Arc<ExecutionPlan>, until: Option<Timestamp>, workers: usize) -> Result<Pipeline, Error> {
     let options =
         Options { workers, until, clock: Clock::Events, max_event_bytes: MAX_EVENT_BYTES, ..Options::default() };
     Pipeline::new(Arc::clone(plan), options)
@@ -141,8 +141,8 @@ pub(crate) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timesta
 
 /// Outputs in the journal's order, written into memory and forgotten.
 pub(crate) struct Journal<'p> {
-    plan: &'p Plan,
-    sorter: Sorter,
+    plan: &'p ExecutionPlan,
+    sorter: JournalSorter,
     buffer: Vec<u8>,
     took: Duration,
     outputs: u64,
@@ -150,8 +150,15 @@ pub(crate) struct Journal<'p> {
 }
 
 impl<'p> Journal<'p> {
-    pub(crate) fn new(plan: &'p Plan) -> Journal<'p> {
-        Journal { plan, sorter: Sorter::default(), buffer: Vec::new(), took: Duration::ZERO, outputs: 0, bytes: 0 }
+    pub(crate) fn new(plan: &'p ExecutionPlan) -> Journal<'p> {
+        Journal {
+            plan,
+            sorter: JournalSorter::default(),
+            buffer: Vec::new(),
+            took: Duration::ZERO,
+            outputs: 0,
+            bytes: 0,
+        }
     }
 
     fn write(&mut self, outputs: &mut Vec<Output>, final_before: Timestamp) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::Pipeline;
 use serde::Serialize;
@@ -56,12 +56,12 @@ impl State {
 }
 
 /// Of whoever is in some events, after all of them.
-pub(super) fn of_events(plan: &Arc<Plan>, input: &Input, until: Option<Timestamp>) -> Result<State, Error> {
+pub(super) fn of_events(plan: &Arc<ExecutionPlan>, input: &Input, until: Option<Timestamp>) -> Result<State, Error> {
     of(plan, |pipeline| feed(input, pipeline, until, &mut Journal::new(plan)))
 }
 
 /// Of so many users who viewed, put something into the cart, and have been away ever since.
-pub(super) fn of_idle_users(plan: &Arc<Plan>, users: u32) -> Result<State, Error> {
+pub(super) fn of_idle_users(plan: &Arc<ExecutionPlan>, users: u32) -> Result<State, Error> {
     of(plan, |pipeline| {
         let mut journal = Journal::new(plan);
         for first in (0..users).step_by(10_000) {
@@ -86,7 +86,7 @@ fn visits(users: std::ops::Range<u32>) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn of(plan: &Arc<Plan>, run: impl FnOnce(&mut Pipeline)) -> Result<State, Error> {
+fn of(plan: &Arc<ExecutionPlan>, run: impl FnOnce(&mut Pipeline)) -> Result<State, Error> {
     process::reset_own_peak();
     let before = process::resident(std::process::id()).unwrap_or(0);
     counting::begin();

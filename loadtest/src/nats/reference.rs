@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rekindle_core::action;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Clock;
 use rekindle_runtime::log::Kind;
@@ -18,7 +18,7 @@ const AT_A_TIME: usize = 5_000;
 
 /// An engine that has seen all events so far.
 pub(super) struct Reference {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     pipeline: Pipeline,
 }
 
@@ -27,7 +27,7 @@ impl Reference {
     pub(super) fn new(text: &str) -> Result<Reference, Error> {
         let rules = rules::compile(text)
             .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
-        let plan = Arc::new(Plan::new(rules));
+        let plan = Arc::new(ExecutionPlan::new(rules));
         let options = Options { clock: Clock::Events, workers: 1, ..Options::default() };
         let pipeline = Pipeline::new(Arc::clone(&plan), options)
             .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;

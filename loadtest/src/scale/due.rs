@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::Args;
-use rekindle_core::partition::{Decided, Output};
+use rekindle_core::partition::{Output, OutputKind};
 use rekindle_core::rules::program::Change;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::Batch;
@@ -241,7 +241,7 @@ fn receive(course: &Course, mut emissions: mpsc::Receiver<Emission>) -> Came {
 }
 
 fn is_entry(output: &Output) -> bool {
-    matches!(output.decided, Decided::Transition { change: Change::Enter, .. })
+    matches!(output.decided, OutputKind::Transition { change: Change::Enter, .. })
 }
 
 fn take(course: &Course, output: &Output, now: Duration, came: &mut Came) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Span;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,7 @@ async fn measure(args: &OneArgs) -> Result<Measured, Error> {
 }
 
 /// A pipeline whose users have each done a little, and have been away for days. It has a worker per core.
-pub(crate) fn populated(plan: &Arc<Plan>, users: u32) -> Result<Pipeline, Error> {
+pub(crate) fn populated(plan: &Arc<ExecutionPlan>, users: u32) -> Result<Pipeline, Error> {
     let mut pipeline = Pipeline::new(Arc::clone(plan), Options::default())
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     let mut outputs = Vec::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Span;
 use serde::Serialize;
 
@@ -122,7 +122,7 @@ pub(super) fn measure(args: &SegmentsArgs, events: u64, rounds: u32) -> Result<R
     })
 }
 
-fn cost(input: &Input, plan: &Arc<Plan>) -> Result<Cost, Error> {
+fn cost(input: &Input, plan: &Arc<ExecutionPlan>) -> Result<Cost, Error> {
     let decode = passes::decode(input, plan).processor.as_secs_f64();
     let run = passes::run_engine(input, plan, None, 1)?;
     let all = run.took.processor.saturating_sub(run.journal).as_secs_f64();

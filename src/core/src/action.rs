@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::campaigns::Outcome;
 use crate::json::JsonText;
-use crate::partition::{Decided, Output};
+use crate::partition::{Output, OutputKind};
 use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
 
@@ -55,7 +55,7 @@ pub fn action_id(campaign: &str, user: &str, at: Timestamp, ordinal: u64) -> Str
 #[derive(Debug, Serialize)]
 pub struct Action<'a> {
     /// What it says.
-    pub data: Data<'a>,
+    pub data: ActionData<'a>,
     /// How `data` is written.
     pub datacontenttype: &'static str,
     /// Its [id](action_id).
@@ -75,20 +75,20 @@ pub struct Action<'a> {
 
 /// What an action says.
 #[derive(Debug, Serialize)]
-pub struct Data<'a> {
+pub struct ActionData<'a> {
     campaign: &'a str,
     channel: &'a str,
     expires: String,
     #[serde(serialize_with = "object")]
     payload: Option<&'a BTreeMap<String, JsonText>>,
     rules: &'a str,
-    trigger: TriggeredBy<'a>,
+    trigger: ActionTrigger<'a>,
     user: &'a str,
     variant: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
-struct TriggeredBy<'a> {
+struct ActionTrigger<'a> {
     cause: Option<&'a str>,
     change: &'static str,
     segment: &'a str,
@@ -104,19 +104,19 @@ fn object<S: Serializer>(payload: &Option<&BTreeMap<String, JsonText>>, serializ
 
 /// The action that an output stands for, where it is one. `source` is who emits it.
 pub fn action<'a>(rules: &'a Ruleset, output: &'a Output, source: &'a str) -> Option<Action<'a>> {
-    let Decided::Decision { campaign, outcome: Outcome::Sent { variant, ordinal }, trigger, cause, payload } =
+    let OutputKind::Decision { campaign, outcome: Outcome::Sent { variant, ordinal }, trigger, cause, payload } =
         &output.decided
     else {
         return None;
     };
     let campaign = &rules.campaigns[usize::from(campaign.0)];
-    let data = Data {
+    let data = ActionData {
         campaign: &campaign.id,
         channel: &campaign.channel,
         expires: (output.at + campaign.expires).to_string(),
         payload: payload.as_deref(),
         rules: &rules.version,
-        trigger: TriggeredBy {
+        trigger: ActionTrigger {
             cause: cause.name(),
             change: trigger.change.name(),
             segment: &rules.segments[usize::from(trigger.segment.0)].id,

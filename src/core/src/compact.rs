@@ -1,7 +1,7 @@
 //! Bytes for what is packed in memory: numbers of variable length (LEB128, signed ones zigzag), instants relative to one
 //! that both sides know.
 //!
-//! Only what a [`Writer`] of the same process wrote may be read.
+//! Only what a [`CompactWriter`] of the same process wrote may be read.
 
 use integer_encoding::VarInt;
 
@@ -11,13 +11,13 @@ use crate::time::Timestamp;
 pub(crate) const OURS: &str = "what is packed is whole";
 
 /// Appends to bytes.
-pub(crate) struct Writer<'o> {
+pub(crate) struct CompactWriter<'o> {
     pub(crate) out: &'o mut Vec<u8>,
     /// What instants are relative to.
     pub(crate) base: Timestamp,
 }
 
-impl Writer<'_> {
+impl CompactWriter<'_> {
     fn number(&mut self, number: impl VarInt) {
         let mut bytes = [0; 10];
         let length = number.encode_var(&mut bytes);
@@ -53,12 +53,12 @@ impl Writer<'_> {
 }
 
 /// Takes from the front of bytes.
-pub(crate) struct Reader<'p> {
+pub(crate) struct CompactReader<'p> {
     pub(crate) left: &'p [u8],
     pub(crate) base: Timestamp,
 }
 
-impl<'p> Reader<'p> {
+impl<'p> CompactReader<'p> {
     fn take(&mut self, count: usize) -> &'p [u8] {
         let (taken, left) = self.left.split_at(count);
         self.left = left;
@@ -83,7 +83,7 @@ impl<'p> Reader<'p> {
         self.number()
     }
 
-    /// A number that was written as a [`Writer::unsigned`] and is of a smaller type.
+    /// A number that was written as a [`CompactWriter::unsigned`] and is of a smaller type.
     pub(crate) fn small<N: TryFrom<u64, Error: std::fmt::Debug>>(&mut self) -> N {
         N::try_from(self.unsigned()).expect(OURS)
     }
@@ -148,14 +148,14 @@ mod tests {
             text: String,
         ) {
             let mut out = vec![7];
-            let mut writer = Writer { out: &mut out, base: Timestamp(base) };
+            let mut writer = CompactWriter { out: &mut out, base: Timestamp(base) };
             writer.unsigned(unsigned);
             writer.signed(signed);
             writer.optional(optional);
             writer.unsigned(times.len() as u64);
             times.iter().for_each(|time| writer.time(Timestamp(*time)));
             writer.bytes(text.as_bytes());
-            let mut reader = Reader { left: &out, base: Timestamp(base) };
+            let mut reader = CompactReader { left: &out, base: Timestamp(base) };
             prop_assert_eq!(reader.byte(), 7);
             prop_assert_eq!((reader.unsigned(), reader.signed(), reader.optional()), (unsigned, signed, optional));
             prop_assert_eq!(reader.all(|reader| reader.time().0), times);

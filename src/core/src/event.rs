@@ -10,7 +10,7 @@ pub const MAX_VALUE_BYTES: usize = 8 * 1024;
 
 /// Which of Segment's calls an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Call {
+pub enum CallType {
     /// `track`: something the user did, named by `event`.
     Track,
     /// `identify`: who the user is; carries traits.
@@ -92,7 +92,7 @@ pub struct Event<'a> {
     /// The bytes it was decoded from: a line, or a call's part of a batch envelope.
     pub original: &'a [u8],
     /// Which call.
-    pub call: Call,
+    pub call: CallType,
     /// `event`: the name of what happened (track only).
     pub name: Option<Cow<'a, str>>,
     /// Which of the track events that the rules name; `None`: none of them.
@@ -117,25 +117,26 @@ pub struct Event<'a> {
     pub oversized: u16,
 }
 
-impl Call {
+impl CallType {
     /// All of them; a call's place here is `call as usize`.
-    pub const ALL: [Call; 6] = [Call::Track, Call::Identify, Call::Alias, Call::Page, Call::Screen, Call::Group];
+    pub const ALL: [CallType; 6] =
+        [CallType::Track, CallType::Identify, CallType::Alias, CallType::Page, CallType::Screen, CallType::Group];
 
     /// Its `type` on the wire.
     pub fn name(self) -> &'static str {
         match self {
-            Call::Track => "track",
-            Call::Identify => "identify",
-            Call::Alias => "alias",
-            Call::Page => "page",
-            Call::Screen => "screen",
-            Call::Group => "group",
+            CallType::Track => "track",
+            CallType::Identify => "identify",
+            CallType::Alias => "alias",
+            CallType::Page => "page",
+            CallType::Screen => "screen",
+            CallType::Group => "group",
         }
     }
 
     /// The call of that `type`, in any case.
-    pub fn named(name: &str) -> Option<Call> {
-        Call::ALL.into_iter().find(|call| call.name().eq_ignore_ascii_case(name))
+    pub fn named(name: &str) -> Option<CallType> {
+        CallType::ALL.into_iter().find(|call| call.name().eq_ignore_ascii_case(name))
     }
 }
 

@@ -27,13 +27,13 @@ const CHUNK_LEFT: usize = CHUNK / 4;
 
 /// All links there are.
 #[derive(Clone, Debug, Default)]
-pub struct Links {
+pub struct IdentityLinks {
     /// By visitor.
-    users: HashMap<Arc<str>, Linked, FixedState>,
+    users: HashMap<Arc<str>, LinkTarget, FixedState>,
     /// The other way: every user whom visitors are linked to.
-    owners: HashMap<Arc<str>, Owner, FixedState>,
+    owners: HashMap<Arc<str>, LinkedUser, FixedState>,
     /// Every link in the order it was made (or moved).
-    chunks: VecDeque<Chunk>,
+    chunks: VecDeque<LinkChunk>,
     /// How many chunks before those were left behind without a link.
     chunks_gone: usize,
     /// How many places of the chunks the last cut had.
@@ -48,19 +48,19 @@ pub struct Links {
 }
 
 /// A visitor and the user it is linked to.
-type Link = (Arc<str>, Arc<str>);
+type VisitorLink = (Arc<str>, Arc<str>);
 
 /// Some links; `None` where one was taken back.
 #[derive(Clone, Debug, Default)]
-struct Chunk {
-    links: Arc<Vec<Option<Link>>>,
+struct LinkChunk {
+    links: Arc<Vec<Option<VisitorLink>>>,
     /// How many are left.
     left: usize,
 }
 
 /// Whom a visitor is linked to, and where that stands.
 #[derive(Clone, Debug)]
-struct Linked {
+struct LinkTarget {
     user: Arc<str>,
     /// Its place in all chunks that ever were.
     place: usize,
@@ -72,15 +72,15 @@ struct Linked {
 
 /// A user whom visitors are linked to.
 #[derive(Clone, Debug)]
-struct Owner {
+struct LinkedUser {
     /// At least one.
     visitors: Vec<Arc<str>>,
-    note: OwnerNote,
+    note: LinkedUserNote,
 }
 
 /// What its owner notes of a user whom visitors are linked to. Nothing is decided by it but what need not be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnerNote {
+pub struct LinkedUserNote {
     /// The user's latest event is no earlier.
     pub latest: Timestamp,
     /// In which round an event of the user was last put in line.
@@ -91,8 +91,8 @@ pub struct OwnerNote {
 
 /// Links as they were at a cut. Holding it costs little; changing the links meanwhile copies no more than a chunk.
 #[derive(Clone, Debug, Default)]
-pub struct LinksCut {
-    chunks: Vec<Arc<Vec<Option<Link>>>>,
+pub struct LinksSnapshot {
+    chunks: Vec<Arc<Vec<Option<VisitorLink>>>>,
     /// Places of the first chunk that do not belong to it.
     skip: usize,
     /// Visitors whose links were taken back since the cut before; they may be linked again by now.
@@ -101,30 +101,32 @@ pub struct LinksCut {
 
 /// Whose an event is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedIdentity {
     /// The user; `None`: the event's own `userId`, or its own `anonymousId` where there is no `userId`.
     pub linked_user: Option<Arc<str>>,
     /// The event has just linked its anonymous visitor to its user.
     pub links_visitor: bool,
 }
 
-impl Default for OwnerNote {
-    fn default() -> OwnerNote {
-        OwnerNote { latest: Timestamp::MIN, round: 0, is_stateless: false }
+impl Default for LinkedUserNote {
+    fn default() -> LinkedUserNote {
+        LinkedUserNote { latest: Timestamp::MIN, round: 0, is_stateless: false }
     }
 }
 
-impl Links {
+impl IdentityLinks {
     /// Resolves an event that has at least one id, and links its two if it is the first to hold both.
-    pub fn resolve(&mut self, event: &Event<'_>) -> Resolved {
+    pub fn resolve(&mut self, event: &Event<'_>) -> ResolvedIdentity {
         match (event.user_id.as_deref(), event.anonymous_id.as_deref()) {
             (Some(user), Some(visitor)) => {
                 let is_new = self.insert(visitor, user);
                 // Linked to itself, a visitor has no past to hand over.
-                Resolved { linked_user: None, links_visitor: is_new && visitor != user }
+                ResolvedIdentity { linked_user: None, links_visitor: is_new && visitor != user }
             }
-            (None, Some(visitor)) => Resolved { linked_user: self.user_of(visitor).cloned(), links_visitor: false },
-            _ => Resolved { linked_user: None, links_visitor: false },
+            (None, Some(visitor)) => {
+                ResolvedIdentity { linked_user: self.user_of(visitor).cloned(), links_visitor: false }
+            }
+            _ => ResolvedIdentity { linked_user: None, links_visitor: false },
         }
     }
 
@@ -148,13 +150,13 @@ impl Links {
         let user = self.owners.get_key_value(user).map_or_else(|| user.into(), |(known, _)| Arc::clone(known));
         let owner = self.owners.entry(Arc::clone(&user)).or_insert_with(|| {
             self.id_bytes += id_bytes(&user);
-            Owner { visitors: Vec::with_capacity(1), note: OwnerNote::default() }
+            LinkedUser { visitors: Vec::with_capacity(1), note: LinkedUserNote::default() }
         });
         owner.visitors.push(Arc::clone(&visitor));
         let index = u32::try_from(owner.visitors.len() - 1).expect("fewer visitors are linked than there are ids");
         self.id_bytes += id_bytes(&visitor);
         let place = self.put((Arc::clone(&visitor), Arc::clone(&user)));
-        self.users.insert(visitor, Linked { user, place, index, was_cut: false });
+        self.users.insert(visitor, LinkTarget { user, place, index, was_cut: false });
         true
     }
 
@@ -197,9 +199,9 @@ impl Links {
     }
 
     /// Writes a link to the next place.
-    fn put(&mut self, link: Link) -> usize {
+    fn put(&mut self, link: VisitorLink) -> usize {
         if self.places().is_multiple_of(CHUNK) {
-            self.chunks.push_back(Chunk::default());
+            self.chunks.push_back(LinkChunk::default());
             // The one before may have become empty while it was filled.
             let before = self.chunks.len().checked_sub(2);
             if let Some(before) = before.filter(|at| self.chunks[*at].left <= CHUNK_LEFT) {
@@ -219,7 +221,7 @@ impl Links {
     }
 
     /// Empties the place of a link that is no more.
-    fn take_from_place(&mut self, visitor: Arc<str>, linked: &Linked) {
+    fn take_from_place(&mut self, visitor: Arc<str>, linked: &LinkTarget) {
         self.id_bytes -= id_bytes(&visitor);
         if linked.place < self.cut_at || linked.was_cut {
             self.unlinked.push(visitor);
@@ -257,12 +259,12 @@ impl Links {
     }
 
     /// What is noted of a user whom visitors are linked to; `None`: none is.
-    pub fn note_of(&mut self, user: &str) -> Option<&mut OwnerNote> {
+    pub fn note_of(&mut self, user: &str) -> Option<&mut LinkedUserNote> {
         self.owners.get_mut(user).map(|owner| &mut owner.note)
     }
 
     /// Everything that was linked and unlinked since the last cut; `whole`: all links.
-    pub fn cut(&mut self, whole: bool) -> LinksCut {
+    pub fn cut(&mut self, whole: bool) -> LinksSnapshot {
         let from = if whole { 0 } else { self.cut_at };
         let unlinked = std::mem::take(&mut self.unlinked);
         self.cut_at = self.places();
@@ -274,7 +276,7 @@ impl Links {
         // What stood in a chunk that was left behind has moved to the end.
         let is_there = from / CHUNK >= self.chunks_gone && chunks.first().is_some_and(|links| !links.is_empty());
         let skip = if is_there { skip } else { 0 };
-        LinksCut { chunks, skip, unlinked: if whole { Vec::new() } else { unlinked } }
+        LinksSnapshot { chunks, skip, unlinked: if whole { Vec::new() } else { unlinked } }
     }
 
     /// How many places there ever were.
@@ -301,8 +303,8 @@ impl Links {
             + self.id_bytes
             // Each visitor stands once more among those of its user.
             + self.users.len() * size_of::<Arc<str>>()
-            + self.chunks.capacity() * size_of::<Chunk>()
-            + places * size_of::<Option<Link>>()
+            + self.chunks.capacity() * size_of::<LinkChunk>()
+            + places * size_of::<Option<VisitorLink>>()
             + self.unlinked.capacity() * size_of::<Arc<str>>()
     }
 }
@@ -312,7 +314,7 @@ fn id_bytes(id: &Arc<str>) -> usize {
     id.len() + 2 * size_of::<usize>()
 }
 
-impl LinksCut {
+impl LinksSnapshot {
     /// Every visitor with the user it was linked to at the cut.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let places = self.chunks.iter().flat_map(|chunk| chunk.iter());
@@ -324,13 +326,13 @@ impl LinksCut {
 mod tests {
     use super::*;
 
-    fn pairs(cut: &LinksCut) -> Vec<(String, String)> {
+    fn pairs(cut: &LinksSnapshot) -> Vec<(String, String)> {
         cut.iter().map(|(visitor, user)| (visitor.to_owned(), user.to_owned())).collect()
     }
 
     #[test]
     fn a_cut_has_what_was_linked_since_the_last_whatever_is_linked_meanwhile() {
-        let mut links = Links::default();
+        let mut links = IdentityLinks::default();
         let name = |index: usize| format!("v{index}");
         for index in 0..CHUNK + 3 {
             links.insert(&name(index), "u");
@@ -356,20 +358,20 @@ mod tests {
 
     #[test]
     fn a_visitor_is_linked_once() {
-        let mut links = Links::default();
+        let mut links = IdentityLinks::default();
         assert!(links.insert("v", "u") && !links.insert("v", "w"));
         assert_eq!(links.user_of("v").map(|user| &**user), Some("u"));
     }
 
-    fn links(pairs: &[(&str, &str)]) -> Links {
-        let mut links = Links::default();
+    fn links(pairs: &[(&str, &str)]) -> IdentityLinks {
+        let mut links = IdentityLinks::default();
         for (visitor, user) in pairs {
             links.insert(visitor, user);
         }
         links
     }
 
-    fn sorted(links: &Links) -> Vec<(&str, &str)> {
+    fn sorted(links: &IdentityLinks) -> Vec<(&str, &str)> {
         let mut pairs: Vec<_> = links.iter().collect();
         pairs.sort_unstable();
         pairs
@@ -408,7 +410,7 @@ mod tests {
     /// Taking back the links of one user one by one costs one write each at most, and what is kept follows what there is.
     #[test]
     fn what_is_taken_back_costs_and_leaves_no_more_than_there_was() {
-        let (mut links, name) = (Links::default(), |index: usize| format!("visitor {index:06}"));
+        let (mut links, name) = (IdentityLinks::default(), |index: usize| format!("visitor {index:06}"));
         let count = 25 * CHUNK;
         (0..count).for_each(|index| assert!(links.insert(&name(index), "one and the same")));
         let full = links.heap_bytes();
@@ -437,7 +439,7 @@ mod tests {
             random ^= random << 17;
             random as usize % below
         };
-        let mut links = Links::default();
+        let mut links = IdentityLinks::default();
         let mut stored: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
         for round in 0..60 {
             let (most, fewer) = (if round % 3 == 0 { 9_000 } else { 500 }, round % 4 == 3);

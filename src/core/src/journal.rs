@@ -9,17 +9,17 @@ use serde::Serialize;
 
 use crate::action::action_id;
 use crate::campaigns::Outcome;
-use crate::partition::{Cause, Decided, Output};
+use crate::partition::{Cause, Output, OutputKind};
 use crate::rules::program::Ruleset;
 use crate::time::Timestamp;
 
 /// Brings outputs into the journal's order. What is due before the watermark is final; the rest waits.
 #[derive(Debug, Default)]
-pub struct Sorter {
+pub struct JournalSorter {
     waiting: Vec<Output>,
 }
 
-impl Sorter {
+impl JournalSorter {
     /// Takes outputs in, and gives out in order all that are due before `watermark` ([`Timestamp::NEVER`]
     /// at the end of the log).
     pub fn release(&mut self, outputs: &mut Vec<Output>, watermark: Timestamp) -> Vec<Output> {
@@ -41,16 +41,16 @@ fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {
 }
 
 /// An instant as the journal writes it.
-struct Instant(Timestamp);
+struct JournalInstant(Timestamp);
 
-impl Serialize for Instant {
+impl Serialize for JournalInstant {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.with_text(|text| serializer.serialize_str(text))
     }
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct JournalLine<'a> {
     kind: &'static str,
     user: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,9 +63,9 @@ struct Line<'a> {
     change: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
-    at: Instant,
+    at: JournalInstant,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Instant>,
+    until: Option<JournalInstant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ struct Line<'a> {
 /// # Errors
 /// Those of the sink.
 pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -> io::Result<()> {
-    let mut line = Line {
+    let mut line = JournalLine {
         kind: "transition",
         user: &output.user,
         campaign: None,
@@ -89,7 +89,7 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
         segment: None,
         change: None,
         from: None,
-        at: Instant(output.at),
+        at: JournalInstant(output.at),
         until: None,
         channel: None,
         variant: None,
@@ -97,19 +97,19 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
         action: None,
     };
     match &output.decided {
-        Decided::Transition { segment, change, cause } => {
+        OutputKind::Transition { segment, change, cause } => {
             line.segment = Some(&rules.segments[usize::from(segment.0)].id);
             line.change = Some(change.name());
             line.cause = cause.name();
         }
-        Decided::Decision { campaign, outcome, cause, .. } => {
+        OutputKind::Decision { campaign, outcome, cause, .. } => {
             let campaign = &rules.campaigns[usize::from(campaign.0)];
             line.kind = "decision";
             line.campaign = Some(&campaign.id);
             line.outcome = Some(outcome.name());
             line.cause = cause.name();
             match outcome {
-                Outcome::Deferred { until } => line.until = Some(Instant(*until)),
+                Outcome::Deferred { until } => line.until = Some(JournalInstant(*until)),
                 Outcome::Sent { variant, ordinal } => {
                     line.channel = Some(&campaign.channel);
                     line.variant = variant.and_then(|index| campaign.variants.get(index)).map(|v| v.id.as_str());
@@ -118,7 +118,7 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
                 _ => {}
             }
         }
-        Decided::Merged { from } => {
+        OutputKind::Merged { from } => {
             line.kind = "merged";
             line.from = Some(from);
         }

@@ -71,7 +71,7 @@ impl Serialize for JsonText {
 
 /// What stands first in a text, if it fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Compact<'a> {
+pub(crate) enum JsonPrefix<'a> {
     /// An array or object without blanks between its tokens.
     Value(Cow<'a, str>),
     /// It has more bytes than it may.
@@ -80,7 +80,7 @@ pub(crate) enum Compact<'a> {
 
 /// The array or object that `text` begins with, without blanks between its tokens. It must have been found sound; of any
 /// other text it is whatever comes of it.
-pub(crate) fn compact(text: &str, bytes_max: usize) -> Compact<'_> {
+pub(crate) fn compact(text: &str, bytes_max: usize) -> JsonPrefix<'_> {
     let bytes = text.as_bytes();
     let mut without_blanks = String::new();
     let (mut at, mut run, mut depth) = (0, 0, 0_usize);
@@ -105,18 +105,18 @@ pub(crate) fn compact(text: &str, bytes_max: usize) -> Compact<'_> {
             }
         }
         if without_blanks.len() + (at - run) > bytes_max {
-            return Compact::TooLarge;
+            return JsonPrefix::TooLarge;
         }
     }
     let at = at.min(bytes.len());
     if without_blanks.len() + (at - run) > bytes_max {
-        return Compact::TooLarge;
+        return JsonPrefix::TooLarge;
     }
     if without_blanks.is_empty() && run == 0 {
-        return Compact::Value(Cow::Borrowed(&text[..at]));
+        return JsonPrefix::Value(Cow::Borrowed(&text[..at]));
     }
     without_blanks.push_str(&text[run..at]);
-    Compact::Value(Cow::Owned(without_blanks))
+    JsonPrefix::Value(Cow::Owned(without_blanks))
 }
 
 /// How many bytes a string takes that `text` begins with, quotes included.
@@ -185,13 +185,13 @@ mod tests {
             (r#" { "a b" : "c \" ] d" , "a b" : [ { } ] } x"#, r#"{"a b":"c \" ] d","a b":[{}]}"#),
             (r#"["\\", "é ü", null ]"#, r#"["\\","é ü",null]"#),
         ] {
-            let Compact::Value(value) = compact(text, 100) else { panic!("too large: {text}") };
+            let JsonPrefix::Value(value) = compact(text, 100) else { panic!("too large: {text}") };
             assert_eq!(value, wanted);
-            assert!(matches!(compact(text, wanted.len()), Compact::Value(_)), "{text}");
-            assert_eq!(compact(text, wanted.len() - 1), Compact::TooLarge, "{text}");
+            assert!(matches!(compact(text, wanted.len()), JsonPrefix::Value(_)), "{text}");
+            assert_eq!(compact(text, wanted.len() - 1), JsonPrefix::TooLarge, "{text}");
         }
-        assert!(matches!(compact("[1, 2]", 9), Compact::Value(Cow::Owned(_))));
-        assert!(matches!(compact("[1,2], 3", 9), Compact::Value(Cow::Borrowed("[1,2]"))), "nothing is copied");
+        assert!(matches!(compact("[1, 2]", 9), JsonPrefix::Value(Cow::Owned(_))));
+        assert!(matches!(compact("[1,2], 3", 9), JsonPrefix::Value(Cow::Borrowed("[1,2]"))), "nothing is copied");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::decode::Decoder;
-use crate::partition::{Decided, Input, Output, Partition, Plan, User};
+use crate::partition::{ExecutionPlan, Output, OutputKind, Partition, PartitionInput, User};
 use crate::rules;
 use crate::time::{Span, Timestamp};
 
@@ -21,7 +21,7 @@ pub(crate) const USER: &str = "u";
 
 /// A partition that is told events and the passing of time.
 pub(crate) struct Story {
-    pub(crate) plan: Plan,
+    pub(crate) plan: ExecutionPlan,
     pub(crate) partition: Partition,
     decoder: Decoder,
     position: u64,
@@ -37,7 +37,7 @@ impl Story {
             Err(problems) => panic!("{}", rules::render::render("rules.toml", rules, &problems, false)),
         };
         let decoder = Decoder::new(&rules.projection, 1 << 20);
-        let plan = Plan::new(rules);
+        let plan = ExecutionPlan::new(rules);
         let partition = Partition::new(&plan);
         Story { plan, partition, decoder, position: 0, latest_read: Timestamp::MIN, out: Vec::new() }
     }
@@ -90,7 +90,7 @@ impl Story {
         self.decoder.decode(line.as_bytes(), &mut decoded);
         let event = decoded.pop().and_then(Result::ok).unwrap_or_else(|| panic!("no event: {line}"));
         let (watermark, position) = (self.latest_read, self.position);
-        let input = Input::Event { user, event: &event, ts, watermark, position, visitor };
+        let input = PartitionInput::Event { user, event: &event, ts, watermark, position, visitor };
         self.partition.apply(&self.plan, input, &mut self.out);
         self.position += 1;
         self.latest_read = self.latest_read.max(ts);
@@ -105,7 +105,7 @@ impl Story {
     /// Time passes until then.
     pub(crate) fn wait(&mut self, until: i64) -> &mut Story {
         self.latest_read = self.latest_read.max(Timestamp(START + until));
-        let input = Input::Advance { watermark: self.latest_read, position: self.position };
+        let input = PartitionInput::Advance { watermark: self.latest_read, position: self.position };
         self.partition.apply(&self.plan, input, &mut self.out);
         self
     }
@@ -144,13 +144,13 @@ impl Story {
         }
         let rules = &self.plan.rules;
         line + &match &output.decided {
-            Decided::Transition { segment, change, .. } => {
+            OutputKind::Transition { segment, change, .. } => {
                 format!("{} {}", change.name(), rules.segments[usize::from(segment.0)].id)
             }
-            Decided::Decision { campaign, outcome, .. } => {
+            OutputKind::Decision { campaign, outcome, .. } => {
                 format!("{} {}", outcome.name(), rules.campaigns[usize::from(campaign.0)].id)
             }
-            Decided::Merged { from } => format!("merged {from}"),
+            OutputKind::Merged { from } => format!("merged {from}"),
         }
     }
 }

@@ -48,12 +48,12 @@ impl Timestamp {
     /// A leap second (`:60`) reads as the second before it. `None` for anything else, for a missing offset, and for an
     /// instant outside the years 0000 to 9999 UTC, which RFC 3339 could not write.
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-        parse(text, Grammar::Rfc3339)
+        parse(text, TimeGrammar::Rfc3339)
     }
 
     /// Reads a moment that people write: as RFC 3339 has it, or a date (`2026-03-05`), which is its midnight, UTC.
     pub fn parse_moment(text: &str) -> Option<Timestamp> {
-        Timestamp::parse_rfc3339(text).or_else(|| parse(text, Grammar::Client).filter(|_| text.len() == DATE_BYTES))
+        Timestamp::parse_rfc3339(text).or_else(|| parse(text, TimeGrammar::Client).filter(|_| text.len() == DATE_BYTES))
     }
 
     /// Reads a time that a client wrote (semantics §2), cut to whole milliseconds: RFC 3339, also with a blank for the
@@ -63,7 +63,7 @@ impl Timestamp {
     /// `None` for anything else, and for what lies before 1990 or after 2100.
     pub fn parse_client(text: &str) -> Option<Timestamp> {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let time = if is_number { since_1970(text) } else { parse(text, Grammar::Client) };
+        let time = if is_number { since_1970(text) } else { parse(text, TimeGrammar::Client) };
         time.filter(|time| Timestamp::BELIEVED.contains(time))
     }
 
@@ -86,13 +86,13 @@ const SECONDS_MAX: i64 = 100_000_000_000;
 
 /// Which of the ways to write a time are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Grammar {
+enum TimeGrammar {
     Rfc3339,
     Client,
 }
 
-fn parse(text: &str, grammar: Grammar) -> Option<Timestamp> {
-    let is_lenient = grammar == Grammar::Client;
+fn parse(text: &str, grammar: TimeGrammar) -> Option<Timestamp> {
+    let is_lenient = grammar == TimeGrammar::Client;
     let (date, rest) = text.as_bytes().split_at_checked(DATE_BYTES)?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
     let year = i16::try_from(digits(&[*y1, *y2, *y3, *y4])?).ok()?;
@@ -144,8 +144,8 @@ fn milliseconds(decimals: &[u8]) -> i32 {
 }
 
 /// What `Z`, `+08:00` or `-05:30` is ahead of UTC; for a client also nothing, `+0800` and `+08`.
-fn offset(text: &[u8], grammar: Grammar) -> Option<SignedDuration> {
-    let is_lenient = grammar == Grammar::Client;
+fn offset(text: &[u8], grammar: TimeGrammar) -> Option<SignedDuration> {
+    let is_lenient = grammar == TimeGrammar::Client;
     let (sign, hours, minutes) = match text {
         b"Z" | b"z" => return Some(SignedDuration::ZERO),
         [] if is_lenient => return Some(SignedDuration::ZERO),

@@ -1,21 +1,21 @@
 //! Campaigns: what is done about a segment's change, for one user at one instant. Pure.
 //!
 //! [`decide`] goes through the outcomes of semantics §6 in their order and yields the first that applies. What it
-//! needs to remember of a user is the user's [`Memory`]. When quiet hours end, the caller asks again for what was held.
+//! needs to remember of a user is the user's [`CampaignState`]. When quiet hours end, the caller asks again for what was held.
 
 pub mod groups;
-pub mod memory;
 pub mod quiet_hours;
+pub mod state;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::engine::evaluate::Scope;
+use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
-pub use memory::{Held, Memory};
+pub use state::{CampaignState, DeferredDecision};
 
 /// What became of a campaign that was set off.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,15 +90,15 @@ impl Outcome {
 
 /// Whom a decision is about.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct DecisionSubject<'a> {
     /// The user's id: groups and variants are drawn from it.
     pub user: &'a str,
     /// The user's state at the instant of the decision.
-    pub scope: Scope<'a>,
+    pub scope: EvaluationContext<'a>,
 }
 
 /// Decides about a campaign that a change has just set off, and remembers what came of it.
-pub fn decide(subject: &Subject<'_>, id: CampaignId, memory: &mut Memory) -> Outcome {
+pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, memory: &mut CampaignState) -> Outcome {
     let campaign = campaign(subject.scope.rules, id);
     if let Some(outcome) = barred(subject, campaign, id, memory) {
         return outcome;
@@ -111,7 +111,7 @@ pub fn decide(subject: &Subject<'_>, id: CampaignId, memory: &mut Memory) -> Out
 
 /// Decides again about what was held, now that its quiet hours have ended: from the top, where what set it off still holds,
 /// and sets the campaign off by the rules of now. Quiet hours are asked only of a user whose zone is another than then.
-pub fn decide_held(subject: &Subject<'_>, held: &Held, memory: &mut Memory) -> Outcome {
+pub fn decide_held(subject: &DecisionSubject<'_>, held: &DeferredDecision, memory: &mut CampaignState) -> Outcome {
     let campaign = campaign(subject.scope.rules, held.campaign);
     let is_in = subject.scope.profile.members.contains(campaign.segment);
     let trigger = Trigger { segment: campaign.segment, change: campaign.change };
@@ -135,7 +135,12 @@ fn campaign(rules: &Ruleset, id: CampaignId) -> &Campaign {
     &rules.campaigns[usize::from(id.0)]
 }
 
-fn barred(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &Memory) -> Option<Outcome> {
+fn barred(
+    subject: &DecisionSubject<'_>,
+    campaign: &Campaign,
+    id: CampaignId,
+    memory: &CampaignState,
+) -> Option<Outcome> {
     let now = subject.scope.now;
     let fired = memory.fired(id);
     if campaign.condition.as_ref().is_some_and(|condition| !subject.scope.holds(condition)) {
@@ -148,7 +153,7 @@ fn barred(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &M
     cooling.then_some(Outcome::Cooldown)
 }
 
-fn fire(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut Memory) -> Outcome {
+fn fire(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut CampaignState) -> Outcome {
     let (rules, now) = (subject.scope.rules, subject.scope.now);
     if memory.is_capped(&rules.caps, &campaign.channel, now) {
         return Outcome::Capped;
@@ -167,7 +172,11 @@ fn fire(subject: &Subject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut
 
 /// The payload of an action: the campaign's fixed fields, the variant's in their place, and the computed ones (null
 /// where there is no value). Durations are whole milliseconds.
-pub fn payload(scope: &Scope<'_>, campaign: &Campaign, variant: Option<usize>) -> BTreeMap<String, JsonText> {
+pub fn payload(
+    scope: &EvaluationContext<'_>,
+    campaign: &Campaign,
+    variant: Option<usize>,
+) -> BTreeMap<String, JsonText> {
     let mut payload = campaign.payload.clone();
     if let Some(variant) = variant.and_then(|index| campaign.variants.get(index)) {
         payload.extend(variant.payload.clone());

@@ -3,7 +3,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use crate::engine::evaluate::Scope;
+use crate::engine::evaluate::EvaluationContext;
 use crate::event::Scalar;
 use crate::rules::program::QuietHours;
 use crate::rules::zones;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 impl QuietHours {
     /// When the quiet hours that the user is in end; `None` outside them.
-    pub fn ends_for(&self, scope: &Scope<'_>) -> Option<Timestamp> {
+    pub fn ends_for(&self, scope: &EvaluationContext<'_>) -> Option<Timestamp> {
         self.end_after(scope.now, &zone_of(scope).0)
     }
 
@@ -57,7 +57,7 @@ fn first_after(local: DateTime, now: Timestamp, zone: &TimeZone) -> Option<Times
 
 /// The user's zone, and how it is written: trait `timezone`, else the `context.timezone` that arrived last, else the rules'
 /// zone. A name that is no zone counts as the rules' zone.
-pub fn zone_of(scope: &Scope<'_>) -> (TimeZone, String) {
+pub fn zone_of(scope: &EvaluationContext<'_>) -> (TimeZone, String) {
     let (rules, profile) = (scope.rules, scope.profile);
     let of_trait = rules.projection.timezone_trait.and_then(|id| profile.trait_value(id));
     let name = match of_trait {

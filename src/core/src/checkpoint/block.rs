@@ -39,8 +39,8 @@ const COMPRESSION: i32 = 1;
 
 /// What a block holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BlockKind {
-    Head = 1,
+pub(super) enum CheckpointBlockKind {
+    Header = 1,
     Keys = 2,
     Users = 3,
     Removed = 4,
@@ -50,17 +50,17 @@ pub(super) enum BlockKind {
     Growth = 8,
 }
 
-impl BlockKind {
-    fn of(code: u8) -> Option<BlockKind> {
-        use BlockKind::{End, Growth, Head, Keys, Links, Removed, Unlinked, Users};
-        [Head, Keys, Users, Removed, Links, Unlinked, End, Growth].into_iter().find(|kind| *kind as u8 == code)
+impl CheckpointBlockKind {
+    fn of(code: u8) -> Option<CheckpointBlockKind> {
+        use CheckpointBlockKind::{End, Growth, Header, Keys, Links, Removed, Unlinked, Users};
+        [Header, Keys, Users, Removed, Links, Unlinked, End, Growth].into_iter().find(|kind| *kind as u8 == code)
     }
 }
 
 /// A block whose checksum is right.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block<'b> {
-    pub(super) kind: BlockKind,
+pub(super) struct CheckpointBlock<'b> {
+    pub(super) kind: CheckpointBlockKind,
     pub(super) partition: u16,
     pub(super) items: u32,
     /// Where it begins, in bytes of the file.
@@ -70,17 +70,17 @@ pub(super) struct Block<'b> {
 }
 
 /// Writes blocks.
-pub(super) struct BlockWriter(zstd::bulk::Compressor<'static>);
+pub(super) struct CheckpointBlockWriter(zstd::bulk::Compressor<'static>);
 
-impl BlockWriter {
-    pub(super) fn new() -> BlockWriter {
-        BlockWriter(zstd::bulk::Compressor::new(COMPRESSION).expect("zstd knows its own levels"))
+impl CheckpointBlockWriter {
+    pub(super) fn new() -> CheckpointBlockWriter {
+        CheckpointBlockWriter(zstd::bulk::Compressor::new(COMPRESSION).expect("zstd knows its own levels"))
     }
 
     /// Appends a block to `out`.
     pub(super) fn write(
         &mut self,
-        (kind, partition, items): (BlockKind, u16, u32),
+        (kind, partition, items): (CheckpointBlockKind, u16, u32),
         content: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
@@ -121,7 +121,7 @@ fn fill_up(stored: &mut Vec<u8>, content: usize) {
     }
 }
 
-impl<'b> Block<'b> {
+impl<'b> CheckpointBlock<'b> {
     /// The content, unpacked.
     pub(super) fn content(&self) -> Result<Vec<u8>, CodecError> {
         let wrong = |_| CodecError::Block { what: "its content cannot be unpacked", at: self.at };
@@ -137,7 +137,7 @@ impl<'b> Block<'b> {
 }
 
 /// All blocks of a file, each with its checksum checked; whether they are the right ones is for others to see.
-pub(super) fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, CodecError> {
+pub(super) fn blocks(bytes: &[u8]) -> Result<Vec<CheckpointBlock<'_>>, CodecError> {
     let Some((preamble, _)) = bytes.split_first_chunk::<{ PREAMBLE.len() }>() else {
         return Err(if PREAMBLE.starts_with(bytes) && !bytes.is_empty() {
             CodecError::Truncated { at: bytes.len() }
@@ -164,7 +164,7 @@ pub(super) fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, CodecError> {
     Ok(blocks)
 }
 
-fn block_at(bytes: &[u8], at: usize) -> Result<Block<'_>, CodecError> {
+fn block_at(bytes: &[u8], at: usize) -> Result<CheckpointBlock<'_>, CodecError> {
     let truncated = CodecError::Truncated { at: bytes.len() };
     let Some((header, rest)) = bytes[at..].split_first_chunk::<HEADER>() else { return Err(truncated) };
     let number = |from: usize| u32::from_le_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]]);
@@ -173,7 +173,7 @@ fn block_at(bytes: &[u8], at: usize) -> Result<Block<'_>, CodecError> {
     if crc32c::crc32c_append(crc32c::crc32c(&header[..16]), stored) != number(16) {
         return Err(CodecError::Damaged { at });
     }
-    let Some(kind) = BlockKind::of(header[0]) else {
+    let Some(kind) = CheckpointBlockKind::of(header[0]) else {
         return Err(CodecError::Block { what: "a kind of block that is not known", at });
     };
     let content_bytes = number(8) as usize;
@@ -184,7 +184,7 @@ fn block_at(bytes: &[u8], at: usize) -> Result<Block<'_>, CodecError> {
         return Err(CodecError::Block { what: "more than so few bytes can hold", at });
     }
     let partition = u16::from_le_bytes([header[2], header[3]]);
-    Ok(Block { kind, partition, items: number(4), at, content_bytes, stored })
+    Ok(CheckpointBlock { kind, partition, items: number(4), at, content_bytes, stored })
 }
 
 #[cfg(test)]
@@ -193,8 +193,8 @@ mod tests {
 
     fn written(content: &[u8]) -> Vec<u8> {
         let mut file = PREAMBLE.to_vec();
-        BlockWriter::new()
-            .write((BlockKind::Users, 0, 1), content, &mut file)
+        CheckpointBlockWriter::new()
+            .write((CheckpointBlockKind::Users, 0, 1), content, &mut file)
             .expect("it is no larger than blocks are");
         file
     }
@@ -217,7 +217,7 @@ mod tests {
         for (content, claimed) in [(100 << 20, 100 << 20), (1 << 20, 1 << 30), (100, 20_000)] {
             let stored = zstd::bulk::compress(&vec![0; content], 1).expect("in memory");
             let mut file = PREAMBLE.to_vec();
-            file.extend_from_slice(&[BlockKind::Users as u8, 0, 0, 0]);
+            file.extend_from_slice(&[CheckpointBlockKind::Users as u8, 0, 0, 0]);
             for number in [1, claimed, u32::try_from(stored.len()).expect("few")] {
                 file.extend_from_slice(&number.to_le_bytes());
             }

@@ -5,31 +5,31 @@ use std::collections::HashMap;
 
 use super::definition;
 use super::error::CodecError;
-use super::wire::{Reader, Writer};
+use super::wire::{CborReader, CborWriter};
 use crate::growth::GrowthMigration;
-use crate::partition::Plan;
+use crate::partition::ExecutionPlan;
 use crate::rules::program::Ruleset;
 
 /// The keys of some rules, by kind, each in the order of the rules.
-pub(super) struct Keys(pub(super) [Vec<String>; 5]);
+pub(super) struct RulesKeys(pub(super) [Vec<String>; 5]);
 
 /// For each number in a checkpoint, what it is under the rules of now; `None`: these do not know it.
-pub(super) struct Dictionary {
-    pub(super) features: Known,
-    pub(super) traits: Known,
-    pub(super) segments: Known,
-    pub(super) campaigns: Known,
-    pub(super) caps: Known,
+pub(super) struct KeyDictionary {
+    pub(super) features: KeyMapping,
+    pub(super) traits: KeyMapping,
+    pub(super) segments: KeyMapping,
+    pub(super) campaigns: KeyMapping,
+    pub(super) caps: KeyMapping,
     /// How the growth numbers are read; `None`: not at all.
     pub(super) growth: Option<GrowthMigration>,
 }
 
 /// One kind's numbers.
-pub(super) struct Known(Vec<Option<u16>>);
+pub(super) struct KeyMapping(Vec<Option<u16>>);
 
-impl Keys {
-    pub(super) fn of(rules: &Ruleset) -> Keys {
-        Keys([
+impl RulesKeys {
+    pub(super) fn of(rules: &Ruleset) -> RulesKeys {
+        RulesKeys([
             numbered(rules.features.iter().map(|feature| definition::feature(rules, feature))),
             numbered(rules.projection.traits.iter().map(|path| definition::path(path))),
             numbered(rules.segments.iter().map(|segment| segment.id.clone())),
@@ -51,8 +51,8 @@ fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Writes the rules' keys; those of the growth numbers, where there are any, stand last.
-pub(super) fn write(plan: &Plan, writer: &mut Writer) {
-    let Keys(kinds) = Keys::of(&plan.rules);
+pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
+    let RulesKeys(kinds) = RulesKeys::of(&plan.rules);
     writer.array(kinds.len() + usize::from(plan.growth.is_some()));
     for keys in &kinds {
         writer.array(keys.len());
@@ -66,20 +66,20 @@ pub(super) fn write(plan: &Plan, writer: &mut Writer) {
     }
 }
 
-impl Dictionary {
+impl KeyDictionary {
     /// Reads a checkpoint's keys, and finds each in the rules.
-    pub(super) fn read(plan: &Plan, reader: &mut Reader<'_>) -> Result<Dictionary, CodecError> {
-        let Keys([features, traits, segments, campaigns, caps]) = Keys::of(&plan.rules);
+    pub(super) fn read(plan: &ExecutionPlan, reader: &mut CborReader<'_>) -> Result<KeyDictionary, CodecError> {
+        let RulesKeys([features, traits, segments, campaigns, caps]) = RulesKeys::of(&plan.rules);
         let kinds = reader.array("the keys")?;
         if !(5..=6).contains(&kinds) {
             return Err(reader.wrong("an array of another length"));
         }
-        let mut dictionary = Dictionary {
-            features: Known::read(&features, reader)?,
-            traits: Known::read(&traits, reader)?,
-            segments: Known::read(&segments, reader)?,
-            campaigns: Known::read(&campaigns, reader)?,
-            caps: Known::read(&caps, reader)?,
+        let mut dictionary = KeyDictionary {
+            features: KeyMapping::read(&features, reader)?,
+            traits: KeyMapping::read(&traits, reader)?,
+            segments: KeyMapping::read(&segments, reader)?,
+            campaigns: KeyMapping::read(&campaigns, reader)?,
+            caps: KeyMapping::read(&caps, reader)?,
             growth: None,
         };
         if kinds == 6 {
@@ -93,19 +93,19 @@ impl Dictionary {
     }
 }
 
-impl Known {
-    fn read(keys: &[String], reader: &mut Reader<'_>) -> Result<Known, CodecError> {
+impl KeyMapping {
+    fn read(keys: &[String], reader: &mut CborReader<'_>) -> Result<KeyMapping, CodecError> {
         let mut ids: HashMap<&str, u16> = keys.iter().map(String::as_str).zip(0..).collect();
         let mut known = Vec::new();
         for _ in 0..reader.array("a list of keys")? {
             // Taken out, so that no two numbers ever stand for the same thing.
             known.push(ids.remove(reader.text("a key")?));
         }
-        Ok(Known(known))
+        Ok(KeyMapping(known))
     }
 
     /// Reads a number: what it stands for, where the rules know it.
-    pub(super) fn id(&self, reader: &mut Reader<'_>, what: &'static str) -> Result<Option<u16>, CodecError> {
+    pub(super) fn id(&self, reader: &mut CborReader<'_>, what: &'static str) -> Result<Option<u16>, CodecError> {
         let index = usize::try_from(reader.u64(what)?).unwrap_or(usize::MAX);
         self.0.get(index).copied().ok_or_else(|| reader.wrong("a number without a key"))
     }

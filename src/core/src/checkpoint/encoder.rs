@@ -3,47 +3,47 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use super::block::{BlockKind, BlockWriter, PREAMBLE};
+use super::block::{CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE};
 use super::dictionary;
 use super::error::CodecError;
 use super::growth;
-use super::head::{Head, Totals};
+use super::header::{CheckpointHeader, CheckpointTotals};
 use super::user;
-use super::wire::Writer;
+use super::wire::CborWriter;
 use crate::growth::StoredRollup;
-use crate::identity::LinksCut;
-use crate::partition::{CapturedUsers, Plan, User};
+use crate::identity::LinksSnapshot;
+use crate::partition::{ExecutionPlan, SnapshotUsers, User};
 
 /// A block is closed once its content has this many bytes: large enough to be packed well, small enough to be worked on
 /// by many at once.
 const CONTENT_BYTES: usize = 256 * 1024;
 
-/// A file in the making. What is finished of it is to be fetched with [`take`](Encoder::take) now and then.
-pub struct Encoder {
-    blocks: BlockWriter,
+/// A file in the making. What is finished of it is to be fetched with [`take`](CheckpointEncoder::take) now and then.
+pub struct CheckpointEncoder {
+    blocks: CheckpointBlockWriter,
     /// The content of the block that is open.
-    content: Writer,
+    content: CborWriter,
     /// What the open block holds, of which partition, and how many items it has so far.
-    open: (BlockKind, u16, u32),
-    totals: Totals,
+    open: (CheckpointBlockKind, u16, u32),
+    totals: CheckpointTotals,
     out: Vec<u8>,
 }
 
-impl Encoder {
+impl CheckpointEncoder {
     /// Begins a file, of state under these rules.
     ///
     /// # Errors
     /// The rules' keys are larger than a block can be.
-    pub fn new(plan: &Plan, head: &Head) -> Result<Encoder, CodecError> {
-        let mut encoder = Encoder {
-            blocks: BlockWriter::new(),
-            content: Writer::new(),
-            open: (BlockKind::Head, 0, 1),
-            totals: Totals::default(),
+    pub fn new(plan: &ExecutionPlan, head: &CheckpointHeader) -> Result<CheckpointEncoder, CodecError> {
+        let mut encoder = CheckpointEncoder {
+            blocks: CheckpointBlockWriter::new(),
+            content: CborWriter::new(),
+            open: (CheckpointBlockKind::Header, 0, 1),
+            totals: CheckpointTotals::default(),
             out: PREAMBLE.to_vec(),
         };
         head.write(&mut encoder.content);
-        encoder.turn_to(BlockKind::Keys, 0)?;
+        encoder.turn_to(CheckpointBlockKind::Keys, 0)?;
         dictionary::write(plan, &mut encoder.content);
         encoder.open.2 = 1;
         encoder.close()?;
@@ -54,10 +54,10 @@ impl Encoder {
     ///
     /// # Errors
     /// A user's state is larger than a block can be.
-    pub fn captured(&mut self, captured: &CapturedUsers) -> Result<(), CodecError> {
+    pub fn captured(&mut self, captured: &SnapshotUsers) -> Result<(), CodecError> {
         self.users(captured.partition, &captured.users)?;
         self.totals.removed += captured.removed.len() as u64;
-        self.texts((BlockKind::Removed, captured.partition), captured.removed.iter().map(|id| [&**id]))
+        self.texts((CheckpointBlockKind::Removed, captured.partition), captured.removed.iter().map(|id| [&**id]))
     }
 
     /// Adds users of a partition.
@@ -70,7 +70,7 @@ impl Encoder {
         users: impl IntoIterator<Item = impl Borrow<User>>,
     ) -> Result<(), CodecError> {
         for user in users {
-            self.turn_to(BlockKind::Users, partition)?;
+            self.turn_to(CheckpointBlockKind::Users, partition)?;
             user::write(user.borrow(), &mut self.content);
             self.totals.users += 1;
             self.open.2 += 1;
@@ -82,13 +82,13 @@ impl Encoder {
     ///
     /// # Errors
     /// An id is larger than a block can be.
-    pub fn links(&mut self, links: &LinksCut) -> Result<(), CodecError> {
+    pub fn links(&mut self, links: &LinksSnapshot) -> Result<(), CodecError> {
         self.totals.unlinked += links.unlinked.len() as u64;
-        self.texts((BlockKind::Unlinked, 0), links.unlinked.iter().map(|visitor: &Arc<str>| [&**visitor]))?;
+        self.texts((CheckpointBlockKind::Unlinked, 0), links.unlinked.iter().map(|visitor: &Arc<str>| [&**visitor]))?;
         let before = self.totals.links;
         let mut count = 0;
         let pairs = links.iter().map(|(visitor, user)| [visitor, user]).inspect(|_| count += 1);
-        self.texts((BlockKind::Links, 0), pairs)?;
+        self.texts((CheckpointBlockKind::Links, 0), pairs)?;
         self.totals.links = before + count;
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Encoder {
     /// # Errors
     /// They are larger than a block can be.
     pub fn growth(&mut self, rollup: &StoredRollup) -> Result<(), CodecError> {
-        self.turn_to(BlockKind::Growth, 0)?;
+        self.turn_to(CheckpointBlockKind::Growth, 0)?;
         growth::write(rollup, &mut self.content);
         self.open.2 = 1;
         self.close()
@@ -106,7 +106,7 @@ impl Encoder {
 
     fn texts<'t, const N: usize>(
         &mut self,
-        (kind, partition): (BlockKind, u16),
+        (kind, partition): (CheckpointBlockKind, u16),
         items: impl Iterator<Item = [&'t str; N]>,
     ) -> Result<(), CodecError> {
         for item in items {
@@ -126,8 +126,8 @@ impl Encoder {
     ///
     /// # Errors
     /// A user's state is larger than a block can be.
-    pub fn finish(mut self) -> Result<(Vec<u8>, Totals), CodecError> {
-        self.turn_to(BlockKind::End, 0)?;
+    pub fn finish(mut self) -> Result<(Vec<u8>, CheckpointTotals), CodecError> {
+        self.turn_to(CheckpointBlockKind::End, 0)?;
         self.totals.write(&mut self.content);
         self.open.2 = 1;
         self.close()?;
@@ -135,7 +135,7 @@ impl Encoder {
     }
 
     /// Closes the open block where it holds something else, or is full.
-    fn turn_to(&mut self, kind: BlockKind, partition: u16) -> Result<(), CodecError> {
+    fn turn_to(&mut self, kind: CheckpointBlockKind, partition: u16) -> Result<(), CodecError> {
         if (self.open.0, self.open.1) != (kind, partition) || self.content.len() >= CONTENT_BYTES {
             self.close()?;
             self.open = (kind, partition, 0);
@@ -145,7 +145,7 @@ impl Encoder {
 
     fn close(&mut self) -> Result<(), CodecError> {
         if self.open.2 > 0 {
-            let content = std::mem::replace(&mut self.content, Writer::new()).into_bytes();
+            let content = std::mem::replace(&mut self.content, CborWriter::new()).into_bytes();
             self.blocks.write(self.open, &content, &mut self.out)?;
             self.open.2 = 0;
         }

@@ -3,40 +3,40 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, BlockKind, blocks};
-use super::dictionary::Dictionary;
+use super::block::{CheckpointBlock, CheckpointBlockKind, blocks};
+use super::dictionary::KeyDictionary;
 use super::error::CodecError;
 use super::growth;
-use super::head::{Head, Kind, Totals};
+use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
 use super::user;
-use super::wire::Reader;
+use super::wire::CborReader;
 use crate::growth::Rollup;
-use crate::partition::{PackedUser, Plan};
+use crate::partition::{ExecutionPlan, PackedUser};
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
-pub struct File<'b> {
-    head: Head,
-    keys: Block<'b>,
-    parts: Vec<Part<'b>>,
-    totals: Totals,
+pub struct CheckpointFile<'b> {
+    head: CheckpointHeader,
+    keys: CheckpointBlock<'b>,
+    parts: Vec<CheckpointPart<'b>>,
+    totals: CheckpointTotals,
 }
 
 /// A part of a file, to be read by itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'b>(Block<'b>);
+pub struct CheckpointPart<'b>(CheckpointBlock<'b>);
 
 /// What it takes to read the parts of a file for some rules.
-pub struct Reading<'p> {
-    plan: &'p Plan,
-    known: Dictionary,
+pub struct CheckpointReader<'p> {
+    plan: &'p ExecutionPlan,
+    known: KeyDictionary,
     /// The file was written under these rules.
     same_rules: bool,
 }
 
 /// What a part holds.
 #[derive(Debug)]
-pub enum Content {
+pub enum PartContent {
     /// Users of a partition.
     Users(u16, Vec<PackedUser>),
     /// Users of a partition who are gone.
@@ -49,42 +49,45 @@ pub enum Content {
     Growth(Option<Box<Rollup>>),
 }
 
-impl<'b> File<'b> {
+impl<'b> CheckpointFile<'b> {
     /// Checks the bytes of a file.
     ///
     /// # Errors
     /// They are not a checkpoint, are damaged or cut off, or of another version.
-    pub fn read(bytes: &'b [u8]) -> Result<File<'b>, CodecError> {
+    pub fn read(bytes: &'b [u8]) -> Result<CheckpointFile<'b>, CodecError> {
         let blocks = blocks(bytes)?;
-        let Some((end, blocks)) = blocks.split_last().filter(|(end, _)| end.kind == BlockKind::End) else {
+        let Some((end, blocks)) = blocks.split_last().filter(|(end, _)| end.kind == CheckpointBlockKind::End) else {
             return Err(CodecError::Truncated { at: bytes.len() });
         };
         let [head, keys, parts @ ..] = blocks else {
             return Err(CodecError::Block { what: "a file without head and keys", at: end.at });
         };
-        for (block, kind) in [(head, BlockKind::Head), (keys, BlockKind::Keys)] {
+        for (block, kind) in [(head, CheckpointBlockKind::Header), (keys, CheckpointBlockKind::Keys)] {
             if block.kind != kind {
                 return Err(CodecError::Block { what: "a block in another's place", at: block.at });
             }
         }
-        let head = Head::read(&mut Reader::new(&head.content()?))?;
-        let totals = Totals::read(&mut Reader::new(&end.content()?))?;
-        let (mut counted, mut has_growth) = (Totals::default(), false);
+        let head = CheckpointHeader::read(&mut CborReader::new(&head.content()?))?;
+        let totals = CheckpointTotals::read(&mut CborReader::new(&end.content()?))?;
+        let (mut counted, mut has_growth) = (CheckpointTotals::default(), false);
         for part in parts {
             let of_delta = match part.kind {
-                BlockKind::Users => (&mut counted.users, false),
-                BlockKind::Removed => (&mut counted.removed, true),
-                BlockKind::Links => (&mut counted.links, false),
-                BlockKind::Unlinked => (&mut counted.unlinked, true),
-                BlockKind::Growth if !has_growth => {
+                CheckpointBlockKind::Users => (&mut counted.users, false),
+                CheckpointBlockKind::Removed => (&mut counted.removed, true),
+                CheckpointBlockKind::Links => (&mut counted.links, false),
+                CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
+                CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
                     continue;
                 }
-                BlockKind::Growth | BlockKind::Head | BlockKind::Keys | BlockKind::End => {
+                CheckpointBlockKind::Growth
+                | CheckpointBlockKind::Header
+                | CheckpointBlockKind::Keys
+                | CheckpointBlockKind::End => {
                     return Err(CodecError::Block { what: "a block that stands there twice", at: part.at });
                 }
             };
-            if part.partition >= head.partitions || of_delta.1 && head.kind == Kind::Base {
+            if part.partition >= head.partitions || of_delta.1 && head.kind == CheckpointKind::Base {
                 return Err(CodecError::Block { what: "a block that does not go with the head", at: part.at });
             }
             *of_delta.0 += u64::from(part.items);
@@ -92,21 +95,21 @@ impl<'b> File<'b> {
         if counted != totals {
             return Err(CodecError::Block { what: "other numbers than there are", at: end.at });
         }
-        Ok(File { head, keys: *keys, parts: parts.iter().copied().map(Part).collect(), totals })
+        Ok(CheckpointFile { head, keys: *keys, parts: parts.iter().copied().map(CheckpointPart).collect(), totals })
     }
 
     /// What it says of itself.
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &CheckpointHeader {
         &self.head
     }
 
     /// How much is in it.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> CheckpointTotals {
         self.totals
     }
 
     /// Its parts, in any order.
-    pub fn parts(&self) -> &[Part<'b>] {
+    pub fn parts(&self) -> &[CheckpointPart<'b>] {
         &self.parts
     }
 
@@ -115,35 +118,37 @@ impl<'b> File<'b> {
     ///
     /// # Errors
     /// Its keys can't be read.
-    pub fn reading<'p>(&self, plan: &'p Plan) -> Result<Reading<'p>, CodecError> {
+    pub fn reading<'p>(&self, plan: &'p ExecutionPlan) -> Result<CheckpointReader<'p>, CodecError> {
         let content = self.keys.content()?;
-        let mut reader = Reader::new(&content);
-        let known = Dictionary::read(plan, &mut reader)?;
+        let mut reader = CborReader::new(&content);
+        let known = KeyDictionary::read(plan, &mut reader)?;
         reader.end()?;
-        Ok(Reading { plan, known, same_rules: self.head.rules == plan.rules.version })
+        Ok(CheckpointReader { plan, known, same_rules: self.head.rules == plan.rules.version })
     }
 }
 
-impl Part<'_> {
+impl CheckpointPart<'_> {
     /// Reads the part.
     ///
     /// # Errors
     /// What stands in it is not what the format says.
-    pub fn content(&self, reading: &Reading<'_>) -> Result<Content, CodecError> {
+    pub fn content(&self, reading: &CheckpointReader<'_>) -> Result<PartContent, CodecError> {
         let block = &self.0;
         let content = block.content()?;
-        let mut reader = Reader::new(&content);
+        let mut reader = CborReader::new(&content);
         let content = match block.kind {
-            BlockKind::Users => Content::Users(block.partition, reading.users(block.items, &mut reader)?),
-            BlockKind::Removed => {
-                Content::Removed(block.partition, items(block.items, || id(&mut reader, "a user who is gone"))?)
+            CheckpointBlockKind::Users => PartContent::Users(block.partition, reading.users(block.items, &mut reader)?),
+            CheckpointBlockKind::Removed => {
+                PartContent::Removed(block.partition, items(block.items, || id(&mut reader, "a user who is gone"))?)
             }
-            BlockKind::Growth => {
-                let Some(translation) = &reading.known.growth else { return Ok(Content::Growth(None)) };
-                Content::Growth(Some(Box::new(growth::read(translation, &mut reader)?)))
+            CheckpointBlockKind::Growth => {
+                let Some(translation) = &reading.known.growth else { return Ok(PartContent::Growth(None)) };
+                PartContent::Growth(Some(Box::new(growth::read(translation, &mut reader)?)))
             }
-            BlockKind::Unlinked => Content::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?),
-            _ => Content::Links(items(block.items, || {
+            CheckpointBlockKind::Unlinked => {
+                PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)
+            }
+            _ => PartContent::Links(items(block.items, || {
                 Ok((id(&mut reader, "a visitor")?, id(&mut reader, "a visitor's user")?))
             })?),
         };
@@ -152,8 +157,8 @@ impl Part<'_> {
     }
 }
 
-impl Reading<'_> {
-    fn users(&self, count: u32, reader: &mut Reader<'_>) -> Result<Vec<PackedUser>, CodecError> {
+impl CheckpointReader<'_> {
+    fn users(&self, count: u32, reader: &mut CborReader<'_>) -> Result<Vec<PackedUser>, CodecError> {
         items(count, || {
             let mut user = user::read(&self.plan.rules, &self.known, reader)?;
             if !self.same_rules {
@@ -165,7 +170,7 @@ impl Reading<'_> {
     }
 }
 
-fn id(reader: &mut Reader<'_>, what: &'static str) -> Result<Arc<str>, CodecError> {
+fn id(reader: &mut CborReader<'_>, what: &'static str) -> Result<Arc<str>, CodecError> {
     reader.text(what).map(Arc::from)
 }
 

@@ -2,10 +2,10 @@
 //! [orders, value]}]…]]`, a row being `[{column: count}, {column: amount}]` of what is not 0.
 
 use super::error::CodecError;
-use super::wire::{Reader, Writer};
+use super::wire::{CborReader, CborWriter};
 use crate::growth::{GrowthMigration, Rollup, SparseRow, StoredCategories, StoredRollup};
 
-pub(super) fn write(rollup: &StoredRollup, writer: &mut Writer) {
+pub(super) fn write(rollup: &StoredRollup, writer: &mut CborWriter) {
     writer.array(5);
     writer.u64(rollup.first.into());
     write_row(&rollup.carried, writer);
@@ -36,7 +36,7 @@ pub(super) fn write(rollup: &StoredRollup, writer: &mut Writer) {
     }
 }
 
-fn write_row(row: &SparseRow, writer: &mut Writer) {
+fn write_row(row: &SparseRow, writer: &mut CborWriter) {
     writer.array(2);
     writer.map(row.counts.len());
     for (column, count) in &row.counts {
@@ -51,7 +51,7 @@ fn write_row(row: &SparseRow, writer: &mut Writer) {
 }
 
 /// The rollup, under the current rules.
-pub(super) fn read(migration: &GrowthMigration, reader: &mut Reader<'_>) -> Result<Rollup, CodecError> {
+pub(super) fn read(migration: &GrowthMigration, reader: &mut CborReader<'_>) -> Result<Rollup, CodecError> {
     reader.array_of(5, "the growth numbers")?;
     let first = reader.u16("the first day of the growth numbers")?;
     let mut rollup = StoredRollup { first, ..StoredRollup::default() };
@@ -78,7 +78,7 @@ pub(super) fn read(migration: &GrowthMigration, reader: &mut Reader<'_>) -> Resu
     rollup.restore(migration).ok_or_else(|| reader.wrong("invalid growth numbers"))
 }
 
-fn read_row(reader: &mut Reader<'_>) -> Result<SparseRow, CodecError> {
+fn read_row(reader: &mut CborReader<'_>) -> Result<SparseRow, CodecError> {
     let mut row = SparseRow::default();
     reader.array_of(2, "a row of the growth numbers")?;
     for _ in 0..reader.map("counts")? {

@@ -7,7 +7,7 @@ use crate::partition::PackedUser;
 
 /// What a file has of a partition.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct PartitionDelta {
     /// Users as they were then.
     pub users: Vec<PackedUser>,
     /// Users gone since the file before; who came back stands among the users.
@@ -15,7 +15,7 @@ pub struct Changes {
 }
 
 /// The users that there are after all of some files, oldest first.
-pub fn merge(files: Vec<Changes>) -> Vec<PackedUser> {
+pub fn merge(files: Vec<PartitionDelta>) -> Vec<PackedUser> {
     let mut decided: HashSet<Arc<str>, foldhash::fast::FixedState> = HashSet::default();
     let (mut users, mut files) = (Vec::new(), files.into_iter());
     let base = files.next().unwrap_or_default();

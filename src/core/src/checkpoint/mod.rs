@@ -37,22 +37,22 @@
 //! 20  …  the stored content; at least a 256th of what it unpacks to, or that is at most 16 KiB
 //! ```
 //!
-//! Contents are CBOR. First stands the [`Head`], a map with names for keys, of which unknown ones are passed over; then
+//! Contents are CBOR. First stands the [`CheckpointHeader`], a map with names for keys, of which unknown ones are passed over; then
 //! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, visitors unlinked, and the growth numbers whole where the rules ask for them, in
 //! any order; last, once, how many of each there are. Nothing may follow. Of a file's own contents, what is removed is
 //! removed before what is there is added.
 
 mod block;
-mod cell;
-mod compare;
 mod definition;
 mod dictionary;
 mod encoder;
 mod error;
+mod feature_state;
 mod file;
 mod growth;
-mod head;
+mod header;
 mod merge;
+mod rules_comparison;
 #[cfg(test)]
 mod tests;
 mod translate;
@@ -60,10 +60,10 @@ mod user;
 mod wire;
 
 pub use block::FORMAT_VERSION;
-pub use compare::{BeginsEmpty, Blind, Compared, compare};
-pub use encoder::Encoder;
+pub use encoder::CheckpointEncoder;
 pub use error::CodecError;
-pub use file::{Content, File, Part, Reading};
-pub use head::{Head, Kind, StreamIdentity, Totals};
-pub use merge::{Changes, merge};
+pub use file::{CheckpointFile, CheckpointPart, CheckpointReader, PartContent};
+pub use header::{CheckpointHeader, CheckpointKind, CheckpointTotals, StreamIdentity};
+pub use merge::{PartitionDelta, merge};
+pub use rules_comparison::{ColdStart, RulesComparison, WarmUp, compare};
 pub use translate::translate;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::block::{Block, BlockKind, BlockWriter, PREAMBLE, blocks};
+use super::block::{CheckpointBlock, CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE, blocks};
 use super::*;
-use crate::identity::Links;
-use crate::partition::{PackedUser, Partition, Plan};
+use crate::identity::IdentityLinks;
+use crate::partition::{ExecutionPlan, PackedUser, Partition};
 use crate::rules;
 use crate::testing::{START, Story, USER};
 use crate::time::Timestamp;
@@ -63,9 +63,9 @@ fn told(rules: &str) -> Story {
     story
 }
 
-fn head(rules: &str) -> Head {
-    Head {
-        kind: Kind::Base,
+fn head(rules: &str) -> CheckpointHeader {
+    CheckpointHeader {
+        kind: CheckpointKind::Base,
         number: 1,
         base: 1,
         previous: 1,
@@ -84,30 +84,30 @@ fn head(rules: &str) -> Head {
 }
 
 /// The story's users, sorted, and these links.
-fn bytes_with(story: &Story, links: &mut Links) -> Vec<u8> {
+fn bytes_with(story: &Story, links: &mut IdentityLinks) -> Vec<u8> {
     let mut users: Vec<_> = story.partition.users().collect();
     users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    let mut encoder = Encoder::new(&story.plan, &head(&story.plan.rules.version)).expect("small");
+    let mut encoder = CheckpointEncoder::new(&story.plan, &head(&story.plan.rules.version)).expect("small");
     encoder.links(&links.cut(true)).expect("small");
     encoder.users(0, users).expect("small");
     encoder.finish().expect("small").0
 }
 
 fn bytes(story: &Story) -> Vec<u8> {
-    bytes_with(story, &mut Links::default())
+    bytes_with(story, &mut IdentityLinks::default())
 }
 
 /// Everything in a file, read for these rules.
-fn contents(plan: &Plan, bytes: &[u8]) -> Result<Vec<Content>, CodecError> {
-    let file = File::read(bytes)?;
+fn contents(plan: &ExecutionPlan, bytes: &[u8]) -> Result<Vec<PartContent>, CodecError> {
+    let file = CheckpointFile::read(bytes)?;
     let reading = file.reading(plan)?;
     file.parts().iter().map(|part| part.content(&reading)).collect()
 }
 
-fn partition(plan: &Plan, bytes: &[u8]) -> Result<Partition, CodecError> {
+fn partition(plan: &ExecutionPlan, bytes: &[u8]) -> Result<Partition, CodecError> {
     let mut partition = Partition::new(plan);
     for content in contents(plan, bytes)? {
-        if let Content::Users(_, users) = content {
+        if let PartContent::Users(_, users) = content {
             users.iter().for_each(|user| partition.attach(user.unpack()));
         }
     }
@@ -121,8 +121,8 @@ fn restored(rules: &str, bytes: &[u8]) -> Story {
 }
 
 /// The contents of a file's blocks, changed, in a file whose checksums are right.
-fn resealed(bytes: &[u8], change: impl Fn(&Block<'_>, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
-    let (mut writer, mut out) = (BlockWriter::new(), PREAMBLE.to_vec());
+fn resealed(bytes: &[u8], change: impl Fn(&CheckpointBlock<'_>, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+    let (mut writer, mut out) = (CheckpointBlockWriter::new(), PREAMBLE.to_vec());
     for block in blocks(bytes).expect("sound") {
         let content = change(&block, block.content().expect("sound"));
         writer.write((block.kind, block.partition, block.items), &content, &mut out).expect("small");
@@ -257,18 +257,18 @@ fn one_event_under_two_names_is_two_features() {
 
 #[test]
 fn head_links_and_totals_come_back() {
-    let mut links = Links::default();
+    let mut links = IdentityLinks::default();
     for (visitor, user) in [("b", "u"), ("a", "用户"), ("c d.*>", "u")] {
         links.insert(visitor, user);
     }
     let story = told(RULES);
     let encoded = bytes_with(&story, &mut links);
-    let file = File::read(&encoded).expect("what was encoded");
+    let file = CheckpointFile::read(&encoded).expect("what was encoded");
     assert_eq!(*file.head(), head(&story.plan.rules.version));
-    assert_eq!(file.totals(), Totals { users: 2, links: 3, ..Totals::default() });
+    assert_eq!(file.totals(), CheckpointTotals { users: 2, links: 3, ..CheckpointTotals::default() });
     let contents = contents(&story.plan, &encoded).expect("what was encoded");
     let found =
-        contents.iter().find_map(|content| if let Content::Links(pairs) = content { Some(pairs) } else { None });
+        contents.iter().find_map(|content| if let PartContent::Links(pairs) = content { Some(pairs) } else { None });
     let found: Vec<(&str, &str)> = found.expect("links").iter().map(|(visitor, user)| (&**visitor, &**user)).collect();
     assert_eq!(found, [("b", "u"), ("a", "用户"), ("c d.*>", "u")]);
 }
@@ -278,31 +278,33 @@ fn a_delta_says_who_changed_and_who_is_gone() {
     let mut story = told(RULES);
     story.partition.begin_cut(false);
     while story.partition.capture(0, 100).is_some() {}
-    let mut links = Links::default();
+    let mut links = IdentityLinks::default();
     links.insert("v", "u");
     links.cut(false);
     links.remove("v");
     story.partition.detach("idle");
     story.track(100_000, "Order", "");
     assert!(!story.partition.begin_cut(false));
-    let mut encoder = Encoder::new(&story.plan, &Head { kind: Kind::Delta, number: 2, ..head("") }).expect("small");
+    let mut encoder =
+        CheckpointEncoder::new(&story.plan, &CheckpointHeader { kind: CheckpointKind::Delta, number: 2, ..head("") })
+            .expect("small");
     encoder.links(&links.cut(false)).expect("small");
     while let Some((piece, _)) = story.partition.capture(0, 1) {
         encoder.captured(&piece).expect("small");
     }
     let (encoded, totals) = encoder.finish().expect("small");
-    assert_eq!(totals, Totals { users: 1, removed: 1, links: 0, unlinked: 1 });
+    assert_eq!(totals, CheckpointTotals { users: 1, removed: 1, links: 0, unlinked: 1 });
     let found = contents(&story.plan, &encoded).expect("what was encoded");
-    let is_there = |wanted: &dyn Fn(&Content) -> bool| found.iter().any(wanted);
-    assert!(is_there(&|content| matches!(content, Content::Removed(0, ids) if *ids == ["idle".into()])));
-    assert!(is_there(&|content| matches!(content, Content::Unlinked(ids) if *ids == ["v".into()])));
-    assert!(is_there(&|content| matches!(content, Content::Users(0, users) if users[0].id() == USER)));
+    let is_there = |wanted: &dyn Fn(&PartContent) -> bool| found.iter().any(wanted);
+    assert!(is_there(&|content| matches!(content, PartContent::Removed(0, ids) if *ids == ["idle".into()])));
+    assert!(is_there(&|content| matches!(content, PartContent::Unlinked(ids) if *ids == ["v".into()])));
+    assert!(is_there(&|content| matches!(content, PartContent::Users(0, users) if users[0].id() == USER)));
 }
 
 #[test]
 fn the_latest_file_that_speaks_of_a_user_is_right() {
     let user = |id: &str, at| PackedUser::new(&crate::partition::User::new(id.into(), Timestamp(at)));
-    let changes = |users: &[(&str, i64)], removed: &[&str]| Changes {
+    let changes = |users: &[(&str, i64)], removed: &[&str]| PartitionDelta {
         users: users.iter().map(|(id, at)| user(id, *at)).collect(),
         removed: removed.iter().map(|id| (*id).into()).collect(),
     };
@@ -321,7 +323,7 @@ fn the_latest_file_that_speaks_of_a_user_is_right() {
 #[test]
 fn what_is_no_checkpoint_is_said_to_be_none() {
     let whole = bytes(&told(RULES));
-    let error = |bytes: &[u8]| File::read(bytes).expect_err("no checkpoint").to_string();
+    let error = |bytes: &[u8]| CheckpointFile::read(bytes).expect_err("no checkpoint").to_string();
     assert_eq!(error(b""), "these bytes are not a checkpoint of Rekindle");
     assert_eq!(error(b"{\"type\":\"track\"}"), "these bytes are not a checkpoint of Rekindle");
     let mut later = whole.clone();
@@ -342,24 +344,24 @@ fn what_is_no_checkpoint_is_said_to_be_none() {
 
 #[test]
 fn every_bit_that_is_flipped_and_every_end_before_the_end_is_noticed() {
-    let mut links = Links::default();
+    let mut links = IdentityLinks::default();
     links.insert("v", "u");
     let whole = bytes_with(&told(RULES), &mut links);
     for at in 0..whole.len() {
-        assert!(File::read(&whole[..at]).is_err(), "cut off at {at}");
+        assert!(CheckpointFile::read(&whole[..at]).is_err(), "cut off at {at}");
         for bit in 0..8 {
             let mut flipped = whole.clone();
             flipped[at] ^= 1 << bit;
-            assert!(File::read(&flipped).is_err(), "bit {bit} of byte {at}");
+            assert!(CheckpointFile::read(&flipped).is_err(), "bit {bit} of byte {at}");
         }
     }
-    assert!(File::read(&[whole.as_slice(), &[0]].concat()).is_err(), "more than there was");
-    assert!(File::read(&[whole.as_slice(), &whole[8..]].concat()).is_err(), "twice");
+    assert!(CheckpointFile::read(&[whole.as_slice(), &[0]].concat()).is_err(), "more than there was");
+    assert!(CheckpointFile::read(&[whole.as_slice(), &whole[8..]].concat()).is_err(), "twice");
 }
 
 #[test]
 fn blocks_that_are_missing_twice_or_elsewhere_are_noticed() {
-    let mut links = Links::default();
+    let mut links = IdentityLinks::default();
     links.insert("v", "u");
     let whole = bytes_with(&told(RULES), &mut links);
     let mut starts: Vec<usize> = blocks(&whole).expect("sound").iter().map(|block| block.at).collect();
@@ -370,28 +372,28 @@ fn blocks_that_are_missing_twice_or_elsewhere_are_noticed() {
         let chosen: Vec<&[u8]> = order.iter().map(|at| parts[*at]).collect();
         [PREAMBLE.as_slice(), &chosen.concat()].concat()
     };
-    assert!(File::read(&file(&[0, 1, 3, 2, 4])).is_ok(), "the order of parts is free");
+    assert!(CheckpointFile::read(&file(&[0, 1, 3, 2, 4])).is_ok(), "the order of parts is free");
     for order in [&[0, 1, 2, 4][..], &[0, 2, 3, 4], &[1, 2, 3, 4], &[0, 1, 2, 3, 3, 4], &[1, 0, 2, 3, 4], &[0, 1, 2, 3]]
     {
-        assert!(File::read(&file(order)).is_err(), "{order:?}");
+        assert!(CheckpointFile::read(&file(order)).is_err(), "{order:?}");
     }
 }
 
-fn plan() -> Plan {
-    Plan::new(rules::compile(RULES).unwrap_or_else(|_| unreachable!("the rules have no mistake")))
+fn plan() -> ExecutionPlan {
+    ExecutionPlan::new(rules::compile(RULES).unwrap_or_else(|_| unreachable!("the rules have no mistake")))
 }
 
 #[test]
 fn claims_of_a_great_length_take_no_memory() {
     let whole = bytes(&told(RULES));
-    let (mut writer, mut out) = (BlockWriter::new(), PREAMBLE.to_vec());
+    let (mut writer, mut out) = (CheckpointBlockWriter::new(), PREAMBLE.to_vec());
     for block in blocks(&whole).expect("sound") {
         let content = block.content().expect("sound");
         match block.kind {
-            BlockKind::Users => writer.write((block.kind, 0, u32::MAX), &[], &mut out),
-            BlockKind::End => {
-                let mut totals = wire::Writer::new();
-                Totals { users: u32::MAX.into(), ..Totals::default() }.write(&mut totals);
+            CheckpointBlockKind::Users => writer.write((block.kind, 0, u32::MAX), &[], &mut out),
+            CheckpointBlockKind::End => {
+                let mut totals = wire::CborWriter::new();
+                CheckpointTotals { users: u32::MAX.into(), ..CheckpointTotals::default() }.write(&mut totals);
                 writer.write((block.kind, 0, 1), &totals.into_bytes(), &mut out)
             }
             kind => writer.write((kind, 0, block.items), &content, &mut out),
@@ -405,10 +407,10 @@ fn claims_of_a_great_length_take_no_memory() {
 #[test]
 fn users_in_a_place_that_is_not_theirs_are_refused() {
     let story = told(RULES);
-    let mut encoder = Encoder::new(&story.plan, &head("")).expect("small");
+    let mut encoder = CheckpointEncoder::new(&story.plan, &head("")).expect("small");
     encoder.users(1, story.partition.users()).expect("small");
     let (bytes, _) = encoder.finish().expect("small");
-    let error = File::read(&bytes).expect_err("there is one partition");
+    let error = CheckpointFile::read(&bytes).expect_err("there is one partition");
     assert!(matches!(error, CodecError::Block { what: "a block that does not go with the head", .. }), "{error}");
 }
 
@@ -416,19 +418,19 @@ fn users_in_a_place_that_is_not_theirs_are_refused() {
 fn what_a_later_writer_of_this_version_says_besides_is_passed_over() {
     let whole = bytes(&told(RULES));
     let with_more = resealed(&whole, |block, mut content| {
-        if [BlockKind::Head, BlockKind::End].contains(&block.kind) {
+        if [CheckpointBlockKind::Header, CheckpointBlockKind::End].contains(&block.kind) {
             // One entry more: "x": [1].
             content[0] += 1;
             content.extend([0x61, b'x', 0x81, 0x01]);
         }
         content
     });
-    let file = File::read(&with_more).expect("sound");
+    let file = CheckpointFile::read(&with_more).expect("sound");
     assert_eq!(file.head().sequence, 5);
 }
 
 /// Goes on with what was read, however odd, for a while: it must not panic either.
-fn live_on(plan: Plan, partition: Partition) {
+fn live_on(plan: ExecutionPlan, partition: Partition) {
     let mut story = Story::under(RULES);
     (story.plan, story.partition) = (plan, partition);
     for at in [0, 1, 100_000_000] {
@@ -444,13 +446,13 @@ proptest! {
     fn no_bytes_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         kind in prop::sample::select(vec![
-            BlockKind::Head, BlockKind::Keys, BlockKind::Users, BlockKind::Links, BlockKind::End,
+            CheckpointBlockKind::Header, CheckpointBlockKind::Keys, CheckpointBlockKind::Users, CheckpointBlockKind::Links, CheckpointBlockKind::End,
         ]),
     ) {
         let plan = plan();
         let _ = contents(&plan, &bytes);
         let _ = contents(&plan, &[PREAMBLE.as_slice(), &bytes].concat());
-        let mut links = Links::default();
+        let mut links = IdentityLinks::default();
         links.insert("v", "u");
         let whole = bytes_with(&told(RULES), &mut links);
         let _ = contents(&plan, &resealed(&whole, |block, content| {
@@ -465,7 +467,7 @@ proptest! {
     ) {
         let story = told(RULES);
         let changed = resealed(&bytes(&story), |block, mut content| {
-            if block.kind != if head { BlockKind::Keys } else { BlockKind::Users } {
+            if block.kind != if head { CheckpointBlockKind::Keys } else { CheckpointBlockKind::Users } {
                 return content;
             }
             for (index, byte, way) in &changes {

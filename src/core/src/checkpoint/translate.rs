@@ -2,11 +2,11 @@
 
 use std::borrow::Borrow;
 
-use super::dictionary::{self, Dictionary};
+use super::dictionary::{self, KeyDictionary};
 use super::error::CodecError;
 use super::user;
-use super::wire::{Reader, Writer};
-use crate::partition::{Plan, User};
+use super::wire::{CborReader, CborWriter};
+use crate::partition::{ExecutionPlan, User};
 
 /// These users under other rules, as if they had been stored under `plan` and read for `next`: unsettled, and due at
 /// their own clock, unless the rules are the same.
@@ -14,20 +14,20 @@ use crate::partition::{Plan, User};
 /// # Errors
 /// Never, but that the reader is made for bytes from anywhere.
 pub fn translate(
-    plan: &Plan,
-    next: &Plan,
+    plan: &ExecutionPlan,
+    next: &ExecutionPlan,
     users: impl Iterator<Item = impl Borrow<User>>,
 ) -> Result<Vec<User>, CodecError> {
-    let mut writer = Writer::new();
+    let mut writer = CborWriter::new();
     dictionary::write(plan, &mut writer);
     let keys = writer.into_bytes();
-    let known = Dictionary::read(next, &mut Reader::new(&keys))?;
+    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
     let same_rules = plan.rules.version == next.rules.version;
     users
         .map(|user| {
-            let mut writer = Writer::new();
+            let mut writer = CborWriter::new();
             user::write(user.borrow(), &mut writer);
-            let mut user = user::read(&next.rules, &known, &mut Reader::new(&writer.into_bytes()))?;
+            let mut user = user::read(&next.rules, &known, &mut CborReader::new(&writer.into_bytes()))?;
             if !same_rules {
                 user.unsettled = true;
                 user.segments_due = user.profile.now;

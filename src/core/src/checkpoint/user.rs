@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use super::cell;
-use super::dictionary::{Dictionary, Known};
+use super::dictionary::{KeyDictionary, KeyMapping};
 use super::error::CodecError;
-use super::wire::{Reader, Writer};
+use super::feature_state;
+use super::wire::{CborReader, CborWriter};
 use crate::campaigns::Trigger;
-use crate::campaigns::memory::{Fired, Held, Memory};
-use crate::engine::profile::Profile;
-use crate::engine::traits::KnownTraits;
+use crate::campaigns::state::{CampaignState, DeferredDecision, Exposures};
+use crate::engine::profile::UserProfile;
+use crate::engine::traits::UserTraits;
 use crate::event::TraitId;
 use crate::growth::UserGrowthState;
 use crate::partition::User;
@@ -36,7 +36,7 @@ mod key {
 /// No campaign fires so often for one user; counting on from here cannot overflow.
 const MAX_FIRED: u32 = u32::MAX / 2;
 
-pub(super) fn write(user: &User, writer: &mut Writer) {
+pub(super) fn write(user: &User, writer: &mut CborWriter) {
     let profile = &user.profile;
     writer.array(6);
     writer.text(&user.id);
@@ -79,7 +79,7 @@ pub(super) fn write(user: &User, writer: &mut Writer) {
     }
 }
 
-fn write_profile(key: u64, profile: &Profile, writer: &mut Writer) {
+fn write_profile(key: u64, profile: &UserProfile, writer: &mut CborWriter) {
     match (key, &profile.zone) {
         (key::TRAITS, _) => {
             writer.map(profile.traits.entries().len());
@@ -100,7 +100,7 @@ fn write_profile(key: u64, profile: &Profile, writer: &mut Writer) {
             writer.map(profile.cells().len());
             for (id, cell) in profile.cells() {
                 writer.u64(id.0.into());
-                cell::write(cell, writer);
+                feature_state::write(cell, writer);
             }
         }
         _ => {
@@ -114,7 +114,7 @@ fn write_profile(key: u64, profile: &Profile, writer: &mut Writer) {
     }
 }
 
-fn write_memory(key: u64, memory: &Memory, writer: &mut Writer) {
+fn write_memory(key: u64, memory: &CampaignState, writer: &mut CborWriter) {
     let (fired, capped, held) = memory.parts();
     match key {
         key::FIRED => {
@@ -158,7 +158,7 @@ fn sorted_by<T, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     sorted
 }
 
-pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>) -> Result<User, CodecError> {
+pub(super) fn read(rules: &Ruleset, known: &KeyDictionary, reader: &mut CborReader<'_>) -> Result<User, CodecError> {
     reader.array_of(6, "a user")?;
     let id: Arc<str> = reader.text("a user's id")?.into();
     let mut user = User::new(id, reader.time("a user's clock")?);
@@ -198,7 +198,7 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
             }
             key::CELLS => {
                 cells = entries(reader, &known.features, "a user's features", |id, reader| {
-                    Ok((FeatureId(id), cell::read(&rules.features[usize::from(id)].kind, reader)?))
+                    Ok((FeatureId(id), feature_state::read(&rules.features[usize::from(id)].kind, reader)?))
                 })?;
             }
             key::SEEN => seen = read_seen(reader)?,
@@ -217,18 +217,18 @@ pub(super) fn read(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>)
             _ => return Err(reader.wrong("state of a kind that is not known")),
         }
     }
-    user.profile.traits = KnownTraits::from_parts(identified.unwrap_or(Timestamp::MIN), traits);
+    user.profile.traits = UserTraits::from_parts(identified.unwrap_or(Timestamp::MIN), traits);
     user.profile.restore(cells, seen.into_iter().collect());
-    user.memory = Memory::from_parts(fired, capped, held);
+    user.memory = CampaignState::from_parts(fired, capped, held);
     Ok(user)
 }
 
 /// A map from numbers to state, ascending by what the numbers stand for now; what the rules do not know is passed over.
 fn entries<'b, T>(
-    reader: &mut Reader<'b>,
-    known: &Known,
+    reader: &mut CborReader<'b>,
+    known: &KeyMapping,
     what: &'static str,
-    mut read: impl FnMut(u16, &mut Reader<'b>) -> Result<T, CodecError>,
+    mut read: impl FnMut(u16, &mut CborReader<'b>) -> Result<T, CodecError>,
 ) -> Result<Vec<T>, CodecError> {
     let mut found: Vec<(u16, T)> = Vec::new();
     for _ in 0..reader.map(what)? {
@@ -244,7 +244,7 @@ fn entries<'b, T>(
     Ok(found.into_iter().map(|(_, item)| item).collect())
 }
 
-fn read_growth(known: &Dictionary, reader: &mut Reader<'_>) -> Result<Option<Box<UserGrowthState>>, CodecError> {
+fn read_growth(known: &KeyDictionary, reader: &mut CborReader<'_>) -> Result<Option<Box<UserGrowthState>>, CodecError> {
     let Some(translation) = &known.growth else { return reader.skip("a user's growth numbers").map(|()| None) };
     let mut numbers = Vec::new();
     for _ in 0..reader.array("a user's growth numbers")? {
@@ -254,7 +254,7 @@ fn read_growth(known: &Dictionary, reader: &mut Reader<'_>) -> Result<Option<Box
     record.map(|record| Some(Box::new(record))).ok_or_else(|| reader.wrong("invalid growth numbers"))
 }
 
-fn read_seen(reader: &mut Reader<'_>) -> Result<Vec<(u64, Timestamp)>, CodecError> {
+fn read_seen(reader: &mut CborReader<'_>) -> Result<Vec<(u64, Timestamp)>, CodecError> {
     let mut seen: Vec<(u64, Timestamp)> = Vec::new();
     for _ in 0..reader.array("a user's messageIds")? {
         reader.array_of(2, "a messageId")?;
@@ -267,16 +267,16 @@ fn read_seen(reader: &mut Reader<'_>) -> Result<Vec<(u64, Timestamp)>, CodecErro
     Ok(seen)
 }
 
-fn read_fired(reader: &mut Reader<'_>) -> Result<Fired, CodecError> {
+fn read_fired(reader: &mut CborReader<'_>) -> Result<Exposures, CodecError> {
     reader.array_of(2, "a campaign's firings")?;
     let count = reader.u32("how often a campaign fired")?;
     if count > MAX_FIRED {
         return Err(reader.wrong("a count out of range"));
     }
-    Ok(Fired { count, last: reader.time("when a campaign fired")? })
+    Ok(Exposures { count, last: reader.time("when a campaign fired")? })
 }
 
-fn read_times(reader: &mut Reader<'_>) -> Result<Vec<Timestamp>, CodecError> {
+fn read_times(reader: &mut CborReader<'_>) -> Result<Vec<Timestamp>, CodecError> {
     let mut times: Vec<Timestamp> = Vec::new();
     for _ in 0..reader.array("a cap's actions")? {
         let time = reader.time("when an action went out")?;
@@ -289,7 +289,11 @@ fn read_times(reader: &mut Reader<'_>) -> Result<Vec<Timestamp>, CodecError> {
 }
 
 /// The first format says neither the zone nor what set it off: whatever sets the campaign off now.
-fn read_held(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>) -> Result<Vec<Held>, CodecError> {
+fn read_held(
+    rules: &Ruleset,
+    known: &KeyDictionary,
+    reader: &mut CborReader<'_>,
+) -> Result<Vec<DeferredDecision>, CodecError> {
     let mut all = Vec::new();
     for _ in 0..reader.array("what is held for a user")? {
         let length = reader.array("what is held")?;
@@ -312,7 +316,7 @@ fn read_held(rules: &Ruleset, known: &Dictionary, reader: &mut Reader<'_>) -> Re
                 Trigger { segment: campaign.segment, change: campaign.change }
             }),
         };
-        all.extend(campaign.map(|campaign| Held { campaign, trigger, until, zone, cause }));
+        all.extend(campaign.map(|campaign| DeferredDecision { campaign, trigger, until, zone, cause }));
     }
     Ok(all)
 }

@@ -12,11 +12,11 @@ use crate::event::Scalar;
 use crate::time::Timestamp;
 
 /// Writes CBOR to memory.
-pub(super) struct Writer(Encoder<Vec<u8>>);
+pub(super) struct CborWriter(Encoder<Vec<u8>>);
 
-impl Writer {
-    pub(super) fn new() -> Writer {
-        Writer(Encoder::new(Vec::new()))
+impl CborWriter {
+    pub(super) fn new() -> CborWriter {
+        CborWriter(Encoder::new(Vec::new()))
     }
 
     /// How many bytes there are so far.
@@ -88,11 +88,11 @@ fn done(written: Result<&mut Encoder<Vec<u8>>, EncodeError<Infallible>>) {
 }
 
 /// Reads CBOR. Lengths are believed only as far as there are bytes: nothing is reserved ahead.
-pub(super) struct Reader<'b>(Decoder<'b>);
+pub(super) struct CborReader<'b>(Decoder<'b>);
 
-impl<'b> Reader<'b> {
-    pub(super) fn new(bytes: &'b [u8]) -> Reader<'b> {
-        Reader(Decoder::new(bytes))
+impl<'b> CborReader<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> CborReader<'b> {
+        CborReader(Decoder::new(bytes))
     }
 
     fn read<T>(

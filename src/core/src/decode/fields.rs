@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::ids::Id;
 use crate::decimal::Decimal;
 use crate::event::{MAX_VALUE_BYTES, Scalar};
-use crate::json::{self, Compact};
+use crate::json::{self, JsonPrefix};
 
 /// A string of the input: borrowed where it has no escapes.
 pub(super) type Text<'a> = Cow<'a, str>;
@@ -464,8 +464,8 @@ impl<'de> Visitor<'de> for At<'_, '_, 'de> {
 
 fn compact(place: &str) -> Kept<'_> {
     match json::compact(place, MAX_VALUE_BYTES) {
-        Compact::Value(json) => Kept::Value(Some(Scalar::Json(json))),
-        Compact::TooLarge => Kept::TooLarge,
+        JsonPrefix::Value(json) => Kept::Value(Some(Scalar::Json(json))),
+        JsonPrefix::TooLarge => Kept::TooLarge,
     }
 }
 

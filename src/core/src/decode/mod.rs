@@ -23,7 +23,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use strum::{FromRepr, IntoStaticStr};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::event::{Call, Event, FieldId, TrackedId, TraitId};
+use crate::event::{CallType, Event, FieldId, TrackedId, TraitId};
 use crate::rules::program::Projection;
 use crate::time::Timestamp;
 use fields::{At, Depth, IdOrNull, IsArray, Object, PathNode, Sink, Skip, Slot, StringOrNull, Text};
@@ -270,7 +270,7 @@ impl Decoder {
     /// Whether the rules read properties of such an event, as far as is known of it by now.
     fn reads_properties(&self, draft: &Draft<'_>) -> bool {
         match (&draft.call, &draft.name) {
-            (Some(Ok(Call::Track)), Some(_)) => {
+            (Some(Ok(CallType::Track)), Some(_)) => {
                 draft.known.map_or(self.reads_of_unknown, |known| known.reads_properties)
             }
             _ => true,
@@ -329,7 +329,7 @@ const PAGE_FIELDS: [&str; 2] = ["name", "category"];
 #[derive(Default)]
 struct Draft<'a> {
     /// Which call it is, or what stands there instead.
-    call: Option<Result<Call, Text<'a>>>,
+    call: Option<Result<CallType, Text<'a>>>,
     name: Option<Text<'a>>,
     /// What the rules know of that name.
     known: Option<KnownEvent>,
@@ -399,7 +399,7 @@ impl<'a> Draft<'a> {
         }
         let call = match self.call.take() {
             Some(Ok(call)) => call,
-            None if self.name.is_some() => Call::Track,
+            None if self.name.is_some() => CallType::Track,
             found => {
                 let found = found.and_then(Result::err).map(|found| found.into_owned());
                 return Err(Reason::UnknownType { found });
@@ -415,11 +415,11 @@ impl<'a> Draft<'a> {
         let own_anonymous_id = known(bounded("anonymousId", own_anonymous_id)?);
         let previous_id = known(bounded("previousId", previous_id)?);
         let message_id = known(message_id);
-        let anonymous_id = if call == Call::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
+        let anonymous_id = if call == CallType::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
         if user_id.is_none() && anonymous_id.is_none() {
             return Err(Reason::NoId { placeholders });
         }
-        if matches!(call, Call::Page | Call::Screen) {
+        if matches!(call, CallType::Page | CallType::Screen) {
             self.name_page(&decoder.properties);
         }
         if let Some(lent) = lent {
@@ -427,7 +427,7 @@ impl<'a> Draft<'a> {
             let has_traits = self.context.has(Slot::ContextTraits);
             self.context.take_lacking(&lent.context, |slot| !(has_traits && matches!(slot, Slot::Trait(_))));
         }
-        if call == Call::Identify {
+        if call == CallType::Identify {
             self.traits.take_lacking(&self.context, |slot| matches!(slot, Slot::Trait(_)));
         } else {
             self.traits = Sink::default();
@@ -445,8 +445,8 @@ impl<'a> Draft<'a> {
         Ok(Read::Event(Event {
             original: text,
             call,
-            name: self.name.take().filter(|_| call == Call::Track),
-            tracked: self.known.filter(|_| call == Call::Track).and_then(|known| known.id),
+            name: self.name.take().filter(|_| call == CallType::Track),
+            tracked: self.known.filter(|_| call == CallType::Track).and_then(|known| known.id),
             user_id,
             anonymous_id,
             message_id: message_id.map(short_message_id),
@@ -541,7 +541,7 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let field = if is_type { TypedField::Type } else { TypedField::Event };
                     let text = read_text(&mut map, field, wrong, inside)?;
                     if is_type {
-                        draft.call = text.map(|text| Call::named(&text).ok_or(text));
+                        draft.call = text.map(|text| CallType::named(&text).ok_or(text));
                     } else {
                         draft.known = text.as_deref().and_then(|name| self.decoder.events.get(name)).copied();
                         draft.name = text;

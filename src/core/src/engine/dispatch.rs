@@ -1,14 +1,14 @@
 //! Which parts of the rules an event can touch, worked out once per rules file.
 
-use super::evaluate::Scope;
-use super::profile::Profile;
-use crate::event::{Call, Event, FieldId, TraitId};
+use super::evaluate::EvaluationContext;
+use super::profile::UserProfile;
+use crate::event::{CallType, Event, FieldId, TraitId};
 use crate::rules::program::{CampaignId, Change, FeatureId, NameId, Ruleset, SegmentId};
 use crate::time::Timestamp;
 
 /// The rules, indexed by what sets their parts off.
 #[derive(Clone, Debug)]
-pub struct Dispatch {
+pub struct DispatchIndex {
     tracked: Vec<Vec<NameId>>,
     /// Names of every track call.
     untracked: Vec<NameId>,
@@ -83,10 +83,10 @@ impl SegmentSet {
     }
 }
 
-impl Dispatch {
+impl DispatchIndex {
     /// Indexes the rules.
-    pub fn new(rules: &Ruleset) -> Dispatch {
-        let mut dispatch = Dispatch {
+    pub fn new(rules: &Ruleset) -> DispatchIndex {
+        let mut dispatch = DispatchIndex {
             tracked: vec![Vec::new(); rules.projection.tracked.len()],
             untracked: Vec::new(),
             pages: Vec::new(),
@@ -106,16 +106,16 @@ impl Dispatch {
         };
         for (name, id) in rules.names.iter().zip((0..).map(NameId)) {
             match (name.call, &name.event) {
-                (Call::Track, Some(event)) => {
+                (CallType::Track, Some(event)) => {
                     if let Some(tracked) = rules.projection.tracked.iter().position(|other| other == event) {
                         dispatch.tracked[tracked].push(id);
                     }
                 }
-                (Call::Track, None) => {
+                (CallType::Track, None) => {
                     dispatch.tracked.iter_mut().chain([&mut dispatch.untracked]).for_each(|names| names.push(id));
                 }
-                (Call::Page, _) => dispatch.pages.push(id),
-                (Call::Screen, _) => dispatch.screens.push(id),
+                (CallType::Page, _) => dispatch.pages.push(id),
+                (CallType::Screen, _) => dispatch.screens.push(id),
                 _ => {}
             }
         }
@@ -125,8 +125,8 @@ impl Dispatch {
         for (at, amount) in rules.amounts.iter().enumerate() {
             dispatch.amounts_by_name[usize::from(amount.name.0)].push((at, amount.field));
         }
-        let nobody = Profile::new(Timestamp::MIN);
-        let blank = Scope { rules, profile: &nobody, now: nobody.now, fields: &[] };
+        let nobody = UserProfile::new(Timestamp::MIN);
+        let blank = EvaluationContext { rules, profile: &nobody, now: nobody.now, fields: &[] };
         for (segment, id) in rules.segments.iter().zip((0..).map(SegmentId)) {
             dispatch.index_segment(&segment.reads, id);
             // Without the event it reads, a segment is what it is without any; what others come to is not known here.
@@ -176,10 +176,10 @@ impl Dispatch {
     /// The names an event may go by, before their `where` is asked.
     pub fn candidate_names(&self, event: &Event<'_>) -> &[NameId] {
         match event.call {
-            Call::Track => event.tracked.map_or(&self.untracked, |id| &self.tracked[usize::from(id.0)]),
-            Call::Page => &self.pages,
-            Call::Screen => &self.screens,
-            Call::Identify | Call::Alias | Call::Group => &[],
+            CallType::Track => event.tracked.map_or(&self.untracked, |id| &self.tracked[usize::from(id.0)]),
+            CallType::Page => &self.pages,
+            CallType::Screen => &self.screens,
+            CallType::Identify | CallType::Alias | CallType::Group => &[],
         }
     }
 

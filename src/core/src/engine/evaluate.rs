@@ -6,8 +6,8 @@
 //! constant and for durations; for the rest (arithmetic on windows) it is the next pane to leave, which may turn out to
 //! change nothing. It is never later than the true change.
 
-use super::cell::Cell;
-use super::profile::{Profile, field_value};
+use super::feature_state::FeatureState;
+use super::profile::{UserProfile, field_value};
 use super::value::{Value, arithmetic, compare, negate, number};
 use super::window::{Aggregate, DistinctPanes, Panes, combine};
 use crate::decimal::Decimal;
@@ -19,11 +19,11 @@ use crate::time::Timestamp;
 
 /// What a condition can see.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
+pub struct EvaluationContext<'a> {
     /// The rules it belongs to.
     pub rules: &'a Ruleset,
     /// The user.
-    pub profile: &'a Profile,
+    pub profile: &'a UserProfile,
     /// The instant.
     pub now: Timestamp,
     /// The event's fields; empty outside `where`.
@@ -32,7 +32,7 @@ pub struct Scope<'a> {
 
 /// Whether a condition holds, and up to when (exclusive) it will if no event comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outlook {
+pub struct ConditionResult {
     /// Whether it holds now.
     pub holds: bool,
     /// The first instant at which that can change by time alone; [`Timestamp::NEVER`] if it can't.
@@ -40,7 +40,7 @@ pub struct Outlook {
 }
 
 /// A term's value, and how time moves it.
-struct Reading<'a> {
+struct TermResult<'a> {
     value: Value<'a>,
     /// Milliseconds it grows by each millisecond; 0 unless the value is a duration.
     slope: i64,
@@ -48,26 +48,26 @@ struct Reading<'a> {
     until: Timestamp,
 }
 
-impl<'a> Reading<'a> {
-    fn constant(value: Value<'a>) -> Reading<'a> {
-        Reading { value, slope: 0, until: Timestamp::NEVER }
+impl<'a> TermResult<'a> {
+    fn constant(value: Value<'a>) -> TermResult<'a> {
+        TermResult { value, slope: 0, until: Timestamp::NEVER }
     }
 }
 
-impl<'a> Scope<'a> {
+impl<'a> EvaluationContext<'a> {
     /// Whether the condition holds.
     pub fn holds(&self, condition: &'a Condition) -> bool {
         self.outlook(condition).holds
     }
 
     /// Whether the condition holds, and until when.
-    pub fn outlook(&self, condition: &'a Condition) -> Outlook {
-        let settled = |holds| Outlook { holds, until: Timestamp::NEVER };
+    pub fn outlook(&self, condition: &'a Condition) -> ConditionResult {
+        let settled = |holds| ConditionResult { holds, until: Timestamp::NEVER };
         match condition {
             Condition::Constant(value) => settled(*value),
             Condition::Not(inner) => {
                 let inner = self.outlook(inner);
-                Outlook { holds: !inner.holds, until: inner.until }
+                ConditionResult { holds: !inner.holds, until: inner.until }
             }
             Condition::All(parts) => self.joint_outlook(parts, true),
             Condition::Any(parts) => self.joint_outlook(parts, false),
@@ -76,7 +76,7 @@ impl<'a> Scope<'a> {
             Condition::Has(term) => settled(self.value(term) != Value::Missing),
             Condition::IsTrue(term) => {
                 let reading = self.read(term);
-                Outlook { holds: reading.value == Value::Bool(true), until: reading.until }
+                ConditionResult { holds: reading.value == Value::Bool(true), until: reading.until }
             }
             Condition::Text { test, subject, argument } => {
                 let (subject, argument) = (self.read(subject), self.read(argument));
@@ -88,23 +88,23 @@ impl<'a> Scope<'a> {
                     },
                     _ => false,
                 };
-                Outlook { holds, until: subject.until.min(argument.until) }
+                ConditionResult { holds, until: subject.until.min(argument.until) }
             }
             Condition::Matches { subject, pattern } => {
                 let reading = self.read(subject);
                 let holds = matches!(reading.value, Value::Text(text) if pattern.is_match(text));
-                Outlook { holds, until: reading.until }
+                ConditionResult { holds, until: reading.until }
             }
             Condition::In { item, list } => {
                 let (item, list) = (self.read(item), self.read(list));
-                Outlook { holds: list.value.lists(&item.value), until: item.until.min(list.until) }
+                ConditionResult { holds: list.value.lists(&item.value), until: item.until.min(list.until) }
             }
         }
     }
 
     /// A conjunction (`all`) or a disjunction. It can only change once every part that keeps it as it is has changed:
     /// the latest of those, if there are any, else the earliest of the rest.
-    fn joint_outlook(&self, parts: &'a [Condition], all: bool) -> Outlook {
+    fn joint_outlook(&self, parts: &'a [Condition], all: bool) -> ConditionResult {
         let mut deciding_until = None;
         let mut other_until = Timestamp::NEVER;
         for part in parts {
@@ -118,12 +118,12 @@ impl<'a> Scope<'a> {
             }
         }
         match deciding_until {
-            Some(until) => Outlook { holds: !all, until },
-            None => Outlook { holds: all, until: other_until },
+            Some(until) => ConditionResult { holds: !all, until },
+            None => ConditionResult { holds: all, until: other_until },
         }
     }
 
-    fn comparison(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Outlook {
+    fn comparison(&self, op: Comparison, left: &'a Term, right: &'a Term) -> ConditionResult {
         if let Some(outlook) = self.window_against_constant(op, left, right) {
             return outlook;
         }
@@ -136,38 +136,44 @@ impl<'a> Scope<'a> {
             let crossing = next_crossing(op, a.saturating_sub(b), left.slope - right.slope);
             until = until.min(crossing.map_or(Timestamp::NEVER, |ms| Timestamp(self.now.0.saturating_add(ms))));
         }
-        Outlook { holds: compare(op, &left.value, &right.value), until }
+        ConditionResult { holds: compare(op, &left.value, &right.value), until }
     }
 
     /// Takes the panes off one by one, oldest first, until the comparison turns: that pane's leaving is the change.
-    fn window_against_constant(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Option<Outlook> {
+    fn window_against_constant(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Option<ConditionResult> {
         let (Term::Feature(id), Term::Constant(_)) = (left, right) else { return None };
         let kind = &self.rules.features[usize::from(id.0)].kind;
         let window = kind.window()?;
         let constant = self.value(right);
         let outlook = match self.profile.feature(*id) {
-            Some(Cell::Counts(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
-            Some(Cell::Sums(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
-            Some(Cell::Least(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
-            Some(Cell::Greatest(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
-            Some(Cell::Distinct(panes)) => self.turn(&panes.live(&window, self.now), &window, kind, op, &constant),
-            _ => self.turn::<super::window::Tally>(&[], &window, kind, op, &constant),
+            Some(FeatureState::Counts(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
+            Some(FeatureState::Sums(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
+            Some(FeatureState::Minimum(panes)) => {
+                self.turn(panes.live(&window, self.now), &window, kind, op, &constant)
+            }
+            Some(FeatureState::Maximum(panes)) => {
+                self.turn(panes.live(&window, self.now), &window, kind, op, &constant)
+            }
+            Some(FeatureState::Distinct(panes)) => {
+                self.turn(&panes.live(&window, self.now), &window, kind, op, &constant)
+            }
+            _ => self.turn::<super::window::EventCount>(&[], &window, kind, op, &constant),
         };
         Some(outlook)
     }
 
-    fn turn<T: Aggregate + Measured>(
+    fn turn<T: Aggregate + AggregateValue>(
         &self,
         panes: &[(i64, T)],
         window: &Window,
         kind: &FeatureKind,
         op: Comparison,
         constant: &Value<'_>,
-    ) -> Outlook {
+    ) -> ConditionResult {
         let test = |aggregate: Option<T>| compare(op, &measure(aggregate, kind), constant);
         // From the newest pane to the oldest: what the window holds once those before have left.
         let mut aggregate = None;
-        let mut outlook = Outlook { holds: test(aggregate), until: Timestamp::NEVER };
+        let mut outlook = ConditionResult { holds: test(aggregate), until: Timestamp::NEVER };
         for (pane, value) in panes.iter().rev() {
             let mut older = *value;
             if let Some(newer) = aggregate {
@@ -176,7 +182,7 @@ impl<'a> Scope<'a> {
             aggregate = Some(older);
             let holds = test(aggregate);
             if holds != outlook.holds {
-                outlook = Outlook { holds, until: window.leaves_at(*pane) };
+                outlook = ConditionResult { holds, until: window.leaves_at(*pane) };
             }
         }
         outlook
@@ -187,44 +193,44 @@ impl<'a> Scope<'a> {
         self.read(term).value
     }
 
-    fn read(&self, term: &'a Term) -> Reading<'a> {
-        let since = |at: Timestamp| Reading { slope: 1, ..Reading::constant(Value::Span((self.now - at).0)) };
+    fn read(&self, term: &'a Term) -> TermResult<'a> {
+        let since = |at: Timestamp| TermResult { slope: 1, ..TermResult::constant(Value::Span((self.now - at).0)) };
         match term {
-            Term::Constant(scalar) => Reading::constant(Value::from(scalar)),
-            Term::List(items) => Reading::constant(Value::List(items)),
-            Term::Duration(span) => Reading::constant(Value::Span(span.0)),
+            Term::Constant(scalar) => TermResult::constant(Value::from(scalar)),
+            Term::List(items) => TermResult::constant(Value::List(items)),
+            Term::Duration(span) => TermResult::constant(Value::Span(span.0)),
             Term::Feature(id) => self.feature(*id),
             Term::Average { sum, count } => {
                 let (sum, count) = (self.feature(*sum), self.feature(*count));
                 // Of none, the count is 0, and nothing can be divided by it.
                 let value = arithmetic(Arithmetic::Divide, &sum.value, &count.value);
-                Reading { value, slope: 0, until: sum.until.min(count.until) }
+                TermResult { value, slope: 0, until: sum.until.min(count.until) }
             }
             Term::Since(id) => match self.profile.feature(*id) {
-                Some(Cell::Latest(at)) => since(*at),
-                _ => Reading::constant(Value::Forever),
+                Some(FeatureState::Latest(at)) => since(*at),
+                _ => TermResult::constant(Value::Forever),
             },
             Term::Idle => since(self.profile.latest),
             Term::Age => since(self.profile.first),
-            Term::Trait(id) => Reading::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
-            Term::Field(id) => Reading::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
+            Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
+            Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
             Term::Arithmetic { op, left, right } => self.arithmetic(*op, left, right),
             Term::Negate(inner) => {
                 let inner = self.read(inner);
-                Reading { value: negate(&inner.value), ..inner }
+                TermResult { value: negate(&inner.value), ..inner }
             }
             Term::Number(inner) => {
                 let inner = self.read(inner);
-                Reading { value: number(&inner.value), slope: 0, until: inner.until }
+                TermResult { value: number(&inner.value), slope: 0, until: inner.until }
             }
             Term::Condition(condition) => {
                 let outlook = self.outlook(condition);
-                Reading { value: Value::Bool(outlook.holds), slope: 0, until: outlook.until }
+                TermResult { value: Value::Bool(outlook.holds), slope: 0, until: outlook.until }
             }
         }
     }
 
-    fn arithmetic(&self, op: Arithmetic, left: &'a Term, right: &'a Term) -> Reading<'a> {
+    fn arithmetic(&self, op: Arithmetic, left: &'a Term, right: &'a Term) -> TermResult<'a> {
         let (left, right) = (self.read(left), self.read(right));
         let value = arithmetic(op, &left.value, &right.value);
         let slope = match (value, op) {
@@ -232,75 +238,84 @@ impl<'a> Scope<'a> {
             (Value::Span(_), _) => left.slope + right.slope,
             _ => 0,
         };
-        Reading { value, slope, until: left.until.min(right.until) }
+        TermResult { value, slope, until: left.until.min(right.until) }
     }
 
-    fn feature(&self, id: FeatureId) -> Reading<'a> {
+    fn feature(&self, id: FeatureId) -> TermResult<'a> {
         let kind = &self.rules.features[usize::from(id.0)].kind;
         let Some(cell) = self.profile.feature(id) else {
-            return Reading::constant(match kind {
+            return TermResult::constant(match kind {
                 FeatureKind::TotalSum(_) | FeatureKind::TotalCount => Value::Number(Decimal::ZERO),
-                _ => measure::<super::window::Tally>(None, kind),
+                _ => measure::<super::window::EventCount>(None, kind),
             });
         };
         match (cell, kind.window()) {
-            (Cell::Counts(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (Cell::Sums(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (Cell::Least(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (Cell::Greatest(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (Cell::Distinct(panes), Some(window)) => self.distinct(panes, &window, kind),
-            (Cell::Count(count), _) => Reading::constant(Value::Number(Decimal::from(*count))),
-            (Cell::Sum(sum), _) => Reading::constant(Value::from(sum.to_number())),
-            (Cell::Last(last), _) => Reading::constant(Value::from(&last.value)),
-            _ => Reading::constant(Value::Missing),
+            (FeatureState::Counts(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (FeatureState::Sums(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (FeatureState::Minimum(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (FeatureState::Maximum(panes), Some(window)) => self.windowed(panes, &window, kind),
+            (FeatureState::Distinct(panes), Some(window)) => self.distinct(panes, &window, kind),
+            (FeatureState::Count(count), _) => TermResult::constant(Value::Number(Decimal::from(*count))),
+            (FeatureState::Sum(sum), _) => TermResult::constant(Value::from(sum.to_number())),
+            (FeatureState::Last(last), _) => TermResult::constant(Value::from(&last.value)),
+            _ => TermResult::constant(Value::Missing),
         }
     }
 
-    fn windowed<T: Aggregate + Measured>(&self, panes: &Panes<T>, window: &Window, kind: &FeatureKind) -> Reading<'a> {
+    fn windowed<T: Aggregate + AggregateValue>(
+        &self,
+        panes: &Panes<T>,
+        window: &Window,
+        kind: &FeatureKind,
+    ) -> TermResult<'a> {
         next_leaving(panes.live(window, self.now), window, kind)
     }
 
-    fn distinct(&self, panes: &DistinctPanes, window: &Window, kind: &FeatureKind) -> Reading<'a> {
+    fn distinct(&self, panes: &DistinctPanes, window: &Window, kind: &FeatureKind) -> TermResult<'a> {
         next_leaving(&panes.live(window, self.now), window, kind)
     }
 }
 
-fn next_leaving<'a, T: Aggregate + Measured>(panes: &[(i64, T)], window: &Window, kind: &FeatureKind) -> Reading<'a> {
+fn next_leaving<'a, T: Aggregate + AggregateValue>(
+    panes: &[(i64, T)],
+    window: &Window,
+    kind: &FeatureKind,
+) -> TermResult<'a> {
     let until = panes.first().map_or(Timestamp::NEVER, |(pane, _)| window.leaves_at(*pane));
-    Reading { value: measure(combine(panes), kind), slope: 0, until }
+    TermResult { value: measure(combine(panes), kind), slope: 0, until }
 }
 
 /// An aggregate as a value.
-trait Measured {
+trait AggregateValue {
     fn measured<'a>(self) -> Value<'a>;
 }
 
-impl Measured for super::window::Tally {
+impl AggregateValue for super::window::EventCount {
     fn measured<'a>(self) -> Value<'a> {
         Value::Number(Decimal::from(self.0))
     }
 }
 
-impl Measured for super::window::Micros {
+impl AggregateValue for super::window::DecimalSum {
     fn measured<'a>(self) -> Value<'a> {
         Value::from(self.to_number())
     }
 }
 
-impl Measured for super::window::Least {
+impl AggregateValue for super::window::Minimum {
     fn measured<'a>(self) -> Value<'a> {
         Value::Number(self.0)
     }
 }
 
-impl Measured for super::window::Greatest {
+impl AggregateValue for super::window::Maximum {
     fn measured<'a>(self) -> Value<'a> {
         Value::Number(self.0)
     }
 }
 
 /// The value of a window's aggregate; of an empty window it is 0, or missing for `min` and `max`.
-fn measure<'a, T: Measured>(aggregate: Option<T>, kind: &FeatureKind) -> Value<'a> {
+fn measure<'a, T: AggregateValue>(aggregate: Option<T>, kind: &FeatureKind) -> Value<'a> {
     match (aggregate, kind) {
         (Some(aggregate), _) => aggregate.measured(),
         (

@@ -1,17 +1,17 @@
 //! The engine: one user's state, and what it says about their segments. Pure.
 //!
-//! A [`Profile`](profile::Profile) is everything remembered of one user. Events are added to it at their own time
-//! ([`Profile::record`](profile::Profile::record)); a [`Scope`](evaluate::Scope) reads conditions off it at an instant,
+//! A [`Profile`](profile::UserProfile) is everything remembered of one user. Events are added to it at their own time
+//! ([`Profile::record`](profile::UserProfile::record)); a [`Scope`](evaluate::EvaluationContext) reads conditions off it at an instant,
 //! and says until when, events apart, the answer stands. [`segments::reevaluate`] turns that into transitions.
 //!
 //! No clock, no IO, no randomness; time is an argument. Many users, their timers and their order are `partition`'s.
 
-pub mod cell;
+pub mod dedup;
 pub mod dispatch;
 pub mod evaluate;
-pub mod members;
+pub mod feature_state;
+pub mod membership;
 pub mod profile;
-pub mod seen;
 pub mod segments;
 #[cfg(test)]
 mod tests;

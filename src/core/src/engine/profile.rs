@@ -2,12 +2,12 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::cell::{Cell, LastValue};
-use super::members::Members;
-use super::seen::SeenMessages;
-use super::traits::KnownTraits;
-use super::window::{Aggregate as _, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
-use crate::event::{Call, Event, FieldId, Scalar, TraitId};
+use super::dedup::DedupState;
+use super::feature_state::{FeatureState, LastValue};
+use super::membership::MembershipSet;
+use super::traits::UserTraits;
+use super::window::{Aggregate as _, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
+use crate::event::{CallType, Event, FieldId, Scalar, TraitId};
 use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
 use crate::time::{Span, Timestamp};
 
@@ -15,7 +15,7 @@ use crate::time::{Span, Timestamp};
 ///
 /// What the user never did takes no room: a feature has a cell only once something was recorded in it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
+pub struct UserProfile {
     /// The user's clock: the latest instant anything was evaluated at. It only moves forward.
     pub now: Timestamp,
     /// Time of the earliest event of any kind.
@@ -23,20 +23,20 @@ pub struct Profile {
     /// Time of the latest event of any kind.
     pub latest: Timestamp,
     /// The segments the user is in.
-    pub members: Members,
+    pub members: MembershipSet,
     /// What identify calls said.
-    pub traits: KnownTraits,
+    pub traits: UserTraits,
     /// The `context.timezone` that arrived last, with the log position it arrived at.
     pub zone: Option<(u64, Box<str>)>,
     /// Feature cells, ascending by feature.
-    cells: Vec<(FeatureId, Cell)>,
+    cells: Vec<(FeatureId, FeatureState)>,
     /// The messageIds accepted lately.
-    seen: SeenMessages,
+    seen: DedupState,
 }
 
 /// An event on its way into a profile.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival<'e, 'a> {
+pub struct ProfileUpdate<'e, 'a> {
     /// The event.
     pub event: &'e Event<'a>,
     /// Its own time.
@@ -45,18 +45,18 @@ pub struct Arrival<'e, 'a> {
     pub position: u64,
 }
 
-impl Profile {
+impl UserProfile {
     /// A user of whom nothing is known yet, at an instant.
-    pub fn new(now: Timestamp) -> Profile {
-        Profile {
+    pub fn new(now: Timestamp) -> UserProfile {
+        UserProfile {
             now,
             first: Timestamp::NEVER,
             latest: Timestamp::MIN,
-            members: Members::default(),
-            traits: KnownTraits::default(),
+            members: MembershipSet::default(),
+            traits: UserTraits::default(),
             zone: None,
             cells: Vec::new(),
-            seen: SeenMessages::default(),
+            seen: DedupState::default(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Profile {
         self.members.heap_bytes()
             + self.traits.heap_bytes()
             + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
-            + self.cells.capacity() * size_of::<(FeatureId, Cell)>()
+            + self.cells.capacity() * size_of::<(FeatureId, FeatureState)>()
             + cells
             + self.seen.heap_bytes()
     }
@@ -77,15 +77,15 @@ impl Profile {
     }
 
     /// Adds an event at its own time: to the first and latest times, the messageIds, the traits and the zone. Its
-    /// features are added by [`record_feature`](Profile::record_feature).
-    pub fn record(&mut self, rules: &Ruleset, arrival: Arrival<'_, '_>) {
+    /// features are added by [`record_feature`](UserProfile::record_feature).
+    pub fn record(&mut self, rules: &Ruleset, arrival: ProfileUpdate<'_, '_>) {
         self.first = self.first.min(arrival.ts);
         self.latest = self.latest.max(arrival.ts);
         if let Some(id) = &arrival.event.message_id {
             self.seen.forget(self.now, rules.dedup_window);
             self.seen.push(xxh3_64(id.as_bytes()), self.now);
         }
-        if arrival.event.call == Call::Identify {
+        if arrival.event.call == CallType::Identify {
             self.traits.learn(&arrival.event.traits, arrival.ts);
         }
         if let Some(field) = rules.projection.timezone_field
@@ -96,7 +96,7 @@ impl Profile {
     }
 
     /// Adds an event to one feature.
-    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: Arrival<'_, '_>) {
+    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: ProfileUpdate<'_, '_>) {
         let now = self.now;
         let number = |field| match field_value(&arrival.event.fields, field) {
             Some(Scalar::Number(number)) => Some(*number),
@@ -111,38 +111,40 @@ impl Profile {
             }
             FeatureKind::WindowSum(field, window) => {
                 let Some(number) = number(field) else { return };
-                if let Cell::Sums(panes) = self.cell(id, || Cell::Sums(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Micros::from(number));
+                if let FeatureState::Sums(panes) = self.cell(id, || FeatureState::Sums(Panes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, DecimalSum::from(number));
                 }
             }
             FeatureKind::WindowMin(field, window) => {
                 let Some(number) = number(field) else { return };
-                if let Cell::Least(panes) = self.cell(id, || Cell::Least(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Least(number));
+                if let FeatureState::Minimum(panes) = self.cell(id, || FeatureState::Minimum(Panes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Minimum(number));
                 }
             }
             FeatureKind::WindowMax(field, window) => {
                 let Some(number) = number(field) else { return };
-                if let Cell::Greatest(panes) = self.cell(id, || Cell::Greatest(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Greatest(number));
+                if let FeatureState::Maximum(panes) = self.cell(id, || FeatureState::Maximum(Panes::default())) {
+                    panes.add(&window, window.pane_of(arrival.ts.0), now, Maximum(number));
                 }
             }
             FeatureKind::WindowDistinct(field, window) => {
                 let hash = field_value(&arrival.event.fields, field).and_then(distinct_hash);
                 let Some(hash) = hash else { return };
-                if let Cell::Distinct(panes) = self.cell(id, || Cell::Distinct(DistinctPanes::default())) {
+                if let FeatureState::Distinct(panes) =
+                    self.cell(id, || FeatureState::Distinct(DistinctPanes::default()))
+                {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, hash);
                 }
             }
             FeatureKind::TotalCount => {
-                if let Cell::Count(count) = self.cell(id, || Cell::Count(0)) {
+                if let FeatureState::Count(count) = self.cell(id, || FeatureState::Count(0)) {
                     *count += 1;
                 }
             }
             FeatureKind::TotalSum(field) => {
                 let Some(number) = number(field) else { return };
-                if let Cell::Sum(sum) = self.cell(id, || Cell::Sum(Box::new(Micros(0)))) {
-                    sum.absorb(Micros::from(number));
+                if let FeatureState::Sum(sum) = self.cell(id, || FeatureState::Sum(Box::new(DecimalSum(0)))) {
+                    sum.absorb(DecimalSum::from(number));
                 }
             }
             FeatureKind::LastValue(field) => {
@@ -153,7 +155,7 @@ impl Profile {
                 }
             }
             FeatureKind::LatestTime => {
-                if let Cell::Latest(latest) = self.cell(id, || Cell::Latest(arrival.ts)) {
+                if let FeatureState::Latest(latest) = self.cell(id, || FeatureState::Latest(arrival.ts)) {
                     *latest = arrival.ts.max(*latest);
                 }
             }
@@ -162,24 +164,24 @@ impl Profile {
 
     fn add_tally(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {
         let now = self.now;
-        if let Cell::Counts(panes) = self.cell(id, || Cell::Counts(Panes::default())) {
-            panes.add(window, window.pane_of(ts.0), now, Tally(1));
+        if let FeatureState::Counts(panes) = self.cell(id, || FeatureState::Counts(Panes::default())) {
+            panes.add(window, window.pane_of(ts.0), now, EventCount(1));
         }
     }
 
     fn keep_last(&mut self, id: FeatureId, last: LastValue) {
-        match self.cell(id, || Cell::Last(Box::new(last.clone()))) {
-            Cell::Last(held) if (last.at, last.position) >= (held.at, held.position) => **held = last,
+        match self.cell(id, || FeatureState::Last(Box::new(last.clone()))) {
+            FeatureState::Last(held) if (last.at, last.position) >= (held.at, held.position) => **held = last,
             _ => {}
         }
     }
 
     /// A feature's memory, where it has any.
-    pub fn feature(&self, id: FeatureId) -> Option<&Cell> {
+    pub fn feature(&self, id: FeatureId) -> Option<&FeatureState> {
         self.cells.binary_search_by_key(&id, |(other, _)| *other).ok().map(|at| &self.cells[at].1)
     }
 
-    fn cell(&mut self, id: FeatureId, empty: impl FnOnce() -> Cell) -> &mut Cell {
+    fn cell(&mut self, id: FeatureId, empty: impl FnOnce() -> FeatureState) -> &mut FeatureState {
         let at = self.cells.binary_search_by_key(&id, |(other, _)| *other).unwrap_or_else(|at| {
             self.cells.insert(at, (id, empty()));
             at
@@ -205,7 +207,7 @@ impl Profile {
 
     /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant, and all
     /// that was due by then has fired. Memberships stay this user's.
-    pub fn absorb(&mut self, rules: &Ruleset, mut visitor: Profile) {
+    pub fn absorb(&mut self, rules: &Ruleset, mut visitor: UserProfile) {
         // What is worth nothing any more is not to pile up with each visitor.
         self.tidy(rules);
         visitor.tidy(rules);
@@ -219,8 +221,8 @@ impl Profile {
         }
     }
 
-    fn absorb_cell(&mut self, id: FeatureId, theirs: Cell) {
-        if let Cell::Last(last) = theirs {
+    fn absorb_cell(&mut self, id: FeatureId, theirs: FeatureState) {
+        if let FeatureState::Last(last) = theirs {
             return self.keep_last(id, *last);
         }
         let Ok(at) = self.cells.binary_search_by_key(&id, |(other, _)| *other) else {
@@ -231,17 +233,17 @@ impl Profile {
     }
 
     /// All cells, ascending by feature, for the codec.
-    pub fn cells(&self) -> &[(FeatureId, Cell)] {
+    pub fn cells(&self) -> &[(FeatureId, FeatureState)] {
         &self.cells
     }
 
     /// The messageIds remembered, for the codec.
-    pub fn seen(&self) -> &SeenMessages {
+    pub fn seen(&self) -> &DedupState {
         &self.seen
     }
 
-    /// Puts back what [`cells`](Profile::cells) and [`seen`](Profile::seen) gave.
-    pub fn restore(&mut self, cells: Vec<(FeatureId, Cell)>, seen: SeenMessages) {
+    /// Puts back what [`cells`](UserProfile::cells) and [`seen`](UserProfile::seen) gave.
+    pub fn restore(&mut self, cells: Vec<(FeatureId, FeatureState)>, seen: DedupState) {
         self.cells = cells;
         self.seen = seen;
     }

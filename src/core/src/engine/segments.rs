@@ -1,14 +1,14 @@
 //! One evaluation of a user's segments, and the changes it finds.
 
-use super::dispatch::{Dispatch, SegmentSet};
-use super::evaluate::Scope;
-use super::profile::Profile;
+use super::dispatch::{DispatchIndex, SegmentSet};
+use super::evaluate::EvaluationContext;
+use super::profile::UserProfile;
 use crate::rules::program::{Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
 
 /// What an evaluation found.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct SegmentChanges {
     /// The segments that changed, in file order.
     pub changed: Vec<(SegmentId, Change)>,
 }
@@ -18,16 +18,16 @@ pub struct Changes {
 /// evaluated.
 pub fn reevaluate(
     rules: &Ruleset,
-    dispatch: &Dispatch,
-    profile: &mut Profile,
+    dispatch: &DispatchIndex,
+    profile: &mut UserProfile,
     stale: &mut SegmentSet,
-    changes: &mut Changes,
+    changes: &mut SegmentChanges,
 ) -> Timestamp {
     let mut until = Timestamp::NEVER;
     let mut from = 0;
     while let Some(id) = stale.next_from(from) {
         let segment = &rules.segments[usize::from(id.0)];
-        let scope = Scope { rules, profile, now: profile.now, fields: &[] };
+        let scope = EvaluationContext { rules, profile, now: profile.now, fields: &[] };
         let outlook = scope.outlook(&segment.when);
         until = until.min(outlook.until);
         if outlook.holds != profile.members.contains(id) {

@@ -8,20 +8,20 @@ use crate::time::Timestamp;
 /// "Latest" goes by the identify calls' own times: one that is older than the latest adds only traits that are not there.
 /// Null is there.
 #[derive(Clone, Debug, PartialEq)]
-pub struct KnownTraits {
+pub struct UserTraits {
     /// The time of the latest identify call; [`Timestamp::MIN`]: there was none.
     identified: Timestamp,
     /// Ascending by trait; `None`: null.
     values: Vec<(TraitId, Option<Scalar<'static>>)>,
 }
 
-impl Default for KnownTraits {
-    fn default() -> KnownTraits {
-        KnownTraits { identified: Timestamp::MIN, values: Vec::new() }
+impl Default for UserTraits {
+    fn default() -> UserTraits {
+        UserTraits { identified: Timestamp::MIN, values: Vec::new() }
     }
 }
 
-impl KnownTraits {
+impl UserTraits {
     /// Takes in an identify call of time `ts`.
     pub fn learn(&mut self, said: &[(TraitId, Option<Scalar<'_>>)], ts: Timestamp) {
         let is_latest = ts >= self.identified;
@@ -36,7 +36,7 @@ impl KnownTraits {
     }
 
     /// Takes in those of a visitor who is this user; the user's win.
-    pub fn absorb(&mut self, visitor: KnownTraits) {
+    pub fn absorb(&mut self, visitor: UserTraits) {
         self.identified = self.identified.max(visitor.identified);
         for (id, value) in visitor.values {
             if let Err(at) = self.place(id) {
@@ -70,9 +70,9 @@ impl KnownTraits {
         self.identified == Timestamp::MIN && self.values.is_empty()
     }
 
-    /// Puts back what [`identified`](KnownTraits::identified) and [`entries`](KnownTraits::entries) gave.
-    pub fn from_parts(identified: Timestamp, values: Vec<(TraitId, Option<Scalar<'static>>)>) -> KnownTraits {
-        KnownTraits { identified, values }
+    /// Puts back what [`identified`](UserTraits::identified) and [`entries`](UserTraits::entries) gave.
+    pub fn from_parts(identified: Timestamp, values: Vec<(TraitId, Option<Scalar<'static>>)>) -> UserTraits {
+        UserTraits { identified, values }
     }
 
     /// The bytes it takes beside its own place.

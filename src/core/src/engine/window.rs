@@ -7,7 +7,7 @@ use crate::rules::program::Window;
 use crate::time::Timestamp;
 
 /// Most distinct values remembered per user and window; beyond it, the least recently seen are dropped.
-pub const MAX_DISTINCT: usize = 1_000;
+pub const DISTINCT_VALUES_MAX: usize = 1_000;
 
 /// What one pane holds: it can take in more of its kind.
 pub trait Aggregate: Copy {
@@ -17,55 +17,55 @@ pub trait Aggregate: Copy {
 
 /// How many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally(pub u64);
+pub struct EventCount(pub u64);
 
 /// A sum in whole millionths, modulo 2^128 (see [`Decimal::of_sum`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(Rust, packed(8))]
-pub struct Micros(pub i128);
+pub struct DecimalSum(pub i128);
 
 /// The smallest number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Least(pub Decimal);
+pub struct Minimum(pub Decimal);
 
 /// The largest number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Greatest(pub Decimal);
+pub struct Maximum(pub Decimal);
 
-impl Aggregate for Tally {
+impl Aggregate for EventCount {
     fn absorb(&mut self, other: Self) {
         self.0 += other.0;
     }
 }
 
-impl Aggregate for Micros {
+impl Aggregate for DecimalSum {
     fn absorb(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
     }
 }
 
-impl Aggregate for Least {
+impl Aggregate for Minimum {
     fn absorb(&mut self, other: Self) {
         self.0 = self.0.min(other.0);
     }
 }
 
-impl Aggregate for Greatest {
+impl Aggregate for Maximum {
     fn absorb(&mut self, other: Self) {
         self.0 = self.0.max(other.0);
     }
 }
 
-impl Micros {
+impl DecimalSum {
     /// The sum as a number; `None`: it is larger than 10^30 in size.
     pub fn to_number(self) -> Option<Decimal> {
         Decimal::of_sum(self.0)
     }
 }
 
-impl From<Decimal> for Micros {
-    fn from(number: Decimal) -> Micros {
-        Micros(number.millionths())
+impl From<Decimal> for DecimalSum {
+    fn from(number: Decimal) -> DecimalSum {
+        DecimalSum(number.millionths())
     }
 }
 
@@ -169,8 +169,8 @@ pub fn combine<T: Aggregate>(panes: &[(i64, T)]) -> Option<T> {
 }
 
 /// Distinct values, each (as a 64-bit hash) with the latest pane it was seen in: a value is in the window exactly as
-/// long as that pane is. Of more than [`MAX_DISTINCT`] values the most recently seen are kept, so counts up to there
-/// are exact, and larger ones read as [`MAX_DISTINCT`].
+/// long as that pane is. Of more than [`DISTINCT_VALUES_MAX`] values the most recently seen are kept, so counts up to there
+/// are exact, and larger ones read as [`DISTINCT_VALUES_MAX`].
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DistinctPanes {
     latest: BTreeMap<u64, i64>,
@@ -188,7 +188,7 @@ impl DistinctPanes {
     fn put(&mut self, pane: i64, value_hash: u64) {
         let latest = self.latest.entry(value_hash).or_insert(pane);
         *latest = pane.max(*latest);
-        if self.latest.len() > MAX_DISTINCT {
+        if self.latest.len() > DISTINCT_VALUES_MAX {
             let oldest = self.latest.iter().min_by_key(|(hash, pane)| (**pane, **hash)).map(|(hash, _)| *hash);
             oldest.and_then(|hash| self.latest.remove(&hash));
         }
@@ -200,7 +200,7 @@ impl DistinctPanes {
             let latest = self.latest.entry(hash).or_insert(pane);
             *latest = pane.max(*latest);
         }
-        let surplus = self.latest.len().saturating_sub(MAX_DISTINCT);
+        let surplus = self.latest.len().saturating_sub(DISTINCT_VALUES_MAX);
         if surplus > 0 {
             // The same that go one by one, as values come in one by one.
             let mut all: Vec<(i64, u64)> = self.latest.iter().map(|(hash, pane)| (*pane, *hash)).collect();
@@ -217,11 +217,11 @@ impl DistinctPanes {
     }
 
     /// How many values each pane in the window saw last, oldest pane first.
-    pub fn live(&self, window: &Window, now: Timestamp) -> Vec<(i64, Tally)> {
+    pub fn live(&self, window: &Window, now: Timestamp) -> Vec<(i64, EventCount)> {
         let oldest = window.oldest_pane(now);
         let mut panes: Vec<i64> = self.latest.values().copied().filter(|pane| *pane >= oldest).collect();
         panes.sort_unstable();
-        panes.chunk_by(|a, b| a == b).map(|same| (same[0], Tally(same.len() as u64))).collect()
+        panes.chunk_by(|a, b| a == b).map(|same| (same[0], EventCount(same.len() as u64))).collect()
     }
 
     /// The values remembered with their panes, for the codec.

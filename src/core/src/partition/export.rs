@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Plan, User};
-use crate::engine::cell::Cell;
+use super::{ExecutionPlan, User};
+use crate::engine::feature_state::FeatureState;
 use crate::engine::value::Value;
-use crate::engine::window::{Aggregate, Greatest, Least, Micros, Panes, Tally};
+use crate::engine::window::{Aggregate, DecimalSum, EventCount, Maximum, Minimum, Panes};
 use crate::event::TraitId;
 use crate::json::JsonText;
 use crate::rules::program::{CampaignId, FeatureId, Ruleset, Window};
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// Everything kept of one user.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StateExport {
+pub struct UserStateExport {
     /// The user's clock.
     pub clock: Timestamp,
     /// What happened: times, segments, features with every pane, traits, zone, messageIds.
@@ -26,22 +26,22 @@ pub struct StateExport {
     pub memory: Json,
 }
 
-impl StateExport {
+impl UserStateExport {
     /// The user's state, under the rules it was made by.
-    pub fn new(plan: &Plan, user: &User) -> StateExport {
+    pub fn new(plan: &ExecutionPlan, user: &User) -> UserStateExport {
         let rules = &plan.rules;
         let mut profile = profile(rules, user);
         if let (Some(growth), Some(record)) = (&plan.growth, &user.growth) {
             profile.insert("growth", JsonText::of(&record.export(growth)));
         }
-        StateExport { clock: user.profile.now, profile: JsonText::of(&profile), memory: memory(rules, user) }
+        UserStateExport { clock: user.profile.now, profile: JsonText::of(&profile), memory: memory(rules, user) }
     }
 }
 
 /// An object whose values stand with all their digits.
-type Object = BTreeMap<&'static str, JsonText>;
+type ExactJsonObject = BTreeMap<&'static str, JsonText>;
 
-fn profile(rules: &Ruleset, user: &User) -> Object {
+fn profile(rules: &Ruleset, user: &User) -> ExactJsonObject {
     let profile = &user.profile;
     let segments = profile.members.iter().map(|id| rules.segments[usize::from(id.0)].id.as_str());
     let features = profile.cells().iter().map(|(id, cell)| feature(rules, *id, cell));
@@ -52,7 +52,7 @@ fn profile(rules: &Ruleset, user: &User) -> Object {
         .map(|(id, value)| (trait_name(rules, *id), value.as_ref().map(|value| Value::from(value).to_json())));
     let identified = Some(profile.traits.identified()).filter(|at| *at > Timestamp::MIN);
     let seen = profile.seen().iter().map(|(hash, at)| json!({"hash": hex(hash), "accepted": time(at)}));
-    Object::from([
+    ExactJsonObject::from([
         ("first_event", JsonText::of(&time(profile.first))),
         ("latest_event", JsonText::of(&time(profile.latest))),
         ("segments", JsonText::of(&segments.collect::<Vec<_>>())),
@@ -69,30 +69,32 @@ fn trait_name(rules: &Ruleset, id: TraitId) -> String {
     rules.projection.traits[usize::from(id.0)].join(".")
 }
 
-fn feature(rules: &Ruleset, id: FeatureId, cell: &Cell) -> Object {
+fn feature(rules: &Ruleset, id: FeatureId, cell: &FeatureState) -> ExactJsonObject {
     let window = rules.features[usize::from(id.0)].kind.window();
     let held = match (cell, window) {
-        (Cell::Counts(held), Some(window)) => panes(held, &window, |Tally(count)| JsonText::of(&count)),
-        (Cell::Sums(held), Some(window)) => panes(held, &window, number),
-        (Cell::Least(held), Some(window)) => panes(held, &window, |Least(least)| Value::Number(least).to_json()),
-        (Cell::Greatest(held), Some(window)) => {
-            panes(held, &window, |Greatest(greatest)| Value::Number(greatest).to_json())
+        (FeatureState::Counts(held), Some(window)) => panes(held, &window, |EventCount(count)| JsonText::of(&count)),
+        (FeatureState::Sums(held), Some(window)) => panes(held, &window, number),
+        (FeatureState::Minimum(held), Some(window)) => {
+            panes(held, &window, |Minimum(least)| Value::Number(least).to_json())
         }
-        (Cell::Distinct(held), Some(window)) => {
+        (FeatureState::Maximum(held), Some(window)) => {
+            panes(held, &window, |Maximum(greatest)| Value::Number(greatest).to_json())
+        }
+        (FeatureState::Distinct(held), Some(window)) => {
             let values = held.entries().map(|(hash, at)| json!({"hash": hex(hash), "pane": pane(&window, at)}));
             ("values", JsonText::of(&values.collect::<Vec<_>>()))
         }
-        (Cell::Count(count), _) => ("value", JsonText::of(count)),
-        (Cell::Sum(sum), _) => ("value", number(**sum)),
-        (Cell::Last(last), _) => {
+        (FeatureState::Count(count), _) => ("value", JsonText::of(count)),
+        (FeatureState::Sum(sum), _) => ("value", number(**sum)),
+        (FeatureState::Last(last), _) => {
             let last = [("value", Value::from(&last.value).to_json()), ("at", JsonText::of(&time(last.at)))];
-            ("last", JsonText::of(&Object::from(last)))
+            ("last", JsonText::of(&ExactJsonObject::from(last)))
         }
-        (Cell::Latest(at), _) => ("value", JsonText::of(&time(*at))),
+        (FeatureState::Latest(at), _) => ("value", JsonText::of(&time(*at))),
         // A window's cell without a window: the rules make none.
         (_, None) => ("value", JsonText::null()),
     };
-    Object::from([("feature", JsonText::of(&words::feature(rules, id))), held])
+    ExactJsonObject::from([("feature", JsonText::of(&words::feature(rules, id))), held])
 }
 
 fn panes<T: Aggregate>(panes: &Panes<T>, window: &Window, value: impl Fn(T) -> JsonText) -> (&'static str, JsonText) {
@@ -105,10 +107,12 @@ fn panes<T: Aggregate>(panes: &Panes<T>, window: &Window, value: impl Fn(T) -> J
 }
 
 /// From when to when (exclusive) a pane reaches.
-fn pane(window: &Window, at: i64) -> Object {
+fn pane(window: &Window, at: i64) -> ExactJsonObject {
     let begins = at.saturating_mul(window.pane_ms);
     let ends = begins.saturating_add(window.pane_ms);
-    Object::from([("from", begins), ("until", ends)].map(|(key, at)| (key, JsonText::of(&time(Timestamp(at))))))
+    ExactJsonObject::from(
+        [("from", begins), ("until", ends)].map(|(key, at)| (key, JsonText::of(&time(Timestamp(at))))),
+    )
 }
 
 fn memory(rules: &Ruleset, user: &User) -> Json {
@@ -140,7 +144,7 @@ fn time(at: Timestamp) -> Json {
 }
 
 /// A sum.
-fn number(micros: Micros) -> JsonText {
+fn number(micros: DecimalSum) -> JsonText {
     Value::from(micros.to_number()).to_json()
 }
 

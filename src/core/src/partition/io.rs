@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 /// An input, in the order of the log.
 #[derive(Debug)]
-pub enum Input<'e, 'a> {
+pub enum PartitionInput<'e, 'a> {
     /// An event of one of the partition's users.
     Event {
         /// Whose it is, after linking.
@@ -48,12 +48,12 @@ pub struct Output {
     /// The log position at which it was found out: orders the outputs of a user who moved between partitions.
     pub position: u64,
     /// What was decided.
-    pub decided: Decided,
+    pub decided: OutputKind,
 }
 
 /// The kinds of outputs.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Decided {
+pub enum OutputKind {
     /// The user entered or left a segment.
     Transition {
         /// The segment.
@@ -112,7 +112,7 @@ pub struct RulesChange {
 
 /// A user who was dropped after being idle for longer than state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expired {
+pub struct ExpiredUser {
     /// The user's id.
     pub user: Arc<str>,
     /// At which instant.
@@ -123,7 +123,7 @@ pub struct Expired {
 
 /// What a partition counted since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct PartitionCounters {
     /// Events applied to a user's state.
     pub applied: u64,
     /// Events whose time was below the watermark.
@@ -153,10 +153,10 @@ pub struct Counts {
     pub amounts: Vec<[u64; 2]>,
 }
 
-impl Counts {
+impl PartitionCounters {
     /// All zero, for these rules.
-    pub fn new(rules: &Ruleset) -> Counts {
-        Counts {
+    pub fn new(rules: &Ruleset) -> PartitionCounters {
+        PartitionCounters {
             by_name: vec![0; rules.names.len()],
             transitions: vec![[0; 2]; rules.segments.len()],
             merged_out: vec![0; rules.segments.len()],
@@ -164,13 +164,13 @@ impl Counts {
             sizes: vec![0; rules.segments.len()],
             decisions: vec![[0; Outcome::NAMES.len()]; rules.campaigns.len()],
             amounts: vec![[0; 2]; rules.amounts.len()],
-            ..Counts::default()
+            ..PartitionCounters::default()
         }
     }
 
     /// The same counts by the ids of other rules; users in segments are counted anew, from none.
-    pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> Counts {
-        let mut counts = Counts::new(next);
+    pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> PartitionCounters {
+        let mut counts = PartitionCounters::new(next);
         (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);
         (counts.merged, counts.expired) = (self.merged, self.expired);
         let ids = |rules: &Ruleset| -> [Vec<String>; 4] {
@@ -193,7 +193,7 @@ impl Counts {
     }
 
     /// Adds another partition's.
-    pub fn add(&mut self, other: &Counts) {
+    pub fn add(&mut self, other: &PartitionCounters) {
         self.applied += other.applied;
         self.late += other.late;
         self.duplicates += other.duplicates;

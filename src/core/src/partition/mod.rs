@@ -1,6 +1,6 @@
 //! A partition: many users, in the order of the log. Pure.
 //!
-//! The unit of everything: ordering, state, checkpoint, ownership. [`Partition::apply`] takes one [`Input`] and appends
+//! The unit of everything: ordering, state, checkpoint, ownership. [`Partition::apply`] takes one [`PartitionInput`] and appends
 //! what follows from it to the outputs; it knows no clock and cannot fail. What happens to a user depends on that
 //! user's inputs alone, so how many partitions there are, and who runs them, shows nowhere.
 //!
@@ -8,73 +8,73 @@
 //! added at its own time and evaluated once. A user has one wake-up, the earliest instant at which time alone can
 //! change anything; it may turn out to be early, never late.
 
-mod capture;
-mod chunks;
 mod export;
 mod io;
 mod packed;
+mod packed_users;
 mod report;
+mod snapshot;
 mod steps;
 #[cfg(test)]
 mod tests;
-mod timer;
+mod timer_queue;
 mod user;
-mod users;
+mod user_table;
 
-pub use export::StateExport;
-pub use io::{Cause, Counts, Decided, Expired, Input, Output, RulesChange};
+pub use export::UserStateExport;
+pub use io::{Cause, ExpiredUser, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange};
 pub use packed::PackedUser;
-pub use report::{FeatureReport, FiredReport, HeldReport, UserReport};
+pub use report::{DeferredDecisionReport, ExposureReport, FeatureReport, UserReport};
 pub use user::User;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::engine::dispatch::Dispatch;
-use crate::engine::profile::Arrival;
+use crate::engine::dispatch::DispatchIndex;
+use crate::engine::profile::ProfileUpdate;
 use crate::growth;
 use crate::rules::program::Ruleset;
 use crate::time::{Span, Timestamp};
-use capture::Capture;
-use steps::Steps;
-use timer::Timers;
-use users::Users;
+use snapshot::SnapshotTracker;
+use steps::StepContext;
+use timer_queue::TimerQueue;
+use user_table::UserTable;
 
 /// The state of fewer users is near the processor anyway.
 const WARM_FROM: usize = 10_000;
 
 /// Rules with their index.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ExecutionPlan {
     /// The rules.
     pub rules: Ruleset,
     /// What an event touches in them.
-    pub dispatch: Dispatch,
+    pub dispatch: DispatchIndex,
     /// The growth numbers; `None`: the rules ask for none.
     pub growth: Option<growth::GrowthPlan>,
 }
 
-impl Plan {
+impl ExecutionPlan {
     /// Indexes the rules.
-    pub fn new(rules: Ruleset) -> Plan {
-        let dispatch = Dispatch::new(&rules);
+    pub fn new(rules: Ruleset) -> ExecutionPlan {
+        let dispatch = DispatchIndex::new(&rules);
         let growth = rules.growth.clone().map(|growth| growth::GrowthPlan::new(growth, &rules.names));
-        Plan { rules, dispatch, growth }
+        ExecutionPlan { rules, dispatch, growth }
     }
 }
 
 /// Some of the users, with all their state.
 #[derive(Debug)]
 pub struct Partition {
-    users: Users,
-    timers: Timers,
-    steps: Steps,
-    capture: Capture,
+    users: UserTable,
+    timers: TimerQueue,
+    steps: StepContext,
+    capture: SnapshotTracker,
 }
 
 /// A piece of a cut through a partition: users as they were at the cut.
 #[derive(Debug)]
-pub struct CapturedUsers {
+pub struct SnapshotUsers {
     /// Which partition.
     pub partition: u16,
     /// Some of its users.
@@ -85,12 +85,12 @@ pub struct CapturedUsers {
 
 impl Partition {
     /// A partition without users, for rules of this size.
-    pub fn new(plan: &Plan) -> Partition {
+    pub fn new(plan: &ExecutionPlan) -> Partition {
         Partition {
-            users: Users::new(users::AT_HAND),
-            timers: Timers::default(),
-            steps: Steps::new(plan),
-            capture: Capture::default(),
+            users: UserTable::new(user_table::AT_HAND),
+            timers: TimerQueue::default(),
+            steps: StepContext::new(plan),
+            capture: SnapshotTracker::default(),
         }
     }
 
@@ -107,24 +107,24 @@ impl Partition {
     /// The same, with so many users at hand (at least 1) before one is packed into fewer bytes: this shows nowhere but in
     /// memory and time taken.
     pub fn with_users_at_hand(mut self, at_hand: usize) -> Partition {
-        self.users = Users::new(at_hand);
+        self.users = UserTable::new(at_hand);
         self
     }
 
     /// Takes one input; what follows from it is appended to `out`, in order per user.
-    pub fn apply(&mut self, plan: &Plan, input: Input<'_, '_>, out: &mut Vec<Output>) {
+    pub fn apply(&mut self, plan: &ExecutionPlan, input: PartitionInput<'_, '_>, out: &mut Vec<Output>) {
         match input {
-            Input::Event { user, event, ts, watermark, position, visitor } => {
+            PartitionInput::Event { user, event, ts, watermark, position, visitor } => {
                 let slot = self.slot_of(user, ts.max(watermark));
                 let Some(user) = self.users.get_mut(slot) else { return };
                 self.capture.touch(slot, user);
                 if let Some(visitor) = visitor {
                     self.steps.unite(plan, user, *visitor, (ts.max(watermark), position), out);
                 }
-                self.steps.take_event(plan, user, Arrival { event, ts, position }, watermark, out);
+                self.steps.take_event(plan, user, ProfileUpdate { event, ts, position }, watermark, out);
                 arm(&mut self.timers, slot, user, self.steps.state_ttl);
             }
-            Input::Advance { watermark, position } => self.advance(plan, watermark, position, out),
+            PartitionInput::Advance { watermark, position } => self.advance(plan, watermark, position, out),
         }
     }
 
@@ -150,7 +150,7 @@ impl Partition {
     /// afterwards is someone new. False where nothing is known of the user.
     pub fn forget(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         id: &str,
         (watermark, position): (Timestamp, u64),
         out: &mut Vec<Output>,
@@ -170,7 +170,13 @@ impl Partition {
 
     /// Lets a user go who has expired by an instant (or by its own clock, where that is ahead), at this place in the log;
     /// false where nothing is known of the user, or something is to come yet.
-    pub fn expire(&mut self, plan: &Plan, id: &str, (by, position): (Timestamp, u64), out: &mut Vec<Output>) -> bool {
+    pub fn expire(
+        &mut self,
+        plan: &ExecutionPlan,
+        id: &str,
+        (by, position): (Timestamp, u64),
+        out: &mut Vec<Output>,
+    ) -> bool {
         let Some(slot) = self.users.find(id) else { return false };
         let Some(user) = self.users.get_mut(slot) else { return false };
         let by = by.max(user.profile.now);
@@ -199,7 +205,7 @@ impl Partition {
     }
 
     /// Who expired since this was last asked, in the order in which they did.
-    pub fn take_expired(&mut self) -> Vec<Expired> {
+    pub fn take_expired(&mut self) -> Vec<ExpiredUser> {
         std::mem::take(&mut self.steps.expired)
     }
 
@@ -209,7 +215,7 @@ impl Partition {
     }
 
     /// What was counted so far.
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &PartitionCounters {
         &self.steps.counts
     }
 
@@ -255,13 +261,13 @@ impl Partition {
     }
 
     /// All that is known of a user, at the watermark.
-    pub fn report(&self, plan: &Plan, id: &str, watermark: Timestamp) -> Option<UserReport> {
+    pub fn report(&self, plan: &ExecutionPlan, id: &str, watermark: Timestamp) -> Option<UserReport> {
         Some(UserReport::new(plan, &*self.user(id)?, watermark))
     }
 
     /// The same counts and none of the users, for other rules: counts of segments, campaigns and names that are in both
     /// go on.
-    pub fn emptied(&self, plan: &Plan, next: &Plan) -> Partition {
+    pub fn emptied(&self, plan: &ExecutionPlan, next: &ExecutionPlan) -> Partition {
         let mut emptied = Partition::new(next).with_state_ttl(self.steps.state_ttl);
         emptied.users = self.users.emptied();
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
@@ -279,7 +285,7 @@ impl Partition {
     /// that changes is told, and sets nothing off.
     pub fn attach_under_other_rules(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         mut user: User,
         change: &RulesChange,
         out: &mut Vec<Output>,
@@ -315,9 +321,9 @@ impl Partition {
 
     /// The next piece of the cut, of `most` users or fewer, and how much of `most` it used up; `None`: there is nothing
     /// left of it.
-    pub fn capture(&mut self, partition: u16, most: usize) -> Option<(CapturedUsers, usize)> {
+    pub fn capture(&mut self, partition: u16, most: usize) -> Option<(SnapshotUsers, usize)> {
         let piece = self.capture.capture(&mut self.users, most.max(1))?;
-        Some((CapturedUsers { partition, users: piece.users, removed: piece.removed }, piece.work))
+        Some((SnapshotUsers { partition, users: piece.users, removed: piece.removed }, piece.work))
     }
 
     /// The users stand as a checkpoint has them: what changes from here on is what the next cut has.
@@ -339,7 +345,7 @@ impl Partition {
     }
 
     /// Fires everything due at or before the watermark.
-    fn advance(&mut self, plan: &Plan, watermark: Timestamp, position: u64, out: &mut Vec<Output>) {
+    fn advance(&mut self, plan: &ExecutionPlan, watermark: Timestamp, position: u64, out: &mut Vec<Output>) {
         while let Some(slot) = self.timers.pop_due(watermark) {
             if self.users.armed(slot).is_none_or(|armed| armed > watermark) {
                 continue;
@@ -365,7 +371,7 @@ impl Partition {
 }
 
 /// A later due time needs no new wake-up: the one that stands is re-checked when it comes.
-fn arm(timers: &mut Timers, slot: u32, user: &mut User, state_ttl: Option<Span>) {
+fn arm(timers: &mut TimerQueue, slot: u32, user: &mut User, state_ttl: Option<Span>) {
     let due = user.wake_up(state_ttl);
     if due < user.armed {
         user.armed = due;

@@ -10,16 +10,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::capture::Mark;
+use super::snapshot::SnapshotEpoch;
 use super::user::User;
-use crate::campaigns::memory::{Fired, Held};
-use crate::campaigns::{Memory, Trigger};
-use crate::compact::{OURS, Reader, Writer};
+use crate::campaigns::state::{DeferredDecision, Exposures};
+use crate::campaigns::{CampaignState, Trigger};
+use crate::compact::{CompactReader, CompactWriter, OURS};
 use crate::decimal::Decimal;
-use crate::engine::cell::{Cell, LastValue};
-use crate::engine::profile::Profile;
-use crate::engine::traits::KnownTraits;
-use crate::engine::window::{Aggregate, DistinctPanes, Greatest, Least, Micros, Panes, Tally};
+use crate::engine::feature_state::{FeatureState, LastValue};
+use crate::engine::profile::UserProfile;
+use crate::engine::traits::UserTraits;
+use crate::engine::window::{Aggregate, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
 use crate::event::{Scalar, TraitId};
 use crate::growth;
 use crate::rules::program::{CampaignId, Change, FeatureId, SegmentId};
@@ -67,7 +67,7 @@ impl PackedUser {
 pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
     let profile = &user.profile;
     out.extend_from_slice(&user.mark.to_bits().to_le_bytes());
-    let mut writer = Writer { out, base: profile.latest };
+    let mut writer = CompactWriter { out, base: profile.latest };
     writer.bytes(user.id.as_bytes());
     writer.signed(profile.latest.0);
     for time in [user.armed, profile.now, profile.first, user.segments_due] {
@@ -132,23 +132,23 @@ pub(super) fn pack(user: &User, out: &mut Vec<u8>) {
 
 /// The user's id.
 pub(super) fn id(packed: &[u8]) -> &str {
-    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    let mut reader = CompactReader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
     reader.str()
 }
 
 /// When the user was last changed, in rounds of cuts.
-pub(super) fn mark(packed: &[u8]) -> Mark {
-    Mark::from_bits(u32::from_le_bytes(packed[..MARK_BYTES].try_into().expect(OURS)))
+pub(super) fn mark(packed: &[u8]) -> SnapshotEpoch {
+    SnapshotEpoch::from_bits(u32::from_le_bytes(packed[..MARK_BYTES].try_into().expect(OURS)))
 }
 
 /// Changes the mark where it stands.
-pub(super) fn set_mark(packed: &mut [u8], mark: Mark) {
+pub(super) fn set_mark(packed: &mut [u8], mark: SnapshotEpoch) {
     packed[..MARK_BYTES].copy_from_slice(&mark.to_bits().to_le_bytes());
 }
 
 /// The soonest wake-up that stands in the timers.
 pub(super) fn armed(packed: &[u8]) -> Timestamp {
-    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    let mut reader = CompactReader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
     reader.bytes();
     reader.base = Timestamp(reader.signed());
     reader.time()
@@ -156,18 +156,18 @@ pub(super) fn armed(packed: &[u8]) -> Timestamp {
 
 /// The time of the user's latest event.
 pub(super) fn latest(packed: &[u8]) -> Timestamp {
-    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    let mut reader = CompactReader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
     reader.bytes();
     Timestamp(reader.signed())
 }
 
 /// The user, as it was packed.
 pub(super) fn unpack(packed: &[u8]) -> User {
-    let mut reader = Reader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
+    let mut reader = CompactReader { left: &packed[MARK_BYTES..], base: Timestamp(0) };
     let id: Arc<str> = reader.str().into();
     reader.base = Timestamp(reader.signed());
     let armed = reader.time();
-    let mut profile = Profile::new(reader.time());
+    let mut profile = UserProfile::new(reader.time());
     profile.latest = reader.base;
     profile.first = reader.time();
     let segments_due = reader.time();
@@ -185,7 +185,7 @@ pub(super) fn unpack(packed: &[u8]) -> User {
             let id = TraitId(u16::try_from(tagged >> 1).expect(OURS));
             (id, (tagged & 1 == 1).then(|| reader.scalar()))
         });
-        profile.traits = KnownTraits::from_parts(identified, values);
+        profile.traits = UserTraits::from_parts(identified, values);
     }
     if has(there::ZONE) {
         profile.zone = Some((reader.unsigned(), reader.str().into()));
@@ -203,12 +203,12 @@ pub(super) fn unpack(packed: &[u8]) -> User {
         Vec::new()
     };
     profile.restore(cells, seen.into_iter().collect());
-    let memory = if has(there::MEMORY) { reader.memory() } else { Memory::default() };
+    let memory = if has(there::MEMORY) { reader.memory() } else { CampaignState::default() };
     let growth = has(there::GROWTH).then(|| Box::new(growth::UserGrowthState::unpack(&mut reader)));
     User { id, profile, memory, growth, segments_due, armed, unsettled: has(there::UNSETTLED), mark: mark(packed) }
 }
 
-impl Writer<'_> {
+impl CompactWriter<'_> {
     /// Few are as large as they may be.
     fn large(&mut self, number: i128) {
         match i64::try_from(number) {
@@ -241,13 +241,15 @@ impl Writer<'_> {
         }
     }
 
-    fn cell(&mut self, cell: &Cell) {
+    fn cell(&mut self, cell: &FeatureState) {
         match cell {
-            Cell::Counts(panes) => self.panes(0, panes, |writer, count| writer.unsigned(count.0)),
-            Cell::Sums(panes) => self.panes(1, panes, |writer, sum| writer.large(sum.0)),
-            Cell::Least(panes) => self.panes(2, panes, |writer, least| writer.large(least.0.millionths())),
-            Cell::Greatest(panes) => self.panes(3, panes, |writer, greatest| writer.large(greatest.0.millionths())),
-            Cell::Distinct(panes) => {
+            FeatureState::Counts(panes) => self.panes(0, panes, |writer, count| writer.unsigned(count.0)),
+            FeatureState::Sums(panes) => self.panes(1, panes, |writer, sum| writer.large(sum.0)),
+            FeatureState::Minimum(panes) => self.panes(2, panes, |writer, least| writer.large(least.0.millionths())),
+            FeatureState::Maximum(panes) => {
+                self.panes(3, panes, |writer, greatest| writer.large(greatest.0.millionths()))
+            }
+            FeatureState::Distinct(panes) => {
                 self.out.push(4);
                 self.unsigned(panes.entries().len() as u64);
                 for (hash, pane) in panes.entries() {
@@ -255,21 +257,21 @@ impl Writer<'_> {
                     self.signed(pane);
                 }
             }
-            Cell::Count(count) => {
+            FeatureState::Count(count) => {
                 self.out.push(5);
                 self.unsigned(*count);
             }
-            Cell::Sum(sum) => {
+            FeatureState::Sum(sum) => {
                 self.out.push(6);
                 self.large(sum.0);
             }
-            Cell::Last(last) => {
+            FeatureState::Last(last) => {
                 self.out.push(7);
                 self.time(last.at);
                 self.unsigned(last.position);
                 self.scalar(&last.value);
             }
-            Cell::Latest(at) => {
+            FeatureState::Latest(at) => {
                 self.out.push(8);
                 self.time(*at);
             }
@@ -287,7 +289,7 @@ impl Writer<'_> {
         }
     }
 
-    fn memory(&mut self, memory: &Memory) {
+    fn memory(&mut self, memory: &CampaignState) {
         let (fired, capped, held) = memory.parts();
         self.unsigned(fired.len() as u64);
         for (id, fired) in fired {
@@ -327,7 +329,7 @@ impl Writer<'_> {
     }
 }
 
-impl Reader<'_> {
+impl CompactReader<'_> {
     fn large(&mut self) -> i128 {
         match self.byte() {
             0 => self.signed().into(),
@@ -349,23 +351,23 @@ impl Reader<'_> {
         }
     }
 
-    fn cell(&mut self) -> Cell {
+    fn cell(&mut self) -> FeatureState {
         match self.byte() {
-            0 => Cell::Counts(self.panes(|reader| Tally(reader.unsigned()))),
-            1 => Cell::Sums(self.panes(|reader| Micros(reader.large()))),
-            2 => Cell::Least(self.panes(|reader| Least(reader.decimal()))),
-            3 => Cell::Greatest(self.panes(|reader| Greatest(reader.decimal()))),
+            0 => FeatureState::Counts(self.panes(|reader| EventCount(reader.unsigned()))),
+            1 => FeatureState::Sums(self.panes(|reader| DecimalSum(reader.large()))),
+            2 => FeatureState::Minimum(self.panes(|reader| Minimum(reader.decimal()))),
+            3 => FeatureState::Maximum(self.panes(|reader| Maximum(reader.decimal()))),
             4 => {
                 let entries = self.all(|reader| (u64::from_le_bytes(reader.array()), reader.signed()));
-                Cell::Distinct(DistinctPanes::from_entries(entries))
+                FeatureState::Distinct(DistinctPanes::from_entries(entries))
             }
-            5 => Cell::Count(self.unsigned()),
-            6 => Cell::Sum(Box::new(Micros(self.large()))),
+            5 => FeatureState::Count(self.unsigned()),
+            6 => FeatureState::Sum(Box::new(DecimalSum(self.large()))),
             7 => {
                 let (at, position) = (self.time(), self.unsigned());
-                Cell::Last(Box::new(LastValue { at, position, value: self.scalar() }))
+                FeatureState::Last(Box::new(LastValue { at, position, value: self.scalar() }))
             }
-            _ => Cell::Latest(self.time()),
+            _ => FeatureState::Latest(self.time()),
         }
     }
 
@@ -377,11 +379,11 @@ impl Reader<'_> {
         }))
     }
 
-    fn memory(&mut self) -> Memory {
+    fn memory(&mut self) -> CampaignState {
         let fired = self.all(|reader| {
             let id = CampaignId(reader.small());
             let count = reader.small();
-            (id, Fired { count, last: reader.time() })
+            (id, Exposures { count, last: reader.time() })
         });
         let capped = self.all(|reader| (reader.small(), reader.all(Self::time)));
         let held = self.all(|reader| {
@@ -393,9 +395,9 @@ impl Reader<'_> {
             };
             let trigger = change.map(|change| Trigger { segment: SegmentId(reader.small()), change });
             let (cause, zone) = (reader.optional_text(), reader.optional_text());
-            Held { campaign, trigger, until, zone, cause }
+            DeferredDecision { campaign, trigger, until, zone, cause }
         });
-        Memory::from_parts(fired, capped, held)
+        CampaignState::from_parts(fired, capped, held)
     }
 
     fn optional_text(&mut self) -> Option<Arc<str>> {
@@ -442,7 +444,7 @@ mod tests {
         assert_eq!(unpack(&packed), *user);
         assert_eq!((id(&packed), mark(&packed), armed(&packed)), (&*user.id, user.mark, user.armed));
         assert_eq!(latest(&packed), user.profile.latest);
-        let other = Mark::from_bits(77);
+        let other = SnapshotEpoch::from_bits(77);
         set_mark(&mut packed, other);
         assert_eq!(unpack(&packed), User { mark: other, ..user.clone() });
         packed.len()

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Plan, User};
-use crate::engine::evaluate::Scope;
+use super::{ExecutionPlan, User};
+use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::program::{FeatureId, FeatureKind, Ruleset, Term};
 use crate::rules::words;
@@ -31,9 +31,9 @@ pub struct UserReport {
     /// The earliest instant at which time alone may change anything; `None`: it can't.
     pub next_wake_up: Option<Timestamp>,
     /// The campaigns that fired for the user.
-    pub fired: Vec<FiredReport>,
+    pub fired: Vec<ExposureReport>,
     /// What quiet hours hold back.
-    pub held: Vec<HeldReport>,
+    pub held: Vec<DeferredDecisionReport>,
 }
 
 /// A feature and its value.
@@ -47,7 +47,7 @@ pub struct FeatureReport {
 
 /// A campaign that fired.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FiredReport {
+pub struct ExposureReport {
     /// The campaign.
     pub campaign: String,
     /// How often.
@@ -58,7 +58,7 @@ pub struct FiredReport {
 
 /// A decision held back.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HeldReport {
+pub struct DeferredDecisionReport {
     /// The campaign.
     pub campaign: String,
     /// When the quiet hours end.
@@ -69,10 +69,10 @@ pub struct HeldReport {
 
 impl UserReport {
     /// Describes a user at `watermark`, by which everything due has fired.
-    pub(super) fn new(plan: &Plan, user: &User, watermark: Timestamp) -> UserReport {
+    pub(super) fn new(plan: &ExecutionPlan, user: &User, watermark: Timestamp) -> UserReport {
         let (rules, profile) = (&plan.rules, &user.profile);
         let at = watermark.max(profile.now);
-        let scope = Scope { rules, profile, now: at, fields: &[] };
+        let scope = EvaluationContext { rules, profile, now: at, fields: &[] };
         let due = user.due();
         let (fired, _, held) = user.memory.parts();
         UserReport {
@@ -96,7 +96,7 @@ impl UserReport {
             next_wake_up: (due < Timestamp::NEVER).then_some(due),
             fired: fired
                 .iter()
-                .map(|(id, fired)| FiredReport {
+                .map(|(id, fired)| ExposureReport {
                     campaign: rules.campaigns[usize::from(id.0)].id.clone(),
                     count: fired.count,
                     last: fired.last,
@@ -104,7 +104,7 @@ impl UserReport {
                 .collect(),
             held: held
                 .iter()
-                .map(|held| HeldReport {
+                .map(|held| DeferredDecisionReport {
                     campaign: rules.campaigns[usize::from(held.campaign.0)].id.clone(),
                     until: held.until,
                     timezone: held.zone.as_deref().map(str::to_owned),
@@ -114,7 +114,7 @@ impl UserReport {
     }
 }
 
-fn features(scope: &Scope<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
+fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
     let ids = (0..).map(FeatureId).zip(&rules.features);
     let mut reports: Vec<FeatureReport> = ids
         .map(|(id, feature)| {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::io::{Cause, Counts, Decided, Expired, Output, RulesChange};
-use super::{Plan, User};
+use super::io::{Cause, ExpiredUser, Output, OutputKind, PartitionCounters, RulesChange};
+use super::{ExecutionPlan, User};
 use crate::campaigns::quiet_hours::zone_of;
-use crate::campaigns::{self, Held, Outcome, Subject, Trigger};
+use crate::campaigns::{self, DecisionSubject, DeferredDecision, Outcome, Trigger};
 use crate::engine::dispatch::SegmentSet;
-use crate::engine::evaluate::Scope;
-use crate::engine::profile::{Arrival, field_value};
-use crate::engine::segments::{Changes, reevaluate};
+use crate::engine::evaluate::EvaluationContext;
+use crate::engine::profile::{ProfileUpdate, field_value};
+use crate::engine::segments::{SegmentChanges, reevaluate};
 use crate::event::Scalar;
 use crate::growth::{self, ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater};
 use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
@@ -17,25 +17,25 @@ use crate::time::{Span, Timestamp};
 
 /// The counts that all steps add to, and scratch space kept to spare allocations.
 #[derive(Debug)]
-pub(super) struct Steps {
-    pub(super) counts: Counts,
+pub(super) struct StepContext {
+    pub(super) counts: PartitionCounters,
     /// How long an idle user is kept; `None`: for good.
     pub(super) state_ttl: Option<Span>,
     /// Who was dropped since this was last taken.
-    pub(super) expired: Vec<Expired>,
+    pub(super) expired: Vec<ExpiredUser>,
     /// The changes that are to be merged into the rollup of the growth numbers.
     pub(super) growth_deltas: growth::RollupDeltas,
     /// The latest time that had been read when the rules changed last, and the number of that change.
     pub(super) rules_change: Option<(Timestamp, u64)>,
     stale: SegmentSet,
     names: Vec<NameId>,
-    changes: Changes,
+    changes: SegmentChanges,
 }
 
 /// One evaluation's circumstances: at which log position it happens, and what brought it about.
-struct Occasion<'e> {
+struct EvaluationPoint<'e> {
     position: u64,
-    origin: Origin<'e>,
+    origin: EvaluationOrigin<'e>,
     /// It is the user's first event.
     is_first: bool,
     /// Among the stale segments are all that time alone can change for the user.
@@ -44,7 +44,7 @@ struct Occasion<'e> {
 
 /// What an evaluation comes of.
 #[derive(Clone, Copy)]
-enum Origin<'e> {
+enum EvaluationOrigin<'e> {
     Time,
     /// An event, with its messageId if it has one.
     Event(Option<&'e str>),
@@ -52,20 +52,20 @@ enum Origin<'e> {
     Rules(u64),
 }
 
-impl Occasion<'_> {
+impl EvaluationPoint<'_> {
     fn cause(&self) -> Cause {
         match self.origin {
-            Origin::Time => Cause::Time,
-            Origin::Event(id) => Cause::Event(id.map(Arc::from)),
-            Origin::Rules(change) => Cause::Rules { change },
+            EvaluationOrigin::Time => Cause::Time,
+            EvaluationOrigin::Event(id) => Cause::Event(id.map(Arc::from)),
+            EvaluationOrigin::Rules(change) => Cause::Rules { change },
         }
     }
 }
 
-impl Steps {
-    pub(super) fn new(plan: &Plan) -> Steps {
-        let counts = Counts::new(&plan.rules);
-        Steps {
+impl StepContext {
+    pub(super) fn new(plan: &ExecutionPlan) -> StepContext {
+        let counts = PartitionCounters::new(&plan.rules);
+        StepContext {
             counts,
             state_ttl: None,
             expired: Vec::new(),
@@ -73,7 +73,7 @@ impl Steps {
             rules_change: None,
             stale: SegmentSet::default(),
             names: Vec::new(),
-            changes: Changes::default(),
+            changes: SegmentChanges::default(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Steps {
     /// before `to` at which the user expires then, if there is one.
     pub(super) fn fire_due(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         user: &mut User,
         to: Timestamp,
         position: u64,
@@ -100,30 +100,36 @@ impl Steps {
                 plan.dispatch.timed_for(user.profile.cells().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
             }
-            let occasion = Occasion { position, origin: Origin::Time, is_first: false, has_all_timed };
+            let occasion = EvaluationPoint { position, origin: EvaluationOrigin::Time, is_first: false, has_all_timed };
             self.evaluate(plan, user, &occasion, out);
         }
     }
 
     /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
     /// least, since what the old ones made due by then has fired.
-    pub(super) fn change_rules(&mut self, plan: &Plan, user: &mut User, change: &RulesChange, out: &mut Vec<Output>) {
+    pub(super) fn change_rules(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        change: &RulesChange,
+        out: &mut Vec<Output>,
+    ) {
         user.profile.now = user.profile.now.max(change.watermark);
         user.unsettled = true;
         self.stale.clear();
-        let (position, origin) = (change.position, Origin::Rules(change.number));
-        self.evaluate(plan, user, &Occasion { position, origin, is_first: false, has_all_timed: true }, out);
+        let (position, origin) = (change.position, EvaluationOrigin::Rules(change.number));
+        self.evaluate(plan, user, &EvaluationPoint { position, origin, is_first: false, has_all_timed: true }, out);
     }
 
     /// Notes that the user expired at that instant. Whoever calls this drops the state.
-    pub(super) fn note_expired(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+    pub(super) fn note_expired(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         self.note_gone(plan, user, at);
         self.counts.expired += 1;
-        self.expired.push(Expired { user: Arc::clone(&user.id), at, is_renewed: false });
+        self.expired.push(ExpiredUser { user: Arc::clone(&user.id), at, is_renewed: false });
     }
 
     /// The same, where an event has found it out, and whoever takes that event in is someone new.
-    fn note_renewed(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+    fn note_renewed(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         self.note_expired(plan, user, at);
         if let Some(expired) = self.expired.last_mut() {
             expired.is_renewed = true;
@@ -131,7 +137,7 @@ impl Steps {
     }
 
     /// The user is dropped or forgotten: whatever segment it is in, it leaves without a transition.
-    pub(super) fn note_gone(&mut self, plan: &Plan, user: &User, at: Timestamp) {
+    pub(super) fn note_gone(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         user.profile.members.iter().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
         if let Some(growth) = &plan.growth {
             StateUpdater::new(growth, &mut self.growth_deltas).remove(user.growth.as_deref(), at);
@@ -145,8 +151,15 @@ impl Steps {
         }
     }
 
-    /// Fires what is due like [`fire_due`](Steps::fire_due); a user who expires by `to` is someone new at `to`.
-    fn fire_due_or_renew(&mut self, plan: &Plan, user: &mut User, to: Timestamp, position: u64, out: &mut Vec<Output>) {
+    /// Fires what is due like [`fire_due`](StepContext::fire_due); a user who expires by `to` is someone new at `to`.
+    fn fire_due_or_renew(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        to: Timestamp,
+        position: u64,
+        out: &mut Vec<Output>,
+    ) {
         if let Some(at) = self.fire_due(plan, user, to, position, out) {
             self.note_renewed(plan, user, at);
             self.leave_segments(user);
@@ -156,7 +169,7 @@ impl Steps {
     }
 
     /// Whether the user expires by `to`. Nothing happens yet: where the event is a duplicate, nothing must.
-    pub(super) fn expires_by(&mut self, plan: &Plan, user: &User, to: Timestamp) -> bool {
+    pub(super) fn expires_by(&mut self, plan: &ExecutionPlan, user: &User, to: Timestamp) -> bool {
         if user.due() > to {
             return user.expires(self.state_ttl).is_some_and(|at| at <= to);
         }
@@ -171,7 +184,7 @@ impl Steps {
     /// visitor who has expired by then has none.
     pub(super) fn unite(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         user: &mut User,
         mut visitor: User,
         (at, position): (Timestamp, u64),
@@ -199,16 +212,16 @@ impl Steps {
         user.memory.absorb(visitor.memory, &plan.rules.caps, now);
         user.unsettled = true;
         self.counts.merged += 1;
-        let decided = Decided::Merged { from: visitor.id };
+        let decided = OutputKind::Merged { from: visitor.id };
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
     }
 
     /// Semantics §3: what is due fires first, then the event is added and evaluated, unless it was seen before.
     pub(super) fn take_event(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         user: &mut User,
-        arrival: Arrival<'_, '_>,
+        arrival: ProfileUpdate<'_, '_>,
         watermark: Timestamp,
         out: &mut Vec<Output>,
     ) {
@@ -237,13 +250,14 @@ impl Steps {
         if !seen || user.unsettled {
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
             let position = arrival.position;
-            let occasion = Occasion { position, origin: Origin::Event(message_id), is_first, has_all_timed };
+            let occasion =
+                EvaluationPoint { position, origin: EvaluationOrigin::Event(message_id), is_first, has_all_timed };
             self.evaluate(plan, user, &occasion, out);
         }
     }
 
     /// Adds the event to the user's state, and notes in `stale` which segments that can have changed.
-    fn record(&mut self, plan: &Plan, user: &mut User, arrival: Arrival<'_, '_>) {
+    fn record(&mut self, plan: &ExecutionPlan, user: &mut User, arrival: ProfileUpdate<'_, '_>) {
         self.stale.clear();
         self.stale.extend(&plan.dispatch.any_event);
         for (id, _) in &arrival.event.traits {
@@ -251,7 +265,7 @@ impl Steps {
         }
         self.match_names(plan, user, arrival);
         if let Some(growth) = &plan.growth {
-            let Arrival { event, ts, position } = arrival;
+            let ProfileUpdate { event, ts, position } = arrival;
             let activity = activity_span(user);
             let event = GrowthEvent { user: &user.id, event, names: &self.names, ts, position, activity };
             StateUpdater::new(growth, &mut self.growth_deltas).apply(&mut user.growth, &event);
@@ -274,9 +288,9 @@ impl Steps {
     }
 
     /// Finds the names the event goes by; `where` sees the traits as they are before it.
-    fn match_names(&mut self, plan: &Plan, user: &User, arrival: Arrival<'_, '_>) {
+    fn match_names(&mut self, plan: &ExecutionPlan, user: &User, arrival: ProfileUpdate<'_, '_>) {
         let fields = &arrival.event.fields;
-        let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields };
+        let scope = EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields };
         self.names.clear();
         self.names.extend(plan.dispatch.candidate_names(arrival.event).iter().filter(|name| {
             let filter = plan.rules.names[usize::from(name.0)].filter.as_ref();
@@ -285,7 +299,13 @@ impl Steps {
     }
 
     /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours held.
-    fn evaluate(&mut self, plan: &Plan, user: &mut User, occasion: &Occasion<'_>, out: &mut Vec<Output>) {
+    fn evaluate(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        occasion: &EvaluationPoint<'_>,
+        out: &mut Vec<Output>,
+    ) {
         let was_unsettled = user.unsettled;
         let covers_all = occasion.has_all_timed || was_unsettled;
         if user.unsettled {
@@ -308,7 +328,7 @@ impl Steps {
             self.report_changes(plan, user, &changed, occasion, out);
             self.changes.changed = changed;
         }
-        let by_rules = matches!(occasion.origin, Origin::Rules(_));
+        let by_rules = matches!(occasion.origin, EvaluationOrigin::Rules(_));
         if user.memory.next_release() <= user.profile.now && !by_rules {
             self.decide_held(plan, user, occasion.position, out);
         }
@@ -316,10 +336,10 @@ impl Steps {
 
     fn report_changes(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         user: &mut User,
         changed: &[(SegmentId, Change)],
-        occasion: &Occasion<'_>,
+        occasion: &EvaluationPoint<'_>,
         out: &mut Vec<Output>,
     ) {
         let cause = occasion.cause();
@@ -328,7 +348,7 @@ impl Steps {
             self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
             let size = &mut self.counts.sizes[usize::from(segment.0)];
             *size = if change == Change::Enter { *size + 1 } else { *size - 1 };
-            let decided = Decided::Transition { segment, change, cause: cause.clone() };
+            let decided = OutputKind::Transition { segment, change, cause: cause.clone() };
             out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position: occasion.position, decided });
             if matches!(cause, Cause::Rules { .. }) {
                 continue;
@@ -338,34 +358,36 @@ impl Steps {
         }
         set_off.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
         for (id, trigger) in set_off {
-            let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
-            let outcome = campaigns::decide(&Subject { user: &user.id, scope }, id, &mut user.memory);
+            let scope =
+                EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let outcome = campaigns::decide(&DecisionSubject { user: &user.id, scope }, id, &mut user.memory);
             if let Outcome::Deferred { until } = outcome {
                 let cause = match &cause {
                     Cause::Time | Cause::Rules { .. } => None,
                     Cause::Event(id) => id.clone(),
                 };
                 let (campaign, trigger, zone) = (id, Some(trigger), Some(zone_of(&scope).1.into()));
-                user.memory.hold(Held { campaign, trigger, until, zone, cause });
+                user.memory.hold(DeferredDecision { campaign, trigger, until, zone, cause });
             }
             self.report_decision(plan, user, id, outcome, (trigger, cause.clone(), occasion.position), out);
         }
     }
 
-    fn decide_held(&mut self, plan: &Plan, user: &mut User, position: u64, out: &mut Vec<Output>) {
+    fn decide_held(&mut self, plan: &ExecutionPlan, user: &mut User, position: u64, out: &mut Vec<Output>) {
         let mut due = user.memory.release(user.profile.now);
         due.sort_by_key(|held| plan.rules.decision_rank(held.campaign));
         for held in due {
             let campaign = &plan.rules.campaigns[usize::from(held.campaign.0)];
             let of_campaign = Trigger { segment: campaign.segment, change: campaign.change };
-            let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
-            let outcome = campaigns::decide_held(&Subject { user: &user.id, scope }, &held, &mut user.memory);
+            let scope =
+                EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let outcome = campaigns::decide_held(&DecisionSubject { user: &user.id, scope }, &held, &mut user.memory);
             let trigger = held.trigger.unwrap_or(of_campaign);
             let cause = held.cause.clone().map_or(Cause::Time, |id| Cause::Event(Some(id)));
             let campaign = held.campaign;
             if let Outcome::Deferred { until } = outcome {
                 let zone = Some(zone_of(&scope).1.into());
-                user.memory.hold(Held { until, zone, ..held });
+                user.memory.hold(DeferredDecision { until, zone, ..held });
             }
             self.report_decision(plan, user, campaign, outcome, (trigger, cause, position), out);
         }
@@ -373,7 +395,7 @@ impl Steps {
 
     fn report_decision(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         user: &User,
         id: CampaignId,
         mut outcome: Outcome,
@@ -389,13 +411,18 @@ impl Steps {
         }
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
-                let scope = Scope { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+                let scope = EvaluationContext {
+                    rules: &plan.rules,
+                    profile: &user.profile,
+                    now: user.profile.now,
+                    fields: &[],
+                };
                 let campaign = &plan.rules.campaigns[usize::from(id.0)];
                 Some(Box::new(campaigns::payload(&scope, campaign, variant)))
             }
             _ => None,
         };
-        let decided = Decided::Decision { campaign: id, outcome, trigger, cause, payload };
+        let decided = OutputKind::Decision { campaign: id, outcome, trigger, cause, payload };
         out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::timer::Timers;
+use super::timer_queue::TimerQueue;
 use crate::testing::{START, Story, USER, segments};
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -438,7 +438,7 @@ proptest! {
             1..200,
         ),
     ) {
-        let (mut timers, mut model) = (Timers::default(), BTreeMap::<i64, Vec<u32>>::new());
+        let (mut timers, mut model) = (TimerQueue::default(), BTreeMap::<i64, Vec<u32>>::new());
         let (mut now, mut popped_at) = (start, i64::MIN);
         for (user, turn) in (0u32..).zip(turns) {
             match turn {

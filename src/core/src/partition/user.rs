@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::capture::Mark;
-use crate::campaigns::Memory;
-use crate::engine::profile::Profile;
+use super::snapshot::SnapshotEpoch;
+use crate::campaigns::CampaignState;
+use crate::engine::profile::UserProfile;
 use crate::growth;
 use crate::time::{Span, Timestamp};
 
@@ -14,9 +14,9 @@ pub struct User {
     /// The user's id.
     pub id: Arc<str>,
     /// What happened.
-    pub profile: Profile,
+    pub profile: UserProfile,
     /// What campaigns did about it.
-    pub memory: Memory,
+    pub memory: CampaignState,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
@@ -26,7 +26,7 @@ pub struct User {
     /// All segments must be evaluated at the next step: the user is new, or a visitor's past was taken in.
     pub unsettled: bool,
     /// When it was last changed, in rounds of cuts.
-    pub(super) mark: Mark,
+    pub(super) mark: SnapshotEpoch,
 }
 
 impl User {
@@ -34,13 +34,13 @@ impl User {
     pub fn new(id: Arc<str>, now: Timestamp) -> User {
         User {
             id,
-            profile: Profile::new(now),
-            memory: Memory::default(),
+            profile: UserProfile::new(now),
+            memory: CampaignState::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
             unsettled: true,
-            mark: Mark::default(),
+            mark: SnapshotEpoch::default(),
         }
     }
 

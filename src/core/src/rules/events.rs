@@ -12,7 +12,7 @@ use super::program::{EventName, NameId};
 use super::reader::{Reader, condition_in};
 use super::scope::Place;
 use super::term::ROOTS;
-use crate::event::Call;
+use crate::event::CallType;
 
 /// Keys of an event written as a table.
 pub(super) const EVENT_KEYS: [&str; 3] = ["event", "type", "where"];
@@ -91,7 +91,7 @@ impl<'t> Reader<'t> {
             DeValue::String(event) => {
                 self.check_event(event, &value.span());
                 let event = Some(event.clone().into_owned());
-                Some(EventName { id: id.to_owned(), call: Call::Track, event, filter: None })
+                Some(EventName { id: id.to_owned(), call: CallType::Track, event, filter: None })
             }
             DeValue::Table(table) => {
                 let section = Section::open(format!("event `{id}`"), span, table, &EVENT_KEYS, &mut self.problems);
@@ -108,7 +108,7 @@ impl<'t> Reader<'t> {
     fn event_table(&mut self, id: &str, section: &Section<'t>) -> Option<EventName> {
         let call = self.event_type(section);
         let event = match call {
-            Some(Call::Page | Call::Screen) => {
+            Some(CallType::Page | CallType::Screen) => {
                 if let Some(event) = section.get("event") {
                     let help = "a page's name is properties.name: where = \"properties.name == 'Home'\"";
                     self.problems.add(&event.span(), "only track calls have an `event`", help);
@@ -135,15 +135,15 @@ impl<'t> Reader<'t> {
         Some(EventName { id: id.to_owned(), call: call?, event, filter })
     }
 
-    fn event_type(&mut self, section: &Section<'t>) -> Option<Call> {
+    fn event_type(&mut self, section: &Section<'t>) -> Option<CallType> {
         if section.get("type").is_none() {
-            return Some(Call::Track);
+            return Some(CallType::Track);
         }
         let text = section.string("type", &mut self.problems)?;
         match *text.get_ref() {
-            "track" => Some(Call::Track),
-            "page" => Some(Call::Page),
-            "screen" => Some(Call::Screen),
+            "track" => Some(CallType::Track),
+            "page" => Some(CallType::Page),
+            "screen" => Some(CallType::Screen),
             other => {
                 let message =
                     format!("an event's type is one of {}, not {}", join_quoted(&EVENT_TYPES), shorten(other));

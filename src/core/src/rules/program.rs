@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use super::growth::GrowthRules;
-use crate::event::{Call, FieldId, Scalar, TraitId};
+use crate::event::{CallType, FieldId, Scalar, TraitId};
 use crate::json::JsonText;
 use crate::time::Span;
 
@@ -79,7 +79,7 @@ pub struct EventName {
     /// The name, as conditions write it.
     pub id: String,
     /// The call it selects: track, page or screen.
-    pub call: Call,
+    pub call: CallType,
     /// Which `event` of a track call; `None` for pages and screens.
     pub event: Option<String>,
     /// `where`: what else must hold. Reads fields and traits, nothing of the user's history.

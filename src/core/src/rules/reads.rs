@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::growth::GrowthRules;
 use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term};
-use crate::event::{Call, FieldId, TraitId};
+use crate::event::{CallType, FieldId, TraitId};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
@@ -45,7 +45,7 @@ pub(super) fn property_events(
         }
         reads
     };
-    let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == Call::Track && is_read(*id, name));
+    let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == CallType::Track && is_read(*id, name));
     read.map(|(_, name)| name.event.clone()).collect()
 }
 

@@ -32,7 +32,7 @@ use super::subjects::Subjects;
 use rekindle_core::action::{self, Action, event_id};
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::journal;
-use rekindle_core::partition::{Cause, Decided, Output, Plan};
+use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::dead_letter::{self, Origin, Written};
 use rekindle_runtime::output::emission::{Emitted, Letter, Mark, Reloaded, Rest};
@@ -76,7 +76,7 @@ pub(super) struct Encoder {
     merged: Subject,
     rules: Subject,
     dead: Subject,
-    subjects: Option<(Arc<Plan>, Arc<Subjects>)>,
+    subjects: Option<(Arc<ExecutionPlan>, Arc<Subjects>)>,
     buffer: Writer<BytesMut>,
     /// The place of the letter before this one, and how many letters stood there.
     last_letter: (u64, u64, u32),
@@ -87,7 +87,7 @@ pub(super) struct Encoder {
 /// An emission that is being encoded.
 pub(super) struct Work {
     subjects: Arc<Subjects>,
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     reloaded: Option<Reloaded>,
     outputs: std::vec::IntoIter<Output>,
     letters: std::vec::IntoIter<Letter>,
@@ -190,7 +190,7 @@ impl Encoder {
         Some(Chunk { outputs, letters, before, reached })
     }
 
-    fn subjects_of(&mut self, plan: &Arc<Plan>) -> Arc<Subjects> {
+    fn subjects_of(&mut self, plan: &Arc<ExecutionPlan>) -> Arc<Subjects> {
         match &self.subjects {
             Some((known, subjects)) if Arc::ptr_eq(known, plan) => Arc::clone(subjects),
             _ => {
@@ -205,12 +205,12 @@ impl Encoder {
     fn output(&mut self, work: &Work, output: &Output, out: &mut Vec<Message>) {
         let rules = &work.plan.rules;
         match &output.decided {
-            Decided::Transition { segment, change, cause } => {
+            OutputKind::Transition { segment, change, cause } => {
                 let what = &rules.segments[usize::from(segment.0)].id;
                 let id = output_id("transition", what, change.name(), output, Some(cause));
                 out.push(self.line(Kind::Transition, work.subjects.transition(*segment, *change), id, work, output));
             }
-            Decided::Decision { campaign, outcome, cause, .. } => {
+            OutputKind::Decision { campaign, outcome, cause, .. } => {
                 if self.with_decisions {
                     let what = &rules.campaigns[usize::from(campaign.0)].id;
                     let id = output_id("decision", what, outcome.name(), output, Some(cause));
@@ -225,7 +225,7 @@ impl Encoder {
                     out.push(self.action(action, subject, received));
                 }
             }
-            Decided::Merged { from } => {
+            OutputKind::Merged { from } => {
                 let id = output_id("merged", from, "", output, None);
                 out.push(self.line(Kind::Merged, self.merged.clone(), id, work, output));
             }
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn what_happens_twice_at_one_instant_has_two_ids() {
         let enter = |position, cause| {
-            let decided = Decided::Merged { from: "x".into() };
+            let decided = OutputKind::Merged { from: "x".into() };
             let output = Output { at: Timestamp(5), user: "u".into(), position, decided };
             output_id("transition", "s", "enter", &output, Some(&cause))
         };

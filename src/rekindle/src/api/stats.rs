@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::routes::Services;
 use rekindle_core::decode::Reason;
-use rekindle_core::event::Call;
+use rekindle_core::event::CallType;
 use rekindle_core::time::Timestamp;
 
 /// What the engine says of itself, as of a moment ago.
@@ -90,7 +90,7 @@ pub(super) async fn stats(State(services): State<Arc<Services>>) -> Json<Statist
         watermark: (stats.watermark > Timestamp::MIN).then(|| stats.watermark.to_string()),
         events: Events {
             accepted: totals.events,
-            by_call: Call::ALL.iter().map(|call| call.name()).zip(totals.by_call).collect(),
+            by_call: CallType::ALL.iter().map(|call| call.name()).zip(totals.by_call).collect(),
             rejected: Reason::CODES.into_iter().zip(totals.rejected).collect(),
             late: counts.late,
             duplicates: counts.duplicates,

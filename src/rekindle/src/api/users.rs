@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::routes::Services;
 use rekindle_core::journal;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{Output, Plan, UserReport};
+use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
 use rekindle_runtime::live::Busy;
 
 /// Everything known of a user, at one instant.
@@ -172,7 +172,7 @@ pub(super) async fn user_segments(State(services): State<Arc<Services>>, Id(user
 }
 
 /// The output's line of the journal, as JSON.
-fn line(plan: &Plan, output: &Output) -> Option<Value> {
+fn line(plan: &ExecutionPlan, output: &Output) -> Option<Value> {
     let mut line = Vec::new();
     journal::write_line(&plan.rules, output, &mut line).ok()?;
     serde_json::from_slice(&line).ok()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rekindle_core::decode::Decoder;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::rules::survey::PropertySurvey;
 use rekindle_runtime::files::source::{Files, Item, SourceError};
@@ -19,7 +19,7 @@ use rekindle_settings::Engine;
 /// `out` cannot be written to. That the events cannot be read is told there, and counts as a mistake.
 pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
     let mut survey = PropertySurvey::new(rules);
-    let plan = Arc::new(Plan::new(rules.clone()));
+    let plan = Arc::new(ExecutionPlan::new(rules.clone()));
     let mut pipeline = match Pipeline::new(plan, Options { partitions: 1, workers: 1, ..Options::default() }) {
         Ok(pipeline) => pipeline,
         Err(error) => {

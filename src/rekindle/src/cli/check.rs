@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::against;
 use super::summary::counted;
-use rekindle_core::checkpoint::{BeginsEmpty, Blind, Compared, compare};
-use rekindle_core::partition::{Plan, User};
+use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
+use rekindle_core::partition::{ExecutionPlan, User};
 use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::explain::Sizes;
 use rekindle_core::rules::program::{FeatureKind, Ruleset};
@@ -131,7 +131,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
     }
     let replaced = match args.replacing.as_deref().map(|old| load_rules(old, colour)) {
         None => None,
-        Some(Ok(rules)) => Some(Plan::new(rules)),
+        Some(Ok(rules)) => Some(ExecutionPlan::new(rules)),
         Some(Err(error)) => {
             sound = false;
             report(&error, out)?;
@@ -146,7 +146,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
                     sound &= against::check(&rules, &args.against, out)?;
                 }
                 if let (Some(replaced), Some(old)) = (&replaced, &args.replacing) {
-                    replacing(&file, Plan::new(rules), (old, replaced), out)?;
+                    replacing(&file, ExecutionPlan::new(rules), (old, replaced), out)?;
                 }
             }
             Err(error) => {
@@ -228,12 +228,17 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
 }
 
 /// What begins empty when these rules take the place of the old ones.
-fn replacing(file: &Path, plan: Plan, (old, replaced): (&Path, &Plan), out: &mut dyn Write) -> io::Result<()> {
+fn replacing(
+    file: &Path,
+    plan: ExecutionPlan,
+    (old, replaced): (&Path, &ExecutionPlan),
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (name, old) = (file.display(), old.display());
     if plan.rules.version == replaced.rules.version {
         return writeln!(out, "{name}: the same as {old}: a reload changes nothing");
     }
-    let Compared { kept, new, dropped } = compare(replaced, &plan);
+    let RulesComparison { kept, new, dropped } = compare(replaced, &plan);
     writeln!(
         out,
         "{name}: replacing {old}, features keep what they remember: {kept}; are forgotten: {dropped}; of what there is besides, \
@@ -243,11 +248,11 @@ fn replacing(file: &Path, plan: Plan, (old, replaced): (&Path, &Plan), out: &mut
             count => format!("{count} begin empty, and do not know the past"),
         }
     )?;
-    for BeginsEmpty { what, blind, read_by } in new {
+    for ColdStart { what, blind, read_by } in new {
         let readers = if read_by.is_empty() { String::new() } else { format!("; read by {}", read_by.join(", ")) };
         match blind {
-            Blind::For(span) => writeln!(out, "  {what}: for {span}{readers}")?,
-            Blind::ForGood | Blind::UntilSaid => writeln!(out, "  {what}: {blind}{readers}")?,
+            WarmUp::For(span) => writeln!(out, "  {what}: for {span}{readers}")?,
+            WarmUp::ForGood | WarmUp::UntilSaid => writeln!(out, "  {what}: {blind}{readers}")?,
         }
     }
     Ok(())

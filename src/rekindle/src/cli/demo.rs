@@ -16,7 +16,7 @@ use super::{CliError, load_rules};
 use crate::api::{ApiError, Metrics, Routes, Server};
 use crate::metrics::{Format, Page};
 use rekindle_core::growth::GrowthReport;
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Options, Pipeline, Totals};
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
-    let plan = Arc::new(Plan::new(rules));
+    let plan = Arc::new(ExecutionPlan::new(rules));
     let board = Arc::new(Board { plan: Arc::clone(&plan), counted: Mutex::default() });
     let address = runtime.block_on(serve(args.listen, Arc::clone(&board)))?;
     let stopping = Arc::clone(&stop);
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
 
 /// What the show has come to, for whoever scrapes it.
 struct Board {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     /// Nothing until the history was simulated.
     counted: Mutex<Option<Counted>>,
 }
@@ -145,7 +145,7 @@ async fn serve(wanted: Option<SocketAddr>, board: Arc<Board>) -> Result<SocketAd
 
 /// The storefront and the engine behind it.
 struct Show {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     simulator: Simulator,
     pipeline: Pipeline,
     board: Arc<Board>,
@@ -154,7 +154,7 @@ struct Show {
 }
 
 impl Show {
-    fn open(args: &DemoArgs, plan: Arc<Plan>, board: Arc<Board>) -> Result<Show, CliError> {
+    fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<Board>) -> Result<Show, CliError> {
         let pipeline = Pipeline::new(Arc::clone(&plan), Options::default())
             .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::outputs::{Named, refuse_shared_files};
 use super::summary::{Run, Summary, counted};
 use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::sink::{OutputFile, SinkError};
 use rekindle_runtime::files::source::{Files, Item, SourceError};
@@ -140,7 +140,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let progress = parts.iter().map(|path| ("progress", path.as_path()));
     let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).chain(progress).collect();
     refuse_shared_files(&outputs, &inputs)?;
-    let plan = Arc::new(Plan::new(load_rules(&settings.rules)?));
+    let plan = Arc::new(ExecutionPlan::new(load_rules(&settings.rules)?));
     let options = pipeline_options(&settings);
     let summary_file = create("the summary", args.summary.as_deref())?;
     let outcome = match &args.checkpoint {
@@ -186,7 +186,11 @@ fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>,
     path.map(|path| OutputFile::create(what, Some(path))).transpose()
 }
 
-fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Result<(Finished, Duration), CliError> {
+fn replay_at_once(
+    args: &ReplayArgs,
+    plan: Arc<ExecutionPlan>,
+    options: Options,
+) -> Result<(Finished, Duration), CliError> {
     let source = Source::open(args, options.max_message_bytes())?;
     let sinks = Sinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
@@ -201,7 +205,7 @@ fn replay_at_once(args: &ReplayArgs, plan: Arc<Plan>, options: Options) -> Resul
 fn replay_resumably(
     args: &ReplayArgs,
     folder: &Path,
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
 ) -> Result<(Finished, Duration), CliError> {
     let targets = Targets {

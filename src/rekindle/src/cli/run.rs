@@ -12,7 +12,7 @@ use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
 use crate::api::{Metrics, Routes, Server, Services};
 use crate::daemon::{Conditions, Daemon, Scrapes, Signals, hang_up};
 use crate::logging;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::Access;
 
 /// How many threads answer HTTP.
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
         let (listen, http) = (config.http.listen, config.http.clone());
         let options = pipeline_options(&config.engine);
-        let plan = Arc::new(Plan::new(ruleset));
+        let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
         let conditions = Conditions { from_start: args.from_start, accept_repeats: args.accept_repeats };
         let daemon = Daemon::open(config, access, options, conditions, path, (text, plan)).await?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::Reason;
-use rekindle_core::event::Call;
+use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Change, Ruleset};
 pub(super) use rekindle_core::rules::words::grouped;
 use rekindle_core::time::Timestamp;
@@ -50,7 +50,7 @@ impl<'a> Summary<'a> {
     pub(super) fn to_json(&self) -> Value {
         let counts = &self.totals.counts;
         let calls: Map<_, _> =
-            Call::ALL.iter().zip(self.totals.by_call).map(|(call, n)| (call.name().to_owned(), n.into())).collect();
+            CallType::ALL.iter().zip(self.totals.by_call).map(|(call, n)| (call.name().to_owned(), n.into())).collect();
         let by_name: Map<_, _> = self
             .rules
             .names

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::{Conditions, DaemonError};
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::Known;
@@ -63,7 +63,7 @@ pub(super) struct LogNow {
 /// Rules and their text.
 #[derive(Clone)]
 pub(super) struct Rules {
-    pub(super) plan: Arc<Plan>,
+    pub(super) plan: Arc<ExecutionPlan>,
     pub(super) text: String,
 }
 
@@ -97,12 +97,12 @@ pub(super) async fn begin(
 }
 
 /// Rules that were in force once, from the text kept with the checkpoints.
-fn compile(kept: &RulesText) -> Result<Arc<Plan>, DaemonError> {
+fn compile(kept: &RulesText) -> Result<Arc<ExecutionPlan>, DaemonError> {
     let compiled = rules::compile(&kept.text).map_err(|problems| DaemonError::KeptRules {
         version: kept.version.clone(),
         why: problems.first().map(|problem| problem.message.clone()).unwrap_or_default(),
     })?;
-    Ok(Arc::new(Plan::new(compiled)))
+    Ok(Arc::new(ExecutionPlan::new(compiled)))
 }
 
 impl Beginning {

@@ -46,7 +46,7 @@ use rekindle_runtime::health::{Health, Part};
 use rekindle_runtime::live::{self, Ends, Live};
 use rekindle_settings::{Config, SourceKind};
 
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::sink::{Ended, Sink, SinkStatus};
 use rekindle_nats::source::{NatsSource, SourceStatus};
 use rekindle_nats::{Access, Connection};
@@ -268,7 +268,7 @@ impl Daemon {
         options: Options,
         conditions: Conditions,
         path: PathBuf,
-        configured: (String, Arc<Plan>),
+        configured: (String, Arc<ExecutionPlan>),
     ) -> Result<Daemon, DaemonError> {
         let health = Health::default();
         let parts = Parts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };

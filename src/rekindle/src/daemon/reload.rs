@@ -17,8 +17,8 @@ use tracing::{error, info, warn};
 
 use super::scrape::wall_clock;
 use crate::api;
-use rekindle_core::checkpoint::{BeginsEmpty, Compared, compare};
-use rekindle_core::partition::Plan;
+use rekindle_core::checkpoint::{ColdStart, RulesComparison, compare};
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::program::Ruleset;
@@ -108,7 +108,7 @@ pub enum Reload {
         /// Which, and where.
         reloaded: Reloaded,
         /// What begins empty by them.
-        compared: Compared,
+        compared: RulesComparison,
     },
     /// The file holds the rules in use: nothing happened.
     Unchanged {
@@ -138,7 +138,7 @@ struct News {
     /// Why the last reload was refused.
     refused: Option<String>,
     /// What began empty when the rules changed last, and when that was by the log's time.
-    blind: Vec<BeginsEmpty>,
+    blind: Vec<ColdStart>,
     began: Timestamp,
 }
 
@@ -207,7 +207,7 @@ impl Reloader {
             Ok(Reload::Applied { reloaded: Reloaded { rules, previous, .. }, compared }) => {
                 self.succeeded.fetch_add(1, Ordering::Relaxed);
                 info!(rules, previous, "the rules were reloaded");
-                let Compared { kept, new, dropped } = compared;
+                let RulesComparison { kept, new, dropped } = compared;
                 info!(kept, new = new.len(), dropped, "what features remember");
                 if !new.is_empty() {
                     warn!("these begin empty, and do not know the past: {}", listed(new));
@@ -289,7 +289,7 @@ impl Reloader {
         if let Some(lost) = lost(&before.rules, &ruleset).filter(|_| !allow_empty) {
             return Err(ReloadError::Emptied { path, lost });
         }
-        let next = Arc::new(Plan::new(ruleset));
+        let next = Arc::new(ExecutionPlan::new(ruleset));
         let compared = compare(&before, &next);
         let reloaded = self.live.change_rules(next, self.note(&version, &text)).await?;
         // Before the first event there is no past to be unknown.
@@ -313,7 +313,7 @@ fn lost(before: &Ruleset, next: &Ruleset) -> Option<String> {
 }
 
 /// The first of them in a line, and how many more there are.
-fn listed(all: &[BeginsEmpty]) -> String {
+fn listed(all: &[ColdStart]) -> String {
     let mut shown: Vec<String> = all.iter().take(LISTED_MAX).map(ToString::to_string).collect();
     if all.len() > LISTED_MAX {
         shown.push(format!("and {} more", all.len() - LISTED_MAX));
@@ -341,7 +341,7 @@ impl api::Rules for Reloader {
             Ok(match reload {
                 Reload::Unchanged { version } => api::Reload::Unchanged { version },
                 Reload::Applied { reloaded, compared } => {
-                    let empty = |BeginsEmpty { what, blind, read_by }| api::BeginsEmpty {
+                    let empty = |ColdStart { what, blind, read_by }| api::BeginsEmpty {
                         what,
                         blind: blind.to_string(),
                         read_by,

@@ -9,7 +9,7 @@ use super::page::Page;
 use super::table::*;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::Reason;
-use rekindle_core::event::Call;
+use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Change, Ruleset};
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::Kind;
@@ -115,7 +115,7 @@ pub struct ReloadNumbers {
 impl Page {
     /// What the pipeline counted under these rules, and which rules they are.
     pub fn totals(&mut self, rules: &Ruleset, totals: &Totals, watermark: Timestamp) {
-        for (call, count) in Call::ALL.iter().zip(totals.by_call) {
+        for (call, count) in CallType::ALL.iter().zip(totals.by_call) {
             self.count(&EVENTS, &[call.name()], count);
         }
         for (reason, count) in Reason::CODES.iter().zip(totals.rejected) {

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::table::{self, Kind};
 use super::{CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::Stats;
@@ -22,7 +22,7 @@ const RULES: &str = "[events]\nview = 'View'\n
 fn pipeline(rules: &str) -> Pipeline {
     let rules = rules::compile(rules).unwrap_or_else(|problems| panic!("{problems:?}"));
     let options = Options { workers: 1, partitions: 2, ..Options::default() };
-    Pipeline::new(Arc::new(Plan::new(rules)), options).expect("threads start")
+    Pipeline::new(Arc::new(ExecutionPlan::new(rules)), options).expect("threads start")
 }
 
 fn feed(pipeline: &mut Pipeline, lines: &str) {
@@ -142,7 +142,7 @@ fn after_a_reload_removed_series_are_gone_and_kept_ones_go_on() {
     assert_eq!(value(&before, r#"rekindle_segment_users{segment="keen"}"#), Some(0.0));
     let fewer = RULES.replace("'keen'", "'eager'").replace("'hello'", "'welcome'");
     let fewer = rules::compile(&fewer).unwrap_or_else(|problems| panic!("{problems:?}"));
-    pipeline.change_rules(Arc::new(Plan::new(fewer)), &mut Vec::new());
+    pipeline.change_rules(Arc::new(ExecutionPlan::new(fewer)), &mut Vec::new());
     let after = page(&pipeline, Timestamp(0));
     assert_eq!(value(&after, kept), Some(1.0));
     let gone: Vec<_> = series(&after).into_iter().filter(|one| one.contains("keen") || one.contains("hello")).collect();

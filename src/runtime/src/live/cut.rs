@@ -10,7 +10,7 @@ use super::Busy;
 use crate::output::emission::Passed;
 use crate::pipeline::{CutHead, Pipeline};
 use crate::store::{Finishing, StoreError, Writer};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 
 /// How long the engine may stand still for a piece.
 const PIECE: Duration = Duration::from_millis(2);
@@ -18,7 +18,7 @@ const PIECE: Duration = Duration::from_millis(2);
 const USERS_AT_A_TIME: usize = 256;
 
 /// A cut as it begins: what it is, by which rules, up to which message, the number of the rules.
-pub type Begin = Box<dyn FnOnce(CutHead, Arc<Plan>, u64, u64) -> Result<Writer, StoreError> + Send>;
+pub type Begin = Box<dyn FnOnce(CutHead, Arc<ExecutionPlan>, u64, u64) -> Result<Writer, StoreError> + Send>;
 
 /// A cut that is captured whole.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use crate::output::dead_letter::FIRST_OF_MESSAGE;
 use crate::output::emission::{Emission, Emitted, Letter, Letters, Mark, Reloaded};
 use crate::output::progress::{Open, Reached};
 use crate::pipeline::{Entry, Forgotten, Pipeline, Unlinked, UserExport};
-use rekindle_core::partition::{Expired, Output, Plan, UserReport};
+use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, UserReport};
 use rekindle_core::time::Timestamp;
 
 /// How many messages that came in together are worked on at once.
@@ -65,7 +65,7 @@ pub(super) enum Request {
     /// Other rules, from here on.
     ChangeRules {
         /// The rules.
-        plan: Arc<Plan>,
+        plan: Arc<ExecutionPlan>,
         /// Writes down where they take effect, before they do.
         note: NoteChange,
         /// Where to say that it is done.
@@ -455,7 +455,7 @@ impl Engine {
     }
 
     /// Lets the view and the latest decisions follow what the pipeline has just done.
-    fn follow(&self, plan: &Arc<Plan>, outputs: &[Output]) {
+    fn follow(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
         let (view, recent) = (self.shared.view(), &self.shared.recent);
         let mut done = 0;
         for Forgotten { user, outputs: before } in self.pipeline.forgotten() {
@@ -467,7 +467,7 @@ impl Engine {
         }
         view.follow(&outputs[done..]);
         recent.note(plan, &outputs[done..]);
-        for Expired { user, .. } in self.pipeline.expired() {
+        for ExpiredUser { user, .. } in self.pipeline.expired() {
             view.set(user, self.pipeline.user(user).as_deref().map(|user| &user.profile.members));
         }
         self.forget_decisions();
@@ -475,7 +475,7 @@ impl Engine {
 
     /// Forgets the latest decisions about who has just expired, and about the visitors merged into them.
     fn forget_decisions(&self) {
-        for Expired { user, at, .. } in self.pipeline.expired() {
+        for ExpiredUser { user, at, .. } in self.pipeline.expired() {
             self.shared.recent.forget_before(user, *at);
         }
         for Unlinked { visitor, at } in self.pipeline.unlinked() {
@@ -566,7 +566,7 @@ impl Engine {
     /// out already does not go out again.
     fn change_rules(
         &mut self,
-        plan: Arc<Plan>,
+        plan: Arc<ExecutionPlan>,
         generation: u64,
         out: Option<Out>,
         runtime: &tokio::runtime::Handle,

@@ -35,7 +35,7 @@ use engine::{Engine, Request};
 use recent::Recent;
 pub use recovery::{Change, Recovery};
 use rekindle_core::growth::GrowthReport;
-use rekindle_core::partition::{Output, Plan, UserReport};
+use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
 use rekindle_core::time::Timestamp;
 use view::View;
 
@@ -61,7 +61,7 @@ const DECISIONS_KEPT_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Stats {
     /// The rules it runs.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ExecutionPlan>,
     /// Everything counted so far.
     pub totals: Totals,
     /// The log's watermark; before the first message it is before every time.
@@ -178,7 +178,7 @@ impl Live {
     }
 
     /// A user's latest decisions, oldest first, each with the rules it was made by.
-    pub fn decisions_of(&self, user: &str) -> Vec<(Arc<Plan>, Output)> {
+    pub fn decisions_of(&self, user: &str) -> Vec<(Arc<ExecutionPlan>, Output)> {
         self.shared.recent.of(user)
     }
 
@@ -210,7 +210,7 @@ impl Live {
     ///
     /// # Errors
     /// The engine does not answer, or where they take effect can't be noted; the rules are as they were.
-    pub async fn change_rules(&self, plan: Arc<Plan>, note: NoteChange) -> Result<Reloaded, ChangeError> {
+    pub async fn change_rules(&self, plan: Arc<ExecutionPlan>, note: NoteChange) -> Result<Reloaded, ChangeError> {
         self.ask(|reply| Request::ChangeRules { plan, note, reply }).await?
     }
 

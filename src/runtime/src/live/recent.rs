@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
-use rekindle_core::partition::{Cause, Decided, Output, Plan};
+use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 
 /// The most decisions kept of one user.
@@ -37,7 +37,7 @@ struct State {
 #[derive(Debug)]
 struct Kept {
     number: u64,
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     decision: Output,
 }
 
@@ -48,8 +48,8 @@ impl Recent {
     }
 
     /// Takes in the decisions among what was decided.
-    pub(super) fn note(&self, plan: &Arc<Plan>, outputs: &[Output]) {
-        let mut decisions = outputs.iter().filter(|o| matches!(o.decided, Decided::Decision { .. })).peekable();
+    pub(super) fn note(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
+        let mut decisions = outputs.iter().filter(|o| matches!(o.decided, OutputKind::Decision { .. })).peekable();
         if decisions.peek().is_none() {
             return;
         }
@@ -90,7 +90,7 @@ impl Recent {
     }
 
     /// A user's latest decisions, oldest first, each with the rules it was made by.
-    pub(super) fn of(&self, user: &str) -> Vec<(Arc<Plan>, Output)> {
+    pub(super) fn of(&self, user: &str) -> Vec<(Arc<ExecutionPlan>, Output)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = state.by_user.get(user).into_iter().flatten();
         kept.map(|kept| (Arc::clone(&kept.plan), kept.decision.clone())).collect()
@@ -101,7 +101,7 @@ impl Kept {
     /// What keeping it takes: its place, and its texts.
     fn bytes(&self) -> usize {
         let cause = match &self.decision.decided {
-            Decided::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
+            OutputKind::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
             _ => 0,
         };
         size_of::<Kept>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + cause
@@ -111,7 +111,7 @@ impl Kept {
 /// What went out is nobody's to ask for here: the journal has no payload either.
 fn without_payload(decision: &Output) -> Output {
     let decided = match &decision.decided {
-        Decided::Decision { campaign, outcome, trigger, cause, payload: _ } => Decided::Decision {
+        OutputKind::Decision { campaign, outcome, trigger, cause, payload: _ } => OutputKind::Decision {
             campaign: *campaign,
             outcome: outcome.clone(),
             trigger: *trigger,
@@ -124,7 +124,7 @@ fn without_payload(decision: &Output) -> Output {
 }
 
 impl State {
-    fn note(&mut self, plan: &Arc<Plan>, decision: &Output) {
+    fn note(&mut self, plan: &Arc<ExecutionPlan>, decision: &Output) {
         let number = self.noted;
         self.noted += 1;
         self.order.insert(number, Arc::clone(&decision.user));
@@ -159,7 +159,7 @@ mod tests {
 
     fn decision(user: &str, at: i64) -> Output {
         let trigger = Trigger { segment: SegmentId(0), change: Change::Enter };
-        let decided = Decided::Decision {
+        let decided = OutputKind::Decision {
             campaign: CampaignId(0),
             outcome: Outcome::Cooldown,
             trigger,
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn the_oldest_decisions_of_a_user_and_of_all_go_first() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let plan = Arc::new(Plan::new(rules));
+        let plan = Arc::new(ExecutionPlan::new(rules));
         let recent = Recent::new(15, 1 << 20);
         for at in 0..12 {
             recent.note(&plan, &[decision("u", at)]);
@@ -197,11 +197,11 @@ mod tests {
     #[test]
     fn decisions_are_kept_within_bytes_and_without_their_payloads() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(100_000, 64_000));
+        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), Recent::new(100_000, 64_000));
         let bytes = || recent.state.lock().expect("not poisoned").bytes;
         for at in 0..10_000 {
             let mut large = decision(&format!("{at:0>256}"), at);
-            if let Decided::Decision { payload, cause, .. } = &mut large.decided {
+            if let OutputKind::Decision { payload, cause, .. } = &mut large.decided {
                 let items = rekindle_core::json::JsonText::of(&"x".repeat(8_000));
                 *payload = Some(Box::new([("items".to_owned(), items)].into()));
                 *cause = Cause::Event(Some("m".repeat(128).into()));
@@ -212,7 +212,7 @@ mod tests {
         let kept = recent.state.lock().expect("not poisoned").order.len();
         assert!((64..200).contains(&kept), "{kept}");
         let latest = recent.of(&format!("{:0>256}", 9_999));
-        assert!(matches!(&latest[0].1.decided, Decided::Decision { payload: None, .. }));
+        assert!(matches!(&latest[0].1.decided, OutputKind::Decision { payload: None, .. }));
         recent.forget(&format!("{:0>256}", 9_999));
         recent.forget_before(&format!("{:0>256}", 9_998), Timestamp(i64::MAX));
         for at in 9_900..9_998 {
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_user_is_forgotten_whole_or_up_to_an_instant_and_is_someone_new_then() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let (plan, recent) = (Arc::new(Plan::new(rules)), Recent::new(4, 1 << 20));
+        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), Recent::new(4, 1 << 20));
         recent.note(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
         recent.forget("u");
         recent.forget("nobody");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::log::{Batch, Message};
 use crate::output::progress::{Open, Reached};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
 /// What is to be gone through.
@@ -28,7 +28,7 @@ pub struct Change {
     /// The number of the change, from 1.
     pub generation: u64,
     /// The rules.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ExecutionPlan>,
 }
 
 /// What to do next.
@@ -142,7 +142,11 @@ mod tests {
     }
 
     fn change(sequence: u64, generation: u64) -> Change {
-        Change { sequence, generation, plan: Arc::new(Plan::new(rules::compile("").expect("no rules are fine"))) }
+        Change {
+            sequence,
+            generation,
+            plan: Arc::new(ExecutionPlan::new(rules::compile("").expect("no rules are fine"))),
+        }
     }
 
     fn out(sequence: u64, generation: u64, open: Option<Open>) -> Reached {

@@ -12,14 +12,14 @@ use crate::log::{Kind, Message};
 use crate::output::emission::Emission;
 use crate::output::progress::Reached;
 use crate::pipeline::{Options, Pipeline};
-use rekindle_core::partition::{Decided, Plan};
+use rekindle_core::partition::{ExecutionPlan, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 
 const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
 
-fn plan(text: &str) -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+fn plan(text: &str) -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
 }
 
 async fn ends() -> Ends {
@@ -129,7 +129,7 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
         Emission::Batch(emitted) => Some(&emitted.outputs),
         Emission::Mark(_) => None,
     });
-    let entered = entered.flatten().filter(|output| matches!(output.decided, Decided::Transition { .. })).count();
+    let entered = entered.flatten().filter(|output| matches!(output.decided, OutputKind::Transition { .. })).count();
     assert_eq!((entered, ends.live.stats().totals.events), (1, sent));
 }
 

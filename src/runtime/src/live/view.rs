@@ -9,8 +9,8 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use foldhash::fast::FixedState;
 
-use rekindle_core::engine::members::Members;
-use rekindle_core::partition::{Decided, Output, Plan, User};
+use rekindle_core::engine::membership::MembershipSet;
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, User};
 use rekindle_core::route::partition_of;
 use rekindle_core::rules::program::{Change, SegmentId};
 
@@ -19,12 +19,12 @@ use rekindle_core::rules::program::{Change, SegmentId};
 const PARTS: usize = 256;
 
 /// Some of the users, by id.
-type Part = DashMap<Arc<str>, Members, FixedState>;
+type Part = DashMap<Arc<str>, MembershipSet, FixedState>;
 
 /// The segments of every user who is in one, under one set of rules.
 #[derive(Debug)]
 pub struct View {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     /// A user stands in the part that the hash of the id names, the same in every run.
     parts: Box<[Part]>,
 }
@@ -50,7 +50,7 @@ pub struct Page {
 
 impl View {
     /// The view of these users.
-    pub fn new<'u>(plan: Arc<Plan>, users: impl Iterator<Item = Cow<'u, User>>) -> View {
+    pub fn new<'u>(plan: Arc<ExecutionPlan>, users: impl Iterator<Item = Cow<'u, User>>) -> View {
         // Two locks each is the fewest there can be; the parts themselves spread the load.
         let part = |_| DashMap::with_hasher_and_shard_amount(FixedState::default(), 2);
         let view = View { plan, parts: (0..PARTS).map(part).collect() };
@@ -68,20 +68,20 @@ impl View {
     pub fn follow(&self, outputs: &[Output]) {
         for output in outputs {
             match &output.decided {
-                Decided::Transition { segment, change: Change::Enter, .. } => {
+                OutputKind::Transition { segment, change: Change::Enter, .. } => {
                     self.part(&output.user).entry(Arc::clone(&output.user)).or_default().set(*segment, true);
                 }
-                Decided::Transition { segment, change: Change::Exit, .. } => self.leave(&output.user, *segment),
-                Decided::Merged { from } => {
+                OutputKind::Transition { segment, change: Change::Exit, .. } => self.leave(&output.user, *segment),
+                OutputKind::Merged { from } => {
                     self.part(from).remove(from);
                 }
-                Decided::Decision { .. } => {}
+                OutputKind::Decision { .. } => {}
             }
         }
     }
 
     /// The segments that a user is in, whatever was known before.
-    pub fn set(&self, user: &Arc<str>, members: Option<&Members>) {
+    pub fn set(&self, user: &Arc<str>, members: Option<&MembershipSet>) {
         match members.filter(|members| members.iter().next().is_some()) {
             Some(members) => drop(self.part(user).insert(Arc::clone(user), members.clone())),
             None => drop(self.part(user).remove(&**user)),
@@ -110,7 +110,7 @@ impl View {
         let mut users: Vec<Arc<str>> = Vec::new();
         let mut after = from.after.as_str();
         for (index, part) in self.parts.iter().enumerate().skip(from.part) {
-            let is_next = |id: &str, members: &Members| members.contains(segment) && *id > *after;
+            let is_next = |id: &str, members: &MembershipSet| members.contains(segment) && *id > *after;
             let found = part.iter().filter(|user| is_next(user.key(), user.value()));
             let mut found: Vec<Arc<str>> = found.map(|user| Arc::clone(user.key())).collect();
             found.sort_unstable();
@@ -148,15 +148,15 @@ mod tests {
     fn view() -> View {
         let text = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[[segments]]\nid = 't'\nwhen = 'total(a) > 1'\n";
         let rules = rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"));
-        View::new(Arc::new(Plan::new(rules)), std::iter::empty())
+        View::new(Arc::new(ExecutionPlan::new(rules)), std::iter::empty())
     }
 
-    fn output(user: &str, decided: Decided) -> Output {
+    fn output(user: &str, decided: OutputKind) -> Output {
         Output { at: Timestamp(0), user: user.into(), position: 0, decided }
     }
 
     fn change(user: &str, segment: u16, change: Change) -> Output {
-        output(user, Decided::Transition { segment: SegmentId(segment), change, cause: Cause::Time })
+        output(user, OutputKind::Transition { segment: SegmentId(segment), change, cause: Cause::Time })
     }
 
     #[test]
@@ -166,10 +166,10 @@ mod tests {
         assert_eq!((view.segments_of("u"), view.len()), (vec!["s".to_owned(), "t".to_owned()], 2));
         view.follow(&[change("u", 0, Change::Exit), change("v", 0, Change::Exit)]);
         assert_eq!((view.segments_of("u"), view.segments_of("v"), view.len()), (vec!["t".to_owned()], vec![], 1));
-        view.follow(&[output("w", Decided::Merged { from: "u".into() })]);
+        view.follow(&[output("w", OutputKind::Merged { from: "u".into() })]);
         assert!(view.is_empty());
         view.follow(&[change("u", 1, Change::Enter)]);
-        let mut members = Members::default();
+        let mut members = MembershipSet::default();
         view.set(&"u".into(), Some(&members));
         assert!(view.is_empty(), "a user in no segment takes no room");
         members.set(SegmentId(0), true);

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::progress::Reached;
 use rekindle_core::decode::Reason;
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
 
 /// Something to publish, in the log's order.
@@ -40,7 +40,7 @@ pub struct Passed {
 #[derive(Debug)]
 pub struct Emitted {
     /// The rules it was decided by.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ExecutionPlan>,
     /// These rules took effect just now: they stand before the outputs.
     pub reloaded: Option<Reloaded>,
     /// It is no batch, but what became due up to then by time alone.

@@ -3,8 +3,8 @@
 use super::Pipeline;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
-use rekindle_core::identity::LinksCut;
-use rekindle_core::partition::CapturedUsers;
+use rekindle_core::identity::LinksSnapshot;
+use rekindle_core::partition::SnapshotUsers;
 use rekindle_core::time::Timestamp;
 
 /// A cut that has begun: everything that is taken down at once.
@@ -25,7 +25,7 @@ pub struct CutHead {
     /// Everybody is captured, not only who changed since the last cut.
     pub is_whole: bool,
     /// Links made and taken back since the last cut; in a whole cut, all there are.
-    pub links: LinksCut,
+    pub links: LinksSnapshot,
     /// The growth numbers' counts, with the business day of the watermark; `None`: there are none.
     pub growth: Option<(Box<Rollup>, Day)>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Cutting {
     /// The next partition to take down; `None`: no cut is under way.
     partition: Option<usize>,
     /// Pieces taken down in a hurry.
-    ahead: Vec<CapturedUsers>,
+    ahead: Vec<SnapshotUsers>,
     /// What changed is known since the last cut (or since the state was read from a checkpoint).
     knows_changes: bool,
 }
@@ -80,7 +80,7 @@ impl Pipeline {
 
     /// The next pieces of the cut: about `most` users or fewer, cloned now. `None`: everything is captured, or no cut is
     /// under way.
-    pub fn capture(&mut self, most: usize) -> Option<Vec<CapturedUsers>> {
+    pub fn capture(&mut self, most: usize) -> Option<Vec<SnapshotUsers>> {
         if !self.cutting.ahead.is_empty() {
             return Some(std::mem::take(&mut self.cutting.ahead));
         }

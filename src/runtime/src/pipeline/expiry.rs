@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::lane::Queues;
 use super::{PARALLEL_FROM, Pipeline};
 use rekindle_core::event::Event;
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Span, Timestamp};
 
@@ -35,7 +35,7 @@ impl Pipeline {
     /// Lets go whoever the event could meet, of those whom visitors are linked to, and whose time is over by then.
     pub(super) fn settle_links<'e, 'a>(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         (event, ts): (&'e Event<'a>, Timestamp),
         queues: &mut Queues<'e, 'a>,
         out: &mut Vec<Output>,
@@ -58,7 +58,7 @@ impl Pipeline {
     /// Lets a user go whom visitors are linked to, if its time is over by then; with it go the links.
     pub(super) fn settle<'e, 'a>(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         id: &str,
         (ts, ttl): (Timestamp, Span),
         queues: &mut Queues<'e, 'a>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Pipeline;
-use rekindle_core::partition::StateExport;
+use rekindle_core::partition::UserStateExport;
 use rekindle_core::time::Timestamp;
 
 /// All that is held about a user or an anonymous visitor.
@@ -12,7 +12,7 @@ pub struct UserExport {
     /// The log's watermark.
     pub watermark: Timestamp,
     /// The state; `None`: there is none, though there may be links.
-    pub state: Option<StateExport>,
+    pub state: Option<UserStateExport>,
     /// The user whom the id is linked to as an anonymous visitor.
     pub linked_to: Option<Arc<str>>,
     /// The anonymous visitors linked to the id, sorted.
@@ -22,7 +22,7 @@ pub struct UserExport {
 impl Pipeline {
     /// All that is held about a user or an anonymous visitor; `None`: nothing.
     pub fn export(&self, user: &str) -> Option<UserExport> {
-        let state = self.user(user).map(|user| StateExport::new(&self.plan, &user));
+        let state = self.user(user).map(|user| UserStateExport::new(&self.plan, &user));
         let linked_to = self.links.user_of(user).cloned();
         let mut visitors = self.links.visitors_of(user).to_vec();
         visitors.sort_unstable();

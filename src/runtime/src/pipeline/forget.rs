@@ -6,7 +6,7 @@ use super::lane::Queues;
 use super::slices::whole_lines;
 use super::{DeadLetter, Entry, Pipeline};
 use rekindle_core::decode::{Reason, Rejected};
-use rekindle_core::partition::{Expired, Output};
+use rekindle_core::partition::{ExpiredUser, Output};
 use rekindle_core::route::partition_of;
 
 /// A user, or an anonymous visitor, who was forgotten because a message of the log said so: whom it named, the user that id
@@ -27,7 +27,7 @@ impl Pipeline {
     }
 
     /// Who expired in the last call that took something in or moved time on; of a user, in order.
-    pub fn expired(&self) -> &[Expired] {
+    pub fn expired(&self) -> &[ExpiredUser] {
         &self.expired
     }
 

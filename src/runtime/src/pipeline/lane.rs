@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rekindle_core::event::Event;
-use rekindle_core::partition::{Input, Output, Partition, Plan, User};
+use rekindle_core::partition::{ExecutionPlan, Output, Partition, PartitionInput, User};
 use rekindle_core::time::Timestamp;
 
 /// What a partition has to do, in the order of the log.
@@ -138,7 +138,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
     }
 
     /// Works until the queue and what is due by `to` are done, or until a visitor is missing.
-    pub(super) fn run(&mut self, plan: &Plan, handovers: &[Handover], to: Timestamp, position: u64) {
+    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[Handover], to: Timestamp, position: u64) {
         match self.waiting.take() {
             Some(sequenced) => self.take_event(plan, sequenced, handovers),
             None => self.partition.warm(self.queue.as_slice().iter().map(Operation::whose)),
@@ -151,7 +151,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
                 }
                 None => {
                     if !self.advanced {
-                        self.partition.apply(plan, Input::Advance { watermark: to, position }, &mut self.out);
+                        self.partition.apply(plan, PartitionInput::Advance { watermark: to, position }, &mut self.out);
                         self.advanced = true;
                     }
                     return;
@@ -160,7 +160,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
         }
     }
 
-    fn take_event(&mut self, plan: &Plan, sequenced: Sequenced<'e, 'a>, handovers: &[Handover]) {
+    fn take_event(&mut self, plan: &ExecutionPlan, sequenced: Sequenced<'e, 'a>, handovers: &[Handover]) {
         let visitor = match sequenced.handover.map(|index| handovers[index].take()) {
             None => None,
             Some(Some(visitor)) => visitor,
@@ -169,7 +169,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
                 return;
             }
         };
-        let input = Input::Event {
+        let input = PartitionInput::Event {
             user: sequenced.user(),
             event: sequenced.event,
             ts: sequenced.ts,

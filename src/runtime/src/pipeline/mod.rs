@@ -33,10 +33,10 @@ pub use export::UserExport;
 pub use forget::Forgotten;
 use lane::{Handover, Lane, Operation, Queues, Sequenced};
 use rekindle_core::decode::{Decoded, Decoder, PlaceholderIds, Reason, Rejected};
-use rekindle_core::event::{Call, Event};
+use rekindle_core::event::{CallType, Event};
 use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
-use rekindle_core::identity::Links;
-use rekindle_core::partition::{Counts, Expired, Output, Partition, Plan, User, UserReport};
+use rekindle_core::identity::IdentityLinks;
+use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition, PartitionCounters, User, UserReport};
 use rekindle_core::route::partition_of;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::{Clock, Span, Timestamp};
@@ -120,8 +120,8 @@ impl Default for Options {
 pub struct Totals {
     /// Events accepted by the decoder, duplicates included.
     pub events: u64,
-    /// The same by call, as in [`Call::ALL`].
-    pub by_call: [u64; Call::ALL.len()],
+    /// The same by call, as in [`CallType::ALL`].
+    pub by_call: [u64; CallType::ALL.len()],
     /// Rejections by reason, as in [`Reason::CODES`].
     pub rejected: [u64; Reason::CODES.len()],
     /// Accepted events whose own time was beyond the broker's, and was replaced by it.
@@ -132,7 +132,7 @@ pub struct Totals {
     #[serde(default)]
     pub oversized_values: u64,
     /// What the partitions counted.
-    pub counts: Counts,
+    pub counts: PartitionCounters,
     /// Users with state.
     pub users: u64,
     /// Visitors linked to users.
@@ -164,10 +164,10 @@ impl Totals {
 
 /// Decoder, links, partitions and watermark of one log.
 pub struct Pipeline {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
     decoding: Decoding,
-    links: Links,
+    links: IdentityLinks,
     partitions: Vec<Partition>,
     /// The latest time read, of an event or (with [`Clock::Log`]) of the broker; the watermark lies `max_disorder`
     /// before it.
@@ -183,7 +183,7 @@ pub struct Pipeline {
     pending: Vec<Output>,
     seen: Seen,
     events: u64,
-    by_call: [u64; Call::ALL.len()],
+    by_call: [u64; CallType::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
     from_future: u64,
     placeholder_ids: u64,
@@ -194,7 +194,7 @@ pub struct Pipeline {
     /// Of the last batch.
     forgotten: Vec<Forgotten>,
     /// Of the last batch.
-    expired: Vec<Expired>,
+    expired: Vec<ExpiredUser>,
     /// Of the last batch.
     unlinked: Vec<Unlinked>,
     /// Counts how often what was put in line was worked off, from 1.
@@ -242,7 +242,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The system refuses to start the threads.
-    pub fn new(plan: Arc<Plan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
+    pub fn new(plan: Arc<ExecutionPlan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let decoder = options.decoder(&plan.rules);
         let partition = |_| {
             let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
@@ -262,7 +262,7 @@ impl Pipeline {
             plan,
             options,
             decoding: Decoding::new(decoder, pool),
-            links: Links::default(),
+            links: IdentityLinks::default(),
             partitions,
             latest_read: Timestamp::MIN,
             fired: Timestamp::MIN,
@@ -272,7 +272,7 @@ impl Pipeline {
             pending: Vec::new(),
             seen: Seen::default(),
             events: 0,
-            by_call: [0; Call::ALL.len()],
+            by_call: [0; CallType::ALL.len()],
             rejected: [0; Reason::CODES.len()],
             from_future: 0,
             placeholder_ids: 0,
@@ -288,7 +288,7 @@ impl Pipeline {
     }
 
     /// The rules it runs.
-    pub fn plan(&self) -> &Arc<Plan> {
+    pub fn plan(&self) -> &Arc<ExecutionPlan> {
         &self.plan
     }
 
@@ -445,7 +445,7 @@ impl Pipeline {
     }
 
     /// Merges the deltas of the last batch into the rollup.
-    fn merge_growth(&mut self, plan: &Plan) {
+    fn merge_growth(&mut self, plan: &ExecutionPlan) {
         if let (Some(growth), Some(rollup)) = (&plan.growth, &mut self.rollup) {
             rollup.merge(growth, self.partitions.iter_mut().map(Partition::growth_deltas));
             rollup.compact(growth.today(self.latest_read - self.options.max_disorder));
@@ -541,7 +541,7 @@ impl Pipeline {
 
     /// Everything counted so far.
     pub fn totals(&self) -> Totals {
-        let mut counts = Counts::new(&self.plan.rules);
+        let mut counts = PartitionCounters::new(&self.plan.rules);
         for partition in &self.partitions {
             counts.add(partition.counts());
         }
@@ -606,7 +606,7 @@ impl Pipeline {
     /// stands first in the log waits for nothing.
     fn apply<'e, 'a>(
         &mut self,
-        plan: &Plan,
+        plan: &ExecutionPlan,
         queues: Queues<'e, 'a>,
         (to, in_parallel): (Timestamp, bool),
         out: &mut Vec<Output>,

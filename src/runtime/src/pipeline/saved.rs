@@ -7,10 +7,13 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::{Options, Pipeline};
-use rekindle_core::checkpoint::{Changes, CodecError, Content, Encoder, File, Head, Kind, merge, translate};
+use rekindle_core::checkpoint::{
+    CheckpointEncoder, CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta,
+    merge, translate,
+};
 use rekindle_core::growth::{GrowthMigration, Rollup, add_missing_funnel_windows};
-use rekindle_core::identity::Links;
-use rekindle_core::partition::{Output, PackedUser, Partition, Plan, RulesChange, User};
+use rekindle_core::identity::IdentityLinks;
+use rekindle_core::partition::{ExecutionPlan, Output, PackedUser, Partition, RulesChange, User};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::Timestamp;
 
@@ -29,9 +32,9 @@ pub enum RestoreError {
 #[derive(Debug)]
 pub struct Restored {
     /// What the last of the files says of itself: where the log stood.
-    pub head: Head,
+    pub head: CheckpointHeader,
     /// Every link.
-    pub links: Links,
+    pub links: IdentityLinks,
     /// Every user, by the partition it was in.
     pub partitions: Vec<Vec<PackedUser>>,
     /// The growth numbers' counts; `None`: they begin anew, or there are none.
@@ -44,18 +47,18 @@ impl Restored {
     ///
     /// # Errors
     /// A file is damaged or none, or does not continue the one before. Which one is told by its place in `files`.
-    pub fn read(plan: &Plan, files: &[&[u8]]) -> Result<Restored, (usize, CodecError)> {
-        let mut last: Option<Head> = None;
-        let mut links = Links::default();
+    pub fn read(plan: &ExecutionPlan, files: &[&[u8]]) -> Result<Restored, (usize, CodecError)> {
+        let mut last: Option<CheckpointHeader> = None;
+        let mut links = IdentityLinks::default();
         let mut growth = None;
-        let mut partitions: Vec<Vec<Changes>> = Vec::new();
+        let mut partitions: Vec<Vec<PartitionDelta>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
             let (head, contents) = read_one(plan, last.as_ref(), bytes).map_err(|error| (index, error))?;
             if last.is_none() {
                 partitions.resize_with(usize::from(head.partitions), Vec::new);
             }
             for of_partition in &mut partitions {
-                of_partition.push(Changes::default());
+                of_partition.push(PartitionDelta::default());
             }
             take_in(contents, &mut partitions, &mut links, &mut growth);
             last = Some(head);
@@ -67,13 +70,17 @@ impl Restored {
 }
 
 /// Reads one file, all parts of it at once.
-fn read_one(plan: &Plan, before: Option<&Head>, bytes: &[u8]) -> Result<(Head, Vec<Content>), CodecError> {
-    let file = File::read(bytes)?;
+fn read_one(
+    plan: &ExecutionPlan,
+    before: Option<&CheckpointHeader>,
+    bytes: &[u8],
+) -> Result<(CheckpointHeader, Vec<PartContent>), CodecError> {
+    let file = CheckpointFile::read(bytes)?;
     let head = file.head();
     let continues = match before {
-        None => head.kind == Kind::Base,
+        None => head.kind == CheckpointKind::Base,
         Some(before) => {
-            head.kind == Kind::Delta
+            head.kind == CheckpointKind::Delta
                 && head.previous == before.number
                 && head.base == before.base
                 && head.partitions == before.partitions
@@ -89,27 +96,27 @@ fn read_one(plan: &Plan, before: Option<&Head>, bytes: &[u8]) -> Result<(Head, V
 
 /// Adds what a file holds; what it says is gone goes first.
 fn take_in(
-    contents: Vec<Content>,
-    partitions: &mut [Vec<Changes>],
-    links: &mut Links,
+    contents: Vec<PartContent>,
+    partitions: &mut [Vec<PartitionDelta>],
+    links: &mut IdentityLinks,
     growth: &mut Option<Box<Rollup>>,
 ) {
     let mut linked = Vec::new();
     for content in contents {
         match content {
-            Content::Users(partition, users) => {
+            PartContent::Users(partition, users) => {
                 if let Some(changes) = partitions[usize::from(partition)].last_mut() {
                     changes.users.extend(users);
                 }
             }
-            Content::Removed(partition, removed) => {
+            PartContent::Removed(partition, removed) => {
                 if let Some(changes) = partitions[usize::from(partition)].last_mut() {
                     changes.removed.extend(removed);
                 }
             }
-            Content::Growth(rollup) => *growth = rollup,
-            Content::Links(pairs) => linked.push(pairs),
-            Content::Unlinked(visitors) => {
+            PartContent::Growth(rollup) => *growth = rollup,
+            PartContent::Links(pairs) => linked.push(pairs),
+            PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
                     links.remove(visitor);
                 }
@@ -139,8 +146,8 @@ impl Pipeline {
     /// # Errors
     /// Those of `sink`, and a user larger than a block can be.
     pub fn save_into<E: From<CodecError>>(&self, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        let head = Head {
-            kind: Kind::Base,
+        let head = CheckpointHeader {
+            kind: CheckpointKind::Base,
             number: 0,
             base: 0,
             previous: 0,
@@ -156,7 +163,7 @@ impl Pipeline {
             stream: None,
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let mut encoder = Encoder::new(&self.plan, &head)?;
+        let mut encoder = CheckpointEncoder::new(&self.plan, &head)?;
         for (partition, number) in self.partitions.iter().zip(0..) {
             let mut users: Vec<Cow<'_, User>> = partition.users().collect();
             users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
@@ -166,7 +173,7 @@ impl Pipeline {
         // In another order than they were made in, since that does not come back through several files.
         let mut pairs: Vec<(&str, &str)> = self.links.iter().collect();
         pairs.sort_unstable();
-        let mut links = Links::default();
+        let mut links = IdentityLinks::default();
         for (visitor, user) in pairs {
             links.insert(visitor, user);
         }
@@ -186,7 +193,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// A user stands there twice, or in another's partition; or the system refuses to start the threads.
-    pub fn restore(plan: Arc<Plan>, options: Options, restored: Restored) -> Result<Pipeline, RestoreError> {
+    pub fn restore(plan: Arc<ExecutionPlan>, options: Options, restored: Restored) -> Result<Pipeline, RestoreError> {
         let Restored { head, links, partitions, growth } = restored;
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
         pipeline.latest_read = head.latest_read;
@@ -248,7 +255,7 @@ impl Pipeline {
     /// new ones begin empty; every user is evaluated once, at the watermark or at the user's clock where that is ahead
     /// of it: what that changes is appended to `out`, and sets no campaign off. What the old rules made due must have
     /// [fired](Pipeline::fired).
-    pub fn change_rules(&mut self, next: Arc<Plan>, out: &mut Vec<Output>) {
+    pub fn change_rules(&mut self, next: Arc<ExecutionPlan>, out: &mut Vec<Output>) {
         self.capture_rest();
         self.cutting.lose_changes();
         let (change, plan) = (self.next_rules_change(), Arc::clone(&self.plan));
@@ -303,7 +310,7 @@ fn distributed(partitions: Vec<Vec<PackedUser>>, count: usize) -> Vec<Vec<Packed
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rekindle_core::partition::{Cause, Decided};
+    use rekindle_core::partition::{Cause, OutputKind};
     use rekindle_core::rules;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
@@ -311,8 +318,8 @@ mod tests {
         r#"{"type":"track","event":"View","userId":"u","anonymousId":"a","timestamp":"2026-03-02T00:00:00Z"}"#;
     const LATER: &str = r#"{"type":"page","userId":"other","timestamp":"2026-03-02T01:00:05Z"}"#;
 
-    fn plan(text: &str) -> Arc<Plan> {
-        Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+    fn plan(text: &str) -> Arc<ExecutionPlan> {
+        Arc::new(ExecutionPlan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
     }
 
     fn saved() -> Vec<u8> {
@@ -343,7 +350,7 @@ mod tests {
         pipeline.feed(b"", &mut |_| {}, &mut outputs);
         assert_eq!(outputs.iter().map(|output| (&*output.user, output.at)).collect::<Vec<_>>(), [("u", watermark)]);
         let cause = |output: &Output| match &output.decided {
-            Decided::Transition { cause, .. } => cause.clone(),
+            OutputKind::Transition { cause, .. } => cause.clone(),
             other => unreachable!("{other:?}"),
         };
         assert_eq!(outputs.iter().map(cause).collect::<Vec<_>>(), [Cause::Rules { change: 1 }]);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Totals;
 use rekindle_core::decode::Decoded;
-use rekindle_core::event::{Call, FieldId};
+use rekindle_core::event::{CallType, FieldId};
 use rekindle_core::rules::diagnostic::nearest;
 use rekindle_core::rules::program::{EventName, Ruleset};
 use rekindle_core::rules::{reads, words};
@@ -169,7 +169,7 @@ pub fn unseen(rules: &Ruleset, totals: &Totals, before: &[u64], log: &str) -> Ve
     for id in awaited.into_iter().filter(|id| !seen.fields.contains(&id.0)) {
         found.push(Unseen { kind: UnseenKind::Field, name: words::field(rules, id), detail: String::new() });
     }
-    if totals.by_call[Call::Identify as usize] > 0 {
+    if totals.by_call[CallType::Identify as usize] > 0 {
         for id in reads::traits_in_rules(rules).into_iter().filter(|id| !seen.traits.contains(&id.0)) {
             found.push(Unseen { kind: UnseenKind::Trait, name: words::user_trait(rules, id), detail: String::new() });
         }
@@ -239,7 +239,7 @@ impl fmt::Display for Unseen {
 mod tests {
     use super::*;
     use crate::pipeline::{Options, Pipeline};
-    use rekindle_core::partition::Plan;
+    use rekindle_core::partition::ExecutionPlan;
     use rekindle_core::rules;
     use std::sync::Arc;
 
@@ -258,7 +258,8 @@ mod tests {
     fn totals(lines: &str, workers: usize) -> (Ruleset, Totals) {
         let compiled = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
         let options = Options { workers, ..Options::default() };
-        let mut pipeline = Pipeline::new(Arc::new(Plan::new(compiled.clone())), options).expect("threads start");
+        let mut pipeline =
+            Pipeline::new(Arc::new(ExecutionPlan::new(compiled.clone())), options).expect("threads start");
         pipeline.feed(lines.as_bytes(), &mut |_| {}, &mut Vec::new());
         (compiled, pipeline.totals())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Entry, Options, Pipeline};
 use crate::log::Kind;
 use rekindle_core::journal;
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::{Clock, Timestamp};
 
@@ -21,8 +21,8 @@ id = "carts"
 when = "total(cart) >= 2"
 "#;
 
-fn plan(text: &str) -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+fn plan(text: &str) -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
 }
 
 fn at(clock: &str) -> Timestamp {

@@ -8,7 +8,7 @@ use crate::log::Kind;
 use crate::pipeline::{Entry, Options, Pipeline, Totals, timed};
 use rekindle_core::decode::{Decoded, Reason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
-use rekindle_core::partition::{Decided, Output, Plan};
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::{Span, Timestamp};
 
 /// The growth report of all events of `source`, as of `until`, or of the latest event without one; and the totals. `None`: the
@@ -17,7 +17,7 @@ use rekindle_core::time::{Span, Timestamp};
 /// # Errors
 /// The source fails, or the workers cannot be started.
 pub fn growth_report(
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<Item, SourceError>>,
@@ -36,7 +36,7 @@ pub fn growth_report(
 /// # Errors
 /// The source fails, or the workers cannot be started.
 pub fn observe_growth(
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<Item, SourceError>>,
@@ -101,7 +101,7 @@ fn feed_all(
 /// The position at which a visitor was merged, and the visitor.
 fn merged(output: Output) -> Option<(u64, Arc<str>)> {
     match output.decided {
-        Decided::Merged { from } => Some((output.position, from)),
+        OutputKind::Merged { from } => Some((output.position, from)),
         _ => None,
     }
 }

@@ -23,8 +23,8 @@ pub use error::ReplayError;
 use feeding::Feeding;
 use first_rejects::FirstRejects;
 pub use growth::{growth_report, observe_growth};
-use rekindle_core::journal::{self, Sorter};
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 pub use resumable::{Resumable, Standing, Targets};
@@ -53,7 +53,7 @@ pub struct Finished {
 /// # Errors
 /// The source or a sink fails; no file among the sinks is left behind then.
 pub fn replay(
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
     until: Timestamp,
     source: impl Iterator<Item = Result<Item, SourceError>>,
@@ -99,10 +99,10 @@ pub fn replay_bytes(
     options: Options,
     batch_bytes: usize,
 ) -> Result<Vec<u8>, InMemoryError> {
-    let plan = Arc::new(Plan::new(rules::compile(rules_toml).map_err(InMemoryError::Rules)?));
+    let plan = Arc::new(ExecutionPlan::new(rules::compile(rules_toml).map_err(InMemoryError::Rules)?));
     let options = Options { until: Some(until), ..options };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
-    let (mut sorter, mut outputs, mut journal) = (Sorter::default(), Vec::new(), Vec::new());
+    let (mut sorter, mut outputs, mut journal) = (JournalSorter::default(), Vec::new(), Vec::new());
     let mut rest = events;
     while !rest.is_empty() {
         let from = batch_bytes.min(rest.len());
@@ -118,7 +118,7 @@ pub fn replay_bytes(
     Ok(journal)
 }
 
-fn append(plan: &Plan, outputs: &[Output], journal: &mut Vec<u8>) {
+fn append(plan: &ExecutionPlan, outputs: &[Output], journal: &mut Vec<u8>) {
     let written: io::Result<()> =
         outputs.iter().try_for_each(|output| journal::write_line(&plan.rules, output, journal));
     written.expect("writing to memory cannot fail");

@@ -24,7 +24,7 @@ use super::writer::Waiting;
 use crate::files::source::Item;
 use crate::pipeline::{Pipeline, Restored, Totals};
 use crate::store::{Folder, ObjectError, Objects, finished_name};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 
 /// What names of records end with.
 const RECORD: &str = ".json";
@@ -69,7 +69,12 @@ pub(super) struct Found {
 impl Progress {
     /// Takes a folder, which is made where it is missing, and finds the last commit there; without one, writes the
     /// first.
-    pub(super) fn open(path: &Path, interval: Duration, asked: Asked, plan: &Plan) -> Result<Found, ReplayError> {
+    pub(super) fn open(
+        path: &Path,
+        interval: Duration,
+        asked: Asked,
+        plan: &ExecutionPlan,
+    ) -> Result<Found, ReplayError> {
         let failed = |attempt: &str, why: String| failed(path, attempt, why);
         let folder = Folder::open(path).map_err(|error| failed("keep progress", error.to_string()))?;
         let lock = lock(path)?;
@@ -245,7 +250,7 @@ fn load(
     path: &Path,
     number: u64,
     asked: &Asked,
-    plan: &Plan,
+    plan: &ExecutionPlan,
 ) -> Result<(Record, Option<Restored>), Trouble> {
     let damaged = |name: &str, why: String| Trouble::Damaged(format!("{name}: {why}"));
     let record_name = name(number, RECORD);

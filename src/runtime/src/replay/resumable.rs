@@ -17,7 +17,7 @@ use super::{Finished, Sinks};
 use crate::files::sink::{self, OutputFile, SinkError};
 use crate::files::source::{Item, SourceError};
 use crate::pipeline::{Options, Pipeline, Restored};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
 /// Where results are brought; `-` is standard output.
@@ -57,7 +57,7 @@ pub enum Standing {
 
 /// A replay with its progress in a folder, of which it has the lock.
 pub struct Resumable {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     options: Options,
     until: Timestamp,
     targets: Targets,
@@ -77,7 +77,7 @@ impl Resumable {
     pub fn open(
         folder: &Path,
         interval: Duration,
-        plan: Arc<Plan>,
+        plan: Arc<ExecutionPlan>,
         (options, until): (Options, Timestamp),
         events: Vec<String>,
         targets: Targets,

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::sink::{OutputFile, SinkError};
 use rekindle_core::action;
-use rekindle_core::journal::{self, Sorter};
-use rekindle_core::partition::{Output, Plan};
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
 
 /// What the writer is told.
@@ -48,7 +48,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    fn new(plan: &Plan, output: &Output, with_action: bool) -> Waiting {
+    fn new(plan: &ExecutionPlan, output: &Output, with_action: bool) -> Waiting {
         let (mut journal, mut action) = (Vec::new(), Vec::new());
         const MEMORY: &str = "writing to memory cannot fail";
         journal::write_line(&plan.rules, output, &mut journal).expect(MEMORY);
@@ -72,8 +72,8 @@ impl Waiting {
 
 /// Whoever writes the journal and the actions.
 pub(super) struct Writer {
-    plan: Arc<Plan>,
-    sorter: Sorter,
+    plan: Arc<ExecutionPlan>,
+    sorter: JournalSorter,
     /// What an earlier run left waiting, in the journal's order. It came before all that the sorter holds.
     left: VecDeque<Waiting>,
     journal: OutputFile,
@@ -82,8 +82,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// A writer that goes on where an earlier run left `left` waiting.
-    pub(super) fn new(plan: Arc<Plan>, left: Vec<Waiting>, journal: OutputFile, actions: Option<OutputFile>) -> Writer {
-        Writer { plan, sorter: Sorter::default(), left: left.into(), journal, actions }
+    pub(super) fn new(
+        plan: Arc<ExecutionPlan>,
+        left: Vec<Waiting>,
+        journal: OutputFile,
+        actions: Option<OutputFile>,
+    ) -> Writer {
+        Writer { plan, sorter: JournalSorter::default(), left: left.into(), journal, actions }
     }
 
     /// Returns the files, not finished yet.

@@ -8,8 +8,8 @@ use super::error::StoreError;
 use super::manifest::{Entry, Manifest};
 use super::objects::{ObjectError, Objects};
 use crate::pipeline::Restored;
-use rekindle_core::checkpoint::{CodecError, File};
-use rekindle_core::partition::Plan;
+use rekindle_core::checkpoint::{CheckpointFile, CodecError};
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 
 /// What there was to load.
@@ -29,7 +29,7 @@ pub struct LoadedState {
     /// Users, links, and where the log stood.
     pub restored: Restored,
     /// The rules it was written under, which it was read for.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ExecutionPlan>,
     /// Their text.
     pub text: String,
     /// What the manifest says of it.
@@ -132,7 +132,7 @@ pub(super) fn read_object(objects: &dyn Objects, entry: &Entry) -> Result<Vec<u8
         return Ok(bytes);
     }
     // The file itself knows best what is wrong with it.
-    Err(Trouble::Damaged(match File::read(&bytes) {
+    Err(Trouble::Damaged(match CheckpointFile::read(&bytes) {
         Err(error) => error.to_string(),
         Ok(file) => format!(
             "it is not the file that was written there, but checkpoint {} up to sequence {}",
@@ -147,7 +147,7 @@ pub(super) fn plan_of(
     objects: &dyn Objects,
     manifest: &Manifest,
     entry: &Entry,
-) -> Result<(Arc<Plan>, String), (String, Trouble)> {
+) -> Result<(Arc<ExecutionPlan>, String), (String, Trouble)> {
     let Some(found) =
         manifest.rules.iter().find(|rules| (rules.number, &rules.version) == (entry.generation, &entry.rules))
     else {
@@ -164,7 +164,7 @@ pub(super) fn plan_of(
     if ruleset.version != found.version {
         return Err(wrong("it does not hold the rules that were written there".to_owned()));
     }
-    Ok((Arc::new(Plan::new(ruleset)), text))
+    Ok((Arc::new(ExecutionPlan::new(ruleset)), text))
 }
 
 /// The texts of the rules that are asked for.
@@ -201,8 +201,8 @@ fn read(objects: &dyn Objects, name: &str) -> Result<Vec<u8>, Trouble> {
 }
 
 /// Reads every part of a file for its rules; what is wrong, where anything is.
-pub(super) fn check_file(plan: &Plan, bytes: &[u8]) -> Result<(), CodecError> {
-    let file = File::read(bytes)?;
+pub(super) fn check_file(plan: &ExecutionPlan, bytes: &[u8]) -> Result<(), CodecError> {
+    let file = CheckpointFile::read(bytes)?;
     let reading = file.reading(plan)?;
     file.parts().iter().try_for_each(|part| part.content(&reading).map(drop))
 }

@@ -6,15 +6,15 @@ use super::manifest::Manifest;
 use super::names::{MANIFEST, MANIFEST_COPY};
 use super::objects::ObjectError;
 use super::{Checkpoints, Shared};
-use rekindle_core::checkpoint::{File, Head, Totals};
+use rekindle_core::checkpoint::{CheckpointFile, CheckpointHeader, CheckpointTotals};
 
 /// What a stored checkpoint says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
     /// What stands at its beginning.
-    pub head: Head,
+    pub head: CheckpointHeader,
     /// How much stands in it.
-    pub totals: Totals,
+    pub totals: CheckpointTotals,
     /// How long it is.
     pub bytes: u64,
     /// In how many parts users, removed ids and links stand.
@@ -62,7 +62,7 @@ impl Shared {
             Err(Trouble::Damaged(why)) => return Err(damaged(why)),
             Err(Trouble::Unreachable(error)) => return Err(error),
         };
-        let file = File::read(&bytes)?;
+        let file = CheckpointFile::read(&bytes)?;
         Ok(Some(Inspected {
             head: file.head().clone(),
             totals: file.totals(),

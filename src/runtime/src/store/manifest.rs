@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::names;
-use rekindle_core::checkpoint::{Kind, StreamIdentity};
+use rekindle_core::checkpoint::{CheckpointKind, StreamIdentity};
 
 /// The version of the manifest's form that is written, and the only one read.
 const FORMAT: u32 = 1;
@@ -37,7 +37,7 @@ pub struct Entry {
     /// Counts checkpoints.
     pub number: u64,
     /// All of the state, or what changed.
-    pub kind: Kind,
+    pub kind: CheckpointKind,
     /// The base it rests on; of a base, its own number.
     pub base: u64,
     /// The checkpoint it continues; of a base, its own number.
@@ -132,7 +132,7 @@ impl Manifest {
         for entry in self.checkpoints.iter().rev() {
             if entry.number == wanted {
                 chain.push(entry);
-                if entry.kind == Kind::Base {
+                if entry.kind == CheckpointKind::Base {
                     chain.reverse();
                     return chain;
                 }
@@ -148,7 +148,7 @@ impl Manifest {
         self.checkpoints.retain(|other| other.number < entry.number);
         self.next = self.next.max(entry.number + 1);
         self.checkpoints.push(entry);
-        let bases = self.checkpoints.iter().rev().filter(|entry| entry.kind == Kind::Base);
+        let bases = self.checkpoints.iter().rev().filter(|entry| entry.kind == CheckpointKind::Base);
         if let Some(oldest) = bases.map(|base| base.number).nth(keep.max(1) - 1) {
             self.checkpoints.retain(|entry| entry.base >= oldest);
         }

@@ -57,8 +57,8 @@ use crate::pipeline::CutHead;
 use bucket::Bucket;
 use names::{MANIFEST, MANIFEST_COPY};
 use objects::Tag;
-use rekindle_core::checkpoint::{Head, Kind, StreamIdentity};
-use rekindle_core::partition::Plan;
+use rekindle_core::checkpoint::{CheckpointHeader, CheckpointKind, StreamIdentity};
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::{Checkpoint, Location};
 use writer::Begin;
@@ -215,7 +215,13 @@ impl Checkpoints {
     ///
     /// # Errors
     /// The checkpoints are not claimed, or the cut is not whole and there is nothing it would continue.
-    pub fn begin(&self, cut: CutHead, plan: Arc<Plan>, sequence: u64, generation: u64) -> Result<Writer, StoreError> {
+    pub fn begin(
+        &self,
+        cut: CutHead,
+        plan: Arc<ExecutionPlan>,
+        sequence: u64,
+        generation: u64,
+    ) -> Result<Writer, StoreError> {
         self.0.begin(cut, plan, sequence, generation)
     }
 
@@ -472,7 +478,13 @@ impl Shared {
         }
     }
 
-    fn begin(&self, cut: CutHead, plan: Arc<Plan>, sequence: u64, generation: u64) -> Result<Writer, StoreError> {
+    fn begin(
+        &self,
+        cut: CutHead,
+        plan: Arc<ExecutionPlan>,
+        sequence: u64,
+        generation: u64,
+    ) -> Result<Writer, StoreError> {
         let mut state = self.state();
         let Some((manifest, epoch)) = state.manifest.as_ref().map(|(manifest, _)| manifest).zip(claim_of(&state))
         else {
@@ -480,11 +492,11 @@ impl Shared {
         };
         let number = state.next;
         let (kind, previous, base) = match (cut.is_whole, state.last, state.begun) {
-            (true, ..) => (Kind::Base, number, number),
-            (false, Some((last, base)), None) => (Kind::Delta, last, base),
+            (true, ..) => (CheckpointKind::Base, number, number),
+            (false, Some((last, base)), None) => (CheckpointKind::Delta, last, base),
             (false, ..) => return Err(StoreError::NothingToContinue),
         };
-        let head = Head {
+        let head = CheckpointHeader {
             kind,
             number,
             base,

@@ -1,6 +1,6 @@
 //! The names of objects. Every name has the epoch of who wrote it, so that nobody removes what a later one wrote.
 
-use rekindle_core::checkpoint::Kind;
+use rekindle_core::checkpoint::CheckpointKind;
 
 /// The object that says which others count.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -18,7 +18,7 @@ pub(super) fn is_plain(name: &str) -> bool {
 }
 
 /// `000000000012-3.delta`
-pub(super) fn checkpoint(number: u64, epoch: u64, kind: Kind) -> String {
+pub(super) fn checkpoint(number: u64, epoch: u64, kind: CheckpointKind) -> String {
     format!("{number:012}-{epoch}.{}", kind.name())
 }
 
@@ -47,9 +47,11 @@ mod tests {
 
     #[test]
     fn only_a_plain_name_is_one() {
-        for name in
-            [checkpoint(7, 3, Kind::Base), checkpoint(u64::MAX, u64::MAX, Kind::Delta), rules("5e31875763703adb", 1)]
-        {
+        for name in [
+            checkpoint(7, 3, CheckpointKind::Base),
+            checkpoint(u64::MAX, u64::MAX, CheckpointKind::Delta),
+            rules("5e31875763703adb", 1),
+        ] {
             assert!(is_plain(&name) && epoch_of(&name).is_some(), "{name}");
         }
         assert!(is_plain(MANIFEST) && is_plain(MANIFEST_COPY));

@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 
 use super::error::StoreError;
 use super::objects::{NewObject, ObjectError, Objects};
-use rekindle_core::checkpoint::{Encoder, Head};
+use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader};
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
-use rekindle_core::identity::LinksCut;
-use rekindle_core::partition::{CapturedUsers, Plan};
+use rekindle_core::identity::LinksSnapshot;
+use rekindle_core::partition::{ExecutionPlan, SnapshotUsers};
 
 /// Bytes that are gathered before they go to the store.
 const WRITE_BYTES: usize = 1 << 20;
@@ -31,14 +31,14 @@ pub struct Writer {
 impl Written {
     /// Whether it holds everybody, not only who changed.
     pub fn is_whole(&self) -> bool {
-        self.head.kind == rekindle_core::checkpoint::Kind::Base
+        self.head.kind == rekindle_core::checkpoint::CheckpointKind::Base
     }
 }
 
 /// A checkpoint that is written, and does not count yet: the manifest does not name it.
 #[derive(Clone, Debug)]
 pub struct Written {
-    pub(super) head: Head,
+    pub(super) head: CheckpointHeader,
     pub(super) generation: u64,
     pub(super) object: String,
     pub(super) crc32c: u32,
@@ -55,7 +55,7 @@ struct Progress {
 }
 
 enum Message {
-    Users(Vec<CapturedUsers>),
+    Users(Vec<SnapshotUsers>),
     Finish(oneshot::Sender<Result<Written, StoreError>>),
 }
 
@@ -63,10 +63,10 @@ enum Message {
 pub(super) struct Begin {
     pub(super) objects: Arc<dyn Objects>,
     pub(super) object: String,
-    pub(super) head: Head,
+    pub(super) head: CheckpointHeader,
     pub(super) generation: u64,
-    pub(super) plan: Arc<Plan>,
-    pub(super) links: LinksCut,
+    pub(super) plan: Arc<ExecutionPlan>,
+    pub(super) links: LinksSnapshot,
     pub(super) growth: Option<(Box<Rollup>, Day)>,
 }
 
@@ -87,7 +87,7 @@ impl Writer {
     }
 
     /// Hands over pieces of the cut. Never waits; see [`has_room`](Writer::has_room).
-    pub fn push(&self, pieces: Vec<CapturedUsers>) {
+    pub fn push(&self, pieces: Vec<SnapshotUsers>) {
         self.progress.users_ahead.fetch_add(users_in(&pieces), Ordering::Relaxed);
         // Where the thread has died, finishing says so.
         let _ = self.sender.send(Message::Users(pieces));
@@ -147,7 +147,7 @@ fn died() -> StoreError {
     StoreError::Thread("the thread that writes it has died; this is a mistake in Rekindle".to_owned())
 }
 
-fn users_in(pieces: &[CapturedUsers]) -> usize {
+fn users_in(pieces: &[SnapshotUsers]) -> usize {
     pieces.iter().map(|piece| piece.users.len()).sum()
 }
 
@@ -182,8 +182,8 @@ struct Output {
     objects: Arc<dyn Objects>,
     object: Box<dyn NewObject>,
     name: String,
-    encoder: Encoder,
-    head: Head,
+    encoder: CheckpointEncoder,
+    head: CheckpointHeader,
     generation: u64,
     buffer: Vec<u8>,
     crc32c: u32,
@@ -193,7 +193,7 @@ struct Output {
 impl Output {
     fn begin(begin: Begin) -> Result<Output, StoreError> {
         let Begin { objects, object: name, head, generation, plan, links, growth } = begin;
-        let mut encoder = Encoder::new(&plan, &head)?;
+        let mut encoder = CheckpointEncoder::new(&plan, &head)?;
         encoder.links(&links)?;
         if let Some((rollup, today)) = growth {
             encoder.growth(&rollup.stored(today))?;
@@ -202,7 +202,7 @@ impl Output {
         Ok(Output { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })
     }
 
-    fn add(&mut self, pieces: &[CapturedUsers]) -> Result<(), StoreError> {
+    fn add(&mut self, pieces: &[SnapshotUsers]) -> Result<(), StoreError> {
         for piece in pieces {
             self.encoder.captured(piece)?;
             let finished = self.encoder.take();

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::event::MAX_VALUE_BYTES;
-use crate::partition::Decided;
+use crate::partition::OutputKind;
 use crate::testing::Story;
 
 /// The payload of the only action that is sent when a customer with these traits does this, by the terms.
@@ -21,7 +21,7 @@ fn payload(terms: &str, traits: &str, happened: &[(&str, &str)]) -> String {
         .outputs()
         .iter()
         .filter_map(|output| match &output.decided {
-            Decided::Decision { payload: Some(payload), .. } => serde_json::to_string(payload).ok(),
+            OutputKind::Decision { payload: Some(payload), .. } => serde_json::to_string(payload).ok(),
             _ => None,
         })
         .collect();

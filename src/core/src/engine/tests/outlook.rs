@@ -1,6 +1,6 @@
 //! Until when an answer stands: never later than the first instant at which stepping by milliseconds finds another.
 
-use crate::engine::evaluate::Scope;
+use crate::engine::evaluate::EvaluationContext;
 use crate::testing::{START, Story};
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -76,7 +76,7 @@ proptest! {
         let outlooks: Vec<_> = (profile.now.0 - START..END)
             .map(|ms| {
                 let now = Timestamp(START + ms);
-                (now, Scope { rules, profile, now, fields: &[] }.outlook(&rules.segments[0].when))
+                (now, EvaluationContext { rules, profile, now, fields: &[] }.outlook(&rules.segments[0].when))
             })
             .collect();
         let mut next_change = Timestamp::NEVER;
@@ -101,7 +101,7 @@ proptest! {
         let (mut was_in, mut expected) = (story.is_in("s"), Vec::new());
         for ms in from..=END {
             let (rules, profile) = (&story.plan.rules, &story.user().profile);
-            let scope = Scope { rules, profile, now: Timestamp(START + ms), fields: &[] };
+            let scope = EvaluationContext { rules, profile, now: Timestamp(START + ms), fields: &[] };
             let is_in = scope.holds(&rules.segments[0].when);
             if is_in != was_in {
                 expected.push(format!("{ms} {} s", if is_in { "enter" } else { "exit" }));

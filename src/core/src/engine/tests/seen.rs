@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::engine::seen::SeenMessages;
+use crate::engine::dedup::DedupState;
 use crate::time::{Span, Timestamp};
 
 const WINDOW: Span = Span(100);
@@ -23,7 +23,7 @@ proptest! {
         steps in prop::collection::vec((0u64..200, 0i64..3, any::<bool>()), 0..400),
         merged in prop::collection::vec((0u64..200, 0i64..3), 0..200),
     ) {
-        let (mut seen, mut plain, mut now) = (SeenMessages::default(), Plain::default(), Timestamp(0));
+        let (mut seen, mut plain, mut now) = (DedupState::default(), Plain::default(), Timestamp(0));
         for (at, (hash, pause, forgets)) in steps.iter().enumerate() {
             now = now + Span(*pause);
             prop_assert_eq!(seen.contains(*hash, now, WINDOW), plain.contains(*hash, now));
@@ -36,7 +36,7 @@ proptest! {
             }
             if at == 150 {
                 let mut then = now - Span(150);
-                let other: SeenMessages = merged.iter().map(|(hash, pause)| { then = then + Span(*pause); (*hash, then.min(now)) }).collect();
+                let other: DedupState = merged.iter().map(|(hash, pause)| { then = then + Span(*pause); (*hash, then.min(now)) }).collect();
                 plain.0.extend(other.iter());
                 seen.absorb(other);
             }
@@ -52,7 +52,7 @@ proptest! {
 /// Visitors are merged into a user of many messages, in work that grows with what they bring.
 #[test]
 fn merging_many_visitors_costs_no_more_than_what_they_bring() {
-    let mut user: SeenMessages = (0..300_000u64).map(|hash| (hash, Timestamp(hash as i64 / 10))).collect();
+    let mut user: DedupState = (0..300_000u64).map(|hash| (hash, Timestamp(hash as i64 / 10))).collect();
     for visitor in 0..5_000u64 {
         let theirs =
             (0..4).map(|at| (1_000_000 + visitor * 4 + at, Timestamp((visitor as i64 * 7_919) % 29_000 + at as i64)));
@@ -77,13 +77,13 @@ proptest! {
         read_at in any::<prop::sample::Index>(),
         forget_at in any::<prop::sample::Index>(),
     ) {
-        let sorted = |part: &Vec<(u64, i64)>| -> SeenMessages {
+        let sorted = |part: &Vec<(u64, i64)>| -> DedupState {
             let mut part: Vec<_> = part.iter().map(|(hash, at)| (*hash, Timestamp(*at))).collect();
             part.sort_by_key(|(_, at)| *at);
             part.into_iter().collect()
         };
         let unite = |parts: &mut dyn Iterator<Item = (usize, &Vec<(u64, i64)>)>, reads: bool| {
-            let mut all = SeenMessages::default();
+            let mut all = DedupState::default();
             for (at, part) in parts {
                 all.absorb(sorted(part));
                 if reads && at == read_at.index(30) {

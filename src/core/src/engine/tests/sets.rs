@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::dispatch::SegmentSet;
-use crate::engine::members::Members;
+use crate::engine::membership::MembershipSet;
 use crate::rules::program::SegmentId;
 use crate::testing::{Story, segments};
 use proptest::prelude::*;
@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn members_are_a_set(changes in prop::collection::vec((0u16..300, any::<bool>()), 0..80)) {
-        let (mut members, mut expected) = (Members::default(), BTreeSet::new());
+        let (mut members, mut expected) = (MembershipSet::default(), BTreeSet::new());
         for (id, member) in changes {
             members.set(SegmentId(id), member);
             if member { expected.insert(id) } else { expected.remove(&id) };

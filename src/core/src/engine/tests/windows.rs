@@ -1,6 +1,6 @@
 //! Windows: which panes they hold, to the millisecond.
 
-use crate::engine::window::{DistinctPanes, MAX_DISTINCT, Panes, Tally, combine};
+use crate::engine::window::{DISTINCT_VALUES_MAX, DistinctPanes, EventCount, Panes, combine};
 use crate::rules::program::Window;
 use crate::testing::Story;
 use crate::time::{Span, Timestamp};
@@ -105,7 +105,11 @@ fn distinct_reads_a_thousand_beyond_a_thousand_and_stays_right_as_values_leave()
     for now in 59..=119 {
         let live = values.live(&window, Timestamp(now));
         let in_window = 25 * (119 - now) as usize;
-        assert_eq!(combine(&live).map_or(0, |Tally(count)| count) as usize, in_window.min(MAX_DISTINCT), "at {now}");
+        assert_eq!(
+            combine(&live).map_or(0, |EventCount(count)| count) as usize,
+            in_window.min(DISTINCT_VALUES_MAX),
+            "at {now}"
+        );
     }
 }
 
@@ -159,14 +163,14 @@ proptest! {
         events.sort_by_key(|(at, late)| at + late);
         for (at, late) in &events {
             now = at + late;
-            panes.add(&window, window.pane_of(*at), Timestamp(now), Tally(1));
+            panes.add(&window, window.pane_of(*at), Timestamp(now), EventCount(1));
         }
         for later in 0..300 {
             let now = now + later;
             let (newest, g) = (now.div_euclid(window.pane_ms), window.pane_ms);
             let counted = |at: i64| at.div_euclid(g) > newest - window.panes && at.div_euclid(g) <= newest;
             let expected = events.iter().filter(|(at, _)| counted(*at)).count() as u64;
-            let found = combine(panes.live(&window, Timestamp(now))).map_or(0, |Tally(count)| count);
+            let found = combine(panes.live(&window, Timestamp(now))).map_or(0, |EventCount(count)| count);
             prop_assert_eq!(found, expected, "at {}", now);
         }
     }
@@ -178,7 +182,7 @@ mod united {
 
     use proptest::prelude::*;
 
-    use crate::engine::window::{DistinctPanes, MAX_DISTINCT, Panes, Tally};
+    use crate::engine::window::{DISTINCT_VALUES_MAX, DistinctPanes, EventCount, Panes};
 
     proptest! {
         #[test]
@@ -187,7 +191,7 @@ mod united {
             theirs in prop::collection::btree_map(0i64..90, 1u64..5, 0..61),
         ) {
             let panes = |counts: &BTreeMap<i64, u64>| {
-                Panes::from_entries(counts.iter().map(|(pane, count)| (*pane, Tally(*count))).collect())
+                Panes::from_entries(counts.iter().map(|(pane, count)| (*pane, EventCount(*count))).collect())
             };
             let mut united = panes(&ours);
             united.absorb(panes(&theirs));
@@ -201,8 +205,8 @@ mod united {
         /// Of more values than are kept, those seen last stay: whoever saw them, and in whatever order they are united.
         #[test]
         fn distinct_values_of_two_are_those_of_one_who_saw_them_all(
-            ours in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=MAX_DISTINCT),
-            theirs in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=MAX_DISTINCT),
+            ours in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=DISTINCT_VALUES_MAX),
+            theirs in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=DISTINCT_VALUES_MAX),
         ) {
             let panes = |values: &BTreeMap<u64, i64>| DistinctPanes::from_entries(values.clone());
             let (mut united, mut other) = (panes(&ours), panes(&theirs));
@@ -215,7 +219,7 @@ mod united {
             }
             let mut by_pane: Vec<(i64, u64)> = all.iter().map(|(hash, pane)| (*pane, *hash)).collect();
             by_pane.sort_unstable();
-            let kept = by_pane.split_off(by_pane.len().saturating_sub(MAX_DISTINCT));
+            let kept = by_pane.split_off(by_pane.len().saturating_sub(DISTINCT_VALUES_MAX));
             let expected = DistinctPanes::from_entries(kept.into_iter().map(|(pane, hash)| (hash, pane)));
             prop_assert_eq!(&united, &expected);
             prop_assert_eq!(&other, &expected);

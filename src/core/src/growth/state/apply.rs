@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::updater::StateUpdater;
 use super::user_state::{CART, CART_ORDER, CHECKOUT, UserGrowthState};
-use crate::event::{Call, Event};
+use crate::event::{CallType, Event};
 use crate::growth::calendar::Hour;
 use crate::growth::counts::{DayCount, HourCount};
 use crate::growth::plan::{NO_STAGE, OUTSIDE};
@@ -44,7 +44,7 @@ impl StateUpdater<'_> {
         let hour = self.deltas.count_event(&self.plan.calendar, event.ts);
         let state = self.apply_activity(state, event, hour);
         let day = hour.day();
-        if event.event.call == Call::Identify && event.event.user_id.is_some() {
+        if event.event.call == CallType::Identify && event.event.user_id.is_some() {
             state.sign_up(day, self);
         }
         let gap = self.plan.rules.session_gap;

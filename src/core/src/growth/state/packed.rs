@@ -16,13 +16,13 @@ use super::active_days::ActiveDays;
 use super::funnel_steps::{FunnelStepState, FunnelSteps, NOT_REACHED};
 use super::orders::{OrderDay, PlacedOrder, UserOrders};
 use super::user_state::UserGrowthState;
-use crate::compact::{OURS, Reader, Writer};
+use crate::compact::{CompactReader, CompactWriter, OURS};
 use crate::growth::calendar::Day;
 use crate::time::Timestamp;
 
 impl UserGrowthState {
     /// Appends the state.
-    pub(crate) fn pack(&self, writer: &mut Writer<'_>) {
+    pub(crate) fn pack(&self, writer: &mut CompactWriter<'_>) {
         writer.unsigned(self.latest.0.into());
         writer.unsigned((self.latest.0 - self.first.0).into());
         writer.optional(self.signed_up.map(|day| i64::from(day.get()) - i64::from(self.first.0)));
@@ -43,7 +43,7 @@ impl UserGrowthState {
     }
 
     /// Reads the state that comes next.
-    pub(crate) fn unpack(reader: &mut Reader<'_>) -> UserGrowthState {
+    pub(crate) fn unpack(reader: &mut CompactReader<'_>) -> UserGrowthState {
         let latest = reader.day();
         let first = Day(latest.0 - reader.day().0);
         let signed_up = reader.optional().map(|after| i64::from(first.0) + after);
@@ -51,9 +51,9 @@ impl UserGrowthState {
         let [channel, stage, session] = [reader.byte(), reader.byte(), reader.byte()];
         let (stage_day, stage_before) = (latest.plus(-reader.signed()), reader.byte());
         let depths = reader.small();
-        let (recent, older) = (reader.unsigned(), reader.all_into(ThinVec::with_capacity, Reader::unsigned));
+        let (recent, older) = (reader.unsigned(), reader.all_into(ThinVec::with_capacity, CompactReader::unsigned));
         let days = ActiveDays { recent, older };
-        let steps = FunnelSteps { slots: reader.all_into(ThinVec::with_capacity, Reader::step) };
+        let steps = FunnelSteps { slots: reader.all_into(ThinVec::with_capacity, CompactReader::step) };
         let orders = (reader.byte() == 1).then(|| Box::new(reader.orders()));
         UserGrowthState {
             days,
@@ -73,7 +73,7 @@ impl UserGrowthState {
     }
 }
 
-impl Writer<'_> {
+impl CompactWriter<'_> {
     fn instant(&mut self, at: i64) {
         self.optional((at != NOT_REACHED).then(|| at - self.base.0));
     }
@@ -105,7 +105,7 @@ impl Writer<'_> {
     }
 }
 
-impl Reader<'_> {
+impl CompactReader<'_> {
     fn day(&mut self) -> Day {
         Day(self.small())
     }

@@ -13,7 +13,7 @@ use super::super::reader::Reader;
 use super::super::scope::{Place, Scope};
 use super::reader_lists::SaleRules;
 use super::{CHANNELS_MAX, Channel, DEFAULT_CHANNELS, GrowthRules, LifecycleStage, OrderRules, RefundRules, Stage};
-use crate::event::{Call, FieldId};
+use crate::event::{CallType, FieldId};
 use crate::time::Span;
 
 /// Keys of `[growth]`.
@@ -102,7 +102,7 @@ impl<'t> Reader<'t> {
             None if section.get(key).is_some() => None,
             None => {
                 let takes_all = |name: &EventName| {
-                    name.call == Call::Track && name.event.as_deref() == Some(default) && name.filter.is_none()
+                    name.call == CallType::Track && name.event.as_deref() == Some(default) && name.filter.is_none()
                 };
                 let at = names.iter().position(takes_all)?;
                 self.world.names.get(&names[at].id).copied()

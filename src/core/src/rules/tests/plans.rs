@@ -136,7 +136,7 @@ fn events_have_filters_and_types() {
     );
     assert_eq!(rules.names[0].event.as_deref(), Some("Product Viewed"));
     assert!(matches!(rules.names[0].filter, Some(Condition::All(_))));
-    assert_eq!((rules.names[1].call, rules.names[1].event.clone()), (crate::event::Call::Page, None));
+    assert_eq!((rules.names[1].call, rules.names[1].event.clone()), (crate::event::CallType::Page, None));
     assert_eq!(rules.projection.fields[1], ["context", "page", "path"]);
 }
 

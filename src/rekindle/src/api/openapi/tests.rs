@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, Reload, ReloadError, Routes, Rules, Services};
 use super::{Access, PATH, document};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live;
@@ -57,7 +57,8 @@ fn json_document() -> Value {
 }
 
 fn routes() -> Routes {
-    let plan = Arc::new(Plan::new(rules::compile("").unwrap_or_else(|_| unreachable!("no rules, no mistakes"))));
+    let plan =
+        Arc::new(ExecutionPlan::new(rules::compile("").unwrap_or_else(|_| unreachable!("no rules, no mistakes"))));
     let options = Options { workers: 1, partitions: 1, ..Options::default() };
     let pipeline = Pipeline::new(plan, options).expect("threads start");
     let live =

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{Decided, Output, Plan};
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules::program::{Campaign, Change};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::Totals;
@@ -25,7 +25,7 @@ const MAX_PER_SECOND: u32 = 12;
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Screen {
-    plan: Arc<Plan>,
+    plan: Arc<ExecutionPlan>,
     bar: ProgressBar,
     second: Instant,
     shown: u32,
@@ -34,7 +34,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(plan: Arc<Plan>) -> Screen {
+    pub(super) fn new(plan: Arc<ExecutionPlan>) -> Screen {
         let bar = if io::stderr().is_terminal() && io::stdout().is_terminal() {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
         } else {
@@ -78,7 +78,7 @@ impl Screen {
     }
 
     fn action_in_words(&self, output: &Output) -> Option<String> {
-        let Decided::Decision { campaign, outcome: Outcome::Sent { variant, .. }, trigger, payload, .. } =
+        let OutputKind::Decision { campaign, outcome: Outcome::Sent { variant, .. }, trigger, payload, .. } =
             &output.decided
         else {
             return None;
@@ -174,9 +174,9 @@ mod tests {
         let text = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[[campaigns]]\nid = 'c'\n\
                     on = 'enter:s'\nchannel = 'email'\n";
         let rules = rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"));
-        let screen = Screen::new(Arc::new(Plan::new(rules)));
+        let screen = Screen::new(Arc::new(ExecutionPlan::new(rules)));
         let payload = [("name".to_owned(), JsonText::of("x\u{1b}[2J\nnew line\u{202e}"))].into_iter().collect();
-        let decided = Decided::Decision {
+        let decided = OutputKind::Decision {
             campaign: CampaignId(0),
             outcome: Outcome::Sent { variant: None, ordinal: 0 },
             trigger: Trigger { segment: SegmentId(0), change: Change::Enter },

@@ -10,7 +10,7 @@ use crate::cli::terminal::lines;
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use rekindle_core::decode::Reason;
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::growth::GrowthRules;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::Timestamp;
@@ -52,7 +52,7 @@ impl GrowthInputs {
         let options = pipeline_options(&Engine::default());
         say_if_it_waits(&self.input);
         let files = Files::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
-        let pipeline = observe_growth(Arc::new(Plan::new(rules)), options, self.until, files, observe)?;
+        let pipeline = observe_growth(Arc::new(ExecutionPlan::new(rules)), options, self.until, files, observe)?;
         warn_of_omitted_events(&pipeline.plan().rules, &pipeline.totals(), self.until);
         let report = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten();
         Ok((pipeline, report.ok_or(GrowthCommandError::NoEvents)?))

@@ -12,7 +12,7 @@ use crate::cli::summary::{grouped, passed_over};
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::growth::{GrowthReport, Ratio};
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::Files;
 use rekindle_runtime::pipeline::Options;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     };
     say_if_it_waits(&args.input);
     let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
-    let plan = Arc::new(Plan::new(rules));
+    let plan = Arc::new(ExecutionPlan::new(rules));
     let (report, totals) = growth_report(Arc::clone(&plan), options, args.until, files)?;
     warn_of_omitted_events(&plan.rules, &totals, args.until);
     let report = report.ok_or(GrowthCommandError::NoEvents)?;

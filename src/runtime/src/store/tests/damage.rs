@@ -287,8 +287,9 @@ fn rules_are_kept_for_as_long_as_something_is_replayed_under_them() {
     let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
     keeper.feed_to(2).checkpoint(true).expect("there is room");
     let other = RULES.replace(">= 2", ">= 3");
-    let changed =
-        std::sync::Arc::new(rekindle_core::partition::Plan::new(rekindle_core::rules::compile(&other).expect("sound")));
+    let changed = std::sync::Arc::new(rekindle_core::partition::ExecutionPlan::new(
+        rekindle_core::rules::compile(&other).expect("sound"),
+    ));
     let version = changed.rules.version.clone();
     keeper.feed_to(4);
     let note = |keeper: &Keeper, version: &str, text: &str| wait(keeper.checkpoints.note_rules(4, version, text));

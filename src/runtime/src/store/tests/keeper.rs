@@ -7,7 +7,7 @@ use super::super::folder::Folder;
 use super::super::{Checkpoints, Claim, Loaded, Outputs, StoreError};
 use crate::pipeline::{Options, Pipeline};
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_core::partition::Plan;
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 
 pub(super) const RULES: &str = r#"
@@ -31,8 +31,8 @@ pub(super) struct Keeper {
     pub(super) generation: u64,
 }
 
-pub(super) fn plan() -> Arc<Plan> {
-    Arc::new(Plan::new(rules::compile(RULES).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
+pub(super) fn plan() -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(RULES).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
 }
 
 fn options() -> Options {

@@ -8,14 +8,14 @@ use crate::time::Timestamp;
 
 /// One user's campaign memory. Empty for the many whom no campaign ever reached.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Memory {
-    fired: Firings,
+pub struct CampaignState {
+    fired: ExposuresByCampaign,
     capped: CapTimes,
-    held: Vec<Held>,
+    held: Vec<DeferredDecision>,
 }
 
 /// Firings by campaign.
-pub type Firings = Vec<(CampaignId, Fired)>;
+pub type ExposuresByCampaign = Vec<(CampaignId, Exposures)>;
 
 /// Per cap, by index: when the latest actions it counts went out, oldest first, at most `max` of them: it is full
 /// exactly when the first of `max` is within `per`.
@@ -23,7 +23,7 @@ pub type CapTimes = Vec<(u16, Vec<Timestamp>)>;
 
 /// How often a campaign fired (sent, control or holdout), and when last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fired {
+pub struct Exposures {
     /// How many times.
     pub count: u32,
     /// When last.
@@ -32,7 +32,7 @@ pub struct Fired {
 
 /// A decision that quiet hours hold back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct DeferredDecision {
     /// The campaign.
     pub campaign: CampaignId,
     /// The change that set it off; `None`: of a segment that the rules have no more.
@@ -45,9 +45,9 @@ pub struct Held {
     pub cause: Option<Arc<str>>,
 }
 
-impl Memory {
+impl CampaignState {
     /// How often a campaign fired for the user; `None` if never.
-    pub fn fired(&self, id: CampaignId) -> Option<Fired> {
+    pub fn fired(&self, id: CampaignId) -> Option<Exposures> {
         self.fired.iter().find(|(other, _)| *other == id).map(|(_, fired)| *fired)
     }
 
@@ -60,7 +60,7 @@ impl Memory {
                 fired.count - 1
             }
             None => {
-                self.fired.push((id, Fired { count: 1, last: now }));
+                self.fired.push((id, Exposures { count: 1, last: now }));
                 0
             }
         }
@@ -102,9 +102,9 @@ impl Memory {
         let times = self.capped.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
         let texts = self.held.iter().flat_map(|held| held.cause.iter().chain(&held.zone));
         let texts = texts.map(|text| text.len() + 2 * size_of::<usize>());
-        self.fired.capacity() * size_of::<(CampaignId, Fired)>()
+        self.fired.capacity() * size_of::<(CampaignId, Exposures)>()
             + self.capped.capacity() * size_of::<(u16, Vec<Timestamp>)>()
-            + self.held.capacity() * size_of::<Held>()
+            + self.held.capacity() * size_of::<DeferredDecision>()
             + times.sum::<usize>()
             + texts.sum::<usize>()
     }
@@ -115,12 +115,12 @@ impl Memory {
     }
 
     /// Holds a decision back.
-    pub fn hold(&mut self, held: Held) {
+    pub fn hold(&mut self, held: DeferredDecision) {
         self.held.push(held);
     }
 
     /// Takes out what is held until `now` or earlier, in the order it was held.
-    pub fn release(&mut self, now: Timestamp) -> Vec<Held> {
+    pub fn release(&mut self, now: Timestamp) -> Vec<DeferredDecision> {
         if self.next_release() > now {
             return Vec::new();
         }
@@ -136,11 +136,12 @@ impl Memory {
 
     /// Takes in an anonymous visitor's memory: the latest firing, the sum of counts, all actions; what the visitor
     /// has held is dropped.
-    pub fn absorb(&mut self, visitor: Memory, caps: &[Cap], now: Timestamp) {
+    pub fn absorb(&mut self, visitor: CampaignState, caps: &[Cap], now: Timestamp) {
         for (id, theirs) in visitor.fired {
             match self.fired.iter_mut().find(|(other, _)| *other == id) {
                 Some((_, ours)) => {
-                    *ours = Fired { count: ours.count.saturating_add(theirs.count), last: ours.last.max(theirs.last) };
+                    *ours =
+                        Exposures { count: ours.count.saturating_add(theirs.count), last: ours.last.max(theirs.last) };
                 }
                 None => self.fired.push((id, theirs)),
             }
@@ -155,13 +156,13 @@ impl Memory {
     }
 
     /// Everything, for the codec: firings, cap times, what is held.
-    pub fn parts(&self) -> (&Firings, &CapTimes, &[Held]) {
+    pub fn parts(&self) -> (&ExposuresByCampaign, &CapTimes, &[DeferredDecision]) {
         (&self.fired, &self.capped, &self.held)
     }
 
-    /// Puts back what [`parts`](Memory::parts) gave.
-    pub fn from_parts(fired: Firings, capped: CapTimes, held: Vec<Held>) -> Memory {
-        Memory { fired, capped, held }
+    /// Puts back what [`parts`](CampaignState::parts) gave.
+    pub fn from_parts(fired: ExposuresByCampaign, capped: CapTimes, held: Vec<DeferredDecision>) -> CampaignState {
+        CampaignState { fired, capped, held }
     }
 }
 

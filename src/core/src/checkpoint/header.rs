@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::CodecError;
-use super::wire::{Reader, Writer};
+use super::wire::{CborReader, CborWriter};
 use crate::time::Timestamp;
 
 /// What a file is, and of which moment of which log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct CheckpointHeader {
     /// All of the state, or what changed.
-    pub kind: Kind,
+    pub kind: CheckpointKind,
     /// Counts a log's checkpoints, from 1; whole state that is no checkpoint of a store has 0.
     pub number: u64,
     /// The base it rests on; of a base, its own number.
@@ -44,7 +44,7 @@ pub struct Head {
 /// How much of the state a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum CheckpointKind {
     /// All of it.
     Base,
     /// What changed since the file before.
@@ -76,7 +76,7 @@ impl std::fmt::Display for StreamIdentity {
 
 /// How much stands in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Totals {
+pub struct CheckpointTotals {
     /// Users.
     pub users: u64,
     /// Ids of users who are gone.
@@ -87,18 +87,18 @@ pub struct Totals {
     pub unlinked: u64,
 }
 
-impl Kind {
+impl CheckpointKind {
     /// `base` or `delta`.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Base => "base",
-            Kind::Delta => "delta",
+            CheckpointKind::Base => "base",
+            CheckpointKind::Delta => "delta",
         }
     }
 }
 
-impl Head {
-    pub(super) fn write(&self, writer: &mut Writer) {
+impl CheckpointHeader {
+    pub(super) fn write(&self, writer: &mut CborWriter) {
         let numbers = [
             ("number", self.number),
             ("base", self.base),
@@ -133,9 +133,9 @@ impl Head {
         }
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Head, CodecError> {
-        let mut head = Head {
-            kind: Kind::Base,
+    pub(super) fn read(reader: &mut CborReader<'_>) -> Result<CheckpointHeader, CodecError> {
+        let mut head = CheckpointHeader {
+            kind: CheckpointKind::Base,
             number: 0,
             base: 0,
             previous: 0,
@@ -156,8 +156,8 @@ impl Head {
             match reader.text("a key of the head")? {
                 "kind" => {
                     kind = match reader.text("the kind")? {
-                        "base" => Some(Kind::Base),
-                        "delta" => Some(Kind::Delta),
+                        "base" => Some(CheckpointKind::Base),
+                        "delta" => Some(CheckpointKind::Delta),
                         _ => return Err(reader.wrong("a kind of checkpoint that is not known")),
                     }
                 }
@@ -184,12 +184,12 @@ impl Head {
             return Err(reader.wrong("a head that says too little"));
         };
         let stream = stream.zip(created_ms).map(|(name, created_ms)| StreamIdentity { name, created_ms });
-        Ok(Head { kind, stream, ..head })
+        Ok(CheckpointHeader { kind, stream, ..head })
     }
 }
 
-impl Totals {
-    pub(super) fn write(self, writer: &mut Writer) {
+impl CheckpointTotals {
+    pub(super) fn write(self, writer: &mut CborWriter) {
         let numbers =
             [("users", self.users), ("removed", self.removed), ("links", self.links), ("unlinked", self.unlinked)];
         writer.map(numbers.len());
@@ -199,8 +199,8 @@ impl Totals {
         }
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Totals, CodecError> {
-        let mut totals = Totals::default();
+    pub(super) fn read(reader: &mut CborReader<'_>) -> Result<CheckpointTotals, CodecError> {
+        let mut totals = CheckpointTotals::default();
         for _ in 0..reader.map("the end")? {
             match reader.text("a key of the end")? {
                 "users" => totals.users = reader.u64("how many users there are")?,

@@ -4,13 +4,13 @@ use crate::rules::program::SegmentId;
 
 /// The segments a user is in, as a set of bits.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Members {
+pub struct MembershipSet {
     low: u64,
     /// Segments 64 and up; empty while the user is in none of them.
     high: Vec<u64>,
 }
 
-impl Members {
+impl MembershipSet {
     /// Whether the user is in the segment.
     pub fn contains(&self, segment: SegmentId) -> bool {
         let (word, bit) = (usize::from(segment.0) / 64, segment.0 % 64);

@@ -8,8 +8,8 @@
 
 use std::num::NonZeroU32;
 
-use super::users::Slot;
-use crate::compact::{Reader, Writer};
+use super::user_table::UserSlot;
+use crate::compact::{CompactReader, CompactWriter};
 use crate::time::Timestamp;
 
 /// What a chunk holds, in bytes; of a user who takes more it holds just that one.
@@ -23,7 +23,7 @@ const HEAD_MAX: usize = 14;
 
 /// Where a packed user stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct PackedUserLocation {
     /// The chunk's index and 1.
     chunk: NonZeroU32,
     at: u32,
@@ -31,8 +31,8 @@ pub(super) struct Place {
 
 /// All chunks.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
-    chunks: Vec<Chunk>,
+pub(super) struct PackedUserStore {
+    chunks: Vec<UserChunk>,
     /// Those that nothing stands in.
     vacant: Vec<u32>,
     /// The one being filled.
@@ -44,7 +44,7 @@ pub(super) struct Chunks {
 }
 
 #[derive(Debug, Default)]
-struct Chunk {
+struct UserChunk {
     /// Whose it is (4 bytes), how long it is, and the packed user, over and over.
     bytes: Vec<u8>,
     /// How many of them are no gaps.
@@ -52,26 +52,26 @@ struct Chunk {
 }
 
 /// One packed user in a chunk.
-struct Entry<'c> {
+struct ChunkEntry<'c> {
     owner: u32,
     packed: &'c [u8],
     /// Where the next one begins.
     end: usize,
 }
 
-fn entry(bytes: &[u8], at: usize) -> Entry<'_> {
-    let mut reader = Reader { left: &bytes[at..], base: Timestamp(0) };
+fn entry(bytes: &[u8], at: usize) -> ChunkEntry<'_> {
+    let mut reader = CompactReader { left: &bytes[at..], base: Timestamp(0) };
     let owner = u32::from_le_bytes(reader.array());
     let packed = reader.bytes();
-    Entry { owner, packed, end: bytes.len() - reader.left.len() }
+    ChunkEntry { owner, packed, end: bytes.len() - reader.left.len() }
 }
 
-impl Place {
-    fn new(chunk: usize, at: usize) -> Place {
+impl PackedUserLocation {
+    fn new(chunk: usize, at: usize) -> PackedUserLocation {
         let chunk = u32::try_from(chunk + 1).ok().and_then(NonZeroU32::new);
         let at = u32::try_from(at).ok();
         let (chunk, at) = chunk.zip(at).expect("a partition's packed users take fewer than 2^32 chunks");
-        Place { chunk, at }
+        PackedUserLocation { chunk, at }
     }
 
     fn chunk(self) -> usize {
@@ -79,32 +79,32 @@ impl Place {
     }
 }
 
-impl Chunks {
+impl PackedUserStore {
     /// The packed user that stands there.
-    pub(super) fn get(&self, place: Place) -> &[u8] {
+    pub(super) fn get(&self, place: PackedUserLocation) -> &[u8] {
         entry(&self.chunks[place.chunk()].bytes, place.at as usize).packed
     }
 
     /// A byte of where it stands.
-    pub(super) fn first_byte(&self, place: Place) -> u8 {
+    pub(super) fn first_byte(&self, place: PackedUserLocation) -> u8 {
         self.chunks[place.chunk()].bytes[place.at as usize]
     }
 
     /// The same, to be changed where it stands.
-    pub(super) fn get_mut(&mut self, place: Place) -> &mut [u8] {
+    pub(super) fn get_mut(&mut self, place: PackedUserLocation) -> &mut [u8] {
         let bytes = &mut self.chunks[place.chunk()].bytes;
-        let Entry { packed, end, .. } = entry(bytes, place.at as usize);
+        let ChunkEntry { packed, end, .. } = entry(bytes, place.at as usize);
         let start = end - packed.len();
         &mut bytes[start..end]
     }
 
     /// The bytes it takes.
-    pub(super) fn size(&self, place: Place) -> usize {
+    pub(super) fn size(&self, place: PackedUserLocation) -> usize {
         entry(&self.chunks[place.chunk()].bytes, place.at as usize).end - place.at as usize
     }
 
     /// Puts the packed user of a slot in.
-    pub(super) fn put(&mut self, slots: &mut [Slot], slot: u32, packed: &[u8]) {
+    pub(super) fn put(&mut self, slots: &mut [UserSlot], slot: u32, packed: &[u8]) {
         let fits = self.chunks.get(self.open).is_some_and(|open| open.bytes.len() + packed.len() + HEAD_MAX <= CHUNK);
         if !fits {
             self.open_another(packed.len() + HEAD_MAX);
@@ -118,46 +118,46 @@ impl Chunks {
     }
 
     /// What stands there is nobody's any more: no slot says that it is.
-    pub(super) fn free(&mut self, place: Place) {
+    pub(super) fn free(&mut self, place: PackedUserLocation) {
         let size = self.size(place);
         self.chunks[place.chunk()].live -= size;
         self.live -= size;
     }
 
-    fn append(&mut self, slots: &mut [Slot], slot: u32, packed: &[u8]) {
+    fn append(&mut self, slots: &mut [UserSlot], slot: u32, packed: &[u8]) {
         let open = &mut self.chunks[self.open];
         let at = open.bytes.len();
         open.bytes.extend_from_slice(&slot.to_le_bytes());
-        Writer { out: &mut open.bytes, base: Timestamp(0) }.bytes(packed);
+        CompactWriter { out: &mut open.bytes, base: Timestamp(0) }.bytes(packed);
         let size = open.bytes.len() - at;
         open.live += size;
         self.live += size;
         self.filled += size;
-        slots[slot as usize] = Slot::Packed(Place::new(self.open, at));
+        slots[slot as usize] = UserSlot::Packed(PackedUserLocation::new(self.open, at));
     }
 
     /// Goes on with an empty chunk that has room for so many bytes.
     fn open_another(&mut self, room: usize) {
         self.open = self.vacant.pop().map_or(self.chunks.len(), |vacant| vacant as usize);
         if self.open == self.chunks.len() {
-            self.chunks.push(Chunk::default());
+            self.chunks.push(UserChunk::default());
         }
         let bytes = &mut self.chunks[self.open].bytes;
         bytes.reserve_exact(room.max(CHUNK));
     }
 
     /// Empties the chunk with the least left in it.
-    fn clean_one(&mut self, slots: &mut [Slot]) {
+    fn clean_one(&mut self, slots: &mut [UserSlot]) {
         let others =
             self.chunks.iter().enumerate().filter(|(index, chunk)| *index != self.open && !chunk.bytes.is_empty());
         let Some((emptiest, _)) = others.min_by_key(|(_, chunk)| chunk.live) else { return };
-        let Chunk { mut bytes, mut live } = std::mem::take(&mut self.chunks[emptiest]);
+        let UserChunk { mut bytes, mut live } = std::mem::take(&mut self.chunks[emptiest]);
         self.filled -= bytes.len();
         self.live -= live;
         let mut at = 0;
         while live > 0 {
-            let Entry { owner, packed, end } = entry(&bytes, at);
-            if slots[owner as usize] == Slot::Packed(Place::new(emptiest, at)) {
+            let ChunkEntry { owner, packed, end } = entry(&bytes, at);
+            if slots[owner as usize] == UserSlot::Packed(PackedUserLocation::new(emptiest, at)) {
                 live -= end - at;
                 let open = &self.chunks[self.open].bytes;
                 if open.len() + (end - at) > open.capacity() {
@@ -179,7 +179,7 @@ impl Chunks {
     /// The bytes it takes beside its own place, without those of what stands in it.
     pub(super) fn heap_bytes_beside(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum();
-        chunks - self.live + self.chunks.capacity() * size_of::<Chunk>() + self.vacant.capacity() * size_of::<u32>()
+        chunks - self.live + self.chunks.capacity() * size_of::<UserChunk>() + self.vacant.capacity() * size_of::<u32>()
     }
 }
 
@@ -195,16 +195,16 @@ mod tests {
         fn what_stands_in_chunks_stays_what_it_is(
             steps in prop::collection::vec((0u32..40, prop_oneof![9 => 0usize..900, 1 => 10_000usize..40_000]), 1..400),
         ) {
-            let (mut chunks, mut slots) = (Chunks::default(), vec![Slot::AtHand(0); 40]);
+            let (mut chunks, mut slots) = (PackedUserStore::default(), vec![UserSlot::Resident(0); 40]);
             let mut expected: Vec<Option<Vec<u8>>> = vec![None; 40];
             for (step, (slot, length)) in steps.into_iter().enumerate() {
                 match (slots[slot as usize], &mut expected[slot as usize]) {
-                    (Slot::Packed(place), held) => {
-                        slots[slot as usize] = Slot::AtHand(0);
+                    (UserSlot::Packed(place), held) => {
+                        slots[slot as usize] = UserSlot::Resident(0);
                         chunks.free(place);
                         *held = None;
                     }
-                    (Slot::AtHand(_), held) => {
+                    (UserSlot::Resident(_), held) => {
                         let packed = vec![step as u8; length];
                         chunks.put(&mut slots, slot, &packed);
                         *held = Some(packed);
@@ -213,12 +213,12 @@ mod tests {
                 let mut live = 0;
                 for (slot, held) in slots.iter().zip(&expected) {
                     match slot {
-                        Slot::Packed(place) => {
+                        UserSlot::Packed(place) => {
                             prop_assert_eq!(Some(&*chunks.get_mut(*place)), held.as_deref());
                             prop_assert_eq!(Some(chunks.get(*place)), held.as_deref());
                             live += chunks.size(*place);
                         }
-                        Slot::AtHand(_) => prop_assert!(held.is_none()),
+                        UserSlot::Resident(_) => prop_assert!(held.is_none()),
                     }
                 }
                 prop_assert_eq!(live, chunks.live);
@@ -228,19 +228,19 @@ mod tests {
 
     #[test]
     fn a_slot_takes_eight_bytes() {
-        assert_eq!(size_of::<Slot>(), 8);
+        assert_eq!(size_of::<UserSlot>(), 8);
     }
 
     #[test]
     fn gaps_do_not_add_up() {
-        let (mut chunks, mut slots) = (Chunks::default(), vec![Slot::AtHand(0); 1_000]);
+        let (mut chunks, mut slots) = (PackedUserStore::default(), vec![UserSlot::Resident(0); 1_000]);
         for round in 0..50_u32 {
             for slot in 0..1_000 {
-                if let Slot::Packed(place) = slots[slot as usize] {
+                if let UserSlot::Packed(place) = slots[slot as usize] {
                     if (slot * 7 + round) % 3 == 0 {
                         continue;
                     }
-                    slots[slot as usize] = Slot::AtHand(0);
+                    slots[slot as usize] = UserSlot::Resident(0);
                     chunks.free(place);
                 }
                 chunks.put(&mut slots, slot, &vec![1; 50 + (slot as usize + round as usize) % 50]);

@@ -12,9 +12,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use super::capture::Mark;
-use super::chunks::{Chunks, Place};
 use super::packed;
+use super::packed_users::{PackedUserLocation, PackedUserStore};
+use super::snapshot::SnapshotEpoch;
 use super::user::User;
 use crate::time::Timestamp;
 
@@ -32,15 +32,15 @@ const VACANT: u32 = u32::MAX;
 
 /// Users by slot and by id.
 #[derive(Debug)]
-pub(super) struct Users {
+pub(super) struct UserTable {
     /// So many are at hand before one is packed.
     at_hand_min: usize,
-    slots: Vec<Slot>,
-    chunks: Chunks,
+    slots: Vec<UserSlot>,
+    chunks: PackedUserStore,
     vacant: Vec<u32>,
     by_id: HashTable<u32>,
     /// The large ones first.
-    at_hand: Vec<AtHand>,
+    at_hand: Vec<ResidentUser>,
     /// How many of those are large.
     large: usize,
     /// Where the clock's hand stands, which passes over the large ones.
@@ -56,27 +56,27 @@ pub(super) struct Users {
 
 /// Where a user is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
-    Packed(Place),
+pub(super) enum UserSlot {
+    Packed(PackedUserLocation),
     /// The place among those at hand, or [`VACANT`].
-    AtHand(u32),
+    Resident(u32),
 }
 
 #[derive(Debug)]
-struct AtHand {
+struct ResidentUser {
     user: User,
     slot: u32,
     /// Had an event since the hand came by.
     is_used: bool,
 }
 
-impl Users {
+impl UserTable {
     /// None yet; `at_hand_min` (at least 1) are at hand before one is packed.
-    pub(super) fn new(at_hand_min: usize) -> Users {
-        Users {
+    pub(super) fn new(at_hand_min: usize) -> UserTable {
+        UserTable {
             at_hand_min: at_hand_min.max(1),
             slots: Vec::new(),
-            chunks: Chunks::default(),
+            chunks: PackedUserStore::default(),
             vacant: Vec::new(),
             by_id: HashTable::new(),
             at_hand: Vec::new(),
@@ -90,8 +90,8 @@ impl Users {
     }
 
     /// The same without users.
-    pub(super) fn emptied(&self) -> Users {
-        Users::new(self.at_hand_min)
+    pub(super) fn emptied(&self) -> UserTable {
+        UserTable::new(self.at_hand_min)
     }
 
     /// How many there are.
@@ -118,8 +118,8 @@ impl Users {
         // Whoever has another id and a hash that looks alike is read in vain.
         found.extend(ids.filter_map(|id| self.by_id.find(IdHasher::default().hash_one(id), |_| true)));
         let first_bytes = found.iter().map(|slot| match self.slots[*slot as usize] {
-            Slot::Packed(place) => self.chunks.first_byte(place),
-            Slot::AtHand(place) => self.at_hand.get(place as usize).map_or(0, |held| u8::from(held.is_used)),
+            UserSlot::Packed(place) => self.chunks.first_byte(place),
+            UserSlot::Resident(place) => self.at_hand.get(place as usize).map_or(0, |held| u8::from(held.is_used)),
         });
         std::hint::black_box(first_bytes.fold(0, |all, byte| all ^ byte));
         self.found = found;
@@ -128,23 +128,25 @@ impl Users {
     /// A user, as it stands; read only.
     pub(super) fn get(&self, slot: u32) -> Option<Cow<'_, User>> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(place) => Some(Cow::Owned(packed::unpack(self.chunks.get(*place)))),
-            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| Cow::Borrowed(&held.user)),
+            UserSlot::Packed(place) => Some(Cow::Owned(packed::unpack(self.chunks.get(*place)))),
+            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| Cow::Borrowed(&held.user)),
         }
     }
 
     /// A user to change who is likely to be changed again soon: from now on at hand.
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut User> {
         let place = match *self.slots.get(slot as usize)? {
-            Slot::Packed(place) => {
+            UserSlot::Packed(place) => {
                 let user = self.take_out(slot, place);
                 self.hold(user, slot)
             }
-            Slot::AtHand(VACANT) => return None,
-            Slot::AtHand(place) if (place as usize) < self.large && !is_large(&self.at_hand[place as usize].user) => {
+            UserSlot::Resident(VACANT) => return None,
+            UserSlot::Resident(place)
+                if (place as usize) < self.large && !is_large(&self.at_hand[place as usize].user) =>
+            {
                 self.small_again(place)
             }
-            Slot::AtHand(place) => place,
+            UserSlot::Resident(place) => place,
         };
         let held = &mut self.at_hand[place as usize];
         held.is_used = true;
@@ -154,7 +156,7 @@ impl Users {
     /// Changes a user where it is: who was packed is again afterwards. `None`: the slot is vacant.
     pub(super) fn change<R>(&mut self, slot: u32, change: impl FnOnce(&mut User) -> R) -> Option<R> {
         match *self.slots.get(slot as usize)? {
-            Slot::Packed(place) => {
+            UserSlot::Packed(place) => {
                 let mut user = packed::unpack(self.chunks.get(place));
                 let changed = change(&mut user);
                 self.scratch.clear();
@@ -163,14 +165,14 @@ impl Users {
                 if before.len() == self.scratch.len() {
                     before.copy_from_slice(&self.scratch);
                 } else {
-                    self.slots[slot as usize] = Slot::AtHand(VACANT);
+                    self.slots[slot as usize] = UserSlot::Resident(VACANT);
                     self.chunks.free(place);
                     self.chunks.put(&mut self.slots, slot, &self.scratch);
                 }
                 Some(changed)
             }
-            Slot::AtHand(VACANT) => None,
-            Slot::AtHand(place) => Some(change(&mut self.at_hand[place as usize].user)),
+            UserSlot::Resident(VACANT) => None,
+            UserSlot::Resident(place) => Some(change(&mut self.at_hand[place as usize].user)),
         }
     }
 
@@ -180,18 +182,18 @@ impl Users {
     }
 
     /// When the user in a slot was last changed, in rounds of cuts.
-    pub(super) fn mark(&self, slot: u32) -> Option<Mark> {
+    pub(super) fn mark(&self, slot: u32) -> Option<SnapshotEpoch> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(place) => Some(packed::mark(self.chunks.get(*place))),
-            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.mark),
+            UserSlot::Packed(place) => Some(packed::mark(self.chunks.get(*place))),
+            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| held.user.mark),
         }
     }
 
     /// Changes that.
-    pub(super) fn set_mark(&mut self, slot: u32, mark: Mark) {
+    pub(super) fn set_mark(&mut self, slot: u32, mark: SnapshotEpoch) {
         match self.slots[slot as usize] {
-            Slot::Packed(place) => packed::set_mark(self.chunks.get_mut(place), mark),
-            Slot::AtHand(place) => {
+            UserSlot::Packed(place) => packed::set_mark(self.chunks.get_mut(place), mark),
+            UserSlot::Resident(place) => {
                 if let Some(held) = self.at_hand.get_mut(place as usize) {
                     held.user.mark = mark;
                 }
@@ -202,16 +204,16 @@ impl Users {
     /// The soonest wake-up that stands in the timers for the user in a slot.
     pub(super) fn armed(&self, slot: u32) -> Option<Timestamp> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(place) => Some(packed::armed(self.chunks.get(*place))),
-            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.armed),
+            UserSlot::Packed(place) => Some(packed::armed(self.chunks.get(*place))),
+            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| held.user.armed),
         }
     }
 
     /// The time of the latest event of the user in a slot.
     pub(super) fn latest_event(&self, slot: u32) -> Option<Timestamp> {
         match self.slots.get(slot as usize)? {
-            Slot::Packed(place) => Some(packed::latest(self.chunks.get(*place))),
-            Slot::AtHand(place) => self.at_hand.get(*place as usize).map(|held| held.user.profile.latest),
+            UserSlot::Packed(place) => Some(packed::latest(self.chunks.get(*place))),
+            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| held.user.profile.latest),
         }
     }
 
@@ -219,14 +221,14 @@ impl Users {
     pub(super) fn insert(&mut self, user: User) -> u32 {
         let hash = IdHasher::default().hash_one(&*user.id);
         let slot = self.vacant.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::AtHand(VACANT));
+            self.slots.push(UserSlot::Resident(VACANT));
             u32::try_from(self.slots.len() - 1)
                 .ok()
                 .filter(|slot| *slot != VACANT)
                 .expect("a partition holds fewer than 2^32 users")
         });
         self.hold(user, slot);
-        let Users { slots, chunks, at_hand, by_id, .. } = self;
+        let UserTable { slots, chunks, at_hand, by_id, .. } = self;
         by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(slots, chunks, at_hand, *slot)));
         slot
     }
@@ -239,15 +241,15 @@ impl Users {
         let (slot, _) = entry.remove();
         self.vacant.push(slot);
         match self.slots[slot as usize] {
-            Slot::Packed(place) => Some(self.take_out(slot, place)),
-            Slot::AtHand(mut place) => {
+            UserSlot::Packed(place) => Some(self.take_out(slot, place)),
+            UserSlot::Resident(mut place) => {
                 if (place as usize) < self.large {
                     place = self.small_again(place);
                 }
-                self.slots[slot as usize] = Slot::AtHand(VACANT);
+                self.slots[slot as usize] = UserSlot::Resident(VACANT);
                 let held = self.at_hand.swap_remove(place as usize);
                 if let Some(moved) = self.at_hand.get(place as usize) {
-                    self.slots[moved.slot as usize] = Slot::AtHand(place);
+                    self.slots[moved.slot as usize] = UserSlot::Resident(place);
                 }
                 Some(held.user)
             }
@@ -259,20 +261,20 @@ impl Users {
     pub(super) fn heap_bytes_of(&self, first_slot: usize, most: usize) -> (u64, usize) {
         let slots = &self.slots[first_slot.min(self.slots.len())..];
         let slots = &slots[..most.min(slots.len())];
-        let bytes = |slot: &Slot| match slot {
-            Slot::Packed(place) => self.chunks.size(*place),
-            Slot::AtHand(place) => self.at_hand.get(*place as usize).map_or(0, |held| held.user.heap_bytes()),
+        let bytes = |slot: &UserSlot| match slot {
+            UserSlot::Packed(place) => self.chunks.size(*place),
+            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map_or(0, |held| held.user.heap_bytes()),
         };
         (slots.iter().map(|slot| bytes(slot) as u64).sum(), slots.len())
     }
 
     /// The bytes of the slots, the index, the places of those at hand, and the gaps between those who are packed.
     pub(super) fn heap_bytes_beside(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
+        self.slots.capacity() * size_of::<UserSlot>()
             + self.chunks.heap_bytes_beside()
             + self.vacant.capacity() * size_of::<u32>()
             + self.by_id.allocation_size()
-            + self.at_hand.capacity() * size_of::<AtHand>()
+            + self.at_hand.capacity() * size_of::<ResidentUser>()
             + self.scratch.capacity()
             + self.found.capacity() * size_of::<u32>()
     }
@@ -282,16 +284,16 @@ impl Users {
     }
 
     /// Unpacks the user of a slot, which is vacant from now on.
-    fn take_out(&mut self, slot: u32, place: Place) -> User {
+    fn take_out(&mut self, slot: u32, place: PackedUserLocation) -> User {
         let user = packed::unpack(self.chunks.get(place));
-        self.slots[slot as usize] = Slot::AtHand(VACANT);
+        self.slots[slot as usize] = UserSlot::Resident(VACANT);
         self.chunks.free(place);
         user
     }
 
     /// Puts a user among those at hand, in the place of another if there are many; returns the place.
     fn hold(&mut self, user: User, slot: u32) -> u32 {
-        let held = AtHand { user, slot, is_used: false };
+        let held = ResidentUser { user, slot, is_used: false };
         let is_full = self.at_hand.len() - self.large >= self.at_hand_min.max(self.slots.len() / AT_HAND_SHARE);
         let place = if let Some(place) = is_full.then(|| self.next_to_pack()).flatten() {
             let before = std::mem::replace(&mut self.at_hand[place], held);
@@ -308,7 +310,7 @@ impl Users {
             self.at_hand.len() - 1
         };
         let place = u32::try_from(place).expect("fewer are at hand than there are");
-        self.slots[slot as usize] = Slot::AtHand(place);
+        self.slots[slot as usize] = UserSlot::Resident(place);
         place
     }
 
@@ -341,7 +343,7 @@ impl Users {
         self.at_hand.swap(a, b);
         for place in [a, b] {
             let at_hand = u32::try_from(place).expect("fewer are at hand than there are");
-            self.slots[self.at_hand[place].slot as usize] = Slot::AtHand(at_hand);
+            self.slots[self.at_hand[place].slot as usize] = UserSlot::Resident(at_hand);
         }
     }
 }
@@ -351,10 +353,10 @@ fn is_large(user: &User) -> bool {
 }
 
 /// The id of the user in a slot; empty where there is none.
-fn id_of<'u>(slots: &[Slot], chunks: &'u Chunks, at_hand: &'u [AtHand], slot: u32) -> &'u str {
+fn id_of<'u>(slots: &[UserSlot], chunks: &'u PackedUserStore, at_hand: &'u [ResidentUser], slot: u32) -> &'u str {
     match slots[slot as usize] {
-        Slot::Packed(place) => packed::id(chunks.get(place)),
-        Slot::AtHand(place) => at_hand.get(place as usize).map_or("", |held| &held.user.id),
+        UserSlot::Packed(place) => packed::id(chunks.get(place)),
+        UserSlot::Resident(place) => at_hand.get(place as usize).map_or("", |held| &held.user.id),
     }
 }
 
@@ -372,7 +374,7 @@ mod tests {
     /// Of many users one at hand was packed for each that was touched: a large one as a whole, for each small event.
     #[test]
     fn a_large_user_is_not_packed_however_many_others_there_are() {
-        let mut users = Users::new(1);
+        let mut users = UserTable::new(1);
         for id in 0..400 {
             users.insert(user(id, if id % 40 == 0 { 20_000 } else { 2 }));
         }

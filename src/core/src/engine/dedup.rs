@@ -10,38 +10,38 @@ const INDEXED_FROM: usize = 64;
 
 /// Hashes of messageIds with the user's clock at their acceptance.
 #[derive(Clone, Debug, Default)]
-pub struct SeenMessages {
+pub struct DedupState {
     /// By acceptance, the earliest first.
-    queue: VecDeque<Seen>,
+    queue: VecDeque<DedupEntry>,
     /// What there is beside, where there are many, or visitors were merged into the user.
-    many: Option<Box<Many>>,
+    many: Option<Box<DedupIndex>>,
 }
 
 /// A message's hash, and when it was accepted.
-type Seen = (u64, Timestamp);
+type DedupEntry = (u64, Timestamp);
 
 /// How many are found without looking through all of them.
 #[derive(Clone, Debug, Default)]
-struct Many {
+struct DedupIndex {
     /// The latest acceptance of each.
     index: HashMap<u64, Timestamp, foldhash::fast::FixedState>,
     /// What came with visitors, each like the queue. Of those two next to each other in size one is at least twice as
     /// large, so there are few, and what is merged again and again costs each message a few moves (the logarithmic method
     /// of Bentley and Saxe, *Decomposable searching problems*, 1980).
-    runs: Vec<VecDeque<Seen>>,
+    runs: Vec<VecDeque<DedupEntry>>,
     /// How many messages were moved by merging.
     #[cfg(test)]
     moved: usize,
 }
 
 /// In which runs they stand says nothing.
-impl PartialEq for SeenMessages {
-    fn eq(&self, other: &SeenMessages) -> bool {
+impl PartialEq for DedupState {
+    fn eq(&self, other: &DedupState) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
     }
 }
 
-impl SeenMessages {
+impl DedupState {
     /// Whether the message was accepted within `window` before `now`.
     pub fn contains(&self, hash: u64, now: Timestamp, window: Span) -> bool {
         let is_recent = |accepted: Timestamp| accepted > now - window;
@@ -73,7 +73,7 @@ impl SeenMessages {
                 }
             }
             Some(many) => {
-                let Many { index, runs, .. } = &mut **many;
+                let DedupIndex { index, runs, .. } = &mut **many;
                 for run in std::iter::once(&mut self.queue).chain(runs.iter_mut()) {
                     while let Some((hash, accepted)) = run.front().copied().filter(|(_, at)| *at <= limit) {
                         run.pop_front();
@@ -96,7 +96,7 @@ impl SeenMessages {
 
     /// Takes in what another user's events were accepted with: in work that grows with the smaller of the two, and with the
     /// logarithm of both.
-    pub fn absorb(&mut self, mut other: SeenMessages) {
+    pub fn absorb(&mut self, mut other: DedupState) {
         if self.len() < other.len() {
             std::mem::swap(self, &mut other);
         }
@@ -104,7 +104,7 @@ impl SeenMessages {
             return;
         }
         if self.many.is_none() && self.len() + other.len() < INDEXED_FROM {
-            let mut all: Vec<Seen> = self.iter().chain(other.iter()).collect();
+            let mut all: Vec<DedupEntry> = self.iter().chain(other.iter()).collect();
             all.sort_by_key(|(hash, accepted)| (*accepted, *hash));
             self.queue = all.into();
             return;
@@ -127,7 +127,7 @@ impl SeenMessages {
     fn index(&mut self) {
         // Of equal hashes the later one is inserted last.
         let index = self.queue.iter().copied().collect();
-        self.many = Some(Box::new(Many { index, ..Many::default() }));
+        self.many = Some(Box::new(DedupIndex { index, ..DedupIndex::default() }));
     }
 
     /// How many are remembered.
@@ -140,13 +140,13 @@ impl SeenMessages {
     pub fn heap_bytes(&self) -> usize {
         // A map's entry has its key, its value and a byte of control; 8 places hold 7 entries.
         let many = self.many.as_ref().map_or(0, |many| {
-            let runs = many.runs.iter().map(|run| run.capacity() * size_of::<Seen>()).sum::<usize>();
+            let runs = many.runs.iter().map(|run| run.capacity() * size_of::<DedupEntry>()).sum::<usize>();
             size_of_val(&**many)
                 + many.index.capacity() * 8 / 7 * 17
-                + many.runs.capacity() * size_of::<VecDeque<Seen>>()
+                + many.runs.capacity() * size_of::<VecDeque<DedupEntry>>()
                 + runs
         });
-        self.queue.capacity() * size_of::<Seen>() + many
+        self.queue.capacity() * size_of::<DedupEntry>() + many
     }
 
     /// Whether none is.
@@ -157,7 +157,7 @@ impl SeenMessages {
     /// All of them, oldest first, and of those accepted at the same instant by hash.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, Timestamp)> + use<> {
         let runs = self.many.iter().flat_map(|many| &many.runs);
-        let mut all: Vec<Seen> = std::iter::once(&self.queue).chain(runs).flatten().copied().collect();
+        let mut all: Vec<DedupEntry> = std::iter::once(&self.queue).chain(runs).flatten().copied().collect();
         all.sort_by_key(|(hash, accepted)| (*accepted, *hash));
         all.into_iter()
     }
@@ -169,7 +169,7 @@ impl SeenMessages {
     }
 }
 
-impl Many {
+impl DedupIndex {
     /// Unites runs until of any two next to each other in size one is at least twice as large.
     fn unite_runs(&mut self) {
         self.runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
@@ -180,7 +180,7 @@ impl Many {
     }
 
     /// Puts two runs in one, in its place by size.
-    fn unite(&mut self, mut large: VecDeque<Seen>, mut small: VecDeque<Seen>) {
+    fn unite(&mut self, mut large: VecDeque<DedupEntry>, mut small: VecDeque<DedupEntry>) {
         #[cfg(test)]
         {
             self.moved += large.len() + small.len();
@@ -197,9 +197,9 @@ impl Many {
 }
 
 /// Messages, oldest first.
-impl FromIterator<(u64, Timestamp)> for SeenMessages {
-    fn from_iter<I: IntoIterator<Item = (u64, Timestamp)>>(messages: I) -> SeenMessages {
-        let mut seen = SeenMessages { queue: messages.into_iter().collect(), many: None };
+impl FromIterator<(u64, Timestamp)> for DedupState {
+    fn from_iter<I: IntoIterator<Item = (u64, Timestamp)>>(messages: I) -> DedupState {
+        let mut seen = DedupState { queue: messages.into_iter().collect(), many: None };
         if seen.queue.len() >= INDEXED_FROM {
             seen.index();
         }

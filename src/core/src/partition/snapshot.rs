@@ -1,7 +1,7 @@
 //! A consistent cut through a partition, taken piece by piece while events go on.
 //!
 //! Time is divided into rounds by the cuts. What is written at a cut is what was changed in the round before it (or
-//! everybody): those users are *pending*, and [`capture`](Capture::capture) clones them a few at a time. Whoever is
+//! everybody): those users are *pending*, and [`capture`](SnapshotTracker::capture) clones them a few at a time. Whoever is
 //! changed before it was their turn is cloned just before the change. So every user is captured as it was at the cut,
 //! and no pause is longer than a piece takes.
 //!
@@ -11,24 +11,24 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::User;
-use super::users::Users;
+use super::user_table::UserTable;
 
 /// What has to be noted to cut a partition.
 #[derive(Debug, Default)]
-pub(super) struct Capture {
+pub(super) struct SnapshotTracker {
     /// How many cuts were begun; 0: nobody ever cut, and nothing is noted.
     round: u32,
     /// The slots of users changed in this round; a slot may stand here twice when its user was replaced.
     dirty: Vec<u32>,
     /// Who was taken out in this round; may be back since.
     removed: Vec<Arc<str>>,
-    cut: Option<Cut>,
+    cut: Option<PartitionSnapshot>,
 }
 
 /// A cut that is under way.
 #[derive(Debug)]
-struct Cut {
-    pending: Pending,
+struct PartitionSnapshot {
+    pending: PendingUsers,
     /// Users that were changed before it was their turn, as they were at the cut.
     images: Vec<User>,
     /// Who was taken out in the round before the cut.
@@ -37,7 +37,7 @@ struct Cut {
 
 /// Whose turn is still to come.
 #[derive(Debug)]
-enum Pending {
+enum PendingUsers {
     /// Everybody there was at the cut, from slot `next` on.
     All { next: u32, end: u32 },
     /// The slots changed in the round before the cut.
@@ -46,17 +46,17 @@ enum Pending {
 
 /// In which round a user was last changed, and whether the cut that began it has the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Mark(u32);
+pub(super) struct SnapshotEpoch(u32);
 
-impl Mark {
+impl SnapshotEpoch {
     /// Captured by the cut that began this round, and not changed since.
-    fn captured(round: u32) -> Mark {
-        Mark(round * 2)
+    fn captured(round: u32) -> SnapshotEpoch {
+        SnapshotEpoch(round * 2)
     }
 
     /// Changed in this round.
-    fn changed(round: u32) -> Mark {
-        Mark(round * 2 + 1)
+    fn changed(round: u32) -> SnapshotEpoch {
+        SnapshotEpoch(round * 2 + 1)
     }
 
     /// As a number.
@@ -65,31 +65,31 @@ impl Mark {
     }
 
     /// The number back.
-    pub(super) fn from_bits(bits: u32) -> Mark {
-        Mark(bits)
+    pub(super) fn from_bits(bits: u32) -> SnapshotEpoch {
+        SnapshotEpoch(bits)
     }
 }
 
-impl Pending {
+impl PendingUsers {
     /// Whether the cut that began `round` has yet to take in a user with this mark.
-    fn has(&self, mark: Mark, round: u32) -> bool {
+    fn has(&self, mark: SnapshotEpoch, round: u32) -> bool {
         match self {
-            Pending::All { .. } => mark < Mark::captured(round),
-            Pending::Dirty(_) => mark == Mark::changed(round - 1),
+            PendingUsers::All { .. } => mark < SnapshotEpoch::captured(round),
+            PendingUsers::Dirty(_) => mark == SnapshotEpoch::changed(round - 1),
         }
     }
 }
 
 /// What one piece of a cut is made of.
 #[derive(Debug, Default)]
-pub(super) struct Piece {
+pub(super) struct SnapshotPart {
     pub(super) users: Vec<User>,
     pub(super) removed: Vec<Arc<str>>,
     /// How much of the work that was allowed it took.
     pub(super) work: usize,
 }
 
-impl Capture {
+impl SnapshotTracker {
     /// Whether changes are noted.
     pub(super) fn is_noting(&self) -> bool {
         self.round > 0
@@ -109,16 +109,16 @@ impl Capture {
         self.round += 1;
         let (dirty, removed) = (std::mem::take(&mut self.dirty), std::mem::take(&mut self.removed));
         let (pending, removed) = match whole {
-            true => (Pending::All { next: 0, end: slots }, Vec::new()),
-            false => (Pending::Dirty(dirty), removed),
+            true => (PendingUsers::All { next: 0, end: slots }, Vec::new()),
+            false => (PendingUsers::Dirty(dirty), removed),
         };
-        self.cut = Some(Cut { pending, images: Vec::new(), removed });
+        self.cut = Some(PartitionSnapshot { pending, images: Vec::new(), removed });
         whole
     }
 
     /// A user is about to change.
     pub(super) fn touch(&mut self, slot: u32, user: &mut User) {
-        let changed = Mark::changed(self.round);
+        let changed = SnapshotEpoch::changed(self.round);
         if !self.is_noting() || user.mark == changed {
             return;
         }
@@ -130,7 +130,7 @@ impl Capture {
     /// A user was just put into a slot: nobody the cut under way has to take in.
     pub(super) fn added(&mut self, slot: u32, user: &mut User) {
         if self.is_noting() {
-            user.mark = Mark::changed(self.round);
+            user.mark = SnapshotEpoch::changed(self.round);
             self.dirty.push(slot);
         }
     }
@@ -152,9 +152,9 @@ impl Capture {
     }
 
     /// The next piece of the cut, of about so many users; with `None` nothing is left of it.
-    pub(super) fn capture(&mut self, users: &mut Users, most: usize) -> Option<Piece> {
+    pub(super) fn capture(&mut self, users: &mut UserTable, most: usize) -> Option<SnapshotPart> {
         let (round, cut) = (self.round, self.cut.as_mut()?);
-        let mut piece = Piece { removed: std::mem::take(&mut cut.removed), ..Piece::default() };
+        let mut piece = SnapshotPart { removed: std::mem::take(&mut cut.removed), ..SnapshotPart::default() };
         let images = cut.images.len().min(most);
         piece.users.extend(cut.images.drain(cut.images.len() - images..));
         piece.work = images + piece.removed.len();
@@ -166,7 +166,7 @@ impl Capture {
                 && cut.pending.has(mark, round)
             {
                 piece.users.extend(users.get(slot).map(Cow::into_owned));
-                users.set_mark(slot, Mark::captured(round));
+                users.set_mark(slot, SnapshotEpoch::captured(round));
             }
         }
         if piece.work == 0 {
@@ -177,14 +177,14 @@ impl Capture {
     }
 }
 
-impl Pending {
+impl PendingUsers {
     fn next_slot(&mut self) -> Option<u32> {
         match self {
-            Pending::All { next, end } => (next < end).then(|| {
+            PendingUsers::All { next, end } => (next < end).then(|| {
                 *next += 1;
                 *next - 1
             }),
-            Pending::Dirty(slots) => slots.pop(),
+            PendingUsers::Dirty(slots) => slots.pop(),
         }
     }
 }

@@ -15,24 +15,24 @@ const SPARE: usize = 16;
 
 /// Due times with the user (an index) each belongs to. The same user may stand here more than once.
 #[derive(Clone, Debug)]
-pub(super) struct Timers {
+pub(super) struct TimerQueue {
     /// No key lies before it.
     floor: i64,
-    buckets: Vec<Bucket>,
+    buckets: Vec<TimerBucket>,
     /// Blocks without anything in them.
-    spare: Vec<Block>,
+    spare: Vec<TimerBlock>,
     len: usize,
 }
 
-type Block = Vec<(i64, u32)>;
+type TimerBlock = Vec<(i64, u32)>;
 
 /// Wake-ups in no order: full blocks, and a last one that is not empty.
 #[derive(Clone, Debug, Default)]
-struct Bucket {
-    blocks: Vec<Block>,
+struct TimerBucket {
+    blocks: Vec<TimerBlock>,
 }
 
-impl Bucket {
+impl TimerBucket {
     fn len(&self) -> usize {
         self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
     }
@@ -41,7 +41,7 @@ impl Bucket {
         self.blocks.is_empty()
     }
 
-    fn push(&mut self, wake_up: (i64, u32), spare: &mut Vec<Block>) {
+    fn push(&mut self, wake_up: (i64, u32), spare: &mut Vec<TimerBlock>) {
         if self.blocks.last().is_none_or(|last| last.len() == BLOCK) {
             self.blocks.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK)));
         }
@@ -50,7 +50,7 @@ impl Bucket {
         }
     }
 
-    fn pop(&mut self, spare: &mut Vec<Block>) -> Option<(i64, u32)> {
+    fn pop(&mut self, spare: &mut Vec<TimerBlock>) -> Option<(i64, u32)> {
         let last = self.blocks.last_mut()?;
         let wake_up = last.pop();
         if last.is_empty() {
@@ -61,19 +61,19 @@ impl Bucket {
 }
 
 /// Keeps an empty block to be used again, unless there are enough of them.
-fn keep(block: Block, spare: &mut Vec<Block>) {
+fn keep(block: TimerBlock, spare: &mut Vec<TimerBlock>) {
     if spare.len() < SPARE {
         spare.push(block);
     }
 }
 
-impl Default for Timers {
-    fn default() -> Timers {
-        Timers { floor: i64::MIN, buckets: vec![Bucket::default(); 65], spare: Vec::new(), len: 0 }
+impl Default for TimerQueue {
+    fn default() -> TimerQueue {
+        TimerQueue { floor: i64::MIN, buckets: vec![TimerBucket::default(); 65], spare: Vec::new(), len: 0 }
     }
 }
 
-impl Timers {
+impl TimerQueue {
     /// Adds a wake-up. One that lies before the last one popped counts as due at that instant.
     pub(super) fn push(&mut self, due: Timestamp, user: u32) {
         let key = due.0.max(self.floor);
@@ -159,8 +159,8 @@ impl Timers {
         let blocks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.blocks.len()).sum::<usize>();
         let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.blocks.capacity()).sum::<usize>();
         blocks * BLOCK * size_of::<(i64, u32)>()
-            + lists * size_of::<Block>()
-            + self.buckets.capacity() * size_of::<Bucket>()
+            + lists * size_of::<TimerBlock>()
+            + self.buckets.capacity() * size_of::<TimerBucket>()
     }
 
     /// How many wake-ups stand here.
@@ -182,7 +182,7 @@ mod tests {
             most in 1usize..20,
             until in -10i64..6_000,
         ) {
-            let mut timers = Timers::default();
+            let mut timers = TimerQueue::default();
             keys.iter().for_each(|key| timers.push(Timestamp(*key), 0));
             let (mut left, mut last) = (keys, i64::MIN);
             while last < until {

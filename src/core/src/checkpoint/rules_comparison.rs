@@ -3,38 +3,38 @@
 
 use std::fmt;
 
-use super::dictionary::Keys;
+use super::dictionary::RulesKeys;
 use crate::growth::GrowthMigration;
-use crate::partition::Plan;
+use crate::partition::ExecutionPlan;
 use crate::rules::program::{FeatureId, Ruleset};
 use crate::rules::{explain, words};
 use crate::time::{Span, Timestamp};
 
 /// What becomes of what is remembered when rules replace others.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Compared {
+pub struct RulesComparison {
     /// Features that both define alike: what they remember stays.
     pub kept: usize,
     /// What begins empty: features, then traits, caps and the rest.
-    pub new: Vec<BeginsEmpty>,
+    pub new: Vec<ColdStart>,
     /// Features that are forgotten.
     pub dropped: usize,
 }
 
 /// Something that knows nothing of the past when the rules take effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BeginsEmpty {
+pub struct ColdStart {
     /// In the words of the rules: `count(view, 7d)`, `traits.tier`.
     pub what: String,
     /// How long it does not know the past.
-    pub blind: Blind,
+    pub blind: WarmUp,
     /// Who reads it: `segment win_back`; may be empty.
     pub read_by: Vec<String>,
 }
 
 /// How long something that began empty does not know the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blind {
+pub enum WarmUp {
     /// For so long: then all that it looks at is in it.
     For(Span),
     /// For good: it looks at all time.
@@ -43,29 +43,29 @@ pub enum Blind {
     UntilSaid,
 }
 
-impl BeginsEmpty {
+impl ColdStart {
     /// Whether it still does not know all that it should, when time has come to `now` and it began empty at `began`.
     pub fn is_blind(&self, began: Timestamp, now: Timestamp) -> bool {
         match self.blind {
-            Blind::For(span) => now < began + span,
-            Blind::ForGood | Blind::UntilSaid => true,
+            WarmUp::For(span) => now < began + span,
+            WarmUp::ForGood | WarmUp::UntilSaid => true,
         }
     }
 }
 
 /// `7d`, `for good`, `until an event says it`
-impl fmt::Display for Blind {
+impl fmt::Display for WarmUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Blind::For(span) => write!(f, "{span}"),
-            Blind::ForGood => f.write_str("for good"),
-            Blind::UntilSaid => f.write_str("until an event says it"),
+            WarmUp::For(span) => write!(f, "{span}"),
+            WarmUp::ForGood => f.write_str("for good"),
+            WarmUp::UntilSaid => f.write_str("until an event says it"),
         }
     }
 }
 
 /// `count(view, 7d): 7d, in segment active`
-impl fmt::Display for BeginsEmpty {
+impl fmt::Display for ColdStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.what, self.blind)?;
         if !self.read_by.is_empty() {
@@ -76,22 +76,22 @@ impl fmt::Display for BeginsEmpty {
 }
 
 /// Compares what is remembered under two sets of rules.
-pub fn compare(plan: &Plan, next: &Plan) -> Compared {
+pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
     let (rules, next_rules) = (&plan.rules, &next.rules);
-    let (Keys([before, traits_before, _, _, caps_before]), Keys([after, traits, _, _, caps])) =
-        (Keys::of(rules), Keys::of(next_rules));
+    let (RulesKeys([before, traits_before, _, _, caps_before]), RulesKeys([after, traits, _, _, caps])) =
+        (RulesKeys::of(rules), RulesKeys::of(next_rules));
     let is_new = |before: &[String], key: &String| !before.contains(key);
     let readers = explain::users_of_features(next_rules);
     let features = after.iter().zip(0..).filter(|(key, _)| is_new(&before, key)).map(|(_, id)| {
         let window = next_rules.features[usize::from(id)].kind.window();
-        BeginsEmpty {
+        ColdStart {
             what: words::feature(next_rules, FeatureId(id)),
-            blind: window.map_or(Blind::ForGood, |window| Blind::For(window.length)),
+            blind: window.map_or(WarmUp::ForGood, |window| WarmUp::For(window.length)),
             read_by: readers[usize::from(id)].clone(),
         }
     });
-    let mut new: Vec<BeginsEmpty> = features.collect();
-    let until_said = |what: String| BeginsEmpty { what, blind: Blind::UntilSaid, read_by: Vec::new() };
+    let mut new: Vec<ColdStart> = features.collect();
+    let until_said = |what: String| ColdStart { what, blind: WarmUp::UntilSaid, read_by: Vec::new() };
     let timezone = next_rules.projection.timezone_trait.map(|id| usize::from(id.0));
     let new_traits = traits.iter().enumerate().filter(|(at, key)| is_new(&traits_before, key) && Some(*at) != timezone);
     new.extend(new_traits.map(|(_, key)| until_said(format!("traits.{key}"))));
@@ -102,16 +102,16 @@ pub fn compare(plan: &Plan, next: &Plan) -> Compared {
     new.extend(new_caps.map(|(_, cap)| {
         let channel = cap.channel.as_ref().map(|channel| format!(" by {channel}")).unwrap_or_default();
         let what = format!("the cap of {} per {}{channel}", cap.max, cap.per);
-        BeginsEmpty { what, blind: Blind::For(cap.per), read_by: Vec::new() }
+        ColdStart { what, blind: WarmUp::For(cap.per), read_by: Vec::new() }
     }));
     if let Some(growth) = &next.growth {
         let kept = plan.growth.as_ref().and_then(|before| GrowthMigration::new(before.keys(), growth));
         if kept.is_none() {
-            new.push(BeginsEmpty { what: "the growth numbers".to_owned(), blind: Blind::ForGood, read_by: Vec::new() });
+            new.push(ColdStart { what: "the growth numbers".to_owned(), blind: WarmUp::ForGood, read_by: Vec::new() });
         }
     }
     let kept = after.iter().filter(|key| before.contains(key)).count();
-    Compared { kept, new, dropped: before.len() - kept }
+    RulesComparison { kept, new, dropped: before.len() - kept }
 }
 
 fn knows_zones(rules: &Ruleset) -> bool {
