@@ -6,7 +6,7 @@ use rekindle_runtime::store::{Checkpoints, StoreError};
 use rekindle_settings::{Checkpoint, Location, Secret};
 
 use crate::keeper::{Keeper, claim, state_at};
-use crate::s3_server::S3Server;
+use rekindle_test_kit::s3_server::S3Server;
 
 const BUCKET: &str = "rekindle-test";
 

@@ -1,12 +1,9 @@
-//! Stored checkpoints from outside: in a bucket, of the first format, and by the command that looks at them.
-
-#[path = "../pypi/mod.rs"]
-mod pypi;
-#[path = "../s3_server/mod.rs"]
-mod s3_server;
+//! Stored checkpoints from outside: in a bucket, of the first format, by the command that looks at them, and those with which
+//! `replay` resumes.
 
 mod bucket;
 mod command;
 mod first_format;
 mod growth_form_1;
 mod keeper;
+mod replay;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::broker::Broker;
-use crate::nats_server::NatsServer;
 use crate::streams::{settings, works};
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::nats_server::NatsServer;
 
 /// The test's own user may do everything; the daemon's is written by each test.
 fn server(daemon: &str) -> NatsServer {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::broker::Broker;
-use crate::harness::{Daemon, Settings};
-use crate::nats_server::NatsServer;
-use crate::nats_server::proxy::Proxy;
 use crate::streams::settings;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{Daemon, Settings};
+use rekindle_test_kit::nats_server::NatsServer;
+use rekindle_test_kit::nats_server::proxy::Proxy;
 
 /// So many shoppers, each of whom is seen once.
 const SHOPPERS: usize = 60_000;

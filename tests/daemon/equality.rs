@@ -5,10 +5,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use rstest::rstest;
 
-use crate::broker::Broker;
-use crate::harness::Settings;
-use crate::log::{Log, THE_END, a_month, assert_same, lines, per_user, starter_pack};
-use crate::nats_server::NatsServer;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::Settings;
+use rekindle_test_kit::daemon::log::{Log, THE_END, a_month, assert_same, lines, per_user, starter_pack};
+use rekindle_test_kit::nats_server::NatsServer;
 
 /// Starts a daemon, publishes a log as it reads, and compares.
 async fn compare(what: &str, log: &Log, per_second: Option<u32>) {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::broker::Broker;
-use crate::harness::{Settings, signal};
-use crate::log::{Log, THE_END, a_month, assert_same, per_user, starter_pack};
-use crate::nats_server::NatsServer;
-use crate::nats_server::proxy::Proxy;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{Settings, signal};
+use rekindle_test_kit::daemon::log::{Log, THE_END, a_month, assert_same, per_user, starter_pack};
+use rekindle_test_kit::nats_server::NatsServer;
+use rekindle_test_kit::nats_server::proxy::Proxy;
 
 /// How often something happens.
 const TIMES: usize = 6;

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::broker::Broker;
-use crate::harness::{Daemon, Settings, wait_until};
-use crate::log::{Log, THE_END, assert_same, lines, per_user, with_the_end};
-use crate::nats_server::NatsServer;
 use crate::streams::settings;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
+use rekindle_test_kit::daemon::log::{Log, THE_END, assert_same, lines, per_user, with_the_end};
+use rekindle_test_kit::nats_server::NatsServer;
 
 const FORGET: &str = "rekindle.control.forget";
 

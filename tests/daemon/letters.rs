@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::broker::Broker;
-use crate::harness::{Daemon, wait_until};
-use crate::nats_server::NatsServer;
 use crate::streams::{settings, works};
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{Daemon, wait_until};
+use rekindle_test_kit::nats_server::NatsServer;
 
 async fn letters(broker: &Broker) -> Vec<Value> {
     let letters = broker.read("REKINDLE_DEAD").await;

@@ -5,18 +5,11 @@
 //! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.
 
 mod access;
-mod broker;
 mod ending;
 mod equality;
 mod faults;
 mod forgetting;
-mod harness;
 mod letters;
-mod log;
-#[path = "../nats_server/mod.rs"]
-mod nats_server;
-#[path = "../prometheus_server/mod.rs"]
-mod prometheus_server;
 mod recovery;
 mod reload;
 mod silence;

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::broker::{Broker, Stored};
-use crate::harness::{Ended, Settings, wait_until};
-use crate::nats_server::NatsServer;
 use crate::streams::settings;
+use rekindle_test_kit::daemon::broker::{Broker, Stored};
+use rekindle_test_kit::daemon::harness::{Ended, Settings, wait_until};
+use rekindle_test_kit::nats_server::NatsServer;
 
 /// Checkpoints every second, the shortest there is.
 fn often(server: &NatsServer) -> Settings {
@@ -30,7 +30,7 @@ async fn killed(server: &NatsServer, broker: &Broker) -> Settings {
     daemon.kill()
 }
 
-fn checkpoints(daemon: &crate::harness::Daemon) -> f64 {
+fn checkpoints(daemon: &rekindle_test_kit::daemon::harness::Daemon) -> f64 {
     ["base", "delta"].iter().map(|kind| daemon.metric(&format!("rekindle_checkpoints_total{{kind=\"{kind}\"}}"))).sum()
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::broker::{Broker, Stored};
-use crate::harness::{Daemon, Settings, wait_until};
-use crate::log::{PerUser, THE_END, a_month, assert_same, per_user, starter_pack};
-use crate::nats_server::NatsServer;
+use rekindle_test_kit::daemon::broker::{Broker, Stored};
+use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
+use rekindle_test_kit::daemon::log::{PerUser, THE_END, a_month, assert_same, per_user, starter_pack};
+use rekindle_test_kit::nats_server::NatsServer;
 
 /// The segments that the other rules have changed. No campaign looks at them.
 const CHANGED: &[&str] = &["rekindle.segments.medium_value.", "rekindle.segments.bargain_hunter."];

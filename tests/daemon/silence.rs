@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use rekindle_core::time::{Span, Timestamp};
 use serde_json::Value;
 
-use crate::broker::{Broker, Stored};
-use crate::harness::Settings;
-use crate::nats_server::NatsServer;
-use crate::nats_server::proxy::Proxy;
+use rekindle_test_kit::daemon::broker::{Broker, Stored};
+use rekindle_test_kit::daemon::harness::Settings;
+use rekindle_test_kit::nats_server::NatsServer;
+use rekindle_test_kit::nats_server::proxy::Proxy;
 
 const RULES: &str = "
 [events]

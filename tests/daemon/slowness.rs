@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::broker::Broker;
-use crate::harness::{Daemon, Settings};
-use crate::log::{Log, THE_END, a_month, assert_same, per_user, starter_pack};
-use crate::nats_server::NatsServer;
-use crate::nats_server::proxy::Proxy;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{Daemon, Settings};
+use rekindle_test_kit::daemon::log::{Log, THE_END, a_month, assert_same, per_user, starter_pack};
+use rekindle_test_kit::nats_server::NatsServer;
+use rekindle_test_kit::nats_server::proxy::Proxy;
 
 /// How many bytes are published while everything stands still …
 const WAITING: usize = 32 << 20;

@@ -1,9 +1,9 @@
 //! Streams that are missing or won't do, and a server that is not there yet: said, with what to do; and the daemon goes
 //! on by itself once the cause is gone.
 
-use crate::broker::Broker;
-use crate::harness::{Daemon, Settings, wait_until};
-use crate::nats_server::NatsServer;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
+use rekindle_test_kit::nats_server::NatsServer;
 
 const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
 const VIEW: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-02T10:00:00Z"}"#;

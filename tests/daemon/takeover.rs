@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::broker::{Broker, Stored};
-use crate::harness::{Daemon, Settings, wait_until};
-use crate::nats_server::NatsServer;
 use crate::streams::settings;
+use rekindle_test_kit::daemon::broker::{Broker, Stored};
+use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
+use rekindle_test_kit::nats_server::NatsServer;
 
 /// Checkpoints every second, the shortest there is.
 fn often(server: &NatsServer) -> Settings {

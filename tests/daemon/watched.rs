@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rekindle::metrics::table::{self, Kind};
 
-use crate::broker::Broker;
-use crate::harness::Settings;
-use crate::log::{a_month, starter_pack};
-use crate::nats_server::NatsServer;
-use crate::prometheus_server::{Histograms, Prometheus, promtool_check_metrics};
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::Settings;
+use rekindle_test_kit::daemon::log::{a_month, starter_pack};
+use rekindle_test_kit::nats_server::NatsServer;
+use rekindle_test_kit::prometheus_server::{Histograms, Prometheus, promtool_check_metrics};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {

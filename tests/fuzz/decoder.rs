@@ -1,4 +1,4 @@
-//! Coverage-guided: the decoder agrees with the slow reading of tests/decoder_agrees about any bytes.
+//! Coverage-guided: the decoder agrees with the slow reading of the test kit about any bytes.
 //!
 //! ```sh
 //! cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none decoder
@@ -7,19 +7,10 @@
 
 #![no_main]
 
-#[expect(dead_code, reason = "the names of verdicts are for the random tests")]
-#[path = "../decoder_agrees/reading.rs"]
-mod reading;
-#[path = "../oracle/decimal.rs"]
-mod decimal;
-#[path = "../decoder_agrees/lenient.rs"]
-mod lenient;
-#[path = "../decoder_agrees/structure.rs"]
-mod structure;
-
 use libfuzzer_sys::fuzz_target;
 use rekindle_core::decode::Decoder;
 use rekindle_core::rules::program::Projection;
+use rekindle_test_kit::decoder_oracle::reading;
 
 fuzz_target!(|line: &[u8]| {
     let own = |paths: &[&[&str]]| {

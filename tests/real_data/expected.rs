@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::data_sets::repository;
+use rekindle_test_kit::repository;
 
 /// The data sets that there are totals of.
 pub(crate) const DATA_SETS: [&str; 6] =

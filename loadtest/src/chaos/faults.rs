@@ -10,8 +10,8 @@ use super::schedule::{Blow, Moment, NetworkTrouble, Outage};
 use crate::daemon::{Daemon, Setup};
 use crate::error::Error;
 use crate::servers::Servers;
-use crate::servers::proxy::Proxy;
 use crate::streams::{self, OUTPUTS};
+use rekindle_test_kit::nats_server::proxy::Proxy;
 
 /// How long a daemon that another has taken over from may take to find out and end.
 const REFUSED_WITHIN: Duration = Duration::from_secs(30);

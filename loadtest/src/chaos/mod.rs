@@ -27,13 +27,13 @@ use tokio::sync::watch;
 use crate::daemon::{self, Daemon, Setup};
 use crate::error::Error;
 use crate::servers::Servers;
-use crate::servers::proxy::Proxy;
 use crate::streams::{self, DEAD, EVENTS, OUTPUTS, Stored};
 use crate::table;
 use compare::{Differences, compare};
 use faults::{Blows, NetworkTroubles};
 use ordinals::Ordinals;
 use publisher::{Publisher, THE_END};
+use rekindle_test_kit::nats_server::proxy::Proxy;
 use report::Report;
 use schedule::{Counts, Schedule};
 

@@ -1,9 +1,6 @@
 //! The servers that a test runs against: nats-server, one or three of them, and a proxy before it.
 
-mod find;
 mod process;
-#[allow(dead_code, reason = "the tests of Rekindle use all of it")]
-pub(crate) mod proxy;
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +47,7 @@ impl Servers {
 }
 
 fn binary() -> Result<PathBuf, Error> {
-    find::find(&cache()?).map_err(Error::NoServer)
+    rekindle_test_kit::nats_server::find::find(&cache()?).map_err(Error::NoServer)
 }
 
 /// Where a fetched server is kept: where cargo lets tests keep files, if this program lies in a folder of cargo's.

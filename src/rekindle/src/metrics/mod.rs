@@ -5,8 +5,8 @@
 //! goes on for as long as whoever counts goes on, also over a reload of the rules; what the rules no longer name is gone.
 //!
 //! The text is the exporter's of the `metrics` crate, but for distributions that are counted already. The binary format,
-//! which alone has native histograms, is written here: the exporter's own needs `protoc` at build time. `tests/metrics.rs`
-//! holds them against promtool, and `tests/prometheus.rs` against a real Prometheus.
+//! which alone has native histograms, is written here: the exporter's own needs `protoc` at build time. `tests/http/metrics.rs`
+//! holds them against promtool, and `tests/http/prometheus.rs` against a real Prometheus.
 //!
 //! Not here: HTTP, and the question of who may ask.
 

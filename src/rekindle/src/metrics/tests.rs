@@ -100,7 +100,7 @@ fn everything_together_makes_every_metric_of_the_table() {
     page.build();
     page.process();
     let text = page.text();
-    // The growth numbers are there where the rules ask for them: `tests/growth.rs`.
+    // The growth numbers are there where the rules ask for them: `tests/http/growth_series.rs`.
     const GROWTH: [&str; 4] = ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly"];
     let is_of_growth = |name: &str| GROWTH.iter().any(|prefix| name.starts_with(prefix));
     let expected: Vec<_> = table::ALL.iter().filter(|metric| !is_of_growth(metric.name)).collect();

@@ -1,0 +1,215 @@
+//! A log of events with an end, and what `rekindle replay` makes of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_simulator::{Simulator, SimulatorOptions};
+use serde_json::Value;
+
+use super::broker::Stored;
+
+/// The subject that tells that the last message of a log was taken in.
+pub const THE_END: &str = "rekindle.segments.the_end.enter";
+
+/// The subject of ticks.
+const TICK: &str = "rekindle.tick";
+
+/// The user of a log's last message.
+const LAST_USER: &str = "the-last-user";
+
+/// The daemon's `max_disorder`.
+const MAX_DISORDER: Span = Span(5_000);
+
+/// What was published for each user, in order: subjects and payloads.
+pub type PerUser = BTreeMap<String, Vec<(String, String)>>;
+
+/// Messages of whole lines, and what must come of them.
+pub struct Log {
+    /// In order. The last one moves time on to the end.
+    pub messages: Vec<Bytes>,
+    /// How many events there are.
+    pub events: usize,
+    /// How many more are rejected.
+    pub rejected: u64,
+    /// What replay computes.
+    pub expected: PerUser,
+}
+
+/// The starter pack, with a segment that only the last user is in.
+pub fn starter_pack() -> String {
+    with_the_end(include_str!("../../../../config/rules.toml"))
+}
+
+/// Rules, and a segment that only the last user of a log is in.
+pub fn with_the_end(rules: &str) -> String {
+    format!("{rules}\n[[segments]]\nid = 'the_end'\nwhen = 'traits.the_end == true'\n")
+}
+
+/// The lines of a simulated storefront's first days.
+pub fn lines(seed: u64, days: i64) -> Vec<String> {
+    let start = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").expect("a time");
+    let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers: 2_000, start });
+    let mut text = Vec::new();
+    simulator.advance(start + Span(days * 86_400_000), &mut text);
+    String::from_utf8(text).expect("JSON").lines().map(str::to_owned).collect()
+}
+
+/// A month of a storefront, one event per message: computed once, for all tests that need no more.
+pub fn a_month() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        Log::new(&starter_pack(), lines(1, 30).into_iter().map(Bytes::from).collect(), "2026-02-20T00:00:00Z")
+    })
+}
+
+impl Log {
+    /// Messages with the rules and the end of time: replays them, and adds the message that takes the daemon there.
+    pub fn new(rules: &str, messages: Vec<Bytes>, until: &str) -> Log {
+        Log::replayed(rules, messages, until, &[])
+    }
+
+    /// The same, with more options of `replay`.
+    pub fn replayed(rules: &str, mut messages: Vec<Bytes>, until: &str, options: &[&str]) -> Log {
+        let Replayed { outputs: expected, events, rejected } = replay(rules, &messages, until, options);
+        let end = Timestamp::parse_rfc3339(until).expect("a time") + MAX_DISORDER;
+        messages.push(Bytes::from(format!(
+            r#"{{"type":"identify","userId":"{LAST_USER}","timestamp":"{end}","traits":{{"the_end":true}}}}"#
+        )));
+        Log { messages, events, rejected, expected }
+    }
+
+    /// What came to lie in the stream of events, in its order, without ticks: of these messages, some perhaps twice.
+    pub fn as_stored(rules: &str, stored: Vec<Stored>, until: &str) -> Log {
+        let mut messages: Vec<Bytes> =
+            stored.into_iter().filter(|stored| stored.subject != TICK).map(|stored| stored.payload).collect();
+        while messages.last().is_some_and(|last| last.windows(LAST_USER.len()).any(|part| part == LAST_USER.as_bytes()))
+        {
+            messages.pop();
+        }
+        Log::new(rules, messages, until)
+    }
+
+    /// How many messages replay would publish.
+    pub fn outputs(&self) -> u64 {
+        self.expected.values().map(|outputs| outputs.len() as u64).sum()
+    }
+}
+
+struct Replayed {
+    outputs: PerUser,
+    events: usize,
+    rejected: u64,
+}
+
+fn replay(rules: &str, messages: &[Bytes], until: &str, options: &[&str]) -> Replayed {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("rules.toml"), rules).expect("the rules");
+    let mut text = Vec::new();
+    for message in messages {
+        text.extend_from_slice(message);
+        if !message.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+    }
+    fs::write(file("events.jsonl"), text).expect("the events");
+    let output = Command::new(crate::binary("rekindle"))
+        .args(["replay", "--until", until])
+        .args(options)
+        .arg("--rules")
+        .arg(file("rules.toml"))
+        .arg("--output")
+        .arg(file("journal.jsonl"))
+        .arg("--actions")
+        .arg(file("actions.jsonl"))
+        .arg("--summary")
+        .arg(file("summary.json"))
+        .arg(file("events.jsonl"))
+        .output()
+        .expect("the binary starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = |name: &str| fs::read_to_string(file(name)).expect("replay writes it");
+    let summary: Value = serde_json::from_str(&read("summary.json")).expect("JSON");
+    let events = summary["events"].as_u64().expect("a count");
+    let rejected = summary["rejected_by_reason"].as_object().expect("counts").values().filter_map(Value::as_u64).sum();
+    let outputs = as_published(&read("journal.jsonl"), &read("actions.jsonl"));
+    Replayed { outputs, events: usize::try_from(events).expect("it fits"), rejected }
+}
+
+/// What the daemon publishes for a journal and its actions.
+pub fn as_published(journal: &str, actions: &str) -> PerUser {
+    let mut actions = actions.lines();
+    let mut outputs = PerUser::new();
+    for line in journal.lines() {
+        let fields: Value = serde_json::from_str(line).expect("a line of the journal is JSON");
+        let text = |name: &str| fields[name].as_str().unwrap_or_default();
+        let user = text("user");
+        let mut put = |subject: String, payload: &str| {
+            outputs.entry(user.to_owned()).or_default().push((subject, payload.to_owned()));
+        };
+        match text("kind") {
+            "transition" => put(format!("rekindle.segments.{}.{}", text("segment"), text("change")), line),
+            "decision" => {
+                put(format!("rekindle.decisions.{}.{}", text("campaign"), text("outcome")), line);
+                // The action of a decision follows it.
+                if text("outcome") == "sent" {
+                    let action = actions.next().expect("an action for each that was sent");
+                    put(format!("rekindle.actions.{}.{}", text("channel"), text("campaign")), action);
+                }
+            }
+            "merged" => put("rekindle.merged".to_owned(), line),
+            kind => panic!("{kind} is not in a journal"),
+        }
+    }
+    assert_eq!(actions.next(), None, "an action that the journal does not know");
+    outputs
+}
+
+/// Whether a message on this subject is about a user, and replay would write it.
+pub fn is_output(subject: &str) -> bool {
+    let begins = ["rekindle.segments.", "rekindle.actions.", "rekindle.decisions."];
+    subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin))
+}
+
+/// The outputs that were published, by user, without the last one's.
+pub fn per_user(stored: &[Stored]) -> PerUser {
+    let mut outputs = PerUser::new();
+    for Stored { subject, payload, .. } in stored.iter().filter(|stored| is_output(&stored.subject)) {
+        let fields: Value = serde_json::from_slice(payload).expect("outputs are JSON");
+        let name = if subject.starts_with("rekindle.actions.") { "subject" } else { "user" };
+        let user = fields[name].as_str().expect("outputs are about somebody").to_owned();
+        let payload = String::from_utf8(payload.to_vec()).expect("JSON");
+        outputs.entry(user).or_default().push((subject.clone(), payload));
+    }
+    outputs.remove(LAST_USER);
+    outputs
+}
+
+/// Both are equal, byte for byte; else shows the first user for whom they are not.
+pub fn assert_same(found: &PerUser, expected: &PerUser) {
+    assert!(expected.values().map(Vec::len).sum::<usize>() > 100, "next to nothing is expected");
+    for user in found.keys().chain(expected.keys()) {
+        let (found_here, expected_here) = (of(found, user), of(expected, user));
+        let differs = found_here.iter().zip(expected_here).position(|(found, expected)| found != expected);
+        if found_here.len() != expected_here.len() || differs.is_some() {
+            let at = differs.unwrap_or(found_here.len().min(expected_here.len()));
+            panic!(
+                "{} outputs, expected {}; for user {user} {} and {}; from number {at}:\n{:#?}\nexpected\n{:#?}",
+                found.values().map(Vec::len).sum::<usize>(),
+                expected.values().map(Vec::len).sum::<usize>(),
+                found_here.len(),
+                expected_here.len(),
+                found_here.get(at),
+                expected_here.get(at),
+            );
+        }
+    }
+}
+
+fn of<'o>(outputs: &'o PerUser, user: &str) -> &'o [(String, String)] {
+    outputs.get(user).map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,5 @@
+//! The daemon as a process, the test's own view of the broker, and logs with what `rekindle replay` makes of them.
+
+pub mod broker;
+pub mod harness;
+pub mod log;

@@ -1,0 +1,42 @@
+//! Comparing journals: per user, in order, the fields that the semantics name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+const FIELDS: [&str; 10] =
+    ["kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant"];
+
+/// What is wrong with `actual`: the first user whose journals differ, with both; `None` if all agree.
+pub fn difference(expected: &[Json], actual: &[Json]) -> Option<String> {
+    let (expected, actual) = (by_user(expected), by_user(actual));
+    let none = Vec::new();
+    let users: BTreeSet<&String> = expected.keys().chain(actual.keys()).collect();
+    users.into_iter().find_map(|user| {
+        let (expected, actual) = (expected.get(user).unwrap_or(&none), actual.get(user).unwrap_or(&none));
+        let length = expected.len().max(actual.len());
+        let line = (0..length).find(|line| expected.get(*line) != actual.get(*line))?;
+        let show = |lines: &[String]| -> String {
+            let mark = |index: usize| if index == line { ">" } else { " " };
+            lines.iter().enumerate().map(|(index, text)| format!("{} {text}\n", mark(index))).collect()
+        };
+        Some(format!(
+            "user `{user}` differs at line {} of its journal\nexpected:\n{}actual:\n{}",
+            line + 1,
+            show(expected),
+            show(actual)
+        ))
+    })
+}
+
+fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in journal {
+        let shown: Vec<String> = FIELDS
+            .iter()
+            .filter_map(|field| line.get(field).map(|value| format!("{field} {}", value.as_str().unwrap_or("?"))))
+            .collect();
+        users.entry(line["user"].as_str().unwrap_or("?").to_owned()).or_default().push(shown.join(", "));
+    }
+    users
+}

@@ -1,0 +1,10 @@
+//! The commands of the binary, as a user runs them.
+
+mod actions;
+mod bad_input;
+mod demo;
+mod docs;
+mod faults;
+mod growth_commands;
+mod settings;
+mod simulate;

@@ -1,0 +1,176 @@
+//! The generator is worth something: its rules parse, its logs run, and everything there is to decide does occur.
+
+use std::collections::BTreeMap;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use rekindle_test_kit::generator::{Scenario, scenario};
+use rekindle_test_kit::oracle::{self, compare};
+use serde_json::Value as Json;
+
+const SCENARIOS: usize = 400;
+
+fn scenarios() -> Vec<Scenario> {
+    let (mut runner, strategy) = (TestRunner::deterministic(), scenario());
+    let tree = |_| strategy.new_tree(&mut runner).expect("the strategy rejects nothing").current();
+    (0..SCENARIOS).map(tree).collect()
+}
+
+fn journal(scenario: &Scenario) -> Vec<Json> {
+    let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
+    oracle::run(&rules, &events, scenario.until_ms(), scenario.max_disorder_ms())
+}
+
+#[test]
+fn every_kind_of_line_occurs_in_journals() {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for line in scenarios().iter().flat_map(journal) {
+        for field in ["kind", "change", "outcome", "channel", "variant"] {
+            if let Some(value) = line[field].as_str() {
+                *seen.entry(format!("{field} {value}")).or_default() += 1;
+            }
+        }
+    }
+    let expected = [
+        "kind transition",
+        "kind decision",
+        "kind merged",
+        "change enter",
+        "change exit",
+        "outcome condition",
+        "outcome max_per_user",
+        "outcome cooldown",
+        "outcome pending",
+        "outcome deferred",
+        "outcome capped",
+        "outcome control",
+        "outcome holdout",
+        "outcome stale",
+        "outcome sent",
+        "channel email",
+        "channel push",
+        "channel sms",
+        "variant a",
+        "variant b",
+        "variant c",
+    ];
+    for kind in expected {
+        let count = seen.get(kind).copied().unwrap_or(0);
+        assert!(count >= 20, "`{kind}` occurs {count} times in {SCENARIOS} scenarios: {seen:#?}");
+    }
+}
+
+#[test]
+fn every_word_of_the_language_occurs_in_rules() {
+    let rules: String = scenarios().iter().map(Scenario::rules_toml).collect();
+    let words = [
+        "count(",
+        "sum(",
+        "min(",
+        "max(",
+        "avg(",
+        "distinct(",
+        "total(",
+        "last(",
+        "since(",
+        "idle()",
+        "age()",
+        "number(",
+        "in_segment(",
+        "traits.",
+        "properties.",
+        "context.",
+        "has(",
+        " in [",
+        "startsWith(",
+        "endsWith(",
+        "contains(",
+        "matches(",
+        "duration(",
+        " + ",
+        " - ",
+        " * ",
+        " / ",
+        "-total",
+        " == ",
+        " != ",
+        " < ",
+        " <= ",
+        " > ",
+        " >= ",
+        "&&",
+        "||",
+        "!(",
+        "type = \"page\"",
+        "type = \"screen\"",
+        "where = ",
+        "priority = ",
+        "cooldown = ",
+        "max_per_user = ",
+        "quiet_hours = ",
+        "holdout = ",
+        "variants = ",
+        "if = ",
+        "[[caps]]",
+        "control = ",
+        "timezone = ",
+        "dedup_window = ",
+    ];
+    for word in words {
+        let count = rules.matches(word).count();
+        assert!(count >= 10, "`{word}` occurs {count} times in {SCENARIOS} rules files");
+    }
+}
+
+#[test]
+fn logs_hold_good_lines_and_bad() {
+    let (mut good, mut bad, mut batches) = (0, 0, 0);
+    for scenario in scenarios() {
+        for line in String::from_utf8_lossy(&scenario.events_jsonl()).lines() {
+            match serde_json::from_str::<Json>(line) {
+                Ok(json) if json["batch"].is_array() || json.as_array().is_some_and(|calls| !calls.is_empty()) => {
+                    batches += 1;
+                }
+                Ok(Json::Object(_)) => good += 1,
+                _ => bad += 1,
+            }
+        }
+    }
+    assert!(good > 10 * bad && bad > 100 && batches > 50, "{good} good lines, {bad} bad ones, {batches} batches");
+}
+
+#[test]
+fn oracle_agrees_with_itself_and_differs_when_a_line_goes() {
+    let journals: Vec<Vec<Json>> = scenarios().iter().take(20).map(journal).filter(|lines| !lines.is_empty()).collect();
+    assert!(journals.len() > 10, "most scenarios have a journal");
+    for journal in journals {
+        assert_eq!(compare::difference(&journal, &journal), None);
+        assert!(compare::difference(&journal, &journal[1..]).is_some(), "a missing line shows");
+    }
+}
+
+#[test]
+fn users_do_not_touch_each_other() {
+    for scenario in scenarios().iter().take(40) {
+        let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
+        let crowd: String = String::from_utf8_lossy(&events)
+            .lines()
+            .map(|line| match line.replace("\"userId\":\"", "\"userId\":\"x-").replace("Id\":\"a", "Id\":\"x-a") {
+                // Whom nobody means is somebody with an `x-`.
+                other
+                    if other.contains("\"userId\":\"x-u")
+                        && !other.contains("x-undefined")
+                        && !other.contains("anonymousId") =>
+                {
+                    format!("{line}\n{other}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let (until, disorder) = (scenario.until_ms(), scenario.max_disorder_ms());
+        let alone = oracle::run(&rules, &events, until, disorder);
+        let mut crowded = oracle::run(&rules, crowd.as_bytes(), until, disorder);
+        crowded.retain(|line| !line["user"].as_str().unwrap_or_default().starts_with("x-"));
+        assert_eq!(compare::difference(&alone, &crowded), None, "{scenario:?}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine without a process around it: the conformance cases, the oracle, and what must not change a result.
+
+mod checkpoint_cuts;
+mod conformance;
+mod forgetting;
+mod generator_covers;
+mod growth;
+mod metamorphic;
+mod oracle_agreement;
+mod oracle_by_hand;
+mod oracle_conformance;

@@ -1,0 +1,393 @@
+//! What must not show: where a run was cut and its state saved and restored, who else is in the log, how the log came
+//! in batches, how often it ran. Over the conformance cases, and over random rules and logs.
+//!
+//! What the journals hold is the business of other tests; here two runs are compared byte for byte.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::rules;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
+use rekindle_runtime::replay::replay_bytes;
+use rekindle_test_kit::generator::{Scenario, scenario};
+use serde_json::Value as Json;
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
+
+/// Given to the users of another log; no case has such ids.
+const OTHERS: &str = "other:";
+
+/// A log, its rules, and how to replay it.
+struct Case {
+    name: String,
+    rules: String,
+    events: Vec<u8>,
+    until: Timestamp,
+    max_disorder: Span,
+    /// Users idle for so long are dropped.
+    state_ttl: Option<Span>,
+}
+
+impl Case {
+    fn read(folder: &Path) -> Case {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{folder:?}: {e}"));
+        Case {
+            name: folder.display().to_string(),
+            rules: read("rules.toml"),
+            events: fs::read(folder.join("events.jsonl")).expect("events.jsonl"),
+            until: Timestamp::parse_rfc3339(read("until").trim()).expect("`until` is a time"),
+            max_disorder: Span(5_000),
+            state_ttl: None,
+        }
+    }
+
+    fn of(scenario: &Scenario) -> Case {
+        Case {
+            name: "a random scenario".to_owned(),
+            rules: scenario.rules_toml(),
+            events: scenario.events_jsonl(),
+            until: Timestamp(scenario.until_ms()),
+            max_disorder: Span(scenario.max_disorder_ms()),
+            state_ttl: None,
+        }
+    }
+
+    fn dropping_after(self, hours: i64) -> Case {
+        Case { state_ttl: Some(Span(hours * 3_600_000)), ..self }
+    }
+
+    fn all() -> Vec<Case> {
+        let entries = fs::read_dir(CASES).expect("tests/conformance is there");
+        let mut folders: Vec<_> = entries.map(|entry| entry.expect("readable").path()).filter(|p| p.is_dir()).collect();
+        folders.sort();
+        assert!(folders.len() >= 24, "only {} conformance cases found", folders.len());
+        folders.iter().map(|folder| Case::read(folder)).collect()
+    }
+
+    fn options(&self, (partitions, workers): (usize, usize)) -> Options {
+        let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
+        let users_at_hand = (partitions > 1).then_some(1);
+        Options { partitions, workers, max_disorder, until, state_ttl, users_at_hand, ..Options::default() }
+    }
+
+    fn plan(&self) -> Arc<ExecutionPlan> {
+        Arc::new(ExecutionPlan::new(rules::compile(&self.rules).expect("the rules compile")))
+    }
+
+    fn lines(&self) -> Vec<&[u8]> {
+        self.events.split_inclusive(|byte| *byte == b'\n').collect()
+    }
+
+    fn journal(&self, batch_bytes: usize) -> Vec<u8> {
+        let options = self.options((64, 1));
+        replay_bytes(&self.rules, &self.events, self.until, options, batch_bytes).expect("the rules compile")
+    }
+
+    /// The journal of a run that is cut before each of these lines (ascending): saved, and gone on with elsewhere.
+    fn cut_journal(&self, cuts: &[usize], splits: &[(usize, usize)]) -> Vec<u8> {
+        let (plan, mut outputs) = (self.plan(), Vec::new());
+        let mut splits = splits.iter().cycle();
+        let mut next_options = || self.options(*splits.next().expect("there is a split"));
+        let mut pipeline = Pipeline::new(Arc::clone(&plan), next_options()).expect("threads start");
+        for (index, line) in self.lines().into_iter().enumerate() {
+            if cuts.contains(&index) {
+                let saved = pipeline.save();
+                pipeline = restored(&plan, next_options(), &saved);
+            }
+            pipeline.feed(line, &mut |_| {}, &mut outputs);
+        }
+        pipeline.advance_to(self.until, &mut outputs);
+        written(&plan, outputs)
+    }
+}
+
+/// A pipeline that goes on from what another saved.
+fn restored(plan: &Arc<ExecutionPlan>, options: Options, saved: &[u8]) -> Pipeline {
+    let restored = Restored::read(plan, &[saved]).expect("what was saved");
+    Pipeline::restore(Arc::clone(plan), options, restored).expect("what was saved")
+}
+
+fn written(plan: &ExecutionPlan, mut outputs: Vec<Output>) -> Vec<u8> {
+    let mut journal = Vec::new();
+    for output in JournalSorter::default().release(&mut outputs, Timestamp::NEVER) {
+        journal::write_line(&plan.rules, &output, &mut journal).expect("writing to memory cannot fail");
+    }
+    journal
+}
+
+/// Where two journals part, for people.
+fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
+    let lines = |journal| String::from_utf8_lossy(journal).lines().map(str::to_owned).collect::<Vec<_>>();
+    let (expected, found): (Vec<String>, Vec<String>) = (lines(expected), lines(found));
+    let at = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at))?;
+    Some(format!("line {at}:\n  expected {:?}\n  found    {:?}", expected.get(at), found.get(at)))
+}
+
+fn assert_same(case: &Case, what: &str, expected: &[u8], found: &[u8]) {
+    if let Some(difference) = difference(expected, found) {
+        panic!("{}, {what}: {difference}", case.name);
+    }
+}
+
+#[test]
+fn no_cut_shows_wherever_it_is() {
+    for name in ["identity-2", "windows-3"] {
+        let case = Case::read(&Path::new(CASES).join(name));
+        let (plan, expected, lines) = (case.plan(), case.journal(0), case.lines());
+        let mut before = Vec::new();
+        let mut first = Pipeline::new(Arc::clone(&plan), case.options((3, 1))).expect("threads start");
+        for cut in 0..=lines.len() {
+            let saved = first.save();
+            let mut second = restored(&plan, case.options((8, 1)), &saved);
+            let mut outputs = before.clone();
+            second.feed(&lines[cut..].concat(), &mut |_| {}, &mut outputs);
+            second.advance_to(case.until, &mut outputs);
+            assert_same(&case, &format!("cut before line {cut}"), &expected, &written(&plan, outputs));
+            if let Some(line) = lines.get(cut) {
+                first.feed(line, &mut |_| {}, &mut before);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_sampled_cut_shows_in_any_case() {
+    for (index, case) in Case::all().iter().enumerate() {
+        let (expected, count) = (case.journal(1 << 30), case.lines().len());
+        for sample in 0..15 {
+            let cut = (sample * count / 15 + (sample * 7 + index * 13) % (count / 15)).min(count - 1);
+            let found = case.cut_journal(&[cut], &[(7, 1), (64, 2)]);
+            assert_same(case, &format!("cut before line {cut}"), &expected, &found);
+        }
+        let often: Vec<usize> = (0..count).step_by(23).collect();
+        let found = case.cut_journal(&often, &[(5, 1), (2, 1), (64, 1), (1, 1)]);
+        assert_same(case, "cut every 23 lines", &expected, &found);
+    }
+}
+
+#[test]
+fn reading_and_writing_again_gives_the_same_bytes() {
+    for case in Case::all() {
+        let (plan, mut outputs) = (case.plan(), Vec::new());
+        let mut pipeline = Pipeline::new(Arc::clone(&plan), case.options((5, 1))).expect("threads start");
+        for (index, line) in case.lines().into_iter().enumerate() {
+            pipeline.feed(line, &mut |_| {}, &mut outputs);
+            if index % 60 == 0 || index == 599 {
+                let saved = pipeline.save();
+                let restore = |bytes: &[u8], partitions| restored(&plan, case.options((partitions, 1)), bytes);
+                assert!(restore(&saved, 5).save() == saved, "{}: line {index}", case.name);
+                let elsewhere = restore(&saved, 64).save();
+                assert!(restore(&elsewhere, 5).save() == saved, "{}: line {index}, over 64 partitions", case.name);
+            }
+        }
+    }
+}
+
+/// Users come and go; neither cuts nor batches nor others show in when they do.
+#[test]
+fn when_idle_users_are_dropped_depends_on_nothing_else() {
+    let cases = Case::all();
+    let mut dropped = 0;
+    let others = Case::all();
+    for (index, (case, other)) in cases.into_iter().zip(others.iter().cycle().skip(1)).enumerate() {
+        let forever = case.journal(1 << 30);
+        let case = case.dropping_after([1, 6, 30][index % 3]);
+        let expected = case.journal(1 << 30);
+        dropped += usize::from(expected != forever);
+        for batch_bytes in [0, 3_000] {
+            assert_same(&case, &format!("batches of {batch_bytes}"), &expected, &case.journal(batch_bytes));
+        }
+        let often: Vec<usize> = (0..case.lines().len()).step_by(41).collect();
+        let found = case.cut_journal(&often, &[(5, 1), (2, 2), (64, 1)]);
+        assert_same(&case, "cut every 41 lines", &expected, &found);
+        let (own, _) = journal_among_others(&case, other);
+        assert_same(&case, &format!("mixed with {}", other.name), &expected, &own);
+    }
+    assert!(dropped >= 12, "only {dropped} cases notice that users are dropped");
+}
+
+#[test]
+fn repeated_runs_are_the_same() {
+    for case in Case::all() {
+        assert_same(&case, "run again", &case.journal(1 << 30), &case.journal(1 << 30));
+    }
+}
+
+#[test]
+fn batch_sizes_do_not_show() {
+    for case in Case::all() {
+        let expected = case.journal(1 << 30);
+        for batch_bytes in [0, 300, 1_000, 7_777, 50_000] {
+            assert_same(&case, &format!("batches of {batch_bytes}"), &expected, &case.journal(batch_bytes));
+        }
+    }
+}
+
+/// A line of another log, under other users, at that time; `None` for what is no single call.
+fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
+    let mut call: Json = serde_json::from_slice(line).ok()?;
+    let fields = call.as_object_mut().filter(|fields| !fields.contains_key("batch"))?;
+    for key in ["userId", "anonymousId", "previousId"] {
+        match fields.get_mut(key) {
+            Some(Json::String(id)) => *id = format!("{OTHERS}{id}"),
+            // A number is an id too.
+            Some(id @ Json::Number(_)) => *id = format!("{OTHERS}{id}").into(),
+            _ => {}
+        }
+    }
+    // What would correct the time.
+    for key in ["originalTimestamp", "sentAt", "receivedAt"] {
+        fields.remove(key);
+    }
+    fields.insert("timestamp".to_owned(), at.to_string().into());
+    Some(format!("{call}\n").into_bytes())
+}
+
+/// The log with another's users mixed in after each line, never later than the latest time read, so that nobody's
+/// events become late by them.
+fn mixed(case: &Case, other: &Case) -> Vec<u8> {
+    let mut log = Vec::new();
+    let mut probe = Pipeline::new(case.plan(), case.options((1, 1))).expect("threads start");
+    let mut theirs = other.lines().into_iter().cycle();
+    for (index, line) in (0i64..).zip(case.lines()) {
+        log.extend_from_slice(line);
+        probe.feed(line, &mut |_| {}, &mut Vec::new());
+        if probe.watermark() < Timestamp(0) {
+            continue;
+        }
+        let latest = probe.watermark() + case.max_disorder;
+        for count in 0..=index % 3 {
+            let at = latest - Span(index * 37 % 3_000 * count);
+            log.extend(theirs.next().and_then(|line| renamed(line, at)).unwrap_or_default());
+        }
+    }
+    log
+}
+
+fn own_lines(journal: &[u8]) -> Vec<u8> {
+    let others = format!("\"user\":\"{OTHERS}");
+    let lines = journal.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !String::from_utf8_lossy(line).contains(&others)).collect::<Vec<_>>().concat()
+}
+
+/// The users' own lines with another log's users mixed in, and how many lines those have.
+fn journal_among_others(case: &Case, other: &Case) -> (Vec<u8>, usize) {
+    let crowd = mixed(case, other);
+    let options = case.options((7, 1));
+    let journal = replay_bytes(&case.rules, &crowd, case.until, options, 2_000).expect("the rules compile");
+    let own = own_lines(&journal);
+    (own.clone(), journal.len() - own.len())
+}
+
+#[test]
+fn other_users_do_not_show() {
+    let cases = Case::all();
+    let mut others_lines = 0;
+    for (case, other) in cases.iter().zip(cases.iter().cycle().skip(1)) {
+        let (own, others) = journal_among_others(case, other);
+        assert_same(case, &format!("mixed with {}", other.name), &case.journal(1 << 30), &own);
+        others_lines += others;
+    }
+    assert!(others_lines > 100_000, "the others did next to nothing: {others_lines} bytes of journal");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_cut_shows_in_random_scenarios(
+        scenario in scenario(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        partitions in prop::collection::vec(prop::sample::select(vec![1, 3, 7, 64]), 1..4),
+    ) {
+        let case = Case::of(&scenario);
+        let count = case.lines().len();
+        let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(count)).collect();
+        let splits: Vec<(usize, usize)> = partitions.into_iter().map(|partitions| (partitions, 1)).collect();
+        let difference = difference(&case.journal(1 << 30), &case.cut_journal(&cuts, &splits));
+        prop_assert!(difference.is_none(), "cut at {cuts:?}, {}", difference.unwrap_or_default());
+    }
+
+    #[test]
+    fn batch_sizes_do_not_show_in_random_scenarios(scenario in scenario(), batch_bytes in 0usize..3_000) {
+        let case = Case::of(&scenario);
+        let expected = case.journal(1 << 30);
+        prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None);
+        prop_assert_eq!(difference(&expected, &case.journal(1 << 30)), None, "run again");
+    }
+
+    #[test]
+    fn other_users_do_not_show_in_random_scenarios(scenario in scenario(), other in scenario()) {
+        let (case, other) = (Case::of(&scenario), Case::of(&other));
+        let (own, _) = journal_among_others(&case, &other);
+        prop_assert_eq!(difference(&case.journal(1 << 30), &own), None);
+    }
+    #[test]
+    fn when_idle_users_are_dropped_depends_on_nothing_else_in_random_scenarios(
+        scenario in scenario(),
+        other in scenario(),
+        hours in prop::sample::select(vec![1i64, 2, 6, 25]),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        batch_bytes in 0usize..3_000,
+    ) {
+        let (case, other) = (Case::of(&scenario).dropping_after(hours), Case::of(&other));
+        let expected = case.journal(1 << 30);
+        prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None, "batches of {}", batch_bytes);
+        let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(case.lines().len())).collect();
+        prop_assert_eq!(difference(&expected, &case.cut_journal(&cuts, &[(3, 1), (64, 1)])), None, "cut at {:?}", cuts);
+        let (own, _) = journal_among_others(&case, &other);
+        prop_assert_eq!(difference(&expected, &own), None, "among others");
+    }
+}
+
+/// The journal where other rules take effect before a line: cut, saved and gone on with elsewhere on both sides of it.
+fn journal_with_a_change(
+    case: &Case,
+    next: &Arc<ExecutionPlan>,
+    at: usize,
+    batch: usize,
+    splits: [(usize, usize); 3],
+) -> Vec<u8> {
+    let (plan, lines, [first, second, third]) = (case.plan(), case.lines(), splits);
+    let mut outputs = Vec::new();
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), case.options(first)).expect("threads start");
+    let feed = |pipeline: &mut Pipeline, lines: &[&[u8]], outputs: &mut Vec<Output>| {
+        lines.chunks(batch).for_each(|batch| pipeline.feed(&batch.concat(), &mut |_| {}, outputs));
+    };
+    feed(&mut pipeline, &lines[..at], &mut outputs);
+    let mut pipeline = restored(&plan, case.options(second), &pipeline.save());
+    let mut journal = written(&plan, std::mem::take(&mut outputs));
+    pipeline.change_rules(Arc::clone(next), &mut outputs);
+    let mut pipeline = restored(next, case.options(third), &pipeline.save());
+    feed(&mut pipeline, &lines[at..], &mut outputs);
+    pipeline.advance_to(case.until, &mut outputs);
+    journal.extend(written(next, outputs));
+    journal
+}
+
+#[test]
+fn what_a_change_of_rules_comes_to_depends_on_nothing_else() {
+    const MORE: &str = "\n[[segments]]\nid = \"zz\"\nwhen = \"age() >= duration('1m')\"\n\
+                        [[campaigns]]\nid = \"zz_mail\"\non = \"enter:zz\"\nchannel = \"email\"\n";
+    for name in ["campaigns-1", "quiet-2", "identity-2"] {
+        let case = Case::read(&Path::new(CASES).join(name));
+        let next = rules::compile(&format!("{}{MORE}", case.rules)).expect("the rules compile");
+        let (next, count) = (Arc::new(ExecutionPlan::new(next)), case.lines().len());
+        for at in [count / 3, count / 2] {
+            let expected = journal_with_a_change(&case, &next, at, 1, [(1, 1), (1, 1), (1, 1)]);
+            let text = String::from_utf8_lossy(&expected);
+            let by_rules =
+                text.lines().filter(|line| line.contains("\"segment\":\"zz\"") && line.contains("\"cause\":\"rules\""));
+            assert!(by_rules.count() > 0, "{name}: nobody was moved");
+            for (batch, splits) in [(7, [(3, 1), (64, 2), (5, 1)]), (1_000, [(64, 2), (2, 1), (64, 1)])] {
+                let found = journal_with_a_change(&case, &next, at, batch, splits);
+                assert_same(&case, &format!("rules changed before line {at}, batches of {batch}"), &expected, &found);
+            }
+        }
+    }
+}

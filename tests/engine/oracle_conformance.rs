@@ -1,0 +1,34 @@
+//! The oracle reproduces every conformance case, and a few more worked out by hand; only then may the engine be held
+//! against it.
+
+use std::path::Path;
+
+use rekindle_test_kit::oracle::{self, compare};
+use rstest::rstest;
+
+#[rstest]
+fn oracle_reproduces_case(#[files("../../tests/conformance/*/rules.toml")] rules: std::path::PathBuf) {
+    let case = rules.parent().expect("a file lies in a folder");
+    let rules = std::fs::read_to_string(&rules).expect("the case has rules");
+    let until = read(case, "until");
+    let until_ms = std::str::from_utf8(&until)
+        .ok()
+        .and_then(|text| text.trim().parse::<jiff::Timestamp>().ok())
+        .expect("`until` is a time")
+        .as_millisecond();
+    let expected = lines(&read(case, "expected.jsonl"));
+    assert!(!expected.is_empty(), "the case expects something");
+    let actual = oracle::run(&rules, &read(case, "events.jsonl"), until_ms, 5_000);
+    if let Some(difference) = compare::difference(&expected, &actual) {
+        panic!("{}: {difference}", case.display());
+    }
+}
+
+fn read(case: &Path, file: &str) -> Vec<u8> {
+    std::fs::read(case.join(file)).unwrap_or_else(|error| panic!("{}: {file}: {error}", case.display()))
+}
+
+fn lines(jsonl: &[u8]) -> Vec<serde_json::Value> {
+    let lines = jsonl.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).expect("a journal holds one JSON object per line")).collect()
+}

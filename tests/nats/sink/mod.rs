@@ -1,0 +1,211 @@
+//! Outputs on NATS, with a real server: what is published and where, once and in order, whatever goes wrong.
+
+mod foreign;
+mod outputs;
+mod subjects;
+mod trouble;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::Client;
+use async_nats::jetstream::{self, Context, stream};
+use rekindle_nats::sink::{Ended, Known, Owner, Sink, SinkStatus};
+use rekindle_runtime::health::Health;
+use rekindle_runtime::output::emission::Emission;
+use rekindle_runtime::output::progress::{Progress, Reached};
+use rekindle_settings::Output as Settings;
+use rekindle_test_kit::nats_server::NatsServer;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// A sink at work, and a second connection that looks at what it does.
+struct Running {
+    sender: mpsc::Sender<Emission>,
+    task: JoinHandle<Result<(), Ended>>,
+    status: Arc<SinkStatus>,
+    health: Health,
+    /// The sink's own connection.
+    client: Client,
+    /// What was out when it took the stream over.
+    out: watch::Receiver<Option<Reached>>,
+}
+
+impl Running {
+    async fn start(server: &NatsServer, settings: Settings) -> Running {
+        Running::with_client(connect(server).await, settings)
+    }
+
+    fn with_client(client: Client, settings: Settings) -> Running {
+        let (sender, receiver) = mpsc::channel(4);
+        let (status, health) = (Arc::new(SinkStatus::default()), Health::default());
+        let sink = Sink {
+            settings,
+            context: jetstream::new(client.clone()),
+            source: "EVENTS".to_owned(),
+            part: health.part("sink"),
+            status: Arc::clone(&status),
+            connection: Arc::default(),
+        };
+        let (taken_over, out) = watch::channel(None);
+        let owner = Owner { instance: unused_name(), epoch: 0, log: None, settings: None };
+        let task = tokio::spawn(async move {
+            // What the last one left behind is out.
+            let decide = |known: &Known| -> Result<_, Ended> {
+                let found = known.progress.clone();
+                Ok(found.map_or((0, Reached::before(0)), |progress| (progress.ordinal, progress.reached)))
+            };
+            let (outlet, out) = sink.take_over(&owner, async || Ok(()), decide).await?;
+            taken_over.send_replace(Some(out.unwrap_or(Reached::before(0))));
+            outlet.run(receiver).await
+        });
+        Running { sender, task, status, health, client, out }
+    }
+
+    async fn send(&self, emission: Emission) {
+        self.sender.send(emission).await.expect("the sink runs");
+    }
+
+    /// What was out when it took the stream over, once it has.
+    async fn took_over(&self) -> Reached {
+        let mut out = self.out.clone();
+        out.wait_for(Option::is_some).await.expect("it takes over").clone().expect("it has")
+    }
+
+    /// Waits for everything to be acknowledged.
+    async fn finish(self) -> Arc<SinkStatus> {
+        drop(self.sender);
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.task).await.expect("it ends");
+        assert_eq!(ended.expect("no panic"), Ok(()));
+        assert_eq!(self.health.failing(), []);
+        self.status
+    }
+
+    /// Waits until the sink says that it fails, and says so with these words.
+    async fn fails_with(&self, words: &str) {
+        let started = Instant::now();
+        loop {
+            let failing = self.health.failing();
+            if failing.iter().any(|(part, why)| *part == "sink" && why.contains(words)) {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "no «{words}» in {failing:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+async fn connect(server: &NatsServer) -> Client {
+    let options = async_nats::ConnectOptions::new().reconnect_delay_callback(|_| Duration::from_millis(50));
+    options.connect(server.url()).await.expect("the server accepts")
+}
+
+async fn context(server: &NatsServer) -> Context {
+    jetstream::new(connect(server).await)
+}
+
+fn output_stream() -> stream::Config {
+    let subjects = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"]
+        .map(|rest| format!("rekindle.{rest}"));
+    stream::Config {
+        name: "REKINDLE".to_owned(),
+        subjects: subjects.into(),
+        allow_atomic_publish: true,
+        ..Default::default()
+    }
+}
+
+/// How outputs can get into their stream.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// As batches where there are many, else one by one.
+    Both,
+    /// All as batches.
+    Batches,
+    /// One by one, though the stream takes batches.
+    Singly,
+    /// One by one: the stream takes no batches.
+    NoBatches,
+}
+
+impl Way {
+    const ALL: [Way; 4] = [Way::Both, Way::Batches, Way::Singly, Way::NoBatches];
+
+    fn settings(self) -> Settings {
+        let usual = Settings::default();
+        let batch_from = match self {
+            Way::Both | Way::NoBatches => usual.batch_from,
+            Way::Batches => 1,
+            Way::Singly => 999,
+        };
+        Settings { batch_from, ..usual }
+    }
+
+    fn stream(self) -> stream::Config {
+        stream::Config { allow_atomic_publish: !matches!(self, Way::NoBatches), ..output_stream() }
+    }
+}
+
+fn dead_stream() -> stream::Config {
+    stream::Config {
+        name: "REKINDLE_DEAD".to_owned(),
+        subjects: vec!["rekindle.dead".to_owned()],
+        ..Default::default()
+    }
+}
+
+/// A server with both streams.
+async fn prepared() -> (NatsServer, Context) {
+    let server = NatsServer::start();
+    let context = context(&server).await;
+    context.create_stream(output_stream()).await.expect("created");
+    context.create_stream(dead_stream()).await.expect("created");
+    (server, context)
+}
+
+/// A name that no other start has.
+fn unused_name() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    format!("test-{}", STARTS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The outputs that the stream of outputs holds, in its order, which must be that of their ordinals, without a hole.
+async fn outputs_of(context: &Context) -> Vec<jetstream::Message> {
+    let mut found = stored(context, "REKINDLE").await;
+    found.retain(|message| message.subject.as_str() != "rekindle.progress");
+    let ordinal = |message: &jetstream::Message| -> Option<u64> {
+        message.headers.as_ref()?.get(rekindle_nats::sink::ORDINAL)?.as_str().parse().ok()
+    };
+    let ordinals: Vec<u64> = found.iter().filter_map(ordinal).collect();
+    assert!(ordinals.windows(2).all(|pair| pair[1] == pair[0] + 1), "ordinals have holes or come twice");
+    found
+}
+
+/// The last progress record: a message, or the header of one.
+async fn progress(context: &Context) -> Progress {
+    let found = stored(context, "REKINDLE").await;
+    let record = found.iter().rev().find_map(|message| match message.headers.as_ref()?.get("Rekindle-Progress") {
+        Some(record) => Some(record.as_str().as_bytes()),
+        None => (message.subject.as_str() == "rekindle.progress").then_some(&message.payload[..]),
+    });
+    serde_json::from_slice(record.expect("a record")).expect("a record is JSON")
+}
+
+/// Everything a stream holds, in its order.
+async fn stored(context: &Context, name: &str) -> Vec<jetstream::Message> {
+    use futures_util::StreamExt;
+    let stream = context.get_stream(name).await.expect("the stream");
+    let count = stream.get_info().await.expect("its state").state.messages;
+    let config =
+        jetstream::consumer::pull::Config { ack_policy: jetstream::consumer::AckPolicy::None, ..Default::default() };
+    let consumer = stream.create_consumer(config).await.expect("a consumer");
+    let mut found = Vec::new();
+    while (found.len() as u64) < count {
+        let mut batch = consumer.fetch().max_messages(5_000).messages().await.expect("messages");
+        while let Some(message) = batch.next().await {
+            found.push(message.expect("a message"));
+        }
+    }
+    found
+}

@@ -1,0 +1,15 @@
+//! Real clickstreams: replayed, through NATS, and their growth numbers. Where the data lies, and what becomes of tests
+//! whose data is not there, is described in `data_sets` of the test kit.
+
+use rekindle_test_kit::data_sets;
+
+mod daemon;
+mod expected;
+mod growth;
+mod replay;
+mod run;
+
+fn main() {
+    let trials = [replay::trials(), growth::trials(), daemon::trials()];
+    data_sets::run(trials.into_iter().flatten().collect());
+}
