@@ -734,7 +734,7 @@ fn told_to_stop_it_answers_what_it_has_and_ends() {
 #[test]
 fn growth_numbers_are_told_whole_and_by_kind() {
     let api = open();
-    assert!(api.get("/v1/growth").problem(404).contains("nothing was read"));
+    assert!(api.get("/v1/growth").problem(404).contains("no event was read"));
     api.feed(&[track("u", "View", 1), track("u", "Cart", 2), track("v", "View", 3)]);
     let began = Instant::now();
     let whole = loop {
