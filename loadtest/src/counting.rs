@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use mimalloc::MiMalloc;
 
 /// mimalloc, and a count.
-pub(crate) struct Counting;
+pub(crate) struct CountingAllocator;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static HELD: AtomicI64 = AtomicI64::new(0);
@@ -45,7 +45,7 @@ fn subtract(bytes: usize) {
 }
 
 // SAFETY: every call is handed to mimalloc as it is; counting touches nothing but two atomics.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         add(layout.size());
         // SAFETY: the caller's promise is what mimalloc asks for.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::Error;
 
 /// Where a daemon finds its settings, and what it is started from.
-pub(crate) struct Setup {
+pub(crate) struct DaemonSetup {
     binary: PathBuf,
     folder: PathBuf,
     /// The binary keeps checkpoints.
@@ -20,26 +20,26 @@ pub(crate) struct Setup {
 }
 
 /// A daemon that is killed when it is dropped.
-pub(crate) struct Daemon {
+pub(crate) struct DaemonProcess {
     child: Child,
     /// Its number among those that were started.
     pub(crate) number: u32,
 }
 
-impl Setup {
+impl DaemonSetup {
     /// Writes settings and rules. Where the binary keeps checkpoints they are in the folder, one a second.
-    pub(crate) fn new(binary: PathBuf, folder: &Path, rules: &str, settings: &str) -> Result<Setup, Error> {
+    pub(crate) fn new(binary: PathBuf, folder: &Path, rules: &str, settings: &str) -> Result<DaemonSetup, Error> {
         let has_checkpoints = knows_checkpoints(&binary)?;
         let checkpoint = if has_checkpoints { "[checkpoint]\nstore = 'checkpoints'\ninterval = '1s'\n" } else { "" };
         for (name, text) in [("rekindle.toml", format!("{settings}{checkpoint}").as_str()), ("rules.toml", rules)] {
             let path = folder.join(name);
             fs::write(&path, text).map_err(Error::file("write", &path))?;
         }
-        Ok(Setup { binary, folder: folder.to_owned(), has_checkpoints, starts: 0 })
+        Ok(DaemonSetup { binary, folder: folder.to_owned(), has_checkpoints, starts: 0 })
     }
 
     /// Starts a daemon. What it logs is in `daemon-<number>.log`.
-    pub(crate) fn start(&mut self) -> Result<Daemon, Error> {
+    pub(crate) fn start(&mut self) -> Result<DaemonProcess, Error> {
         self.starts += 1;
         let path = self.folder.join(format!("daemon-{:03}.log", self.starts));
         let log = fs::File::create(&path).map_err(Error::file("write", &path))?;
@@ -51,11 +51,11 @@ impl Setup {
             .stderr(log)
             .spawn()
             .map_err(Error::file("start", &self.binary))?;
-        Ok(Daemon { child, number: self.starts })
+        Ok(DaemonProcess { child, number: self.starts })
     }
 }
 
-impl Daemon {
+impl DaemonProcess {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
@@ -93,7 +93,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for DaemonProcess {
     fn drop(&mut self) {
         self.kill();
     }

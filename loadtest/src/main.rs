@@ -8,11 +8,10 @@
 
 mod chaos;
 mod counting;
-mod crowd;
 mod daemon;
 mod engine;
+mod engine_feed;
 mod error;
-mod feed;
 mod figures;
 mod machine;
 mod membership;
@@ -21,6 +20,7 @@ mod process;
 mod scale;
 mod servers;
 mod streams;
+mod synthetic_users;
 mod table;
 mod workload;
 
@@ -32,18 +32,18 @@ use clap::{Parser, Subcommand};
 use error::Error;
 
 #[global_allocator]
-static ALLOCATOR: counting::Counting = counting::Counting;
+static ALLOCATOR: counting::CountingAllocator = counting::CountingAllocator;
 
 /// Doubts about Rekindle, put to the test.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", version, max_term_width = 110, arg_required_else_help = true)]
-struct Cli {
+struct LoadtestCli {
     #[command(subcommand)]
-    command: Command,
+    command: LoadtestCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum LoadtestCommand {
     Chaos(Box<chaos::ChaosArgs>),
     Engine(engine::EngineArgs),
     Nats(nats::NatsArgs),
@@ -55,13 +55,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Chaos(args) => run(chaos::run(&args)),
-        Command::Engine(args) => engine::run(&args),
-        Command::Nats(args) => run(nats::run(&args)),
-        Command::Scale(args) => run(scale::run(&args)),
-        Command::ScaleOne(args) => run(scale::one::run(&args)),
-        Command::Membership(args) => run(membership::run(&args)),
+    let done = match LoadtestCli::parse().command {
+        LoadtestCommand::Chaos(args) => run(chaos::run(&args)),
+        LoadtestCommand::Engine(args) => engine::run(&args),
+        LoadtestCommand::Nats(args) => run(nats::run(&args)),
+        LoadtestCommand::Scale(args) => run(scale::run(&args)),
+        LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),
+        LoadtestCommand::Membership(args) => run(membership::run(&args)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -28,7 +28,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// A message as it lies in a stream.
-pub(crate) struct Stored {
+pub(crate) struct StreamEntry {
     pub(crate) sequence: u64,
     pub(crate) subject: String,
     pub(crate) headers: Option<HeaderMap>,
@@ -77,7 +77,7 @@ pub(crate) async fn has(context: &Context, stream: &str, subject: &str) -> bool 
 }
 
 /// Everything that a stream holds, in its order. Tried a few times: a cluster may just choose another leader.
-pub(crate) async fn read(context: &Context, name: &str) -> Result<Vec<Stored>, Error> {
+pub(crate) async fn read(context: &Context, name: &str) -> Result<Vec<StreamEntry>, Error> {
     let started = Instant::now();
     loop {
         match read_once(context, name).await {
@@ -87,7 +87,7 @@ pub(crate) async fn read(context: &Context, name: &str) -> Result<Vec<Stored>, E
     }
 }
 
-async fn read_once(context: &Context, name: &str) -> Result<Vec<Stored>, Error> {
+async fn read_once(context: &Context, name: &str) -> Result<Vec<StreamEntry>, Error> {
     let attempt = || format!("read stream {name}");
     let info = wait_for(context, name, NEXT).await?;
     let count = usize::try_from(info.state.messages).unwrap_or(usize::MAX);
@@ -110,7 +110,7 @@ async fn read_once(context: &Context, name: &str) -> Result<Vec<Stored>, Error> 
         let sequence = message.info().map_err(Error::nats(attempt()))?.stream_sequence;
         let message = message.message;
         let (subject, headers, payload) = (message.subject.to_string(), message.headers, message.payload);
-        stored.push(Stored { sequence, subject, headers, payload });
+        stored.push(StreamEntry { sequence, subject, headers, payload });
     }
     if stored.windows(2).any(|pair| pair[0].sequence >= pair[1].sequence) {
         return Err(Error::Unreadable(format!("stream {name} did not come in its order")));

@@ -10,7 +10,7 @@ use crate::machine::Machine;
 
 /// How what was measured is printed: as a table in columns unless it is said
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Format {
+pub(crate) struct ReportFormat {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -28,18 +28,18 @@ pub(crate) struct Table {
 
 /// A report, and on what it was made.
 #[derive(Serialize)]
-struct Made<'a, R> {
+struct ReportEnvelope<'a, R> {
     #[serde(flatten)]
     report: &'a R,
     machine: &'a Machine,
 }
 
-impl Format {
+impl ReportFormat {
     /// Prints a report, which is `table` for people.
     pub(crate) fn print(self, report: &impl Serialize, table: &Table) -> Result<(), Error> {
         let machine = Machine::this();
         let printed = match (self.json, self.markdown) {
-            (true, _) => print_json(&Made { report, machine: &machine }),
+            (true, _) => print_json(&ReportEnvelope { report, machine: &machine }),
             (_, true) => write_out(&format!("{machine}\n\n{}", table.markdown())),
             _ => write_out(&table.text()),
         };

@@ -3,22 +3,22 @@
 use object_store::ObjectStoreExt as _;
 use object_store::aws::AmazonS3Builder;
 use rekindle_runtime::store::{Checkpoints, StoreError};
-use rekindle_settings::{Checkpoint, Location, Secret};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings, Secret};
 
 use crate::keeper::{Keeper, claim, state_at};
 use rekindle_test_kit::s3_server::S3Server;
 
 const BUCKET: &str = "rekindle-test";
 
-fn settings(server: &S3Server, prefix: &str) -> Checkpoint {
-    Checkpoint {
-        store: Location::S3 { bucket: BUCKET.to_owned(), prefix: prefix.to_owned() },
+fn settings(server: &S3Server, prefix: &str) -> CheckpointSettings {
+    CheckpointSettings {
+        store: CheckpointLocation::S3 { bucket: BUCKET.to_owned(), prefix: prefix.to_owned() },
         keep: 1,
         s3_endpoint: Some(server.url()),
         s3_allow_http: true,
         s3_access_key_id: Some("id".to_owned()),
         s3_secret_access_key: Some(Secret::Environment("secret".to_owned())),
-        ..Checkpoint::default()
+        ..CheckpointSettings::default()
     }
 }
 

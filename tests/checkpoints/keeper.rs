@@ -9,7 +9,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use rekindle_runtime::store::{Checkpoints, Claim, Loaded, Outputs, StoreError};
-use rekindle_settings::{Checkpoint, Location};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
 pub(crate) const RULES: &str = include_str!("first_format/rules.toml");
 const EVENTS: &str = include_str!("first_format/events.jsonl");
@@ -50,7 +50,8 @@ pub(crate) fn claim(instance: &str) -> Claim {
 }
 
 pub(crate) fn in_folder(path: &Path) -> Checkpoints {
-    let settings = Checkpoint { store: Location::Folder(path.to_owned()), ..Checkpoint::default() };
+    let settings =
+        CheckpointSettings { store: CheckpointLocation::Folder(path.to_owned()), ..CheckpointSettings::default() };
     Checkpoints::open(&settings).expect("the folder is made").expect("a store")
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rekindle::metrics::table::{self, Kind};
+use rekindle::metrics::table::{self, MetricKind};
 
 use rekindle_test_kit::daemon::broker::Broker;
 use rekindle_test_kit::daemon::harness::Settings;
@@ -40,9 +40,9 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
     let prometheus = Prometheus::scraping(daemon.address(), Histograms::Classic);
     for metric in table::ALL {
         let suffixes: &[&str] = match metric.kind {
-            Kind::Histogram => &["_bucket", "_sum", "_count"],
-            Kind::Summary => &["", "_sum", "_count"],
-            Kind::Counter | Kind::Gauge => &[""],
+            MetricKind::Histogram => &["_bucket", "_sum", "_count"],
+            MetricKind::Summary => &["", "_sum", "_count"],
+            MetricKind::Counter | MetricKind::Gauge => &[""],
         };
         for suffix in suffixes {
             let found = prometheus.wait_for(&format!("{}{suffix}{{job=\"rekindle\"}}", metric.name));

@@ -8,24 +8,24 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::api_server::{Answer, Api, RULES, identify, track};
-use rekindle::api::{ApiError, Metrics, Routes, Server};
+use rekindle::api::{ApiError, HttpServer, MetricsCache, Routes};
 use rekindle_core::time::Span;
-use rekindle_settings::{Http, Secret};
+use rekindle_settings::{HttpSettings, Secret};
 use serde_json::json;
 
 /// What guards the API where it is guarded.
 const TOKEN: &str = "s3cret-s3cret-s3cret";
 
 fn open() -> Api {
-    Api::start(&Http::default())
+    Api::start(&HttpSettings::default())
 }
 
 fn with_token() -> Api {
-    Api::start(&Http { token: Some(Secret::Environment(format!(" {TOKEN}\n"))), ..Http::default() })
+    Api::start(&HttpSettings { token: Some(Secret::Environment(format!(" {TOKEN}\n"))), ..HttpSettings::default() })
 }
 
-fn impatient() -> Http {
-    Http { timeout: Span(300), max_body_bytes: 1_000, max_concurrency: 1, ..Http::default() }
+fn impatient() -> HttpSettings {
+    HttpSettings { timeout: Span(300), max_body_bytes: 1_000, max_concurrency: 1, ..HttpSettings::default() }
 }
 
 #[test]
@@ -458,7 +458,7 @@ fn who_asks_is_said_once_or_not_at_all() {
 /// They bear business figures.
 #[test]
 fn metrics_are_not_for_web_pages_and_may_need_the_token() {
-    let settings = || Http { token: Some(Secret::Environment(TOKEN.to_owned())), ..Http::default() };
+    let settings = || HttpSettings { token: Some(Secret::Environment(TOKEN.to_owned())), ..HttpSettings::default() };
     let right = format!("Authorization: Bearer {TOKEN}\r\n");
     let ask = |api: &Api, host: &str, head: &str| {
         api.raw(&format!("GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: {host}\r\n{head}\r\n"))
@@ -470,9 +470,9 @@ fn metrics_are_not_for_web_pages_and_may_need_the_token() {
     }
     let api = Api::start(&settings());
     assert_eq!(ask(&api, "metrics.example", &right).status, 200, "whoever has the token may come by any name");
-    let everywhere = Api::start(&Http { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..settings() });
+    let everywhere = Api::start(&HttpSettings { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..settings() });
     assert_eq!(ask(&everywhere, "metrics.example", "").status, 200, "who can reach it");
-    let closed = Api::start(&Http { open_metrics: false, ..settings() });
+    let closed = Api::start(&HttpSettings { open_metrics: false, ..settings() });
     for (host, head) in [("localhost", ""), ("evil.example", ""), ("localhost", "Authorization: Bearer x\r\n")] {
         ask(&closed, host, head).problem(401);
     }
@@ -498,7 +498,11 @@ fn deaf(api: &Api, number: usize, bytes: u64) -> Vec<std::net::TcpStream> {
 /// They come from one address, and all but its share are told so. None of them keeps anybody from asking about health.
 #[test]
 fn health_is_answered_whoever_holds_connections() {
-    let api = Api::start(&Http { max_connections_per_address: 100, timeout: Span(60_000), ..Http::default() });
+    let api = Api::start(&HttpSettings {
+        max_connections_per_address: 100,
+        timeout: Span(60_000),
+        ..HttpSettings::default()
+    });
     let held = deaf(&api, 1_024, 1 << 18);
     for path in ["/healthz", "/readyz"] {
         for _ in 0..20 {
@@ -526,7 +530,7 @@ fn health_is_answered_whoever_holds_connections() {
 
 #[test]
 fn all_addresses_together_have_their_share_too() {
-    let api = Api::start(&Http { max_connections: 3, timeout: Span(60_000), ..Http::default() });
+    let api = Api::start(&HttpSettings { max_connections: 3, timeout: Span(60_000), ..HttpSettings::default() });
     let held = deaf(&api, 3, 1 << 18);
     let started = Instant::now();
     while api.scrapes.made.load(Ordering::SeqCst) == 0 {
@@ -540,7 +544,8 @@ fn all_addresses_together_have_their_share_too() {
 /// Their connections are closed by the server, which thereby has room for others.
 #[test]
 fn who_does_not_read_an_answer_loses_the_connection() {
-    let api = Api::start(&Http { timeout: Span(300), max_connections_per_address: 8, ..Http::default() });
+    let api =
+        Api::start(&HttpSettings { timeout: Span(300), max_connections_per_address: 8, ..HttpSettings::default() });
     // Far more than the system keeps for them.
     let bytes = 32 << 20;
     let held = deaf(&api, 8, bytes);
@@ -559,7 +564,7 @@ fn who_does_not_read_an_answer_loses_the_connection() {
 
 #[test]
 fn a_page_of_metrics_is_made_once_for_all_who_ask_within_a_second() {
-    let api = Api::start(&Http { max_connections_per_address: 64, ..Http::default() });
+    let api = Api::start(&HttpSettings { max_connections_per_address: 64, ..HttpSettings::default() });
     api.scrapes.delay_ms.store(300, Ordering::Relaxed);
     let ask = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", api.address);
     // The one whose question has it made does not wait for it.
@@ -578,23 +583,23 @@ fn a_page_of_metrics_is_made_once_for_all_who_ask_within_a_second() {
     assert!(api.get("/metrics").body.starts_with("rekindle_x "));
 }
 
-fn refusal(settings: &Http) -> String {
+fn refusal(settings: &HttpSettings) -> String {
     let api = open();
-    let services = rekindle::api::Services {
+    let services = rekindle::api::ApiServices {
         live: api.live.clone(),
         health: api.health.clone(),
         rules: api.rules.clone(),
         forget: api.log.clone(),
         started: Instant::now(),
     };
-    Routes::new(services, Metrics::new(|_| Vec::new()), settings).expect_err("the settings are bad").to_string()
+    Routes::new(services, MetricsCache::new(|_| Vec::new()), settings).expect_err("the settings are bad").to_string()
 }
 
 #[test]
 fn a_token_that_cannot_be_used_is_an_error_at_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("token");
-    let settings = Http { token: Some(Secret::File(file.clone())), ..Http::default() };
+    let settings = HttpSettings { token: Some(Secret::File(file.clone())), ..HttpSettings::default() };
     assert!(refusal(&settings).starts_with(&format!("could not read the API's token from {}", file.display())));
     for (text, why) in
         [(" \n", "is empty"), ("two words", "has blanks"), ("tökén", "has blanks"), ("fifteen-letters", "is shorter")]
@@ -611,19 +616,19 @@ fn a_token_that_cannot_be_used_is_an_error_at_the_start() {
 #[test]
 fn without_a_token_no_address_is_served_that_others_can_reach() {
     let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    assert!(refusal(&Http { listen: everywhere, ..Http::default() }).contains("http.token_file"));
+    assert!(refusal(&HttpSettings { listen: everywhere, ..HttpSettings::default() }).contains("http.token_file"));
     let api = open();
-    let services = rekindle::api::Services {
+    let services = rekindle::api::ApiServices {
         live: api.live.clone(),
         health: api.health.clone(),
         rules: api.rules.clone(),
         forget: api.log.clone(),
         started: Instant::now(),
     };
-    let routes = Routes::new(services, Metrics::new(|_| Vec::new()), &Http::default()).expect("loopback");
+    let routes = Routes::new(services, MetricsCache::new(|_| Vec::new()), &HttpSettings::default()).expect("loopback");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let served =
-        runtime.block_on(async { Server::bind(everywhere).await?.serve(routes, std::future::pending()).await });
+        runtime.block_on(async { HttpServer::bind(everywhere).await?.serve(routes, std::future::pending()).await });
     assert!(matches!(served, Err(ApiError::Exposed(_))), "{served:?}");
 }
 
@@ -673,7 +678,7 @@ fn a_slow_answer_is_broken_off_and_the_reload_is_not() {
 
 #[test]
 fn too_many_requests_are_turned_away_and_health_is_not() {
-    let api = Api::start(&Http { timeout: Span(5_000), max_concurrency: 1, ..Http::default() });
+    let api = Api::start(&HttpSettings { timeout: Span(5_000), max_concurrency: 1, ..HttpSettings::default() });
     let head = format!(
         "POST /v1/rules/reload HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 2\r\n\r\nx",
         api.address

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::api_server::{Api, identify, track};
-use rekindle_settings::{Http, Secret};
+use rekindle_settings::{HttpSettings, Secret};
 use rekindle_test_kit::pypi;
 
 /// The version fetched.
@@ -16,7 +16,7 @@ const VERSION: &str = "4.32.5";
 const CONFIG: &str = "[checks.positive_data_acceptance]\nexpected-statuses = ['2xx', 400, 404]\n";
 
 /// Runs it against an API with two users, one of them in a segment.
-fn run(settings: &Http, more: &[&str]) {
+fn run(settings: &HttpSettings, more: &[&str]) {
     let binary = pypi::programs(&[&format!("schemathesis=={VERSION}")]).join("schemathesis");
     let api = Api::start(settings);
     let lines = [identify("u42", "gold"), track("u42", "View", 1), track("u42", "Cart", 2), track("u7", "View", 3)];
@@ -42,11 +42,12 @@ fn run(settings: &Http, more: &[&str]) {
 
 #[test]
 fn every_answer_is_as_the_document_says() {
-    run(&Http::default(), &[]);
+    run(&HttpSettings::default(), &[]);
 }
 
 #[test]
 fn every_answer_is_as_the_document_says_with_a_token() {
-    let settings = Http { token: Some(Secret::Environment("s3cret-s3cret-s3cret".to_owned())), ..Http::default() };
+    let settings =
+        HttpSettings { token: Some(Secret::Environment("s3cret-s3cret-s3cret".to_owned())), ..HttpSettings::default() };
     run(&settings, &["--header", "Authorization: Bearer s3cret-s3cret-s3cret"]);
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rekindle::api::{BeginsEmpty, Forget, Loaded, Logged, Metrics, NotLogged};
-use rekindle::api::{Reload, ReloadError, Routes, Rules, Server, Services};
-use rekindle::metrics::Format;
+use rekindle::api::{ApiServices, HttpServer, ReloadRejection, ReloadReport, Routes, RulesProvider};
+use rekindle::api::{ColdStartEntry, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, RulesContent};
+use rekindle::metrics::ExpositionFormat;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -21,7 +21,7 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{self, Live};
 use rekindle_runtime::log::{Batch, Kind, Message};
 use rekindle_runtime::pipeline::{Options, Pipeline};
-use rekindle_settings::Http;
+use rekindle_settings::HttpSettings;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -80,7 +80,7 @@ pub(crate) struct RulesFile {
     /// How long a reload takes beside the engine's part.
     pub(crate) delay_ms: AtomicU64,
     live: Live,
-    loaded: Mutex<Arc<Loaded>>,
+    loaded: Mutex<Arc<RulesContent>>,
 }
 
 /// The metrics: a page of one number, and how often one was made.
@@ -94,13 +94,13 @@ pub(crate) struct Scrapes {
 }
 
 impl Scrapes {
-    fn page(&self, format: Format) -> Vec<u8> {
+    fn page(&self, format: ExpositionFormat) -> Vec<u8> {
         let number = self.made.fetch_add(1, Ordering::SeqCst) + 1;
         std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed)));
         let padding = "#".repeat(usize::try_from(self.padding.load(Ordering::Relaxed)).expect("it fits"));
         match format {
-            Format::Text => format!("rekindle_x {number}\n{padding}").into_bytes(),
-            Format::Protobuf => b"binary".to_vec(),
+            ExpositionFormat::Text => format!("rekindle_x {number}\n{padding}").into_bytes(),
+            ExpositionFormat::Protobuf => b"binary".to_vec(),
         }
     }
 }
@@ -113,14 +113,14 @@ pub(crate) struct Log {
     batches: Mutex<Option<mpsc::Sender<Batch>>>,
 }
 
-impl Forget for Log {
-    fn forget(&self, user: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+impl ForgetRequests for Log {
+    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
         let broken = self.broken.lock().expect("not poisoned").clone();
         let batches = self.batches.lock().expect("not poisoned").clone();
         let (user, received) = (user.to_owned(), self.live.stats().watermark);
         async move {
             if let Some(why) = broken {
-                return Err(NotLogged { why });
+                return Err(ForgetError { why });
             }
             let lines = Bytes::from(serde_json::json!({ "user": user }).to_string());
             let message = Message { sequence: 42, received, kind: Kind::Forget, lines };
@@ -128,43 +128,43 @@ impl Forget for Log {
             while matches!(self.live.export(&user).await, Ok(Some(_))) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            Ok(Logged { sequence: Some(42) })
+            Ok(LoggedPosition { sequence: Some(42) })
         }
         .boxed()
     }
 }
 
-impl Rules for RulesFile {
-    fn loaded(&self) -> Arc<Loaded> {
+impl RulesProvider for RulesFile {
+    fn loaded(&self) -> Arc<RulesContent> {
         assert!(!self.broken.load(Ordering::Relaxed), "broken for a test");
         Arc::clone(&self.loaded.lock().expect("not poisoned"))
     }
 
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
         async move {
             tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed))).await;
             let text = fs::read_to_string(&self.path)
-                .map_err(|source| ReloadError::Unreadable { path: self.path.clone(), source })?;
+                .map_err(|source| ReloadRejection::Unreadable { path: self.path.clone(), source })?;
             let rules =
-                rules::compile(&text).map_err(|problems| ReloadError::mistakes("rules.toml", &text, &problems))?;
+                rules::compile(&text).map_err(|problems| ReloadRejection::mistakes("rules.toml", &text, &problems))?;
             if rules.segments.is_empty() && !allow_empty {
-                return Err(ReloadError::Emptied("no segments any more".to_owned()));
+                return Err(ReloadRejection::Emptied("no segments any more".to_owned()));
             }
             if rules.version == self.loaded().version {
-                return Ok(Reload::Unchanged { version: rules.version });
+                return Ok(ReloadReport::Unchanged { version: rules.version });
             }
             let reloaded = self
                 .live
                 .change_rules(Arc::new(ExecutionPlan::new(rules)), Box::new(|_| async { Ok(1) }.boxed()))
                 .await?;
-            let loaded = Loaded { version: reloaded.rules.clone(), path: self.path.clone(), at: START, text };
+            let loaded = RulesContent { version: reloaded.rules.clone(), path: self.path.clone(), at: START, text };
             *self.loaded.lock().expect("not poisoned") = Arc::new(loaded);
-            let begins_empty = vec![BeginsEmpty {
+            let begins_empty = vec![ColdStartEntry {
                 what: "total(view)".to_owned(),
                 blind: "for good".to_owned(),
                 read_by: vec!["segment seen".to_owned()],
             }];
-            Ok(Reload::Applied { reloaded, begins_empty })
+            Ok(ReloadReport::Applied { reloaded, begins_empty })
         }
         .boxed()
     }
@@ -172,14 +172,14 @@ impl Rules for RulesFile {
 
 impl Api {
     /// On a port of its own, with these settings otherwise.
-    pub(crate) fn start(settings: &Http) -> Api {
+    pub(crate) fn start(settings: &HttpSettings) -> Api {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("rules.toml");
         fs::write(&path, RULES).expect("a rules file");
         let compiled = rules::compile(RULES).expect("no mistake");
         let loaded =
-            Loaded { version: compiled.version.clone(), path: path.clone(), at: START, text: RULES.to_owned() };
+            RulesContent { version: compiled.version.clone(), path: path.clone(), at: START, text: RULES.to_owned() };
         let options = Options { workers: 1, partitions: 2, ..Options::default() };
         let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
         let mut ends =
@@ -199,7 +199,7 @@ impl Api {
             live: live.clone(),
             batches: Mutex::new(Some(ends.batches.clone())),
         });
-        let services = Services {
+        let services = ApiServices {
             live: live.clone(),
             health: health.clone(),
             rules: Arc::<RulesFile>::clone(&rules),
@@ -208,9 +208,9 @@ impl Api {
         };
         let scrapes = Arc::new(Scrapes::default());
         let making = Arc::clone(&scrapes);
-        let metrics = Metrics::new(move |format| making.page(format));
+        let metrics = MetricsCache::new(move |format| making.page(format));
         let routes = Routes::new(services, metrics, settings).expect("the settings are good");
-        let server = runtime.block_on(Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a free port");
+        let server = runtime.block_on(HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a free port");
         let (address, (stop, stopped)) = (server.address(), oneshot::channel());
         let handle = runtime.handle().clone();
         let serving = std::thread::spawn(move || {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use rekindle::metrics::{
-    CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
+    CheckpointNumbers, ConnectionNumbers, MetricsPage, RecentLatencies, ReloadNumbers, SinkNumbers, SourceNumbers,
 };
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -22,8 +22,8 @@ const EVENT: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"
 /// How many latencies there are in it: 1 ms, 2 ms, and so on.
 pub(crate) const LATENCIES: u64 = 1_000;
 
-pub(crate) fn page() -> Page {
-    let mut page = Page::default();
+pub(crate) fn page() -> MetricsPage {
+    let mut page = MetricsPage::default();
     page.stats(&stats(), Timestamp(1_772_701_201_500));
     page.source(&SourceNumbers {
         messages: 7,
@@ -49,7 +49,7 @@ pub(crate) fn page() -> Page {
     page.unseen([("event", "order")].into_iter());
     let mut latencies = Histogram::new(3).expect("a sound precision");
     (1..=LATENCIES).for_each(|ms| latencies.record(ms * 1_000).expect("it grows by itself"));
-    page.latency(&latencies, &mut Recent::default(), Instant::now());
+    page.latency(&latencies, &mut RecentLatencies::default(), Instant::now());
     page.build();
     page.process();
     page

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rekindle::metrics::{Page, growth_series_max};
+use rekindle::metrics::{MetricsPage, growth_series_max};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -99,7 +99,7 @@ fn number_of_series_is_within_the_stated_maximum() {
     pipeline.feed(log().as_bytes(), &mut |_| {}, &mut Vec::new());
     let until = Timestamp(START + 731 * DAY);
     pipeline.advance_to(until, &mut Vec::new());
-    let mut page = Page::default();
+    let mut page = MetricsPage::default();
     page.growth(&pipeline.growth(Some(until)).expect("there are numbers"));
     let text = page.text();
     let series = text.lines().filter(|line| line.starts_with("rekindle_growth_")).count();

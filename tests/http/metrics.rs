@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use regex::Regex;
-use rekindle::metrics::table::{self, Kind};
+use rekindle::metrics::table::{self, MetricKind};
 
 use rekindle_test_kit::dashboard::{dashboard, expressions, panels};
 use rekindle_test_kit::prometheus_server::promtool_check_metrics;
@@ -30,12 +30,12 @@ fn named(expression: &str) -> Vec<String> {
 }
 
 /// The metric whose series have this name.
-fn metric_of(series: &str) -> Option<&'static table::Metric> {
+fn metric_of(series: &str) -> Option<&'static table::MetricDefinition> {
     table::ALL.iter().find(|metric| {
         let suffixes: &[&str] = match metric.kind {
-            Kind::Histogram => &["", "_bucket", "_sum", "_count"],
-            Kind::Summary => &["", "_sum", "_count"],
-            Kind::Counter | Kind::Gauge => &[""],
+            MetricKind::Histogram => &["", "_bucket", "_sum", "_count"],
+            MetricKind::Summary => &["", "_sum", "_count"],
+            MetricKind::Counter | MetricKind::Gauge => &[""],
         };
         series.strip_prefix(metric.name).is_some_and(|suffix| suffixes.contains(&suffix))
     })

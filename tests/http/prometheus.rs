@@ -5,8 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use rekindle::metrics::Format;
-use rekindle::metrics::table::{self, Kind, Metric};
+use rekindle::metrics::ExpositionFormat;
+use rekindle::metrics::table::{self, MetricDefinition, MetricKind};
 
 use crate::full_page::LATENCIES;
 use rekindle_test_kit::dashboard::{self, FILES, expressions, expressions_of};
@@ -83,7 +83,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     for line in lines.take_while(|line| !line.is_empty()) {
         accept = accept.or(line.strip_prefix("Accept: ").map(str::to_owned));
     }
-    let format = Format::wanted(accept.as_deref());
+    let format = ExpositionFormat::wanted(accept.as_deref());
     let body = crate::full_page::page().written(format);
     write!(
         stream,
@@ -94,10 +94,10 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(&body)
 }
 
-fn assert_is_there(prometheus: &Prometheus, metric: &Metric, histograms: Histograms) {
+fn assert_is_there(prometheus: &Prometheus, metric: &MetricDefinition, histograms: Histograms) {
     let suffixes: &[&str] = match (metric.kind, histograms) {
-        (Kind::Histogram, Histograms::Classic) => &["_bucket", "_sum", "_count"],
-        (Kind::Summary, _) => &["", "_sum", "_count"],
+        (MetricKind::Histogram, Histograms::Classic) => &["_bucket", "_sum", "_count"],
+        (MetricKind::Summary, _) => &["", "_sum", "_count"],
         _ => &[""],
     };
     for suffix in suffixes {

@@ -12,7 +12,7 @@ use rekindle_core::time::Span;
 use rekindle_nats::streams::{Wanted, ensure_stream};
 use rekindle_nats::{Access, Connection};
 use rekindle_runtime::health::Health;
-use rekindle_settings::{Auth, Nats, Output, Secret, Source, Tls};
+use rekindle_settings::{NatsAuth, NatsSettings, OutputSettings, Secret, SourceSettings, TlsSettings};
 use rekindle_test_kit::free_port;
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
@@ -22,7 +22,7 @@ fn env(text: &str) -> Secret {
     Secret::Environment(text.to_owned())
 }
 
-async fn connect(nats: &Nats) -> (Connection, Health) {
+async fn connect(nats: &NatsSettings) -> (Connection, Health) {
     let health = Health::default();
     let access = Access::check(nats).expect("the settings are right");
     let connection = tokio::time::timeout(PATIENCE, access.connect(1_000, health.part("nats"))).await;
@@ -30,7 +30,7 @@ async fn connect(nats: &Nats) -> (Connection, Health) {
 }
 
 /// Connects, and makes sure it was to the server.
-async fn lets_in(nats: &Nats) {
+async fn lets_in(nats: &NatsSettings) {
     let (connection, health) = connect(nats).await;
     assert_eq!(health.failing(), []);
     let mut inbox = connection.client.subscribe("test").await.unwrap();
@@ -40,7 +40,7 @@ async fn lets_in(nats: &Nats) {
 }
 
 /// What is said while it tries in vain.
-async fn is_kept_out(nats: &Nats, why: &str) -> String {
+async fn is_kept_out(nats: &NatsSettings, why: &str) -> String {
     let health = Health::default();
     let access = Access::check(nats).expect("the settings are right");
     let connecting = access.connect(1_000, health.part("nats"));
@@ -50,8 +50,8 @@ async fn is_kept_out(nats: &Nats, why: &str) -> String {
     }
 }
 
-fn as_user(server: &NatsServer, password: &str) -> Nats {
-    Nats { auth: Auth::User { user: "rekindle".to_owned(), password: env(password) }, ..at(&server.url()) }
+fn as_user(server: &NatsServer, password: &str) -> NatsSettings {
+    NatsSettings { auth: NatsAuth::User { user: "rekindle".to_owned(), password: env(password) }, ..at(&server.url()) }
 }
 
 #[tokio::test]
@@ -67,8 +67,9 @@ async fn a_password_lets_in_and_a_wrong_one_does_not() {
 #[tokio::test]
 async fn a_token_lets_in_and_a_wrong_one_does_not() {
     let server = NatsServer::with_config("authorization { token: s3cr3t }");
-    lets_in(&Nats { auth: Auth::Token(env("s3cr3t")), ..at(&server.url()) }).await;
-    is_kept_out(&Nats { auth: Auth::Token(env("guess")), ..at(&server.url()) }, "refuses the credentials").await;
+    lets_in(&NatsSettings { auth: NatsAuth::Token(env("s3cr3t")), ..at(&server.url()) }).await;
+    is_kept_out(&NatsSettings { auth: NatsAuth::Token(env("guess")), ..at(&server.url()) }, "refuses the credentials")
+        .await;
 }
 
 #[tokio::test]
@@ -76,9 +77,10 @@ async fn an_nkey_lets_in_and_another_does_not() {
     let pair = KeyPair::new_user();
     let config = format!("authorization {{ users: [{{ nkey: {} }}] }}", pair.public_key());
     let server = NatsServer::with_config(&config);
-    lets_in(&Nats { auth: Auth::Nkey(env(&pair.seed().unwrap())), ..at(&server.url()) }).await;
+    lets_in(&NatsSettings { auth: NatsAuth::Nkey(env(&pair.seed().unwrap())), ..at(&server.url()) }).await;
     let other = KeyPair::new_user().seed().unwrap();
-    is_kept_out(&Nats { auth: Auth::Nkey(env(&other)), ..at(&server.url()) }, "refuses the credentials").await;
+    is_kept_out(&NatsSettings { auth: NatsAuth::Nkey(env(&other)), ..at(&server.url()) }, "refuses the credentials")
+        .await;
 }
 
 /// A token as `nsc` writes them.
@@ -132,7 +134,7 @@ async fn a_credentials_file_lets_in_and_an_expired_or_foreign_one_does_not() {
     let server = server_with_operator(&operator, &account);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rekindle.creds");
-    let nats = Nats { auth: Auth::Creds(Secret::File(file.clone())), ..at(&server.url()) };
+    let nats = NatsSettings { auth: NatsAuth::Creds(Secret::File(file.clone())), ..at(&server.url()) };
     fs::write(&file, creds(&account, None)).unwrap();
     lets_in(&nats).await;
     for wrong in [creds(&account, Some(1_700_000_100)), creds(&KeyPair::new_account(), None)] {
@@ -147,7 +149,7 @@ async fn a_secret_in_a_file_is_read_anew_at_each_attempt() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "first\n").unwrap();
     let password = Secret::File(file.path().to_owned());
-    let nats = Nats { auth: Auth::User { user: "rekindle".to_owned(), password }, ..at(&server.url()) };
+    let nats = NatsSettings { auth: NatsAuth::User { user: "rekindle".to_owned(), password }, ..at(&server.url()) };
     let (connection, health) = connect(&nats).await;
     server.kill();
     let config = server.folder().join("server.conf");
@@ -247,8 +249,11 @@ impl Authority {
     }
 }
 
-fn trusting(server: &NatsServer) -> Nats {
-    Nats { tls: Tls { ca_file: Some(server.folder().join("ca.pem")), ..Tls::default() }, ..at(&server.url()) }
+fn trusting(server: &NatsServer) -> NatsSettings {
+    NatsSettings {
+        tls: TlsSettings { ca_file: Some(server.folder().join("ca.pem")), ..TlsSettings::default() },
+        ..at(&server.url())
+    }
 }
 
 #[tokio::test]
@@ -256,7 +261,7 @@ async fn tls_with_the_right_authority_lets_in() {
     let server = Authority::new().server("127.0.0.1", 2100, "");
     lets_in(&trusting(&server)).await;
     let servers = vec![server.url().replace("nats://", "tls://")];
-    lets_in(&Nats { servers, ..trusting(&server) }).await;
+    lets_in(&NatsSettings { servers, ..trusting(&server) }).await;
 }
 
 #[tokio::test]
@@ -267,7 +272,8 @@ async fn a_server_that_can_not_be_trusted_is_not_talked_to() {
     assert!(why.contains("nats.tls.ca_file"), "{why}");
     let other = server.folder().join("other.pem");
     fs::write(&other, Authority::new().issuer.pem()).unwrap();
-    let wrong = Nats { tls: Tls { ca_file: Some(other), ..Tls::default() }, ..at(&server.url()) };
+    let wrong =
+        NatsSettings { tls: TlsSettings { ca_file: Some(other), ..TlsSettings::default() }, ..at(&server.url()) };
     is_kept_out(&wrong, "certificate").await;
     let expired = authority.server("127.0.0.1", 2020, "");
     is_kept_out(&trusting(&expired), "has expired").await;
@@ -278,10 +284,10 @@ async fn a_server_that_can_not_be_trusted_is_not_talked_to() {
 #[tokio::test]
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let server = NatsServer::start();
-    let tls = Tls { required: true, ..Tls::default() };
-    is_kept_out(&Nats { tls, ..at(&server.url()) }, "the server does not speak it").await;
+    let tls = TlsSettings { required: true, ..TlsSettings::default() };
+    is_kept_out(&NatsSettings { tls, ..at(&server.url()) }, "the server does not speak it").await;
     let servers = vec![server.url().replace("nats://", "tls://")];
-    is_kept_out(&Nats { servers, ..Nats::default() }, "the server does not speak it").await;
+    is_kept_out(&NatsSettings { servers, ..NatsSettings::default() }, "the server does not speak it").await;
 }
 
 /// Who names authorities means the server to be one of theirs; with nats:// anybody's in the clear was talked to.
@@ -290,9 +296,9 @@ async fn files_for_tls_require_it_whatever_the_address_begins_with() {
     let plain = NatsServer::start();
     let ca_file = plain.folder().join("ca.pem");
     fs::write(&ca_file, Authority::new().issuer.pem()).unwrap();
-    let tls = Tls { ca_file: Some(ca_file), ..Tls::default() };
-    assert!(tls.is_required() && !Tls::default().is_required());
-    is_kept_out(&Nats { tls, ..at(&plain.url()) }, "the server does not speak it").await;
+    let tls = TlsSettings { ca_file: Some(ca_file), ..TlsSettings::default() };
+    assert!(tls.is_required() && !TlsSettings::default().is_required());
+    is_kept_out(&NatsSettings { tls, ..at(&plain.url()) }, "the server does not speak it").await;
 }
 
 #[tokio::test]
@@ -306,7 +312,7 @@ async fn a_client_certificate_lets_in_where_one_is_wanted() {
     fs::write(&files[1], &key).unwrap();
     let mut nats = trusting(&server);
     let [cert_file, key_file] = files.map(Some);
-    nats.tls = Tls { cert_file, key_file, ..nats.tls };
+    nats.tls = TlsSettings { cert_file, key_file, ..nats.tls };
     lets_in(&nats).await;
     let (foreign, _) = authority.issue("another", 2100);
     fs::write(nats.tls.cert_file.as_ref().unwrap(), foreign).unwrap();
@@ -332,8 +338,9 @@ async fn a_server_without_jetstream_is_told() {
 async fn streams_of_results_are_created_and_then_found_right() {
     let server = NatsServer::start();
     let (connection, _) = connect(&at(&server.url())).await;
-    let output = Output { create: true, max_age: Span(60_000), max_bytes: 1 << 30, ..Output::default() };
-    let events = Source { create: true, ..Source::default() };
+    let output =
+        OutputSettings { create: true, max_age: Span(60_000), max_bytes: 1 << 30, ..OutputSettings::default() };
+    let events = SourceSettings { create: true, ..SourceSettings::default() };
     for mut wanted in [Wanted::outputs(&output), Wanted::dead_letters(&output), Wanted::events(&events)] {
         let created = ensure_stream(&connection, &wanted).await.expect("created");
         assert!(created.created);

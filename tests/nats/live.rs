@@ -9,7 +9,7 @@ use rekindle_nats::source::{NatsSource, SourceStatus};
 use rekindle_nats::{Access, Connection};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::log::{Batch, Message};
-use rekindle_settings::{Nats, Source};
+use rekindle_settings::{NatsSettings, SourceSettings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -27,22 +27,22 @@ pub(crate) struct Live {
 }
 
 /// Settings for a server without authentication.
-pub(crate) fn at(url: &str) -> Nats {
-    Nats { servers: vec![url.to_owned()], ..Nats::default() }
+pub(crate) fn at(url: &str) -> NatsSettings {
+    NatsSettings { servers: vec![url.to_owned()], ..NatsSettings::default() }
 }
 
 /// A source that creates its stream, `EVENTS` with `events.>`, and does not tick before ten seconds.
-pub(crate) fn creating() -> Source {
-    Source { create: true, tick_interval: Span(10_000), ..Source::default() }
+pub(crate) fn creating() -> SourceSettings {
+    SourceSettings { create: true, tick_interval: Span(10_000), ..SourceSettings::default() }
 }
 
 impl Live {
-    pub(crate) async fn start(nats: &Nats, source: Source) -> Live {
+    pub(crate) async fn start(nats: &NatsSettings, source: SourceSettings) -> Live {
         Live::with_room(nats, source, 64).await
     }
 
     /// With room for so many batches that nobody has taken.
-    pub(crate) async fn with_room(nats: &Nats, source: Source, room: usize) -> Live {
+    pub(crate) async fn with_room(nats: &NatsSettings, source: SourceSettings, room: usize) -> Live {
         // Seen when a test fails.
         let _ = tracing_subscriber::fmt().with_env_filter("info,async_nats=debug").with_test_writer().try_init();
         let health = Health::default();

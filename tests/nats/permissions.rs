@@ -8,7 +8,7 @@ use async_nats::jetstream::consumer::pull;
 use async_nats::{Client, ConnectOptions};
 use futures_util::{StreamExt, TryStreamExt};
 use rekindle_core::time::Span;
-use rekindle_settings::{Auth, Nats, Secret, Source};
+use rekindle_settings::{NatsAuth, NatsSettings, Secret, SourceSettings};
 use rekindle_test_kit::nats_server::NatsServer;
 
 const SHIPPED: &str = include_str!("../../config/nats-permissions.conf");
@@ -24,9 +24,9 @@ fn shipped() -> NatsServer {
     server(str::to_owned)
 }
 
-fn daemon(server: &NatsServer) -> Nats {
+fn daemon(server: &NatsServer) -> NatsSettings {
     let password = Secret::Environment("change-me-rekindle".to_owned());
-    Nats { auth: Auth::User { user: "rekindle".to_owned(), password }, ..at(&server.url()) }
+    NatsSettings { auth: NatsAuth::User { user: "rekindle".to_owned(), password }, ..at(&server.url()) }
 }
 
 async fn client(server: &NatsServer, user: &str, password: &str) -> Client {
@@ -42,8 +42,8 @@ async fn create_stream(server: &NatsServer, name: &str, subjects: &[&str]) -> Cl
     admin
 }
 
-fn source() -> Source {
-    Source { create: false, tick_interval: Span(100), ..creating() }
+fn source() -> SourceSettings {
+    SourceSettings { create: false, tick_interval: Span(100), ..creating() }
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn they_are_enough_to_read_events_and_to_tick() {
 
 #[tokio::test]
 async fn creating_the_stream_takes_one_more() {
-    let create = Source { create: true, ..source() };
+    let create = SourceSettings { create: true, ..source() };
     let server = shipped();
     let live = Live::start(&daemon(&server), create.clone()).await;
     let why = live.failing("source", "could not create stream EVENTS").await;
@@ -75,7 +75,7 @@ async fn creating_the_stream_takes_one_more() {
     live.ready().await;
     assert_eq!(live.connection.status.denials(), 0);
     // And another to be told who has the subjects.
-    let other = Source { stream: "OTHER".to_owned(), ..create };
+    let other = SourceSettings { stream: "OTHER".to_owned(), ..create };
     let with_names = |config: &str| config.replace("# \"$JS", "\"$JS").replace("EVENTS\"", "*\"");
     let server = self::server(with_names);
     let first = Live::start(&daemon(&server), creating()).await;
@@ -110,7 +110,7 @@ async fn a_permission_revoked_is_told_and_one_granted_again_is_used() {
     let server = shipped();
     let admin = create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     // It takes effect when messages are asked for again, which is often with small batches.
-    let mut live = Live::start(&daemon(&server), Source { batch: 2, ..source() }).await;
+    let mut live = Live::start(&daemon(&server), SourceSettings { batch: 2, ..source() }).await;
     live.ready().await;
     let file = server.folder().join("permissions.conf");
     let config = std::fs::read_to_string(&file).unwrap();

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stor
 use bytes::Bytes;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::Kind;
-use rekindle_settings::{Source, SourceKind, Start};
+use rekindle_settings::{SourceKind, SourceSettings, StartPosition};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
@@ -59,14 +59,17 @@ async fn reading_begins_where_it_is_told_to() {
     first.ready().await;
     publish(&first.connection, 0..10).await;
     let fifth = first.events(10).await[4].received;
-    for (start, expected) in [(Start::First, 0), (Start::Sequence(4), 3), (Start::Sequence(0), 0)] {
-        let mut live = Live::start(&at(&server.url()), Source { start, ..creating() }).await;
+    for (start, expected) in
+        [(StartPosition::First, 0), (StartPosition::Sequence(4), 3), (StartPosition::Sequence(0), 0)]
+    {
+        let mut live = Live::start(&at(&server.url()), SourceSettings { start, ..creating() }).await;
         assert_eq!(numbers(&live.events(10 - expected).await)[0], expected as u64, "{start:?}");
     }
-    let mut live = Live::start(&at(&server.url()), Source { start: Start::Time(fifth), ..creating() }).await;
+    let mut live =
+        Live::start(&at(&server.url()), SourceSettings { start: StartPosition::Time(fifth), ..creating() }).await;
     let batch = live.batches.recv().await.unwrap();
     assert!(batch[0].received >= fifth && batch[0].sequence <= 5, "{:?}", batch[0]);
-    let mut live = Live::start(&at(&server.url()), Source { start: Start::New, ..creating() }).await;
+    let mut live = Live::start(&at(&server.url()), SourceSettings { start: StartPosition::New, ..creating() }).await;
     live.ready().await;
     publish(&live.connection, 10..11).await;
     assert_eq!(numbers(&live.events(1).await), [10]);
@@ -121,7 +124,7 @@ async fn nobody_waits_for_an_answer_on_a_connection_that_is_gone() {
 async fn a_cut_connection_loses_and_repeats_nothing() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
-    let publisher = Live::start(&at(&server.url()), Source { start: Start::New, ..creating() }).await;
+    let publisher = Live::start(&at(&server.url()), SourceSettings { start: StartPosition::New, ..creating() }).await;
     publisher.ready().await;
     let mut live = Live::with_room(&at(&proxy.url()), creating(), 1).await;
     let connection = publisher.connection.clone();
@@ -164,7 +167,7 @@ async fn a_peer_that_goes_silent_is_noticed_and_read_from_again() {
 #[tokio::test]
 async fn a_missing_stream_is_waited_for() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
+    let mut live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     let why = live.failing("source", "there is no stream EVENTS").await;
     assert!(
         why.contains("nats stream add EVENTS --subjects 'events.>,rekindle.tick,rekindle.control.forget'"),
@@ -180,7 +183,7 @@ async fn a_missing_stream_is_waited_for() {
 #[tokio::test]
 async fn a_stream_that_will_not_do_is_refused_with_every_reason() {
     let server = NatsServer::start();
-    let live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
+    let live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     let bad = Config {
         retention: RetentionPolicy::Interest,
@@ -207,7 +210,7 @@ async fn a_subject_that_another_stream_has_is_named_with_that_stream() {
     let nats = at(&server.url());
     let first = Live::start(&nats, creating()).await;
     first.ready().await;
-    let second = Live::start(&nats, Source { stream: "OTHER".to_owned(), ..creating() }).await;
+    let second = Live::start(&nats, SourceSettings { stream: "OTHER".to_owned(), ..creating() }).await;
     let why = second.failing("source", "could not create stream OTHER").await;
     assert!(
         why.contains("stream EVENTS takes in some of its subjects (events.>, rekindle.tick, rekindle.control.forget)"),
@@ -218,7 +221,7 @@ async fn a_subject_that_another_stream_has_is_named_with_that_stream() {
 #[tokio::test]
 async fn other_subjects_in_the_stream_are_left_out_and_are_no_gap() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
+    let mut live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget", "other"])).await;
     live.ready().await;
@@ -252,7 +255,7 @@ async fn messages_deleted_before_they_were_read_are_counted_as_missing() {
 #[tokio::test]
 async fn a_purge_is_survived_and_what_it_took_is_counted() {
     let server = NatsServer::start();
-    let source = Source { batch: 10, ..creating() };
+    let source = SourceSettings { batch: 10, ..creating() };
     let mut live = Live::with_room(&at(&server.url()), source, 1).await;
     live.ready().await;
     publish(&live.connection, 0..1_000).await;
@@ -325,7 +328,7 @@ async fn a_stream_that_is_another_than_was_named_is_not_read_at_all() {
 #[tokio::test]
 async fn a_slow_reader_loses_nothing_and_holds_little() {
     let server = NatsServer::start();
-    let source = Source { batch: 100, ..creating() };
+    let source = SourceSettings { batch: 100, ..creating() };
     let mut live = Live::with_room(&at(&server.url()), source, 1).await;
     live.ready().await;
     publish(&live.connection, 0..20_000).await;
@@ -340,7 +343,7 @@ async fn a_slow_reader_loses_nothing_and_holds_little() {
 #[tokio::test]
 async fn ticks_come_in_a_silent_stream_and_not_in_a_busy_one() {
     let server = NatsServer::start();
-    let source = Source { tick_interval: Span(50), ..creating() };
+    let source = SourceSettings { tick_interval: Span(50), ..creating() };
     let mut live = Live::start(&at(&server.url()), source).await;
     let mut last = Timestamp(0);
     for _ in 0..5 {
@@ -362,7 +365,7 @@ async fn ticks_come_in_a_silent_stream_and_not_in_a_busy_one() {
 #[tokio::test]
 async fn two_daemons_on_a_stream_share_the_ticks() {
     let server = NatsServer::start();
-    let source = Source { tick_interval: Span(100), ..creating() };
+    let source = SourceSettings { tick_interval: Span(100), ..creating() };
     let one = Live::with_room(&at(&server.url()), source.clone(), 1_000).await;
     let other = Live::with_room(&at(&server.url()), source, 1_000).await;
     until("ticking", || one.status.ticks_received() >= 20).await;
@@ -373,7 +376,7 @@ async fn two_daemons_on_a_stream_share_the_ticks() {
 #[tokio::test]
 async fn a_stalled_reader_gets_no_ticks() {
     let server = NatsServer::start();
-    let source = Source { tick_interval: Span(50), ..creating() };
+    let source = SourceSettings { tick_interval: Span(50), ..creating() };
     let live = Live::with_room(&at(&server.url()), source, 1).await;
     until("stalled", || live.status.ticks_sent() >= 2).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -408,7 +411,7 @@ async fn requests_to_forget_are_told_from_events_and_ticks() {
 #[tokio::test]
 async fn stopping_hands_on_what_had_come() {
     let server = NatsServer::start();
-    let mut live = Live::with_room(&at(&server.url()), Source { batch: 1_000, ..creating() }, 1).await;
+    let mut live = Live::with_room(&at(&server.url()), SourceSettings { batch: 1_000, ..creating() }, 1).await;
     live.ready().await;
     publish(&live.connection, 0..10_000).await;
     let mut got = numbers(&live.batches.recv().await.unwrap());
@@ -420,7 +423,7 @@ async fn stopping_hands_on_what_had_come() {
 #[tokio::test]
 async fn it_can_be_stopped_while_there_is_no_stream_and_no_server() {
     let mut server = NatsServer::start();
-    let live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
+    let live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     assert_eq!(live.stop().await, []);
     let live = Live::start(&at(&server.url()), creating()).await;
@@ -433,7 +436,7 @@ async fn it_can_be_stopped_while_there_is_no_stream_and_no_server() {
 #[tokio::test]
 async fn a_message_as_large_as_the_server_takes_comes_through() {
     let server = NatsServer::with_config("max_payload: 60MB\nmax_pending: 200MB");
-    let mut live = Live::start(&at(&server.url()), Source { create: false, ..creating() }).await;
+    let mut live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     // A stream on disk takes 32 MiB at most; and a request for messages asks for as much, until it meets a larger one.
     let in_memory =
@@ -448,8 +451,8 @@ async fn a_message_as_large_as_the_server_takes_comes_through() {
     assert_eq!(numbers(&messages[1..]), [0, 1, 2]);
 }
 
-fn plain() -> Source {
-    Source { kind: SourceKind::Nats, subjects: vec!["events.*".into(), "shop.>".into()], ..creating() }
+fn plain() -> SourceSettings {
+    SourceSettings { kind: SourceKind::Nats, subjects: vec!["events.*".into(), "shop.>".into()], ..creating() }
 }
 
 #[tokio::test]
@@ -522,7 +525,7 @@ async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
 #[tokio::test]
 async fn a_silent_plain_subject_gets_ticks() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), Source { tick_interval: Span(50), ..plain() }).await;
+    let mut live = Live::start(&at(&server.url()), SourceSettings { tick_interval: Span(50), ..plain() }).await;
     for _ in 0..3 {
         let batch = tokio::time::timeout(Duration::from_secs(2), live.batches.recv()).await.expect("a tick").unwrap();
         assert!(batch[0].lines.is_empty());
@@ -532,7 +535,7 @@ async fn a_silent_plain_subject_gets_ticks() {
 #[tokio::test]
 async fn what_a_slow_reader_of_plain_subjects_loses_is_counted() {
     let server = NatsServer::start();
-    let mut live = Live::with_room(&at(&server.url()), Source { batch: 10, ..plain() }, 1).await;
+    let mut live = Live::with_room(&at(&server.url()), SourceSettings { batch: 10, ..plain() }, 1).await;
     live.ready().await;
     let publisher = async_nats::connect(server.url()).await.unwrap();
     for number in 0..80_000 {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::replay::PerUser;
+use super::replay::OutputsByUser;
 
 /// Differences that are told in full.
 const TOLD: usize = 100;
@@ -24,10 +24,10 @@ pub(super) struct Differences {
     count: usize,
 }
 
-type Output = (String, String);
+type PublishedOutput = (String, String);
 
 /// Compares per user, in order.
-pub(super) fn compare(expected: &PerUser, found: &PerUser) -> Differences {
+pub(super) fn compare(expected: &OutputsByUser, found: &OutputsByUser) -> Differences {
     let mut differences = Differences::default();
     let only_found = found.keys().filter(|user| !expected.contains_key(*user));
     for user in expected.keys().chain(only_found) {
@@ -41,13 +41,13 @@ pub(super) fn compare(expected: &PerUser, found: &PerUser) -> Differences {
 }
 
 impl Differences {
-    fn add(&mut self, user: &str, expected: &[Output], found: &[Output]) {
+    fn add(&mut self, user: &str, expected: &[PublishedOutput], found: &[PublishedOutput]) {
         // Where each output is expected; those of one text are told apart by how many came before.
-        let mut places: HashMap<&Output, Vec<usize>> = HashMap::new();
+        let mut places: HashMap<&PublishedOutput, Vec<usize>> = HashMap::new();
         for (place, output) in expected.iter().enumerate() {
             places.entry(output).or_default().push(place);
         }
-        let (mut seen, mut last): (HashMap<&Output, usize>, Option<usize>) = (HashMap::new(), None);
+        let (mut seen, mut last): (HashMap<&PublishedOutput, usize>, Option<usize>) = (HashMap::new(), None);
         for output in found {
             let Some(places) = places.get(output) else {
                 self.foreign += 1;
@@ -79,7 +79,7 @@ impl Differences {
         }
     }
 
-    fn tell(&mut self, what: &str, user: &str, (subject, payload): &Output) {
+    fn tell(&mut self, what: &str, user: &str, (subject, payload): &PublishedOutput) {
         if self.count < TOLD {
             self.count += 1;
             writeln!(self.told, "{what}: {user}: {subject} {payload}").expect("writing to a string cannot fail");
@@ -91,9 +91,9 @@ impl Differences {
 mod tests {
     use super::*;
 
-    fn of(user: &str, texts: &[&str]) -> PerUser {
+    fn of(user: &str, texts: &[&str]) -> OutputsByUser {
         let outputs = texts.iter().map(|text| ("s".to_owned(), (*text).to_owned()));
-        PerUser::from([(user.to_owned(), outputs.collect())])
+        OutputsByUser::from([(user.to_owned(), outputs.collect())])
     }
 
     fn differs(expected: &[&str], found: &[&str]) -> (u64, u64, u64, u64) {

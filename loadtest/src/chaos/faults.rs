@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::Context;
 use tokio::time::sleep;
 
-use super::schedule::{Blow, Moment, NetworkTrouble, Outage};
-use crate::daemon::{Daemon, Setup};
+use super::schedule::{DaemonFault, FaultTime, NetworkFault, ServerOutage};
+use crate::daemon::{DaemonProcess, DaemonSetup};
 use crate::error::Error;
 use crate::servers::Servers;
 use crate::streams::{self, OUTPUTS};
@@ -22,7 +22,7 @@ const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What happened to daemons.
 #[derive(Debug, Default)]
-pub(super) struct Blows {
+pub(super) struct DaemonFaultCounts {
     pub(super) kills: u32,
     pub(super) zombies: u32,
     /// Of how many zombies and their successors one ended by itself, and said that another has taken over.
@@ -33,7 +33,7 @@ pub(super) struct Blows {
 
 /// What happened to the network.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NetworkTroubles {
+pub(super) struct NetworkFaultCounts {
     pub(super) cuts: u32,
     pub(super) stalls: u32,
     pub(super) slowdowns: u32,
@@ -41,15 +41,15 @@ pub(super) struct NetworkTroubles {
 
 /// Strikes the daemon; returns the one that runs in the end.
 pub(super) async fn strike(
-    setup: &mut Setup,
-    mut daemon: Daemon,
-    blows: &[Moment<Blow>],
-) -> Result<(Daemon, Blows), Error> {
-    let mut done = Blows::default();
+    setup: &mut DaemonSetup,
+    mut daemon: DaemonProcess,
+    blows: &[FaultTime<DaemonFault>],
+) -> Result<(DaemonProcess, DaemonFaultCounts), Error> {
+    let mut done = DaemonFaultCounts::default();
     for blow in blows {
         sleep(blow.after).await;
         match blow.trouble {
-            Blow::Kill { down } => {
+            DaemonFault::Kill { down } => {
                 if let Some(status) = daemon.kill() {
                     done.ended_by_themselves.push(told(&daemon, status));
                 }
@@ -57,7 +57,7 @@ pub(super) async fn strike(
                 sleep(down).await;
                 daemon = setup.start()?;
             }
-            Blow::Zombie { asleep } => {
+            DaemonFault::Zombie { asleep } => {
                 if let Some(status) = daemon.ended() {
                     done.ended_by_themselves.push(told(&daemon, status));
                 }
@@ -75,7 +75,7 @@ pub(super) async fn strike(
 
 /// Waits until one of two daemons has found out that the other owns the outputs, and ended. It need not be the zombie: one
 /// that was stopped before it took over does so when it wakes up, and then its successor is the one to go.
-async fn one_is_refused(zombie: &mut Daemon, daemon: &mut Daemon) -> bool {
+async fn one_is_refused(zombie: &mut DaemonProcess, daemon: &mut DaemonProcess) -> bool {
     let is_refused = |status: Option<ExitStatus>| status.is_some_and(|status| status.code() == Some(REFUSED));
     let started = Instant::now();
     while started.elapsed() < REFUSED_WITHIN {
@@ -92,7 +92,7 @@ async fn one_is_refused(zombie: &mut Daemon, daemon: &mut Daemon) -> bool {
 }
 
 /// A daemon that ended, for people.
-pub(super) fn told(daemon: &Daemon, status: ExitStatus) -> String {
+pub(super) fn told(daemon: &DaemonProcess, status: ExitStatus) -> String {
     format!("daemon {} ({status}; its log is daemon-{:03}.log)", daemon.number, daemon.number)
 }
 
@@ -100,7 +100,7 @@ pub(super) fn told(daemon: &Daemon, status: ExitStatus) -> String {
 pub(super) async fn fail_servers(
     servers: &mut Servers,
     context: &Context,
-    outages: &[Moment<Outage>],
+    outages: &[FaultTime<ServerOutage>],
 ) -> Result<u32, Error> {
     let mut kills = 0;
     for outage in outages {
@@ -152,29 +152,29 @@ async fn is_whole(context: &Context, stream: &str) -> bool {
 }
 
 /// Troubles the network.
-pub(super) async fn trouble_network(proxy: &Proxy, troubles: &[Moment<NetworkTrouble>]) -> NetworkTroubles {
-    let mut done = NetworkTroubles::default();
+pub(super) async fn trouble_network(proxy: &Proxy, troubles: &[FaultTime<NetworkFault>]) -> NetworkFaultCounts {
+    let mut done = NetworkFaultCounts::default();
     for moment in troubles {
         sleep(moment.after).await;
         match moment.trouble {
-            NetworkTrouble::Cut => {
+            NetworkFault::Cut => {
                 done.cuts += 1;
                 proxy.cut();
             }
-            NetworkTrouble::Gone { lasts } => {
+            NetworkFault::Gone { lasts } => {
                 done.cuts += 1;
                 proxy.refuse(true);
                 proxy.cut();
                 sleep(lasts).await;
                 proxy.refuse(false);
             }
-            NetworkTrouble::Stall { lasts } => {
+            NetworkFault::Stall { lasts } => {
                 done.stalls += 1;
                 proxy.pause();
                 sleep(lasts).await;
                 proxy.resume();
             }
-            NetworkTrouble::Slow { lasts, bytes_per_second } => {
+            NetworkFault::Slow { lasts, bytes_per_second } => {
                 done.slowdowns += 1;
                 proxy.throttle(bytes_per_second);
                 sleep(lasts).await;

@@ -24,18 +24,18 @@ use clap::Args;
 use rekindle_core::time::{Span, Timestamp};
 use tokio::sync::watch;
 
-use crate::daemon::{self, Daemon, Setup};
+use crate::daemon::{self, DaemonProcess, DaemonSetup};
 use crate::error::Error;
 use crate::servers::Servers;
-use crate::streams::{self, DEAD, EVENTS, OUTPUTS, Stored};
+use crate::streams::{self, DEAD, EVENTS, OUTPUTS, StreamEntry};
 use crate::table;
 use compare::{Differences, compare};
-use faults::{Blows, NetworkTroubles};
+use faults::{DaemonFaultCounts, NetworkFaultCounts};
 use ordinals::Ordinals;
-use publisher::{Publisher, THE_END};
+use publisher::{EventPublisher, THE_END};
 use rekindle_test_kit::nats_server::proxy::Proxy;
-use report::Report;
-use schedule::{Counts, Schedule};
+use report::ChaosReport;
+use schedule::{FaultCounts, FaultSchedule};
 
 /// Kill, cut and stop the daemon and its broker at random, and compare what it published with a replay
 ///
@@ -123,12 +123,12 @@ pub(crate) async fn run(args: &ChaosArgs) -> Result<bool, Error> {
 }
 
 impl ChaosArgs {
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> FaultCounts {
         // Where only one kind of fault is wanted, `--kills 0` says nothing about how often.
         let default = if self.kills == 0 { 10 } else { self.kills };
         let times = |asked: Option<Option<u32>>| asked.map_or(0, |times| times.unwrap_or(default));
         let servers = if self.cluster { self.broker.flatten().unwrap_or(default) } else { times(self.broker) };
-        Counts { kills: self.kills, zombies: times(self.zombie), servers, network: times(self.network) }
+        FaultCounts { kills: self.kills, zombies: times(self.zombie), servers, network: times(self.network) }
     }
 
     fn rules(&self) -> Result<String, Error> {
@@ -156,18 +156,18 @@ fn settings(servers: &[String], replicas: u32, has_zombies: bool) -> String {
 }
 
 /// What the faults left.
-struct Aftermath {
-    daemon: Daemon,
-    blows: Blows,
-    network: NetworkTroubles,
+struct ChaosResult {
+    daemon: DaemonProcess,
+    blows: DaemonFaultCounts,
+    network: NetworkFaultCounts,
     broker_kills: u32,
     until: Timestamp,
 }
 
-async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Error> {
+async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<ChaosReport, Error> {
     let started = Instant::now();
     let binary = daemon::binary(args.rekindle.as_deref())?;
-    let schedule = Schedule::new(seed, args.counts());
+    let schedule = FaultSchedule::new(seed, args.counts());
     let mut servers = if args.cluster { Servers::cluster(folder)? } else { Servers::single(folder)? };
     for server in &mut servers.servers {
         server.wait_until_up().await?;
@@ -176,7 +176,8 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
     let urls = proxy.as_ref().map_or_else(|| servers.urls(), |proxy| vec![proxy.url()]);
     let rules = publisher::with_the_end(&args.rules()?);
     let replicas = if args.cluster { 3 } else { 1 };
-    let mut setup = Setup::new(binary.clone(), folder, &rules, &settings(&urls, replicas, args.zombie.is_some()))?;
+    let mut setup =
+        DaemonSetup::new(binary.clone(), folder, &rules, &settings(&urls, replicas, args.zombie.is_some()))?;
     let context = streams::connect(&servers.urls(), "loadtest").await?;
     let daemon = setup.start()?;
     for stream in [EVENTS, OUTPUTS] {
@@ -186,7 +187,7 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
         faults::wait_until_whole(&context).await?;
     }
 
-    let mut publisher = Publisher::new(context.clone(), seed, args.users);
+    let mut publisher = EventPublisher::new(context.clone(), seed, args.users);
     let (stop, stopped) = watch::channel(false);
     let carry_out = async {
         tokio::time::sleep(QUIET).await;
@@ -196,7 +197,7 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
             async {
                 match &proxy {
                     Some(proxy) => faults::trouble_network(proxy, &schedule.network).await,
-                    None => NetworkTroubles::default(),
+                    None => NetworkFaultCounts::default(),
                 }
             }
         );
@@ -207,13 +208,13 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
     let (done, ()) = tokio::join!(carry_out, publisher.publish(args.rate, stopped));
     let (daemon, blows, network, broker_kills) = done?;
     let until = publisher.publish_the_end(MAX_DISORDER).await;
-    let aftermath = Aftermath { daemon, blows, network, broker_kills, until };
+    let aftermath = ChaosResult { daemon, blows, network, broker_kills, until };
     let ended = Instant::now();
     let finished = finish(aftermath, &context).await;
     let seconds_to_the_end = ended.elapsed().as_secs_f64();
     let (aftermath, troubles) = finished;
     let report = judge(&binary, folder, &context, seed, aftermath, troubles).await?;
-    Ok(Report {
+    Ok(ChaosReport {
         checkpoints: setup.has_checkpoints,
         seconds: started.elapsed().as_secs_f64(),
         seconds_to_the_end,
@@ -223,7 +224,7 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<Report, Erro
 }
 
 /// Waits until everything is processed, and lets the daemon end. Returns what was not as it must be.
-async fn finish(mut aftermath: Aftermath, context: &Context) -> (Aftermath, Vec<String>) {
+async fn finish(mut aftermath: ChaosResult, context: &Context) -> (ChaosResult, Vec<String>) {
     let mut troubles = std::mem::take(&mut aftermath.blows.ended_by_themselves);
     let (mut last, mut since) = (0, Instant::now());
     while !streams::has(context, OUTPUTS, THE_END).await {
@@ -257,9 +258,9 @@ async fn judge(
     folder: &Path,
     context: &Context,
     seed: u64,
-    aftermath: Aftermath,
+    aftermath: ChaosResult,
     mut troubles: Vec<String>,
-) -> Result<Report, Error> {
+) -> Result<ChaosReport, Error> {
     let events = streams::read(context, EVENTS).await?;
     let outputs = streams::read(context, OUTPUTS).await?;
     let letters = streams::info(context, DEAD).await.map_or(0, |info| info.state.messages);
@@ -269,9 +270,9 @@ async fn judge(
     let differences = compare(&expected.outputs, &found);
     let ordinals = ordinals::check(outputs());
     write_received(folder, outputs(), &differences)?;
-    let count = |outputs: &replay::PerUser| outputs.values().map(|outputs| outputs.len() as u64).sum();
+    let count = |outputs: &replay::OutputsByUser| outputs.values().map(|outputs| outputs.len() as u64).sum();
     let (wanted, received) = (count(&expected.outputs), count(&found));
-    let Aftermath { blows, network, broker_kills, .. } = aftermath;
+    let ChaosResult { blows, network, broker_kills, .. } = aftermath;
     let dead_letters = letters.saturating_sub(expected.rejected);
     if wanted == 0 {
         troubles.push("nothing was expected: nothing is tested".to_owned());
@@ -282,7 +283,7 @@ async fn judge(
     let Differences { duplicates, lost, foreign, out_of_order, .. } = differences;
     let is_in_order = !matches!(ordinals, Ordinals::Broken(_));
     let is_same = duplicates + lost + foreign + out_of_order + dead_letters == 0;
-    Ok(Report {
+    Ok(ChaosReport {
         perfect: is_same && is_in_order && troubles.is_empty(),
         seed,
         kills: blows.kills,
@@ -316,7 +317,7 @@ async fn judge(
 /// For whoever looks for what went wrong: everything that was published, and the first differences.
 fn write_received<'s>(
     folder: &Path,
-    outputs: impl Iterator<Item = &'s Stored>,
+    outputs: impl Iterator<Item = &'s StreamEntry>,
     differences: &Differences,
 ) -> Result<(), Error> {
     let lines: String = outputs

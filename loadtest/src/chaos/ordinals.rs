@@ -1,6 +1,6 @@
 //! The numbers that outputs bear: 1, 2, 3, in the order of the stream, over all its life.
 
-use crate::streams::Stored;
+use crate::streams::StreamEntry;
 
 /// The header that holds an output's number.
 const ORDINAL: &str = "Rekindle-Ordinal";
@@ -17,7 +17,7 @@ pub(super) enum Ordinals {
 }
 
 /// Looks through outputs in the order of the stream, without records of progress.
-pub(super) fn check<'s>(outputs: impl Iterator<Item = &'s Stored>) -> Ordinals {
+pub(super) fn check<'s>(outputs: impl Iterator<Item = &'s StreamEntry>) -> Ordinals {
     let (mut wanted, mut any) = (1_u64, false);
     let mut broken = None;
     for output in outputs {
@@ -43,14 +43,14 @@ mod tests {
 
     use super::*;
 
-    fn stored(ordinals: &[Option<u64>]) -> Vec<Stored> {
+    fn stored(ordinals: &[Option<u64>]) -> Vec<StreamEntry> {
         let stored = ordinals.iter().zip(1_u64..).map(|(ordinal, sequence)| {
             let headers = ordinal.map(|ordinal| {
                 let mut headers = HeaderMap::new();
                 headers.insert(ORDINAL, ordinal.to_string());
                 headers
             });
-            Stored { sequence, subject: "s".to_owned(), headers, payload: "{}".into() }
+            StreamEntry { sequence, subject: "s".to_owned(), headers, payload: "{}".into() }
         });
         stored.collect()
     }

@@ -38,27 +38,27 @@ pub(super) fn with_the_end(rules: &str) -> String {
 }
 
 /// Where events come from and go to.
-pub(super) struct Publisher {
+pub(super) struct EventPublisher {
     context: Context,
     simulator: Simulator,
     /// The latest time that an event bears.
     latest: Timestamp,
     sent: u64,
     /// What was sent and not acknowledged yet, the oldest first.
-    under_way: VecDeque<(Option<PublishAckFuture>, Message)>,
+    under_way: VecDeque<(Option<PublishAckFuture>, PublishedEvent)>,
 }
 
-struct Message {
+struct PublishedEvent {
     id: String,
     payload: Bytes,
 }
 
-impl Publisher {
+impl EventPublisher {
     /// Opens a shop.
-    pub(super) fn new(context: Context, seed: u64, shoppers: u32) -> Publisher {
+    pub(super) fn new(context: Context, seed: u64, shoppers: u32) -> EventPublisher {
         let start = Timestamp(1_767_225_600_000);
         let simulator = Simulator::new(SimulatorOptions { seed, shoppers, start });
-        Publisher { context, simulator, latest: start, sent: 0, under_way: VecDeque::new() }
+        EventPublisher { context, simulator, latest: start, sent: 0, under_way: VecDeque::new() }
     }
 
     /// Publishes so many events a second until it is told to stop, and waits until all are in the stream. What could not
@@ -99,7 +99,7 @@ impl Publisher {
     }
 
     async fn send(&mut self, payload: Bytes) {
-        let message = Message { id: format!("chaos.{}", self.sent), payload };
+        let message = PublishedEvent { id: format!("chaos.{}", self.sent), payload };
         self.sent += 1;
         let ack = publish(&self.context, &message).await;
         self.under_way.push_back((ack, message));
@@ -136,7 +136,7 @@ impl Publisher {
     }
 }
 
-async fn publish(context: &Context, message: &Message) -> Option<PublishAckFuture> {
+async fn publish(context: &Context, message: &PublishedEvent) -> Option<PublishAckFuture> {
     let publish = PublishMessage::build().payload(message.payload.clone()).message_id(&message.id);
     context.send_publish(EVENTS_SUBJECT, publish).await.ok()
 }

@@ -10,21 +10,26 @@ use serde_json::Value;
 
 use super::publisher::LAST_USER;
 use crate::error::Error;
-use crate::streams::Stored;
+use crate::streams::StreamEntry;
 
 /// What was published for each user, in order: subjects and payloads.
-pub(super) type PerUser = BTreeMap<String, Vec<(String, String)>>;
+pub(super) type OutputsByUser = BTreeMap<String, Vec<(String, String)>>;
 
 /// What a replay came to.
-pub(super) struct Expected {
+pub(super) struct ExpectedOutputs {
     /// Events accepted, and rejected.
     pub(super) events: u64,
     pub(super) rejected: u64,
-    pub(super) outputs: PerUser,
+    pub(super) outputs: OutputsByUser,
 }
 
 /// Replays these messages, without the last user's, up to `until`. The files stay in `folder`.
-pub(super) fn replay(binary: &Path, folder: &Path, messages: &[Stored], until: Timestamp) -> Result<Expected, Error> {
+pub(super) fn replay(
+    binary: &Path,
+    folder: &Path,
+    messages: &[StreamEntry],
+    until: Timestamp,
+) -> Result<ExpectedOutputs, Error> {
     let events = folder.join("events.jsonl");
     let mut text = Vec::new();
     let last_user = LAST_USER.as_bytes();
@@ -59,13 +64,13 @@ pub(super) fn replay(binary: &Path, folder: &Path, messages: &[Stored], until: T
     let summary: Value = json(&read("summary.json")?)?;
     let rejected = summary["rejected"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
     let outputs = as_published(&read("journal.jsonl")?, &read("actions.jsonl")?)?;
-    Ok(Expected { events: summary["events"].as_u64().unwrap_or(0), rejected, outputs })
+    Ok(ExpectedOutputs { events: summary["events"].as_u64().unwrap_or(0), rejected, outputs })
 }
 
 /// What the daemon publishes for a journal and its actions.
-fn as_published(journal: &str, actions: &str) -> Result<PerUser, Error> {
+fn as_published(journal: &str, actions: &str) -> Result<OutputsByUser, Error> {
     let mut actions = actions.lines();
-    let mut outputs = PerUser::new();
+    let mut outputs = OutputsByUser::new();
     for line in journal.lines() {
         let fields = json(line)?;
         let text = |name: &str| fields[name].as_str().unwrap_or_default();
@@ -90,9 +95,9 @@ fn as_published(journal: &str, actions: &str) -> Result<PerUser, Error> {
 }
 
 /// What was published, by user, without the last one, and without what is about nobody.
-pub(super) fn per_user<'s>(stored: impl Iterator<Item = &'s Stored>) -> Result<PerUser, Error> {
-    let mut outputs = PerUser::new();
-    for Stored { subject, payload, .. } in stored {
+pub(super) fn per_user<'s>(stored: impl Iterator<Item = &'s StreamEntry>) -> Result<OutputsByUser, Error> {
+    let mut outputs = OutputsByUser::new();
+    for StreamEntry { subject, payload, .. } in stored {
         if subject == "rekindle.rules" {
             continue;
         }

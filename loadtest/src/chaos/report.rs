@@ -6,7 +6,7 @@ use crate::table::grouped;
 
 /// What was done, what was published, and how that differs from what should have been.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct ChaosReport {
     /// Nothing is missing, nothing is twice, everything is in order, and the daemon ended well.
     pub(super) perfect: bool,
     pub(super) seed: u64,
@@ -43,7 +43,7 @@ pub(super) struct Report {
     pub(super) kept: Option<String>,
 }
 
-impl Report {
+impl ChaosReport {
     /// For people.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let network = format!("{} cuts, {} stalls, {} slow spells", self.cuts, self.stalls, self.slowdowns);

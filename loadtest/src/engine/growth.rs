@@ -7,9 +7,9 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 use serde::Serialize;
 
-use super::input::Input;
+use super::input::EventBlocks;
 use super::passes::{EngineRun, run_engine};
-use super::state::{self, State};
+use super::state::{self, StateSize};
 use crate::error::Error;
 use crate::figures::median;
 use crate::table::grouped;
@@ -30,8 +30,8 @@ pub(super) struct GrowthCost {
     ns_per_event_with: f64,
     /// The rate with them over the rate without, in the median of the rounds.
     ratio_with_to_without: f64,
-    state_without: State,
-    state_with: State,
+    state_without: StateSize,
+    state_with: StateSize,
     /// Of memory, by the allocator's count.
     bytes_per_user: f64,
 }
@@ -47,7 +47,7 @@ fn both(text: &str) -> Result<[Arc<ExecutionPlan>; 2], Error> {
 
 pub(super) fn measure(
     text: &str,
-    input: &Input,
+    input: &EventBlocks,
     until: Option<Timestamp>,
     (rounds, most): (u32, Duration),
 ) -> Result<GrowthCost, Error> {
@@ -94,7 +94,7 @@ pub(super) fn measure(
 impl GrowthCost {
     /// For people.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
-        let side = |ns: f64, state: &State| format!("{ns:>8.1} ns/event {:>8.1} bytes/user", state.bytes_per_user);
+        let side = |ns: f64, state: &StateSize| format!("{ns:>8.1} ns/event {:>8.1} bytes/user", state.bytes_per_user);
         vec![
             ("events", grouped(self.events)),
             ("users", grouped(self.state_with.users)),
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn both_decide_the_same_and_one_counts_more() {
-        let input = Input::generate(20_000, 500);
+        let input = EventBlocks::generate(20_000, 500);
         let cost = measure(workload::W1, &input, None, (2, Duration::from_secs(60))).expect("it is measured");
         assert_eq!((cost.events, cost.rounds), (20_000, 2));
         assert!(cost.bytes_per_user > 0.0 && cost.ratio_with_to_without > 0.0, "{cost:?}");

@@ -14,21 +14,21 @@ const BLOCK_BYTES: usize = 512 << 10;
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Lines of events.
-pub(crate) struct Input {
+pub(crate) struct EventBlocks {
     bytes: Vec<u8>,
     /// How many lines there are.
     pub(crate) events: u64,
 }
 
-impl Input {
+impl EventBlocks {
     /// A file as it is.
-    pub(crate) fn read(path: &Path) -> Result<Input, Error> {
+    pub(crate) fn read(path: &Path) -> Result<EventBlocks, Error> {
         let bytes = fs::read(path).map_err(Error::file("read", path))?;
-        Ok(Input::new(bytes))
+        Ok(EventBlocks::new(bytes))
     }
 
     /// So many events of a simulated storefront.
-    pub(crate) fn generate(events: u64, shoppers: u32) -> Input {
+    pub(crate) fn generate(events: u64, shoppers: u32) -> EventBlocks {
         let mut simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
         let mut bytes = Vec::new();
         for _ in 0..events {
@@ -36,13 +36,13 @@ impl Input {
             bytes.extend_from_slice(&arrival.line);
             bytes.push(b'\n');
         }
-        Input::new(bytes)
+        EventBlocks::new(bytes)
     }
 
     /// Lines that are there.
-    pub(crate) fn new(bytes: Vec<u8>) -> Input {
+    pub(crate) fn new(bytes: Vec<u8>) -> EventBlocks {
         let events = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        Input { bytes, events }
+        EventBlocks { bytes, events }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn blocks_are_all_there_is_and_end_with_lines() {
-        let input = Input::generate(20_000, 500);
+        let input = EventBlocks::generate(20_000, 500);
         assert_eq!(input.events, 20_000);
         let blocks: Vec<_> = input.blocks().collect();
         assert!(blocks.len() > 1, "one block tests nothing");

@@ -21,9 +21,9 @@ use rekindle_core::time::Timestamp;
 
 use crate::error::Error;
 use crate::{table, workload};
-use input::Input;
-use passes::{EngineRun, Took};
-use report::Report;
+use input::EventBlocks;
+use passes::{EngineRun, PassTime};
+use report::EngineReport;
 
 /// Measure decoder and engine on events in memory, beside the limits of the machine
 #[derive(Debug, Args)]
@@ -96,14 +96,14 @@ pub(crate) fn run(args: &EngineArgs) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn input(args: &EngineArgs) -> Result<Input, Error> {
+fn input(args: &EngineArgs) -> Result<EventBlocks, Error> {
     match &args.events {
-        Some(path) => Input::read(path),
-        None => Ok(Input::generate(args.generate, args.users)),
+        Some(path) => EventBlocks::read(path),
+        None => Ok(EventBlocks::generate(args.generate, args.users)),
     }
 }
 
-fn measure(args: &EngineArgs, plan: &Arc<ExecutionPlan>) -> Result<Report, Error> {
+fn measure(args: &EngineArgs, plan: &Arc<ExecutionPlan>) -> Result<EngineReport, Error> {
     let input = input(args)?;
     let started = Instant::now();
     let mut rounds = Rounds::default();
@@ -127,15 +127,15 @@ fn measure(args: &EngineArgs, plan: &Arc<ExecutionPlan>) -> Result<Report, Error
         ));
     }
     let state = state::of_events(plan, &input, args.until)?;
-    Ok(Report::new(&input, &rounds, state))
+    Ok(EngineReport::new(&input, &rounds, state))
 }
 
 /// What each pass took, by round.
 #[derive(Default)]
 struct Rounds {
-    memory: Vec<Took>,
-    decode: Vec<Took>,
-    typed: Vec<Took>,
+    memory: Vec<PassTime>,
+    decode: Vec<PassTime>,
+    typed: Vec<PassTime>,
     one: Vec<EngineRun>,
     two: Vec<EngineRun>,
 }

@@ -12,7 +12,7 @@ use rekindle_core::time::{Clock, Timestamp};
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::Deserialize;
 
-use super::input::Input;
+use super::input::EventBlocks;
 use crate::error::Error;
 use crate::process::own_processor_time;
 
@@ -21,7 +21,7 @@ const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// What a pass took.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Took {
+pub(crate) struct PassTime {
     pub(crate) wall: Duration,
     pub(crate) processor: Duration,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Took {
 /// What a pass of the engine took and came to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EngineRun {
-    pub(crate) took: Took,
+    pub(crate) took: PassTime,
     /// Of the processor's time: bringing outputs into order and writing them into memory.
     pub(crate) journal: Duration,
     pub(crate) outputs: u64,
@@ -37,7 +37,7 @@ pub(crate) struct EngineRun {
 }
 
 /// Reads every byte and does next to nothing with it.
-pub(crate) fn read_memory(input: &Input) -> Took {
+pub(crate) fn read_memory(input: &EventBlocks) -> PassTime {
     time(|| {
         let (words, rest) = input.bytes().as_chunks::<8>();
         let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_ne_bytes(*word)));
@@ -46,7 +46,7 @@ pub(crate) fn read_memory(input: &Input) -> Took {
 }
 
 /// Decodes every line, as the engine would.
-pub(crate) fn decode(input: &Input, plan: &ExecutionPlan) -> Took {
+pub(crate) fn decode(input: &EventBlocks, plan: &ExecutionPlan) -> PassTime {
     let decoder = Decoder::new(&plan.rules.projection, MAX_EVENT_BYTES);
     time(|| {
         for block in input.blocks() {
@@ -64,7 +64,7 @@ pub(crate) fn decode(input: &Input, plan: &ExecutionPlan) -> Took {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "it is parsed, and that is all")]
-struct Typed<'a> {
+struct TypedCall<'a> {
     #[serde(borrow, rename = "type")]
     call: Cow<'a, str>,
     #[serde(borrow)]
@@ -87,11 +87,11 @@ struct TypedProperties {
 }
 
 /// Parses every line into a struct of its own with sonic-rs: what somebody would write who knew the fields beforehand.
-pub(crate) fn parse_typed(input: &Input) -> Took {
+pub(crate) fn parse_typed(input: &EventBlocks) -> PassTime {
     time(|| {
         for block in input.blocks() {
             for line in lines(block) {
-                let _ = black_box(sonic_rs::from_slice::<Typed<'_>>(line));
+                let _ = black_box(sonic_rs::from_slice::<TypedCall<'_>>(line));
             }
         }
     })
@@ -99,7 +99,7 @@ pub(crate) fn parse_typed(input: &Input) -> Took {
 
 /// Runs everything through a fresh engine, and moves time on to `until`.
 pub(crate) fn run_engine(
-    input: &Input,
+    input: &EventBlocks,
     plan: &Arc<ExecutionPlan>,
     until: Option<Timestamp>,
     workers: usize,
@@ -119,7 +119,7 @@ pub(crate) fn pipeline(plan: &Arc<ExecutionPlan>, until: Option<Timestamp>, work
 }
 
 /// Feeds all blocks.
-pub(crate) fn feed(input: &Input, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
+pub(crate) fn feed(input: &EventBlocks, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
     let (decoding, mut outputs) = (pipeline.decoding(), Vec::new());
     let mut blocks = input.blocks();
     let mut next = blocks.next().map(|block| decoding.decode(block, false));
@@ -186,8 +186,8 @@ fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn time(job: impl FnOnce()) -> Took {
+fn time(job: impl FnOnce()) -> PassTime {
     let (wall, processor) = (Instant::now(), own_processor_time());
     job();
-    Took { wall: wall.elapsed(), processor: own_processor_time().saturating_sub(processor) }
+    PassTime { wall: wall.elapsed(), processor: own_processor_time().saturating_sub(processor) }
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Rounds;
-use super::input::Input;
-use super::passes::Took;
-use super::state::State;
+use super::input::EventBlocks;
+use super::passes::PassTime;
+use super::state::StateSize;
 use crate::figures::median;
 use crate::table::grouped;
 
 /// One pass: medians over the rounds.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Pass {
+pub(super) struct PassSummary {
     events_per_second: f64,
     /// On all its threads.
     events_per_processor_second: f64,
@@ -23,16 +23,16 @@ pub(super) struct Pass {
 
 /// All passes, and the ratios between them.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct EngineReport {
     events: u64,
     bytes_per_event: f64,
     rounds: usize,
     outputs: u64,
-    memory: Pass,
-    typed: Pass,
-    decode: Pass,
-    engine_1_worker: Pass,
-    engine_2_workers: Pass,
+    memory: PassSummary,
+    typed: PassSummary,
+    decode: PassSummary,
+    engine_1_worker: PassSummary,
+    engine_2_workers: PassSummary,
     /// What one worker spends on an event beside decoding it and writing the journal.
     engine_ns_per_event: f64,
     journal_ns_per_event: f64,
@@ -40,12 +40,12 @@ pub(super) struct Report {
     ratio_engine_to_memory: f64,
     ratio_decode_to_typed: f64,
     ratio_2_workers_to_1: f64,
-    state: State,
+    state: StateSize,
 }
 
-impl Report {
-    pub(super) fn new(input: &Input, rounds: &Rounds, state: State) -> Report {
-        let pass = |took: &mut dyn Iterator<Item = Took>| pass(input.events, &took.collect::<Vec<_>>());
+impl EngineReport {
+    pub(super) fn new(input: &EventBlocks, rounds: &Rounds, state: StateSize) -> EngineReport {
+        let pass = |took: &mut dyn Iterator<Item = PassTime>| pass(input.events, &took.collect::<Vec<_>>());
         let memory = pass(&mut rounds.memory.iter().copied());
         let typed = pass(&mut rounds.typed.iter().copied());
         let decode = pass(&mut rounds.decode.iter().copied());
@@ -60,7 +60,7 @@ impl Report {
         };
         let one_processor = |round: usize| rounds.one[round].took.processor;
         let decode_processor = |round: usize| rounds.decode[round].processor;
-        Report {
+        EngineReport {
             events: input.events,
             bytes_per_event: input.bytes().len() as f64 / input.events.max(1) as f64,
             rounds: rounds.one.len(),
@@ -82,7 +82,7 @@ impl Report {
 
     /// For people.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
-        let pass = |pass: &Pass| {
+        let pass = |pass: &PassSummary| {
             format!(
                 "{:>12} events/s {:>12} events per processor second {:>8.1} ns/event",
                 grouped(pass.events_per_second as u64),
@@ -123,11 +123,11 @@ impl Report {
     }
 }
 
-fn pass(events: u64, took: &[Took]) -> Pass {
+fn pass(events: u64, took: &[PassTime]) -> PassSummary {
     let seconds = median(took.iter().map(|took| took.wall.as_secs_f64()).collect());
     let processor = median(took.iter().map(|took| took.processor.as_secs_f64()).collect());
     let events = events as f64;
-    Pass {
+    PassSummary {
         events_per_second: events / seconds,
         events_per_processor_second: events / processor,
         ns_per_event: processor / events * 1e9,
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_pass_is_as_fast_as_its_middle_round() {
-        let took = |ms| Took { wall: Duration::from_millis(ms), processor: Duration::from_millis(2 * ms) };
+        let took = |ms| PassTime { wall: Duration::from_millis(ms), processor: Duration::from_millis(2 * ms) };
         let pass = pass(1_000, &[took(10), took(1_000), took(20)]);
         assert_eq!((pass.events_per_second, pass.events_per_processor_second), (50_000.0, 25_000.0));
         assert!((pass.ns_per_event - 40_000.0).abs() < 1e-6);

@@ -7,7 +7,7 @@ use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::Pipeline;
 use serde::Serialize;
 
-use super::input::Input;
+use super::input::EventBlocks;
 use super::passes::{Journal, feed, pipeline};
 use crate::error::Error;
 use crate::table::grouped;
@@ -20,7 +20,7 @@ const AWAY: Span = Span(90 * 86_400_000);
 
 /// The size of the state.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct State {
+pub(super) struct StateSize {
     pub(super) users: u64,
     /// All that the engine holds in the end, by the allocator's count.
     pub(super) bytes: u64,
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) peak_growth_bytes: u64,
 }
 
-impl State {
+impl StateSize {
     /// For people.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -56,19 +56,23 @@ impl State {
 }
 
 /// Of whoever is in some events, after all of them.
-pub(super) fn of_events(plan: &Arc<ExecutionPlan>, input: &Input, until: Option<Timestamp>) -> Result<State, Error> {
+pub(super) fn of_events(
+    plan: &Arc<ExecutionPlan>,
+    input: &EventBlocks,
+    until: Option<Timestamp>,
+) -> Result<StateSize, Error> {
     of(plan, |pipeline| feed(input, pipeline, until, &mut Journal::new(plan)))
 }
 
 /// Of so many users who viewed, put something into the cart, and have been away ever since.
-pub(super) fn of_idle_users(plan: &Arc<ExecutionPlan>, users: u32) -> Result<State, Error> {
+pub(super) fn of_idle_users(plan: &Arc<ExecutionPlan>, users: u32) -> Result<StateSize, Error> {
     of(plan, |pipeline| {
         let mut journal = Journal::new(plan);
         for first in (0..users).step_by(10_000) {
-            let block = Input::new(visits(first..users.min(first + 10_000)));
+            let block = EventBlocks::new(visits(first..users.min(first + 10_000)));
             feed(&block, pipeline, None, &mut journal);
         }
-        feed(&Input::new(Vec::new()), pipeline, Some(SEEN + AWAY), &mut journal);
+        feed(&EventBlocks::new(Vec::new()), pipeline, Some(SEEN + AWAY), &mut journal);
     })
 }
 
@@ -86,7 +90,7 @@ fn visits(users: std::ops::Range<u32>) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn of(plan: &Arc<ExecutionPlan>, run: impl FnOnce(&mut Pipeline)) -> Result<State, Error> {
+fn of(plan: &Arc<ExecutionPlan>, run: impl FnOnce(&mut Pipeline)) -> Result<StateSize, Error> {
     process::reset_own_peak();
     let before = process::resident(std::process::id()).unwrap_or(0);
     counting::begin();
@@ -98,7 +102,7 @@ fn of(plan: &Arc<ExecutionPlan>, run: impl FnOnce(&mut Pipeline)) -> Result<Stat
     let users = pipeline.totals().users;
     let ids: usize = pipeline.users().map(|user| user.id.len()).sum();
     let per_user = |bytes: u64| bytes as f64 / users.max(1) as f64;
-    Ok(State {
+    Ok(StateSize {
         users,
         bytes,
         bytes_per_user: per_user(bytes),

@@ -12,70 +12,73 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rekindle::api::{Forget, Loaded, Logged, Metrics, NotLogged, Reload, ReloadError, Routes, Rules, Server, Services};
+use rekindle::api::{
+    ApiServices, ForgetError, ForgetRequests, HttpServer, LoggedPosition, MetricsCache, ReloadRejection, ReloadReport,
+    Routes, RulesContent, RulesProvider,
+};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::Live;
-use rekindle_settings::Http;
+use rekindle_settings::HttpSettings;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::Pace;
-use super::asking::{Asked, Asker};
+use super::LookupRate;
+use super::lookups::{LookupClient, LookupResults};
 use crate::error::Error;
 
 /// A served API.
-pub(super) struct Api {
+pub(super) struct ServedApi {
     pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
 
 /// There is no file and no log here: rules can't be read anew, and nobody can be forgotten.
-struct Nothing;
+struct UnsupportedServices;
 
-impl Rules for Nothing {
-    fn loaded(&self) -> Arc<Loaded> {
-        Arc::new(Loaded { version: String::new(), path: PathBuf::new(), at: Timestamp(0), text: String::new() })
+impl RulesProvider for UnsupportedServices {
+    fn loaded(&self) -> Arc<RulesContent> {
+        Arc::new(RulesContent { version: String::new(), path: PathBuf::new(), at: Timestamp(0), text: String::new() })
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
         let source = std::io::Error::other("a measurement's rules stay as they are");
-        async { Err(ReloadError::Unreadable { path: PathBuf::new(), source }) }.boxed()
+        async { Err(ReloadRejection::Unreadable { path: PathBuf::new(), source }) }.boxed()
     }
 }
 
-impl Forget for Nothing {
-    fn forget(&self, _: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
-        async { Err(NotLogged { why: "a measurement has no log".to_owned() }) }.boxed()
+impl ForgetRequests for UnsupportedServices {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
+        async { Err(ForgetError { why: "a measurement has no log".to_owned() }) }.boxed()
     }
 }
 
 /// Serves the API of an engine on a port that the system chooses, with the daemon's own limits.
-pub(super) async fn serve(live: Live) -> Result<Api, Error> {
+pub(super) async fn serve(live: Live) -> Result<ServedApi, Error> {
     let failed = |error: rekindle::api::ApiError| Error::Unreadable(error.to_string());
-    let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(failed)?;
+    let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(failed)?;
     let address = server.address();
-    let services = Services {
+    let services = ApiServices {
         live,
         health: Health::default(),
-        rules: Arc::new(Nothing),
-        forget: Arc::new(Nothing),
+        rules: Arc::new(UnsupportedServices),
+        forget: Arc::new(UnsupportedServices),
         started: Instant::now(),
     };
-    let metrics = Metrics::new(|_| Vec::new());
-    let routes = Routes::new(services, metrics, &Http::default()).map_err(failed)?;
+    let metrics = MetricsCache::new(|_| Vec::new());
+    let routes = Routes::new(services, metrics, &HttpSettings::default()).map_err(failed)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         // How it ends says nothing: answers that fail to come do.
         let _ = server.serve(routes, stopped.map(drop)).await;
     });
-    Ok(Api { address, stop, serving })
+    Ok(ServedApi { address, stop, serving })
 }
 
-impl Api {
+impl ServedApi {
     /// Serves no more.
     pub(super) async fn end(self) {
         let _ = self.stop.send(());
@@ -84,23 +87,23 @@ impl Api {
 }
 
 /// Asks for the segments of users at random, each client on a connection that it keeps.
-pub(super) async fn ask(address: SocketAddr, users: u32, pace: Pace) -> Result<Asked, Error> {
+pub(super) async fn ask(address: SocketAddr, users: u32, pace: LookupRate) -> Result<LookupResults, Error> {
     let clients: Vec<_> =
-        (0..pace.askers).map(|number| tokio::spawn(client(address, Asker::new(number, users, pace)))).collect();
-    let mut all = Asked::new();
+        (0..pace.askers).map(|number| tokio::spawn(client(address, LookupClient::new(number, users, pace)))).collect();
+    let mut all = LookupResults::new();
     for client in clients {
         all.add(&client.await.map_err(|_| Error::Unreadable("a client has died".to_owned()))??);
     }
     Ok(all)
 }
 
-async fn client(address: SocketAddr, mut asker: Asker) -> Result<Asked, Error> {
+async fn client(address: SocketAddr, mut asker: LookupClient) -> Result<LookupResults, Error> {
     let failed = |why: String| Error::Unreadable(format!("could not ask the API: {why}"));
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
     stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| failed(error.to_string()))?;
     let connection = tokio::spawn(connection);
-    let mut asked = Asked::new();
+    let mut asked = LookupResults::new();
     while let Some(at) = asker.next() {
         let user = asker.user();
         tokio::time::sleep_until(at.into()).await;
@@ -114,7 +117,7 @@ async fn client(address: SocketAddr, mut asker: Asker) -> Result<Asked, Error> {
 
 /// The answer, as a client reads it.
 #[derive(Deserialize)]
-struct Answer {
+struct LookupResponse {
     user: String,
     segments: Vec<String>,
 }
@@ -134,7 +137,7 @@ async fn segments_of(
     if status != StatusCode::OK {
         return Err(format!("{status}: {}", said()));
     }
-    match serde_json::from_slice::<Answer>(&body) {
+    match serde_json::from_slice::<LookupResponse>(&body) {
         Ok(answer) if answer.user == user => Ok(answer.segments),
         _ => Err(format!("asked for {user}, and it said {}", said())),
     }

@@ -3,8 +3,8 @@
 //! Three stretches take turns, round after round: nobody asks; threads of this process ask the view; clients ask over
 //! HTTP, each on a connection that is kept. Engine, API, those who ask and the source share the machine.
 
-mod asking;
 mod http;
+mod lookups;
 mod report;
 
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::crowd::Traffic;
+use crate::engine_feed::EngineFeed;
 use crate::error::Error;
-use crate::feed::Feed;
 use crate::scale::one::populated;
-use crate::table::Format;
+use crate::synthetic_users::Traffic;
+use crate::table::ReportFormat;
 use crate::workload;
-use asking::Asked;
-use report::Report;
+use lookups::LookupResults;
+use report::MembershipReport;
 
 /// The feed is at full rate after so long.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -60,12 +60,12 @@ pub(crate) struct MembershipArgs {
     rounds: u32,
 
     #[command(flatten)]
-    format: Format,
+    format: ReportFormat,
 }
 
 /// How lookups are asked for.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct LookupRate {
     /// Who ask, one lookup after the other.
     askers: u32,
     /// Lookups per second of all together; `None`: as many as they can.
@@ -75,18 +75,18 @@ struct Pace {
 }
 
 /// Stretches of a kind.
-struct Stretches {
+struct LookupIntervals {
     ingest: Vec<f64>,
     lookups: Vec<f64>,
-    asked: Asked,
+    asked: LookupResults,
 }
 
-impl Stretches {
-    fn new() -> Stretches {
-        Stretches { ingest: Vec::new(), lookups: Vec::new(), asked: Asked::new() }
+impl LookupIntervals {
+    fn new() -> LookupIntervals {
+        LookupIntervals { ingest: Vec::new(), lookups: Vec::new(), asked: LookupResults::new() }
     }
 
-    fn add(&mut self, ingest: f64, asked: &Asked, took: Duration) {
+    fn add(&mut self, ingest: f64, asked: &LookupResults, took: Duration) {
         self.ingest.push(ingest);
         self.lookups.push(asked.took.len() as f64 / took.as_secs_f64());
         self.asked.add(asked);
@@ -97,20 +97,20 @@ impl Stretches {
 pub(crate) async fn run(args: &MembershipArgs) -> Result<bool, Error> {
     let (_, plan) = workload::read(args.rules.as_deref())?;
     let pipeline = populated(&plan, args.users)?;
-    let feed = Feed::start(pipeline, 0, Traffic::new(args.users, args.active)).await?;
+    let feed = EngineFeed::start(pipeline, 0, Traffic::new(args.users, args.active)).await?;
     let api = http::serve(feed.live.clone()).await?;
     tokio::time::sleep(WARM_UP).await;
     let took = Duration::from_secs_f64(args.seconds);
-    let pace = |askers| Pace { askers, rate: args.lookups, took };
+    let pace = |askers| LookupRate { askers, rate: args.lookups, took };
     let mut alone = Vec::new();
-    let (mut in_process, mut over_http) = (Stretches::new(), Stretches::new());
+    let (mut in_process, mut over_http) = (LookupIntervals::new(), LookupIntervals::new());
     for _ in 0..args.rounds {
         let began = feed.now();
         tokio::time::sleep(took).await;
         alone.push(feed.rate_since(began));
 
         let began = feed.now();
-        let asked = asking::in_process(&feed.live, args.users, pace(args.threads)).await?;
+        let asked = lookups::in_process(&feed.live, args.users, pace(args.threads)).await?;
         in_process.add(feed.rate_since(began), &asked, took);
 
         let began = feed.now();
@@ -125,7 +125,7 @@ pub(crate) async fn run(args: &MembershipArgs) -> Result<bool, Error> {
             "nobody who was looked up is in a segment: the rules have none for them".to_owned(),
         ));
     }
-    let report = Report::new(args, members, alone, &in_process, &over_http);
+    let report = MembershipReport::new(args, members, alone, &in_process, &over_http);
     args.format.print(&report, &report.table())?;
     Ok(true)
 }

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{MembershipArgs, Stretches};
+use super::{LookupIntervals, MembershipArgs};
 use crate::figures::median;
 use crate::table::{Table, grouped};
 
 /// Everything.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct MembershipReport {
     users: u32,
     /// Users in a segment.
     members: u64,
@@ -40,15 +40,15 @@ struct Lookups {
     ratio_ingest: f64,
 }
 
-impl Report {
+impl MembershipReport {
     pub(super) fn new(
         args: &MembershipArgs,
         members: u64,
         alone: Vec<f64>,
-        in_process: &Stretches,
-        http: &Stretches,
-    ) -> Report {
-        Report {
+        in_process: &LookupIntervals,
+        http: &LookupIntervals,
+    ) -> MembershipReport {
+        MembershipReport {
             users: args.users,
             members,
             rounds: args.rounds,
@@ -93,7 +93,7 @@ impl Report {
 }
 
 impl Lookups {
-    fn new(stretches: &Stretches, alone: &[f64]) -> Lookups {
+    fn new(stretches: &LookupIntervals, alone: &[f64]) -> Lookups {
         let micros = |quantile| stretches.asked.took.value_at_quantile(quantile) as f64 / 1e3;
         let ratios = stretches.ingest.iter().zip(alone).map(|(with, alone)| with / alone).collect();
         Lookups {

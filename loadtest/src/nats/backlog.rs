@@ -11,10 +11,10 @@ use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::consume::consume;
-use super::events::Events;
+use super::events::NumberedEvents;
 use super::names::{EVENTS, EVENTS_SUBJECT, OUTPUTS, THE_END};
 use super::reference::Reference;
-use crate::daemon::{Daemon, Setup};
+use crate::daemon::{DaemonProcess, DaemonSetup};
 use crate::error::Error;
 use crate::{process, streams};
 
@@ -41,11 +41,11 @@ pub(super) struct Backlog {
 /// Fills the stream, reads it with the consumer, the daemon, and the consumer again. The daemon goes on.
 pub(super) async fn measure(
     context: &Context,
-    setup: &mut Setup,
-    events: &mut Events,
+    setup: &mut DaemonSetup,
+    events: &mut NumberedEvents,
     reference: &mut Reference,
     count: u32,
-) -> Result<(Backlog, Daemon), Error> {
+) -> Result<(Backlog, DaemonProcess), Error> {
     let mut lines = events.take(u64::from(count));
     lines.push(events.the_end());
     fill(context, &lines).await?;

@@ -11,17 +11,17 @@ const START: Timestamp = Timestamp(1_767_225_600_000);
 const BEFORE_ID: &[u8] = b"{\"messageId\":\"";
 
 /// The storefront.
-pub(super) struct Events {
+pub(super) struct NumberedEvents {
     simulator: Simulator,
     latest: Timestamp,
     next: u64,
 }
 
-impl Events {
+impl NumberedEvents {
     /// Opens it.
-    pub(super) fn open(shoppers: u32) -> Events {
+    pub(super) fn open(shoppers: u32) -> NumberedEvents {
         let simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
-        Events { simulator, latest: START, next: 0 }
+        NumberedEvents { simulator, latest: START, next: 0 }
     }
 
     /// The number of the next event.
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn events_are_numbered_from_zero_on_and_else_as_they_were() {
         let (mut events, mut simulator) =
-            (Events::open(100), Simulator::new(SimulatorOptions { seed: 1, shoppers: 100, start: START }));
+            (NumberedEvents::open(100), Simulator::new(SimulatorOptions { seed: 1, shoppers: 100, start: START }));
         for (number, line) in events.take(500).into_iter().enumerate() {
             assert_eq!(number_of(&line), Some(number as u64));
             let original = simulator.next(Timestamp(i64::MAX)).expect("there are more").line;

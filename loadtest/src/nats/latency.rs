@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 
 use super::consume::consume;
 use super::echo;
-use super::events::Events;
+use super::events::NumberedEvents;
 use super::names::{ACTIONS, ECHO, ECHO_SUBJECT, EVENTS_SUBJECT, OUTPUTS};
 use super::reference::Reference;
-use super::report::{Latencies, Step};
+use super::report::{LatencyQuantiles, RateStep};
 use crate::error::Error;
 use crate::process;
 
@@ -36,17 +36,17 @@ const BEHIND_MAX: Duration = Duration::from_secs(2);
 /// What all steps share: the storefront, the daemon, and who listens.
 pub(super) struct Phase<'m> {
     context: Context,
-    events: &'m mut Events,
+    events: &'m mut NumberedEvents,
     reference: &'m mut Reference,
     daemon: u32,
-    actions: Arc<Mutex<Received>>,
-    echoes: Arc<Mutex<Received>>,
+    actions: Arc<Mutex<ReceivedOutputs>>,
+    echoes: Arc<Mutex<ReceivedOutputs>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 /// What came: for every event that is known of, when, and how often each action did.
 #[derive(Default)]
-struct Received {
+struct ReceivedOutputs {
     /// The number of the event, and when its consequence came.
     caused: Vec<(u64, Instant)>,
     ids: HashMap<String, u32>,
@@ -57,7 +57,7 @@ impl<'m> Phase<'m> {
     /// Begins to listen.
     pub(super) async fn open(
         context: &Context,
-        events: &'m mut Events,
+        events: &'m mut NumberedEvents,
         reference: &'m mut Reference,
         daemon: u32,
     ) -> Result<Phase<'m>, Error> {
@@ -73,7 +73,7 @@ impl<'m> Phase<'m> {
     }
 
     /// Publishes at a rate, waits for what must come of it, and compares.
-    pub(super) async fn run(&mut self, rate: u32, seconds: u32) -> Result<Step, Error> {
+    pub(super) async fn run(&mut self, rate: u32, seconds: u32) -> Result<RateStep, Error> {
         let first = self.events.next_number();
         let lines = self.events.take(u64::from(rate) * u64::from(seconds));
         let count = lines.len();
@@ -98,7 +98,7 @@ impl<'m> Phase<'m> {
         let lost = expected.iter().filter(|id| !actions.ids.contains_key(*id)).count() as u64;
         let surplus = |(id, times): (&String, &u32)| u64::from(if expected.contains(id) { times - 1 } else { *times });
         let behind = last.saturating_duration_since(ended);
-        Ok(Step {
+        Ok(RateStep {
             rate_asked: rate,
             events: count as u64,
             rate: count as f64 / ended.saturating_duration_since(started).as_secs_f64(),
@@ -136,7 +136,7 @@ impl Drop for Phase<'_> {
     }
 }
 
-fn take(received: &Mutex<Received>) -> Received {
+fn take(received: &Mutex<ReceivedOutputs>) -> ReceivedOutputs {
     std::mem::take(&mut received.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -176,11 +176,15 @@ async fn settle(mut acks: mpsc::UnboundedReceiver<Option<PublishAckFuture>>) -> 
     not_stored
 }
 
-async fn listen(mut messages: pull::Stream, received: Arc<Mutex<Received>>, read: fn(&[u8]) -> Option<Consequence>) {
+async fn listen(
+    mut messages: pull::Stream,
+    received: Arc<Mutex<ReceivedOutputs>>,
+    read: fn(&[u8]) -> Option<ReceivedOutput>,
+) {
     while let Some(message) = messages.next().await {
         let Ok(message) = message else { continue };
         let now = Instant::now();
-        let Some(Consequence { id, cause }) = read(&message.payload) else { continue };
+        let Some(ReceivedOutput { id, cause }) = read(&message.payload) else { continue };
         let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
         received.caused.extend(cause.map(|cause| (cause, now)));
         received.last = Some(now);
@@ -189,35 +193,35 @@ async fn listen(mut messages: pull::Stream, received: Arc<Mutex<Received>>, read
 }
 
 /// An action or an echo: what it is, and the event that caused it; none where time did.
-struct Consequence {
+struct ReceivedOutput {
     id: String,
     cause: Option<u64>,
 }
 
-fn action(payload: &[u8]) -> Option<Consequence> {
+fn action(payload: &[u8]) -> Option<ReceivedOutput> {
     #[derive(Deserialize)]
-    struct Action {
+    struct ReceivedAction {
         id: String,
-        data: Data,
+        data: ReceivedActionData,
     }
     #[derive(Deserialize)]
-    struct Data {
-        trigger: Trigger,
+    struct ReceivedActionData {
+        trigger: ReceivedTrigger,
     }
     #[derive(Deserialize)]
-    struct Trigger {
+    struct ReceivedTrigger {
         cause: String,
     }
-    let Action { id, data } = serde_json::from_slice(payload).ok()?;
-    Some(Consequence { id, cause: data.trigger.cause.parse().ok() })
+    let ReceivedAction { id, data } = serde_json::from_slice(payload).ok()?;
+    Some(ReceivedOutput { id, cause: data.trigger.cause.parse().ok() })
 }
 
-fn echo(payload: &[u8]) -> Option<Consequence> {
+fn echo(payload: &[u8]) -> Option<ReceivedOutput> {
     let id = std::str::from_utf8(payload).ok()?.to_owned();
-    Some(Consequence { cause: id.parse().ok(), id })
+    Some(ReceivedOutput { cause: id.parse().ok(), id })
 }
 
-fn latencies(caused: &[(u64, Instant)], intended: &dyn Fn(u64) -> Option<Instant>) -> Latencies {
+fn latencies(caused: &[(u64, Instant)], intended: &dyn Fn(u64) -> Option<Instant>) -> LatencyQuantiles {
     // Three digits, from a microsecond to ten minutes.
     let mut histogram: Histogram<u64> = Histogram::new_with_bounds(1, 600_000_000, 3).expect("sound bounds");
     for (number, at) in caused {
@@ -227,7 +231,7 @@ fn latencies(caused: &[(u64, Instant)], intended: &dyn Fn(u64) -> Option<Instant
         }
     }
     let ms = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
-    Latencies {
+    LatencyQuantiles {
         count: histogram.len(),
         p50_ms: ms(0.5),
         p90_ms: ms(0.9),

@@ -27,14 +27,14 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use clap::Args;
 
-use crate::daemon::{self, Setup};
+use crate::daemon::{self, DaemonSetup};
 use crate::error::Error;
 use crate::servers::Servers;
 use crate::table;
-use events::Events;
+use events::NumberedEvents;
 use latency::Phase;
 use reference::Reference;
-use report::{Report, Step};
+use report::{NatsReport, RateStep};
 
 /// Measure the daemon on NATS: events a second, and from event to action
 ///
@@ -93,7 +93,7 @@ pub(crate) async fn run(args: &NatsArgs) -> Result<bool, Error> {
     Ok(report.is_exact())
 }
 
-async fn measure(args: &NatsArgs, folder: &Path) -> Result<Report, Error> {
+async fn measure(args: &NatsArgs, folder: &Path) -> Result<NatsReport, Error> {
     let binary = daemon::binary(args.rekindle.as_deref())?;
     let mut own = None;
     let urls = match &args.url {
@@ -108,20 +108,20 @@ async fn measure(args: &NatsArgs, folder: &Path) -> Result<Report, Error> {
     };
     let context = names::connect(&urls).await?;
     names::refuse_existing(&context).await?;
-    let setup = Setup::new(binary, folder, RULES, &names::settings(&urls[0]))?;
+    let setup = DaemonSetup::new(binary, folder, RULES, &names::settings(&urls[0]))?;
     let measured = measure_on(args, &context, setup).await;
     names::delete(&context).await;
     measured
 }
 
-async fn measure_on(args: &NatsArgs, context: &Context, mut setup: Setup) -> Result<Report, Error> {
+async fn measure_on(args: &NatsArgs, context: &Context, mut setup: DaemonSetup) -> Result<NatsReport, Error> {
     names::create(context).await?;
-    let mut events = Events::open(args.users);
+    let mut events = NumberedEvents::open(args.users);
     let mut reference = Reference::new(RULES)?;
     let (backlog, mut daemon) =
         backlog::measure(context, &mut setup, &mut events, &mut reference, args.backlog).await?;
     let mut phase = Phase::open(context, &mut events, &mut reference, daemon.pid()).await?;
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<RateStep> = Vec::new();
     let (mut good, mut bad) = (None, None);
     let mut rate = args.rate;
     loop {
@@ -141,7 +141,7 @@ async fn measure_on(args: &NatsArgs, context: &Context, mut setup: Setup) -> Res
     drop(phase);
     daemon.signal("TERM")?;
     let ended = daemon.wait_for_end(FINISHED_WITHIN).await;
-    Ok(Report {
+    Ok(NatsReport {
         server: context.client().server_info().version,
         backlog,
         steps,

@@ -7,11 +7,11 @@ use crate::table::grouped;
 
 /// Everything.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct NatsReport {
     /// The server's version.
     pub(super) server: String,
     pub(super) backlog: Backlog,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<RateStep>,
     /// The highest rate that was good.
     pub(super) max_rate: Option<u32>,
     pub(super) p99_bound_ms: f64,
@@ -20,7 +20,7 @@ pub(super) struct Report {
 
 /// One rate.
 #[derive(Debug, Serialize)]
-pub(super) struct Step {
+pub(super) struct RateStep {
     pub(super) rate_asked: u32,
     pub(super) events: u64,
     /// Handed to the connection in a second.
@@ -30,8 +30,8 @@ pub(super) struct Step {
     pub(super) actions_expected: u64,
     pub(super) lost: u64,
     pub(super) duplicated: u64,
-    pub(super) action: Latencies,
-    pub(super) echo: Latencies,
+    pub(super) action: LatencyQuantiles,
+    pub(super) echo: LatencyQuantiles,
     /// From the last event to the last action.
     pub(super) seconds_behind: f64,
     pub(super) kept_up: bool,
@@ -41,7 +41,7 @@ pub(super) struct Step {
 
 /// A histogram's quantiles, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Latencies {
+pub(super) struct LatencyQuantiles {
     pub(super) count: u64,
     pub(super) p50_ms: f64,
     pub(super) p90_ms: f64,
@@ -50,10 +50,11 @@ pub(super) struct Latencies {
     pub(super) max_ms: f64,
 }
 
-impl Report {
+impl NatsReport {
     /// Every action came once, and the daemon ended well.
     pub(super) fn is_exact(&self) -> bool {
-        let is_exact = |step: &Step| step.duplicated == 0 && (step.lost == 0 || !step.kept_up) && step.not_stored == 0;
+        let is_exact =
+            |step: &RateStep| step.duplicated == 0 && (step.lost == 0 || !step.kept_up) && step.not_stored == 0;
         self.ended_well && self.steps.iter().all(is_exact)
     }
 
@@ -122,7 +123,7 @@ impl Report {
     }
 }
 
-impl Latencies {
+impl LatencyQuantiles {
     fn row(&self) -> String {
         format!(
             "p50 {:.2} ms, p90 {:.2}, p99 {:.2}, p99.9 {:.2}, max {:.2} (of {})",

@@ -10,21 +10,21 @@ use hdrhistogram::Histogram;
 use rekindle_runtime::live::{Captured, Live};
 use rekindle_runtime::pipeline::Pipeline;
 use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
-use rekindle_settings::{Checkpoint, Location};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 use serde::{Deserialize, Serialize};
 
-use crate::crowd::Traffic;
+use crate::engine_feed::EngineFeed;
 use crate::error::Error;
-use crate::feed::Feed;
 use crate::figures::{Delays, median};
 use crate::process;
+use crate::synthetic_users::Traffic;
 
 /// How soon to look again whether a feed has come to rest.
 const AT_REST: Duration = Duration::from_millis(200);
 
 /// How often, and how much.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cycle {
+pub(super) struct CheckpointCycle {
     /// So many whole checkpoints, and as many of what changed.
     pub(super) rounds: u32,
     /// From the end of one to the beginning of the next.
@@ -58,14 +58,14 @@ pub(super) struct Checkpointing {
 }
 
 /// A stretch of time.
-struct Stretch {
+struct MeasuredInterval {
     rate: f64,
     took: Duration,
 }
 
 /// A stretch in which a checkpoint was written.
-struct WithCheckpoint {
-    stretch: Stretch,
+struct CheckpointInterval {
+    stretch: MeasuredInterval,
     written: Written,
     seconds: f64,
 }
@@ -76,11 +76,11 @@ pub(super) async fn measure(
     traffic: Traffic,
     rules: &str,
     folder: &Path,
-    cycle: Cycle,
+    cycle: CheckpointCycle,
 ) -> Result<(Checkpointing, u64), Error> {
     let checkpoints = claimed(folder).await?;
     checkpoints.note_rules(0, &pipeline.plan().rules.version, rules).await?;
-    let feed = Feed::start(pipeline, 0, traffic).await?;
+    let feed = EngineFeed::start(pipeline, 0, traffic).await?;
     come_to_rest(&feed).await;
     let live_resident = process::resident(std::process::id()).unwrap_or(0);
     let (base, at_rest) = write(&checkpoints, &feed.live, true).await?;
@@ -95,9 +95,9 @@ pub(super) async fn measure(
             let started = Instant::now();
             let (written, seconds) = write(&checkpoints, &feed.live, whole).await?;
             tokio::time::sleep(cycle.interval).await;
-            let stretch_with = Stretch { rate: feed.rate_since(began), took: started.elapsed() };
+            let stretch_with = MeasuredInterval { rate: feed.rate_since(began), took: started.elapsed() };
             without.push(stretch(&feed, stretch_with.took).await);
-            with.push(WithCheckpoint { stretch: stretch_with, written, seconds });
+            with.push(CheckpointInterval { stretch: stretch_with, written, seconds });
         }
     }
     let pauses = since(feed.live.pauses(), &before);
@@ -107,7 +107,8 @@ pub(super) async fn measure(
 
 /// The store in a folder, with nobody else writing.
 pub(super) async fn claimed(folder: &Path) -> Result<Checkpoints, Error> {
-    let settings = Checkpoint { store: Location::Folder(folder.to_owned()), ..Checkpoint::default() };
+    let settings =
+        CheckpointSettings { store: CheckpointLocation::Folder(folder.to_owned()), ..CheckpointSettings::default() };
     let Some(checkpoints) = Checkpoints::open(&settings)? else {
         return Err(Error::Unreadable("a folder is where checkpoints are kept, and there is none".to_owned()));
     };
@@ -117,7 +118,7 @@ pub(super) async fn claimed(folder: &Path) -> Result<Checkpoints, Error> {
 }
 
 /// Pauses the feed, and waits until nothing more comes out.
-async fn come_to_rest(feed: &Feed) {
+async fn come_to_rest(feed: &EngineFeed) {
     feed.pause(true);
     loop {
         let before = feed.handled();
@@ -142,10 +143,10 @@ async fn write(checkpoints: &Checkpoints, live: &Live, whole: bool) -> Result<(W
     Ok((written, started.elapsed().as_secs_f64()))
 }
 
-async fn stretch(feed: &Feed, took: Duration) -> Stretch {
+async fn stretch(feed: &EngineFeed, took: Duration) -> MeasuredInterval {
     let began = feed.now();
     tokio::time::sleep(took).await;
-    Stretch { rate: feed.rate_since(began), took }
+    MeasuredInterval { rate: feed.rate_since(began), took }
 }
 
 fn since(mut now: Histogram<u64>, before: &Histogram<u64>) -> Histogram<u64> {
@@ -156,8 +157,8 @@ fn since(mut now: Histogram<u64>, before: &Histogram<u64>) -> Histogram<u64> {
 fn sum_up(
     base: &Written,
     at_rest: f64,
-    with: &[WithCheckpoint],
-    without: &[Stretch],
+    with: &[CheckpointInterval],
+    without: &[MeasuredInterval],
     pauses: &Histogram<u64>,
 ) -> Checkpointing {
     let of = |is_whole: bool| with.iter().filter(move |with| with.written.is_whole() == is_whole);

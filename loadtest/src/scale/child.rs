@@ -12,9 +12,9 @@ use crate::error::Error;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Killed when nobody waits for it any more.
-struct Guarded(Child);
+struct ChildProcess(Child);
 
-impl Drop for Guarded {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -25,7 +25,7 @@ impl Drop for Guarded {
 pub(super) async fn run<T: DeserializeOwned>(args: &[String]) -> Result<T, Error> {
     let own = std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })?;
     let child = Command::new(own).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let mut child = Guarded(child.map_err(|cause| Error::Io { attempt: "start a process", cause })?);
+    let mut child = ChildProcess(child.map_err(|cause| Error::Io { attempt: "start a process", cause })?);
     // It prints less than a pipe holds.
     let ended = loop {
         let ended = child.0.try_wait().map_err(|cause| Error::Io { attempt: "wait for a process", cause })?;

@@ -21,10 +21,10 @@ use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::crowd::{BEGIN, Lines};
+use crate::engine_feed::{go_live, message};
 use crate::error::Error;
-use crate::feed::{go_live, message};
 use crate::figures::{Delays, histogram, note};
+use crate::synthetic_users::{BEGIN, EventLineWriter};
 use crate::table::{Table, grouped};
 use crate::workload;
 
@@ -63,7 +63,7 @@ pub(super) struct DueArgs {
 
 /// How long events waited.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct DueReport {
     users_due: u32,
     within_ms: u32,
     rate: u32,
@@ -79,7 +79,7 @@ pub(super) struct Report {
     added_p99_ms: f64,
 }
 
-impl Report {
+impl DueReport {
     /// For people.
     pub(super) fn table(&self) -> Table {
         Table::of_rows(vec![
@@ -102,7 +102,7 @@ impl Report {
 }
 
 /// What both ends know.
-struct Course {
+struct DueRun {
     /// Users below this number fall due; those from it on order.
     users: u32,
     started: Instant,
@@ -113,7 +113,7 @@ struct Course {
     is_over: AtomicBool,
 }
 
-impl Course {
+impl DueRun {
     /// When an order is to come, counted from the beginning.
     fn intended(&self, order: u32) -> Duration {
         self.gap * order
@@ -121,7 +121,7 @@ impl Course {
 }
 
 /// Measures.
-pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<Report, Error> {
+pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<DueReport, Error> {
     let plan = workload::compile(workload::W1)?;
     let options = Options::default();
     // Time falls behind what the broker says by as much as events may be out of order.
@@ -131,7 +131,7 @@ pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<Report, Error>
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     see_all(&mut pipeline, users, args.within);
     let (_live, batches, emissions, engine) = go_live(pipeline, 0).await?;
-    let course = Arc::new(Course {
+    let course = Arc::new(DueRun {
         users,
         started: Instant::now(),
         gap: Duration::from_secs(1) / args.rate,
@@ -177,7 +177,7 @@ fn span(duration: Duration) -> Span {
 
 /// Everybody is seen once, within so many milliseconds.
 fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
-    let (mut lines, mut outputs) = (Lines::numbered_from(0), Vec::new());
+    let (mut lines, mut outputs) = (EventLineWriter::numbered_from(0), Vec::new());
     let mut block = Vec::new();
     for user in 0..users {
         let after = u64::from(user) * u64::from(within_ms) / u64::from(users);
@@ -191,8 +191,8 @@ fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
 }
 
 /// Places orders, each at its time, and a new user each; how many.
-fn order(course: &Course, opens: Timestamp, batches: &mpsc::Sender<Batch>) -> u32 {
-    let (mut lines, mut next) = (Lines::numbered_from(u64::from(course.users)), 0_u32);
+fn order(course: &DueRun, opens: Timestamp, batches: &mpsc::Sender<Batch>) -> u32 {
+    let (mut lines, mut next) = (EventLineWriter::numbered_from(u64::from(course.users)), 0_u32);
     while !course.is_over.load(Ordering::Relaxed) {
         let now = course.started.elapsed();
         let mut batch = Batch::new();
@@ -214,7 +214,7 @@ fn order(course: &Course, opens: Timestamp, batches: &mpsc::Sender<Batch>) -> u3
 
 /// What came out.
 #[derive(Default)]
-struct Came {
+struct DueOutputs {
     /// How long each order took, by its number.
     delays: HashMap<u32, Duration>,
     /// When the last of those who fell due was handed on, from the beginning.
@@ -222,8 +222,8 @@ struct Came {
 }
 
 /// Takes what comes out, to its end.
-fn receive(course: &Course, mut emissions: mpsc::Receiver<Emission>) -> Came {
-    let mut came = Came::default();
+fn receive(course: &DueRun, mut emissions: mpsc::Receiver<Emission>) -> DueOutputs {
+    let mut came = DueOutputs::default();
     while let Some(emission) = emissions.blocking_recv() {
         match emission {
             Emission::Batch(emitted) => {
@@ -244,7 +244,7 @@ fn is_entry(output: &Output) -> bool {
     matches!(output.decided, OutputKind::Transition { change: Change::Enter, .. })
 }
 
-fn take(course: &Course, output: &Output, now: Duration, came: &mut Came) {
+fn take(course: &DueRun, output: &Output, now: Duration, came: &mut DueOutputs) {
     let Some(user) = output.user.strip_prefix('u').and_then(|number| number.parse::<u32>().ok()) else { return };
     match user.checked_sub(course.users) {
         None => {
@@ -257,7 +257,7 @@ fn take(course: &Course, output: &Output, now: Duration, came: &mut Came) {
     }
 }
 
-fn sum_up(args: &DueArgs, users: u32, burst: Duration, came: &Came) -> Report {
+fn sum_up(args: &DueArgs, users: u32, burst: Duration, came: &DueOutputs) -> DueReport {
     let [mut without, mut with, mut after] = [(); 3].map(|()| histogram());
     // At least the time within which they fall due.
     let over = came.last_due.max(burst + Duration::from_millis(u64::from(args.within)));
@@ -271,7 +271,7 @@ fn sum_up(args: &DueArgs, users: u32, burst: Duration, came: &Came) -> Report {
         }
     }
     let [without, with, after] = [without, with, after].map(|delays| Delays::of(&delays));
-    Report {
+    DueReport {
         users_due: users,
         within_ms: args.within,
         rate: args.rate,

@@ -20,10 +20,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Error;
-use crate::table::Format;
-use one::{Measured, OneArgs};
-use recovery::Recovered;
-use report::{Report, Size};
+use crate::table::ReportFormat;
+use one::{OneArgs, SizeMeasurement};
+use recovery::RecoveryTimes;
+use report::{ScaleReport, SizeResult};
 
 /// Measure throughput, memory, checkpoints and recovery at 10 thousand to 10 million users
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub(crate) struct ScaleArgs {
     segments: segments::SegmentsArgs,
 
     #[command(flatten)]
-    format: Format,
+    format: ReportFormat,
 }
 
 pub(crate) fn percent(text: &str) -> Result<f64, String> {
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: &ScaleArgs) -> Result<bool, Error> {
     Ok(true)
 }
 
-async fn measure(args: &ScaleArgs) -> Result<Report, Error> {
+async fn measure(args: &ScaleArgs) -> Result<ScaleReport, Error> {
     let most = args.users.iter().copied().max().unwrap_or(0);
     say(&format!("the largest size needs about {} of memory", memory::gib(memory::needed(most))));
     memory::check(most)?;
@@ -110,10 +110,10 @@ async fn measure(args: &ScaleArgs) -> Result<Report, Error> {
         say(&format!("{users} users"));
         sizes.push(measure_one(args, *users).await?);
     }
-    Ok(Report { active_percent: args.active, interval_seconds: args.interval, rounds: args.rounds, sizes })
+    Ok(ScaleReport { active_percent: args.active, interval_seconds: args.interval, rounds: args.rounds, sizes })
 }
 
-async fn measure_one(args: &ScaleArgs, users: u32) -> Result<Size, Error> {
+async fn measure_one(args: &ScaleArgs, users: u32) -> Result<SizeResult, Error> {
     let folder = match &args.folder {
         Some(folder) => tempfile::tempdir_in(folder),
         None => tempfile::tempdir(),
@@ -130,14 +130,14 @@ async fn measure_one(args: &ScaleArgs, users: u32) -> Result<Size, Error> {
         folder: folder.path().to_owned(),
         recover: false,
     };
-    let measured: Measured = child::run(&one.command()).await?;
+    let measured: SizeMeasurement = child::run(&one.command()).await?;
     one.recover = true;
-    let recovered: Recovered = child::run(&one.command()).await?;
+    let recovered: RecoveryTimes = child::run(&one.command()).await?;
     if measured.users != recovered.users {
         let (before, after) = (measured.users, recovered.users);
         return Err(Error::Unreadable(format!("there were {before} users, and {after} came back")));
     }
-    Ok(Size { measured, recovered })
+    Ok(SizeResult { measured, recovered })
 }
 
 /// Tells who waits.

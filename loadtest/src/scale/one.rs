@@ -10,12 +10,12 @@ use rekindle_core::time::Span;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::{Deserialize, Serialize};
 
-use super::checkpoints::{self, Checkpointing, Cycle};
+use super::checkpoints::{self, CheckpointCycle, Checkpointing};
 use super::recovery;
-use crate::crowd::{self, Traffic};
 use crate::engine::state::own_count;
 use crate::error::Error;
 use crate::figures::median;
+use crate::synthetic_users::{self, Traffic};
 use crate::{process, table, workload};
 
 /// Time moves on by so much at once while everybody is away: outputs come a few at a time.
@@ -67,7 +67,7 @@ impl OneArgs {
 
 /// All but the recovery.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Measured {
+pub(super) struct SizeMeasurement {
     pub(super) users: u64,
     pub(super) active_users: u64,
     /// Until everybody had a history and had been away for long.
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: &OneArgs) -> Result<bool, Error> {
     Ok(true)
 }
 
-async fn measure(args: &OneArgs) -> Result<Measured, Error> {
+async fn measure(args: &OneArgs) -> Result<SizeMeasurement, Error> {
     let (text, plan) = workload::read(args.rules.as_deref())?;
     let started = Instant::now();
     let mut pipeline = populated(&plan, args.users)?;
@@ -108,9 +108,9 @@ async fn measure(args: &OneArgs) -> Result<Measured, Error> {
     let rates = (0..args.rounds).map(|_| rate(&mut pipeline, &mut traffic, args.events)).collect();
     let (state_bytes, resident_bytes) = (own_count(&pipeline), process::resident(std::process::id()).unwrap_or(0));
     let users = pipeline.totals().users;
-    let cycle = Cycle { rounds: args.rounds, interval: Duration::from_millis(args.interval_ms) };
+    let cycle = CheckpointCycle { rounds: args.rounds, interval: Duration::from_millis(args.interval_ms) };
     let (checkpoint, live_resident_bytes) = checkpoints::measure(pipeline, traffic, &text, &args.folder, cycle).await?;
-    Ok(Measured {
+    Ok(SizeMeasurement {
         users,
         active_users,
         created_seconds,
@@ -129,11 +129,11 @@ pub(crate) fn populated(plan: &Arc<ExecutionPlan>, users: u32) -> Result<Pipelin
     let mut pipeline = Pipeline::new(Arc::clone(plan), Options::default())
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     let mut outputs = Vec::new();
-    for block in crowd::histories(users) {
+    for block in synthetic_users::histories(users) {
         pipeline.feed(&block, &mut |_| {}, &mut outputs);
         outputs.clear();
     }
-    while pipeline.watermark() < crowd::TRAFFIC - STEP {
+    while pipeline.watermark() < synthetic_users::TRAFFIC - STEP {
         pipeline.advance_to(pipeline.watermark() + STEP, &mut outputs);
         outputs.clear();
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::report::{Report, Size};
+use super::report::{ScaleReport, SizeResult};
 use crate::error::Error;
 
 /// Of the whole picture, in pixels.
@@ -19,12 +19,12 @@ const WIDTHS: [u32; 3] = [6, 4, 2];
 const LEGEND_FROM: f64 = 0.72;
 
 /// A value of each size.
-type Value = fn(&Size) -> f64;
+type SizeValue = fn(&SizeResult) -> f64;
 
 /// A panel: its title with the unit, and its lines.
 struct Panel {
     title: &'static str,
-    lines: &'static [(&'static str, Value)],
+    lines: &'static [(&'static str, SizeValue)],
 }
 
 const PANELS: [Panel; 4] = [
@@ -66,7 +66,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 /// Draws it into a file.
-pub(super) fn draw(report: &Report, path: &Path) -> Result<(), Error> {
+pub(super) fn draw(report: &ScaleReport, path: &Path) -> Result<(), Error> {
     let failed = |why: String| Error::Unreadable(format!("could not draw {}: {why}", path.display()));
     let mut svg = String::new();
     {
@@ -85,11 +85,11 @@ pub(super) fn draw(report: &Report, path: &Path) -> Result<(), Error> {
     std::fs::write(path, svg).map_err(Error::file("write", path))
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
+type PlotArea<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type PlotResult = Result<(), Box<dyn std::error::Error>>;
 
-fn draw_panel(area: &Area<'_>, panel: &Panel, sizes: &[Size]) -> Drawn {
-    let users = |size: &Size| size.measured.users as f64;
+fn draw_panel(area: &PlotArea<'_>, panel: &Panel, sizes: &[SizeResult]) -> PlotResult {
+    let users = |size: &SizeResult| size.measured.users as f64;
     let numbers = || sizes.iter().map(users);
     let (first, last) = (numbers().fold(f64::INFINITY, f64::min) / 1.4, numbers().fold(0.0, f64::max) * 1.4);
     let values = panel.lines.iter().flat_map(|(_, value)| sizes.iter().map(value));

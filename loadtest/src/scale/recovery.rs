@@ -11,14 +11,14 @@ use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints;
-use crate::crowd::Lines;
+use crate::engine_feed::{go_live, message};
 use crate::error::Error;
-use crate::feed::{go_live, message};
 use crate::process;
+use crate::synthetic_users::EventLineWriter;
 
 /// What a start took, each from its beginning.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Recovered {
+pub(super) struct RecoveryTimes {
     pub(super) users: u64,
     /// Until the checkpoint and what continues it were read.
     pub(super) read_seconds: f64,
@@ -32,7 +32,7 @@ pub(super) struct Recovered {
 }
 
 /// Starts from what is in a folder.
-pub(super) async fn measure(folder: &Path) -> Result<Recovered, Error> {
+pub(super) async fn measure(folder: &Path) -> Result<RecoveryTimes, Error> {
     let started = Instant::now();
     let checkpoints = checkpoints::claimed(folder).await?;
     let loaded = checkpoints.load().await?;
@@ -46,7 +46,7 @@ pub(super) async fn measure(folder: &Path) -> Result<Recovered, Error> {
     let (users, at) = (pipeline.totals().users, pipeline.watermark() + Span(60_000));
     let (_live, batches, mut emissions, thread) = go_live(pipeline, sequence).await?;
     let mut line = Vec::new();
-    Lines::numbered_from(u64::from(u32::MAX) * 4).view(0, at, &mut line);
+    EventLineWriter::numbered_from(u64::from(u32::MAX) * 4).view(0, at, &mut line);
     let ended = || Error::Unreadable("the engine has ended; this is a mistake".to_owned());
     batches.send(vec![message(sequence + 1, at, Bytes::from(line))]).await.map_err(|_| ended())?;
     loop {
@@ -61,5 +61,5 @@ pub(super) async fn measure(folder: &Path) -> Result<Recovered, Error> {
     drop((batches, emissions));
     let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     let (resident_bytes, peak_bytes) = (resident.unwrap_or(0), peak.unwrap_or(0));
-    Ok(Recovered { users, read_seconds, restored_seconds, seconds, resident_bytes, peak_bytes })
+    Ok(RecoveryTimes { users, read_seconds, restored_seconds, seconds, resident_bytes, peak_bytes })
 }

@@ -2,42 +2,42 @@
 
 use serde::Serialize;
 
-use super::one::Measured;
-use super::recovery::Recovered;
+use super::one::SizeMeasurement;
+use super::recovery::RecoveryTimes;
 use crate::table::{Table, grouped};
 
 /// Everything.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct ScaleReport {
     pub(super) active_percent: f64,
     /// From one checkpoint to the next.
     pub(super) interval_seconds: f64,
     pub(super) rounds: u32,
-    pub(super) sizes: Vec<Size>,
+    pub(super) sizes: Vec<SizeResult>,
 }
 
 /// One number of users.
 #[derive(Debug, Serialize)]
-pub(super) struct Size {
+pub(super) struct SizeResult {
     #[serde(flatten)]
-    pub(super) measured: Measured,
-    pub(super) recovered: Recovered,
+    pub(super) measured: SizeMeasurement,
+    pub(super) recovered: RecoveryTimes,
 }
 
 /// What throughput is compared with.
 const REFERENCE_USERS: u64 = 100_000;
 
 /// A row of the table: its name, and what stands in a size's column.
-type Row<'r> = (&'r str, &'r dyn Fn(&Size) -> String);
+type TableRow<'r> = (&'r str, &'r dyn Fn(&SizeResult) -> String);
 
-impl Report {
+impl ScaleReport {
     /// A column for each size.
     pub(super) fn table(&self) -> Table {
         let mut header = vec!["users".to_owned()];
         header.extend(self.sizes.iter().map(|size| grouped(size.measured.users)));
         let reference = self.sizes.iter().find(|size| size.measured.users == REFERENCE_USERS);
         let reference = reference.map(|size| size.measured.events_per_second);
-        let row = |(name, cell): &Row<'_>| {
+        let row = |(name, cell): &TableRow<'_>| {
             let mut row = vec![(*name).to_owned()];
             row.extend(self.sizes.iter().map(cell));
             row
@@ -45,7 +45,7 @@ impl Report {
         let every = format!("{} s", self.interval_seconds);
         let costs =
             ["whole", "of changes", "in the store's shares"].map(|which| format!("cost every {every}, {which}"));
-        let rows: [Row<'_>; _] = [
+        let rows: [TableRow<'_>; _] = [
             ("active users", &|size| grouped(size.measured.active_users)),
             ("throughput, events/s", &|size| count(size.measured.events_per_second)),
             ("throughput / that at 100,000 users", &|size| {

@@ -13,11 +13,11 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Span;
 use serde::Serialize;
 
-use crate::crowd::{BEGIN, Lines};
-use crate::engine::input::Input;
+use crate::engine::input::EventBlocks;
 use crate::engine::passes;
 use crate::error::Error;
 use crate::figures::median;
+use crate::synthetic_users::{BEGIN, EventLineWriter};
 use crate::table::{Table, grouped};
 use crate::workload;
 
@@ -37,11 +37,11 @@ pub(super) struct SegmentsArgs {
 
 /// Every size.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct SegmentsReport {
     events: u64,
     users: u64,
     rounds: u32,
-    sizes: Vec<Size>,
+    sizes: Vec<RulesSize>,
     /// The largest to the smallest: decode and engine.
     ratio: f64,
     /// The engine alone.
@@ -50,17 +50,17 @@ pub(super) struct Report {
 
 /// Rules of one size; nanoseconds of processor time per event, medians.
 #[derive(Debug, Serialize)]
-struct Size {
+struct RulesSize {
     segments: u32,
     /// Decode and engine.
     ns_per_event: f64,
     engine_ns_per_event: f64,
 }
 
-impl Report {
+impl SegmentsReport {
     /// A column for each size.
     pub(super) fn table(&self) -> Table {
-        let row = |name: &str, cell: &dyn Fn(&Size) -> String| {
+        let row = |name: &str, cell: &dyn Fn(&RulesSize) -> String| {
             std::iter::once(name.to_owned()).chain(self.sizes.iter().map(cell)).collect::<Vec<_>>()
         };
         let whole = |name: &str, value: String| {
@@ -83,36 +83,36 @@ impl Report {
 
 /// Processor time per event, in nanoseconds.
 #[derive(Clone, Copy)]
-struct Cost {
+struct SegmentCost {
     all: f64,
     engine: f64,
 }
 
 /// Measures, from the smallest to the largest.
-pub(super) fn measure(args: &SegmentsArgs, events: u64, rounds: u32) -> Result<Report, Error> {
+pub(super) fn measure(args: &SegmentsArgs, events: u64, rounds: u32) -> Result<SegmentsReport, Error> {
     let mut sizes = args.segments.clone();
     sizes.sort_unstable();
     sizes.dedup();
     let plans = sizes.iter().map(|size| workload::compile(&rules(*size))).collect::<Result<Vec<_>, _>>()?;
     let input = views(events);
-    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); plans.len()];
+    let mut costs: Vec<Vec<SegmentCost>> = vec![Vec::new(); plans.len()];
     for _ in 0..rounds {
         for (plan, costs) in plans.iter().zip(&mut costs) {
             costs.push(cost(&input, plan)?);
         }
     }
-    let middle = |costs: &[Cost], of: &dyn Fn(&Cost) -> f64| median(costs.iter().map(of).collect());
-    let size = |(segments, costs): (&u32, &Vec<Cost>)| Size {
+    let middle = |costs: &[SegmentCost], of: &dyn Fn(&SegmentCost) -> f64| median(costs.iter().map(of).collect());
+    let size = |(segments, costs): (&u32, &Vec<SegmentCost>)| RulesSize {
         segments: *segments,
         ns_per_event: middle(costs, &|cost| cost.all),
         engine_ns_per_event: middle(costs, &|cost| cost.engine),
     };
     // Of what stood side by side in a round.
-    let ratio = |of: &dyn Fn(&Cost) -> f64| {
+    let ratio = |of: &dyn Fn(&SegmentCost) -> f64| {
         let (Some(smallest), Some(largest)) = (costs.first(), costs.last()) else { return f64::NAN };
         median(largest.iter().zip(smallest).map(|(largest, smallest)| of(largest) / of(smallest)).collect())
     };
-    Ok(Report {
+    Ok(SegmentsReport {
         events,
         users: USERS,
         rounds,
@@ -122,12 +122,12 @@ pub(super) fn measure(args: &SegmentsArgs, events: u64, rounds: u32) -> Result<R
     })
 }
 
-fn cost(input: &Input, plan: &Arc<ExecutionPlan>) -> Result<Cost, Error> {
+fn cost(input: &EventBlocks, plan: &Arc<ExecutionPlan>) -> Result<SegmentCost, Error> {
     let decode = passes::decode(input, plan).processor.as_secs_f64();
     let run = passes::run_engine(input, plan, None, 1)?;
     let all = run.took.processor.saturating_sub(run.journal).as_secs_f64();
     let per_event = 1e9 / input.events.max(1) as f64;
-    Ok(Cost { all: all * per_event, engine: (all - decode) * per_event })
+    Ok(SegmentCost { all: all * per_event, engine: (all - decode) * per_event })
 }
 
 /// Rules of so many segments.
@@ -154,14 +154,14 @@ fn rules(segments: u32) -> String {
     text
 }
 
-fn views(events: u64) -> Input {
-    let (mut lines, mut bytes) = (Lines::numbered_from(0), Vec::new());
+fn views(events: u64) -> EventBlocks {
+    let (mut lines, mut bytes) = (EventLineWriter::numbered_from(0), Vec::new());
     let mut dice = SplitMix64::seed_from_u64(1);
     for event in 0..events {
         let user = u32::try_from(dice.next_u64() % USERS).unwrap_or(0);
         lines.view(user, BEGIN + Span(i64::try_from(event * GAP_MS).unwrap_or(0)), &mut bytes);
     }
-    Input::new(bytes)
+    EventBlocks::new(bytes)
 }
 
 #[cfg(test)]

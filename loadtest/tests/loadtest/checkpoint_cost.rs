@@ -13,7 +13,7 @@ use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
-use rekindle_settings::{Checkpoint, Location};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
 /// The rules of the W1 workload.
 const RULES: &str = r#"
@@ -153,7 +153,10 @@ impl Measured {
 fn a_million_users() {
     let (users, partitions) = main_settings();
     let folder = tempfile::tempdir().expect("a folder");
-    let settings = Checkpoint { store: Location::Folder(folder.path().to_owned()), ..Checkpoint::default() };
+    let settings = CheckpointSettings {
+        store: CheckpointLocation::Folder(folder.path().to_owned()),
+        ..CheckpointSettings::default()
+    };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let open = || Checkpoints::open(&settings).expect("a folder").expect("a store");
     let measured = Measured { checkpoints: open(), runtime };

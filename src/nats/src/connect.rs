@@ -11,7 +11,7 @@ use super::failure::{self, Failure};
 use super::status::Status;
 use super::{INBOX_PREFIX, chance, tls};
 use rekindle_runtime::health::Part;
-use rekindle_settings::{Auth, Nats};
+use rekindle_settings::{NatsAuth, NatsSettings};
 
 /// A peer that went away without a word is noticed after two to three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const SUBSCRIPTION_MIN: usize = 65_536;
 /// Settings of which everything they name was found to be usable.
 #[derive(Debug)]
 pub struct Access {
-    settings: Nats,
+    settings: NatsSettings,
     servers: Vec<ServerAddr>,
 }
 
@@ -51,7 +51,7 @@ impl Access {
     ///
     /// # Errors
     /// All that is wrong; never empty.
-    pub fn check(settings: &Nats) -> Result<Access, Vec<AccessError>> {
+    pub fn check(settings: &NatsSettings) -> Result<Access, Vec<AccessError>> {
         let mut errors = Vec::new();
         let mut servers = Vec::new();
         for server in &settings.servers {
@@ -95,8 +95,8 @@ impl Access {
     }
 
     fn options(&self, batch: usize, reporter: &Reporter) -> ConnectOptions {
-        let Nats { name, auth, tls, .. } = &self.settings;
-        let options = if *auth == Auth::None { ConnectOptions::new() } else { with_auth(auth.clone()) };
+        let NatsSettings { name, auth, tls, .. } = &self.settings;
+        let options = if *auth == NatsAuth::None { ConnectOptions::new() } else { with_auth(auth.clone()) };
         // A server found through a cluster has an address without a scheme: if one wants TLS, all do.
         let tls_required = tls.is_required() || self.servers.iter().any(ServerAddr::tls_required);
         let (events, attempts) = (reporter.clone(), reporter.clone());
@@ -150,7 +150,7 @@ fn server_address(server: &str) -> Result<ServerAddr, String> {
     Ok(address)
 }
 
-fn with_auth(auth: Auth) -> ConnectOptions {
+fn with_auth(auth: NatsAuth) -> ConnectOptions {
     ConnectOptions::with_auth_callback(move |nonce| {
         std::future::ready(answer(&auth, &nonce).map_err(async_nats::AuthError::new))
     })
@@ -228,7 +228,7 @@ impl Reporter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rekindle_settings::{Secret, Tls};
+    use rekindle_settings::{Secret, TlsSettings};
 
     #[test]
     fn waits_grow_to_two_seconds_and_no_further() {
@@ -243,16 +243,16 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_said_at_once() {
-        let settings = Nats {
+        let settings = NatsSettings {
             servers: vec!["http://a".to_owned(), "nats://bob:hunter2@b:4222".to_owned(), "nats://ok:4222".to_owned()],
-            auth: Auth::Token(Secret::File("/no/token".into())),
-            tls: Tls {
+            auth: NatsAuth::Token(Secret::File("/no/token".into())),
+            tls: TlsSettings {
                 required: false,
                 ca_file: Some("/no/ca.pem".into()),
                 cert_file: Some("/no/cert.pem".into()),
                 key_file: None,
             },
-            ..Nats::default()
+            ..NatsSettings::default()
         };
         let errors: Vec<String> = Access::check(&settings).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 5, "{errors:#?}");

@@ -7,7 +7,7 @@ use std::fs;
 use nkeys::KeyPair;
 use thiserror::Error;
 
-use rekindle_settings::{Auth, Secret};
+use rekindle_settings::{NatsAuth, Secret};
 
 /// Something that the settings name and that is of no use.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -43,21 +43,21 @@ pub enum AccessError {
 }
 
 /// What the settings say of who connects, made into an answer to the server's challenge.
-pub(super) fn answer(auth: &Auth, nonce: &[u8]) -> Result<async_nats::Auth, AccessError> {
+pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, AccessError> {
     let mut answer = async_nats::Auth::new();
     match auth {
-        Auth::None => {}
-        Auth::User { user, password } => {
+        NatsAuth::None => {}
+        NatsAuth::User { user, password } => {
             answer.username = Some(user.clone());
             answer.password = Some(read(password, "password")?);
         }
-        Auth::Token(token) => answer.token = Some(read(token, "token")?),
-        Auth::Nkey(seed) => {
+        NatsAuth::Token(token) => answer.token = Some(read(token, "token")?),
+        NatsAuth::Nkey(seed) => {
             let pair = key_pair(&read(seed, "nkey seed")?, seed, "nkey seed")?;
             answer.signature = Some(sign(&pair, nonce, seed)?);
             answer.nkey = Some(pair.public_key());
         }
-        Auth::Creds(creds) => {
+        NatsAuth::Creds(creds) => {
             let text = read(creds, "credentials")?;
             let (jwt, seed) = parse_creds(&text).ok_or_else(|| AccessError::Malformed {
                 what: "credentials",
@@ -133,14 +133,14 @@ mod tests {
     fn blanks_around_a_secret_do_not_count() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "  s3cr3t\r\n\n").unwrap();
-        let answer = answer(&Auth::Token(Secret::File(file.path().to_owned())), b"nonce").unwrap();
+        let answer = answer(&NatsAuth::Token(Secret::File(file.path().to_owned())), b"nonce").unwrap();
         assert_eq!(answer.token.as_deref(), Some("s3cr3t"));
     }
 
     #[test]
     fn an_nkey_signs_the_challenge_and_shows_its_public_side_only() {
         let pair = KeyPair::new_user();
-        let answer = answer(&Auth::Nkey(env(&pair.seed().unwrap())), b"challenge").unwrap();
+        let answer = answer(&NatsAuth::Nkey(env(&pair.seed().unwrap())), b"challenge").unwrap();
         assert_eq!(answer.nkey, Some(pair.public_key()));
         pair.verify(b"challenge", &answer.signature.unwrap()).unwrap();
     }
@@ -153,7 +153,7 @@ mod tests {
              -----BEGIN USER NKEY SEED-----\r\n{}\r\n------END USER NKEY SEED------\r\n",
             pair.seed().unwrap()
         );
-        let answer = answer(&Auth::Creds(env(&text)), b"challenge").unwrap();
+        let answer = answer(&NatsAuth::Creds(env(&text)), b"challenge").unwrap();
         assert_eq!(answer.jwt.as_deref(), Some("aaa.bbb.ccc"));
         pair.verify(b"challenge", &answer.signature.unwrap()).unwrap();
     }
@@ -162,10 +162,13 @@ mod tests {
     fn what_is_no_secret_is_said_without_saying_it() {
         let gone = Secret::File("/no/such/file".into());
         for (auth, message) in [
-            (Auth::Token(env(" \n")), "the token from the environment is of no use: it is empty"),
-            (Auth::Nkey(env("SUSECRET")), "the nkey seed from the environment is of no use: a user's nkey seed"),
-            (Auth::Creds(env("SUSECRET")), "the credentials from the environment is of no use: they must hold"),
-            (Auth::User { user: "u".to_owned(), password: gone }, "could not read the password in /no/such/file: No"),
+            (NatsAuth::Token(env(" \n")), "the token from the environment is of no use: it is empty"),
+            (NatsAuth::Nkey(env("SUSECRET")), "the nkey seed from the environment is of no use: a user's nkey seed"),
+            (NatsAuth::Creds(env("SUSECRET")), "the credentials from the environment is of no use: they must hold"),
+            (
+                NatsAuth::User { user: "u".to_owned(), password: gone },
+                "could not read the password in /no/such/file: No",
+            ),
         ] {
             let error = answer(&auth, b"nonce").err().expect("refused").to_string();
             assert!(error.starts_with(message), "{error}");

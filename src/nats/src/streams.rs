@@ -13,7 +13,7 @@ use super::Connection;
 use super::api::{ApiError, ask};
 use super::subjects::{covers, overlap};
 use rekindle_core::time::Span;
-use rekindle_settings::{Output, Source};
+use rekindle_settings::{OutputSettings, SourceSettings};
 
 /// How long JetStream remembers the ids of messages, to drop one that comes again: its own default.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
@@ -97,7 +97,7 @@ fn missing(wanted: &Wanted) -> String {
 
 impl Wanted {
     /// The stream of events, ticks and whom to forget.
-    pub fn events(source: &Source) -> Wanted {
+    pub fn events(source: &SourceSettings) -> Wanted {
         let mut subjects = source.subjects.clone();
         for own in [&source.tick_subject, &source.forget_subject] {
             if !subjects.iter().any(|subject| covers(subject, own)) {
@@ -117,19 +117,19 @@ impl Wanted {
     }
 
     /// The stream of segment changes, actions and the rest of the journal.
-    pub fn outputs(output: &Output) -> Wanted {
+    pub fn outputs(output: &OutputSettings) -> Wanted {
         let names = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"];
         let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
         Wanted { subjects, takes_batches: true, ..Wanted::of_output(output, &output.stream) }
     }
 
     /// The stream of dead letters.
-    pub fn dead_letters(output: &Output) -> Wanted {
+    pub fn dead_letters(output: &OutputSettings) -> Wanted {
         let subjects = vec![format!("{}.dead", output.prefix)];
         Wanted { subjects, ..Wanted::of_output(output, &output.dead_stream) }
     }
 
-    fn of_output(output: &Output, name: &str) -> Wanted {
+    fn of_output(output: &OutputSettings, name: &str) -> Wanted {
         Wanted {
             name: name.to_owned(),
             subjects: Vec::new(),
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     fn wanted() -> Wanted {
-        Wanted::outputs(&Output::default())
+        Wanted::outputs(&OutputSettings::default())
     }
 
     fn good() -> Config {
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_subjects_of_ticks_and_of_whom_to_forget_are_asked_for_once() {
-        let mut source = Source::default();
+        let mut source = SourceSettings::default();
         assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.tick", "rekindle.control.forget"]);
         source.tick_subject = "events.tick".to_owned();
         assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.control.forget"]);

@@ -7,14 +7,14 @@ use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use async_nats::rustls::{ClientConfig, RootCertStore};
 
 use super::credentials::AccessError;
-use rekindle_settings::Tls;
+use rekindle_settings::TlsSettings;
 
 const AUTHORITIES: &str = "certificates of authorities (nats.tls.ca_file)";
 const CERTIFICATE: &str = "client's certificate (nats.tls.cert_file)";
 const KEY: &str = "client's key (nats.tls.key_file)";
 
 /// Everything that is wrong with the files that `[nats.tls]` names.
-pub(super) fn check(tls: &Tls) -> Vec<AccessError> {
+pub(super) fn check(tls: &TlsSettings) -> Vec<AccessError> {
     let mut errors = Vec::new();
     if let Some(file) = &tls.ca_file {
         errors.extend(authorities(file).err());

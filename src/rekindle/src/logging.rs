@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use rekindle_settings::{Levels, Log, LogFormat};
+use rekindle_settings::{LogFormat, LogLevels, LogSettings};
 
 /// Why the log cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +29,13 @@ pub enum LoggingError {
 ///
 /// # Errors
 /// It was called before.
-pub fn install(log: &Log, is_terminal: bool) -> Result<(), LoggingError> {
+pub fn install(log: &LogSettings, is_terminal: bool) -> Result<(), LoggingError> {
     let subscriber = subscriber(log, is_terminal, io::stderr);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LoggingError::Installed)
 }
 
 /// What writes a log; in colour only on a terminal, unless `NO_COLOR` is set.
-fn subscriber<W>(log: &Log, is_terminal: bool, writer: W) -> impl Subscriber + Send + Sync
+fn subscriber<W>(log: &LogSettings, is_terminal: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -54,7 +54,7 @@ where
 }
 
 /// What is let through.
-fn targets(levels: &Levels) -> Targets {
+fn targets(levels: &LogLevels) -> Targets {
     let libraries = levels.general.min(LevelFilter::WARN);
     let targets = Targets::new().with_default(libraries).with_target("rekindle", levels.general);
     targets.with_targets(levels.targets.iter().cloned())
@@ -83,12 +83,12 @@ mod tests {
         }
     }
 
-    fn log(format: LogFormat, general: LevelFilter, targets: &[(&str, LevelFilter)]) -> Log {
+    fn log(format: LogFormat, general: LevelFilter, targets: &[(&str, LevelFilter)]) -> LogSettings {
         let targets = targets.iter().map(|(target, level)| ((*target).to_owned(), *level)).collect();
-        Log { format, level: Levels { general, targets } }
+        LogSettings { format, level: LogLevels { general, targets } }
     }
 
-    fn written(log: &Log, is_terminal: bool, say: impl FnOnce()) -> String {
+    fn written(log: &LogSettings, is_terminal: bool, say: impl FnOnce()) -> String {
         let page = Page::default();
         let handle = page.clone();
         let subscriber = subscriber(log, is_terminal, move || handle.clone());

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::subject::overlap;
-use super::{Config, SourceKind};
+use super::{Settings, SourceKind};
 use rekindle_core::rules::diagnostic::Problems;
 use rekindle_core::rules::document::Section;
 
 /// Reports where the two contradict each other, at the setting that was given.
-pub(super) fn check(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
+pub(super) fn check(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
     loops(config, root, problems);
     control(config, root, problems, ("tick_subject", "ticks"), &config.source.tick_subject);
     control(config, root, problems, ("forget_subject", "requests to forget"), &config.source.forget_subject);
@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config, root: &Section<'_>, problems: &mut Problems
     streams(config, root, problems);
 }
 
-fn loops(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
+fn loops(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
     let outputs = format!("{}.>", config.output.prefix);
     for subject in config.source.subjects.iter().filter(|subject| overlap(subject, &outputs)) {
         let message = format!("outputs go to `{outputs}`, and events are read from `{subject}`: an endless loop");
@@ -31,7 +31,7 @@ fn loops(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
 
 /// A subject that means something else than events must be none of theirs, and none of the outputs'.
 fn control(
-    config: &Config,
+    config: &Settings,
     root: &Section<'_>,
     problems: &mut Problems<'_>,
     (key, what): (&str, &str),
@@ -52,7 +52,7 @@ fn control(
     }
 }
 
-fn streams(config: &Config, root: &Section<'_>, problems: &mut Problems<'_>) {
+fn streams(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
     let (source, output) = (&config.source, &config.output);
     if !output.jetstream {
         return;

@@ -5,21 +5,22 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::keys::{Key, Kind};
+use super::keys::{SettingKey, SettingKind};
 use super::nats::Secret;
-use super::reader::{Reader, set};
+use super::reader::{SettingsReader, set};
 use rekindle_core::rules::document::Section;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
 /// Where the state is kept, how often it is written, how much of it stays.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Checkpoint")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Checkpoint {
+pub struct CheckpointSettings {
     /// Where checkpoints are kept: a folder, relative to the settings file, or `s3://bucket/prefix`. Empty: nowhere, and
     /// every start reads the log from its beginning.
     #[schemars(with = "String")]
-    pub store: Location,
+    pub store: CheckpointLocation,
     /// How often the state is written; 1 s to 1 hour.
     #[schemars(with = "DurationText")]
     pub interval: Span,
@@ -44,7 +45,7 @@ pub struct Checkpoint {
 
 /// A place for checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
+pub enum CheckpointLocation {
     /// Nowhere.
     Nowhere,
     /// A folder.
@@ -59,23 +60,23 @@ pub enum Location {
 }
 
 /// Keys of `[checkpoint]`.
-pub(super) const KEYS: [Key; 8] = [
-    ("store", Kind::Text),
-    ("interval", Kind::Text),
-    ("keep", Kind::Number),
-    ("s3_endpoint", Kind::Text),
-    ("s3_region", Kind::Text),
-    ("s3_allow_http", Kind::Truth),
-    ("s3_access_key_id", Kind::Text),
-    ("s3_secret_access_key_file", Kind::Text),
+pub(super) const KEYS: [SettingKey; 8] = [
+    ("store", SettingKind::Text),
+    ("interval", SettingKind::Text),
+    ("keep", SettingKind::Number),
+    ("s3_endpoint", SettingKind::Text),
+    ("s3_region", SettingKind::Text),
+    ("s3_allow_http", SettingKind::Truth),
+    ("s3_access_key_id", SettingKind::Text),
+    ("s3_secret_access_key_file", SettingKind::Text),
 ];
 
 const HOUR: Span = Span(3_600_000);
 
-impl Default for Checkpoint {
+impl Default for CheckpointSettings {
     fn default() -> Self {
-        Checkpoint {
-            store: Location::Folder(PathBuf::from("checkpoints")),
+        CheckpointSettings {
+            store: CheckpointLocation::Folder(PathBuf::from("checkpoints")),
             interval: Span(10_000),
             keep: 2,
             s3_endpoint: None,
@@ -87,17 +88,21 @@ impl Default for Checkpoint {
     }
 }
 
-impl Location {
+impl CheckpointLocation {
     /// Reads a place as it is written in settings and on the command line.
     ///
     /// # Errors
     /// What is wrong with it, as the end of a sentence that begins with it.
-    pub fn parse(text: &str) -> Result<Location, &'static str> {
+    pub fn parse(text: &str) -> Result<CheckpointLocation, &'static str> {
         if text.chars().any(char::is_control) {
             return Err("has a character in it that no path has");
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Ok(if text.is_empty() { Location::Nowhere } else { Location::Folder(PathBuf::from(text)) });
+            return Ok(if text.is_empty() {
+                CheckpointLocation::Nowhere
+            } else {
+                CheckpointLocation::Folder(PathBuf::from(text))
+            });
         };
         if scheme != "s3" {
             return Err("is neither a folder nor s3://bucket/prefix");
@@ -112,42 +117,42 @@ impl Location {
         if !prefix.is_empty() && !prefix.split('/').all(is_part) {
             return Err("has a prefix with more in it than letters, digits and - . _ /");
         }
-        Ok(Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+        Ok(CheckpointLocation::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
     /// The same place, a relative folder being relative to `folder`.
-    pub fn within(self, folder: &Path) -> Location {
+    pub fn within(self, folder: &Path) -> CheckpointLocation {
         match self {
-            Location::Folder(path) => Location::Folder(folder.join(path)),
+            CheckpointLocation::Folder(path) => CheckpointLocation::Folder(folder.join(path)),
             other => other,
         }
     }
 }
 
-impl std::fmt::Display for Location {
+impl std::fmt::Display for CheckpointLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Location::Nowhere => Ok(()),
-            Location::Folder(path) => write!(f, "{}", path.display()),
-            Location::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
-            Location::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            CheckpointLocation::Nowhere => Ok(()),
+            CheckpointLocation::Folder(path) => write!(f, "{}", path.display()),
+            CheckpointLocation::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            CheckpointLocation::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
         }
     }
 }
 
 /// As it is written in the settings.
-impl Serialize for Location {
+impl Serialize for CheckpointLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl Checkpoint {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+impl CheckpointSettings {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         const STORE: &str = "name a folder, or write s3://bucket/prefix";
         let before = reader.problems.len();
-        let store = reader.checked(section, "store", STORE, |text| Location::parse(text).map(drop));
-        if let Some(location) = store.and_then(|text| Location::parse(&text).ok()) {
+        let store = reader.checked(section, "store", STORE, |text| CheckpointLocation::parse(text).map(drop));
+        if let Some(location) = store.and_then(|text| CheckpointLocation::parse(&text).ok()) {
             self.store = location.within(reader.folder());
         }
         set(&mut self.interval, reader.duration(section, "interval", Span(1_000), HOUR));
@@ -166,10 +171,10 @@ impl Checkpoint {
     }
 
     /// What only goes together.
-    fn check_s3(&self, section: &Section<'_>, secret: Option<std::ops::Range<usize>>, reader: &mut Reader<'_>) {
+    fn check_s3(&self, section: &Section<'_>, secret: Option<std::ops::Range<usize>>, reader: &mut SettingsReader<'_>) {
         let place = |key: &str| section.get(key).map(toml::Spanned::span);
-        if !matches!(self.store, Location::S3 { .. }) {
-            let usual = Checkpoint::default();
+        if !matches!(self.store, CheckpointLocation::S3 { .. }) {
+            let usual = CheckpointSettings::default();
             let given = [
                 ("s3_endpoint", self.s3_endpoint.is_some()),
                 ("s3_region", self.s3_region != usual.s3_region),
@@ -229,21 +234,24 @@ mod tests {
 
     #[test]
     fn a_place_is_a_folder_or_a_bucket() {
-        let s3 = |bucket: &str, prefix: &str| Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+        let s3 = |bucket: &str, prefix: &str| CheckpointLocation::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        };
         for (text, expected) in [
-            ("", Location::Nowhere),
-            ("checkpoints", Location::Folder("checkpoints".into())),
-            ("/var/lib/x y", Location::Folder("/var/lib/x y".into())),
+            ("", CheckpointLocation::Nowhere),
+            ("checkpoints", CheckpointLocation::Folder("checkpoints".into())),
+            ("/var/lib/x y", CheckpointLocation::Folder("/var/lib/x y".into())),
             ("s3://b", s3("b", "")),
             ("s3://my-b.x/a/b/", s3("my-b.x", "a/b")),
         ] {
-            assert_eq!(Location::parse(text), Ok(expected), "{text}");
+            assert_eq!(CheckpointLocation::parse(text), Ok(expected), "{text}");
         }
         for text in ["s3://", "s3:///a", "gs://b", "http://x", "s3://b/a//b", "s3://b/..", "s3://b/ä", "a\0"] {
-            assert!(Location::parse(text).is_err(), "{text:?}");
+            assert!(CheckpointLocation::parse(text).is_err(), "{text:?}");
         }
         for text in ["", "a/b", "s3://b", "s3://b/c"] {
-            assert_eq!(Location::parse(text).map(|location| location.to_string()), Ok(text.to_owned()));
+            assert_eq!(CheckpointLocation::parse(text).map(|location| location.to_string()), Ok(text.to_owned()));
         }
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 
-use super::keys::{Key, Kind};
-use super::reader::{Reader, set};
+use super::keys::{SettingKey, SettingKind};
+use super::reader::{SettingsReader, set};
 use rekindle_core::event::PLACEHOLDER_IDS;
 use rekindle_core::rules::document::Section;
 use rekindle_core::rules::schema::DurationText;
@@ -14,8 +14,9 @@ use rekindle_core::time::{Clock, Span};
 
 /// What is computed, and how.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Engine")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Engine {
+pub struct EngineSettings {
     /// The rules file, relative to the config file.
     pub rules: PathBuf,
     /// How much later than others an event may come and still be in time; 0 to 1 day.
@@ -45,25 +46,25 @@ pub struct Engine {
 }
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [Key; 9] = [
-    ("rules", Kind::Text),
-    ("max_disorder", Kind::Text),
-    ("state_ttl", Kind::Text),
-    ("max_event_bytes", Kind::Number),
-    ("placeholder_ids", Kind::List),
-    ("partitions", Kind::Number),
-    ("workers", Kind::Number),
-    ("clock", Kind::Text),
-    ("unseen_after", Kind::Text),
+pub(super) const KEYS: [SettingKey; 9] = [
+    ("rules", SettingKind::Text),
+    ("max_disorder", SettingKind::Text),
+    ("state_ttl", SettingKind::Text),
+    ("max_event_bytes", SettingKind::Number),
+    ("placeholder_ids", SettingKind::List),
+    ("partitions", SettingKind::Number),
+    ("workers", SettingKind::Number),
+    ("clock", SettingKind::Text),
+    ("unseen_after", SettingKind::Text),
 ];
 /// Longest `max_disorder`.
 const DAY: Span = Span(86_400_000);
 /// From the shortest to the longest `state_ttl`: an hour to a hundred years.
 const STATE_TTL: RangeInclusive<Span> = Span(3_600_000)..=Span(36_525 * 86_400_000);
 
-impl Default for Engine {
+impl Default for EngineSettings {
     fn default() -> Self {
-        Engine {
+        EngineSettings {
             rules: PathBuf::from("rules.toml"),
             max_disorder: Span(5_000),
             state_ttl: Span(0),
@@ -77,7 +78,7 @@ impl Default for Engine {
     }
 }
 
-impl Engine {
+impl EngineSettings {
     /// Reads a `state_ttl`: zero, or within its range.
     ///
     /// # Errors
@@ -93,7 +94,7 @@ impl Engine {
         Some(self.state_ttl).filter(|ttl| ttl.0 > 0)
     }
 
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         set(&mut self.rules, reader.file(section, "rules", "the rules file"));
         set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
         set(&mut self.state_ttl, state_ttl(section, reader));
@@ -106,7 +107,7 @@ impl Engine {
     }
 }
 
-fn placeholder_ids(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+fn placeholder_ids(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<Vec<String>> {
     let ids = section.strings("placeholder_ids", &mut reader.problems)?;
     let wrong = ids.iter().find(|id| !(1..=256).contains(&id.get_ref().len()));
     if let Some(id) = wrong {
@@ -117,7 +118,7 @@ fn placeholder_ids(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Vec
     Some(ids.iter().map(|id| (*id.get_ref()).to_owned()).collect())
 }
 
-fn unseen_after(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {
+fn unseen_after(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<Span> {
     let after = reader.duration(section, "unseen_after", Span(0), *STATE_TTL.end())?;
     if (1..1_000).contains(&after.0) {
         let place = section.get("unseen_after").map_or(0..0, toml::Spanned::span);
@@ -127,7 +128,7 @@ fn unseen_after(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> 
     Some(after)
 }
 
-fn state_ttl(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Span> {
+fn state_ttl(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<Span> {
     let ttl = reader.duration(section, "state_ttl", Span(0), *STATE_TTL.end())?;
     if (1..STATE_TTL.start().0).contains(&ttl.0) {
         let place = section.get("state_ttl").map_or(0..0, toml::Spanned::span);

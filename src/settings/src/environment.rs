@@ -13,7 +13,7 @@ use regex::Regex;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::keys::{self, Kind, OTHER_VARIABLES, SECRETS};
+use super::keys::{self, OTHER_VARIABLES, SECRETS, SettingKind};
 use rekindle_core::rules::diagnostic::{Problems, nearest};
 
 /// What settings begin with.
@@ -28,7 +28,7 @@ static SERVICE_LINKS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The variables that begin like settings, each with its place.
-pub(super) struct Variables {
+pub(super) struct EnvironmentVariables {
     /// The file's text, a line end, and a line for each variable's name.
     pub(super) text: String,
     /// Those that are Kubernetes' own, and nobody's settings.
@@ -37,14 +37,14 @@ pub(super) struct Variables {
 }
 
 /// A secret that a variable holds, and the variable's place.
-pub(super) type GivenSecret = (String, Range<usize>);
+pub(super) type EnvironmentSecret = (String, Range<usize>);
 
 /// The secrets that variables hold, by section and key.
-pub(super) type GivenSecrets = BTreeMap<(&'static str, &'static str), GivenSecret>;
+pub(super) type EnvironmentSecrets = BTreeMap<(&'static str, &'static str), EnvironmentSecret>;
 
-impl Variables {
+impl EnvironmentVariables {
     /// Picks out the variables that are Rekindle's.
-    pub(super) fn new(file: &str, all: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
+    pub(super) fn new(file: &str, all: impl IntoIterator<Item = (OsString, OsString)>) -> EnvironmentVariables {
         let ours = all.into_iter().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             (name.starts_with(PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())).then_some((name, value))
@@ -59,17 +59,17 @@ impl Variables {
             text.push('\n');
             found.insert(name, (value, place));
         }
-        Variables { text, found, ignored: of_services.into_keys().collect() }
+        EnvironmentVariables { text, found, ignored: of_services.into_keys().collect() }
     }
 
     /// Lays the variables over the file's tables; gives back the secrets among them.
-    pub(super) fn overlay<'v>(&'v self, document: &mut DeTable<'v>, problems: &mut Problems<'_>) -> GivenSecrets {
+    pub(super) fn overlay<'v>(&'v self, document: &mut DeTable<'v>, problems: &mut Problems<'_>) -> EnvironmentSecrets {
         for (section, key, kind) in keys::settings() {
             if let Some((text, place)) = self.get(section, key, problems) {
                 put(document, section, key, value(text, kind, &place));
             }
         }
-        let mut secrets = GivenSecrets::new();
+        let mut secrets = EnvironmentSecrets::new();
         for (section, key) in SECRETS {
             let Some((secret, place)) = self.get(section, key, problems) else { continue };
             if secret.trim().is_empty() {
@@ -116,26 +116,26 @@ fn is_of_service(name: &str) -> bool {
 }
 
 /// A variable's text as the value that the file would have.
-fn value<'v>(text: &'v str, kind: Kind, place: &Range<usize>) -> Spanned<DeValue<'v>> {
+fn value<'v>(text: &'v str, kind: SettingKind, place: &Range<usize>) -> Spanned<DeValue<'v>> {
     let string = |text: &'v str| DeValue::String(text.into());
     let value = match kind {
-        Kind::Number | Kind::NumberOrText => match DeValue::parse(text.trim()).map(Spanned::into_inner) {
+        SettingKind::Number | SettingKind::NumberOrText => match DeValue::parse(text.trim()).map(Spanned::into_inner) {
             Ok(number @ DeValue::Integer(_)) => number,
             _ => string(text),
         },
-        Kind::Truth => match text.trim() {
+        SettingKind::Truth => match text.trim() {
             "true" => DeValue::Boolean(true),
             "false" => DeValue::Boolean(false),
             _ => string(text),
         },
-        Kind::List => {
+        SettingKind::List => {
             let mut items = DeArray::new();
             for item in text.split(',').map(str::trim).filter(|_| !text.trim().is_empty()) {
                 items.push(Spanned::new(place.clone(), string(item)));
             }
             DeValue::Array(items)
         }
-        Kind::Text | Kind::Section => string(text),
+        SettingKind::Text | SettingKind::Section => string(text),
     };
     Spanned::new(place.clone(), value)
 }

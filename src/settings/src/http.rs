@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 
 use schemars::JsonSchema;
 
-use super::keys::{Key, Kind};
+use super::keys::{SettingKey, SettingKind};
 use super::nats::Secret;
-use super::reader::{Reader, set};
+use super::reader::{SettingsReader, set};
 use rekindle_core::rules::document::Section;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
 /// Metrics, health and the API.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Http")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Http {
+pub struct HttpSettings {
     /// Address and port to listen on.
     #[schemars(with = "String")]
     #[schemars(regex(pattern = "^([0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]+$"))]
@@ -67,20 +68,20 @@ pub fn check_token(text: &str) -> Result<&str, &'static str> {
 }
 
 /// Keys of `[http]`.
-pub(super) const KEYS: [Key; 8] = [
-    ("listen", Kind::Text),
-    ("token_file", Kind::Text),
-    ("open_metrics", Kind::Truth),
-    ("max_body_bytes", Kind::Number),
-    ("timeout", Kind::Text),
-    ("max_concurrency", Kind::Number),
-    ("max_connections", Kind::Number),
-    ("max_connections_per_address", Kind::Number),
+pub(super) const KEYS: [SettingKey; 8] = [
+    ("listen", SettingKind::Text),
+    ("token_file", SettingKind::Text),
+    ("open_metrics", SettingKind::Truth),
+    ("max_body_bytes", SettingKind::Number),
+    ("timeout", SettingKind::Text),
+    ("max_concurrency", SettingKind::Number),
+    ("max_connections", SettingKind::Number),
+    ("max_connections_per_address", SettingKind::Number),
 ];
 
-impl Default for Http {
+impl Default for HttpSettings {
     fn default() -> Self {
-        Http {
+        HttpSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             token: None,
             open_metrics: true,
@@ -93,8 +94,8 @@ impl Default for Http {
     }
 }
 
-impl Http {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+impl HttpSettings {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         let token = reader.secret(("http", section), "token", TOKEN_FILE);
         // That one is empty is said already.
         if let Some((Secret::Environment(text), place)) = &token
@@ -114,7 +115,7 @@ impl Http {
         self.read_listen(section, reader);
     }
 
-    fn read_listen(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+    fn read_listen(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         let Some(listen) = section.string("listen", &mut reader.problems) else { return };
         match listen.get_ref().parse::<SocketAddr>() {
             Ok(address) => self.listen = address,

@@ -3,11 +3,11 @@
 use super::{checkpoint, engine, http, log, nats, output, shutdown, source};
 
 /// A key of a section.
-pub(super) type Key = (&'static str, Kind);
+pub(super) type SettingKey = (&'static str, SettingKind);
 
 /// What a key's value is, and so how a variable's text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SettingKind {
     /// A string.
     Text,
     /// A whole number.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 }
 
 /// Every section, by its name in the file, with its keys.
-pub(super) const SECTIONS: [(&str, &[Key]); 9] = [
+pub(super) const SECTIONS: [(&str, &[SettingKey]); 9] = [
     ("engine", &engine::KEYS),
     ("nats", &nats::KEYS),
     ("nats.tls", &nats::TLS_KEYS),
@@ -67,9 +67,9 @@ pub(super) fn top() -> Vec<&'static str> {
 }
 
 /// Every setting that a variable can give: section, key, kind.
-pub(super) fn settings() -> impl Iterator<Item = (&'static str, &'static str, Kind)> {
+pub(super) fn settings() -> impl Iterator<Item = (&'static str, &'static str, SettingKind)> {
     let all = SECTIONS.iter().flat_map(|(section, keys)| keys.iter().map(|(key, kind)| (*section, *key, *kind)));
-    all.filter(|(_, _, kind)| *kind != Kind::Section)
+    all.filter(|(_, _, kind)| *kind != SettingKind::Section)
 }
 
 /// `REKINDLE_NATS_TLS_CA_FILE`

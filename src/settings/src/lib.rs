@@ -1,6 +1,6 @@
 //! Settings of the daemon and of replays, read from TOML and the environment.
 //!
-//! [`Config::load`] reports every problem at its place, like rules: in the file by line and column, in the environment by
+//! [`Settings::load`] reports every problem at its place, like rules: in the file by line and column, in the environment by
 //! variable. What is left out has its default; the commented file `config/rekindle.toml` says all of them, and tests hold
 //! it, the JSON Schema and the code to each other. Each section has a file: what it holds, its defaults, how it is read;
 //! `agreement` has what sections must not contradict each other in.
@@ -11,10 +11,10 @@ mod agreement;
 mod checkpoint;
 mod engine;
 mod environment;
+mod errors;
 mod http;
 mod keys;
 mod log;
-mod mistakes;
 mod nats;
 mod output;
 mod reader;
@@ -25,46 +25,46 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use checkpoint::{Checkpoint, Location};
-pub use engine::Engine;
-pub use http::{Http, TOKEN_FILE, TOKEN_HELP, check_token};
-pub use log::{Levels, Log, LogFormat};
-pub use mistakes::{Mistakes, Place, VariableMistake, blotted, masked, masked_within};
-pub use nats::{Auth, Nats, Secret, Tls};
-pub use output::{ContentMode, Output, Takeover};
-pub use shutdown::Shutdown;
-pub use source::{Source, SourceKind, Start};
+pub use checkpoint::{CheckpointLocation, CheckpointSettings};
+pub use engine::EngineSettings;
+pub use errors::{SettingPlace, SettingsErrors, VariableError, blotted, masked, masked_within};
+pub use http::{HttpSettings, TOKEN_FILE, TOKEN_HELP, check_token};
+pub use log::{LogFormat, LogLevels, LogSettings};
+pub use nats::{NatsAuth, NatsSettings, Secret, TlsSettings};
+pub use output::{ContentMode, OutputSettings, TakeoverPolicy};
+pub use shutdown::ShutdownSettings;
+pub use source::{SourceKind, SourceSettings, StartPosition};
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 
-use environment::Variables;
-use reader::Reader;
+use environment::EnvironmentVariables;
+use reader::SettingsReader;
 use rekindle_core::rules::diagnostic::Problems;
 use rekindle_core::rules::document::{self, Section};
 
 /// Settings of Rekindle.
 #[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
-#[schemars(deny_unknown_fields, default)]
-pub struct Config {
+#[schemars(rename = "Config", deny_unknown_fields, default)]
+pub struct Settings {
     /// What is computed, and how.
-    pub engine: Engine,
+    pub engine: EngineSettings,
     /// How to reach the NATS servers, and as whom.
-    pub nats: Nats,
+    pub nats: NatsSettings,
     /// Where events come from.
-    pub source: Source,
+    pub source: SourceSettings,
     /// Where what was decided goes.
-    pub output: Output,
+    pub output: OutputSettings,
     /// Where the state is kept.
-    pub checkpoint: Checkpoint,
+    pub checkpoint: CheckpointSettings,
     /// Metrics, health and the API.
-    pub http: Http,
+    pub http: HttpSettings,
     /// What is said on standard error, and how.
-    pub log: Log,
+    pub log: LogSettings,
     /// How long finishing may take.
-    pub shutdown: Shutdown,
+    pub shutdown: ShutdownSettings,
     /// The files that the file or the environment names, and where.
     #[schemars(skip)]
     pub files: Vec<NamedFile>,
@@ -81,10 +81,10 @@ pub struct NamedFile {
     /// Its path, as it is to be opened.
     pub path: PathBuf,
     /// Where it is named.
-    pub place: Place,
+    pub place: SettingPlace,
 }
 
-impl Config {
+impl Settings {
     /// Reads settings from a file's text and the environment. Relative paths, also those in variables, are relative to
     /// `folder`, the file's own.
     ///
@@ -94,30 +94,30 @@ impl Config {
         text: &str,
         folder: &Path,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Config, Mistakes> {
-        let variables = Variables::new(text, environment);
+    ) -> Result<Settings, SettingsErrors> {
+        let variables = EnvironmentVariables::new(text, environment);
         let with_variables = variables.text.as_str();
         let mut problems = Problems::new(with_variables);
         let mut document = document::parse(text, &mut problems);
         let secrets = variables.overlay(document.get_mut(), &mut problems);
-        let mut reader = Reader::new(problems, secrets, text.len(), folder);
+        let mut reader = SettingsReader::new(problems, secrets, text.len(), folder);
         let root = Section::open("the settings", 0..0, document.get_ref(), &keys::top(), &mut reader.problems);
-        let mut config = Config::default();
+        let mut config = Settings::default();
         config.engine.rules = folder.join(&config.engine.rules);
         config.checkpoint.store = config.checkpoint.store.within(folder);
         config.read(&root, &mut reader);
-        let Reader { problems, files, .. } = reader;
+        let SettingsReader { problems, files, .. } = reader;
         if !problems.is_empty() {
-            return Err(Mistakes::new(text, with_variables, problems.into_sorted()));
+            return Err(SettingsErrors::new(text, with_variables, problems.into_sorted()));
         }
         config.ignored.clone_from(&variables.ignored);
-        let place = |span| Place::of(span, text, with_variables);
+        let place = |span| SettingPlace::of(span, text, with_variables);
         config.files =
             files.into_iter().map(|(what, path, span)| NamedFile { what, path, place: place(span) }).collect();
         Ok(config)
     }
 
-    fn read(&mut self, root: &Section<'_>, reader: &mut Reader<'_>) {
+    fn read(&mut self, root: &Section<'_>, reader: &mut SettingsReader<'_>) {
         if let Some(section) = reader.section(root, "engine") {
             self.engine.read(&section, reader);
         }

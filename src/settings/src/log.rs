@@ -7,20 +7,21 @@ use serde::Serialize;
 use toml::Spanned;
 use tracing::level_filters::LevelFilter;
 
-use super::keys::{Key, Kind};
-use super::reader::{Reader, set};
+use super::keys::{SettingKey, SettingKind};
+use super::reader::{SettingsReader, set};
 use rekindle_core::rules::diagnostic::{Problems, shorten, suggest};
 use rekindle_core::rules::document::Section;
 
 /// What is said on standard error, and how.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Log")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Log {
+pub struct LogSettings {
     /// How a line is written.
     pub format: LogFormat,
     /// From which level on, in general and by module: `info`, or `info,rekindle_nats::source=debug`.
     #[schemars(with = "String")]
-    pub level: Levels,
+    pub level: LogLevels,
 }
 
 /// How a line of the log is written.
@@ -37,7 +38,7 @@ pub enum LogFormat {
 
 /// From which level on something is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Levels {
+pub struct LogLevels {
     /// In general.
     pub general: LevelFilter,
     /// By target: a module (`rekindle_nats::source`) or a library (`async_nats`), and what is below it.
@@ -45,7 +46,7 @@ pub struct Levels {
 }
 
 /// Keys of `[log]`.
-pub(super) const KEYS: [Key; 2] = [("format", Kind::Text), ("level", Kind::Text)];
+pub(super) const KEYS: [SettingKey; 2] = [("format", SettingKind::Text), ("level", SettingKind::Text)];
 
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::OFF),
@@ -87,14 +88,14 @@ const TARGETS: [&str; 27] = [
     "rekindle_runtime::store",
 ];
 
-impl Default for Log {
+impl Default for LogSettings {
     fn default() -> Self {
-        Log { format: LogFormat::Auto, level: Levels { general: LevelFilter::INFO, targets: Vec::new() } }
+        LogSettings { format: LogFormat::Auto, level: LogLevels { general: LevelFilter::INFO, targets: Vec::new() } }
     }
 }
 
-impl Log {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+impl LogSettings {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
         set(&mut self.format, reader.choice(section, "format", &formats));
         if let Some(text) = section.string("level", &mut reader.problems) {
@@ -104,8 +105,8 @@ impl Log {
 }
 
 /// Reads `info,rekindle_nats::source=debug`. A problem is one of the whole text, and says which part of it.
-fn levels(text: &Spanned<&str>, problems: &mut Problems<'_>) -> Levels {
-    let mut levels = Log::default().level;
+fn levels(text: &Spanned<&str>, problems: &mut Problems<'_>) -> LogLevels {
+    let mut levels = LogSettings::default().level;
     let mut generals = 0;
     for part in text.get_ref().split(',').map(str::trim) {
         let (target, level) = part.split_once('=').map_or((None, part), |(target, level)| (Some(target.trim()), level));
@@ -159,14 +160,14 @@ fn is_target(text: &str) -> bool {
 }
 
 /// As it is written in the settings.
-impl fmt::Display for Levels {
+impl fmt::Display for LogLevels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.general)?;
         self.targets.iter().try_for_each(|(target, level)| write!(f, ",{target}={level}"))
     }
 }
 
-impl Serialize for Levels {
+impl Serialize for LogLevels {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 
-use super::keys::{Key, Kind};
-use super::reader::{Reader, set};
+use super::keys::{SettingKey, SettingKind};
+use super::reader::{SettingsReader, set};
 use rekindle_core::rules::document::Section;
 
 /// How to reach the NATS servers, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Nats")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Nats {
+pub struct NatsSettings {
     /// Where the servers are: `nats://host:port` or `tls://host:port`, without credentials.
     #[schemars(length(min = 1), inner(regex(pattern = "^(nats|tls)://[^\\s@/]+$")))]
     pub servers: Vec<String>,
@@ -22,14 +23,14 @@ pub struct Nats {
     pub name: String,
     /// Who connects.
     #[schemars(flatten, with = "AuthKeys")]
-    pub auth: Auth,
+    pub auth: NatsAuth,
     /// Encryption, and who the server must be.
-    pub tls: Tls,
+    pub tls: TlsSettings,
 }
 
 /// Who connects. At most one way is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
+pub enum NatsAuth {
     /// Nobody in particular.
     None,
     /// A name and a password.
@@ -58,8 +59,9 @@ pub enum Secret {
 
 /// Encryption, and who the server must be.
 #[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(rename = "Tls")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Tls {
+pub struct TlsSettings {
     /// Refuse servers without TLS. A `tls://` server requires it too, and so does any of the files below.
     pub required: bool,
     /// Certificates (PEM) of the authorities to trust, instead of the system's.
@@ -70,7 +72,7 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
 }
 
-/// What [`Auth`] is written as. At most one of user, token_file, nkey_file and creds_file.
+/// What [`NatsAuth`] is written as. At most one of user, token_file, nkey_file and creds_file.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct AuthKeys {
@@ -88,33 +90,37 @@ struct AuthKeys {
 }
 
 /// Keys of `[nats]`.
-pub(super) const KEYS: [Key; 8] = [
-    ("servers", Kind::List),
-    ("name", Kind::Text),
-    ("user", Kind::Text),
-    ("password_file", Kind::Text),
-    ("token_file", Kind::Text),
-    ("nkey_file", Kind::Text),
-    ("creds_file", Kind::Text),
-    ("tls", Kind::Section),
+pub(super) const KEYS: [SettingKey; 8] = [
+    ("servers", SettingKind::List),
+    ("name", SettingKind::Text),
+    ("user", SettingKind::Text),
+    ("password_file", SettingKind::Text),
+    ("token_file", SettingKind::Text),
+    ("nkey_file", SettingKind::Text),
+    ("creds_file", SettingKind::Text),
+    ("tls", SettingKind::Section),
 ];
 /// Keys of `[nats.tls]`.
-pub(super) const TLS_KEYS: [Key; 4] =
-    [("required", Kind::Truth), ("ca_file", Kind::Text), ("cert_file", Kind::Text), ("key_file", Kind::Text)];
+pub(super) const TLS_KEYS: [SettingKey; 4] = [
+    ("required", SettingKind::Truth),
+    ("ca_file", SettingKind::Text),
+    ("cert_file", SettingKind::Text),
+    ("key_file", SettingKind::Text),
+];
 
-impl Default for Nats {
+impl Default for NatsSettings {
     fn default() -> Self {
-        Nats {
+        NatsSettings {
             servers: vec!["nats://127.0.0.1:4222".to_owned()],
             name: "rekindle".to_owned(),
-            auth: Auth::None,
-            tls: Tls::default(),
+            auth: NatsAuth::None,
+            tls: TlsSettings::default(),
         }
     }
 }
 
-impl Nats {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+impl NatsSettings {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         self.read_servers(section, reader);
         set(&mut self.name, reader.text(section, "name"));
         self.auth = auth(section, reader);
@@ -123,7 +129,7 @@ impl Nats {
         }
     }
 
-    fn read_servers(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+    fn read_servers(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         const HELP: &str = "write nats://host:port, or tls://host:port for encryption";
         let Some(servers) = section.strings("servers", &mut reader.problems) else { return };
         if let ([], Some(value)) = (servers.as_slice(), section.get("servers")) {
@@ -155,16 +161,16 @@ fn is_server(text: &str) -> bool {
     !host.is_empty() && host.chars().all(is_name) && port.is_none_or(is_port)
 }
 
-fn auth(section: &Section<'_>, reader: &mut Reader<'_>) -> Auth {
+fn auth(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> NatsAuth {
     let user = reader.text(section, "user").zip(section.get("user").map(toml::Spanned::span));
     let password = reader.secret(("nats", section), "password", "the file with the password");
     let token = reader.secret(("nats", section), "token", "the file with the token");
     let nkey = reader.secret(("nats", section), "nkey", "the file with the nkey's seed");
     let creds = reader.file(section, "creds_file", "the credentials file");
     let creds = creds.zip(section.get("creds_file").map(toml::Spanned::span));
-    let mut ways: Vec<(Auth, Range<usize>)> = Vec::new();
+    let mut ways: Vec<(NatsAuth, Range<usize>)> = Vec::new();
     match (user, password) {
-        (Some((user, place)), Some((password, _))) => ways.push((Auth::User { user, password }, place)),
+        (Some((user, place)), Some((password, _))) => ways.push((NatsAuth::User { user, password }, place)),
         (Some((_, place)), None) => {
             let help = "name a file with password_file = \"…\", or set REKINDLE_NATS_PASSWORD";
             reader.problems.add_missing(&place, "there is a user, and no password", help);
@@ -175,24 +181,24 @@ fn auth(section: &Section<'_>, reader: &mut Reader<'_>) -> Auth {
         }
         (None, _) => {}
     }
-    ways.extend(token.map(|(token, place)| (Auth::Token(token), place)));
-    ways.extend(nkey.map(|(seed, place)| (Auth::Nkey(seed), place)));
-    ways.extend(creds.map(|(path, place)| (Auth::Creds(Secret::File(path)), place)));
+    ways.extend(token.map(|(token, place)| (NatsAuth::Token(token), place)));
+    ways.extend(nkey.map(|(seed, place)| (NatsAuth::Nkey(seed), place)));
+    ways.extend(creds.map(|(path, place)| (NatsAuth::Creds(Secret::File(path)), place)));
     for (_, place) in ways.iter().skip(1) {
         let help = "keep one of user, token, nkey and creds_file";
         reader.problems.add(place, "there is more than one way to say who connects", help);
     }
-    ways.into_iter().next().map_or(Auth::None, |(way, _)| way)
+    ways.into_iter().next().map_or(NatsAuth::None, |(way, _)| way)
 }
 
-impl Tls {
+impl TlsSettings {
     /// Whether servers without TLS are refused: who names certificates means them to be used, whatever an address begins
     /// with.
     pub fn is_required(&self) -> bool {
         self.required || [&self.ca_file, &self.cert_file, &self.key_file].into_iter().any(Option::is_some)
     }
 
-    fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+    fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         set(&mut self.required, reader.truth(section, "required"));
         self.ca_file = reader.file(section, "ca_file", "the authorities' certificates");
         self.cert_file = reader.file(section, "cert_file", "the client's certificate");

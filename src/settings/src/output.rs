@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::keys::{Key, Kind};
-use super::reader::{Reader, set};
+use super::keys::{SettingKey, SettingKind};
+use super::reader::{SettingsReader, set};
 use super::subject::{check_stream, check_subject};
 use rekindle_core::rules::document::Section;
 use rekindle_core::rules::schema::DurationText;
@@ -12,8 +12,9 @@ use rekindle_core::time::Span;
 
 /// Where what was decided goes.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Output")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Output {
+pub struct OutputSettings {
     /// What every subject begins with: `<prefix>.segments.…`, `<prefix>.actions.…`, `<prefix>.dead`.
     #[schemars(regex(pattern = "^[^\\s.*>$][^\\s.*>]*([.][^\\s.*>]+)*$"))]
     pub prefix: String,
@@ -51,13 +52,14 @@ pub struct Output {
     pub linger: Span,
     /// When a start takes the stream over from a daemon that has it: "wait" (once that one has written nothing for six
     /// seconds, or has said that it ends), or "now" (at once, but for the first ten seconds that one has it).
-    pub takeover: Takeover,
+    pub takeover: TakeoverPolicy,
 }
 
 /// When a start takes over what another daemon has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[schemars(rename = "Takeover")]
 #[serde(rename_all = "lowercase")]
-pub enum Takeover {
+pub enum TakeoverPolicy {
     /// Once that one is silent.
     Wait,
     /// At once.
@@ -75,26 +77,26 @@ pub enum ContentMode {
 }
 
 /// Keys of `[output]`.
-pub(super) const KEYS: [Key; 14] = [
-    ("prefix", Kind::Text),
-    ("jetstream", Kind::Truth),
-    ("stream", Kind::Text),
-    ("dead_stream", Kind::Text),
-    ("create", Kind::Truth),
-    ("max_age", Kind::Text),
-    ("max_bytes", Kind::Number),
-    ("replicas", Kind::Number),
-    ("cloudevents", Kind::Text),
-    ("cloudevents_source", Kind::Text),
-    ("decisions", Kind::Truth),
-    ("batch_from", Kind::Number),
-    ("linger", Kind::Text),
-    ("takeover", Kind::Text),
+pub(super) const KEYS: [SettingKey; 14] = [
+    ("prefix", SettingKind::Text),
+    ("jetstream", SettingKind::Truth),
+    ("stream", SettingKind::Text),
+    ("dead_stream", SettingKind::Text),
+    ("create", SettingKind::Truth),
+    ("max_age", SettingKind::Text),
+    ("max_bytes", SettingKind::Number),
+    ("replicas", SettingKind::Number),
+    ("cloudevents", SettingKind::Text),
+    ("cloudevents_source", SettingKind::Text),
+    ("decisions", SettingKind::Truth),
+    ("batch_from", SettingKind::Number),
+    ("linger", SettingKind::Text),
+    ("takeover", SettingKind::Text),
 ];
 
-impl Default for Output {
+impl Default for OutputSettings {
     fn default() -> Self {
-        Output {
+        OutputSettings {
             prefix: "rekindle".to_owned(),
             jetstream: true,
             stream: "REKINDLE".to_owned(),
@@ -108,13 +110,13 @@ impl Default for Output {
             decisions: false,
             batch_from: 128,
             linger: Span(0),
-            takeover: Takeover::Wait,
+            takeover: TakeoverPolicy::Wait,
         }
     }
 }
 
-impl Output {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+impl OutputSettings {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         const STREAM: &str = "name it like \"REKINDLE\"";
         let prefix = reader.checked(section, "prefix", "write it like \"rekindle\" or \"shop.rekindle\"", check_prefix);
         set(&mut self.prefix, prefix);
@@ -132,7 +134,7 @@ impl Output {
         set(&mut self.decisions, reader.truth(section, "decisions"));
         set(&mut self.batch_from, reader.number(section, "batch_from", 1..=999));
         set(&mut self.linger, reader.duration(section, "linger", Span(0), Span(1_000)));
-        let takeovers = [("wait", Takeover::Wait), ("now", Takeover::Now)];
+        let takeovers = [("wait", TakeoverPolicy::Wait), ("now", TakeoverPolicy::Now)];
         set(&mut self.takeover, reader.choice(section, "takeover", &takeovers));
         if let (false, true, Some(value)) = (self.jetstream, self.create, section.get("create")) {
             let help = "take it out, or say jetstream = true";

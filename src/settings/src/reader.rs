@@ -6,34 +6,34 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::environment::GivenSecrets;
+use super::environment::EnvironmentSecrets;
+use super::errors::masked;
 use super::keys;
-use super::mistakes::masked;
 use super::nats::Secret;
 use rekindle_core::rules::diagnostic::{Problems, join_quoted, shorten, suggest};
 use rekindle_core::rules::document::{LONGEST, Section};
 use rekindle_core::time::Span;
 
 /// Settings while they are read.
-pub(super) struct Reader<'t> {
+pub(super) struct SettingsReader<'t> {
     pub(super) problems: Problems<'t>,
     /// The files that settings name, each with the span of its name.
     pub(super) files: Vec<(&'static str, PathBuf, Range<usize>)>,
-    secrets: GivenSecrets,
+    secrets: EnvironmentSecrets,
     /// The length of the file's text; variables have their places behind it.
     file_bytes: usize,
     /// What relative paths are relative to.
     folder: &'t Path,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> SettingsReader<'t> {
     pub(super) fn new(
         problems: Problems<'t>,
-        secrets: GivenSecrets,
+        secrets: EnvironmentSecrets,
         file_bytes: usize,
         folder: &'t Path,
-    ) -> Reader<'t> {
-        Reader { problems, files: Vec::new(), secrets, file_bytes, folder }
+    ) -> SettingsReader<'t> {
+        SettingsReader { problems, files: Vec::new(), secrets, file_bytes, folder }
     }
 
     /// What relative paths are relative to.

@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
-use super::Config;
+use super::Settings;
 use rekindle_core::rules::schema::schema_of;
 
 /// The JSON Schema of settings files.
 pub fn schema() -> Value {
-    schema_of::<Config>()
+    schema_of::<Settings>()
 }

@@ -4,8 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use toml::de::DeValue;
 
-use super::keys::{Key, Kind};
-use super::reader::{Reader, set};
+use super::keys::{SettingKey, SettingKind};
+use super::reader::{SettingsReader, set};
 use super::subject::{check_stream, check_subject};
 use rekindle_core::rules::document::Section;
 use rekindle_core::rules::schema::DurationText;
@@ -13,8 +13,9 @@ use rekindle_core::time::{Span, Timestamp};
 
 /// Where events come from.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "Source")]
 #[schemars(deny_unknown_fields, default)]
-pub struct Source {
+pub struct SourceSettings {
     /// What kind of source it is.
     pub kind: SourceKind,
     /// The JetStream stream that holds the log.
@@ -25,7 +26,7 @@ pub struct Source {
     pub subjects: Vec<String>,
     /// Where in the stream to begin: "first" (message it still has), "new" (what comes from now on), a sequence number, or
     /// a time (RFC 3339): the first message that the broker received then or later.
-    pub start: Start,
+    pub start: StartPosition,
     /// Create the stream where it is missing. One that is there is never changed, only checked.
     pub create: bool,
     /// A stream created: how long it keeps events; 0: for good.
@@ -61,7 +62,7 @@ pub enum SourceKind {
 
 /// Where in the stream to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum StartPosition {
     /// With the first message the stream still has.
     First,
     /// With what comes from now on.
@@ -73,27 +74,27 @@ pub enum Start {
 }
 
 /// Keys of `[source]`.
-pub(super) const KEYS: [Key; 11] = [
-    ("kind", Kind::Text),
-    ("stream", Kind::Text),
-    ("subjects", Kind::List),
-    ("start", Kind::NumberOrText),
-    ("create", Kind::Truth),
-    ("max_age", Kind::Text),
-    ("replicas", Kind::Number),
-    ("tick_subject", Kind::Text),
-    ("tick_interval", Kind::Text),
-    ("forget_subject", Kind::Text),
-    ("batch", Kind::Number),
+pub(super) const KEYS: [SettingKey; 11] = [
+    ("kind", SettingKind::Text),
+    ("stream", SettingKind::Text),
+    ("subjects", SettingKind::List),
+    ("start", SettingKind::NumberOrText),
+    ("create", SettingKind::Truth),
+    ("max_age", SettingKind::Text),
+    ("replicas", SettingKind::Number),
+    ("tick_subject", SettingKind::Text),
+    ("tick_interval", SettingKind::Text),
+    ("forget_subject", SettingKind::Text),
+    ("batch", SettingKind::Number),
 ];
 
-impl Default for Source {
+impl Default for SourceSettings {
     fn default() -> Self {
-        Source {
+        SourceSettings {
             kind: SourceKind::JetStream,
             stream: "EVENTS".to_owned(),
             subjects: vec!["events.>".to_owned()],
-            start: Start::First,
+            start: StartPosition::First,
             create: false,
             max_age: Span(0),
             replicas: 1,
@@ -105,8 +106,8 @@ impl Default for Source {
     }
 }
 
-impl Source {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut Reader<'_>) {
+impl SourceSettings {
+    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
         const SUBJECT: &str =
             "subjects are words with dots between them: \"events.web\"; \"events.>\" is all below events";
         let kinds = [("jetstream", SourceKind::JetStream), ("nats", SourceKind::Nats)];
@@ -129,8 +130,8 @@ impl Source {
     }
 
     /// Settings of a stream that were given on purpose, and would silently do nothing.
-    fn refuse_stream_settings(&self, section: &Section<'_>, reader: &mut Reader<'_>) {
-        let usual = Source::default();
+    fn refuse_stream_settings(&self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+        let usual = SourceSettings::default();
         let given = [
             ("stream", self.stream != usual.stream),
             ("start", self.start != usual.start),
@@ -147,20 +148,20 @@ impl Source {
     }
 }
 
-fn start(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Start> {
+fn start(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<StartPosition> {
     const HELP: &str = "write \"first\", \"new\", a sequence number like 42, or a time like \"2026-03-09T00:00:00Z\"";
     let value = section.get("start")?;
     match value.get_ref() {
         DeValue::Integer(_) => {
             let number: Option<u64> = reader.number(section, "start", 1..=i64::MAX);
-            return number.map(Start::Sequence);
+            return number.map(StartPosition::Sequence);
         }
         DeValue::String(text) => match text.as_ref() {
-            "first" => return Some(Start::First),
-            "new" => return Some(Start::New),
+            "first" => return Some(StartPosition::First),
+            "new" => return Some(StartPosition::New),
             time => {
                 if let Some(time) = Timestamp::parse_rfc3339(time) {
-                    return Some(Start::Time(time));
+                    return Some(StartPosition::Time(time));
                 }
             }
         },
@@ -171,18 +172,18 @@ fn start(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<Start> {
 }
 
 /// As it is written in the settings.
-impl Serialize for Start {
+impl Serialize for StartPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Start::First => serializer.serialize_str("first"),
-            Start::New => serializer.serialize_str("new"),
-            Start::Sequence(number) => serializer.serialize_u64(*number),
-            Start::Time(time) => serializer.collect_str(time),
+            StartPosition::First => serializer.serialize_str("first"),
+            StartPosition::New => serializer.serialize_str("new"),
+            StartPosition::Sequence(number) => serializer.serialize_u64(*number),
+            StartPosition::Time(time) => serializer.collect_str(time),
         }
     }
 }
 
-impl JsonSchema for Start {
+impl JsonSchema for StartPosition {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Start".into()
     }

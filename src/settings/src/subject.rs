@@ -1,9 +1,9 @@
 //! What NATS allows as names: subjects, with and without wildcards, and streams.
 
 /// Longest subject; far more than anybody types, far less than what a server refuses.
-const LONGEST_SUBJECT: usize = 256;
+const SUBJECT_BYTES_MAX: usize = 256;
 /// Longest name of a stream.
-const LONGEST_STREAM: usize = 255;
+const STREAM_NAME_BYTES_MAX: usize = 255;
 
 /// Checks a subject; `wildcards`: whether it may stand for several.
 ///
@@ -13,7 +13,7 @@ pub(super) fn check_subject(subject: &str, wildcards: bool) -> Result<(), &'stat
     if subject.is_empty() {
         return Err("is empty");
     }
-    if subject.len() > LONGEST_SUBJECT {
+    if subject.len() > SUBJECT_BYTES_MAX {
         return Err("is longer than 256 bytes");
     }
     if subject.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -44,7 +44,7 @@ pub(super) fn check_stream(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("is empty");
     }
-    if name.len() > LONGEST_STREAM {
+    if name.len() > STREAM_NAME_BYTES_MAX {
         return Err("is longer than 255 bytes");
     }
     if name.chars().any(|c| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c)) {

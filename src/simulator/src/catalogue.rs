@@ -1,6 +1,6 @@
 //! What the shop sells: ten categories, 120 products each, at log-normal prices.
 
-use super::dice::Dice;
+use super::random::RandomStream;
 
 /// Products per category.
 const RANGE: u16 = 120;
@@ -40,7 +40,7 @@ pub(super) const CATEGORY_COUNT: u8 = CATEGORIES.len() as u8;
 
 impl Catalogue {
     pub(super) fn new(seed: u64) -> Catalogue {
-        let mut dice = Dice::of(seed, [u64::MAX, 0]);
+        let mut dice = RandomStream::of(seed, [u64::MAX, 0]);
         let mut prices = Vec::new();
         for Category(_, median, spread, _) in &CATEGORIES {
             for _ in 0..RANGE {
@@ -52,7 +52,7 @@ impl Catalogue {
     }
 
     /// A product of the category; the first in the range are the popular ones.
-    pub(super) fn browse(&self, dice: &mut Dice, category: u8) -> ProductId {
+    pub(super) fn browse(&self, dice: &mut RandomStream, category: u8) -> ProductId {
         let place = dice.between(0, i64::from(RANGE) - 1) * dice.between(1, 100) / 100;
         ProductId(u16::from(category.min(CATEGORY_COUNT - 1)) * RANGE + place as u16)
     }

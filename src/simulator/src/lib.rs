@@ -18,10 +18,10 @@
 //! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`], what
 //! the shop sells in [`catalogue`]; [`live`] makes a live stream of it.
 
+mod call;
 mod catalogue;
-mod dice;
-mod line;
 pub mod live;
+mod random;
 mod rhythm;
 mod session;
 mod shopper;
@@ -35,7 +35,7 @@ use std::collections::binary_heap::PeekMut;
 use catalogue::Catalogue;
 use rekindle_core::time::{Span, Timestamp};
 use rhythm::Rhythm;
-use session::Pending;
+use session::PendingLine;
 use shopper::Shopper;
 
 /// The longest time between an event's `timestamp` and its arrival.
@@ -64,7 +64,7 @@ pub struct Simulator {
     /// When each shopper next comes by.
     visits: BinaryHeap<Reverse<(i64, u32)>>,
     /// Lines of visits under way that have not arrived yet.
-    pending: BinaryHeap<Reverse<Pending>>,
+    pending: BinaryHeap<Reverse<PendingLine>>,
 }
 
 /// What all shoppers share.
@@ -80,10 +80,10 @@ struct Shop {
 
 /// A line that arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
+pub struct ArrivingLine {
     /// When it arrives.
     pub at: Timestamp,
-    /// The time it bears, as [`Arrival::line`] says it.
+    /// The time it bears, as [`ArrivingLine::line`] says it.
     pub time: Timestamp,
     /// The line, without the newline. It begins with `{"messageId":"…","timestamp":"…"`.
     pub line: Vec<u8>,
@@ -125,7 +125,7 @@ impl Simulator {
     }
 
     /// The next event that arrives, if it does so at or before `to`.
-    pub fn next(&mut self, to: Timestamp) -> Option<Arrival> {
+    pub fn next(&mut self, to: Timestamp) -> Option<ArrivingLine> {
         loop {
             let visit = self.visits.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
             let arrival = self.pending.peek().map_or(Timestamp::NEVER.0, |next| next.0.at);
@@ -137,7 +137,7 @@ impl Simulator {
             if visit <= arrival {
                 self.visit_next();
             } else if let Some(Reverse(line)) = self.pending.pop() {
-                return Some(Arrival { at: Timestamp(line.at), time: Timestamp(line.time), line: line.bytes });
+                return Some(ArrivingLine { at: Timestamp(line.at), time: Timestamp(line.time), line: line.bytes });
             }
         }
     }

@@ -26,7 +26,7 @@ const FOREVER: Span = Span(366 * 86_400_000);
 
 /// A shop, and the two clocks.
 #[derive(Debug)]
-pub struct Live {
+pub struct LiveStorefront {
     simulator: Simulator,
     /// What messageIds begin with: they are to differ from those of another run.
     tag: String,
@@ -34,15 +34,15 @@ pub struct Live {
     moments: VecDeque<(Timestamp, Timestamp)>,
 }
 
-impl Live {
+impl LiveStorefront {
     /// Opens a shop that has its history behind it. `shop` is the shop's time now (its shoppers live by the hours of
     /// day and night), `stamps` the time that events bear from now on. The same seed, shoppers and `shop` give
     /// the same behaviour; the messageIds differ with seed and `stamps`.
-    pub fn open(seed: u64, shoppers: u32, shop: Timestamp, stamps: Timestamp) -> Live {
+    pub fn open(seed: u64, shoppers: u32, shop: Timestamp, stamps: Timestamp) -> LiveStorefront {
         let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers, start: shop - WARM_UP });
         simulator.skip(shop);
         let tag = format!("{seed:x}.{:x}.", stamps.0);
-        Live { simulator, tag, moments: VecDeque::from([(shop, stamps)]) }
+        LiveStorefront { simulator, tag, moments: VecDeque::from([(shop, stamps)]) }
     }
 
     /// The shop's time, and the stamps'.
@@ -128,7 +128,7 @@ mod tests {
 
     /// Ten lines every `step` of the stamps' clock.
     fn run(seed: u64, stamps: Timestamp, steps: i64, step: Span) -> Vec<(Timestamp, Vec<u8>)> {
-        let mut live = Live::open(seed, 300, SHOP, stamps);
+        let mut live = LiveStorefront::open(seed, 300, SHOP, stamps);
         let mut all = Vec::new();
         for number in 1..=steps {
             let (mut out, now) = (Vec::new(), stamps + Span(number * step.0));
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn after_a_pause_nothing_bears_a_time_of_the_pause() {
-        let mut live = Live::open(3, 300, SHOP, NOW);
+        let mut live = LiveStorefront::open(3, 300, SHOP, NOW);
         let mut out = Vec::new();
         live.tell(None, 10, (NOW + Span(100), Span(100)), &mut out);
         out.clear();
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn at_the_shops_own_pace_stamps_are_the_shops_times() {
-        let mut live = Live::open(5, 2_000, SHOP, SHOP);
+        let mut live = LiveStorefront::open(5, 2_000, SHOP, SHOP);
         let mut simulator = Simulator::new(SimulatorOptions { seed: 5, shoppers: 2_000, start: SHOP - WARM_UP });
         simulator.skip(SHOP);
         let (step, mut out, mut last) = (Span(60_000), Vec::new(), SHOP);

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::dice::Dice;
+use super::random::RandomStream;
 
 /// An hour, in milliseconds.
 pub(super) const HOUR: i64 = 3_600_000;
@@ -30,7 +30,7 @@ const HOURS: [u32; 24] = [14, 8, 4, 3, 3, 6, 14, 26, 36, 44, 50, 54, 64, 56, 50,
 
 /// A shopper's home.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Home {
+pub(super) struct HomeZone {
     /// IANA name of the time zone.
     pub(super) timezone: &'static str,
     /// ISO 3166 country code.
@@ -56,14 +56,14 @@ impl Rhythm {
     }
 
     /// Draws where a shopper lives.
-    pub(super) fn home(&self, dice: &mut Dice) -> Home {
+    pub(super) fn home(&self, dice: &mut RandomStream) -> HomeZone {
         let place = *dice.weighted(&self.places);
         let (timezone, country) = PLACES[place].0;
-        Home { timezone, country, place }
+        HomeZone { timezone, country, place }
     }
 
     /// A likely hour on the local day of `at`; the day after where that hour is over already.
-    pub(super) fn likely_hour(&self, dice: &mut Dice, home: Home, at: i64) -> i64 {
+    pub(super) fn likely_hour(&self, dice: &mut RandomStream, home: HomeZone, at: i64) -> i64 {
         let offset = self.offset_ms(home, at);
         let midnight = (at + offset).div_euclid(DAY) * DAY - offset;
         let chosen = midnight + dice.weighted(&self.hours) * HOUR + dice.between(0, HOUR - 1);
@@ -71,13 +71,13 @@ impl Rhythm {
     }
 
     /// `at`, or the next morning between 7 and 10 where that is in the shopper's night.
-    pub(super) fn awake(&self, dice: &mut Dice, home: Home, at: i64) -> i64 {
+    pub(super) fn awake(&self, dice: &mut RandomStream, home: HomeZone, at: i64) -> i64 {
         let of_day = (at + self.offset_ms(home, at)).rem_euclid(DAY);
         if of_day >= 7 * HOUR { at } else { at - of_day + 7 * HOUR + dice.between(0, 3 * HOUR) }
     }
 
     /// Local time less UTC.
-    fn offset_ms(&self, home: Home, at: i64) -> i64 {
+    fn offset_ms(&self, home: HomeZone, at: i64) -> i64 {
         let instant = jiff::Timestamp::from_millisecond(at).ok();
         let offset = instant.zip(self.zones.get(home.place)).map(|(instant, zone)| zone.to_offset(instant));
         offset.map_or(0, |offset| i64::from(offset.seconds()) * 1_000)

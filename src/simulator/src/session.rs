@@ -5,10 +5,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::call::{
+    CURRENCY, CallBody, CallContext, CallLine, CallProperties, CampaignContext, Device, OrderItem, OrderProperties,
+    ShopperTraits, dollars,
+};
 use super::catalogue::{CATEGORY_COUNT, ProductId, category_name, search_words};
-use super::dice::Dice;
-use super::line::{CURRENCY, Call, Campaign, Context, Device, Item, Line, Order, Properties, Traits, dollars};
-use super::shopper::{Habits, Profile, Shopper};
+use super::random::RandomStream;
+use super::shopper::{Shopper, ShopperHabits, ShopperProfile};
 use super::{MAX_LATENESS, Shop};
 use rekindle_core::time::Timestamp;
 
@@ -27,7 +30,7 @@ const LATE: (f64, f64) = (0.05, 0.002);
 
 /// A line on its way. Ordered by arrival; ties break by shopper, then by the line's place in the visit.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pending {
+pub(super) struct PendingLine {
     /// When it arrives.
     pub(super) at: i64,
     slot: u32,
@@ -42,11 +45,11 @@ pub(super) struct Pending {
 struct Visit<'a> {
     shop: &'a Shop,
     shopper: &'a mut Shopper,
-    pending: &'a mut BinaryHeap<Reverse<Pending>>,
-    profile: &'a Profile,
-    habits: Habits,
-    dice: &'a mut Dice,
-    context: Context,
+    pending: &'a mut BinaryHeap<Reverse<PendingLine>>,
+    profile: &'a ShopperProfile,
+    habits: ShopperHabits,
+    dice: &'a mut RandomStream,
+    context: CallContext,
     anonymous_id: String,
     user_id: String,
     signed_in: bool,
@@ -56,9 +59,14 @@ struct Visit<'a> {
 }
 
 /// Plays a visit that begins at `at`, and returns when the next one begins.
-pub(super) fn visit(shop: &Shop, shopper: &mut Shopper, at: i64, pending: &mut BinaryHeap<Reverse<Pending>>) -> i64 {
+pub(super) fn visit(
+    shop: &Shop,
+    shopper: &mut Shopper,
+    at: i64,
+    pending: &mut BinaryHeap<Reverse<PendingLine>>,
+) -> i64 {
     let profile = shopper.profile(shop);
-    let mut dice = Dice::of(shop.seed, [shopper.number(shop), u64::from(shopper.visits)]);
+    let mut dice = RandomStream::of(shop.seed, [shopper.number(shop), u64::from(shopper.visits)]);
     let end = Visit::begin(shop, shopper, &profile, &mut dice, at, pending).play();
     shopper.next_visit(shop, &profile, &mut dice, end)
 }
@@ -67,19 +75,19 @@ impl<'a> Visit<'a> {
     fn begin(
         shop: &'a Shop,
         shopper: &'a mut Shopper,
-        profile: &'a Profile,
-        dice: &'a mut Dice,
+        profile: &'a ShopperProfile,
+        dice: &'a mut RandomStream,
         at: i64,
-        pending: &'a mut BinaryHeap<Reverse<Pending>>,
+        pending: &'a mut BinaryHeap<Reverse<PendingLine>>,
     ) -> Visit<'a> {
         shopper.signed_up |= profile.established;
         let device = u8::from(profile.two_devices && dice.chance(0.3));
         let kind = if profile.mobile_first == (device == 0) { "mobile" } else { "desktop" };
         let (source, medium) = shopper.channel(profile, dice);
         Visit {
-            context: Context {
+            context: CallContext {
                 timezone: profile.home.timezone,
-                campaign: Campaign { source, medium },
+                campaign: CampaignContext { source, medium },
                 device: Device { kind },
             },
             anonymous_id: shopper.anonymous_id(shop, device),
@@ -113,7 +121,7 @@ impl<'a> Visit<'a> {
 
     fn land(&mut self) {
         let (name, path) = if self.shopper.comes_for_cart { ("Cart", "/cart") } else { ("Home", "/") };
-        self.say(Call::Page { name, properties: Properties::Page { path } });
+        self.say(CallBody::Page { name, properties: CallProperties::Page { path } });
         if self.signed_in && self.shopper.visits == 0 {
             self.identify();
         }
@@ -152,13 +160,13 @@ impl<'a> Visit<'a> {
 
     fn list(&mut self, category: u8) {
         let category = category_name(category);
-        let properties = Properties::List { list_id: category, category };
+        let properties = CallProperties::List { list_id: category, category };
         self.track("Product List Viewed", properties);
     }
 
     fn view(&mut self, product: ProductId, first: bool) {
         if first && self.dice.chance(self.habits.search) {
-            self.track("Products Searched", Properties::Search { query: search_words(product) });
+            self.track("Products Searched", CallProperties::Search { query: search_words(product) });
         }
         self.track_product("Product Viewed", product);
     }
@@ -176,7 +184,7 @@ impl<'a> Visit<'a> {
     fn look_into_cart(&mut self) {
         if self.shopper.comes_for_cart || self.dice.chance(0.8) {
             let (value, products) = (dollars(self.cart_cents()), self.cart_items());
-            self.track("Cart Viewed", Properties::Cart { value, currency: CURRENCY, products });
+            self.track("Cart Viewed", CallProperties::Cart { value, currency: CURRENCY, products });
         }
         if !self.dice.chance(self.habits.checkout) {
             return;
@@ -192,16 +200,16 @@ impl<'a> Visit<'a> {
         let order_id = format!("o{}-{}", self.shopper.number(self.shop), self.shopper.visits);
         let cents = self.cart_cents();
         let order = self.order(&order_id, cents, None);
-        self.track("Checkout Started", Properties::Order(order));
+        self.track("Checkout Started", CallProperties::Order(order));
         let coupon = self.dice.chance(self.habits.coupon).then(|| self.coupon());
         if let Some((coupon, percent)) = &coupon {
             let discount = dollars(cents * percent / 100);
-            let properties = Properties::Coupon { order_id: order_id.clone(), coupon: coupon.clone(), discount };
+            let properties = CallProperties::Coupon { order_id: order_id.clone(), coupon: coupon.clone(), discount };
             self.track("Coupon Applied", properties);
         }
         if self.dice.chance(self.habits.order) {
             let order = self.order(&order_id, cents, coupon);
-            self.track("Order Completed", Properties::Order(order));
+            self.track("Order Completed", CallProperties::Order(order));
             self.settle_order();
         }
     }
@@ -216,9 +224,9 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn order(&self, order_id: &str, cents: i64, coupon: Option<(String, i64)>) -> Order {
+    fn order(&self, order_id: &str, cents: i64, coupon: Option<(String, i64)>) -> OrderProperties {
         let off = coupon.as_ref().map(|(_, percent)| cents * percent / 100);
-        Order {
+        OrderProperties {
             order_id: order_id.to_owned(),
             total: dollars(cents - off.unwrap_or(0)),
             currency: CURRENCY,
@@ -230,7 +238,7 @@ impl<'a> Visit<'a> {
 
     /// A coupon's code and its per cent off: an influencer's own, the welcome coupon, or the current one.
     fn coupon(&mut self) -> (String, i64) {
-        let Campaign { source, medium } = self.context.campaign;
+        let CampaignContext { source, medium } = self.context.campaign;
         match (medium, self.shopper.orders) {
             ("kol", _) => (format!("{}10", source.to_uppercase()), 10),
             (_, 0) => ("WELCOME15".to_owned(), 15),
@@ -247,33 +255,33 @@ impl<'a> Visit<'a> {
         self.shopper.signed_up = true;
         self.signed_in = true;
         self.identify();
-        self.track(event, Properties::Account { method: "email" });
+        self.track(event, CallProperties::Account { method: "email" });
     }
 
     fn identify(&mut self) {
-        let Profile { home, gender, email_opt_in, .. } = *self.profile;
+        let ShopperProfile { home, gender, email_opt_in, .. } = *self.profile;
         let (timezone, country, tier) = (home.timezone, home.country, self.shopper.tier());
-        self.say(Call::Identify { traits: Traits { tier, country, timezone, gender, email_opt_in } });
+        self.say(CallBody::Identify { traits: ShopperTraits { tier, country, timezone, gender, email_opt_in } });
     }
 
     fn cart_cents(&self) -> i64 {
         self.shopper.cart.iter().map(|product| self.shop.catalogue.price(*product)).sum()
     }
 
-    fn cart_items(&self) -> Vec<Item> {
-        self.shopper.cart.iter().map(|product| Item::new(*product, &self.shop.catalogue)).collect()
+    fn cart_items(&self) -> Vec<OrderItem> {
+        self.shopper.cart.iter().map(|product| OrderItem::new(*product, &self.shop.catalogue)).collect()
     }
 
     fn track_product(&mut self, event: &'static str, product: ProductId) {
-        self.track(event, Properties::Product(Item::new(product, &self.shop.catalogue)));
+        self.track(event, CallProperties::Product(OrderItem::new(product, &self.shop.catalogue)));
     }
 
-    fn track(&mut self, event: &'static str, properties: Properties) {
-        self.say(Call::Track { event, properties });
+    fn track(&mut self, event: &'static str, properties: CallProperties) {
+        self.say(CallBody::Track { event, properties });
     }
 
     /// Sends a call off at `now`, and lets some time pass.
-    fn say(&mut self, call: Call) {
+    fn say(&mut self, call: CallBody) {
         let bytes = if self.is_silent() { Vec::new() } else { self.line(&call) };
         self.send(bytes);
         self.now += (self.dice.log_normal(22_000.0, 0.8) as i64).clamp(400, 600_000);
@@ -284,8 +292,8 @@ impl<'a> Visit<'a> {
         self.now + MAX_LATENESS.0 <= self.shop.silent_until
     }
 
-    fn line(&self, call: &Call) -> Vec<u8> {
-        let line = Line {
+    fn line(&self, call: &CallBody) -> Vec<u8> {
+        let line = CallLine {
             message_id: format!("{:x}.{:x}.{:x}", self.shopper.number(self.shop), self.shopper.visits, self.ordinal),
             timestamp: Timestamp(self.now).to_string(),
             user_id: self.signed_in.then_some(self.user_id.as_str()),
@@ -314,7 +322,7 @@ impl<'a> Visit<'a> {
     fn arrive(&mut self, at: i64, bytes: Vec<u8>) {
         if at > self.shop.silent_until {
             let (slot, ordinal, time) = (self.shopper.slot, self.ordinal, self.now);
-            self.pending.push(Reverse(Pending { at, slot, ordinal, time, bytes }));
+            self.pending.push(Reverse(PendingLine { at, slot, ordinal, time, bytes }));
         }
         self.ordinal += 1;
     }

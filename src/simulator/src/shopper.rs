@@ -2,8 +2,8 @@
 
 use super::Shop;
 use super::catalogue::{CATEGORY_COUNT, ProductId};
-use super::dice::{Dice, hash};
-use super::rhythm::{DAY, HOUR, Home};
+use super::random::{RandomStream, hash};
+use super::rhythm::{DAY, HOUR, HomeZone};
 
 /// The share of places in the shop that a customer of long standing has at the start.
 const ESTABLISHED: f64 = 0.5;
@@ -16,7 +16,7 @@ const COMES_BACK_FOR_CART: f64 = 0.25;
 
 /// What kind of shopper somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ShopperKind {
     /// Comes twice a week and buys half the time something is in the cart.
     Loyal,
     /// Comes every ten days or so.
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 
 /// What a kind of shopper does, in probabilities (0 to 1) and days.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Habits {
+pub(super) struct ShopperHabits {
     /// Median days between visits; log-normal with a sigma of 0.7.
     pub(super) days_between: f64,
     /// The chance of looking at one more product, after each and before the first.
@@ -55,10 +55,10 @@ pub(super) struct Habits {
 }
 
 /// Where a visit comes from: `campaign.source` and `campaign.medium`.
-pub(super) type Channel = (&'static str, &'static str);
+pub(super) type VisitChannel = (&'static str, &'static str);
 
 /// A channel, and how many of the visitors it brings (weights) are of which kind.
-struct Acquisition(Channel, [(Kind, u32); 5]);
+struct Acquisition(VisitChannel, [(ShopperKind, u32); 5]);
 
 /// The channels that bring new visitors, each with its weight.
 const ACQUISITION: [(Acquisition, u32); 9] = [
@@ -74,7 +74,7 @@ const ACQUISITION: [(Acquisition, u32); 9] = [
 ];
 
 /// The channels of who has been here before.
-const RETURNING: [(Channel, u32); 6] = [
+const RETURNING: [(VisitChannel, u32); 6] = [
     (("direct", "none"), 44),
     (("newsletter", "email"), 22),
     (("google", "organic"), 18),
@@ -84,17 +84,17 @@ const RETURNING: [(Channel, u32); 6] = [
 ];
 
 /// Who the established customers are.
-const ESTABLISHED_KINDS: [(Kind, u32); 5] = kinds(22, 42, 20, 4, 12);
+const ESTABLISHED_KINDS: [(ShopperKind, u32); 5] = kinds(22, 42, 20, 4, 12);
 
 const GENDERS: [(&str, u32); 3] = [("f", 52), ("m", 44), ("x", 4)];
 
-const fn kinds(loyal: u32, regular: u32, bargain: u32, once: u32, window: u32) -> [(Kind, u32); 5] {
+const fn kinds(loyal: u32, regular: u32, bargain: u32, once: u32, window: u32) -> [(ShopperKind, u32); 5] {
     [
-        (Kind::Loyal, loyal),
-        (Kind::Regular, regular),
-        (Kind::BargainHunter, bargain),
-        (Kind::OneTime, once),
-        (Kind::WindowShopper, window),
+        (ShopperKind::Loyal, loyal),
+        (ShopperKind::Regular, regular),
+        (ShopperKind::BargainHunter, bargain),
+        (ShopperKind::OneTime, once),
+        (ShopperKind::WindowShopper, window),
     ]
 }
 
@@ -119,34 +119,34 @@ pub(super) struct Shopper {
 
 /// What never changes about a shopper. It is drawn anew for each visit rather than kept: it is always the same.
 #[derive(Debug)]
-pub(super) struct Profile {
-    pub(super) kind: Kind,
+pub(super) struct ShopperProfile {
+    pub(super) kind: ShopperKind,
     pub(super) established: bool,
-    pub(super) home: Home,
+    pub(super) home: HomeZone,
     pub(super) gender: &'static str,
     pub(super) email_opt_in: bool,
     /// The categories looked at, the favourite first.
     pub(super) likes: [u8; 3],
     /// The channel that brought the first visit.
-    pub(super) acquired: Channel,
+    pub(super) acquired: VisitChannel,
     /// Visits come from a second device now and then.
     pub(super) two_devices: bool,
     pub(super) mobile_first: bool,
 }
 
-impl Kind {
+impl ShopperKind {
     /// The kind's habits.
-    pub(super) fn habits(self) -> Habits {
+    pub(super) fn habits(self) -> ShopperHabits {
         #[rustfmt::skip]
         let [days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave] = match self {
             //                      days  view  add   chkt  order coup  srch  sign  cold  leave
-            Kind::Loyal =>         [3.5,  0.80, 0.16, 0.66, 0.72, 0.12, 0.35, 0.60, 0.02, 0.003],
-            Kind::Regular =>       [9.0,  0.78, 0.13, 0.54, 0.60, 0.12, 0.40, 0.35, 0.06, 0.02],
-            Kind::BargainHunter => [11.0, 0.84, 0.12, 0.52, 0.48, 0.75, 0.65, 0.40, 0.08, 0.03],
-            Kind::OneTime =>       [9.0,  0.70, 0.14, 0.50, 0.56, 0.20, 0.60, 0.15, 0.05, 0.60],
-            Kind::WindowShopper => [6.0,  0.84, 0.05, 0.32, 0.36, 0.15, 0.20, 0.10, 0.06, 0.10],
+            ShopperKind::Loyal =>         [3.5,  0.80, 0.16, 0.66, 0.72, 0.12, 0.35, 0.60, 0.02, 0.003],
+            ShopperKind::Regular =>       [9.0,  0.78, 0.13, 0.54, 0.60, 0.12, 0.40, 0.35, 0.06, 0.02],
+            ShopperKind::BargainHunter => [11.0, 0.84, 0.12, 0.52, 0.48, 0.75, 0.65, 0.40, 0.08, 0.03],
+            ShopperKind::OneTime =>       [9.0,  0.70, 0.14, 0.50, 0.56, 0.20, 0.60, 0.15, 0.05, 0.60],
+            ShopperKind::WindowShopper => [6.0,  0.84, 0.05, 0.32, 0.36, 0.15, 0.20, 0.10, 0.06, 0.10],
         };
-        Habits { days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave }
+        ShopperHabits { days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave }
     }
 }
 
@@ -162,13 +162,13 @@ impl Shopper {
     }
 
     /// What never changes about this shopper.
-    pub(super) fn profile(&self, shop: &Shop) -> Profile {
-        let mut dice = Dice::of(shop.seed, [self.number(shop), u64::MAX]);
+    pub(super) fn profile(&self, shop: &Shop) -> ShopperProfile {
+        let mut dice = RandomStream::of(shop.seed, [self.number(shop), u64::MAX]);
         let established = dice.chance(ESTABLISHED) && self.generation == 0;
         let Acquisition(acquired, brings) = dice.weighted(&ACQUISITION);
         let gender = *dice.weighted(&GENDERS);
         let any = i64::from(CATEGORY_COUNT) - 1;
-        Profile {
+        ShopperProfile {
             kind: *dice.weighted(if established { &ESTABLISHED_KINDS } else { brings }),
             established,
             home: shop.rhythm.home(&mut dice),
@@ -182,13 +182,13 @@ impl Shopper {
     }
 
     /// The channel of a visit.
-    pub(super) fn channel(&self, profile: &Profile, dice: &mut Dice) -> Channel {
+    pub(super) fn channel(&self, profile: &ShopperProfile, dice: &mut RandomStream) -> VisitChannel {
         if self.visits == 0 && !profile.established { profile.acquired } else { *dice.weighted(&RETURNING) }
     }
 
     /// When the shop sees this shopper for the first time.
     pub(super) fn first_visit(&self, shop: &Shop, start: i64) -> i64 {
-        let mut dice = Dice::of(shop.seed, [self.number(shop), u64::MAX - 1]);
+        let mut dice = RandomStream::of(shop.seed, [self.number(shop), u64::MAX - 1]);
         let profile = self.profile(shop);
         let days = if profile.established { 2.0 * profile.kind.habits().days_between } else { DISCOVERY_DAYS as f64 };
         let after = dice.between(1, (days * DAY as f64) as i64);
@@ -196,7 +196,13 @@ impl Shopper {
     }
 
     /// When the next visit is, after one that ended at `end`; and of whom, if this shopper leaves for good.
-    pub(super) fn next_visit(&mut self, shop: &Shop, profile: &Profile, dice: &mut Dice, end: i64) -> i64 {
+    pub(super) fn next_visit(
+        &mut self,
+        shop: &Shop,
+        profile: &ShopperProfile,
+        dice: &mut RandomStream,
+        end: i64,
+    ) -> i64 {
         let habits = profile.kind.habits();
         self.visits += 1;
         self.comes_for_cart = false;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::{Client, HeaderMap};
 use rekindle_nats::sink::{Ended, Kind};
-use rekindle_settings::Output as Settings;
+use rekindle_settings::OutputSettings as Settings;
 
 use super::outputs::{self, many, numbers, plan};
 use super::{Running, Way, connect, context, dead_stream, stored};

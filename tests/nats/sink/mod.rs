@@ -14,7 +14,7 @@ use rekindle_nats::sink::{Ended, Known, Owner, Sink, SinkStatus};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::output::emission::Emission;
 use rekindle_runtime::output::progress::{Progress, Reached};
-use rekindle_settings::Output as Settings;
+use rekindle_settings::OutputSettings as Settings;
 use rekindle_test_kit::nats_server::NatsServer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;

@@ -7,7 +7,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_core::{action, journal};
 use rekindle_nats::sink::Kind;
 use rekindle_runtime::output::emission::{Emission, Reloaded};
-use rekindle_settings::{ContentMode, Output as Settings};
+use rekindle_settings::{ContentMode, OutputSettings as Settings};
 use serde_json::{Value, json};
 
 use super::outputs::{self, START, plan};

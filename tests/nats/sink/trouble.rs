@@ -6,7 +6,7 @@ use async_nats::jetstream::stream::{self, DiscardPolicy};
 use futures_util::StreamExt;
 use rekindle_nats::sink::{Ended, Kind};
 use rekindle_runtime::output::emission::Emission;
-use rekindle_settings::Output as Settings;
+use rekindle_settings::OutputSettings as Settings;
 use serde_json::{Value, json};
 
 use super::outputs::{self, many, numbers, plan};

@@ -37,7 +37,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::dead_letter::{self, Origin, Written};
 use rekindle_runtime::output::emission::{Emitted, Letter, Mark, Reloaded, Rest};
 use rekindle_runtime::output::progress::{Open, Reached};
-use rekindle_settings::{ContentMode, Output as Settings};
+use rekindle_settings::{ContentMode, OutputSettings as Settings};
 
 /// Most messages encoded at a time: as many as an atomic batch holds beside its record of progress.
 const CHUNK: usize = 999;

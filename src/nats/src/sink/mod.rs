@@ -51,7 +51,7 @@ use publish::Publisher;
 use rekindle_runtime::health::Part;
 use rekindle_runtime::output::emission::{Emission, Mark, Passed};
 use rekindle_runtime::output::progress::Reached;
-use rekindle_settings::Output as Settings;
+use rekindle_settings::OutputSettings as Settings;
 pub use status::{SinkFigures, SinkStatus};
 pub use turn::{HEARTBEAT, HOLD, LEAVING, Present, SILENCE, Sign, Turn, turn};
 use unit::Unit;

@@ -3,7 +3,7 @@
 //! Taking over is always safe: whoever had the stream publishes nothing more. But two daemons that are kept running by two
 //! supervisors would take it from each other for ever, and one that is about to be replaced would lose it before its time.
 //! So an owner writes at least every [`HEARTBEAT`], and a start waits until it has written nothing for [`SILENCE`], or has
-//! said that it ends. Who means to replace one that works may do so at once ([`Takeover::Now`]); but an owner that has just
+//! said that it ends. Who means to replace one that works may do so at once ([`TakeoverPolicy::Now`]); but an owner that has just
 //! taken over keeps the stream for [`HOLD`], whoever means what.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::{Known, Sink};
 use crate::sink::commit::Committer;
 use rekindle_core::time::Timestamp;
-use rekindle_settings::Takeover;
+use rekindle_settings::TakeoverPolicy;
 
 /// An owner of a stream of outputs writes at least this often.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -100,14 +100,14 @@ impl Sink {
 
 /// Whether a start may take the stream over whose owner gave this last sign of life, which has been looked at for so long
 /// without another coming.
-pub fn turn(takeover: Takeover, sign: Option<&Sign>, watched: Duration) -> Turn {
+pub fn turn(takeover: TakeoverPolicy, sign: Option<&Sign>, watched: Duration) -> Turn {
     let Some(sign) = sign else { return Turn::Free };
     let silent = sign.age.unwrap_or_default().max(watched);
     let enough = if sign.is_last { LEAVING } else { SILENCE };
     let until_silent = enough.saturating_sub(silent);
     let wait = match takeover {
-        Takeover::Wait => until_silent,
-        Takeover::Now => until_silent.min(HOLD.saturating_sub(sign.held)),
+        TakeoverPolicy::Wait => until_silent,
+        TakeoverPolicy::Now => until_silent.min(HOLD.saturating_sub(sign.held)),
     };
     if wait.is_zero() { Turn::Free } else { Turn::Wait(wait) }
 }
@@ -123,25 +123,29 @@ mod tests {
 
     #[test]
     fn who_waits_takes_over_from_an_owner_that_is_silent_or_ends() {
-        let turn = |age_ms, is_last| turn(Takeover::Wait, Some(&sign(age_ms, 1_000_000, is_last)), Duration::ZERO);
+        let turn =
+            |age_ms, is_last| turn(TakeoverPolicy::Wait, Some(&sign(age_ms, 1_000_000, is_last)), Duration::ZERO);
         assert_eq!(turn(0, false), Turn::Wait(SILENCE));
         assert_eq!(turn(2_500, false), Turn::Wait(Duration::from_millis(3_500)));
         assert_eq!(turn(6_000, false), Turn::Free);
         assert_eq!(turn(400, true), Turn::Wait(Duration::from_millis(600)));
         assert_eq!(turn(1_000, true), Turn::Free);
-        assert_eq!(super::turn(Takeover::Wait, None, Duration::ZERO), Turn::Free);
+        assert_eq!(super::turn(TakeoverPolicy::Wait, None, Duration::ZERO), Turn::Free);
     }
 
     #[test]
     fn a_server_that_does_not_say_the_time_is_watched_for_as_long() {
         let unknown = Sign { age: None, ..sign(0, 0, false) };
-        assert_eq!(turn(Takeover::Wait, Some(&unknown), Duration::from_secs(2)), Turn::Wait(Duration::from_secs(4)));
-        assert_eq!(turn(Takeover::Wait, Some(&unknown), SILENCE), Turn::Free);
+        assert_eq!(
+            turn(TakeoverPolicy::Wait, Some(&unknown), Duration::from_secs(2)),
+            Turn::Wait(Duration::from_secs(4))
+        );
+        assert_eq!(turn(TakeoverPolicy::Wait, Some(&unknown), SILENCE), Turn::Free);
     }
 
     #[test]
     fn who_takes_over_at_once_leaves_an_owner_its_first_seconds() {
-        let turn = |age_ms, held_ms| turn(Takeover::Now, Some(&sign(age_ms, held_ms, false)), Duration::ZERO);
+        let turn = |age_ms, held_ms| turn(TakeoverPolicy::Now, Some(&sign(age_ms, held_ms, false)), Duration::ZERO);
         assert_eq!(turn(0, 10_000), Turn::Free);
         assert_eq!(turn(0, 3_000), Turn::Wait(SILENCE), "sooner if it falls silent");
         assert_eq!(turn(0, 7_000), Turn::Wait(Duration::from_secs(3)));
@@ -153,7 +157,7 @@ mod tests {
     fn two_that_mean_it_take_the_stream_from_each_other_no_more_than_every_ten_seconds() {
         let (mut now_ms, mut taken_ms, mut takeovers) = (0, 0, 0);
         while now_ms < 60_000 {
-            match turn(Takeover::Now, Some(&sign(0, now_ms - taken_ms, false)), Duration::ZERO) {
+            match turn(TakeoverPolicy::Now, Some(&sign(0, now_ms - taken_ms, false)), Duration::ZERO) {
                 Turn::Free => {
                     (takeovers, taken_ms) = (takeovers + 1, now_ms);
                     now_ms += 2_000;

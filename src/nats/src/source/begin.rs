@@ -8,7 +8,7 @@ use crate::api::ApiError;
 use crate::streams::{StreamError, StreamState, Wanted, ensure_stream};
 use crate::subjects::{covers, without_covered};
 use rekindle_core::time::Timestamp;
-use rekindle_settings::{Source, Start};
+use rekindle_settings::{SourceSettings, StartPosition};
 
 /// Why the stream can't be read now.
 #[derive(Debug, Error)]
@@ -68,7 +68,7 @@ pub(super) enum ReadError {
 /// Where to begin: where we were before, or what `start` means. The latter is decided once, so that nothing is passed over
 /// when the first consumer fails. The stream must have had the message `needed`.
 pub(super) fn resolve(
-    source: &Source,
+    source: &SourceSettings,
     before: Option<Begin>,
     needed: u64,
     stream: &StreamState,
@@ -79,10 +79,10 @@ pub(super) fn resolve(
         return Err(ReadError::LogLostData { stream, last, position: needed });
     }
     let begin = before.unwrap_or(match source.start {
-        Start::First => Begin::At(state.first_sequence.max(1)),
-        Start::New => Begin::At(state.last_sequence + 1),
-        Start::Sequence(sequence) => Begin::At(sequence.max(1)),
-        Start::Time(time) => Begin::Time(time),
+        StartPosition::First => Begin::At(state.first_sequence.max(1)),
+        StartPosition::New => Begin::At(state.last_sequence + 1),
+        StartPosition::Sequence(sequence) => Begin::At(sequence.max(1)),
+        StartPosition::Time(time) => Begin::Time(time),
     });
     match begin {
         Begin::At(next) if next > state.last_sequence + 1 => {
@@ -97,7 +97,7 @@ pub(super) fn resolve(
 ///
 /// # Errors
 /// It may not; a sentence for operators.
-pub async fn rehearse(connection: &Connection, source: &Source) -> Result<(), String> {
+pub async fn rehearse(connection: &Connection, source: &SourceSettings) -> Result<(), String> {
     let mut wanted = Wanted::events(source);
     wanted.create = false;
     let stream = ensure_stream(connection, &wanted).await.map_err(|error| error.to_string())?;

@@ -29,7 +29,7 @@ use crate::Connection;
 use rekindle_runtime::health::Part;
 use rekindle_runtime::log::{Batch, Kind, Message};
 use rekindle_runtime::packing::unpacked;
-use rekindle_settings::{Source, SourceKind};
+use rekindle_settings::{SourceKind, SourceSettings};
 
 /// Messages handed on together are no more than this, in bytes, but for the last.
 const BATCH_BYTES: usize = 8 << 20;
@@ -38,7 +38,7 @@ const BATCH_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub struct NatsSource {
     connection: Connection,
-    settings: Source,
+    settings: SourceSettings,
     out: mpsc::Sender<Batch>,
     part: Part,
     status: Arc<SourceStatus>,
@@ -54,7 +54,7 @@ pub struct NatsSource {
 
 impl NatsSource {
     /// A source that will hand its batches to `out`, and tell `part` how it fares.
-    pub fn new(connection: Connection, settings: Source, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
+    pub fn new(connection: Connection, settings: SourceSettings, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
         NatsSource {
             connection,
             settings,

@@ -17,8 +17,8 @@ use axum::response::Response;
 use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
-use super::problem::Problem;
-use rekindle_settings::{Http, Secret};
+use super::problem::ProblemDocument;
+use rekindle_settings::{HttpSettings, Secret};
 
 /// What everyone may read who can reach the address.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
@@ -33,7 +33,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SINGLE: [HeaderName; 4] = [HOST, AUTHORIZATION, ORIGIN, SEC_FETCH_SITE];
 
 /// Who may ask for what is not [`OPEN`].
-pub(super) struct Access {
+pub(super) struct ApiAccess {
     /// What must be shown; `None`: whoever asks must be a program of this machine.
     token: Option<String>,
     metrics: MetricsAccess,
@@ -50,9 +50,9 @@ enum MetricsAccess {
     Token,
 }
 
-impl Access {
+impl ApiAccess {
     /// As the settings have it; reads the token.
-    pub(super) fn new(settings: &Http) -> Result<Access, ApiError> {
+    pub(super) fn new(settings: &HttpSettings) -> Result<ApiAccess, ApiError> {
         let token = settings.token.as_ref().map(read_token).transpose()?;
         let local = settings.listen.ip().to_canonical().is_loopback();
         if token.is_none() && !local {
@@ -60,14 +60,14 @@ impl Access {
         }
         let metrics = match (&token, settings.open_metrics) {
             (Some(_), false) => MetricsAccess::Token,
-            _ => Access::of_metrics(settings.listen),
+            _ => ApiAccess::of_metrics(settings.listen),
         };
-        Ok(Access { token, metrics })
+        Ok(ApiAccess { token, metrics })
     }
 
     /// That of a server which has metrics and health and nothing else.
-    pub(super) fn metrics_only(listen: SocketAddr) -> Access {
-        Access { token: None, metrics: Access::of_metrics(listen) }
+    pub(super) fn metrics_only(listen: SocketAddr) -> ApiAccess {
+        ApiAccess { token: None, metrics: ApiAccess::of_metrics(listen) }
     }
 
     fn of_metrics(listen: SocketAddr) -> MetricsAccess {
@@ -85,7 +85,7 @@ impl Access {
         self.token.is_some() && metrics_need_it && !OPEN.contains(&path)
     }
 
-    fn check(&self, request: &Request) -> Result<(), Problem> {
+    fn check(&self, request: &Request) -> Result<(), ProblemDocument> {
         let path = request.uri().path();
         if OPEN.contains(&path) {
             return Ok(());
@@ -104,18 +104,18 @@ impl Access {
 
 /// Lets through who may ask, and no one else.
 pub(super) async fn guard(
-    State(access): State<Arc<Access>>,
+    State(access): State<Arc<ApiAccess>>,
     request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     access.check(&request)?;
     Ok(next.run(request).await)
 }
 
-fn check_single(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_single(headers: &HeaderMap) -> Result<(), ProblemDocument> {
     match SINGLE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
         Some(name) => {
-            Err(Problem::new(StatusCode::FORBIDDEN, format!("a request must have one header {name} at most")))
+            Err(ProblemDocument::new(StatusCode::FORBIDDEN, format!("a request must have one header {name} at most")))
         }
         None => Ok(()),
     }
@@ -134,9 +134,9 @@ fn read_token(secret: &Secret) -> Result<String, ApiError> {
     }
 }
 
-fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_token(token: &str, headers: &HeaderMap) -> Result<(), ProblemDocument> {
     let shown = headers.get(AUTHORIZATION).map(|value| value.as_bytes().split_at_checked(7));
-    let refused = |detail| Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+    let refused = |detail| Err(ProblemDocument::new(StatusCode::UNAUTHORIZED, detail));
     match shown {
         None => refused("this needs a token: send it as `Authorization: Bearer …`"),
         Some(Some((scheme, shown))) if scheme.eq_ignore_ascii_case(b"bearer ") => {
@@ -146,8 +146,8 @@ fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn check_local(request: &Request) -> Result<(), Problem> {
-    let refused = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail));
+fn check_local(request: &Request) -> Result<(), ProblemDocument> {
+    let refused = |detail| Err(ProblemDocument::new(StatusCode::FORBIDDEN, detail));
     let Some(host) = host(request) else {
         return refused("without a token, a request must name this server in one header Host");
     };

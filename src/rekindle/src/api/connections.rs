@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// How many connections there may be beyond those that [`Connections`] admits, to ask about health.
+/// How many connections there may be beyond those that [`ConnectionLimits`] admits, to ask about health.
 const RESERVE: usize = 64;
 
 /// How long a connection of the reserve may be there before a newer one takes its place: time enough to ask, and little enough
@@ -19,31 +19,31 @@ const GRACE: Duration = Duration::from_millis(100);
 const NETWORK_BITS: u32 = 64;
 
 /// The connections there are.
-pub(super) struct Connections {
-    held: Mutex<Held>,
+pub(super) struct ConnectionLimits {
+    held: Mutex<ConnectionCounts>,
     max: usize,
     per_address_max: usize,
 }
 
 #[derive(Default)]
-struct Held {
+struct ConnectionCounts {
     total: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
 /// Room for a connection, until it is dropped.
-pub(super) struct Slot {
-    connections: Arc<Connections>,
+pub(super) struct ConnectionSlot {
+    connections: Arc<ConnectionLimits>,
     address: IpAddr,
 }
 
-impl Connections {
-    pub(super) fn new((max, per_address_max): (usize, usize)) -> Arc<Connections> {
-        Arc::new(Connections { held: Mutex::default(), max, per_address_max })
+impl ConnectionLimits {
+    pub(super) fn new((max, per_address_max): (usize, usize)) -> Arc<ConnectionLimits> {
+        Arc::new(ConnectionLimits { held: Mutex::default(), max, per_address_max })
     }
 
     /// Room for a connection from there, if there is some.
-    pub(super) fn admit(self: &Arc<Connections>, address: IpAddr) -> Option<Slot> {
+    pub(super) fn admit(self: &Arc<ConnectionLimits>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = network(address);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = held.by_address.get(&address).copied().unwrap_or(0);
@@ -52,11 +52,11 @@ impl Connections {
         }
         held.total += 1;
         held.by_address.insert(address, of_address + 1);
-        Some(Slot { connections: Arc::clone(self), address })
+        Some(ConnectionSlot { connections: Arc::clone(self), address })
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut held = self.connections.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.total -= 1;
@@ -79,11 +79,11 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// The connections beyond those admitted. The oldest makes room for a new one.
 #[derive(Default)]
-pub(super) struct Reserve {
+pub(super) struct ConnectionReserve {
     held: VecDeque<(Instant, AbortHandle)>,
 }
 
-impl Reserve {
+impl ConnectionReserve {
     /// Waits until there is room for another one, or the oldest has been there long enough, and then ends that.
     pub(super) async fn room(&mut self) {
         self.held.retain(|(_, connection)| !connection.is_finished());
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_and_all_together_theirs() {
-        let connections = Connections::new((3, 2));
+        let connections = ConnectionLimits::new((3, 2));
         let admit = |from: &str| connections.admit(address(from));
         let (first, second) = (admit("10.0.0.1"), admit("::ffff:10.0.0.1"));
         assert!(first.is_some() && second.is_some());
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
-        let connections = Connections::new((10, 2));
+        let connections = ConnectionLimits::new((10, 2));
         let held: Vec<_> = (1..4).map(|host| connections.admit(address(&format!("2001:db8::{host}")))).collect();
         assert_eq!(held.iter().filter(|slot| slot.is_some()).count(), 2);
         assert!(connections.admit(address("2001:db8:0:1::1")).is_some());
@@ -136,7 +136,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_of_the_reserve_makes_room_once_it_had_time_to_ask() {
-        let (mut reserve, mut connections) = (Reserve::default(), Vec::new());
+        let (mut reserve, mut connections) = (ConnectionReserve::default(), Vec::new());
         let began = Instant::now();
         for _ in 0..RESERVE {
             reserve.room().await;

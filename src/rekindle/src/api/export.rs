@@ -9,6 +9,7 @@ use rekindle_runtime::pipeline::UserExport;
 
 /// All that is held about a user or an anonymous visitor, as it is held.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Export)]
 #[schema(example = json!({
     "user": "u42",
     "watermark": "2026-03-05T09:31:00.000Z",
@@ -40,16 +41,16 @@ use rekindle_runtime::pipeline::UserExport;
         "at": "2026-03-05T09:30:00.000Z", "cause": "time"
     }]
 }))]
-pub(super) struct Export {
+pub(super) struct UserExportResponse {
     /// The id.
     user: String,
     /// The log's watermark; null before the first event.
     #[schema(format = DateTime)]
     watermark: Option<String>,
     /// The state of the user; null: there is none (of a visitor who became a user, for one).
-    state: Option<State>,
+    state: Option<ExportedState>,
     /// Links between anonymous visitors and users.
-    links: Links,
+    links: ExportedLinks,
     /// The latest decisions about the user and the visitors who became it, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
     decisions: Vec<Value>,
@@ -57,7 +58,8 @@ pub(super) struct Export {
 
 /// The state of a user, as it is held.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct State {
+#[schema(as = State)]
+pub(super) struct ExportedState {
     /// The user's clock: the latest instant at which anything was evaluated.
     #[schema(format = DateTime)]
     clock: String,
@@ -72,25 +74,26 @@ pub(super) struct State {
 
 /// Links between anonymous visitors and users.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Links {
+#[schema(as = Links)]
+pub(super) struct ExportedLinks {
     /// The user whom this id is linked to as an anonymous visitor.
     user: Option<String>,
     /// The anonymous visitors who became this user.
     visitors: Vec<String>,
 }
 
-impl Export {
-    pub(super) fn new(user: String, held: UserExport, decisions: Vec<Value>) -> Export {
-        let state = held.state.map(|state| State {
+impl UserExportResponse {
+    pub(super) fn new(user: String, held: UserExport, decisions: Vec<Value>) -> UserExportResponse {
+        let state = held.state.map(|state| ExportedState {
             clock: state.clock.to_string(),
             profile: state.profile,
             memory: state.memory,
         });
-        Export {
+        UserExportResponse {
             user,
             watermark: (held.watermark > rekindle_core::time::Timestamp::MIN).then(|| held.watermark.to_string()),
             state,
-            links: Links {
+            links: ExportedLinks {
                 user: held.linked_to.map(|user| user.to_string()),
                 visitors: held.visitors.iter().map(|visitor| visitor.to_string()).collect(),
             },

@@ -1,6 +1,6 @@
 //! Forgetting a user: a request that goes into the log, and takes effect where it stands there.
 //!
-//! How it gets there is the daemon's business: it hands in a [`Forget`].
+//! How it gets there is the daemon's business: it hands in a [`ForgetRequests`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::params::Id;
-use super::problem::Problem;
-use super::routes::Services;
+use super::params::PathId;
+use super::problem::ProblemDocument;
+use super::routes::ApiServices;
 use rekindle_core::decode::MAX_ID_BYTES;
 
 /// How long the engine is waited for to say whom an id stands for.
 const WHOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where requests to forget a user go.
-pub trait Forget: Send + Sync + 'static {
+pub trait ForgetRequests: Send + Sync + 'static {
     /// Puts a request into the log. To ask twice does no harm.
-    fn forget(&self, user: &str) -> BoxFuture<'_, Result<Logged, NotLogged>>;
+    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>>;
 }
 
 /// Where a request stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Logged {
+pub struct LoggedPosition {
     /// Its sequence number in the stream; `None`: the log is plain NATS, which numbers nothing.
     pub sequence: Option<u64>,
 }
@@ -37,15 +37,16 @@ pub struct Logged {
 /// A request that is not in the log, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the request could not be put into the log, so nobody is forgotten: {why}; ask again, twice does no harm")]
-pub struct NotLogged {
+pub struct ForgetError {
     /// Why not.
     pub why: String,
 }
 
 /// Who will be forgotten.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WillBeForgotten)]
 #[schema(example = json!({"user": "anon-7", "forgets": ["u42"], "sequence": 1_184_223}))]
-pub(super) struct WillBeForgotten {
+pub(super) struct ForgetResponse {
     /// The id that was asked for.
     user: String,
     /// The users whom that forgets, as things stood when it was asked: the one who has the id, and the one whom it is linked
@@ -65,20 +66,21 @@ pub(super) struct WillBeForgotten {
 #[utoipa::path(delete, path = "/v1/users/{id}", tag = "users",
     params(("id" = String, Path, description = "The user's id, percent-encoded", example = "u42")),
     responses(
-        (status = 202, description = "The request stands in the log", body = WillBeForgotten),
-        (status = 400, description = "The id is no percent-encoded UTF-8, or longer than ids are", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The request could not be put into the log", body = Problem, content_type = "application/problem+json")
+        (status = 202, description = "The request stands in the log", body = ForgetResponse),
+        (status = 400, description = "The id is no percent-encoded UTF-8, or longer than ids are", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "The request could not be put into the log", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn forget(
-    State(services): State<Arc<Services>>,
-    Id(user): Id,
-) -> Result<(StatusCode, Json<WillBeForgotten>), Problem> {
+    State(services): State<Arc<ApiServices>>,
+    PathId(user): PathId,
+) -> Result<(StatusCode, Json<ForgetResponse>), ProblemDocument> {
     if user.is_empty() || user.len() > MAX_ID_BYTES {
-        return Err(Problem::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+        return Err(ProblemDocument::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
     }
     // Asked first: once the request is in the log, it may be nobody any more.
     let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.whom(&user)).await.ok().and_then(Result::ok);
     let forgets = whom.map(|whom| whom.iter().map(|user| user.to_string()).collect());
-    let logged = services.forget.forget(&user).await.map_err(|error| Problem::unavailable(error.to_string()))?;
-    Ok((StatusCode::ACCEPTED, Json(WillBeForgotten { user, forgets, sequence: logged.sequence })))
+    let logged =
+        services.forget.forget(&user).await.map_err(|error| ProblemDocument::unavailable(error.to_string()))?;
+    Ok((StatusCode::ACCEPTED, Json(ForgetResponse { user, forgets, sequence: logged.sequence })))
 }

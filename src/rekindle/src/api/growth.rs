@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use strum::{EnumString, VariantNames};
 
-use super::problem::Problem;
-use super::routes::Services;
+use super::problem::ProblemDocument;
+use super::routes::ApiServices;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::growth::report::GrowthNumbers;
@@ -50,10 +50,10 @@ struct GrowthKindResponse<'n, T> {
 /// as of a moment ago. For rules with a section `[growth]`.
 #[utoipa::path(get, path = "/v1/growth", tag = "growth", responses(
     (status = 200, description = "The numbers", body = Object),
-    (status = 404, description = "The rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The engine is catching up with the log: numbers of now would mix two moments", body = Problem, content_type = "application/problem+json")
+    (status = 404, description = "The rules ask for no growth numbers, or there are none yet", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 503, description = "The engine is catching up with the log: numbers of now would mix two moments", body = ProblemDocument, content_type = "application/problem+json")
 ))]
-pub(super) async fn growth(State(services): State<Arc<Services>>) -> Result<Response, Problem> {
+pub(super) async fn growth(State(services): State<Arc<ApiServices>>) -> Result<Response, ProblemDocument> {
     let report = report(&services)?;
     answer(move || serde_json::to_vec(&*report)).await
 }
@@ -63,15 +63,15 @@ pub(super) async fn growth(State(services): State<Arc<Services>>) -> Result<Resp
     params(("kind" = String, Path, description = "`users`, `days`, `hours`, `retention`, `lifecycle`, `funnels`, `commerce`, `promotions`, `targets` or `outlook` (the targets' pace and forecast, the hour's trend and anomalies)", example = "retention")),
     responses(
         (status = 200, description = "The numbers, with the moment and the names they refer to", body = Object),
-        (status = 404, description = "There is no such kind, the rules ask for no growth numbers, or there are none yet", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The engine is catching up with the log: numbers of now would mix two moments", body = Problem, content_type = "application/problem+json")
+        (status = 404, description = "There is no such kind, the rules ask for no growth numbers, or there are none yet", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "The engine is catching up with the log: numbers of now would mix two moments", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn one_kind(
-    State(services): State<Arc<Services>>,
+    State(services): State<Arc<ApiServices>>,
     Path(kind): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let Ok(kind) = kind.parse::<GrowthKind>() else {
-        return Err(Problem::not_found(format!(
+        return Err(ProblemDocument::not_found(format!(
             "there are no growth numbers of that kind; there are {}",
             GrowthKind::VARIANTS.join(", ")
         )));
@@ -95,17 +95,17 @@ pub(super) async fn one_kind(
     .await
 }
 
-fn report(services: &Services) -> Result<Arc<GrowthReport>, Problem> {
+fn report(services: &ApiServices) -> Result<Arc<GrowthReport>, ProblemDocument> {
     let stats = services.live.stats();
     if let Some(report) = &stats.growth {
         return Ok(Arc::clone(report));
     }
     Err(match &stats.plan.growth {
-        None => Problem::not_found("the rules ask for no growth numbers: they have no section [growth]"),
+        None => ProblemDocument::not_found("the rules ask for no growth numbers: they have no section [growth]"),
         Some(_) if services.live.is_live() && stats.totals.events == 0 && stats.watermark < Timestamp::MIN => {
-            Problem::not_found("there are no growth numbers yet: no event was read")
+            ProblemDocument::not_found("there are no growth numbers yet: no event was read")
         }
-        Some(_) => Problem::unavailable(
+        Some(_) => ProblemDocument::unavailable(
             "the engine is catching up with the log: there are no growth numbers until all timers that are due have fired; \
              try again",
         ),
@@ -118,8 +118,10 @@ fn one<T: Serialize>(numbers: &GrowthNumbers, kind: &T) -> serde_json::Result<Ve
 }
 
 /// Serialised on a blocking thread, since the response may be large.
-async fn answer(write: impl FnOnce() -> serde_json::Result<Vec<u8>> + Send + 'static) -> Result<Response, Problem> {
-    let failed = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the numbers could not be written");
+async fn answer(
+    write: impl FnOnce() -> serde_json::Result<Vec<u8>> + Send + 'static,
+) -> Result<Response, ProblemDocument> {
+    let failed = || ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the numbers could not be written");
     let body = tokio::task::spawn_blocking(write).await.map_err(|_| failed())?.map_err(|_| failed())?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -12,11 +12,11 @@ use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::problem::Problem;
-use rekindle_settings::Http;
+use super::problem::ProblemDocument;
+use rekindle_settings::HttpSettings;
 
 /// What a request may cost.
-pub(super) struct Limits {
+pub(super) struct RequestLimits {
     /// Room for as many requests as may be worked on at a time.
     slots: Semaphore,
     body_bytes_max: u64,
@@ -24,9 +24,9 @@ pub(super) struct Limits {
     time: Duration,
 }
 
-impl Limits {
-    pub(super) fn new(settings: &Http) -> Limits {
-        Limits {
+impl RequestLimits {
+    pub(super) fn new(settings: &HttpSettings) -> RequestLimits {
+        RequestLimits {
             slots: Semaphore::new(settings.max_concurrency),
             body_bytes_max: settings.max_body_bytes as u64,
             time: time(settings),
@@ -35,36 +35,39 @@ impl Limits {
 }
 
 /// How long a request may take.
-pub(super) fn time(settings: &Http) -> Duration {
+pub(super) fn time(settings: &HttpSettings) -> Duration {
     Duration::from_millis(u64::try_from(settings.timeout.0).unwrap_or_default())
 }
 
 /// Answers a request within the limits.
 pub(super) async fn within(
-    State(limits): State<Arc<Limits>>,
+    State(limits): State<Arc<RequestLimits>>,
     request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let Ok(_slot) = limits.slots.try_acquire() else {
-        return Err(Problem::unavailable("too many requests are being worked on; try again"));
+        return Err(ProblemDocument::unavailable("too many requests are being worked on; try again"));
     };
     let (parts, body) = request.into_parts();
     let read = timeout(limits.time, read_off(body, limits.body_bytes_max)).await;
-    read.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request's body took too long to come in"))??;
+    read.map_err(|_| {
+        ProblemDocument::new(StatusCode::REQUEST_TIMEOUT, "the request's body took too long to come in")
+    })??;
     let answer = timeout(limits.time, next.run(Request::from_parts(parts, Body::empty()))).await;
-    answer.map_err(|_| Problem::unavailable("the answer took too long; try again"))
+    answer.map_err(|_| ProblemDocument::unavailable("the answer took too long; try again"))
 }
 
 /// Reads a body to its end and lets it go: nothing here asks for one, but the connection must be fit for the next
 /// request.
-async fn read_off(body: Body, bytes_max: u64) -> Result<(), Problem> {
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {bytes_max} bytes"));
+async fn read_off(body: Body, bytes_max: u64) -> Result<(), ProblemDocument> {
+    let too_large =
+        || ProblemDocument::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {bytes_max} bytes"));
     if body.size_hint().lower() > bytes_max {
         return Err(too_large());
     }
     let (mut chunks, mut bytes) = (body.into_data_stream(), 0);
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Problem::bad_request("the request's body is broken off or malformed"))?;
+        let chunk = chunk.map_err(|_| ProblemDocument::bad_request("the request's body is broken off or malformed"))?;
         bytes += chunk.len() as u64;
         if bytes > bytes_max {
             return Err(too_large());

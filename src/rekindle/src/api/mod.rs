@@ -1,8 +1,8 @@
 //! HTTP: metrics, health, and the API.
 //!
-//! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A [`Server`] serves
+//! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A [`HttpServer`] serves
 //! them on a socket until it is told to stop. The way of a request: `server` (how many `connections`, in all and from where, how
-//! slow a head may be, how slow who is answered: `patience`) → `problem` (every error becomes a problem document) → `access` (who may ask) → `limits` (how many at a time, how
+//! slow a head may be, how slow who is answered: `write_timeout`) → `problem` (every error becomes a problem document) → `access` (who may ask) → `limits` (how many at a time, how
 //! large, how long) → one of the handlers.
 //!
 //! It promises that `/healthz` and `/readyz` answer whatever others do, also those who open connections and neither ask nor
@@ -22,7 +22,6 @@ mod limits;
 mod observe;
 mod openapi;
 mod params;
-mod patience;
 mod problem;
 mod routes;
 mod rules;
@@ -30,10 +29,11 @@ mod segments;
 mod server;
 mod stats;
 mod users;
+mod write_timeout;
 
 pub use error::ApiError;
-pub use forget::{Forget, Logged, NotLogged};
-pub use observe::Metrics;
-pub use routes::{Routes, Services};
-pub use rules::{BeginsEmpty, Loaded, Reload, ReloadError, Rules, RulesProblem};
-pub use server::Server;
+pub use forget::{ForgetError, ForgetRequests, LoggedPosition};
+pub use observe::MetricsCache;
+pub use routes::{ApiServices, Routes};
+pub use rules::{ColdStartEntry, ReloadRejection, ReloadReport, RulesContent, RulesProblem, RulesProvider};
+pub use server::HttpServer;

@@ -16,9 +16,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
-use super::routes::Services;
-use crate::metrics::Format;
+use super::problem::ProblemDocument;
+use super::routes::ApiServices;
+use crate::metrics::ExpositionFormat;
 
 /// For how long what was made for one scrape answers others too.
 const FRESH: Duration = Duration::from_secs(1);
@@ -26,44 +26,44 @@ const FRESH: Duration = Duration::from_secs(1);
 /// What answers scrapes: however many there are, a page is made once a second at most, on no thread that anything else
 /// waits for. Cheap to clone.
 #[derive(Clone)]
-pub struct Metrics {
-    make: Arc<Making>,
-    made: [Arc<Mutex<Option<Made>>>; 2],
+pub struct MetricsCache {
+    make: Arc<PageRenderer>,
+    made: [Arc<Mutex<Option<RenderedPage>>>; 2],
 }
 
 /// Makes the page.
-type Making = dyn Fn(Format) -> Vec<u8> + Send + Sync;
+type PageRenderer = dyn Fn(ExpositionFormat) -> Vec<u8> + Send + Sync;
 
 /// A page, shared by whoever is answered with it.
-struct Made {
+struct RenderedPage {
     page: Bytes,
     at: Instant,
 }
 
-impl Metrics {
+impl MetricsCache {
     /// `make` writes the metrics of the moment it is asked at.
-    pub fn new(make: impl Fn(Format) -> Vec<u8> + Send + Sync + 'static) -> Metrics {
-        Metrics { make: Arc::new(make), made: Default::default() }
+    pub fn new(make: impl Fn(ExpositionFormat) -> Vec<u8> + Send + Sync + 'static) -> MetricsCache {
+        MetricsCache { make: Arc::new(make), made: Default::default() }
     }
 
     /// A page that was made within the last second. `None`: making it panicked.
-    async fn page(&self, format: Format) -> Option<Bytes> {
+    async fn page(&self, format: ExpositionFormat) -> Option<Bytes> {
         let (make, made) = (Arc::clone(&self.make), Arc::clone(&self.made[format as usize]));
         // A task of its own: who asked may go away, and what is being made is for the next one.
         let page = tokio::spawn(async move {
             let mut made = made.lock_owned().await;
-            if let Some(Made { page, .. }) = made.as_ref().filter(|made| made.at.elapsed() < FRESH) {
+            if let Some(RenderedPage { page, .. }) = made.as_ref().filter(|made| made.at.elapsed() < FRESH) {
                 return Some(page.clone());
             }
             let page = Bytes::from(tokio::task::spawn_blocking(move || make(format)).await.ok()?);
-            *made = Some(Made { page: page.clone(), at: Instant::now() });
+            *made = Some(RenderedPage { page: page.clone(), at: Instant::now() });
             Some(page)
         });
         page.await.ok().flatten()
     }
 }
 
-impl fmt::Debug for Metrics {
+impl fmt::Debug for MetricsCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
     }
@@ -86,10 +86,14 @@ pub(super) struct Readiness {
     (status = 200, description = "Every metric, in Prometheus's text format, at most a second old", body = String,
         content_type = "text/plain")
 ))]
-pub(super) async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Result<Response, Problem> {
-    let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+pub(super) async fn metrics(
+    State(metrics): State<MetricsCache>,
+    headers: HeaderMap,
+) -> Result<Response, ProblemDocument> {
+    let format = ExpositionFormat::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
     let page = metrics.page(format).await;
-    let broken = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be made; the log says more");
+    let broken =
+        || ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be made; the log says more");
     Ok(([(CONTENT_TYPE, format.content_type())], page.ok_or_else(broken)?).into_response())
 }
 
@@ -106,7 +110,7 @@ pub(super) async fn healthz() -> &'static str {
     (status = 200, description = "Every part works", body = Readiness, example = json!({"ready": true, "reasons": {}, "notes": {}})),
     (status = 503, description = "Some part does not work", body = Readiness)
 ))]
-pub(super) async fn readyz(State(services): State<Arc<Services>>) -> (StatusCode, Json<Readiness>) {
+pub(super) async fn readyz(State(services): State<Arc<ApiServices>>) -> (StatusCode, Json<Readiness>) {
     let reasons: BTreeMap<_, _> = services.health.failing().into_iter().collect();
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

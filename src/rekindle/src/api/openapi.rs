@@ -9,7 +9,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
-use super::access::{self, Access};
+use super::access::{self, ApiAccess};
 use super::{forget, growth, observe, problem, rules, segments, stats, users};
 
 /// Where the document is.
@@ -49,9 +49,9 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         rules::reload,
         openapi_document
     ),
-    components(schemas(problem::Problem))
+    components(schemas(problem::ProblemDocument))
 )]
-struct Document;
+struct OpenApiDocument;
 
 /// This document
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "engine", responses(
@@ -61,14 +61,14 @@ struct Document;
 fn openapi_document() {}
 
 /// A handler that serves the document.
-pub(super) fn served(access: &Access) -> impl FnOnce() -> Ready<Response> + Clone + Send + Sync + 'static {
+pub(super) fn served(access: &ApiAccess) -> impl FnOnce() -> Ready<Response> + Clone + Send + Sync + 'static {
     let text = Bytes::from(document(access).to_json().unwrap_or_default());
     move || ready(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The document of an API that these may ask.
-fn document(access: &Access) -> utoipa::openapi::OpenApi {
-    let mut document = Document::openapi();
+fn document(access: &ApiAccess) -> utoipa::openapi::OpenApi {
+    let mut document = OpenApiDocument::openapi();
     for (path, item) in &mut document.paths.paths {
         if !access::OPEN.contains(&path.as_str()) {
             for operation in operations(item) {

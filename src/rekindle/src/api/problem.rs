@@ -16,10 +16,11 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What went wrong (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 #[schema(example = json!({
     "type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no segment of that id"
 }))]
-pub(super) struct Problem {
+pub(super) struct ProblemDocument {
     /// `about:blank`: the status says all there is to say about the kind.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -37,26 +38,26 @@ fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S:
     serializer.serialize_u16(status.as_u16())
 }
 
-impl Problem {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+impl ProblemDocument {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> ProblemDocument {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: "about:blank", title, status, detail: detail.into() }
+        ProblemDocument { kind: "about:blank", title, status, detail: detail.into() }
     }
 
-    pub(super) fn bad_request(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, detail)
+    pub(super) fn bad_request(detail: impl Into<String>) -> ProblemDocument {
+        ProblemDocument::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    pub(super) fn not_found(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, detail)
+    pub(super) fn not_found(detail: impl Into<String>) -> ProblemDocument {
+        ProblemDocument::new(StatusCode::NOT_FOUND, detail)
     }
 
-    pub(super) fn unavailable(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    pub(super) fn unavailable(detail: impl Into<String>) -> ProblemDocument {
+        ProblemDocument::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ProblemDocument {
     fn into_response(self) -> Response {
         document(self.status, &self)
     }
@@ -91,7 +92,7 @@ pub(super) async fn as_documents(mut response: Response) -> Response {
             _ => "the request could not be answered",
         };
         let allow = response.headers_mut().remove(axum::http::header::ALLOW);
-        response = Problem::new(status, detail).into_response();
+        response = ProblemDocument::new(status, detail).into_response();
         response.headers_mut().extend(allow.map(|allow| (axum::http::header::ALLOW, allow)));
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -107,6 +108,9 @@ fn is_json(response: &Response) -> bool {
 /// What a client sees of a panic in a handler: that there was one.
 pub(super) fn of_panic(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a request was not answered because of a mistake in this program; the lines above say where");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request ran into a mistake in this program; its log says more")
-        .into_response()
+    ProblemDocument::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the request ran into a mistake in this program; its log says more",
+    )
+    .into_response()
 }

@@ -9,28 +9,28 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::access::{self, Access};
+use super::access::{self, ApiAccess};
 use super::error::ApiError;
-use super::forget::{self, Forget};
-use super::limits::{self, Limits};
-use super::observe::{self, Metrics};
-use super::problem::Problem;
-use super::rules::{self, Rules};
+use super::forget::{self, ForgetRequests};
+use super::limits::{self, RequestLimits};
+use super::observe::{self, MetricsCache};
+use super::problem::ProblemDocument;
+use super::rules::{self, RulesProvider};
 use super::{growth, openapi, problem, segments, stats, users};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::Live;
-use rekindle_settings::Http;
+use rekindle_settings::HttpSettings;
 
 /// What the API tells of.
-pub struct Services {
+pub struct ApiServices {
     /// The engine.
     pub live: Live,
     /// Whether it is ready.
     pub health: Health,
     /// Its rules.
-    pub rules: Arc<dyn Rules>,
+    pub rules: Arc<dyn RulesProvider>,
     /// Where requests to forget a user go.
-    pub forget: Arc<dyn Forget>,
+    pub forget: Arc<dyn ForgetRequests>,
     /// When it started.
     pub started: Instant,
 }
@@ -50,23 +50,23 @@ pub struct Routes {
 
 impl Routes {
     /// `/metrics` and `/healthz`, for everyone who can reach the address that is listened on.
-    pub fn metrics_only(metrics: Metrics, listen: SocketAddr) -> Routes {
+    pub fn metrics_only(metrics: MetricsCache, listen: SocketAddr) -> Routes {
         let health = Router::new().route("/healthz", get(observe::healthz));
         let router = Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics);
-        let access = Access::metrics_only(listen);
-        Routes::of(router.merge(health.clone()), health, access, false, &Http::default())
+        let access = ApiAccess::metrics_only(listen);
+        Routes::of(router.merge(health.clone()), health, access, false, &HttpSettings::default())
     }
 
     /// Everything there is. Reads the token, if there is one.
     ///
     /// # Errors
     /// The token can't be read or used, or there is none and the settings name an address that others can reach.
-    pub fn new(services: Services, metrics: Metrics, settings: &Http) -> Result<Routes, ApiError> {
-        let access = Access::new(settings)?;
+    pub fn new(services: ApiServices, metrics: MetricsCache, settings: &HttpSettings) -> Result<Routes, ApiError> {
+        let access = ApiAccess::new(settings)?;
         let loopback_only = !access.has_token();
         let document = openapi::served(&access);
-        let limits = Arc::new(Limits::new(settings));
-        let mut api: Router<Arc<Services>> = Router::new().route(openapi::PATH, get(document));
+        let limits = Arc::new(RequestLimits::new(settings));
+        let mut api: Router<Arc<ApiServices>> = Router::new().route(openapi::PATH, get(document));
         for (path, methods) in v1() {
             api = api.route(path, methods);
         }
@@ -83,7 +83,7 @@ impl Routes {
         Ok(Routes::of(router, health, access, loopback_only, settings))
     }
 
-    fn of(router: Router, health: Router, access: Access, loopback_only: bool, settings: &Http) -> Routes {
+    fn of(router: Router, health: Router, access: ApiAccess, loopback_only: bool, settings: &HttpSettings) -> Routes {
         let router = router.layer(middleware::from_fn_with_state(Arc::new(access), access::guard));
         Routes {
             router: finished(router),
@@ -102,7 +102,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The API proper: what is answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 9] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 9] {
     [
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
@@ -117,8 +117,8 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<Services>>); 9] {
 }
 
 /// What is answered on a connection too many.
-async fn too_many() -> Problem {
-    Problem::unavailable(
+async fn too_many() -> ProblemDocument {
+    ProblemDocument::unavailable(
         "there are too many connections, in all or from your address: close some, or try again; only health is answered",
     )
 }

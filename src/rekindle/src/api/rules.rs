@@ -1,6 +1,6 @@
 //! The rules that run, and reading their file anew.
 //!
-//! How that is done is the daemon's business: it hands in a [`Rules`].
+//! How that is done is the daemon's business: it hands in a [`RulesProvider`].
 
 use std::io;
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::params::Acceptance;
-use super::problem::{Problem, document};
-use super::routes::Services;
+use super::params::ReloadOptions;
+use super::problem::{ProblemDocument, document};
+use super::routes::ApiServices;
 use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::render;
 use rekindle_core::time::Timestamp;
@@ -25,25 +25,25 @@ use rekindle_runtime::live::ChangeError;
 use rekindle_runtime::output::emission::Reloaded;
 
 /// Where the daemon's rules come from.
-pub trait Rules: Send + Sync + 'static {
+pub trait RulesProvider: Send + Sync + 'static {
     /// The rules that run.
-    fn loaded(&self) -> Arc<Loaded>;
+    fn loaded(&self) -> Arc<RulesContent>;
 
     /// Reads the file anew, and lets what it says take effect between two events. Where that fails, nothing changes; rules
     /// from which all events, segments or campaigns are gone fail unless they are allowed. Whoever asks twice at a time is
     /// served one after the other.
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<Reload, ReloadError>>;
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>>;
 }
 
 /// What came of reading the rules anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reload {
+pub enum ReloadReport {
     /// Other rules took effect.
     Applied {
         /// Which, and where.
         reloaded: Reloaded,
         /// What begins empty by them.
-        begins_empty: Vec<BeginsEmpty>,
+        begins_empty: Vec<ColdStartEntry>,
     },
     /// The file holds the rules in use.
     Unchanged {
@@ -54,7 +54,8 @@ pub enum Reload {
 
 /// Something that knows nothing of what was before the rules took effect
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct BeginsEmpty {
+#[schema(as = BeginsEmpty)]
+pub struct ColdStartEntry {
     /// What: a feature, a trait, a cap.
     pub what: String,
     /// How long it does not know the past: a length of time, `for good`, `until an event says it`.
@@ -65,7 +66,7 @@ pub struct BeginsEmpty {
 
 /// Rules as they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub struct RulesContent {
     /// Their fingerprint.
     pub version: String,
     /// The file.
@@ -78,7 +79,7 @@ pub struct Loaded {
 
 /// Rules that could not be read anew; those before go on.
 #[derive(Debug, Error)]
-pub enum ReloadError {
+pub enum ReloadRejection {
     /// The file has mistakes.
     #[error(
         "the rules were not changed, because the file has {count} mistake{}:\n{rendered}",
@@ -111,12 +112,12 @@ pub enum ReloadError {
     NotChanged(#[from] ChangeError),
 }
 
-impl ReloadError {
+impl ReloadRejection {
     /// The mistakes found in `text`, which was read from `file`.
-    pub fn mistakes(file: &str, text: &str, problems: &[Diagnostic]) -> ReloadError {
+    pub fn mistakes(file: &str, text: &str, problems: &[Diagnostic]) -> ReloadRejection {
         let rendered = render::render(file, text, problems, false);
         let shown = problems.iter().take(render::SHOWN_MAX).map(|problem| RulesProblem::new(text, problem)).collect();
-        ReloadError::Mistakes { rendered, problems: shown, count: problems.len() }
+        ReloadRejection::Mistakes { rendered, problems: shown, count: problems.len() }
     }
 }
 
@@ -142,11 +143,12 @@ impl RulesProblem {
 
 /// The rules that run.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadedRules)]
 #[schema(example = json!({
     "version": "5e9b1a33928a1318", "path": "/etc/rekindle/rules.toml", "loaded_at": "2026-03-05T09:00:00.000Z",
     "text": "[events]\nview = \"Product Viewed\"\n"
 }))]
-pub(super) struct LoadedRules {
+pub(super) struct RulesResponse {
     /// Their fingerprint.
     version: String,
     /// The file they were read from.
@@ -160,11 +162,12 @@ pub(super) struct LoadedRules {
 
 /// What became of a request to read the rules anew.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReloadedRules)]
 #[schema(example = json!({
     "changed": true, "version": "5e9b1a33928a1318", "previous": "0d1f0ba3c2a9a1a7", "at": "2026-03-05T09:31:00.000Z",
     "begins_empty": [{"what": "since(order)", "blind": "for good", "read_by": ["segment win_back"]}]
 }))]
-pub(super) struct ReloadedRules {
+pub(super) struct ReloadResponse {
     /// Whether other rules took effect; false: the file holds the rules in use, and nothing happened.
     changed: bool,
     /// The fingerprint of the rules since.
@@ -175,20 +178,21 @@ pub(super) struct ReloadedRules {
     #[schema(format = DateTime)]
     at: Option<String>,
     /// What begins empty by the rules since.
-    begins_empty: Vec<BeginsEmpty>,
+    begins_empty: Vec<ColdStartEntry>,
 }
 
 /// What is wrong with the rules file (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RulesMistakes)]
 #[schema(example = json!({
     "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
     "detail": "the rules were not changed, because the file has mistakes",
     "count": 1, "problems": [{"message": "there is no function `totl`", "help": "did you mean `total`?", "line": 6, "column": 9}],
     "rendered": "rules.toml:6:9: there is no function `totl`\n"
 }))]
-pub(super) struct RulesMistakes {
+pub(super) struct RulesErrorsResponse {
     #[serde(flatten)]
-    problem: Problem,
+    problem: ProblemDocument,
     /// How many mistakes there are.
     count: usize,
     /// Each of the first 100.
@@ -199,11 +203,11 @@ pub(super) struct RulesMistakes {
 
 /// The rules that run, with their text
 #[utoipa::path(get, path = "/v1/rules", tag = "engine", responses(
-    (status = 200, description = "The rules", body = LoadedRules)
+    (status = 200, description = "The rules", body = RulesResponse)
 ))]
-pub(super) async fn rules(State(services): State<Arc<Services>>) -> Json<LoadedRules> {
+pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<RulesResponse> {
     let loaded = services.rules.loaded();
-    Json(LoadedRules {
+    Json(RulesResponse {
         version: loaded.version.clone(),
         path: loaded.path.display().to_string(),
         loaded_at: loaded.at.to_string(),
@@ -218,26 +222,26 @@ pub(super) async fn rules(State(services): State<Arc<Services>>) -> Json<LoadedR
 #[utoipa::path(post, path = "/v1/rules/reload", tag = "engine", params(
     ("allow_empty" = Option<bool>, Query, description = "Also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
 ), responses(
-    (status = 200, description = "They took effect, or are those in use", body = ReloadedRules),
-    (status = 400, description = "The query asks for something else", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The file has mistakes, or was cut short; nothing changed", body = RulesMistakes, content_type = "application/problem+json"),
-    (status = 503, description = "The file can't be read, or the engine does not answer; nothing changed", body = Problem, content_type = "application/problem+json")
+    (status = 200, description = "They took effect, or are those in use", body = ReloadResponse),
+    (status = 400, description = "The query asks for something else", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 422, description = "The file has mistakes, or was cut short; nothing changed", body = RulesErrorsResponse, content_type = "application/problem+json"),
+    (status = 503, description = "The file can't be read, or the engine does not answer; nothing changed", body = ProblemDocument, content_type = "application/problem+json")
 ))]
 pub(super) async fn reload(
-    State(services): State<Arc<Services>>,
-    Acceptance { allow_empty }: Acceptance,
-) -> Result<Json<ReloadedRules>, Response> {
+    State(services): State<Arc<ApiServices>>,
+    ReloadOptions { allow_empty }: ReloadOptions,
+) -> Result<Json<ReloadResponse>, Response> {
     // On a task of its own: a client that goes away does not leave a reload half done.
     let reloading = tokio::spawn(async move { services.rules.reload(allow_empty).await });
     match reloading.await {
-        Ok(Ok(Reload::Applied { reloaded, begins_empty })) => Ok(Json(ReloadedRules {
+        Ok(Ok(ReloadReport::Applied { reloaded, begins_empty })) => Ok(Json(ReloadResponse {
             changed: true,
             version: reloaded.rules,
             previous: reloaded.previous,
             at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
             begins_empty,
         })),
-        Ok(Ok(Reload::Unchanged { version })) => Ok(Json(ReloadedRules {
+        Ok(Ok(ReloadReport::Unchanged { version })) => Ok(Json(ReloadResponse {
             changed: false,
             previous: version.clone(),
             version,
@@ -246,23 +250,24 @@ pub(super) async fn reload(
         })),
         Ok(Err(error)) => Err(refusal(error)),
         Err(_) => {
-            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the rules anew broke off").into_response())
+            Err(ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the rules anew broke off")
+                .into_response())
         }
     }
 }
 
-fn refusal(error: ReloadError) -> Response {
+fn refusal(error: ReloadRejection) -> Response {
     match error {
-        ReloadError::Mistakes { rendered, problems, count } => {
+        ReloadRejection::Mistakes { rendered, problems, count } => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let problem = Problem::new(status, "the rules were not changed, because the file has mistakes");
-            document(status, &RulesMistakes { problem, count, problems, rendered })
+            let problem = ProblemDocument::new(status, "the rules were not changed, because the file has mistakes");
+            document(status, &RulesErrorsResponse { problem, count, problems, rendered })
         }
-        ReloadError::Emptied(why) => {
+        ReloadRejection::Emptied(why) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let problem = Problem::new(status, why);
-            document(status, &RulesMistakes { problem, count: 0, problems: Vec::new(), rendered: String::new() })
+            let problem = ProblemDocument::new(status, why);
+            document(status, &RulesErrorsResponse { problem, count: 0, problems: Vec::new(), rendered: String::new() })
         }
-        other => Problem::unavailable(other.to_string()).into_response(),
+        other => ProblemDocument::unavailable(other.to_string()).into_response(),
     }
 }

@@ -9,24 +9,26 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cursor;
-use super::params::{Id, Paging};
-use super::problem::Problem;
-use super::routes::Services;
+use super::params::{PageRequest, PathId};
+use super::problem::ProblemDocument;
+use super::routes::ApiServices;
 use rekindle_runtime::live::view::Cursor;
 
 /// All segments, as the rules order them.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Segments)]
 #[schema(example = json!({"segments": [
     {"id": "cart_abandoned", "description": "A cart untouched for 30 minutes", "users": 1_204}
 ]}))]
-pub(super) struct Segments {
+pub(super) struct SegmentsResponse {
     /// The segments.
-    segments: Vec<Segment>,
+    segments: Vec<SegmentEntry>,
 }
 
 /// A segment.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Segment {
+#[schema(as = Segment)]
+pub(super) struct SegmentEntry {
     /// Its id.
     id: String,
     /// One line for people; empty if the rules have none.
@@ -37,8 +39,9 @@ pub(super) struct Segment {
 
 /// Some of a segment's users.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SegmentUsers)]
 #[schema(example = json!({"segment": "cart_abandoned", "users": ["u42", "u7"], "next": "MTI6dTc"}))]
-pub(super) struct SegmentUsers {
+pub(super) struct SegmentUsersResponse {
     /// The segment.
     segment: String,
     /// Ids, in no order that means anything.
@@ -49,17 +52,17 @@ pub(super) struct SegmentUsers {
 
 /// All segments with their sizes
 #[utoipa::path(get, path = "/v1/segments", tag = "segments", responses(
-    (status = 200, description = "The segments", body = Segments)
+    (status = 200, description = "The segments", body = SegmentsResponse)
 ))]
-pub(super) async fn segments(State(services): State<Arc<Services>>) -> Json<Segments> {
+pub(super) async fn segments(State(services): State<Arc<ApiServices>>) -> Json<SegmentsResponse> {
     let stats = services.live.stats();
     let sizes = stats.totals.counts.sizes.iter().copied().chain(std::iter::repeat(0));
-    let segments = stats.plan.rules.segments.iter().zip(sizes).map(|(segment, users)| Segment {
+    let segments = stats.plan.rules.segments.iter().zip(sizes).map(|(segment, users)| SegmentEntry {
         id: segment.id.clone(),
         description: segment.description.clone(),
         users,
     });
-    Json(Segments { segments: segments.collect() })
+    Json(SegmentsResponse { segments: segments.collect() })
 }
 
 /// A segment's users, page by page
@@ -73,31 +76,32 @@ pub(super) async fn segments(State(services): State<Arc<Services>>) -> Json<Segm
         ("cursor" = Option<String>, Query, description = "`next` of the page before", pattern = "^[A-Za-z0-9_-]+$", example = "MDo"),
     ),
     responses(
-        (status = 200, description = "A page", body = SegmentUsers),
-        (status = 400, description = "The id, `limit` or `cursor` can't be read", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such segment", body = Problem, content_type = "application/problem+json")
+        (status = 200, description = "A page", body = SegmentUsersResponse),
+        (status = 400, description = "The id, `limit` or `cursor` can't be read", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such segment", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn segment_users(
-    State(services): State<Arc<Services>>,
-    Id(segment): Id,
-    paging: Paging,
-) -> Result<Json<SegmentUsers>, Problem> {
+    State(services): State<Arc<ApiServices>>,
+    PathId(segment): PathId,
+    paging: PageRequest,
+) -> Result<Json<SegmentUsersResponse>, ProblemDocument> {
     let from = match &paging.cursor {
         None => Cursor { part: 0, after: String::new() },
-        Some(text) => cursor::decode(text)
-            .ok_or_else(|| Problem::bad_request("`cursor` must be what `next` of the page before was, or left out"))?,
+        Some(text) => cursor::decode(text).ok_or_else(|| {
+            ProblemDocument::bad_request("`cursor` must be what `next` of the page before was, or left out")
+        })?,
     };
     let view = services.live.view();
     // A page may read the whole view: not on a thread that others wait for.
     let found = tokio::task::spawn_blocking(move || {
         let page = view.users_in(&segment, &from, paging.limit);
-        page.map(|page| SegmentUsers {
+        page.map(|page| SegmentUsersResponse {
             users: page.users.iter().map(|user| user.to_string()).collect(),
             next: page.next.as_ref().map(cursor::encode),
             segment,
         })
     });
-    let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be read");
+    let failed = |_| ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be read");
     let page = found.await.map_err(failed)?;
-    page.map(Json).ok_or_else(|| Problem::not_found("there is no segment of that id; /v1/segments lists all"))
+    page.map(Json).ok_or_else(|| ProblemDocument::not_found("there is no segment of that id; /v1/segments lists all"))
 }

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::connections::{Connections, Reserve, Slot};
+use super::connections::{ConnectionLimits, ConnectionReserve, ConnectionSlot};
 use super::error::ApiError;
-use super::patience::Patient;
 use super::routes::Routes;
+use super::write_timeout::WriteTimeout;
 
 /// After this, a connection is closed once it is idle.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(600);
@@ -29,20 +29,20 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// A server that is bound but does not serve yet.
 #[derive(Debug)]
-pub struct Server {
+pub struct HttpServer {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-impl Server {
+impl HttpServer {
     /// Binds an address.
     ///
     /// # Errors
     /// It is in use, or not this machine's.
-    pub async fn bind(address: SocketAddr) -> Result<Server, ApiError> {
+    pub async fn bind(address: SocketAddr) -> Result<HttpServer, ApiError> {
         let listener = TcpListener::bind(address).await.map_err(|source| ApiError::Bind { address, source })?;
         let address = listener.local_addr().map_err(ApiError::Address)?;
-        Ok(Server { listener, address })
+        Ok(HttpServer { listener, address })
     }
 
     /// The address it is bound to: with port 0, the system chose the port.
@@ -58,9 +58,9 @@ impl Server {
         if routes.loopback_only && !self.address.ip().to_canonical().is_loopback() {
             return Err(ApiError::Exposed(self.address));
         }
-        let held = Connections::new(routes.connections);
+        let held = ConnectionLimits::new(routes.connections);
         let (stopping, stopped) = watch::channel(false);
-        let (mut connections, mut reserve) = (JoinSet::new(), Reserve::default());
+        let (mut connections, mut reserve) = (JoinSet::new(), ConnectionReserve::default());
         tokio::pin!(stop);
         loop {
             let (stream, from) = tokio::select! {
@@ -102,20 +102,26 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 async fn answer_one(stream: TcpStream, router: Router) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(RESERVE_TIME).keep_alive(false);
-    let stream = TokioIo::new(Patient::new(stream, RESERVE_TIME));
+    let stream = TokioIo::new(WriteTimeout::new(stream, RESERVE_TIME));
     // How a connection ends is between the client and the network: nothing to report.
     let _ = timeout(2 * RESERVE_TIME, builder.serve_connection(stream, TowerToHyperService::new(router))).await;
 }
 
 /// Answers a connection's requests until either side has had enough. `time` is how long a head may take (which is also how
 /// long nothing may be asked), and how long an answer may take to be taken.
-async fn hold(stream: TcpStream, _slot: Slot, router: Router, time: Duration, mut stopped: watch::Receiver<bool>) {
+async fn hold(
+    stream: TcpStream,
+    _slot: ConnectionSlot,
+    router: Router,
+    time: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
     // A failure only means that answers wait a little for each other.
     let _ = stream.set_nodelay(true);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(time);
     let connection =
-        builder.serve_connection(TokioIo::new(Patient::new(stream, time)), TowerToHyperService::new(router));
+        builder.serve_connection(TokioIo::new(WriteTimeout::new(stream, time)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     // How a connection ends is between the client and the network: nothing to report.
     tokio::select! {

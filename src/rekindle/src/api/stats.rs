@@ -8,13 +8,14 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::routes::Services;
+use super::routes::ApiServices;
 use rekindle_core::decode::Reason;
 use rekindle_core::event::CallType;
 use rekindle_core::time::Timestamp;
 
 /// What the engine says of itself, as of a moment ago.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Statistics)]
 #[schema(example = json!({
     "version": "0.1.0", "uptime_seconds": 86_400, "rules": "5e9b1a33928a1318", "watermark": "2026-03-05T09:31:00.000Z",
     "events": {
@@ -24,7 +25,7 @@ use rekindle_core::time::Timestamp;
     "users": 23_570, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
     "queues": {"batches": 0, "emissions": 1}
 }))]
-pub(super) struct Statistics {
+pub(super) struct StatisticsResponse {
     /// The program's version.
     version: &'static str,
     /// How long it has been serving.
@@ -35,7 +36,7 @@ pub(super) struct Statistics {
     #[schema(format = DateTime)]
     watermark: Option<String>,
     /// Events.
-    events: Events,
+    events: EventStatistics,
     /// Users with state.
     users: u64,
     /// Anonymous visitors linked to users.
@@ -45,12 +46,13 @@ pub(super) struct Statistics {
     /// Bytes of all users' state.
     state_bytes: u64,
     /// What waits.
-    queues: Queues,
+    queues: QueueStatistics,
 }
 
 /// Events since the start.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Events {
+#[schema(as = Events)]
+pub(super) struct EventStatistics {
     /// Accepted, duplicates included.
     accepted: u64,
     /// The same by call.
@@ -69,7 +71,8 @@ pub(super) struct Events {
 
 /// What waits inside the daemon.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Queues {
+#[schema(as = Queues)]
+pub(super) struct QueueStatistics {
     /// Batches of events that wait for the engine.
     batches: usize,
     /// Batches of outputs that wait for the sink.
@@ -78,17 +81,17 @@ pub(super) struct Queues {
 
 /// Counts since the start, and what there is now
 #[utoipa::path(get, path = "/v1/stats", tag = "engine", responses(
-    (status = 200, description = "The statistics", body = Statistics)
+    (status = 200, description = "The statistics", body = StatisticsResponse)
 ))]
-pub(super) async fn stats(State(services): State<Arc<Services>>) -> Json<Statistics> {
+pub(super) async fn stats(State(services): State<Arc<ApiServices>>) -> Json<StatisticsResponse> {
     let stats = services.live.stats();
     let (totals, counts) = (&stats.totals, &stats.totals.counts);
-    Json(Statistics {
+    Json(StatisticsResponse {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: services.started.elapsed().as_secs(),
         rules: stats.plan.rules.version.clone(),
         watermark: (stats.watermark > Timestamp::MIN).then(|| stats.watermark.to_string()),
-        events: Events {
+        events: EventStatistics {
             accepted: totals.events,
             by_call: CallType::ALL.iter().map(|call| call.name()).zip(totals.by_call).collect(),
             rejected: Reason::CODES.into_iter().zip(totals.rejected).collect(),
@@ -101,6 +104,6 @@ pub(super) async fn stats(State(services): State<Arc<Services>>) -> Json<Statist
         links: totals.links,
         pending_timers: stats.pending_timers,
         state_bytes: stats.state_bytes,
-        queues: Queues { batches: stats.queued_batches, emissions: stats.queued_emissions },
+        queues: QueueStatistics { batches: stats.queued_batches, emissions: stats.queued_emissions },
     })
 }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::export::Export;
-use super::params::{Detail, Id};
-use super::problem::Problem;
-use super::routes::Services;
+use super::export::UserExportResponse;
+use super::params::{PathId, UserDetail};
+use super::problem::ProblemDocument;
+use super::routes::ApiServices;
 use rekindle_core::journal;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
@@ -20,6 +20,7 @@ use rekindle_runtime::live::Busy;
 
 /// Everything known of a user, at one instant.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UserState)]
 #[schema(example = json!({
     "user": "u42", "at": "2026-03-05T09:31:00.000Z", "first_event": "2026-03-01T10:00:00.000Z",
     "latest_event": "2026-03-05T09:00:00.000Z", "segments": ["cart_abandoned"],
@@ -31,7 +32,7 @@ use rekindle_runtime::live::Busy;
         "at": "2026-03-05T09:30:00.000Z", "cause": "time"
     }]
 }))]
-pub(super) struct UserState {
+pub(super) struct UserStateResponse {
     /// The user's id.
     user: String,
     /// The instant: the watermark, or the user's own clock where that is ahead of it.
@@ -46,7 +47,7 @@ pub(super) struct UserState {
     /// The segments the user is in, as the rules order them.
     segments: Vec<String>,
     /// Every feature of the rules.
-    features: Vec<Feature>,
+    features: Vec<FeatureEntry>,
     /// The latest traits that the rules read, by path.
     #[schema(value_type = BTreeMap<String, Value>)]
     traits: BTreeMap<String, JsonText>,
@@ -56,9 +57,9 @@ pub(super) struct UserState {
     #[schema(format = DateTime)]
     next_wake_up: Option<String>,
     /// The campaigns that fired for the user.
-    fired: Vec<Fired>,
+    fired: Vec<ExposureEntry>,
     /// What quiet hours hold back.
-    held: Vec<Held>,
+    held: Vec<DeferredDecisionEntry>,
     /// The latest decisions about the user, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
     decisions: Vec<Value>,
@@ -66,7 +67,8 @@ pub(super) struct UserState {
 
 /// A feature and its value.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Feature {
+#[schema(as = Feature)]
+pub(super) struct FeatureEntry {
     /// The feature, as the rules write it.
     feature: String,
     /// Its value: numbers with all their digits, durations in milliseconds; null where there is none.
@@ -76,7 +78,8 @@ pub(super) struct Feature {
 
 /// A campaign that fired.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Fired {
+#[schema(as = Fired)]
+pub(super) struct ExposureEntry {
     /// The campaign.
     campaign: String,
     /// How often.
@@ -88,7 +91,8 @@ pub(super) struct Fired {
 
 /// A decision held back.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Held {
+#[schema(as = Held)]
+pub(super) struct DeferredDecisionEntry {
     /// The campaign.
     campaign: String,
     /// When the quiet hours end.
@@ -100,18 +104,20 @@ pub(super) struct Held {
 
 /// A user, as asked for.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Answer)]
 #[serde(untagged)]
-pub(super) enum Answer {
+pub(super) enum UserResponse {
     /// What is known.
-    State(Box<UserState>),
+    State(Box<UserStateResponse>),
     /// What is held, with `?export`.
-    Export(Box<Export>),
+    Export(Box<UserExportResponse>),
 }
 
 /// The segments a user is in.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UserSegments)]
 #[schema(example = json!({"user": "u42", "segments": ["cart_abandoned"]}))]
-pub(super) struct UserSegments {
+pub(super) struct UserSegmentsResponse {
     /// The user's id.
     user: String,
     /// The segments, as the rules order them; none for somebody nobody knows.
@@ -128,17 +134,17 @@ pub(super) struct UserSegments {
         ("export" = Option<bool>, Query, description = "Everything that is held, as it is held; `?export` alone says true")
     ),
     responses(
-        (status = 200, description = "The user", body = Answer),
-        (status = 400, description = "The id is no percent-encoded UTF-8, or the query asks for something else", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "Nothing is known of this user", body = Problem, content_type = "application/problem+json")
+        (status = 200, description = "The user", body = UserResponse),
+        (status = 400, description = "The id is no percent-encoded UTF-8, or the query asks for something else", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "Nothing is known of this user", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn user(
-    State(services): State<Arc<Services>>,
-    Id(id): Id,
-    Detail { export }: Detail,
-) -> Result<Json<Answer>, Problem> {
-    let busy = |busy: Busy| Problem::unavailable(busy.to_string());
-    let unknown = || Problem::not_found("nothing is known of this user");
+    State(services): State<Arc<ApiServices>>,
+    PathId(id): PathId,
+    UserDetail { export }: UserDetail,
+) -> Result<Json<UserResponse>, ProblemDocument> {
+    let busy = |busy: Busy| ProblemDocument::unavailable(busy.to_string());
+    let unknown = || ProblemDocument::not_found("nothing is known of this user");
     let decisions = |ids: &[&str]| -> Vec<Value> {
         let mut decided: Vec<_> = ids.iter().flat_map(|id| services.live.decisions_of(id)).collect();
         decided.sort_by_key(|(_, output)| output.at);
@@ -149,10 +155,10 @@ pub(super) async fn user(
         // What was decided about a visitor was decided about the user that it became.
         let visitors = held.visitors.iter().map(|visitor| &**visitor).filter(|visitor| *visitor != id);
         let decisions = decisions(&std::iter::once(id.as_str()).chain(visitors).collect::<Vec<_>>());
-        Answer::Export(Box::new(Export::new(id, held, decisions)))
+        UserResponse::Export(Box::new(UserExportResponse::new(id, held, decisions)))
     } else {
         let report = services.live.describe(&id).await.map_err(busy)?.ok_or_else(unknown)?;
-        Answer::State(Box::new(UserState::new(report, decisions(&[&id]))))
+        UserResponse::State(Box::new(UserStateResponse::new(report, decisions(&[&id]))))
     };
     Ok(Json(answer))
 }
@@ -163,12 +169,15 @@ pub(super) async fn user(
 #[utoipa::path(get, path = "/v1/users/{id}/segments", tag = "users",
     params(("id" = String, Path, description = "The user's id, percent-encoded", example = "u42")),
     responses(
-        (status = 200, description = "The segments; none for an unknown user", body = UserSegments),
-        (status = 400, description = "The id is no percent-encoded UTF-8", body = Problem, content_type = "application/problem+json")
+        (status = 200, description = "The segments; none for an unknown user", body = UserSegmentsResponse),
+        (status = 400, description = "The id is no percent-encoded UTF-8", body = ProblemDocument, content_type = "application/problem+json")
     ))]
-pub(super) async fn user_segments(State(services): State<Arc<Services>>, Id(user): Id) -> Json<UserSegments> {
+pub(super) async fn user_segments(
+    State(services): State<Arc<ApiServices>>,
+    PathId(user): PathId,
+) -> Json<UserSegmentsResponse> {
     let segments = services.live.view().segments_of(&user);
-    Json(UserSegments { user, segments })
+    Json(UserSegmentsResponse { user, segments })
 }
 
 /// The output's line of the journal, as JSON.
@@ -178,21 +187,21 @@ fn line(plan: &ExecutionPlan, output: &Output) -> Option<Value> {
     serde_json::from_slice(&line).ok()
 }
 
-impl UserState {
-    fn new(report: UserReport, decisions: Vec<Value>) -> UserState {
+impl UserStateResponse {
+    fn new(report: UserReport, decisions: Vec<Value>) -> UserStateResponse {
         let features =
-            report.features.into_iter().map(|report| Feature { feature: report.feature, value: report.value });
-        let fired = report.fired.into_iter().map(|fired| Fired {
+            report.features.into_iter().map(|report| FeatureEntry { feature: report.feature, value: report.value });
+        let fired = report.fired.into_iter().map(|fired| ExposureEntry {
             campaign: fired.campaign,
             count: fired.count,
             last: fired.last.to_string(),
         });
-        let held = report.held.into_iter().map(|held| Held {
+        let held = report.held.into_iter().map(|held| DeferredDecisionEntry {
             campaign: held.campaign,
             until: held.until.to_string(),
             timezone: held.timezone,
         });
-        UserState {
+        UserStateResponse {
             user: report.user.to_string(),
             at: report.at.to_string(),
             first_event: report.first_event.to_string(),

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::against;
+use super::check_against;
 use super::summary::counted;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
 use rekindle_core::partition::{ExecutionPlan, User};
@@ -14,7 +14,9 @@ use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::explain::Sizes;
 use rekindle_core::rules::program::{FeatureKind, Ruleset};
 use rekindle_core::rules::{self, explain, render};
-use rekindle_settings::{Config, Mistakes, Place, TOKEN_FILE, TOKEN_HELP, VariableMistake, blotted, check_token};
+use rekindle_settings::{
+    SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted, check_token,
+};
 
 /// Larger files are not read: nobody writes such rules.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -48,7 +50,7 @@ pub struct CheckArgs {
 
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub enum FileLoadError {
     /// It could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -76,7 +78,7 @@ pub fn run(args: &CheckArgs) -> io::Result<bool> {
 ///
 /// # Errors
 /// The file cannot be read, or has mistakes.
-pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, LoadError> {
+pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, FileLoadError> {
     load_rules_with_text(path, colour).map(|(rules, _)| rules)
 }
 
@@ -84,7 +86,7 @@ pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, LoadError> {
 ///
 /// # Errors
 /// The file cannot be read, or has mistakes.
-pub fn load_rules_with_text(path: &Path, colour: bool) -> Result<(Ruleset, String), LoadError> {
+pub fn load_rules_with_text(path: &Path, colour: bool) -> Result<(Ruleset, String), FileLoadError> {
     let text = read(path)?;
     match rules::compile(&text) {
         Ok(rules) => Ok((rules, text)),
@@ -97,10 +99,10 @@ pub fn load_rules_with_text(path: &Path, colour: bool) -> Result<(Ruleset, Strin
 ///
 /// # Errors
 /// The file cannot be read; or it or the environment has mistakes.
-pub fn load_config(path: &Path, colour: bool) -> Result<Config, LoadError> {
+pub fn load_config(path: &Path, colour: bool) -> Result<Settings, FileLoadError> {
     let text = read(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    Config::load(&text, folder, std::env::vars_os()).map_err(|mistakes| wrong_settings(path, &mistakes, colour))
+    Settings::load(&text, folder, std::env::vars_os()).map_err(|mistakes| wrong_settings(path, &mistakes, colour))
 }
 
 /// Checks, and writes what there is to say to `out`.
@@ -143,7 +145,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
             Ok(rules) => {
                 accepted(&file, &rules, args.explain, out)?;
                 if !args.against.is_empty() {
-                    sound &= against::check(&rules, &args.against, out)?;
+                    sound &= check_against::check(&rules, &args.against, out)?;
                 }
                 if let (Some(replaced), Some(old)) = (&replaced, &args.replacing) {
                     replacing(&file, ExecutionPlan::new(rules), (old, replaced), out)?;
@@ -159,7 +161,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
 }
 
 /// What to say of variables that are no settings though they begin like them.
-pub(crate) fn ignored_variables(config: &Config) -> Option<String> {
+pub(crate) fn ignored_variables(config: &Settings) -> Option<String> {
     let [first, rest @ ..] = config.ignored.as_slice() else { return None };
     let (names, are) = match rest.len() {
         0 => (first.clone(), "is Kubernetes' own and no setting"),
@@ -171,9 +173,9 @@ pub(crate) fn ignored_variables(config: &Config) -> Option<String> {
 
 /// Opens every file that settings name, and reads a byte of each: what is missing, or not for this user to read, is a problem
 /// of the settings. What is in them is not looked at, but for the API's token, which has to be one.
-fn named_files(path: &Path, config: &Config) -> Result<(), Mistakes> {
+fn named_files(path: &Path, config: &Settings) -> Result<(), SettingsErrors> {
     let text = read(path).map(|text| blotted(&text)).unwrap_or_default();
-    let mut mistakes = Mistakes { text, in_file: Vec::new(), in_variables: Vec::new() };
+    let mut mistakes = SettingsErrors { text, in_file: Vec::new(), in_variables: Vec::new() };
     for file in &config.files {
         let (message, help) = match can_be_read(&file.path) {
             Err(error) => (
@@ -187,10 +189,10 @@ fn named_files(path: &Path, config: &Config) -> Result<(), Mistakes> {
             Ok(()) => continue,
         };
         match &file.place {
-            Place::File(span) => mistakes.in_file.push(Diagnostic { message, help, span: span.clone() }),
-            Place::Variable(variable) => {
+            SettingPlace::File(span) => mistakes.in_file.push(Diagnostic { message, help, span: span.clone() }),
+            SettingPlace::Variable(variable) => {
                 let help = help.replace("relative to this file", "relative to the settings file");
-                mistakes.in_variables.push(VariableMistake { variable: variable.clone(), message, help });
+                mistakes.in_variables.push(VariableError { variable: variable.clone(), message, help });
             }
         }
     }
@@ -258,19 +260,19 @@ fn replacing(
     Ok(())
 }
 
-fn report(error: &LoadError, out: &mut dyn Write) -> io::Result<()> {
+fn report(error: &FileLoadError, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", error.to_string().trim_end())
 }
 
-fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> LoadError {
+fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> FileLoadError {
     let mut drawn = render::render(&path.display().to_string(), text, problems, colour);
     drawn.push_str(&format!("{}: {}", path.display(), counted(problems.len(), "problem")));
-    LoadError::Wrong(drawn)
+    FileLoadError::Wrong(drawn)
 }
 
-fn wrong_settings(path: &Path, mistakes: &Mistakes, colour: bool) -> LoadError {
+fn wrong_settings(path: &Path, mistakes: &SettingsErrors, colour: bool) -> FileLoadError {
     let mut drawn = render::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
-    for VariableMistake { variable, message, help } in &mistakes.in_variables {
+    for VariableError { variable, message, help } in &mistakes.in_variables {
         drawn.push_str(&format!("{variable}: {message}\n"));
         if !help.is_empty() {
             drawn.push_str(&format!("  help: {help}\n"));
@@ -278,11 +280,11 @@ fn wrong_settings(path: &Path, mistakes: &Mistakes, colour: bool) -> LoadError {
         drawn.push('\n');
     }
     drawn.push_str(&format!("{}: {}", path.display(), counted(mistakes.count(), "problem")));
-    LoadError::Wrong(drawn)
+    FileLoadError::Wrong(drawn)
 }
 
-fn read(path: &Path) -> Result<String, LoadError> {
-    let fail = |source| LoadError::Read { path: path.to_owned(), source };
+fn read(path: &Path) -> Result<String, FileLoadError> {
+    let fail = |source| FileLoadError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     File::open(path).map_err(fail)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {

@@ -15,7 +15,7 @@ use rekindle_core::partition::{FeatureReport, UserReport};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use rekindle_runtime::store::{Checkpoints, Entry, Inspected, Loaded, Manifest};
-use rekindle_settings::{Checkpoint, Location, masked};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings, masked};
 
 /// Look at stored checkpoints: which there are, what is in them, whether they are intact
 ///
@@ -23,15 +23,15 @@ use rekindle_settings::{Checkpoint, Location, masked};
 #[derive(Debug, Args)]
 pub struct CheckpointArgs {
     #[command(subcommand)]
-    what: What,
+    what: CheckpointCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum CheckpointCommand {
     /// List the checkpoints that count, oldest first
     Ls {
         #[command(flatten)]
-        place: Place,
+        place: StoreLocation,
         /// One JSON object: the whole manifest
         #[arg(long)]
         json: bool,
@@ -39,26 +39,26 @@ enum What {
     /// Show what a checkpoint says of itself, and how much is in it
     Inspect {
         #[command(flatten)]
-        place: Place,
+        place: StoreLocation,
         /// The checkpoint's number; the latest if left out
         number: Option<u64>,
     },
     /// Read every block of every checkpoint; fails and names the damage where there is any
     Verify {
         #[command(flatten)]
-        place: Place,
+        place: StoreLocation,
     },
     /// Write every user as a line of JSON, sorted by id, as the newest intact checkpoint has them
     Export {
         #[command(flatten)]
-        place: Place,
+        place: StoreLocation,
     },
 }
 
 /// Where the checkpoints are.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
-struct Place {
+struct StoreLocation {
     /// A folder, or s3://bucket/prefix with the AWS_ variables of the environment
     #[arg(long, value_name = "DIR|URL")]
     store: Option<String>,
@@ -73,26 +73,26 @@ pub(crate) fn run(args: &CheckpointArgs) -> Result<(), CliError> {
     let out = &mut std::io::stdout().lock();
     runtime.block_on(async {
         match &args.what {
-            What::Ls { place, json } => list(&manifest(&open(place)?).await?, *json, out),
-            What::Inspect { place, number } => inspect(&open(place)?, *number, out).await,
-            What::Verify { place } => verify(&open(place)?, out).await,
-            What::Export { place } => export(&open(place)?, out).await,
+            CheckpointCommand::Ls { place, json } => list(&manifest(&open(place)?).await?, *json, out),
+            CheckpointCommand::Inspect { place, number } => inspect(&open(place)?, *number, out).await,
+            CheckpointCommand::Verify { place } => verify(&open(place)?, out).await,
+            CheckpointCommand::Export { place } => export(&open(place)?, out).await,
         }
     })
 }
 
-fn open(place: &Place) -> Result<Checkpoints, CliError> {
+fn open(place: &StoreLocation) -> Result<Checkpoints, CliError> {
     let settings = match (&place.config, &place.store) {
         (Some(path), _) => load_config(path)?.checkpoint,
         (None, store) => {
             let text = store.as_deref().unwrap_or_default();
             let wrong = |why| CliError::Other(format!("--store {} {why}", masked(text)));
-            let store = Location::parse(text).map_err(wrong)?;
+            let store = CheckpointLocation::parse(text).map_err(wrong)?;
             // As the AWS clients do: an endpoint in the environment is a choice, and http:// in it one too.
-            Checkpoint { store, s3_allow_http: true, ..Checkpoint::default() }
+            CheckpointSettings { store, s3_allow_http: true, ..CheckpointSettings::default() }
         }
     };
-    if let Location::Folder(path) = &settings.store
+    if let CheckpointLocation::Folder(path) = &settings.store
         && !path.is_dir()
     {
         return Err(CliError::Other(format!("there is no folder {}", path.display())));

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::summary::{Run, Summary};
+use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
-use crate::api::{ApiError, Metrics, Routes, Server};
-use crate::metrics::{Format, Page};
+use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
+use crate::metrics::{ExpositionFormat, MetricsPage};
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let board = Arc::new(Board { plan: Arc::clone(&plan), counted: Mutex::default() });
+    let board = Arc::new(DemoMetrics { plan: Arc::clone(&plan), counted: Mutex::default() });
     let address = runtime.block_on(serve(args.listen, Arc::clone(&board)))?;
     let stopping = Arc::clone(&stop);
     runtime.spawn(async move {
@@ -91,33 +91,33 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
             stopping.store(true, Ordering::Relaxed);
         }
     });
-    Show::open(args, plan, board)?.run(args, address, &stop)
+    Demo::open(args, plan, board)?.run(args, address, &stop)
 }
 
 /// What the show has come to, for whoever scrapes it.
-struct Board {
+struct DemoMetrics {
     plan: Arc<ExecutionPlan>,
     /// Nothing until the history was simulated.
-    counted: Mutex<Option<Counted>>,
+    counted: Mutex<Option<DemoTotals>>,
 }
 
 /// The totals of the engine, and the growth numbers if the rules ask for them.
 #[derive(Clone)]
-struct Counted {
+struct DemoTotals {
     totals: Totals,
     watermark: Timestamp,
     growth: Option<Arc<GrowthReport>>,
 }
 
-impl Board {
-    fn put(&self, counted: Counted) {
+impl DemoMetrics {
+    fn put(&self, counted: DemoTotals) {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted);
     }
 
-    fn answer(&self, format: Format) -> Vec<u8> {
+    fn answer(&self, format: ExpositionFormat) -> Vec<u8> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut page = Page::default();
-        if let Some(Counted { totals, watermark, growth }) = counted {
+        let mut page = MetricsPage::default();
+        if let Some(DemoTotals { totals, watermark, growth }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
             growth.iter().for_each(|report| page.growth(report));
         }
@@ -129,36 +129,36 @@ impl Board {
 
 /// Serves metrics at the address that is wanted. Where none is, at the usual one, or at another port when somebody else has
 /// that.
-async fn serve(wanted: Option<SocketAddr>, board: Arc<Board>) -> Result<SocketAddr, CliError> {
-    let server = match Server::bind(wanted.unwrap_or(LISTEN)).await {
+async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<SocketAddr, CliError> {
+    let server = match HttpServer::bind(wanted.unwrap_or(LISTEN)).await {
         Err(ApiError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
-            Server::bind(SocketAddr::new(LISTEN.ip(), 0)).await
+            HttpServer::bind(SocketAddr::new(LISTEN.ip(), 0)).await
         }
         bound => bound,
     };
     let server = server.map_err(|error| CliError::Other(format!("{error}; choose another with --listen")))?;
     let address = server.address();
-    let routes = Routes::metrics_only(Metrics::new(move |format| board.answer(format)), address);
+    let routes = Routes::metrics_only(MetricsCache::new(move |format| board.answer(format)), address);
     tokio::spawn(server.serve(routes, std::future::pending()));
     Ok(address)
 }
 
 /// The storefront and the engine behind it.
-struct Show {
+struct Demo {
     plan: Arc<ExecutionPlan>,
     simulator: Simulator,
     pipeline: Pipeline,
-    board: Arc<Board>,
+    board: Arc<DemoMetrics>,
     lines: Vec<u8>,
     now: Timestamp,
 }
 
-impl Show {
-    fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<Board>) -> Result<Show, CliError> {
+impl Demo {
+    fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<DemoMetrics>) -> Result<Demo, CliError> {
         let pipeline = Pipeline::new(Arc::clone(&plan), Options::default())
             .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
-        Ok(Show { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })
+        Ok(Demo { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })
     }
 
     fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
@@ -185,13 +185,13 @@ impl Show {
                 (growth, reported) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
             }
             let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
-            self.board.put(Counted { totals: totals.clone(), watermark, growth });
+            self.board.put(DemoTotals { totals: totals.clone(), watermark, growth });
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;
             thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));
         }
         screen.close();
-        let run = Run { took: started.elapsed(), until: self.now, at_full_speed: false };
+        let run = RunInfo { took: started.elapsed(), until: self.now, at_full_speed: false };
         screen.say(Summary::new(&self.plan.rules, &self.pipeline.totals(), run).to_string().trim_end())?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The command line: what can be asked for, and one module per command.
 
-mod against;
 pub mod check;
+mod check_against;
 pub mod checkpoint;
 pub mod demo;
 pub mod growth;
@@ -25,7 +25,7 @@ use crate::daemon::DaemonError;
 use rekindle_core::decode::PlaceholderIds;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_runtime::pipeline::Options;
-use rekindle_settings::{Config, Engine};
+use rekindle_settings::{EngineSettings, Settings};
 
 /// A real-time growth engine for e-commerce: live segments, churn and reactivation, campaign actions.
 #[derive(Debug, Parser)]
@@ -119,7 +119,7 @@ pub fn run() -> ExitCode {
 pub enum CliError {
     /// The rules or the config can't be used.
     #[error("{0}")]
-    Load(#[from] check::LoadError),
+    Load(#[from] check::FileLoadError),
     /// The replay failed.
     #[error("error: {0}")]
     Replay(rekindle_runtime::replay::ReplayError),
@@ -196,12 +196,12 @@ pub(crate) fn load_settled_rules(path: &Path) -> Result<(Ruleset, String), CliEr
 }
 
 /// Reads a settings file.
-pub(crate) fn load_config(path: &Path) -> Result<Config, CliError> {
+pub(crate) fn load_config(path: &Path) -> Result<Settings, CliError> {
     Ok(check::load_config(path, in_colour())?)
 }
 
 /// What the settings say of the pipeline.
-pub(crate) fn pipeline_options(settings: &Engine) -> Options {
+pub(crate) fn pipeline_options(settings: &EngineSettings) -> Options {
     Options {
         partitions: usize::from(settings.partitions),
         workers: usize::from(settings.workers),

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use super::CliError;
 
 /// A file that the command line names, and the option it is named by.
-pub(super) type Named<'a> = (&'static str, &'a Path);
+pub(super) type NamedPath<'a> = (&'static str, &'a Path);
 
 /// Two outputs in one file would write over one another, and an output would replace the input it shares a file with.
 ///
 /// # Errors
 /// Two of `outputs`, or one of them and one of `inputs`, are the same regular file, or two are standard output (`-`).
-pub(super) fn refuse_shared_files(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), CliError> {
+pub(super) fn refuse_shared_files(outputs: &[NamedPath<'_>], inputs: &[NamedPath<'_>]) -> Result<(), CliError> {
     for (at, (option, path)) in outputs.iter().enumerate() {
         let Some(file) = identity(path) else { continue };
-        let is_same = |(_, other): &&Named<'_>| identity(other).is_some_and(|other| other == file);
+        let is_same = |(_, other): &&NamedPath<'_>| identity(other).is_some_and(|other| other == file);
         if let Some((other, _)) = outputs[..at].iter().find(is_same) {
             let place = if file == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() };
             return Err(CliError::Other(format!(

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::outputs::{Named, refuse_shared_files};
-use super::summary::{Run, Summary, counted};
+use super::outputs::{NamedPath, refuse_shared_files};
+use super::summary::{RunInfo, Summary, counted};
 use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::{Span, Timestamp};
@@ -18,7 +18,7 @@ use rekindle_runtime::files::sink::{OutputFile, SinkError};
 use rekindle_runtime::files::source::{Files, Item, SourceError};
 use rekindle_runtime::pipeline::Options;
 use rekindle_runtime::replay::{Finished, ReplayError, Resumable, Sinks, Standing, Targets, replay};
-use rekindle_settings::Engine;
+use rekindle_settings::EngineSettings;
 
 /// Replays event files through the engine and writes the journal: every segment change, campaign decision and merge,
 /// as JSON lines ordered by due time, then user. The same events and rules always give the same bytes, whatever
@@ -51,7 +51,7 @@ pub struct ReplayArgs {
     /// Drop users who were idle for this long, once nothing is to come for them by time alone: 0s for never, or 1h to 36525d
     ///
     /// 0s unless said otherwise
-    #[arg(long, value_name = "DURATION", value_parser = Engine::parse_state_ttl)]
+    #[arg(long, value_name = "DURATION", value_parser = EngineSettings::parse_state_ttl)]
     state_ttl: Option<Span>,
 
     /// Longest call, in bytes; longer ones are rejected; 1048576 unless said otherwise
@@ -116,7 +116,7 @@ pub struct ReplayArgs {
 
 impl ReplayArgs {
     /// What is written; the journal first.
-    fn outputs(&self) -> Vec<Named<'_>> {
+    fn outputs(&self) -> Vec<NamedPath<'_>> {
         let journal = self.output.as_deref().unwrap_or(Path::new("-"));
         let others = [("--actions", &self.actions), ("--rejects", &self.rejects), ("--summary", &self.summary)];
         let asked_for = others.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
@@ -155,7 +155,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         }
         outcome => outcome?,
     };
-    let run = Run { took, until: args.until, at_full_speed: true };
+    let run = RunInfo { took, until: args.until, at_full_speed: true };
     let Finished { totals, first_rejects } = finished;
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
@@ -191,7 +191,7 @@ fn replay_at_once(
     plan: Arc<ExecutionPlan>,
     options: Options,
 ) -> Result<(Finished, Duration), CliError> {
-    let source = Source::open(args, options.max_message_bytes())?;
+    let source = ReplaySource::open(args, options.max_message_bytes())?;
     let sinks = Sinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
         actions: create("the actions", args.actions.as_deref())?,
@@ -232,28 +232,28 @@ fn replay_resumably(
         _ => {}
     }
     if replay.standing() != Standing::Finished {
-        replay.run(Source::open(args, max_message_bytes)?)?;
+        replay.run(ReplaySource::open(args, max_message_bytes)?)?;
     }
     Ok(replay.deliver()?)
 }
 
 /// The events, with a bar that shows how many of them are read.
-struct Source {
+struct ReplaySource {
     files: Files,
     bar: ProgressBar,
 }
 
-impl Source {
-    fn open(args: &ReplayArgs, max_message_bytes: usize) -> Result<Source, ReplayError> {
+impl ReplaySource {
+    fn open(args: &ReplayArgs, max_message_bytes: usize) -> Result<ReplaySource, ReplayError> {
         if !args.quiet {
             say_if_it_waits(&args.events);
         }
         let files = Files::open(&args.events, max_message_bytes)?;
-        Ok(Source { bar: progress_bar(args, &files), files })
+        Ok(ReplaySource { bar: progress_bar(args, &files), files })
     }
 }
 
-impl Iterator for Source {
+impl Iterator for ReplaySource {
     type Item = Result<Item, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -263,7 +263,7 @@ impl Iterator for Source {
 }
 
 /// However the replay ends, nothing is left of the bar when that is told.
-impl Drop for Source {
+impl Drop for ReplaySource {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
@@ -271,10 +271,10 @@ impl Drop for Source {
 
 impl ReplayArgs {
     /// The settings file's, or the defaults, with what the command line says in their place.
-    fn settings(&self) -> Result<Engine, CliError> {
+    fn settings(&self) -> Result<EngineSettings, CliError> {
         let mut settings = match &self.config {
             Some(path) => load_config(path)?.engine,
-            None => Engine::default(),
+            None => EngineSettings::default(),
         };
         if let Some(rules) = &self.rules {
             settings.rules.clone_from(rules);

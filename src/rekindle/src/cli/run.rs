@@ -9,8 +9,8 @@ use clap::Args;
 use tracing::info;
 
 use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
-use crate::api::{Metrics, Routes, Server, Services};
-use crate::daemon::{Conditions, Daemon, Scrapes, Signals, hang_up};
+use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
+use crate::daemon::{Daemon, ScrapeHandler, Signals, StartOptions, hang_up};
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::Access;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let access = Access::check(&config.nats);
     let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
     let (Some((ruleset, text)), Some(access)) = (rules, access) else {
-        return Err(CliError::Load(check::LoadError::Wrong(mistakes.join("\n"))));
+        return Err(CliError::Load(check::FileLoadError::Wrong(mistakes.join("\n"))));
     };
     let other = |what: &str, error: &dyn std::fmt::Display| CliError::Other(format!("could not {what}: {error}"));
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(|error| other("begin the log", &error))?;
@@ -65,20 +65,20 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let options = pipeline_options(&config.engine);
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
-        let conditions = Conditions { from_start: args.from_start, accept_repeats: args.accept_repeats };
+        let conditions = StartOptions { from_start: args.from_start, accept_repeats: args.accept_repeats };
         let daemon = Daemon::open(config, access, options, conditions, path, (text, plan)).await?;
         let instruments = daemon.instruments();
-        let services = Services {
+        let services = ApiServices {
             live: instruments.live.clone(),
             health: instruments.health.clone(),
             rules: instruments.reloader.clone(),
             forget: instruments.forgetter.clone(),
             started: instruments.started,
         };
-        let scrapes = Scrapes::new(instruments.clone());
-        let metrics = Metrics::new(move |format| scrapes.answer(format));
+        let scrapes = ScrapeHandler::new(instruments.clone());
+        let metrics = MetricsCache::new(move |format| scrapes.answer(format));
         let routes = Routes::new(services, metrics, &http).map_err(|error| CliError::Other(error.to_string()))?;
-        let server = web.spawn(Server::bind(listen)).await.map_err(|error| other("serve the API", &error))?;
+        let server = web.spawn(HttpServer::bind(listen)).await.map_err(|error| other("serve the API", &error))?;
         let server =
             server.map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
         let address = server.address();

@@ -13,12 +13,12 @@ use rekindle_settings as settings;
 pub struct SchemaArgs {
     /// Of which file
     #[arg(value_enum)]
-    of: File,
+    of: SchemaKind,
 }
 
 /// The kinds of files that have a schema.
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
-enum File {
+enum SchemaKind {
     /// The settings: config/rekindle.toml
     Config,
     /// The rules: config/rules.toml
@@ -31,8 +31,8 @@ enum File {
 /// Standard output cannot be written to.
 pub fn run(args: &SchemaArgs) -> io::Result<()> {
     let schema = match args.of {
-        File::Config => settings::schema::schema(),
-        File::Rules => rules::schema::schema(),
+        SchemaKind::Config => settings::schema::schema(),
+        SchemaKind::Rules => rules::schema::schema(),
     };
     writeln!(io::stdout().lock(), "{schema:#}")
 }

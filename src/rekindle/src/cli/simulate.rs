@@ -9,12 +9,12 @@ use clap::Args;
 
 use super::summary::{counted, grouped};
 use super::{CliError, load_config};
-use feed::Feed;
+use feed::MessageFeed;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_nats::Access;
 use rekindle_runtime::health::Health;
-use rekindle_settings::{Config, Nats};
-use rekindle_simulator::live::{Live, WARM_UP};
+use rekindle_settings::{NatsSettings, Settings};
+use rekindle_simulator::live::{LiveStorefront, WARM_UP};
 
 /// How long to try to connect.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const FRAME: Duration = Duration::from_millis(10);
 /// Most events between two looks at the clock.
 const LINES: usize = 500;
 /// The longest time that passes in one step: longer pauses are no time for the shop.
-const LONGEST_STEP: Duration = Duration::from_secs(1);
+const STEP_MAX: Duration = Duration::from_secs(1);
 /// How long acknowledgements may take at the end.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
@@ -55,8 +55,8 @@ pub struct SimulateArgs {
     /// Let the shoppers act so fast that this many events leave in a second, or `max`: as many as can
     ///
     /// Without, they do what they do at --speed, by the hours of day and night: 2,000 of them some 1,400 events a day.
-    #[arg(long, value_name = "N", value_parser = Pace::parse)]
-    rate: Option<Pace>,
+    #[arg(long, value_name = "N", value_parser = PublishRate::parse)]
+    rate: Option<PublishRate>,
 
     /// How many shoppers the shop has
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -83,20 +83,20 @@ pub struct SimulateArgs {
 
 /// How many events are wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Pace {
+enum PublishRate {
     /// So many a second.
     Rate(f64),
     /// As many as can.
     Max,
 }
 
-impl Pace {
-    fn parse(text: &str) -> Result<Pace, String> {
+impl PublishRate {
+    fn parse(text: &str) -> Result<PublishRate, String> {
         if text == "max" {
-            return Ok(Pace::Max);
+            return Ok(PublishRate::Max);
         }
         let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e7).contains(rate));
-        rate.map(Pace::Rate).ok_or_else(|| "write a number from 0.001 to 10000000, or max".to_owned())
+        rate.map(PublishRate::Rate).ok_or_else(|| "write a number from 0.001 to 10000000, or max".to_owned())
     }
 }
 
@@ -112,7 +112,10 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
     let config = match &args.config {
         Some(path) => load_config(path)?,
-        None => Config { nats: Nats { servers: vec![args.server.clone()], ..Nats::default() }, ..Config::default() },
+        None => Settings {
+            nats: NatsSettings { servers: vec![args.server.clone()], ..NatsSettings::default() },
+            ..Settings::default()
+        },
     };
     let subject = match (&args.subject, &args.config) {
         (Some(subject), _) => subject.clone(),
@@ -124,10 +127,10 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
     runtime.block_on(simulate(args, &config.nats, subject))
 }
 
-async fn simulate(args: &SimulateArgs, nats: &Nats, subject: String) -> Result<(), CliError> {
-    let feed = Feed::open(connect(nats).await?, subject, usize::from(args.batch)).await?;
+async fn simulate(args: &SimulateArgs, nats: &NatsSettings, subject: String) -> Result<(), CliError> {
+    let feed = MessageFeed::open(connect(nats).await?, subject, usize::from(args.batch)).await?;
     say(&format!("{}; {}; Ctrl-C ends it", counted(args.users, "shopper"), feed.introduction()))?;
-    let mut run = Run::new(args, feed).await?;
+    let mut run = SimulationRun::new(args, feed).await?;
     let started = Instant::now();
     let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);
     let stopped = tokio::select! {
@@ -154,29 +157,29 @@ async fn simulate(args: &SimulateArgs, nats: &Nats, subject: String) -> Result<(
 }
 
 /// The shop, and where its events go.
-struct Run {
-    live: Live,
-    feed: Feed,
-    pace: Option<Pace>,
+struct SimulationRun {
+    live: LiveStorefront,
+    feed: MessageFeed,
+    pace: Option<PublishRate>,
     speed: f64,
     /// When the stamps' clock began, by the clock on the wall and by itself.
     began: (Instant, Timestamp),
 }
 
-impl Run {
-    async fn new(args: &SimulateArgs, feed: Feed) -> Result<Run, CliError> {
+impl SimulationRun {
+    async fn new(args: &SimulateArgs, feed: MessageFeed) -> Result<SimulationRun, CliError> {
         let (seed, users, pace) = (args.seed, args.users, args.rate);
         let open = move || {
             let now = wall_clock();
             // Without a rate, day and night in the shop are those outside; with one they pass in no time.
-            let live = Live::open(seed, users, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
+            let live = LiveStorefront::open(seed, users, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
             (live, now)
         };
         let (live, now) =
             tokio::task::spawn_blocking(open).await.map_err(|error| CliError::Other(error.to_string()))?;
         let opened_late = wall_clock() - now;
         let began = Instant::now() - Duration::from_millis(u64::try_from(opened_late.0).unwrap_or(0));
-        Ok(Run { live, feed, pace: args.rate, speed: args.speed, began: (began, now) })
+        Ok(SimulationRun { live, feed, pace: args.rate, speed: args.speed, began: (began, now) })
     }
 
     /// Runs until it can't.
@@ -186,11 +189,11 @@ impl Run {
             // First room, then the events to fill it: what waits for room grows old.
             self.feed.make_room(LINES).await;
             let now = Instant::now();
-            let step = (now - last).min(LONGEST_STEP);
+            let step = (now - last).min(STEP_MAX);
             let stamp = self.stamp(now);
-            let span = (stamp - last_stamp).min(Span((LONGEST_STEP.as_secs_f64() * self.speed * 1_000.0) as i64));
+            let span = (stamp - last_stamp).min(Span((STEP_MAX.as_secs_f64() * self.speed * 1_000.0) as i64));
             (last, last_stamp) = (now, stamp);
-            if let Some(Pace::Rate(rate)) = self.pace {
+            if let Some(PublishRate::Rate(rate)) = self.pace {
                 // What could not be sent in a second is not made up for.
                 allowance = (allowance + step.as_secs_f64() * rate).min(rate.max(1.0));
             }
@@ -213,9 +216,9 @@ impl Run {
         let mut lines = Vec::new();
         match self.pace {
             None => self.live.tell(Some(stamps.1), LINES, stamps, &mut lines),
-            Some(Pace::Rate(_)) if allowance == 0 => {}
-            Some(Pace::Rate(_)) => self.live.tell(None, allowance.min(LINES), stamps, &mut lines),
-            Some(Pace::Max) => self.live.tell(None, LINES, stamps, &mut lines),
+            Some(PublishRate::Rate(_)) if allowance == 0 => {}
+            Some(PublishRate::Rate(_)) => self.live.tell(None, allowance.min(LINES), stamps, &mut lines),
+            Some(PublishRate::Max) => self.live.tell(None, LINES, stamps, &mut lines),
         }
         for line in &lines {
             self.feed.add(line).await?;
@@ -240,8 +243,8 @@ fn check_subject(subject: &str) -> Result<(), CliError> {
     )))
 }
 
-async fn connect(nats: &Nats) -> Result<async_nats::Client, CliError> {
-    let nats = Nats { name: format!("{} simulate", nats.name), ..nats.clone() };
+async fn connect(nats: &NatsSettings) -> Result<async_nats::Client, CliError> {
+    let nats = NatsSettings { name: format!("{} simulate", nats.name), ..nats.clone() };
     let access = Access::check(&nats).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         CliError::Other(errors.join("; "))
@@ -282,9 +285,12 @@ mod tests {
 
     #[test]
     fn a_rate_is_a_number_or_max() {
-        assert_eq!([Pace::parse("10000"), Pace::parse("max")], [Ok(Pace::Rate(10_000.0)), Ok(Pace::Max)]);
+        assert_eq!(
+            [PublishRate::parse("10000"), PublishRate::parse("max")],
+            [Ok(PublishRate::Rate(10_000.0)), Ok(PublishRate::Max)]
+        );
         for wrong in ["0", "-1", "maximum", "nan", "inf", ""] {
-            assert!(Pace::parse(wrong).is_err(), "{wrong}");
+            assert!(PublishRate::parse(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -17,7 +17,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Totals, unseen};
 
 /// The circumstances of a run.
-pub(super) struct Run {
+pub(super) struct RunInfo {
     pub(super) took: Duration,
     pub(super) until: Timestamp,
     /// The engine was not slowed down on purpose: events per second say something.
@@ -28,12 +28,12 @@ pub(super) struct Run {
 pub(super) struct Summary<'a> {
     rules: &'a Ruleset,
     totals: &'a Totals,
-    run: Run,
+    run: RunInfo,
     peak_memory_bytes: Option<u64>,
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(rules: &'a Ruleset, totals: &'a Totals, run: Run) -> Summary<'a> {
+    pub(super) fn new(rules: &'a Ruleset, totals: &'a Totals, run: RunInfo) -> Summary<'a> {
         Summary { rules, totals, run, peak_memory_bytes: peak_memory_bytes() }
     }
 

@@ -20,7 +20,7 @@ use rekindle_runtime::live::{Captured, CutError, Live};
 use rekindle_runtime::store::{Checkpoints, Outputs, StoreError};
 
 /// After a failure the next is tried after this, or after the interval where that is shorter.
-const AGAIN: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What is known of checkpoints, for metrics. Reading it never waits.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ pub struct CheckpointStatus {
 
 /// Why a checkpoint did not come to count.
 #[derive(Debug, Error)]
-enum Failure {
+enum CheckpointFailure {
     #[error(transparent)]
     Cut(#[from] CutError),
     #[error(transparent)]
@@ -79,7 +79,7 @@ impl Checkpointer {
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 () = tokio::time::sleep(wait) => {}
             }
-            wait = if self.write().await? { self.interval } else { self.interval.min(AGAIN) };
+            wait = if self.write().await? { self.interval } else { self.interval.min(RETRY_INTERVAL) };
         }
     }
 
@@ -91,10 +91,10 @@ impl Checkpointer {
                 self.health.note("checkpoint", "");
                 Ok(true)
             }
-            Err(Failure::Store(error @ (StoreError::Fenced { .. } | StoreError::OtherStream { .. }))) => {
+            Err(CheckpointFailure::Store(error @ (StoreError::Fenced { .. } | StoreError::OtherStream { .. }))) => {
                 Err(error.into())
             }
-            Err(Failure::Cut(CutError::Busy(_)) | Failure::SinkGone) => Ok(false),
+            Err(CheckpointFailure::Cut(CutError::Busy(_)) | CheckpointFailure::SinkGone) => Ok(false),
             Err(failure) => {
                 self.status.failures.fetch_add(1, Ordering::Relaxed);
                 error!("no checkpoint was written: {failure}; going on without, and trying again");
@@ -105,14 +105,14 @@ impl Checkpointer {
         }
     }
 
-    async fn try_write(&self, began: Instant) -> Result<(), Failure> {
+    async fn try_write(&self, began: Instant) -> Result<(), CheckpointFailure> {
         let is_whole = self.checkpoints.next_is_whole();
         let checkpoints = self.checkpoints.clone();
         let begin =
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
         let Captured { finishing, passed, sequence } = self.live.cut(is_whole, begin).await?;
         let written = finishing.wait().await?;
-        let passed = passed.await.map_err(|_| Failure::SinkGone)?;
+        let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);
         let kind = usize::from(!written.is_whole());
         self.checkpoints.commit(written, Outputs { ordinal: passed.ordinal, last: Some(passed.stream_last) }).await?;

@@ -6,27 +6,30 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::Connected;
-use crate::api::{self, Logged, NotLogged};
+use super::ConnectedBroker;
+use crate::api::{self, ForgetError, LoggedPosition};
 use rekindle_nats::Connection;
-use rekindle_settings::{Source, SourceKind};
+use rekindle_settings::{SourceKind, SourceSettings};
 
 /// How long putting a request into the log may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Puts requests to forget a user into the log.
 #[derive(Debug)]
-pub struct Forgetter {
-    settings: Source,
-    connected: watch::Receiver<Option<Connected>>,
+pub struct ForgetPublisher {
+    settings: SourceSettings,
+    connected: watch::Receiver<Option<ConnectedBroker>>,
 }
 
-impl Forgetter {
-    pub(super) fn new(settings: Source, connected: watch::Receiver<Option<Connected>>) -> Forgetter {
-        Forgetter { settings, connected }
+impl ForgetPublisher {
+    pub(super) fn new(
+        settings: SourceSettings,
+        connected: watch::Receiver<Option<ConnectedBroker>>,
+    ) -> ForgetPublisher {
+        ForgetPublisher { settings, connected }
     }
 
-    async fn put(&self, user: &str) -> Result<Logged, String> {
+    async fn put(&self, user: &str) -> Result<LoggedPosition, String> {
         let connection = self.connected.borrow().as_ref().map(|connected| connected.connection.clone());
         let Some(connection) = connection.filter(|connection| connection.status.is_up()) else {
             return Err("there is no connection to NATS".to_owned());
@@ -46,8 +49,8 @@ impl Forgetter {
         }
     }
 
-    async fn publish(&self, connection: &Connection, payload: String) -> Result<Logged, String> {
-        let Source { kind, stream, forget_subject: subject, .. } = &self.settings;
+    async fn publish(&self, connection: &Connection, payload: String) -> Result<LoggedPosition, String> {
+        let SourceSettings { kind, stream, forget_subject: subject, .. } = &self.settings;
         match kind {
             SourceKind::JetStream => {
                 let asked = connection.jetstream.publish(subject.clone(), payload.into()).await;
@@ -55,22 +58,22 @@ impl Forgetter {
                 if taken.stream != *stream {
                     return Err(format!("stream {} took it in, and events are read from {stream}", taken.stream));
                 }
-                Ok(Logged { sequence: Some(taken.sequence) })
+                Ok(LoggedPosition { sequence: Some(taken.sequence) })
             }
             SourceKind::Nats => {
                 let sent = connection.client.publish(subject.clone(), payload.into()).await;
                 sent.map_err(|error| error.to_string())?;
                 // The server does as it is told in order: when this comes back, it has the message.
                 connection.client.flush().await.map_err(|error| error.to_string())?;
-                Ok(Logged { sequence: None })
+                Ok(LoggedPosition { sequence: None })
             }
         }
     }
 }
 
-impl api::Forget for Forgetter {
-    fn forget(&self, user: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
+impl api::ForgetRequests for ForgetPublisher {
+    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
         let user = user.to_owned();
-        Box::pin(async move { self.put(&user).await.map_err(|why| NotLogged { why }) })
+        Box::pin(async move { self.put(&user).await.map_err(|why| ForgetError { why }) })
     }
 }

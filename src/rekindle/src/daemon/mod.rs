@@ -9,22 +9,22 @@
 //! 4. On the first signal nothing more is taken in; what was taken in is finished and published, and a last checkpoint
 //!    written, within a deadline. On the second it ends at once.
 
-mod awaited;
-mod begin;
 mod checkpointer;
 mod forget;
-mod outputs;
-mod presence;
+mod missing_names;
 mod reload;
-mod reminder;
+mod repeated_warning;
 mod scrape;
 mod signals;
+mod startup;
+mod store_lock;
+mod takeover;
 
-use awaited::Awaited;
-pub use awaited::AwaitedStatus;
-pub use forget::Forgetter;
-pub use reload::{Reload, ReloadCounts, ReloadError, Reloader, RulesInUse};
-pub use scrape::Scrapes;
+pub use forget::ForgetPublisher;
+use missing_names::MissingNamesMonitor;
+pub use missing_names::MissingNamesStatus;
+pub use reload::{ActiveRules, ReloadCounts, ReloadError, ReloadOutcome, RulesReloader};
+pub use scrape::ScrapeHandler;
 pub use signals::{Signals, hang_up};
 
 use std::path::PathBuf;
@@ -36,15 +36,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use begin::{Beginning, Rules};
 pub use checkpointer::CheckpointStatus;
 use checkpointer::Checkpointer;
-use outputs::{Opening, ReadFrom};
+use startup::{RulesWithText, StartupState};
+use takeover::{OutputSetup, SourceStart};
 
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_runtime::health::{Health, Part};
 use rekindle_runtime::live::{self, Ends, Live};
-use rekindle_settings::{Config, SourceKind};
+use rekindle_settings::{Settings, SourceKind};
 
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::sink::{Ended, Sink, SinkStatus};
@@ -191,13 +191,13 @@ pub struct Instruments {
     /// What was published.
     pub sink: Arc<SinkStatus>,
     /// What was read, and over which connection, once there is one.
-    pub connected: watch::Receiver<Option<Connected>>,
+    pub connected: watch::Receiver<Option<ConnectedBroker>>,
     /// Reloads of the rules.
-    pub reloader: Arc<Reloader>,
+    pub reloader: Arc<RulesReloader>,
     /// What the rules wait for in vain.
-    pub awaited: Arc<AwaitedStatus>,
+    pub awaited: Arc<MissingNamesStatus>,
     /// Requests to forget a user.
-    pub forgetter: Arc<Forgetter>,
+    pub forgetter: Arc<ForgetPublisher>,
     /// The checkpoints.
     pub checkpoints: Arc<CheckpointStatus>,
     /// When the daemon started.
@@ -206,7 +206,7 @@ pub struct Instruments {
 
 /// What there is once there is a connection.
 #[derive(Clone, Debug)]
-pub struct Connected {
+pub struct ConnectedBroker {
     /// The connection.
     pub connection: Connection,
     /// What was read.
@@ -215,20 +215,20 @@ pub struct Connected {
 
 /// A daemon that is ready to run.
 pub struct Daemon {
-    config: Config,
+    config: Settings,
     access: Access,
     ends: Ends,
     instruments: Instruments,
-    connected: watch::Sender<Option<Connected>>,
-    parts: Parts,
-    beginning: Beginning,
+    connected: watch::Sender<Option<ConnectedBroker>>,
+    parts: HealthParts,
+    beginning: StartupState,
     /// The fingerprint of the rules in the file.
     configured: String,
 }
 
 /// What the operator says of a start that would otherwise be refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Conditions {
+pub struct StartOptions {
     /// Forget the checkpoints and read the log from where `[source] start` says; what is known to be out stays at home.
     pub from_start: bool,
     /// Go on from the checkpoint though it is not known what went out after it.
@@ -236,14 +236,14 @@ pub struct Conditions {
 }
 
 /// The parts that speak in health. They are failing until they work, from the first moment that anyone can ask.
-struct Parts {
+struct HealthParts {
     nats: Part,
     source: Part,
     sink: Part,
 }
 
 /// The tasks that move messages.
-struct Moving {
+struct MessageTasks {
     source: JoinHandle<()>,
     sink: JoinHandle<Result<(), DaemonError>>,
     checkpoints: JoinHandle<Result<(), DaemonError>>,
@@ -263,15 +263,15 @@ impl Daemon {
     /// # Errors
     /// The checkpoints can't be used, or the system refuses to start threads.
     pub async fn open(
-        config: Config,
+        config: Settings,
         access: Access,
         options: Options,
-        conditions: Conditions,
+        conditions: StartOptions,
         path: PathBuf,
         configured: (String, Arc<ExecutionPlan>),
     ) -> Result<Daemon, DaemonError> {
         let health = Health::default();
-        let parts = Parts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };
+        let parts = HealthParts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };
         let checkpoints = Checkpoints::open(&config.checkpoint)?;
         if checkpoints.is_none() {
             let note =
@@ -281,28 +281,28 @@ impl Daemon {
         }
         let (text, plan) = configured;
         let configured = plan.rules.version.clone();
-        let (pipeline, rules, beginning) = begin::begin(
+        let (pipeline, rules, beginning) = startup::begin(
             checkpoints.clone(),
             options,
             config.source.kind,
             conditions,
             health.clone(),
-            Rules { plan, text },
+            RulesWithText { plan, text },
         )
         .await?;
         let ends = live::start(pipeline, beginning.start, tokio::runtime::Handle::current())
             .map_err(|error| DaemonError::Threads(error.to_string()))?;
         let (connected, is_connected) = watch::channel(None);
         // What is in force once everything known is gone through.
-        let Rules { text, plan } = beginning.in_use(rules);
-        let in_use = RulesInUse { path, text, version: plan.rules.version.clone(), since: scrape::wall_clock() };
-        let reloader = Reloader::new(ends.live.clone(), health.clone(), checkpoints, in_use);
+        let RulesWithText { text, plan } = beginning.in_use(rules);
+        let in_use = ActiveRules { path, text, version: plan.rules.version.clone(), since: scrape::wall_clock() };
+        let reloader = RulesReloader::new(ends.live.clone(), health.clone(), checkpoints, in_use);
         let instruments = Instruments {
             live: ends.live.clone(),
             health,
             sink: Arc::default(),
             connected: is_connected.clone(),
-            forgetter: Arc::new(Forgetter::new(config.source.clone(), is_connected)),
+            forgetter: Arc::new(ForgetPublisher::new(config.source.clone(), is_connected)),
             reloader: Arc::new(reloader),
             awaited: Arc::default(),
             checkpoints: Arc::default(),
@@ -326,7 +326,7 @@ impl Daemon {
         let health = instruments.health.clone();
         // It ends with this.
         let mut reminding = tokio::task::JoinSet::new();
-        reminding.spawn(reminder::remind(health.clone()));
+        reminding.spawn(repeated_warning::remind(health.clone()));
         let connecting = access.connect(config.source.batch, parts.nats);
         let connection = tokio::select! {
             connection = connecting => connection,
@@ -346,7 +346,7 @@ impl Daemon {
                 let _ = reloader.reload(false).await;
             }
         });
-        let awaited = Awaited {
+        let awaited = MissingNamesMonitor {
             live: instruments.live.clone(),
             health: health.clone(),
             status: Arc::clone(&instruments.awaited),
@@ -405,7 +405,7 @@ impl Daemon {
     }
 }
 
-impl Moving {
+impl MessageTasks {
     /// Ends the source, lets the engine do all of what it was given, and writes a last checkpoint, so that the next start
     /// has nothing to go through.
     async fn finish_all(&mut self) -> Result<(), DaemonError> {
@@ -443,15 +443,15 @@ fn reasons(health: &Health) -> String {
 
 #[expect(clippy::too_many_arguments, reason = "each is used up here")]
 fn start_moving(
-    config: &Config,
+    config: &Settings,
     connection: &Connection,
     instruments: &Instruments,
-    connected: &watch::Sender<Option<Connected>>,
+    connected: &watch::Sender<Option<ConnectedBroker>>,
     (source_part, sink_part): (Part, Part),
     batches: mpsc::Sender<Batch>,
     emissions: mpsc::Receiver<Emission>,
-    beginning: Beginning,
-) -> Moving {
+    beginning: StartupState,
+) -> MessageTasks {
     let source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part.clone());
     let limits = Options { max_event_bytes: config.engine.max_event_bytes, ..Options::default() };
     let source = source.unpacking_at_most(limits.max_message_bytes());
@@ -463,7 +463,7 @@ fn start_moving(
         status: Arc::clone(&instruments.sink),
         connection: Arc::clone(&connection.status),
     };
-    let _ = connected.send(Some(Connected { connection: connection.clone(), source: source.status() }));
+    let _ = connected.send(Some(ConnectedBroker { connection: connection.clone(), source: source.status() }));
     let (stop, stopped) = watch::channel(false);
     let (ready, is_ready) = oneshot::channel();
     let (live, log) = (instruments.live.clone(), Arc::default());
@@ -487,7 +487,7 @@ fn start_moving(
             }
         }
     };
-    let opening = Opening {
+    let opening = OutputSetup {
         connection: connection.clone(),
         sink,
         beginning,
@@ -496,12 +496,12 @@ fn start_moving(
         live,
         reloader: Arc::clone(&instruments.reloader),
         log,
-        presence: presence::Presence::of(&config.checkpoint),
+        presence: store_lock::StoreLock::of(&config.checkpoint),
     };
     let (refuse, refused) = oneshot::channel();
-    Moving {
+    MessageTasks {
         source: tokio::spawn(read_once_ready(source, is_ready, stopped, refuse)),
-        sink: tokio::spawn(outputs::publish(opening, emissions, ready)),
+        sink: tokio::spawn(takeover::publish(opening, emissions, ready)),
         checkpoints: tokio::spawn(writing),
         checkpointer,
         refused,
@@ -514,7 +514,7 @@ fn start_moving(
 /// Reads once it is known what of the log is out; the log must have all of that, and be the stream that it was.
 async fn read_once_ready(
     mut source: NatsSource,
-    is_ready: oneshot::Receiver<ReadFrom>,
+    is_ready: oneshot::Receiver<SourceStart>,
     mut stop: watch::Receiver<bool>,
     refuse: oneshot::Sender<DaemonError>,
 ) {
@@ -522,7 +522,7 @@ async fn read_once_ready(
         from = is_ready => from,
         _ = stop.wait_for(|stop| *stop) => return,
     };
-    let Ok(ReadFrom { after, needed, log }) = from else { return };
+    let Ok(SourceStart { after, needed, log }) = from else { return };
     if after > 0 {
         source = source.after(after);
     }
@@ -538,7 +538,7 @@ async fn read_once_ready(
 }
 
 /// What the sequence numbers of dead letters count in: the stream, or for plain NATS, this run.
-fn origin(config: &Config) -> String {
+fn origin(config: &Settings) -> String {
     match config.source.kind {
         SourceKind::JetStream => config.source.stream.clone(),
         SourceKind::Nats => format!("run of {}", jiff::Timestamp::now()),

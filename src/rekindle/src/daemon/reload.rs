@@ -89,7 +89,7 @@ pub enum ReloadError {
 
 /// The rules that are in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RulesInUse {
+pub struct ActiveRules {
     /// The file they were read from.
     pub path: PathBuf,
     /// Its text then.
@@ -102,7 +102,7 @@ pub struct RulesInUse {
 
 /// What came of a reload that was not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reload {
+pub enum ReloadOutcome {
     /// Other rules took effect.
     Applied {
         /// Which, and where.
@@ -119,12 +119,12 @@ pub enum Reload {
 
 /// Reloads the rules from their file.
 #[derive(Debug)]
-pub struct Reloader {
+pub struct RulesReloader {
     live: Live,
     health: Health,
-    news: Mutex<News>,
+    news: Mutex<RulesNotices>,
     checkpoints: Option<Checkpoints>,
-    in_use: Mutex<RulesInUse>,
+    in_use: Mutex<ActiveRules>,
     /// One reload at a time.
     turn: tokio::sync::Mutex<()>,
     succeeded: AtomicU64,
@@ -134,7 +134,7 @@ pub struct Reloader {
 
 /// What operators should know of the rules.
 #[derive(Debug)]
-struct News {
+struct RulesNotices {
     /// Why the last reload was refused.
     refused: Option<String>,
     /// What began empty when the rules changed last, and when that was by the log's time.
@@ -153,12 +153,17 @@ pub struct ReloadCounts {
     pub refused: u64,
 }
 
-impl Reloader {
-    pub(super) fn new(live: Live, health: Health, checkpoints: Option<Checkpoints>, in_use: RulesInUse) -> Reloader {
-        Reloader {
+impl RulesReloader {
+    pub(super) fn new(
+        live: Live,
+        health: Health,
+        checkpoints: Option<Checkpoints>,
+        in_use: ActiveRules,
+    ) -> RulesReloader {
+        RulesReloader {
             live,
             health,
-            news: Mutex::new(News { refused: None, blind: Vec::new(), began: Timestamp::MIN }),
+            news: Mutex::new(RulesNotices { refused: None, blind: Vec::new(), began: Timestamp::MIN }),
             checkpoints,
             in_use: Mutex::new(in_use),
             turn: tokio::sync::Mutex::default(),
@@ -171,11 +176,11 @@ impl Reloader {
     /// The daemon begins with these, rather than with what it had read.
     pub(super) fn begin_with(&self, text: String, version: String) {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        *in_use = RulesInUse { path: in_use.path.clone(), text, version, since: wall_clock() };
+        *in_use = ActiveRules { path: in_use.path.clone(), text, version, since: wall_clock() };
     }
 
     /// The rules in use.
-    pub fn in_use(&self) -> RulesInUse {
+    pub fn in_use(&self) -> ActiveRules {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -200,11 +205,11 @@ impl Reloader {
     ///
     /// # Errors
     /// The rules are as they were, and why.
-    pub async fn reload(&self, allow_empty: bool) -> Result<Reload, ReloadError> {
+    pub async fn reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
         let _turn = self.turn.lock().await;
         let reloaded = self.try_reload(allow_empty).await;
         match &reloaded {
-            Ok(Reload::Applied { reloaded: Reloaded { rules, previous, .. }, compared }) => {
+            Ok(ReloadOutcome::Applied { reloaded: Reloaded { rules, previous, .. }, compared }) => {
                 self.succeeded.fetch_add(1, Ordering::Relaxed);
                 info!(rules, previous, "the rules were reloaded");
                 let RulesComparison { kept, new, dropped } = compared;
@@ -213,7 +218,7 @@ impl Reloader {
                     warn!("these begin empty, and do not know the past: {}", listed(new));
                 }
             }
-            Ok(Reload::Unchanged { version }) => {
+            Ok(ReloadOutcome::Unchanged { version }) => {
                 self.unchanged.fetch_add(1, Ordering::Relaxed);
                 info!(rules = version, "the rules file holds the rules in use: nothing changes");
             }
@@ -227,7 +232,7 @@ impl Reloader {
         reloaded
     }
 
-    fn news(&self) -> MutexGuard<'_, News> {
+    fn news(&self) -> MutexGuard<'_, RulesNotices> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -264,7 +269,7 @@ impl Reloader {
         }
     }
 
-    async fn try_reload(&self, allow_empty: bool) -> Result<Reload, ReloadError> {
+    async fn try_reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
         let path = self.in_use().path;
         let text = settled(&path, || read(&path), SETTLED_AFTER).await?;
         let ruleset = match rules::compile(&text) {
@@ -278,13 +283,13 @@ impl Reloader {
         }
         let before = Arc::clone(&self.live.stats().plan);
         let in_use =
-            RulesInUse { path: path.clone(), text: text.clone(), version: version.clone(), since: wall_clock() };
+            ActiveRules { path: path.clone(), text: text.clone(), version: version.clone(), since: wall_clock() };
         if before.rules.version == version {
             let mut known = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
             if known.version != version {
                 *known = in_use;
             }
-            return Ok(Reload::Unchanged { version });
+            return Ok(ReloadOutcome::Unchanged { version });
         }
         if let Some(lost) = lost(&before.rules, &ruleset).filter(|_| !allow_empty) {
             return Err(ReloadError::Emptied { path, lost });
@@ -294,9 +299,9 @@ impl Reloader {
         let reloaded = self.live.change_rules(next, self.note(&version, &text)).await?;
         // Before the first event there is no past to be unknown.
         let blind = if reloaded.at > Timestamp::MIN { compared.new.clone() } else { Vec::new() };
-        *self.news() = News { refused: None, blind, began: reloaded.at };
+        *self.news() = RulesNotices { refused: None, blind, began: reloaded.at };
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = in_use;
-        Ok(Reload::Applied { reloaded, compared })
+        Ok(ReloadOutcome::Applied { reloaded, compared })
     }
 }
 
@@ -321,33 +326,33 @@ fn listed(all: &[ColdStart]) -> String {
     shown.join("; ")
 }
 
-impl api::Rules for Reloader {
-    fn loaded(&self) -> Arc<api::Loaded> {
-        let RulesInUse { path, text, version, since } = self.in_use();
-        Arc::new(api::Loaded { version, path, at: since, text })
+impl api::RulesProvider for RulesReloader {
+    fn loaded(&self) -> Arc<api::RulesContent> {
+        let ActiveRules { path, text, version, since } = self.in_use();
+        Arc::new(api::RulesContent { version, path, at: since, text })
     }
 
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<api::Reload, api::ReloadError>> {
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<api::ReloadReport, api::ReloadRejection>> {
         Box::pin(async move {
-            let reload = Reloader::reload(self, allow_empty).await.map_err(|error| match error {
-                ReloadError::Unreadable { path, cause } => api::ReloadError::Unreadable { path, source: cause },
+            let reload = RulesReloader::reload(self, allow_empty).await.map_err(|error| match error {
+                ReloadError::Unreadable { path, cause } => api::ReloadRejection::Unreadable { path, source: cause },
                 ReloadError::Wrong { path, text, problems } => {
-                    api::ReloadError::mistakes(&path.display().to_string(), &text, &problems)
+                    api::ReloadRejection::mistakes(&path.display().to_string(), &text, &problems)
                 }
-                ReloadError::NotChanged(error) => api::ReloadError::NotChanged(error),
-                error @ ReloadError::Emptied { .. } => api::ReloadError::Emptied(error.to_string()),
-                error @ ReloadError::Unsettled { .. } => api::ReloadError::Unsettled(error.to_string()),
+                ReloadError::NotChanged(error) => api::ReloadRejection::NotChanged(error),
+                error @ ReloadError::Emptied { .. } => api::ReloadRejection::Emptied(error.to_string()),
+                error @ ReloadError::Unsettled { .. } => api::ReloadRejection::Unsettled(error.to_string()),
             })?;
             Ok(match reload {
-                Reload::Unchanged { version } => api::Reload::Unchanged { version },
-                Reload::Applied { reloaded, compared } => {
-                    let empty = |ColdStart { what, blind, read_by }| api::BeginsEmpty {
+                ReloadOutcome::Unchanged { version } => api::ReloadReport::Unchanged { version },
+                ReloadOutcome::Applied { reloaded, compared } => {
+                    let empty = |ColdStart { what, blind, read_by }| api::ColdStartEntry {
                         what,
                         blind: blind.to_string(),
                         read_by,
                     };
                     let begins_empty = compared.new.into_iter().map(empty).collect();
-                    api::Reload::Applied { reloaded, begins_empty }
+                    api::ReloadReport::Applied { reloaded, begins_empty }
                 }
             })
         })

@@ -6,36 +6,37 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 
-use super::{Connected, Instruments, ReloadCounts};
+use super::{ConnectedBroker, Instruments, ReloadCounts};
 use crate::metrics::{
-    CheckpointNumbers, ConnectionNumbers, Format, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers,
+    CheckpointNumbers, ConnectionNumbers, ExpositionFormat, MetricsPage, RecentLatencies, ReloadNumbers, SinkNumbers,
+    SourceNumbers,
 };
 use rekindle_core::time::Timestamp;
 
 /// Answers scrapes.
 #[derive(Debug)]
-pub struct Scrapes {
+pub struct ScrapeHandler {
     instruments: Instruments,
-    latencies: Mutex<Latencies>,
+    latencies: Mutex<ActionLatencies>,
 }
 
 /// From the broker's receipt of an event to the acknowledgement of the action it set off.
 #[derive(Debug, Default)]
-struct Latencies {
+struct ActionLatencies {
     /// Since the start, in microseconds; `None`: there was none.
     all: Option<Histogram<u64>>,
-    recent: Recent,
+    recent: RecentLatencies,
 }
 
-impl Scrapes {
+impl ScrapeHandler {
     /// Scrapes of these instruments.
-    pub fn new(instruments: Instruments) -> Scrapes {
-        Scrapes { instruments, latencies: Mutex::default() }
+    pub fn new(instruments: Instruments) -> ScrapeHandler {
+        ScrapeHandler { instruments, latencies: Mutex::default() }
     }
 
     /// The metrics now.
-    pub fn answer(&self, format: Format) -> Vec<u8> {
-        let mut page = Page::default();
+    pub fn answer(&self, format: ExpositionFormat) -> Vec<u8> {
+        let mut page = MetricsPage::default();
         page.stats(&self.instruments.live.stats(), wall_clock());
         let connected = self.instruments.connected.borrow().clone();
         let ready = self.instruments.health.failing().is_empty();
@@ -47,7 +48,7 @@ impl Scrapes {
         page.unseen(unseen.iter().map(|(kind, name)| (kind.name(), name.as_str())));
         page.checkpoints(&self.checkpoints(), &self.instruments.live.pauses());
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
-        let Latencies { all, recent } = &mut *latencies;
+        let ActionLatencies { all, recent } = &mut *latencies;
         let latest = self.instruments.sink.take_latencies();
         match all {
             // Both have the same bounds, so it always fits.
@@ -98,7 +99,7 @@ impl Scrapes {
     }
 }
 
-fn connection(connected: &Connected) -> ConnectionNumbers {
+fn connection(connected: &ConnectedBroker) -> ConnectionNumbers {
     let status = &connected.connection.status;
     ConnectionNumbers {
         ready: false,
@@ -109,7 +110,7 @@ fn connection(connected: &Connected) -> ConnectionNumbers {
     }
 }
 
-fn source(connected: &Connected) -> SourceNumbers {
+fn source(connected: &ConnectedBroker) -> SourceNumbers {
     let status = &connected.source;
     let seconds_since = |received: Timestamp| (wall_clock().0 - received.0).max(0) as f64 / 1_000.0;
     SourceNumbers {

@@ -1,7 +1,7 @@
 //! The growth numbers as metrics. All label values are names of the rules or of the code, so the number of series is bounded:
 //! [`growth_series_max`].
 
-use super::page::Page;
+use super::page::MetricsPage;
 use super::table::*;
 use rekindle_core::growth::analysis::{CurrentTrend, GrowthOutlook, HourTrend, HourlyMetric, TargetStatus};
 use rekindle_core::growth::calendar::Day;
@@ -47,7 +47,7 @@ pub fn growth_series_max(growth: &GrowthRules) -> usize {
         + 8 * HourlyMetric::VARIANTS.len()
 }
 
-impl Page {
+impl MetricsPage {
     /// The growth numbers.
     pub fn growth(&mut self, report: &GrowthReport) {
         let numbers = &report.numbers;
@@ -239,12 +239,12 @@ impl Page {
         }
     }
 
-    fn money(&mut self, metric: &'static Metric, labels: &[&str], amount: Money) {
+    fn money(&mut self, metric: &'static MetricDefinition, labels: &[&str], amount: Money) {
         self.add(metric, labels, amount.to_number());
     }
 
     /// A rate whose whole is 0 has no series.
-    fn ratio(&mut self, metric: &'static Metric, labels: &[&str], ratio: Ratio) {
+    fn ratio(&mut self, metric: &'static MetricDefinition, labels: &[&str], ratio: Ratio) {
         if let Some(rate) = ratio.rate() {
             self.add(metric, labels, rate);
         }

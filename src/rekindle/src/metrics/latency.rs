@@ -17,7 +17,7 @@ const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 
 /// Observations, in all the forms in which they are exposed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Distribution {
+pub(super) struct LatencyDistribution {
     /// How many.
     pub(super) count: u64,
     /// Their sum in seconds.
@@ -32,7 +32,7 @@ pub(super) struct Distribution {
     pub(super) quantiles: Vec<(f64, f64)>,
 }
 
-impl Distribution {
+impl LatencyDistribution {
     /// Each power of two is divided into 2^3 native buckets, which are 9% wide.
     pub(super) const SCHEMA: i32 = 3;
 
@@ -40,8 +40,8 @@ impl Distribution {
     pub(super) const ZERO_SECONDS: f64 = 1e-6;
 
     /// Everything that was ever recorded, in microseconds.
-    pub(super) fn of(microseconds: &Histogram<u64>) -> Distribution {
-        let mut this = Distribution {
+    pub(super) fn of(microseconds: &Histogram<u64>) -> LatencyDistribution {
+        let mut this = LatencyDistribution {
             count: microseconds.len(),
             sum: 0.0,
             buckets: BOUNDS.iter().map(|bound| (*bound, 0)).collect(),
@@ -61,11 +61,11 @@ impl Distribution {
         for (_, up_to) in self.buckets.iter_mut().filter(|(bound, _)| seconds <= *bound) {
             *up_to += count;
         }
-        if seconds <= Distribution::ZERO_SECONDS {
+        if seconds <= LatencyDistribution::ZERO_SECONDS {
             self.zeros += count;
             return;
         }
-        let index = (seconds.log2() * f64::from(1 << Distribution::SCHEMA)).ceil() as i32;
+        let index = (seconds.log2() * f64::from(1 << LatencyDistribution::SCHEMA)).ceil() as i32;
         match self.native.last_mut() {
             Some((last, counted)) if *last == index => *counted += count,
             _ => self.native.push((index, count)),
@@ -73,7 +73,7 @@ impl Distribution {
     }
 
     /// The same, with the quantiles of `others`.
-    pub(super) fn with_quantiles_of(mut self, others: &Histogram<u64>) -> Distribution {
+    pub(super) fn with_quantiles_of(mut self, others: &Histogram<u64>) -> LatencyDistribution {
         self.quantiles = quantiles(others);
         self
     }
@@ -90,12 +90,12 @@ fn quantiles(microseconds: &Histogram<u64>) -> Vec<(f64, f64)> {
 /// Tells what was recorded in about the last minute, from a histogram that only grows: it is compared with what it was
 /// a minute ago, as far as it was looked at then.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub struct RecentLatencies {
     /// What it was, oldest first; of those that are a minute old or older, only the latest.
     seen: VecDeque<(Instant, Histogram<u64>)>,
 }
 
-impl Recent {
+impl RecentLatencies {
     /// How far back it looks.
     const WINDOW: Duration = Duration::from_secs(60);
 
@@ -104,7 +104,7 @@ impl Recent {
 
     /// What was recorded since the latest look that is a minute old, or since the start if there is none.
     pub fn look(&mut self, now: Instant, all: &Histogram<u64>) -> Histogram<u64> {
-        let old = |(at, _): &(Instant, _)| now.saturating_duration_since(*at) >= Recent::WINDOW;
+        let old = |(at, _): &(Instant, _)| now.saturating_duration_since(*at) >= RecentLatencies::WINDOW;
         while self.seen.get(1).is_some_and(old) {
             self.seen.pop_front();
         }
@@ -116,7 +116,7 @@ impl Recent {
             recent = all.clone();
             self.seen.clear();
         }
-        if self.seen.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= Recent::STEP) {
+        if self.seen.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= RecentLatencies::STEP) {
             self.seen.push_back((now, all.clone()));
         }
         recent
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_observation_is_in_its_classic_and_its_native_bucket() {
-        let distribution = Distribution::of(&recorded(&[0, 1, 1_000, 1_001, 400_000, 999_999_999]));
+        let distribution = LatencyDistribution::of(&recorded(&[0, 1, 1_000, 1_001, 400_000, 999_999_999]));
         let up_to = |bound| distribution.buckets.iter().find(|(le, _)| *le == bound).expect("a bound").1;
         assert_eq!((up_to(0.001), up_to(0.0025), up_to(0.25), up_to(0.5), up_to(300.0)), (3, 4, 4, 5, 5));
         assert_eq!((distribution.count, distribution.zeros), (6, 2));
@@ -152,17 +152,17 @@ mod tests {
     #[test]
     fn quantiles_are_of_what_was_recorded_and_the_last_is_the_longest() {
         let thousand: Vec<u64> = (1..=1_000).map(|ms| ms * 1_000).collect();
-        let distribution = Distribution::of(&recorded(&thousand));
+        let distribution = LatencyDistribution::of(&recorded(&thousand));
         for ((rank, seconds), expected) in distribution.quantiles.iter().zip([0.5, 0.9, 0.99, 0.999, 1.0]) {
             assert!((seconds - expected).abs() < 0.002, "{rank}: {seconds}");
         }
-        let nothing = Distribution::of(&recorded(&[]));
+        let nothing = LatencyDistribution::of(&recorded(&[]));
         assert!(nothing.quantiles.iter().all(|(_, seconds)| seconds.is_nan()));
     }
 
     #[test]
     fn recent_is_what_came_in_the_last_minute() {
-        let (start, mut recent, mut all) = (Instant::now(), Recent::default(), recorded(&[]));
+        let (start, mut recent, mut all) = (Instant::now(), RecentLatencies::default(), recorded(&[]));
         let at = |seconds| start + Duration::from_secs(seconds);
         for second in 0..200 {
             all.record(second + 1).expect("it grows by itself");
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_histogram_that_was_reset_is_new_as_a_whole() {
-        let (start, mut recent) = (Instant::now(), Recent::default());
+        let (start, mut recent) = (Instant::now(), RecentLatencies::default());
         recent.look(start, &recorded(&[5, 5, 5]));
         assert_eq!(recent.look(start + Duration::from_secs(61), &recorded(&[7])).len(), 1);
     }

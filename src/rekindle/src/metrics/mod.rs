@@ -1,7 +1,7 @@
 //! Metrics: what is counted elsewhere, as Prometheus wants to read it.
 //!
-//! A [`Page`] is made anew for each scrape, from numbers that others hand in: nothing is counted here, nothing is
-//! global, and nothing of a scrape stays behind (save [`Recent`], which remembers a minute of latencies). A counter
+//! A [`MetricsPage`] is made anew for each scrape, from numbers that others hand in: nothing is counted here, nothing is
+//! global, and nothing of a scrape stays behind (save [`RecentLatencies`], which remembers a minute of latencies). A counter
 //! goes on for as long as whoever counts goes on, also over a reload of the rules; what the rules no longer name is gone.
 //!
 //! The text is the exporter's of the `metrics` crate, but for distributions that are counted already. The binary format,
@@ -22,6 +22,6 @@ mod tests;
 mod text;
 
 pub use growth::growth_series_max;
-pub use latency::Recent;
+pub use latency::RecentLatencies;
 pub use numbers::{CheckpointNumbers, ConnectionNumbers, PUBLISHED_KINDS, ReloadNumbers, SinkNumbers, SourceNumbers};
-pub use page::{Format, Page};
+pub use page::{ExpositionFormat, MetricsPage};

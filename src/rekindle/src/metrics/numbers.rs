@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
-use super::latency::{Distribution, Recent};
-use super::page::Page;
+use super::latency::{LatencyDistribution, RecentLatencies};
+use super::page::MetricsPage;
 use super::table::*;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::Reason;
@@ -112,7 +112,7 @@ pub struct ReloadNumbers {
     pub loaded_at: Timestamp,
 }
 
-impl Page {
+impl MetricsPage {
     /// What the pipeline counted under these rules, and which rules they are.
     pub fn totals(&mut self, rules: &Ruleset, totals: &Totals, watermark: Timestamp) {
         for (call, count) in CallType::ALL.iter().zip(totals.by_call) {
@@ -217,13 +217,13 @@ impl Page {
         self.add(&CHECKPOINT_DURATION, &[], numbers.seconds);
         self.count(&CHECKPOINT_BYTES, &[], numbers.bytes);
         self.count(&CHECKPOINT_USERS, &[], numbers.users);
-        self.distribution(&CHECKPOINT_PAUSE, Distribution::of(pauses));
+        self.distribution(&CHECKPOINT_PAUSE, LatencyDistribution::of(pauses));
     }
 
     /// From receipt to action: every latency in microseconds since the start, and the same of about the last minute, by
-    /// [`Recent`].
-    pub fn latency(&mut self, since_start: &Histogram<u64>, recent: &mut Recent, now: Instant) {
-        let all = Distribution::of(since_start);
+    /// [`RecentLatencies`].
+    pub fn latency(&mut self, since_start: &Histogram<u64>, recent: &mut RecentLatencies, now: Instant) {
+        let all = LatencyDistribution::of(since_start);
         let recent = recent.look(now, since_start);
         self.distribution(&ACTION_LATENCY, all.clone());
         self.distribution(&ACTION_LATENCY_RECENT, all.clone().with_quantiles_of(&recent));

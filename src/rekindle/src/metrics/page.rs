@@ -3,83 +3,83 @@
 //! A page is made anew for each scrape from what is counted elsewhere. So a series whose segment or campaign the rules
 //! no longer name is gone with the next scrape, and nothing has to be remembered, or forgotten, here.
 
-use super::latency::Distribution;
-use super::table::Metric;
+use super::latency::LatencyDistribution;
+use super::table::MetricDefinition;
 use super::{protobuf, text};
 
 /// How a page is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum ExpositionFormat {
     /// The text format, version 0.0.4. A histogram has classic buckets there.
     Text,
     /// Prometheus' protobuf format, delimited. A histogram has classic and native buckets there.
     Protobuf,
 }
 
-impl Format {
+impl ExpositionFormat {
     /// What an `Accept` header asks for: protobuf for whoever prefers it, text for everyone else.
-    pub fn wanted(accept: Option<&str>) -> Format {
-        if accept.is_some_and(prefers_protobuf) { Format::Protobuf } else { Format::Text }
+    pub fn wanted(accept: Option<&str>) -> ExpositionFormat {
+        if accept.is_some_and(prefers_protobuf) { ExpositionFormat::Protobuf } else { ExpositionFormat::Text }
     }
 
     /// For the `Content-Type` header.
     pub fn content_type(self) -> &'static str {
         match self {
-            Format::Text => text::CONTENT_TYPE,
-            Format::Protobuf => protobuf::CONTENT_TYPE,
+            ExpositionFormat::Text => text::CONTENT_TYPE,
+            ExpositionFormat::Protobuf => protobuf::CONTENT_TYPE,
         }
     }
 }
 
 /// The metrics of one instant.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
-    pub(super) families: Vec<Family>,
+pub struct MetricsPage {
+    pub(super) families: Vec<MetricFamily>,
 }
 
 /// All series of one metric.
 #[derive(Clone, Debug)]
-pub(super) struct Family {
-    pub(super) metric: &'static Metric,
-    pub(super) series: Vec<Series>,
+pub(super) struct MetricFamily {
+    pub(super) metric: &'static MetricDefinition,
+    pub(super) series: Vec<MetricSeries>,
 }
 
 /// One series: the values of the metric's labels, in their order, and its own.
 #[derive(Clone, Debug)]
-pub(super) struct Series {
+pub(super) struct MetricSeries {
     pub(super) labels: Vec<String>,
-    pub(super) value: Value,
+    pub(super) value: MetricValue,
 }
 
 /// A series' value.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(super) enum MetricValue {
     Number(f64),
-    Distribution(Distribution),
+    Distribution(LatencyDistribution),
 }
 
-impl Page {
+impl MetricsPage {
     /// Adds a number under these values of the metric's labels.
-    pub(super) fn add(&mut self, metric: &'static Metric, labels: &[&str], value: f64) {
-        self.push(metric, labels, Value::Number(value));
+    pub(super) fn add(&mut self, metric: &'static MetricDefinition, labels: &[&str], value: f64) {
+        self.push(metric, labels, MetricValue::Number(value));
     }
 
     /// The same for a count.
-    pub(super) fn count(&mut self, metric: &'static Metric, labels: &[&str], count: u64) {
+    pub(super) fn count(&mut self, metric: &'static MetricDefinition, labels: &[&str], count: u64) {
         self.add(metric, labels, count as f64);
     }
 
     /// Adds a histogram or a summary.
-    pub(super) fn distribution(&mut self, metric: &'static Metric, distribution: Distribution) {
-        self.push(metric, &[], Value::Distribution(distribution));
+    pub(super) fn distribution(&mut self, metric: &'static MetricDefinition, distribution: LatencyDistribution) {
+        self.push(metric, &[], MetricValue::Distribution(distribution));
     }
 
-    fn push(&mut self, metric: &'static Metric, labels: &[&str], value: Value) {
+    fn push(&mut self, metric: &'static MetricDefinition, labels: &[&str], value: MetricValue) {
         debug_assert_eq!(metric.labels.len(), labels.len(), "{} has other labels", metric.name);
-        let series = Series { labels: labels.iter().map(|label| (*label).to_owned()).collect(), value };
+        let series = MetricSeries { labels: labels.iter().map(|label| (*label).to_owned()).collect(), value };
         match self.families.iter_mut().find(|family| family.metric == metric) {
             Some(family) => family.series.push(series),
-            None => self.families.push(Family { metric, series: vec![series] }),
+            None => self.families.push(MetricFamily { metric, series: vec![series] }),
         }
     }
 
@@ -94,10 +94,10 @@ impl Page {
     }
 
     /// In a format, as bytes.
-    pub fn written(&self, format: Format) -> Vec<u8> {
+    pub fn written(&self, format: ExpositionFormat) -> Vec<u8> {
         match format {
-            Format::Text => self.text().into_bytes(),
-            Format::Protobuf => self.protobuf(),
+            ExpositionFormat::Text => self.text().into_bytes(),
+            ExpositionFormat::Protobuf => self.protobuf(),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use metrics_process::collector;
 use sysinfo::{MemoryRefreshKind, System};
 
-use super::page::Page;
+use super::page::MetricsPage;
 use super::table::*;
 
-impl Page {
+impl MetricsPage {
     /// CPU time, memory, files, threads: what the system tells of, on this system.
     pub fn process(&mut self) {
         let numbers = collector::collect();

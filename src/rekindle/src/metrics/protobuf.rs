@@ -5,26 +5,26 @@
 
 use prost::Message as _;
 
-use super::latency::Distribution;
-use super::page::{Family, Series, Value};
-use super::table::Kind;
+use super::latency::LatencyDistribution;
+use super::page::{MetricFamily, MetricSeries, MetricValue};
+use super::table::MetricKind;
 
 pub(super) const CONTENT_TYPE: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-pub(super) fn render(families: &[Family]) -> Vec<u8> {
+pub(super) fn render(families: &[MetricFamily]) -> Vec<u8> {
     families.iter().flat_map(|family| wire(family).encode_length_delimited_to_vec()).collect()
 }
 
-fn wire(family: &Family) -> MetricFamily {
+fn wire(family: &MetricFamily) -> ProtoMetricFamily {
     let metric = family.metric;
     let kind = match metric.kind {
-        Kind::Counter => 0,
-        Kind::Gauge => 1,
-        Kind::Summary => 2,
-        Kind::Histogram => 4,
+        MetricKind::Counter => 0,
+        MetricKind::Gauge => 1,
+        MetricKind::Summary => 2,
+        MetricKind::Histogram => 4,
     };
-    MetricFamily {
+    ProtoMetricFamily {
         name: Some(metric.name.to_owned()),
         help: Some(metric.help.to_owned()),
         kind: Some(kind),
@@ -32,37 +32,37 @@ fn wire(family: &Family) -> MetricFamily {
     }
 }
 
-fn wire_series(kind: Kind, names: &[&str], series: &Series) -> Metric {
+fn wire_series(kind: MetricKind, names: &[&str], series: &MetricSeries) -> ProtoMetric {
     let labels = names.iter().zip(&series.labels);
-    let labels = labels.map(|(name, value)| LabelPair { name: Some((*name).into()), value: Some(value.clone()) });
-    let mut metric = Metric { labels: labels.collect(), ..Metric::default() };
+    let labels = labels.map(|(name, value)| ProtoLabelPair { name: Some((*name).into()), value: Some(value.clone()) });
+    let mut metric = ProtoMetric { labels: labels.collect(), ..ProtoMetric::default() };
     match (&series.value, kind) {
-        (Value::Number(value), Kind::Counter) => metric.counter = Some(Number { value: Some(*value) }),
-        (Value::Number(value), _) => metric.gauge = Some(Number { value: Some(*value) }),
-        (Value::Distribution(distribution), Kind::Summary) => metric.summary = Some(summary(distribution)),
-        (Value::Distribution(distribution), _) => metric.histogram = Some(histogram(distribution)),
+        (MetricValue::Number(value), MetricKind::Counter) => metric.counter = Some(ProtoNumber { value: Some(*value) }),
+        (MetricValue::Number(value), _) => metric.gauge = Some(ProtoNumber { value: Some(*value) }),
+        (MetricValue::Distribution(distribution), MetricKind::Summary) => metric.summary = Some(summary(distribution)),
+        (MetricValue::Distribution(distribution), _) => metric.histogram = Some(histogram(distribution)),
     }
     metric
 }
 
-fn summary(distribution: &Distribution) -> Summary {
+fn summary(distribution: &LatencyDistribution) -> ProtoSummary {
     let quantiles = distribution.quantiles.iter();
-    Summary {
+    ProtoSummary {
         count: Some(distribution.count),
         sum: Some(distribution.sum),
-        quantiles: quantiles.map(|(rank, value)| Quantile { rank: Some(*rank), value: Some(*value) }).collect(),
+        quantiles: quantiles.map(|(rank, value)| ProtoQuantile { rank: Some(*rank), value: Some(*value) }).collect(),
     }
 }
 
-fn histogram(distribution: &Distribution) -> Histogram {
+fn histogram(distribution: &LatencyDistribution) -> ProtoHistogram {
     let classic = distribution.buckets.iter();
     let (spans, deltas) = spans(&distribution.native);
-    Histogram {
+    ProtoHistogram {
         count: Some(distribution.count),
         sum: Some(distribution.sum),
-        buckets: classic.map(|(bound, count)| Bucket { cumulative: Some(*count), bound: Some(*bound) }).collect(),
-        schema: Some(Distribution::SCHEMA),
-        zero_threshold: Some(Distribution::ZERO_SECONDS),
+        buckets: classic.map(|(bound, count)| ProtoBucket { cumulative: Some(*count), bound: Some(*bound) }).collect(),
+        schema: Some(LatencyDistribution::SCHEMA),
+        zero_threshold: Some(LatencyDistribution::ZERO_SECONDS),
         zero_count: Some(distribution.zeros),
         spans,
         deltas,
@@ -71,14 +71,14 @@ fn histogram(distribution: &Distribution) -> Histogram {
 
 /// Runs of neighbouring buckets, each with its distance from the one before, and the buckets' counts, each less the one
 /// before.
-fn spans(buckets: &[(i32, u64)]) -> (Vec<Span>, Vec<i64>) {
-    let (mut spans, mut deltas): (Vec<Span>, Vec<i64>) = (Vec::new(), Vec::new());
+fn spans(buckets: &[(i32, u64)]) -> (Vec<ProtoBucketSpan>, Vec<i64>) {
+    let (mut spans, mut deltas): (Vec<ProtoBucketSpan>, Vec<i64>) = (Vec::new(), Vec::new());
     let (mut next, mut before) = (0, 0);
     for (index, count) in buckets {
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         match spans.last_mut() {
             Some(span) if *index == next => span.length = span.length.map(|length| length + 1),
-            _ => spans.push(Span { offset: Some(index - next), length: Some(1) }),
+            _ => spans.push(ProtoBucketSpan { offset: Some(index - next), length: Some(1) }),
         }
         deltas.push(count - before);
         (next, before) = (index + 1, count);
@@ -87,7 +87,7 @@ fn spans(buckets: &[(i32, u64)]) -> (Vec<Span>, Vec<i64>) {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct MetricFamily {
+struct ProtoMetricFamily {
     #[prost(string, optional, tag = "1")]
     name: Option<String>,
     #[prost(string, optional, tag = "2")]
@@ -95,25 +95,25 @@ struct MetricFamily {
     #[prost(int32, optional, tag = "3")]
     kind: Option<i32>,
     #[prost(message, repeated, tag = "4")]
-    metrics: Vec<Metric>,
+    metrics: Vec<ProtoMetric>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Metric {
+struct ProtoMetric {
     #[prost(message, repeated, tag = "1")]
-    labels: Vec<LabelPair>,
+    labels: Vec<ProtoLabelPair>,
     #[prost(message, optional, tag = "2")]
-    gauge: Option<Number>,
+    gauge: Option<ProtoNumber>,
     #[prost(message, optional, tag = "3")]
-    counter: Option<Number>,
+    counter: Option<ProtoNumber>,
     #[prost(message, optional, tag = "4")]
-    summary: Option<Summary>,
+    summary: Option<ProtoSummary>,
     #[prost(message, optional, tag = "7")]
-    histogram: Option<Histogram>,
+    histogram: Option<ProtoHistogram>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct LabelPair {
+struct ProtoLabelPair {
     #[prost(string, optional, tag = "1")]
     name: Option<String>,
     #[prost(string, optional, tag = "2")]
@@ -122,23 +122,23 @@ struct LabelPair {
 
 /// `Gauge` and `Counter` look alike on the wire.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Number {
+struct ProtoNumber {
     #[prost(double, optional, tag = "1")]
     value: Option<f64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Summary {
+struct ProtoSummary {
     #[prost(uint64, optional, tag = "1")]
     count: Option<u64>,
     #[prost(double, optional, tag = "2")]
     sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
-    quantiles: Vec<Quantile>,
+    quantiles: Vec<ProtoQuantile>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Quantile {
+struct ProtoQuantile {
     #[prost(double, optional, tag = "1")]
     rank: Option<f64>,
     #[prost(double, optional, tag = "2")]
@@ -146,13 +146,13 @@ struct Quantile {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Histogram {
+struct ProtoHistogram {
     #[prost(uint64, optional, tag = "1")]
     count: Option<u64>,
     #[prost(double, optional, tag = "2")]
     sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
-    buckets: Vec<Bucket>,
+    buckets: Vec<ProtoBucket>,
     #[prost(sint32, optional, tag = "5")]
     schema: Option<i32>,
     #[prost(double, optional, tag = "6")]
@@ -160,13 +160,13 @@ struct Histogram {
     #[prost(uint64, optional, tag = "7")]
     zero_count: Option<u64>,
     #[prost(message, repeated, tag = "12")]
-    spans: Vec<Span>,
+    spans: Vec<ProtoBucketSpan>,
     #[prost(sint64, repeated, tag = "13")]
     deltas: Vec<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Bucket {
+struct ProtoBucket {
     #[prost(uint64, optional, tag = "1")]
     cumulative: Option<u64>,
     #[prost(double, optional, tag = "2")]
@@ -174,7 +174,7 @@ struct Bucket {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Span {
+struct ProtoBucketSpan {
     #[prost(sint32, optional, tag = "1")]
     offset: Option<i32>,
     #[prost(uint32, optional, tag = "2")]
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn neighbours_share_a_span_and_counts_are_differences() {
         let (spans, deltas) = spans(&[(-5, 3), (-4, 7), (2, 4)]);
-        let span = |offset, length| Span { offset: Some(offset), length: Some(length) };
+        let span = |offset, length| ProtoBucketSpan { offset: Some(offset), length: Some(length) };
         assert_eq!(spans, [span(-5, 2), span(5, 1)]);
         assert_eq!(deltas, [3, 4, -3]);
     }

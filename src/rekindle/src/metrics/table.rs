@@ -6,7 +6,7 @@
 
 /// What kind of metric it is, in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows, until the process starts anew.
     Counter,
     /// Goes up and down.
@@ -17,25 +17,25 @@ pub enum Kind {
     Summary,
 }
 
-impl Kind {
+impl MetricKind {
     /// As in a `# TYPE` line.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-            Kind::Summary => "summary",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+            MetricKind::Summary => "summary",
         }
     }
 }
 
 /// One metric.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Metric {
+pub struct MetricDefinition {
     /// Its name.
     pub name: &'static str,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The names of its labels.
     pub labels: &'static [&'static str],
     /// What it means.
@@ -47,12 +47,12 @@ macro_rules! metrics {
     ($($constant:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         $(
             #[doc = $help]
-            pub const $constant: Metric =
-                Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help };
+            pub const $constant: MetricDefinition =
+                MetricDefinition { name: $name, kind: MetricKind::$kind, labels: &[$($label),*], help: $help };
         )*
 
         /// All of them, in the order in which they are told of.
-        pub const ALL: &[Metric] = &[$($constant),*];
+        pub const ALL: &[MetricDefinition] = &[$($constant),*];
     };
 }
 

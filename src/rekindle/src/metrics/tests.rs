@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
-use super::table::{self, Kind};
-use super::{CheckpointNumbers, ConnectionNumbers, Page, Recent, ReloadNumbers, SinkNumbers, SourceNumbers};
+use super::table::{self, MetricKind};
+use super::{
+    CheckpointNumbers, ConnectionNumbers, MetricsPage, RecentLatencies, ReloadNumbers, SinkNumbers, SourceNumbers,
+};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -42,20 +44,20 @@ fn stats(pipeline: &Pipeline) -> Stats {
     }
 }
 
-fn page(pipeline: &Pipeline, now: Timestamp) -> Page {
-    let mut page = Page::default();
+fn page(pipeline: &Pipeline, now: Timestamp) -> MetricsPage {
+    let mut page = MetricsPage::default();
     page.stats(&stats(pipeline), now);
     page
 }
 
 /// Everything up to the last space of each sample's line: what tells series apart.
-fn series(page: &Page) -> BTreeSet<String> {
+fn series(page: &MetricsPage) -> BTreeSet<String> {
     let text = page.text();
     let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     samples.map(|line| line.rsplit_once(' ').expect("a value").0.to_owned()).collect()
 }
 
-fn value(page: &Page, series: &str) -> Option<f64> {
+fn value(page: &MetricsPage, series: &str) -> Option<f64> {
     let text = page.text();
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
@@ -77,7 +79,7 @@ fn names_are_unique_and_as_prometheus_wants_them() {
     let names: BTreeSet<_> = table::ALL.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), table::ALL.len());
     for metric in table::ALL {
-        let is_counter = metric.kind == Kind::Counter;
+        let is_counter = metric.kind == MetricKind::Counter;
         assert_eq!(metric.name.ends_with("_total"), is_counter, "{}", metric.name);
         assert!(metric.help.ends_with('.'), "{}", metric.name);
         assert!(!metric.labels.iter().any(|label| ["le", "quantile", "user"].contains(label)), "{}", metric.name);
@@ -96,7 +98,7 @@ fn everything_together_makes_every_metric_of_the_table() {
     page.reloads(&ReloadNumbers { applied: 1, unchanged: 3, refused: 2, loaded_at: Timestamp(5_000) });
     let nothing = Histogram::new(3).expect("sound");
     page.checkpoints(&CheckpointNumbers { last: Some(Timestamp(5_000)), ..CheckpointNumbers::default() }, &nothing);
-    page.latency(&nothing, &mut Recent::default(), Instant::now());
+    page.latency(&nothing, &mut RecentLatencies::default(), Instant::now());
     page.build();
     page.process();
     let text = page.text();
@@ -162,7 +164,7 @@ fn before_the_first_message_there_is_no_watermark() {
 
 #[test]
 fn what_a_label_must_not_hold_is_escaped() {
-    let mut page = Page::default();
+    let mut page = MetricsPage::default();
     page.add(&table::RULES_INFO, &["a\"b\\c\nd"], 1.0);
     let text = page.text();
     assert!(text.trim_end().ends_with("rekindle_rules_info{version=\"a\\\"b\\\\c\\nd\"} 1"), "{text}");

@@ -15,7 +15,7 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, P
 use tokio::runtime::Handle;
 
 use super::objects::{NewObject, ObjectError, Objects, Tag};
-use rekindle_settings::{Checkpoint, Secret, masked_within};
+use rekindle_settings::{CheckpointSettings, Secret, masked_within};
 
 /// Bytes of a part of an upload; a service takes 10,000 of them, and none but the last below 5 MiB.
 const PART_BYTES: usize = 16 << 20;
@@ -40,7 +40,11 @@ struct Upload {
 
 impl Bucket {
     /// Prepares to speak to the service; nothing is sent yet. Requests run on the runtime this is called in.
-    pub(crate) fn open(settings: &Checkpoint, place: String, (bucket, prefix): (&str, &str)) -> Result<Bucket, String> {
+    pub(crate) fn open(
+        settings: &CheckpointSettings,
+        place: String,
+        (bucket, prefix): (&str, &str),
+    ) -> Result<Bucket, String> {
         use_ring();
         // The environment's AWS_ variables first; what the settings say goes before them.
         let mut builder = AmazonS3Builder::from_env()

@@ -60,7 +60,7 @@ use objects::Tag;
 use rekindle_core::checkpoint::{CheckpointHeader, CheckpointKind, StreamIdentity};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
-use rekindle_settings::{Checkpoint, Location};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 use writer::Begin;
 
 /// Most deltas on a base.
@@ -127,13 +127,15 @@ impl Checkpoints {
     ///
     /// # Errors
     /// The folder can't be made, or the settings of the bucket are of no use.
-    pub fn open(settings: &Checkpoint) -> Result<Option<Checkpoints>, StoreError> {
+    pub fn open(settings: &CheckpointSettings) -> Result<Option<Checkpoints>, StoreError> {
         let place = settings.store.to_string();
         let unusable = |why: String| StoreError::Unusable { place: place.clone(), why };
         let objects: Arc<dyn Objects> = match &settings.store {
-            Location::Nowhere => return Ok(None),
-            Location::Folder(path) => Arc::new(Folder::open(path).map_err(|error| unusable(error.to_string()))?),
-            Location::S3 { bucket, prefix } => {
+            CheckpointLocation::Nowhere => return Ok(None),
+            CheckpointLocation::Folder(path) => {
+                Arc::new(Folder::open(path).map_err(|error| unusable(error.to_string()))?)
+            }
+            CheckpointLocation::S3 { bucket, prefix } => {
                 Arc::new(Bucket::open(settings, place.clone(), (bucket, prefix)).map_err(unusable)?)
             }
         };

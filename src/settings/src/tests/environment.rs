@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::load;
-use crate::keys::{self, Kind};
-use crate::{Auth, Config, Place, Secret, Start, VariableMistake};
+use crate::keys::{self, SettingKind};
+use crate::{NatsAuth, Secret, SettingPlace, Settings, StartPosition, VariableError};
 
 fn variable_mistakes(text: &str, variables: &[(&str, &str)]) -> Vec<(String, String, String)> {
     let mistakes = load(text, variables).unwrap_err();
     assert_eq!(mistakes.in_file, []);
-    let tuple = |VariableMistake { variable, message, help }| (variable, message, help);
+    let tuple = |VariableError { variable, message, help }| (variable, message, help);
     mistakes.in_variables.into_iter().map(tuple).collect()
 }
 
@@ -69,14 +69,14 @@ fn variables_need_no_section_in_the_file() {
     assert_eq!(config.nats.servers, ["nats://a:4222", "tls://b:4222"]);
     assert_eq!(config.nats.tls.ca_file.as_deref(), Some(Path::new("/etc/rekindle/ca.pem")));
     assert_eq!(config.nats.name, "123");
-    assert_eq!(config.source.start, Start::Sequence(42));
+    assert_eq!(config.source.start, StartPosition::Sequence(42));
     assert!(config.output.create);
     assert_eq!(config.log.level.to_string(), "debug");
     assert_eq!(config.shutdown.deadline.0, 30_000);
-    assert_eq!(config.files[0].place, Place::Variable("REKINDLE_NATS_TLS_CA_FILE".to_owned()));
+    assert_eq!(config.files[0].place, SettingPlace::Variable("REKINDLE_NATS_TLS_CA_FILE".to_owned()));
     let start = |text| load("", &[("REKINDLE_SOURCE_START", text)]).unwrap().source.start;
-    assert_eq!(start("new"), Start::New);
-    assert!(matches!(start("2026-03-09T00:00:00Z"), Start::Time(_)));
+    assert_eq!(start("new"), StartPosition::New);
+    assert!(matches!(start("2026-03-09T00:00:00Z"), StartPosition::Time(_)));
 }
 
 #[test]
@@ -92,12 +92,12 @@ fn every_setting_has_a_variable_that_is_read() {
     for (section, key, kind) in keys::settings() {
         let name = keys::variable(section, key);
         // What no setting takes, so that a variable nobody looks at is found out.
-        let wrong = if kind == Kind::List { "," } else { "\u{1}" };
+        let wrong = if kind == SettingKind::List { "," } else { "\u{1}" };
         let found = load("", &[(&name, wrong)]);
         let is_path = ["rules", "_file"].iter().any(|end| key.ends_with(end));
         match found {
             // Any text is a path.
-            Ok(config) if is_path => assert_eq!(config.files[0].place, Place::Variable(name)),
+            Ok(config) if is_path => assert_eq!(config.files[0].place, SettingPlace::Variable(name)),
             Ok(config) if key == "name" => assert_eq!(config.nats.name, wrong),
             Ok(_) => panic!("{name} is not read"),
             Err(mistakes) => {
@@ -139,11 +139,11 @@ fn a_variable_beside_a_section_that_is_no_table_does_not_hide_it() {
 fn secrets_come_from_variables_and_are_never_shown() {
     let secret = |text: &str| Secret::Environment(text.to_owned());
     let auth = |text: &str, variables: &[(&str, &str)]| load(text, variables).unwrap().nats.auth;
-    let user = Auth::User { user: "u".to_owned(), password: secret("hunter2") };
+    let user = NatsAuth::User { user: "u".to_owned(), password: secret("hunter2") };
     assert_eq!(auth("[nats]\nuser = 'u'", &[("REKINDLE_NATS_PASSWORD", "hunter2")]), user);
     assert_eq!(auth("[nats]\nuser = 'u'\npassword_file = 'p'", &[("REKINDLE_NATS_PASSWORD", "hunter2")]), user);
-    assert_eq!(auth("", &[("REKINDLE_NATS_TOKEN", "t")]), Auth::Token(secret("t")));
-    assert_eq!(auth("", &[("REKINDLE_NATS_NKEY", "SU")]), Auth::Nkey(secret("SU")));
+    assert_eq!(auth("", &[("REKINDLE_NATS_TOKEN", "t")]), NatsAuth::Token(secret("t")));
+    assert_eq!(auth("", &[("REKINDLE_NATS_NKEY", "SU")]), NatsAuth::Nkey(secret("SU")));
     let open = [("REKINDLE_HTTP_LISTEN", "0.0.0.0:80"), ("REKINDLE_HTTP_TOKEN", "hunter2-hunter2-")];
     let config = load("[nats]\nuser = 'u'", &[open[0], open[1], ("REKINDLE_NATS_PASSWORD", "hunter2")]).unwrap();
     assert_eq!(config.http.token, Some(secret("hunter2-hunter2-")));
@@ -170,6 +170,6 @@ fn a_value_that_is_no_text_is_refused() {
     use std::os::unix::ffi::OsStringExt as _;
 
     let variables = [(OsString::from("REKINDLE_NATS_TOKEN"), OsString::from_vec(vec![0xff]))];
-    let mistakes = Config::load("", Path::new(""), variables).unwrap_err();
+    let mistakes = Settings::load("", Path::new(""), variables).unwrap_err();
     assert_eq!(mistakes.in_variables[0].message, "the value of this variable is not UTF-8 text");
 }

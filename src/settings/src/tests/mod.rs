@@ -9,15 +9,15 @@ mod shipped;
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{Config, Mistakes};
+use super::{Settings, SettingsErrors};
 
 /// Settings in a file of the folder `/etc/rekindle`, with these variables of the environment.
-fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+fn load(text: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsErrors> {
     let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Config::load(text, Path::new("/etc/rekindle"), variables)
+    Settings::load(text, Path::new("/etc/rekindle"), variables)
 }
 
-fn read(text: &str) -> Config {
+fn read(text: &str) -> Settings {
     load(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes:#?} in\n{text}"))
 }
 
@@ -37,7 +37,7 @@ fn only_mistake(text: &str) -> (String, String, String) {
 
 #[test]
 fn an_empty_file_has_the_defaults() {
-    assert_eq!(Config::load("", Path::new(""), []), Ok(Config::default()));
+    assert_eq!(Settings::load("", Path::new(""), []), Ok(Settings::default()));
 }
 
 #[test]
@@ -113,24 +113,24 @@ fn every_section_is_read() {
     );
     assert_eq!(config.engine.state_ttl(), Some(Span(90 * 86_400_000)));
     assert_eq!(config.engine.unseen_after, Span(7_200_000));
-    let tls = Tls {
+    let tls = TlsSettings {
         required: true,
         ca_file: Some("/ca.pem".into()),
         cert_file: Some(file("c.pem")),
         key_file: Some(file("k.pem")),
     };
-    let nats = Nats {
+    let nats = NatsSettings {
         servers: ["tls://a.example:4222", "nats://[::1]:4223", "nats://b"].map(str::to_owned).into(),
         name: "shop".to_owned(),
-        auth: Auth::Creds(Secret::File(file("nats.creds"))),
+        auth: NatsAuth::Creds(Secret::File(file("nats.creds"))),
         tls,
     };
     assert_eq!(config.nats, nats);
-    let source = Source {
+    let source = SourceSettings {
         kind: SourceKind::JetStream,
         stream: "LOG".to_owned(),
         subjects: vec!["web.*".to_owned(), "app.>".to_owned()],
-        start: Start::Sequence(42),
+        start: StartPosition::Sequence(42),
         create: true,
         max_age: Span(30 * 86_400_000),
         replicas: 3,
@@ -140,7 +140,7 @@ fn every_section_is_read() {
         batch: 1,
     };
     assert_eq!(config.source, source);
-    let output = Output {
+    let output = OutputSettings {
         prefix: "shop.out".to_owned(),
         jetstream: true,
         stream: "OUT".to_owned(),
@@ -154,11 +154,11 @@ fn every_section_is_read() {
         decisions: true,
         batch_from: 7,
         linger: Span(1_000),
-        takeover: Takeover::Now,
+        takeover: TakeoverPolicy::Now,
     };
     assert_eq!(config.output, output);
-    let checkpoint = Checkpoint {
-        store: Location::S3 { bucket: "bucket".to_owned(), prefix: "a/b".to_owned() },
+    let checkpoint = CheckpointSettings {
+        store: CheckpointLocation::S3 { bucket: "bucket".to_owned(), prefix: "a/b".to_owned() },
         interval: Span(60_000),
         keep: 5,
         s3_endpoint: Some("http://minio:9000".to_owned()),
@@ -168,10 +168,10 @@ fn every_section_is_read() {
         s3_secret_access_key: Some(Secret::File(file("s3.secret"))),
     };
     assert_eq!(config.checkpoint, checkpoint);
-    assert_eq!(read("[checkpoint]\nstore = 'x/y'").checkpoint.store, Location::Folder(file("x/y")));
-    assert_eq!(read("").checkpoint.store, Location::Folder(file("checkpoints")));
-    assert_eq!(read("[checkpoint]\nstore = ''").checkpoint.store, Location::Nowhere);
-    let http = Http {
+    assert_eq!(read("[checkpoint]\nstore = 'x/y'").checkpoint.store, CheckpointLocation::Folder(file("x/y")));
+    assert_eq!(read("").checkpoint.store, CheckpointLocation::Folder(file("checkpoints")));
+    assert_eq!(read("[checkpoint]\nstore = ''").checkpoint.store, CheckpointLocation::Nowhere);
+    let http = HttpSettings {
         listen: ([0, 0, 0, 0], 80).into(),
         token: Some(Secret::File(file("http.token"))),
         max_body_bytes: 0,
@@ -184,26 +184,26 @@ fn every_section_is_read() {
     assert_eq!(config.http, http);
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.log.level.to_string(), "warn,rekindle_nats::source=debug,async_nats=off");
-    assert_eq!(config.shutdown, Shutdown { deadline: Span(600_000) });
+    assert_eq!(config.shutdown, ShutdownSettings { deadline: Span(600_000) });
     let named: Vec<_> = config.files.iter().map(|file| file.what).collect();
     assert_eq!(named.len(), 7, "{named:?}");
 
     let start = |text: &str| read(&format!("[source]\nstart = {text}")).source.start;
-    assert_eq!([start("'first'"), start("'new'")], [Start::First, Start::New]);
-    assert_eq!(start("'2026-03-09T01:00:00+01:00'"), Start::Time(Timestamp(1_773_014_400_000)));
+    assert_eq!([start("'first'"), start("'new'")], [StartPosition::First, StartPosition::New]);
+    assert_eq!(start("'2026-03-09T01:00:00+01:00'"), StartPosition::Time(Timestamp(1_773_014_400_000)));
     assert_eq!(read("[source]\nkind = 'nats'").source.kind, SourceKind::Nats);
     assert!(!read("[output]\njetstream = false").output.jetstream);
 }
 
 #[test]
 fn each_way_to_connect_is_read() {
-    use super::{Auth, Secret};
+    use super::{NatsAuth, Secret};
 
     let file = |name: &str| Secret::File(Path::new("/etc/rekindle").join(name));
     let auth = |keys: &str| read(&format!("[nats]\n{keys}")).nats.auth;
-    let user = Auth::User { user: "u".to_owned(), password: file("p") };
+    let user = NatsAuth::User { user: "u".to_owned(), password: file("p") };
     assert_eq!(auth("user = 'u'\npassword_file = 'p'"), user);
-    assert_eq!(auth("token_file = 't'"), Auth::Token(file("t")));
-    assert_eq!(auth("nkey_file = 'n'"), Auth::Nkey(file("n")));
-    assert_eq!(auth(""), Auth::None);
+    assert_eq!(auth("token_file = 't'"), NatsAuth::Token(file("t")));
+    assert_eq!(auth("nkey_file = 'n'"), NatsAuth::Nkey(file("n")));
+    assert_eq!(auth(""), NatsAuth::None);
 }

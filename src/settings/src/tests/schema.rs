@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{load, mistakes};
-use crate::keys::{Kind, SECTIONS};
+use crate::keys::{SECTIONS, SettingKind};
 use crate::schema::schema;
 
 /// The schema of a section's key.
@@ -57,17 +57,17 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
         assert_eq!(about == 0, good, "the reader of {text}: {mistakes:?}");
     };
     for (section, keys) in SECTIONS {
-        for (key, kind) in keys.iter().filter(|(_, kind)| *kind != Kind::Section) {
+        for (key, kind) in keys.iter().filter(|(_, kind)| *kind != SettingKind::Section) {
             let part = &part(&schema, section)["properties"][key];
             assert!(
                 part["description"].as_str().is_some_and(|text| text.len() > 10),
                 "{section}.{key} is not described"
             );
             let expected = match kind {
-                Kind::Number => Some("integer"),
-                Kind::Truth => Some("boolean"),
-                Kind::List => Some("array"),
-                Kind::Text if part.get("oneOf").is_none() => Some("string"),
+                SettingKind::Number => Some("integer"),
+                SettingKind::Truth => Some("boolean"),
+                SettingKind::List => Some("array"),
+                SettingKind::Text if part.get("oneOf").is_none() => Some("string"),
                 _ => None,
             };
             assert_eq!(part["type"].as_str(), expected, "{section}.{key}");
@@ -80,7 +80,7 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
                     check(section, key, &(most + 1).to_string(), false);
                 }
             } else {
-                assert_ne!(*kind, Kind::Number, "{section}.{key} has no range");
+                assert_ne!(*kind, SettingKind::Number, "{section}.{key} has no range");
             }
             for choice in part["oneOf"].as_array().into_iter().flatten() {
                 choices += 1;
@@ -96,7 +96,7 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
 fn defaults_are_in_the_schema() {
     let schema = schema();
     for (section, keys) in SECTIONS {
-        for (key, kind) in keys.iter().filter(|(key, kind)| *kind != Kind::Section && !key.ends_with("_file")) {
+        for (key, kind) in keys.iter().filter(|(key, kind)| *kind != SettingKind::Section && !key.ends_with("_file")) {
             let default = part(&schema, section)["properties"][key].get("default");
             let none = ["user", "s3_endpoint", "s3_access_key_id"].contains(key);
             assert_eq!(default.is_none(), none, "{section}.{key} ({kind:?}): {default:?}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::read;
 use crate::keys::{self, SECTIONS};
 use crate::schema::schema;
-use crate::{Config, NamedFile};
+use crate::{NamedFile, Settings};
 
 const SHIPPED: &str = include_str!("../../../../config/rekindle.toml");
 
@@ -19,10 +19,10 @@ fn keys_in(section: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_shipped_file_says_every_option_with_its_default() {
-    let mut config = Config::load(SHIPPED, Path::new(""), []).unwrap();
+    let mut config = Settings::load(SHIPPED, Path::new(""), []).unwrap();
     let rules: Vec<NamedFile> = config.files.drain(..).collect();
     assert_eq!(rules.len(), 1);
-    assert_eq!(config, Config::default());
+    assert_eq!(config, Settings::default());
     for (section, keys) in SECTIONS {
         let known: Vec<_> = keys.iter().map(|(key, _)| *key).filter(|key| *key != "tls").collect();
         assert_eq!(keys_in(section), known, "[{section}]");
@@ -31,10 +31,10 @@ fn the_shipped_file_says_every_option_with_its_default() {
 
 #[test]
 fn the_production_example_is_sound_and_safe() {
-    let config = Config::load(include_str!("../../../../config/production.toml"), Path::new(""), []).unwrap();
+    let config = Settings::load(include_str!("../../../../config/production.toml"), Path::new(""), []).unwrap();
     assert_eq!((config.source.replicas, config.output.replicas), (3, 3));
     assert!(config.nats.tls.required && config.nats.servers.iter().all(|server| server.starts_with("tls://")));
-    assert!(matches!(config.checkpoint.store, crate::Location::S3 { .. }));
+    assert!(matches!(config.checkpoint.store, crate::CheckpointLocation::S3 { .. }));
 }
 
 #[test]

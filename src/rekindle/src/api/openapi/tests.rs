@@ -11,42 +11,45 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::super::{Forget, Loaded, Logged, Metrics, NotLogged, Reload, ReloadError, Routes, Rules, Services};
-use super::{Access, PATH, document};
+use super::super::{
+    ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, ReloadRejection, ReloadReport, Routes,
+    RulesContent, RulesProvider,
+};
+use super::{ApiAccess, PATH, document};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live;
 use rekindle_runtime::pipeline::{Options, Pipeline};
-use rekindle_settings::{Http, Secret};
+use rekindle_settings::{HttpSettings, Secret};
 
 struct NoRules;
 
-impl Rules for NoRules {
-    fn loaded(&self) -> Arc<Loaded> {
+impl RulesProvider for NoRules {
+    fn loaded(&self) -> Arc<RulesContent> {
         let at = rekindle_core::time::Timestamp(0);
-        Arc::new(Loaded { version: String::new(), path: "rules.toml".into(), at, text: String::new() })
+        Arc::new(RulesContent { version: String::new(), path: "rules.toml".into(), at, text: String::new() })
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<Reload, ReloadError>> {
-        async { Err(ReloadError::NotChanged(live::Busy.into())) }.boxed()
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
+        async { Err(ReloadRejection::NotChanged(live::Busy.into())) }.boxed()
     }
 }
 
 struct NoLog;
 
-impl Forget for NoLog {
-    fn forget(&self, _: &str) -> BoxFuture<'_, Result<Logged, NotLogged>> {
-        async { Ok(Logged { sequence: None }) }.boxed()
+impl ForgetRequests for NoLog {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
+        async { Ok(LoggedPosition { sequence: None }) }.boxed()
     }
 }
 
 /// Without a token, with one, and with one for metrics too.
 fn json_documents() -> [Value; 3] {
     let token = Some(Secret::Environment("a-token-of-some-length".to_owned()));
-    let with = Http { token, ..Http::default() };
-    [Http::default(), with.clone(), Http { open_metrics: false, ..with }].map(|settings| {
-        let access = Access::new(&settings).expect("the settings are good");
+    let with = HttpSettings { token, ..HttpSettings::default() };
+    [HttpSettings::default(), with.clone(), HttpSettings { open_metrics: false, ..with }].map(|settings| {
+        let access = ApiAccess::new(&settings).expect("the settings are good");
         serde_json::to_value(document(&access)).expect("a document")
     })
 }
@@ -63,14 +66,14 @@ fn routes() -> Routes {
     let pipeline = Pipeline::new(plan, options).expect("threads start");
     let live =
         live::start(pipeline, live::Start::default(), tokio::runtime::Handle::current()).expect("a thread starts").live;
-    let services = Services {
+    let services = ApiServices {
         live,
         health: Health::default(),
         rules: Arc::new(NoRules),
         forget: Arc::new(NoLog),
         started: Instant::now(),
     };
-    Routes::new(services, Metrics::new(|_| Vec::new()), &Http::default()).expect("loopback")
+    Routes::new(services, MetricsCache::new(|_| Vec::new()), &HttpSettings::default()).expect("loopback")
 }
 
 /// The methods that the document has for a path.

@@ -17,7 +17,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::Files;
 use rekindle_runtime::pipeline::{Pipeline, Totals};
 use rekindle_runtime::replay::{ReplayError, observe_growth};
-use rekindle_settings::Engine;
+use rekindle_settings::EngineSettings;
 
 /// The rules and the events.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ impl GrowthInputs {
         rules: Ruleset,
         observe: &mut dyn FnMut(ObservedEvent, &[u8]),
     ) -> Result<(Pipeline, GrowthReport), CliError> {
-        let options = pipeline_options(&Engine::default());
+        let options = pipeline_options(&EngineSettings::default());
         say_if_it_waits(&self.input);
         let files = Files::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
         let pipeline = observe_growth(Arc::new(ExecutionPlan::new(rules)), options, self.until, files, observe)?;

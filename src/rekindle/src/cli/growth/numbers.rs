@@ -17,7 +17,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::Files;
 use rekindle_runtime::pipeline::Options;
 use rekindle_runtime::replay::{ReplayError, growth_report};
-use rekindle_settings::Engine;
+use rekindle_settings::EngineSettings;
 
 /// Computes the growth numbers of event files
 ///
@@ -52,7 +52,7 @@ pub(super) struct NumbersArgs {
 pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     let rules = load_rules(&args.rules)?;
     growth_rules(&rules, &args.rules)?;
-    let defaults = pipeline_options(&Engine::default());
+    let defaults = pipeline_options(&EngineSettings::default());
     let options = Options {
         partitions: args.partitions.map_or(defaults.partitions, usize::from),
         workers: args.workers.map_or(defaults.workers, usize::from),

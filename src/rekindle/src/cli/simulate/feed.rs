@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Where lines go.
-pub(super) struct Feed {
+pub(super) struct MessageFeed {
     client: Client,
     context: Context,
     subject: String,
@@ -32,7 +32,7 @@ pub(super) struct Feed {
     lines: Vec<u8>,
     lines_count: usize,
     /// Messages that were sent and not acknowledged yet, the oldest first.
-    under_way: VecDeque<(Option<Awaited>, Sent)>,
+    under_way: VecDeque<(Option<PendingAck>, SentMessage)>,
     /// What messages' ids begin with.
     run: String,
     events: u64,
@@ -40,26 +40,26 @@ pub(super) struct Feed {
 }
 
 /// A message, in case it has to be sent again.
-struct Sent {
+struct SentMessage {
     id: String,
     payload: Bytes,
 }
 
 /// An acknowledgement that is to come, on the connection of this number: on no other.
-struct Awaited {
+struct PendingAck {
     ack: PublishAckFuture,
     connection: u64,
 }
 
-impl Feed {
+impl MessageFeed {
     /// Finds out whether a stream takes the subject.
-    pub(super) async fn open(client: Client, subject: String, batch: usize) -> Result<Feed, CliError> {
+    pub(super) async fn open(client: Client, subject: String, batch: usize) -> Result<MessageFeed, CliError> {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ANSWER);
         // No JetStream, no permission to ask, no such stream: in each case nobody will acknowledge.
         let stream = context.stream_by_subject(subject.clone()).await.ok();
         let run = client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned();
-        Ok(Feed {
+        Ok(MessageFeed {
             client,
             context,
             subject,
@@ -120,7 +120,7 @@ impl Feed {
             while self.under_way.len() >= WINDOW {
                 self.settle_oldest().await;
             }
-            let sent = Sent { id: format!("{}.{}", self.run, self.messages), payload };
+            let sent = SentMessage { id: format!("{}.{}", self.run, self.messages), payload };
             let ack = self.send(&sent).await;
             self.under_way.push_back((ack, sent));
         }
@@ -129,16 +129,16 @@ impl Feed {
         Ok(())
     }
 
-    async fn send(&self, sent: &Sent) -> Option<Awaited> {
+    async fn send(&self, sent: &SentMessage) -> Option<PendingAck> {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, sent.id.as_str());
         let connection = self.connections();
         let ack = self.context.publish_with_headers(self.subject.clone(), headers, sent.payload.clone()).await;
-        ack.ok().map(|ack| Awaited { ack, connection })
+        ack.ok().map(|ack| PendingAck { ack, connection })
     }
 
     /// Why a message was not acknowledged; at once where the connection that it went on is gone.
-    async fn failure(&self, Awaited { ack, connection }: Awaited) -> Option<PublishErrorKind> {
+    async fn failure(&self, PendingAck { ack, connection }: PendingAck) -> Option<PublishErrorKind> {
         let gone = async {
             while self.connections() == connection {
                 tokio::time::sleep(AGAIN).await;

@@ -16,8 +16,8 @@ use rekindle_runtime::output::emission::{Emission, Passed};
 use rekindle_runtime::pipeline::Pipeline;
 use tokio::sync::mpsc;
 
-use crate::crowd::Traffic;
 use crate::error::Error;
+use crate::synthetic_users::Traffic;
 
 /// Events that are handed over together.
 const BATCH: usize = 2_000;
@@ -25,15 +25,15 @@ const BATCH: usize = 2_000;
 const PAUSED: Duration = Duration::from_millis(2);
 
 /// An engine that is fed. Dropped, it stops by itself.
-pub(crate) struct Feed {
+pub(crate) struct EngineFeed {
     pub(crate) live: Live,
-    shared: Arc<Shared>,
+    shared: Arc<FeedShared>,
     feeder: Option<JoinHandle<()>>,
     engine: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct FeedShared {
     /// The last message that everything came out of.
     handled: AtomicU64,
     outputs: AtomicU64,
@@ -43,16 +43,16 @@ struct Shared {
 
 /// A moment of a feed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct FeedSample {
     handled: u64,
     at: Instant,
 }
 
-impl Feed {
+impl EngineFeed {
     /// Starts the engine behind a message, and feeds it from the one after. To be called within the runtime.
-    pub(crate) async fn start(pipeline: Pipeline, sequence: u64, traffic: Traffic) -> Result<Feed, Error> {
+    pub(crate) async fn start(pipeline: Pipeline, sequence: u64, traffic: Traffic) -> Result<EngineFeed, Error> {
         let (live, batches, emissions, engine) = go_live(pipeline, sequence).await?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(FeedShared::default());
         shared.handled.store(sequence, Ordering::Relaxed);
         tokio::spawn(drain(emissions, Arc::clone(&shared)));
         let feeding = Arc::clone(&shared);
@@ -60,7 +60,7 @@ impl Feed {
             .name("feeder".to_owned())
             .spawn(move || feed(traffic, sequence, &batches, &feeding))
             .map_err(|cause| Error::Io { attempt: "start a thread", cause })?;
-        Ok(Feed { live, shared, feeder: Some(feeder), engine: Some(engine) })
+        Ok(EngineFeed { live, shared, feeder: Some(feeder), engine: Some(engine) })
     }
 
     /// Feeds no more, until told to; what was handed over is still worked off.
@@ -69,12 +69,12 @@ impl Feed {
     }
 
     /// Now.
-    pub(crate) fn now(&self) -> Moment {
-        Moment { handled: self.shared.handled.load(Ordering::Acquire), at: Instant::now() }
+    pub(crate) fn now(&self) -> FeedSample {
+        FeedSample { handled: self.shared.handled.load(Ordering::Acquire), at: Instant::now() }
     }
 
     /// Events per second since then.
-    pub(crate) fn rate_since(&self, then: Moment) -> f64 {
+    pub(crate) fn rate_since(&self, then: FeedSample) -> f64 {
         let now = self.now();
         (now.handled - then.handled) as f64 / (now.at - then.at).as_secs_f64()
     }
@@ -97,7 +97,7 @@ impl Feed {
     }
 }
 
-impl Drop for Feed {
+impl Drop for EngineFeed {
     fn drop(&mut self) {
         self.shared.stops.store(true, Ordering::Relaxed);
     }
@@ -121,7 +121,7 @@ pub(crate) fn message(sequence: u64, received: Timestamp, lines: Bytes) -> Messa
     Message { sequence, received, kind: Kind::Events, lines }
 }
 
-fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<Batch>, shared: &Shared) {
+fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<Batch>, shared: &FeedShared) {
     let mut ends: Vec<(usize, Timestamp)> = Vec::with_capacity(BATCH);
     while !shared.stops.load(Ordering::Relaxed) {
         if shared.pauses.load(Ordering::Relaxed) {
@@ -145,7 +145,7 @@ fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<Batch>, 
     }
 }
 
-async fn drain(mut emissions: mpsc::Receiver<Emission>, shared: Arc<Shared>) {
+async fn drain(mut emissions: mpsc::Receiver<Emission>, shared: Arc<FeedShared>) {
     while let Some(emission) = emissions.recv().await {
         match emission {
             Emission::Batch(emitted) => {

@@ -10,24 +10,24 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// A stream whose other side must take what is written to it: from the first byte until all is taken, not longer than a while.
 /// Who reads nothing, or a byte now and then, is no reason to keep an answer for good.
-pub(super) struct Patient<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
+    timeout: Duration,
     /// When it ends, for as long as something is being written.
     end: Pin<Box<Sleep>>,
     is_writing: bool,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Patient<S> {
-        Patient { stream, patience, end: Box::pin(sleep(patience)), is_writing: false }
+impl<S> WriteTimeout<S> {
+    pub(super) fn new(stream: S, timeout: Duration) -> WriteTimeout<S> {
+        WriteTimeout { stream, timeout, end: Box::pin(sleep(timeout)), is_writing: false }
     }
 
     /// What comes of a write, unless it has gone on for too long.
     fn unless_over<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if !self.is_writing {
             self.is_writing = true;
-            let end = Instant::now() + self.patience;
+            let end = Instant::now() + self.timeout;
             self.end.as_mut().reset(end);
         }
         if written.is_pending() {
@@ -38,13 +38,13 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.unless_over(cx, written)
@@ -86,7 +86,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_nothing_is_waited_for_so_long_and_no_longer() {
         let (server, _client) = duplex(100);
-        let (mut server, began) = (Patient::new(server, PATIENCE), Instant::now());
+        let (mut server, began) = (WriteTimeout::new(server, PATIENCE), Instant::now());
         let error = server.write_all(&[0; 1_000]).await.expect_err("nobody reads");
         assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
     }
@@ -94,7 +94,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_a_byte_now_and_then_gains_nothing() {
         let (server, mut client) = duplex(100);
-        let (mut server, began) = (Patient::new(server, PATIENCE), Instant::now());
+        let (mut server, began) = (WriteTimeout::new(server, PATIENCE), Instant::now());
         tokio::spawn(async move {
             while client.read_u8().await.is_ok() {
                 sleep(Duration::from_secs(1)).await;
@@ -107,7 +107,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_answer_has_its_own_time() {
         let (server, mut client) = duplex(100);
-        let (mut server, began) = (Patient::new(server, PATIENCE), Instant::now());
+        let (mut server, began) = (WriteTimeout::new(server, PATIENCE), Instant::now());
         tokio::spawn(async move {
             let mut buffer = [0; 100];
             while client.read(&mut buffer).await.is_ok_and(|read| read > 0) {

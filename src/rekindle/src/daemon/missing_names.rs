@@ -22,9 +22,9 @@ const NOTED_MAX: usize = 10;
 
 /// What has not come, for whoever asks.
 #[derive(Debug, Default)]
-pub struct AwaitedStatus(Mutex<Vec<(UnseenKind, String)>>);
+pub struct MissingNamesStatus(Mutex<Vec<(UnseenKind, String)>>);
 
-impl AwaitedStatus {
+impl MissingNamesStatus {
     /// What the rules wait for and has not come for long enough.
     pub fn unseen(&self) -> Vec<(UnseenKind, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -37,30 +37,30 @@ impl AwaitedStatus {
 }
 
 /// Looks for what does not come.
-pub(super) struct Awaited {
+pub(super) struct MissingNamesMonitor {
     pub(super) live: Live,
     pub(super) health: Health,
-    pub(super) status: Arc<AwaitedStatus>,
+    pub(super) status: Arc<MissingNamesStatus>,
     /// How long something may not come.
     pub(super) after: Duration,
 }
 
 /// The rules that are looked at, and since when.
-struct Watched {
+struct MonitoredRules {
     version: String,
     since: Instant,
     events: u64,
     by_name: Vec<u64>,
 }
 
-impl Awaited {
+impl MissingNamesMonitor {
     /// Looks for as long as the daemon runs, or not at all where nothing may be told.
     pub(super) async fn run(self) {
         if self.after.is_zero() {
             return;
         }
         self.live.recovered().await;
-        let mut watched: Option<Watched> = None;
+        let mut watched: Option<MonitoredRules> = None;
         let mut told: Vec<Unseen> = Vec::new();
         loop {
             let stats = self.live.stats();
@@ -78,7 +78,7 @@ impl Awaited {
                     told.clear();
                     let (version, since, events) = (rules.version.clone(), Instant::now(), totals.events);
                     let by_name = totals.counts.by_name.clone();
-                    watched = Some(Watched { version, since, events, by_name });
+                    watched = Some(MonitoredRules { version, since, events, by_name });
                 }
             }
             sleep(LOOKED_EVERY.min(self.after / 4)).await;

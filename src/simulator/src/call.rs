@@ -7,43 +7,43 @@ use super::catalogue::{Catalogue, ProductId};
 /// One call; one line of output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Line<'a> {
+pub(super) struct CallLine<'a> {
     pub(super) message_id: String,
     pub(super) timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_id: Option<&'a str>,
     pub(super) anonymous_id: &'a str,
     #[serde(flatten)]
-    pub(super) call: &'a Call,
-    pub(super) context: &'a Context,
+    pub(super) call: &'a CallBody,
+    pub(super) context: &'a CallContext,
 }
 
 /// Which call, and what only that call has.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub(super) enum Call {
-    Track { event: &'static str, properties: Properties },
-    Page { name: &'static str, properties: Properties },
-    Identify { traits: Traits },
+pub(super) enum CallBody {
+    Track { event: &'static str, properties: CallProperties },
+    Page { name: &'static str, properties: CallProperties },
+    Identify { traits: ShopperTraits },
 }
 
 /// What a track or page call says, in the names of Segment's e-commerce specification. Money is in US dollars.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Properties {
+pub(super) enum CallProperties {
     Page { path: &'static str },
     Account { method: &'static str },
     Search { query: String },
     List { list_id: &'static str, category: &'static str },
-    Product(Item),
-    Cart { value: f64, currency: &'static str, products: Vec<Item> },
+    Product(OrderItem),
+    Cart { value: f64, currency: &'static str, products: Vec<OrderItem> },
     Coupon { order_id: String, coupon: String, discount: f64 },
-    Order(Order),
+    Order(OrderProperties),
 }
 
 /// A checkout or an order.
 #[derive(Serialize)]
-pub(super) struct Order {
+pub(super) struct OrderProperties {
     pub(super) order_id: String,
     pub(super) total: f64,
     pub(super) currency: &'static str,
@@ -51,12 +51,12 @@ pub(super) struct Order {
     pub(super) discount: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coupon: Option<String>,
-    pub(super) products: Vec<Item>,
+    pub(super) products: Vec<OrderItem>,
 }
 
 /// A product, one piece of it.
 #[derive(Serialize)]
-pub(super) struct Item {
+pub(super) struct OrderItem {
     product_id: String,
     name: String,
     category: &'static str,
@@ -67,7 +67,7 @@ pub(super) struct Item {
 
 /// Who somebody is; no address, no name.
 #[derive(Serialize)]
-pub(super) struct Traits {
+pub(super) struct ShopperTraits {
     pub(super) tier: &'static str,
     pub(super) country: &'static str,
     pub(super) timezone: &'static str,
@@ -77,15 +77,15 @@ pub(super) struct Traits {
 
 /// Where a call comes from.
 #[derive(Serialize)]
-pub(super) struct Context {
+pub(super) struct CallContext {
     pub(super) timezone: &'static str,
-    pub(super) campaign: Campaign,
+    pub(super) campaign: CampaignContext,
     pub(super) device: Device,
 }
 
 /// The channel that brought a visit.
 #[derive(Serialize)]
-pub(super) struct Campaign {
+pub(super) struct CampaignContext {
     pub(super) source: &'static str,
     pub(super) medium: &'static str,
 }
@@ -100,9 +100,9 @@ pub(super) struct Device {
 /// The only currency of the shop.
 pub(super) const CURRENCY: &str = "USD";
 
-impl Item {
-    pub(super) fn new(product: ProductId, catalogue: &Catalogue) -> Item {
-        Item {
+impl OrderItem {
+    pub(super) fn new(product: ProductId, catalogue: &Catalogue) -> OrderItem {
+        OrderItem {
             product_id: product.id(),
             name: product.name(),
             category: product.category(),

@@ -16,12 +16,12 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// When to say it again.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Reminder {
+struct RepeatedWarning {
     /// Since when something has been in the way, how long the wait is now, and how much of it is over.
     waiting: Option<(Duration, Duration, Duration)>,
 }
 
-impl Reminder {
+impl RepeatedWarning {
     /// So much time has passed, with something in the way, or nothing. How long it has been if it is to be said now.
     fn pass(&mut self, passed: Duration, is_in_the_way: bool) -> Option<Duration> {
         if !is_in_the_way {
@@ -41,7 +41,7 @@ impl Reminder {
 
 /// Says, for as long as anything is in the way, what that is and for how long it has been so.
 pub(super) async fn remind(health: Health) {
-    let mut reminder = Reminder::default();
+    let mut reminder = RepeatedWarning::default();
     let (mut last, mut reminded) = (Instant::now(), false);
     loop {
         sleep(LOOK).await;
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_stays_in_the_way_is_said_ever_less_often_and_never_not_at_all() {
-        let (mut reminder, mut said) = (Reminder::default(), Vec::new());
+        let (mut reminder, mut said) = (RepeatedWarning::default(), Vec::new());
         for _ in 0..3_600 {
             said.extend(reminder.pass(Duration::from_secs(1), true).map(|since| since.as_secs()));
         }
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_comes_and_goes_begins_anew() {
-        let mut reminder = Reminder::default();
+        let mut reminder = RepeatedWarning::default();
         for _ in 0..10 {
             assert_eq!(reminder.pass(Duration::from_secs(4), true), None);
             assert_eq!(reminder.pass(Duration::from_secs(4), false), None);

@@ -11,7 +11,7 @@ use rekindle_core::rules::survey::PropertySurvey;
 use rekindle_runtime::files::source::{Files, Item, SourceError};
 use rekindle_runtime::log::Kind;
 use rekindle_runtime::pipeline::{Entry, Options, Pipeline, UnseenKind, unseen};
-use rekindle_settings::Engine;
+use rekindle_settings::EngineSettings;
 
 /// Goes through the events, and writes what they and the rules don't agree about; true if nothing of it is a mistake.
 ///
@@ -51,7 +51,7 @@ fn help(kind: UnseenKind) -> &'static str {
 
 /// The survey sees what stands in the events; the pipeline, what the rules make of them.
 fn go_through(survey: &mut PropertySurvey<'_>, pipeline: &mut Pipeline, events: &[PathBuf]) -> Result<(), SourceError> {
-    let max_event_bytes = Engine::default().max_event_bytes;
+    let max_event_bytes = EngineSettings::default().max_event_bytes;
     let decoder = Decoder::new(survey.projection(), max_event_bytes);
     for item in Files::open(events, Decoder::max_message_bytes(max_event_bytes))? {
         // What is too long is rejected, whatever the rules are.

@@ -7,25 +7,25 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rekindle_runtime::live::Live;
 
-use super::Pace;
+use super::LookupRate;
 use crate::error::Error;
 
 /// The longest answer told apart: 100 seconds, in nanoseconds.
 const MAX_NS: u64 = 100_000_000_000;
 
 /// What came of it.
-pub(super) struct Asked {
+pub(super) struct LookupResults {
     /// How long each answer took, in nanoseconds.
     pub(super) took: Histogram<u64>,
     /// How many of those looked up were in a segment.
     pub(super) found: u64,
 }
 
-impl Asked {
+impl LookupResults {
     /// Nothing yet.
-    pub(super) fn new() -> Asked {
+    pub(super) fn new() -> LookupResults {
         let took = Histogram::new_with_bounds(1, MAX_NS, 3).expect("these bounds are sound");
-        Asked { took, found: 0 }
+        LookupResults { took, found: 0 }
     }
 
     /// One more answer.
@@ -35,14 +35,14 @@ impl Asked {
     }
 
     /// What others asked, too.
-    pub(super) fn add(&mut self, other: &Asked) {
+    pub(super) fn add(&mut self, other: &LookupResults) {
         self.took.add(&other.took).expect("histograms of the same bounds add up");
         self.found += other.found;
     }
 }
 
 /// When one who asks is to ask, and about whom.
-pub(super) struct Asker {
+pub(super) struct LookupClient {
     dice: Xoshiro256PlusPlus,
     users: u32,
     started: Instant,
@@ -52,13 +52,13 @@ pub(super) struct Asker {
     took: Duration,
 }
 
-impl Asker {
+impl LookupClient {
     /// One of several, who ask about users at random.
-    pub(super) fn new(number: u32, users: u32, pace: Pace) -> Asker {
+    pub(super) fn new(number: u32, users: u32, pace: LookupRate) -> LookupClient {
         let gap =
             pace.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(f64::from(pace.askers) / f64::from(rate)));
         let (dice, started) = (Xoshiro256PlusPlus::seed_from_u64(u64::from(number)), Instant::now());
-        Asker { dice, users, started, gap, asked: 0, took: pace.took }
+        LookupClient { dice, users, started, gap, asked: 0, took: pace.took }
     }
 
     /// When the next question is to be asked; `None`: no more are. One that is late is measured from then all the same.
@@ -81,11 +81,11 @@ impl Asker {
 }
 
 /// Asks the view itself, on threads of their own.
-pub(super) async fn in_process(live: &Live, users: u32, pace: Pace) -> Result<Asked, Error> {
+pub(super) async fn in_process(live: &Live, users: u32, pace: LookupRate) -> Result<LookupResults, Error> {
     let start = |number| {
-        let (live, mut asker) = (live.clone(), Asker::new(number, users, pace));
+        let (live, mut asker) = (live.clone(), LookupClient::new(number, users, pace));
         tokio::task::spawn_blocking(move || {
-            let mut asked = Asked::new();
+            let mut asked = LookupResults::new();
             while let Some(at) = asker.next() {
                 let user = asker.user();
                 if !asker.gap.is_zero() {
@@ -99,7 +99,7 @@ pub(super) async fn in_process(live: &Live, users: u32, pace: Pace) -> Result<As
         })
     };
     let threads: Vec<_> = (0..pace.askers).map(start).collect();
-    let mut all = Asked::new();
+    let mut all = LookupResults::new();
     for thread in threads {
         all.add(&thread.await.map_err(|_| Error::Unreadable("a thread that asked has died".to_owned()))?);
     }

@@ -9,18 +9,18 @@ use rekindle_core::rules::diagnostic::Diagnostic;
 
 /// Everything that is wrong with the settings; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes {
+pub struct SettingsErrors {
     /// The file's text with secrets blotted out, byte for byte as long: what `in_file` points into.
     pub text: String,
     /// In the file, in the order of their places.
     pub in_file: Vec<Diagnostic>,
     /// In the environment, by variable.
-    pub in_variables: Vec<VariableMistake>,
+    pub in_variables: Vec<VariableError>,
 }
 
 /// What is wrong with a variable of the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VariableMistake {
+pub struct VariableError {
     /// Which one.
     pub variable: String,
     /// What is wrong, in one sentence.
@@ -31,7 +31,7 @@ pub struct VariableMistake {
 
 /// Where a setting stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SettingPlace {
     /// In the file: bytes.
     File(Range<usize>),
     /// In this variable of the environment.
@@ -87,21 +87,21 @@ pub fn masked_within(text: &str) -> String {
         .collect()
 }
 
-impl Mistakes {
+impl SettingsErrors {
     /// How many they are.
     pub fn count(&self) -> usize {
         self.in_file.len() + self.in_variables.len()
     }
 
     /// Sorts problems of `file`, followed by the names of variables, by where they are.
-    pub(super) fn new(file: &str, with_variables: &str, problems: Vec<Diagnostic>) -> Mistakes {
-        let mut mistakes = Mistakes { text: blotted(file), in_file: Vec::new(), in_variables: Vec::new() };
+    pub(super) fn new(file: &str, with_variables: &str, problems: Vec<Diagnostic>) -> SettingsErrors {
+        let mut mistakes = SettingsErrors { text: blotted(file), in_file: Vec::new(), in_variables: Vec::new() };
         for problem in problems {
-            match Place::of(problem.span.clone(), file, with_variables) {
-                Place::File(_) => mistakes.in_file.push(problem),
-                Place::Variable(variable) => {
+            match SettingPlace::of(problem.span.clone(), file, with_variables) {
+                SettingPlace::File(_) => mistakes.in_file.push(problem),
+                SettingPlace::Variable(variable) => {
                     let Diagnostic { message, help, .. } = problem;
-                    mistakes.in_variables.push(VariableMistake { variable, message, help });
+                    mistakes.in_variables.push(VariableError { variable, message, help });
                 }
             }
         }
@@ -109,12 +109,12 @@ impl Mistakes {
     }
 }
 
-impl Place {
+impl SettingPlace {
     /// The place of a span of the file's text and the names of variables behind it.
-    pub(super) fn of(span: Range<usize>, file: &str, with_variables: &str) -> Place {
+    pub(super) fn of(span: Range<usize>, file: &str, with_variables: &str) -> SettingPlace {
         match with_variables.get(span.clone()) {
-            Some(name) if span.start > file.len() => Place::Variable(name.to_owned()),
-            _ => Place::File(span),
+            Some(name) if span.start > file.len() => SettingPlace::Variable(name.to_owned()),
+            _ => SettingPlace::File(span),
         }
     }
 }

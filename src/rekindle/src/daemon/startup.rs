@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use super::{Conditions, DaemonError};
+use super::{DaemonError, StartOptions};
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -25,7 +25,7 @@ use rekindle_runtime::store::{Checkpoints, Claim, Entry, Loaded, RulesEntry, Rul
 use rekindle_settings::SourceKind;
 
 /// What a start knows before it has looked at the broker.
-pub(super) struct Beginning {
+pub(super) struct StartupState {
     /// Where the log is to be read from, and the number of the rules in force there.
     pub(super) start: Start,
     /// Other rules that came into force since.
@@ -39,30 +39,30 @@ pub(super) struct Beginning {
     pub(super) settings: String,
     pub(super) health: Health,
     pub(super) checkpoints: Option<Checkpoints>,
-    conditions: Conditions,
+    conditions: StartOptions,
     options: Options,
-    configured: Rules,
+    configured: RulesWithText,
     /// No daemon has ever kept checkpoints there.
     is_new_store: bool,
     /// The checkpoint it goes on from, and the stream whose state that is.
     entry: Option<(Entry, Option<StreamIdentity>)>,
     /// What was kept when it was read.
-    kept: Kept,
+    kept: StoredEntries,
 }
 
 /// Which checkpoints and rules are kept.
-type Kept = (Vec<Entry>, Vec<RulesEntry>);
+type StoredEntries = (Vec<Entry>, Vec<RulesEntry>);
 
 /// The log as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LogNow {
+pub(super) struct LogState {
     pub(super) identity: StreamIdentity,
     pub(super) last: u64,
 }
 
 /// Rules and their text.
 #[derive(Clone)]
-pub(super) struct Rules {
+pub(super) struct RulesWithText {
     pub(super) plan: Arc<ExecutionPlan>,
     pub(super) text: String,
 }
@@ -72,11 +72,11 @@ pub(super) async fn begin(
     checkpoints: Option<Checkpoints>,
     options: Options,
     source: SourceKind,
-    conditions: Conditions,
+    conditions: StartOptions,
     health: Health,
-    configured: Rules,
-) -> Result<(Pipeline, Rules, Beginning), DaemonError> {
-    let mut beginning = Beginning {
+    configured: RulesWithText,
+) -> Result<(Pipeline, RulesWithText, StartupState), DaemonError> {
+    let mut beginning = StartupState {
         start: Start::default(),
         changes: VecDeque::new(),
         instance: nuid::next().to_string(),
@@ -90,7 +90,7 @@ pub(super) async fn begin(
         configured,
         is_new_store: false,
         entry: None,
-        kept: Kept::default(),
+        kept: StoredEntries::default(),
     };
     let (pipeline, rules) = beginning.load().await?;
     Ok((pipeline, rules, beginning))
@@ -105,9 +105,9 @@ fn compile(kept: &RulesText) -> Result<Arc<ExecutionPlan>, DaemonError> {
     Ok(Arc::new(ExecutionPlan::new(compiled)))
 }
 
-impl Beginning {
+impl StartupState {
     /// The rules in force once everything known was gone through: those of the file, or those at first.
-    pub(super) fn in_use(&self, at_first: Rules) -> Rules {
+    pub(super) fn in_use(&self, at_first: RulesWithText) -> RulesWithText {
         let last = self.changes.back().map_or(&at_first.plan, |change| &change.plan);
         if last.rules.version == self.configured.plan.rules.version { self.configured.clone() } else { at_first }
     }
@@ -127,15 +127,15 @@ impl Beginning {
         self.checkpoints.is_some() && !self.conditions.from_start
     }
 
-    async fn kept_now(&self) -> Result<Kept, DaemonError> {
-        let Some(checkpoints) = &self.checkpoints else { return Ok(Kept::default()) };
+    async fn kept_now(&self) -> Result<StoredEntries, DaemonError> {
+        let Some(checkpoints) = &self.checkpoints else { return Ok(StoredEntries::default()) };
         let manifest = checkpoints.manifest().await?;
         Ok(manifest.map(|manifest| (manifest.checkpoints, manifest.rules)).unwrap_or_default())
     }
 
     /// Takes the checkpoints over: whoever wrote them ends. What to begin with instead, where they are not any more what was
     /// read.
-    pub(super) async fn claim(&mut self) -> Result<Option<(Pipeline, Rules)>, DaemonError> {
+    pub(super) async fn claim(&mut self) -> Result<Option<(Pipeline, RulesWithText)>, DaemonError> {
         let Some(checkpoints) = self.checkpoints.clone() else { return Ok(None) };
         let (instance, from_start) = (self.instance.clone(), self.conditions.from_start);
         self.epoch = checkpoints.claim(Claim { epoch_at_least: 1, instance, stream: None, from_start }).await?;
@@ -147,7 +147,7 @@ impl Beginning {
     }
 
     /// Reads the newest checkpoint that can be used.
-    pub(super) async fn load(&mut self) -> Result<(Pipeline, Rules), DaemonError> {
+    pub(super) async fn load(&mut self) -> Result<(Pipeline, RulesWithText), DaemonError> {
         (self.start, self.changes, self.entry) = (Start::default(), VecDeque::new(), None);
         let Some(checkpoints) = self.checkpoints.clone().filter(|_| self.reads_checkpoints()) else {
             return Ok((
@@ -179,11 +179,11 @@ impl Beginning {
                 self.start = Start { sequence: entry.sequence, generation: entry.generation };
                 let pipeline = Pipeline::restore(Arc::clone(&state.plan), self.options.clone(), state.restored)?;
                 self.entry = Some((entry, checkpoints.manifest().await?.and_then(|manifest| manifest.stream)));
-                (pipeline, Rules { plan: state.plan, text: state.text })
+                (pipeline, RulesWithText { plan: state.plan, text: state.text })
             }
             None => {
                 let first = match rules.pop_front() {
-                    Some(first) => Rules { plan: compile(&first)?, text: first.text },
+                    Some(first) => RulesWithText { plan: compile(&first)?, text: first.text },
                     None => self.configured.clone(),
                 };
                 (Pipeline::new(Arc::clone(&first.plan), self.options.clone())?, first)
@@ -203,7 +203,7 @@ impl Beginning {
 
     /// How many outputs are out, and what they are, by what was found in their stream and in the log's; or why this daemon
     /// must not go on.
-    pub(super) fn out(&self, known: &Known, log: Option<&LogNow>) -> Result<(u64, Reached), DaemonError> {
+    pub(super) fn out(&self, known: &Known, log: Option<&LogState>) -> Result<(u64, Reached), DaemonError> {
         let before = [
             self.entry.as_ref().and_then(|(_, stream)| stream.as_ref()).map(ToString::to_string),
             known.progress.as_ref().and_then(|progress| progress.log.clone()),

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::begin::{Beginning, LogNow, Rules};
-use super::presence::Presence;
-use super::{DaemonError, Reloader};
+use super::startup::{LogState, RulesWithText, StartupState};
+use super::store_lock::StoreLock;
+use super::{DaemonError, RulesReloader};
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_nats::sink::{Outlet, Owner, Present, Sink, Turn, turn};
 use rekindle_nats::source::rehearse;
@@ -26,27 +26,27 @@ use rekindle_runtime::output::emission::Emission;
 use rekindle_runtime::output::progress::Reached;
 use rekindle_runtime::pipeline::Pipeline;
 use rekindle_runtime::store::Checkpoints;
-use rekindle_settings::{Source, SourceKind};
+use rekindle_settings::{SourceKind, SourceSettings};
 
 /// How long to wait before looking for something again that was missing, or somebody who was there.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a start needs to come by the outputs.
-pub(super) struct Opening {
+pub(super) struct OutputSetup {
     pub(super) connection: Connection,
     pub(super) sink: Sink,
-    pub(super) beginning: Beginning,
-    pub(super) source: Source,
+    pub(super) beginning: StartupState,
+    pub(super) source: SourceSettings,
     pub(super) source_part: Part,
     pub(super) live: Live,
-    pub(super) reloader: Arc<Reloader>,
+    pub(super) reloader: Arc<RulesReloader>,
     /// Where to say which stream the log is.
     pub(super) log: Arc<OnceLock<StreamIdentity>>,
-    pub(super) presence: Presence,
+    pub(super) presence: StoreLock,
 }
 
 /// What the source has to know.
-pub(super) struct ReadFrom {
+pub(super) struct SourceStart {
     /// Behind this message; 0: where the settings say.
     pub(super) after: u64,
     /// The last message that the stream must have had.
@@ -56,11 +56,11 @@ pub(super) struct ReadFrom {
 }
 
 /// What taking over came to.
-struct TakenOver {
+struct TakeoverResult {
     outlet: Outlet,
     /// What is out; `None`: outputs are in no stream.
     out: Option<Reached>,
-    beginning: Beginning,
+    beginning: StartupState,
     /// For as long as this daemon is there.
     presence: JoinSet<()>,
 }
@@ -71,12 +71,12 @@ struct TakenOver {
 /// # Errors
 /// This daemon must not go on, and why.
 pub(super) async fn publish(
-    opening: Opening,
+    opening: OutputSetup,
     mut emissions: mpsc::Receiver<Emission>,
-    ready: tokio::sync::oneshot::Sender<ReadFrom>,
+    ready: tokio::sync::oneshot::Sender<SourceStart>,
 ) -> Result<(), DaemonError> {
     let (live, log) = (opening.live.clone(), Arc::clone(&opening.log));
-    let TakenOver { outlet, out, beginning, presence } = tokio::select! {
+    let TakeoverResult { outlet, out, beginning, presence } = tokio::select! {
         taken = opening.take_over() => taken?,
         // Nothing comes before the engine knows what is out: it has ended.
         _ = emissions.recv() => return Ok(()),
@@ -89,14 +89,14 @@ pub(super) async fn publish(
     }
     // The engine ends only after the sink has.
     let _ = live.recover(recovery).await;
-    let _ = ready.send(ReadFrom { after, needed, log: log.get().cloned() });
+    let _ = ready.send(SourceStart { after, needed, log: log.get().cloned() });
     let ended = outlet.run(emissions).await;
     drop(presence);
     Ok(ended?)
 }
 
-impl Opening {
-    async fn take_over(mut self) -> Result<TakenOver, DaemonError> {
+impl OutputSetup {
+    async fn take_over(mut self) -> Result<TakeoverResult, DaemonError> {
         let log = loop {
             let log = self.streams().await;
             self.rehearse().await;
@@ -120,7 +120,7 @@ impl Opening {
         if let Some(log) = &log {
             let _ = self.log.set(log.identity.clone());
         }
-        let Opening { sink, beginning, presence, .. } = self;
+        let OutputSetup { sink, beginning, presence, .. } = self;
         let owner = Owner {
             instance: beginning.instance.clone(),
             epoch: beginning.epoch,
@@ -138,18 +138,18 @@ impl Opening {
             presence.hold().await;
             std::future::pending().await
         });
-        Ok(TakenOver { outlet, out, beginning, presence: holding })
+        Ok(TakeoverResult { outlet, out, beginning, presence: holding })
     }
 
-    async fn begin_with(&self, (pipeline, rules): (Pipeline, Rules)) {
-        let Rules { text, plan } = self.beginning.in_use(rules);
+    async fn begin_with(&self, (pipeline, rules): (Pipeline, RulesWithText)) {
+        let RulesWithText { text, plan } = self.beginning.in_use(rules);
         self.reloader.begin_with(text, plan.rules.version.clone());
         // The engine ends only after the sink has.
         let _ = self.live.begin_with(pipeline, self.beginning.start).await;
     }
 
     /// Waits until all streams are there and will do. The stream of events, if the log is one.
-    async fn streams(&self) -> Option<LogNow> {
+    async fn streams(&self) -> Option<LogState> {
         let mut log = None;
         if self.source.kind == SourceKind::JetStream {
             let mut wanted = Wanted::events(&self.source);
@@ -165,10 +165,10 @@ impl Opening {
         log
     }
 
-    async fn events(&self, wanted: &Wanted) -> Result<LogNow, String> {
+    async fn events(&self, wanted: &Wanted) -> Result<LogState, String> {
         let info = prepare(&self.connection, wanted).await?;
         let identity = StreamIdentity::of(&info.config.name, created_ms(&info));
-        Ok(LogNow { identity, last: info.state.last_sequence })
+        Ok(LogState { identity, last: info.state.last_sequence })
     }
 
     /// Waits until this user may read events and write records.
@@ -182,7 +182,7 @@ impl Opening {
     }
 
     /// Waits until it is this daemon's turn; `None`: outputs are in no stream, which nobody owns.
-    async fn present(&self) -> Result<Option<Turned>, DaemonError> {
+    async fn present(&self) -> Result<Option<TakeoverPermit>, DaemonError> {
         if !self.sink.settings.jetstream {
             return Ok(None);
         }
@@ -195,11 +195,11 @@ impl Opening {
             }
             let (Turn::Wait(wait), Some(sign)) = (turn(self.sink.settings.takeover, sign, since.elapsed()), sign)
             else {
-                return Ok(Some(Turned { present, has_waited }));
+                return Ok(Some(TakeoverPermit { present, has_waited }));
             };
             // It was a process of this machine, and is not any more.
             if self.presence.is_held() && self.beginning.last_claimed_by(&sign.instance).await? {
-                return Ok(Some(Turned { present, has_waited }));
+                return Ok(Some(TakeoverPermit { present, has_waited }));
             }
             has_waited = true;
             let why = format!(
@@ -211,13 +211,13 @@ impl Opening {
                 info!("{why}");
             }
             // Several that wait for the same owner had better not come at the same moment.
-            sleep(wait.min(AGAIN).mul_f64(0.75 + 0.5 * chance())).await;
+            sleep(wait.min(RETRY_INTERVAL).mul_f64(0.75 + 0.5 * chance())).await;
         }
     }
 }
 
 /// It is this daemon's turn.
-struct Turned {
+struct TakeoverPermit {
     present: Present,
     /// It was not at first.
     has_waited: bool,
@@ -235,7 +235,7 @@ async fn until_it_works<T, Attempt: Future<Output = Result<T, String>>>(
                 if part.failing(why.as_str()) {
                     error!("{why}; trying again");
                 }
-                sleep(AGAIN).await;
+                sleep(RETRY_INTERVAL).await;
             }
         }
     }
@@ -250,7 +250,7 @@ async fn confirm(checkpoints: Option<Checkpoints>) -> Result<(), DaemonError> {
 }
 
 /// What is weaker than it could be is said once, and stands in `/readyz` for as long as it lasts.
-fn say_what_is_guaranteed(outlet: &Outlet, is_jetstream: bool, beginning: &Beginning) {
+fn say_what_is_guaranteed(outlet: &Outlet, is_jetstream: bool, beginning: &StartupState) {
     let mut notes = Vec::new();
     if beginning.source == SourceKind::Nats {
         notes.push("events come on plain NATS, at most once: what comes while this daemon is away is lost");

@@ -20,7 +20,7 @@ const BLOCK_BYTES: usize = 4 << 20;
 
 /// What a user did.
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum UserAction {
     View,
     Add,
     Order { cents: u64 },
@@ -28,7 +28,7 @@ enum Deed {
 
 /// Writes events.
 #[derive(Default)]
-pub(crate) struct Lines {
+pub(crate) struct EventLineWriter {
     /// Numbers of messages.
     number: u64,
     /// The second that was last written, and how.
@@ -36,13 +36,13 @@ pub(crate) struct Lines {
     text: String,
 }
 
-impl Lines {
+impl EventLineWriter {
     /// Lines whose messages are numbered from the one after this.
-    pub(crate) fn numbered_from(number: u64) -> Lines {
-        Lines { number, ..Lines::default() }
+    pub(crate) fn numbered_from(number: u64) -> EventLineWriter {
+        EventLineWriter { number, ..EventLineWriter::default() }
     }
 
-    fn write(&mut self, user: u32, at: Timestamp, deed: Deed, out: &mut Vec<u8>) {
+    fn write(&mut self, user: u32, at: Timestamp, deed: UserAction, out: &mut Vec<u8>) {
         let second = at.0.div_euclid(1_000);
         if second != self.second {
             (self.second, self.text) = (second, Timestamp(second * 1_000).to_string());
@@ -52,9 +52,9 @@ impl Lines {
         self.number += 1;
         let (number, text, ms) = (self.number, &self.text, at.0.rem_euclid(1_000));
         let name = match deed {
-            Deed::View => "Product Viewed",
-            Deed::Add => "Product Added",
-            Deed::Order { .. } => "Order Completed",
+            UserAction::View => "Product Viewed",
+            UserAction::Add => "Product Added",
+            UserAction::Order { .. } => "Order Completed",
         };
         let head = format_args!(
             "{{\"type\":\"track\",\"event\":\"{name}\",\"messageId\":\"m{number:010}\",\"userId\":\"u{user:07}\",\
@@ -62,13 +62,13 @@ impl Lines {
         );
         let context = "\"context\":{\"timezone\":\"Asia/Shanghai\",\"campaign\":{\"source\":\"search\"}}}";
         let written = match deed {
-            Deed::Order { cents } => writeln!(
+            UserAction::Order { cents } => writeln!(
                 out,
                 "{head}{{\"order_id\":\"o{number}\",\"total\":{}.{:02},\"currency\":\"USD\",\"coupon\":null}},{context}",
                 cents / 100,
                 cents % 100
             ),
-            Deed::View | Deed::Add => writeln!(
+            UserAction::View | UserAction::Add => writeln!(
                 out,
                 "{head}{{\"product_id\":\"p{:04}\",\"category\":\"shoes\",\"price\":{}.{:02},\"quantity\":1,\
                  \"currency\":\"USD\"}},{context}",
@@ -82,34 +82,34 @@ impl Lines {
 
     /// An order of so many cents.
     pub(crate) fn order(&mut self, user: u32, at: Timestamp, cents: u64, out: &mut Vec<u8>) {
-        self.write(user, at, Deed::Order { cents }, out);
+        self.write(user, at, UserAction::Order { cents }, out);
     }
 
     /// A product is looked at.
     pub(crate) fn view(&mut self, user: u32, at: Timestamp, out: &mut Vec<u8>) {
-        self.write(user, at, Deed::View, out);
+        self.write(user, at, UserAction::View, out);
     }
 }
 
 /// What everybody did on the first day, in blocks of whole lines: one or two views, for one in four something put into
 /// the cart, and for one in eight an order.
 pub(crate) fn histories(users: u32) -> impl Iterator<Item = Vec<u8>> {
-    let (mut lines, mut next) = (Lines::numbered_from(0), 0);
+    let (mut lines, mut next) = (EventLineWriter::numbered_from(0), 0);
     std::iter::from_fn(move || {
         let mut block = Vec::new();
         while next < users && block.len() < BLOCK_BYTES {
             let mut dice = SplitMix64::seed_from_u64(u64::from(next));
             let dice = dice.next_u64();
             let at = |ms| BEGIN + Span(i64::from(next) * DAY_MS / i64::from(users) + ms);
-            lines.write(next, at(0), Deed::View, &mut block);
+            lines.write(next, at(0), UserAction::View, &mut block);
             if dice & 1 == 0 {
-                lines.write(next, at(1_000), Deed::View, &mut block);
+                lines.write(next, at(1_000), UserAction::View, &mut block);
             }
             if dice >> 8 & 3 == 0 {
-                lines.write(next, at(2_000), Deed::Add, &mut block);
+                lines.write(next, at(2_000), UserAction::Add, &mut block);
             }
             if dice >> 16 & 7 == 0 {
-                lines.write(next, at(3_000), Deed::Order { cents: 1_000 + (dice >> 24) % 20_000 }, &mut block);
+                lines.write(next, at(3_000), UserAction::Order { cents: 1_000 + (dice >> 24) % 20_000 }, &mut block);
             }
             next += 1;
         }
@@ -119,7 +119,7 @@ pub(crate) fn histories(users: u32) -> impl Iterator<Item = Vec<u8>> {
 
 /// What the active users go on to do, without an end.
 pub(crate) struct Traffic {
-    lines: Lines,
+    lines: EventLineWriter,
     dice: Xoshiro256PlusPlus,
     active: u32,
     /// Active is every so manieth user.
@@ -134,7 +134,7 @@ impl Traffic {
         let active = ((f64::from(users) * active_percent / 100.0) as u32).clamp(1, users.max(1));
         Traffic {
             // Histories have four lines at most.
-            lines: Lines::numbered_from(u64::from(users) * 4),
+            lines: EventLineWriter::numbered_from(u64::from(users) * 4),
             dice: Xoshiro256PlusPlus::seed_from_u64(u64::from(users)),
             active,
             step: users.max(1) / active,
@@ -159,9 +159,9 @@ impl Traffic {
         let user = (dice >> 32).wrapping_mul(u64::from(self.active)) >> 32;
         let user = u32::try_from(user).unwrap_or(0) * self.step;
         let deed = match dice & 31 {
-            0 => Deed::Order { cents: 1_000 + (dice >> 8) % 20_000 },
-            1..=4 => Deed::Add,
-            _ => Deed::View,
+            0 => UserAction::Order { cents: 1_000 + (dice >> 8) % 20_000 },
+            1..=4 => UserAction::Add,
+            _ => UserAction::View,
         };
         self.lines.write(user, at, deed, out);
         at

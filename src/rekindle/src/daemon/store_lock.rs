@@ -9,29 +9,29 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rekindle_settings::{Checkpoint, Location};
+use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
 /// The file in the folder of checkpoints.
 const NAME: &str = "owner.lock";
 /// How often a lock is tried for that another still has.
-const AGAIN: Duration = Duration::from_millis(200);
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The lock. Clones share it; it is given back with the last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Presence(Arc<Mutex<Lock>>);
+pub(super) struct StoreLock(Arc<Mutex<LockFile>>);
 
 #[derive(Debug, Default)]
-struct Lock {
+struct LockFile {
     file: Option<File>,
     is_held: bool,
 }
 
-impl Presence {
+impl StoreLock {
     /// The lock of the folder that the settings name; where they name none, or it can't be had, nobody ever holds it.
-    pub(super) fn of(settings: &Checkpoint) -> Presence {
-        let Location::Folder(path) = &settings.store else { return Presence::default() };
+    pub(super) fn of(settings: &CheckpointSettings) -> StoreLock {
+        let CheckpointLocation::Folder(path) = &settings.store else { return StoreLock::default() };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join(NAME)).ok();
-        Presence(Arc::new(Mutex::new(Lock { file, is_held: false })))
+        StoreLock(Arc::new(Mutex::new(LockFile { file, is_held: false })))
     }
 
     /// Takes the lock if no other process has it. Whether this one has it then.
@@ -46,7 +46,7 @@ impl Presence {
     pub(super) async fn hold(&self) {
         let has_none = self.0.lock().unwrap_or_else(PoisonError::into_inner).file.is_none();
         while !has_none && !self.is_held() {
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 }
@@ -58,11 +58,17 @@ mod tests {
     #[test]
     fn one_has_the_lock_until_it_ends() {
         let folder = tempfile::tempdir().expect("a folder");
-        let settings = Checkpoint { store: Location::Folder(folder.path().to_owned()), ..Checkpoint::default() };
-        let (first, second) = (Presence::of(&settings), Presence::of(&settings));
+        let settings = CheckpointSettings {
+            store: CheckpointLocation::Folder(folder.path().to_owned()),
+            ..CheckpointSettings::default()
+        };
+        let (first, second) = (StoreLock::of(&settings), StoreLock::of(&settings));
         assert!(first.is_held() && first.is_held() && !second.is_held());
         drop(first);
         assert!(second.is_held());
-        assert!(!Presence::of(&Checkpoint { store: Location::Nowhere, ..Checkpoint::default() }).is_held());
+        assert!(
+            !StoreLock::of(&CheckpointSettings { store: CheckpointLocation::Nowhere, ..CheckpointSettings::default() })
+                .is_held()
+        );
     }
 }

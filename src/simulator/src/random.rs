@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A stream of random numbers.
 #[derive(Debug)]
-pub(super) struct Dice(Xoshiro256PlusPlus);
+pub(super) struct RandomStream(Xoshiro256PlusPlus);
 
 /// The number that belongs to a key under a seed.
 pub(super) fn hash(seed: u64, key: [u64; 2]) -> u64 {
@@ -19,10 +19,10 @@ pub(super) fn hash(seed: u64, key: [u64; 2]) -> u64 {
     xxh3_64_with_seed(&bytes, seed)
 }
 
-impl Dice {
+impl RandomStream {
     /// The stream that belongs to a key under a seed.
-    pub(super) fn of(seed: u64, key: [u64; 2]) -> Dice {
-        Dice(Xoshiro256PlusPlus::seed_from_u64(hash(seed, key)))
+    pub(super) fn of(seed: u64, key: [u64; 2]) -> RandomStream {
+        RandomStream(Xoshiro256PlusPlus::seed_from_u64(hash(seed, key)))
     }
 
     /// True with probability `p`.
