@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::live::{self, Ends, Live, Recovery, Start};
-use rekindle_runtime::log::{Batch, Kind, Message};
-use rekindle_runtime::output::emission::{Emission, Passed};
+use rekindle_runtime::live::{self, EngineEndpoints, EngineHandle, EngineStart, Recovery};
+use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
+use rekindle_runtime::output::batch::{BarrierReport, OutputItem};
 use rekindle_runtime::pipeline::Pipeline;
 use tokio::sync::mpsc;
 
@@ -26,7 +26,7 @@ const PAUSED: Duration = Duration::from_millis(2);
 
 /// An engine that is fed. Dropped, it stops by itself.
 pub(crate) struct EngineFeed {
-    pub(crate) live: Live,
+    pub(crate) live: EngineHandle,
     shared: Arc<FeedShared>,
     feeder: Option<JoinHandle<()>>,
     engine: Option<JoinHandle<()>>,
@@ -51,10 +51,10 @@ pub(crate) struct FeedSample {
 impl EngineFeed {
     /// Starts the engine behind a message, and feeds it from the one after. To be called within the runtime.
     pub(crate) async fn start(pipeline: Pipeline, sequence: u64, traffic: Traffic) -> Result<EngineFeed, Error> {
-        let (live, batches, emissions, engine) = go_live(pipeline, sequence).await?;
+        let (live, batches, output_items, engine) = go_live(pipeline, sequence).await?;
         let shared = Arc::new(FeedShared::default());
         shared.handled.store(sequence, Ordering::Relaxed);
-        tokio::spawn(drain(emissions, Arc::clone(&shared)));
+        tokio::spawn(drain(output_items, Arc::clone(&shared)));
         let feeding = Arc::clone(&shared);
         let feeder = std::thread::Builder::new()
             .name("feeder".to_owned())
@@ -107,21 +107,22 @@ impl Drop for EngineFeed {
 pub(crate) async fn go_live(
     pipeline: Pipeline,
     sequence: u64,
-) -> Result<(Live, mpsc::Sender<Batch>, mpsc::Receiver<Emission>, JoinHandle<()>), Error> {
-    let start = Start { sequence, generation: 0 };
-    let Ends { live, batches, emissions, thread } = live::start(pipeline, start, tokio::runtime::Handle::current())
-        .map_err(|cause| Error::Io { attempt: "start the engine", cause })?;
+) -> Result<(EngineHandle, mpsc::Sender<RecordBatch>, mpsc::Receiver<OutputItem>, JoinHandle<()>), Error> {
+    let start = EngineStart { sequence, generation: 0 };
+    let EngineEndpoints { live, batches, output_items, thread } =
+        live::start(pipeline, start, tokio::runtime::Handle::current())
+            .map_err(|cause| Error::Io { attempt: "start the engine", cause })?;
     live.recover(Recovery::default()).await.map_err(|busy| Error::Unreadable(busy.to_string()))?;
     live.recovered().await;
-    Ok((live, batches, emissions, thread))
+    Ok((live, batches, output_items, thread))
 }
 
 /// A message with an event in it.
-pub(crate) fn message(sequence: u64, received: Timestamp, lines: Bytes) -> Message {
-    Message { sequence, received, kind: Kind::Events, lines }
+pub(crate) fn message(sequence: u64, received: Timestamp, lines: Bytes) -> LogRecord {
+    LogRecord { sequence, received, kind: RecordKind::Events, lines }
 }
 
-fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<Batch>, shared: &FeedShared) {
+fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<RecordBatch>, shared: &FeedShared) {
     let mut ends: Vec<(usize, Timestamp)> = Vec::with_capacity(BATCH);
     while !shared.stops.load(Ordering::Relaxed) {
         if shared.pauses.load(Ordering::Relaxed) {
@@ -145,17 +146,17 @@ fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<Batch>, 
     }
 }
 
-async fn drain(mut emissions: mpsc::Receiver<Emission>, shared: Arc<FeedShared>) {
-    while let Some(emission) = emissions.recv().await {
-        match emission {
-            Emission::Batch(emitted) => {
-                shared.outputs.fetch_add(emitted.outputs.len() as u64, Ordering::Relaxed);
-                shared.handled.fetch_max(emitted.reached.sequence, Ordering::Release);
+async fn drain(mut output_items: mpsc::Receiver<OutputItem>, shared: Arc<FeedShared>) {
+    while let Some(output_item) = output_items.recv().await {
+        match output_item {
+            OutputItem::Batch(output_batch) => {
+                shared.outputs.fetch_add(output_batch.outputs.len() as u64, Ordering::Relaxed);
+                shared.handled.fetch_max(output_batch.committed.sequence, Ordering::Release);
             }
-            Emission::Mark(mark) => {
+            OutputItem::Barrier(barrier) => {
                 let ordinal = shared.outputs.load(Ordering::Relaxed);
                 // Whoever asked may have gone.
-                let _ = mark.passed.send(Passed { ordinal, stream_last: ordinal });
+                let _ = barrier.passed.send(BarrierReport { ordinal, stream_last: ordinal });
             }
         }
     }

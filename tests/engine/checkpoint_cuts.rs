@@ -8,7 +8,7 @@ use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointK
 use rekindle_core::partition::{ExecutionPlan, Output, SnapshotUsers};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::log::Kind;
+use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{CutHead, Entry, Options, Pipeline, Restored};
 use rekindle_test_kit::generator::{Scenario, scenario};
 
@@ -63,7 +63,8 @@ impl Story {
             Turn::Feed => {}
             Turn::Forget(id) => {
                 let lines = format!("{{\"user\":\"{id}\"}}");
-                let entry = Entry { kind: Kind::Forget, lines: lines.as_bytes(), received: None, is_whole: false };
+                let entry =
+                    Entry { kind: RecordKind::Forget, lines: lines.as_bytes(), received: None, is_whole: false };
                 self.pipeline.feed_entries(&[entry], &mut |_| {}, &mut self.outputs);
             }
             Turn::Cut { whole } => {

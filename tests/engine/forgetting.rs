@@ -9,7 +9,7 @@ use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::log::Kind;
+use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{Entry, Options, Pipeline, Restored};
 use rekindle_test_kit::generator::{Scenario, scenario};
 use rekindle_test_kit::oracle::{self, Forgetting, compare};
@@ -52,13 +52,13 @@ impl Log {
     }
 
     /// Lines and requests, in order.
-    fn entries(&self) -> Vec<(Kind, Vec<u8>)> {
+    fn entries(&self) -> Vec<(RecordKind, Vec<u8>)> {
         let mut entries = Vec::new();
         for (index, line) in self.events.split_inclusive(|byte| *byte == b'\n').enumerate() {
             for (_, id) in self.forgetting.requests.iter().filter(|(before, _)| *before == index) {
-                entries.push((Kind::Forget, json!({ "user": id }).to_string().into_bytes()));
+                entries.push((RecordKind::Forget, json!({ "user": id }).to_string().into_bytes()));
             }
-            entries.push((Kind::Events, line.to_vec()));
+            entries.push((RecordKind::Events, line.to_vec()));
         }
         entries
     }

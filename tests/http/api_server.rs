@@ -18,8 +18,8 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::{self, Live};
-use rekindle_runtime::log::{Batch, Kind, Message};
+use rekindle_runtime::live::{self, EngineHandle};
+use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use rekindle_settings::HttpSettings;
 use serde_json::Value;
@@ -63,10 +63,10 @@ pub(crate) struct Api {
     pub(crate) health: Health,
     pub(crate) rules: Arc<RulesFile>,
     pub(crate) log: Arc<Log>,
-    pub(crate) live: Live,
+    pub(crate) live: EngineHandle,
     pub(crate) scrapes: Arc<Scrapes>,
     pub(crate) serving: Option<std::thread::JoinHandle<()>>,
-    batches: Option<mpsc::Sender<Batch>>,
+    batches: Option<mpsc::Sender<RecordBatch>>,
     stop: Option<oneshot::Sender<()>>,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
@@ -79,7 +79,7 @@ pub(crate) struct RulesFile {
     pub(crate) broken: AtomicBool,
     /// How long a reload takes beside the engine's part.
     pub(crate) delay_ms: AtomicU64,
-    live: Live,
+    live: EngineHandle,
     loaded: Mutex<Arc<RulesContent>>,
 }
 
@@ -109,8 +109,8 @@ impl Scrapes {
 pub(crate) struct Log {
     /// Why nothing can be put into it.
     pub(crate) broken: Mutex<Option<String>>,
-    live: Live,
-    batches: Mutex<Option<mpsc::Sender<Batch>>>,
+    live: EngineHandle,
+    batches: Mutex<Option<mpsc::Sender<RecordBatch>>>,
 }
 
 impl ForgetRequests for Log {
@@ -123,7 +123,7 @@ impl ForgetRequests for Log {
                 return Err(ForgetError { why });
             }
             let lines = Bytes::from(serde_json::json!({ "user": user }).to_string());
-            let message = Message { sequence: 42, received, kind: Kind::Forget, lines };
+            let message = LogRecord { sequence: 42, received, kind: RecordKind::Forget, lines };
             batches.expect("the source has not ended").send(vec![message]).await.expect("the engine runs");
             while matches!(self.live.export(&user).await, Ok(Some(_))) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -153,18 +153,19 @@ impl RulesProvider for RulesFile {
             if rules.version == self.loaded().version {
                 return Ok(ReloadReport::Unchanged { version: rules.version });
             }
-            let reloaded = self
+            let rules_activation = self
                 .live
                 .change_rules(Arc::new(ExecutionPlan::new(rules)), Box::new(|_| async { Ok(1) }.boxed()))
                 .await?;
-            let loaded = RulesContent { version: reloaded.rules.clone(), path: self.path.clone(), at: START, text };
+            let loaded =
+                RulesContent { version: rules_activation.rules.clone(), path: self.path.clone(), at: START, text };
             *self.loaded.lock().expect("not poisoned") = Arc::new(loaded);
             let begins_empty = vec![ColdStartEntry {
                 what: "total(view)".to_owned(),
                 blind: "for good".to_owned(),
                 read_by: vec!["segment seen".to_owned()],
             }];
-            Ok(ReloadReport::Applied { reloaded, begins_empty })
+            Ok(ReloadReport::Applied { reloaded: rules_activation, begins_empty })
         }
         .boxed()
     }
@@ -183,9 +184,9 @@ impl Api {
         let options = Options { workers: 1, partitions: 2, ..Options::default() };
         let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
         let mut ends =
-            live::start(pipeline, live::Start::default(), runtime.handle().clone()).expect("a thread starts");
+            live::start(pipeline, live::EngineStart::default(), runtime.handle().clone()).expect("a thread starts");
         runtime.block_on(ends.live.recover(live::Recovery::default())).expect("the engine runs");
-        runtime.spawn(async move { while ends.emissions.recv().await.is_some() {} });
+        runtime.spawn(async move { while ends.output_items.recv().await.is_some() {} });
         let (live, health) = (ends.live, Health::default());
         let rules = Arc::new(RulesFile {
             path,
@@ -234,10 +235,10 @@ impl Api {
 
     /// Feeds lines, one second after the other, and waits until the engine has taken them in.
     pub(crate) fn feed(&self, lines: &[String]) {
-        let message = |(index, line): (usize, &String)| Message {
+        let message = |(index, line): (usize, &String)| LogRecord {
             sequence: index as u64 + 1,
             received: Timestamp(START.0 + 1_000 * index as i64),
-            kind: Kind::Events,
+            kind: RecordKind::Events,
             lines: Bytes::from(line.clone()),
         };
         let before = self.taken_in();

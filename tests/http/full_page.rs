@@ -10,7 +10,7 @@ use rekindle::metrics::{
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::live::Stats;
+use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 
 const RULES: &str = "[events]\nview = 'View'\n
@@ -55,20 +55,20 @@ pub(crate) fn page() -> MetricsPage {
     page
 }
 
-fn stats() -> Stats {
+fn stats() -> EngineStats {
     let rules = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
     let plan = Arc::new(ExecutionPlan::new(rules));
     let options = Options { workers: 1, partitions: 2, ..Options::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
     pipeline.feed(EVENT.as_bytes(), &mut |_| {}, &mut Vec::new());
-    Stats {
+    EngineStats {
         plan,
         totals: pipeline.totals(),
         watermark: pipeline.watermark(),
         pending_timers: pipeline.pending_timers(),
         state_bytes: 512,
         queued_batches: 1,
-        queued_emissions: 2,
+        queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
     }
 }

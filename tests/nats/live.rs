@@ -8,7 +8,7 @@ use rekindle_core::time::Span;
 use rekindle_nats::source::{NatsSource, SourceStatus};
 use rekindle_nats::{Access, Connection};
 use rekindle_runtime::health::Health;
-use rekindle_runtime::log::{Batch, Message};
+use rekindle_runtime::log::{LogRecord, RecordBatch};
 use rekindle_settings::{NatsSettings, SourceSettings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running source and all that can be seen of it.
 pub(crate) struct Live {
-    pub(crate) batches: mpsc::Receiver<Batch>,
+    pub(crate) batches: mpsc::Receiver<RecordBatch>,
     pub(crate) status: Arc<SourceStatus>,
     pub(crate) health: Health,
     pub(crate) connection: Connection,
@@ -58,7 +58,7 @@ impl Live {
     }
 
     /// The next messages, ticks left out.
-    pub(crate) async fn events(&mut self, count: usize) -> Vec<Message> {
+    pub(crate) async fn events(&mut self, count: usize) -> Vec<LogRecord> {
         let mut found = Vec::new();
         while found.len() < count {
             let batch = tokio::time::timeout(PATIENCE, self.batches.recv()).await;
@@ -80,7 +80,7 @@ impl Live {
     }
 
     /// Stops it; what had not been taken of it.
-    pub(crate) async fn stop(mut self) -> Vec<Message> {
+    pub(crate) async fn stop(mut self) -> Vec<LogRecord> {
         self.stop.send(true).expect("it runs");
         let mut rest = Vec::new();
         while let Some(batch) = tokio::time::timeout(PATIENCE, self.batches.recv()).await.expect("it ends") {
@@ -128,7 +128,7 @@ pub(crate) async fn publish(connection: &Connection, numbers: std::ops::Range<u6
 }
 
 /// What the messages say: the numbers of [`publish`].
-pub(crate) fn numbers(messages: &[Message]) -> Vec<u64> {
-    let text = |message: &Message| std::str::from_utf8(&message.lines).expect("text").trim().to_owned();
+pub(crate) fn numbers(messages: &[LogRecord]) -> Vec<u64> {
+    let text = |message: &LogRecord| std::str::from_utf8(&message.lines).expect("text").trim().to_owned();
     messages.iter().map(|message| text(message).parse().expect("a number")).collect()
 }

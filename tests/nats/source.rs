@@ -7,7 +7,7 @@ use crate::live::{Live, at, creating, numbers, publish, until};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use bytes::Bytes;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::log::Kind;
+use rekindle_runtime::log::RecordKind;
 use rekindle_settings::{SourceKind, SourceSettings, StartPosition};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
@@ -405,7 +405,10 @@ async fn requests_to_forget_are_told_from_events_and_ticks() {
     while found.len() < 4 {
         found.extend(live.batches.recv().await.unwrap().into_iter().map(|message| (message.kind, message.lines.len())));
     }
-    assert_eq!(found, [(Kind::Events, 1), (Kind::Forget, 1), (Kind::Tick, 0), (Kind::Events, 1)]);
+    assert_eq!(
+        found,
+        [(RecordKind::Events, 1), (RecordKind::Forget, 1), (RecordKind::Tick, 0), (RecordKind::Events, 1)]
+    );
 }
 
 #[tokio::test]
@@ -511,9 +514,9 @@ async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
     while requests < 20 {
         for message in live.batches.recv().await.unwrap() {
             match message.kind {
-                Kind::Events => events += 1,
-                Kind::Tick => {}
-                Kind::Forget => {
+                RecordKind::Events => events += 1,
+                RecordKind::Tick => {}
+                RecordKind::Forget => {
                     requests += 1;
                     assert!(events >= requests * 200, "request {requests} came after {events} events");
                 }

@@ -18,7 +18,7 @@ use rekindle::api::{
 };
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::Live;
+use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
 use serde::Deserialize;
 use tokio::net::TcpStream;
@@ -57,7 +57,7 @@ impl ForgetRequests for UnsupportedServices {
 }
 
 /// Serves the API of an engine on a port that the system chooses, with the daemon's own limits.
-pub(super) async fn serve(live: Live) -> Result<ServedApi, Error> {
+pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
     let failed = |error: rekindle::api::ApiError| Error::Unreadable(error.to_string());
     let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(failed)?;
     let address = server.address();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rekindle_runtime::live::Live;
+use rekindle_runtime::live::EngineHandle;
 
 use super::LookupRate;
 use crate::error::Error;
@@ -81,7 +81,7 @@ impl LookupClient {
 }
 
 /// Asks the view itself, on threads of their own.
-pub(super) async fn in_process(live: &Live, users: u32, pace: LookupRate) -> Result<LookupResults, Error> {
+pub(super) async fn in_process(live: &EngineHandle, users: u32, pace: LookupRate) -> Result<LookupResults, Error> {
     let start = |number| {
         let (live, mut asker) = (live.clone(), LookupClient::new(number, users, pace));
         tokio::task::spawn_blocking(move || {

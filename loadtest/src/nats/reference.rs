@@ -8,7 +8,7 @@ use rekindle_core::action;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Clock;
-use rekindle_runtime::log::Kind;
+use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{Entry, Options, Pipeline};
 
 use crate::error::Error;
@@ -38,8 +38,10 @@ impl Reference {
     pub(super) fn feed(&mut self, events: &[Bytes]) -> HashSet<String> {
         let mut ids = HashSet::new();
         for some in events.chunks(AT_A_TIME) {
-            let entries: Vec<_> =
-                some.iter().map(|lines| Entry { kind: Kind::Events, lines, received: None, is_whole: true }).collect();
+            let entries: Vec<_> = some
+                .iter()
+                .map(|lines| Entry { kind: RecordKind::Events, lines, received: None, is_whole: true })
+                .collect();
             let mut outputs = Vec::new();
             self.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);
             ids.extend(

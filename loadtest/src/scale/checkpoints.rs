@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rekindle_runtime::live::{Captured, Live};
+use rekindle_runtime::live::{CompletedSnapshot, EngineHandle};
 use rekindle_runtime::pipeline::Pipeline;
 use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings};
@@ -130,12 +130,12 @@ async fn come_to_rest(feed: &EngineFeed) {
 }
 
 /// Writes a checkpoint as the daemon does. How many seconds it took from the cut until it counts.
-async fn write(checkpoints: &Checkpoints, live: &Live, whole: bool) -> Result<(Written, f64), Error> {
+async fn write(checkpoints: &Checkpoints, live: &EngineHandle, whole: bool) -> Result<(Written, f64), Error> {
     let started = Instant::now();
     let beginning = checkpoints.clone();
     let begin = Box::new(move |head, plan, sequence, generation| beginning.begin(head, plan, sequence, generation));
     let captured = live.cut(whole, begin).await.map_err(|error| Error::Unreadable(error.to_string()))?;
-    let Captured { finishing, passed, .. } = captured;
+    let CompletedSnapshot { finishing, passed, .. } = captured;
     let written = finishing.wait().await?;
     let passed = passed.await.map_err(|_| Error::Unreadable("the engine has ended".to_owned()))?;
     let outputs = Outputs { ordinal: passed.ordinal, last: Some(passed.stream_last) };

@@ -15,8 +15,8 @@ use clap::Args;
 use rekindle_core::partition::{Output, OutputKind};
 use rekindle_core::rules::program::Change;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::log::Batch;
-use rekindle_runtime::output::emission::{Emission, Passed};
+use rekindle_runtime::log::RecordBatch;
+use rekindle_runtime::output::batch::{BarrierReport, OutputItem};
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -130,7 +130,7 @@ pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<DueReport, Err
     let mut pipeline = Pipeline::new(plan, options)
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     see_all(&mut pipeline, users, args.within);
-    let (_live, batches, emissions, engine) = go_live(pipeline, 0).await?;
+    let (_live, batches, output_items, engine) = go_live(pipeline, 0).await?;
     let course = Arc::new(DueRun {
         users,
         started: Instant::now(),
@@ -140,7 +140,7 @@ pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<DueReport, Err
     });
     let (ours, theirs) = (Arc::clone(&course), Arc::clone(&course));
     let orders = tokio::task::spawn_blocking(move || order(&ours, opens, &batches));
-    let received = tokio::task::spawn_blocking(move || receive(&theirs, emissions));
+    let received = tokio::task::spawn_blocking(move || receive(&theirs, output_items));
     let deadline = burst + Duration::from_millis(u64::from(args.within)) + PATIENCE;
     let all_out = loop {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -191,11 +191,11 @@ fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
 }
 
 /// Places orders, each at its time, and a new user each; how many.
-fn order(course: &DueRun, opens: Timestamp, batches: &mpsc::Sender<Batch>) -> u32 {
+fn order(course: &DueRun, opens: Timestamp, batches: &mpsc::Sender<RecordBatch>) -> u32 {
     let (mut lines, mut next) = (EventLineWriter::numbered_from(u64::from(course.users)), 0_u32);
     while !course.is_over.load(Ordering::Relaxed) {
         let now = course.started.elapsed();
-        let mut batch = Batch::new();
+        let mut batch = RecordBatch::new();
         while course.intended(next) <= now {
             let at = opens + span(course.intended(next));
             let mut line = Vec::new();
@@ -222,19 +222,19 @@ struct DueOutputs {
 }
 
 /// Takes what comes out, to its end.
-fn receive(course: &DueRun, mut emissions: mpsc::Receiver<Emission>) -> DueOutputs {
+fn receive(course: &DueRun, mut output_items: mpsc::Receiver<OutputItem>) -> DueOutputs {
     let mut came = DueOutputs::default();
-    while let Some(emission) = emissions.blocking_recv() {
-        match emission {
-            Emission::Batch(emitted) => {
+    while let Some(output_item) = output_items.blocking_recv() {
+        match output_item {
+            OutputItem::Batch(output_batch) => {
                 let now = course.started.elapsed();
-                emitted
+                output_batch
                     .outputs
                     .iter()
                     .filter(|output| is_entry(output))
                     .for_each(|output| take(course, output, now, &mut came));
             }
-            Emission::Mark(mark) => drop(mark.passed.send(Passed { ordinal: 0, stream_last: 0 })),
+            OutputItem::Barrier(barrier) => drop(barrier.passed.send(BarrierReport { ordinal: 0, stream_last: 0 })),
         }
     }
     came

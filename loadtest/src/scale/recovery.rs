@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rekindle_core::time::Span;
-use rekindle_runtime::output::emission::Emission;
+use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use serde::{Deserialize, Serialize};
 
@@ -44,21 +44,21 @@ pub(super) async fn measure(folder: &Path) -> Result<RecoveryTimes, Error> {
         .map_err(|error| Error::Unreadable(error.to_string()))?;
     let restored_seconds = started.elapsed().as_secs_f64();
     let (users, at) = (pipeline.totals().users, pipeline.watermark() + Span(60_000));
-    let (_live, batches, mut emissions, thread) = go_live(pipeline, sequence).await?;
+    let (_live, batches, mut output_items, thread) = go_live(pipeline, sequence).await?;
     let mut line = Vec::new();
     EventLineWriter::numbered_from(u64::from(u32::MAX) * 4).view(0, at, &mut line);
     let ended = || Error::Unreadable("the engine has ended; this is a mistake".to_owned());
     batches.send(vec![message(sequence + 1, at, Bytes::from(line))]).await.map_err(|_| ended())?;
     loop {
-        match emissions.recv().await.ok_or_else(ended)? {
-            Emission::Batch(emitted) if emitted.reached.sequence > sequence => break,
-            Emission::Batch(_) | Emission::Mark(_) => {}
+        match output_items.recv().await.ok_or_else(ended)? {
+            OutputItem::Batch(output_batch) if output_batch.committed.sequence > sequence => break,
+            OutputItem::Batch(_) | OutputItem::Barrier(_) => {}
         }
     }
     let seconds = started.elapsed().as_secs_f64();
     let own = std::process::id();
     let (resident, peak) = (process::resident(own), process::peak_resident(own));
-    drop((batches, emissions));
+    drop((batches, output_items));
     let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     let (resident_bytes, peak_bytes) = (resident.unwrap_or(0), peak.unwrap_or(0));
     Ok(RecoveryTimes { users, read_seconds, restored_seconds, seconds, resident_bytes, peak_bytes })

@@ -10,7 +10,7 @@ use super::credentials::{AccessError, answer};
 use super::failure::{self, Failure};
 use super::status::Status;
 use super::{INBOX_PREFIX, chance, tls};
-use rekindle_runtime::health::Part;
+use rekindle_runtime::health::HealthPart;
 use rekindle_settings::{NatsAuth, NatsSettings};
 
 /// A peer that went away without a word is noticed after two to three of these.
@@ -74,7 +74,7 @@ impl Access {
     /// Connects, however long that takes; dropping the future ends the attempts.
     ///
     /// `batch` is the most messages a subscription will be sent unread; `part` is told how things stand, now and later.
-    pub async fn connect(&self, batch: usize, part: Part) -> Connection {
+    pub async fn connect(&self, batch: usize, part: HealthPart) -> Connection {
         let status = Arc::new(Status::default());
         let reporter = Reporter { servers: self.settings.servers.join(", "), part, status: Arc::clone(&status) };
         let options = self.options(batch, &reporter);
@@ -169,7 +169,7 @@ fn backoff(attempt: usize) -> Duration {
 #[derive(Clone)]
 struct Reporter {
     servers: String,
-    part: Part,
+    part: HealthPart,
     status: Arc<Status>,
 }
 

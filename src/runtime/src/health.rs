@@ -14,15 +14,15 @@ pub struct Health {
 
 /// One part's voice in it.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct HealthPart {
     name: &'static str,
     health: Health,
 }
 
 impl Health {
     /// Registers a part; until it says otherwise, it is failing because it is `starting`.
-    pub fn part(&self, name: &'static str) -> Part {
-        let part = Part { name, health: self.clone() };
+    pub fn part(&self, name: &'static str) -> HealthPart {
+        let part = HealthPart { name, health: self.clone() };
         part.failing("starting");
         part
     }
@@ -50,7 +50,7 @@ impl Health {
     }
 }
 
-impl Part {
+impl HealthPart {
     /// It works.
     ///
     /// Returns whether it did not before: whoever logs says it once.

@@ -6,20 +6,20 @@ use rekindle_core::time::Timestamp;
 
 /// One message of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct LogRecord {
     /// Its number in the log, from 1. Plain NATS has none: there it is counted from 1 since the start.
     pub sequence: u64,
     /// When the broker received it; for plain NATS, when it came in here.
     pub received: Timestamp,
     /// What it is.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// Whole lines, or one document, unpacked. Empty for a tick.
     pub lines: Bytes,
 }
 
 /// What a message is, as its subject says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordKind {
     /// Events: one of them or a batch envelope in each line.
     Events,
     /// Nothing but the passing of time.
@@ -29,4 +29,4 @@ pub enum Kind {
 }
 
 /// Messages in the log's order, as they came in together.
-pub type Batch = Vec<Message>;
+pub type RecordBatch = Vec<LogRecord>;

@@ -84,8 +84,8 @@ async fn what_others_bring_in_neither_stops_the_sink_nor_passes_for_its_own() {
             let out = sink.took_over().await;
             assert_eq!(out.sequence, u64::from(start > 0), "{way:?}: what is out is known");
             for _ in 0..3 {
-                for emission in many(&plan(), next, 700) {
-                    sink.send(emission).await;
+                for output_item in many(&plan(), next, 700) {
+                    sink.send(output_item).await;
                 }
                 next += 700;
                 while sink.status.figures().published[Kind::Transition as usize] % 2_100 != next % 2_100 {
@@ -115,8 +115,8 @@ async fn somebody_who_writes_where_records_are_all_the_time_only_slows_the_sink_
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
-        for emission in many(&plan(), 0, 5_000) {
-            sink.send(emission).await;
+        for output_item in many(&plan(), 0, 5_000) {
+            sink.send(output_item).await;
         }
         sink.finish().await;
         writer.abort();

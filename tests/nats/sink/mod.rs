@@ -12,8 +12,8 @@ use async_nats::Client;
 use async_nats::jetstream::{self, Context, stream};
 use rekindle_nats::sink::{Ended, Known, Owner, Sink, SinkStatus};
 use rekindle_runtime::health::Health;
-use rekindle_runtime::output::emission::Emission;
-use rekindle_runtime::output::progress::{Progress, Reached};
+use rekindle_runtime::output::batch::OutputItem;
+use rekindle_runtime::output::committed_position::{CommittedPosition, ProgressRecord};
 use rekindle_settings::OutputSettings as Settings;
 use rekindle_test_kit::nats_server::NatsServer;
 use tokio::sync::{mpsc, watch};
@@ -21,14 +21,14 @@ use tokio::task::JoinHandle;
 
 /// A sink at work, and a second connection that looks at what it does.
 struct Running {
-    sender: mpsc::Sender<Emission>,
+    sender: mpsc::Sender<OutputItem>,
     task: JoinHandle<Result<(), Ended>>,
     status: Arc<SinkStatus>,
     health: Health,
     /// The sink's own connection.
     client: Client,
     /// What was out when it took the stream over.
-    out: watch::Receiver<Option<Reached>>,
+    out: watch::Receiver<Option<CommittedPosition>>,
 }
 
 impl Running {
@@ -53,21 +53,21 @@ impl Running {
             // What the last one left behind is out.
             let decide = |known: &Known| -> Result<_, Ended> {
                 let found = known.progress.clone();
-                Ok(found.map_or((0, Reached::before(0)), |progress| (progress.ordinal, progress.reached)))
+                Ok(found.map_or((0, CommittedPosition::before(0)), |progress| (progress.ordinal, progress.committed)))
             };
             let (outlet, out) = sink.take_over(&owner, async || Ok(()), decide).await?;
-            taken_over.send_replace(Some(out.unwrap_or(Reached::before(0))));
+            taken_over.send_replace(Some(out.unwrap_or(CommittedPosition::before(0))));
             outlet.run(receiver).await
         });
         Running { sender, task, status, health, client, out }
     }
 
-    async fn send(&self, emission: Emission) {
-        self.sender.send(emission).await.expect("the sink runs");
+    async fn send(&self, output_item: OutputItem) {
+        self.sender.send(output_item).await.expect("the sink runs");
     }
 
     /// What was out when it took the stream over, once it has.
-    async fn took_over(&self) -> Reached {
+    async fn took_over(&self) -> CommittedPosition {
         let mut out = self.out.clone();
         out.wait_for(Option::is_some).await.expect("it takes over").clone().expect("it has")
     }
@@ -183,7 +183,7 @@ async fn outputs_of(context: &Context) -> Vec<jetstream::Message> {
 }
 
 /// The last progress record: a message, or the header of one.
-async fn progress(context: &Context) -> Progress {
+async fn progress(context: &Context) -> ProgressRecord {
     let found = stored(context, "REKINDLE").await;
     let record = found.iter().rev().find_map(|message| match message.headers.as_ref()?.get("Rekindle-Progress") {
         Some(record) => Some(record.as_str().as_bytes()),

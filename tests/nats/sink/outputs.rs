@@ -9,8 +9,8 @@ use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::program::{CampaignId, Change, SegmentId};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::output::emission::{Emission, Emitted, Letter};
-use rekindle_runtime::output::progress::Reached;
+use rekindle_runtime::output::batch::{DeadLetter, OutputBatch, OutputItem};
+use rekindle_runtime::output::committed_position::CommittedPosition;
 
 /// 2026-03-02T00:00:00Z
 pub(crate) const START: Timestamp = Timestamp(1_772_409_600_000);
@@ -59,8 +59,8 @@ pub(crate) fn merged(user: &str, from: &str) -> Output {
     Output { at: START, user: user.into(), position: 0, decided: OutputKind::Merged { from: from.into() } }
 }
 
-pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> Letter {
-    Letter { sequence, line, reason: Reason::NotAnObject, original: original.to_vec(), rest: None }
+pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> DeadLetter {
+    DeadLetter { sequence, line, reason: Reason::NotAnObject, original: original.to_vec(), rest: None }
 }
 
 /// What a group of messages came to, whose last is `through`.
@@ -69,36 +69,40 @@ pub(crate) fn group(
     before: u64,
     through: u64,
     outputs: Vec<Output>,
-    letters: Vec<Letter>,
-) -> Emission {
-    Emission::Batch(Emitted {
+    dead_letters: Vec<DeadLetter>,
+) -> OutputItem {
+    OutputItem::Batch(OutputBatch {
         plan: Arc::clone(plan),
-        reloaded: None,
+        rules_activation: None,
         fires_to: None,
         outputs,
-        before: Reached::before(before),
-        reached: Reached { sequence: through, ..Reached::before(through) },
-        messages_out: 0,
-        letters,
+        before: CommittedPosition::before(before),
+        committed: CommittedPosition { sequence: through, ..CommittedPosition::before(through) },
+        messages_published: 0,
+        dead_letters,
         first_position: 0,
         received: Vec::new(),
     })
 }
 
-pub(crate) fn emission(plan: &Arc<ExecutionPlan>, outputs: Vec<Output>, letters: Vec<Letter>) -> Emission {
-    group(plan, 0, 1, outputs, letters)
+pub(crate) fn output_item(
+    plan: &Arc<ExecutionPlan>,
+    outputs: Vec<Output>,
+    dead_letters: Vec<DeadLetter>,
+) -> OutputItem {
+    group(plan, 0, 1, outputs, dead_letters)
 }
 
 /// `count` transitions from number `first` on, of a hundred users in turn, in emissions of uneven size.
-pub(crate) fn many(plan: &Arc<ExecutionPlan>, first: u64, count: u64) -> Vec<Emission> {
-    let (mut emissions, mut next, mut size) = (Vec::new(), first, 1);
+pub(crate) fn many(plan: &Arc<ExecutionPlan>, first: u64, count: u64) -> Vec<OutputItem> {
+    let (mut output_items, mut next, mut size) = (Vec::new(), first, 1);
     while next < first + count {
         let until = (next + size).min(first + count);
         let outputs = (next..until).map(|number| transition(&format!("u{}", number % 100), number)).collect();
-        emissions.push(emission(plan, outputs, Vec::new()));
+        output_items.push(output_item(plan, outputs, Vec::new()));
         (next, size) = (until, size * 7 % 2_999 + 1);
     }
-    emissions
+    output_items
 }
 
 /// The numbers of these lines of the journal, as [`transition`] gave them.

@@ -6,7 +6,7 @@ use rekindle_core::campaigns::Outcome;
 use rekindle_core::time::Timestamp;
 use rekindle_core::{action, journal};
 use rekindle_nats::sink::Kind;
-use rekindle_runtime::output::emission::{Emission, Reloaded};
+use rekindle_runtime::output::batch::{OutputItem, RulesActivation};
 use rekindle_settings::{ContentMode, OutputSettings as Settings};
 use serde_json::{Value, json};
 
@@ -44,12 +44,12 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
         outputs::decision("u.*.>", 4, Outcome::Cooldown),
         outputs::merged("u 1", "anon-7"),
     ];
-    sink.send(outputs::emission(&plan, all.clone(), Vec::new())).await;
+    sink.send(outputs::output_item(&plan, all.clone(), Vec::new())).await;
     let (rules, previous) = ("new".to_owned(), "old".to_owned());
-    let mut reloaded = outputs::group(&plan, 1, 1, Vec::new(), Vec::new());
-    let Emission::Batch(emitted) = &mut reloaded else { unreachable!("a group is one") };
-    emitted.reloaded = Some(Reloaded { at: START, rules, previous });
-    sink.send(reloaded).await;
+    let mut rules_activation = outputs::group(&plan, 1, 1, Vec::new(), Vec::new());
+    let OutputItem::Batch(output_batch) = &mut rules_activation else { unreachable!("a group is one") };
+    output_batch.rules_activation = Some(RulesActivation { at: START, rules, previous });
+    sink.send(rules_activation).await;
     let figures = sink.finish().await.figures();
     assert_eq!(
         Kind::NAMES.into_iter().zip(figures.published).collect::<Vec<_>>(),
@@ -108,7 +108,7 @@ async fn decisions_stay_home_unless_asked_for() {
     let (server, context) = prepared().await;
     let sink = Running::start(&server, Settings::default()).await;
     let all = vec![outputs::action("u", 1), outputs::decision("u", 2, Outcome::Capped)];
-    sink.send(outputs::emission(&plan(), all, Vec::new())).await;
+    sink.send(outputs::output_item(&plan(), all, Vec::new())).await;
     sink.finish().await;
     let found = outputs_of(&context).await;
     let subjects: Vec<&str> = found.iter().map(|message| message.subject.as_str()).collect();
@@ -122,7 +122,7 @@ async fn a_binary_cloud_event_has_its_attributes_in_headers() {
     let sink = Running::start(&server, settings).await;
     let output = outputs::action("ü \"100%\"", 5);
     let plan = plan();
-    sink.send(outputs::emission(&plan, vec![output.clone()], Vec::new())).await;
+    sink.send(outputs::output_item(&plan, vec![output.clone()], Vec::new())).await;
     sink.finish().await;
     let found = outputs_of(&context).await;
     let whole = line(|out| action::write_line(&plan.rules, &output, out).expect("written"));
@@ -147,10 +147,10 @@ async fn a_dead_letter_says_why_where_and_what() {
     let (server, context) = prepared().await;
     let sink = Running::start(&server, Settings::default()).await;
     let twice = outputs::letter(7, 2, b"[]");
-    let letters =
+    let dead_letters =
         vec![outputs::letter(7, 1, b"[1]"), outputs::letter(7, 2, b"[]"), twice, outputs::letter(8, 1, b"\xff")];
-    sink.send(outputs::emission(&plan(), Vec::new(), letters)).await;
-    sink.send(outputs::emission(&plan(), Vec::new(), vec![outputs::letter(9, 1, &[b'x'; 2_000_000])])).await;
+    sink.send(outputs::output_item(&plan(), Vec::new(), dead_letters)).await;
+    sink.send(outputs::output_item(&plan(), Vec::new(), vec![outputs::letter(9, 1, &[b'x'; 2_000_000])])).await;
     let figures = sink.finish().await.figures();
     assert_eq!(figures.published[Kind::Letter as usize], 5);
     let found = stored(&context, "REKINDLE_DEAD").await;
@@ -175,9 +175,9 @@ async fn latency_counts_from_the_brokers_receipt_of_the_event_that_brought_an_ac
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let outputs = vec![outputs::action("u", 10), outputs::transition("u", 10), outputs::action("u", 12)];
     let received = vec![Timestamp(now - 3_000), Timestamp(now)];
-    let mut group = outputs::emission(&plan(), outputs, Vec::new());
-    let Emission::Batch(emitted) = &mut group else { unreachable!("a group is one") };
-    (emitted.first_position, emitted.received) = (10, received);
+    let mut group = outputs::output_item(&plan(), outputs, Vec::new());
+    let OutputItem::Batch(output_batch) = &mut group else { unreachable!("a group is one") };
+    (output_batch.first_position, output_batch.received) = (10, received);
     sink.send(group).await;
     let status = sink.finish().await;
     let latencies = status.take_latencies();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::stream::{self, DiscardPolicy};
 use futures_util::StreamExt;
 use rekindle_nats::sink::{Ended, Kind};
-use rekindle_runtime::output::emission::Emission;
+use rekindle_runtime::output::batch::OutputItem;
 use rekindle_settings::OutputSettings as Settings;
 use serde_json::{Value, json};
 
@@ -22,8 +22,8 @@ async fn published(context: &async_nats::jetstream::Context) -> Vec<u64> {
 async fn a_hundred_thousand_outputs_arrive_in_order_in_few_batches() {
     let (server, context) = prepared().await;
     let sink = Running::start(&server, Settings::default()).await;
-    for emission in many(&plan(), 0, 100_000) {
-        sink.send(emission).await;
+    for output_item in many(&plan(), 0, 100_000) {
+        sink.send(output_item).await;
     }
     let figures = sink.finish().await.figures();
     assert_eq!(published(&context).await, (0..100_000).collect::<Vec<_>>());
@@ -37,8 +37,8 @@ async fn a_stream_without_batches_gets_them_one_by_one_in_order() {
     context.delete_stream("REKINDLE").await.expect("deleted");
     context.create_stream(stream::Config { allow_atomic_publish: false, ..output_stream() }).await.expect("created");
     let sink = Running::start(&server, Settings::default()).await;
-    for emission in many(&plan(), 0, 20_000) {
-        sink.send(emission).await;
+    for output_item in many(&plan(), 0, 20_000) {
+        sink.send(output_item).await;
     }
     let figures = sink.finish().await.figures();
     assert_eq!(published(&context).await, (0..20_000).collect::<Vec<_>>());
@@ -55,8 +55,8 @@ async fn through(way: Way, mut disturb: impl FnMut(&mut NatsServer, &Running), e
     let sink = Running::start(&server, way.settings()).await;
     let (plan, mut next, mut last, mut disturbances) = (plan(), 0, Instant::now(), 0);
     while disturbances < 6 {
-        for emission in many(&plan, next, 2_000) {
-            sink.send(emission).await;
+        for output_item in many(&plan, next, 2_000) {
+            sink.send(output_item).await;
         }
         next += 2_000;
         if last.elapsed() > every {
@@ -111,8 +111,8 @@ async fn somebody_else_who_writes_into_the_stream_only_slows_it_down() {
                 tokio::time::sleep(pause).await;
             }
         });
-        for emission in many(&plan(), 0, 5_000) {
-            sink.send(emission).await;
+        for output_item in many(&plan(), 0, 5_000) {
+            sink.send(output_item).await;
         }
         sink.finish().await;
         writer.abort();
@@ -131,7 +131,7 @@ async fn whoever_takes_over_ends_the_one_before_and_goes_on_counting() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let found = progress(&context).await;
-    assert_eq!((found.epoch, found.ordinal, found.reached.sequence, found.reached.open), (1, 1, 7, None));
+    assert_eq!((found.epoch, found.ordinal, found.committed.sequence, found.committed.open), (1, 1, 7, None));
     let second = Running::start(&server, Settings::default()).await;
     while progress(&context).await.epoch < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -159,12 +159,12 @@ async fn a_group_that_is_out_in_part_is_open_and_goes_on_where_it_was() {
         while out < 20_000 {
             let sink = Running::start(&server, way.settings()).await;
             let mut group = outputs::group(&plan(), 0, 9, all().collect(), vec![]);
-            let Emission::Batch(emitted) = &mut group else { unreachable!("a group is one") };
+            let OutputItem::Batch(output_batch) = &mut group else { unreachable!("a group is one") };
             let before = outputs_of(&context).await.len();
             if let Some(open) = sink.took_over().await.open {
-                emitted.before.open = Some(open);
-                emitted.outputs.drain(..usize::try_from(open.sent).expect("small"));
-                emitted.messages_out = open.messages;
+                output_batch.before.open = Some(open);
+                output_batch.outputs.drain(..usize::try_from(open.sent).expect("small"));
+                output_batch.messages_published = open.messages;
             }
             sink.send(group).await;
             // Dies in the middle of it, somewhere.
@@ -191,7 +191,8 @@ async fn a_missing_stream_is_named_and_nothing_is_lost_once_it_is_there() {
     context.create_stream(output_stream()).await.expect("created");
     sink.fails_with("there is no stream REKINDLE_DEAD on this server").await;
     context.create_stream(dead_stream()).await.expect("created");
-    sink.send(outputs::emission(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")])).await;
+    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")]))
+        .await;
     sink.finish().await;
     assert_eq!(published(&context).await, [0]);
     assert_eq!(stored(&context, "REKINDLE_DEAD").await.len(), 1);
@@ -201,12 +202,14 @@ async fn a_missing_stream_is_named_and_nothing_is_lost_once_it_is_there() {
 async fn a_stream_deleted_and_made_anew_gets_what_comes_after_it() {
     let (server, context) = prepared().await;
     let sink = Running::start(&server, Settings::default()).await;
-    sink.send(outputs::emission(&plan(), vec![outputs::transition("u", 0), outputs::transition("u", 1)], vec![])).await;
+    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0), outputs::transition("u", 1)], vec![]))
+        .await;
     while sink.status.figures().published[Kind::Transition as usize] < 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     context.delete_stream("REKINDLE").await.expect("deleted");
-    sink.send(outputs::emission(&plan(), vec![outputs::transition("u", 2), outputs::transition("u", 3)], vec![])).await;
+    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 2), outputs::transition("u", 3)], vec![]))
+        .await;
     sink.fails_with("there is no stream REKINDLE on this server").await;
     context.create_stream(output_stream()).await.expect("created");
     sink.finish().await;
@@ -221,7 +224,7 @@ async fn a_subject_that_no_stream_takes_is_named() {
     context.create_stream(stream::Config { subjects, ..output_stream() }).await.expect("created");
     let sink = Running::start(&server, Settings::default()).await;
     let outputs = vec![outputs::transition("u", 0), outputs::action("u", 0), outputs::transition("u", 1)];
-    sink.send(outputs::emission(&plan(), outputs, Vec::new())).await;
+    sink.send(outputs::output_item(&plan(), outputs, Vec::new())).await;
     sink.fails_with("no stream takes the subject rekindle.actions.email.hello-again_1").await;
     context.update_stream(output_stream()).await.expect("updated");
     sink.finish().await;
@@ -241,10 +244,10 @@ async fn a_full_stream_stops_the_sink_until_there_is_room() {
     context.create_stream(full).await.expect("created");
     let sink = Running::start(&server, Settings::default()).await;
     let sending = {
-        let (sender, emissions) = (sink.sender.clone(), many(&plan(), 0, 50_000));
+        let (sender, output_items) = (sink.sender.clone(), many(&plan(), 0, 50_000));
         tokio::spawn(async move {
-            for emission in emissions {
-                sender.send(emission).await.expect("the sink runs");
+            for output_item in output_items {
+                sender.send(output_item).await.expect("the sink runs");
             }
         })
     };
@@ -283,7 +286,7 @@ async fn a_missing_permission(way: Way, told: &str) {
     context.create_stream(dead_stream()).await.expect("created");
     let sink = Running::with_client(connect("sink", "s").await, way.settings());
     let outputs = vec![outputs::transition("u", 0), outputs::action("u", 0), outputs::transition("u", 1)];
-    sink.send(outputs::emission(&plan(), outputs, Vec::new())).await;
+    sink.send(outputs::output_item(&plan(), outputs, Vec::new())).await;
     // Which permission, the connection's status tells: see the daemon's tests.
     sink.fails_with(told).await;
     server.reconfigure(some, &all);
@@ -304,7 +307,7 @@ async fn an_output_too_large_for_the_server_becomes_a_dead_letter_and_the_rest_g
     let (server, context) = prepared().await;
     let sink = Running::start(&server, Settings::default()).await;
     let outputs = vec![outputs::transition("u", 0), huge(0, 1_200_000), outputs::transition("u", 1)];
-    sink.send(outputs::emission(&plan(), outputs, Vec::new())).await;
+    sink.send(outputs::output_item(&plan(), outputs, Vec::new())).await;
     let figures = sink.finish().await.figures();
     assert_eq!((figures.oversized, figures.published[Kind::Letter as usize]), (1, 1));
     assert_eq!(published(&context).await, [0, 1]);
@@ -322,7 +325,7 @@ async fn the_streams_own_limit_of_size_counts_too() {
     }
     let sink = Running::start(&server, Settings::default()).await;
     let outputs = vec![outputs::transition("u", 0), huge(0, 20_000), outputs::transition("u", 1)];
-    sink.send(outputs::emission(&plan(), outputs, vec![outputs::letter(1, 1, &[b'y'; 9_000])])).await;
+    sink.send(outputs::output_item(&plan(), outputs, vec![outputs::letter(1, 1, &[b'y'; 9_000])])).await;
     let figures = sink.finish().await.figures();
     assert_eq!((figures.oversized, figures.published[Kind::Letter as usize]), (1, 2));
     assert_eq!(published(&context).await, [0, 1]);
@@ -335,7 +338,8 @@ async fn without_jetstream_subscribers_get_what_is_published_while_they_listen()
     let mut heard = connect(&server).await.subscribe("rekindle.>").await.expect("subscribed");
     tokio::time::sleep(Duration::from_millis(100)).await;
     let sink = Running::start(&server, Settings { jetstream: false, ..Settings::default() }).await;
-    sink.send(outputs::emission(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")])).await;
+    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")]))
+        .await;
     let figures = sink.finish().await.figures();
     assert_eq!(figures.published[Kind::Transition as usize], 1);
     let subjects = [heard.next().await.expect("heard").subject, heard.next().await.expect("heard").subject];
@@ -353,7 +357,7 @@ async fn a_few_outputs_are_acknowledged_at_once() {
         for round in 0..100 {
             let some = (0..outputs).map(|number| outputs::transition("u", round * outputs + number)).collect();
             let started = Instant::now();
-            sink.send(outputs::emission(&plan, some, vec![])).await;
+            sink.send(outputs::output_item(&plan, some, vec![])).await;
             while sink.status.figures().published[Kind::Transition as usize] < (round + 1) * outputs {
                 tokio::time::sleep(Duration::from_micros(20)).await;
             }
@@ -374,10 +378,10 @@ async fn how_many_outputs_a_second() {
     for way in [Way::Both, Way::Singly] {
         let (server, _context) = prepared().await;
         let sink = Running::start(&server, way.settings()).await;
-        let emissions = many(&plan(), 0, 300_000);
+        let output_items = many(&plan(), 0, 300_000);
         let started = Instant::now();
-        for emission in emissions {
-            sink.send(emission).await;
+        for output_item in output_items {
+            sink.send(output_item).await;
         }
         let figures = sink.finish().await.figures();
         let rate = 300_000.0 / started.elapsed().as_secs_f64();

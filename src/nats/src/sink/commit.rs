@@ -1,7 +1,7 @@
 //! Committing outputs: into the stream together with how far they have got, once, and by one daemon only.
 //!
 //! # What a commit is
-//! Some outputs and the [`Progress`] they come to, stored together in one of two ways:
+//! Some outputs and the [`ProgressRecord`] they come to, stored together in one of two ways:
 //!
 //! - **A few** go one by one, several on their way at a time, each with its own record of progress in the header
 //!   `Rekindle-Progress`: a message is stored with its record or not at all. This is what keeps a lone action fast.
@@ -58,7 +58,7 @@ use super::stream::{self, Standing};
 use super::unit::Unit;
 use crate::subjects::covers;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::output::progress::{Progress, Reached};
+use rekindle_runtime::output::committed_position::{CommittedPosition, ProgressRecord};
 
 /// The header with an output's place among all outputs of the stream, from 1.
 pub const ORDINAL: &str = "Rekindle-Ordinal";
@@ -124,7 +124,7 @@ pub struct Owner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// The last progress record, with what a killed process left behind it; `None`: there is none (any more).
-    pub progress: Option<Progress>,
+    pub progress: Option<ProgressRecord>,
     /// The sequence of the stream's last message; 0: it never had any.
     pub stream_last: u64,
 }
@@ -158,7 +158,7 @@ pub(super) struct Committer {
     /// When it took the stream over, by the server's clock.
     since: Option<Timestamp>,
     /// What is out with its last message.
-    out: Reached,
+    out: CommittedPosition,
     /// When the stream was made.
     created_ns: i128,
     ordinal: u64,
@@ -208,20 +208,23 @@ impl Committer {
         prefix: &str,
         batch_from: usize,
         owner: &Owner,
-        (mut confirm, mut decide): (impl FnMut() -> Confirmed, impl FnMut(&Known) -> Result<(u64, Reached), E>),
-    ) -> Result<(Committer, Reached), E> {
+        (mut confirm, mut decide): (
+            impl FnMut() -> Confirmed,
+            impl FnMut(&Known) -> Result<(u64, CommittedPosition), E>,
+        ),
+    ) -> Result<(Committer, CommittedPosition), E> {
         let mut committer = Committer { owner: owner.clone(), batch_from, ..Committer::of_nobody(line, prefix) };
         loop {
             let refusal = match committer.look().await {
                 Ok(known) => {
                     // Not sooner: who confirmed, then looked, could take the stream from a start that is to go on.
                     confirm().await?;
-                    let (ordinal, reached) = decide(&known)?;
+                    let (ordinal, committed) = decide(&known)?;
                     committer.ordinal = ordinal;
                     committer.owner.epoch =
                         owner.epoch.max(known.progress.as_ref().map_or(0, |progress| progress.epoch) + 1);
-                    match committer.claim(reached.clone()).await {
-                        Ok(()) => return Ok((committer, reached)),
+                    match committer.claim(committed.clone()).await {
+                        Ok(()) => return Ok((committer, committed)),
                         Err(refusal) => refusal,
                     }
                 }
@@ -247,7 +250,7 @@ impl Committer {
             fence: 0,
             seen: 0,
             since: None,
-            out: Reached::default(),
+            out: CommittedPosition::default(),
             created_ns: 0,
             ordinal: 0,
             is_atomic: false,
@@ -279,7 +282,7 @@ impl Committer {
     /// Publishes a record that expects what cannot be: nothing is stored, but the server says whether it would be.
     pub(super) async fn rehearse(&mut self) -> Result<(), Refusal> {
         let impossible = self.line.standing().await?.last + (1 << 32);
-        let message = self.record_message(impossible, 0, Reached::default());
+        let message = self.record_message(impossible, 0, CommittedPosition::default());
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, impossible.to_string());
         let attempt = self.line.begin()?;
@@ -304,8 +307,8 @@ impl Committer {
         self.records().newest(seen).await.map_err(|refusal| self.line.explained(refusal))
     }
 
-    async fn claim(&mut self, reached: Reached) -> Result<(), Refusal> {
-        let message = self.record_message(self.fence, 0, reached.clone());
+    async fn claim(&mut self, committed: CommittedPosition) -> Result<(), Refusal> {
+        let message = self.record_message(self.fence, 0, committed.clone());
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.fence.to_string());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string());
@@ -318,7 +321,7 @@ impl Committer {
         let ack = claimed?;
         self.line.check(&ack, &self.progress)?;
         (self.last, self.own_last, self.fence, self.seen) = (ack.sequence, ack.sequence, ack.sequence, ack.sequence);
-        (self.out, self.written) = (reached, Instant::now());
+        (self.out, self.written) = (committed, Instant::now());
         // Only for others to know since when: without it they take the time of the record they look at.
         let claim = stream::at(&self.line.context, &self.line.stream, ack.sequence).await;
         self.since = claim.ok().flatten().and_then(|claim| claim.time);
@@ -429,8 +432,8 @@ impl Committer {
     }
 
     /// The record of a commit in work, once so many more of its outputs are in.
-    fn record(&self, place: Place, more: u64, reached: Reached) -> String {
-        let progress = Progress {
+    fn record(&self, place: Place, more: u64, committed: CommittedPosition) -> String {
+        let progress = ProgressRecord {
             epoch: self.owner.epoch,
             instance: self.owner.instance.clone(),
             log: self.owner.log.clone(),
@@ -439,19 +442,19 @@ impl Committer {
             ordinal: self.ordinal + more,
             since_ms: self.since.map(|since| since.0),
             released: self.line.status.is_leaving(),
-            reached,
+            committed,
         };
         records::write(place, progress)
     }
 
     /// That record as a message, the first on its subject behind message `after`.
-    fn record_message(&self, after: u64, more: u64, reached: Reached) -> Message {
+    fn record_message(&self, after: u64, more: u64, committed: CommittedPosition) -> Message {
         Message {
             kind: Kind::Progress,
             subject: self.progress.clone(),
             id: String::new(),
             content: Vec::new(),
-            payload: self.record(Place::After(after), more, reached).into(),
+            payload: self.record(Place::After(after), more, committed).into(),
             received: None,
             shortened: Shortened::default(),
         }
@@ -470,9 +473,9 @@ impl Committer {
     /// So many messages of a commit are in the stream, the last of them with this sequence.
     fn stored(&mut self, unit: &mut Unit, count: usize, sequence: u64) {
         if count == unit.len() {
-            self.out = unit.reached().clone();
-        } else if let Some(reached) = count.checked_sub(1).and_then(|last| unit.steps().nth(last)) {
-            self.out = reached;
+            self.out = unit.committed().clone();
+        } else if let Some(committed) = count.checked_sub(1).and_then(|last| unit.steps().nth(last)) {
+            self.out = committed;
         }
         let stored = unit.take_first(count);
         if self.open.as_ref().is_some_and(|open| open.was_batch) {
@@ -504,7 +507,7 @@ impl Committer {
                 })?;
             }
             let fence = if is_contended { self.fence_now().await? } else { self.fence };
-            let record = self.record_message(fence, count as u64, unit.reached().clone());
+            let record = self.record_message(fence, count as u64, unit.committed().clone());
             let mut headers = HeaderMap::new();
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, fence.to_string());
             if count > 0 {
@@ -540,8 +543,8 @@ impl Committer {
         let sending = async {
             let mut sent = VecDeque::new();
             let steps = (0..).zip(unit.steps());
-            for ((message, mut headers), (ahead, reached)) in self.outputs(unit).zip(steps).take(WINDOW) {
-                headers.insert(RECORD, self.record(Place::At(self.last + ahead + 1), ahead + 1, reached));
+            for ((message, mut headers), (ahead, committed)) in self.outputs(unit).zip(steps).take(WINDOW) {
+                headers.insert(RECORD, self.record(Place::At(self.last + ahead + 1), ahead + 1, committed));
                 headers.insert(NATS_MESSAGE_ID, format!("{id}.{ahead}"));
                 match ahead.checked_sub(1) {
                     None => headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string()),
@@ -570,7 +573,7 @@ impl Committer {
         let standing = self.standing().await?;
         self.max_message_bytes = standing.max_message_bytes;
         let Newest { fence, seen, record } = self.newest_record(self.seen).await?;
-        let is_ours = |progress: &Progress| {
+        let is_ours = |progress: &ProgressRecord| {
             (progress.epoch, progress.instance.as_str()) == (self.owner.epoch, self.owner.instance.as_str())
         };
         if let Some(Placed { progress, .. }) = &record
@@ -608,7 +611,7 @@ impl Committer {
                 self.stored(unit, count, sequence);
                 self.last = standing.last.max(seen);
             }
-            if unit.len() == 0 && progress.reached == *unit.reached() {
+            if unit.len() == 0 && progress.committed == *unit.committed() {
                 return Ok(true);
             }
         }

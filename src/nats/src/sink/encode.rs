@@ -34,9 +34,9 @@ use rekindle_core::campaigns::Outcome;
 use rekindle_core::journal;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::output::dead_letter::{self, Origin, Written};
-use rekindle_runtime::output::emission::{Emitted, Letter, Mark, Reloaded, Rest};
-use rekindle_runtime::output::progress::{Open, Reached};
+use rekindle_runtime::output::batch::{Barrier, DeadLetter, DeadLetterSummary, OutputBatch, RulesActivation};
+use rekindle_runtime::output::committed_position::{CommittedPosition, PartialGroup};
+use rekindle_runtime::output::dead_letter::{self, DeadLetterOrigin, EncodedDeadLetter};
 use rekindle_settings::{ContentMode, OutputSettings as Settings};
 
 /// Most messages encoded at a time: as many as an atomic batch holds beside its record of progress.
@@ -50,18 +50,18 @@ const HEAVY: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) outputs: Vec<Message>,
-    pub(super) letters: Vec<Message>,
+    pub(super) dead_letters: Vec<Message>,
     /// What is out before it; its group is open.
-    pub(super) before: Reached,
+    pub(super) before: CommittedPosition,
     /// What is out with it.
-    pub(super) reached: Reached,
+    pub(super) committed: CommittedPosition,
 }
 
 /// What comes of an emission, in order.
 #[derive(Debug)]
 pub(super) enum Encoded {
     Chunk(Box<Chunk>),
-    Mark(Mark),
+    Barrier(Barrier),
 }
 
 /// Makes messages of emissions, a chunk at a time.
@@ -88,16 +88,16 @@ pub(super) struct Encoder {
 pub(super) struct Work {
     subjects: Arc<Subjects>,
     plan: Arc<ExecutionPlan>,
-    reloaded: Option<Reloaded>,
+    rules_activation: Option<RulesActivation>,
     outputs: std::vec::IntoIter<Output>,
-    letters: std::vec::IntoIter<Letter>,
+    dead_letters: std::vec::IntoIter<DeadLetter>,
     first_position: u64,
     received: Vec<Timestamp>,
     /// What is out before the next chunk, its group open.
-    before: Reached,
+    before: CommittedPosition,
     /// What is out with the last chunk.
-    reached: Reached,
-    messages_out: u64,
+    committed: CommittedPosition,
+    messages_published: u64,
     is_done: bool,
 }
 
@@ -121,35 +121,35 @@ impl Encoder {
     }
 
     /// Begins an emission.
-    pub(super) fn begin(&mut self, emitted: Emitted) -> Work {
-        let Emitted {
+    pub(super) fn begin(&mut self, output_batch: OutputBatch) -> Work {
+        let OutputBatch {
             plan,
-            reloaded,
+            rules_activation,
             fires_to,
             outputs,
-            letters,
+            dead_letters,
             first_position,
             received,
             before,
-            reached,
-            messages_out,
-        } = emitted;
-        let open = before.open.unwrap_or(Open {
+            committed,
+            messages_published,
+        } = output_batch;
+        let open = before.open.unwrap_or(PartialGroup {
             fires_to_ms: fires_to.map(|to| to.0),
-            changes_rules_to: reloaded.is_some().then_some(reached.generation),
-            ..Open::messages_through(reached.sequence)
+            changes_rules_to: rules_activation.is_some().then_some(committed.generation),
+            ..PartialGroup::messages_through(committed.sequence)
         });
         Work {
             subjects: self.subjects_of(&plan),
             plan,
-            reloaded,
+            rules_activation,
             outputs: outputs.into_iter(),
-            letters: letters.into_iter(),
+            dead_letters: dead_letters.into_iter(),
             first_position,
             received,
-            before: Reached { open: Some(open), ..before },
-            reached,
-            messages_out,
+            before: CommittedPosition { open: Some(open), ..before },
+            committed,
+            messages_published,
             is_done: false,
         }
     }
@@ -159,9 +159,9 @@ impl Encoder {
         if work.is_done {
             return None;
         }
-        let (mut outputs, mut letters, mut bytes, mut sent) = (Vec::new(), Vec::new(), 0, 0);
-        if let Some(reloaded) = work.reloaded.take() {
-            outputs.push(self.reloaded(&reloaded, work.reached.generation));
+        let (mut outputs, mut dead_letters, mut bytes, mut sent) = (Vec::new(), Vec::new(), 0, 0);
+        if let Some(rules_activation) = work.rules_activation.take() {
+            outputs.push(self.rules_activation(&rules_activation, work.committed.generation));
             sent += 1;
         }
         while outputs.len() < CHUNK - 1 && bytes < CHUNK_BYTES {
@@ -171,23 +171,23 @@ impl Encoder {
             bytes += outputs[before..].iter().map(Message::size).sum::<usize>();
             sent += 1;
         }
-        while letters.len() < CHUNK && bytes < CHUNK_BYTES {
-            let Some(letter) = work.letters.next() else { break };
+        while dead_letters.len() < CHUNK && bytes < CHUNK_BYTES {
+            let Some(letter) = work.dead_letters.next() else { break };
             let letter = self.letter(&letter);
             bytes += letter.size();
-            letters.push(letter);
+            dead_letters.push(letter);
         }
-        let out = outputs.len().min(usize::try_from(work.messages_out).unwrap_or(usize::MAX));
+        let out = outputs.len().min(usize::try_from(work.messages_published).unwrap_or(usize::MAX));
         outputs.drain(..out);
-        work.messages_out -= out as u64;
-        work.is_done = work.outputs.len() == 0 && work.letters.len() == 0;
+        work.messages_published -= out as u64;
+        work.is_done = work.outputs.len() == 0 && work.dead_letters.len() == 0;
         let before = work.before.clone();
         if let Some(open) = &mut work.before.open {
             open.sent += sent;
-            open.messages = work.messages_out;
+            open.messages = work.messages_published;
         }
-        let reached = if work.is_done { work.reached.clone() } else { work.before.clone() };
-        Some(Chunk { outputs, letters, before, reached })
+        let committed = if work.is_done { work.committed.clone() } else { work.before.clone() };
+        Some(Chunk { outputs, dead_letters, before, committed })
     }
 
     fn subjects_of(&mut self, plan: &Arc<ExecutionPlan>) -> Arc<Subjects> {
@@ -270,8 +270,8 @@ impl Encoder {
         }
     }
 
-    fn reloaded(&mut self, reloaded: &Reloaded, generation: u64) -> Message {
-        let Reloaded { at, rules, previous } = reloaded;
+    fn rules_activation(&mut self, rules_activation: &RulesActivation, generation: u64) -> Message {
+        let RulesActivation { at, rules, previous } = rules_activation;
         let id = event_id(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
         let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
         write!(self.buffer, "{line}").expect("writing to memory cannot fail");
@@ -280,15 +280,15 @@ impl Encoder {
         Message { kind: Kind::Rules, subject, id, content, payload, received: None, shortened: Shortened::default() }
     }
 
-    fn letter(&mut self, letter: &Letter) -> Message {
-        let Letter { sequence, line, reason, original, rest } = letter;
+    fn letter(&mut self, letter: &DeadLetter) -> Message {
+        let DeadLetter { sequence, line, reason, original, rest } = letter;
         // A line may hold several calls, alike to the last byte: each is a letter of its own.
         let (last_sequence, last_line, ordinal) = self.last_letter;
         let ordinal = if (last_sequence, last_line) == (*sequence, *line) { ordinal + 1 } else { 0 };
         self.last_letter = (*sequence, *line, ordinal);
         let original_hash = xxh3_128(original);
         let key = format!("letter\0{}\0{sequence}\0{line}\0{ordinal}\0{}\0{original_hash}", self.source, reason.code());
-        let origin = Origin::Message { sequence: *sequence, line: *line };
+        let origin = DeadLetterOrigin::Message { sequence: *sequence, line: *line };
         let detail = dead_letter::detail(reason, rest.as_ref());
         let head = dead_letter::head(reason.code(), &detail, origin, rest.as_ref());
         let mut letter = letter_message(
@@ -298,7 +298,7 @@ impl Encoder {
             |room| dead_letter::write(&head, original, room),
             self.max_payload,
         );
-        letter.shortened.rejects = rest.as_ref().map_or(0, Rest::count);
+        letter.shortened.rejects = rest.as_ref().map_or(0, DeadLetterSummary::count);
         letter
     }
 
@@ -311,8 +311,8 @@ impl Encoder {
 impl Work {
     /// Whether its next messages take long enough to keep others from working.
     pub(super) fn is_heavy(&self) -> bool {
-        let letters = self.letters.as_slice().iter().take(CHUNK);
-        letters.map(|letter| letter.original.len()).sum::<usize>() > HEAVY
+        let dead_letters = self.dead_letters.as_slice().iter().take(CHUNK);
+        dead_letters.map(|letter| letter.original.len()).sum::<usize>() > HEAVY
     }
 
     /// When the broker received the event at which an output was found out, if it is one of this emission.
@@ -327,7 +327,7 @@ fn letter_message(
     key: &str,
     dead: &Subject,
     emitter: &str,
-    write: impl FnOnce(usize) -> Written,
+    write: impl FnOnce(usize) -> EncodedDeadLetter,
     max_payload: usize,
 ) -> Message {
     let id = event_id(key);
@@ -341,7 +341,7 @@ fn letter_message(
         received: None,
         shortened: Shortened::default(),
     };
-    let Written { bytes, is_cut } = write(letter.payload_room(max_payload));
+    let EncodedDeadLetter { bytes, is_cut } = write(letter.payload_room(max_payload));
     (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
     letter
 }
@@ -349,7 +349,7 @@ fn letter_message(
 /// The dead letter of a message that no server takes, because it is larger than `limit`.
 pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter: &str) -> Message {
     let detail = format!("the message has about {} bytes; the server takes {limit} at most", message.size());
-    let origin = Origin::Output { subject: &message.subject };
+    let origin = DeadLetterOrigin::Output { subject: &message.subject };
     let head = dead_letter::head("output_too_large", &detail, origin, None);
     let write = |room| dead_letter::write(&head, &message.payload, room);
     letter_message(&format!("output_too_large\0{}", message.id), dead, emitter, write, limit)
@@ -359,7 +359,7 @@ pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter
 pub(super) fn shorten(letter: &mut Message, max_payload: usize) -> bool {
     let room = letter.payload_room(max_payload);
     if letter.payload.len() > room
-        && let Some(Written { bytes, is_cut }) = dead_letter::shorten(&letter.payload, room)
+        && let Some(EncodedDeadLetter { bytes, is_cut }) = dead_letter::shorten(&letter.payload, room)
     {
         (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
     }

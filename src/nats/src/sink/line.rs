@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::status::SinkStatus;
 use super::stream::{self, Standing};
 use crate::Status;
-use rekindle_runtime::health::Part;
+use rekindle_runtime::health::HealthPart;
 
 /// How long an acknowledgement or an answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub(super) struct Line {
     pub(super) status: Arc<SinkStatus>,
     /// Attempts in a row that failed.
     pub(super) failures: u32,
-    part: Part,
+    part: HealthPart,
     connection: Arc<Status>,
     /// How often the server had not permitted something when the attempt began.
     denials_before: u64,
@@ -49,7 +49,7 @@ impl Line {
     pub(super) fn new(
         mut context: Context,
         stream: &str,
-        part: Part,
+        part: HealthPart,
         status: Arc<SinkStatus>,
         connection: Arc<Status>,
     ) -> Line {

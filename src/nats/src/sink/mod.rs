@@ -48,9 +48,9 @@ pub use message::Kind;
 use message::Message;
 use plain::PlainPublisher;
 use publish::Publisher;
-use rekindle_runtime::health::Part;
-use rekindle_runtime::output::emission::{Emission, Mark, Passed};
-use rekindle_runtime::output::progress::Reached;
+use rekindle_runtime::health::HealthPart;
+use rekindle_runtime::output::batch::{Barrier, BarrierReport, OutputItem};
+use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_settings::OutputSettings as Settings;
 pub use status::{SinkFigures, SinkStatus};
 pub use turn::{HEARTBEAT, HOLD, LEAVING, Present, SILENCE, Sign, Turn, turn};
@@ -73,7 +73,7 @@ pub struct Sink {
     /// that is new at every start.
     pub source: String,
     /// The sink's voice in what works and what does not.
-    pub part: Part,
+    pub part: HealthPart,
     /// Where it counts.
     pub status: Arc<SinkStatus>,
     /// What happens on the connection: a missing permission is told there, not in an answer.
@@ -90,13 +90,13 @@ pub struct Outlet {
     status: Arc<SinkStatus>,
     queue: VecDeque<Encoded>,
     /// Dead letters that stand before the next commit.
-    letters: VecDeque<Message>,
-    reached: Reached,
+    dead_letters: VecDeque<Message>,
+    committed: CommittedPosition,
 }
 
 /// How messages go out.
 enum Way {
-    JetStream { outputs: Box<Committer>, letters: Box<Publisher> },
+    JetStream { outputs: Box<Committer>, dead_letters: Box<Publisher> },
     Plain(PlainPublisher),
 }
 
@@ -112,14 +112,14 @@ impl Sink {
         self,
         owner: &Owner,
         confirm: impl FnMut() -> Confirmed,
-        decide: impl FnMut(&Known) -> Result<(u64, Reached), E>,
-    ) -> Result<(Outlet, Option<Reached>), E> {
+        decide: impl FnMut(&Known) -> Result<(u64, CommittedPosition), E>,
+    ) -> Result<(Outlet, Option<CommittedPosition>), E> {
         let way = if self.settings.jetstream {
             let (outputs, batch_from) = (self.line(&self.settings.stream), usize::from(self.settings.batch_from));
             let prefix = &self.settings.prefix;
             let taken = Committer::take_over(outputs, prefix, batch_from, owner, (confirm, decide)).await?;
-            let letters = Box::new(Publisher::new(self.line(&self.settings.dead_stream)));
-            Some((Way::JetStream { outputs: Box::new(taken.0), letters }, Some(taken.1)))
+            let dead_letters = Box::new(Publisher::new(self.line(&self.settings.dead_stream)));
+            Some((Way::JetStream { outputs: Box::new(taken.0), dead_letters }, Some(taken.1)))
         } else {
             None
         };
@@ -129,10 +129,10 @@ impl Sink {
         } else {
             (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None)
         };
-        let reached = out.clone().unwrap_or_default();
+        let committed = out.clone().unwrap_or_default();
         let dead = format!("{}.dead", settings.prefix).into();
-        let (queue, letters) = (VecDeque::new(), VecDeque::new());
-        Ok((Outlet { way, settings, context, source, dead, status, queue, letters, reached }, out))
+        let (queue, dead_letters) = (VecDeque::new(), VecDeque::new());
+        Ok((Outlet { way, settings, context, source, dead, status, queue, dead_letters, committed }, out))
     }
 }
 
@@ -153,17 +153,17 @@ impl Outlet {
     ///
     /// # Errors
     /// It must not go on, and why.
-    pub async fn run(self, mut emissions: mpsc::Receiver<Emission>) -> Result<(), Ended> {
+    pub async fn run(self, mut output_items: mpsc::Receiver<OutputItem>) -> Result<(), Ended> {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let mut encoder = Encoder::new(&self.settings, self.source.clone());
         let client = self.context.client();
         let encoding = async move {
-            while let Some(emission) = emissions.recv().await {
+            while let Some(output_item) = output_items.recv().await {
                 encoder.max_payload = client.max_payload();
-                let mut work = match emission {
-                    Emission::Batch(emitted) => encoder.begin(emitted),
-                    Emission::Mark(mark) => {
-                        let _ = sender.send(Encoded::Mark(mark)).await;
+                let mut work = match output_item {
+                    OutputItem::Batch(output_batch) => encoder.begin(output_batch),
+                    OutputItem::Barrier(barrier) => {
+                        let _ = sender.send(Encoded::Barrier(barrier)).await;
                         continue;
                     }
                 };
@@ -187,16 +187,16 @@ impl Outlet {
 
     async fn publish_all(mut self, mut encoded: mpsc::Receiver<Encoded>) -> Result<(), Ended> {
         match &mut self.way {
-            Way::JetStream { outputs, letters } => {
-                letters.reach().await;
+            Way::JetStream { outputs, dead_letters } => {
+                dead_letters.reach().await;
                 outputs.works();
-                self.status.reached(self.reached.sequence, outputs.ordinal());
+                self.status.reached(self.committed.sequence, outputs.ordinal());
             }
             Way::Plain(plain) => plain.reach().await,
         }
         while self.gather(&mut encoded).await {
             match self.queue.front() {
-                Some(Encoded::Mark(_)) => self.pass_mark().await?,
+                Some(Encoded::Barrier(_)) => self.pass_mark().await?,
                 Some(Encoded::Chunk(_)) => self.publish_some().await?,
                 None => {}
             }
@@ -222,7 +222,7 @@ impl Outlet {
     /// Writes down how far it has got.
     async fn show(&mut self) -> Result<(), Ended> {
         if let Way::JetStream { outputs, .. } = &mut self.way {
-            outputs.commit(&mut Unit::at(self.reached.clone())).await?;
+            outputs.commit(&mut Unit::at(self.committed.clone())).await?;
         }
         Ok(())
     }
@@ -263,22 +263,22 @@ impl Outlet {
     fn waiting(&self) -> usize {
         let outputs = |encoded: &Encoded| match encoded {
             Encoded::Chunk(chunk) => chunk.outputs.len(),
-            Encoded::Mark(_) => 0,
+            Encoded::Barrier(_) => 0,
         };
         self.queue.iter().map(outputs).sum()
     }
 
     /// What goes together of what waits, and the letters that stand before it.
     fn next_unit(&mut self) -> (Unit, Vec<Message>) {
-        let (mut unit, mut letters, mut bytes) = (Unit::at(self.reached.clone()), Vec::new(), 0);
+        let (mut unit, mut dead_letters, mut bytes) = (Unit::at(self.committed.clone()), Vec::new(), 0);
         while bytes < BYTES_MAX
             && let Some(mut chunk) = self.pop_chunk(OUTPUTS_MAX - unit.len())
         {
             bytes += chunk.outputs.iter().map(Message::size).sum::<usize>();
-            letters.append(&mut chunk.letters);
+            dead_letters.append(&mut chunk.dead_letters);
             unit.push(chunk);
         }
-        (unit, letters)
+        (unit, dead_letters)
     }
 
     /// The chunk at the front, if there is one and it has no more outputs than that.
@@ -294,11 +294,11 @@ impl Outlet {
     }
 
     async fn publish_some(&mut self) -> Result<(), Ended> {
-        let (mut unit, letters) = self.next_unit();
+        let (mut unit, dead_letters) = self.next_unit();
         let limit = self.context.client().max_payload();
         let mut too_large = unit.take_larger_than(limit);
-        let has_more = !letters.is_empty() || !too_large.is_empty() || unit.len() > 0;
-        letters.into_iter().for_each(|letter| self.add_letter(letter, limit));
+        let has_more = !dead_letters.is_empty() || !too_large.is_empty() || unit.len() > 0;
+        dead_letters.into_iter().for_each(|letter| self.add_letter(letter, limit));
         loop {
             for output in too_large {
                 // The stream's own limit, or a server's that the connection has come to since.
@@ -317,8 +317,8 @@ impl Outlet {
                 },
             };
         }
-        self.reached = unit.reached().clone();
-        self.status.reached(self.reached.sequence, self.ordinal());
+        self.committed = unit.committed().clone();
+        self.status.reached(self.committed.sequence, self.ordinal());
         Ok(())
     }
 
@@ -333,22 +333,22 @@ impl Outlet {
     /// Everything before a mark is published. That this daemon still owns the stream shows in that it can write down how far
     /// it has got; which also keeps the last record from being older than the stream keeps messages.
     async fn pass_mark(&mut self) -> Result<(), Ended> {
-        let Some(Encoded::Mark(Mark { passed })) = self.queue.pop_front() else { return Ok(()) };
+        let Some(Encoded::Barrier(Barrier { passed })) = self.queue.pop_front() else { return Ok(()) };
         let stream_last = match &mut self.way {
             Way::Plain(_) => 0,
             Way::JetStream { outputs, .. } => {
-                outputs.commit(&mut Unit::at(self.reached.clone())).await?;
+                outputs.commit(&mut Unit::at(self.committed.clone())).await?;
                 outputs.last()
             }
         };
         // Whoever waited there may have gone.
-        let _ = passed.send(Passed { ordinal: self.ordinal(), stream_last });
+        let _ = passed.send(BarrierReport { ordinal: self.ordinal(), stream_last });
         Ok(())
     }
 
     fn add_letter(&mut self, mut letter: Message, limit: usize) {
         if encode::shorten(&mut letter, limit) {
-            self.letters.push_back(letter);
+            self.dead_letters.push_back(letter);
         } else {
             self.status.lost_letter();
             error!(limit, "a dead letter is larger than the server takes, even without its original: it is lost");
@@ -370,11 +370,13 @@ impl Outlet {
 
     /// Publishes all dead letters there are.
     async fn publish_letters(&mut self) {
-        while !self.letters.is_empty() {
+        while !self.dead_letters.is_empty() {
             let mut too_large = Vec::new();
             match &mut self.way {
-                Way::Plain(plain) => plain.publish(&mut self.letters).await,
-                Way::JetStream { letters, .. } => letters.publish(&mut self.letters, &mut too_large).await,
+                Way::Plain(plain) => plain.publish(&mut self.dead_letters).await,
+                Way::JetStream { dead_letters, .. } => {
+                    dead_letters.publish(&mut self.dead_letters, &mut too_large).await
+                }
             }
             for letter in too_large {
                 let limit = letter.size() / 2;

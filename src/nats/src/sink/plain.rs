@@ -13,19 +13,19 @@ use tracing::{info, warn};
 
 use super::message::Message;
 use super::status::SinkStatus;
-use rekindle_runtime::health::Part;
+use rekindle_runtime::health::HealthPart;
 
 /// How often the connection is looked at while it is down.
 const WATCH: Duration = Duration::from_millis(50);
 
 pub(super) struct PlainPublisher {
     client: Client,
-    part: Part,
+    part: HealthPart,
     status: Arc<SinkStatus>,
 }
 
 impl PlainPublisher {
-    pub(super) fn new(client: Client, part: Part, status: Arc<SinkStatus>) -> PlainPublisher {
+    pub(super) fn new(client: Client, part: HealthPart, status: Arc<SinkStatus>) -> PlainPublisher {
         PlainPublisher { client, part, status }
     }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::refusal::Refusal;
 use super::stream::{self, Found};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::output::progress::Progress;
+use rekindle_runtime::output::committed_position::ProgressRecord;
 
 /// The header with the record that an output published on its own comes to.
 pub(super) const RECORD: &str = "Rekindle-Progress";
@@ -40,13 +40,13 @@ pub(super) enum Place {
 struct Record {
     place: Place,
     #[serde(flatten)]
-    progress: Progress,
+    progress: ProgressRecord,
 }
 
 /// A record that stands where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
-    pub(super) progress: Progress,
+    pub(super) progress: ProgressRecord,
     /// The message that it is, or stands in.
     pub(super) sequence: u64,
     /// When the server took it in, by its clock.
@@ -75,7 +75,7 @@ pub(super) struct Records<'c> {
 }
 
 /// A record as text.
-pub(super) fn write(place: Place, progress: Progress) -> String {
+pub(super) fn write(place: Place, progress: ProgressRecord) -> String {
     serde_json::to_string(&Record { place, progress }).expect("a record can be written")
 }
 
@@ -184,7 +184,7 @@ mod tests {
         Found { sequence, subject, time: None, headers: headers.to_owned(), payload }
     }
 
-    fn progress() -> Progress {
+    fn progress() -> ProgressRecord {
         serde_json::from_str(
             r#"{"epoch":1,"instance":"i","commit":2,"ordinal":3,"sequence":4,"position":5,"watermark_ms":6,"rules":"r","generation":0}"#,
         )

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use super::encode::Chunk;
 use super::message::Message;
-use rekindle_runtime::output::progress::Reached;
+use rekindle_runtime::output::committed_position::CommittedPosition;
 
 /// Outputs that are committed together, and what is out with each of them.
 #[derive(Debug)]
 pub(super) struct Unit {
     parts: VecDeque<Part>,
-    reached: Reached,
+    committed: CommittedPosition,
 }
 
 /// Outputs of one group.
@@ -19,25 +19,25 @@ struct Part {
     /// Each with how many of the group's messages are out with it, counted from `before`.
     outputs: VecDeque<(u64, Message)>,
     /// What is out before it; its group is open.
-    before: Reached,
+    before: CommittedPosition,
     /// What is out with the last.
-    reached: Reached,
+    committed: CommittedPosition,
 }
 
 impl Unit {
     /// No outputs: only what is out.
-    pub(super) fn at(reached: Reached) -> Unit {
-        Unit { parts: VecDeque::new(), reached }
+    pub(super) fn at(committed: CommittedPosition) -> Unit {
+        Unit { parts: VecDeque::new(), committed }
     }
 
     /// Adds what comes next; its letters are not looked at.
     pub(super) fn push(&mut self, chunk: Chunk) {
-        let Chunk { outputs, before, reached, .. } = chunk;
-        self.reached = reached.clone();
+        let Chunk { outputs, before, committed, .. } = chunk;
+        self.committed = committed.clone();
         if !outputs.is_empty() {
-            self.parts.push_back(Part { outputs: (1..).zip(outputs).collect(), before, reached });
+            self.parts.push_back(Part { outputs: (1..).zip(outputs).collect(), before, committed });
         } else if let Some(last) = self.parts.back_mut() {
-            last.reached = reached;
+            last.committed = committed;
         }
     }
 
@@ -47,8 +47,8 @@ impl Unit {
     }
 
     /// What is out with all of it.
-    pub(super) fn reached(&self) -> &Reached {
-        &self.reached
+    pub(super) fn committed(&self) -> &CommittedPosition {
+        &self.committed
     }
 
     /// The outputs, in order.
@@ -57,11 +57,11 @@ impl Unit {
     }
 
     /// What is out with each of the outputs.
-    pub(super) fn steps(&self) -> impl Iterator<Item = Reached> {
+    pub(super) fn steps(&self) -> impl Iterator<Item = CommittedPosition> {
         self.parts.iter().flat_map(|part| {
             let last = part.outputs.len() - 1;
             part.outputs.iter().enumerate().map(move |(index, (place, _))| match index {
-                index if index == last => part.reached.clone(),
+                index if index == last => part.committed.clone(),
                 _ => part.after(*place),
             })
         })
@@ -108,18 +108,18 @@ impl Unit {
         while let Some(empty) = self.parts.iter().position(|part| part.outputs.is_empty()) {
             let gone = self.parts.remove(empty);
             if let (Some(gone), Some(before)) = (gone, empty.checked_sub(1)) {
-                self.parts[before].reached = gone.reached;
+                self.parts[before].committed = gone.committed;
             }
         }
     }
 }
 
 impl Part {
-    fn after(&self, place: u64) -> Reached {
-        let mut reached = self.before.clone();
-        if let Some(open) = &mut reached.open {
+    fn after(&self, place: u64) -> CommittedPosition {
+        let mut committed = self.before.clone();
+        if let Some(open) = &mut committed.open {
             open.messages += place;
         }
-        reached
+        committed
     }
 }

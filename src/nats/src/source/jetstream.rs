@@ -34,7 +34,7 @@ use super::metadata::Metadata;
 use super::position::{Position, Verdict};
 use super::status::add;
 use super::ticker::Ticker;
-use super::{Batch, Kind, Message, NatsSource, Stop, is_full, ready};
+use super::{LogRecord, NatsSource, RecordBatch, RecordKind, Stop, is_full, ready};
 use crate::chance;
 use crate::streams::{StreamError, Wanted, created_ms, ensure_stream, look_up};
 use rekindle_core::time::Timestamp;
@@ -275,7 +275,7 @@ impl Reader {
         consumer: &mut Consumer,
         is_last: bool,
     ) -> Option<Ended> {
-        let (mut batch, mut bytes, mut broken) = (Batch::new(), 0, None);
+        let (mut batch, mut bytes, mut broken) = (RecordBatch::new(), 0, None);
         let mut next = first.or_else(|| ready(&mut consumer.subscriber));
         while let Some(message) = next {
             match consumer.take(message) {
@@ -326,10 +326,10 @@ impl Reader {
         );
     }
 
-    fn keep(&mut self, metadata: &Metadata, message: async_nats::Message) -> Message {
+    fn keep(&mut self, metadata: &Metadata, message: async_nats::Message) -> LogRecord {
         self.pending = metadata.pending;
         let kind = self.source.kind_of(&message);
-        if kind == Kind::Tick {
+        if kind == RecordKind::Tick {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
             if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
@@ -337,7 +337,7 @@ impl Reader {
             }
         }
         let lines = self.source.body(kind, message.payload);
-        Message { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
+        LogRecord { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
     }
 
     /// Publishes a tick, and sees to it that the last ones came back.

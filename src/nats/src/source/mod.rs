@@ -26,8 +26,8 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use crate::Connection;
-use rekindle_runtime::health::Part;
-use rekindle_runtime::log::{Batch, Kind, Message};
+use rekindle_runtime::health::HealthPart;
+use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 use rekindle_runtime::packing::unpacked;
 use rekindle_settings::{SourceKind, SourceSettings};
 
@@ -39,8 +39,8 @@ const BATCH_BYTES: usize = 8 << 20;
 pub struct NatsSource {
     connection: Connection,
     settings: SourceSettings,
-    out: mpsc::Sender<Batch>,
-    part: Part,
+    out: mpsc::Sender<RecordBatch>,
+    part: HealthPart,
     status: Arc<SourceStatus>,
     /// What the stream must have had.
     needed: u64,
@@ -54,7 +54,12 @@ pub struct NatsSource {
 
 impl NatsSource {
     /// A source that will hand its batches to `out`, and tell `part` how it fares.
-    pub fn new(connection: Connection, settings: SourceSettings, out: mpsc::Sender<Batch>, part: Part) -> NatsSource {
+    pub fn new(
+        connection: Connection,
+        settings: SourceSettings,
+        out: mpsc::Sender<RecordBatch>,
+        part: HealthPart,
+    ) -> NatsSource {
         NatsSource {
             connection,
             settings,
@@ -109,27 +114,27 @@ impl NatsSource {
     }
 
     /// What a message holds; nothing, if it is a tick.
-    fn body(&self, kind: Kind, payload: bytes::Bytes) -> bytes::Bytes {
+    fn body(&self, kind: RecordKind, payload: bytes::Bytes) -> bytes::Bytes {
         match kind {
-            Kind::Tick => bytes::Bytes::new(),
-            Kind::Events | Kind::Forget => unpacked(payload, self.max_unpacked_bytes),
+            RecordKind::Tick => bytes::Bytes::new(),
+            RecordKind::Events | RecordKind::Forget => unpacked(payload, self.max_unpacked_bytes),
         }
     }
 
     /// What a message is, as its subject says.
-    fn kind_of(&self, message: &async_nats::Message) -> Kind {
+    fn kind_of(&self, message: &async_nats::Message) -> RecordKind {
         let subject = message.subject.as_str();
         if subject == self.settings.tick_subject {
-            Kind::Tick
+            RecordKind::Tick
         } else if subject == self.settings.forget_subject {
-            Kind::Forget
+            RecordKind::Forget
         } else {
-            Kind::Events
+            RecordKind::Events
         }
     }
 
     /// Hands on a batch, waiting for room; false when nobody takes it.
-    async fn hand_on(&self, batch: Batch) -> bool {
+    async fn hand_on(&self, batch: RecordBatch) -> bool {
         let Some(last) = batch.last() else { return true };
         let (sequence, received) = (last.sequence, last.received);
         let (count, bytes) = (batch.len(), batch.iter().map(|message| message.lines.len()).sum());
@@ -159,6 +164,6 @@ fn ready(subscriber: &mut Subscriber) -> Option<async_nats::Message> {
 }
 
 /// Whether a batch is as large as it may be.
-fn is_full(batch: &[Message], bytes: usize, most: usize) -> bool {
+fn is_full(batch: &[LogRecord], bytes: usize, most: usize) -> bool {
     batch.len() >= most || bytes >= BATCH_BYTES
 }

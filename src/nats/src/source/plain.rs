@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use super::status::add;
 use super::ticker::Ticker;
-use super::{Batch, Kind, Message, NatsSource, Stop, is_full, ready};
+use super::{LogRecord, NatsSource, RecordBatch, RecordKind, Stop, is_full, ready};
 use crate::Denial;
 use crate::subjects::{covers, without_covered};
 use rekindle_core::time::Timestamp;
@@ -116,8 +116,8 @@ impl Reader {
     }
 
     /// What has come in, without the queues of what is not events. `all`: however much it is.
-    fn take(&mut self, first: Option<async_nats::Message>, all: bool) -> Batch {
-        let mut batch = Batch::new();
+    fn take(&mut self, first: Option<async_nats::Message>, all: bool) -> RecordBatch {
+        let mut batch = RecordBatch::new();
         let mut bytes = 0;
         if let Some(message) = first {
             let message = self.keep(message);
@@ -135,7 +135,7 @@ impl Reader {
         batch
     }
 
-    async fn finish(&mut self, mut batch: Batch, last: Option<async_nats::Message>) -> bool {
+    async fn finish(&mut self, mut batch: RecordBatch, last: Option<async_nats::Message>) -> bool {
         if let Some(last) = last {
             let last = self.keep(last);
             batch.push(last);
@@ -146,10 +146,10 @@ impl Reader {
         taken
     }
 
-    fn keep(&mut self, message: async_nats::Message) -> Message {
+    fn keep(&mut self, message: async_nats::Message) -> LogRecord {
         self.sequence += 1;
         let kind = self.source.kind_of(&message);
-        if kind == Kind::Tick {
+        if kind == RecordKind::Tick {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
             if std::mem::take(&mut self.ticks_fail) && self.source.part.works() {
@@ -157,7 +157,7 @@ impl Reader {
             }
         }
         let lines = self.source.body(kind, message.payload);
-        Message { sequence: self.sequence, received: now(), kind, lines }
+        LogRecord { sequence: self.sequence, received: now(), kind, lines }
     }
 
     fn count_dropped(&mut self) {

@@ -3,18 +3,18 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use rekindle_runtime::live::view::Cursor;
+use rekindle_runtime::live::membership_view::MembershipCursor;
 
 /// The place as text.
-pub(super) fn encode(cursor: &Cursor) -> String {
+pub(super) fn encode(cursor: &MembershipCursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}:{}", cursor.part, cursor.after))
 }
 
 /// The place that [`encode`] wrote; `None`: it did not write this.
-pub(super) fn decode(text: &str) -> Option<Cursor> {
+pub(super) fn decode(text: &str) -> Option<MembershipCursor> {
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (part, after) = decoded.split_once(':')?;
-    let cursor = Cursor { part: part.parse().ok()?, after: after.to_owned() };
+    let cursor = MembershipCursor { part: part.parse().ok()?, after: after.to_owned() };
     (encode(&cursor) == text).then_some(cursor)
 }
 
@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         for (part, after) in [(0, ""), (255, "u:1"), (7, "Zoë/ ü\u{0}"), (usize::MAX, "%2F")] {
-            let cursor = Cursor { part, after: after.to_owned() };
+            let cursor = MembershipCursor { part, after: after.to_owned() };
             assert_eq!(decode(&encode(&cursor)), Some(cursor));
         }
     }

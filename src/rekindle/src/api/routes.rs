@@ -18,13 +18,13 @@ use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
 use super::{growth, openapi, problem, segments, stats, users};
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::Live;
+use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
 
 /// What the API tells of.
 pub struct ApiServices {
     /// The engine.
-    pub live: Live,
+    pub live: EngineHandle,
     /// Whether it is ready.
     pub health: Health,
     /// Its rules.

@@ -21,8 +21,8 @@ use super::routes::ApiServices;
 use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::render;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::live::ChangeError;
-use rekindle_runtime::output::emission::Reloaded;
+use rekindle_runtime::live::RulesChangeError;
+use rekindle_runtime::output::batch::RulesActivation;
 
 /// Where the daemon's rules come from.
 pub trait RulesProvider: Send + Sync + 'static {
@@ -41,7 +41,7 @@ pub enum ReloadReport {
     /// Other rules took effect.
     Applied {
         /// Which, and where.
-        reloaded: Reloaded,
+        reloaded: RulesActivation,
         /// What begins empty by them.
         begins_empty: Vec<ColdStartEntry>,
     },
@@ -109,7 +109,7 @@ pub enum ReloadRejection {
     },
     /// The engine did not change them.
     #[error("the rules were not changed: {0}")]
-    NotChanged(#[from] ChangeError),
+    NotChanged(#[from] RulesChangeError),
 }
 
 impl ReloadRejection {

@@ -12,7 +12,7 @@ use super::cursor;
 use super::params::{PageRequest, PathId};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
-use rekindle_runtime::live::view::Cursor;
+use rekindle_runtime::live::membership_view::MembershipCursor;
 
 /// All segments, as the rules order them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -86,7 +86,7 @@ pub(super) async fn segment_users(
     paging: PageRequest,
 ) -> Result<Json<SegmentUsersResponse>, ProblemDocument> {
     let from = match &paging.cursor {
-        None => Cursor { part: 0, after: String::new() },
+        None => MembershipCursor { part: 0, after: String::new() },
         Some(text) => cursor::decode(text).ok_or_else(|| {
             ProblemDocument::bad_request("`cursor` must be what `next` of the page before was, or left out")
         })?,

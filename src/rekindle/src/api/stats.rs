@@ -104,6 +104,6 @@ pub(super) async fn stats(State(services): State<Arc<ApiServices>>) -> Json<Stat
         links: totals.links,
         pending_timers: stats.pending_timers,
         state_bytes: stats.state_bytes,
-        queues: QueueStatistics { batches: stats.queued_batches, emissions: stats.queued_emissions },
+        queues: QueueStatistics { batches: stats.queued_batches, emissions: stats.queued_outputs },
     })
 }

@@ -16,7 +16,7 @@ use super::routes::ApiServices;
 use rekindle_core::journal;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
-use rekindle_runtime::live::Busy;
+use rekindle_runtime::live::EngineBusy;
 
 /// Everything known of a user, at one instant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,7 +143,7 @@ pub(super) async fn user(
     PathId(id): PathId,
     UserDetail { export }: UserDetail,
 ) -> Result<Json<UserResponse>, ProblemDocument> {
-    let busy = |busy: Busy| ProblemDocument::unavailable(busy.to_string());
+    let busy = |busy: EngineBusy| ProblemDocument::unavailable(busy.to_string());
     let unknown = || ProblemDocument::not_found("nothing is known of this user");
     let decisions = |ids: &[&str]| -> Vec<Value> {
         let mut decided: Vec<_> = ids.iter().flat_map(|id| services.live.decisions_of(id)).collect();

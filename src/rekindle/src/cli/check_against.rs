@@ -9,7 +9,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::rules::survey::PropertySurvey;
 use rekindle_runtime::files::source::{Files, Item, SourceError};
-use rekindle_runtime::log::Kind;
+use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{Entry, Options, Pipeline, UnseenKind, unseen};
 use rekindle_settings::EngineSettings;
 
@@ -59,7 +59,8 @@ fn go_through(survey: &mut PropertySurvey<'_>, pipeline: &mut Pipeline, events: 
         let mut calls = Vec::new();
         block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));
         calls.iter().flatten().for_each(|event| survey.add(event));
-        let entry = Entry { kind: Kind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
+        let entry =
+            Entry { kind: RecordKind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
         pipeline.feed_entries(&[entry], &mut |_| {}, &mut Vec::new());
     }
     Ok(())

@@ -16,7 +16,7 @@ use super::DaemonError;
 use super::scrape::wall_clock;
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::{Captured, CutError, Live};
+use rekindle_runtime::live::{CompletedSnapshot, EngineHandle, SnapshotError};
 use rekindle_runtime::store::{Checkpoints, Outputs, StoreError};
 
 /// After a failure the next is tried after this, or after the interval where that is shorter.
@@ -43,7 +43,7 @@ pub struct CheckpointStatus {
 #[derive(Debug, Error)]
 enum CheckpointFailure {
     #[error(transparent)]
-    Cut(#[from] CutError),
+    Cut(#[from] SnapshotError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the sink has ended")]
@@ -54,7 +54,7 @@ enum CheckpointFailure {
 #[derive(Clone)]
 pub(super) struct Checkpointer {
     pub(super) checkpoints: Checkpoints,
-    pub(super) live: Live,
+    pub(super) live: EngineHandle,
     /// Which stream the log is, once that is known and if it is one.
     pub(super) log: Arc<OnceLock<StreamIdentity>>,
     pub(super) interval: Duration,
@@ -94,7 +94,7 @@ impl Checkpointer {
             Err(CheckpointFailure::Store(error @ (StoreError::Fenced { .. } | StoreError::OtherStream { .. }))) => {
                 Err(error.into())
             }
-            Err(CheckpointFailure::Cut(CutError::Busy(_)) | CheckpointFailure::SinkGone) => Ok(false),
+            Err(CheckpointFailure::Cut(SnapshotError::Busy(_)) | CheckpointFailure::SinkGone) => Ok(false),
             Err(failure) => {
                 self.status.failures.fetch_add(1, Ordering::Relaxed);
                 error!("no checkpoint was written: {failure}; going on without, and trying again");
@@ -110,7 +110,7 @@ impl Checkpointer {
         let checkpoints = self.checkpoints.clone();
         let begin =
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
-        let Captured { finishing, passed, sequence } = self.live.cut(is_whole, begin).await?;
+        let CompletedSnapshot { finishing, passed, sequence } = self.live.cut(is_whole, begin).await?;
         let written = finishing.wait().await?;
         let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);

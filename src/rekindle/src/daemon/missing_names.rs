@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::Live;
+use rekindle_runtime::live::EngineHandle;
 use rekindle_runtime::pipeline::{Unseen, UnseenKind, unseen};
 
 /// Among fewer events it is no wonder that something did not come.
@@ -38,7 +38,7 @@ impl MissingNamesStatus {
 
 /// Looks for what does not come.
 pub(super) struct MissingNamesMonitor {
-    pub(super) live: Live,
+    pub(super) live: EngineHandle,
     pub(super) health: Health,
     pub(super) status: Arc<MissingNamesStatus>,
     /// How long something may not come.

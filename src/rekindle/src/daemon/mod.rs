@@ -42,16 +42,16 @@ use startup::{RulesWithText, StartupState};
 use takeover::{OutputSetup, SourceStart};
 
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_runtime::health::{Health, Part};
-use rekindle_runtime::live::{self, Ends, Live};
+use rekindle_runtime::health::{Health, HealthPart};
+use rekindle_runtime::live::{self, EngineEndpoints, EngineHandle};
 use rekindle_settings::{Settings, SourceKind};
 
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::sink::{Ended, Sink, SinkStatus};
 use rekindle_nats::source::{NatsSource, SourceStatus};
 use rekindle_nats::{Access, Connection};
-use rekindle_runtime::log::Batch;
-use rekindle_runtime::output::emission::Emission;
+use rekindle_runtime::log::RecordBatch;
+use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::pipeline::{Options, RestoreError};
 use rekindle_runtime::store::{Checkpoints, StoreError};
 
@@ -185,7 +185,7 @@ impl DaemonError {
 #[derive(Clone, Debug)]
 pub struct Instruments {
     /// The engine.
-    pub live: Live,
+    pub live: EngineHandle,
     /// What does not work.
     pub health: Health,
     /// What was published.
@@ -217,7 +217,7 @@ pub struct ConnectedBroker {
 pub struct Daemon {
     config: Settings,
     access: Access,
-    ends: Ends,
+    ends: EngineEndpoints,
     instruments: Instruments,
     connected: watch::Sender<Option<ConnectedBroker>>,
     parts: HealthParts,
@@ -237,9 +237,9 @@ pub struct StartOptions {
 
 /// The parts that speak in health. They are failing until they work, from the first moment that anyone can ask.
 struct HealthParts {
-    nats: Part,
-    source: Part,
-    sink: Part,
+    nats: HealthPart,
+    source: HealthPart,
+    sink: HealthPart,
 }
 
 /// The tasks that move messages.
@@ -253,7 +253,7 @@ struct MessageTasks {
     status: Arc<SinkStatus>,
     stop: watch::Sender<bool>,
     /// Keeps the engine going after the source has ended.
-    batches: mpsc::Sender<Batch>,
+    batches: mpsc::Sender<RecordBatch>,
 }
 
 impl Daemon {
@@ -322,7 +322,7 @@ impl Daemon {
     /// It must not go on, or not all that was taken in could be finished.
     pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
         let Daemon { config, access, ends, instruments, connected, parts, beginning, configured } = self;
-        let Ends { batches, emissions, thread, .. } = ends;
+        let EngineEndpoints { batches, output_items, thread, .. } = ends;
         let health = instruments.health.clone();
         // It ends with this.
         let mut reminding = tokio::task::JoinSet::new();
@@ -362,7 +362,7 @@ impl Daemon {
         });
         let parts = (parts.source, parts.sink);
         let mut moving =
-            start_moving(&config, &connection, &instruments, &connected, parts, batches, emissions, beginning);
+            start_moving(&config, &connection, &instruments, &connected, parts, batches, output_items, beginning);
         let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
         tokio::select! {
             () = signals.stop() => {}
@@ -413,7 +413,7 @@ impl MessageTasks {
         let _ = (&mut self.source).await;
         (&mut self.checkpoints).await.unwrap_or(Err(DaemonError::EngineDied))?;
         // Room for as many as can wait: none does any more.
-        drop(self.batches.reserve_many(live::BATCHES_AHEAD).await);
+        drop(self.batches.reserve_many(live::BATCH_QUEUE_CAPACITY).await);
         self.status.leave();
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.write().await?;
@@ -447,9 +447,9 @@ fn start_moving(
     connection: &Connection,
     instruments: &Instruments,
     connected: &watch::Sender<Option<ConnectedBroker>>,
-    (source_part, sink_part): (Part, Part),
-    batches: mpsc::Sender<Batch>,
-    emissions: mpsc::Receiver<Emission>,
+    (source_part, sink_part): (HealthPart, HealthPart),
+    batches: mpsc::Sender<RecordBatch>,
+    output_items: mpsc::Receiver<OutputItem>,
     beginning: StartupState,
 ) -> MessageTasks {
     let source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part.clone());
@@ -501,7 +501,7 @@ fn start_moving(
     let (refuse, refused) = oneshot::channel();
     MessageTasks {
         source: tokio::spawn(read_once_ready(source, is_ready, stopped, refuse)),
-        sink: tokio::spawn(takeover::publish(opening, emissions, ready)),
+        sink: tokio::spawn(takeover::publish(opening, output_items, ready)),
         checkpoints: tokio::spawn(writing),
         checkpointer,
         refused,

@@ -24,8 +24,8 @@ use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::{ChangeError, Live, NoteChange};
-use rekindle_runtime::output::emission::Reloaded;
+use rekindle_runtime::live::{EngineHandle, RulesChangeError, RulesChangeRecorder};
+use rekindle_runtime::output::batch::RulesActivation;
 use rekindle_runtime::store::Checkpoints;
 
 /// How long a file must stand still.
@@ -84,7 +84,7 @@ pub enum ReloadError {
     },
     /// The engine did not change them.
     #[error("{0}; the rules are as they were")]
-    NotChanged(#[from] ChangeError),
+    NotChanged(#[from] RulesChangeError),
 }
 
 /// The rules that are in use.
@@ -106,7 +106,7 @@ pub enum ReloadOutcome {
     /// Other rules took effect.
     Applied {
         /// Which, and where.
-        reloaded: Reloaded,
+        reloaded: RulesActivation,
         /// What begins empty by them.
         compared: RulesComparison,
     },
@@ -120,7 +120,7 @@ pub enum ReloadOutcome {
 /// Reloads the rules from their file.
 #[derive(Debug)]
 pub struct RulesReloader {
-    live: Live,
+    live: EngineHandle,
     health: Health,
     news: Mutex<RulesNotices>,
     checkpoints: Option<Checkpoints>,
@@ -155,7 +155,7 @@ pub struct ReloadCounts {
 
 impl RulesReloader {
     pub(super) fn new(
-        live: Live,
+        live: EngineHandle,
         health: Health,
         checkpoints: Option<Checkpoints>,
         in_use: ActiveRules,
@@ -209,7 +209,7 @@ impl RulesReloader {
         let _turn = self.turn.lock().await;
         let reloaded = self.try_reload(allow_empty).await;
         match &reloaded {
-            Ok(ReloadOutcome::Applied { reloaded: Reloaded { rules, previous, .. }, compared }) => {
+            Ok(ReloadOutcome::Applied { reloaded: RulesActivation { rules, previous, .. }, compared }) => {
                 self.succeeded.fetch_add(1, Ordering::Relaxed);
                 info!(rules, previous, "the rules were reloaded");
                 let RulesComparison { kept, new, dropped } = compared;
@@ -252,7 +252,7 @@ impl RulesReloader {
     }
 
     /// Keeps the text with the checkpoints: for as long as the log may have to be gone through again with it.
-    fn note(&self, version: &str, text: &str) -> NoteChange {
+    fn note(&self, version: &str, text: &str) -> RulesChangeRecorder {
         let (version, text) = (version.to_owned(), text.to_owned());
         match self.checkpoints.clone() {
             Some(checkpoints) => Box::new(move |sequence| {
@@ -279,7 +279,7 @@ impl RulesReloader {
         let version = ruleset.version.clone();
         // While it recovers, these are rules of before.
         if !self.live.is_live() {
-            return Err(ChangeError::Recovering.into());
+            return Err(RulesChangeError::Recovering.into());
         }
         let before = Arc::clone(&self.live.stats().plan);
         let in_use =

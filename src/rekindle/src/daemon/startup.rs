@@ -18,8 +18,8 @@ use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::Known;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::{Change, Recovery, Start};
-use rekindle_runtime::output::progress::Reached;
+use rekindle_runtime::live::{EngineStart, RecoveredRulesChange, Recovery};
+use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 use rekindle_runtime::store::{Checkpoints, Claim, Entry, Loaded, RulesEntry, RulesText};
 use rekindle_settings::SourceKind;
@@ -27,9 +27,9 @@ use rekindle_settings::SourceKind;
 /// What a start knows before it has looked at the broker.
 pub(super) struct StartupState {
     /// Where the log is to be read from, and the number of the rules in force there.
-    pub(super) start: Start,
+    pub(super) start: EngineStart,
     /// Other rules that came into force since.
-    pub(super) changes: VecDeque<Change>,
+    pub(super) changes: VecDeque<RecoveredRulesChange>,
     /// What this start of the daemon is called; no other has the name.
     pub(super) instance: String,
     /// Its epoch, at least.
@@ -77,7 +77,7 @@ pub(super) async fn begin(
     configured: RulesWithText,
 ) -> Result<(Pipeline, RulesWithText, StartupState), DaemonError> {
     let mut beginning = StartupState {
-        start: Start::default(),
+        start: EngineStart::default(),
         changes: VecDeque::new(),
         instance: nuid::next().to_string(),
         epoch: 0,
@@ -148,7 +148,7 @@ impl StartupState {
 
     /// Reads the newest checkpoint that can be used.
     pub(super) async fn load(&mut self) -> Result<(Pipeline, RulesWithText), DaemonError> {
-        (self.start, self.changes, self.entry) = (Start::default(), VecDeque::new(), None);
+        (self.start, self.changes, self.entry) = (EngineStart::default(), VecDeque::new(), None);
         let Some(checkpoints) = self.checkpoints.clone().filter(|_| self.reads_checkpoints()) else {
             return Ok((
                 Pipeline::new(Arc::clone(&self.configured.plan), self.options.clone())?,
@@ -176,7 +176,7 @@ impl StartupState {
                 let entry = state.entry;
                 let written = Timestamp(entry.created_ms);
                 info!(number = entry.number, sequence = entry.sequence, %written, "going on from a checkpoint");
-                self.start = Start { sequence: entry.sequence, generation: entry.generation };
+                self.start = EngineStart { sequence: entry.sequence, generation: entry.generation };
                 let pipeline = Pipeline::restore(Arc::clone(&state.plan), self.options.clone(), state.restored)?;
                 self.entry = Some((entry, checkpoints.manifest().await?.and_then(|manifest| manifest.stream)));
                 (pipeline, RulesWithText { plan: state.plan, text: state.text })
@@ -193,7 +193,7 @@ impl StartupState {
             // The numbers of plain subjects begin anew at each start; what changed before it holds from its beginning.
             let sequence = if self.source == SourceKind::JetStream { change.sequence } else { 0 };
             let (generation, plan) = (change.number, compile(&change)?);
-            self.changes.push_back(Change { sequence, generation, plan });
+            self.changes.push_back(RecoveredRulesChange { sequence, generation, plan });
         }
         if self.source == SourceKind::Nats {
             self.start.sequence = 0;
@@ -203,7 +203,7 @@ impl StartupState {
 
     /// How many outputs are out, and what they are, by what was found in their stream and in the log's; or why this daemon
     /// must not go on.
-    pub(super) fn out(&self, known: &Known, log: Option<&LogState>) -> Result<(u64, Reached), DaemonError> {
+    pub(super) fn out(&self, known: &Known, log: Option<&LogState>) -> Result<(u64, CommittedPosition), DaemonError> {
         let before = [
             self.entry.as_ref().and_then(|(_, stream)| stream.as_ref()).map(ToString::to_string),
             known.progress.as_ref().and_then(|progress| progress.log.clone()),
@@ -218,10 +218,10 @@ impl StartupState {
                 log.identity
             );
             let ordinal = known.progress.as_ref().map_or(0, |progress| progress.ordinal);
-            return Ok((ordinal, Reached::before(0)));
+            return Ok((ordinal, CommittedPosition::before(0)));
         }
         let Some(progress) = &known.progress else { return self.out_without_progress(known) };
-        let mut reached = progress.reached.clone();
+        let mut reached = progress.committed.clone();
         if let Some(found) = progress.settings.as_ref().filter(|found| **found != self.settings)
             && reached.last_needed() > self.start.sequence
         {
@@ -240,7 +240,7 @@ impl StartupState {
                     needed,
                     "the log is shorter than what was published follows from: it is another one, and what comes of it goes out"
                 );
-                return Ok((progress.ordinal, Reached::before(0)));
+                return Ok((progress.ordinal, CommittedPosition::before(0)));
             }
             return Ok((progress.ordinal, reached));
         }
@@ -257,27 +257,27 @@ impl StartupState {
         }
     }
 
-    fn out_without_progress(&self, known: &Known) -> Result<(u64, Reached), DaemonError> {
+    fn out_without_progress(&self, known: &Known) -> Result<(u64, CommittedPosition), DaemonError> {
         let Some((entry, _)) = self.entry.as_ref().filter(|(entry, _)| entry.ordinal > 0) else {
-            return Ok((0, Reached::before(0)));
+            return Ok((0, CommittedPosition::before(0)));
         };
         // The record is gone; if nothing came after it, the checkpoint knows what it said.
         if entry.output_last != Some(known.stream_last) && !self.conditions.accept_repeats {
             let (number, stream_last) = (entry.number, known.stream_last);
             return Err(DaemonError::ProgressGone { number, expected: entry.output_last.unwrap_or(0), stream_last });
         }
-        let reached = Reached {
+        let reached = CommittedPosition {
             sequence: entry.sequence,
             position: entry.position,
             rules: entry.rules.clone(),
             generation: entry.generation,
-            ..Reached::before(entry.sequence)
+            ..CommittedPosition::before(entry.sequence)
         };
         Ok((entry.ordinal, reached))
     }
 
     /// What is to be gone through before what comes is new.
-    pub(super) fn recovery(&self, out: Option<Reached>) -> Recovery {
+    pub(super) fn recovery(&self, out: Option<CommittedPosition>) -> Recovery {
         let changes = self.changes.clone();
         let Some(mut out) = out.filter(|_| self.source == SourceKind::JetStream) else {
             return Recovery { changes, ..Recovery::default() };

@@ -20,10 +20,10 @@ use rekindle_nats::sink::{Outlet, Owner, Present, Sink, Turn, turn};
 use rekindle_nats::source::rehearse;
 use rekindle_nats::streams::{Wanted, created_ms, ensure_stream};
 use rekindle_nats::{Connection, chance};
-use rekindle_runtime::health::Part;
-use rekindle_runtime::live::Live;
-use rekindle_runtime::output::emission::Emission;
-use rekindle_runtime::output::progress::Reached;
+use rekindle_runtime::health::HealthPart;
+use rekindle_runtime::live::EngineHandle;
+use rekindle_runtime::output::batch::OutputItem;
+use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_runtime::pipeline::Pipeline;
 use rekindle_runtime::store::Checkpoints;
 use rekindle_settings::{SourceKind, SourceSettings};
@@ -37,8 +37,8 @@ pub(super) struct OutputSetup {
     pub(super) sink: Sink,
     pub(super) beginning: StartupState,
     pub(super) source: SourceSettings,
-    pub(super) source_part: Part,
-    pub(super) live: Live,
+    pub(super) source_part: HealthPart,
+    pub(super) live: EngineHandle,
     pub(super) reloader: Arc<RulesReloader>,
     /// Where to say which stream the log is.
     pub(super) log: Arc<OnceLock<StreamIdentity>>,
@@ -59,7 +59,7 @@ pub(super) struct SourceStart {
 struct TakeoverResult {
     outlet: Outlet,
     /// What is out; `None`: outputs are in no stream.
-    out: Option<Reached>,
+    out: Option<CommittedPosition>,
     beginning: StartupState,
     /// For as long as this daemon is there.
     presence: JoinSet<()>,
@@ -72,14 +72,14 @@ struct TakeoverResult {
 /// This daemon must not go on, and why.
 pub(super) async fn publish(
     opening: OutputSetup,
-    mut emissions: mpsc::Receiver<Emission>,
+    mut output_items: mpsc::Receiver<OutputItem>,
     ready: tokio::sync::oneshot::Sender<SourceStart>,
 ) -> Result<(), DaemonError> {
     let (live, log) = (opening.live.clone(), Arc::clone(&opening.log));
     let TakeoverResult { outlet, out, beginning, presence } = tokio::select! {
         taken = opening.take_over() => taken?,
         // Nothing comes before the engine knows what is out: it has ended.
-        _ = emissions.recv() => return Ok(()),
+        _ = output_items.recv() => return Ok(()),
     };
     say_what_is_guaranteed(&outlet, out.is_some(), &beginning);
     let (recovery, after) = (beginning.recovery(out), beginning.start.sequence);
@@ -90,7 +90,7 @@ pub(super) async fn publish(
     // The engine ends only after the sink has.
     let _ = live.recover(recovery).await;
     let _ = ready.send(SourceStart { after, needed, log: log.get().cloned() });
-    let ended = outlet.run(emissions).await;
+    let ended = outlet.run(output_items).await;
     drop(presence);
     Ok(ended?)
 }
@@ -225,7 +225,7 @@ struct TakeoverPermit {
 
 /// Tries again and again, and says why it does not work.
 async fn until_it_works<T, Attempt: Future<Output = Result<T, String>>>(
-    part: &Part,
+    part: &HealthPart,
     mut attempt: impl FnMut() -> Attempt,
 ) -> T {
     loop {

@@ -13,7 +13,7 @@ use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Change, Ruleset};
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::Kind;
-use rekindle_runtime::live::Stats;
+use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::Totals;
 
 /// What is published, in the order of [`SinkNumbers::published`]; the values of the label `kind`.
@@ -160,7 +160,7 @@ impl MetricsPage {
     }
 
     /// What the live engine says of itself; `now` is the wall clock.
-    pub fn stats(&mut self, stats: &Stats, now: Timestamp) {
+    pub fn stats(&mut self, stats: &EngineStats, now: Timestamp) {
         self.totals(&stats.plan.rules, &stats.totals, stats.watermark);
         if has_begun(stats.watermark) {
             self.add(&WATERMARK_LAG, &[], seconds(now.0 - stats.watermark.0));
@@ -168,7 +168,7 @@ impl MetricsPage {
         self.count(&PENDING_TIMERS, &[], stats.pending_timers);
         self.count(&STATE, &[], stats.state_bytes);
         self.count(&QUEUE, &["batches"], stats.queued_batches as u64);
-        self.count(&QUEUE, &["emissions"], stats.queued_emissions as u64);
+        self.count(&QUEUE, &["emissions"], stats.queued_outputs as u64);
         stats.growth.iter().for_each(|numbers| self.growth(numbers));
     }
 

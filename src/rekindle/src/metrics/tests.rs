@@ -13,7 +13,7 @@ use super::{
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::live::Stats;
+use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Options, Pipeline};
 
 const RULES: &str = "[events]\nview = 'View'\n
@@ -31,15 +31,15 @@ fn feed(pipeline: &mut Pipeline, lines: &str) {
     pipeline.feed(lines.as_bytes(), &mut |_| {}, &mut Vec::new());
 }
 
-fn stats(pipeline: &Pipeline) -> Stats {
-    Stats {
+fn stats(pipeline: &Pipeline) -> EngineStats {
+    EngineStats {
         plan: Arc::clone(pipeline.plan()),
         totals: pipeline.totals(),
         watermark: pipeline.watermark(),
         pending_timers: pipeline.pending_timers(),
         state_bytes: 0,
         queued_batches: 1,
-        queued_emissions: 2,
+        queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
     }
 }

@@ -11,16 +11,16 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use super::cut::{Begin, Captured, Cut, CutError};
-use super::recovery::{Change, Out, Recovery, Step};
-use super::state_bytes::StateBytes;
-use super::telling::Telling;
-use super::view::View;
-use super::{Busy, Shared, Stats};
-use crate::log::{Batch, Message};
+use super::growth_schedule::GrowthReportSchedule;
+use super::membership_view::MembershipView;
+use super::recovery::{RecoveredRulesChange, Recovery, RecoveryStep, RulesChangePublication};
+use super::snapshot::{CompletedSnapshot, EngineSnapshot, SnapshotError, SnapshotStart};
+use super::state_size::StateSizeCount;
+use super::{EngineBusy, EngineShared, EngineStats};
+use crate::log::{LogRecord, RecordBatch};
+use crate::output::batch::{Barrier, DeadLetter, DeadLetterCollector, OutputBatch, OutputItem, RulesActivation};
+use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use crate::output::dead_letter::FIRST_OF_MESSAGE;
-use crate::output::emission::{Emission, Emitted, Letter, Letters, Mark, Reloaded};
-use crate::output::progress::{Open, Reached};
 use crate::pipeline::{Entry, Forgotten, Pipeline, Unlinked, UserExport};
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, UserReport};
 use rekindle_core::time::Timestamp;
@@ -40,7 +40,7 @@ const FIRE_AGAIN: Duration = Duration::from_millis(100);
 const STATS_EVERY: Duration = Duration::from_millis(200);
 
 /// Something somebody wants of the engine.
-pub(super) enum Request {
+pub(super) enum EngineRequest {
     /// All that is known of a user.
     Describe {
         /// The user.
@@ -67,12 +67,12 @@ pub(super) enum Request {
         /// The rules.
         plan: Arc<ExecutionPlan>,
         /// Writes down where they take effect, before they do.
-        note: NoteChange,
+        note: RulesChangeRecorder,
         /// Where to say that it is done.
-        reply: oneshot::Sender<Result<Reloaded, ChangeError>>,
+        reply: oneshot::Sender<Result<RulesActivation, RulesChangeError>>,
     },
     /// Another pipeline to begin with.
-    BeginWith(Box<Pipeline>, Start),
+    BeginWith(Box<Pipeline>, EngineStart),
     /// What to go through before what comes is new.
     Recover(Recovery),
     /// A checkpoint.
@@ -80,26 +80,26 @@ pub(super) enum Request {
         /// Everybody, not only who changed since the last.
         whole: bool,
         /// Begins to write it.
-        begin: Begin,
+        begin: SnapshotStart,
         /// Where to say that it is captured.
-        reply: oneshot::Sender<Result<Captured, CutError>>,
+        reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
     },
 }
 
 /// What the thread owns.
 pub(super) struct Engine {
     pipeline: Pipeline,
-    shared: Arc<Shared>,
-    batches: mpsc::Receiver<Batch>,
-    requests: mpsc::Receiver<Request>,
-    emissions: mpsc::Sender<Emission>,
+    shared: Arc<EngineShared>,
+    batches: mpsc::Receiver<RecordBatch>,
+    requests: mpsc::Receiver<EngineRequest>,
+    output_items: mpsc::Sender<OutputItem>,
     /// Requests that came while the sink had no room, and must wait for it.
-    waiting: VecDeque<Request>,
+    waiting: VecDeque<EngineRequest>,
     stats_published: Instant,
     /// When users last fired by time alone.
     fired: Instant,
-    bytes: StateBytes,
-    growth: Telling,
+    bytes: StateSizeCount,
+    growth: GrowthReportSchedule,
     /// The last message that was taken in.
     sequence: u64,
     /// How often the rules were changed.
@@ -107,15 +107,15 @@ pub(super) struct Engine {
     /// What is to be gone through; none once what comes is new.
     recovery: Option<Recovery>,
     /// Messages that wait for more of their group, while recovering.
-    backlog: Batch,
+    backlog: RecordBatch,
     /// The checkpoint that is being captured.
-    cut: Option<Cut>,
+    cut: Option<EngineSnapshot>,
 }
 
 /// What to do next.
-enum Next {
-    Take(Batch),
-    Answer(Request),
+enum EngineAction {
+    Take(RecordBatch),
+    Answer(EngineRequest),
     PublishStats,
     /// Lets time pass for some more users.
     Fire,
@@ -125,11 +125,11 @@ enum Next {
 }
 
 /// Nobody takes what the engine emits any more.
-struct SinkGone;
+struct SinkClosed;
 
 /// Where an engine begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Start {
+pub struct EngineStart {
     /// The last message of the source whose effects the pipeline has.
     pub sequence: u64,
     /// How often the rules had been changed by then.
@@ -137,14 +137,14 @@ pub struct Start {
 }
 
 /// Writes down durably that other rules take effect behind this message of the source; says which change it is, from 1.
-pub type NoteChange = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, String>> + Send>;
+pub type RulesChangeRecorder = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, String>> + Send>;
 
 /// Why the rules are as they were.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ChangeError {
+pub enum RulesChangeError {
     /// The engine does not answer.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Busy(#[from] EngineBusy),
     /// What is out already is still gone through.
     #[error(
         "the daemon still goes through what is out already (/readyz and rekindle_recovering say when that is done); ask again then"
@@ -161,42 +161,42 @@ fn in_order(outputs: &mut [Output]) {
 }
 
 /// Takes out what of an open group is out, of which `before` stood before the outputs. Returns how many messages more are.
-fn leave_out(outputs: &mut Vec<Output>, open: Option<Open>, before: u64) -> u64 {
+fn leave_out(outputs: &mut Vec<Output>, open: Option<PartialGroup>, before: u64) -> u64 {
     let Some(open) = open else { return 0 };
     let out = usize::try_from(open.sent.saturating_sub(before)).unwrap_or(usize::MAX);
     outputs.drain(..out.min(outputs.len()));
     open.messages
 }
 
-fn entry(message: &Message) -> Entry<'_> {
+fn entry(message: &LogRecord) -> Entry<'_> {
     Entry { kind: message.kind, lines: &message.lines, received: Some(message.received), is_whole: true }
 }
 
 impl Engine {
     pub(super) fn new(
         pipeline: Pipeline,
-        shared: Arc<Shared>,
-        batches: mpsc::Receiver<Batch>,
-        requests: mpsc::Receiver<Request>,
-        emissions: mpsc::Sender<Emission>,
-        start: Start,
+        shared: Arc<EngineShared>,
+        batches: mpsc::Receiver<RecordBatch>,
+        requests: mpsc::Receiver<EngineRequest>,
+        output_items: mpsc::Sender<OutputItem>,
+        start: EngineStart,
     ) -> Engine {
         Engine {
             sequence: start.sequence,
             generation: start.generation,
             recovery: None,
-            backlog: Batch::new(),
+            backlog: RecordBatch::new(),
             cut: None,
             pipeline,
             shared,
             batches,
             requests,
-            emissions,
+            output_items,
             waiting: VecDeque::new(),
             stats_published: Instant::now(),
             fired: Instant::now(),
-            bytes: StateBytes::default(),
-            growth: Telling::default(),
+            bytes: StateSizeCount::default(),
+            growth: GrowthReportSchedule::default(),
         }
     }
 
@@ -205,11 +205,11 @@ impl Engine {
         self.publish_stats();
         loop {
             let done = match runtime.block_on(self.next()) {
-                Next::Take(batch) => self.take(batch, runtime),
-                Next::Answer(request) => self.answer(request, runtime),
-                Next::Fire => self.fire_some(runtime),
-                Next::PublishStats | Next::Capture => Ok(()),
-                Next::End => {
+                EngineAction::Take(batch) => self.take(batch, runtime),
+                EngineAction::Answer(request) => self.answer(request, runtime),
+                EngineAction::Fire => self.fire_some(runtime),
+                EngineAction::PublishStats | EngineAction::Capture => Ok(()),
+                EngineAction::End => {
                     if self.is_live() {
                         let _ = self.fire_rest(runtime);
                     }
@@ -230,20 +230,20 @@ impl Engine {
         self.publish_stats();
     }
 
-    async fn next(&mut self) -> Next {
+    async fn next(&mut self) -> EngineAction {
         if let Some(request) = self.waiting.pop_front() {
-            return Next::Answer(request);
+            return EngineAction::Answer(request);
         }
         let (idle_for, is_cutting, is_behind) = (self.idle_for(), self.cut.is_some(), self.is_behind());
         tokio::select! {
             biased;
-            Some(request) = self.requests.recv() => Next::Answer(request),
-            batch = self.batches.recv() => batch.map_or(Next::End, Next::Take),
+            Some(request) = self.requests.recv() => EngineAction::Answer(request),
+            batch = self.batches.recv() => batch.map_or(EngineAction::End, EngineAction::Take),
             () = tokio::time::sleep(idle_for) => {
                 match (is_cutting, is_behind) {
-                    (true, _) => Next::Capture,
-                    (false, true) => Next::Fire,
-                    (false, false) => Next::PublishStats,
+                    (true, _) => EngineAction::Capture,
+                    (false, true) => EngineAction::Fire,
+                    (false, false) => EngineAction::PublishStats,
                 }
             }
         }
@@ -256,7 +256,7 @@ impl Engine {
 
     /// Whether time may pass for more users: what events come to is not to wait for room behind it.
     fn may_fire(&self) -> bool {
-        self.emissions.capacity() == self.emissions.max_capacity() || self.fired.elapsed() >= FIRE_AGAIN
+        self.output_items.capacity() == self.output_items.max_capacity() || self.fired.elapsed() >= FIRE_AGAIN
     }
 
     /// How long to wait for something to do.
@@ -280,7 +280,7 @@ impl Engine {
     }
 
     /// Lets time pass, for about so many users as make a short piece of work.
-    fn fire_some(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+    fn fire_some(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkClosed> {
         if !self.is_behind() || !self.may_fire() {
             return Ok(());
         }
@@ -289,7 +289,7 @@ impl Engine {
     }
 
     /// Lets time pass up to the watermark for everyone, a piece at a time.
-    fn fire_rest(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+    fn fire_rest(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkClosed> {
         while self.pipeline.fired() < self.pipeline.watermark() {
             let to = self.pipeline.next_stop(USERS_FIRED_AT_ONCE);
             self.fire(to, None, runtime)?;
@@ -298,16 +298,21 @@ impl Engine {
     }
 
     /// Fires what is due by then by time alone, and hands on what it comes to; of an open group, what is not out yet.
-    fn fire(&mut self, to: Timestamp, open: Option<Open>, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
-        let before = Reached { open, ..self.reached() };
+    fn fire(
+        &mut self,
+        to: Timestamp,
+        open: Option<PartialGroup>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(), SinkClosed> {
+        let before = CommittedPosition { open, ..self.committed() };
         let mut outputs = self.fired_by(to);
-        let messages_out = leave_out(&mut outputs, open, 0);
+        let messages_published = leave_out(&mut outputs, open, 0);
         self.fired = Instant::now();
         if outputs.is_empty() {
             return Ok(());
         }
-        let emitted = Emitted { fires_to: Some(to), ..self.emitted(outputs, before, messages_out) };
-        runtime.block_on(self.emit(Emission::Batch(emitted)))
+        let output_batch = OutputBatch { fires_to: Some(to), ..self.output_batch(outputs, before, messages_published) };
+        runtime.block_on(self.emit(OutputItem::Batch(output_batch)))
     }
 
     /// What time alone comes to by then, in the one order of what happens together.
@@ -323,12 +328,12 @@ impl Engine {
     fn begin_cut(
         &mut self,
         whole: bool,
-        begin: Begin,
-        reply: oneshot::Sender<Result<Captured, CutError>>,
+        begin: SnapshotStart,
+        reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
         runtime: &tokio::runtime::Handle,
-    ) -> Result<(), SinkGone> {
+    ) -> Result<(), SinkClosed> {
         if !self.is_live() || self.cut.is_some() {
-            let _ = reply.send(Err(Busy.into()));
+            let _ = reply.send(Err(EngineBusy.into()));
             return Ok(());
         }
         let began = Instant::now();
@@ -338,8 +343,8 @@ impl Engine {
         match begun {
             Ok(writer) => {
                 let (passed, is_passed) = oneshot::channel();
-                self.cut = Some(Cut::new(writer, is_passed, self.sequence, reply));
-                runtime.block_on(self.emit(Emission::Mark(Mark { passed })))
+                self.cut = Some(EngineSnapshot::new(writer, is_passed, self.sequence, reply));
+                runtime.block_on(self.emit(OutputItem::Barrier(Barrier { passed })))
             }
             Err(error) => {
                 let _ = reply.send(Err(error.into()));
@@ -349,21 +354,21 @@ impl Engine {
     }
 
     /// Hands an emission on. While the sink has no room, users are described and statistics published all the same.
-    async fn emit(&mut self, emission: Emission) -> Result<(), SinkGone> {
+    async fn emit(&mut self, output_item: OutputItem) -> Result<(), SinkClosed> {
         loop {
             let request = tokio::select! {
                 biased;
-                permit = self.emissions.reserve() => {
-                    permit.map_err(|_| SinkGone)?.send(emission);
+                permit = self.output_items.reserve() => {
+                    permit.map_err(|_| SinkClosed)?.send(output_item);
                     return Ok(());
                 }
                 Some(request) = self.requests.recv() => Some(request),
                 () = tokio::time::sleep(STATS_EVERY) => None,
             };
             match request {
-                Some(Request::Describe { user, reply }) => self.describe(&user, reply),
-                Some(Request::Export { user, reply }) => self.export(&user, reply),
-                Some(Request::Whom { id, reply }) => self.whom(&id, reply),
+                Some(EngineRequest::Describe { user, reply }) => self.describe(&user, reply),
+                Some(EngineRequest::Export { user, reply }) => self.export(&user, reply),
+                Some(EngineRequest::Whom { id, reply }) => self.whom(&id, reply),
                 Some(request) => self.waiting.push_back(request),
                 // The queues are fullest now, and who looks at them should see it.
                 None => self.publish_stats(),
@@ -372,7 +377,7 @@ impl Engine {
     }
 
     /// Does what a batch, and what came in behind it meanwhile, comes to.
-    fn take(&mut self, mut batch: Batch, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+    fn take(&mut self, mut batch: RecordBatch, runtime: &tokio::runtime::Handle) -> Result<(), SinkClosed> {
         while batch.len() < MESSAGES_MAX
             && let Ok(more) = self.batches.try_recv()
         {
@@ -393,33 +398,38 @@ impl Engine {
     /// Takes some messages as one group, and hands on what it comes to; of an open one, what is not out yet.
     fn take_group(
         &mut self,
-        batch: &[Message],
-        open: Option<Open>,
+        batch: &[LogRecord],
+        open: Option<PartialGroup>,
         runtime: &tokio::runtime::Handle,
-    ) -> Result<(), SinkGone> {
+    ) -> Result<(), SinkClosed> {
         let Some(last) = batch.last() else { return Ok(()) };
-        let before = Reached { open, ..self.reached() };
+        let before = CommittedPosition { open, ..self.committed() };
         let first_position = self.pipeline.position();
         self.pipeline.hold_time(self.pipeline.fired());
-        let (mut outputs, letters) = self.feed(batch);
+        let (mut outputs, dead_letters) = self.feed(batch);
         self.sequence = last.sequence;
-        let messages_out = leave_out(&mut outputs, open, 0);
+        let messages_published = leave_out(&mut outputs, open, 0);
         let received = self.pipeline.received().to_vec();
-        let emitted = Emitted { letters, first_position, received, ..self.emitted(outputs, before, messages_out) };
-        runtime.block_on(self.emit(Emission::Batch(emitted)))
+        let output_batch = OutputBatch {
+            dead_letters,
+            first_position,
+            received,
+            ..self.output_batch(outputs, before, messages_published)
+        };
+        runtime.block_on(self.emit(OutputItem::Batch(output_batch)))
     }
 
     /// Outputs by the rules in force, and how far they reach; of no events as yet.
-    fn emitted(&self, outputs: Vec<Output>, before: Reached, messages_out: u64) -> Emitted {
-        Emitted {
+    fn output_batch(&self, outputs: Vec<Output>, before: CommittedPosition, messages_published: u64) -> OutputBatch {
+        OutputBatch {
             plan: Arc::clone(self.pipeline.plan()),
-            reloaded: None,
+            rules_activation: None,
             fires_to: None,
             outputs,
             before,
-            reached: self.reached(),
-            messages_out,
-            letters: Vec::new(),
+            committed: self.committed(),
+            messages_published,
+            dead_letters: Vec::new(),
             first_position: self.pipeline.position(),
             received: Vec::new(),
         }
@@ -427,23 +437,23 @@ impl Engine {
 
     /// Feeds messages to the pipeline. The outputs come in the one order that they have whenever the same messages are fed
     /// together: by position in the log, due time and user, and each user's as they happened.
-    fn feed(&mut self, batch: &[Message]) -> (Vec<Output>, Vec<Letter>) {
+    fn feed(&mut self, batch: &[LogRecord]) -> (Vec<Output>, Vec<DeadLetter>) {
         let entries: Vec<Entry<'_>> = batch.iter().map(entry).collect();
-        let (mut outputs, mut letters) = (Vec::new(), Letters::with_first(FIRST_OF_MESSAGE));
-        let mut reject = |letter: crate::pipeline::DeadLetter<'_>| {
-            let crate::pipeline::DeadLetter { entry, line, rejected } = letter;
-            letters.add(batch[entry].sequence, line + 1, rejected.reason, rejected.original);
+        let (mut outputs, mut dead_letters) = (Vec::new(), DeadLetterCollector::with_first(FIRST_OF_MESSAGE));
+        let mut reject = |letter: crate::pipeline::Rejection<'_>| {
+            let crate::pipeline::Rejection { entry, line, rejected } = letter;
+            dead_letters.add(batch[entry].sequence, line + 1, rejected.reason, rejected.original);
         };
         self.pipeline.feed_entries(&entries, &mut reject, &mut outputs);
         // Before they are sorted: where a user was forgotten is told by what stood before.
         self.follow(self.pipeline.plan(), &outputs);
         in_order(&mut outputs);
-        (outputs, letters.take())
+        (outputs, dead_letters.take())
     }
 
     /// What is out once everything until here is.
-    fn reached(&self) -> Reached {
-        Reached {
+    fn committed(&self) -> CommittedPosition {
+        CommittedPosition {
             sequence: self.sequence,
             position: self.pipeline.position(),
             watermark_ms: self.pipeline.watermark().0,
@@ -483,25 +493,25 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, request: Request, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+    fn answer(&mut self, request: EngineRequest, runtime: &tokio::runtime::Handle) -> Result<(), SinkClosed> {
         match request {
-            Request::Describe { user, reply } => self.describe(&user, reply),
-            Request::Export { user, reply } => self.export(&user, reply),
-            Request::Whom { id, reply } => self.whom(&id, reply),
-            Request::ChangeRules { reply, .. } if !self.is_live() => {
-                let _ = reply.send(Err(ChangeError::Recovering));
+            EngineRequest::Describe { user, reply } => self.describe(&user, reply),
+            EngineRequest::Export { user, reply } => self.export(&user, reply),
+            EngineRequest::Whom { id, reply } => self.whom(&id, reply),
+            EngineRequest::ChangeRules { reply, .. } if !self.is_live() => {
+                let _ = reply.send(Err(RulesChangeError::Recovering));
             }
-            Request::ChangeRules { plan, note, reply } => match runtime.block_on(note(self.sequence)) {
+            EngineRequest::ChangeRules { plan, note, reply } => match runtime.block_on(note(self.sequence)) {
                 Ok(generation) => {
-                    let reloaded = self.change_rules(plan, generation, None, runtime)?;
+                    let rules_activation = self.change_rules(plan, generation, None, runtime)?;
                     // Whoever asked may have gone; that is nobody's loss.
-                    let _ = reply.send(Ok(reloaded));
+                    let _ = reply.send(Ok(rules_activation));
                 }
-                Err(why) => drop(reply.send(Err(ChangeError::NotNoted(why)))),
+                Err(why) => drop(reply.send(Err(RulesChangeError::NotNoted(why)))),
             },
-            Request::Cut { whole, begin, reply } => self.begin_cut(whole, begin, reply, runtime)?,
-            Request::BeginWith(pipeline, start) => self.begin_with(*pipeline, start),
-            Request::Recover(recovery) => {
+            EngineRequest::Cut { whole, begin, reply } => self.begin_cut(whole, begin, reply, runtime)?,
+            EngineRequest::BeginWith(pipeline, start) => self.begin_with(*pipeline, start),
+            EngineRequest::Recover(recovery) => {
                 self.recovery = Some(recovery);
                 self.recover(runtime)?;
             }
@@ -515,33 +525,33 @@ impl Engine {
     }
 
     /// Forgets the pipeline it had, into which nothing was fed yet.
-    fn begin_with(&mut self, pipeline: Pipeline, start: Start) {
+    fn begin_with(&mut self, pipeline: Pipeline, start: EngineStart) {
         self.pipeline = pipeline;
         (self.sequence, self.generation) = (start.sequence, start.generation);
-        self.shared.replace_view(View::new(Arc::clone(self.pipeline.plan()), self.pipeline.users()));
-        self.bytes = StateBytes::default();
-        self.growth = Telling::default();
+        self.shared.replace_view(MembershipView::new(Arc::clone(self.pipeline.plan()), self.pipeline.users()));
+        self.bytes = StateSizeCount::default();
+        self.growth = GrowthReportSchedule::default();
         self.publish_stats();
     }
 
     /// Goes through what is out already, as far as the messages in the backlog go: nothing of it goes out again.
-    fn recover(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkGone> {
+    fn recover(&mut self, runtime: &tokio::runtime::Handle) -> Result<(), SinkClosed> {
         while let Some(recovery) = &mut self.recovery {
             match recovery.next(self.sequence, self.pipeline.fired(), &mut self.backlog) {
-                Step::Wait => return Ok(()),
-                Step::Discard(batch) => {
+                RecoveryStep::Wait => return Ok(()),
+                RecoveryStep::Discard(batch) => {
                     self.pipeline.hold_time(recovery.out.fired());
                     let _ = self.feed(&batch);
                     self.sequence = batch.last().map_or(self.sequence, |message| message.sequence);
                 }
-                Step::PassOver(sequence) => self.sequence = sequence,
-                Step::Take(batch, open) => self.take_group(&batch, open, runtime)?,
-                Step::Fire(to, Some(open)) => self.fire(to, Some(open), runtime)?,
-                Step::Fire(to, None) => drop(self.fired_by(to)),
-                Step::Change(Change { plan, generation, .. }, out) => {
+                RecoveryStep::PassOver(sequence) => self.sequence = sequence,
+                RecoveryStep::Take(batch, open) => self.take_group(&batch, open, runtime)?,
+                RecoveryStep::Fire(to, Some(open)) => self.fire(to, Some(open), runtime)?,
+                RecoveryStep::Fire(to, None) => drop(self.fired_by(to)),
+                RecoveryStep::Change(RecoveredRulesChange { plan, generation, .. }, out) => {
                     self.change_rules(plan, generation, Some(out), runtime)?;
                 }
-                Step::Done => {
+                RecoveryStep::Done => {
                     self.recovery = None;
                     self.shared.is_live.send_replace(true);
                 }
@@ -568,52 +578,56 @@ impl Engine {
         &mut self,
         plan: Arc<ExecutionPlan>,
         generation: u64,
-        out: Option<Out>,
+        out: Option<RulesChangePublication>,
         runtime: &tokio::runtime::Handle,
-    ) -> Result<Reloaded, SinkGone> {
+    ) -> Result<RulesActivation, SinkClosed> {
         match out {
-            None | Some(Out::Nothing) => self.fire_rest(runtime)?,
-            Some(Out::All | Out::Open(_)) => drop(self.fired_by(self.pipeline.watermark())),
+            None | Some(RulesChangePublication::Nothing) => self.fire_rest(runtime)?,
+            Some(RulesChangePublication::All | RulesChangePublication::Partial(_)) => {
+                drop(self.fired_by(self.pipeline.watermark()))
+            }
         }
         let previous = self.pipeline.plan().rules.version.clone();
-        let reloaded = Reloaded { at: self.pipeline.watermark(), rules: plan.rules.version.clone(), previous };
+        let rules_activation =
+            RulesActivation { at: self.pipeline.watermark(), rules: plan.rules.version.clone(), previous };
         let open = match out {
-            Some(Out::Open(open)) => Some(open),
+            Some(RulesChangePublication::Partial(open)) => Some(open),
             _ => None,
         };
-        let before = Reached { open, ..self.reached() };
+        let before = CommittedPosition { open, ..self.committed() };
         let mut outputs = Vec::new();
         self.pipeline.change_rules(Arc::clone(&plan), &mut outputs);
         self.generation = generation;
         in_order(&mut outputs);
         self.shared.recent.note(&plan, &outputs);
         self.forget_decisions();
-        self.shared.replace_view(View::new(Arc::clone(&plan), self.pipeline.users()));
-        self.bytes = StateBytes::default();
-        self.growth = Telling::default();
+        self.shared.replace_view(MembershipView::new(Arc::clone(&plan), self.pipeline.users()));
+        self.bytes = StateSizeCount::default();
+        self.growth = GrowthReportSchedule::default();
         self.publish_stats();
-        if !matches!(out, Some(Out::All)) {
+        if !matches!(out, Some(RulesChangePublication::All)) {
             let is_out = open.is_some_and(|open| open.sent > 0);
-            let messages_out = leave_out(&mut outputs, open, 1);
-            let reloaded = (!is_out).then(|| reloaded.clone());
-            let emitted = Emitted { reloaded, ..self.emitted(outputs, before, messages_out) };
-            runtime.block_on(self.emit(Emission::Batch(emitted)))?;
+            let messages_published = leave_out(&mut outputs, open, 1);
+            let rules_activation = (!is_out).then(|| rules_activation.clone());
+            let output_batch =
+                OutputBatch { rules_activation, ..self.output_batch(outputs, before, messages_published) };
+            runtime.block_on(self.emit(OutputItem::Batch(output_batch)))?;
         }
-        Ok(reloaded)
+        Ok(rules_activation)
     }
 
     fn publish_stats(&mut self) {
         self.bytes.count_on(&self.pipeline);
         let is_live = self.is_live();
         self.growth.refresh(&self.pipeline, is_live);
-        self.shared.publish(Stats {
+        self.shared.publish(EngineStats {
             plan: Arc::clone(self.pipeline.plan()),
             totals: self.pipeline.totals(),
             watermark: self.pipeline.watermark(),
             pending_timers: self.pipeline.pending_timers(),
             state_bytes: self.bytes.total(),
             queued_batches: self.batches.len(),
-            queued_emissions: self.emissions.max_capacity() - self.emissions.capacity(),
+            queued_outputs: self.output_items.max_capacity() - self.output_items.capacity(),
             growth: self.growth.last(),
         });
         self.stats_published = Instant::now();

@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::log::{Batch, Message};
-use crate::output::progress::{Open, Reached};
+use crate::log::{LogRecord, RecordBatch};
+use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
@@ -15,14 +15,14 @@ use rekindle_core::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
     /// What is out.
-    pub out: Reached,
+    pub out: CommittedPosition,
     /// Changes of the rules that come, in order.
-    pub changes: VecDeque<Change>,
+    pub changes: VecDeque<RecoveredRulesChange>,
 }
 
 /// Other rules took effect.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct RecoveredRulesChange {
     /// Behind this message of the source.
     pub sequence: u64,
     /// The number of the change, from 1.
@@ -33,30 +33,30 @@ pub struct Change {
 
 /// What to do next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum RecoveryStep {
     /// More messages must come first.
     Wait,
     /// Take these in; all of what they come to is out.
-    Discard(Vec<Message>),
+    Discard(Vec<LogRecord>),
     /// The log has no messages up to this one any more.
     PassOver(u64),
     /// Take these in together; a part of what they come to may be out.
-    Take(Vec<Message>, Option<Open>),
+    Take(Vec<LogRecord>, Option<PartialGroup>),
     /// Time passes up to then: of what that comes to all is out, or a part.
-    Fire(Timestamp, Option<Open>),
+    Fire(Timestamp, Option<PartialGroup>),
     /// Other rules take effect.
-    Change(Change, Out),
+    Change(RecoveredRulesChange, RulesChangePublication),
     /// Everything that comes is new.
     Done,
 }
 
 /// How much of what a change of the rules comes to is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Out {
+pub(super) enum RulesChangePublication {
     /// All of it.
     All,
     /// A part.
-    Open(Open),
+    Partial(PartialGroup),
     /// Nothing.
     Nothing,
 }
@@ -69,62 +69,62 @@ impl Recovery {
 
     /// What to do where `sequence` was the last message taken in, time had passed for everyone up to `fired`, and these are
     /// the next messages.
-    pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut Batch) -> Step {
+    pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut RecordBatch) -> RecoveryStep {
         if sequence >= self.out.sequence {
             let up_to = self.out.fired();
             if up_to < Timestamp::NEVER && fired < up_to {
-                return Step::Fire(up_to, None);
+                return RecoveryStep::Fire(up_to, None);
             }
             if let Some(open) = self.out.open
                 && let Some(to) = open.fires_to_ms
             {
                 self.out.open = None;
-                return Step::Fire(Timestamp(to), Some(open));
+                return RecoveryStep::Fire(Timestamp(to), Some(open));
             }
         }
         let next_is_beyond = |limit: u64| backlog.first().is_some_and(|message| message.sequence > limit);
-        let is_due = |change: &Change| change.sequence <= sequence || next_is_beyond(change.sequence);
+        let is_due = |change: &RecoveredRulesChange| change.sequence <= sequence || next_is_beyond(change.sequence);
         if self.changes.front().is_some_and(is_due)
             && let Some(change) = self.changes.pop_front()
         {
             let out = self.out_of(&change);
-            return Step::Change(change, out);
+            return RecoveryStep::Change(change, out);
         }
         let next_change = self.changes.front().map(|change| change.sequence);
         if sequence < self.out.sequence {
             let limit = next_change.map_or(self.out.sequence, |change| change.min(self.out.sequence));
             let batch = up_to(backlog, limit);
             return match (batch.is_empty(), backlog.is_empty()) {
-                (false, _) => Step::Discard(batch),
-                (true, false) => Step::PassOver(limit),
-                (true, true) => Step::Wait,
+                (false, _) => RecoveryStep::Discard(batch),
+                (true, false) => RecoveryStep::PassOver(limit),
+                (true, true) => RecoveryStep::Wait,
             };
         }
         if let Some(open) = self.out.open.filter(|open| open.changes_rules_to.is_none() && open.fires_to_ms.is_none()) {
             if backlog.last().is_none_or(|last| last.sequence < open.through) {
-                return Step::Wait;
+                return RecoveryStep::Wait;
             }
             self.out.open = None;
-            return Step::Take(up_to(backlog, open.through), Some(open));
+            return RecoveryStep::Take(up_to(backlog, open.through), Some(open));
         }
-        let Some(limit) = next_change else { return Step::Done };
+        let Some(limit) = next_change else { return RecoveryStep::Done };
         let batch = up_to(backlog, limit);
-        if batch.is_empty() { Step::Wait } else { Step::Take(batch, None) }
+        if batch.is_empty() { RecoveryStep::Wait } else { RecoveryStep::Take(batch, None) }
     }
 
-    fn out_of(&mut self, change: &Change) -> Out {
+    fn out_of(&mut self, change: &RecoveredRulesChange) -> RulesChangePublication {
         match self.out.open {
-            _ if change.generation <= self.out.generation => Out::All,
+            _ if change.generation <= self.out.generation => RulesChangePublication::All,
             Some(open) if open.changes_rules_to == Some(change.generation) => {
                 self.out.open = None;
-                Out::Open(open)
+                RulesChangePublication::Partial(open)
             }
-            _ => Out::Nothing,
+            _ => RulesChangePublication::Nothing,
         }
     }
 }
 
-fn up_to(backlog: &mut Batch, limit: u64) -> Vec<Message> {
+fn up_to(backlog: &mut RecordBatch, limit: u64) -> Vec<LogRecord> {
     let count = backlog.partition_point(|message| message.sequence <= limit);
     backlog.drain(..count).collect()
 }
@@ -132,33 +132,37 @@ fn up_to(backlog: &mut Batch, limit: u64) -> Vec<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Kind;
+    use crate::log::RecordKind;
     use rekindle_core::rules;
 
-    fn messages(sequences: impl IntoIterator<Item = u64>) -> Batch {
-        let message =
-            |sequence| Message { sequence, received: Timestamp(0), kind: Kind::Events, lines: bytes::Bytes::new() };
+    fn messages(sequences: impl IntoIterator<Item = u64>) -> RecordBatch {
+        let message = |sequence| LogRecord {
+            sequence,
+            received: Timestamp(0),
+            kind: RecordKind::Events,
+            lines: bytes::Bytes::new(),
+        };
         sequences.into_iter().map(message).collect()
     }
 
-    fn change(sequence: u64, generation: u64) -> Change {
-        Change {
+    fn change(sequence: u64, generation: u64) -> RecoveredRulesChange {
+        RecoveredRulesChange {
             sequence,
             generation,
             plan: Arc::new(ExecutionPlan::new(rules::compile("").expect("no rules are fine"))),
         }
     }
 
-    fn out(sequence: u64, generation: u64, open: Option<Open>) -> Reached {
-        Reached { generation, open, ..Reached::before(sequence) }
+    fn out(sequence: u64, generation: u64, open: Option<PartialGroup>) -> CommittedPosition {
+        CommittedPosition { generation, open, ..CommittedPosition::before(sequence) }
     }
 
     /// All steps from behind `sequence` on, as text, with the messages of the log coming a few at a time.
     fn steps(mut recovery: Recovery, mut sequence: u64, log: &[u64], at_a_time: usize) -> Vec<String> {
-        let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), Batch::new(), log, Timestamp::MIN);
+        let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), RecordBatch::new(), log, Timestamp::MIN);
         loop {
             let step = match recovery.next(sequence, fired, &mut backlog) {
-                Step::Wait => {
+                RecoveryStep::Wait => {
                     let (some, more) = rest.split_at(at_a_time.min(rest.len()));
                     if some.is_empty() {
                         steps.push("waits".to_owned());
@@ -168,20 +172,20 @@ mod tests {
                     rest = more;
                     continue;
                 }
-                Step::Discard(batch) => format!("discard {:?}", go_on(&mut sequence, &batch)),
-                Step::Take(batch, open) => {
+                RecoveryStep::Discard(batch) => format!("discard {:?}", go_on(&mut sequence, &batch)),
+                RecoveryStep::Take(batch, open) => {
                     format!("take, {} out, {:?}", open.map_or(0, |open| open.sent), go_on(&mut sequence, &batch))
                 }
-                Step::PassOver(to) => {
+                RecoveryStep::PassOver(to) => {
                     sequence = to;
                     format!("pass over to {to}")
                 }
-                Step::Change(change, out) => format!("change {} {out:?}", change.generation),
-                Step::Fire(to, open) => {
+                RecoveryStep::Change(change, out) => format!("change {} {out:?}", change.generation),
+                RecoveryStep::Fire(to, open) => {
                     fired = fired.max(to);
                     format!("fire to {to:?}, {:?} out", open.map(|open| open.sent))
                 }
-                Step::Done => {
+                RecoveryStep::Done => {
                     steps.push("done".to_owned());
                     return steps;
                 }
@@ -191,7 +195,7 @@ mod tests {
     }
 
     /// The numbers of the messages, the last of which was taken in then.
-    fn go_on(sequence: &mut u64, batch: &[Message]) -> Vec<u64> {
+    fn go_on(sequence: &mut u64, batch: &[LogRecord]) -> Vec<u64> {
         *sequence = batch.last().map_or(*sequence, |message| message.sequence);
         batch.iter().map(|message| message.sequence).collect()
     }
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_out_is_left_out_and_an_open_group_is_taken_together_once_more() {
-        let open = Some(Open { sent: 3, ..Open::messages_through(8) });
+        let open = Some(PartialGroup { sent: 3, ..PartialGroup::messages_through(8) });
         let recovery = || Recovery { out: out(6, 0, open), changes: VecDeque::new() };
         let log: Vec<u64> = (5..=20).collect();
         assert_eq!(
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_change_of_the_rules_that_is_out_in_part_goes_on_where_it_was() {
-        let open = Open { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
+        let open = PartialGroup { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
         let recovery = Recovery { out: out(6, 0, Some(open)), changes: [change(6, 1)].into() };
         let last = format!("change 1 Open({open:?})");
         assert_eq!(steps(recovery, 5, &[6, 7], 2), ["discard [6]", last.as_str(), "done"]);
@@ -244,8 +248,8 @@ mod tests {
 
     #[test]
     fn time_passes_as_far_as_it_had() {
-        let open = Open { sent: 3, fires_to_ms: Some(70), ..Open::messages_through(6) };
-        let fired = |open| Reached { fired_ms: Some(50), ..out(6, 0, open) };
+        let open = PartialGroup { sent: 3, fires_to_ms: Some(70), ..PartialGroup::messages_through(6) };
+        let fired = |open| CommittedPosition { fired_ms: Some(50), ..out(6, 0, open) };
         let recovery = Recovery { out: fired(Some(open)), changes: [change(6, 1)].into() };
         assert_eq!(
             steps(recovery, 5, &[6, 7], 2),

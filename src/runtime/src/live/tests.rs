@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use futures_util::FutureExt;
 
-use super::{Ends, Recovery, Start, start};
-use crate::log::{Kind, Message};
-use crate::output::emission::Emission;
-use crate::output::progress::Reached;
+use super::{EngineEndpoints, EngineStart, Recovery, start};
+use crate::log::{LogRecord, RecordKind};
+use crate::output::batch::OutputItem;
+use crate::output::committed_position::CommittedPosition;
 use crate::pipeline::{Options, Pipeline};
 use rekindle_core::partition::{ExecutionPlan, OutputKind};
 use rekindle_core::rules;
@@ -22,41 +22,42 @@ fn plan(text: &str) -> Arc<ExecutionPlan> {
     Arc::new(ExecutionPlan::new(rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
 }
 
-async fn ends() -> Ends {
+async fn ends() -> EngineEndpoints {
     ends_with(RULES).await
 }
 
-async fn ends_with(rules: &str) -> Ends {
+async fn ends_with(rules: &str) -> EngineEndpoints {
     let options = Options { workers: 1, partitions: 2, ..Options::default() };
     let pipeline = Pipeline::new(plan(rules), options).expect("threads start");
-    let ends = start(pipeline, Start::default(), tokio::runtime::Handle::current()).expect("a thread starts");
+    let ends = start(pipeline, EngineStart::default(), tokio::runtime::Handle::current()).expect("a thread starts");
     ends.live.recover(Recovery::default()).await.expect("it runs");
     ends
 }
 
-fn view_of(user: &str, sequence: u64) -> Message {
+fn view_of(user: &str, sequence: u64) -> LogRecord {
     let line = format!(r#"{{"type":"track","event":"View","userId":"{user}","messageId":"m{sequence}"}}"#);
-    Message {
+    LogRecord {
         sequence,
         received: Timestamp(1_000_000 + i64::try_from(sequence).expect("small")),
-        kind: Kind::Events,
+        kind: RecordKind::Events,
         lines: Bytes::from(line),
     }
 }
 
-fn is_change(emission: &Emission) -> bool {
-    matches!(emission, Emission::Batch(emitted) if emitted.reloaded.is_some())
+fn is_change(output_item: &OutputItem) -> bool {
+    matches!(output_item, OutputItem::Batch(output_batch) if output_batch.rules_activation.is_some())
 }
 
 #[tokio::test]
 async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
     let mut ends = ends().await;
-    let junk = Message { sequence: 8, received: Timestamp(0), kind: Kind::Events, lines: Bytes::from_static(b"junk") };
+    let junk =
+        LogRecord { sequence: 8, received: Timestamp(0), kind: RecordKind::Events, lines: Bytes::from_static(b"junk") };
     ends.batches.send(vec![view_of("u", 7), junk]).await.expect("the engine takes it");
-    let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
-    assert_eq!((emitted.outputs.len(), emitted.first_position), (1, 0));
-    assert_eq!(emitted.received, [Timestamp(1_000_007)]);
-    assert_eq!((emitted.letters[0].sequence, emitted.letters[0].line), (8, 1));
+    let Some(OutputItem::Batch(output_batch)) = ends.output_items.recv().await else { panic!("no batch") };
+    assert_eq!((output_batch.outputs.len(), output_batch.first_position), (1, 0));
+    assert_eq!(output_batch.received, [Timestamp(1_000_007)]);
+    assert_eq!((output_batch.dead_letters[0].sequence, output_batch.dead_letters[0].line), (8, 1));
     assert_eq!(ends.live.view().segments_of("u"), ["seen"]);
     let report = ends.live.describe("u").await.expect("an answer").expect("a user");
     assert_eq!(report.segments, ["seen"]);
@@ -70,12 +71,12 @@ async fn a_user_is_forgotten_everywhere_between_two_events_of_a_batch() {
         ends_with(&format!("{RULES}[[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n")).await;
     let forget = |user: &str, sequence| {
         let lines = Bytes::from(format!("{{\"user\":\"{user}\"}}"));
-        Message { sequence, received: Timestamp(1_000_000), kind: Kind::Forget, lines }
+        LogRecord { sequence, received: Timestamp(1_000_000), kind: RecordKind::Forget, lines }
     };
     let batch = vec![view_of("u", 1), view_of("v", 2), forget("u", 3), view_of("u", 4), forget("v", 5)];
     ends.batches.send(batch).await.expect("the engine takes it");
-    let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
-    assert_eq!(emitted.outputs.len(), 6, "what was decided goes out");
+    let Some(OutputItem::Batch(output_batch)) = ends.output_items.recv().await else { panic!("no batch") };
+    assert_eq!(output_batch.outputs.len(), 6, "what was decided goes out");
     let live = &ends.live;
     assert_eq!((live.view().segments_of("u"), live.view().segments_of("v").len()), (vec!["seen".to_owned()], 0));
     assert_eq!((live.decisions_of("u").len(), live.decisions_of("v").len()), (1, 0));
@@ -91,9 +92,9 @@ async fn when_the_source_ends_everything_taken_in_is_done_first() {
     }
     drop(ends.batches);
     let mut users = Vec::new();
-    while let Some(emission) = ends.emissions.recv().await {
-        let Emission::Batch(emitted) = emission else { panic!("nobody set a mark") };
-        users.extend(emitted.outputs.iter().map(|output| output.user.to_string()));
+    while let Some(output_item) = ends.output_items.recv().await {
+        let OutputItem::Batch(output_batch) = output_item else { panic!("nobody set a mark") };
+        users.extend(output_batch.outputs.iter().map(|output| output.user.to_string()));
     }
     users.sort();
     assert_eq!(users, ["u1", "u2", "u3", "u4"]);
@@ -116,18 +117,18 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
     let version = changed.rules.version.clone();
     let change = tokio::spawn(async move { live.change_rules(changed, Box::new(|_| async { Ok(1) }.boxed())).await });
     assert!(ends.live.describe("u").await.expect("an answer").is_some());
-    let mut emissions = Vec::new();
-    while !emissions.iter().any(is_change) {
-        emissions.push(ends.emissions.recv().await.expect("an emission"));
+    let mut output_items = Vec::new();
+    while !output_items.iter().any(is_change) {
+        output_items.push(ends.output_items.recv().await.expect("an emission"));
     }
     drop(ends.batches);
-    while let Some(emission) = ends.emissions.recv().await {
-        emissions.push(emission);
+    while let Some(output_item) = ends.output_items.recv().await {
+        output_items.push(output_item);
     }
-    assert_eq!(change.await.expect("no panic").map(|reloaded| reloaded.rules), Ok(version));
-    let entered = emissions.iter().filter_map(|emission| match emission {
-        Emission::Batch(emitted) => Some(&emitted.outputs),
-        Emission::Mark(_) => None,
+    assert_eq!(change.await.expect("no panic").map(|rules_activation| rules_activation.rules), Ok(version));
+    let entered = output_items.iter().filter_map(|output_item| match output_item {
+        OutputItem::Batch(output_batch) => Some(&output_batch.outputs),
+        OutputItem::Barrier(_) => None,
     });
     let entered = entered.flatten().filter(|output| matches!(output.decided, OutputKind::Transition { .. })).count();
     assert_eq!((entered, ends.live.stats().totals.events), (1, sent));
@@ -138,7 +139,7 @@ async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
     let ends = ends().await;
     let mut bytes = Vec::new();
     for round in 0..3 {
-        let Ends { batches, .. } = &ends;
+        let EngineEndpoints { batches, .. } = &ends;
         batches
             .send((0..500).map(|n| view_of(&format!("user-{round}-{n}"), round * 500 + n)).collect())
             .await
@@ -165,10 +166,10 @@ async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
     let plan = plan(&format!("{RULES}[growth]\n"));
     let pipeline =
         Pipeline::new(plan, Options { workers: 1, partitions: 2, ..Options::default() }).expect("threads start");
-    let mut ends = start(pipeline, Start::default(), tokio::runtime::Handle::current()).expect("a thread starts");
-    let out = Reached { position: 2, ..Reached::before(2) };
+    let mut ends = start(pipeline, EngineStart::default(), tokio::runtime::Handle::current()).expect("a thread starts");
+    let out = CommittedPosition { position: 2, ..CommittedPosition::before(2) };
     ends.live.recover(Recovery { out, ..Recovery::default() }).await.expect("it runs");
-    let numbers = |live: &super::Live| live.stats().growth.clone();
+    let numbers = |live: &super::EngineHandle| live.stats().growth.clone();
     ends.batches.send(vec![view_of("u", 1)]).await.expect("taken");
     // An answer comes after the batch.
     assert_eq!(ends.live.describe("nobody").await, Ok(None));
@@ -176,9 +177,9 @@ async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
     ends.batches.send(vec![view_of("v", 2)]).await.expect("taken");
     ends.live.recovered().await;
     ends.batches.send(vec![view_of("w", 3)]).await.expect("taken");
-    let Some(Emission::Batch(_)) = ends.emissions.recv().await else { panic!("no batch") };
+    let Some(OutputItem::Batch(_)) = ends.output_items.recv().await else { panic!("no batch") };
     drop(ends.batches);
-    while ends.emissions.recv().await.is_some() {}
+    while ends.output_items.recv().await.is_some() {}
     let numbers = numbers(&ends.live).expect("all has fired");
     let known = numbers.numbers.days.last().map_or(0, |day| day.known_users);
     assert!(known >= 2, "{known} of those who were gone through");
@@ -190,7 +191,7 @@ async fn an_event_does_not_wait_until_everybody_who_is_due_has_fired() {
     const USERS: u64 = 30_000;
     let mut ends =
         ends_with(&format!("{RULES}[[segments]]\nid = 'dormant'\nwhen = 'idle() >= duration(\"1h\")'\n")).await;
-    let view = |sequence: u64, ms: u64| Message {
+    let view = |sequence: u64, ms: u64| LogRecord {
         received: Timestamp(i64::try_from(ms).expect("small")),
         ..view_of(&format!("u{sequence}"), sequence)
     };
@@ -200,24 +201,25 @@ async fn an_event_does_not_wait_until_everybody_who_is_due_has_fired() {
         .expect("taken");
     let mut outputs = Vec::new();
     while outputs.len() < USERS as usize {
-        let Some(Emission::Batch(emitted)) = ends.emissions.recv().await else { panic!("no batch") };
-        outputs.extend(emitted.outputs);
+        let Some(OutputItem::Batch(output_batch)) = ends.output_items.recv().await else { panic!("no batch") };
+        outputs.extend(output_batch.outputs);
     }
-    let tick = |sequence, ms| Message { sequence, received: Timestamp(ms), kind: Kind::Tick, lines: Bytes::new() };
+    let tick =
+        |sequence, ms| LogRecord { sequence, received: Timestamp(ms), kind: RecordKind::Tick, lines: Bytes::new() };
     ends.batches.send(vec![tick(USERS + 1, 9_000_000)]).await.expect("taken");
     let new = view(USERS + 2, 9_000_001);
     ends.batches.send(vec![new]).await.expect("taken");
     drop(ends.batches);
     let (mut before, mut after, mut is_in) = (0, 0, false);
-    while let Some(Emission::Batch(emitted)) = ends.emissions.recv().await {
-        for output in &emitted.outputs {
+    while let Some(OutputItem::Batch(output_batch)) = ends.output_items.recv().await {
+        for output in &output_batch.outputs {
             match &*output.user {
                 "u30002" => is_in = true,
                 _ if is_in => after += 1,
                 _ => before += 1,
             }
         }
-        assert!(emitted.outputs.len() <= 3_000, "{} at once", emitted.outputs.len());
+        assert!(output_batch.outputs.len() <= 3_000, "{} at once", output_batch.outputs.len());
     }
     assert!(is_in);
     assert_eq!(before + after, USERS as usize);

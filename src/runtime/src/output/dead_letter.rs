@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
-use super::emission::Rest;
+use super::batch::DeadLetterSummary;
 use crate::files::source::Place;
 use rekindle_core::decode::Reason;
 
@@ -26,7 +26,7 @@ const ENDS: [&str; 2] = ["\",\"truncated\":true}", "\"}"];
 
 /// Where the original of a dead letter stood.
 #[derive(Clone, Copy, Debug)]
-pub enum Origin<'a> {
+pub enum DeadLetterOrigin<'a> {
     /// In a line of a file.
     File(&'a Place),
     /// In a message of the log.
@@ -45,7 +45,7 @@ pub enum Origin<'a> {
 
 /// A letter as it is written, and whether its original is all there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct EncodedDeadLetter {
     /// A JSON object.
     pub bytes: Vec<u8>,
     /// Only the beginning of the original is there, and `truncated` says so.
@@ -53,20 +53,25 @@ pub struct Written {
 }
 
 /// What a letter says beside its original. `rest`: it stands for more rejects of the same message.
-pub fn head(reason: &str, detail: &dyn fmt::Display, origin: Origin<'_>, rest: Option<&Rest>) -> Map<String, Value> {
+pub fn head(
+    reason: &str,
+    detail: &dyn fmt::Display,
+    origin: DeadLetterOrigin<'_>,
+    rest: Option<&DeadLetterSummary>,
+) -> Map<String, Value> {
     let mut head = Map::new();
     head.insert("reason".to_owned(), reason.into());
     head.insert("detail".to_owned(), bounded(detail).into());
     match origin {
-        Origin::File(place) => {
+        DeadLetterOrigin::File(place) => {
             head.insert("file".to_owned(), (*place.file).into());
             head.insert("line".to_owned(), place.line.into());
         }
-        Origin::Message { sequence, line } => {
+        DeadLetterOrigin::Message { sequence, line } => {
             head.insert("sequence".to_owned(), sequence.into());
             head.insert("line".to_owned(), line.into());
         }
-        Origin::Output { subject } => drop(head.insert("subject".to_owned(), subject.into())),
+        DeadLetterOrigin::Output { subject } => drop(head.insert("subject".to_owned(), subject.into())),
     }
     if let Some(rest) = rest {
         let reasons = rest.by_reason.iter().map(|(reason, count)| ((*reason).to_owned(), (*count).into())).collect();
@@ -79,7 +84,7 @@ pub fn head(reason: &str, detail: &dyn fmt::Display, origin: Origin<'_>, rest: O
 /// A letter of at most `max_bytes`: of an original too long for that only the beginning is left. `original` stands in
 /// `original` where it is UTF-8, else in `original_base64`. What stands around the original is never cut: where that alone is
 /// too long, so is the letter.
-pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> Written {
+pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> EncodedDeadLetter {
     let mut bytes = serde_json::to_vec(head).expect("a map can be written");
     bytes.pop();
     let room = |written: &[u8], key: &str| max_bytes.saturating_sub(written.len() + key.len() + ENDS[0].len());
@@ -98,11 +103,11 @@ pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> Wr
         }
     };
     bytes.extend_from_slice(ENDS[usize::from(!is_cut)].as_bytes());
-    Written { bytes, is_cut }
+    EncodedDeadLetter { bytes, is_cut }
 }
 
 /// The same letter in at most `max_bytes`; `None`: it is no letter.
-pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<Written> {
+pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<EncodedDeadLetter> {
     let Ok(Value::Object(mut head)) = serde_json::from_slice(letter) else { return None };
     let was_cut = head.remove("truncated").is_some();
     let original = match (head.remove("original"), head.remove("original_base64")) {
@@ -125,13 +130,13 @@ pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<Written> {
 /// Those of the sink.
 pub fn write_line(
     reason: &Reason,
-    rest: Option<&Rest>,
+    rest: Option<&DeadLetterSummary>,
     place: &Place,
     original: &[u8],
     is_cut: bool,
     sink: &mut impl io::Write,
 ) -> io::Result<()> {
-    let mut head = head(reason.code(), &detail(reason, rest), Origin::File(place), rest);
+    let mut head = head(reason.code(), &detail(reason, rest), DeadLetterOrigin::File(place), rest);
     if is_cut {
         head.insert("truncated".to_owned(), true.into());
     }
@@ -140,7 +145,7 @@ pub fn write_line(
 }
 
 /// What is said of a reason.
-pub fn detail(reason: &Reason, rest: Option<&Rest>) -> String {
+pub fn detail(reason: &Reason, rest: Option<&DeadLetterSummary>) -> String {
     let reason = bounded(reason);
     match rest {
         None => reason,
@@ -152,8 +157,8 @@ pub fn detail(reason: &Reason, rest: Option<&Rest>) -> String {
 
 /// As much of a text as there is room for.
 fn bounded(text: &dyn fmt::Display) -> String {
-    struct Bounded(String);
-    impl fmt::Write for Bounded {
+    struct BoundedText(String);
+    impl fmt::Write for BoundedText {
         fn write_str(&mut self, more: &str) -> fmt::Result {
             let mut end = more.len().min(DETAIL_MAX.saturating_sub(self.0.len()));
             while !more.is_char_boundary(end) {
@@ -163,7 +168,7 @@ fn bounded(text: &dyn fmt::Display) -> String {
             if end < more.len() { Err(fmt::Error) } else { Ok(()) }
         }
     }
-    let mut bounded = Bounded(String::new());
+    let mut bounded = BoundedText(String::new());
     if write!(bounded, "{text}").is_err() {
         bounded.0.push('…');
     }
@@ -228,8 +233,8 @@ mod tests {
     use super::*;
 
     fn letter(original: &[u8], max_bytes: usize) -> (usize, Value) {
-        let head = head("not_json", &"x", Origin::Message { sequence: 7, line: 1 }, None);
-        let Written { bytes, is_cut } = write(&head, original, max_bytes);
+        let head = head("not_json", &"x", DeadLetterOrigin::Message { sequence: 7, line: 1 }, None);
+        let EncodedDeadLetter { bytes, is_cut } = write(&head, original, max_bytes);
         let letter: Value = serde_json::from_slice(&bytes).expect("a letter is JSON");
         assert_eq!(letter.get("truncated").is_some(), is_cut);
         (bytes.len(), letter)
@@ -288,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_letter_is_shortened_again_and_still_says_that_it_was() {
-        let head = head("not_json", &"x", Origin::Message { sequence: 7, line: 1 }, None);
+        let head = head("not_json", &"x", DeadLetterOrigin::Message { sequence: 7, line: 1 }, None);
         let original = "a\u{1}".repeat(5_000);
         let mut bytes = write(&head, original.as_bytes(), 20_000).bytes;
         for max_bytes in [10_000, 9_999, 500, 100_000] {
@@ -312,9 +317,13 @@ mod tests {
 
     #[test]
     fn a_letter_for_the_rest_counts_them() {
-        let rest = Rest { by_reason: BTreeMap::from([("not_an_object", 499_000), ("not_json", 3)]) };
-        let head =
-            head("not_json", &detail(&Reason::NotAnObject, Some(&rest)), Origin::Output { subject: "x" }, Some(&rest));
+        let rest = DeadLetterSummary { by_reason: BTreeMap::from([("not_an_object", 499_000), ("not_json", 3)]) };
+        let head = head(
+            "not_json",
+            &detail(&Reason::NotAnObject, Some(&rest)),
+            DeadLetterOrigin::Output { subject: "x" },
+            Some(&rest),
+        );
         assert_eq!((&head["count"], &head["reasons"]["not_json"]), (&499_003.into(), &3.into()));
         assert!(head["detail"].as_str().expect("text").starts_with("499003 rejects of this message"), "{head:?}");
     }

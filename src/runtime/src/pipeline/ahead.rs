@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use super::slices::{self, DecodedSlice};
-use crate::log::Kind;
+use crate::log::RecordKind;
 use rekindle_core::decode::Decoder;
 
 /// Decodes lines for one pipeline, on its workers.
@@ -27,7 +27,7 @@ impl Decoding {
 
     /// Decodes whole lines; where that is a whole document, they may be one.
     pub fn decode<'a>(&self, lines: &'a [u8], is_whole: bool) -> Ahead<'a> {
-        let entry = Entry { kind: Kind::Events, lines, received: None, is_whole };
+        let entry = Entry { kind: RecordKind::Events, lines, received: None, is_whole };
         Ahead { slices: self.slices(&[entry]), entry }
     }
 

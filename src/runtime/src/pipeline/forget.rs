@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lane::Queues;
 use super::slices::whole_lines;
-use super::{DeadLetter, Entry, Pipeline};
+use super::{Entry, Pipeline, Rejection};
 use rekindle_core::decode::{Reason, Rejected};
 use rekindle_core::partition::{ExpiredUser, Output};
 use rekindle_core::route::partition_of;
@@ -36,13 +36,13 @@ impl Pipeline {
         &mut self,
         entry: &Entry<'a>,
         index: usize,
-        reject: &mut dyn FnMut(DeadLetter<'a>),
+        reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
     ) {
         let mut is_empty = true;
         let mut refuse = |pipeline: &mut Pipeline, line, rejected: Rejected<'a>| {
             pipeline.rejected[rejected.reason.index()] += 1;
-            reject(DeadLetter { entry: index, line, rejected });
+            reject(Rejection { entry: index, line, rejected });
         };
         for (line, bytes) in (0..).zip(whole_lines(entry.lines)) {
             let Some(user) = self.decoding.decoder().decode_forget(bytes) else { continue };

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::log::Kind;
+use crate::log::RecordKind;
 pub use ahead::{Ahead, Decoding};
 pub use cut::CutHead;
 use cut::Cutting;
@@ -208,7 +208,7 @@ pub struct Pipeline {
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// Whole lines; none in a tick.
     pub lines: &'a [u8],
     /// When the broker received them; `None`: the log has no broker.
@@ -220,7 +220,7 @@ pub struct Entry<'a> {
 
 /// A rejected line (or call of a batch envelope), by its place in the batch it came in.
 #[derive(Debug)]
-pub struct DeadLetter<'a> {
+pub struct Rejection<'a> {
     /// Index of the entry in its batch.
     pub entry: usize,
     /// Index of the line in its entry, from 0.
@@ -324,8 +324,8 @@ impl Pipeline {
     }
 
     /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
-    pub fn feed<'a>(&mut self, lines: &'a [u8], reject: &mut dyn FnMut(DeadLetter<'a>), out: &mut Vec<Output>) {
-        self.feed_entries(&[Entry { kind: Kind::Events, lines, received: None, is_whole: false }], reject, out);
+    pub fn feed<'a>(&mut self, lines: &'a [u8], reject: &mut dyn FnMut(Rejection<'a>), out: &mut Vec<Output>) {
+        self.feed_entries(&[Entry { kind: RecordKind::Events, lines, received: None, is_whole: false }], reject, out);
     }
 
     /// Decodes lines before it is their turn.
@@ -335,7 +335,7 @@ impl Pipeline {
 
     /// Takes in lines that were decoded ahead, by [`Decoding`] of this pipeline under the rules it has now; else like
     /// [`feed`](Pipeline::feed).
-    pub fn feed_ahead<'a>(&mut self, ahead: &Ahead<'a>, reject: &mut dyn FnMut(DeadLetter<'a>), out: &mut Vec<Output>) {
+    pub fn feed_ahead<'a>(&mut self, ahead: &Ahead<'a>, reject: &mut dyn FnMut(Rejection<'a>), out: &mut Vec<Output>) {
         self.received.clear();
         self.begin_batch();
         self.feed_slices(&ahead.slices, &[ahead.entry], 0, reject, out);
@@ -346,7 +346,7 @@ impl Pipeline {
     pub fn feed_entries<'a>(
         &mut self,
         entries: &[Entry<'a>],
-        reject: &mut dyn FnMut(DeadLetter<'a>),
+        reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
     ) {
         self.received.clear();
@@ -354,7 +354,7 @@ impl Pipeline {
         let (mut rest, mut first) = (entries, 0);
         loop {
             // What stands before it in the log is worked off before a user is forgotten.
-            let before = rest.iter().take_while(|entry| entry.kind != Kind::Forget).count();
+            let before = rest.iter().take_while(|entry| entry.kind != RecordKind::Forget).count();
             let request = rest.get(before);
             // Between two requests nothing is due that would not be due behind them.
             if before > 0 || request.is_none() {
@@ -378,7 +378,7 @@ impl Pipeline {
         &mut self,
         entries: &[Entry<'a>],
         first_entry: usize,
-        reject: &mut dyn FnMut(DeadLetter<'a>),
+        reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
     ) {
         let slices = self.decoding.slices(entries);
@@ -390,7 +390,7 @@ impl Pipeline {
         slices: &[DecodedSlice<'a>],
         entries: &[Entry<'a>],
         first_entry: usize,
-        reject: &mut dyn FnMut(DeadLetter<'a>),
+        reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
     ) {
         let plan = Arc::clone(&self.plan);
@@ -413,7 +413,7 @@ impl Pipeline {
                             Err(rejected) => {
                                 self.rejected[rejected.reason.index()] += 1;
                                 self.placeholder_ids += u64::from(rejected.reason.placeholder_ids());
-                                reject(DeadLetter { entry: first_entry + part.entry, line: at.line, rejected });
+                                reject(Rejection { entry: first_entry + part.entry, line: at.line, rejected });
                             }
                         }
                     }

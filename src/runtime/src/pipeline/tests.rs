@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Entry, Options, Pipeline};
-use crate::log::Kind;
+use crate::log::RecordKind;
 use rekindle_core::journal;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
@@ -33,7 +33,7 @@ fn at(clock: &str) -> Timestamp {
 const FORGET: &str = "{\"user\":";
 
 fn entry<'a>(received: &str, lines: &'a str) -> Entry<'a> {
-    let kind = if lines.starts_with(FORGET) { Kind::Forget } else { Kind::Events };
+    let kind = if lines.starts_with(FORGET) { RecordKind::Forget } else { RecordKind::Events };
     Entry { kind, lines: lines.as_bytes(), received: Some(at(received)), is_whole: true }
 }
 
@@ -228,7 +228,7 @@ fn a_message_that_is_one_document_over_lines_is_one() {
 fn a_body_that_stays_packed_is_one_rejection() {
     let mut live = Live::new(Clock::Log);
     for body in [&b"\x1f\x8b\x08\n\n{}\n"[..], b"\x28\xb5\x2f\xfd\n1\n2"] {
-        let entry = Entry { kind: Kind::Events, lines: body, received: Some(at("10:00:02")), is_whole: true };
+        let entry = Entry { kind: RecordKind::Events, lines: body, received: Some(at("10:00:02")), is_whole: true };
         let mut letters = Vec::new();
         live.pipeline.feed_entries(&[entry], &mut |letter| letters.push(letter.rejected), &mut Vec::new());
         let [letter] = letters.as_slice() else { panic!("{letters:?}") };
@@ -257,8 +257,12 @@ fn a_message_too_large_is_one_rejection() {
         (format!("{{\"context\":{context},\"batch\":[{}]}}", vec!["{}"; 200].join(",")), 0, 200),
     ] {
         let mut pipeline = Pipeline::new(plan(RULES), options.clone()).expect("threads start");
-        let entry =
-            Entry { kind: Kind::Events, lines: message.as_bytes(), received: Some(at("10:00:02")), is_whole: true };
+        let entry = Entry {
+            kind: RecordKind::Events,
+            lines: message.as_bytes(),
+            received: Some(at("10:00:02")),
+            is_whole: true,
+        };
         let mut letters = 0;
         pipeline.feed_entries(&[entry], &mut |_| letters += 1, &mut Vec::new());
         let shown = &message[..message.len().min(100)];
@@ -328,7 +332,7 @@ fn what_other_rules_change_by_themselves_sets_no_campaign_off() {
     let lines = cart("w", "12:00:00").replace("2026-03-02T12:00:00Z", &later);
     let mut outputs = Vec::new();
     let entry = Entry {
-        kind: Kind::Events,
+        kind: RecordKind::Events,
         lines: lines.as_bytes(),
         received: Timestamp::parse_rfc3339(&later),
         is_whole: true,
@@ -528,7 +532,7 @@ fn whom_to_forget_and_what_names_nobody_are_told_apart() {
     assert_eq!(live.rejected, [(1, 1, "not_json"), (1, 2, "wrong_type"), (2, 0, "no_user")]);
     let forgotten: Vec<&str> = live.pipeline.forgotten().iter().map(|forgotten| &*forgotten.user).collect();
     assert_eq!((forgotten, live.pipeline.totals().forgotten), (vec!["u", "v"], 1));
-    let empty = Entry { kind: Kind::Forget, lines: b" \n", received: Some(at("10:00:03")), is_whole: true };
+    let empty = Entry { kind: RecordKind::Forget, lines: b" \n", received: Some(at("10:00:03")), is_whole: true };
     let mut rejected = Vec::new();
     live.pipeline.feed_entries(&[empty], &mut |letter| rejected.push(letter.rejected.reason.code()), &mut Vec::new());
     assert_eq!(rejected, ["no_user"]);

@@ -14,15 +14,15 @@ use super::record::Lengths;
 use super::writer::{Message, Waiting, Writer};
 use crate::files::sink::{OutputFile, SinkError};
 use crate::files::source::{Block, Item, OVERSIZED_HEAD_BYTES, Place, SourceError};
+use crate::output::batch::{DeadLetter, DeadLetterCollector};
 use crate::output::dead_letter::{self, FIRST_OF_LINE};
-use crate::output::emission::{Letter, Letters};
-use crate::pipeline::{Ahead, DeadLetter, Decoding, Pipeline};
+use crate::pipeline::{Ahead, Decoding, Pipeline, Rejection};
 use rekindle_core::decode::Reason;
 use rekindle_core::partition::Output;
 use rekindle_core::time::Timestamp;
 
 /// How many batches of outputs may wait for the writer.
-const BATCHES_AHEAD: usize = 1;
+const BATCH_QUEUE_CAPACITY: usize = 1;
 /// About how many wake-ups fire in one piece: what they come to is written before there is more of it.
 const FIRED_AT_ONCE: usize = 4_096;
 
@@ -46,7 +46,7 @@ impl Feeding<'_> {
         sinks: Sinks,
     ) -> Result<Sinks, ReplayError> {
         let Sinks { journal, actions, mut rejects } = sinks;
-        let (sender, messages) = sync_channel(BATCHES_AHEAD);
+        let (sender, messages) = sync_channel(BATCH_QUEUE_CAPACITY);
         let left = std::mem::take(&mut self.left);
         let writer = Writer::new(Arc::clone(self.pipeline.plan()), left, journal, actions);
         let (journal, actions) = thread::scope(|scope| {
@@ -185,8 +185,8 @@ fn feed_block(
     outputs: &mut Vec<Output>,
 ) -> Result<(), SinkError> {
     // A line of a file, or a document, is to it what a message is to a stream.
-    let (mut letters, mut count) = (Letters::with_first(FIRST_OF_LINE), 0);
-    let mut reject = |letter: DeadLetter<'_>| {
+    let (mut letters, mut count) = (DeadLetterCollector::with_first(FIRST_OF_LINE), 0);
+    let mut reject = |letter: Rejection<'_>| {
         let rejected = letter.rejected;
         count += 1;
         // Where it stands in a document takes a look at all that stands before it.
@@ -200,7 +200,7 @@ fn feed_block(
     };
     pipeline.feed_ahead(ahead, &mut reject, outputs);
     let Some(rejects) = rejects else { return Ok(()) };
-    for Letter { line, reason, original, rest, .. } in letters.take() {
+    for DeadLetter { line, reason, original, rest, .. } in letters.take() {
         let place = Place { file: Arc::clone(&block.place.file), line };
         let (original, is_cut) = quoted(&reason, &original);
         rejects.write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_cut, sink))?;

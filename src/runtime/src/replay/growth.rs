@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::ReplayError;
 use crate::files::source::{Block, Item, SourceError};
-use crate::log::Kind;
+use crate::log::RecordKind;
 use crate::pipeline::{Entry, Options, Pipeline, Totals, timed};
 use rekindle_core::decode::{Decoded, Reason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
@@ -69,7 +69,7 @@ pub fn observe_growth(
 }
 
 fn feed(pipeline: &mut Pipeline, block: &Block, outputs: &mut Vec<Output>) {
-    let entry = Entry { kind: Kind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
+    let entry = Entry { kind: RecordKind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
     pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
 }
 

@@ -32,7 +32,7 @@ impl RulesProvider for NoRules {
     }
 
     fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
-        async { Err(ReloadRejection::NotChanged(live::Busy.into())) }.boxed()
+        async { Err(ReloadRejection::NotChanged(live::EngineBusy.into())) }.boxed()
     }
 }
 
@@ -64,8 +64,9 @@ fn routes() -> Routes {
         Arc::new(ExecutionPlan::new(rules::compile("").unwrap_or_else(|_| unreachable!("no rules, no mistakes"))));
     let options = Options { workers: 1, partitions: 1, ..Options::default() };
     let pipeline = Pipeline::new(plan, options).expect("threads start");
-    let live =
-        live::start(pipeline, live::Start::default(), tokio::runtime::Handle::current()).expect("a thread starts").live;
+    let live = live::start(pipeline, live::EngineStart::default(), tokio::runtime::Handle::current())
+        .expect("a thread starts")
+        .live;
     let services = ApiServices {
         live,
         health: Health::default(),

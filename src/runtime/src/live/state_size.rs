@@ -10,7 +10,7 @@ const USERS_AT_A_TIME: usize = 10_000;
 
 /// A count under way.
 #[derive(Debug, Default)]
-pub(super) struct StateBytes {
+pub(super) struct StateSizeCount {
     /// By partition: what the latest whole count came to.
     counted: Vec<u64>,
     links: u64,
@@ -19,7 +19,7 @@ pub(super) struct StateBytes {
     bytes: u64,
 }
 
-impl StateBytes {
+impl StateSizeCount {
     /// The bytes of all partitions and of the links, as last counted.
     pub(super) fn total(&self) -> u64 {
         self.counted.iter().sum::<u64>() + self.links

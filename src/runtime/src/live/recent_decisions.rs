@@ -16,35 +16,35 @@ const PER_USER: usize = 10;
 
 /// The latest decisions.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(super) struct RecentDecisions {
     capacity: usize,
     bytes_max: usize,
-    state: Mutex<State>,
+    state: Mutex<DecisionBuffer>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct DecisionBuffer {
     /// How many decisions were ever noted.
     noted: u64,
     /// What those that are kept take, in bytes.
     bytes: usize,
     /// Whose each decision is that is kept, by its number: oldest first.
     order: BTreeMap<u64, Arc<str>>,
-    by_user: HashMap<Arc<str>, VecDeque<Kept>>,
+    by_user: HashMap<Arc<str>, VecDeque<RecentDecision>>,
 }
 
 /// A decision with the rules it was made by: its ids mean nothing without them.
 #[derive(Debug)]
-struct Kept {
+struct RecentDecision {
     number: u64,
     plan: Arc<ExecutionPlan>,
     decision: Output,
 }
 
-impl Recent {
+impl RecentDecisions {
     /// Keeps `capacity` decisions, and fewer where they take more than `bytes_max`.
-    pub(super) fn new(capacity: usize, bytes_max: usize) -> Recent {
-        Recent { capacity, bytes_max, state: Mutex::default() }
+    pub(super) fn new(capacity: usize, bytes_max: usize) -> RecentDecisions {
+        RecentDecisions { capacity, bytes_max, state: Mutex::default() }
     }
 
     /// Takes in the decisions among what was decided.
@@ -74,7 +74,7 @@ impl Recent {
     /// Forgets what was decided about a user before an instant.
     pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { order, by_user, bytes, .. } = &mut *state;
+        let DecisionBuffer { order, by_user, bytes, .. } = &mut *state;
         let Some(of_user) = by_user.get_mut(user) else { return };
         of_user.retain(|kept| {
             let stays = kept.decision.at >= at;
@@ -97,14 +97,14 @@ impl Recent {
     }
 }
 
-impl Kept {
+impl RecentDecision {
     /// What keeping it takes: its place, and its texts.
     fn bytes(&self) -> usize {
         let cause = match &self.decision.decided {
             OutputKind::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
             _ => 0,
         };
-        size_of::<Kept>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + cause
+        size_of::<RecentDecision>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + cause
     }
 }
 
@@ -123,13 +123,13 @@ fn without_payload(decision: &Output) -> Output {
     Output { at: decision.at, user: Arc::clone(&decision.user), position: decision.position, decided }
 }
 
-impl State {
+impl DecisionBuffer {
     fn note(&mut self, plan: &Arc<ExecutionPlan>, decision: &Output) {
         let number = self.noted;
         self.noted += 1;
         self.order.insert(number, Arc::clone(&decision.user));
         let of_user = self.by_user.entry(Arc::clone(&decision.user)).or_default();
-        let kept = Kept { number, plan: Arc::clone(plan), decision: without_payload(decision) };
+        let kept = RecentDecision { number, plan: Arc::clone(plan), decision: without_payload(decision) };
         self.bytes += kept.bytes();
         of_user.push_back(kept);
         if of_user.len() > PER_USER
@@ -169,7 +169,7 @@ mod tests {
         Output { at: Timestamp(at), user: user.into(), position: 0, decided }
     }
 
-    fn times(recent: &Recent, user: &str) -> Vec<i64> {
+    fn times(recent: &RecentDecisions, user: &str) -> Vec<i64> {
         recent.of(user).iter().map(|(_, output)| output.at.0).collect()
     }
 
@@ -177,7 +177,7 @@ mod tests {
     fn the_oldest_decisions_of_a_user_and_of_all_go_first() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
         let plan = Arc::new(ExecutionPlan::new(rules));
-        let recent = Recent::new(15, 1 << 20);
+        let recent = RecentDecisions::new(15, 1 << 20);
         for at in 0..12 {
             recent.note(&plan, &[decision("u", at)]);
         }
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn decisions_are_kept_within_bytes_and_without_their_payloads() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), Recent::new(100_000, 64_000));
+        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), RecentDecisions::new(100_000, 64_000));
         let bytes = || recent.state.lock().expect("not poisoned").bytes;
         for at in 0..10_000 {
             let mut large = decision(&format!("{at:0>256}"), at);
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_user_is_forgotten_whole_or_up_to_an_instant_and_is_someone_new_then() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), Recent::new(4, 1 << 20));
+        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), RecentDecisions::new(4, 1 << 20));
         recent.note(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
         recent.forget("u");
         recent.forget("nobody");

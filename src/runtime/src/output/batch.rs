@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::progress::Reached;
+use super::committed_position::CommittedPosition;
 use rekindle_core::decode::Reason;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
@@ -13,23 +13,23 @@ use rekindle_core::time::Timestamp;
 /// Something to publish, in the log's order.
 #[expect(clippy::large_enum_variant, reason = "marks are rare")]
 #[derive(Debug)]
-pub enum Emission {
+pub enum OutputItem {
     /// What a batch, a while that passed, or a change of the rules, came to.
-    Batch(Emitted),
+    Batch(OutputBatch),
     /// Nothing: a place among the others. Who waits there is told once everything before it is published.
-    Mark(Mark),
+    Barrier(Barrier),
 }
 
 /// A place between two emissions.
 #[derive(Debug)]
-pub struct Mark {
+pub struct Barrier {
     /// Where to say that everything before it is published.
-    pub passed: oneshot::Sender<Passed>,
+    pub passed: oneshot::Sender<BarrierReport>,
 }
 
 /// What holds where a mark stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct BarrierReport {
     /// How many outputs are in the stream.
     pub ordinal: u64,
     /// The sequence of the stream's last message.
@@ -38,23 +38,23 @@ pub struct Passed {
 
 /// What a batch came to.
 #[derive(Debug)]
-pub struct Emitted {
+pub struct OutputBatch {
     /// The rules it was decided by.
     pub plan: Arc<ExecutionPlan>,
     /// These rules took effect just now: they stand before the outputs.
-    pub reloaded: Option<Reloaded>,
+    pub rules_activation: Option<RulesActivation>,
     /// It is no batch, but what became due up to then by time alone.
     pub fires_to: Option<Timestamp>,
     /// Outputs, in order per user; what of them is known to be out is left out.
     pub outputs: Vec<Output>,
     /// What was out before it, when it began.
-    pub before: Reached,
+    pub before: CommittedPosition,
     /// What is out with the last of it.
-    pub reached: Reached,
+    pub committed: CommittedPosition,
     /// How many messages at its front are out already, beside the outputs left out.
-    pub messages_out: u64,
+    pub messages_published: u64,
     /// Events that were rejected, in the log's order.
-    pub letters: Vec<Letter>,
+    pub dead_letters: Vec<DeadLetter>,
     /// The position of the batch's first event in the log of accepted events.
     pub first_position: u64,
     /// When the broker received each accepted event of the batch, from `first_position` on.
@@ -63,7 +63,7 @@ pub struct Emitted {
 
 /// A rejected event.
 #[derive(Debug)]
-pub struct Letter {
+pub struct DeadLetter {
     /// The message it came in.
     pub sequence: u64,
     /// Its line in the message, from 1.
@@ -73,17 +73,17 @@ pub struct Letter {
     /// What stood there.
     pub original: Vec<u8>,
     /// It stands for this and all that was rejected behind it in the message; `None`: for itself.
-    pub rest: Option<Rest>,
+    pub rest: Option<DeadLetterSummary>,
 }
 
 /// What was rejected in one message behind its first few rejects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
+pub struct DeadLetterSummary {
     /// How many there are, by reason.
     pub by_reason: BTreeMap<&'static str, u64>,
 }
 
-impl Rest {
+impl DeadLetterSummary {
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.by_reason.values().sum()
@@ -92,44 +92,44 @@ impl Rest {
 
 /// Gathers what is rejected, in the log's order: of each message the first few one by one, the rest together.
 #[derive(Debug)]
-pub struct Letters {
+pub struct DeadLetterCollector {
     /// How many those are.
     first: u64,
-    letters: Vec<Letter>,
+    dead_letters: Vec<DeadLetter>,
     /// How many rejects there were of the message of the last.
     of_message: u64,
 }
 
-impl Letters {
+impl DeadLetterCollector {
     /// None yet; of each message so many will be letters of their own.
-    pub fn with_first(first: u64) -> Letters {
-        Letters { first, letters: Vec::new(), of_message: 0 }
+    pub fn with_first(first: u64) -> DeadLetterCollector {
+        DeadLetterCollector { first, dead_letters: Vec::new(), of_message: 0 }
     }
 
     /// Adds what was rejected in a line of a message.
     pub fn add(&mut self, sequence: u64, line: u64, reason: Reason, original: &[u8]) {
-        let is_same = self.letters.last().is_some_and(|last| last.sequence == sequence);
+        let is_same = self.dead_letters.last().is_some_and(|last| last.sequence == sequence);
         self.of_message = if is_same { self.of_message + 1 } else { 1 };
         if self.of_message > self.first
-            && let Some(rest) = self.letters.last_mut().and_then(|last| last.rest.as_mut())
+            && let Some(rest) = self.dead_letters.last_mut().and_then(|last| last.rest.as_mut())
         {
             *rest.by_reason.entry(reason.code()).or_default() += 1;
             return;
         }
         let is_rest = self.of_message > self.first;
-        let rest = is_rest.then(|| Rest { by_reason: BTreeMap::from([(reason.code(), 1)]) });
-        self.letters.push(Letter { sequence, line, reason, original: original.to_vec(), rest });
+        let rest = is_rest.then(|| DeadLetterSummary { by_reason: BTreeMap::from([(reason.code(), 1)]) });
+        self.dead_letters.push(DeadLetter { sequence, line, reason, original: original.to_vec(), rest });
     }
 
     /// All of them.
-    pub fn take(self) -> Vec<Letter> {
-        self.letters
+    pub fn take(self) -> Vec<DeadLetter> {
+        self.dead_letters
     }
 }
 
 /// Other rules took effect, between two events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reloaded {
+pub struct RulesActivation {
     /// The watermark then.
     pub at: Timestamp,
     /// The fingerprint of the rules since.
@@ -145,19 +145,20 @@ mod tests {
 
     #[test]
     fn one_message_makes_few_letters_and_a_count_whatever_it_holds() {
-        let mut letters = Letters::with_first(FIRST_FEW);
+        let mut dead_letters = DeadLetterCollector::with_first(FIRST_FEW);
         let reason = |line| if line % 2 == 0 { Reason::NotAnObject } else { Reason::NoUser };
-        letters.add(6, 1, Reason::NoTime, b"x");
-        (1..=500_000).for_each(|line| letters.add(7, line, reason(line), b"1"));
-        (1..=FIRST_FEW).for_each(|line| letters.add(8, line, reason(line), b"2"));
-        let letters = letters.take();
-        let of = |sequence| letters.iter().filter(move |letter| letter.sequence == sequence);
+        dead_letters.add(6, 1, Reason::NoTime, b"x");
+        (1..=500_000).for_each(|line| dead_letters.add(7, line, reason(line), b"1"));
+        (1..=FIRST_FEW).for_each(|line| dead_letters.add(8, line, reason(line), b"2"));
+        let dead_letters = dead_letters.take();
+        let of = |sequence| dead_letters.iter().filter(move |letter| letter.sequence == sequence);
         let counts = [6, 7, 8].map(|sequence| of(sequence).count() as u64);
         assert_eq!(counts, [1, FIRST_FEW + 1, FIRST_FEW]);
         let rest = of(7).next_back().expect("the rest");
         assert_eq!(rest.line, FIRST_FEW + 1);
-        let expected = Rest { by_reason: BTreeMap::from([("no_user", 249_995), ("not_an_object", 249_995)]) };
+        let expected =
+            DeadLetterSummary { by_reason: BTreeMap::from([("no_user", 249_995), ("not_an_object", 249_995)]) };
         assert_eq!(rest.rest, Some(expected));
-        assert!(letters.iter().filter(|letter| letter.rest.is_some()).count() == 1, "nothing else is left out");
+        assert!(dead_letters.iter().filter(|letter| letter.rest.is_some()).count() == 1, "nothing else is left out");
     }
 }

@@ -19,20 +19,20 @@ use rekindle_core::rules::program::{Change, SegmentId};
 const PARTS: usize = 256;
 
 /// Some of the users, by id.
-type Part = DashMap<Arc<str>, MembershipSet, FixedState>;
+type ViewShard = DashMap<Arc<str>, MembershipSet, FixedState>;
 
 /// The segments of every user who is in one, under one set of rules.
 #[derive(Debug)]
-pub struct View {
+pub struct MembershipView {
     plan: Arc<ExecutionPlan>,
     /// A user stands in the part that the hash of the id names, the same in every run.
-    parts: Box<[Part]>,
+    parts: Box<[ViewShard]>,
 }
 
 /// Where a page of a segment's users ended. Users who stay in the segment while it is read page by page are seen
 /// exactly once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
+pub struct MembershipCursor {
     /// The part of the view.
     pub part: usize,
     /// The last user seen in it; empty: none yet.
@@ -41,26 +41,26 @@ pub struct Cursor {
 
 /// Some of a segment's users.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct MembershipPage {
     /// Ids, in no order that means anything.
     pub users: Vec<Arc<str>>,
     /// Where to go on; `None`: that was the last.
-    pub next: Option<Cursor>,
+    pub next: Option<MembershipCursor>,
 }
 
-impl View {
+impl MembershipView {
     /// The view of these users.
-    pub fn new<'u>(plan: Arc<ExecutionPlan>, users: impl Iterator<Item = Cow<'u, User>>) -> View {
+    pub fn new<'u>(plan: Arc<ExecutionPlan>, users: impl Iterator<Item = Cow<'u, User>>) -> MembershipView {
         // Two locks each is the fewest there can be; the parts themselves spread the load.
         let part = |_| DashMap::with_hasher_and_shard_amount(FixedState::default(), 2);
-        let view = View { plan, parts: (0..PARTS).map(part).collect() };
+        let view = MembershipView { plan, parts: (0..PARTS).map(part).collect() };
         for user in users.filter(|user| user.profile.members.iter().next().is_some()) {
             view.part(&user.id).insert(Arc::clone(&user.id), user.profile.members.clone());
         }
         view
     }
 
-    fn part(&self, user: &str) -> &Part {
+    fn part(&self, user: &str) -> &ViewShard {
         &self.parts[partition_of(user, PARTS)]
     }
 
@@ -104,7 +104,7 @@ impl View {
     }
 
     /// Some of a segment's users, `limit` (at least 1) where there are as many; `None`: there is no such segment.
-    pub fn users_in(&self, segment: &str, from: &Cursor, limit: usize) -> Option<Page> {
+    pub fn users_in(&self, segment: &str, from: &MembershipCursor, limit: usize) -> Option<MembershipPage> {
         let at = self.plan.rules.segments.iter().position(|other| other.id == segment)?;
         let segment = SegmentId(u16::try_from(at).ok()?);
         let mut users: Vec<Arc<str>> = Vec::new();
@@ -119,12 +119,12 @@ impl View {
                 found.truncate(room);
                 let after = found.last().map_or(after, |id| id).to_owned();
                 users.append(&mut found);
-                return Some(Page { users, next: Some(Cursor { part: index, after }) });
+                return Some(MembershipPage { users, next: Some(MembershipCursor { part: index, after }) });
             }
             users.append(&mut found);
             after = "";
         }
-        Some(Page { users, next: None })
+        Some(MembershipPage { users, next: None })
     }
 
     /// How many users are in any segment.
@@ -145,10 +145,10 @@ mod tests {
     use rekindle_core::rules;
     use rekindle_core::time::Timestamp;
 
-    fn view() -> View {
+    fn view() -> MembershipView {
         let text = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[[segments]]\nid = 't'\nwhen = 'total(a) > 1'\n";
         let rules = rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"));
-        View::new(Arc::new(ExecutionPlan::new(rules)), std::iter::empty())
+        MembershipView::new(Arc::new(ExecutionPlan::new(rules)), std::iter::empty())
     }
 
     fn output(user: &str, decided: OutputKind) -> Output {
@@ -186,7 +186,7 @@ mod tests {
             view.follow(&[change(&format!("u{user}"), user % 2, Change::Enter)]);
         }
         for limit in [1, 3, 100, 499, 500, 501] {
-            let mut from = Cursor { part: 0, after: String::new() };
+            let mut from = MembershipCursor { part: 0, after: String::new() };
             let mut all: Vec<String> = Vec::new();
             loop {
                 let page = view.users_in("t", &from, limit).expect("a segment");
@@ -202,6 +202,6 @@ mod tests {
             expected.sort();
             assert_eq!(all, expected, "limit {limit}");
         }
-        assert_eq!(view.users_in("nothing", &Cursor { part: 0, after: String::new() }, 1), None);
+        assert_eq!(view.users_in("nothing", &MembershipCursor { part: 0, after: String::new() }, 1), None);
     }
 }

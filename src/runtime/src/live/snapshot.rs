@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::Busy;
-use crate::output::emission::Passed;
+use super::EngineBusy;
+use crate::output::batch::BarrierReport;
 use crate::pipeline::{CutHead, Pipeline};
 use crate::store::{Finishing, StoreError, Writer};
 use rekindle_core::partition::ExecutionPlan;
@@ -18,46 +18,46 @@ const PIECE: Duration = Duration::from_millis(2);
 const USERS_AT_A_TIME: usize = 256;
 
 /// A cut as it begins: what it is, by which rules, up to which message, the number of the rules.
-pub type Begin = Box<dyn FnOnce(CutHead, Arc<ExecutionPlan>, u64, u64) -> Result<Writer, StoreError> + Send>;
+pub type SnapshotStart = Box<dyn FnOnce(CutHead, Arc<ExecutionPlan>, u64, u64) -> Result<Writer, StoreError> + Send>;
 
 /// A cut that is captured whole.
 #[derive(Debug)]
-pub struct Captured {
+pub struct CompletedSnapshot {
     /// The checkpoint, being finished.
     pub finishing: Finishing,
     /// Told when all of what came before the cut is published.
-    pub passed: oneshot::Receiver<Passed>,
+    pub passed: oneshot::Receiver<BarrierReport>,
     /// Everything up to this message of the source is in it.
     pub sequence: u64,
 }
 
 /// Why nothing was cut.
 #[derive(Debug, Error)]
-pub enum CutError {
+pub enum SnapshotError {
     /// The engine does not answer, or is not done recovering.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Busy(#[from] EngineBusy),
     /// The checkpoint could not be begun.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// A cut under way.
-pub(super) struct Cut {
+pub(super) struct EngineSnapshot {
     writer: Writer,
-    passed: oneshot::Receiver<Passed>,
+    passed: oneshot::Receiver<BarrierReport>,
     sequence: u64,
-    reply: oneshot::Sender<Result<Captured, CutError>>,
+    reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
 }
 
-impl Cut {
+impl EngineSnapshot {
     pub(super) fn new(
         writer: Writer,
-        passed: oneshot::Receiver<Passed>,
+        passed: oneshot::Receiver<BarrierReport>,
         sequence: u64,
-        reply: oneshot::Sender<Result<Captured, CutError>>,
-    ) -> Cut {
-        Cut { writer, passed, sequence, reply }
+        reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
+    ) -> EngineSnapshot {
+        EngineSnapshot { writer, passed, sequence, reply }
     }
 
     /// Whether whoever writes keeps up.
@@ -66,16 +66,16 @@ impl Cut {
     }
 
     /// Captures some more. `None` once all is captured, and whoever waits for that knows.
-    pub(super) fn go_on(self, pipeline: &mut Pipeline) -> Option<Cut> {
+    pub(super) fn go_on(self, pipeline: &mut Pipeline) -> Option<EngineSnapshot> {
         let began = Instant::now();
         while began.elapsed() < PIECE {
             match pipeline.capture(USERS_AT_A_TIME) {
                 Some(pieces) => self.writer.push(pieces),
                 None => {
-                    let Cut { writer, passed, sequence, reply } = self;
+                    let EngineSnapshot { writer, passed, sequence, reply } = self;
                     let finishing = writer.finish();
                     // Whoever waited may have gone; the next clean-up removes what was written.
-                    let _ = reply.send(Ok(Captured { finishing, passed, sequence }));
+                    let _ = reply.send(Ok(CompletedSnapshot { finishing, passed, sequence }));
                     return None;
                 }
             }

@@ -15,17 +15,17 @@ const TIMES_THE_COST: u32 = 100;
 
 /// The growth numbers as they were told last.
 #[derive(Debug, Default)]
-pub(super) struct Telling {
+pub(super) struct GrowthReportSchedule {
     last: Option<Arc<GrowthReport>>,
     /// When they may be told anew, and what the watermark was the last time.
     next: Option<(Instant, Timestamp)>,
 }
 
-impl Telling {
+impl GrowthReportSchedule {
     /// Tells the numbers anew if it is time. While what is out already is gone through, there are none.
     pub(super) fn refresh(&mut self, pipeline: &Pipeline, is_live: bool) {
         if !is_live {
-            *self = Telling::default();
+            *self = GrowthReportSchedule::default();
             return;
         }
         let watermark = pipeline.watermark();

@@ -11,7 +11,7 @@ use rekindle_core::time::Timestamp;
 
 /// A progress record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct ProgressRecord {
     /// Which start of a daemon wrote it: the higher one owns the stream.
     pub epoch: u64,
     /// Tells two daemons of the same epoch apart.
@@ -34,12 +34,12 @@ pub struct Progress {
     pub released: bool,
     /// What is out.
     #[serde(flatten)]
-    pub reached: Reached,
+    pub committed: CommittedPosition,
 }
 
 /// What is out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reached {
+pub struct CommittedPosition {
     /// Every output of the source's messages up to this one is out.
     pub sequence: u64,
     /// How many events were accepted by then.
@@ -55,12 +55,12 @@ pub struct Reached {
     pub generation: u64,
     /// What is out of the group of messages that comes next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub open: Option<Open>,
+    pub open: Option<PartialGroup>,
 }
 
 /// A group of messages, a while that passed, or a change of the rules, whose outputs are not all out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
+pub struct PartialGroup {
     /// The group's last message; that of `sequence` where time passes or the rules change.
     pub through: u64,
     /// How many of its outputs, from the first, are out (or were no messages).
@@ -84,14 +84,14 @@ fn is_false(truth: &bool) -> bool {
     !truth
 }
 
-impl Open {
+impl PartialGroup {
     /// A group of messages that begins.
-    pub fn messages_through(through: u64) -> Open {
-        Open { through, sent: 0, messages: 0, fires_to_ms: None, changes_rules_to: None }
+    pub fn messages_through(through: u64) -> PartialGroup {
+        PartialGroup { through, sent: 0, messages: 0, fires_to_ms: None, changes_rules_to: None }
     }
 }
 
-impl Reached {
+impl CommittedPosition {
     /// The last message of the source that what is out came of.
     pub fn last_needed(&self) -> u64 {
         self.open.map_or(0, |open| open.through).max(self.sequence)
@@ -103,7 +103,7 @@ impl Reached {
     }
 
     /// Nothing, before a log that begins after a message.
-    pub fn before(sequence: u64) -> Reached {
-        Reached { sequence, watermark_ms: Timestamp::MIN.0, ..Reached::default() }
+    pub fn before(sequence: u64) -> CommittedPosition {
+        CommittedPosition { sequence, watermark_ms: Timestamp::MIN.0, ..CommittedPosition::default() }
     }
 }
