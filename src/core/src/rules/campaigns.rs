@@ -10,7 +10,7 @@ use super::diagnostic::shorten;
 use super::document::{Section, Value, in_file_order, kind_of};
 use super::payload;
 use super::program::{Campaign, Change, Condition, QuietHours, SegmentId, Term, Variant};
-use super::reader::{Reader, condition_in, node_in};
+use super::reader::{Reader, condition_in, expression_in};
 use super::scope::{Place, Scope, Type};
 use crate::json::JsonText;
 use crate::time::Span;
@@ -225,7 +225,7 @@ impl<'t> Reader<'t> {
             self.problems.add(&value.span(), message, "fixed values go into payload");
             return None;
         };
-        let node = node_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)?;
+        let node = expression_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)?;
         let mut scope = Scope { world: &mut self.world, problems: &mut self.problems, place: Place::Campaign };
         let typed = scope.term(&node)?;
         if typed.kind == Type::Duration {

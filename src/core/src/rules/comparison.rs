@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::program::{Comparison, Condition, Term};
 use super::scope::{Scope, Type, Typed};
-use super::syntax::{Node, NodeKind};
+use super::syntax::{Expression, ExpressionKind};
 use crate::decimal::Decimal;
 use crate::event::Scalar;
 use crate::time::Span;
@@ -16,17 +16,18 @@ impl Scope<'_, '_, '_> {
     pub(super) fn compare(
         &mut self,
         op: Comparison,
-        left: &Node,
-        right: &Node,
+        left: &Expression,
+        right: &Expression,
         span: &Range<usize>,
     ) -> Option<Condition> {
-        if let Some(other) = [(left, right), (right, left)].iter().find(|(side, _)| matches!(side.kind, NodeKind::Null))
+        if let Some(other) =
+            [(left, right), (right, left)].iter().find(|(side, _)| matches!(side.kind, ExpressionKind::Null))
         {
             self.term(other.1);
             let help = "ask with has(traits.name) whether something is there, with !has(…) whether it is not";
             return self.fail(span, "nothing can be compared with null", help);
         }
-        if matches!(left.kind, NodeKind::Compare(..)) && !is_condition(right) {
+        if matches!(left.kind, ExpressionKind::Compare(..)) && !is_condition(right) {
             let help = "write both comparisons out: 1 < x && x < 5";
             return self.fail(span, "comparisons do not chain", help);
         }
@@ -40,8 +41,8 @@ impl Scope<'_, '_, '_> {
     fn check_types(
         &mut self,
         op: Comparison,
-        (left, left_node): (&Typed, &Node),
-        (right, right_node): (&Typed, &Node),
+        (left, left_node): (&Typed, &Expression),
+        (right, right_node): (&Typed, &Expression),
         span: &Range<usize>,
     ) -> Option<()> {
         let ordering = !matches!(op, Comparison::Equal | Comparison::NotEqual);
@@ -56,7 +57,9 @@ impl Scope<'_, '_, '_> {
             (a, b) => {
                 let message = format!("{} is compared with {}", a.described(), b.described());
                 let help = match (&left_node.kind, &right_node.kind) {
-                    (NodeKind::Text(text), _) | (_, NodeKind::Text(text)) if text.parse::<f64>().is_ok() => {
+                    (ExpressionKind::Text(text), _) | (_, ExpressionKind::Text(text))
+                        if text.parse::<f64>().is_ok() =>
+                    {
                         format!("a number stands without quotes: {text}")
                     }
                     _ => "they are never equal".to_owned(),
@@ -67,11 +70,11 @@ impl Scope<'_, '_, '_> {
     }
 
     /// A duration compared with what is none: the mistake is on the other side.
-    fn duration_beside(&mut self, kind: Type, node: &Node) -> Option<()> {
+    fn duration_beside(&mut self, kind: Type, node: &Expression) -> Option<()> {
         let message = format!("a duration is compared with {}", kind.described());
         let help = match &node.kind {
-            NodeKind::Text(text) if Span::parse(text).is_ok() => format!("write duration('{text}')"),
-            NodeKind::Number(number) if *number >= Decimal::ZERO && is_whole(*number) => {
+            ExpressionKind::Text(text) if Span::parse(text).is_ok() => format!("write duration('{text}')"),
+            ExpressionKind::Number(number) if *number >= Decimal::ZERO && is_whole(*number) => {
                 format!("say {number} of what: duration('{number}m'), duration('{number}d')")
             }
             _ if kind == Type::Dynamic => "no trait or property is a duration; write duration('30m')".to_owned(),
@@ -101,10 +104,13 @@ fn is_whole(number: Decimal) -> bool {
     number.millionths() % 1_000_000 == 0
 }
 
-fn is_condition(node: &Node) -> bool {
-    use NodeKind::{And, Bool, Compare, Has, In, Method, Not, Or};
-    matches!(node.kind, Bool(_) | Not(_) | And(_) | Or(_) | Compare(..) | In(..) | Has(_) | Method(..))
-        || matches!(&node.kind, NodeKind::Call(name, ..) if name == "in_segment")
+fn is_condition(node: &Expression) -> bool {
+    use ExpressionKind::{And, Bool, Call, Compare, In, MethodCall, Mistake, Not, Or};
+    match &node.kind {
+        Bool(_) | Not(_) | And(_) | Or(_) | Compare(..) | In(..) | MethodCall(..) | Mistake => true,
+        Call(call) => matches!(call.name.as_str(), "has" | "in_segment"),
+        _ => false,
+    }
 }
 
 /// The comparison with its sides exchanged.

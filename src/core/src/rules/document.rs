@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Problems, nearest, shorten, suggest};
-use super::lexer;
+use super::syntax::{ascii_of_full_width, is_invisible_or_blank, percentage_as_share};
 use crate::time::Span;
 
 /// No duration in a file may be longer: about 100 years.
@@ -283,9 +283,10 @@ fn toml_help(message: &str, line: &str, text: &str, at: usize) -> String {
         return help;
     }
     let outside_texts = line.split(['"', '\'']).step_by(2).flat_map(str::chars);
-    if let Some(c) = outside_texts.into_iter().find(|c| lexer::is_false_blank(*c) || lexer::plain_of(*c).is_some()) {
+    if let Some(c) = outside_texts.into_iter().find(|c| is_invisible_or_blank(*c) || ascii_of_full_width(*c).is_some())
+    {
         let (code, plain) =
-            (u32::from(c), lexer::plain_of(c).map_or("a plain blank".to_owned(), |plain| format!("`{plain}`")));
+            (u32::from(c), ascii_of_full_width(c).map_or("a plain blank".to_owned(), |plain| format!("`{plain}`")));
         return format!("on this line stands U+{code:04X}, which only looks like {plain}: write that");
     }
     if message.contains("duplicate") {
@@ -307,7 +308,7 @@ fn unquoted_help(text: &str, at: usize) -> Option<String> {
     let end = at + after.chars().take_while(|c| is_part(*c)).count();
     let word = &text[start..end];
     let is_value = text[..start].trim_end_matches(' ').ends_with(['=', '[', ',']);
-    match word.strip_suffix('%').and_then(lexer::share_of) {
+    match word.strip_suffix('%').and_then(percentage_as_share) {
         _ if !is_value => None,
         Some(share) => Some(format!("a share is written as a number from 0 to 1: {share}")),
         None if Span::parse(word).is_ok() => Some(format!("a duration stands in quotes: \"{word}\"")),

@@ -6,11 +6,12 @@ use toml::de::DeValue;
 
 use super::diagnostic::{join_quoted, shorten, suggest};
 use super::document::{Section, Value, in_file_order, kind_of};
-use super::functions::FUNCTIONS;
+use super::functions;
 use super::products;
 use super::program::{EventName, NameId};
 use super::reader::{Reader, condition_in};
 use super::scope::Place;
+use super::syntax::RESERVED_WORDS;
 use super::term::ROOTS;
 use crate::event::CallType;
 
@@ -19,33 +20,8 @@ pub(super) const EVENT_KEYS: [&str; 3] = ["event", "type", "where"];
 /// What `type` can be.
 pub(super) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
 
-/// Words that cannot name an event: those of CEL, and those that stand for something else in a condition.
-const RESERVED: [&str; 24] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-    "and",
-    "or",
-    "not",
-];
+/// Other words than functions and those of CEL that cannot name an event.
+const TAKEN_WORDS: [&str; 7] = ["true", "false", "null", "in", "and", "or", "not"];
 
 impl<'t> Reader<'t> {
     /// Reads `[events]`. All names are known before the first `where` is compiled.
@@ -75,8 +51,9 @@ impl<'t> Reader<'t> {
     fn check_event_id(&mut self, id: &str, span: &Range<usize>) {
         let is_identifier = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let is_taken = RESERVED.iter().chain(&ROOTS).any(|word| word.eq_ignore_ascii_case(id))
-            || FUNCTIONS.iter().any(|(name, _)| *name == id);
+        let is_taken =
+            TAKEN_WORDS.iter().chain(&RESERVED_WORDS).chain(&ROOTS).any(|word| word.eq_ignore_ascii_case(id))
+                || functions::named(id).is_some();
         if is_taken {
             let help = format!("name it otherwise, like `{id}_event`");
             self.problems.add(span, format!("`{id}` is a word of the language and cannot name an event"), help);

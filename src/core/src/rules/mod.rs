@@ -3,9 +3,9 @@
 //! [`compile`] reads a rules file (TOML with CEL conditions) and yields the [`program::Ruleset`] the engine runs, or
 //! one [`diagnostic::Diagnostic`] for every problem in the file. Nothing is evaluated here.
 //!
-//! The way of a rules file: `document` (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `lexer`,
-//! `syntax`, `tree` (a condition's text as a tree, each node at its place in the file by `source_map`) → `condition`, `comparison`, `text_test`, `term`,
-//! `functions` (names resolved, types checked) → [`program`].
+//! The way of a rules file: `document` (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `syntax`
+//! (a condition's text as a tree, each node at its place in the file by `source_map`) → `condition`, `comparison`,
+//! `text_test`, `term`, `functions` (names resolved, types checked) → [`program`].
 
 pub mod diagnostic;
 pub mod document;
@@ -23,7 +23,6 @@ mod condition;
 mod events;
 mod features;
 mod functions;
-mod lexer;
 mod payload;
 mod reader;
 pub mod reads;
@@ -36,7 +35,6 @@ mod term;
 #[cfg(test)]
 mod tests;
 mod text_test;
-mod tree;
 pub mod words;
 pub mod zones;
 

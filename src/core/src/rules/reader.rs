@@ -11,7 +11,7 @@ use super::document::{self, Section};
 use super::program::{Cap, Condition, Ruleset};
 use super::scope::{Place, Scope, World};
 use super::source_map::SourceMap;
-use super::syntax::{self, Node};
+use super::syntax::{self, Expression};
 use super::zones;
 use crate::time::Span;
 
@@ -86,7 +86,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
 }
 
 /// Parses the condition in a TOML string.
-pub(super) fn node_in(file: &str, text: &Spanned<&str>, problems: &mut Problems<'_>) -> Option<Node> {
+pub(super) fn expression_in(file: &str, text: &Spanned<&str>, problems: &mut Problems<'_>) -> Option<Expression> {
     let map = SourceMap::new(file, text.span(), text.get_ref());
     syntax::parse(text.get_ref(), &map, problems)
 }
@@ -99,7 +99,7 @@ pub(super) fn condition_in(
     world: &mut World,
     problems: &mut Problems<'_>,
 ) -> Option<Condition> {
-    let node = node_in(file, text, problems)?;
+    let node = expression_in(file, text, problems)?;
     Scope { world, problems, place }.condition(&node)
 }
 

@@ -4,10 +4,10 @@ use toml::Spanned;
 
 use super::document::Section;
 use super::program::{Condition, Feature, Reads, Segment};
-use super::reader::{Reader, node_in};
+use super::reader::{Reader, expression_in};
 use super::reads;
 use super::scope::{Place, Scope};
-use super::syntax::{Node, NodeKind};
+use super::syntax::{Expression, ExpressionKind};
 
 /// Keys of a segment.
 pub(super) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
@@ -32,7 +32,7 @@ impl<'t> Reader<'t> {
             self.world.segment_places.push(section.span.start);
             sections.push(section);
         }
-        let nodes: Vec<Option<Node>> = sections.iter().map(|section| self.when(section)).collect();
+        let nodes: Vec<Option<Expression>> = sections.iter().map(|section| self.when(section)).collect();
         for node in &nodes {
             let mut uses = Vec::new();
             if let Some(node) = node {
@@ -62,13 +62,13 @@ impl<'t> Reader<'t> {
         text.to_owned()
     }
 
-    fn when(&mut self, section: &Section<'t>) -> Option<Node> {
+    fn when(&mut self, section: &Section<'t>) -> Option<Expression> {
         let text: Spanned<&str> =
             section.needed_string("when", "\"since(order) > duration('30d')\"", &mut self.problems)?;
-        node_in(self.file, &text, &mut self.problems)
+        expression_in(self.file, &text, &mut self.problems)
     }
 
-    fn segment(&mut self, section: &Section<'t>, index: usize, node: Option<Node>) -> Option<Segment> {
+    fn segment(&mut self, section: &Section<'t>, index: usize, node: Option<Expression>) -> Option<Segment> {
         let description = section.string("description", &mut self.problems).map(|text| (*text.get_ref()).to_owned());
         let place = Place::When(index);
         let when: Condition =
@@ -87,26 +87,14 @@ pub(super) fn with_reads(mut segments: Vec<Segment>, features: &[Feature]) -> Ve
 }
 
 /// Calls `see` with the id in every `in_segment('id')`.
-fn collect_uses(node: &Node, see: &mut dyn FnMut(&str)) {
-    match &node.kind {
-        NodeKind::Call(name, _, arguments) => match arguments.as_slice() {
-            [Node { kind: NodeKind::Text(id), .. }] if name == "in_segment" => see(id),
-            _ => arguments.iter().for_each(|argument| collect_uses(argument, see)),
-        },
-        NodeKind::Method(target, _, _, arguments) => {
-            collect_uses(target, see);
-            arguments.iter().for_each(|argument| collect_uses(argument, see));
-        }
-        NodeKind::And(items) | NodeKind::Or(items) | NodeKind::List(items) => {
-            items.iter().for_each(|item| collect_uses(item, see));
-        }
-        NodeKind::Not(inner) | NodeKind::Negate(inner) | NodeKind::Has(inner) | NodeKind::Select(inner, _) => {
-            collect_uses(inner, see);
-        }
-        NodeKind::Compare(_, left, right) | NodeKind::Arithmetic(_, left, right) | NodeKind::In(left, right) => {
-            collect_uses(left, see);
-            collect_uses(right, see);
-        }
-        _ => {}
+fn collect_uses(node: &Expression, see: &mut dyn FnMut(&str)) {
+    if let ExpressionKind::Call(call) = &node.kind
+        && call.name == "in_segment"
+        && let [Expression { kind: ExpressionKind::Text(id), .. }] = call.arguments.as_slice()
+    {
+        see(id);
+    }
+    for child in node.children() {
+        collect_uses(child, see);
     }
 }

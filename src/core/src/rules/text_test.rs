@@ -1,37 +1,29 @@
 //! Compiles tests on texts: `startsWith`, `endsWith`, `contains`, `matches`.
 
-use std::ops::Range;
-
 use regex::{Regex, RegexBuilder};
 
 use super::diagnostic::{join_quoted, nearest, shorten};
 use super::functions;
 use super::program::{Condition, Term, TextTest};
 use super::scope::{Scope, Type};
-use super::syntax::{Node, NodeKind};
+use super::syntax::{Expression, ExpressionKind, FunctionCall};
 
 /// The most that a compiled pattern of `matches` may take, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 impl Scope<'_, '_, '_> {
-    pub(super) fn text_test(
-        &mut self,
-        subject: &Node,
-        name: &str,
-        name_span: &Range<usize>,
-        arguments: &[Node],
-        span: &Range<usize>,
-    ) -> Option<Condition> {
+    pub(super) fn text_test(&mut self, subject: &Expression, call: &FunctionCall) -> Option<Condition> {
+        let name = call.name.as_str();
         let test = match name {
             "startsWith" => Some(TextTest::StartsWith),
             "endsWith" => Some(TextTest::EndsWith),
             "contains" => Some(TextTest::Contains),
             "matches" => None,
-            _ => return self.unknown_method(name, name_span),
+            _ => return self.unknown_method(call),
         };
         let subject = self.text(subject);
-        let [argument] = arguments else {
-            return self.fail(span, format!("{name} takes one text"), format!("write traits.email.{name}('…')"));
+        let [argument] = call.arguments.as_slice() else {
+            return self.fail(&call.span, format!("{name} takes one text"), format!("write traits.email.{name}('…')"));
         };
         match test {
             Some(test) => {
@@ -45,19 +37,20 @@ impl Scope<'_, '_, '_> {
         }
     }
 
-    fn unknown_method<T>(&mut self, name: &str, span: &Range<usize>) -> Option<T> {
-        let help = if let Some((_, usage)) = functions::FUNCTIONS.iter().find(|(known, _)| *known == name) {
-            format!("write {usage}")
+    fn unknown_method<T>(&mut self, call: &FunctionCall) -> Option<T> {
+        let name = call.name.as_str();
+        let help = if let Some(function) = functions::named(name) {
+            format!("write {}", function.usage)
         } else if let Some(known) = nearest(name, functions::METHODS) {
             format!("did you mean `{known}`?")
         } else {
             format!("texts have {}", join_quoted(&functions::METHODS))
         };
-        self.fail(span, format!("nothing has a function {} after a dot", shorten(name)), help)
+        self.fail(&call.name_span, format!("nothing has a function {} after a dot", shorten(name)), help)
     }
 
     /// A term that can be a text.
-    fn text(&mut self, node: &Node) -> Option<Term> {
+    fn text(&mut self, node: &Expression) -> Option<Term> {
         let typed = self.term(node)?;
         match typed.kind {
             Type::Text | Type::Dynamic => Some(typed.term),
@@ -65,8 +58,11 @@ impl Scope<'_, '_, '_> {
         }
     }
 
-    fn pattern(&mut self, node: &Node) -> Option<Regex> {
-        let NodeKind::Text(pattern) = &node.kind else {
+    fn pattern(&mut self, node: &Expression) -> Option<Regex> {
+        let ExpressionKind::Text(pattern) = &node.kind else {
+            if matches!(node.kind, ExpressionKind::Mistake) {
+                return None;
+            }
             return self.fail(&node.span, "the pattern of matches must be written out", "write matches('^vip-')");
         };
         match RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build() {

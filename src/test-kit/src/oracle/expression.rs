@@ -1,10 +1,9 @@
-//! CEL text to a small tree with every name resolved. Panics on what is not in the language.
+//! Resolves the names in an expression. Panics on what is not in the language.
 
-use cel::common::ast::{CallExpr, Expr, LiteralValue};
 use regex::Regex;
 
-use super::value::{Value, number_or_none};
-use crate::decoder_oracle::decimal::Decimal;
+use super::syntax::{self, Syntax};
+use super::value::Value;
 
 /// Where a path of fields starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +44,7 @@ pub(crate) enum Node {
 
 /// Parses an expression; `names` and `segments` are the ids it may use.
 pub(crate) fn parse(text: &str, names: &[String], segments: &[String]) -> Node {
-    let parsed = cel::parser::Parser::new().parse(text).unwrap_or_else(|errors| panic!("{text}: {errors}"));
-    Scope { text, names, segments }.lower(&parsed.expr)
+    Scope { text, names, segments }.lower(&syntax::parse(text))
 }
 
 /// A duration literal in milliseconds: `30m`, `1h30m`.
@@ -77,49 +75,45 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn lower(&self, expr: &Expr) -> Node {
-        match expr {
-            Expr::Literal(literal) => Node::Literal(self.literal(literal)),
-            Expr::List(list) => Node::List(list.elements.iter().map(|item| self.lower(&item.expr)).collect()),
-            Expr::Select(select) => {
-                let (root, path) = self.field(expr);
-                if select.test { Node::Has(root, path) } else { Node::Field(root, path) }
+    fn lower(&self, syntax: &Syntax) -> Node {
+        match syntax {
+            Syntax::Literal(value) => Node::Literal(value.clone()),
+            Syntax::List(items) => Node::List(items.iter().map(|item| self.lower(item)).collect()),
+            Syntax::Name(_) | Syntax::Field(..) => {
+                let (root, path) = self.field(syntax);
+                Node::Field(root, path)
             }
-            Expr::Call(call) => self.call(call),
-            _ => panic!("{}: {expr:?} is not in the language", self.text),
+            Syntax::Method(subject, name, argument) => self.method(subject, name, argument),
+            Syntax::Call(name, arguments) => self.call(name, arguments),
+            Syntax::Unary(sign, operand) => {
+                let operand = Box::new(self.lower(operand));
+                if *sign == "!" { Node::Not(operand) } else { Node::Negate(operand) }
+            }
+            Syntax::Binary(operator, left, right) => {
+                self.operator(operator, Box::new(self.lower(left)), Box::new(self.lower(right)))
+            }
         }
     }
 
-    fn literal(&self, literal: &LiteralValue) -> Value {
-        match literal {
-            LiteralValue::Boolean(value) => Value::Bool(*value.inner()),
-            LiteralValue::Int(value) => number_or_none(Decimal::parse(&value.inner().to_string())),
-            LiteralValue::Double(value) => number_or_none(Decimal::parse(&value.inner().to_string())),
-            LiteralValue::String(text) => Value::Text(text.inner().to_owned()),
-            _ => panic!("{}: {literal:?} is not in the language", self.text),
+    fn method(&self, subject: &Syntax, name: &str, argument: &Syntax) -> Node {
+        let subject = Box::new(self.lower(subject));
+        match name {
+            "matches" => Node::Matches(subject, Regex::new(&self.string(argument)).expect("a valid pattern")),
+            "startsWith" | "endsWith" | "contains" => {
+                Node::Text(name.to_owned(), subject, Box::new(self.lower(argument)))
+            }
+            other => panic!("{}: `{other}` is not in the language", self.text),
         }
     }
 
-    fn call(&self, call: &CallExpr) -> Node {
-        if let Some(subject) = &call.target {
-            let (subject, argument) = (Box::new(self.lower(&subject.expr)), &call.args[0].expr);
-            return match call.func_name.as_str() {
-                "matches" => Node::Matches(subject, Regex::new(&self.string(argument)).expect("a valid pattern")),
-                test @ ("startsWith" | "endsWith" | "contains") => {
-                    Node::Text(test.to_owned(), subject, Box::new(self.lower(argument)))
-                }
-                other => panic!("{}: `{other}` is not in the language", self.text),
-            };
-        }
-        let argument = |index: usize| &call.args[index].expr;
-        let lowered = |index: usize| Box::new(self.lower(argument(index)));
-        match call.func_name.as_str() {
-            "!_" => Node::Not(lowered(0)),
-            "-_" => Node::Negate(lowered(0)),
-            "_&&_" => Node::And(lowered(0), lowered(1)),
-            "_||_" => Node::Or(lowered(0), lowered(1)),
-            "@in" => Node::In(lowered(0), lowered(1)),
-            "number" => Node::ToNumber(lowered(0)),
+    fn call(&self, function: &str, arguments: &[Syntax]) -> Node {
+        let argument = |index: usize| &arguments[index];
+        match function {
+            "number" => Node::ToNumber(Box::new(self.lower(argument(0)))),
+            "has" => {
+                let (root, path) = self.field(argument(0));
+                Node::Has(root, path)
+            }
             "duration" => Node::Literal(Value::Duration(self.milliseconds(argument(0)) as f64)),
             "idle" => Node::Idle,
             "age" => Node::Age,
@@ -137,24 +131,23 @@ impl Scope<'_> {
                 let (name, path) = self.name(argument(0));
                 Node::Window(window.to_owned(), name, path, self.milliseconds(argument(1)))
             }
-            operator => self.operator(operator, lowered(0), lowered(1)),
+            other => panic!("{}: `{other}` is not in the language", self.text),
         }
     }
 
-    fn operator(&self, operator: &str, left: Box<Node>, right: Box<Node>) -> Node {
-        let comparisons = ["==", "!=", "<", "<=", ">", ">="];
-        let bare = operator.trim_matches('_');
-        if let Some(comparison) = comparisons.into_iter().find(|symbol| *symbol == bare) {
-            return Node::Compare(comparison, left, right);
-        }
-        match ["+", "-", "*", "/"].into_iter().find(|symbol| *symbol == bare) {
-            Some(symbol) => Node::Reckon(symbol, left, right),
-            None => panic!("{}: `{operator}` is not in the language", self.text),
+    fn operator(&self, operator: &'static str, left: Box<Node>, right: Box<Node>) -> Node {
+        match operator {
+            "&&" => Node::And(left, right),
+            "||" => Node::Or(left, right),
+            "in" => Node::In(left, right),
+            "==" | "!=" | "<" | "<=" | ">" | ">=" => Node::Compare(operator, left, right),
+            "+" | "-" | "*" | "/" => Node::Reckon(operator, left, right),
+            _ => panic!("{}: `{operator}` is not in the language", self.text),
         }
     }
 
-    fn field(&self, expr: &Expr) -> (Root, Vec<String>) {
-        let path = self.path(expr);
+    fn field(&self, syntax: &Syntax) -> (Root, Vec<String>) {
+        let path = self.path(syntax);
         let root = match path[0].as_str() {
             "properties" => Root::Properties,
             "context" => Root::Context,
@@ -164,21 +157,21 @@ impl Scope<'_> {
         (root, path[1..].to_vec())
     }
 
-    fn name(&self, expr: &Expr) -> (usize, Vec<String>) {
-        let path = self.path(expr);
+    fn name(&self, syntax: &Syntax) -> (usize, Vec<String>) {
+        let path = self.path(syntax);
         let name = self.names.iter().position(|name| *name == path[0]);
         (name.unwrap_or_else(|| panic!("{}: no event is named `{}`", self.text, path[0])), path[1..].to_vec())
     }
 
-    fn path(&self, expr: &Expr) -> Vec<String> {
-        match expr {
-            Expr::Ident(name) => vec![name.clone()],
-            Expr::Select(select) => {
-                let mut path = self.path(&select.operand.expr);
-                path.push(select.field.clone());
+    fn path(&self, syntax: &Syntax) -> Vec<String> {
+        match syntax {
+            Syntax::Name(name) => vec![name.clone()],
+            Syntax::Field(target, field) => {
+                let mut path = self.path(target);
+                path.push(field.clone());
                 path
             }
-            _ => panic!("{}: {expr:?} is no path of names", self.text),
+            _ => panic!("{}: {syntax:?} is no path of names", self.text),
         }
     }
 
@@ -187,14 +180,14 @@ impl Scope<'_> {
         place.unwrap_or_else(|| panic!("{}: no segment `{id}` above this place", self.text))
     }
 
-    fn string(&self, expr: &Expr) -> String {
-        match expr {
-            Expr::Literal(LiteralValue::String(text)) => text.inner().to_owned(),
-            _ => panic!("{}: {expr:?} should be a string literal", self.text),
+    fn string(&self, syntax: &Syntax) -> String {
+        match syntax {
+            Syntax::Literal(Value::Text(text)) => text.clone(),
+            _ => panic!("{}: {syntax:?} should be a string literal", self.text),
         }
     }
 
-    fn milliseconds(&self, expr: &Expr) -> i64 {
-        parse_duration(&self.string(expr))
+    fn milliseconds(&self, syntax: &Syntax) -> i64 {
+        parse_duration(&self.string(syntax))
     }
 }

@@ -15,6 +15,7 @@ mod expression;
 mod instants;
 mod log;
 mod rules;
+mod syntax;
 mod user;
 mod value;
 

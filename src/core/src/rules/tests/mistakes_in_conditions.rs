@@ -234,7 +234,7 @@ use super::{only_problem, problems, rules_with};
 #[case::curly_quotes("traits.a == ‘x’ ", "the character `‘` does not belong here", "‘", "straight quotes")]
 #[case::open_text("traits.a == 'x", "this text has no closing quote", "'x", "'")]
 #[case::open_bracket("(traits.a", "this `(` is never closed", "(", "")]
-#[case::stray_bracket("traits.a)", "nothing is open that this `)` could close", ")", "take it out")]
+#[case::stray_bracket("traits.a)", "nothing is open that this `)` could close", ")", "remove it")]
 #[case::crossed_brackets("(traits.a]", "`]` closes a `(`", "]", "")]
 #[case::missing_operator("traits.a traits.b", "`traits` is not expected here", "traits", "an operator is missing")]
 #[case::missing_value("traits.a == == 3", "`==` is not expected here", "==", "a value is missing")]
@@ -250,8 +250,7 @@ fn a_wrong_condition_says_what_and_where(
     let (found, span, advice) = all[0].clone();
     assert_eq!((found.as_str(), span.as_str()), (message, underlined));
     assert!(advice.contains(help), "{advice:?} has no {help:?}");
-    // A curly quote comes in pairs; everything else is one mistake.
-    assert_eq!(all.len(), if when.contains('‘') { 2 } else { 1 }, "{all:#?}");
+    assert_eq!(all.len(), 1, "{all:#?}");
 }
 
 #[test]
@@ -261,6 +260,15 @@ fn each_mistake_of_a_condition_is_found() {
     ));
     let underlined: Vec<&str> = found.iter().map(|(_, span, _)| span.as_str()).collect();
     assert_eq!(underlined, ["cont", "30", "vew", "'0s'", "view.p", "'x'"]);
+}
+
+#[test]
+fn mistakes_of_syntax_and_of_meaning_are_found_together() {
+    let found = problems(&rules_with(
+        "traits.a = 'x' && cont(view, '7d') > 1 || count(vew, 7d) > 1 and 'a' == ‘b’ && view view || vew.x > 50%",
+    ));
+    let underlined: Vec<&str> = found.iter().map(|(_, span, _)| span.as_str()).collect();
+    assert_eq!(underlined, ["=", "cont", "vew", "7d", "and", "‘", "view", "view", "vew", "50%"]);
 }
 
 #[test]

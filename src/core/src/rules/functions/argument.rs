@@ -1,0 +1,100 @@
+//! The argument that most functions share: an event of `[events]`, or a property of it.
+
+use std::ops::Range;
+
+use crate::event::FieldId;
+use crate::rules::diagnostic::shorten;
+use crate::rules::products;
+use crate::rules::program::NameId;
+use crate::rules::scope::Scope;
+use crate::rules::syntax::{DottedPath, Expression, ExpressionKind};
+use crate::rules::term::ROOTS;
+
+/// An event, or a property of it, as a function's argument.
+pub(super) struct Subject {
+    pub(super) event: String,
+    pub(super) name: NameId,
+    pub(super) property: Vec<String>,
+    /// Byte range in the file.
+    pub(super) span: Range<usize>,
+}
+
+impl Subject {
+    /// `order.total`, as the rules write it.
+    pub(super) fn written(&self) -> String {
+        std::iter::once(&self.event).chain(&self.property).map(String::as_str).collect::<Vec<_>>().join(".")
+    }
+}
+
+impl Scope<'_, '_, '_> {
+    /// The event, or property of an event, that a function is about.
+    pub(super) fn subject(&mut self, argument: &Expression) -> Option<Subject> {
+        let Some(path) = argument.as_path() else {
+            let help = match &argument.kind {
+                ExpressionKind::Mistake => return None,
+                ExpressionKind::Text(text) if self.world.names.contains_key(text) => {
+                    format!("write {text} without quotes")
+                }
+                _ => "write an event's name, or event.property".to_owned(),
+            };
+            return self.fail(&argument.span, "an event of [events] must stand here", help);
+        };
+        let Some(&name) = self.world.names.get(path.root) else {
+            self.unknown_event(&path);
+            return None;
+        };
+        Some(Subject { event: path.root.to_owned(), name, property: path.fields, span: argument.span.clone() })
+    }
+
+    /// A subject that must be a property.
+    pub(super) fn property_subject(&mut self, function: &str, argument: &Expression) -> Option<(Subject, FieldId)> {
+        let subject = self.subject(argument)?;
+        if subject.property.is_empty() {
+            let event = &subject.event;
+            let help = match function {
+                "sum" | "distinct" => {
+                    format!("name the property: {function}({event}.price, '7d'); to count events, count({event}, '7d')")
+                }
+                "last" => {
+                    format!("name the property: last({event}.price); for the time since the last one, since({event})")
+                }
+                _ => format!("name the property: {function}({event}.price, '7d')"),
+            };
+            return self.fail(&subject.span, format!("{function} needs a property of `{event}`"), help);
+        }
+        let field = self.property_field(&subject)?;
+        Some((subject, field))
+    }
+
+    /// The projected field of a property.
+    pub(super) fn property_field(&mut self, subject: &Subject) -> Option<FieldId> {
+        let path = std::iter::once("properties".to_owned()).chain(subject.property.iter().cloned()).collect();
+        let id = self.world.memory.field(path);
+        self.within_limits(&subject.span, id)
+    }
+
+    /// Refuses to sum or count an array, or what lies inside one.
+    pub(super) fn outside_arrays(&mut self, function: &str, subject: &Subject) -> Option<()> {
+        let is_array = subject.property.first().is_some_and(|first| first == products::PRODUCTS)
+            && self.world.product_arrays.contains(&subject.name);
+        if !is_array {
+            return Some(());
+        }
+        let array = format!("{}.{}", subject.event, products::PRODUCTS);
+        let message = format!("{function} finds nothing in `{array}`, which is an array");
+        self.fail(&subject.span, message, products::each(products::PRODUCTS))
+    }
+
+    fn unknown_event(&mut self, path: &DottedPath<'_>) {
+        let root = path.root;
+        if ROOTS.contains(&root) {
+            let help = "functions look at the events of [events]";
+            self.problems.add(&path.root_span, format!("`{root}` is not an event"), help);
+        } else {
+            let names = self.world.name_order.iter().map(String::as_str);
+            let help = self.problems.suggest(root, names, "events");
+            let message = format!("there is no event {} in [events]", shorten(root));
+            self.problems.add_missing(&path.root_span, message, help);
+        }
+    }
+}

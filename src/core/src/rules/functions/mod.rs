@@ -1,0 +1,104 @@
+//! The functions of the language.
+//!
+//! [`FUNCTIONS`] is the one list of them: to add a function, add an entry, write the `compile` it names into the file
+//! of its group, and describe it in `docs/rules.md` (a test holds the two together).
+
+mod argument;
+mod history;
+mod segment;
+mod value;
+mod window;
+
+use super::diagnostic::{join_quoted, nearest, shorten};
+use super::scope::{Place, Scope, Typed};
+use super::syntax::{Expression, ExpressionKind, FunctionCall};
+
+/// A function of the language.
+pub(super) struct Function {
+    pub(super) name: &'static str,
+    /// How it is written, for advice.
+    pub(super) usage: &'static str,
+    /// It reads what is remembered of the user, which `where` does not see.
+    reads_history: bool,
+    /// Checks the arguments and compiles a call. `None`: it has mistakes, and each was reported.
+    compile: fn(&mut Scope<'_, '_, '_>, &FunctionCall) -> Option<Typed>,
+}
+
+/// Every function.
+#[rustfmt::skip]
+pub(super) const FUNCTIONS: [Function; 15] = [
+    Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
+    Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
+    Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
+    Function { name: "max", usage: "max(order.total, '7d')", reads_history: true, compile: window::max },
+    Function { name: "avg", usage: "avg(order.total, '7d')", reads_history: true, compile: window::avg },
+    Function { name: "distinct", usage: "distinct(view.category, '7d')", reads_history: true, compile: window::distinct },
+    Function { name: "total", usage: "total(order) or total(order.total)", reads_history: true, compile: history::total },
+    Function { name: "last", usage: "last(order.total)", reads_history: true, compile: history::last },
+    Function { name: "since", usage: "since(order)", reads_history: true, compile: history::since },
+    Function { name: "idle", usage: "idle()", reads_history: true, compile: history::idle },
+    Function { name: "age", usage: "age()", reads_history: true, compile: history::age },
+    Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
+    Function { name: "duration", usage: "duration('45m')", reads_history: false, compile: value::duration },
+    Function { name: "has", usage: "has(traits.email)", reads_history: false, compile: value::has },
+    Function { name: "number", usage: "number(last(order.total)) or number(properties.total)", reads_history: false, compile: value::number },
+];
+
+/// Functions that stand after a dot behind a text.
+pub(super) const METHODS: [&str; 4] = ["startsWith", "endsWith", "contains", "matches"];
+
+/// The function of a name.
+pub(super) fn named(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|function| function.name == name)
+}
+
+/// The names of all functions.
+pub(super) fn names() -> [&'static str; FUNCTIONS.len()] {
+    FUNCTIONS.map(|function| function.name)
+}
+
+impl Scope<'_, '_, '_> {
+    /// Compiles a call.
+    pub(super) fn call(&mut self, call: &FunctionCall) -> Option<Typed> {
+        let Some(function) = named(&call.name) else { return self.unknown_function(call) };
+        if self.place == Place::Where && function.reads_history {
+            let name = function.name;
+            let message = format!("`where` sees one event and the traits, and {name}() reads the user's history");
+            return self.fail(&call.name_span, message, "use it in a segment's `when` or a campaign's `if`");
+        }
+        (function.compile)(self, call)
+    }
+
+    fn unknown_function<T>(&mut self, call: &FunctionCall) -> Option<T> {
+        let name = call.name.as_str();
+        let help = if METHODS.contains(&name) {
+            format!("it stands after a dot: traits.email.{name}('…')")
+        } else {
+            match nearest(name, names()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("the functions are {}", join_quoted(&names())),
+            }
+        };
+        self.fail(&call.name_span, format!("there is no function {}", shorten(name)), help)
+    }
+
+    /// Reports a call with a wrong number of arguments.
+    fn wrong_arguments<T>(&mut self, call: &FunctionCall) -> Option<T> {
+        let usage = named(&call.name).map_or("", |function| function.usage);
+        self.fail(&call.span, format!("{} is not used like this", call.name), format!("write {usage}"))
+    }
+}
+
+/// The only argument of a call, which must be a text in quotes.
+fn only_text<'c>(
+    scope: &mut Scope<'_, '_, '_>,
+    argument: &'c Expression,
+    message: &str,
+    help: &str,
+) -> Option<&'c str> {
+    match &argument.kind {
+        ExpressionKind::Text(text) => Some(text),
+        ExpressionKind::Mistake => None,
+        _ => scope.fail(&argument.span, message, help),
+    }
+}

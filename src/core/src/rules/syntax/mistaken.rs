@@ -1,0 +1,80 @@
+//! Characters that people write for others: curly quotes, full-width signs, blanks that are none.
+
+/// What people write for an operator, and what it is called here.
+pub(super) const OPERATORS: [(&str, &str); 10] = [
+    ("===", "=="),
+    ("!==", "!="),
+    ("=>", ">="),
+    ("=<", "<="),
+    ("<>", "!="),
+    ("=", "=="),
+    ("&", "&&"),
+    ("|", "||"),
+    ("≤", "<="),
+    ("≥", ">="),
+];
+
+/// Words of other languages for operators, in lower case.
+pub(super) const OPERATOR_WORDS: [(&str, &str); 3] = [("and", "&&"), ("or", "||"), ("not", "!")];
+
+/// What to say about characters that are not of the language.
+pub(super) struct Advice {
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+impl Advice {
+    /// About a sign or word of other languages, for which `right` is written here.
+    pub(super) fn for_operator(wrong: &str, right: &str) -> Advice {
+        Advice { message: format!("`{wrong}` is not an operator"), help: format!("write `{right}`") }
+    }
+
+    pub(super) fn for_character(c: char) -> Advice {
+        let mut message = format!("the character `{}` does not belong here", c.escape_debug());
+        let help = match c {
+            c if is_invisible_or_blank(c) => {
+                message = format!("this only looks like a blank: it is U+{:04X}", u32::from(c));
+                "write a plain blank; a text editor that replaces all of them finds it by copying it from here"
+                    .to_owned()
+            }
+            c if ascii_of_full_width(c).is_some() => {
+                message = format!("`{c}` is a full-width character");
+                format!("write `{}`", ascii_of_full_width(c).unwrap_or(c))
+            }
+            '`' => "write straight quotes for text: 'text'".to_owned(),
+            c if !closing_quotes(c).is_empty() => "write straight quotes: 'text'".to_owned(),
+            '–' | '−' => "write a plain minus: -".to_owned(),
+            c if c.is_alphabetic() => "a name has only the letters a to z, digits and _".to_owned(),
+            _ => String::new(),
+        };
+        Advice { message, help }
+    }
+}
+
+/// The quotes that may close a text which a quote of no use here opens; none for other characters.
+pub(super) fn closing_quotes(opening: char) -> &'static [char] {
+    match opening {
+        '‘' | '’' => &['’', '‘'],
+        '“' | '”' | '„' => &['”', '“'],
+        '«' => &['»'],
+        '»' => &['«'],
+        '`' => &['`'],
+        _ => &[],
+    }
+}
+
+/// Whether a character looks like a blank or like nothing at all, and may not stand between words.
+pub(crate) fn is_invisible_or_blank(c: char) -> bool {
+    (c.is_whitespace() && !c.is_ascii()) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
+/// The ASCII character that a full-width one (of East Asian keyboards) stands for.
+pub(crate) fn ascii_of_full_width(c: char) -> Option<char> {
+    ('\u{ff01}'..='\u{ff5e}').contains(&c).then(|| char::from_u32(u32::from(c) - 0xfee0))?
+}
+
+/// A percentage as the share it is: `50` is `0.5`.
+pub(crate) fn percentage_as_share(percent: &str) -> Option<String> {
+    let number: f64 = percent.parse().ok().filter(|number: &f64| number.is_finite())?;
+    Some(format!("{}", number / 100.0))
+}
