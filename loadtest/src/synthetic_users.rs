@@ -185,7 +185,7 @@ impl Traffic {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rekindle_runtime::pipeline::{Options, Pipeline};
+    use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
     use super::*;
     use crate::workload;
@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn every_event_is_accepted_and_none_twice() {
         let plan = workload::compile(workload::W1).expect("it compiles");
-        let mut pipeline = Pipeline::new(plan, Options { workers: 1, ..Options::default() }).expect("threads start");
+        let mut pipeline =
+            Pipeline::new(plan, PipelineOptions { workers: 1, ..PipelineOptions::default() }).expect("threads start");
         let (mut outputs, mut events) = (Vec::new(), 0);
         let mut traffic = Traffic::new(100, 10.0);
         for block in histories(100).chain(traffic.blocks(30_000)) {

@@ -2,7 +2,7 @@
 
 use object_store::ObjectStoreExt as _;
 use object_store::aws::AmazonS3Builder;
-use rekindle_runtime::store::{Checkpoints, StoreError};
+use rekindle_runtime::store::{CheckpointStore, StoreError};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings, Secret};
 
 use crate::keeper::{Keeper, claim, state_at};
@@ -22,8 +22,8 @@ fn settings(server: &S3Server, prefix: &str) -> CheckpointSettings {
     }
 }
 
-fn open(server: &S3Server, prefix: &str) -> Checkpoints {
-    Checkpoints::open(&settings(server, prefix)).expect("the settings are sound").expect("a store")
+fn open(server: &S3Server, prefix: &str) -> CheckpointStore {
+    CheckpointStore::open(&settings(server, prefix)).expect("the settings are sound").expect("a store")
 }
 
 /// One server for all of this: it takes seconds to come up.

@@ -12,7 +12,7 @@ use rekindle_core::engine::traits::UserTraits;
 use rekindle_core::partition::{PackedUser, User};
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::Span;
-use rekindle_runtime::pipeline::Restored;
+use rekindle_runtime::pipeline::RestoredPipeline;
 
 use crate::keeper::{Keeper, claim, in_folder, state_at};
 
@@ -47,7 +47,7 @@ async fn what_the_first_version_wrote_is_read() {
 /// identified, which counts as the time of their latest event by then, and messageIds of more than ten minutes before.
 fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
     let plan = crate::keeper::plan();
-    let restored = Restored::read(&plan, &[state]).expect("just written");
+    let restored = RestoredPipeline::read(&plan, &[state]).expect("just written");
     let ten_minutes = Ruleset { dedup_window: Span(600_000), ..plan.rules.clone() };
     let mut users: Vec<User> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     users.sort_by(|a, b| a.id.cmp(&b.id));
@@ -68,7 +68,7 @@ fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
 fn the_fixture_holds_something_of_every_kind() {
     let plan = crate::keeper::plan();
     let state = state_at(12);
-    let restored = Restored::read(&plan, &[&state]).expect("just written");
+    let restored = RestoredPipeline::read(&plan, &[&state]).expect("just written");
     let users: Vec<_> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     let mut cells = std::collections::BTreeSet::new();
     users.iter().for_each(|user| cells.extend(user.profile.cells().iter().map(|(id, _)| id.0)));

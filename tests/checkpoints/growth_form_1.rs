@@ -9,7 +9,7 @@ use rekindle_core::growth::report::{FunnelNumbers, GrowthNumbers};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 
 const RULES: &str = include_str!("growth_form_1/rules.toml");
 const EVENTS: &str = include_str!("growth_form_1/events.jsonl");
@@ -20,13 +20,13 @@ fn plan() -> Arc<ExecutionPlan> {
     Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
 }
 
-fn options() -> Options {
-    Options { partitions: 4, workers: 1, ..Options::default() }
+fn options() -> PipelineOptions {
+    PipelineOptions { partitions: 4, workers: 1, ..PipelineOptions::default() }
 }
 
 fn restored() -> Pipeline {
     let plan = plan();
-    let restored = Restored::read(&plan, &[STATE]).expect("form 1 is read");
+    let restored = RestoredPipeline::read(&plan, &[STATE]).expect("form 1 is read");
     Pipeline::restore(plan, options(), restored).expect("threads start")
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
-use rekindle_runtime::pipeline::{Options, Pipeline};
-use rekindle_runtime::store::{Checkpoints, Claim, Loaded, Outputs, StoreError};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_runtime::store::{CheckpointStore, LoadedCheckpoint, PublishedOutputs, StoreClaim, StoreError};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
 pub(crate) const RULES: &str = include_str!("first_format/rules.toml");
@@ -16,7 +16,7 @@ const EVENTS: &str = include_str!("first_format/events.jsonl");
 
 /// A pipeline whose state is kept.
 pub(crate) struct Keeper {
-    pub(crate) checkpoints: Checkpoints,
+    pub(crate) checkpoints: CheckpointStore,
     pub(crate) pipeline: Pipeline,
     pub(crate) sequence: u64,
 }
@@ -25,8 +25,8 @@ pub(crate) fn plan() -> Arc<ExecutionPlan> {
     Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
 }
 
-pub(crate) fn options() -> Options {
-    Options { partitions: 4, workers: 1, ..Options::default() }
+pub(crate) fn options() -> PipelineOptions {
+    PipelineOptions { partitions: 4, workers: 1, ..PipelineOptions::default() }
 }
 
 /// The messages of the log: three lines each.
@@ -44,20 +44,23 @@ pub(crate) fn state_at(sequence: u64) -> Vec<u8> {
     pipeline.save()
 }
 
-pub(crate) fn claim(instance: &str) -> Claim {
+pub(crate) fn claim(instance: &str) -> StoreClaim {
     let stream = StreamIdentity { name: "EVENTS".to_owned(), created_ms: 1_772_409_600_000 };
-    Claim { epoch_at_least: 0, instance: instance.to_owned(), stream: Some(stream), from_start: false }
+    StoreClaim { epoch_at_least: 0, instance: instance.to_owned(), stream: Some(stream), from_start: false }
 }
 
-pub(crate) fn in_folder(path: &Path) -> Checkpoints {
+pub(crate) fn in_folder(path: &Path) -> CheckpointStore {
     let settings =
         CheckpointSettings { store: CheckpointLocation::Folder(path.to_owned()), ..CheckpointSettings::default() };
-    Checkpoints::open(&settings).expect("the folder is made").expect("a store")
+    CheckpointStore::open(&settings).expect("the folder is made").expect("a store")
 }
 
 impl Keeper {
     /// Claims the checkpoints, and goes on where they stand.
-    pub(crate) async fn start(checkpoints: Checkpoints, claim: Claim) -> Result<(Keeper, Loaded), StoreError> {
+    pub(crate) async fn start(
+        checkpoints: CheckpointStore,
+        claim: StoreClaim,
+    ) -> Result<(Keeper, LoadedCheckpoint), StoreError> {
         checkpoints.claim(claim).await?;
         let mut loaded = checkpoints.load().await?;
         let (pipeline, sequence) = match loaded.state.take() {
@@ -89,7 +92,7 @@ impl Keeper {
             writer.push(pieces);
         }
         let written = writer.finish().wait().await?;
-        let outputs = Outputs { ordinal: self.sequence * 10, last: Some(self.sequence * 100) };
+        let outputs = PublishedOutputs { ordinal: self.sequence * 10, last: Some(self.sequence * 100) };
         self.checkpoints.commit(written, outputs).await
     }
 }

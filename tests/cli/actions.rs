@@ -131,7 +131,7 @@ fn two_firings_in_one_millisecond_have_two_ids() {
     let line = |id: &str| event("A", "u", "2026-03-05T09:00:00.000Z", id, &json!({}));
     let events = [line("1"), line("2"), line("3")].join("\n");
     let until = rekindle_core::time::Timestamp::parse_rfc3339("2026-03-06T00:00:00Z").expect("a time");
-    let options = rekindle_runtime::pipeline::Options::default();
+    let options = rekindle_runtime::pipeline::PipelineOptions::default();
     let journal =
         rekindle_runtime::replay::replay_bytes(rules, events.as_bytes(), until, options, 0).expect("the rules compile");
     let sent: Vec<Value> = parsed(&journal).into_iter().filter(|record| record["outcome"] == "sent").collect();

@@ -9,7 +9,7 @@ use rekindle_core::partition::{ExecutionPlan, Output, SnapshotUsers};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordKind;
-use rekindle_runtime::pipeline::{CutHead, Entry, Options, Pipeline, Restored};
+use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, RestoredPipeline, SnapshotHeader};
 use rekindle_test_kit::generator::{Scenario, scenario};
 
 /// What happens before the next line of the log.
@@ -30,13 +30,13 @@ enum Turn {
 /// A pipeline that is cut, and the files of its cuts.
 struct Story {
     plan: Arc<ExecutionPlan>,
-    options: Options,
+    options: PipelineOptions,
     pipeline: Pipeline,
     /// A base and its deltas, oldest first.
     files: Vec<Vec<u8>>,
     number: u64,
     /// The cut under way: its head, what was captured, and the state it must give back.
-    cut: Option<(CutHead, Vec<SnapshotUsers>, Vec<u8>)>,
+    cut: Option<(SnapshotHeader, Vec<SnapshotUsers>, Vec<u8>)>,
     outputs: Vec<Output>,
     cuts_checked: usize,
 }
@@ -45,9 +45,17 @@ fn plan(text: &str) -> Arc<ExecutionPlan> {
     Arc::new(ExecutionPlan::new(rules::compile(text).expect("the rules compile")))
 }
 
-fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> Options {
+fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> PipelineOptions {
     let (max_disorder, until) = (Span(scenario.max_disorder_ms()), Some(Timestamp(scenario.until_ms())));
-    Options { partitions, workers: 1, max_disorder, until, state_ttl, users_at_hand: Some(2), ..Options::default() }
+    PipelineOptions {
+        partitions,
+        workers: 1,
+        max_disorder,
+        until,
+        state_ttl,
+        users_at_hand: Some(2),
+        ..PipelineOptions::default()
+    }
 }
 
 impl Story {
@@ -64,7 +72,7 @@ impl Story {
             Turn::Forget(id) => {
                 let lines = format!("{{\"user\":\"{id}\"}}");
                 let entry =
-                    Entry { kind: RecordKind::Forget, lines: lines.as_bytes(), received: None, is_whole: false };
+                    InputEntry { kind: RecordKind::Forget, lines: lines.as_bytes(), received: None, is_whole: false };
                 self.pipeline.feed_entries(&[entry], &mut |_| {}, &mut self.outputs);
             }
             Turn::Cut { whole } => {
@@ -139,7 +147,7 @@ impl Story {
     }
 
     fn restored(&self, partitions: usize) -> Pipeline {
-        restored(&self.plan, Options { partitions, ..self.options.clone() }, &self.files)
+        restored(&self.plan, PipelineOptions { partitions, ..self.options.clone() }, &self.files)
     }
 
     fn feed(&mut self, line: &[u8]) {
@@ -147,9 +155,9 @@ impl Story {
     }
 }
 
-fn restored(plan: &Arc<ExecutionPlan>, options: Options, files: &[Vec<u8>]) -> Pipeline {
+fn restored(plan: &Arc<ExecutionPlan>, options: PipelineOptions, files: &[Vec<u8>]) -> Pipeline {
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-    let restored = Restored::read(plan, &files).expect("what was written");
+    let restored = RestoredPipeline::read(plan, &files).expect("what was written");
     Pipeline::restore(Arc::clone(plan), options, restored).expect("what was written")
 }
 
@@ -210,7 +218,8 @@ fn view(user: &str, second: u32) -> Vec<u8> {
 }
 
 fn small() -> Pipeline {
-    Pipeline::new(plan(RULES), Options { partitions: 3, workers: 1, ..Options::default() }).expect("threads start")
+    Pipeline::new(plan(RULES), PipelineOptions { partitions: 3, workers: 1, ..PipelineOptions::default() })
+        .expect("threads start")
 }
 
 fn captured_ids(pipeline: &mut Pipeline) -> Vec<String> {
@@ -268,7 +277,7 @@ fn other_rules_leave_the_cut_under_way_as_it_was_and_make_the_next_whole() {
 #[test]
 fn time_that_fires_nothing_changes_nobody() {
     let rules = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"since(view) >= duration('20s')\"\n";
-    let options = Options { partitions: 1, workers: 1, ..Options::default() };
+    let options = PipelineOptions { partitions: 1, workers: 1, ..PipelineOptions::default() };
     let (mut pipeline, mut outputs) = (Pipeline::new(plan(rules), options).expect("threads start"), Vec::new());
     pipeline.feed(&[view("a", 0), view("a", 15)].concat(), &mut |_| {}, &mut outputs);
     pipeline.begin_cut(true);

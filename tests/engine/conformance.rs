@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;
 use rstest::rstest;
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
     let until = Timestamp::parse_rfc3339(until.trim()).expect("`until` is a time");
     // With one at hand everybody else is packed between any two events.
     let users_at_hand = (partitions > 1).then_some(1);
-    let options = Options { partitions, workers, users_at_hand, ..Options::default() };
+    let options = PipelineOptions { partitions, workers, users_at_hand, ..PipelineOptions::default() };
     replay_bytes(&rules, &read("events.jsonl"), until, options, batch_bytes).expect("the rules compile")
 }
 

@@ -10,7 +10,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordKind;
-use rekindle_runtime::pipeline::{Entry, Options, Pipeline, Restored};
+use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_test_kit::generator::{Scenario, scenario};
 use rekindle_test_kit::oracle::{self, Forgetting, compare};
 use serde_json::{Value as Json, json};
@@ -63,10 +63,18 @@ impl Log {
         entries
     }
 
-    fn options(&self, partitions: usize) -> Options {
+    fn options(&self, partitions: usize) -> PipelineOptions {
         let state_ttl = self.forgetting.state_ttl_ms.map(Span);
         let (max_disorder, until) = (self.max_disorder, Some(self.until));
-        Options { partitions, workers: 1, max_disorder, until, state_ttl, users_at_hand: Some(1), ..Options::default() }
+        PipelineOptions {
+            partitions,
+            workers: 1,
+            max_disorder,
+            until,
+            state_ttl,
+            users_at_hand: Some(1),
+            ..PipelineOptions::default()
+        }
     }
 
     /// The engine's journal.
@@ -77,7 +85,7 @@ impl Log {
         while fed < entries.len() {
             let next_cut = split.cuts.iter().copied().filter(|cut| *cut > fed).min().unwrap_or(entries.len());
             let end = (fed + split.batch).min(next_cut).min(entries.len());
-            let batch = entries[fed..end].iter().map(|(kind, lines)| Entry {
+            let batch = entries[fed..end].iter().map(|(kind, lines)| InputEntry {
                 kind: *kind,
                 lines,
                 received: None,
@@ -87,7 +95,7 @@ impl Log {
             fed = end;
             if split.cuts.contains(&fed) {
                 let (saved, partitions) = (pipeline.save(), split.partitions * 2 + 1);
-                let restored = Restored::read(&plan, &[&saved]).expect("what was saved");
+                let restored = RestoredPipeline::read(&plan, &[&saved]).expect("what was saved");
                 pipeline =
                     Pipeline::restore(Arc::clone(&plan), self.options(partitions), restored).expect("what was saved");
             }

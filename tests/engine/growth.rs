@@ -15,7 +15,7 @@ use rekindle_core::rules;
 use rekindle_core::rules::growth::Stage;
 use rekindle_core::rules::program::Change;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 
 mod naive;
 
@@ -94,8 +94,8 @@ fn line(call: &Call) -> String {
     line
 }
 
-fn options(partitions: usize) -> Options {
-    Options { partitions, workers: 1, ..Options::default() }
+fn options(partitions: usize) -> PipelineOptions {
+    PipelineOptions { partitions, workers: 1, ..PipelineOptions::default() }
 }
 
 /// Feeds lines in pieces of `piece` lines.
@@ -235,7 +235,7 @@ proptest! {
             feed(&mut pipeline, &lines[fed..at], piece);
             fed = at;
             let saved = pipeline.save();
-            let restored = Restored::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
+            let restored = RestoredPipeline::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
             pipeline = Pipeline::restore(plan(), options(partitions), restored).expect("it was saved so");
             prop_assert_eq!(pipeline.position(), fed as u64);
         }
@@ -394,7 +394,7 @@ fn days_older_than_400_are_summed_into_known_counts() {
     assert_eq!(after.days[398].known_users, 730);
     assert_eq!(after.days[398].all, last.all);
     let saved = pipeline.save();
-    let restored = Restored::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
+    let restored = RestoredPipeline::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
     let restored = Pipeline::restore(plan(), options(2), restored).expect("it was saved so");
     assert_eq!(restored.growth(Some(until)), Some(report));
 }

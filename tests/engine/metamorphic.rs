@@ -12,7 +12,7 @@ use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::{Options, Pipeline, Restored};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_runtime::replay::replay_bytes;
 use rekindle_test_kit::generator::{Scenario, scenario};
 use serde_json::Value as Json;
@@ -69,10 +69,18 @@ impl Case {
         folders.iter().map(|folder| Case::read(folder)).collect()
     }
 
-    fn options(&self, (partitions, workers): (usize, usize)) -> Options {
+    fn options(&self, (partitions, workers): (usize, usize)) -> PipelineOptions {
         let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
         let users_at_hand = (partitions > 1).then_some(1);
-        Options { partitions, workers, max_disorder, until, state_ttl, users_at_hand, ..Options::default() }
+        PipelineOptions {
+            partitions,
+            workers,
+            max_disorder,
+            until,
+            state_ttl,
+            users_at_hand,
+            ..PipelineOptions::default()
+        }
     }
 
     fn plan(&self) -> Arc<ExecutionPlan> {
@@ -107,8 +115,8 @@ impl Case {
 }
 
 /// A pipeline that goes on from what another saved.
-fn restored(plan: &Arc<ExecutionPlan>, options: Options, saved: &[u8]) -> Pipeline {
-    let restored = Restored::read(plan, &[saved]).expect("what was saved");
+fn restored(plan: &Arc<ExecutionPlan>, options: PipelineOptions, saved: &[u8]) -> Pipeline {
+    let restored = RestoredPipeline::read(plan, &[saved]).expect("what was saved");
     Pipeline::restore(Arc::clone(plan), options, restored).expect("what was saved")
 }
 

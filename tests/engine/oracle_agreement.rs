@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;
 use rekindle_test_kit::generator::{Scenario, scenario};
 use rekindle_test_kit::oracle::{self, compare};
@@ -20,13 +20,13 @@ struct Split {
 
 /// The engine's journal; the one place where these tests meet the engine.
 fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i64, split: Split) -> Vec<Json> {
-    let options = Options {
+    let options = PipelineOptions {
         partitions: split.partitions,
         workers: 1,
         max_disorder: Span(max_disorder_ms),
         // With one at hand everybody else is packed between any two events.
         users_at_hand: (split.partitions > 1).then_some(1),
-        ..Options::default()
+        ..PipelineOptions::default()
     };
     let journal =
         replay_bytes(rules, events, Timestamp(until_ms), options, split.batch_bytes).expect("the rules compile");

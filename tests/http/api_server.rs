@@ -20,7 +20,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{self, EngineHandle};
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_settings::HttpSettings;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -181,7 +181,7 @@ impl Api {
         let compiled = rules::compile(RULES).expect("no mistake");
         let loaded =
             RulesContent { version: compiled.version.clone(), path: path.clone(), at: START, text: RULES.to_owned() };
-        let options = Options { workers: 1, partitions: 2, ..Options::default() };
+        let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
         let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
         let mut ends =
             live::start(pipeline, live::EngineStart::default(), runtime.handle().clone()).expect("a thread starts");

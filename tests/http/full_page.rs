@@ -11,7 +11,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::EngineStats;
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
 const RULES: &str = "[events]\nview = 'View'\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
@@ -58,7 +58,7 @@ pub(crate) fn page() -> MetricsPage {
 fn stats() -> EngineStats {
     let rules = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let options = Options { workers: 1, partitions: 2, ..Options::default() };
+    let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
     pipeline.feed(EVENT.as_bytes(), &mut |_| {}, &mut Vec::new());
     EngineStats {

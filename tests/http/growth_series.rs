@@ -7,7 +7,7 @@ use rekindle::metrics::{MetricsPage, growth_series_max};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
 const RULES: &str = r#"
 [events]
@@ -94,7 +94,7 @@ fn log() -> String {
 fn number_of_series_is_within_the_stated_maximum() {
     let plan = Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")));
     let growth = plan.rules.growth.as_ref().expect("rules with growth numbers");
-    let options = Options { partitions: 2, workers: 1, ..Options::default() };
+    let options = PipelineOptions { partitions: 2, workers: 1, ..PipelineOptions::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
     pipeline.feed(log().as_bytes(), &mut |_| {}, &mut Vec::new());
     let until = Timestamp(START + 731 * DAY);

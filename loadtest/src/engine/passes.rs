@@ -9,7 +9,7 @@ use rekindle_core::decode::Decoder;
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::{Clock, Timestamp};
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use serde::Deserialize;
 
 use super::input::EventBlocks;
@@ -112,8 +112,13 @@ pub(crate) fn run_engine(
 
 /// An engine that has seen nothing. Time is the events'.
 pub(crate) fn pipeline(plan: &Arc<ExecutionPlan>, until: Option<Timestamp>, workers: usize) -> Result<Pipeline, Error> {
-    let options =
-        Options { workers, until, clock: Clock::Events, max_event_bytes: MAX_EVENT_BYTES, ..Options::default() };
+    let options = PipelineOptions {
+        workers,
+        until,
+        clock: Clock::Events,
+        max_event_bytes: MAX_EVENT_BYTES,
+        ..PipelineOptions::default()
+    };
     Pipeline::new(Arc::clone(plan), options)
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })
 }

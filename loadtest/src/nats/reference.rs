@@ -9,7 +9,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Clock;
 use rekindle_runtime::log::RecordKind;
-use rekindle_runtime::pipeline::{Entry, Options, Pipeline};
+use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions};
 
 use crate::error::Error;
 
@@ -28,7 +28,7 @@ impl Reference {
         let rules = rules::compile(text)
             .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
         let plan = Arc::new(ExecutionPlan::new(rules));
-        let options = Options { clock: Clock::Events, workers: 1, ..Options::default() };
+        let options = PipelineOptions { clock: Clock::Events, workers: 1, ..PipelineOptions::default() };
         let pipeline = Pipeline::new(Arc::clone(&plan), options)
             .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
         Ok(Reference { plan, pipeline })
@@ -40,7 +40,7 @@ impl Reference {
         for some in events.chunks(AT_A_TIME) {
             let entries: Vec<_> = some
                 .iter()
-                .map(|lines| Entry { kind: RecordKind::Events, lines, received: None, is_whole: true })
+                .map(|lines| InputEntry { kind: RecordKind::Events, lines, received: None, is_whole: true })
                 .collect();
             let mut outputs = Vec::new();
             self.pipeline.feed_entries(&entries, &mut |_| {}, &mut outputs);

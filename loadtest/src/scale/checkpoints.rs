@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use rekindle_runtime::live::{CompletedSnapshot, EngineHandle};
 use rekindle_runtime::pipeline::Pipeline;
-use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
+use rekindle_runtime::store::{CheckpointStore, PublishedOutputs, StoreClaim, WrittenCheckpoint};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ struct MeasuredInterval {
 /// A stretch in which a checkpoint was written.
 struct CheckpointInterval {
     stretch: MeasuredInterval,
-    written: Written,
+    written: WrittenCheckpoint,
     seconds: f64,
 }
 
@@ -106,14 +106,14 @@ pub(super) async fn measure(
 }
 
 /// The store in a folder, with nobody else writing.
-pub(super) async fn claimed(folder: &Path) -> Result<Checkpoints, Error> {
+pub(super) async fn claimed(folder: &Path) -> Result<CheckpointStore, Error> {
     let settings =
         CheckpointSettings { store: CheckpointLocation::Folder(folder.to_owned()), ..CheckpointSettings::default() };
-    let Some(checkpoints) = Checkpoints::open(&settings)? else {
+    let Some(checkpoints) = CheckpointStore::open(&settings)? else {
         return Err(Error::Unreadable("a folder is where checkpoints are kept, and there is none".to_owned()));
     };
     let instance = std::process::id().to_string();
-    checkpoints.claim(Claim { epoch_at_least: 1, instance, stream: None, from_start: false }).await?;
+    checkpoints.claim(StoreClaim { epoch_at_least: 1, instance, stream: None, from_start: false }).await?;
     Ok(checkpoints)
 }
 
@@ -130,7 +130,11 @@ async fn come_to_rest(feed: &EngineFeed) {
 }
 
 /// Writes a checkpoint as the daemon does. How many seconds it took from the cut until it counts.
-async fn write(checkpoints: &Checkpoints, live: &EngineHandle, whole: bool) -> Result<(Written, f64), Error> {
+async fn write(
+    checkpoints: &CheckpointStore,
+    live: &EngineHandle,
+    whole: bool,
+) -> Result<(WrittenCheckpoint, f64), Error> {
     let started = Instant::now();
     let beginning = checkpoints.clone();
     let begin = Box::new(move |head, plan, sequence, generation| beginning.begin(head, plan, sequence, generation));
@@ -138,7 +142,7 @@ async fn write(checkpoints: &Checkpoints, live: &EngineHandle, whole: bool) -> R
     let CompletedSnapshot { finishing, passed, .. } = captured;
     let written = finishing.wait().await?;
     let passed = passed.await.map_err(|_| Error::Unreadable("the engine has ended".to_owned()))?;
-    let outputs = Outputs { ordinal: passed.ordinal, last: Some(passed.stream_last) };
+    let outputs = PublishedOutputs { ordinal: passed.ordinal, last: Some(passed.stream_last) };
     checkpoints.commit(written.clone(), outputs).await?;
     Ok((written, started.elapsed().as_secs_f64()))
 }
@@ -155,7 +159,7 @@ fn since(mut now: Histogram<u64>, before: &Histogram<u64>) -> Histogram<u64> {
 }
 
 fn sum_up(
-    base: &Written,
+    base: &WrittenCheckpoint,
     at_rest: f64,
     with: &[CheckpointInterval],
     without: &[MeasuredInterval],

@@ -17,7 +17,7 @@ use rekindle_core::rules::program::Change;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordBatch;
 use rekindle_runtime::output::batch::{BarrierReport, OutputItem};
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -123,7 +123,7 @@ impl DueRun {
 /// Measures.
 pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<DueReport, Error> {
     let plan = workload::compile(workload::W1)?;
-    let options = Options::default();
+    let options = PipelineOptions::default();
     // Time falls behind what the broker says by as much as events may be out of order.
     let burst = WARM_UP + Duration::from_secs(u64::from(args.quiet));
     let opens = BEGIN + DORMANT_AFTER + options.max_disorder - span(burst);

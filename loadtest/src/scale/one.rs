@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Span;
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints::{self, CheckpointCycle, Checkpointing};
@@ -126,7 +126,7 @@ async fn measure(args: &OneArgs) -> Result<SizeMeasurement, Error> {
 
 /// A pipeline whose users have each done a little, and have been away for days. It has a worker per core.
 pub(crate) fn populated(plan: &Arc<ExecutionPlan>, users: u32) -> Result<Pipeline, Error> {
-    let mut pipeline = Pipeline::new(Arc::clone(plan), Options::default())
+    let mut pipeline = Pipeline::new(Arc::clone(plan), PipelineOptions::default())
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     let mut outputs = Vec::new();
     for block in synthetic_users::histories(users) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use rekindle_core::time::Span;
 use rekindle_runtime::output::batch::OutputItem;
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints;
@@ -40,7 +40,7 @@ pub(super) async fn measure(folder: &Path) -> Result<RecoveryTimes, Error> {
     let nothing = || Error::Unreadable(format!("there is no checkpoint in {}", folder.display()));
     let state = loaded.state.ok_or_else(nothing)?;
     let sequence = state.entry.sequence;
-    let pipeline = Pipeline::restore(Arc::clone(&state.plan), Options::default(), state.restored)
+    let pipeline = Pipeline::restore(Arc::clone(&state.plan), PipelineOptions::default(), state.restored)
         .map_err(|error| Error::Unreadable(error.to_string()))?;
     let restored_seconds = started.elapsed().as_secs_f64();
     let (users, at) = (pipeline.totals().users, pipeline.watermark() + Span(60_000));

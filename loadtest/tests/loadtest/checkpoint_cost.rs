@@ -11,8 +11,8 @@ use hdrhistogram::Histogram;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::{Options, Pipeline};
-use rekindle_runtime::store::{Checkpoints, Claim, Outputs, Written};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_runtime::store::{CheckpointStore, PublishedOutputs, StoreClaim, WrittenCheckpoint};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
 /// The rules of the W1 workload.
@@ -101,7 +101,7 @@ fn rss_mb() -> u64 {
 }
 
 struct Measured {
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointStore,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -127,11 +127,13 @@ impl Measured {
         self.commit(written);
     }
 
-    fn commit(&self, written: Written) {
-        self.runtime.block_on(self.checkpoints.commit(written, Outputs { ordinal: 0, last: None })).expect("counts");
+    fn commit(&self, written: WrittenCheckpoint) {
+        self.runtime
+            .block_on(self.checkpoints.commit(written, PublishedOutputs { ordinal: 0, last: None }))
+            .expect("counts");
     }
 
-    fn say(&self, what: &str, written: &Written, took: Duration, begun: Duration, pauses: &Histogram<u64>) {
+    fn say(&self, what: &str, written: &WrittenCheckpoint, took: Duration, begun: Duration, pauses: &Histogram<u64>) {
         let (bytes, users) = (written.bytes, written.users.max(1));
         eprintln!(
             "{what}: {users} users, {bytes} bytes, {:.1} bytes a user, {:.2} s; begin {} us; {} pieces of {PIECE}, \
@@ -158,15 +160,19 @@ fn a_million_users() {
         ..CheckpointSettings::default()
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let open = || Checkpoints::open(&settings).expect("a folder").expect("a store");
+    let open = || CheckpointStore::open(&settings).expect("a folder").expect("a store");
     let measured = Measured { checkpoints: open(), runtime };
-    let claim =
-        |instance: &str| Claim { epoch_at_least: 0, instance: instance.to_owned(), stream: None, from_start: false };
+    let claim = |instance: &str| StoreClaim {
+        epoch_at_least: 0,
+        instance: instance.to_owned(),
+        stream: None,
+        from_start: false,
+    };
     let plan = Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")));
     measured.runtime.block_on(measured.checkpoints.claim(claim("first"))).expect("claimed");
     measured.runtime.block_on(measured.checkpoints.note_rules(0, &plan.rules.version, RULES)).expect("noted");
 
-    let options = Options { partitions, ..Options::default() };
+    let options = PipelineOptions { partitions, ..PipelineOptions::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options.clone()).expect("threads start");
     let started = Instant::now();
     for day in 0..4 {

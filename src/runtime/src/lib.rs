@@ -3,12 +3,12 @@
 //!
 //! This crate has threads, files and an object store; it decides nothing that reaches an output.
 
+pub mod compression;
 pub mod files;
 pub mod health;
 pub mod live;
 pub mod log;
 pub mod output;
-pub mod packing;
 pub mod pipeline;
 pub mod replay;
 pub mod store;

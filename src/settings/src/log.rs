@@ -82,7 +82,7 @@ const TARGETS: [&str; 27] = [
     "rekindle_runtime::live",
     "rekindle_runtime::log",
     "rekindle_runtime::output",
-    "rekindle_runtime::packing",
+    "rekindle_runtime::compression",
     "rekindle_runtime::pipeline",
     "rekindle_runtime::replay",
     "rekindle_runtime::store",

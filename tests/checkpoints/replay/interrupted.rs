@@ -11,9 +11,9 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::sink::OutputFile;
-use rekindle_runtime::files::source::{Block, Item, Place, SourceError};
-use rekindle_runtime::pipeline::{Options, Totals};
-use rekindle_runtime::replay::{ReplayError, Resumable, Sinks, Standing, Targets, replay};
+use rekindle_runtime::files::source::{FileItem, FileSourceError, LineBlock, LinePosition};
+use rekindle_runtime::pipeline::{PipelineOptions, PipelineTotals};
+use rekindle_runtime::replay::{ReplayError, ReplaySinks, ReplayState, ResultTargets, ResumableReplay, replay};
 
 use crate::replay::world::{MAX_DISORDER, RULES, UNTIL, dice, log};
 
@@ -27,13 +27,13 @@ fn until() -> Timestamp {
     Timestamp::parse_rfc3339(UNTIL).expect("a time")
 }
 
-fn options(partitions: usize) -> Options {
+fn options(partitions: usize) -> PipelineOptions {
     let max_disorder = Span::parse(MAX_DISORDER).expect("a duration");
     let state_ttl = Some(Span(2 * 86_400_000));
-    Options { partitions, workers: 1, max_disorder, state_ttl, ..Options::default() }
+    PipelineOptions { partitions, workers: 1, max_disorder, state_ttl, ..PipelineOptions::default() }
 }
 
-type Source = Vec<Result<Item, SourceError>>;
+type Source = Vec<Result<FileItem, FileSourceError>>;
 
 /// The log as two files in blocks of `lines` lines, with a line too long between them.
 fn blocks(log: &str, lines: usize) -> Source {
@@ -42,12 +42,16 @@ fn blocks(log: &str, lines: usize) -> Source {
     for (name, lines_of_file) in ["a", "b"].into_iter().zip(all.chunks(all.len() / 2 + 1)) {
         let (file, mut line): (Arc<str>, u64) = (name.into(), 1);
         for block in lines_of_file.chunks(lines) {
-            let place = Place { file: Arc::clone(&file), line };
-            source.push(Ok(Item::Block(Block { lines: block.concat().into_bytes(), is_document: false, place })));
+            let place = LinePosition { file: Arc::clone(&file), line };
+            source.push(Ok(FileItem::Block(LineBlock {
+                lines: block.concat().into_bytes(),
+                is_document: false,
+                place,
+            })));
             line += block.len() as u64;
         }
-        let place = Place { file, line };
-        source.push(Ok(Item::Oversized { place, bytes: 9 << 20, head: b"{\"type\":".to_vec() }));
+        let place = LinePosition { file, line };
+        source.push(Ok(FileItem::Oversized { place, bytes: 9 << 20, head: b"{\"type\":".to_vec() }));
     }
     source
 }
@@ -56,7 +60,7 @@ fn blocks(log: &str, lines: usize) -> Source {
 fn cut_off(mut source: Source, items: usize) -> Source {
     source.truncate(items);
     let cause = std::io::Error::other("the disk has failed");
-    source.push(Err(SourceError::Read { file: "a".to_owned(), lines: 0, cause }));
+    source.push(Err(FileSourceError::Read { file: "a".to_owned(), lines: 0, cause }));
     source
 }
 
@@ -64,17 +68,17 @@ fn results(folder: &Path) -> Vec<String> {
     RESULTS.iter().map(|name| fs::read_to_string(folder.join(name)).expect("a result")).collect()
 }
 
-fn uninterrupted(source: Source) -> (Vec<String>, Totals) {
+fn uninterrupted(source: Source) -> (Vec<String>, PipelineTotals) {
     let folder = tempfile::tempdir().expect("a folder");
     let create = |name: &str| OutputFile::create("it", Some(&folder.path().join(name))).expect("created");
     let [journal, actions, rejects] = RESULTS.map(create);
-    let sinks = Sinks { journal, actions: Some(actions), rejects: Some(rejects) };
+    let sinks = ReplaySinks { journal, actions: Some(actions), rejects: Some(rejects) };
     let totals = replay(plan(), options(64), until(), source.into_iter(), sinks).expect("replayed").totals;
     (results(folder.path()), totals)
 }
 
 /// A program that another test starts has our lock too, for the moment until it is that program: that passes.
-fn open(folder: &Path, partitions: usize) -> Result<Resumable, ReplayError> {
+fn open(folder: &Path, partitions: usize) -> Result<ResumableReplay, ReplayError> {
     for _ in 0..200 {
         match open_once(folder, partitions) {
             Err(ReplayError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
@@ -84,12 +88,12 @@ fn open(folder: &Path, partitions: usize) -> Result<Resumable, ReplayError> {
     open_once(folder, partitions)
 }
 
-fn open_once(folder: &Path, partitions: usize) -> Result<Resumable, ReplayError> {
+fn open_once(folder: &Path, partitions: usize) -> Result<ResumableReplay, ReplayError> {
     let [journal, actions, rejects] = RESULTS.map(|name| folder.join(name));
-    let targets = Targets { journal, actions: Some(actions), rejects: Some(rejects) };
+    let targets = ResultTargets { journal, actions: Some(actions), rejects: Some(rejects) };
     let events = vec!["a".to_owned(), "b".to_owned()];
     let progress = folder.join("progress");
-    Resumable::open(&progress, Duration::ZERO, plan(), (options(partitions), until()), events, targets)
+    ResumableReplay::open(&progress, Duration::ZERO, plan(), (options(partitions), until()), events, targets)
 }
 
 /// The names of the newest commit's two files.
@@ -175,7 +179,7 @@ fn stopped_anywhere_and_hurt_it_comes_to_the_same_bytes_and_counts() {
 fn begun(log: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let mut replay = open(folder.path(), 4).expect("resumable");
-    assert_eq!(replay.standing(), Standing::Beginning);
+    assert_eq!(replay.standing(), ReplayState::Beginning);
     assert!(replay.run(cut_off(blocks(log, 20), 4).into_iter()).is_err());
     folder
 }
@@ -186,12 +190,12 @@ fn results_appear_only_once_they_are_whole() {
     let folder = begun(&log);
     assert!(RESULTS.iter().all(|name| !folder.path().join(name).exists()));
     let mut replay = open(folder.path(), 4).expect("resumable");
-    assert_eq!(replay.standing(), Standing::After(80));
+    assert_eq!(replay.standing(), ReplayState::After(80));
     replay.run(blocks(&log, 20).into_iter()).expect("replayed");
     assert!(RESULTS.iter().all(|name| !folder.path().join(name).exists()));
     drop(replay);
     let replay = open(folder.path(), 4).expect("resumable");
-    assert_eq!(replay.standing(), Standing::Finished);
+    assert_eq!(replay.standing(), ReplayState::Finished);
     let totals = replay.deliver().expect("delivered").0.totals;
     let (expected, expected_totals) = uninterrupted(blocks(&log, 20));
     assert_eq!((results(folder.path()), totals), (expected, expected_totals));
@@ -207,7 +211,7 @@ fn who_dies_while_results_are_brought_to_their_places_does_the_rest_the_next_tim
     fs::rename(folder.path().join("progress/journal.part"), folder.path().join(RESULTS[0])).expect("moved");
     for _ in 0..2 {
         let replay = open(folder.path(), 4).expect("resumable");
-        assert_eq!(replay.standing(), Standing::Finished);
+        assert_eq!(replay.standing(), ReplayState::Finished);
         replay.deliver().expect("delivered");
         assert_eq!(results(folder.path()), uninterrupted(blocks(&log, 20)).0);
     }

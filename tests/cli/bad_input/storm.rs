@@ -6,7 +6,7 @@ use rekindle_core::decode::Decoder;
 use rekindle_core::event::Event;
 use rekindle_core::rules::program::Projection;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;
 use rekindle_test_kit::decoder_oracle::text;
 
@@ -22,7 +22,7 @@ fn some_line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn journal(lines: &[&[u8]], until: Timestamp, partitions: usize, workers: usize, batch_bytes: usize) -> Vec<u8> {
-    let options = Options { partitions, workers, max_disorder: Span(5_000), ..Options::default() };
+    let options = PipelineOptions { partitions, workers, max_disorder: Span(5_000), ..PipelineOptions::default() };
     let bytes = lines.iter().flat_map(|line| line.iter().copied().chain([b'\n'])).collect::<Vec<u8>>();
     replay_bytes(RULES, &bytes, until, options, batch_bytes).expect("the rules compile")
 }

@@ -26,9 +26,9 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use crate::Connection;
+use rekindle_runtime::compression::unpacked;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
-use rekindle_runtime::packing::unpacked;
 use rekindle_settings::{SourceKind, SourceSettings};
 
 /// Messages handed on together are no more than this, in bytes, but for the last.

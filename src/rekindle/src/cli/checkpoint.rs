@@ -13,8 +13,8 @@ use super::{CliError, load_config};
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{FeatureReport, UserReport};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::{Options, Pipeline};
-use rekindle_runtime::store::{Checkpoints, Entry, Inspected, Loaded, Manifest};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_runtime::store::{CheckpointInspection, CheckpointStore, LoadedCheckpoint, Manifest, ManifestEntry};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings, masked};
 
 /// Look at stored checkpoints: which there are, what is in them, whether they are intact
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &CheckpointArgs) -> Result<(), CliError> {
     })
 }
 
-fn open(place: &StoreLocation) -> Result<Checkpoints, CliError> {
+fn open(place: &StoreLocation) -> Result<CheckpointStore, CliError> {
     let settings = match (&place.config, &place.store) {
         (Some(path), _) => load_config(path)?.checkpoint,
         (None, store) => {
@@ -97,11 +97,11 @@ fn open(place: &StoreLocation) -> Result<Checkpoints, CliError> {
     {
         return Err(CliError::Other(format!("there is no folder {}", path.display())));
     }
-    let opened = Checkpoints::open(&settings).map_err(other)?;
+    let opened = CheckpointStore::open(&settings).map_err(other)?;
     opened.ok_or_else(|| CliError::Other("the settings name no store for checkpoints".to_owned()))
 }
 
-async fn manifest(checkpoints: &Checkpoints) -> Result<Manifest, CliError> {
+async fn manifest(checkpoints: &CheckpointStore) -> Result<Manifest, CliError> {
     let found = checkpoints.manifest().await.map_err(other)?;
     found.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))
 }
@@ -119,7 +119,7 @@ fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), 
         "number", "kind", "bytes", "users", "sequence", "ordinal", "rules"
     )?;
     for entry in &manifest.checkpoints {
-        let Entry { number, bytes, users, sequence, ordinal, rules, .. } = entry;
+        let ManifestEntry { number, bytes, users, sequence, ordinal, rules, .. } = entry;
         let (kind, created, rules) = (entry.kind.name(), Timestamp(entry.created_ms), field(rules));
         writeln!(
             out,
@@ -129,7 +129,7 @@ fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), 
     Ok(())
 }
 
-async fn inspect(checkpoints: &Checkpoints, number: Option<u64>, out: &mut impl Write) -> Result<(), CliError> {
+async fn inspect(checkpoints: &CheckpointStore, number: Option<u64>, out: &mut impl Write) -> Result<(), CliError> {
     let manifest = manifest(checkpoints).await?;
     let number = number.or(manifest.checkpoints.last().map(|entry| entry.number));
     let number = number.ok_or_else(|| CliError::Other("there are no checkpoints yet".to_owned()))?;
@@ -137,7 +137,7 @@ async fn inspect(checkpoints: &Checkpoints, number: Option<u64>, out: &mut impl 
     let (Some(entry), Some(found)) = (entry, checkpoints.inspect(number).await.map_err(other)?) else {
         return Err(CliError::Other(format!("there is no checkpoint {number} in {}", checkpoints.place())));
     };
-    let Inspected { head, totals, bytes, parts } = found;
+    let CheckpointInspection { head, totals, bytes, parts } = found;
     let chain: Vec<u64> = manifest.chain(number).iter().map(|entry| entry.number).collect();
     let said = json!({
         "object": entry.object, "bytes": bytes, "crc32c": format!("{:08x}", entry.crc32c),
@@ -151,7 +151,7 @@ async fn inspect(checkpoints: &Checkpoints, number: Option<u64>, out: &mut impl 
     Ok(writeln!(out, "{}", lines(&format!("{said:#}")))?)
 }
 
-async fn verify(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), CliError> {
+async fn verify(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(), CliError> {
     let findings = checkpoints.verify().await.map_err(other)?;
     let mut damaged = 0;
     for finding in &findings {
@@ -170,8 +170,8 @@ async fn verify(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
     }
 }
 
-async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), CliError> {
-    let Loaded { state, passed_over, .. } = checkpoints.load().await.map_err(other)?;
+async fn export(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(), CliError> {
+    let LoadedCheckpoint { state, passed_over, .. } = checkpoints.load().await.map_err(other)?;
     for passed_over in passed_over {
         let _ = writeln!(std::io::stderr(), "passed over {}", field(&passed_over.to_string()));
     }
@@ -179,7 +179,7 @@ async fn export(checkpoints: &Checkpoints, out: &mut impl Write) -> Result<(), C
     // The state as of the cut, not as of some watermark: nothing is fired by looking.
     let mut ids: Vec<Arc<str>> = state.restored.partitions.iter().flatten().map(|user| user.id().into()).collect();
     ids.sort_unstable();
-    let options = Options { partitions: state.restored.partitions.len(), ..Options::default() };
+    let options = PipelineOptions { partitions: state.restored.partitions.len(), ..PipelineOptions::default() };
     let pipeline = Pipeline::restore(state.plan, options, state.restored).map_err(other)?;
     let mut written = std::io::BufWriter::new(out);
     for report in ids.iter().filter_map(|id| pipeline.report(id)) {

@@ -19,7 +19,7 @@ use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::{Options, Pipeline, Totals};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use screen::Screen;
 
@@ -104,7 +104,7 @@ struct DemoMetrics {
 /// The totals of the engine, and the growth numbers if the rules ask for them.
 #[derive(Clone)]
 struct DemoTotals {
-    totals: Totals,
+    totals: PipelineTotals,
     watermark: Timestamp,
     growth: Option<Arc<GrowthReport>>,
 }
@@ -155,7 +155,7 @@ struct Demo {
 
 impl Demo {
     fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<DemoMetrics>) -> Result<Demo, CliError> {
-        let pipeline = Pipeline::new(Arc::clone(&plan), Options::default())
+        let pipeline = Pipeline::new(Arc::clone(&plan), PipelineOptions::default())
             .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         Ok(Demo { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })

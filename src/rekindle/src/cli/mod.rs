@@ -24,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::daemon::DaemonError;
 use rekindle_core::decode::PlaceholderIds;
 use rekindle_core::rules::program::Ruleset;
-use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_settings::{EngineSettings, Settings};
 
 /// A real-time growth engine for e-commerce: live segments, churn and reactivation, campaign actions.
@@ -152,8 +152,8 @@ impl From<rekindle_runtime::replay::ReplayError> for CliError {
     }
 }
 
-impl From<rekindle_runtime::files::sink::SinkError> for CliError {
-    fn from(error: rekindle_runtime::files::sink::SinkError) -> CliError {
+impl From<rekindle_runtime::files::sink::OutputFileError> for CliError {
+    fn from(error: rekindle_runtime::files::sink::OutputFileError) -> CliError {
         rekindle_runtime::replay::ReplayError::from(error).into()
     }
 }
@@ -201,8 +201,8 @@ pub(crate) fn load_config(path: &Path) -> Result<Settings, CliError> {
 }
 
 /// What the settings say of the pipeline.
-pub(crate) fn pipeline_options(settings: &EngineSettings) -> Options {
-    Options {
+pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
+    PipelineOptions {
         partitions: usize::from(settings.partitions),
         workers: usize::from(settings.workers),
         max_disorder: settings.max_disorder,

@@ -14,10 +14,12 @@ use super::summary::{RunInfo, Summary, counted};
 use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::files::sink::{OutputFile, SinkError};
-use rekindle_runtime::files::source::{Files, Item, SourceError};
-use rekindle_runtime::pipeline::Options;
-use rekindle_runtime::replay::{Finished, ReplayError, Resumable, Sinks, Standing, Targets, replay};
+use rekindle_runtime::files::sink::{OutputFile, OutputFileError};
+use rekindle_runtime::files::source::{EventFiles, FileItem, FileSourceError};
+use rekindle_runtime::pipeline::PipelineOptions;
+use rekindle_runtime::replay::{
+    ReplayError, ReplayResult, ReplaySinks, ReplayState, ResultTargets, ResumableReplay, replay,
+};
 use rekindle_settings::EngineSettings;
 
 /// Replays event files through the engine and writes the journal: every segment change, campaign decision and merge,
@@ -136,7 +138,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let settings = args.settings()?;
     let outputs = args.outputs();
     let events = args.events.iter().map(|path| ("events", path.as_path()));
-    let parts = args.checkpoint.iter().flat_map(|folder| Resumable::files(folder)).collect::<Vec<_>>();
+    let parts = args.checkpoint.iter().flat_map(|folder| ResumableReplay::files(folder)).collect::<Vec<_>>();
     let progress = parts.iter().map(|path| ("progress", path.as_path()));
     let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).chain(progress).collect();
     refuse_shared_files(&outputs, &inputs)?;
@@ -156,7 +158,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         outcome => outcome?,
     };
     let run = RunInfo { took, until: args.until, at_full_speed: true };
-    let Finished { totals, first_rejects } = finished;
+    let ReplayResult { totals, first_rejects } = finished;
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
         // A closed standard error is no reason to fail: the journal is written.
@@ -182,17 +184,17 @@ fn nothing_accepted(first_rejects: &[String]) -> String {
     format!("all events were rejected, so nothing came of them; {them}{lines}")
 }
 
-fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>, SinkError> {
+fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>, OutputFileError> {
     path.map(|path| OutputFile::create(what, Some(path))).transpose()
 }
 
 fn replay_at_once(
     args: &ReplayArgs,
     plan: Arc<ExecutionPlan>,
-    options: Options,
-) -> Result<(Finished, Duration), CliError> {
+    options: PipelineOptions,
+) -> Result<(ReplayResult, Duration), CliError> {
     let source = ReplaySource::open(args, options.max_message_bytes())?;
-    let sinks = Sinks {
+    let sinks = ReplaySinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
         actions: create("the actions", args.actions.as_deref())?,
         rejects: create("the rejected events", args.rejects.as_deref())?,
@@ -206,9 +208,9 @@ fn replay_resumably(
     args: &ReplayArgs,
     folder: &Path,
     plan: Arc<ExecutionPlan>,
-    options: Options,
-) -> Result<(Finished, Duration), CliError> {
-    let targets = Targets {
+    options: PipelineOptions,
+) -> Result<(ReplayResult, Duration), CliError> {
+    let targets = ResultTargets {
         journal: args.output.clone().unwrap_or_else(|| PathBuf::from("-")),
         actions: args.actions.clone(),
         rejects: args.rejects.clone(),
@@ -216,22 +218,22 @@ fn replay_resumably(
     let max_message_bytes = options.max_message_bytes();
     let interval = Duration::from_millis(args.checkpoint_interval.0.try_into().unwrap_or(0));
     let events = args.events.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut replay = Resumable::open(folder, interval, plan, (options, args.until), events, targets)?;
+    let mut replay = ResumableReplay::open(folder, interval, plan, (options, args.until), events, targets)?;
     // A closed standard error is no reason to fail.
     let say = |line: String| drop(writeln!(std::io::stderr(), "{line}"));
     for damaged in replay.passed_over() {
         say(format!("warning: passed over a commit in {}: {damaged}", folder.display()));
     }
     match replay.standing() {
-        Standing::After(lines) if !args.quiet => {
+        ReplayState::After(lines) if !args.quiet => {
             say(format!("going on after {} of the events", counted(lines, "line")))
         }
-        Standing::Finished if !args.quiet => {
+        ReplayState::Finished if !args.quiet => {
             say(format!("this replay is finished; delete {} to replay again", folder.display()));
         }
         _ => {}
     }
-    if replay.standing() != Standing::Finished {
+    if replay.standing() != ReplayState::Finished {
         replay.run(ReplaySource::open(args, max_message_bytes)?)?;
     }
     Ok(replay.deliver()?)
@@ -239,7 +241,7 @@ fn replay_resumably(
 
 /// The events, with a bar that shows how many of them are read.
 struct ReplaySource {
-    files: Files,
+    files: EventFiles,
     bar: ProgressBar,
 }
 
@@ -248,13 +250,13 @@ impl ReplaySource {
         if !args.quiet {
             say_if_it_waits(&args.events);
         }
-        let files = Files::open(&args.events, max_message_bytes)?;
+        let files = EventFiles::open(&args.events, max_message_bytes)?;
         Ok(ReplaySource { bar: progress_bar(args, &files), files })
     }
 }
 
 impl Iterator for ReplaySource {
-    type Item = Result<Item, SourceError>;
+    type Item = Result<FileItem, FileSourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.bar.set_position(self.files.bytes_read().load(Ordering::Relaxed));
@@ -294,7 +296,7 @@ impl ReplayArgs {
 }
 
 /// Hidden unless standard error is a terminal.
-fn progress_bar(args: &ReplayArgs, files: &Files) -> ProgressBar {
+fn progress_bar(args: &ReplayArgs, files: &EventFiles) -> ProgressBar {
     if args.quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

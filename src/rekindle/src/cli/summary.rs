@@ -14,7 +14,7 @@ use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Change, Ruleset};
 pub(super) use rekindle_core::rules::words::grouped;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::{Totals, unseen};
+use rekindle_runtime::pipeline::{PipelineTotals, unseen};
 
 /// The circumstances of a run.
 pub(super) struct RunInfo {
@@ -27,13 +27,13 @@ pub(super) struct RunInfo {
 /// Totals beside the rules that give them names.
 pub(super) struct Summary<'a> {
     rules: &'a Ruleset,
-    totals: &'a Totals,
+    totals: &'a PipelineTotals,
     run: RunInfo,
     peak_memory_bytes: Option<u64>,
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(rules: &'a Ruleset, totals: &'a Totals, run: RunInfo) -> Summary<'a> {
+    pub(super) fn new(rules: &'a Ruleset, totals: &'a PipelineTotals, run: RunInfo) -> Summary<'a> {
         Summary { rules, totals, run, peak_memory_bytes: peak_memory_bytes() }
     }
 
@@ -111,14 +111,17 @@ impl<'a> Summary<'a> {
 
 /// The amounts of which values were passed over since they are no numbers: the name, values that are numbers, and those
 /// that are none.
-pub(super) fn passed_over<'t>(rules: &'t Ruleset, totals: &'t Totals) -> impl Iterator<Item = (String, u64, u64)> + 't {
+pub(super) fn passed_over<'t>(
+    rules: &'t Ruleset,
+    totals: &'t PipelineTotals,
+) -> impl Iterator<Item = (String, u64, u64)> + 't {
     let amounts = rules.amounts.iter().zip(&totals.counts.amounts);
     let passed_over = amounts.filter(|(_, [_, none])| *none > 0);
     passed_over.map(|(amount, [numbers, none])| (rules.amount_name(*amount), *numbers, *none))
 }
 
 /// `passed over 3 of 4 values of order.total: they are no numbers`, for each amount of which values were.
-pub(super) fn passed_over_in_words(rules: &Ruleset, totals: &Totals) -> Vec<String> {
+pub(super) fn passed_over_in_words(rules: &Ruleset, totals: &PipelineTotals) -> Vec<String> {
     let words = |(name, numbers, none)| {
         format!("passed over {} of {} values of {name}: they are no numbers", grouped(none), grouped(numbers + none))
     };
@@ -209,7 +212,7 @@ impl Summary<'_> {
 }
 
 /// Says what the rules wait for and the file does not have.
-pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &Totals) {
+pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &PipelineTotals) {
     for unseen in unseen(rules, totals, &[], "the file") {
         // A closed standard error is no reason to fail.
         let _ = writeln!(std::io::stderr(), "warning: {}", field(&unseen.to_string()));

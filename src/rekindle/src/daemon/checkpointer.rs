@@ -17,7 +17,7 @@ use super::scrape::wall_clock;
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{CompletedSnapshot, EngineHandle, SnapshotError};
-use rekindle_runtime::store::{Checkpoints, Outputs, StoreError};
+use rekindle_runtime::store::{CheckpointStore, PublishedOutputs, StoreError};
 
 /// After a failure the next is tried after this, or after the interval where that is shorter.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ enum CheckpointFailure {
 /// Writes checkpoints.
 #[derive(Clone)]
 pub(super) struct Checkpointer {
-    pub(super) checkpoints: Checkpoints,
+    pub(super) checkpoints: CheckpointStore,
     pub(super) live: EngineHandle,
     /// Which stream the log is, once that is known and if it is one.
     pub(super) log: Arc<OnceLock<StreamIdentity>>,
@@ -115,7 +115,9 @@ impl Checkpointer {
         let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);
         let kind = usize::from(!written.is_whole());
-        self.checkpoints.commit(written, Outputs { ordinal: passed.ordinal, last: Some(passed.stream_last) }).await?;
+        self.checkpoints
+            .commit(written, PublishedOutputs { ordinal: passed.ordinal, last: Some(passed.stream_last) })
+            .await?;
         let took = began.elapsed();
         let status = &self.status;
         status.written[kind].fetch_add(1, Ordering::Relaxed);

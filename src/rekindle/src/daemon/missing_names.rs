@@ -9,7 +9,7 @@ use tracing::warn;
 
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
-use rekindle_runtime::pipeline::{Unseen, UnseenKind, unseen};
+use rekindle_runtime::pipeline::{MissingName, MissingNameKind, unseen};
 
 /// Among fewer events it is no wonder that something did not come.
 const EVENTS_MIN: u64 = 1_000;
@@ -22,15 +22,15 @@ const NOTED_MAX: usize = 10;
 
 /// What has not come, for whoever asks.
 #[derive(Debug, Default)]
-pub struct MissingNamesStatus(Mutex<Vec<(UnseenKind, String)>>);
+pub struct MissingNamesStatus(Mutex<Vec<(MissingNameKind, String)>>);
 
 impl MissingNamesStatus {
     /// What the rules wait for and has not come for long enough.
-    pub fn unseen(&self) -> Vec<(UnseenKind, String)> {
+    pub fn unseen(&self) -> Vec<(MissingNameKind, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, unseen: &[Unseen]) {
+    fn set(&self, unseen: &[MissingName]) {
         let names = unseen.iter().map(|unseen| (unseen.kind, unseen.name.clone())).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
@@ -61,7 +61,7 @@ impl MissingNamesMonitor {
         }
         self.live.recovered().await;
         let mut watched: Option<MonitoredRules> = None;
-        let mut told: Vec<Unseen> = Vec::new();
+        let mut told: Vec<MissingName> = Vec::new();
         loop {
             let stats = self.live.stats();
             let (rules, totals) = (&stats.plan.rules, &stats.totals);
@@ -85,8 +85,9 @@ impl MissingNamesMonitor {
         }
     }
 
-    fn tell(&self, found: &[Unseen], told: &[Unseen]) {
-        let is_told = |unseen: &Unseen| told.iter().any(|told| (told.kind, &told.name) == (unseen.kind, &unseen.name));
+    fn tell(&self, found: &[MissingName], told: &[MissingName]) {
+        let is_told =
+            |unseen: &MissingName| told.iter().any(|told| (told.kind, &told.name) == (unseen.kind, &unseen.name));
         for unseen in found.iter().filter(|unseen| !is_told(unseen)) {
             warn!("the rules wait for what does not come: {unseen}");
         }

@@ -52,8 +52,8 @@ use rekindle_nats::source::{NatsSource, SourceStatus};
 use rekindle_nats::{Access, Connection};
 use rekindle_runtime::log::RecordBatch;
 use rekindle_runtime::output::batch::OutputItem;
-use rekindle_runtime::pipeline::{Options, RestoreError};
-use rekindle_runtime::store::{Checkpoints, StoreError};
+use rekindle_runtime::pipeline::{PipelineOptions, RestoreError};
+use rekindle_runtime::store::{CheckpointStore, StoreError};
 
 /// How often it is looked whether what the rules read knows all it should.
 const RULES_LOOKED_AT: Duration = Duration::from_secs(10);
@@ -265,14 +265,14 @@ impl Daemon {
     pub async fn open(
         config: Settings,
         access: Access,
-        options: Options,
+        options: PipelineOptions,
         conditions: StartOptions,
         path: PathBuf,
         configured: (String, Arc<ExecutionPlan>),
     ) -> Result<Daemon, DaemonError> {
         let health = Health::default();
         let parts = HealthParts { nats: health.part("nats"), source: health.part("source"), sink: health.part("sink") };
-        let checkpoints = Checkpoints::open(&config.checkpoint)?;
+        let checkpoints = CheckpointStore::open(&config.checkpoint)?;
         if checkpoints.is_none() {
             let note =
                 "no checkpoints are kept ([checkpoint] store is empty): a start reads the log from its beginning";
@@ -453,7 +453,7 @@ fn start_moving(
     beginning: StartupState,
 ) -> MessageTasks {
     let source = NatsSource::new(connection.clone(), config.source.clone(), batches.clone(), source_part.clone());
-    let limits = Options { max_event_bytes: config.engine.max_event_bytes, ..Options::default() };
+    let limits = PipelineOptions { max_event_bytes: config.engine.max_event_bytes, ..PipelineOptions::default() };
     let source = source.unpacking_at_most(limits.max_message_bytes());
     let sink = Sink {
         settings: config.output.clone(),

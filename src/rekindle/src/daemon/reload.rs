@@ -26,7 +26,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{EngineHandle, RulesChangeError, RulesChangeRecorder};
 use rekindle_runtime::output::batch::RulesActivation;
-use rekindle_runtime::store::Checkpoints;
+use rekindle_runtime::store::CheckpointStore;
 
 /// How long a file must stand still.
 const SETTLED_AFTER: Duration = Duration::from_millis(200);
@@ -123,7 +123,7 @@ pub struct RulesReloader {
     live: EngineHandle,
     health: Health,
     news: Mutex<RulesNotices>,
-    checkpoints: Option<Checkpoints>,
+    checkpoints: Option<CheckpointStore>,
     in_use: Mutex<ActiveRules>,
     /// One reload at a time.
     turn: tokio::sync::Mutex<()>,
@@ -157,7 +157,7 @@ impl RulesReloader {
     pub(super) fn new(
         live: EngineHandle,
         health: Health,
-        checkpoints: Option<Checkpoints>,
+        checkpoints: Option<CheckpointStore>,
         in_use: ActiveRules,
     ) -> RulesReloader {
         RulesReloader {

@@ -20,8 +20,8 @@ use rekindle_nats::sink::Known;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{EngineStart, RecoveredRulesChange, Recovery};
 use rekindle_runtime::output::committed_position::CommittedPosition;
-use rekindle_runtime::pipeline::{Options, Pipeline};
-use rekindle_runtime::store::{Checkpoints, Claim, Entry, Loaded, RulesEntry, RulesText};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_runtime::store::{CheckpointStore, LoadedCheckpoint, ManifestEntry, RulesEntry, RulesText, StoreClaim};
 use rekindle_settings::SourceKind;
 
 /// What a start knows before it has looked at the broker.
@@ -38,20 +38,20 @@ pub(super) struct StartupState {
     /// The settings that decide what comes of a log.
     pub(super) settings: String,
     pub(super) health: Health,
-    pub(super) checkpoints: Option<Checkpoints>,
+    pub(super) checkpoints: Option<CheckpointStore>,
     conditions: StartOptions,
-    options: Options,
+    options: PipelineOptions,
     configured: RulesWithText,
     /// No daemon has ever kept checkpoints there.
     is_new_store: bool,
     /// The checkpoint it goes on from, and the stream whose state that is.
-    entry: Option<(Entry, Option<StreamIdentity>)>,
+    entry: Option<(ManifestEntry, Option<StreamIdentity>)>,
     /// What was kept when it was read.
     kept: StoredEntries,
 }
 
 /// Which checkpoints and rules are kept.
-type StoredEntries = (Vec<Entry>, Vec<RulesEntry>);
+type StoredEntries = (Vec<ManifestEntry>, Vec<RulesEntry>);
 
 /// The log as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +69,8 @@ pub(super) struct RulesWithText {
 
 /// Reads the newest checkpoint that can be used: the pipeline as it was, with the rules of then.
 pub(super) async fn begin(
-    checkpoints: Option<Checkpoints>,
-    options: Options,
+    checkpoints: Option<CheckpointStore>,
+    options: PipelineOptions,
     source: SourceKind,
     conditions: StartOptions,
     health: Health,
@@ -138,7 +138,7 @@ impl StartupState {
     pub(super) async fn claim(&mut self) -> Result<Option<(Pipeline, RulesWithText)>, DaemonError> {
         let Some(checkpoints) = self.checkpoints.clone() else { return Ok(None) };
         let (instance, from_start) = (self.instance.clone(), self.conditions.from_start);
-        self.epoch = checkpoints.claim(Claim { epoch_at_least: 1, instance, stream: None, from_start }).await?;
+        self.epoch = checkpoints.claim(StoreClaim { epoch_at_least: 1, instance, stream: None, from_start }).await?;
         let anew = if self.is_outdated().await? { Some(self.load().await?) } else { None };
         if self.kept_now().await?.1.is_empty() {
             checkpoints.note_rules(0, &self.configured.plan.rules.version, &self.configured.text).await?;
@@ -158,7 +158,7 @@ impl StartupState {
         if self.epoch == 0 {
             self.is_new_store = checkpoints.manifest().await?.is_none();
         }
-        let Loaded { state, rules, passed_over } = loop {
+        let LoadedCheckpoint { state, rules, passed_over } = loop {
             self.kept = self.kept_now().await?;
             let loaded = checkpoints.load().await;
             let is_whole = loaded.as_ref().is_ok_and(|loaded| loaded.passed_over.is_empty());

@@ -25,7 +25,7 @@ use rekindle_runtime::live::EngineHandle;
 use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_runtime::pipeline::Pipeline;
-use rekindle_runtime::store::Checkpoints;
+use rekindle_runtime::store::CheckpointStore;
 use rekindle_settings::{SourceKind, SourceSettings};
 
 /// How long to wait before looking for something again that was missing, or somebody who was there.
@@ -242,7 +242,7 @@ async fn until_it_works<T, Attempt: Future<Output = Result<T, String>>>(
 }
 
 /// Makes sure that no other start has taken the checkpoints over.
-async fn confirm(checkpoints: Option<Checkpoints>) -> Result<(), DaemonError> {
+async fn confirm(checkpoints: Option<CheckpointStore>) -> Result<(), DaemonError> {
     match checkpoints {
         Some(checkpoints) => Ok(checkpoints.confirm().await?),
         None => Ok(()),

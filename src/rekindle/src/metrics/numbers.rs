@@ -14,7 +14,7 @@ use rekindle_core::rules::program::{Change, Ruleset};
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::Kind;
 use rekindle_runtime::live::EngineStats;
-use rekindle_runtime::pipeline::Totals;
+use rekindle_runtime::pipeline::PipelineTotals;
 
 /// What is published, in the order of [`SinkNumbers::published`]; the values of the label `kind`.
 pub const PUBLISHED_KINDS: [&str; Kind::NAMES.len()] = Kind::NAMES;
@@ -114,7 +114,7 @@ pub struct ReloadNumbers {
 
 impl MetricsPage {
     /// What the pipeline counted under these rules, and which rules they are.
-    pub fn totals(&mut self, rules: &Ruleset, totals: &Totals, watermark: Timestamp) {
+    pub fn totals(&mut self, rules: &Ruleset, totals: &PipelineTotals, watermark: Timestamp) {
         for (call, count) in CallType::ALL.iter().zip(totals.by_call) {
             self.count(&EVENTS, &[call.name()], count);
         }
@@ -148,7 +148,7 @@ impl MetricsPage {
         self.add(&RULES_INFO, &[&rules.version], 1.0);
     }
 
-    fn segments(&mut self, rules: &Ruleset, totals: &Totals) {
+    fn segments(&mut self, rules: &Ruleset, totals: &PipelineTotals) {
         let counts = rules.segments.iter().zip(&totals.counts.transitions);
         for (segment, [entered, left]) in counts {
             self.count(&TRANSITIONS, &[&segment.id, Change::Enter.name()], *entered);

@@ -14,7 +14,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::EngineStats;
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
 const RULES: &str = "[events]\nview = 'View'\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
@@ -23,7 +23,7 @@ const RULES: &str = "[events]\nview = 'View'\n
 
 fn pipeline(rules: &str) -> Pipeline {
     let rules = rules::compile(rules).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let options = Options { workers: 1, partitions: 2, ..Options::default() };
+    let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
     Pipeline::new(Arc::new(ExecutionPlan::new(rules)), options).expect("threads start")
 }
 

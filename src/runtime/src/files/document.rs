@@ -3,7 +3,7 @@
 
 /// A document of which the beginning was read.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub(super) struct JsonDocument {
     /// What closes what is open, innermost last.
     closing: Vec<u8>,
     in_string: bool,
@@ -18,7 +18,7 @@ pub(super) struct Document {
 
 /// How far a document has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum DocumentProgress {
     /// It goes on.
     Open,
     /// It ends before this byte.
@@ -27,7 +27,7 @@ pub(super) enum Progress {
     Broken,
 }
 
-impl Document {
+impl JsonDocument {
     /// Whether lines begin with a document that does not end in the first line that is not blank. `is_all`: nothing
     /// follows them. A line without end is one only if it is an array, which can be cut.
     pub(super) fn begins(lines: &[u8], is_all: bool) -> bool {
@@ -38,7 +38,7 @@ impl Document {
             return false;
         }
         let first_line = memchr::memchr(b'\n', text).map(|at| &text[..at]);
-        let is_open = |line| Document::default().read(line) == Progress::Open;
+        let is_open = |line| JsonDocument::default().read(line) == DocumentProgress::Open;
         match (text.first(), first_line) {
             (Some(b'{' | b'['), Some(line)) => is_open(line),
             (Some(b'['), None) => !is_all && is_open(text),
@@ -47,7 +47,7 @@ impl Document {
     }
 
     /// Reads on; `text` begins where the document does, blanks before it included.
-    pub(super) fn read(&mut self, text: &[u8]) -> Progress {
+    pub(super) fn read(&mut self, text: &[u8]) -> DocumentProgress {
         while let Some(byte) = text.get(self.read) {
             self.read += 1;
             if self.in_string {
@@ -63,13 +63,13 @@ impl Document {
                 b'"' => self.in_string = true,
                 b'{' => self.closing.push(b'}'),
                 b'[' => self.closing.push(b']'),
-                b'}' | b']' if self.closing.pop() != Some(*byte) => return Progress::Broken,
-                b'}' | b']' if self.closing.is_empty() => return Progress::Ends(self.read),
+                b'}' | b']' if self.closing.pop() != Some(*byte) => return DocumentProgress::Broken,
+                b'}' | b']' if self.closing.is_empty() => return DocumentProgress::Ends(self.read),
                 b',' if self.closing == [b']'] => self.comma = Some(self.read),
                 _ => {}
             }
         }
-        Progress::Open
+        DocumentProgress::Open
     }
 
     /// Takes off the elements of the outermost array that were read whole, with the comma behind them, as an array of
@@ -100,15 +100,15 @@ mod tests {
     #[test]
     fn documents_are_told_from_lines() {
         for document in ["{\n\"", "\n [\n{}\n]", "[{},\n{}]\n", "{\"a\":\"\n", "{\"a\":[1,\n2]}"] {
-            assert!(Document::begins(document.as_bytes(), true), "{document:?}");
+            assert!(JsonDocument::begins(document.as_bytes(), true), "{document:?}");
         }
         for lines in
             ["", "\n", "{}\n", "{}\n{\n", "[{}]\n[\n", "{\"a\":\"{\"}\n", "x\n{\n", "}\n", "[}\n", "{\"a\":", "[{},"]
         {
-            assert!(!Document::begins(lines.as_bytes(), true), "{lines:?}");
+            assert!(!JsonDocument::begins(lines.as_bytes(), true), "{lines:?}");
         }
-        assert!(Document::begins(b"[{},", false), "a line without end");
-        assert!(!Document::begins(b"{\"a\":", false), "a line without end that can't be cut");
+        assert!(JsonDocument::begins(b"[{},", false), "a line without end");
+        assert!(!JsonDocument::begins(b"{\"a\":", false), "a line without end that can't be cut");
     }
 
     #[test]
@@ -117,17 +117,17 @@ mod tests {
             3 , {"b":"}"}
         ] "#;
         for step in 1..text.len() {
-            let (mut document, mut held, mut found) = (Document::default(), Vec::new(), Vec::new());
+            let (mut document, mut held, mut found) = (JsonDocument::default(), Vec::new(), Vec::new());
             let mut end = None;
             for part in text.chunks(step) {
                 held.extend_from_slice(part);
                 match document.read(&held) {
-                    Progress::Open => found.extend(document.take_elements(&mut held)),
-                    Progress::Ends(at) if end.is_none() => {
+                    DocumentProgress::Open => found.extend(document.take_elements(&mut held)),
+                    DocumentProgress::Ends(at) if end.is_none() => {
                         found.push(held[..at].to_vec());
                         end = Some(at);
                     }
-                    progress => assert_eq!(progress, Progress::Open),
+                    progress => assert_eq!(progress, DocumentProgress::Open),
                 }
                 if end.is_some() {
                     break;

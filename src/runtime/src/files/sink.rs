@@ -10,7 +10,7 @@ use thiserror::Error;
 /// A file, or standard output, could not be written.
 #[derive(Debug, Error)]
 #[error("could not write {what} to {target}: {cause}{}", hint(cause))]
-pub struct SinkError {
+pub struct OutputFileError {
     /// What was to be written.
     pub what: &'static str,
     /// Where to.
@@ -21,7 +21,7 @@ pub struct SinkError {
 
 const STANDARD_OUTPUT: &str = "standard output";
 
-impl SinkError {
+impl OutputFileError {
     /// Whether it only says that whoever read standard output has had enough, as `head` has.
     pub fn is_closed_output(&self) -> bool {
         self.target == STANDARD_OUTPUT && self.cause.kind() == io::ErrorKind::BrokenPipe
@@ -55,7 +55,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// The file can't be created.
-    pub fn create(what: &'static str, path: Option<&Path>) -> Result<OutputFile, SinkError> {
+    pub fn create(what: &'static str, path: Option<&Path>) -> Result<OutputFile, OutputFileError> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             let writer = BufWriter::with_capacity(1 << 18, Box::new(io::stdout()) as Box<dyn Write + Send>);
             let target = STANDARD_OUTPUT.to_owned();
@@ -66,7 +66,7 @@ impl OutputFile {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let opened = if is_special { File::options().write(true).open(path) } else { File::create(&partial) };
-        let file = opened.map_err(|cause| SinkError { what, target: target.clone(), cause })?;
+        let file = opened.map_err(|cause| OutputFileError { what, target: target.clone(), cause })?;
         let rename = (!is_special).then(|| (PathBuf::from(partial), path.to_owned()));
         let writer = BufWriter::with_capacity(1 << 18, Box::new(file) as Box<dyn Write + Send>);
         Ok(OutputFile { what, target, writer, growing: None, rename })
@@ -77,7 +77,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// The file can't be opened, or is shorter than that.
-    pub fn resume(what: &'static str, path: &Path, bytes: u64) -> Result<OutputFile, SinkError> {
+    pub fn resume(what: &'static str, path: &Path, bytes: u64) -> Result<OutputFile, OutputFileError> {
         let target = path.display().to_string();
         let opened = || {
             let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
@@ -88,7 +88,7 @@ impl OutputFile {
             file.seek(SeekFrom::End(0))?;
             Ok((file.try_clone()?, file))
         };
-        let (growing, file) = opened().map_err(|cause| SinkError { what, target: target.clone(), cause })?;
+        let (growing, file) = opened().map_err(|cause| OutputFileError { what, target: target.clone(), cause })?;
         let writer = BufWriter::with_capacity(1 << 18, Box::new(file) as Box<dyn Write + Send>);
         Ok(OutputFile { what, target, writer, growing: Some(growing), rename: None })
     }
@@ -98,7 +98,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// The disk is full.
-    pub fn settle(&mut self) -> Result<u64, SinkError> {
+    pub fn settle(&mut self) -> Result<u64, OutputFileError> {
         self.flush()?;
         let settled = match &self.growing {
             Some(file) => file.sync_all().and_then(|()| Ok(file.metadata()?.len())),
@@ -114,7 +114,7 @@ impl OutputFile {
     pub fn write(
         &mut self,
         write: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> io::Result<()>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), OutputFileError> {
         write(&mut self.writer).map_err(|cause| self.error(cause))
     }
 
@@ -122,7 +122,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// The disk is full.
-    pub fn flush(&mut self) -> Result<(), SinkError> {
+    pub fn flush(&mut self) -> Result<(), OutputFileError> {
         self.writer.flush().map_err(|cause| self.error(cause))
     }
 
@@ -131,7 +131,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// The disk is full, or the file can't be renamed.
-    pub fn finish(mut self) -> Result<(), SinkError> {
+    pub fn finish(mut self) -> Result<(), OutputFileError> {
         self.flush()?;
         match self.rename.take() {
             Some((partial, path)) => fs::rename(partial, path).map_err(|cause| self.error(cause)),
@@ -139,8 +139,8 @@ impl OutputFile {
         }
     }
 
-    fn error(&self, cause: io::Error) -> SinkError {
-        SinkError { what: self.what, target: self.target.clone(), cause }
+    fn error(&self, cause: io::Error) -> OutputFileError {
+        OutputFileError { what: self.what, target: self.target.clone(), cause }
     }
 }
 
@@ -148,7 +148,7 @@ impl OutputFile {
 ///
 /// # Errors
 /// It may not.
-pub fn check(what: &'static str, path: &Path) -> Result<(), SinkError> {
+pub fn check(what: &'static str, path: &Path) -> Result<(), OutputFileError> {
     // A pipe must not be opened for nothing: whoever reads it would see it end.
     if is_stream(path) { Ok(()) } else { OutputFile::create(what, Some(path)).map(drop) }
 }
@@ -167,8 +167,8 @@ fn is_special(path: &Path) -> bool {
 ///
 /// # Errors
 /// It can't be written there. The whole file is still where it was.
-pub fn deliver(what: &'static str, whole: &Path, path: &Path) -> Result<(), SinkError> {
-    let failed = |cause| SinkError { what, target: path.display().to_string(), cause };
+pub fn deliver(what: &'static str, whole: &Path, path: &Path) -> Result<(), OutputFileError> {
+    let failed = |cause| OutputFileError { what, target: path.display().to_string(), cause };
     let is_stream = is_stream(path);
     if !is_stream {
         match fs::rename(whole, path) {

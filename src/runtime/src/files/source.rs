@@ -16,8 +16,8 @@ use std::thread;
 
 use thiserror::Error;
 
-use super::document::{Document, Progress};
-use crate::packing::Packing;
+use super::document::{DocumentProgress, JsonDocument};
+use crate::compression::Compression;
 
 /// How much is handed out at a time, in bytes; a line that goes on past it makes the block longer.
 const BLOCK_BYTES: usize = 512 << 10;
@@ -30,13 +30,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Something read.
 #[derive(Debug)]
-pub enum Item {
+pub enum FileItem {
     /// Whole lines.
-    Block(Block),
+    Block(LineBlock),
     /// A line longer than a message may be that did not fit a block.
     Oversized {
         /// Where it stands.
-        place: Place,
+        place: LinePosition,
         /// Its length in bytes.
         bytes: u64,
         /// How it begins.
@@ -46,16 +46,16 @@ pub enum Item {
 
 /// Whole lines of one file.
 #[derive(Debug)]
-pub struct Block {
+pub struct LineBlock {
     /// The lines; only a file's last may lack its newline.
     pub lines: Vec<u8>,
     /// It is one JSON document instead, or part of an array, as one.
     pub is_document: bool,
     /// Where the first stands.
-    pub place: Place,
+    pub place: LinePosition,
 }
 
-impl Block {
+impl LineBlock {
     /// How many lines there are; a document counts as one more than it has newlines, for it may begin where another ends.
     pub fn line_count(&self) -> u64 {
         let is_unfinished = self.is_document || self.is_unfinished();
@@ -71,31 +71,31 @@ impl Block {
     }
 
     /// Where a part of it stands: on the line with this index, or, in a document, where the part's bytes are.
-    pub fn place_of(&self, line: u64, part: &[u8]) -> Place {
+    pub fn place_of(&self, line: u64, part: &[u8]) -> LinePosition {
         let before = (part.as_ptr() as usize).saturating_sub(self.lines.as_ptr() as usize);
         let line = match self.is_document {
             true => memchr::memchr_iter(b'\n', &self.lines[..before.min(self.lines.len())]).count() as u64,
             false => line,
         };
-        Place { file: Arc::clone(&self.place.file), line: self.place.line + line }
+        LinePosition { file: Arc::clone(&self.place.file), line: self.place.line + line }
     }
 
     /// What stands behind the first so many lines; `None`: nothing does. A document is not cut.
-    pub fn after(&self, lines: u64) -> Option<Block> {
+    pub fn after(&self, lines: u64) -> Option<LineBlock> {
         let at = match lines {
             0 => 0,
             _ if self.is_document => return None,
             _ => memchr::memchr_iter(b'\n', &self.lines).nth(usize::try_from(lines - 1).ok()?)? + 1,
         };
-        let place = Place { file: Arc::clone(&self.place.file), line: self.place.line + lines };
+        let place = LinePosition { file: Arc::clone(&self.place.file), line: self.place.line + lines };
         let is_document = self.is_document;
-        (at < self.lines.len()).then(|| Block { lines: self.lines[at..].to_vec(), is_document, place })
+        (at < self.lines.len()).then(|| LineBlock { lines: self.lines[at..].to_vec(), is_document, place })
     }
 }
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LinePosition {
     /// The file's name; `-` is standard input.
     pub file: Arc<str>,
     /// Its line, from 1.
@@ -104,7 +104,7 @@ pub struct Place {
 
 /// A file that can't be read, or not to its end.
 #[derive(Debug, Error)]
-pub enum SourceError {
+pub enum FileSourceError {
     /// It can't be opened.
     #[error("could not open the events file {file}: {cause}")]
     Open {
@@ -137,18 +137,18 @@ fn hint(cause: &io::Error) -> &'static str {
 }
 
 /// The files, one after the other.
-pub struct Files {
-    items: Receiver<Result<Item, SourceError>>,
+pub struct EventFiles {
+    items: Receiver<Result<FileItem, FileSourceError>>,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
 }
 
-impl Files {
+impl EventFiles {
     /// Begins to read. `-` is standard input.
     ///
     /// # Errors
     /// A file can't be opened: all of them are tried before anything is read.
-    pub fn open(paths: &[PathBuf], max_message_bytes: usize) -> Result<Files, SourceError> {
+    pub fn open(paths: &[PathBuf], max_message_bytes: usize) -> Result<EventFiles, FileSourceError> {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let mut bytes_total = Some(0);
         let mut inputs = Vec::new();
@@ -160,7 +160,7 @@ impl Files {
         // One block is read while the last is worked on.
         let (sender, items) = sync_channel(0);
         thread::spawn(move || read_all(inputs, max_message_bytes, &sender));
-        Ok(Files { items, bytes_read, bytes_total })
+        Ok(EventFiles { items, bytes_read, bytes_total })
     }
 
     /// Bytes read off the disk so far, shared: a progress bar looks at it.
@@ -174,18 +174,18 @@ impl Files {
     }
 }
 
-impl Iterator for Files {
-    type Item = Result<Item, SourceError>;
+impl Iterator for EventFiles {
+    type Item = Result<FileItem, FileSourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.items.recv().ok()
     }
 }
 
-type Input = Box<dyn BufRead + Send>;
+type FileInput = Box<dyn BufRead + Send>;
 
-fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(Input, Option<u64>), SourceError> {
-    let open_error = |cause| SourceError::Open { file: path.display().to_string(), cause };
+fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(FileInput, Option<u64>), FileSourceError> {
+    let open_error = |cause| FileSourceError::Open { file: path.display().to_string(), cause };
     let (raw, bytes): (Box<dyn Read + Send>, Option<u64>) = if path == Path::new("-") {
         (Box::new(io::stdin()), None)
     } else {
@@ -196,17 +196,19 @@ fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(Input, Option<u
         }
         (Box::new(file), meta.is_file().then_some(meta.len()))
     };
-    let counted = Counted { inner: raw, bytes: Arc::clone(bytes_read), has_ended: false };
+    let counted = CountingReader { inner: raw, bytes: Arc::clone(bytes_read), has_ended: false };
     let mut raw = BufReader::with_capacity(1 << 18, counted);
     // Not `fill_buf`: a pipe may yield less than four bytes at first.
     let mut magic = Vec::new();
     raw.by_ref().take(4).read_to_end(&mut magic).map_err(open_error)?;
-    let packing = Packing::of(&magic);
+    let packing = Compression::of(&magic);
     let raw = Cursor::new(magic).chain(raw);
-    let input: Input = match packing {
+    let input: FileInput = match packing {
         None => Box::new(raw),
-        Some(Packing::Gzip) => Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(raw))),
-        Some(Packing::Zstd) => {
+        Some(Compression::Gzip) => {
+            Box::new(BufReader::with_capacity(1 << 18, flate2::bufread::MultiGzDecoder::new(raw)))
+        }
+        Some(Compression::Zstd) => {
             let unpacked = zstd::stream::read::Decoder::with_buffer(raw).map_err(open_error)?;
             Box::new(BufReader::with_capacity(1 << 18, unpacked))
         }
@@ -214,14 +216,14 @@ fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(Input, Option<u
     Ok((input, bytes))
 }
 
-struct Counted<R> {
+struct CountingReader<R> {
     inner: R,
     bytes: Arc<AtomicU64>,
     /// A terminal that has ended goes on when it is read again: nobody is to press Ctrl-D twice.
     has_ended: bool,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.has_ended {
             return Ok(0);
@@ -233,18 +235,18 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-type Sender = SyncSender<Result<Item, SourceError>>;
+type ItemSender = SyncSender<Result<FileItem, FileSourceError>>;
 
 /// Ends early when nobody listens any more.
-fn read_all(inputs: Vec<(Arc<str>, Input)>, max_message_bytes: usize, sender: &Sender) {
+fn read_all(inputs: Vec<(Arc<str>, FileInput)>, max_message_bytes: usize, sender: &ItemSender) {
     for (file, input) in inputs {
-        let mut reader = LineReader { input, place: Place { file, line: 1 }, max_message_bytes, sender };
+        let mut reader = LineReader { input, place: LinePosition { file, line: 1 }, max_message_bytes, sender };
         match reader.read_to_end() {
             Ok(true) => {}
             Ok(false) => return,
             Err(cause) => {
-                let Place { file, line } = reader.place;
-                let _ = sender.send(Err(SourceError::Read { file: file.to_string(), lines: line - 1, cause }));
+                let LinePosition { file, line } = reader.place;
+                let _ = sender.send(Err(FileSourceError::Read { file: file.to_string(), lines: line - 1, cause }));
                 return;
             }
         }
@@ -252,7 +254,7 @@ fn read_all(inputs: Vec<(Arc<str>, Input)>, max_message_bytes: usize, sender: &S
 }
 
 /// What came of reading on in a document.
-enum Step {
+enum DocumentStep {
     /// There is more of it to read.
     ReadOn,
     /// It is handed out.
@@ -264,10 +266,10 @@ enum Step {
 }
 
 struct LineReader<'s> {
-    input: Input,
-    place: Place,
+    input: FileInput,
+    place: LinePosition,
     max_message_bytes: usize,
-    sender: &'s Sender,
+    sender: &'s ItemSender,
 }
 
 impl LineReader<'_> {
@@ -290,17 +292,17 @@ impl LineReader<'_> {
                     if !ended && block.len() < BLOCK_BYTES && !has_whole_line(&block) {
                         break;
                     }
-                    document = Document::begins(&block, ended).then(Document::default);
+                    document = JsonDocument::begins(&block, ended).then(JsonDocument::default);
                 }
                 let Some(open) = &mut document else {
                     has_lines = true;
                     break;
                 };
                 match self.read_document(open, &mut block) {
-                    Step::NotWanted => return Ok(false),
-                    Step::ReadOn if !ended => break,
-                    Step::Done => document = None,
-                    Step::ReadOn | Step::Broken => {
+                    DocumentStep::NotWanted => return Ok(false),
+                    DocumentStep::ReadOn if !ended => break,
+                    DocumentStep::Done => document = None,
+                    DocumentStep::ReadOn | DocumentStep::Broken => {
                         open.give_up(&mut block);
                         has_lines = true;
                     }
@@ -326,26 +328,26 @@ impl LineReader<'_> {
     }
 
     /// Reads on in a document of which `block` holds what was not handed out yet.
-    fn read_document(&mut self, document: &mut Document, block: &mut Vec<u8>) -> Step {
+    fn read_document(&mut self, document: &mut JsonDocument, block: &mut Vec<u8>) -> DocumentStep {
         let taken = match document.read(block) {
-            Progress::Broken => return Step::Broken,
-            Progress::Ends(end) => {
+            DocumentProgress::Broken => return DocumentStep::Broken,
+            DocumentProgress::Ends(end) => {
                 let line_end = memchr::memchr(b'\n', &block[end..]).map_or(block.len(), |at| end + at + 1);
                 if !block[end..line_end].iter().all(u8::is_ascii_whitespace) {
-                    return Step::Broken;
+                    return DocumentStep::Broken;
                 }
                 let rest = block.split_off(line_end);
                 let whole = std::mem::replace(block, rest);
-                return if self.hand_out(whole, true) { Step::Done } else { Step::NotWanted };
+                return if self.hand_out(whole, true) { DocumentStep::Done } else { DocumentStep::NotWanted };
             }
-            Progress::Open if block.len() < BLOCK_BYTES => return Step::ReadOn,
-            Progress::Open => document.take_elements(block),
+            DocumentProgress::Open if block.len() < BLOCK_BYTES => return DocumentStep::ReadOn,
+            DocumentProgress::Open => document.take_elements(block),
         };
         match taken.map(|elements| self.hand_out(elements, true)) {
-            Some(true) => Step::ReadOn,
-            Some(false) => Step::NotWanted,
-            None if block.len() > self.max_message_bytes => Step::Broken,
-            None => Step::ReadOn,
+            Some(true) => DocumentStep::ReadOn,
+            Some(false) => DocumentStep::NotWanted,
+            None if block.len() > self.max_message_bytes => DocumentStep::Broken,
+            None => DocumentStep::ReadOn,
         }
     }
 
@@ -367,9 +369,9 @@ impl LineReader<'_> {
     }
 
     fn hand_out(&mut self, lines: Vec<u8>, is_document: bool) -> bool {
-        let block = Block { lines, is_document, place: self.place.clone() };
+        let block = LineBlock { lines, is_document, place: self.place.clone() };
         self.place.line += block.newlines() + u64::from(!is_document && block.is_unfinished());
-        self.sender.send(Ok(Item::Block(block))).is_ok()
+        self.sender.send(Ok(FileItem::Block(block))).is_ok()
     }
 
     /// Reads on to the end of a line of which `block` holds the beginning; what follows it stays in `block`.
@@ -391,12 +393,12 @@ impl LineReader<'_> {
         }
         let place = self.place.clone();
         self.place.line += 1;
-        Ok(self.sender.send(Ok(Item::Oversized { place, bytes, head })).is_ok())
+        Ok(self.sender.send(Ok(FileItem::Oversized { place, bytes, head })).is_ok())
     }
 }
 
 /// As `BufRead::fill_buf`, undeterred by signals.
-fn fill_buf(input: &mut Input) -> io::Result<&[u8]> {
+fn fill_buf(input: &mut FileInput) -> io::Result<&[u8]> {
     while let Err(error) = input.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);

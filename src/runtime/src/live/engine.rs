@@ -21,7 +21,7 @@ use crate::log::{LogRecord, RecordBatch};
 use crate::output::batch::{Barrier, DeadLetter, DeadLetterCollector, OutputBatch, OutputItem, RulesActivation};
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use crate::output::dead_letter::FIRST_OF_MESSAGE;
-use crate::pipeline::{Entry, Forgotten, Pipeline, Unlinked, UserExport};
+use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Pipeline, UserExport};
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, UserReport};
 use rekindle_core::time::Timestamp;
 
@@ -168,8 +168,8 @@ fn leave_out(outputs: &mut Vec<Output>, open: Option<PartialGroup>, before: u64)
     open.messages
 }
 
-fn entry(message: &LogRecord) -> Entry<'_> {
-    Entry { kind: message.kind, lines: &message.lines, received: Some(message.received), is_whole: true }
+fn entry(message: &LogRecord) -> InputEntry<'_> {
+    InputEntry { kind: message.kind, lines: &message.lines, received: Some(message.received), is_whole: true }
 }
 
 impl Engine {
@@ -438,7 +438,7 @@ impl Engine {
     /// Feeds messages to the pipeline. The outputs come in the one order that they have whenever the same messages are fed
     /// together: by position in the log, due time and user, and each user's as they happened.
     fn feed(&mut self, batch: &[LogRecord]) -> (Vec<Output>, Vec<DeadLetter>) {
-        let entries: Vec<Entry<'_>> = batch.iter().map(entry).collect();
+        let entries: Vec<InputEntry<'_>> = batch.iter().map(entry).collect();
         let (mut outputs, mut dead_letters) = (Vec::new(), DeadLetterCollector::with_first(FIRST_OF_MESSAGE));
         let mut reject = |letter: crate::pipeline::Rejection<'_>| {
             let crate::pipeline::Rejection { entry, line, rejected } = letter;
@@ -468,7 +468,7 @@ impl Engine {
     fn follow(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
         let (view, recent) = (self.shared.view(), &self.shared.recent);
         let mut done = 0;
-        for Forgotten { user, outputs: before } in self.pipeline.forgotten() {
+        for ForgottenUser { user, outputs: before } in self.pipeline.forgotten() {
             view.follow(&outputs[done..*before]);
             recent.note(plan, &outputs[done..*before]);
             view.set(user, None);
@@ -488,7 +488,7 @@ impl Engine {
         for ExpiredUser { user, at, .. } in self.pipeline.expired() {
             self.shared.recent.forget_before(user, *at);
         }
-        for Unlinked { visitor, at } in self.pipeline.unlinked() {
+        for ExpiredLink { visitor, at } in self.pipeline.unlinked() {
             self.shared.recent.forget_before(visitor, *at);
         }
     }

@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{Pipeline, Totals, UserExport};
+use crate::pipeline::{Pipeline, PipelineTotals, UserExport};
 use engine::{Engine, EngineRequest};
 pub use engine::{EngineStart, RulesChangeError, RulesChangeRecorder};
 use membership_view::MembershipView;
@@ -63,7 +63,7 @@ pub struct EngineStats {
     /// The rules it runs.
     pub plan: Arc<ExecutionPlan>,
     /// Everything counted so far.
-    pub totals: Totals,
+    pub totals: PipelineTotals,
     /// The log's watermark; before the first message it is before every time.
     pub watermark: Timestamp,
     /// Pending wake-ups.

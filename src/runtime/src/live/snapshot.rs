@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::EngineBusy;
 use crate::output::batch::BarrierReport;
-use crate::pipeline::{CutHead, Pipeline};
-use crate::store::{Finishing, StoreError, Writer};
+use crate::pipeline::{Pipeline, SnapshotHeader};
+use crate::store::{CheckpointCompletion, CheckpointWriter, StoreError};
 use rekindle_core::partition::ExecutionPlan;
 
 /// How long the engine may stand still for a piece.
@@ -18,13 +18,14 @@ const PIECE: Duration = Duration::from_millis(2);
 const USERS_AT_A_TIME: usize = 256;
 
 /// A cut as it begins: what it is, by which rules, up to which message, the number of the rules.
-pub type SnapshotStart = Box<dyn FnOnce(CutHead, Arc<ExecutionPlan>, u64, u64) -> Result<Writer, StoreError> + Send>;
+pub type SnapshotStart =
+    Box<dyn FnOnce(SnapshotHeader, Arc<ExecutionPlan>, u64, u64) -> Result<CheckpointWriter, StoreError> + Send>;
 
 /// A cut that is captured whole.
 #[derive(Debug)]
 pub struct CompletedSnapshot {
     /// The checkpoint, being finished.
-    pub finishing: Finishing,
+    pub finishing: CheckpointCompletion,
     /// Told when all of what came before the cut is published.
     pub passed: oneshot::Receiver<BarrierReport>,
     /// Everything up to this message of the source is in it.
@@ -44,7 +45,7 @@ pub enum SnapshotError {
 
 /// A cut under way.
 pub(super) struct EngineSnapshot {
-    writer: Writer,
+    writer: CheckpointWriter,
     passed: oneshot::Receiver<BarrierReport>,
     sequence: u64,
     reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
@@ -52,7 +53,7 @@ pub(super) struct EngineSnapshot {
 
 impl EngineSnapshot {
     pub(super) fn new(
-        writer: Writer,
+        writer: CheckpointWriter,
         passed: oneshot::Receiver<BarrierReport>,
         sequence: u64,
         reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,

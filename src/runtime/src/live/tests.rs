@@ -11,7 +11,7 @@ use super::{EngineEndpoints, EngineStart, Recovery, start};
 use crate::log::{LogRecord, RecordKind};
 use crate::output::batch::OutputItem;
 use crate::output::committed_position::CommittedPosition;
-use crate::pipeline::{Options, Pipeline};
+use crate::pipeline::{Pipeline, PipelineOptions};
 use rekindle_core::partition::{ExecutionPlan, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -27,7 +27,7 @@ async fn ends() -> EngineEndpoints {
 }
 
 async fn ends_with(rules: &str) -> EngineEndpoints {
-    let options = Options { workers: 1, partitions: 2, ..Options::default() };
+    let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
     let pipeline = Pipeline::new(plan(rules), options).expect("threads start");
     let ends = start(pipeline, EngineStart::default(), tokio::runtime::Handle::current()).expect("a thread starts");
     ends.live.recover(Recovery::default()).await.expect("it runs");
@@ -164,8 +164,8 @@ async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
 #[tokio::test]
 async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
     let plan = plan(&format!("{RULES}[growth]\n"));
-    let pipeline =
-        Pipeline::new(plan, Options { workers: 1, partitions: 2, ..Options::default() }).expect("threads start");
+    let pipeline = Pipeline::new(plan, PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() })
+        .expect("threads start");
     let mut ends = start(pipeline, EngineStart::default(), tokio::runtime::Handle::current()).expect("a thread starts");
     let out = CommittedPosition { position: 2, ..CommittedPosition::before(2) };
     ends.live.recover(Recovery { out, ..Recovery::default() }).await.expect("it runs");

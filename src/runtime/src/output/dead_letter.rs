@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use super::batch::DeadLetterSummary;
-use crate::files::source::Place;
+use crate::files::source::LinePosition;
 use rekindle_core::decode::Reason;
 
 /// So many rejects of one message become letters of their own.
@@ -28,7 +28,7 @@ const ENDS: [&str; 2] = ["\",\"truncated\":true}", "\"}"];
 #[derive(Clone, Copy, Debug)]
 pub enum DeadLetterOrigin<'a> {
     /// In a line of a file.
-    File(&'a Place),
+    File(&'a LinePosition),
     /// In a message of the log.
     Message {
         /// Its number in the stream.
@@ -131,7 +131,7 @@ pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<EncodedDeadLetter> {
 pub fn write_line(
     reason: &Reason,
     rest: Option<&DeadLetterSummary>,
-    place: &Place,
+    place: &LinePosition,
     original: &[u8],
     is_cut: bool,
     sink: &mut impl io::Write,

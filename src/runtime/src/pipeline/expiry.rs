@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::lane::Queues;
+use super::partition_task::PartitionQueues;
 use super::{PARALLEL_FROM, Pipeline};
 use rekindle_core::event::Event;
 use rekindle_core::partition::{ExecutionPlan, Output};
@@ -19,7 +19,7 @@ use rekindle_core::time::{Span, Timestamp};
 
 /// A visitor whose link went with the user it led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unlinked {
+pub struct ExpiredLink {
     /// The visitor.
     pub visitor: Arc<str>,
     /// The instant at which the user's time was over.
@@ -28,7 +28,7 @@ pub struct Unlinked {
 
 impl Pipeline {
     /// Whose links went in the last call that took something in or moved time on, with users whose time was over.
-    pub fn unlinked(&self) -> &[Unlinked] {
+    pub fn unlinked(&self) -> &[ExpiredLink] {
         &self.unlinked
     }
 
@@ -37,7 +37,7 @@ impl Pipeline {
         &mut self,
         plan: &ExecutionPlan,
         (event, ts): (&'e Event<'a>, Timestamp),
-        queues: &mut Queues<'e, 'a>,
+        queues: &mut PartitionQueues<'e, 'a>,
         out: &mut Vec<Output>,
     ) {
         let Some(ttl) = self.options.state_ttl else { return };
@@ -61,7 +61,7 @@ impl Pipeline {
         plan: &ExecutionPlan,
         id: &str,
         (ts, ttl): (Timestamp, Span),
-        queues: &mut Queues<'e, 'a>,
+        queues: &mut PartitionQueues<'e, 'a>,
         out: &mut Vec<Output>,
     ) {
         // No user's clock is ahead of it.
@@ -80,7 +80,7 @@ impl Pipeline {
                 return;
             }
             if note.round == self.round {
-                let line = std::mem::replace(queues, Queues::new(self.partitions.len()));
+                let line = std::mem::replace(queues, PartitionQueues::new(self.partitions.len()));
                 // Nothing fires by time alone that had not yet: where a batch is cut shows nowhere.
                 let in_parallel = line.len() >= PARALLEL_FROM;
                 self.apply(plan, line, (self.fired, in_parallel), out);
@@ -155,7 +155,7 @@ impl Pipeline {
 
     fn drop_links(&mut self, user: &Arc<str>, at: Timestamp) {
         let visitors = self.take_links(user);
-        self.unlinked.extend(visitors.into_iter().map(|visitor| Unlinked { visitor, at }));
+        self.unlinked.extend(visitors.into_iter().map(|visitor| ExpiredLink { visitor, at }));
     }
 
     /// Takes back the links to a user, and those to visitors among them who are nobody apart from it; whose they were.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::lane::Queues;
+use super::partition_task::PartitionQueues;
 use super::slices::whole_lines;
-use super::{Entry, Pipeline, Rejection};
+use super::{InputEntry, Pipeline, Rejection};
 use rekindle_core::decode::{Reason, Rejected};
 use rekindle_core::partition::{ExpiredUser, Output};
 use rekindle_core::route::partition_of;
@@ -12,7 +12,7 @@ use rekindle_core::route::partition_of;
 /// A user, or an anonymous visitor, who was forgotten because a message of the log said so: whom it named, the user that id
 /// was linked to, the visitors linked to either.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forgotten {
+pub struct ForgottenUser {
     /// The id.
     pub user: Arc<str>,
     /// How many outputs stood in the batch's by then: those of the id among them are of the one forgotten, later ones of
@@ -22,7 +22,7 @@ pub struct Forgotten {
 
 impl Pipeline {
     /// Whom the last call that took something in forgot, in the order of the log.
-    pub fn forgotten(&self) -> &[Forgotten] {
+    pub fn forgotten(&self) -> &[ForgottenUser] {
         &self.forgotten
     }
 
@@ -34,7 +34,7 @@ impl Pipeline {
     /// Forgets whom the entry names; what names nobody is a dead letter. `index` is its place in the batch.
     pub(super) fn take_forget<'a>(
         &mut self,
-        entry: &Entry<'a>,
+        entry: &InputEntry<'a>,
         index: usize,
         reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
@@ -71,7 +71,7 @@ impl Pipeline {
                 && let Some(user) = self.links.user_of(&id).cloned()
             {
                 // Whose time is over is nobody's user any more.
-                self.settle(&plan, &user, (now.0, ttl), &mut Queues::new(self.partitions.len()), out);
+                self.settle(&plan, &user, (now.0, ttl), &mut PartitionQueues::new(self.partitions.len()), out);
             }
             next = self.links.user_of(&id).cloned();
             self.links.remove(&id);
@@ -80,8 +80,8 @@ impl Pipeline {
             let visitors = self.take_links(&id);
             had_anything |= had_state || next.is_some() || !visitors.is_empty();
             let outputs = out.len();
-            self.forgotten.extend(visitors.into_iter().map(|user| Forgotten { user, outputs }));
-            self.forgotten.push(Forgotten { user: id, outputs });
+            self.forgotten.extend(visitors.into_iter().map(|user| ForgottenUser { user, outputs }));
+            self.forgotten.push(ForgottenUser { user: id, outputs });
         }
         self.merge_growth(&plan);
         self.forgotten_count += u64::from(had_anything);

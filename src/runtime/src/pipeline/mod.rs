@@ -5,18 +5,18 @@
 //! are worked off whole, so nothing of this order shows in what comes out: not the batch size, not the number of
 //! partitions or workers. Where a user is forgotten, a batch is cut in two.
 
-mod ahead;
-mod cut;
+mod checkpoint;
+mod event_time;
 mod expiry;
 mod export;
 mod forget;
-mod lane;
-mod saved;
-mod seen;
+mod observed_names;
+mod partition_task;
+mod read_ahead;
 mod slices;
+mod snapshot;
 #[cfg(test)]
 mod tests;
-mod timing;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,13 +25,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::log::RecordKind;
-pub use ahead::{Ahead, Decoding};
-pub use cut::CutHead;
-use cut::Cutting;
-pub use expiry::Unlinked;
+pub use checkpoint::{RestoreError, RestoredPipeline};
+pub(crate) use event_time::timed;
+pub use expiry::ExpiredLink;
 pub use export::UserExport;
-pub use forget::Forgotten;
-use lane::{Handover, Lane, Operation, Queues, Sequenced};
+pub use forget::ForgottenUser;
+pub use observed_names::{MissingName, MissingNameKind, ObservedNames, unseen};
+use partition_task::{PartitionOperation, PartitionQueues, PartitionTask, SequencedEvent, StateHandover};
+pub use read_ahead::{ParallelDecoder, ReadAhead};
 use rekindle_core::decode::{Decoded, Decoder, PlaceholderIds, Reason, Rejected};
 use rekindle_core::event::{CallType, Event};
 use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
@@ -40,17 +41,16 @@ use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition, Pa
 use rekindle_core::route::partition_of;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::{Clock, Span, Timestamp};
-pub use saved::{RestoreError, Restored};
-pub use seen::{Seen, Unseen, UnseenKind, unseen};
 use slices::DecodedSlice;
-pub(crate) use timing::timed;
+pub use snapshot::SnapshotHeader;
+use snapshot::SnapshotProgress;
 
 /// Batches smaller than this are applied on the calling thread: handing them out would cost more than it gains.
 const PARALLEL_FROM: usize = 512;
 
 /// How a pipeline is built.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct PipelineOptions {
     /// How many partitions; 64 unless there is a reason.
     pub partitions: usize,
     /// How many worker threads; 0: one per core.
@@ -72,7 +72,7 @@ pub struct Options {
     pub state_ttl: Option<Span>,
 }
 
-impl Options {
+impl PipelineOptions {
     /// Those of them that decide what comes of a log, as text: under others the same log gives other outputs.
     pub fn deciding(&self) -> String {
         let clock = match self.clock {
@@ -87,7 +87,7 @@ impl Options {
     }
 }
 
-impl Options {
+impl PipelineOptions {
     /// What decodes events under these rules.
     pub(crate) fn decoder(&self, rules: &Ruleset) -> Decoder {
         Decoder::new(&rules.projection, self.max_event_bytes).with_placeholder_ids(self.placeholder_ids.clone())
@@ -99,9 +99,9 @@ impl Options {
     }
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for PipelineOptions {
+    fn default() -> PipelineOptions {
+        PipelineOptions {
             partitions: 64,
             workers: 0,
             max_disorder: Span(5_000),
@@ -117,7 +117,7 @@ impl Default for Options {
 
 /// Everything counted so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
+pub struct PipelineTotals {
     /// Events accepted by the decoder, duplicates included.
     pub events: u64,
     /// The same by call, as in [`CallType::ALL`].
@@ -141,13 +141,13 @@ pub struct Totals {
     pub forgotten: u64,
     /// Which events, properties and traits there were.
     #[serde(default)]
-    pub seen: Seen,
+    pub seen: ObservedNames,
 }
 
-impl Totals {
+impl PipelineTotals {
     /// Counts on from what was counted before a pipeline was restored. Users, links and sizes of segments are those of
     /// now, and who was forgotten is counted since the log's beginning.
-    pub fn add_before(&mut self, before: &Totals) {
+    pub fn add_before(&mut self, before: &PipelineTotals) {
         self.events += before.events;
         self.from_future += before.from_future;
         self.placeholder_ids += before.placeholder_ids;
@@ -165,8 +165,8 @@ impl Totals {
 /// Decoder, links, partitions and watermark of one log.
 pub struct Pipeline {
     plan: Arc<ExecutionPlan>,
-    options: Options,
-    decoding: Decoding,
+    options: PipelineOptions,
+    decoding: ParallelDecoder,
     links: IdentityLinks,
     partitions: Vec<Partition>,
     /// The latest time read, of an event or (with [`Clock::Log`]) of the broker; the watermark lies `max_disorder`
@@ -181,7 +181,7 @@ pub struct Pipeline {
     rules_changes: (u64, Timestamp),
     /// What rules other than those of its checkpoint came to, until somebody asks.
     pending: Vec<Output>,
-    seen: Seen,
+    seen: ObservedNames,
     events: u64,
     by_call: [u64; CallType::ALL.len()],
     rejected: [u64; Reason::CODES.len()],
@@ -192,21 +192,21 @@ pub struct Pipeline {
     /// Of the last batch: when the broker received each accepted event.
     received: Vec<Timestamp>,
     /// Of the last batch.
-    forgotten: Vec<Forgotten>,
+    forgotten: Vec<ForgottenUser>,
     /// Of the last batch.
     expired: Vec<ExpiredUser>,
     /// Of the last batch.
-    unlinked: Vec<Unlinked>,
+    unlinked: Vec<ExpiredLink>,
     /// Counts how often what was put in line was worked off, from 1.
     round: u64,
-    cutting: Cutting,
+    cutting: SnapshotProgress,
     /// The rollup of the growth numbers; only if the rules ask for them.
     rollup: Option<Box<Rollup>>,
 }
 
 /// A message of the log, or some of its lines.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct InputEntry<'a> {
     /// What it is.
     pub kind: RecordKind,
     /// Whole lines; none in a tick.
@@ -231,7 +231,7 @@ pub struct Rejection<'a> {
 
 /// How far a batch has been sequenced.
 #[derive(Default)]
-struct Cursor {
+struct SequencerCursor {
     entry: usize,
     /// Lines of the entry gone through.
     line: u64,
@@ -242,7 +242,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The system refuses to start the threads.
-    pub fn new(plan: Arc<ExecutionPlan>, options: Options) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
+    pub fn new(plan: Arc<ExecutionPlan>, options: PipelineOptions) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let decoder = options.decoder(&plan.rules);
         let partition = |_| {
             let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
@@ -261,7 +261,7 @@ impl Pipeline {
             rollup,
             plan,
             options,
-            decoding: Decoding::new(decoder, pool),
+            decoding: ParallelDecoder::new(decoder, pool),
             links: IdentityLinks::default(),
             partitions,
             latest_read: Timestamp::MIN,
@@ -270,7 +270,7 @@ impl Pipeline {
             position: 0,
             rules_changes: (0, Timestamp::MIN),
             pending: Vec::new(),
-            seen: Seen::default(),
+            seen: ObservedNames::default(),
             events: 0,
             by_call: [0; CallType::ALL.len()],
             rejected: [0; Reason::CODES.len()],
@@ -283,7 +283,7 @@ impl Pipeline {
             expired: Vec::new(),
             unlinked: Vec::new(),
             round: 1,
-            cutting: Cutting::default(),
+            cutting: SnapshotProgress::default(),
         })
     }
 
@@ -320,22 +320,31 @@ impl Pipeline {
         self.received.clear();
         self.begin_batch();
         let plan = Arc::clone(&self.plan);
-        self.apply(&plan, Queues::new(self.partitions.len()), (to, true), out);
+        self.apply(&plan, PartitionQueues::new(self.partitions.len()), (to, true), out);
     }
 
     /// Takes in some whole lines of a log without a broker; else like [`feed_entries`](Pipeline::feed_entries).
     pub fn feed<'a>(&mut self, lines: &'a [u8], reject: &mut dyn FnMut(Rejection<'a>), out: &mut Vec<Output>) {
-        self.feed_entries(&[Entry { kind: RecordKind::Events, lines, received: None, is_whole: false }], reject, out);
+        self.feed_entries(
+            &[InputEntry { kind: RecordKind::Events, lines, received: None, is_whole: false }],
+            reject,
+            out,
+        );
     }
 
     /// Decodes lines before it is their turn.
-    pub fn decoding(&self) -> Decoding {
+    pub fn decoding(&self) -> ParallelDecoder {
         self.decoding.clone()
     }
 
-    /// Takes in lines that were decoded ahead, by [`Decoding`] of this pipeline under the rules it has now; else like
+    /// Takes in lines that were decoded ahead, by [`ParallelDecoder`] of this pipeline under the rules it has now; else like
     /// [`feed`](Pipeline::feed).
-    pub fn feed_ahead<'a>(&mut self, ahead: &Ahead<'a>, reject: &mut dyn FnMut(Rejection<'a>), out: &mut Vec<Output>) {
+    pub fn feed_ahead<'a>(
+        &mut self,
+        ahead: &ReadAhead<'a>,
+        reject: &mut dyn FnMut(Rejection<'a>),
+        out: &mut Vec<Output>,
+    ) {
         self.received.clear();
         self.begin_batch();
         self.feed_slices(&ahead.slices, &[ahead.entry], 0, reject, out);
@@ -345,7 +354,7 @@ impl Pipeline {
     /// `out` in order per user; rejections are handed to `reject` in the order of the log.
     pub fn feed_entries<'a>(
         &mut self,
-        entries: &[Entry<'a>],
+        entries: &[InputEntry<'a>],
         reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
     ) {
@@ -376,7 +385,7 @@ impl Pipeline {
     /// Takes in entries that nobody is forgotten by; `first_entry` is the first one's index in the batch.
     fn feed_events<'a>(
         &mut self,
-        entries: &[Entry<'a>],
+        entries: &[InputEntry<'a>],
         first_entry: usize,
         reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
@@ -388,14 +397,14 @@ impl Pipeline {
     fn feed_slices<'a>(
         &mut self,
         slices: &[DecodedSlice<'a>],
-        entries: &[Entry<'a>],
+        entries: &[InputEntry<'a>],
         first_entry: usize,
         reject: &mut dyn FnMut(Rejection<'a>),
         out: &mut Vec<Output>,
     ) {
         let plan = Arc::clone(&self.plan);
-        let mut queues = Queues::new(self.partitions.len());
-        let mut at = Cursor::default();
+        let mut queues = PartitionQueues::new(self.partitions.len());
+        let mut at = SequencerCursor::default();
         let first_position = self.position;
         for slice in slices {
             self.seen.add_slice(&slice.seen, &plan.rules.projection.tracked);
@@ -506,18 +515,18 @@ impl Pipeline {
     }
 
     /// Leaves behind every entry before `next`: what the broker said of their time counts from here on.
-    fn move_on(&mut self, entries: &[Entry<'_>], at: &mut Cursor, next: usize) {
+    fn move_on(&mut self, entries: &[InputEntry<'_>], at: &mut SequencerCursor, next: usize) {
         if next == at.entry {
             return;
         }
         for entry in &entries[at.entry..next] {
             self.note_received(entry);
         }
-        *at = Cursor { entry: next, line: 0 };
+        *at = SequencerCursor { entry: next, line: 0 };
     }
 
     /// What the broker said of an entry's time counts for all that comes behind it.
-    fn note_received(&mut self, entry: &Entry<'_>) {
+    fn note_received(&mut self, entry: &InputEntry<'_>) {
         if let (Clock::Log, Some(received)) = (self.options.clock, entry.received) {
             self.latest_read = self.latest_read.max(received);
         }
@@ -540,12 +549,12 @@ impl Pipeline {
     }
 
     /// Everything counted so far.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> PipelineTotals {
         let mut counts = PartitionCounters::new(&self.plan.rules);
         for partition in &self.partitions {
             counts.add(partition.counts());
         }
-        Totals {
+        PipelineTotals {
             events: self.events,
             by_call: self.by_call,
             rejected: self.rejected,
@@ -568,12 +577,12 @@ impl Pipeline {
     ) -> Result<(&'e Event<'a>, Timestamp), Rejected<'a>> {
         let event = call.as_ref().map_err(Rejected::clone)?;
         let reject = |reason| Rejected { reason, original: event.original };
-        let timed = timing::timed(&self.options, event, received).map_err(reject)?;
+        let timed = event_time::timed(&self.options, event, received).map_err(reject)?;
         self.from_future += u64::from(timed.is_bounded);
         Ok((event, timed.at))
     }
 
-    fn sequence<'e, 'a>(&mut self, event: &'e Event<'a>, ts: Timestamp, queues: &mut Queues<'e, 'a>) {
+    fn sequence<'e, 'a>(&mut self, event: &'e Event<'a>, ts: Timestamp, queues: &mut PartitionQueues<'e, 'a>) {
         let resolved = self.links.resolve(event);
         let own_id = event.user_id.as_deref().or(event.anonymous_id.as_deref()).unwrap_or_default();
         let user = resolved.linked_user.as_deref().unwrap_or(own_id);
@@ -583,7 +592,7 @@ impl Pipeline {
         let (to, watermark) = (partition_of(user, self.partitions.len()), self.watermark());
         queues.push(
             to,
-            Operation::Event(Sequenced {
+            PartitionOperation::Event(SequencedEvent {
                 event,
                 linked_user: resolved.linked_user,
                 own_id,
@@ -607,7 +616,7 @@ impl Pipeline {
     fn apply<'e, 'a>(
         &mut self,
         plan: &ExecutionPlan,
-        queues: Queues<'e, 'a>,
+        queues: PartitionQueues<'e, 'a>,
         (to, in_parallel): (Timestamp, bool),
         out: &mut Vec<Output>,
     ) {
@@ -616,12 +625,16 @@ impl Pipeline {
         self.fired = self.fired.max(to);
         self.round += 1;
         let (queues, handovers) = queues.into_parts();
-        let handovers: Vec<Handover> = (0..handovers).map(|_| Handover::default()).collect();
-        let mut lanes: Vec<Lane<'_, 'e, 'a>> =
-            self.partitions.iter_mut().zip(queues).map(|(partition, queue)| Lane::new(partition, queue)).collect();
+        let handovers: Vec<StateHandover> = (0..handovers).map(|_| StateHandover::default()).collect();
+        let mut lanes: Vec<PartitionTask<'_, 'e, 'a>> = self
+            .partitions
+            .iter_mut()
+            .zip(queues)
+            .map(|(partition, queue)| PartitionTask::new(partition, queue))
+            .collect();
         let in_parallel = in_parallel && self.decoding.workers() > 1;
         while lanes.iter().any(|lane| !lane.is_done()) {
-            let run = |lane: &mut Lane<'_, 'e, 'a>| lane.run(plan, &handovers, to, position);
+            let run = |lane: &mut PartitionTask<'_, 'e, 'a>| lane.run(plan, &handovers, to, position);
             if in_parallel {
                 self.decoding.install(|| lanes.par_iter_mut().for_each(run));
             } else {

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::seen::SeenInSlice;
-use super::{Entry, PARALLEL_FROM};
+use super::observed_names::SliceObservations;
+use super::{InputEntry, PARALLEL_FROM};
 use rekindle_core::decode::{Decoded, Decoder, Framing, Reason, Rejected};
 
 /// One decoded slice of a batch.
@@ -12,14 +12,14 @@ pub(super) struct DecodedSlice<'a> {
     /// How many of the calls stand before the end of each line.
     pub(super) line_ends: Vec<u32>,
     /// The entries, or parts of entries, that the lines come from.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<SlicePart>,
     /// Which names and fields the calls have.
-    pub(super) seen: SeenInSlice,
+    pub(super) seen: SliceObservations,
 }
 
 /// Some lines of one entry.
 #[derive(Clone, Copy)]
-pub(super) struct Part {
+pub(super) struct SlicePart {
     /// Index of the entry in its batch.
     pub(super) entry: usize,
     /// How many lines.
@@ -27,9 +27,13 @@ pub(super) struct Part {
 }
 
 /// Decodes a batch. The slices, and the lines in them, are in the log's order.
-pub(super) fn decode<'a>(decoder: &Decoder, pool: &rayon::ThreadPool, entries: &[Entry<'a>]) -> Vec<DecodedSlice<'a>> {
+pub(super) fn decode<'a>(
+    decoder: &Decoder,
+    pool: &rayon::ThreadPool,
+    entries: &[InputEntry<'a>],
+) -> Vec<DecodedSlice<'a>> {
     let bytes: usize = entries.iter().map(|entry| entry.lines.len()).sum();
-    let pieces = entries.iter().enumerate().map(|(index, entry)| Piece::of(decoder, index, entry));
+    let pieces = entries.iter().enumerate().map(|(index, entry)| EntrySlice::of(decoder, index, entry));
     let workers = pool.current_num_threads();
     if workers == 1 || bytes < PARALLEL_FROM * 256 {
         return vec![decode_slice(decoder, &pieces.collect::<Vec<_>>())];
@@ -40,7 +44,7 @@ pub(super) fn decode<'a>(decoder: &Decoder, pool: &rayon::ThreadPool, entries: &
 
 /// An entry, or some of its lines.
 #[derive(Clone)]
-struct Piece<'a> {
+struct EntrySlice<'a> {
     /// Index of the entry in its batch.
     entry: usize,
     bytes: &'a [u8],
@@ -48,25 +52,25 @@ struct Piece<'a> {
     framing: Result<Framing, Reason>,
 }
 
-impl<'a> Piece<'a> {
-    fn of(decoder: &Decoder, index: usize, entry: &Entry<'a>) -> Piece<'a> {
+impl<'a> EntrySlice<'a> {
+    fn of(decoder: &Decoder, index: usize, entry: &InputEntry<'a>) -> EntrySlice<'a> {
         let framing = match (entry.is_whole, entry.received) {
             (false, _) => Ok(Framing::Lines),
             (true, Some(_)) => decoder.framing(entry.lines),
             // The source has told it from lines, and it is no longer than a source holds.
             (true, None) => Ok(Framing::Document),
         };
-        Piece { entry: index, bytes: entry.lines, framing }
+        EntrySlice { entry: index, bytes: entry.lines, framing }
     }
 }
 
-fn decode_slice<'a>(decoder: &Decoder, slice: &[Piece<'a>]) -> DecodedSlice<'a> {
+fn decode_slice<'a>(decoder: &Decoder, slice: &[EntrySlice<'a>]) -> DecodedSlice<'a> {
     let lines = slice.iter().map(|piece| piece.bytes.len()).sum::<usize>() / 256 + slice.len();
     let mut decoded = DecodedSlice {
         calls: Vec::with_capacity(lines),
         line_ends: Vec::with_capacity(lines),
         parts: Vec::with_capacity(slice.len()),
-        seen: SeenInSlice::default(),
+        seen: SliceObservations::default(),
     };
     for piece in slice {
         let before = decoded.line_ends.len();
@@ -86,9 +90,9 @@ fn decode_slice<'a>(decoder: &Decoder, slice: &[Piece<'a>]) -> DecodedSlice<'a> 
                 decoded.end_line();
             }
         }
-        decoded.parts.push(Part { entry: piece.entry, lines: decoded.line_ends.len() - before });
+        decoded.parts.push(SlicePart { entry: piece.entry, lines: decoded.line_ends.len() - before });
     }
-    decoded.seen = SeenInSlice::of(&decoded.calls);
+    decoded.seen = SliceObservations::of(&decoded.calls);
     decoded
 }
 
@@ -100,7 +104,7 @@ impl DecodedSlice<'_> {
 }
 
 /// Cuts a batch into slices of about `size` bytes, between entries where it can, between lines where it must.
-fn cut<'a>(pieces: impl Iterator<Item = Piece<'a>>, size: usize) -> Vec<Vec<Piece<'a>>> {
+fn cut<'a>(pieces: impl Iterator<Item = EntrySlice<'a>>, size: usize) -> Vec<Vec<EntrySlice<'a>>> {
     let mut slices = Vec::new();
     let (mut slice, mut room) = (Vec::new(), size);
     for piece in pieces {
@@ -108,14 +112,14 @@ fn cut<'a>(pieces: impl Iterator<Item = Piece<'a>>, size: usize) -> Vec<Vec<Piec
         while rest.len() > room && piece.framing == Ok(Framing::Lines) {
             let Some(at) = memchr::memchr(b'\n', &rest[room..]) else { break };
             let (lines, after) = rest.split_at(room + at + 1);
-            slice.push(Piece { bytes: lines, ..piece.clone() });
+            slice.push(EntrySlice { bytes: lines, ..piece.clone() });
             slices.push(std::mem::take(&mut slice));
             (rest, room) = (after, size);
         }
         // An entry without lines has its place too: time passes with it.
         if !rest.is_empty() || piece.bytes.is_empty() {
             room = room.saturating_sub(rest.len()).max(1);
-            slice.push(Piece { bytes: rest, ..piece });
+            slice.push(EntrySlice { bytes: rest, ..piece });
         }
     }
     if !slice.is_empty() {
@@ -152,8 +156,8 @@ mod tests {
             let mut seen = Vec::new();
             let pieces = texts.iter().enumerate();
             let pieces =
-                pieces.map(|(entry, text)| Piece { entry, bytes: text.as_bytes(), framing: Ok(Framing::Lines) });
-            for Piece { entry, bytes: lines, .. } in cut(pieces, size).into_iter().flatten() {
+                pieces.map(|(entry, text)| EntrySlice { entry, bytes: text.as_bytes(), framing: Ok(Framing::Lines) });
+            for EntrySlice { entry, bytes: lines, .. } in cut(pieces, size).into_iter().flatten() {
                 let is_whole = lines.ends_with(b"\n") || texts[entry].as_bytes().ends_with(lines);
                 assert!(is_whole, "size {size}: {lines:?} of entry {entry}");
                 found[entry].extend_from_slice(lines);

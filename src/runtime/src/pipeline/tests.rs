@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Entry, Options, Pipeline};
+use super::{InputEntry, Pipeline, PipelineOptions};
 use crate::log::RecordKind;
 use rekindle_core::journal;
 use rekindle_core::partition::{ExecutionPlan, Output};
@@ -32,9 +32,9 @@ fn at(clock: &str) -> Timestamp {
 /// Lines that begin so are whom to forget, and not events.
 const FORGET: &str = "{\"user\":";
 
-fn entry<'a>(received: &str, lines: &'a str) -> Entry<'a> {
+fn entry<'a>(received: &str, lines: &'a str) -> InputEntry<'a> {
     let kind = if lines.starts_with(FORGET) { RecordKind::Forget } else { RecordKind::Events };
-    Entry { kind, lines: lines.as_bytes(), received: Some(at(received)), is_whole: true }
+    InputEntry { kind, lines: lines.as_bytes(), received: Some(at(received)), is_whole: true }
 }
 
 /// A log with a broker, and the journal of what it came to.
@@ -46,7 +46,7 @@ struct Live {
 
 impl Live {
     fn new(clock: Clock) -> Live {
-        let options = Options { workers: 1, partitions: 3, clock, ..Options::default() };
+        let options = PipelineOptions { workers: 1, partitions: 3, clock, ..PipelineOptions::default() };
         let pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
         Live { pipeline, journal: Vec::new(), rejected: Vec::new() }
     }
@@ -228,7 +228,8 @@ fn a_message_that_is_one_document_over_lines_is_one() {
 fn a_body_that_stays_packed_is_one_rejection() {
     let mut live = Live::new(Clock::Log);
     for body in [&b"\x1f\x8b\x08\n\n{}\n"[..], b"\x28\xb5\x2f\xfd\n1\n2"] {
-        let entry = Entry { kind: RecordKind::Events, lines: body, received: Some(at("10:00:02")), is_whole: true };
+        let entry =
+            InputEntry { kind: RecordKind::Events, lines: body, received: Some(at("10:00:02")), is_whole: true };
         let mut letters = Vec::new();
         live.pipeline.feed_entries(&[entry], &mut |letter| letters.push(letter.rejected), &mut Vec::new());
         let [letter] = letters.as_slice() else { panic!("{letters:?}") };
@@ -241,7 +242,7 @@ fn a_body_that_stays_packed_is_one_rejection() {
 #[test]
 fn a_message_too_large_is_one_rejection() {
     let limit = 1 << 10;
-    let options = Options { workers: 1, partitions: 3, max_event_bytes: limit, ..Options::default() };
+    let options = PipelineOptions { workers: 1, partitions: 3, max_event_bytes: limit, ..PipelineOptions::default() };
     let call = cart("u", "10:00:00");
     let many = |count: usize| vec![call.clone(); count];
     let context = format!("{{\"a\":\"{}\"}}", "x".repeat(600));
@@ -257,7 +258,7 @@ fn a_message_too_large_is_one_rejection() {
         (format!("{{\"context\":{context},\"batch\":[{}]}}", vec!["{}"; 200].join(",")), 0, 200),
     ] {
         let mut pipeline = Pipeline::new(plan(RULES), options.clone()).expect("threads start");
-        let entry = Entry {
+        let entry = InputEntry {
             kind: RecordKind::Events,
             lines: message.as_bytes(),
             received: Some(at("10:00:02")),
@@ -331,7 +332,7 @@ fn what_other_rules_change_by_themselves_sets_no_campaign_off() {
     let later = Timestamp(at("12:00:00").0 + 31 * 86_400_000).to_string();
     let lines = cart("w", "12:00:00").replace("2026-03-02T12:00:00Z", &later);
     let mut outputs = Vec::new();
-    let entry = Entry {
+    let entry = InputEntry {
         kind: RecordKind::Events,
         lines: lines.as_bytes(),
         received: Timestamp::parse_rfc3339(&later),
@@ -419,9 +420,9 @@ fn no_id_repeats_when_rules_go_back_and_forth_at_one_instant() {
     }
     let saved = live.pipeline.save();
     let plan = Arc::clone(live.pipeline.plan());
-    let restored = super::Restored::read(&plan, &[&saved]).expect("what was saved");
-    live.pipeline =
-        Pipeline::restore(plan, Options { workers: 1, ..Options::default() }, restored).expect("what was saved");
+    let restored = super::RestoredPipeline::read(&plan, &[&saved]).expect("what was saved");
+    live.pipeline = Pipeline::restore(plan, PipelineOptions { workers: 1, ..PipelineOptions::default() }, restored)
+        .expect("what was saved");
     live.change_rules(&without).change_rules(&with.replace(">= 2", ">= 8"));
     ids.extend(action_ids(&mut live, &[("10:00:00", &two)]));
     assert_eq!(ids.len(), 4);
@@ -532,7 +533,7 @@ fn whom_to_forget_and_what_names_nobody_are_told_apart() {
     assert_eq!(live.rejected, [(1, 1, "not_json"), (1, 2, "wrong_type"), (2, 0, "no_user")]);
     let forgotten: Vec<&str> = live.pipeline.forgotten().iter().map(|forgotten| &*forgotten.user).collect();
     assert_eq!((forgotten, live.pipeline.totals().forgotten), (vec!["u", "v"], 1));
-    let empty = Entry { kind: RecordKind::Forget, lines: b" \n", received: Some(at("10:00:03")), is_whole: true };
+    let empty = InputEntry { kind: RecordKind::Forget, lines: b" \n", received: Some(at("10:00:03")), is_whole: true };
     let mut rejected = Vec::new();
     live.pipeline.feed_entries(&[empty], &mut |letter| rejected.push(letter.rejected.reason.code()), &mut Vec::new());
     assert_eq!(rejected, ["no_user"]);
@@ -651,7 +652,7 @@ fn links_go_with_their_user_after_the_same_event_wherever_batches_end() {
     lines.sort_by_key(|(minute, _)| *minute);
     let run = |size: usize, partitions: usize, hold: bool| {
         let mut live = Live::new(Clock::Log);
-        let options = Options { workers: 1, partitions, state_ttl: hour, ..Options::default() };
+        let options = PipelineOptions { workers: 1, partitions, state_ttl: hour, ..PipelineOptions::default() };
         live.pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
         for batch in lines.chunks(size) {
             if hold {
@@ -688,11 +689,11 @@ fn links_go_with_their_user_after_the_same_event_wherever_batches_end() {
 #[test]
 fn links_do_not_outlive_the_state_they_lead_to() {
     const DAY: i64 = 86_400_000;
-    let options = Options {
+    let options = PipelineOptions {
         workers: 1,
         partitions: 7,
         state_ttl: Some(rekindle_core::time::Span(3_600_000)),
-        ..Options::default()
+        ..PipelineOptions::default()
     };
     let mut pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
     let start = at("00:00:00").0;
@@ -718,7 +719,7 @@ fn links_do_not_outlive_the_state_they_lead_to() {
 #[test]
 fn panes_do_not_pile_up_with_the_visitors_who_are_merged() {
     let rules = "[events]\ncart = 'Product Added'\n[[segments]]\nid = 's'\nwhen = \"count(cart, '2h') >= 100\"\n";
-    let options = Options { workers: 1, partitions: 3, ..Options::default() };
+    let options = PipelineOptions { workers: 1, partitions: 3, ..PipelineOptions::default() };
     let mut pipeline = Pipeline::new(plan(rules), options).expect("threads start");
     let day = at("00:00:00").0;
     let line = |ids: &str, ts: i64| {
@@ -744,7 +745,8 @@ fn order(second: i64, properties: &str) -> String {
 }
 
 fn fed(rules: &str, lines: &[String]) -> Pipeline {
-    let mut pipeline = Pipeline::new(plan(rules), Options { workers: 1, ..Options::default() }).expect("threads start");
+    let mut pipeline = Pipeline::new(plan(rules), PipelineOptions { workers: 1, ..PipelineOptions::default() })
+        .expect("threads start");
     pipeline.feed(lines.concat().as_bytes(), &mut |_| {}, &mut Vec::new());
     pipeline
 }

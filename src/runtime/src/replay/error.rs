@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::files::sink::SinkError;
-use crate::files::source::SourceError;
+use crate::files::sink::OutputFileError;
+use crate::files::source::FileSourceError;
 use crate::pipeline::RestoreError;
 use rekindle_core::checkpoint::CodecError;
 
@@ -12,10 +12,10 @@ use rekindle_core::checkpoint::CodecError;
 pub enum ReplayError {
     /// The events can't be read.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] FileSourceError),
     /// The results can't be written.
     #[error(transparent)]
-    Sink(#[from] SinkError),
+    Sink(#[from] OutputFileError),
     /// The workers can't be started.
     #[error("could not start the worker threads: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),

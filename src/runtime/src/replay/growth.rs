@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::error::ReplayError;
-use crate::files::source::{Block, Item, SourceError};
+use crate::files::source::{FileItem, FileSourceError, LineBlock};
 use crate::log::RecordKind;
-use crate::pipeline::{Entry, Options, Pipeline, Totals, timed};
+use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals, timed};
 use rekindle_core::decode::{Decoded, Reason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
@@ -18,11 +18,11 @@ use rekindle_core::time::{Span, Timestamp};
 /// The source fails, or the workers cannot be started.
 pub fn growth_report(
     plan: Arc<ExecutionPlan>,
-    options: Options,
+    options: PipelineOptions,
     until: Option<Timestamp>,
-    source: impl Iterator<Item = Result<Item, SourceError>>,
-) -> Result<(Option<GrowthReport>, Totals), ReplayError> {
-    let mut pipeline = Pipeline::new(plan, Options { until, ..options.clone() })?;
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+) -> Result<(Option<GrowthReport>, PipelineTotals), ReplayError> {
+    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
     let end = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         feed(pipeline, block, outputs);
     })?;
@@ -37,13 +37,13 @@ pub fn growth_report(
 /// The source fails, or the workers cannot be started.
 pub fn observe_growth(
     plan: Arc<ExecutionPlan>,
-    options: Options,
+    options: PipelineOptions,
     until: Option<Timestamp>,
-    source: impl Iterator<Item = Result<Item, SourceError>>,
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     observe: &mut dyn FnMut(ObservedEvent, &[u8]),
 ) -> Result<Pipeline, ReplayError> {
     let decoder = options.decoder(&plan.rules);
-    let bounded = Options { until, ..options.clone() };
+    let bounded = PipelineOptions { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
     pipeline.observe_growth();
     feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
@@ -68,24 +68,25 @@ pub fn observe_growth(
     Ok(pipeline)
 }
 
-fn feed(pipeline: &mut Pipeline, block: &Block, outputs: &mut Vec<Output>) {
-    let entry = Entry { kind: RecordKind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
+fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
+    let entry =
+        InputEntry { kind: RecordKind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
     pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
 }
 
 /// Feeds each block, then advances time to `until`, or to the latest event. Returns that time, if there is one.
 fn feed_all(
     pipeline: &mut Pipeline,
-    options: &Options,
+    options: &PipelineOptions,
     until: Option<Timestamp>,
-    source: impl Iterator<Item = Result<Item, SourceError>>,
-    mut feed: impl FnMut(&mut Pipeline, &Block, &mut Vec<Output>),
-) -> Result<Option<Timestamp>, SourceError> {
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+    mut feed: impl FnMut(&mut Pipeline, &LineBlock, &mut Vec<Output>),
+) -> Result<Option<Timestamp>, FileSourceError> {
     let mut outputs = Vec::new();
     for item in source {
         match item? {
-            Item::Block(block) => feed(pipeline, &block, &mut outputs),
-            Item::Oversized { bytes, .. } => {
+            FileItem::Block(block) => feed(pipeline, &block, &mut outputs),
+            FileItem::Oversized { bytes, .. } => {
                 pipeline.count_oversized(&Reason::MessageTooLarge { bytes, limit: options.max_message_bytes() as u64 });
             }
         }
@@ -107,7 +108,7 @@ fn merged(output: Output) -> Option<(u64, Arc<str>)> {
 }
 
 /// The text of a call, if the pipeline accepts it of a log without a broker.
-fn accepted<'a>(call: &Decoded<'a>, options: &Options) -> Option<&'a [u8]> {
+fn accepted<'a>(call: &Decoded<'a>, options: &PipelineOptions) -> Option<&'a [u8]> {
     let event = call.as_ref().ok()?;
     timed(options, event, None).is_ok().then_some(event.original)
 }

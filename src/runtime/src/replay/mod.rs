@@ -1,13 +1,13 @@
 //! Replay: a log that has an end, from its first event to `--until`. What it computes is what the daemon would have. A
-//! [`Resumable`] one goes on from its last commit when it is started again, and comes to the same bytes.
+//! [`ResumableReplay`] one goes on from its last commit when it is started again, and comes to the same bytes.
 
+mod commit;
+mod driver;
 mod error;
-mod feeding;
-mod first_rejects;
+mod first_rejections;
 mod growth;
+mod input_position;
 mod progress;
-mod reading;
-mod record;
 mod resumable;
 mod writer;
 
@@ -17,20 +17,20 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::files::sink::OutputFile;
-use crate::files::source::{Item, SourceError};
-use crate::pipeline::{Options, Pipeline, Totals};
+use crate::files::source::{FileItem, FileSourceError};
+use crate::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
+use driver::ReplayDriver;
 pub use error::ReplayError;
-use feeding::Feeding;
-use first_rejects::FirstRejects;
+use first_rejections::FirstRejections;
 pub use growth::{growth_report, observe_growth};
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
-pub use resumable::{Resumable, Standing, Targets};
+pub use resumable::{ReplayState, ResultTargets, ResumableReplay};
 
 /// Where the results of a replay go.
-pub struct Sinks {
+pub struct ReplaySinks {
     /// The journal.
     pub journal: OutputFile,
     /// The actions, as CloudEvents.
@@ -41,9 +41,9 @@ pub struct Sinks {
 
 /// What a replay came to.
 #[derive(Debug)]
-pub struct Finished {
+pub struct ReplayResult {
     /// What was counted.
-    pub totals: Totals,
+    pub totals: PipelineTotals,
     /// The first three calls that were rejected, in words: where each stood, why, and how it begins.
     pub first_rejects: Vec<String>,
 }
@@ -54,15 +54,15 @@ pub struct Finished {
 /// The source or a sink fails; no file among the sinks is left behind then.
 pub fn replay(
     plan: Arc<ExecutionPlan>,
-    options: Options,
+    options: PipelineOptions,
     until: Timestamp,
-    source: impl Iterator<Item = Result<Item, SourceError>>,
-    sinks: Sinks,
-) -> Result<Finished, ReplayError> {
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+    sinks: ReplaySinks,
+) -> Result<ReplayResult, ReplayError> {
     let max_message_bytes = options.max_message_bytes();
-    let mut pipeline = Pipeline::new(plan, Options { until: Some(until), ..options })?;
-    let mut first_rejects = FirstRejects::default();
-    let feeding = Feeding {
+    let mut pipeline = Pipeline::new(plan, PipelineOptions { until: Some(until), ..options })?;
+    let mut first_rejects = FirstRejections::default();
+    let feeding = ReplayDriver {
         pipeline: &mut pipeline,
         max_message_bytes,
         until,
@@ -70,11 +70,11 @@ pub fn replay(
         progress: None,
         first_rejects: &mut first_rejects,
     };
-    let Sinks { journal, actions, rejects } = feeding.run(source, sinks)?;
+    let ReplaySinks { journal, actions, rejects } = feeding.run(source, sinks)?;
     let mut files: Vec<OutputFile> = std::iter::once(journal).chain(actions).chain(rejects).collect();
     files.iter_mut().try_for_each(OutputFile::flush)?;
     files.into_iter().try_for_each(OutputFile::finish)?;
-    Ok(Finished { totals: pipeline.totals(), first_rejects: first_rejects.into_lines() })
+    Ok(ReplayResult { totals: pipeline.totals(), first_rejects: first_rejects.into_lines() })
 }
 
 /// Why a log in memory could not be replayed.
@@ -96,11 +96,11 @@ pub fn replay_bytes(
     rules_toml: &str,
     events: &[u8],
     until: Timestamp,
-    options: Options,
+    options: PipelineOptions,
     batch_bytes: usize,
 ) -> Result<Vec<u8>, InMemoryError> {
     let plan = Arc::new(ExecutionPlan::new(rules::compile(rules_toml).map_err(InMemoryError::Rules)?));
-    let options = Options { until: Some(until), ..options };
+    let options = PipelineOptions { until: Some(until), ..options };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
     let (mut sorter, mut outputs, mut journal) = (JournalSorter::default(), Vec::new(), Vec::new());
     let mut rest = events;

@@ -17,13 +17,13 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::commit::{ReplayArguments, ReplayCommit, ResultLengths, StateFile};
 use super::error::ReplayError;
-use super::reading::Reading;
-use super::record::{Asked, Lengths, Record, State};
-use super::writer::Waiting;
-use crate::files::source::Item;
-use crate::pipeline::{Pipeline, Restored, Totals};
-use crate::store::{Folder, ObjectError, Objects, finished_name};
+use super::input_position::ResumedInput;
+use super::writer::WaitingOutput;
+use crate::files::source::FileItem;
+use crate::pipeline::{Pipeline, PipelineTotals, RestoredPipeline};
+use crate::store::{Folder, ObjectError, ObjectStorage, finished_name};
 use rekindle_core::partition::ExecutionPlan;
 
 /// What names of records end with.
@@ -39,42 +39,42 @@ pub(super) const PART: &str = ".part";
 const PAUSE: u32 = 9;
 
 /// How far a replay got, kept in a folder that nobody else uses meanwhile.
-pub(super) struct Progress {
+pub(super) struct ReplayProgress {
     path: PathBuf,
     folder: Folder,
     /// Holds the lock.
     _lock: File,
     interval: Duration,
-    record: Record,
+    record: ReplayCommit,
     /// The number of the commit that `record` is.
     number: u64,
     /// The number of the next.
     next: u64,
-    reading: Reading,
+    reading: ResumedInput,
     /// What was counted, and how long it took, before this run.
-    before: (Totals, Duration),
+    before: (PipelineTotals, Duration),
     started: Instant,
     due: Instant,
 }
 
 /// What was found in a folder.
-pub(super) struct Found {
-    pub(super) progress: Progress,
+pub(super) struct FoundProgress {
+    pub(super) progress: ReplayProgress,
     /// The state to go on from; `None`: the beginning, or there is nothing left to do.
-    pub(super) restored: Option<Restored>,
+    pub(super) restored: Option<RestoredPipeline>,
     /// Commits that cannot be used, and why.
     pub(super) passed_over: Vec<String>,
 }
 
-impl Progress {
+impl ReplayProgress {
     /// Takes a folder, which is made where it is missing, and finds the last commit there; without one, writes the
     /// first.
     pub(super) fn open(
         path: &Path,
         interval: Duration,
-        asked: Asked,
+        asked: ReplayArguments,
         plan: &ExecutionPlan,
-    ) -> Result<Found, ReplayError> {
+    ) -> Result<FoundProgress, ReplayError> {
         let failed = |attempt: &str, why: String| failed(path, attempt, why);
         let folder = Folder::open(path).map_err(|error| failed("keep progress", error.to_string()))?;
         let lock = lock(path)?;
@@ -89,8 +89,8 @@ impl Progress {
                     last = Some((*number, record, restored));
                     break;
                 }
-                Err(Trouble::Refused(error)) => return Err(error),
-                Err(Trouble::Damaged(why)) => passed_over.push(why),
+                Err(ResumeError::Refused(error)) => return Err(error),
+                Err(ResumeError::Damaged(why)) => passed_over.push(why),
             }
         }
         let begins = last.is_none();
@@ -103,14 +103,14 @@ impl Progress {
         if begins && !passed_over.is_empty() {
             return Err(ReplayError::NoneUsable { folder: path.display().to_string(), problems: passed_over });
         }
-        let (number, record, restored) = last.unwrap_or_else(|| (0, Record::of_nothing(asked), None));
+        let (number, record, restored) = last.unwrap_or_else(|| (0, ReplayCommit::of_nothing(asked), None));
         let now = Instant::now();
-        let progress = Progress {
+        let progress = ReplayProgress {
             path: path.to_owned(),
             folder,
             _lock: lock,
             interval,
-            reading: Reading::after(record.read.clone()),
+            reading: ResumedInput::after(record.read.clone()),
             before: (record.totals.clone(), Duration::from_millis(record.took_ms)),
             record,
             number,
@@ -118,7 +118,7 @@ impl Progress {
             started: now,
             due: now + interval,
         };
-        let mut found = Found { progress, restored, passed_over };
+        let mut found = FoundProgress { progress, restored, passed_over };
         if begins {
             found.progress.write(found.progress.record.clone())?;
         }
@@ -126,7 +126,7 @@ impl Progress {
     }
 
     /// The last commit.
-    pub(super) fn record(&self) -> &Record {
+    pub(super) fn record(&self) -> &ReplayCommit {
         &self.record
     }
 
@@ -141,7 +141,7 @@ impl Progress {
     }
 
     /// Takes note of what comes next in the events; what of it was not worked on before the last commit.
-    pub(super) fn take(&mut self, item: Item) -> Result<Option<Item>, ReplayError> {
+    pub(super) fn take(&mut self, item: FileItem) -> Result<Option<FileItem>, ReplayError> {
         self.reading.take(item).map_err(|_| self.other_events("they hold something else"))
     }
 
@@ -160,13 +160,13 @@ impl Progress {
     pub(super) fn commit(
         &mut self,
         pipeline: &Pipeline,
-        lengths: Lengths,
-        waiting: Vec<Waiting>,
+        lengths: ResultLengths,
+        waiting: Vec<WaitingOutput>,
     ) -> Result<(), ReplayError> {
         let began = Instant::now();
         let record = self.record_now(pipeline, lengths, waiting);
         let state = Some(self.write_state(pipeline)?);
-        self.write(Record { state, ..record })?;
+        self.write(ReplayCommit { state, ..record })?;
         let ended = Instant::now();
         let rest = if self.interval.is_zero() { Duration::ZERO } else { (ended - began) * PAUSE };
         self.due = ended + self.interval.max(rest);
@@ -174,9 +174,9 @@ impl Progress {
     }
 
     /// Writes down that the parts are the whole results.
-    pub(super) fn finish(&mut self, pipeline: &Pipeline, lengths: Lengths) -> Result<(), ReplayError> {
+    pub(super) fn finish(&mut self, pipeline: &Pipeline, lengths: ResultLengths) -> Result<(), ReplayError> {
         let record = self.record_now(pipeline, lengths, Vec::new());
-        self.write(Record { is_finished: true, ..record })
+        self.write(ReplayCommit { is_finished: true, ..record })
     }
 
     /// Removes everything but the record that it is finished, and the parts that are left.
@@ -184,20 +184,20 @@ impl Progress {
         self.forget(&[self.number])
     }
 
-    fn record_now(&self, pipeline: &Pipeline, lengths: Lengths, waiting: Vec<Waiting>) -> Record {
+    fn record_now(&self, pipeline: &Pipeline, lengths: ResultLengths, waiting: Vec<WaitingOutput>) -> ReplayCommit {
         let mut totals = pipeline.totals();
         totals.add_before(&self.before.0);
         let took = self.before.1 + self.started.elapsed();
         let took_ms = took.as_millis().try_into().unwrap_or(u64::MAX);
         let (asked, read) = (self.record.asked.clone(), self.reading.up_to());
-        Record { asked, read, lengths, waiting, totals, took_ms, state: None, is_finished: false }
+        ReplayCommit { asked, read, lengths, waiting, totals, took_ms, state: None, is_finished: false }
     }
 
-    fn write_state(&self, pipeline: &Pipeline) -> Result<State, ReplayError> {
+    fn write_state(&self, pipeline: &Pipeline) -> Result<StateFile, ReplayError> {
         let name = name(self.next, STATE);
         let failed = |error: ObjectError| failed(&self.path, &format!("write {name}"), error.to_string());
         let mut object = self.folder.create(&name).map_err(failed)?;
-        let mut state = State { bytes: 0, crc32c: 0 };
+        let mut state = StateFile { bytes: 0, crc32c: 0 };
         pipeline.save_into(|bytes| {
             state.bytes += bytes.len() as u64;
             state.crc32c = crc32c::crc32c_append(state.crc32c, bytes);
@@ -208,7 +208,7 @@ impl Progress {
     }
 
     /// Makes a commit count, and forgets all but it and the one before.
-    fn write(&mut self, record: Record) -> Result<(), ReplayError> {
+    fn write(&mut self, record: ReplayCommit) -> Result<(), ReplayError> {
         let name = name(self.next, RECORD);
         let failed = |error: ObjectError| failed(&self.path, &format!("write {name}"), error.to_string());
         let mut object = self.folder.create(&name).map_err(failed)?;
@@ -238,7 +238,7 @@ impl Progress {
 }
 
 /// Why a commit is not gone on from.
-enum Trouble {
+enum ResumeError {
     /// It is of no use; the one before may be.
     Damaged(String),
     /// It is of another replay.
@@ -249,16 +249,16 @@ fn load(
     folder: &Folder,
     path: &Path,
     number: u64,
-    asked: &Asked,
+    asked: &ReplayArguments,
     plan: &ExecutionPlan,
-) -> Result<(Record, Option<Restored>), Trouble> {
-    let damaged = |name: &str, why: String| Trouble::Damaged(format!("{name}: {why}"));
+) -> Result<(ReplayCommit, Option<RestoredPipeline>), ResumeError> {
+    let damaged = |name: &str, why: String| ResumeError::Damaged(format!("{name}: {why}"));
     let record_name = name(number, RECORD);
     let read = |name: &str| folder.read(name).map_err(|error| damaged(name, error.to_string()));
-    let record = Record::decode(&read(&record_name)?).map_err(|why| damaged(&record_name, why))?;
+    let record = ReplayCommit::decode(&read(&record_name)?).map_err(|why| damaged(&record_name, why))?;
     let differences = record.asked.differences(asked);
     if !differences.is_empty() {
-        return Err(Trouble::Refused(ReplayError::OtherReplay { folder: path.display().to_string(), differences }));
+        return Err(ResumeError::Refused(ReplayError::OtherReplay { folder: path.display().to_string(), differences }));
     }
     if !record.is_finished {
         for (name, bytes) in record.lengths.by_name() {
@@ -274,7 +274,8 @@ fn load(
     if (bytes.len() as u64, crc32c::crc32c(&bytes)) != (state.bytes, state.crc32c) {
         return Err(damaged(&state_name, "it is damaged, or not the state that was written".to_owned()));
     }
-    let restored = Restored::read(plan, &[&bytes]).map_err(|(_, error)| damaged(&state_name, error.to_string()))?;
+    let restored =
+        RestoredPipeline::read(plan, &[&bytes]).map_err(|(_, error)| damaged(&state_name, error.to_string()))?;
     Ok((record, Some(restored)))
 }
 
@@ -304,5 +305,5 @@ fn number(name: &str, kind: &str) -> Option<u64> {
 }
 
 fn is_part(name: &str) -> bool {
-    name.strip_suffix(PART).is_some_and(|name| Lengths::NAMES.contains(&name))
+    name.strip_suffix(PART).is_some_and(|name| ResultLengths::NAMES.contains(&name))
 }

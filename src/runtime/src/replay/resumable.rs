@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::commit::{ReplayArguments, ResultLengths};
+use super::driver::ReplayDriver;
 use super::error::ReplayError;
-use super::feeding::Feeding;
-use super::first_rejects::FirstRejects;
-use super::progress::{Found, PART, Progress};
-use super::record::{Asked, Lengths};
-use super::{Finished, Sinks};
-use crate::files::sink::{self, OutputFile, SinkError};
-use crate::files::source::{Item, SourceError};
-use crate::pipeline::{Options, Pipeline, Restored};
+use super::first_rejections::FirstRejections;
+use super::progress::{FoundProgress, PART, ReplayProgress};
+use super::{ReplayResult, ReplaySinks};
+use crate::files::sink::{self, OutputFile, OutputFileError};
+use crate::files::source::{FileItem, FileSourceError};
+use crate::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
 /// Where results are brought; `-` is standard output.
 #[derive(Clone, Debug)]
-pub struct Targets {
+pub struct ResultTargets {
     /// The journal.
     pub journal: PathBuf,
     /// The actions.
@@ -31,10 +31,10 @@ pub struct Targets {
     pub rejects: Option<PathBuf>,
 }
 
-impl Targets {
+impl ResultTargets {
     /// Each result that is asked for: its name, what to call it before people, and its target.
     fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, &Path)> {
-        let [journal, actions, rejects] = Lengths::NAMES;
+        let [journal, actions, rejects] = ResultLengths::NAMES;
         let each = [
             (journal, "the journal", Some(&self.journal)),
             (actions, "the actions", self.actions.as_ref()),
@@ -46,7 +46,7 @@ impl Targets {
 
 /// Where a replay stands when it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ReplayState {
     /// At the beginning.
     Beginning,
     /// Behind so many lines of the events.
@@ -56,18 +56,18 @@ pub enum Standing {
 }
 
 /// A replay with its progress in a folder, of which it has the lock.
-pub struct Resumable {
+pub struct ResumableReplay {
     plan: Arc<ExecutionPlan>,
-    options: Options,
+    options: PipelineOptions,
     until: Timestamp,
-    targets: Targets,
-    progress: Progress,
-    restored: Option<Restored>,
+    targets: ResultTargets,
+    progress: ReplayProgress,
+    restored: Option<RestoredPipeline>,
     passed_over: Vec<String>,
-    first_rejects: FirstRejects,
+    first_rejects: FirstRejections,
 }
 
-impl Resumable {
+impl ResumableReplay {
     /// Finds out how far the replay got, with its progress in `folder`, which is made if it is missing. There will be a
     /// commit per `interval`, after every block if that is zero.
     ///
@@ -78,31 +78,31 @@ impl Resumable {
         folder: &Path,
         interval: Duration,
         plan: Arc<ExecutionPlan>,
-        (options, until): (Options, Timestamp),
+        (options, until): (PipelineOptions, Timestamp),
         events: Vec<String>,
-        targets: Targets,
-    ) -> Result<Resumable, ReplayError> {
+        targets: ResultTargets,
+    ) -> Result<ResumableReplay, ReplayError> {
         let results = (targets.actions.is_some(), targets.rejects.is_some());
-        let asked = Asked::new(&plan.rules, &options, until, events, results);
-        let Found { progress, restored, passed_over } = Progress::open(folder, interval, asked, &plan)?;
+        let asked = ReplayArguments::new(&plan.rules, &options, until, events, results);
+        let FoundProgress { progress, restored, passed_over } = ReplayProgress::open(folder, interval, asked, &plan)?;
         targets.each().try_for_each(|(_, what, target)| sink::check(what, target))?;
-        let options = Options { until: Some(until), ..options };
-        let first_rejects = FirstRejects::default();
-        Ok(Resumable { plan, options, until, targets, progress, restored, passed_over, first_rejects })
+        let options = PipelineOptions { until: Some(until), ..options };
+        let first_rejects = FirstRejections::default();
+        Ok(ResumableReplay { plan, options, until, targets, progress, restored, passed_over, first_rejects })
     }
 
     /// The files that grow in a folder with progress: nothing else may be written there.
     pub fn files(folder: &Path) -> Vec<PathBuf> {
-        Lengths::NAMES.iter().map(|name| folder.join(format!("{name}{PART}"))).collect()
+        ResultLengths::NAMES.iter().map(|name| folder.join(format!("{name}{PART}"))).collect()
     }
 
     /// Where it stands.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> ReplayState {
         let record = self.progress.record();
         match record.read.lines {
-            _ if record.is_finished => Standing::Finished,
-            0 => Standing::Beginning,
-            lines => Standing::After(lines),
+            _ if record.is_finished => ReplayState::Finished,
+            0 => ReplayState::Beginning,
+            lines => ReplayState::After(lines),
         }
     }
 
@@ -112,18 +112,18 @@ impl Resumable {
     }
 
     /// Replays what is left of the events; `source` yields them from the beginning. Not to be called where it is
-    /// [finished](Standing::Finished).
+    /// [finished](ReplayState::Finished).
     ///
     /// # Errors
     /// The source or a sink fails, or the source does not yield what it yielded before. What was committed stays.
-    pub fn run(&mut self, source: impl Iterator<Item = Result<Item, SourceError>>) -> Result<(), ReplayError> {
+    pub fn run(&mut self, source: impl Iterator<Item = Result<FileItem, FileSourceError>>) -> Result<(), ReplayError> {
         let (plan, options) = (Arc::clone(&self.plan), self.options.clone());
         let mut pipeline = match self.restored.take() {
             Some(restored) => Pipeline::restore(plan, options, restored)?,
             None => Pipeline::new(plan, options)?,
         };
         let (sinks, left) = (self.sinks()?, self.progress.record().waiting.clone());
-        let feeding = Feeding {
+        let feeding = ReplayDriver {
             pipeline: &mut pipeline,
             max_message_bytes: self.options.max_message_bytes(),
             until: self.until,
@@ -131,10 +131,13 @@ impl Resumable {
             progress: Some(&mut self.progress),
             first_rejects: &mut self.first_rejects,
         };
-        let Sinks { mut journal, mut actions, mut rejects } = feeding.run(source, sinks)?;
+        let ReplaySinks { mut journal, mut actions, mut rejects } = feeding.run(source, sinks)?;
         let settle = |file: &mut Option<OutputFile>| file.as_mut().map(OutputFile::settle).transpose();
-        let lengths =
-            Lengths { journal: journal.settle()?, actions: settle(&mut actions)?, rejects: settle(&mut rejects)? };
+        let lengths = ResultLengths {
+            journal: journal.settle()?,
+            actions: settle(&mut actions)?,
+            rejects: settle(&mut rejects)?,
+        };
         self.progress.finish(&pipeline, lengths)
     }
 
@@ -143,7 +146,7 @@ impl Resumable {
     ///
     /// # Errors
     /// One can't be written there, or was and is gone.
-    pub fn deliver(self) -> Result<(Finished, Duration), ReplayError> {
+    pub fn deliver(self) -> Result<(ReplayResult, Duration), ReplayError> {
         let record = self.progress.record();
         for ((_, bytes), (name, what, target)) in record.lengths.by_name().zip(self.targets.each()) {
             let part = self.progress.part(name);
@@ -156,18 +159,18 @@ impl Resumable {
         }
         self.progress.clean_up()?;
         let (totals, took) = (record.totals.clone(), Duration::from_millis(record.took_ms));
-        Ok((Finished { totals, first_rejects: self.first_rejects.into_lines() }, took))
+        Ok((ReplayResult { totals, first_rejects: self.first_rejects.into_lines() }, took))
     }
 
     /// The parts, cut back to what was committed.
-    fn sinks(&self) -> Result<Sinks, SinkError> {
+    fn sinks(&self) -> Result<ReplaySinks, OutputFileError> {
         let lengths = self.progress.record().lengths;
         let open = |name: &str, bytes: Option<u64>| {
             let (_, what, _) = self.targets.each().find(|(other, ..)| *other == name)?;
             Some(OutputFile::resume(what, &self.progress.part(name), bytes.unwrap_or(0)))
         };
-        let [journal, actions, rejects] = Lengths::NAMES;
-        Ok(Sinks {
+        let [journal, actions, rejects] = ResultLengths::NAMES;
+        Ok(ReplaySinks {
             journal: OutputFile::resume("the journal", &self.progress.part(journal), lengths.journal)?,
             actions: open(actions, lengths.actions).transpose()?,
             rejects: open(rejects, lengths.rejects).transpose()?,

@@ -7,14 +7,14 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::sink::{OutputFile, SinkError};
+use crate::files::sink::{OutputFile, OutputFileError};
 use rekindle_core::action;
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
 
 /// What the writer is told.
-pub(super) enum Message {
+pub(super) enum ReplayWriterMessage {
     /// What a block came to.
     Batch {
         outputs: Vec<Output>,
@@ -22,22 +22,22 @@ pub(super) enum Message {
         final_before: Timestamp,
     },
     /// Everything before this is to be safe, and how much that is to be told.
-    Settle(SyncSender<Settled>),
+    Settle(SyncSender<SyncedOutputs>),
 }
 
 /// What a writer has made safe.
-pub(super) struct Settled {
+pub(super) struct SyncedOutputs {
     /// Bytes of the journal.
     pub(super) journal: u64,
     /// Bytes of the actions.
     pub(super) actions: Option<u64>,
     /// What is not due yet, in the journal's order.
-    pub(super) waiting: Vec<Waiting>,
+    pub(super) waiting: Vec<WaitingOutput>,
 }
 
 /// An output that waits for the watermark, as it will be written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Waiting {
+pub(super) struct WaitingOutput {
     at_ms: i64,
     user: String,
     position: u64,
@@ -47,15 +47,15 @@ pub(super) struct Waiting {
     action: String,
 }
 
-impl Waiting {
-    fn new(plan: &ExecutionPlan, output: &Output, with_action: bool) -> Waiting {
+impl WaitingOutput {
+    fn new(plan: &ExecutionPlan, output: &Output, with_action: bool) -> WaitingOutput {
         let (mut journal, mut action) = (Vec::new(), Vec::new());
         const MEMORY: &str = "writing to memory cannot fail";
         journal::write_line(&plan.rules, output, &mut journal).expect(MEMORY);
         if with_action {
             action::write_line(&plan.rules, output, &mut action).expect(MEMORY);
         }
-        Waiting {
+        WaitingOutput {
             at_ms: output.at.0,
             user: output.user.to_string(),
             position: output.position,
@@ -71,38 +71,38 @@ impl Waiting {
 }
 
 /// Whoever writes the journal and the actions.
-pub(super) struct Writer {
+pub(super) struct ReplayWriter {
     plan: Arc<ExecutionPlan>,
     sorter: JournalSorter,
     /// What an earlier run left waiting, in the journal's order. It came before all that the sorter holds.
-    left: VecDeque<Waiting>,
+    left: VecDeque<WaitingOutput>,
     journal: OutputFile,
     actions: Option<OutputFile>,
 }
 
-impl Writer {
+impl ReplayWriter {
     /// A writer that goes on where an earlier run left `left` waiting.
     pub(super) fn new(
         plan: Arc<ExecutionPlan>,
-        left: Vec<Waiting>,
+        left: Vec<WaitingOutput>,
         journal: OutputFile,
         actions: Option<OutputFile>,
-    ) -> Writer {
-        Writer { plan, sorter: JournalSorter::default(), left: left.into(), journal, actions }
+    ) -> ReplayWriter {
+        ReplayWriter { plan, sorter: JournalSorter::default(), left: left.into(), journal, actions }
     }
 
     /// Returns the files, not finished yet.
     pub(super) fn write_all(
         mut self,
-        messages: &Receiver<Message>,
-    ) -> Result<(OutputFile, Option<OutputFile>), SinkError> {
+        messages: &Receiver<ReplayWriterMessage>,
+    ) -> Result<(OutputFile, Option<OutputFile>), OutputFileError> {
         for message in messages {
             match message {
-                Message::Batch { mut outputs, final_before } => {
+                ReplayWriterMessage::Batch { mut outputs, final_before } => {
                     let ready = self.sorter.release(&mut outputs, final_before);
                     self.write(&ready, final_before)?;
                 }
-                Message::Settle(answer) => {
+                ReplayWriterMessage::Settle(answer) => {
                     let settled = self.settle()?;
                     // Nobody waits for the answer any more where the replay has failed.
                     let _ = answer.send(settled);
@@ -112,7 +112,7 @@ impl Writer {
         Ok((self.journal, self.actions))
     }
 
-    fn write(&mut self, outputs: &[Output], final_before: Timestamp) -> Result<(), SinkError> {
+    fn write(&mut self, outputs: &[Output], final_before: Timestamp) -> Result<(), OutputFileError> {
         for output in outputs {
             let key = (output.at.0, &*output.user, output.position);
             self.write_left(|left| left.key() <= key)?;
@@ -125,7 +125,7 @@ impl Writer {
     }
 
     /// Writes what an earlier run left, for as long as it is wanted.
-    fn write_left(&mut self, mut is_wanted: impl FnMut(&Waiting) -> bool) -> Result<(), SinkError> {
+    fn write_left(&mut self, mut is_wanted: impl FnMut(&WaitingOutput) -> bool) -> Result<(), OutputFileError> {
         while let Some(left) = self.left.front().filter(|left| is_wanted(left)) {
             self.journal.write(|sink| sink.write_all(left.journal.as_bytes()))?;
             if let Some(actions) = &mut self.actions {
@@ -136,12 +136,13 @@ impl Writer {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<Settled, SinkError> {
+    fn settle(&mut self) -> Result<SyncedOutputs, OutputFileError> {
         let journal = self.journal.settle()?;
         let actions = self.actions.as_mut().map(OutputFile::settle).transpose()?;
-        let of_now = self.sorter.waiting().iter().map(|output| Waiting::new(&self.plan, output, actions.is_some()));
-        let mut waiting: Vec<Waiting> = self.left.iter().cloned().chain(of_now).collect();
+        let of_now =
+            self.sorter.waiting().iter().map(|output| WaitingOutput::new(&self.plan, output, actions.is_some()));
+        let mut waiting: Vec<WaitingOutput> = self.left.iter().cloned().chain(of_now).collect();
         waiting.sort_by(|a, b| a.key().cmp(&b.key()));
-        Ok(Settled { journal, actions, waiting })
+        Ok(SyncedOutputs { journal, actions, waiting })
     }
 }

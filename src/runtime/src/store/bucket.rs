@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
 use tokio::runtime::Handle;
 
-use super::objects::{NewObject, ObjectError, Objects, Tag};
+use super::objects::{ObjectError, ObjectStorage, ObjectVersion, ObjectWriter};
 use rekindle_settings::{CheckpointSettings, Secret, masked_within};
 
 /// Bytes of a part of an upload; a service takes 10,000 of them, and none but the last below 5 MiB.
@@ -22,7 +22,7 @@ const PART_BYTES: usize = 16 << 20;
 
 /// A bucket, or what is under a prefix of it.
 #[derive(Debug)]
-pub(crate) struct Bucket {
+pub(crate) struct S3Bucket {
     store: Arc<AmazonS3>,
     place: String,
     prefix: Path,
@@ -30,7 +30,7 @@ pub(crate) struct Bucket {
 }
 
 /// An upload under way.
-struct Upload {
+struct S3Upload {
     store: Arc<AmazonS3>,
     path: Path,
     runtime: Handle,
@@ -38,13 +38,13 @@ struct Upload {
     parts: Option<Box<dyn MultipartUpload>>,
 }
 
-impl Bucket {
+impl S3Bucket {
     /// Prepares to speak to the service; nothing is sent yet. Requests run on the runtime this is called in.
     pub(crate) fn open(
         settings: &CheckpointSettings,
         place: String,
         (bucket, prefix): (&str, &str),
-    ) -> Result<Bucket, String> {
+    ) -> Result<S3Bucket, String> {
         use_ring();
         // The environment's AWS_ variables first; what the settings say goes before them.
         let mut builder = AmazonS3Builder::from_env()
@@ -60,7 +60,7 @@ impl Bucket {
         }
         let store = Arc::new(builder.build().map_err(|error| masked_within(&error.to_string()))?);
         let prefix = Path::parse(prefix).map_err(|error| error.to_string())?;
-        Ok(Bucket { store, place, prefix, runtime: Handle::current() })
+        Ok(S3Bucket { store, place, prefix, runtime: Handle::current() })
     }
 
     fn path(&self, name: &str) -> Path {
@@ -74,7 +74,7 @@ impl Bucket {
     }
 }
 
-impl Objects for Bucket {
+impl ObjectStorage for S3Bucket {
     fn place(&self) -> String {
         self.place.clone()
     }
@@ -83,9 +83,9 @@ impl Objects for Bucket {
         self.runtime.block_on(self.read_object(name)).map(|(bytes, _)| bytes).map_err(failed)
     }
 
-    fn create(&self, name: &str) -> Result<Box<dyn NewObject>, ObjectError> {
+    fn create(&self, name: &str) -> Result<Box<dyn ObjectWriter>, ObjectError> {
         let (store, runtime) = (Arc::clone(&self.store), self.runtime.clone());
-        Ok(Box::new(Upload { store, path: self.path(name), runtime, buffer: Vec::new(), parts: None }))
+        Ok(Box::new(S3Upload { store, path: self.path(name), runtime, buffer: Vec::new(), parts: None }))
     }
 
     fn list(&self) -> Result<Vec<String>, ObjectError> {
@@ -105,15 +105,20 @@ impl Objects for Bucket {
         }
     }
 
-    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, Tag), ObjectError> {
+    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError> {
         let (bytes, tag) = self.runtime.block_on(self.read_object(name)).map_err(failed)?;
         Ok((bytes, tagged(tag)?))
     }
 
-    fn replace(&self, name: &str, bytes: &[u8], expected: Option<&Tag>) -> Result<Tag, ObjectError> {
+    fn replace(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        expected: Option<&ObjectVersion>,
+    ) -> Result<ObjectVersion, ObjectError> {
         let mode = match expected {
             None => PutMode::Create,
-            Some(Tag(tag)) => PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None }),
+            Some(ObjectVersion(tag)) => PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None }),
         };
         let payload = PutPayload::from(bytes.to_vec());
         let path = self.path(name);
@@ -122,7 +127,7 @@ impl Objects for Bucket {
     }
 }
 
-impl Upload {
+impl S3Upload {
     /// Uploads what is buffered as a part.
     fn send_part(&mut self) -> object_store::Result<()> {
         let part = PutPayload::from(std::mem::take(&mut self.buffer));
@@ -150,7 +155,7 @@ impl Upload {
     }
 }
 
-impl NewObject for Upload {
+impl ObjectWriter for S3Upload {
     fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError> {
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= PART_BYTES { self.send_part().map_err(failed) } else { Ok(()) }
@@ -161,7 +166,7 @@ impl NewObject for Upload {
     }
 }
 
-impl Drop for Upload {
+impl Drop for S3Upload {
     fn drop(&mut self) {
         if let Some(mut parts) = self.parts.take() {
             // Nobody waits for it: the bucket's lifecycle rule catches what this misses.
@@ -170,10 +175,10 @@ impl Drop for Upload {
     }
 }
 
-fn tagged(tag: Option<String>) -> Result<Tag, ObjectError> {
+fn tagged(tag: Option<String>) -> Result<ObjectVersion, ObjectError> {
     let missing =
         || ObjectError::Failed("the service gives no ETag, and so cannot be written to on condition".to_owned());
-    tag.map(Tag).ok_or_else(missing)
+    tag.map(ObjectVersion).ok_or_else(missing)
 }
 
 fn failed(error: object_store::Error) -> ObjectError {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::load::PassedOver;
+use super::load::SkippedCheckpoint;
 use rekindle_core::checkpoint::{CodecError, StreamIdentity};
 
 /// Checkpoints that could not be read or written.
@@ -93,7 +93,7 @@ pub enum StoreError {
         /// Where.
         place: String,
         /// Each with what is wrong with it.
-        passed_over: Vec<PassedOver>,
+        passed_over: Vec<SkippedCheckpoint>,
     },
     /// The state can't be written in the format.
     #[error("could not write a checkpoint: {0}")]
@@ -106,7 +106,7 @@ pub enum StoreError {
     Thread(String),
 }
 
-fn listed(passed_over: &[PassedOver]) -> String {
+fn listed(passed_over: &[SkippedCheckpoint]) -> String {
     let each: Vec<String> = passed_over.iter().map(ToString::to_string).collect();
     each.join("; ")
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::disk::{Disk, DiskFile, RealDisk};
-use super::objects::{NewObject, ObjectError, Objects, Tag};
+use super::objects::{ObjectError, ObjectStorage, ObjectVersion, ObjectWriter};
 
 /// Between daemons: held while an object is replaced on condition.
 const LOCK: &str = "lock";
@@ -98,7 +98,7 @@ impl Drop for NewFile {
     }
 }
 
-impl NewObject for NewFile {
+impl ObjectWriter for NewFile {
     fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError> {
         self.add(bytes).map_err(|error| failed(&error))
     }
@@ -108,7 +108,7 @@ impl NewObject for NewFile {
     }
 }
 
-impl Objects for Folder {
+impl ObjectStorage for Folder {
     fn place(&self) -> String {
         self.path.display().to_string()
     }
@@ -121,7 +121,7 @@ impl Objects for Folder {
         })
     }
 
-    fn create(&self, name: &str) -> Result<Box<dyn NewObject>, ObjectError> {
+    fn create(&self, name: &str) -> Result<Box<dyn ObjectWriter>, ObjectError> {
         Ok(Box::new(self.create_file(name).map_err(|error| failed(&error))?))
     }
 
@@ -138,18 +138,23 @@ impl Objects for Folder {
         }
     }
 
-    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, Tag), ObjectError> {
+    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError> {
         let bytes = self.read(name)?;
         let tag = tag(&bytes);
         Ok((bytes, tag))
     }
 
-    fn replace(&self, name: &str, bytes: &[u8], expected: Option<&Tag>) -> Result<Tag, ObjectError> {
+    fn replace(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        expected: Option<&ObjectVersion>,
+    ) -> Result<ObjectVersion, ObjectError> {
         let _lock = self.disk.lock(&self.path.join(LOCK)).map_err(|error| failed(&error))?;
         let found = match self.read_tagged(name) {
             Ok((_, tag)) => Some(tag),
             Err(ObjectError::Missing) => None,
-            Err(ObjectError::Unreadable(_)) => Some(Tag::unreadable()),
+            Err(ObjectError::Unreadable(_)) => Some(ObjectVersion::unreadable()),
             Err(error) => return Err(error),
         };
         if found.as_ref() != expected {
@@ -165,8 +170,8 @@ pub(crate) fn finished_name(name: &str) -> &str {
     name.strip_suffix(UNFINISHED).unwrap_or(name)
 }
 
-fn tag(bytes: &[u8]) -> Tag {
-    Tag(format!("{:032x}", xxh3_128(bytes)))
+fn tag(bytes: &[u8]) -> ObjectVersion {
+    ObjectVersion(format!("{:032x}", xxh3_128(bytes)))
 }
 
 fn failed(error: &io::Error) -> ObjectError {

@@ -5,35 +5,35 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::StoreError;
-use super::manifest::{Entry, Manifest};
-use super::objects::{ObjectError, Objects};
-use crate::pipeline::Restored;
+use super::manifest::{Manifest, ManifestEntry};
+use super::objects::{ObjectError, ObjectStorage};
+use crate::pipeline::RestoredPipeline;
 use rekindle_core::checkpoint::{CheckpointFile, CodecError};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 
 /// What there was to load.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedCheckpoint {
     /// The newest checkpoint that can be used; `None`: there never was one.
     pub state: Option<LoadedState>,
     /// The rules that came into force after it, oldest first; without a checkpoint, all there ever were.
     pub rules: Vec<RulesText>,
     /// Newer checkpoints that cannot be used.
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedCheckpoint>,
 }
 
 /// A checkpoint's state.
 #[derive(Debug)]
 pub struct LoadedState {
     /// Users, links, and where the log stood.
-    pub restored: Restored,
+    pub restored: RestoredPipeline,
     /// The rules it was written under, which it was read for.
     pub plan: Arc<ExecutionPlan>,
     /// Their text.
     pub text: String,
     /// What the manifest says of it.
-    pub entry: Entry,
+    pub entry: ManifestEntry,
 }
 
 /// Rules that came into force.
@@ -51,7 +51,7 @@ pub struct RulesText {
 
 /// A checkpoint that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
+pub struct SkippedCheckpoint {
     /// Its number.
     pub number: u64,
     /// The object that is damaged or missing.
@@ -60,59 +60,59 @@ pub struct PassedOver {
     pub why: String,
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for SkippedCheckpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "checkpoint {} ({}): {}", self.number, self.object, self.why)
     }
 }
 
 /// What cannot be read may never be, or may be later: then nothing is decided now.
-pub(super) enum Trouble {
+pub(super) enum LoadFailure {
     Damaged(String),
     Unreachable(StoreError),
 }
 
 /// Loads the newest checkpoint that can be used.
-pub(super) fn load(objects: &dyn Objects, manifest: &Manifest) -> Result<Loaded, StoreError> {
-    let mut passed_over: Vec<PassedOver> = Vec::new();
+pub(super) fn load(objects: &dyn ObjectStorage, manifest: &Manifest) -> Result<LoadedCheckpoint, StoreError> {
+    let mut passed_over: Vec<SkippedCheckpoint> = Vec::new();
     // What is wrong with an object is found out once, whatever rests on it.
     let mut damaged: BTreeMap<String, String> = BTreeMap::new();
     for entry in manifest.checkpoints.iter().rev() {
         match load_one(objects, manifest, entry, &mut damaged) {
             Ok(state) => {
                 let rules = rules_texts(objects, manifest, |number| number > state.entry.generation)?;
-                return Ok(Loaded { state: Some(state), rules, passed_over });
+                return Ok(LoadedCheckpoint { state: Some(state), rules, passed_over });
             }
-            Err(Trouble::Unreachable(error)) => return Err(error),
-            Err(Trouble::Damaged(object)) => {
+            Err(LoadFailure::Unreachable(error)) => return Err(error),
+            Err(LoadFailure::Damaged(object)) => {
                 let why = damaged.get(&object).cloned().unwrap_or_default();
-                passed_over.push(PassedOver { number: entry.number, object, why });
+                passed_over.push(SkippedCheckpoint { number: entry.number, object, why });
             }
         }
     }
     if !passed_over.is_empty() {
         return Err(StoreError::NoneUsable { place: objects.place(), passed_over });
     }
-    Ok(Loaded { state: None, rules: rules_texts(objects, manifest, |_| true)?, passed_over })
+    Ok(LoadedCheckpoint { state: None, rules: rules_texts(objects, manifest, |_| true)?, passed_over })
 }
 
 /// Loads one checkpoint. The trouble of a damaged one is the object's name, whose damage is in `damaged`.
 fn load_one(
-    objects: &dyn Objects,
+    objects: &dyn ObjectStorage,
     manifest: &Manifest,
-    entry: &Entry,
+    entry: &ManifestEntry,
     damaged: &mut BTreeMap<String, String>,
-) -> Result<LoadedState, Trouble> {
-    let mut note = |object: &str, trouble: Trouble| match trouble {
-        Trouble::Damaged(why) => {
+) -> Result<LoadedState, LoadFailure> {
+    let mut note = |object: &str, trouble: LoadFailure| match trouble {
+        LoadFailure::Damaged(why) => {
             damaged.insert(object.to_owned(), why);
-            Trouble::Damaged(object.to_owned())
+            LoadFailure::Damaged(object.to_owned())
         }
         unreachable => unreachable,
     };
     let chain = manifest.chain(entry.number);
     if chain.is_empty() {
-        return Err(note(&entry.object, Trouble::Damaged("the checkpoint it continues is not kept".to_owned())));
+        return Err(note(&entry.object, LoadFailure::Damaged("the checkpoint it continues is not kept".to_owned())));
     }
     let (plan, text) = plan_of(objects, manifest, entry).map_err(|(object, trouble)| note(&object, trouble))?;
     let mut files = Vec::new();
@@ -120,19 +120,19 @@ fn load_one(
         files.push(read_object(objects, part).map_err(|trouble| note(&part.object, trouble))?);
     }
     let bytes: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-    let restored = Restored::read(&plan, &bytes)
-        .map_err(|(index, error)| note(&chain[index].object, Trouble::Damaged(error.to_string())))?;
+    let restored = RestoredPipeline::read(&plan, &bytes)
+        .map_err(|(index, error)| note(&chain[index].object, LoadFailure::Damaged(error.to_string())))?;
     Ok(LoadedState { restored, plan, text, entry: entry.clone() })
 }
 
 /// Reads a checkpoint's object, and sees that it is the one the manifest means, all of it.
-pub(super) fn read_object(objects: &dyn Objects, entry: &Entry) -> Result<Vec<u8>, Trouble> {
+pub(super) fn read_object(objects: &dyn ObjectStorage, entry: &ManifestEntry) -> Result<Vec<u8>, LoadFailure> {
     let bytes = read(objects, &entry.object)?;
     if crc32c::crc32c(&bytes) == entry.crc32c && bytes.len() as u64 == entry.bytes {
         return Ok(bytes);
     }
     // The file itself knows best what is wrong with it.
-    Err(Trouble::Damaged(match CheckpointFile::read(&bytes) {
+    Err(LoadFailure::Damaged(match CheckpointFile::read(&bytes) {
         Err(error) => error.to_string(),
         Ok(file) => format!(
             "it is not the file that was written there, but checkpoint {} up to sequence {}",
@@ -144,17 +144,17 @@ pub(super) fn read_object(objects: &dyn Objects, entry: &Entry) -> Result<Vec<u8
 
 /// The rules a checkpoint was written under, from their stored text, and that.
 pub(super) fn plan_of(
-    objects: &dyn Objects,
+    objects: &dyn ObjectStorage,
     manifest: &Manifest,
-    entry: &Entry,
-) -> Result<(Arc<ExecutionPlan>, String), (String, Trouble)> {
+    entry: &ManifestEntry,
+) -> Result<(Arc<ExecutionPlan>, String), (String, LoadFailure)> {
     let Some(found) =
         manifest.rules.iter().find(|rules| (rules.number, &rules.version) == (entry.generation, &entry.rules))
     else {
         let why = format!("the manifest does not say where its rules ({}) are", entry.rules);
-        return Err((entry.object.clone(), Trouble::Damaged(why)));
+        return Err((entry.object.clone(), LoadFailure::Damaged(why)));
     };
-    let wrong = |why: String| (found.object.clone(), Trouble::Damaged(why));
+    let wrong = |why: String| (found.object.clone(), LoadFailure::Damaged(why));
     let bytes = read(objects, &found.object).map_err(|trouble| (found.object.clone(), trouble))?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".to_owned()))?;
     let ruleset = rules::compile(&text).map_err(|problems| {
@@ -169,7 +169,7 @@ pub(super) fn plan_of(
 
 /// The texts of the rules that are asked for.
 fn rules_texts(
-    objects: &dyn Objects,
+    objects: &dyn ObjectStorage,
     manifest: &Manifest,
     wanted: impl Fn(u64) -> bool,
 ) -> Result<Vec<RulesText>, StoreError> {
@@ -188,11 +188,11 @@ fn rules_texts(
         .collect()
 }
 
-fn read(objects: &dyn Objects, name: &str) -> Result<Vec<u8>, Trouble> {
+fn read(objects: &dyn ObjectStorage, name: &str) -> Result<Vec<u8>, LoadFailure> {
     objects.read(name).map_err(|error| match error {
-        ObjectError::Missing => Trouble::Damaged("it is missing".to_owned()),
-        ObjectError::Unreadable(why) => Trouble::Damaged(format!("it cannot be read: {why}")),
-        ObjectError::Changed | ObjectError::Failed(_) => Trouble::Unreachable(StoreError::Failed {
+        ObjectError::Missing => LoadFailure::Damaged("it is missing".to_owned()),
+        ObjectError::Unreadable(why) => LoadFailure::Damaged(format!("it cannot be read: {why}")),
+        ObjectError::Changed | ObjectError::Failed(_) => LoadFailure::Unreachable(StoreError::Failed {
             attempt: format!("read {name}"),
             place: objects.place(),
             why: error.to_string(),

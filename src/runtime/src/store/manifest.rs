@@ -26,14 +26,14 @@ pub struct Manifest {
     /// The number of the next checkpoint.
     pub next: u64,
     /// The checkpoints, oldest first.
-    pub checkpoints: Vec<Entry>,
+    pub checkpoints: Vec<ManifestEntry>,
     /// The rules in force at the oldest of them, and every change since, oldest first.
     pub rules: Vec<RulesEntry>,
 }
 
 /// A checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ManifestEntry {
     /// Counts checkpoints.
     pub number: u64,
     /// All of the state, or what changed.
@@ -80,7 +80,7 @@ pub struct RulesEntry {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Envelope<'m> {
+struct ManifestEnvelope<'m> {
     format: u32,
     crc32c: u32,
     #[serde(borrow)]
@@ -89,7 +89,7 @@ struct Envelope<'m> {
 
 /// What is known of any version's manifest.
 #[derive(Deserialize)]
-struct Version {
+struct ManifestVersion {
     format: u32,
 }
 
@@ -99,7 +99,7 @@ impl Manifest {
         const PLAIN: &str = "numbers and texts can be written as JSON";
         let manifest = serde_json::value::to_raw_value(self).expect(PLAIN);
         let crc32c = crc32c::crc32c(manifest.get().as_bytes());
-        serde_json::to_vec(&Envelope { format: FORMAT, crc32c, manifest: &manifest }).expect(PLAIN)
+        serde_json::to_vec(&ManifestEnvelope { format: FORMAT, crc32c, manifest: &manifest }).expect(PLAIN)
     }
 
     /// Reads a manifest back.
@@ -107,12 +107,13 @@ impl Manifest {
     /// # Errors
     /// What is wrong with it, in words.
     pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, String> {
-        let version: Version = serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
+        let version: ManifestVersion =
+            serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
         if version.format != FORMAT {
             return Err(format!("it has version {}, and this program reads version {FORMAT}", version.format));
         }
         let damaged = |error: serde_json::Error| format!("it is damaged: {error}");
-        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
+        let envelope: ManifestEnvelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
         if crc32c::crc32c(envelope.manifest.get().as_bytes()) != envelope.crc32c {
             return Err("it is damaged: its checksum does not agree with its contents".to_owned());
         }
@@ -126,7 +127,7 @@ impl Manifest {
 
     /// The checkpoints that the one of this number is made of, oldest first: a base, and deltas up to it. Empty where
     /// one is not there.
-    pub fn chain(&self, number: u64) -> Vec<&Entry> {
+    pub fn chain(&self, number: u64) -> Vec<&ManifestEntry> {
         let mut chain = Vec::new();
         let mut wanted = number;
         for entry in self.checkpoints.iter().rev() {
@@ -144,7 +145,7 @@ impl Manifest {
 
     /// Adds a checkpoint, and forgets what is kept no longer: bases before the last `keep`, with what rests on them, and
     /// the rules that were replaced before the oldest that is left.
-    pub(super) fn add(&mut self, entry: Entry, keep: usize) {
+    pub(super) fn add(&mut self, entry: ManifestEntry, keep: usize) {
         self.checkpoints.retain(|other| other.number < entry.number);
         self.next = self.next.max(entry.number + 1);
         self.checkpoints.push(entry);

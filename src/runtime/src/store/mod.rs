@@ -8,7 +8,7 @@
 //! - **One writes.** Who starts claims the checkpoints under an epoch higher than any before; each change of the manifest
 //!   is made on condition that it is still the one that was last seen. Who was overtaken gets
 //!   [`StoreError::Fenced`], and removes nothing that a later one wrote: names have the epoch of who wrote them.
-//! - **Nothing damaged is used.** [`load`](Checkpoints::load) takes the newest checkpoint all of whose objects are whole,
+//! - **Nothing damaged is used.** [`load`](CheckpointStore::load) takes the newest checkpoint all of whose objects are whole,
 //!   names every newer one it passed over, and fails rather than begin empty where there are checkpoints and none can be
 //!   used.
 //! - **What is written is its owner's.** Files are made for their owner alone, and never through a link that lies in their
@@ -17,7 +17,7 @@
 //! # Bases, deltas, and what stays
 //!
 //! A base holds everything, a delta what changed since the checkpoint before. Deltas are compacted by writing the next
-//! base: [`next_is_whole`](Checkpoints::next_is_whole) asks for one when the deltas since the last weigh more than it, or
+//! base: [`next_is_whole`](CheckpointStore::next_is_whole) asks for one when the deltas since the last weigh more than it, or
 //! are more than 30; so at most about twice the bytes of the state are read at a start, and written per round. Only
 //! capturing everybody costs the pipeline more than a delta does, in more pieces, not in longer ones. The last `keep`
 //! bases stay, with the deltas on them. One checkpoint is written at a time.
@@ -31,8 +31,8 @@ mod bucket;
 mod disk;
 mod error;
 mod folder;
+mod inspection;
 mod load;
-mod look;
 mod manifest;
 mod names;
 mod objects;
@@ -41,27 +41,27 @@ mod tests;
 mod writer;
 
 pub use error::StoreError;
-pub use load::{Loaded, LoadedState, PassedOver, RulesText};
-pub use look::{Finding, Inspected};
-pub use manifest::{Entry, Manifest, RulesEntry};
-pub use writer::{Finishing, Writer, Written};
+pub use inspection::{CheckpointInspection, ObjectFinding};
+pub use load::{LoadedCheckpoint, LoadedState, RulesText, SkippedCheckpoint};
+pub use manifest::{Manifest, ManifestEntry, RulesEntry};
+pub use writer::{CheckpointCompletion, CheckpointWriter, WrittenCheckpoint};
 
 pub(crate) use folder::{Folder, finished_name};
-pub(crate) use objects::{ObjectError, Objects};
+pub(crate) use objects::{ObjectError, ObjectStorage};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
 
-use crate::pipeline::CutHead;
-use bucket::Bucket;
+use crate::pipeline::SnapshotHeader;
+use bucket::S3Bucket;
 use names::{MANIFEST, MANIFEST_COPY};
-use objects::Tag;
+use objects::ObjectVersion;
 use rekindle_core::checkpoint::{CheckpointHeader, CheckpointKind, StreamIdentity};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::{CheckpointLocation, CheckpointSettings};
-use writer::Begin;
+use writer::CheckpointStart;
 
 /// Most deltas on a base.
 const DELTAS_MAX: usize = 30;
@@ -74,21 +74,21 @@ const TRIES: usize = 10;
 
 /// The checkpoints of a log. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Checkpoints(Arc<Shared>);
+pub struct CheckpointStore(Arc<StoreShared>);
 
 #[derive(Debug)]
-struct Shared {
-    objects: Arc<dyn Objects>,
+struct StoreShared {
+    objects: Arc<dyn ObjectStorage>,
     keep: usize,
-    state: Mutex<State>,
+    state: Mutex<StoreState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct StoreState {
     /// The manifest as it was last read or written; without a tag it is gone, and the copy was read.
-    manifest: Option<(Manifest, Option<Tag>)>,
+    manifest: Option<(Manifest, Option<ObjectVersion>)>,
     /// The version of its copy, as far as that is known.
-    copy: Option<Tag>,
+    copy: Option<ObjectVersion>,
     /// As whom these checkpoints are claimed.
     claim: Option<(u64, String)>,
     /// The checkpoint that the pipeline's noted changes are changes to: number and base.
@@ -101,7 +101,7 @@ struct State {
 
 /// How checkpoints are taken over.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct StoreClaim {
     /// The epoch will be at least this, and higher than any before.
     pub epoch_at_least: u64,
     /// Who claims; no two starts have the same.
@@ -114,36 +114,36 @@ pub struct Claim {
 
 /// What is known of a checkpoint only once its outputs are out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outputs {
+pub struct PublishedOutputs {
     /// How many went out so far.
     pub ordinal: u64,
     /// The output stream's last sequence; `None`: outputs go to no stream.
     pub last: Option<u64>,
 }
 
-impl Checkpoints {
+impl CheckpointStore {
     /// Opens the store that the settings name; `None`: they name none. A bucket's requests run on the runtime this is
     /// called in.
     ///
     /// # Errors
     /// The folder can't be made, or the settings of the bucket are of no use.
-    pub fn open(settings: &CheckpointSettings) -> Result<Option<Checkpoints>, StoreError> {
+    pub fn open(settings: &CheckpointSettings) -> Result<Option<CheckpointStore>, StoreError> {
         let place = settings.store.to_string();
         let unusable = |why: String| StoreError::Unusable { place: place.clone(), why };
-        let objects: Arc<dyn Objects> = match &settings.store {
+        let objects: Arc<dyn ObjectStorage> = match &settings.store {
             CheckpointLocation::Nowhere => return Ok(None),
             CheckpointLocation::Folder(path) => {
                 Arc::new(Folder::open(path).map_err(|error| unusable(error.to_string()))?)
             }
             CheckpointLocation::S3 { bucket, prefix } => {
-                Arc::new(Bucket::open(settings, place.clone(), (bucket, prefix)).map_err(unusable)?)
+                Arc::new(S3Bucket::open(settings, place.clone(), (bucket, prefix)).map_err(unusable)?)
             }
         };
-        Ok(Some(Checkpoints::over(objects, settings.keep as usize)))
+        Ok(Some(CheckpointStore::over(objects, settings.keep as usize)))
     }
 
-    fn over(objects: Arc<dyn Objects>, keep: usize) -> Checkpoints {
-        Checkpoints(Arc::new(Shared { objects, keep, state: Mutex::default() }))
+    fn over(objects: Arc<dyn ObjectStorage>, keep: usize) -> CheckpointStore {
+        CheckpointStore(Arc::new(StoreShared { objects, keep, state: Mutex::default() }))
     }
 
     /// Where they are kept, for people.
@@ -163,7 +163,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// The manifest can't be read or written, is damaged or missing, or is of another stream; unless `from_start`.
-    pub async fn claim(&self, claim: Claim) -> Result<u64, StoreError> {
+    pub async fn claim(&self, claim: StoreClaim) -> Result<u64, StoreError> {
         self.run(move |shared| shared.claim(&claim)).await
     }
 
@@ -172,16 +172,16 @@ impl Checkpoints {
     /// # Errors
     /// Somebody has, or the manifest can't be read.
     pub async fn confirm(&self) -> Result<(), StoreError> {
-        self.run(Shared::confirm).await
+        self.run(StoreShared::confirm).await
     }
 
-    /// Loads the newest checkpoint that can be used. Who calls it before [`claim`](Checkpoints::claim) and is going to write
+    /// Loads the newest checkpoint that can be used. Who calls it before [`claim`](CheckpointStore::claim) and is going to write
     /// has to see that nothing came after it meanwhile.
     ///
     /// # Errors
     /// There are checkpoints and none can be used, or the store can't be reached.
-    pub async fn load(&self) -> Result<Loaded, StoreError> {
-        self.run(Shared::load).await
+    pub async fn load(&self) -> Result<LoadedCheckpoint, StoreError> {
+        self.run(StoreShared::load).await
     }
 
     /// Notes which stream the log is, once that is known.
@@ -219,11 +219,11 @@ impl Checkpoints {
     /// The checkpoints are not claimed, or the cut is not whole and there is nothing it would continue.
     pub fn begin(
         &self,
-        cut: CutHead,
+        cut: SnapshotHeader,
         plan: Arc<ExecutionPlan>,
         sequence: u64,
         generation: u64,
-    ) -> Result<Writer, StoreError> {
+    ) -> Result<CheckpointWriter, StoreError> {
         self.0.begin(cut, plan, sequence, generation)
     }
 
@@ -232,14 +232,14 @@ impl Checkpoints {
     /// # Errors
     /// The manifest can't be written, or somebody else has taken the checkpoints over. The checkpoint does not count
     /// then, and the next has to be whole.
-    pub async fn commit(&self, written: Written, outputs: Outputs) -> Result<(), StoreError> {
+    pub async fn commit(&self, written: WrittenCheckpoint, outputs: PublishedOutputs) -> Result<(), StoreError> {
         self.run(move |shared| shared.commit(&written, outputs)).await
     }
 
     /// Runs what waits for disk or network on a thread that may.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&StoreShared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.0);
         let died = |_| StoreError::Thread("the thread that reads and writes has died".to_owned());
@@ -247,8 +247,8 @@ impl Checkpoints {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl StoreShared {
+    fn state(&self) -> MutexGuard<'_, StoreState> {
         // What is in there is changed in one step, after all that can fail.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -257,7 +257,7 @@ impl Shared {
         StoreError::Failed { attempt: attempt.into(), place: self.objects.place(), why: error.to_string() }
     }
 
-    fn read_manifest(&self, state: &mut State) -> Result<Option<(Manifest, Option<Tag>)>, StoreError> {
+    fn read_manifest(&self, state: &mut StoreState) -> Result<Option<(Manifest, Option<ObjectVersion>)>, StoreError> {
         let place = self.objects.place();
         let (why, tag) = match self.objects.read_tagged(MANIFEST) {
             Ok((bytes, tag)) => match Manifest::decode(&bytes) {
@@ -267,7 +267,7 @@ impl Shared {
                 }
                 Err(why) => (Some(why), Some(tag)),
             },
-            Err(ObjectError::Unreadable(why)) => (Some(why), Some(Tag::unreadable())),
+            Err(ObjectError::Unreadable(why)) => (Some(why), Some(ObjectVersion::unreadable())),
             Err(ObjectError::Missing) => (None, None),
             Err(error) => return Err(self.failed(format!("read {MANIFEST}"), &error)),
         };
@@ -292,7 +292,7 @@ impl Shared {
 
     /// Writes the manifest's copy, now that the manifest itself is written. It is read only where that is damaged, so who
     /// cannot write it goes on; the next one does.
-    fn write_copy(&self, state: &mut State, bytes: &[u8], epoch: u64) {
+    fn write_copy(&self, state: &mut StoreState, bytes: &[u8], epoch: u64) {
         for _ in 0..TRIES {
             match self.objects.replace(MANIFEST_COPY, bytes, state.copy.as_ref()) {
                 Ok(tag) => {
@@ -304,7 +304,7 @@ impl Shared {
                     Ok((found, _)) if Manifest::decode(&found).is_ok_and(|found| found.epoch > epoch) => return,
                     Ok((_, tag)) => state.copy = Some(tag),
                     Err(ObjectError::Missing) => state.copy = None,
-                    Err(ObjectError::Unreadable(_)) => state.copy = Some(Tag::unreadable()),
+                    Err(ObjectError::Unreadable(_)) => state.copy = Some(ObjectVersion::unreadable()),
                     Err(error) => return self.copy_failed(&error),
                 },
                 Err(error) => return self.copy_failed(&error),
@@ -317,7 +317,7 @@ impl Shared {
         warn!(place = self.objects.place(), %error, "cannot write the copy of the manifest, {MANIFEST_COPY}");
     }
 
-    fn claim(&self, claim: &Claim) -> Result<u64, StoreError> {
+    fn claim(&self, claim: &StoreClaim) -> Result<u64, StoreError> {
         let mut state = self.state();
         for _ in 0..TRIES {
             let found = match self.read_manifest(&mut state) {
@@ -330,7 +330,7 @@ impl Shared {
                 Some((_, tag)) => tag.clone(),
                 None => match self.objects.read_tagged(MANIFEST) {
                     Ok((_, tag)) if claim.from_start => Some(tag),
-                    Err(ObjectError::Unreadable(_)) if claim.from_start => Some(Tag::unreadable()),
+                    Err(ObjectError::Unreadable(_)) if claim.from_start => Some(ObjectVersion::unreadable()),
                     // It came while this was deciding.
                     Ok(_) => continue,
                     Err(ObjectError::Missing) => None,
@@ -348,7 +348,7 @@ impl Shared {
                     let last = state.last.filter(|last| newest == Some(*last));
                     let (claim, next) = (Some((epoch, claim.instance.clone())), manifest.next);
                     let copy = state.copy.take();
-                    *state = State { manifest: Some((manifest, Some(tag))), copy, claim, last, next, begun: None };
+                    *state = StoreState { manifest: Some((manifest, Some(tag))), copy, claim, last, next, begun: None };
                     self.write_copy(&mut state, &bytes, epoch);
                     return Ok(epoch);
                 }
@@ -360,7 +360,7 @@ impl Shared {
     }
 
     /// The manifest that a claim makes of the one it found.
-    fn claimed(&self, found: Option<Manifest>, claim: &Claim) -> Result<Manifest, StoreError> {
+    fn claimed(&self, found: Option<Manifest>, claim: &StoreClaim) -> Result<Manifest, StoreError> {
         let epoch = found.as_ref().map_or(0, |manifest| manifest.epoch).saturating_add(1).max(claim.epoch_at_least);
         let (instance, stream) = (claim.instance.clone(), claim.stream.clone());
         let next = found.as_ref().map_or(1, |manifest| manifest.next);
@@ -378,13 +378,13 @@ impl Shared {
         }
     }
 
-    fn load(&self) -> Result<Loaded, StoreError> {
+    fn load(&self) -> Result<LoadedCheckpoint, StoreError> {
         let mut state = self.state();
         let manifest = match &state.manifest {
             Some((manifest, _)) if state.claim.is_some() => manifest.clone(),
             _ => match self.read_manifest(&mut state)? {
                 Some((manifest, _)) => manifest,
-                None => return Ok(Loaded { state: None, rules: Vec::new(), passed_over: Vec::new() }),
+                None => return Ok(LoadedCheckpoint { state: None, rules: Vec::new(), passed_over: Vec::new() }),
             },
         };
         let loaded = load::load(&*self.objects, &manifest)?;
@@ -410,7 +410,7 @@ impl Shared {
     }
 
     /// Changes the manifest, as long as it is still this one's to change.
-    fn update(&self, state: &mut State, change: impl Fn(&mut Manifest)) -> Result<(), StoreError> {
+    fn update(&self, state: &mut StoreState, change: impl Fn(&mut Manifest)) -> Result<(), StoreError> {
         let place = self.objects.place();
         let (Some((mut manifest, mut tag)), Some((epoch, instance))) = (state.manifest.clone(), state.claim.clone())
         else {
@@ -482,11 +482,11 @@ impl Shared {
 
     fn begin(
         &self,
-        cut: CutHead,
+        cut: SnapshotHeader,
         plan: Arc<ExecutionPlan>,
         sequence: u64,
         generation: u64,
-    ) -> Result<Writer, StoreError> {
+    ) -> Result<CheckpointWriter, StoreError> {
         let mut state = self.state();
         let Some((manifest, epoch)) = state.manifest.as_ref().map(|(manifest, _)| manifest).zip(claim_of(&state))
         else {
@@ -516,7 +516,7 @@ impl Shared {
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let object = names::checkpoint(number, epoch, kind);
-        let begin = Begin {
+        let begin = CheckpointStart {
             objects: Arc::clone(&self.objects),
             object,
             head,
@@ -527,13 +527,13 @@ impl Shared {
         };
         state.begun = Some(number);
         state.next += 1;
-        Writer::start(begin)
+        CheckpointWriter::start(begin)
     }
 
-    fn commit(&self, written: &Written, outputs: Outputs) -> Result<(), StoreError> {
+    fn commit(&self, written: &WrittenCheckpoint, outputs: PublishedOutputs) -> Result<(), StoreError> {
         let mut state = self.state();
-        let Written { head, generation, object, crc32c, bytes, users } = written;
-        let entry = Entry {
+        let WrittenCheckpoint { head, generation, object, crc32c, bytes, users } = written;
+        let entry = ManifestEntry {
             number: head.number,
             kind: head.kind,
             base: head.base,
@@ -560,7 +560,7 @@ impl Shared {
     }
 
     /// Removes what does not count and never will. Where that fails, the next one does it.
-    fn clean_up(&self, state: &State) {
+    fn clean_up(&self, state: &StoreState) {
         let (Some((manifest, _)), Some(epoch)) = (&state.manifest, claim_of(state)) else { return };
         let names = match self.objects.list() {
             Ok(names) => names,
@@ -584,7 +584,7 @@ impl Shared {
     }
 }
 
-fn claim_of(state: &State) -> Option<u64> {
+fn claim_of(state: &StoreState) -> Option<u64> {
     state.claim.as_ref().map(|(epoch, _)| *epoch)
 }
 

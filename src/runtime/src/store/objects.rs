@@ -7,16 +7,16 @@
 use std::fmt::Debug;
 
 /// Objects by name.
-pub(crate) trait Objects: Send + Sync + Debug {
+pub(crate) trait ObjectStorage: Send + Sync + Debug {
     /// Where they are, for people.
     fn place(&self) -> String;
 
     /// An object's bytes.
     fn read(&self, name: &str) -> Result<Vec<u8>, ObjectError>;
 
-    /// Begins an object. Nobody sees it before [`finish`](NewObject::finish) has returned, and from then on it outlives
+    /// Begins an object. Nobody sees it before [`finish`](ObjectWriter::finish) has returned, and from then on it outlives
     /// a loss of power. Dropped without, it is gone.
-    fn create(&self, name: &str) -> Result<Box<dyn NewObject>, ObjectError>;
+    fn create(&self, name: &str) -> Result<Box<dyn ObjectWriter>, ObjectError>;
 
     /// The names of all objects there are, and of what was begun and never finished, in no particular order.
     fn list(&self) -> Result<Vec<String>, ObjectError>;
@@ -25,21 +25,22 @@ pub(crate) trait Objects: Send + Sync + Debug {
     fn remove(&self, name: &str) -> Result<(), ObjectError>;
 
     /// An object's bytes, and what tells this version of it from others.
-    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, Tag), ObjectError>;
+    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError>;
 
     /// Replaces an object if it is still at the version `expected` (`None`: if it is not there), as one step.
-    fn replace(&self, name: &str, bytes: &[u8], expected: Option<&Tag>) -> Result<Tag, ObjectError>;
+    fn replace(&self, name: &str, bytes: &[u8], expected: Option<&ObjectVersion>)
+    -> Result<ObjectVersion, ObjectError>;
 }
 
-impl Tag {
+impl ObjectVersion {
     /// That of an object which is there and can't be read.
-    pub(crate) fn unreadable() -> Tag {
-        Tag("unreadable".to_owned())
+    pub(crate) fn unreadable() -> ObjectVersion {
+        ObjectVersion("unreadable".to_owned())
     }
 }
 
 /// An object in the making.
-pub(crate) trait NewObject: Send {
+pub(crate) trait ObjectWriter: Send {
     /// Adds bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError>;
 
@@ -49,7 +50,7 @@ pub(crate) trait NewObject: Send {
 
 /// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tag(pub(crate) String);
+pub(crate) struct ObjectVersion(pub(crate) String);
 
 /// Why an object could not be read or written.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
-use super::objects::{NewObject, ObjectError, Objects};
+use super::objects::{ObjectError, ObjectStorage, ObjectWriter};
 use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader};
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
@@ -22,13 +22,13 @@ const USERS_AHEAD: usize = 50_000;
 
 /// A checkpoint that is being written. Dropped before it is finished, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Writer {
-    sender: Sender<Message>,
-    progress: Arc<Progress>,
+pub struct CheckpointWriter {
+    sender: Sender<CheckpointWriterMessage>,
+    progress: Arc<WriteProgress>,
     number: u64,
 }
 
-impl Written {
+impl WrittenCheckpoint {
     /// Whether it holds everybody, not only who changed.
     pub fn is_whole(&self) -> bool {
         self.head.kind == rekindle_core::checkpoint::CheckpointKind::Base
@@ -37,7 +37,7 @@ impl Written {
 
 /// A checkpoint that is written, and does not count yet: the manifest does not name it.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct WrittenCheckpoint {
     pub(super) head: CheckpointHeader,
     pub(super) generation: u64,
     pub(super) object: String,
@@ -49,19 +49,19 @@ pub struct Written {
 }
 
 #[derive(Debug, Default)]
-struct Progress {
+struct WriteProgress {
     users_ahead: AtomicUsize,
     failed: AtomicBool,
 }
 
-enum Message {
+enum CheckpointWriterMessage {
     Users(Vec<SnapshotUsers>),
-    Finish(oneshot::Sender<Result<Written, StoreError>>),
+    Finish(oneshot::Sender<Result<WrittenCheckpoint, StoreError>>),
 }
 
 /// What a checkpoint is begun with.
-pub(super) struct Begin {
-    pub(super) objects: Arc<dyn Objects>,
+pub(super) struct CheckpointStart {
+    pub(super) objects: Arc<dyn ObjectStorage>,
     pub(super) object: String,
     pub(super) head: CheckpointHeader,
     pub(super) generation: u64,
@@ -70,15 +70,15 @@ pub(super) struct Begin {
     pub(super) growth: Option<(Box<Rollup>, Day)>,
 }
 
-impl Writer {
-    pub(super) fn start(begin: Begin) -> Result<Writer, StoreError> {
+impl CheckpointWriter {
+    pub(super) fn start(begin: CheckpointStart) -> Result<CheckpointWriter, StoreError> {
         let (sender, receiver) = channel();
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(WriteProgress::default());
         let (ours, number) = (Arc::clone(&progress), begin.head.number);
         let work = move || work(begin, &receiver, &ours);
         let started = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(work);
         started.map_err(|error| StoreError::Thread(format!("the system starts no thread: {error}")))?;
-        Ok(Writer { sender, progress, number })
+        Ok(CheckpointWriter { sender, progress, number })
     }
 
     /// The checkpoint's number.
@@ -86,11 +86,11 @@ impl Writer {
         self.number
     }
 
-    /// Hands over pieces of the cut. Never waits; see [`has_room`](Writer::has_room).
+    /// Hands over pieces of the cut. Never waits; see [`has_room`](CheckpointWriter::has_room).
     pub fn push(&self, pieces: Vec<SnapshotUsers>) {
         self.progress.users_ahead.fetch_add(users_in(&pieces), Ordering::Relaxed);
         // Where the thread has died, finishing says so.
-        let _ = self.sender.send(Message::Users(pieces));
+        let _ = self.sender.send(CheckpointWriterMessage::Users(pieces));
     }
 
     /// Whether the disk keeps up: more pieces are welcome.
@@ -105,23 +105,23 @@ impl Writer {
 
     /// Everything was pushed. The checkpoint is then finished and made safe; what came of it is to be awaited, from
     /// anywhere.
-    pub fn finish(self) -> Finishing {
+    pub fn finish(self) -> CheckpointCompletion {
         let (reply, answer) = oneshot::channel();
-        let _ = self.sender.send(Message::Finish(reply));
-        Finishing(answer)
+        let _ = self.sender.send(CheckpointWriterMessage::Finish(reply));
+        CheckpointCompletion(answer)
     }
 }
 
 /// A checkpoint that is being finished.
 #[derive(Debug)]
-pub struct Finishing(oneshot::Receiver<Result<Written, StoreError>>);
+pub struct CheckpointCompletion(oneshot::Receiver<Result<WrittenCheckpoint, StoreError>>);
 
-impl Finishing {
+impl CheckpointCompletion {
     /// Waits until it is written.
     ///
     /// # Errors
     /// It could not be written; nothing is left of it.
-    pub async fn wait(self) -> Result<Written, StoreError> {
+    pub async fn wait(self) -> Result<WrittenCheckpoint, StoreError> {
         self.0.await.unwrap_or_else(|_| Err(died()))
     }
 
@@ -129,12 +129,12 @@ impl Finishing {
     ///
     /// # Errors
     /// It could not be written; nothing is left of it.
-    pub fn blocking_wait(self) -> Result<Written, StoreError> {
+    pub fn blocking_wait(self) -> Result<WrittenCheckpoint, StoreError> {
         self.0.blocking_recv().unwrap_or_else(|_| Err(died()))
     }
 
     /// Whether it is written, or has failed, by now; what came of it, once.
-    pub fn try_wait(&mut self) -> Option<Result<Written, StoreError>> {
+    pub fn try_wait(&mut self) -> Option<Result<WrittenCheckpoint, StoreError>> {
         match self.0.try_recv() {
             Ok(done) => Some(done),
             Err(oneshot::error::TryRecvError::Empty) => None,
@@ -152,14 +152,14 @@ fn users_in(pieces: &[SnapshotUsers]) -> usize {
 }
 
 /// The thread: writes what comes, and says at the end what came of it. After a failure it only waits for the end.
-fn work(begin: Begin, messages: &Receiver<Message>, progress: &Progress) {
-    let mut output = Output::begin(begin);
+fn work(begin: CheckpointStart, messages: &Receiver<CheckpointWriterMessage>, progress: &WriteProgress) {
+    let mut output = StoreOutput::begin(begin);
     if output.is_err() {
         progress.failed.store(true, Ordering::Relaxed);
     }
     while let Ok(message) = messages.recv() {
         match message {
-            Message::Users(pieces) => {
+            CheckpointWriterMessage::Users(pieces) => {
                 if let Ok(open) = &mut output
                     && let Err(error) = open.add(&pieces)
                 {
@@ -168,9 +168,9 @@ fn work(begin: Begin, messages: &Receiver<Message>, progress: &Progress) {
                 }
                 progress.users_ahead.fetch_sub(users_in(&pieces), Ordering::Relaxed);
             }
-            Message::Finish(reply) => {
+            CheckpointWriterMessage::Finish(reply) => {
                 // Who does not wait for the answer has no use for the checkpoint: the next clean-up removes it.
-                let _ = reply.send(output.and_then(Output::finish));
+                let _ = reply.send(output.and_then(StoreOutput::finish));
                 return;
             }
         }
@@ -178,9 +178,9 @@ fn work(begin: Begin, messages: &Receiver<Message>, progress: &Progress) {
 }
 
 /// A file on its way into the store.
-struct Output {
-    objects: Arc<dyn Objects>,
-    object: Box<dyn NewObject>,
+struct StoreOutput {
+    objects: Arc<dyn ObjectStorage>,
+    object: Box<dyn ObjectWriter>,
     name: String,
     encoder: CheckpointEncoder,
     head: CheckpointHeader,
@@ -190,16 +190,16 @@ struct Output {
     bytes: u64,
 }
 
-impl Output {
-    fn begin(begin: Begin) -> Result<Output, StoreError> {
-        let Begin { objects, object: name, head, generation, plan, links, growth } = begin;
+impl StoreOutput {
+    fn begin(begin: CheckpointStart) -> Result<StoreOutput, StoreError> {
+        let CheckpointStart { objects, object: name, head, generation, plan, links, growth } = begin;
         let mut encoder = CheckpointEncoder::new(&plan, &head)?;
         encoder.links(&links)?;
         if let Some((rollup, today)) = growth {
             encoder.growth(&rollup.stored(today))?;
         }
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, &error))?;
-        Ok(Output { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })
+        Ok(StoreOutput { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })
     }
 
     fn add(&mut self, pieces: &[SnapshotUsers]) -> Result<(), StoreError> {
@@ -222,16 +222,16 @@ impl Output {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Written, StoreError> {
+    fn finish(mut self) -> Result<WrittenCheckpoint, StoreError> {
         let finished = self.encoder.take();
         self.buffer.extend_from_slice(&finished);
-        let Output { encoder, .. } = self;
+        let StoreOutput { encoder, .. } = self;
         let (last, totals) = encoder.finish()?;
         self.buffer.extend_from_slice(&last);
-        let Output { objects, mut object, name, head, generation, buffer, crc32c, bytes, .. } = self;
+        let StoreOutput { objects, mut object, name, head, generation, buffer, crc32c, bytes, .. } = self;
         object.write(&buffer).map_err(|error| failed(&*objects, &name, &error))?;
         object.finish().map_err(|error| failed(&*objects, &name, &error))?;
-        Ok(Written {
+        Ok(WrittenCheckpoint {
             head,
             generation,
             object: name,
@@ -242,6 +242,6 @@ impl Output {
     }
 }
 
-fn failed(objects: &dyn Objects, name: &str, error: &ObjectError) -> StoreError {
+fn failed(objects: &dyn ObjectStorage, name: &str, error: &ObjectError) -> StoreError {
     StoreError::Failed { attempt: format!("write {name}"), place: objects.place(), why: error.to_string() }
 }

@@ -20,7 +20,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live;
-use rekindle_runtime::pipeline::{Options, Pipeline};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_settings::{HttpSettings, Secret};
 
 struct NoRules;
@@ -62,7 +62,7 @@ fn json_document() -> Value {
 fn routes() -> Routes {
     let plan =
         Arc::new(ExecutionPlan::new(rules::compile("").unwrap_or_else(|_| unreachable!("no rules, no mistakes"))));
-    let options = Options { workers: 1, partitions: 1, ..Options::default() };
+    let options = PipelineOptions { workers: 1, partitions: 1, ..PipelineOptions::default() };
     let pipeline = Pipeline::new(plan, options).expect("threads start");
     let live = live::start(pipeline, live::EngineStart::default(), tokio::runtime::Handle::current())
         .expect("a thread starts")

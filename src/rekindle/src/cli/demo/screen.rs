@@ -13,7 +13,7 @@ use rekindle_core::json::JsonText;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules::program::{Campaign, Change};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::Totals;
+use rekindle_runtime::pipeline::PipelineTotals;
 
 /// Most segments named in the line that says how things stand.
 const SIZES_SHOWN: usize = 6;
@@ -103,7 +103,7 @@ impl Screen {
     }
 
     /// Says how things stand.
-    pub(super) fn status(&mut self, now: Timestamp, totals: &Totals) -> io::Result<()> {
+    pub(super) fn status(&mut self, now: Timestamp, totals: &PipelineTotals) -> io::Result<()> {
         let is_terminal = !self.bar.is_hidden();
         if !is_terminal && self.last_status.elapsed() < STATUS_EVERY {
             return Ok(());

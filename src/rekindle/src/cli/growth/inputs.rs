@@ -14,8 +14,8 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::growth::GrowthRules;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::files::source::Files;
-use rekindle_runtime::pipeline::{Pipeline, Totals};
+use rekindle_runtime::files::source::EventFiles;
+use rekindle_runtime::pipeline::{Pipeline, PipelineTotals};
 use rekindle_runtime::replay::{ReplayError, observe_growth};
 use rekindle_settings::EngineSettings;
 
@@ -51,7 +51,7 @@ impl GrowthInputs {
     ) -> Result<(Pipeline, GrowthReport), CliError> {
         let options = pipeline_options(&EngineSettings::default());
         say_if_it_waits(&self.input);
-        let files = Files::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
+        let files = EventFiles::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
         let pipeline = observe_growth(Arc::new(ExecutionPlan::new(rules)), options, self.until, files, observe)?;
         warn_of_omitted_events(&pipeline.plan().rules, &pipeline.totals(), self.until);
         let report = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten();
@@ -60,7 +60,7 @@ impl GrowthInputs {
 }
 
 /// Reports on standard error which events are in no number: rejected ones, and, which is no mistake, later ones.
-pub(super) fn warn_of_omitted_events(rules: &Ruleset, totals: &Totals, until: Option<Timestamp>) {
+pub(super) fn warn_of_omitted_events(rules: &Ruleset, totals: &PipelineTotals, until: Option<Timestamp>) {
     warn_of_unseen(rules, totals);
     let later = totals.rejected[Reason::AfterUntil { time: Timestamp::MIN }.index()];
     let rejected = totals.rejected.iter().sum::<u64>() - later;

@@ -14,8 +14,8 @@ use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::growth::{GrowthReport, Ratio};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::files::source::Files;
-use rekindle_runtime::pipeline::Options;
+use rekindle_runtime::files::source::EventFiles;
+use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::{ReplayError, growth_report};
 use rekindle_settings::EngineSettings;
 
@@ -53,13 +53,13 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
     let rules = load_rules(&args.rules)?;
     growth_rules(&rules, &args.rules)?;
     let defaults = pipeline_options(&EngineSettings::default());
-    let options = Options {
+    let options = PipelineOptions {
         partitions: args.partitions.map_or(defaults.partitions, usize::from),
         workers: args.workers.map_or(defaults.workers, usize::from),
         ..defaults
     };
     say_if_it_waits(&args.input);
-    let files = Files::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
+    let files = EventFiles::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
     let plan = Arc::new(ExecutionPlan::new(rules));
     let (report, totals) = growth_report(Arc::clone(&plan), options, args.until, files)?;
     warn_of_omitted_events(&plan.rules, &totals, args.until);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::{Claim, Finding, PassedOver, StoreError};
+use super::super::{ObjectFinding, SkippedCheckpoint, StoreClaim, StoreError};
 use super::keeper::{Keeper, RULES, claim, in_folder, plan, states, wait};
 
 /// A folder with two bases and a delta on each: of messages 1, 3, 5 and 7.
@@ -33,13 +33,13 @@ fn flip(path: &Path) {
 }
 
 /// Damages a file of each of these names in turn, and gives what starting then says.
-fn start(folder: &Path) -> Result<(u64, Vec<PassedOver>, Vec<u8>), StoreError> {
+fn start(folder: &Path) -> Result<(u64, Vec<SkippedCheckpoint>, Vec<u8>), StoreError> {
     let (keeper, loaded) = Keeper::start_with(in_folder(folder, 2), claim("second"))?;
     Ok((keeper.sequence, loaded.passed_over, keeper.pipeline.save()))
 }
 
 /// The damage that verifying finds.
-fn verify(folder: &Path) -> Vec<Finding> {
+fn verify(folder: &Path) -> Vec<ObjectFinding> {
     let findings = wait(in_folder(folder, 2).verify()).expect("the manifest is intact");
     findings.into_iter().filter(|finding| finding.damage.is_some()).collect()
 }
@@ -122,7 +122,7 @@ fn where_none_can_be_used_starting_is_refused_with_what_to_do() {
     assert!(matches!(&refused, StoreError::NoneUsable { passed_over, .. } if passed_over.len() == 4), "{refused:?}");
     let said = refused.to_string();
     assert!(said.contains("000000000003-1.base") && said.contains("--from-start"), "{said}");
-    let from_start = Claim { from_start: true, ..claim("third") };
+    let from_start = StoreClaim { from_start: true, ..claim("third") };
     let (keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten");
     assert!(keeper.sequence == 0 && loaded.state.is_none());
 }
@@ -169,7 +169,7 @@ fn a_damaged_or_missing_manifest_is_refused_and_can_be_forgotten() {
     assert_eq!(start(folder.path()).expect("it is back").0, 7);
     fs::write(&manifest, b"{").expect("written");
     fs::write(&copy, b"{").expect("written");
-    let from_start = Claim { from_start: true, ..claim("third") };
+    let from_start = StoreClaim { from_start: true, ..claim("third") };
     assert_eq!(Keeper::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten").0.sequence, 0);
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::super::disk::{Disk, DiskFile, RealDisk};
 use super::super::folder::Folder;
-use super::super::{Checkpoints, StoreError};
+use super::super::{CheckpointStore, StoreError};
 use super::disk::{Fault, FaultyDisk, Unsynced};
 use super::keeper::{Keeper, MESSAGES, states};
 
-fn checkpoints(disk: &FaultyDisk) -> Checkpoints {
+fn checkpoints(disk: &FaultyDisk) -> CheckpointStore {
     let folder = Folder::on(Arc::new(disk.clone()), Path::new("")).expect("making the folder does not fail here");
-    Checkpoints::over(Arc::new(folder), 1)
+    CheckpointStore::over(Arc::new(folder), 1)
 }
 
 /// A life with a base, deltas, a second base that makes the first go, and a delta on it. What fails is tried again with
@@ -155,7 +155,7 @@ fn a_full_disk_is_said_and_left_behind_once_there_is_room() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = FullDisk { full: "000000000002-1.delta.unfinished" };
     let on_disk = Folder::on(Arc::new(disk), folder.path()).expect("a folder");
-    let mut keeper = Keeper::start(Checkpoints::over(Arc::new(on_disk), 2), "first").expect("an empty folder");
+    let mut keeper = Keeper::start(CheckpointStore::over(Arc::new(on_disk), 2), "first").expect("an empty folder");
     keeper.feed_to(1).checkpoint(false).expect("there is room");
     keeper.feed_to(3);
     match keeper.checkpoint(false) {

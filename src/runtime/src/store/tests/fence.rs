@@ -1,6 +1,6 @@
 //! Two who write at the same time: one of them is told so, and does no harm.
 
-use super::super::{Claim, StoreError};
+use super::super::{StoreClaim, StoreError};
 use super::keeper::{Keeper, claim, in_folder, plan, states, stream, wait};
 use rekindle_core::checkpoint::StreamIdentity;
 
@@ -73,7 +73,7 @@ fn of_many_who_claim_at_once_each_gets_an_epoch_of_its_own() {
 #[test]
 fn an_epoch_is_never_below_what_is_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
-    let of = |epoch_at_least| wait(in_folder(folder.path(), 1).claim(Claim { epoch_at_least, ..claim("x") }));
+    let of = |epoch_at_least| wait(in_folder(folder.path(), 1).claim(StoreClaim { epoch_at_least, ..claim("x") }));
     assert_eq!([7, 3].map(|least| of(least).expect("claimed")), [7, 8]);
 }
 
@@ -92,16 +92,19 @@ fn checkpoints_of_another_stream_are_refused_and_can_be_forgotten() {
     let folder = tempfile::tempdir().expect("a folder");
     Keeper::start(in_folder(folder.path(), 1), "first").expect("empty").feed_to(1).checkpoint(true).expect("written");
     let stream = StreamIdentity { created_ms: stream().created_ms + 1, ..stream() };
-    let other = Claim { stream: Some(stream), ..claim("second") };
+    let other = StoreClaim { stream: Some(stream), ..claim("second") };
     let refused = wait(in_folder(folder.path(), 1).claim(other.clone())).expect_err("another stream").to_string();
     assert!(refused.contains("are of another stream (EVENTS, created 2026-03-02T00:00:00.000Z)"), "{refused}");
     assert!(refused.contains("--from-start"), "{refused}");
-    let from_start = Claim { from_start: true, ..other };
+    let from_start = StoreClaim { from_start: true, ..other };
     let (mut keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 1), from_start).expect("forgotten");
     assert!(keeper.sequence == 0 && loaded.passed_over.is_empty());
     keeper.feed_to(2).checkpoint(false).expect("written");
     assert_eq!(
-        Keeper::start_with(in_folder(folder.path(), 1), Claim { stream: None, ..claim("x") }).expect("kept").0.sequence,
+        Keeper::start_with(in_folder(folder.path(), 1), StoreClaim { stream: None, ..claim("x") })
+            .expect("kept")
+            .0
+            .sequence,
         2
     );
 }

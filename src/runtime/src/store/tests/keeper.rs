@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::folder::Folder;
-use super::super::{Checkpoints, Claim, Loaded, Outputs, StoreError};
-use crate::pipeline::{Options, Pipeline};
+use super::super::{CheckpointStore, LoadedCheckpoint, PublishedOutputs, StoreClaim, StoreError};
+use crate::pipeline::{Pipeline, PipelineOptions};
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -23,7 +23,7 @@ pub(super) const MESSAGES: u64 = 8;
 
 /// A pipeline whose state is kept.
 pub(super) struct Keeper {
-    pub(super) checkpoints: Checkpoints,
+    pub(super) checkpoints: CheckpointStore,
     pub(super) pipeline: Pipeline,
     /// The last message fed.
     pub(super) sequence: u64,
@@ -35,8 +35,8 @@ pub(super) fn plan() -> Arc<ExecutionPlan> {
     Arc::new(ExecutionPlan::new(rules::compile(RULES).unwrap_or_else(|_| unreachable!("the rules have no mistake"))))
 }
 
-fn options() -> Options {
-    Options { partitions: 3, workers: 1, ..Options::default() }
+fn options() -> PipelineOptions {
+    PipelineOptions { partitions: 3, workers: 1, ..PipelineOptions::default() }
 }
 
 /// The lines of a message: some users come, some come again, a visitor becomes a user.
@@ -79,22 +79,25 @@ pub(super) fn stream() -> StreamIdentity {
     StreamIdentity { name: "EVENTS".to_owned(), created_ms: 1_772_409_600_000 }
 }
 
-pub(super) fn claim(instance: &str) -> Claim {
-    Claim { epoch_at_least: 0, instance: instance.to_owned(), stream: Some(stream()), from_start: false }
+pub(super) fn claim(instance: &str) -> StoreClaim {
+    StoreClaim { epoch_at_least: 0, instance: instance.to_owned(), stream: Some(stream()), from_start: false }
 }
 
 /// The checkpoints of a folder of this machine.
-pub(super) fn in_folder(path: &Path, keep: usize) -> Checkpoints {
-    Checkpoints::over(Arc::new(Folder::open(path).expect("a folder")), keep)
+pub(super) fn in_folder(path: &Path, keep: usize) -> CheckpointStore {
+    CheckpointStore::over(Arc::new(Folder::open(path).expect("a folder")), keep)
 }
 
 impl Keeper {
     /// Claims the checkpoints, and goes on where they stand.
-    pub(super) fn start(checkpoints: Checkpoints, instance: &str) -> Result<Keeper, StoreError> {
+    pub(super) fn start(checkpoints: CheckpointStore, instance: &str) -> Result<Keeper, StoreError> {
         Keeper::start_with(checkpoints, claim(instance)).map(|(keeper, _)| keeper)
     }
 
-    pub(super) fn start_with(checkpoints: Checkpoints, claim: Claim) -> Result<(Keeper, Loaded), StoreError> {
+    pub(super) fn start_with(
+        checkpoints: CheckpointStore,
+        claim: StoreClaim,
+    ) -> Result<(Keeper, LoadedCheckpoint), StoreError> {
         wait(checkpoints.claim(claim))?;
         let mut loaded = wait(checkpoints.load())?;
         let (pipeline, sequence, generation) = match loaded.state.take() {
@@ -137,6 +140,6 @@ impl Keeper {
             writer.push(pieces);
         }
         let written = wait(writer.finish().wait())?;
-        wait(self.checkpoints.commit(written, Outputs { ordinal: at * 10, last: Some(at * 100) }))
+        wait(self.checkpoints.commit(written, PublishedOutputs { ordinal: at * 10, last: Some(at * 100) }))
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::Totals;
+use super::PipelineTotals;
 use rekindle_core::decode::Decoded;
 use rekindle_core::event::{CallType, FieldId};
 use rekindle_core::rules::diagnostic::nearest;
@@ -25,7 +25,7 @@ const FREQUENT: usize = 3;
 
 /// What a log has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct ObservedNames {
     /// How often each track event came, by its name.
     names: BTreeMap<String, u64>,
     /// Fields of the rules that some event had.
@@ -36,7 +36,7 @@ pub struct Seen {
 
 /// What a slice of a batch has.
 #[derive(Debug, Default)]
-pub(super) struct SeenInSlice {
+pub(super) struct SliceObservations {
     /// By the track event that the rules name.
     tracked: Vec<u64>,
     /// Track events that they don't.
@@ -47,9 +47,9 @@ pub(super) struct SeenInSlice {
 
 /// Something that the rules wait for and that has not come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unseen {
+pub struct MissingName {
     /// What it is.
-    pub kind: UnseenKind,
+    pub kind: MissingNameKind,
     /// Its name: that of an event in the rules, or the path of a property, a context field or a trait.
     pub name: String,
     /// More about it; may be empty.
@@ -58,7 +58,7 @@ pub struct Unseen {
 
 /// What the rules may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnseenKind {
+pub enum MissingNameKind {
     /// An event of `[events]`.
     Event,
     /// A property of an event, or a field of its context.
@@ -67,9 +67,9 @@ pub enum UnseenKind {
     Trait,
 }
 
-impl SeenInSlice {
-    pub(super) fn of(calls: &[Decoded<'_>]) -> SeenInSlice {
-        let mut seen = SeenInSlice::default();
+impl SliceObservations {
+    pub(super) fn of(calls: &[Decoded<'_>]) -> SliceObservations {
+        let mut seen = SliceObservations::default();
         for event in calls.iter().flatten() {
             match (event.tracked, &event.name) {
                 (Some(id), _) => *at(&mut seen.tracked, id.0) += 1,
@@ -104,9 +104,9 @@ fn at<T: Default + Clone>(list: &mut Vec<T>, id: u16) -> &mut T {
     &mut list[index]
 }
 
-impl Seen {
+impl ObservedNames {
     /// Adds a slice; `tracked` are the names of the track events that the rules know.
-    pub(super) fn add_slice(&mut self, slice: &SeenInSlice, tracked: &[String]) {
+    pub(super) fn add_slice(&mut self, slice: &SliceObservations, tracked: &[String]) {
         for (name, count) in tracked.iter().zip(&slice.tracked).filter(|(_, count)| **count > 0) {
             *self.names.entry(name.clone()).or_default() += count;
         }
@@ -131,7 +131,7 @@ impl Seen {
     }
 
     /// Counts on from what was seen before, under the same rules.
-    pub(super) fn add_before(&mut self, before: &Seen) {
+    pub(super) fn add_before(&mut self, before: &ObservedNames) {
         for (name, count) in &before.names {
             *self.names.entry(name.clone()).or_default() += count;
         }
@@ -148,7 +148,7 @@ impl Seen {
 /// What the rules wait for and what has not come, in the order of the rules: events of which none came since `before` of each
 /// had matched (nothing: since the beginning), and properties, context fields and traits of those that came. `log` is what it is
 /// called: `the file`.
-pub fn unseen(rules: &Ruleset, totals: &Totals, before: &[u64], log: &str) -> Vec<Unseen> {
+pub fn unseen(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], log: &str) -> Vec<MissingName> {
     let seen = &totals.seen;
     let matched = |index: usize| {
         let count = totals.counts.by_name.get(index).copied().unwrap_or(0);
@@ -157,7 +157,7 @@ pub fn unseen(rules: &Ruleset, totals: &Totals, before: &[u64], log: &str) -> Ve
     let mut found = Vec::new();
     for (_, name) in rules.names.iter().enumerate().filter(|(index, _)| matched(*index) == 0) {
         let detail = unmatched(name, came(name, totals), seen, log);
-        found.push(Unseen { kind: UnseenKind::Event, name: name.id.clone(), detail });
+        found.push(MissingName { kind: MissingNameKind::Event, name: name.id.clone(), detail });
     }
     let mut awaited: BTreeSet<FieldId> = BTreeSet::new();
     for feature in rules.features.iter().filter(|feature| matched(usize::from(feature.name.0)) > 0) {
@@ -167,25 +167,29 @@ pub fn unseen(rules: &Ruleset, totals: &Totals, before: &[u64], log: &str) -> Ve
         awaited.extend(name.filter.iter().flat_map(reads::fields_in));
     }
     for id in awaited.into_iter().filter(|id| !seen.fields.contains(&id.0)) {
-        found.push(Unseen { kind: UnseenKind::Field, name: words::field(rules, id), detail: String::new() });
+        found.push(MissingName { kind: MissingNameKind::Field, name: words::field(rules, id), detail: String::new() });
     }
     if totals.by_call[CallType::Identify as usize] > 0 {
         for id in reads::traits_in_rules(rules).into_iter().filter(|id| !seen.traits.contains(&id.0)) {
-            found.push(Unseen { kind: UnseenKind::Trait, name: words::user_trait(rules, id), detail: String::new() });
+            found.push(MissingName {
+                kind: MissingNameKind::Trait,
+                name: words::user_trait(rules, id),
+                detail: String::new(),
+            });
         }
     }
     found
 }
 
 /// How many events there were that a name may select, whatever its `where` says.
-fn came(name: &EventName, totals: &Totals) -> u64 {
+fn came(name: &EventName, totals: &PipelineTotals) -> u64 {
     match &name.event {
         Some(event) => totals.seen.names.get(event).copied().unwrap_or(0),
         None => totals.by_call[name.call as usize],
     }
 }
 
-fn unmatched(name: &EventName, came: u64, seen: &Seen, log: &str) -> String {
+fn unmatched(name: &EventName, came: u64, seen: &ObservedNames, log: &str) -> String {
     let selects =
         name.event.as_ref().map_or_else(|| format!("{} calls", name.call.name()), |event| format!("{event:?}"));
     let count = |(name, count): (&str, u64)| format!("{name:?} {}", times(count));
@@ -212,25 +216,25 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{} times", words::grouped(count)) }
 }
 
-impl UnseenKind {
+impl MissingNameKind {
     /// `event`, `field`, `trait`
     pub fn name(self) -> &'static str {
         match self {
-            UnseenKind::Event => "event",
-            UnseenKind::Field => "field",
-            UnseenKind::Trait => "trait",
+            MissingNameKind::Event => "event",
+            MissingNameKind::Field => "field",
+            MissingNameKind::Trait => "trait",
         }
     }
 }
 
 /// ``no event matched `order` ("Order Complete"); the file has "Order Completed" 69,659 times``
-impl fmt::Display for Unseen {
+impl fmt::Display for MissingName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unseen { kind, name, detail } = self;
+        let MissingName { kind, name, detail } = self;
         match kind {
-            UnseenKind::Event => write!(f, "no event matched `{name}`{detail}"),
-            UnseenKind::Field => write!(f, "no event had {name}{detail}"),
-            UnseenKind::Trait => write!(f, "no identify had {name}{detail}"),
+            MissingNameKind::Event => write!(f, "no event matched `{name}`{detail}"),
+            MissingNameKind::Field => write!(f, "no event had {name}{detail}"),
+            MissingNameKind::Trait => write!(f, "no identify had {name}{detail}"),
         }
     }
 }
@@ -238,7 +242,7 @@ impl fmt::Display for Unseen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{Options, Pipeline};
+    use crate::pipeline::{Pipeline, PipelineOptions};
     use rekindle_core::partition::ExecutionPlan;
     use rekindle_core::rules;
     use std::sync::Arc;
@@ -255,9 +259,9 @@ mod tests {
         when = "sum(order.total, '7d') > 5.0 || sum(view.price, '7d') > 5.0 || last(view.prise) == 3 || traits.tier == 'gold'"
     "#;
 
-    fn totals(lines: &str, workers: usize) -> (Ruleset, Totals) {
+    fn totals(lines: &str, workers: usize) -> (Ruleset, PipelineTotals) {
         let compiled = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
-        let options = Options { workers, ..Options::default() };
+        let options = PipelineOptions { workers, ..PipelineOptions::default() };
         let mut pipeline =
             Pipeline::new(Arc::new(ExecutionPlan::new(compiled.clone())), options).expect("threads start");
         pipeline.feed(lines.as_bytes(), &mut |_| {}, &mut Vec::new());
@@ -302,7 +306,7 @@ mod tests {
         let (rules, totals) = totals(&track("Product Viewed", r#""price":1,"prise":2"#), 1);
         let names = |before: &[u64]| -> Vec<String> {
             let all = unseen(&rules, &totals, before, "the log").into_iter();
-            all.filter(|unseen| unseen.kind == UnseenKind::Event).map(|unseen| unseen.name).collect()
+            all.filter(|unseen| unseen.kind == MissingNameKind::Event).map(|unseen| unseen.name).collect()
         };
         assert_eq!(names(&[]), ["order", "shoes", "home", "odd"]);
         assert_eq!(names(&totals.counts.by_name), ["order", "view", "shoes", "home", "odd"]);

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::reading::ReadUpTo;
-use super::writer::Waiting;
-use crate::pipeline::{Options, Totals};
+use super::input_position::InputPosition;
+use super::writer::WaitingOutput;
+use crate::pipeline::{PipelineOptions, PipelineTotals};
 use rekindle_core::rules::program::Ruleset;
 use rekindle_core::time::Timestamp;
 
@@ -15,7 +15,7 @@ const FORMAT: u32 = 2;
 
 /// What a replay is a function of, but for the events themselves; and what it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct ReplayArguments {
     /// The version of the program.
     program: String,
     /// The version of the rules.
@@ -31,16 +31,16 @@ pub(super) struct Asked {
     rejects: bool,
 }
 
-impl Asked {
+impl ReplayArguments {
     /// Under these rules, with these options, of files of these names.
     pub(super) fn new(
         rules: &Ruleset,
-        options: &Options,
+        options: &PipelineOptions,
         until: Timestamp,
         events: Vec<String>,
         (actions, rejects): (bool, bool),
-    ) -> Asked {
-        Asked {
+    ) -> ReplayArguments {
+        ReplayArguments {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             rules: rules.version.clone(),
             until_ms: until.0,
@@ -55,7 +55,7 @@ impl Asked {
     }
 
     /// In what another differs, for people.
-    pub(super) fn differences(&self, other: &Asked) -> Vec<String> {
+    pub(super) fn differences(&self, other: &ReplayArguments) -> Vec<String> {
         [
             ("rules", self.rules != other.rules),
             ("--until", self.until_ms != other.until_ms),
@@ -77,48 +77,48 @@ impl Asked {
 
 /// How long the results are, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Lengths {
+pub(super) struct ResultLengths {
     pub(super) journal: u64,
     pub(super) actions: Option<u64>,
     pub(super) rejects: Option<u64>,
 }
 
-impl Lengths {
+impl ResultLengths {
     /// What results are called.
     pub(super) const NAMES: [&str; 3] = ["journal", "actions", "rejects"];
 
     /// Each result that is asked for, with its length.
     pub(super) fn by_name(self) -> impl Iterator<Item = (&'static str, u64)> {
         let lengths = [Some(self.journal), self.actions, self.rejects];
-        Lengths::NAMES.into_iter().zip(lengths).filter_map(|(name, bytes)| Some((name, bytes?)))
+        ResultLengths::NAMES.into_iter().zip(lengths).filter_map(|(name, bytes)| Some((name, bytes?)))
     }
 }
 
 /// A pipeline's state, in a file beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct StateFile {
     pub(super) bytes: u64,
     pub(super) crc32c: u32,
 }
 
 /// How far a replay got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
-    pub(super) asked: Asked,
-    pub(super) read: ReadUpTo,
-    pub(super) lengths: Lengths,
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) totals: Totals,
+pub(super) struct ReplayCommit {
+    pub(super) asked: ReplayArguments,
+    pub(super) read: InputPosition,
+    pub(super) lengths: ResultLengths,
+    pub(super) waiting: Vec<WaitingOutput>,
+    pub(super) totals: PipelineTotals,
     /// How long it took so far, in milliseconds.
     pub(super) took_ms: u64,
     /// `None`: nothing was read yet, or nothing is left to be.
-    pub(super) state: Option<State>,
+    pub(super) state: Option<StateFile>,
     /// The results are whole.
     pub(super) is_finished: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Envelope<'r> {
+struct CommitEnvelope<'r> {
     format: u32,
     crc32c: u32,
     #[serde(borrow)]
@@ -127,19 +127,19 @@ struct Envelope<'r> {
 
 /// What is known of any version's record.
 #[derive(Deserialize)]
-struct Version {
+struct CommitVersion {
     format: u32,
 }
 
-impl Record {
+impl ReplayCommit {
     /// Before anything was read.
-    pub(super) fn of_nothing(asked: Asked) -> Record {
-        Record {
+    pub(super) fn of_nothing(asked: ReplayArguments) -> ReplayCommit {
+        ReplayCommit {
             asked,
-            read: ReadUpTo::default(),
-            lengths: Lengths::default(),
+            read: InputPosition::default(),
+            lengths: ResultLengths::default(),
             waiting: Vec::new(),
-            totals: Totals::default(),
+            totals: PipelineTotals::default(),
             took_ms: 0,
             state: None,
             is_finished: false,
@@ -151,20 +151,20 @@ impl Record {
         const PLAIN: &str = "numbers and texts can be written as JSON";
         let record = serde_json::value::to_raw_value(self).expect(PLAIN);
         let crc32c = crc32c::crc32c(record.get().as_bytes());
-        serde_json::to_vec(&Envelope { format: FORMAT, crc32c, record: &record }).expect(PLAIN)
+        serde_json::to_vec(&CommitEnvelope { format: FORMAT, crc32c, record: &record }).expect(PLAIN)
     }
 
     /// Reads a record back.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Record, String> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<ReplayCommit, String> {
         let damaged = |error: serde_json::Error| format!("it is damaged: {error}");
-        let version: Version = serde_json::from_slice(bytes).map_err(damaged)?;
+        let version: CommitVersion = serde_json::from_slice(bytes).map_err(damaged)?;
         if version.format != FORMAT {
             return Err(format!("it has version {}, and this program reads version {FORMAT}", version.format));
         }
-        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
+        let envelope: CommitEnvelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
         if crc32c::crc32c(envelope.record.get().as_bytes()) != envelope.crc32c {
             return Err("it is damaged: its checksum does not agree with its contents".to_owned());
         }

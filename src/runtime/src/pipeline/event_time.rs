@@ -1,13 +1,13 @@
 //! When an event happened (semantics §2), once it is known when the broker received it, and when the log ends.
 
-use super::Options;
+use super::PipelineOptions;
 use rekindle_core::decode::Reason;
 use rekindle_core::event::{Event, EventTime};
 use rekindle_core::time::{Clock, Timestamp};
 
 /// An event's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timed {
+pub(crate) struct ResolvedTime {
     /// The time.
     pub(crate) at: Timestamp,
     /// By the event it would be later: it is the broker's.
@@ -18,7 +18,11 @@ pub(crate) struct Timed {
 ///
 /// # Errors
 /// It has no time that can be used, or one after the end of the log.
-pub(crate) fn timed(options: &Options, event: &Event<'_>, received: Option<Timestamp>) -> Result<Timed, Reason> {
+pub(crate) fn timed(
+    options: &PipelineOptions,
+    event: &Event<'_>,
+    received: Option<Timestamp>,
+) -> Result<ResolvedTime, Reason> {
     let received = received.or(event.received_at);
     let Some(own) = event.time.resolve(received) else {
         return Err(match &event.time {
@@ -32,6 +36,6 @@ pub(crate) fn timed(options: &Options, event: &Event<'_>, received: Option<Times
     let at = own.min(bound);
     match options.until {
         Some(until) if at > until => Err(Reason::AfterUntil { time: at }),
-        _ => Ok(Timed { at, is_bounded: at < own }),
+        _ => Ok(ResolvedTime { at, is_bounded: at < own }),
     }
 }

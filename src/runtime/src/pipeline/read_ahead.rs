@@ -2,33 +2,33 @@
 
 use std::sync::Arc;
 
-use super::Entry;
+use super::InputEntry;
 use super::slices::{self, DecodedSlice};
 use crate::log::RecordKind;
 use rekindle_core::decode::Decoder;
 
 /// Decodes lines for one pipeline, on its workers.
 #[derive(Clone)]
-pub struct Decoding {
+pub struct ParallelDecoder {
     decoder: Arc<Decoder>,
     pool: Arc<rayon::ThreadPool>,
 }
 
 /// Whole lines of a log without a broker, decoded before it is their turn.
-pub struct Ahead<'a> {
-    pub(super) entry: Entry<'a>,
+pub struct ReadAhead<'a> {
+    pub(super) entry: InputEntry<'a>,
     pub(super) slices: Vec<DecodedSlice<'a>>,
 }
 
-impl Decoding {
-    pub(super) fn new(decoder: Decoder, pool: rayon::ThreadPool) -> Decoding {
-        Decoding { decoder: Arc::new(decoder), pool: Arc::new(pool) }
+impl ParallelDecoder {
+    pub(super) fn new(decoder: Decoder, pool: rayon::ThreadPool) -> ParallelDecoder {
+        ParallelDecoder { decoder: Arc::new(decoder), pool: Arc::new(pool) }
     }
 
     /// Decodes whole lines; where that is a whole document, they may be one.
-    pub fn decode<'a>(&self, lines: &'a [u8], is_whole: bool) -> Ahead<'a> {
-        let entry = Entry { kind: RecordKind::Events, lines, received: None, is_whole };
-        Ahead { slices: self.slices(&[entry]), entry }
+    pub fn decode<'a>(&self, lines: &'a [u8], is_whole: bool) -> ReadAhead<'a> {
+        let entry = InputEntry { kind: RecordKind::Events, lines, received: None, is_whole };
+        ReadAhead { slices: self.slices(&[entry]), entry }
     }
 
     /// Does `there` on the workers and `here` on this thread, at the same time; with one worker, one after the other, for
@@ -46,7 +46,7 @@ impl Decoding {
         (done.expect("a scope ends once all in it is done"), here)
     }
 
-    pub(super) fn slices<'a>(&self, entries: &[Entry<'a>]) -> Vec<DecodedSlice<'a>> {
+    pub(super) fn slices<'a>(&self, entries: &[InputEntry<'a>]) -> Vec<DecodedSlice<'a>> {
         slices::decode(&self.decoder, &self.pool, entries)
     }
 

@@ -7,9 +7,9 @@ use rekindle_core::partition::{ExecutionPlan, Output, Partition, PartitionInput,
 use rekindle_core::time::Timestamp;
 
 /// What a partition has to do, in the order of the log.
-pub(super) enum Operation<'e, 'a> {
+pub(super) enum PartitionOperation<'e, 'a> {
     /// Apply an event.
-    Event(Sequenced<'e, 'a>),
+    Event(SequencedEvent<'e, 'a>),
     /// Hand a visitor over to the partition of the user it was linked to.
     Detach {
         /// The visitor's id.
@@ -19,34 +19,34 @@ pub(super) enum Operation<'e, 'a> {
     },
 }
 
-impl Operation<'_, '_> {
+impl PartitionOperation<'_, '_> {
     /// Whose state it needs.
     fn whose(&self) -> &str {
         match self {
-            Operation::Event(sequenced) => sequenced.user(),
-            Operation::Detach { visitor, .. } => visitor,
+            PartitionOperation::Event(sequenced) => sequenced.user(),
+            PartitionOperation::Detach { visitor, .. } => visitor,
         }
     }
 }
 
 /// What the partitions have to do: each its own share, in the order of the log.
-pub(super) struct Queues<'e, 'a> {
-    lanes: Vec<Vec<Operation<'e, 'a>>>,
+pub(super) struct PartitionQueues<'e, 'a> {
+    lanes: Vec<Vec<PartitionOperation<'e, 'a>>>,
     /// How many visitors are handed over.
     handovers: usize,
     operations: usize,
 }
 
-impl<'e, 'a> Queues<'e, 'a> {
+impl<'e, 'a> PartitionQueues<'e, 'a> {
     /// Nothing yet, for so many partitions.
-    pub(super) fn new(partitions: usize) -> Queues<'e, 'a> {
+    pub(super) fn new(partitions: usize) -> PartitionQueues<'e, 'a> {
         let mut lanes = Vec::new();
         lanes.resize_with(partitions, Vec::new);
-        Queues { lanes, handovers: 0, operations: 0 }
+        PartitionQueues { lanes, handovers: 0, operations: 0 }
     }
 
     /// Adds something for a partition to do.
-    pub(super) fn push(&mut self, partition: usize, operation: Operation<'e, 'a>) {
+    pub(super) fn push(&mut self, partition: usize, operation: PartitionOperation<'e, 'a>) {
         self.lanes[partition].push(operation);
         self.operations += 1;
     }
@@ -59,19 +59,19 @@ impl<'e, 'a> Queues<'e, 'a> {
     /// Lets a partition hand a visitor over; returns where its state will be.
     pub(super) fn detach(&mut self, partition: usize, visitor: &'e str) -> usize {
         let handover = self.handovers;
-        self.push(partition, Operation::Detach { visitor, handover });
+        self.push(partition, PartitionOperation::Detach { visitor, handover });
         self.handovers += 1;
         handover
     }
 
     /// Each partition's share, and how many visitors are handed over.
-    pub(super) fn into_parts(self) -> (Vec<Vec<Operation<'e, 'a>>>, usize) {
+    pub(super) fn into_parts(self) -> (Vec<Vec<PartitionOperation<'e, 'a>>>, usize) {
         (self.lanes, self.handovers)
     }
 }
 
 /// An event with all that the log's order says about it.
-pub(super) struct Sequenced<'e, 'a> {
+pub(super) struct SequencedEvent<'e, 'a> {
     pub(super) event: &'e Event<'a>,
     pub(super) linked_user: Option<Arc<str>>,
     pub(super) own_id: &'e str,
@@ -82,7 +82,7 @@ pub(super) struct Sequenced<'e, 'a> {
     pub(super) handover: Option<usize>,
 }
 
-impl Sequenced<'_, '_> {
+impl SequencedEvent<'_, '_> {
     /// Whose it is, after linking.
     fn user(&self) -> &str {
         self.linked_user.as_deref().unwrap_or(self.own_id)
@@ -91,42 +91,45 @@ impl Sequenced<'_, '_> {
 
 /// A visitor's state on its way between partitions.
 #[derive(Default)]
-pub(super) struct Handover(Mutex<Passage>);
+pub(super) struct StateHandover(Mutex<HandoverStage>);
 
 #[derive(Default)]
-enum Passage {
+enum HandoverStage {
     #[default]
     NotYet,
     Ready(Option<Box<User>>),
 }
 
-impl Handover {
+impl StateHandover {
     fn put(&self, user: Option<Box<User>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Passage::Ready(user);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = HandoverStage::Ready(user);
     }
 
     /// `None` while the state has not been put here.
     fn take(&self) -> Option<Option<Box<User>>> {
         match std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
-            Passage::NotYet => None,
-            Passage::Ready(user) => Some(user),
+            HandoverStage::NotYet => None,
+            HandoverStage::Ready(user) => Some(user),
         }
     }
 }
 
 /// A partition at work on its queue.
-pub(super) struct Lane<'p, 'e, 'a> {
+pub(super) struct PartitionTask<'p, 'e, 'a> {
     partition: &'p mut Partition,
-    queue: std::vec::IntoIter<Operation<'e, 'a>>,
+    queue: std::vec::IntoIter<PartitionOperation<'e, 'a>>,
     /// The event that waits for a visitor.
-    waiting: Option<Sequenced<'e, 'a>>,
+    waiting: Option<SequencedEvent<'e, 'a>>,
     advanced: bool,
     out: Vec<Output>,
 }
 
-impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
-    pub(super) fn new(partition: &'p mut Partition, queue: Vec<Operation<'e, 'a>>) -> Lane<'p, 'e, 'a> {
-        Lane { partition, queue: queue.into_iter(), waiting: None, advanced: false, out: Vec::new() }
+impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
+    pub(super) fn new(
+        partition: &'p mut Partition,
+        queue: Vec<PartitionOperation<'e, 'a>>,
+    ) -> PartitionTask<'p, 'e, 'a> {
+        PartitionTask { partition, queue: queue.into_iter(), waiting: None, advanced: false, out: Vec::new() }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -138,15 +141,15 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
     }
 
     /// Works until the queue and what is due by `to` are done, or until a visitor is missing.
-    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[Handover], to: Timestamp, position: u64) {
+    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[StateHandover], to: Timestamp, position: u64) {
         match self.waiting.take() {
             Some(sequenced) => self.take_event(plan, sequenced, handovers),
-            None => self.partition.warm(self.queue.as_slice().iter().map(Operation::whose)),
+            None => self.partition.warm(self.queue.as_slice().iter().map(PartitionOperation::whose)),
         }
         while self.waiting.is_none() {
             match self.queue.next() {
-                Some(Operation::Event(sequenced)) => self.take_event(plan, sequenced, handovers),
-                Some(Operation::Detach { visitor, handover }) => {
+                Some(PartitionOperation::Event(sequenced)) => self.take_event(plan, sequenced, handovers),
+                Some(PartitionOperation::Detach { visitor, handover }) => {
                     handovers[handover].put(self.partition.detach(visitor));
                 }
                 None => {
@@ -160,7 +163,7 @@ impl<'p, 'e, 'a> Lane<'p, 'e, 'a> {
         }
     }
 
-    fn take_event(&mut self, plan: &ExecutionPlan, sequenced: Sequenced<'e, 'a>, handovers: &[Handover]) {
+    fn take_event(&mut self, plan: &ExecutionPlan, sequenced: SequencedEvent<'e, 'a>, handovers: &[StateHandover]) {
         let visitor = match sequenced.handover.map(|index| handovers[index].take()) {
             None => None,
             Some(Some(visitor)) => visitor,

@@ -9,7 +9,7 @@ use rekindle_core::time::Timestamp;
 
 /// A cut that has begun: everything that is taken down at once.
 #[derive(Debug)]
-pub struct CutHead {
+pub struct SnapshotHeader {
     /// How many events were accepted up to the cut.
     pub position: u64,
     /// The latest time read up to the cut.
@@ -32,7 +32,7 @@ pub struct CutHead {
 
 /// How far cutting has come.
 #[derive(Debug, Default)]
-pub(super) struct Cutting {
+pub(super) struct SnapshotProgress {
     /// The next partition to take down; `None`: no cut is under way.
     partition: Option<usize>,
     /// Pieces taken down in a hurry.
@@ -41,7 +41,7 @@ pub(super) struct Cutting {
     knows_changes: bool,
 }
 
-impl Cutting {
+impl SnapshotProgress {
     /// The next cut must have everybody.
     pub(super) fn lose_changes(&mut self) {
         self.knows_changes = false;
@@ -59,13 +59,13 @@ impl Pipeline {
     ///
     /// The first cut is whole whatever is asked for, and so is one after a change of the rules, after a restore into
     /// another number of partitions, and one that begins before the last was captured to its end.
-    pub fn begin_cut(&mut self, whole: bool) -> CutHead {
+    pub fn begin_cut(&mut self, whole: bool) -> SnapshotHeader {
         let whole = whole || !self.cutting.knows_changes || self.is_cutting();
         for partition in &mut self.partitions {
             partition.begin_cut(whole);
         }
-        self.cutting = Cutting { partition: Some(0), ahead: Vec::new(), knows_changes: true };
-        CutHead {
+        self.cutting = SnapshotProgress { partition: Some(0), ahead: Vec::new(), knows_changes: true };
+        SnapshotHeader {
             position: self.position,
             latest_read: self.latest_read,
             fired: self.fired.max(Timestamp::MIN),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use super::{Options, Pipeline};
+use super::{Pipeline, PipelineOptions};
 use rekindle_core::checkpoint::{
     CheckpointEncoder, CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta,
     merge, translate,
@@ -30,7 +30,7 @@ pub enum RestoreError {
 
 /// Where a pipeline stood, as it was read from a base and the deltas that continue it.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoredPipeline {
     /// What the last of the files says of itself: where the log stood.
     pub head: CheckpointHeader,
     /// Every link.
@@ -41,13 +41,13 @@ pub struct Restored {
     pub growth: Option<Box<Rollup>>,
 }
 
-impl Restored {
+impl RestoredPipeline {
     /// Reads a base and the deltas that continue it, oldest first, for these rules. The work is spread over the threads
     /// of the pool it is called in.
     ///
     /// # Errors
     /// A file is damaged or none, or does not continue the one before. Which one is told by its place in `files`.
-    pub fn read(plan: &ExecutionPlan, files: &[&[u8]]) -> Result<Restored, (usize, CodecError)> {
+    pub fn read(plan: &ExecutionPlan, files: &[&[u8]]) -> Result<RestoredPipeline, (usize, CodecError)> {
         let mut last: Option<CheckpointHeader> = None;
         let mut links = IdentityLinks::default();
         let mut growth = None;
@@ -65,7 +65,7 @@ impl Restored {
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
         let partitions = partitions.into_par_iter().map(merge).collect();
-        Ok(Restored { head, links, partitions, growth })
+        Ok(RestoredPipeline { head, links, partitions, growth })
     }
 }
 
@@ -193,8 +193,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// A user stands there twice, or in another's partition; or the system refuses to start the threads.
-    pub fn restore(plan: Arc<ExecutionPlan>, options: Options, restored: Restored) -> Result<Pipeline, RestoreError> {
-        let Restored { head, links, partitions, growth } = restored;
+    pub fn restore(
+        plan: Arc<ExecutionPlan>,
+        options: PipelineOptions,
+        restored: RestoredPipeline,
+    ) -> Result<Pipeline, RestoreError> {
+        let RestoredPipeline { head, links, partitions, growth } = restored;
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
         pipeline.latest_read = head.latest_read;
         pipeline.position = head.position;
@@ -323,7 +327,7 @@ mod tests {
     }
 
     fn saved() -> Vec<u8> {
-        let options = Options { workers: 1, ..Options::default() };
+        let options = PipelineOptions { workers: 1, ..PipelineOptions::default() };
         let mut pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
         pipeline.feed(format!("{VIEW}\n{LATER}\n").as_bytes(), &mut |_| {}, &mut Vec::new());
         pipeline.save()
@@ -331,8 +335,8 @@ mod tests {
 
     fn restore(text: &str, saved: &[u8]) -> Result<Pipeline, RestoreError> {
         let plan = plan(text);
-        let restored = Restored::read(&plan, &[saved]).map_err(|(_, error)| error)?;
-        Pipeline::restore(plan, Options { workers: 1, partitions: 3, ..Options::default() }, restored)
+        let restored = RestoredPipeline::read(&plan, &[saved]).map_err(|(_, error)| error)?;
+        Pipeline::restore(plan, PipelineOptions { workers: 1, partitions: 3, ..PipelineOptions::default() }, restored)
     }
 
     #[test]

@@ -6,18 +6,18 @@ use bytes::Bytes;
 
 /// What unpacks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum Compression {
     Gzip,
     Zstd,
 }
 
-impl Packing {
+impl Compression {
     /// `None`: it is not packed.
-    pub(super) fn of(bytes: &[u8]) -> Option<Packing> {
+    pub(super) fn of(bytes: &[u8]) -> Option<Compression> {
         match bytes {
-            [0x1f, 0x8b, ..] => Some(Packing::Gzip),
+            [0x1f, 0x8b, ..] => Some(Compression::Gzip),
             // The second is a skippable frame: what parallel zstd begins its files with (RFC 8878, 3.1.2).
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Packing::Zstd),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
             _ => None,
         }
     }
@@ -26,7 +26,7 @@ impl Packing {
 /// The body of a message, unpacked. One that is damaged, or has more than `most` bytes, stays as it is: no JSON begins
 /// like that, so it is a rejection.
 pub fn unpacked(body: Bytes, most: usize) -> Bytes {
-    let Some(packing) = Packing::of(&body) else { return body };
+    let Some(packing) = Compression::of(&body) else { return body };
     match unpack(&body, packing, most) {
         Ok(Some(unpacked)) => unpacked.into(),
         Ok(None) | Err(_) => body,
@@ -34,12 +34,12 @@ pub fn unpacked(body: Bytes, most: usize) -> Bytes {
 }
 
 /// `None`: there is more than `most` bytes of it. No more than that is ever unpacked.
-fn unpack(body: &[u8], packing: Packing, most: usize) -> io::Result<Option<Vec<u8>>> {
+fn unpack(body: &[u8], packing: Compression, most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut unpacked = Vec::new();
     let limit = (most as u64).saturating_add(1);
     match packing {
-        Packing::Gzip => flate2::bufread::MultiGzDecoder::new(body).take(limit).read_to_end(&mut unpacked)?,
-        Packing::Zstd => {
+        Compression::Gzip => flate2::bufread::MultiGzDecoder::new(body).take(limit).read_to_end(&mut unpacked)?,
+        Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(BufReader::new(body))?;
             // What a frame may look back on is held too.
             decoder.window_log_max(most.max(1 << 20).next_power_of_two().trailing_zeros().min(27))?;
@@ -88,14 +88,14 @@ mod tests {
     fn a_bomb_is_unpacked_no_further_than_the_limit() {
         let nothing = vec![0; 10 << 20];
         for packed in [gzip(&nothing), zstd(&nothing)] {
-            let packing = Packing::of(&packed).expect("it is packed");
+            let packing = Compression::of(&packed).expect("it is packed");
             assert!(packed.len() < 100 << 10);
             let mut held = Vec::new();
             match packing {
-                Packing::Gzip => {
+                Compression::Gzip => {
                     flate2::bufread::MultiGzDecoder::new(&packed[..]).read_to_end(&mut held).expect("sound")
                 }
-                Packing::Zstd => {
+                Compression::Zstd => {
                     zstd::stream::read::Decoder::new(&packed[..]).expect("sound").read_to_end(&mut held).expect("sound")
                 }
             };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::files::source::{Block, Item};
+use crate::files::source::{FileItem, LineBlock};
 
 /// A place in the events, by what was read up to there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ReadUpTo {
+pub(super) struct InputPosition {
     /// Lines of all files together.
     pub(super) lines: u64,
     /// What they hold: xxh3 (128 bit) over the names of the files and the unpacked lines; of a line too long to be read
@@ -18,22 +18,22 @@ pub(super) struct ReadUpTo {
 }
 
 /// Reads on from a place, or from the beginning.
-pub(super) struct Reading {
+pub(super) struct ResumedInput {
     lines: u64,
     digest: Xxh3,
     file: Option<Arc<str>>,
     /// Up to here everything was worked on before.
-    skip: Option<ReadUpTo>,
+    skip: Option<InputPosition>,
 }
 
 /// What was read again is not what was read before.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Differs;
+pub(super) struct InputMismatch;
 
-impl Reading {
+impl ResumedInput {
     /// Goes on behind `from`, once the events before it have been read again.
-    pub(super) fn after(from: ReadUpTo) -> Reading {
-        Reading { lines: 0, digest: Xxh3::new(), file: None, skip: Some(from).filter(|from| from.lines > 0) }
+    pub(super) fn after(from: InputPosition) -> ResumedInput {
+        ResumedInput { lines: 0, digest: Xxh3::new(), file: None, skip: Some(from).filter(|from| from.lines > 0) }
     }
 
     /// Whether it is still on the way to where it goes on.
@@ -42,38 +42,38 @@ impl Reading {
     }
 
     /// How far it has come.
-    pub(super) fn up_to(&self) -> ReadUpTo {
-        ReadUpTo { lines: self.lines, digest: format!("{:032x}", self.digest.digest128()) }
+    pub(super) fn up_to(&self) -> InputPosition {
+        InputPosition { lines: self.lines, digest: format!("{:032x}", self.digest.digest128()) }
     }
 
     /// Takes note of what comes next; what of it is new.
-    pub(super) fn take(&mut self, item: Item) -> Result<Option<Item>, Differs> {
+    pub(super) fn take(&mut self, item: FileItem) -> Result<Option<FileItem>, InputMismatch> {
         let Some(left) = self.skip.as_ref().map(|from| from.lines - self.lines) else {
             self.add(&item);
             return Ok(Some(item));
         };
         let new = match &item {
-            Item::Block(block) => block.after(left).map(Item::Block),
-            Item::Oversized { .. } => None,
+            FileItem::Block(block) => block.after(left).map(FileItem::Block),
+            FileItem::Oversized { .. } => None,
         };
         match (item, &new) {
-            (Item::Block(mut block), Some(Item::Block(after))) => {
+            (FileItem::Block(mut block), Some(FileItem::Block(after))) => {
                 block.lines.truncate(block.lines.len() - after.lines.len());
-                self.add(&Item::Block(block));
+                self.add(&FileItem::Block(block));
             }
             (item, _) => self.add(&item),
         }
         if self.skip.as_ref().is_some_and(|from| from.lines <= self.lines) {
             if self.skip.take() != Some(self.up_to()) {
-                return Err(Differs);
+                return Err(InputMismatch);
             }
             new.iter().for_each(|item| self.add(item));
         }
         Ok(new)
     }
 
-    fn add(&mut self, item: &Item) {
-        let (Item::Block(Block { place, .. }) | Item::Oversized { place, .. }) = item;
+    fn add(&mut self, item: &FileItem) {
+        let (FileItem::Block(LineBlock { place, .. }) | FileItem::Oversized { place, .. }) = item;
         if self.file.as_ref().is_none_or(|file| !Arc::ptr_eq(file, &place.file)) {
             // Where a file begins is part of what was read: dead letters name the file and the line.
             self.digest.update(&self.lines.to_le_bytes());
@@ -81,11 +81,11 @@ impl Reading {
             self.file = Some(Arc::clone(&place.file));
         }
         match item {
-            Item::Block(block) => {
+            FileItem::Block(block) => {
                 self.digest.update(&block.lines);
                 self.lines += block.line_count();
             }
-            Item::Oversized { bytes, head, .. } => {
+            FileItem::Oversized { bytes, head, .. } => {
                 self.digest.update(&bytes.to_le_bytes());
                 self.digest.update(head);
                 self.lines += 1;
@@ -97,35 +97,35 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::source::Place;
+    use crate::files::source::LinePosition;
 
     /// Files as blocks of some lines each.
-    fn items(files: &[&[&str]]) -> Vec<Item> {
+    fn items(files: &[&[&str]]) -> Vec<FileItem> {
         let mut items = Vec::new();
         for (number, blocks) in files.iter().enumerate() {
             let (file, mut line): (Arc<str>, u64) = (format!("f{number}").into(), 1);
             for lines in *blocks {
-                let place = Place { file: Arc::clone(&file), line };
-                let block = Block { lines: lines.as_bytes().to_vec(), is_document: false, place };
+                let place = LinePosition { file: Arc::clone(&file), line };
+                let block = LineBlock { lines: lines.as_bytes().to_vec(), is_document: false, place };
                 line += block.line_count();
-                items.push(Item::Block(block));
+                items.push(FileItem::Block(block));
             }
         }
         items
     }
 
-    fn read(items: Vec<Item>) -> ReadUpTo {
-        let mut reading = Reading::after(ReadUpTo::default());
+    fn read(items: Vec<FileItem>) -> InputPosition {
+        let mut reading = ResumedInput::after(InputPosition::default());
         assert!(items.into_iter().all(|item| reading.take(item).is_ok_and(|new| new.is_some())));
         reading.up_to()
     }
 
     /// The lines behind a place, each with where it stands.
-    fn read_on(from: &ReadUpTo, items: Vec<Item>) -> Result<Vec<(String, u64)>, Differs> {
-        let mut reading = Reading::after(from.clone());
+    fn read_on(from: &InputPosition, items: Vec<FileItem>) -> Result<Vec<(String, u64)>, InputMismatch> {
+        let mut reading = ResumedInput::after(from.clone());
         let mut new = Vec::new();
         for item in items {
-            if let Some(Item::Block(block)) = reading.take(item)? {
+            if let Some(FileItem::Block(block)) = reading.take(item)? {
                 new.push((String::from_utf8_lossy(&block.lines).into_owned(), block.place.line));
             }
         }
@@ -149,9 +149,9 @@ mod tests {
         let others: [&[&[&str]]; 4] =
             [&[&["a\nx\n"], &["c\nd\n"]], &[&["a\n"], &["b\nc\n"]], &[&["a\nb\nc\n"]], &[&["a\nb\n"], &["cd\n"]]];
         for other in others {
-            assert_eq!(read_on(&from, items(other)), Err(Differs), "{other:?}");
+            assert_eq!(read_on(&from, items(other)), Err(InputMismatch), "{other:?}");
         }
-        let mut reading = Reading::after(from);
+        let mut reading = ResumedInput::after(from);
         items(&[&["a\nb\n"]]).into_iter().for_each(|item| assert!(reading.take(item).is_ok_and(|new| new.is_none())));
         assert!(reading.is_skipping(), "what is missing has not come");
     }

@@ -1,6 +1,6 @@
 //! The first calls that were rejected, for whoever wonders why nothing came of a log.
 
-use crate::files::source::Place;
+use crate::files::source::LinePosition;
 
 /// How many are kept.
 const KEPT: usize = 3;
@@ -9,10 +9,10 @@ const SHOWN: usize = 100;
 
 /// The first calls that were rejected, in words: where each stood, why, and how it begins.
 #[derive(Debug, Default)]
-pub(super) struct FirstRejects(Vec<String>);
+pub(super) struct FirstRejections(Vec<String>);
 
-impl FirstRejects {
-    pub(super) fn add(&mut self, place: &Place, reason: &dyn std::fmt::Display, original: &[u8]) {
+impl FirstRejections {
+    pub(super) fn add(&mut self, place: &LinePosition, reason: &dyn std::fmt::Display, original: &[u8]) {
         if self.0.len() < KEPT {
             self.0.push(format!("{}:{}: {reason}; it begins {}", place.file, place.line, beginning(original)));
         }

@@ -6,17 +6,17 @@ use std::thread;
 
 use self_cell::self_cell;
 
-use super::Sinks;
+use super::ReplaySinks;
+use super::commit::ResultLengths;
 use super::error::ReplayError;
-use super::first_rejects::FirstRejects;
-use super::progress::Progress;
-use super::record::Lengths;
-use super::writer::{Message, Waiting, Writer};
-use crate::files::sink::{OutputFile, SinkError};
-use crate::files::source::{Block, Item, OVERSIZED_HEAD_BYTES, Place, SourceError};
+use super::first_rejections::FirstRejections;
+use super::progress::ReplayProgress;
+use super::writer::{ReplayWriter, ReplayWriterMessage, WaitingOutput};
+use crate::files::sink::{OutputFile, OutputFileError};
+use crate::files::source::{FileItem, FileSourceError, LineBlock, LinePosition, OVERSIZED_HEAD_BYTES};
 use crate::output::batch::{DeadLetter, DeadLetterCollector};
 use crate::output::dead_letter::{self, FIRST_OF_LINE};
-use crate::pipeline::{Ahead, Decoding, Pipeline, Rejection};
+use crate::pipeline::{ParallelDecoder, Pipeline, ReadAhead, Rejection};
 use rekindle_core::decode::Reason;
 use rekindle_core::partition::Output;
 use rekindle_core::time::Timestamp;
@@ -27,28 +27,28 @@ const BATCH_QUEUE_CAPACITY: usize = 1;
 const FIRED_AT_ONCE: usize = 4_096;
 
 /// What a replay goes on with.
-pub(super) struct Feeding<'f> {
+pub(super) struct ReplayDriver<'f> {
     pub(super) pipeline: &'f mut Pipeline,
     pub(super) max_message_bytes: usize,
     pub(super) until: Timestamp,
     /// Outputs that an earlier run left waiting.
-    pub(super) left: Vec<Waiting>,
+    pub(super) left: Vec<WaitingOutput>,
     /// Where commits go; `None`: there are none.
-    pub(super) progress: Option<&'f mut Progress>,
-    pub(super) first_rejects: &'f mut FirstRejects,
+    pub(super) progress: Option<&'f mut ReplayProgress>,
+    pub(super) first_rejects: &'f mut FirstRejections,
 }
 
-impl Feeding<'_> {
+impl ReplayDriver<'_> {
     /// Feeds everything, then moves time on to its end. Returns the files, not finished yet.
     pub(super) fn run(
         mut self,
-        source: impl Iterator<Item = Result<Item, SourceError>>,
-        sinks: Sinks,
-    ) -> Result<Sinks, ReplayError> {
-        let Sinks { journal, actions, mut rejects } = sinks;
+        source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+        sinks: ReplaySinks,
+    ) -> Result<ReplaySinks, ReplayError> {
+        let ReplaySinks { journal, actions, mut rejects } = sinks;
         let (sender, messages) = sync_channel(BATCH_QUEUE_CAPACITY);
         let left = std::mem::take(&mut self.left);
-        let writer = Writer::new(Arc::clone(self.pipeline.plan()), left, journal, actions);
+        let writer = ReplayWriter::new(Arc::clone(self.pipeline.plan()), left, journal, actions);
         let (journal, actions) = thread::scope(|scope| {
             let writing = scope.spawn(move || writer.write_all(&messages));
             let fed = self.feed_all(source, &mut rejects, &sender);
@@ -56,31 +56,31 @@ impl Feeding<'_> {
                 self.pipeline.move_time_to(self.until);
                 // Not sent means not wanted: the writer has failed, and says so below.
                 let _ = self.fire(&sender);
-                let _ = sender.send(Message::Batch { outputs: Vec::new(), final_before: Timestamp::NEVER });
+                let _ = sender.send(ReplayWriterMessage::Batch { outputs: Vec::new(), final_before: Timestamp::NEVER });
             }
             drop(sender);
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             fed.and_then(|()| Ok(written?))
         })?;
-        Ok(Sinks { journal, actions, rejects })
+        Ok(ReplaySinks { journal, actions, rejects })
     }
 
     /// Feeds the source to its end, or until the writer wants no more.
     fn feed_all(
         &mut self,
-        source: impl Iterator<Item = Result<Item, SourceError>>,
+        source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
         rejects: &mut Option<OutputFile>,
-        sender: &SyncSender<Message>,
+        sender: &SyncSender<ReplayWriterMessage>,
     ) -> Result<(), ReplayError> {
         self.pipeline.hold_time(Timestamp::MIN);
         let decoding = self.pipeline.decoding();
         let mut source = source.map(|item| Ok::<_, ReplayError>(item?));
-        let mut next = self.next(&mut source)?.map(|item| Turn::of(item, &decoding));
+        let mut next = self.next(&mut source)?.map(|item| DecodedItem::of(item, &decoding));
         while let Some(turn) = next {
             // What was read is part of a commit: where there are some, nothing is read before its turn.
             let following = if self.progress.is_none() { self.next(&mut source)? } else { None };
-            let (ahead, outputs) =
-                decoding.beside(|| following.map(|item| Turn::of(item, &decoding)), || self.feed(&turn, rejects));
+            let (ahead, outputs) = decoding
+                .beside(|| following.map(|item| DecodedItem::of(item, &decoding)), || self.feed(&turn, rejects));
             if !self.send(outputs?, sender) || !self.fire(sender) {
                 return Ok(());
             }
@@ -89,7 +89,7 @@ impl Feeding<'_> {
                 progress.commit(self.pipeline, lengths, waiting)?;
             }
             next = match ahead {
-                None if self.progress.is_some() => self.next(&mut source)?.map(|item| Turn::of(item, &decoding)),
+                None if self.progress.is_some() => self.next(&mut source)?.map(|item| DecodedItem::of(item, &decoding)),
                 ahead => ahead,
             };
         }
@@ -99,8 +99,8 @@ impl Feeding<'_> {
     /// The next item that was not worked on before.
     fn next(
         &mut self,
-        source: &mut impl Iterator<Item = Result<Item, ReplayError>>,
-    ) -> Result<Option<Item>, ReplayError> {
+        source: &mut impl Iterator<Item = Result<FileItem, ReplayError>>,
+    ) -> Result<Option<FileItem>, ReplayError> {
         for item in source {
             let item = match &mut self.progress {
                 None => Some(item?),
@@ -114,7 +114,7 @@ impl Feeding<'_> {
     }
 
     /// Fires what is due by the watermark, a piece at a time; false when the writer wants no more.
-    fn fire(&mut self, sender: &SyncSender<Message>) -> bool {
+    fn fire(&mut self, sender: &SyncSender<ReplayWriterMessage>) -> bool {
         while self.pipeline.fired() < self.pipeline.watermark() {
             let mut outputs = Vec::new();
             let to = self.pipeline.next_stop(FIRED_AT_ONCE);
@@ -127,18 +127,18 @@ impl Feeding<'_> {
     }
 
     /// Hands outputs to the writer; false when it wants no more.
-    fn send(&self, outputs: Vec<Output>, sender: &SyncSender<Message>) -> bool {
-        sender.send(Message::Batch { outputs, final_before: self.pipeline.fired() }).is_ok()
+    fn send(&self, outputs: Vec<Output>, sender: &SyncSender<ReplayWriterMessage>) -> bool {
+        sender.send(ReplayWriterMessage::Batch { outputs, final_before: self.pipeline.fired() }).is_ok()
     }
 
-    fn feed(&mut self, turn: &Turn, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, SinkError> {
+    fn feed(&mut self, turn: &DecodedItem, rejects: &mut Option<OutputFile>) -> Result<Vec<Output>, OutputFileError> {
         let mut outputs = Vec::new();
         match turn {
-            Turn::Block(decoded) => {
+            DecodedItem::Block(decoded) => {
                 let (block, ahead) = (decoded.borrow_owner(), decoded.borrow_dependent());
                 feed_block(self.pipeline, block, ahead, (rejects, self.first_rejects), &mut outputs)?;
             }
-            Turn::Oversized { place, bytes, head } => {
+            DecodedItem::Oversized { place, bytes, head } => {
                 let reason = Reason::MessageTooLarge { bytes: *bytes, limit: self.max_message_bytes as u64 };
                 self.pipeline.count_oversized(&reason);
                 self.first_rejects.add(place, &reason, head);
@@ -154,36 +154,36 @@ impl Feeding<'_> {
 self_cell! {
     /// A block with what its lines say.
     struct DecodedBlock {
-        owner: Block,
+        owner: LineBlock,
         #[covariant]
-        dependent: Ahead,
+        dependent: ReadAhead,
     }
 }
 
 /// An item, decoded.
-enum Turn {
+enum DecodedItem {
     Block(DecodedBlock),
-    Oversized { place: Place, bytes: u64, head: Vec<u8> },
+    Oversized { place: LinePosition, bytes: u64, head: Vec<u8> },
 }
 
-impl Turn {
-    fn of(item: Item, decoding: &Decoding) -> Turn {
+impl DecodedItem {
+    fn of(item: FileItem, decoding: &ParallelDecoder) -> DecodedItem {
         match item {
-            Item::Block(block) => {
-                Turn::Block(DecodedBlock::new(block, |block| decoding.decode(&block.lines, block.is_document)))
+            FileItem::Block(block) => {
+                DecodedItem::Block(DecodedBlock::new(block, |block| decoding.decode(&block.lines, block.is_document)))
             }
-            Item::Oversized { place, bytes, head } => Turn::Oversized { place, bytes, head },
+            FileItem::Oversized { place, bytes, head } => DecodedItem::Oversized { place, bytes, head },
         }
     }
 }
 
 fn feed_block(
     pipeline: &mut Pipeline,
-    block: &Block,
-    ahead: &Ahead<'_>,
-    (rejects, first_rejects): (&mut Option<OutputFile>, &mut FirstRejects),
+    block: &LineBlock,
+    ahead: &ReadAhead<'_>,
+    (rejects, first_rejects): (&mut Option<OutputFile>, &mut FirstRejections),
     outputs: &mut Vec<Output>,
-) -> Result<(), SinkError> {
+) -> Result<(), OutputFileError> {
     // A line of a file, or a document, is to it what a message is to a stream.
     let (mut letters, mut count) = (DeadLetterCollector::with_first(FIRST_OF_LINE), 0);
     let mut reject = |letter: Rejection<'_>| {
@@ -201,7 +201,7 @@ fn feed_block(
     pipeline.feed_ahead(ahead, &mut reject, outputs);
     let Some(rejects) = rejects else { return Ok(()) };
     for DeadLetter { line, reason, original, rest, .. } in letters.take() {
-        let place = Place { file: Arc::clone(&block.place.file), line };
+        let place = LinePosition { file: Arc::clone(&block.place.file), line };
         let (original, is_cut) = quoted(&reason, &original);
         rejects.write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_cut, sink))?;
     }
@@ -218,14 +218,15 @@ fn quoted<'a>(reason: &Reason, original: &'a [u8]) -> (&'a [u8], bool) {
 /// Makes everything safe that was decided so far; `None`: the writer has failed, and will say why.
 fn settle(
     rejects: &mut Option<OutputFile>,
-    sender: &SyncSender<Message>,
-) -> Result<Option<(Lengths, Vec<Waiting>)>, SinkError> {
+    sender: &SyncSender<ReplayWriterMessage>,
+) -> Result<Option<(ResultLengths, Vec<WaitingOutput>)>, OutputFileError> {
     let rejects = rejects.as_mut().map(OutputFile::settle).transpose()?;
     let (answer, settled) = sync_channel(1);
-    if sender.send(Message::Settle(answer)).is_err() {
+    if sender.send(ReplayWriterMessage::Settle(answer)).is_err() {
         return Ok(None);
     }
     let settled = settled.recv().ok();
-    Ok(settled
-        .map(|settled| (Lengths { journal: settled.journal, actions: settled.actions, rejects }, settled.waiting)))
+    Ok(settled.map(|settled| {
+        (ResultLengths { journal: settled.journal, actions: settled.actions, rejects }, settled.waiting)
+    }))
 }
