@@ -50,7 +50,7 @@ async fn a_signal_under_load_finishes_what_was_taken_in_and_the_next_start_goes_
     let asked = Instant::now();
     let ended = daemon.stop();
     assert!(asked.elapsed() < Duration::from_secs(20), "it took {:?}", asked.elapsed());
-    assert!(ended.log.contains("everything taken in was decided and published"), "{}", ended.log);
+    assert!(ended.log.contains("everything that was read is processed and published"), "{}", ended.log);
     let first = entered(&broker).await;
     assert!(first.len() < SHOPPERS, "it was done before it was told to stop");
     assert!(first.keys().copied().eq(1..=first.len()), "what was taken in is the beginning of the log, without a hole");
@@ -87,7 +87,7 @@ async fn a_second_signal_ends_at_once() {
     let daemon = among_the_events(settings(&proxy.url()).set("SHUTDOWN_DEADLINE", "1m"), &broker).await;
     proxy.pause();
     daemon.signal("TERM");
-    daemon.wait_for_log("stopping: nothing more is taken in");
+    daemon.wait_for_log("stopping: no more events are read");
     daemon.signal("TERM");
     let asked = Instant::now();
     let ended = daemon.wait_for_end();

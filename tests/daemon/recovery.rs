@@ -60,7 +60,7 @@ async fn a_killed_daemon_goes_on_from_its_checkpoint_and_repeats_nothing() {
     let settings = killed(&server, &broker).await;
     broker.publish_one(view("d")).await;
     let daemon = settings.start();
-    daemon.wait_for_log("going on from a checkpoint");
+    daemon.wait_for_log("restoring a checkpoint");
     broker.wait_for_outputs(4).await;
     // It knows whom it has seen: they enter no more.
     for user in ["a", "b", "e"] {
@@ -100,7 +100,7 @@ async fn checkpoints_that_are_gone_are_not_begun_without() {
     let settings = killed(&server, &broker).await;
     fs::remove_dir_all(settings.file("checkpoints")).expect("they were there");
     let ended = settings.refused();
-    assert_refused(&ended, "there are no checkpoints of them where [checkpoint] store says");
+    assert_refused(&ended, "there are no checkpoints of them in [checkpoint] store");
     fs::remove_dir_all(ended.settings.file("checkpoints")).expect("it was made");
     let daemon = ended.settings.start_with(&["--from-start"]);
     broker.publish_one(view("d")).await;
@@ -120,7 +120,7 @@ async fn a_log_made_anew_under_its_name_is_refused() {
         broker.publish_one(view(&format!("u{n}"))).await;
     }
     let ended = settings.refused();
-    assert_refused(&ended, "its numbers mean something else");
+    assert_refused(&ended, "whose sequence numbers mean something else");
     let daemon = ended.settings.start_with(&["--from-start"]);
     broker.wait_for_outputs(103).await;
     daemon.stop();
@@ -147,10 +147,13 @@ async fn a_log_made_anew_and_refilled_ends_a_daemon_as_it_refuses_a_start() {
         let views: Vec<_> = (0..last + 200).map(|n| view(&format!("u{n}")).into()).collect();
         broker.publish(&views, None).await;
         let ended = daemon.wait_for_end();
-        assert_refused(&ended, "its numbers mean something else; restore that stream, or begin anew with --from-start");
+        assert_refused(
+            &ended,
+            "whose sequence numbers mean something else; restore that stream, or start over with --from-start",
+        );
         assert_eq!(users(&broker).await, ["a"], "nothing of it was read");
         let ended = ended.settings.refused();
-        assert_refused(&ended, "its numbers mean something else");
+        assert_refused(&ended, "whose sequence numbers mean something else");
         let daemon = ended.settings.start_with(&["--from-start"]);
         broker.wait_for_outputs(1 + last + 200).await;
         daemon.stop();
@@ -183,7 +186,7 @@ async fn a_broker_that_lost_what_it_had_acknowledged_is_noticed() {
     fs::remove_dir_all(&now).expect("it is there");
     fs::rename(&before, &now).expect("it is there");
     server.start_again();
-    assert_refused(&settings.refused(), "the broker has lost some; begin anew with --from-start");
+    assert_refused(&settings.refused(), "the broker has lost some; start over with --from-start");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -198,7 +201,7 @@ async fn a_purged_stream_of_outputs_tells_nothing_of_progress_and_is_refused_unl
     let settings = daemon.kill();
     broker.stream("REKINDLE").await.purge().await.expect("purged");
     let ended = settings.refused();
-    assert_refused(&ended, "go on with --accept-repeats");
+    assert_refused(&ended, "continue with --accept-repeats");
     let daemon = ended.settings.start_with(&["--accept-repeats"]);
     broker.wait_for_outputs(1).await;
     daemon.stop();
@@ -215,7 +218,7 @@ async fn settings_that_decide_can_be_changed_only_where_a_checkpoint_has_all_tha
     broker.wait_for_outputs(4).await;
     let settings = daemon.kill().set("ENGINE_MAX_DISORDER", "30s");
     let ended = settings.refused();
-    assert_refused(&ended, "start once more with the old ones and stop with SIGTERM");
+    assert_refused(&ended, "start once with the former settings and stop with SIGTERM");
     assert!(ended.log.contains("max_disorder 5s") && ended.log.contains("max_disorder 30s"), "{}", ended.log);
     let daemon = ended.settings.set("ENGINE_MAX_DISORDER", "5s").start();
     daemon.wait_until_ready();

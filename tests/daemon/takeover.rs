@@ -93,7 +93,7 @@ async fn a_start_waits_for_the_present_owner_and_goes_on_from_what_that_wrote_la
     broker.publish_one(view("a")).await;
     broker.wait_for_outputs(1).await;
     let second = beside(&server, &first).start();
-    second.wait_until_unready("waiting for the outputs: another daemon has the stream REKINDLE");
+    second.wait_until_unready("waiting for the outputs: another daemon owns the stream REKINDLE");
     for user in ["b", "c"] {
         broker.publish_one(view(user)).await;
         // Nothing comes for longer than a silent owner is waited for.
@@ -106,7 +106,7 @@ async fn a_start_waits_for_the_present_owner_and_goes_on_from_what_that_wrote_la
     let _settings = first.kill();
     second.wait_until_ready();
     // Not what it had read when it began to wait.
-    let line = second.wait_for_log("going on from a checkpoint");
+    let line = second.wait_for_log("restoring a checkpoint");
     let line: Value = serde_json::from_str(&line).expect("JSON");
     assert!(line["sequence"].as_u64() > Some(1), "{line}");
     for user in ["a", "b", "c", "d"] {

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
 use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
-use crate::daemon::{Daemon, ScrapeHandler, Signals, StartOptions, hang_up};
+use crate::daemon::{Daemon, DaemonInputs, ScrapeHandler, Signals, StartOptions, hang_up};
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::Access;
@@ -65,8 +65,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let options = pipeline_options(&config.engine);
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
-        let conditions = StartOptions { from_start: args.from_start, accept_repeats: args.accept_repeats };
-        let daemon = Daemon::open(config, access, options, conditions, path, (text, plan)).await?;
+        let inputs = DaemonInputs {
+            settings: config,
+            access,
+            pipeline: options,
+            options: StartOptions { from_start: args.from_start, accept_repeats: args.accept_repeats },
+            rules_path: path,
+            rules_text: text,
+            plan,
+        };
+        let daemon = Daemon::open(inputs).await?;
         let instruments = daemon.instruments();
         let services = ApiServices {
             live: instruments.live.clone(),

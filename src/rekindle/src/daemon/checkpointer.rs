@@ -1,11 +1,11 @@
-//! Writes a checkpoint every so often, while everything else goes on.
+//! Writes checkpoints at intervals, while processing continues.
 //!
-//! A checkpoint counts once all that came before it is published: the sink says so at a mark that stands where the cut was
-//! made. Where writing fails (a full disk, a bucket that does not answer), the daemon goes on, says so, and tries again; a
-//! start would read more of the log then. Who finds that another daemon has taken over ends.
+//! A checkpoint becomes valid when all outputs before it are published: the sink reports that when it passes a barrier that
+//! stands where the snapshot was begun. If writing fails (a full disk, a bucket that does not answer), the daemon continues,
+//! reports it and retries; a start would replay more of the log then. If another daemon has claimed the store, this one ends.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -19,19 +19,19 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{CompletedSnapshot, EngineHandle, SnapshotError};
 use rekindle_runtime::store::{CheckpointStore, PublishedOutputs, StoreError};
 
-/// After a failure the next is tried after this, or after the interval where that is shorter.
+/// How long to wait after a failure, unless the interval is shorter.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What is known of checkpoints, for metrics. Reading it never waits.
+/// What is known of checkpoints, for metrics. Reading it never blocks.
 #[derive(Debug, Default)]
 pub struct CheckpointStatus {
-    /// Whole checkpoints, and those of what changed, that count.
+    /// Valid checkpoints: bases, and deltas.
     pub written: [AtomicU64; 2],
     /// Attempts that failed.
     pub failures: AtomicU64,
-    /// When the last one came to count, in milliseconds since 1970; 0: none did.
+    /// When the last one became valid, in milliseconds since 1970; 0: none has.
     pub last_ms: AtomicI64,
-    /// How long the last one took, from the cut, in microseconds.
+    /// How long the last one took, from the start of its snapshot, in microseconds.
     pub took_us: AtomicU64,
     /// Its bytes.
     pub bytes: AtomicU64,
@@ -39,7 +39,7 @@ pub struct CheckpointStatus {
     pub users: AtomicU64,
 }
 
-/// Why a checkpoint did not come to count.
+/// Why a checkpoint did not become valid.
 #[derive(Debug, Error)]
 enum CheckpointFailure {
     #[error(transparent)]
@@ -55,8 +55,8 @@ enum CheckpointFailure {
 pub(super) struct Checkpointer {
     pub(super) checkpoints: CheckpointStore,
     pub(super) live: EngineHandle,
-    /// Which stream the log is, once that is known and if it is one.
-    pub(super) log: Arc<OnceLock<StreamIdentity>>,
+    /// The stream that is the log; `None`: events come on plain NATS.
+    pub(super) log: Option<StreamIdentity>,
     pub(super) interval: Duration,
     pub(super) status: Arc<CheckpointStatus>,
     pub(super) health: Health,
@@ -66,7 +66,7 @@ impl Checkpointer {
     /// Writes checkpoints until told to stop.
     ///
     /// # Errors
-    /// Another daemon has taken the checkpoints over, or they are of another log.
+    /// Another daemon has claimed the store, or its checkpoints are of another log.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), DaemonError> {
         tokio::select! {
             () = self.live.recovered() => {}
@@ -83,7 +83,7 @@ impl Checkpointer {
         }
     }
 
-    /// Writes one. Whether it counts.
+    /// Writes one. Whether it became valid.
     pub(super) async fn write(&self) -> Result<bool, DaemonError> {
         let began = Instant::now();
         match self.try_write(began).await {
@@ -97,9 +97,11 @@ impl Checkpointer {
             Err(CheckpointFailure::Cut(SnapshotError::Busy(_)) | CheckpointFailure::SinkGone) => Ok(false),
             Err(failure) => {
                 self.status.failures.fetch_add(1, Ordering::Relaxed);
-                error!("no checkpoint was written: {failure}; going on without, and trying again");
-                self.health
-                    .note("checkpoint", format!("the last attempt failed: {failure}; a start reads more of the log"));
+                error!("no checkpoint was written: {failure}; processing continues, and it is retried");
+                self.health.note(
+                    "checkpoint",
+                    format!("the last attempt failed: {failure}; a start would replay more of the log"),
+                );
                 Ok(false)
             }
         }
@@ -125,13 +127,13 @@ impl Checkpointer {
         status.took_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         status.bytes.store(bytes, Ordering::Relaxed);
         status.users.store(users, Ordering::Relaxed);
-        debug!(sequence, bytes, users, is_whole, ?took, "a checkpoint was written");
+        debug!(sequence, bytes, users, is_whole, ?took, "wrote a checkpoint");
         Ok(())
     }
 
-    /// Which stream the checkpoints are of.
+    /// Records of which stream the checkpoints are.
     async fn note_stream(&self) -> Result<(), DaemonError> {
-        if let Some(log) = self.log.get() {
+        if let Some(log) = &self.log {
             self.checkpoints.note_stream(log.clone()).await?;
         }
         Ok(())

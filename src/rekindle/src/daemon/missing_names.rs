@@ -1,5 +1,5 @@
-//! What the rules wait for and what does not come: an event whose name is written otherwise, a property that nobody sends. It is
-//! looked for all the time, and told once it has not come for long enough: in the log, in `/readyz`, as a metric.
+//! Names that the rules read and that do not occur in the log: an event that is spelled differently, a property that nobody
+//! sends. After `[engine] unseen_after` they are reported in the log, in `/readyz` and as a metric.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_runtime::pipeline::{MissingName, MissingNameKind, unseen};
 
-/// Among fewer events it is no wonder that something did not come.
+/// Among fewer events a name may be missing by chance.
 const EVENTS_MIN: u64 = 1_000;
-/// How often it is looked, at most.
-const LOOKED_EVERY: Duration = Duration::from_secs(10);
-/// What the note in `/readyz` is about.
+/// The shortest time between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// The key of the note in `/readyz`.
 const NOTE: &str = "unseen";
-/// So many are named there.
+/// How many names the note lists.
 const NOTED_MAX: usize = 10;
 
-/// What has not come, for whoever asks.
+/// The names that are missing now.
 #[derive(Debug, Default)]
 pub struct MissingNamesStatus(Mutex<Vec<(MissingNameKind, String)>>);
 
 impl MissingNamesStatus {
-    /// What the rules wait for and has not come for long enough.
+    /// The names that have been missing for long enough, with their kinds.
     pub fn unseen(&self) -> Vec<(MissingNameKind, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -36,16 +36,16 @@ impl MissingNamesStatus {
     }
 }
 
-/// Looks for what does not come.
+/// Checks for missing names.
 pub(super) struct MissingNamesMonitor {
     pub(super) live: EngineHandle,
     pub(super) health: Health,
     pub(super) status: Arc<MissingNamesStatus>,
-    /// How long something may not come.
+    /// How long a name may be missing before it is reported.
     pub(super) after: Duration,
 }
 
-/// The rules that are looked at, and since when.
+/// The rules that are checked, and the counts when that began.
 struct MonitoredRules {
     version: String,
     since: Instant,
@@ -54,14 +54,14 @@ struct MonitoredRules {
 }
 
 impl MissingNamesMonitor {
-    /// Looks for as long as the daemon runs, or not at all where nothing may be told.
+    /// Checks as long as the daemon runs; not at all if `[engine] unseen_after` is 0.
     pub(super) async fn run(self) {
         if self.after.is_zero() {
             return;
         }
         self.live.recovered().await;
         let mut watched: Option<MonitoredRules> = None;
-        let mut told: Vec<MissingName> = Vec::new();
+        let mut reported: Vec<MissingName> = Vec::new();
         loop {
             let stats = self.live.stats();
             let (rules, totals) = (&stats.plan.rules, &stats.totals);
@@ -69,27 +69,28 @@ impl MissingNamesMonitor {
                 Some(watched) if watched.version == rules.version => {
                     if watched.since.elapsed() >= self.after && totals.events >= watched.events + EVENTS_MIN {
                         let found = unseen(rules, totals, &watched.by_name, "the log");
-                        self.tell(&found, &told);
-                        told = found;
+                        self.report(&found, &reported);
+                        reported = found;
                     }
                 }
                 _ => {
-                    self.tell(&[], &[]);
-                    told.clear();
+                    self.report(&[], &[]);
+                    reported.clear();
                     let (version, since, events) = (rules.version.clone(), Instant::now(), totals.events);
                     let by_name = totals.counts.by_name.clone();
                     watched = Some(MonitoredRules { version, since, events, by_name });
                 }
             }
-            sleep(LOOKED_EVERY.min(self.after / 4)).await;
+            sleep(CHECK_INTERVAL.min(self.after / 4)).await;
         }
     }
 
-    fn tell(&self, found: &[MissingName], told: &[MissingName]) {
-        let is_told =
-            |unseen: &MissingName| told.iter().any(|told| (told.kind, &told.name) == (unseen.kind, &unseen.name));
-        for unseen in found.iter().filter(|unseen| !is_told(unseen)) {
-            warn!("the rules wait for what does not come: {unseen}");
+    fn report(&self, found: &[MissingName], reported: &[MissingName]) {
+        let is_reported = |unseen: &MissingName| {
+            reported.iter().any(|reported| (reported.kind, &reported.name) == (unseen.kind, &unseen.name))
+        };
+        for unseen in found.iter().filter(|unseen| !is_reported(unseen)) {
+            warn!("a name in the rules does not occur in the log: {unseen}");
         }
         self.status.set(found);
         let mut noted: Vec<String> = found.iter().take(NOTED_MAX).map(ToString::to_string).collect();

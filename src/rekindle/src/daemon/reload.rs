@@ -173,8 +173,8 @@ impl RulesReloader {
         }
     }
 
-    /// The daemon begins with these, rather than with what it had read.
-    pub(super) fn begin_with(&self, text: String, version: String) {
+    /// The daemon starts with these rules, not with those that it had read before.
+    pub(super) fn start_with(&self, text: String, version: String) {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         *in_use = ActiveRules { path: in_use.path.clone(), text, version, since: wall_clock() };
     }

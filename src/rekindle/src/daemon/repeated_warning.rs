@@ -1,4 +1,4 @@
-//! What stands in the way for long is said again and again: a line that was logged once is not found an hour later.
+//! Logs repeatedly what keeps the daemon from being ready: a line that was logged once is not found an hour later.
 
 use std::time::Duration;
 
@@ -7,49 +7,49 @@ use tracing::{info, warn};
 
 use rekindle_runtime::health::Health;
 
-/// What has been in the way for so long is said once more …
-const FIRST: Duration = Duration::from_secs(5);
-/// … and then after twice as long each time, up to this.
-const LAST: Duration = Duration::from_secs(300);
-/// How often it is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+/// When a failure is logged for the second time …
+const INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// … and then after twice the interval each time, up to this.
+const INTERVAL_MAX: Duration = Duration::from_secs(300);
+/// How often health is checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// When to say it again.
+/// When to log again.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct RepeatedWarning {
-    /// Since when something has been in the way, how long the wait is now, and how much of it is over.
+    /// For how long something has failed, the interval now, and how much of it has passed.
     waiting: Option<(Duration, Duration, Duration)>,
 }
 
 impl RepeatedWarning {
-    /// So much time has passed, with something in the way, or nothing. How long it has been if it is to be said now.
-    fn pass(&mut self, passed: Duration, is_in_the_way: bool) -> Option<Duration> {
-        if !is_in_the_way {
+    /// Advances by `passed`. For how long something has failed, if that is to be logged now.
+    fn pass(&mut self, passed: Duration, is_failing: bool) -> Option<Duration> {
+        if !is_failing {
             self.waiting = None;
             return None;
         }
-        let (since, wait, over) = self.waiting.get_or_insert((Duration::ZERO, FIRST, Duration::ZERO));
+        let (since, wait, over) = self.waiting.get_or_insert((Duration::ZERO, INTERVAL_MIN, Duration::ZERO));
         *since += passed;
         *over += passed;
         if *over < *wait {
             return None;
         }
-        (*wait, *over) = ((*wait * 2).min(LAST), Duration::ZERO);
+        (*wait, *over) = ((*wait * 2).min(INTERVAL_MAX), Duration::ZERO);
         Some(*since)
     }
 }
 
-/// Says, for as long as anything is in the way, what that is and for how long it has been so.
+/// Logs, as long as any part fails, which ones fail, why, and for how long.
 pub(super) async fn remind(health: Health) {
     let mut reminder = RepeatedWarning::default();
     let (mut last, mut reminded) = (Instant::now(), false);
     loop {
-        sleep(LOOK).await;
+        sleep(CHECK_INTERVAL).await;
         let failing = health.failing();
         let passed = last.elapsed();
         last = Instant::now();
         if failing.is_empty() && std::mem::take(&mut reminded) {
-            info!("ready: nothing is in the way any more");
+            info!("ready: every part works");
         }
         if let Some(since) = reminder.pass(passed, !failing.is_empty()) {
             reminded = true;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stays_in_the_way_is_said_ever_less_often_and_never_not_at_all() {
+    fn a_lasting_failure_is_logged_at_growing_intervals() {
         let (mut reminder, mut said) = (RepeatedWarning::default(), Vec::new());
         for _ in 0..3_600 {
             said.extend(reminder.pass(Duration::from_secs(1), true).map(|since| since.as_secs()));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_begins_anew() {
+    fn a_failure_that_ends_resets_the_interval() {
         let mut reminder = RepeatedWarning::default();
         for _ in 0..10 {
             assert_eq!(reminder.pass(Duration::from_secs(4), true), None);

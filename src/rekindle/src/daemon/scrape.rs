@@ -44,7 +44,7 @@ impl ScrapeHandler {
         page.source(&connected.as_ref().map(source).unwrap_or_default());
         page.sink(&self.sink());
         page.reloads(&self.reloads());
-        let unseen = self.instruments.awaited.unseen();
+        let unseen = self.instruments.missing_names.unseen();
         page.unseen(unseen.iter().map(|(kind, name)| (kind.name(), name.as_str())));
         page.checkpoints(&self.checkpoints(), &self.instruments.live.pauses());
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);

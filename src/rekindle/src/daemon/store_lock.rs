@@ -1,8 +1,8 @@
-//! Whether another daemon of this machine has the checkpoints: a lock on a file in their folder, which the system gives back
-//! however a process ends. So a daemon that was killed is followed at once, and one that hangs is not.
+//! Whether another daemon of this machine uses the checkpoint store: a lock on a file in its folder, which the system
+//! releases however a process ends. So a daemon that was killed is replaced at once, and one that hangs is not.
 //!
-//! It is a convenience: who may write is decided by the checkpoints and the stream of outputs themselves. A bucket has none,
-//! and folders that machines share may have locks that hold on each of them only.
+//! It only shortens the wait: who may write is decided by the manifest and the output stream. A bucket has no lock, and on a
+//! shared file system a lock may be valid on each machine only.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
-/// The file in the folder of checkpoints.
+/// The lock's file in the store's folder.
 const NAME: &str = "owner.lock";
-/// How often a lock is tried for that another still has.
+/// How often to try a lock that another process has.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The lock. Clones share it; it is given back with the last.
+/// The lock. Clones share it; it is released with the last one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StoreLock(Arc<Mutex<LockFile>>);
 
@@ -27,25 +27,25 @@ struct LockFile {
 }
 
 impl StoreLock {
-    /// The lock of the folder that the settings name; where they name none, or it can't be had, nobody ever holds it.
+    /// The lock of the folder that the settings name. If they name none, or the file can't be opened, it is never acquired.
     pub(super) fn of(settings: &CheckpointSettings) -> StoreLock {
         let CheckpointLocation::Folder(path) = &settings.store else { return StoreLock::default() };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join(NAME)).ok();
         StoreLock(Arc::new(Mutex::new(LockFile { file, is_held: false })))
     }
 
-    /// Takes the lock if no other process has it. Whether this one has it then.
-    pub(super) fn is_held(&self) -> bool {
+    /// Acquires the lock if no other process has it. Whether this one has it then.
+    pub(super) fn try_acquire(&self) -> bool {
         let mut lock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_free = !lock.is_held && lock.file.as_ref().is_some_and(|file| file.try_lock().is_ok());
         lock.is_held |= is_free;
         lock.is_held
     }
 
-    /// Takes the lock, however long another process has it.
-    pub(super) async fn hold(&self) {
+    /// Acquires the lock, however long another process has it.
+    pub(super) async fn acquire(&self) {
         let has_none = self.0.lock().unwrap_or_else(PoisonError::into_inner).file.is_none();
-        while !has_none && !self.is_held() {
+        while !has_none && !self.try_acquire() {
             tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
@@ -56,19 +56,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_has_the_lock_until_it_ends() {
+    fn the_first_has_the_lock_until_it_is_dropped() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = CheckpointSettings {
             store: CheckpointLocation::Folder(folder.path().to_owned()),
             ..CheckpointSettings::default()
         };
         let (first, second) = (StoreLock::of(&settings), StoreLock::of(&settings));
-        assert!(first.is_held() && first.is_held() && !second.is_held());
+        assert!(first.try_acquire() && first.try_acquire() && !second.try_acquire());
         drop(first);
-        assert!(second.is_held());
+        assert!(second.try_acquire());
         assert!(
             !StoreLock::of(&CheckpointSettings { store: CheckpointLocation::Nowhere, ..CheckpointSettings::default() })
-                .is_held()
+                .try_acquire()
         );
     }
 }

@@ -1,0 +1,45 @@
+//! What the daemon's parts report, for metrics, health and the HTTP API.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::{CheckpointStatus, ForgetPublisher, MissingNamesStatus, RulesReloader};
+use rekindle_nats::Connection;
+use rekindle_nats::sink::SinkStatus;
+use rekindle_nats::source::SourceStatus;
+use rekindle_runtime::health::Health;
+use rekindle_runtime::live::EngineHandle;
+
+/// Handles to the daemon's parts. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Instruments {
+    /// The engine.
+    pub live: EngineHandle,
+    /// Which parts do not work.
+    pub health: Health,
+    /// What was published.
+    pub sink: Arc<SinkStatus>,
+    /// The connection and what was read over it, once there is one.
+    pub connected: watch::Receiver<Option<ConnectedBroker>>,
+    /// Reloads of the rules.
+    pub reloader: Arc<RulesReloader>,
+    /// The names that the rules read and that do not occur in the log.
+    pub missing_names: Arc<MissingNamesStatus>,
+    /// Requests to forget a user.
+    pub forgetter: Arc<ForgetPublisher>,
+    /// The checkpoints.
+    pub checkpoints: Arc<CheckpointStatus>,
+    /// When the daemon started.
+    pub started: Instant,
+}
+
+/// What there is once there is a connection.
+#[derive(Clone, Debug)]
+pub struct ConnectedBroker {
+    /// The connection.
+    pub connection: Connection,
+    /// What was read.
+    pub source: Arc<SourceStatus>,
+}
