@@ -154,30 +154,36 @@ async fn a_group_that_is_out_in_part_is_open_and_goes_on_where_it_was() {
         context.delete_stream("REKINDLE").await.expect("deleted");
         context.create_stream(way.stream()).await.expect("created");
         let all = || (0..20_000).map(|number| outputs::transition(&format!("u{}", number % 10), number));
-        let mut parts = 0;
+        let mut interruptions = 0;
         let mut out = 0;
         while out < 20_000 {
+            // The stream has room for 6,000 messages more, so the sink is in the middle of the group when it dies.
+            let is_last = out + 6_000 > 20_000;
+            let max_messages = if is_last { -1 } else { messages(&context).await + 6_000 };
+            let stream = stream::Config { max_messages, discard: DiscardPolicy::New, ..way.stream() };
+            context.update_stream(stream).await.expect("updated");
             let sink = Running::start(&server, way.settings()).await;
             let mut group = outputs::group(&plan(), 0, 9, all().collect(), vec![]);
             let OutputItem::Batch(output_batch) = &mut group else { unreachable!("a group is one") };
-            let before = outputs_of(&context).await.len();
             if let Some(open) = sink.took_over().await.open {
                 output_batch.before.open = Some(open);
                 output_batch.outputs.drain(..usize::try_from(open.sent).expect("small"));
                 output_batch.messages_published = open.messages;
             }
             sink.send(group).await;
-            // Dies in the middle of it, somewhere.
-            while outputs_of(&context).await.len() < (before + 3_000).min(20_000) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+            if is_last {
+                while outputs_of(&context).await.len() < 20_000 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            } else {
+                sink.fails_with("the stream is full or out of storage").await;
+                interruptions += 1;
             }
             sink.task.abort();
             let _ = sink.task.await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
             out = outputs_of(&context).await.len();
-            parts += 1;
         }
-        assert!(parts > 2, "it was never interrupted");
+        assert!(interruptions > 2, "it was interrupted {interruptions} times");
         assert_eq!(published(&context).await, (0..20_000).collect::<Vec<_>>(), "{way:?}");
     }
 }
@@ -387,4 +393,10 @@ async fn how_many_outputs_a_second() {
         let rate = 300_000.0 / started.elapsed().as_secs_f64();
         eprintln!("{way:?}: {rate:.0} messages/s in {} acknowledged requests", figures.batches);
     }
+}
+
+/// How many messages the stream of outputs holds.
+async fn messages(context: &async_nats::jetstream::Context) -> i64 {
+    let mut stream = context.get_stream("REKINDLE").await.expect("it is there");
+    i64::try_from(stream.info().await.expect("an answer").state.messages).expect("few")
 }
