@@ -80,7 +80,7 @@ async fn rules_changed_while_it_was_away_take_effect_behind_what_is_out() {
     let rules = fs::read_to_string(settings.file("rules.toml")).expect("the rules") + more;
     fs::write(settings.file("rules.toml"), rules).expect("the rules");
     let daemon = settings.start();
-    let said = daemon.wait_for_log("what features remember");
+    let said = daemon.wait_for_log("features by whether they keep their state");
     assert!(said.contains("\"kept\":1") && said.contains("\"new\":0"), "{said}");
     broker.publish_one(view("a")).await;
     broker.wait_for_subject("rekindle.segments.again.enter").await;

@@ -112,7 +112,7 @@ async fn a_bad_file_changes_nothing_and_says_why() {
     };
     tokio::join!(broker.publish(&log.messages, Some(20_000)), reload);
     broker.wait_for_subject(THE_END).await;
-    let said = daemon.wait_for_log("1 mistake; the rules are as they were");
+    let said = daemon.wait_for_log("1 mistake; the rules in force remain");
     let line = 1 + starter_pack().lines().position(|line| line.contains("total(order) >= 2")).expect("it is there");
     assert!(said.contains(&format!("in line {line}: there is no function `totl`")), "{said}");
     assert_eq!((rules_in_use(&daemon), reloads(&daemon, "applied")), (version, 0.0));
@@ -164,7 +164,7 @@ async fn what_a_new_feature_does_not_know_sets_no_campaign_off_after_a_reload_or
     daemon.reload(&with_win_back(60));
     broker.wait_for_subject("rekindle.segments.gone60.enter").await;
     wait_until("the reload", || reloads(&daemon, "applied") == 1.0);
-    daemon.wait_for_log("these begin empty, and do not know the past: since(order): for good, in segment gone60");
+    daemon.wait_for_log("these start empty, and do not know the past: since(order): for good, in segment gone60");
     let ready = daemon.readiness();
     assert_eq!(ready.status, 200);
     assert!(ready.body.contains("since(order): for good, in segment gone60"), "{}", ready.body);
@@ -209,7 +209,7 @@ async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_o
     assert_eq!(rules_in_use(&daemon), version);
     // The rules in use once more: nothing happens, and nothing is published.
     daemon.reload(ORDERS);
-    daemon.wait_for_log("the rules file holds the rules in use");
+    daemon.wait_for_log("the rules file holds the rules in force");
     let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
     assert!(status == 200 && answer.contains("\"changed\":false"), "{answer}");
     wait_until("both reloads to be counted", || reloads(&daemon, "unchanged") == 2.0);
@@ -236,7 +236,7 @@ async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
     server.kill();
     let daemon = settings.start();
     daemon.reload(&with_win_back(60));
-    daemon.wait_for_log("the rules are reloaded once what is out already was gone through");
+    daemon.wait_for_log("the rules will be reloaded when the replay is complete");
     let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
     assert!(status == 503 && answer.contains("goes through what is out already"), "{answer}");
     server.start_again();

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rekindle::api::{ApiServices, HttpServer, ReloadRejection, ReloadReport, Routes, RulesProvider};
-use rekindle::api::{ColdStartEntry, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, RulesContent};
+use rekindle::api::{ApiServices, HttpServer, Routes, RulesProvider};
+use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache};
 use rekindle::metrics::ExpositionFormat;
+use rekindle::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -80,7 +82,7 @@ pub(crate) struct RulesFile {
     /// How long a reload takes beside the engine's part.
     pub(crate) delay_ms: AtomicU64,
     live: EngineHandle,
-    loaded: Mutex<Arc<RulesContent>>,
+    loaded: Mutex<ActiveRules>,
 }
 
 /// The metrics: a page of one number, and how often one was made.
@@ -135,37 +137,40 @@ impl ForgetRequests for Log {
 }
 
 impl RulesProvider for RulesFile {
-    fn loaded(&self) -> Arc<RulesContent> {
+    fn active(&self) -> ActiveRules {
         assert!(!self.broken.load(Ordering::Relaxed), "broken for a test");
-        Arc::clone(&self.loaded.lock().expect("not poisoned"))
+        self.loaded.lock().expect("not poisoned").clone()
     }
 
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         async move {
             tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed))).await;
             let text = fs::read_to_string(&self.path)
-                .map_err(|source| ReloadRejection::Unreadable { path: self.path.clone(), source })?;
-            let rules =
-                rules::compile(&text).map_err(|problems| ReloadRejection::mistakes("rules.toml", &text, &problems))?;
+                .map_err(|source| ReloadError::Unreadable { path: self.path.clone(), source })?;
+            let rules = rules::compile(&text).map_err(|problems| {
+                let (path, text) = ("rules.toml".into(), text.clone());
+                ReloadError::Mistakes { path, text, problems }
+            })?;
             if rules.segments.is_empty() && !allow_empty {
-                return Err(ReloadRejection::Emptied("no segments any more".to_owned()));
+                return Err(ReloadError::Emptied { path: self.path.clone(), lost: "segments".to_owned() });
             }
-            if rules.version == self.loaded().version {
-                return Ok(ReloadReport::Unchanged { version: rules.version });
+            if rules.version == self.active().version {
+                return Ok(ReloadOutcome::Unchanged { version: rules.version });
             }
             let rules_activation = self
                 .live
                 .change_rules(Arc::new(ExecutionPlan::new(rules)), Box::new(|_| async { Ok(1) }.boxed()))
                 .await?;
-            let loaded =
-                RulesContent { version: rules_activation.rules.clone(), path: self.path.clone(), at: START, text };
-            *self.loaded.lock().expect("not poisoned") = Arc::new(loaded);
-            let begins_empty = vec![ColdStartEntry {
+            let version = rules_activation.rules.clone();
+            let loaded = ActiveRules { version, path: self.path.clone(), since: START, text };
+            *self.loaded.lock().expect("not poisoned") = loaded;
+            let new = vec![ColdStart {
                 what: "total(view)".to_owned(),
-                blind: "for good".to_owned(),
+                blind: WarmUp::ForGood,
                 read_by: vec!["segment seen".to_owned()],
             }];
-            Ok(ReloadReport::Applied { reloaded: rules_activation, begins_empty })
+            let compared = RulesComparison { kept: 0, new, dropped: 0 };
+            Ok(ReloadOutcome::Applied { reloaded: rules_activation, compared })
         }
         .boxed()
     }
@@ -180,7 +185,7 @@ impl Api {
         fs::write(&path, RULES).expect("a rules file");
         let compiled = rules::compile(RULES).expect("no mistake");
         let loaded =
-            RulesContent { version: compiled.version.clone(), path: path.clone(), at: START, text: RULES.to_owned() };
+            ActiveRules { version: compiled.version.clone(), path: path.clone(), since: START, text: RULES.to_owned() };
         let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
         let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
         let mut ends =
@@ -193,7 +198,7 @@ impl Api {
             broken: false.into(),
             delay_ms: 0.into(),
             live: live.clone(),
-            loaded: Mutex::new(Arc::new(loaded)),
+            loaded: Mutex::new(loaded),
         });
         let log = Arc::new(Log {
             broken: Mutex::default(),

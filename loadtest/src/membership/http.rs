@@ -13,9 +13,9 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rekindle::api::{
-    ApiServices, ForgetError, ForgetRequests, HttpServer, LoggedPosition, MetricsCache, ReloadRejection, ReloadReport,
-    Routes, RulesContent, RulesProvider,
+    ApiServices, ForgetError, ForgetRequests, HttpServer, LoggedPosition, MetricsCache, Routes, RulesProvider,
 };
+use rekindle::reload::{ActiveRules, ReloadError, ReloadOutcome};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
@@ -40,13 +40,13 @@ pub(super) struct ServedApi {
 struct UnsupportedServices;
 
 impl RulesProvider for UnsupportedServices {
-    fn loaded(&self) -> Arc<RulesContent> {
-        Arc::new(RulesContent { version: String::new(), path: PathBuf::new(), at: Timestamp(0), text: String::new() })
+    fn active(&self) -> ActiveRules {
+        ActiveRules { version: String::new(), path: PathBuf::new(), since: Timestamp(0), text: String::new() }
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         let source = std::io::Error::other("a measurement's rules stay as they are");
-        async { Err(ReloadRejection::Unreadable { path: PathBuf::new(), source }) }.boxed()
+        async { Err(ReloadError::Unreadable { path: PathBuf::new(), source }) }.boxed()
     }
 }
 

@@ -35,5 +35,5 @@ pub use error::ApiError;
 pub use forget::{ForgetError, ForgetRequests, LoggedPosition};
 pub use observe::MetricsCache;
 pub use routes::{ApiServices, Routes};
-pub use rules::{ColdStartEntry, ReloadRejection, ReloadReport, RulesContent, RulesProblem, RulesProvider};
+pub use rules::{RulesProblem, RulesProvider};
 pub use server::HttpServer;

@@ -1,9 +1,5 @@
-//! The rules that run, and reading their file anew.
-//!
-//! How that is done is the daemon's business: it hands in a [`RulesProvider`].
+//! The rules in force, and reloading them, by a [`RulesProvider`] that the daemon provides.
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,112 +8,42 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::params::ReloadOptions;
 use super::problem::{ProblemDocument, document};
 use super::routes::ApiServices;
+use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use rekindle_core::checkpoint::ColdStart;
 use rekindle_core::rules::diagnostic::Diagnostic;
 use rekindle_core::rules::render;
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::live::RulesChangeError;
-use rekindle_runtime::output::batch::RulesActivation;
 
-/// Where the daemon's rules come from.
+/// Provides the rules in force, and reloads them.
 pub trait RulesProvider: Send + Sync + 'static {
-    /// The rules that run.
-    fn loaded(&self) -> Arc<RulesContent>;
+    /// The rules in force.
+    fn active(&self) -> ActiveRules;
 
-    /// Reads the file anew, and lets what it says take effect between two events. Where that fails, nothing changes; rules
-    /// from which all events, segments or campaigns are gone fail unless they are allowed. Whoever asks twice at a time is
-    /// served one after the other.
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>>;
-}
-
-/// What came of reading the rules anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReloadReport {
-    /// Other rules took effect.
-    Applied {
-        /// Which, and where.
-        reloaded: RulesActivation,
-        /// What begins empty by them.
-        begins_empty: Vec<ColdStartEntry>,
-    },
-    /// The file holds the rules in use.
-    Unchanged {
-        /// Their fingerprint.
-        version: String,
-    },
+    /// Reads the rules file and lets it take effect between two events. If that fails, nothing changes; rules from which all
+    /// events, segments or campaigns are gone are refused unless `allow_empty`. Concurrent reloads are served one by one.
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>>;
 }
 
 /// Something that knows nothing of what was before the rules took effect
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BeginsEmpty)]
-pub struct ColdStartEntry {
+pub(super) struct ColdStartEntry {
     /// What: a feature, a trait, a cap.
-    pub what: String,
+    what: String,
     /// How long it does not know the past: a length of time, `for good`, `until an event says it`.
-    pub blind: String,
+    blind: String,
     /// Who reads it; may be empty.
-    pub read_by: Vec<String>,
+    read_by: Vec<String>,
 }
 
-/// Rules as they were read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RulesContent {
-    /// Their fingerprint.
-    pub version: String,
-    /// The file.
-    pub path: PathBuf,
-    /// When it was read.
-    pub at: Timestamp,
-    /// What it said.
-    pub text: String,
-}
-
-/// Rules that could not be read anew; those before go on.
-#[derive(Debug, Error)]
-pub enum ReloadRejection {
-    /// The file has mistakes.
-    #[error(
-        "the rules were not changed, because the file has {count} mistake{}:\n{rendered}",
-        if *count == 1 { "" } else { "s" }
-    )]
-    Mistakes {
-        /// The first of them, as text for people.
-        rendered: String,
-        /// Each of these by itself.
-        problems: Vec<RulesProblem>,
-        /// How many there are.
-        count: usize,
-    },
-    /// All events, segments or campaigns are gone from it.
-    #[error("{0}")]
-    Emptied(String),
-    /// It is another each time it is read.
-    #[error("{0}")]
-    Unsettled(String),
-    /// The file can't be read.
-    #[error("the rules were not changed, because {} could not be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The engine did not change them.
-    #[error("the rules were not changed: {0}")]
-    NotChanged(#[from] RulesChangeError),
-}
-
-impl ReloadRejection {
-    /// The mistakes found in `text`, which was read from `file`.
-    pub fn mistakes(file: &str, text: &str, problems: &[Diagnostic]) -> ReloadRejection {
-        let rendered = render::render(file, text, problems, false);
-        let shown = problems.iter().take(render::SHOWN_MAX).map(|problem| RulesProblem::new(text, problem)).collect();
-        ReloadRejection::Mistakes { rendered, problems: shown, count: problems.len() }
+impl From<ColdStart> for ColdStartEntry {
+    fn from(ColdStart { what, blind, read_by }: ColdStart) -> ColdStartEntry {
+        ColdStartEntry { what, blind: blind.to_string(), read_by }
     }
 }
 
@@ -206,13 +132,8 @@ pub(super) struct RulesErrorsResponse {
     (status = 200, description = "The rules", body = RulesResponse)
 ))]
 pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<RulesResponse> {
-    let loaded = services.rules.loaded();
-    Json(RulesResponse {
-        version: loaded.version.clone(),
-        path: loaded.path.display().to_string(),
-        loaded_at: loaded.at.to_string(),
-        text: loaded.text.clone(),
-    })
+    let ActiveRules { path, text, version, since } = services.rules.active();
+    Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), text })
 }
 
 /// Read the rules file anew
@@ -234,21 +155,21 @@ pub(super) async fn reload(
     // On a task of its own: a client that goes away does not leave a reload half done.
     let reloading = tokio::spawn(async move { services.rules.reload(allow_empty).await });
     match reloading.await {
-        Ok(Ok(ReloadReport::Applied { reloaded, begins_empty })) => Ok(Json(ReloadResponse {
+        Ok(Ok(ReloadOutcome::Applied { reloaded, compared })) => Ok(Json(ReloadResponse {
             changed: true,
             version: reloaded.rules,
             previous: reloaded.previous,
             at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
-            begins_empty,
+            begins_empty: compared.new.into_iter().map(ColdStartEntry::from).collect(),
         })),
-        Ok(Ok(ReloadReport::Unchanged { version })) => Ok(Json(ReloadResponse {
+        Ok(Ok(ReloadOutcome::Unchanged { version })) => Ok(Json(ReloadResponse {
             changed: false,
             previous: version.clone(),
             version,
             at: None,
             begins_empty: Vec::new(),
         })),
-        Ok(Err(error)) => Err(refusal(error)),
+        Ok(Err(error)) => Err(rejected(error)),
         Err(_) => {
             Err(ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the rules anew broke off")
                 .into_response())
@@ -256,16 +177,24 @@ pub(super) async fn reload(
     }
 }
 
-fn refusal(error: ReloadRejection) -> Response {
+fn rejected(error: ReloadError) -> Response {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
     match error {
-        ReloadRejection::Mistakes { rendered, problems, count } => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
+        ReloadError::Mistakes { path, text, problems } => {
             let problem = ProblemDocument::new(status, "the rules were not changed, because the file has mistakes");
-            document(status, &RulesErrorsResponse { problem, count, problems, rendered })
+            let shown = problems.iter().take(render::SHOWN_MAX);
+            document(
+                status,
+                &RulesErrorsResponse {
+                    problem,
+                    count: problems.len(),
+                    problems: shown.map(|problem| RulesProblem::new(&text, problem)).collect(),
+                    rendered: render::render(&path.display().to_string(), &text, &problems, false),
+                },
+            )
         }
-        ReloadRejection::Emptied(why) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let problem = ProblemDocument::new(status, why);
+        error @ ReloadError::Emptied { .. } => {
+            let problem = ProblemDocument::new(status, error.to_string());
             document(status, &RulesErrorsResponse { problem, count: 0, problems: Vec::new(), rendered: String::new() })
         }
         other => ProblemDocument::unavailable(other.to_string()).into_response(),

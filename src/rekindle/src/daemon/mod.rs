@@ -29,7 +29,7 @@ pub use error::DaemonError;
 pub use forget::ForgetPublisher;
 pub use instruments::{ConnectedBroker, Instruments};
 pub use missing_names::MissingNamesStatus;
-pub use reload::{ActiveRules, ReloadCounts, ReloadError, ReloadOutcome, RulesReloader};
+pub use reload::{ReloadCounts, RulesReloader};
 pub use scrape::ScrapeHandler;
 pub use signals::{Signals, hang_up};
 pub use start_position::StartConflict;
@@ -48,6 +48,7 @@ use store_lock::StoreLock;
 use takeover::{OutputSetup, TakeoverResult};
 use tasks::MessageTasks;
 
+use crate::reload::ActiveRules;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Span;
 use rekindle_nats::sink::Sink;

@@ -11,11 +11,9 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::super::{
-    ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, ReloadRejection, ReloadReport, Routes,
-    RulesContent, RulesProvider,
-};
+use super::super::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
 use super::{ApiAccess, PATH, document};
+use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::health::Health;
@@ -26,13 +24,13 @@ use rekindle_settings::{HttpSettings, Secret};
 struct NoRules;
 
 impl RulesProvider for NoRules {
-    fn loaded(&self) -> Arc<RulesContent> {
-        let at = rekindle_core::time::Timestamp(0);
-        Arc::new(RulesContent { version: String::new(), path: "rules.toml".into(), at, text: String::new() })
+    fn active(&self) -> ActiveRules {
+        let since = rekindle_core::time::Timestamp(0);
+        ActiveRules { version: String::new(), path: "rules.toml".into(), since, text: String::new() }
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadReport, ReloadRejection>> {
-        async { Err(ReloadRejection::NotChanged(live::EngineBusy.into())) }.boxed()
+    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
+        async { Err(ReloadError::NotChanged(live::EngineBusy.into())) }.boxed()
     }
 }
 

@@ -1,0 +1,94 @@
+//! Reloading the rules: the result, and why it may be refused. The daemon reloads, the HTTP API and the log report it.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use rekindle_core::checkpoint::RulesComparison;
+use rekindle_core::rules::diagnostic::Diagnostic;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::RulesChangeError;
+use rekindle_runtime::output::batch::RulesActivation;
+
+/// The rules that are in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveRules {
+    /// The file they were read from.
+    pub path: PathBuf,
+    /// Its text then.
+    pub text: String,
+    /// Their fingerprint.
+    pub version: String,
+    /// When they were loaded.
+    pub since: Timestamp,
+}
+
+/// The result of a reload that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// Other rules took effect.
+    Applied {
+        /// Which, and when.
+        reloaded: RulesActivation,
+        /// What starts empty under them.
+        compared: RulesComparison,
+    },
+    /// The file holds the rules in force: nothing happened.
+    Unchanged {
+        /// Their fingerprint.
+        version: String,
+    },
+}
+
+/// Why a reload was refused; the rules in force remain.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// The file can't be read.
+    #[error("the rules file {} could not be read: {source}; the rules in force remain", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file keeps changing.
+    #[error(
+        "the rules file {} differed each of the {reads} times it was read: reload when it is completely written; the rules in \
+         force remain", path.display()
+    )]
+    Unsettled {
+        /// The file.
+        path: PathBuf,
+        /// How often it was read.
+        reads: u32,
+    },
+    /// All events, segments or campaigns are gone from it.
+    #[error(
+        "the rules file {} has no {lost} any more, and the rules in force have: it may be truncated, and the state behind them \
+         would be lost; the rules in force remain; if this is intended, reload with POST /v1/rules/reload?allow_empty=true",
+        path.display()
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+        /// What is gone: `segments and no campaigns`.
+        lost: String,
+    },
+    /// It has mistakes.
+    #[error(
+        "the rules file {} has {} mistake{}; the rules in force remain", path.display(), problems.len(),
+        if problems.len() == 1 { "" } else { "s" }
+    )]
+    Mistakes {
+        /// The file.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+        /// All of them, at their places in the text.
+        problems: Vec<Diagnostic>,
+    },
+    /// The engine did not change them.
+    #[error("{0}; the rules in force remain")]
+    NotChanged(#[from] RulesChangeError),
+}
