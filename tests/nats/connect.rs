@@ -9,8 +9,8 @@ use bytes::Bytes;
 use nkeys::KeyPair;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, date_time_ymd};
 use rekindle_core::time::Span;
-use rekindle_nats::streams::{Wanted, ensure_stream};
-use rekindle_nats::{Access, Connection};
+use rekindle_nats::streams::{StreamRequirements, ensure_stream};
+use rekindle_nats::{NatsAccess, NatsConnection};
 use rekindle_runtime::health::Health;
 use rekindle_settings::{NatsAuth, NatsSettings, OutputSettings, Secret, SourceSettings, TlsSettings};
 use rekindle_test_kit::free_port;
@@ -22,9 +22,9 @@ fn env(text: &str) -> Secret {
     Secret::Environment(text.to_owned())
 }
 
-async fn connect(nats: &NatsSettings) -> (Connection, Health) {
+async fn connect(nats: &NatsSettings) -> (NatsConnection, Health) {
     let health = Health::default();
-    let access = Access::check(nats).expect("the settings are right");
+    let access = NatsAccess::check(nats).expect("the settings are right");
     let connection = tokio::time::timeout(PATIENCE, access.connect(1_000, health.part("nats"))).await;
     (connection.expect("connects"), health)
 }
@@ -42,7 +42,7 @@ async fn lets_in(nats: &NatsSettings) {
 /// What is said while it tries in vain.
 async fn is_kept_out(nats: &NatsSettings, why: &str) -> String {
     let health = Health::default();
-    let access = Access::check(nats).expect("the settings are right");
+    let access = NatsAccess::check(nats).expect("the settings are right");
     let connecting = access.connect(1_000, health.part("nats"));
     tokio::select! {
         _ = connecting => panic!("it was let in"),
@@ -170,7 +170,7 @@ async fn a_secret_in_a_file_is_read_anew_at_each_attempt() {
 async fn a_server_that_is_not_there_is_waited_for() {
     let port = free_port();
     let health = Health::default();
-    let access = Access::check(&at(&format!("nats://127.0.0.1:{port}"))).unwrap();
+    let access = NatsAccess::check(&at(&format!("nats://127.0.0.1:{port}"))).unwrap();
     let part = health.part("nats");
     let connecting = tokio::spawn(async move { access.connect(1_000, part).await });
     let why = failing(&health, "nats", "nobody listens there").await;
@@ -316,7 +316,7 @@ async fn a_client_certificate_lets_in_where_one_is_wanted() {
     lets_in(&nats).await;
     let (foreign, _) = authority.issue("another", 2100);
     fs::write(nats.tls.cert_file.as_ref().unwrap(), foreign).unwrap();
-    let errors = Access::check(&nats).unwrap_err();
+    let errors = NatsAccess::check(&nats).unwrap_err();
     assert!(errors[0].to_string().contains("does not go with the certificate"), "{errors:?}");
 }
 
@@ -341,7 +341,11 @@ async fn streams_of_results_are_created_and_then_found_right() {
     let output =
         OutputSettings { create: true, max_age: Span(60_000), max_bytes: 1 << 30, ..OutputSettings::default() };
     let events = SourceSettings { create: true, ..SourceSettings::default() };
-    for mut wanted in [Wanted::outputs(&output), Wanted::dead_letters(&output), Wanted::events(&events)] {
+    for mut wanted in [
+        StreamRequirements::outputs(&output),
+        StreamRequirements::dead_letters(&output),
+        StreamRequirements::events(&events),
+    ] {
         let created = ensure_stream(&connection, &wanted).await.expect("created");
         assert!(created.created);
         wanted.create = false;

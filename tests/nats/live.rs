@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rekindle_core::time::Span;
 use rekindle_nats::source::{NatsSource, SourceStatus};
-use rekindle_nats::{Access, Connection};
+use rekindle_nats::{NatsAccess, NatsConnection};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::log::{LogRecord, RecordBatch};
 use rekindle_settings::{NatsSettings, SourceSettings};
@@ -21,7 +21,7 @@ pub(crate) struct Live {
     pub(crate) batches: mpsc::Receiver<RecordBatch>,
     pub(crate) status: Arc<SourceStatus>,
     pub(crate) health: Health,
-    pub(crate) connection: Connection,
+    pub(crate) connection: NatsConnection,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -46,7 +46,7 @@ impl Live {
         // Seen when a test fails.
         let _ = tracing_subscriber::fmt().with_env_filter("info,async_nats=debug").with_test_writer().try_init();
         let health = Health::default();
-        let access = Access::check(nats).expect("the settings are right");
+        let access = NatsAccess::check(nats).expect("the settings are right");
         let connection = access.connect(source.batch, health.part("nats"));
         let connection = tokio::time::timeout(PATIENCE, connection).await.expect("a connection");
         let (out, batches) = mpsc::channel(room);
@@ -114,7 +114,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Publishes numbered lines and waits until JetStream has the last.
-pub(crate) async fn publish(connection: &Connection, numbers: std::ops::Range<u64>) {
+pub(crate) async fn publish(connection: &NatsConnection, numbers: std::ops::Range<u64>) {
     let Some(last) = numbers.clone().last() else { return };
     for number in numbers {
         let payload = Bytes::from(format!("{number}\n"));

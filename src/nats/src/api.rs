@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::{Connection, Denial};
+use super::{NatsConnection, PermissionDenial};
 
 /// Why JetStream did not do as asked.
 #[derive(Debug, Error)]
-pub enum ApiError {
+pub enum JetStreamError {
     /// The server does not permit it.
     #[error("{0}")]
-    Denied(Denial),
+    Denied(PermissionDenial),
     /// Nobody answers for JetStream.
     #[error(
         "the server has no JetStream for this user: write `jetstream {{ }}` into nats-server's configuration, and \
@@ -32,11 +32,11 @@ pub enum ApiError {
     Unasked(RequestError),
 }
 
-impl ApiError {
+impl JetStreamError {
     /// JetStream's own number for why not.
     pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
-            ApiError::Refused(error) => Some(error.error_code()),
+            JetStreamError::Refused(error) => Some(error.error_code()),
             _ => None,
         }
     }
@@ -46,29 +46,31 @@ impl ApiError {
 ///
 /// A request that is not permitted gets no answer at all, only a violation told apart from it; whichever comes first.
 pub(crate) async fn ask<T: DeserializeOwned>(
-    connection: &Connection,
+    connection: &NatsConnection,
     subject: &str,
     payload: &impl Serialize,
-) -> Result<T, ApiError> {
+) -> Result<T, JetStreamError> {
     let since = connection.status.denials();
     let full = format!("$JS.API.{subject}");
     let request = connection.jetstream.request::<_, _, Response<T>>(subject.to_owned(), payload);
     let answer = tokio::select! {
         answer = request => answer,
         denial = connection.status.denied(since, |denial| denial.concerns_request(&full)) => {
-            return Err(ApiError::Denied(denial));
+            return Err(JetStreamError::Denied(denial));
         }
     };
     match answer {
         Ok(Response::Ok(answer)) => Ok(answer),
         Ok(Response::Err { error }) => Err(match error.error_code() {
-            ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => ApiError::NoJetStream,
-            _ => ApiError::Refused(error),
+            ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
+                JetStreamError::NoJetStream
+            }
+            _ => JetStreamError::Refused(error),
         }),
         Err(error) => Err(match error.kind() {
-            RequestErrorKind::NoResponders => ApiError::NoJetStream,
-            RequestErrorKind::TimedOut => ApiError::TimedOut,
-            _ => ApiError::Unasked(error),
+            RequestErrorKind::NoResponders => JetStreamError::NoJetStream,
+            RequestErrorKind::TimedOut => JetStreamError::TimedOut,
+            _ => JetStreamError::Unasked(error),
         }),
     }
 }

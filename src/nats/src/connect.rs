@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, Event, Server, ServerAddr, ServerError};
 use tracing::{error, info, warn};
 
-use super::credentials::{AccessError, answer};
-use super::failure::{self, Failure};
-use super::status::Status;
+use super::credentials::{CredentialsError, answer};
+use super::failure::{self, ConnectFailure};
+use super::status::ConnectionStatus;
 use super::{INBOX_PREFIX, chance, tls};
 use rekindle_runtime::health::HealthPart;
 use rekindle_settings::{NatsAuth, NatsSettings};
@@ -30,28 +30,28 @@ const SUBSCRIPTION_MIN: usize = 65_536;
 
 /// Settings of which everything they name was found to be usable.
 #[derive(Debug)]
-pub struct Access {
+pub struct NatsAccess {
     settings: NatsSettings,
     servers: Vec<ServerAddr>,
 }
 
 /// A connection that comes back by itself. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
-pub struct Connection {
+pub struct NatsConnection {
     /// For publishing and subscribing.
     pub client: async_nats::Client,
     /// For JetStream.
     pub jetstream: async_nats::jetstream::Context,
     /// What happens on it.
-    pub status: Arc<Status>,
+    pub status: Arc<ConnectionStatus>,
 }
 
-impl Access {
+impl NatsAccess {
     /// Reads every secret and certificate that the settings name.
     ///
     /// # Errors
     /// All that is wrong; never empty.
-    pub fn check(settings: &NatsSettings) -> Result<Access, Vec<AccessError>> {
+    pub fn check(settings: &NatsSettings) -> Result<NatsAccess, Vec<CredentialsError>> {
         let mut errors = Vec::new();
         let mut servers = Vec::new();
         for server in &settings.servers {
@@ -59,24 +59,25 @@ impl Access {
                 Ok(address) => servers.push(address),
                 Err(why) => {
                     let server = server.rsplit_once('@').map_or(server.as_str(), |(_, host)| host).to_owned();
-                    errors.push(AccessError::Server { server, why });
+                    errors.push(CredentialsError::Server { server, why });
                 }
             }
         }
         if settings.servers.is_empty() {
-            errors.push(AccessError::Server { server: String::new(), why: "none is configured".to_owned() });
+            errors.push(CredentialsError::Server { server: String::new(), why: "none is configured".to_owned() });
         }
         errors.extend(answer(&settings.auth, b"nonce").err());
         errors.extend(tls::check(&settings.tls));
-        if errors.is_empty() { Ok(Access { settings: settings.clone(), servers }) } else { Err(errors) }
+        if errors.is_empty() { Ok(NatsAccess { settings: settings.clone(), servers }) } else { Err(errors) }
     }
 
     /// Connects, however long that takes; dropping the future ends the attempts.
     ///
     /// `batch` is the most messages a subscription will be sent unread; `part` is told how things stand, now and later.
-    pub async fn connect(&self, batch: usize, part: HealthPart) -> Connection {
-        let status = Arc::new(Status::default());
-        let reporter = Reporter { servers: self.settings.servers.join(", "), part, status: Arc::clone(&status) };
+    pub async fn connect(&self, batch: usize, part: HealthPart) -> NatsConnection {
+        let status = Arc::new(ConnectionStatus::default());
+        let reporter =
+            ConnectionReporter { servers: self.settings.servers.join(", "), part, status: Arc::clone(&status) };
         let options = self.options(batch, &reporter);
         let mut attempt = 1;
         loop {
@@ -85,7 +86,7 @@ impl Access {
                     // Whoever uses the connection may look at its state before the event of it came through.
                     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, status.up()).await;
                     let context = async_nats::jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT);
-                    return Connection { jetstream: context.build(client.clone()), client, status };
+                    return NatsConnection { jetstream: context.build(client.clone()), client, status };
                 }
                 Err(error) => reporter.failed(&error.to_string()),
             }
@@ -94,7 +95,7 @@ impl Access {
         }
     }
 
-    fn options(&self, batch: usize, reporter: &Reporter) -> ConnectOptions {
+    fn options(&self, batch: usize, reporter: &ConnectionReporter) -> ConnectOptions {
         let NatsSettings { name, auth, tls, .. } = &self.settings;
         let options = if *auth == NatsAuth::None { ConnectOptions::new() } else { with_auth(auth.clone()) };
         // A server found through a cluster has an address without a scheme: if one wants TLS, all do.
@@ -129,7 +130,7 @@ impl Access {
     }
 }
 
-impl Connection {
+impl NatsConnection {
     /// Whether the server is of this version or newer.
     pub fn server_is_at_least(&self, major: i64, minor: i64) -> bool {
         self.client.is_server_compatible(major, minor, 0)
@@ -167,13 +168,13 @@ fn backoff(attempt: usize) -> Duration {
 
 /// Tells health and the log how the connection stands: each state once, not each attempt.
 #[derive(Clone)]
-struct Reporter {
+struct ConnectionReporter {
     servers: String,
     part: HealthPart,
-    status: Arc<Status>,
+    status: Arc<ConnectionStatus>,
 }
 
-impl Reporter {
+impl ConnectionReporter {
     fn event(&self, event: &Event) {
         match event {
             Event::Connected => {
@@ -217,7 +218,7 @@ impl Reporter {
     }
 
     fn failed(&self, error: &str) {
-        let Failure { why, needs_hands } = failure::explain(error);
+        let ConnectFailure { why, needs_hands } = failure::explain(error);
         let sentence = format!("no connection to NATS at {}: {why}", self.servers);
         if self.part.failing(sentence.clone()) {
             if needs_hands { error!("{sentence}; trying on") } else { warn!("{sentence}; trying on") }
@@ -254,7 +255,7 @@ mod tests {
             },
             ..NatsSettings::default()
         };
-        let errors: Vec<String> = Access::check(&settings).unwrap_err().iter().map(ToString::to_string).collect();
+        let errors: Vec<String> = NatsAccess::check(&settings).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 5, "{errors:#?}");
         assert!(errors[1].starts_with("`b:4222` is not the address"), "{errors:#?}");
         assert!(!errors.concat().contains("hunter2"), "{errors:#?}");

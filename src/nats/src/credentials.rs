@@ -11,7 +11,7 @@ use rekindle_settings::{NatsAuth, Secret};
 
 /// Something that the settings name and that is of no use.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum AccessError {
+pub enum CredentialsError {
     /// A file can't be read.
     #[error("could not read the {what} in {file}: {cause}")]
     Unreadable {
@@ -43,7 +43,7 @@ pub enum AccessError {
 }
 
 /// What the settings say of who connects, made into an answer to the server's challenge.
-pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, AccessError> {
+pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, CredentialsError> {
     let mut answer = async_nats::Auth::new();
     match auth {
         NatsAuth::None => {}
@@ -59,7 +59,7 @@ pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, 
         }
         NatsAuth::Creds(creds) => {
             let text = read(creds, "credentials")?;
-            let (jwt, seed) = parse_creds(&text).ok_or_else(|| AccessError::Malformed {
+            let (jwt, seed) = parse_creds(&text).ok_or_else(|| CredentialsError::Malformed {
                 what: "credentials",
                 place: place(creds),
                 why: "they must hold a user JWT and an nkey seed, each between lines of dashes, as `nsc` writes them"
@@ -72,10 +72,10 @@ pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, 
     Ok(answer)
 }
 
-fn read(secret: &Secret, what: &'static str) -> Result<String, AccessError> {
+fn read(secret: &Secret, what: &'static str) -> Result<String, CredentialsError> {
     let text = match secret {
         Secret::Environment(text) => text.clone(),
-        Secret::File(path) => fs::read_to_string(path).map_err(|cause| AccessError::Unreadable {
+        Secret::File(path) => fs::read_to_string(path).map_err(|cause| CredentialsError::Unreadable {
             what,
             file: path.display().to_string(),
             cause: cause.to_string(),
@@ -83,7 +83,7 @@ fn read(secret: &Secret, what: &'static str) -> Result<String, AccessError> {
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(AccessError::Malformed { what, place: place(secret), why: "it is empty".to_owned() });
+        return Err(CredentialsError::Malformed { what, place: place(secret), why: "it is empty".to_owned() });
     }
     Ok(text.to_owned())
 }
@@ -95,9 +95,9 @@ fn place(secret: &Secret) -> String {
     }
 }
 
-fn key_pair(seed: &str, secret: &Secret, what: &'static str) -> Result<KeyPair, AccessError> {
+fn key_pair(seed: &str, secret: &Secret, what: &'static str) -> Result<KeyPair, CredentialsError> {
     // The library's reason may quote the seed's first letters; ours says what a seed looks like.
-    let malformed = |_| AccessError::Malformed {
+    let malformed = |_| CredentialsError::Malformed {
         what,
         place: place(secret),
         why: "a user's nkey seed begins with SU and has 58 letters and digits, whole and unchanged".to_owned(),
@@ -105,8 +105,8 @@ fn key_pair(seed: &str, secret: &Secret, what: &'static str) -> Result<KeyPair, 
     KeyPair::from_seed(seed).map_err(malformed)
 }
 
-fn sign(pair: &KeyPair, nonce: &[u8], secret: &Secret) -> Result<Vec<u8>, AccessError> {
-    pair.sign(nonce).map_err(|why| AccessError::Malformed {
+fn sign(pair: &KeyPair, nonce: &[u8], secret: &Secret) -> Result<Vec<u8>, CredentialsError> {
+    pair.sign(nonce).map_err(|why| CredentialsError::Malformed {
         what: "nkey seed",
         place: place(secret),
         why: format!("it can't sign: {why}"),

@@ -5,7 +5,7 @@
 
 /// A reason, and whether someone must act for it to go away.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct ConnectFailure {
     /// The sentence.
     pub(super) why: String,
     /// Waiting won't help: credentials, certificates.
@@ -51,11 +51,11 @@ const KNOWN: &[(&str, &str, bool)] = &[
 ];
 
 /// Reads an error of async-nats.
-pub(super) fn explain(error: &str) -> Failure {
+pub(super) fn explain(error: &str) -> ConnectFailure {
     let lower = error.to_lowercase();
     match KNOWN.iter().find(|(part, _, _)| lower.contains(part)) {
-        Some((_, why, needs_hands)) => Failure { why: format!("{why} ({error})"), needs_hands: *needs_hands },
-        None => Failure { why: error.to_owned(), needs_hands: false },
+        Some((_, why, needs_hands)) => ConnectFailure { why: format!("{why} ({error})"), needs_hands: *needs_hands },
+        None => ConnectFailure { why: error.to_owned(), needs_hands: false },
     }
 }
 
@@ -73,6 +73,6 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_passed_on() {
-        assert_eq!(explain("broken pipe"), Failure { why: "broken pipe".to_owned(), needs_hands: false });
+        assert_eq!(explain("broken pipe"), ConnectFailure { why: "broken pipe".to_owned(), needs_hands: false });
     }
 }

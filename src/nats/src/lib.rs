@@ -1,16 +1,16 @@
 //! The connection to NATS, and the streams on it.
 //!
-//! [`Access::check`] reads what the settings name, every secret and certificate, and says all that is wrong before
-//! anything connects. [`Access::connect`] then tries for ever; what stands in the way is said in one sentence, to
+//! [`NatsAccess::check`] reads what the settings name, every secret and certificate, and says all that is wrong before
+//! anything connects. [`NatsAccess::connect`] then tries for ever; what stands in the way is said in one sentence, to
 //! [`Health`](rekindle_runtime::health::Health) and once to the log. Once up, the connection comes back by itself, and secrets are
 //! read anew each time, so they can be rotated. [`streams`] creates or checks the streams the daemon needs.
 //!
 //! What this room promises to those who use the connection:
 //!
 //! - A request to JetStream that the server does not permit fails at once and says so: the server itself just stays
-//!   silent towards the request and tells of the violation apart from it ([`Status::denied`]).
+//!   silent towards the request and tells of the violation apart from it ([`ConnectionStatus::denied`]).
 //! - A subscription has room for twice what the source asks for at a time. What does not fit is dropped by async-nats
-//!   with nothing but a count ([`Status::slow_consumers`]), so whoever reads must look for gaps.
+//!   with nothing but a count ([`ConnectionStatus::slow_consumers`]), so whoever reads must look for gaps.
 //! - Every inbox begins with [`INBOX_PREFIX`], so permissions need not open everybody's.
 //!
 //! Deliberately absent: publishing of results (the sink's), and any memory of what was published. A message handed to
@@ -27,10 +27,10 @@ pub mod streams;
 pub(crate) mod subjects;
 mod tls;
 
-pub use api::ApiError;
-pub use connect::{Access, Connection};
-pub use credentials::AccessError;
-pub use status::{Denial, Link, Status};
+pub use api::JetStreamError;
+pub use connect::{NatsAccess, NatsConnection};
+pub use credentials::CredentialsError;
+pub use status::{ConnectionState, ConnectionStatus, PermissionDenial};
 
 use std::time::SystemTime;
 

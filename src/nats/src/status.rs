@@ -10,7 +10,7 @@ const REMEMBERED: usize = 64;
 
 /// Whether there is a connection, and which: a new one has a higher number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Link {
+pub struct ConnectionState {
     /// There is one now.
     pub is_up: bool,
     /// How many there were so far.
@@ -19,7 +19,7 @@ pub struct Link {
 
 /// Something the server did not permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
+pub struct PermissionDenial {
     /// `publish` or `subscribe`.
     pub operation: &'static str,
     /// To what.
@@ -28,23 +28,23 @@ pub struct Denial {
 
 /// Counts and states of the connection, since the start.
 #[derive(Debug, Default)]
-pub struct Status {
-    link: watch::Sender<Link>,
+pub struct ConnectionStatus {
+    link: watch::Sender<ConnectionState>,
     disconnects: AtomicU64,
     slow_consumers: AtomicU64,
     server_errors: AtomicU64,
-    denials: watch::Sender<Denials>,
+    denials: watch::Sender<PermissionDenials>,
 }
 
 #[derive(Debug, Default)]
-struct Denials {
+struct PermissionDenials {
     total: u64,
-    last: VecDeque<Denial>,
+    last: VecDeque<PermissionDenial>,
 }
 
-impl Status {
+impl ConnectionStatus {
     /// Whether there is a connection, to look at or to wait on.
-    pub fn link(&self) -> watch::Receiver<Link> {
+    pub fn link(&self) -> watch::Receiver<ConnectionState> {
         self.link.subscribe()
     }
 
@@ -91,12 +91,12 @@ impl Status {
     }
 
     /// The latest denial after the first `since` of them that concerns a subject.
-    pub fn denial_since(&self, since: u64, concerns: impl Fn(&Denial) -> bool) -> Option<Denial> {
+    pub fn denial_since(&self, since: u64, concerns: impl Fn(&PermissionDenial) -> bool) -> Option<PermissionDenial> {
         self.denials.borrow().since(since, concerns)
     }
 
     /// Waits until something is not permitted that concerns a subject, after the first `since` denials.
-    pub async fn denied(&self, since: u64, concerns: impl Fn(&Denial) -> bool) -> Denial {
+    pub async fn denied(&self, since: u64, concerns: impl Fn(&PermissionDenial) -> bool) -> PermissionDenial {
         let mut denials = self.denials.subscribe();
         loop {
             if let Some(denial) = denials.borrow_and_update().since(since, &concerns) {
@@ -109,7 +109,7 @@ impl Status {
     }
 
     pub(super) fn connected(&self) {
-        self.link.send_modify(|link| *link = Link { is_up: true, number: link.number + 1 });
+        self.link.send_modify(|link| *link = ConnectionState { is_up: true, number: link.number + 1 });
     }
 
     pub(super) fn disconnected(&self) {
@@ -122,17 +122,17 @@ impl Status {
     }
 
     /// Notes an error of the server's. Returns what it did not permit, when that is news.
-    pub(super) fn server_error(&self, text: &str) -> Option<Denial> {
+    pub(super) fn server_error(&self, text: &str) -> Option<PermissionDenial> {
         self.server_errors.fetch_add(1, Ordering::Relaxed);
-        let denial = Denial::parse(text)?;
+        let denial = PermissionDenial::parse(text)?;
         let mut is_news = false;
         self.denials.send_modify(|denials| is_news = denials.add(&denial));
         is_news.then_some(denial)
     }
 }
 
-impl Denials {
-    fn add(&mut self, denial: &Denial) -> bool {
+impl PermissionDenials {
+    fn add(&mut self, denial: &PermissionDenial) -> bool {
         let is_news = !self.last.contains(denial);
         self.total += 1;
         if self.last.len() == REMEMBERED {
@@ -142,20 +142,20 @@ impl Denials {
         is_news
     }
 
-    fn since(&self, since: u64, concerns: impl Fn(&Denial) -> bool) -> Option<Denial> {
+    fn since(&self, since: u64, concerns: impl Fn(&PermissionDenial) -> bool) -> Option<PermissionDenial> {
         let count = usize::try_from(self.total.saturating_sub(since)).unwrap_or(usize::MAX);
         self.last.iter().rev().take(count).find(|denial| concerns(denial)).cloned()
     }
 }
 
-impl Denial {
+impl PermissionDenial {
     /// Reads `Permissions Violation for Publish to "a.b"` and `… for Subscription to "a.b" using queue "q"`.
-    fn parse(text: &str) -> Option<Denial> {
+    fn parse(text: &str) -> Option<PermissionDenial> {
         let at = text.to_lowercase().find("permissions violation for ")?;
         let (operation, rest) = text.get(at + "permissions violation for ".len()..)?.split_once(' ')?;
         let operation = if operation.eq_ignore_ascii_case("publish") { "publish" } else { "subscribe" };
         let subject = rest.split('"').nth(1)?.to_owned();
-        Some(Denial { operation, subject })
+        Some(PermissionDenial { operation, subject })
     }
 
     /// Whether it stands in the way of a request to this subject, or of its reply.
@@ -164,9 +164,9 @@ impl Denial {
     }
 }
 
-impl std::fmt::Display for Denial {
+impl std::fmt::Display for PermissionDenial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Denial { operation, subject } = self;
+        let PermissionDenial { operation, subject } = self;
         write!(f, "the server does not permit this user to {operation} to {subject}: grant it")
     }
 }
@@ -177,10 +177,10 @@ mod tests {
 
     #[test]
     fn a_violation_is_read_and_told_once() {
-        let status = Status::default();
+        let status = ConnectionStatus::default();
         let text = "Permissions Violation for Publish to \"$JS.API.STREAM.INFO.EVENTS\"";
         let denial = status.server_error(text).expect("news");
-        assert_eq!(denial, Denial { operation: "publish", subject: "$JS.API.STREAM.INFO.EVENTS".to_owned() });
+        assert_eq!(denial, PermissionDenial { operation: "publish", subject: "$JS.API.STREAM.INFO.EVENTS".to_owned() });
         assert_eq!(status.server_error(text), None);
         assert_eq!((status.denials(), status.server_errors()), (2, 2));
         let text = "Permissions Violation for Subscription to \"orders.>\" using queue \"q\"";
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn only_denials_since_then_count() {
-        let status = Status::default();
-        let concerns = |denial: &Denial| denial.concerns_request("a");
+        let status = ConnectionStatus::default();
+        let concerns = |denial: &PermissionDenial| denial.concerns_request("a");
         status.server_error("Permissions Violation for Publish to \"a\"");
         status.server_error("Permissions Violation for Publish to \"b\"");
         assert!(status.denial_since(0, concerns).is_some());
@@ -202,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_denial_can_be_waited_for() {
-        let status = Status::default();
+        let status = ConnectionStatus::default();
         let denied = status.denied(0, |denial| denial.subject == "a");
         let tell = async {
             status.server_error("Permissions Violation for Publish to \"b\"");

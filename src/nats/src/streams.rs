@@ -9,8 +9,8 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use thiserror::Error;
 
-use super::Connection;
-use super::api::{ApiError, ask};
+use super::NatsConnection;
+use super::api::{JetStreamError, ask};
 use super::subjects::{covers, overlap};
 use rekindle_core::time::Span;
 use rekindle_settings::{OutputSettings, SourceSettings};
@@ -20,7 +20,7 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// What a stream must be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct StreamRequirements {
     /// Its name.
     pub name: String,
     /// What it must take in.
@@ -41,7 +41,7 @@ pub struct Wanted {
 
 /// A stream that will do.
 #[derive(Debug)]
-pub struct StreamState {
+pub struct VerifiedStream {
     /// Its settings and state, as of now.
     pub info: Info,
     /// Whether it was created just now.
@@ -55,7 +55,7 @@ pub struct StreamState {
 pub enum StreamError {
     /// It is not there.
     #[error("{}", missing(.0))]
-    Missing(Box<Wanted>),
+    Missing(Box<StreamRequirements>),
     /// It is there and can't be used as it is.
     #[error("stream {stream} can't be used as it is: {}; edit it, or configure another", mismatches.join("; "))]
     Mismatch {
@@ -82,12 +82,12 @@ pub enum StreamError {
         /// What was asked.
         attempt: &'static str,
         /// Why not.
-        cause: ApiError,
+        cause: JetStreamError,
     },
 }
 
-fn missing(wanted: &Wanted) -> String {
-    let Wanted { name, subjects, section, .. } = wanted;
+fn missing(wanted: &StreamRequirements) -> String {
+    let StreamRequirements { name, subjects, section, .. } = wanted;
     format!(
         "there is no stream {name}: create it (nats stream add {name} --subjects '{}' --defaults), or set create = true \
          in [{section}]",
@@ -95,16 +95,16 @@ fn missing(wanted: &Wanted) -> String {
     )
 }
 
-impl Wanted {
+impl StreamRequirements {
     /// The stream of events, ticks and whom to forget.
-    pub fn events(source: &SourceSettings) -> Wanted {
+    pub fn events(source: &SourceSettings) -> StreamRequirements {
         let mut subjects = source.subjects.clone();
         for own in [&source.tick_subject, &source.forget_subject] {
             if !subjects.iter().any(|subject| covers(subject, own)) {
                 subjects.push(own.clone());
             }
         }
-        Wanted {
+        StreamRequirements {
             name: source.stream.clone(),
             subjects,
             create: source.create,
@@ -117,20 +117,20 @@ impl Wanted {
     }
 
     /// The stream of segment changes, actions and the rest of the journal.
-    pub fn outputs(output: &OutputSettings) -> Wanted {
+    pub fn outputs(output: &OutputSettings) -> StreamRequirements {
         let names = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"];
         let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
-        Wanted { subjects, takes_batches: true, ..Wanted::of_output(output, &output.stream) }
+        StreamRequirements { subjects, takes_batches: true, ..StreamRequirements::of_output(output, &output.stream) }
     }
 
     /// The stream of dead letters.
-    pub fn dead_letters(output: &OutputSettings) -> Wanted {
+    pub fn dead_letters(output: &OutputSettings) -> StreamRequirements {
         let subjects = vec![format!("{}.dead", output.prefix)];
-        Wanted { subjects, ..Wanted::of_output(output, &output.dead_stream) }
+        StreamRequirements { subjects, ..StreamRequirements::of_output(output, &output.dead_stream) }
     }
 
-    fn of_output(output: &OutputSettings, name: &str) -> Wanted {
-        Wanted {
+    fn of_output(output: &OutputSettings, name: &str) -> StreamRequirements {
+        StreamRequirements {
             name: name.to_owned(),
             subjects: Vec::new(),
             create: output.create,
@@ -142,7 +142,7 @@ impl Wanted {
         }
     }
 
-    fn config(&self, connection: &Connection) -> Config {
+    fn config(&self, connection: &NatsConnection) -> Config {
         let max_age = Duration::from_millis(u64::try_from(self.max_age.0).unwrap_or(0));
         Config {
             name: self.name.clone(),
@@ -211,7 +211,10 @@ impl Wanted {
 ///
 /// # Errors
 /// It won't do, and why: all that is wrong with it.
-pub async fn ensure_stream(connection: &Connection, wanted: &Wanted) -> Result<StreamState, StreamError> {
+pub async fn ensure_stream(
+    connection: &NatsConnection,
+    wanted: &StreamRequirements,
+) -> Result<VerifiedStream, StreamError> {
     let api = |attempt| move |cause| StreamError::Api { stream: wanted.name.clone(), attempt, cause };
     let found = match look_up(connection, &wanted.name).await {
         Ok(info) => Some(info),
@@ -223,7 +226,7 @@ pub async fn ensure_stream(connection: &Connection, wanted: &Wanted) -> Result<S
             return Err(StreamError::Missing(Box::new(wanted.clone())));
         }
         return match ask(connection, &format!("STREAM.CREATE.{}", wanted.name), &wanted.config(connection)).await {
-            Ok(info) => Ok(StreamState { info, created: true, notes: Vec::new() }),
+            Ok(info) => Ok(VerifiedStream { info, created: true, notes: Vec::new() }),
             Err(error) if error.code() == Some(ErrorCode::STREAM_SUBJECT_OVERLAP) => {
                 Err(overlapping(connection, wanted).await)
             }
@@ -239,11 +242,11 @@ pub async fn ensure_stream(connection: &Connection, wanted: &Wanted) -> Result<S
         let (has, configured) = (info.config.num_replicas, wanted.replicas);
         notes.push(format!("stream {} has {has} copies; configured are {configured}", wanted.name));
     }
-    Ok(StreamState { info, created: false, notes })
+    Ok(VerifiedStream { info, created: false, notes })
 }
 
 /// The stream's settings and state.
-pub(crate) async fn look_up(connection: &Connection, stream: &str) -> Result<Info, ApiError> {
+pub(crate) async fn look_up(connection: &NatsConnection, stream: &str) -> Result<Info, JetStreamError> {
     ask(connection, &format!("STREAM.INFO.{stream}"), &()).await
 }
 
@@ -253,16 +256,16 @@ pub fn created_ms(info: &Info) -> i64 {
 }
 
 /// Who has the subjects: told as well as permissions allow.
-async fn overlapping(connection: &Connection, wanted: &Wanted) -> StreamError {
+async fn overlapping(connection: &NatsConnection, wanted: &StreamRequirements) -> StreamError {
     #[derive(serde::Deserialize)]
-    struct Names {
+    struct StreamNames {
         #[serde(default)]
         streams: Option<Vec<String>>,
     }
     let mut other = None;
     for subject in &wanted.subjects {
         let filter = serde_json::json!({ "subject": subject });
-        let Ok(names) = ask::<Names>(connection, "STREAM.NAMES", &filter).await else { break };
+        let Ok(names) = ask::<StreamNames>(connection, "STREAM.NAMES", &filter).await else { break };
         other = other.or(names.streams.and_then(|names| names.into_iter().next()));
     }
     let mut subjects = wanted.subjects.clone();
@@ -282,8 +285,8 @@ async fn overlapping(connection: &Connection, wanted: &Wanted) -> StreamError {
 mod tests {
     use super::*;
 
-    fn wanted() -> Wanted {
-        Wanted::outputs(&OutputSettings::default())
+    fn wanted() -> StreamRequirements {
+        StreamRequirements::outputs(&OutputSettings::default())
     }
 
     fn good() -> Config {
@@ -339,10 +342,13 @@ mod tests {
     #[test]
     fn the_subjects_of_ticks_and_of_whom_to_forget_are_asked_for_once() {
         let mut source = SourceSettings::default();
-        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.tick", "rekindle.control.forget"]);
+        assert_eq!(
+            StreamRequirements::events(&source).subjects,
+            ["events.>", "rekindle.tick", "rekindle.control.forget"]
+        );
         source.tick_subject = "events.tick".to_owned();
-        assert_eq!(Wanted::events(&source).subjects, ["events.>", "rekindle.control.forget"]);
+        assert_eq!(StreamRequirements::events(&source).subjects, ["events.>", "rekindle.control.forget"]);
         source.forget_subject = "events.forget".to_owned();
-        assert_eq!(Wanted::events(&source).subjects, ["events.>"]);
+        assert_eq!(StreamRequirements::events(&source).subjects, ["events.>"]);
     }
 }

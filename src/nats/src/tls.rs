@@ -6,7 +6,7 @@ use async_nats::rustls::pki_types::pem::PemObject;
 use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use async_nats::rustls::{ClientConfig, RootCertStore};
 
-use super::credentials::AccessError;
+use super::credentials::CredentialsError;
 use rekindle_settings::TlsSettings;
 
 const AUTHORITIES: &str = "certificates of authorities (nats.tls.ca_file)";
@@ -14,7 +14,7 @@ const CERTIFICATE: &str = "client's certificate (nats.tls.cert_file)";
 const KEY: &str = "client's key (nats.tls.key_file)";
 
 /// Everything that is wrong with the files that `[nats.tls]` names.
-pub(super) fn check(tls: &TlsSettings) -> Vec<AccessError> {
+pub(super) fn check(tls: &TlsSettings) -> Vec<CredentialsError> {
     let mut errors = Vec::new();
     if let Some(file) = &tls.ca_file {
         errors.extend(authorities(file).err());
@@ -31,7 +31,7 @@ pub(super) fn check(tls: &TlsSettings) -> Vec<AccessError> {
     errors
 }
 
-fn authorities(file: &Path) -> Result<(), AccessError> {
+fn authorities(file: &Path) -> Result<(), CredentialsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(file, AUTHORITIES)? {
         store.add(certificate).map_err(|why| malformed(AUTHORITIES, file, &why.to_string()))?;
@@ -39,7 +39,7 @@ fn authorities(file: &Path) -> Result<(), AccessError> {
     Ok(())
 }
 
-fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, AccessError> {
+fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
     let text = read(file, what)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
@@ -49,25 +49,25 @@ fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'s
     }
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, AccessError> {
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, CredentialsError> {
     let text = read(file, KEY)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|_| malformed(KEY, file, "there is no unencrypted PEM key in it"))
 }
 
-fn pair(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>, file: &Path) -> Result<(), AccessError> {
+fn pair(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>, file: &Path) -> Result<(), CredentialsError> {
     let builder = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
     let made = builder.with_client_auth_cert(chain, key);
     made.map(drop).map_err(|why| malformed(KEY, file, &format!("it does not go with the certificate: {why}")))
 }
 
-fn read(file: &Path, what: &'static str) -> Result<Vec<u8>, AccessError> {
-    std::fs::read(file).map_err(|cause| AccessError::Unreadable {
+fn read(file: &Path, what: &'static str) -> Result<Vec<u8>, CredentialsError> {
+    std::fs::read(file).map_err(|cause| CredentialsError::Unreadable {
         what,
         file: file.display().to_string(),
         cause: cause.to_string(),
     })
 }
 
-fn malformed(what: &'static str, file: &Path, why: &str) -> AccessError {
-    AccessError::Malformed { what, place: format!("in {}", file.display()), why: why.to_owned() }
+fn malformed(what: &'static str, file: &Path, why: &str) -> CredentialsError {
+    CredentialsError::Malformed { what, place: format!("in {}", file.display()), why: why.to_owned() }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::{Client, HeaderMap};
-use rekindle_nats::sink::{Ended, Kind};
+use rekindle_nats::sink::{CommitterClosed, MessageKind};
 use rekindle_settings::OutputSettings as Settings;
 
 use super::outputs::{self, many, numbers, plan};
@@ -88,7 +88,7 @@ async fn what_others_bring_in_neither_stops_the_sink_nor_passes_for_its_own() {
                     sink.send(output_item).await;
                 }
                 next += 700;
-                while sink.status.figures().published[Kind::Transition as usize] % 2_100 != next % 2_100 {
+                while sink.status.figures().published[MessageKind::Transition as usize] % 2_100 != next % 2_100 {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 intrude(&foreign, &context).await;
@@ -141,7 +141,7 @@ async fn a_takeover_is_noticed_among_what_others_write() {
     intrude(&foreign, &context).await;
     first.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     let ended = tokio::time::timeout(Duration::from_secs(20), first.task).await.expect("it ends").expect("no panic");
-    let Err(Ended::TakenOver { ours: 1, .. }) = ended else { panic!("{ended:?}") };
+    let Err(CommitterClosed::TakenOver { ours: 1, .. }) = ended else { panic!("{ended:?}") };
     second.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     second.finish().await;
     assert_eq!(own(&context).await, [0, 1]);

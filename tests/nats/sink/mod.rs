@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream::{self, Context, stream};
-use rekindle_nats::sink::{Ended, Known, Owner, Sink, SinkStatus};
+use rekindle_nats::sink::{CommitterClosed, NatsSink, OutputOwner, OutputRecovery, SinkStatus};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::output::committed_position::{CommittedPosition, ProgressRecord};
@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 /// A sink at work, and a second connection that looks at what it does.
 struct Running {
     sender: mpsc::Sender<OutputItem>,
-    task: JoinHandle<Result<(), Ended>>,
+    task: JoinHandle<Result<(), CommitterClosed>>,
     status: Arc<SinkStatus>,
     health: Health,
     /// The sink's own connection.
@@ -39,7 +39,7 @@ impl Running {
     fn with_client(client: Client, settings: Settings) -> Running {
         let (sender, receiver) = mpsc::channel(4);
         let (status, health) = (Arc::new(SinkStatus::default()), Health::default());
-        let sink = Sink {
+        let sink = NatsSink {
             settings,
             context: jetstream::new(client.clone()),
             source: "EVENTS".to_owned(),
@@ -48,10 +48,10 @@ impl Running {
             connection: Arc::default(),
         };
         let (taken_over, out) = watch::channel(None);
-        let owner = Owner { instance: unused_name(), epoch: 0, log: None, settings: None };
+        let owner = OutputOwner { instance: unused_name(), epoch: 0, log: None, settings: None };
         let task = tokio::spawn(async move {
             // What the last one left behind is out.
-            let decide = |known: &Known| -> Result<_, Ended> {
+            let decide = |known: &OutputRecovery| -> Result<_, CommitterClosed> {
                 let found = known.progress.clone();
                 Ok(found.map_or((0, CommittedPosition::before(0)), |progress| (progress.ordinal, progress.committed)))
             };

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::time::Timestamp;
 use rekindle_core::{action, journal};
-use rekindle_nats::sink::Kind;
+use rekindle_nats::sink::MessageKind;
 use rekindle_runtime::output::batch::{OutputItem, RulesActivation};
 use rekindle_settings::{ContentMode, OutputSettings as Settings};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
     sink.send(rules_activation).await;
     let figures = sink.finish().await.figures();
     assert_eq!(
-        Kind::NAMES.into_iter().zip(figures.published).collect::<Vec<_>>(),
+        MessageKind::NAMES.into_iter().zip(figures.published).collect::<Vec<_>>(),
         [("transition", 2), ("action", 1), ("decision", 2), ("merged", 1), ("rules", 1), ("letter", 0)]
             .into_iter()
             .chain([("progress", figures.batches)])
@@ -152,7 +152,7 @@ async fn a_dead_letter_says_why_where_and_what() {
     sink.send(outputs::output_item(&plan(), Vec::new(), dead_letters)).await;
     sink.send(outputs::output_item(&plan(), Vec::new(), vec![outputs::letter(9, 1, &[b'x'; 2_000_000])])).await;
     let figures = sink.finish().await.figures();
-    assert_eq!(figures.published[Kind::Letter as usize], 5);
+    assert_eq!(figures.published[MessageKind::Letter as usize], 5);
     let found = stored(&context, "REKINDLE_DEAD").await;
     let said: Vec<Value> = found.iter().map(|m| serde_json::from_slice(&m.payload).expect("JSON")).collect();
     let expected = json!({"reason": "not_an_object", "detail": "valid JSON, but not an object", "sequence": 7, "line": 1,

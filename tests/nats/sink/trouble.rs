@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{self, DiscardPolicy};
 use futures_util::StreamExt;
-use rekindle_nats::sink::{Ended, Kind};
+use rekindle_nats::sink::{CommitterClosed, MessageKind};
 use rekindle_runtime::output::batch::OutputItem;
 use rekindle_settings::OutputSettings as Settings;
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ async fn whoever_takes_over_ends_the_one_before_and_goes_on_counting() {
     // The first knows nothing of it until it has something to say.
     first.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     let ended = tokio::time::timeout(Duration::from_secs(20), first.task).await.expect("it ends").expect("no panic");
-    let Err(Ended::TakenOver { epoch: 2, ours: 1, .. }) = ended else { panic!("{ended:?}") };
+    let Err(CommitterClosed::TakenOver { epoch: 2, ours: 1, .. }) = ended else { panic!("{ended:?}") };
     second.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     second.finish().await;
     assert_eq!(published(&context).await, [0, 1]);
@@ -210,7 +210,7 @@ async fn a_stream_deleted_and_made_anew_gets_what_comes_after_it() {
     let sink = Running::start(&server, Settings::default()).await;
     sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0), outputs::transition("u", 1)], vec![]))
         .await;
-    while sink.status.figures().published[Kind::Transition as usize] < 2 {
+    while sink.status.figures().published[MessageKind::Transition as usize] < 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     context.delete_stream("REKINDLE").await.expect("deleted");
@@ -315,7 +315,7 @@ async fn an_output_too_large_for_the_server_becomes_a_dead_letter_and_the_rest_g
     let outputs = vec![outputs::transition("u", 0), huge(0, 1_200_000), outputs::transition("u", 1)];
     sink.send(outputs::output_item(&plan(), outputs, Vec::new())).await;
     let figures = sink.finish().await.figures();
-    assert_eq!((figures.oversized, figures.published[Kind::Letter as usize]), (1, 1));
+    assert_eq!((figures.oversized, figures.published[MessageKind::Letter as usize]), (1, 1));
     assert_eq!(published(&context).await, [0, 1]);
     let letter: Value = serde_json::from_slice(&stored(&context, "REKINDLE_DEAD").await[0].payload).expect("JSON");
     assert_eq!((&letter["reason"], &letter["truncated"]), (&json!("output_too_large"), &json!(true)));
@@ -333,7 +333,7 @@ async fn the_streams_own_limit_of_size_counts_too() {
     let outputs = vec![outputs::transition("u", 0), huge(0, 20_000), outputs::transition("u", 1)];
     sink.send(outputs::output_item(&plan(), outputs, vec![outputs::letter(1, 1, &[b'y'; 9_000])])).await;
     let figures = sink.finish().await.figures();
-    assert_eq!((figures.oversized, figures.published[Kind::Letter as usize]), (1, 2));
+    assert_eq!((figures.oversized, figures.published[MessageKind::Letter as usize]), (1, 2));
     assert_eq!(published(&context).await, [0, 1]);
     assert_eq!(stored(&context, "REKINDLE_DEAD").await.len(), 2);
 }
@@ -347,7 +347,7 @@ async fn without_jetstream_subscribers_get_what_is_published_while_they_listen()
     sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")]))
         .await;
     let figures = sink.finish().await.figures();
-    assert_eq!(figures.published[Kind::Transition as usize], 1);
+    assert_eq!(figures.published[MessageKind::Transition as usize], 1);
     let subjects = [heard.next().await.expect("heard").subject, heard.next().await.expect("heard").subject];
     assert_eq!(subjects.map(|subject| subject.to_string()), ["rekindle.dead", "rekindle.segments.active.enter"]);
 }
@@ -364,7 +364,7 @@ async fn a_few_outputs_are_acknowledged_at_once() {
             let some = (0..outputs).map(|number| outputs::transition("u", round * outputs + number)).collect();
             let started = Instant::now();
             sink.send(outputs::output_item(&plan, some, vec![])).await;
-            while sink.status.figures().published[Kind::Transition as usize] < (round + 1) * outputs {
+            while sink.status.figures().published[MessageKind::Transition as usize] < (round + 1) * outputs {
                 tokio::time::sleep(Duration::from_micros(20)).await;
             }
             took.push(started.elapsed());

@@ -2,12 +2,12 @@
 
 use async_nats::header::{HeaderName, HeaderValue};
 
-use super::message::Kind;
+use super::message::MessageKind;
 use rekindle_core::action::{Action, JSON, types};
 use rekindle_core::time::Timestamp;
 
 /// What is said of an event beside its data.
-pub(super) struct Attributes<'a> {
+pub(super) struct CloudEventAttributes<'a> {
     /// Its type.
     pub(super) kind: &'static str,
     pub(super) id: &'a str,
@@ -19,21 +19,21 @@ pub(super) struct Attributes<'a> {
     pub(super) time: Option<String>,
 }
 
-impl<'a> Attributes<'a> {
+impl<'a> CloudEventAttributes<'a> {
     /// Those of an output whose data is a line of the journal, or like one.
-    pub(super) fn new(kind: Kind, id: &'a str, emitter: &'a str) -> Attributes<'a> {
-        Attributes { kind: event_type(kind), id, emitter, user: None, time: None }
+    pub(super) fn new(kind: MessageKind, id: &'a str, emitter: &'a str) -> CloudEventAttributes<'a> {
+        CloudEventAttributes { kind: event_type(kind), id, emitter, user: None, time: None }
     }
 
     /// The same, about this user at this time.
-    pub(super) fn about(self, user: Option<&'a str>, at: Timestamp) -> Attributes<'a> {
-        Attributes { user, time: Some(at.to_string()), ..self }
+    pub(super) fn about(self, user: Option<&'a str>, at: Timestamp) -> CloudEventAttributes<'a> {
+        CloudEventAttributes { user, time: Some(at.to_string()), ..self }
     }
 
     /// Those of an action.
-    pub(super) fn of(action: &'a Action<'_>) -> Attributes<'a> {
+    pub(super) fn of(action: &'a Action<'_>) -> CloudEventAttributes<'a> {
         let Action { id, source, subject, time, kind, .. } = action;
-        Attributes { kind, id, emitter: source, user: Some(subject), time: Some(time.clone()) }
+        CloudEventAttributes { kind, id, emitter: source, user: Some(subject), time: Some(time.clone()) }
     }
 
     /// The headers that say all this, and that the payload is JSON.
@@ -53,16 +53,16 @@ impl<'a> Attributes<'a> {
     }
 }
 
-fn event_type(kind: Kind) -> &'static str {
+fn event_type(kind: MessageKind) -> &'static str {
     match kind {
-        Kind::Transition => types::TRANSITION,
-        Kind::Action => types::ACTION,
-        Kind::Decision => types::DECISION,
-        Kind::Merged => types::MERGED,
-        Kind::Rules => types::RULES,
-        Kind::Letter => types::DEAD_LETTER,
+        MessageKind::Transition => types::TRANSITION,
+        MessageKind::Action => types::ACTION,
+        MessageKind::Decision => types::DECISION,
+        MessageKind::Merged => types::MERGED,
+        MessageKind::Rules => types::RULES,
+        MessageKind::Letter => types::DEAD_LETTER,
         // Records of progress are no events: nobody but the daemon reads them.
-        Kind::Progress => "",
+        MessageKind::Progress => "",
     }
 }
 

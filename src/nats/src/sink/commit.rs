@@ -49,13 +49,13 @@ use thiserror::Error;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::line::{Attempt, Line};
-use super::message::{Kind, Message, Shortened};
+use super::commit_batch::CommitBatch;
+use super::message::{DeadLetterTruncation, MessageKind, OutputMessage};
 use super::publish::unique;
-use super::records::{self, Newest, Place, Placed, RECORD, Records};
-use super::refusal::Refusal;
-use super::stream::{self, Standing};
-use super::unit::Unit;
+use super::publish_error::PublishError;
+use super::records::{self, RECORD, RecordPlacement, RecordSearch, RecordStream, VerifiedRecord};
+use super::stream_session::{PublishAttempt, StreamSession};
+use super::stream_state::{self, StreamState};
 use crate::subjects::covers;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::committed_position::{CommittedPosition, ProgressRecord};
@@ -75,7 +75,7 @@ const ASK_AGAIN: (u32, Duration) = (20, Duration::from_millis(500));
 
 /// Why no more can be committed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Ended {
+pub enum CommitterClosed {
     /// Another daemon goes on from here.
     #[error(
         "another daemon has taken over stream {stream} (instance {instance}, epoch {epoch}; this one had epoch {ours}): it \
@@ -109,7 +109,7 @@ pub enum Ended {
 
 /// Who takes a stream of outputs over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct OutputOwner {
     /// A name that no other start of a daemon has.
     pub instance: String,
     /// Its epoch, at least.
@@ -122,7 +122,7 @@ pub struct Owner {
 
 /// What a start finds in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct OutputRecovery {
     /// The last progress record, with what a killed process left behind it; `None`: there is none (any more).
     pub progress: Option<ProgressRecord>,
     /// The sequence of the stream's last message; 0: it never had any.
@@ -131,21 +131,21 @@ pub struct Known {
 
 /// What a call of [`Committer::commit`] came to.
 #[derive(Debug)]
-pub(super) enum Committed {
+pub(super) enum CommitOutcome {
     /// All of it is stored.
     Stored,
     /// These, which the server can never take, are taken out and must be dealt with before the rest is stored.
-    TooLarge(Vec<Message>),
+    TooLarge(Vec<OutputMessage>),
 }
 
 /// Owns a stream of outputs.
 pub(super) struct Committer {
-    line: Line,
+    line: StreamSession,
     progress: Subject,
     /// Every subject of outputs and records.
     all: Subject,
     /// With its epoch.
-    owner: Owner,
+    owner: OutputOwner,
     commits: u64,
     /// The sequence of the stream's last message, as far as is known; 0: it never had any.
     last: u64,
@@ -172,7 +172,7 @@ pub(super) struct Committer {
     /// The largest message the stream takes, where it has a bound of its own.
     max_message_bytes: Option<usize>,
     /// The commit whose outcome is not known.
-    open: Option<Attempted>,
+    open: Option<CommitAttempt>,
     /// When it last wrote.
     written: Instant,
     /// Its last message says that it is the last.
@@ -180,7 +180,7 @@ pub(super) struct Committer {
 }
 
 /// A commit that may be stored, or a part of it.
-struct Attempted {
+struct CommitAttempt {
     /// What the ids of its batches begin with.
     id: String,
     attempts: u32,
@@ -188,14 +188,14 @@ struct Attempted {
     was_batch: bool,
 }
 
-enum Stop {
-    Refused(Refusal),
-    Ended(Ended),
+enum CommitInterruption {
+    Refused(PublishError),
+    Ended(CommitterClosed),
 }
 
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Stop {
-        Stop::Refused(refusal)
+impl From<PublishError> for CommitInterruption {
+    fn from(refusal: PublishError) -> CommitInterruption {
+        CommitInterruption::Refused(refusal)
     }
 }
 
@@ -204,13 +204,13 @@ impl Committer {
     /// outputs that is, or why this daemon must not go on. The epoch is the owner's, or one more than the last where that is
     /// more. Tries for as long as it takes.
     pub(super) async fn take_over<E, Confirmed: Future<Output = Result<(), E>>>(
-        line: Line,
+        line: StreamSession,
         prefix: &str,
         batch_from: usize,
-        owner: &Owner,
+        owner: &OutputOwner,
         (mut confirm, mut decide): (
             impl FnMut() -> Confirmed,
-            impl FnMut(&Known) -> Result<(u64, CommittedPosition), E>,
+            impl FnMut(&OutputRecovery) -> Result<(u64, CommittedPosition), E>,
         ),
     ) -> Result<(Committer, CommittedPosition), E> {
         let mut committer = Committer { owner: owner.clone(), batch_from, ..Committer::of_nobody(line, prefix) };
@@ -231,19 +231,19 @@ impl Committer {
                 Err(refusal) => refusal,
             };
             committer.line.failed(&refusal);
-            if refusal != Refusal::Unexpected || committer.line.failures > 3 {
+            if refusal != PublishError::Unexpected || committer.line.failures > 3 {
                 committer.line.wait_after(&refusal).await;
             }
         }
     }
 
     /// One that owns nothing: it can only look.
-    pub(super) fn of_nobody(line: Line, prefix: &str) -> Committer {
+    pub(super) fn of_nobody(line: StreamSession, prefix: &str) -> Committer {
         Committer {
             line,
             progress: format!("{prefix}.progress").into(),
             all: format!("{prefix}.>").into(),
-            owner: Owner { instance: String::new(), epoch: 0, log: None, settings: None },
+            owner: OutputOwner { instance: String::new(), epoch: 0, log: None, settings: None },
             commits: 0,
             last: 0,
             own_last: 0,
@@ -265,22 +265,24 @@ impl Committer {
     }
 
     /// How the stream stands, and what it says of progress.
-    async fn look(&mut self) -> Result<Known, Refusal> {
+    async fn look(&mut self) -> Result<OutputRecovery, PublishError> {
         Ok(self.look_around().await?.0)
     }
 
     /// The same, with the newest record, and the server's clock.
-    pub(super) async fn look_around(&mut self) -> Result<(Known, Option<Placed>, Option<Timestamp>), Refusal> {
-        let Standing { last, is_atomic, created_ns, max_message_bytes, now, .. } = self.line.standing().await?;
+    pub(super) async fn look_around(
+        &mut self,
+    ) -> Result<(OutputRecovery, Option<VerifiedRecord>, Option<Timestamp>), PublishError> {
+        let StreamState { last, is_atomic, created_ns, max_message_bytes, now, .. } = self.line.standing().await?;
         (self.is_atomic, self.created_ns, self.max_message_bytes) = (is_atomic, created_ns, max_message_bytes);
-        let Newest { fence, record, .. } = self.newest_record(0).await?;
+        let RecordSearch { fence, record, .. } = self.newest_record(0).await?;
         (self.last, self.fence) = (last, fence);
         let progress = record.as_ref().map(|record| record.progress.clone());
-        Ok((Known { progress, stream_last: last }, record, now))
+        Ok((OutputRecovery { progress, stream_last: last }, record, now))
     }
 
     /// Publishes a record that expects what cannot be: nothing is stored, but the server says whether it would be.
-    pub(super) async fn rehearse(&mut self) -> Result<(), Refusal> {
+    pub(super) async fn rehearse(&mut self) -> Result<(), PublishError> {
         let impossible = self.line.standing().await?.last + (1 << 32);
         let message = self.record_message(impossible, 0, CommittedPosition::default());
         let mut headers = HeaderMap::new();
@@ -288,26 +290,31 @@ impl Committer {
         let attempt = self.line.begin()?;
         let asking = async {
             let ack = self.line.request(&message, headers).await?;
-            ack.await.map_err(|error| Refusal::of_publish(&error, &self.progress, &self.line.stream))
+            ack.await.map_err(|error| PublishError::of_publish(&error, &self.progress, &self.line.stream))
         };
         match attempt.unless_cut(asking).await.map_err(|refusal| self.line.explained(refusal)) {
             // Of another stream, one that takes the subject: a start would find out.
             Ok(ack) => self.line.check(&ack, &self.progress),
-            Err(Refusal::Unexpected) => Ok(()),
+            Err(PublishError::Unexpected) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
 
-    fn records(&self) -> Records<'_> {
-        Records { context: &self.line.context, stream: &self.line.stream, progress: &self.progress, all: &self.all }
+    fn records(&self) -> RecordStream<'_> {
+        RecordStream {
+            context: &self.line.context,
+            stream: &self.line.stream,
+            progress: &self.progress,
+            all: &self.all,
+        }
     }
 
     /// The newest record, if it stands behind message `seen`.
-    async fn newest_record(&self, seen: u64) -> Result<Newest, Refusal> {
+    async fn newest_record(&self, seen: u64) -> Result<RecordSearch, PublishError> {
         self.records().newest(seen).await.map_err(|refusal| self.line.explained(refusal))
     }
 
-    async fn claim(&mut self, committed: CommittedPosition) -> Result<(), Refusal> {
+    async fn claim(&mut self, committed: CommittedPosition) -> Result<(), PublishError> {
         let message = self.record_message(self.fence, 0, committed.clone());
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.fence.to_string());
@@ -315,7 +322,7 @@ impl Committer {
         let attempt = self.line.begin()?;
         let claiming = async {
             let ack = self.line.request(&message, headers).await?;
-            ack.await.map_err(|error| Refusal::of_publish(&error, &self.progress, &self.line.stream))
+            ack.await.map_err(|error| PublishError::of_publish(&error, &self.progress, &self.line.stream))
         };
         let claimed = attempt.unless_cut(claiming).await.map_err(|refusal| self.line.explained(refusal));
         let ack = claimed?;
@@ -323,7 +330,7 @@ impl Committer {
         (self.last, self.own_last, self.fence, self.seen) = (ack.sequence, ack.sequence, ack.sequence, ack.sequence);
         (self.out, self.written) = (committed, Instant::now());
         // Only for others to know since when: without it they take the time of the record they look at.
-        let claim = stream::at(&self.line.context, &self.line.stream, ack.sequence).await;
+        let claim = stream_state::at(&self.line.context, &self.line.stream, ack.sequence).await;
         self.since = claim.ok().flatten().and_then(|claim| claim.time);
         info!(stream = %self.line.stream, epoch = self.owner.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
         Ok(())
@@ -360,7 +367,7 @@ impl Committer {
     }
 
     /// Stores all of it, however long that takes, unless this daemon does not own the stream any more.
-    pub(super) async fn commit(&mut self, unit: &mut Unit) -> Result<Committed, Ended> {
+    pub(super) async fn commit(&mut self, unit: &mut CommitBatch) -> Result<CommitOutcome, CommitterClosed> {
         let mut refused = None;
         loop {
             if self.open.is_none()
@@ -368,26 +375,26 @@ impl Committer {
             {
                 let too_large = unit.take_larger_than(limit);
                 if !too_large.is_empty() {
-                    return Ok(Committed::TooLarge(too_large));
+                    return Ok(CommitOutcome::TooLarge(too_large));
                 }
             }
             let refusal = match self.attempt(unit, refused.take()).await {
                 Ok(true) => {
                     self.line.works();
                     self.open = None;
-                    return Ok(Committed::Stored);
+                    return Ok(CommitOutcome::Stored);
                 }
                 Ok(false) => continue,
-                Err(Stop::Ended(ended)) => return Err(ended),
-                Err(Stop::Refused(refusal)) => refusal,
+                Err(CommitInterruption::Ended(ended)) => return Err(ended),
+                Err(CommitInterruption::Refused(refusal)) => refusal,
             };
             self.line.failed(&refusal);
-            if refusal == Refusal::TooLarge
+            if refusal == PublishError::TooLarge
                 && let Some(largest) = unit.take_largest()
             {
                 // Nothing of a batch that is refused is stored; of what goes one by one, nothing from that message on.
                 self.open = None;
-                return Ok(Committed::TooLarge(vec![largest]));
+                return Ok(CommitOutcome::TooLarge(vec![largest]));
             }
             if !refusal.is_harmless() || self.line.failures > 3 {
                 self.line.wait_after(&refusal).await;
@@ -397,7 +404,11 @@ impl Committer {
     }
 
     /// One attempt, after finding out what became of the last. Whether all of it is stored.
-    async fn attempt(&mut self, unit: &mut Unit, refused: Option<Refusal>) -> Result<bool, Stop> {
+    async fn attempt(
+        &mut self,
+        unit: &mut CommitBatch,
+        refused: Option<PublishError>,
+    ) -> Result<bool, CommitInterruption> {
         if let Some(refused) = refused
             && self.settle(unit, &refused).await?
         {
@@ -406,7 +417,7 @@ impl Committer {
         let attempt = self.line.begin()?;
         if self.open.is_none() {
             self.commits += 1;
-            self.open = Some(Attempted { id: unique(&self.line.client()), attempts: 0, was_batch: false });
+            self.open = Some(CommitAttempt { id: unique(&self.line.client()), attempts: 0, was_batch: false });
         } else {
             self.line.status.retried();
         }
@@ -425,14 +436,14 @@ impl Committer {
             return Ok(true);
         }
         if is_apart {
-            self.send_batch(&mut Unit::at(self.out.clone()), &id, attempt).await?;
+            self.send_batch(&mut CommitBatch::at(self.out.clone()), &id, attempt).await?;
             return Ok(false);
         }
         self.send_singly(unit, &id, attempt).await
     }
 
     /// The record of a commit in work, once so many more of its outputs are in.
-    fn record(&self, place: Place, more: u64, committed: CommittedPosition) -> String {
+    fn record(&self, place: RecordPlacement, more: u64, committed: CommittedPosition) -> String {
         let progress = ProgressRecord {
             epoch: self.owner.epoch,
             instance: self.owner.instance.clone(),
@@ -448,20 +459,20 @@ impl Committer {
     }
 
     /// That record as a message, the first on its subject behind message `after`.
-    fn record_message(&self, after: u64, more: u64, committed: CommittedPosition) -> Message {
-        Message {
-            kind: Kind::Progress,
+    fn record_message(&self, after: u64, more: u64, committed: CommittedPosition) -> OutputMessage {
+        OutputMessage {
+            kind: MessageKind::Progress,
             subject: self.progress.clone(),
             id: String::new(),
             content: Vec::new(),
-            payload: self.record(Place::After(after), more, committed).into(),
+            payload: self.record(RecordPlacement::After(after), more, committed).into(),
             received: None,
-            shortened: Shortened::default(),
+            shortened: DeadLetterTruncation::default(),
         }
     }
 
     /// The outputs of a commit with their headers.
-    fn outputs<'u>(&self, unit: &'u Unit) -> impl Iterator<Item = (&'u Message, HeaderMap)> + use<'u> {
+    fn outputs<'u>(&self, unit: &'u CommitBatch) -> impl Iterator<Item = (&'u OutputMessage, HeaderMap)> + use<'u> {
         unit.messages().zip(self.ordinal + 1..).map(|(message, ordinal)| {
             let mut headers = message.headers();
             headers.insert(ORDINAL, ordinal.to_string());
@@ -471,7 +482,7 @@ impl Committer {
     }
 
     /// So many messages of a commit are in the stream, the last of them with this sequence.
-    fn stored(&mut self, unit: &mut Unit, count: usize, sequence: u64) {
+    fn stored(&mut self, unit: &mut CommitBatch, count: usize, sequence: u64) {
         if count == unit.len() {
             self.out = unit.committed().clone();
         } else if let Some(committed) = count.checked_sub(1).and_then(|last| unit.steps().nth(last)) {
@@ -492,7 +503,12 @@ impl Committer {
     }
 
     /// Publishes all of it as an atomic batch; a record alone is just a message.
-    async fn send_batch(&mut self, unit: &mut Unit, id: &str, attempt: Attempt) -> Result<(), Refusal> {
+    async fn send_batch(
+        &mut self,
+        unit: &mut CommitBatch,
+        id: &str,
+        attempt: PublishAttempt,
+    ) -> Result<(), PublishError> {
         let count = unit.len();
         let (line, is_contended) = (&self.line, self.commits <= self.contended_until);
         let sending = async {
@@ -502,8 +518,8 @@ impl Committer {
                 headers.insert(NATS_BATCH_SEQUENCE, (place as usize).to_string());
                 let sent = client.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
                 sent.map_err(|error| match error.kind() {
-                    async_nats::client::PublishErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
-                    _ => Refusal::Other { why: error.to_string() },
+                    async_nats::client::PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
+                    _ => PublishError::Other { why: error.to_string() },
                 })?;
             }
             let fence = if is_contended { self.fence_now().await? } else { self.fence };
@@ -516,7 +532,7 @@ impl Committer {
                 headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
             }
             let ack = line.request(&record, headers).await?.await;
-            let ack = ack.map_err(|error| Refusal::of_publish(&error, &record.subject, &line.stream))?;
+            let ack = ack.map_err(|error| PublishError::of_publish(&error, &record.subject, &line.stream))?;
             line.check(&ack, &record.subject)?;
             Ok(ack.sequence)
         };
@@ -527,24 +543,29 @@ impl Committer {
     }
 
     /// The last message on the subject of records now, if nothing behind the last one known is a record.
-    async fn fence_now(&self) -> Result<u64, Refusal> {
-        let last = stream::last_of(&self.line.context, &self.line.stream, &self.progress).await?;
+    async fn fence_now(&self) -> Result<u64, PublishError> {
+        let last = stream_state::last_of(&self.line.context, &self.line.stream, &self.progress).await?;
         let last = last.map_or(0, |last| last.sequence);
         match self.records().last_between(self.fence.max(self.own_last), last).await? {
             None => Ok(last.max(self.fence)),
             // Who wrote it is found out before anything is sent again.
-            Some(_) => Err(Refusal::Unexpected),
+            Some(_) => Err(PublishError::Unexpected),
         }
     }
 
     /// Publishes the next few one by one, all on their way at once, each expecting the one before it. Whether all is stored.
-    async fn send_singly(&mut self, unit: &mut Unit, id: &str, attempt: Attempt) -> Result<bool, Stop> {
+    async fn send_singly(
+        &mut self,
+        unit: &mut CommitBatch,
+        id: &str,
+        attempt: PublishAttempt,
+    ) -> Result<bool, CommitInterruption> {
         let (mut stored, mut last) = (0, self.last);
         let sending = async {
             let mut sent = VecDeque::new();
             let steps = (0..).zip(unit.steps());
             for ((message, mut headers), (ahead, committed)) in self.outputs(unit).zip(steps).take(WINDOW) {
-                headers.insert(RECORD, self.record(Place::At(self.last + ahead + 1), ahead + 1, committed));
+                headers.insert(RECORD, self.record(RecordPlacement::At(self.last + ahead + 1), ahead + 1, committed));
                 headers.insert(NATS_MESSAGE_ID, format!("{id}.{ahead}"));
                 match ahead.checked_sub(1) {
                     None => headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string()),
@@ -553,7 +574,7 @@ impl Committer {
                 sent.push_back((self.line.request(message, headers).await, &message.subject));
             }
             while let Some((ack, subject)) = sent.pop_front() {
-                let ack = ack?.await.map_err(|error| Refusal::of_publish(&error, subject, &self.line.stream))?;
+                let ack = ack?.await.map_err(|error| PublishError::of_publish(&error, subject, &self.line.stream))?;
                 self.line.check(&ack, subject)?;
                 (stored, last) = (stored + 1, ack.sequence);
             }
@@ -568,18 +589,18 @@ impl Committer {
     }
 
     /// Finds out what became of an attempt that was not acknowledged. Whether all of the commit is stored.
-    async fn settle(&mut self, unit: &mut Unit, refused: &Refusal) -> Result<bool, Stop> {
+    async fn settle(&mut self, unit: &mut CommitBatch, refused: &PublishError) -> Result<bool, CommitInterruption> {
         let before = (self.last, self.fence);
         let standing = self.standing().await?;
         self.max_message_bytes = standing.max_message_bytes;
-        let Newest { fence, seen, record } = self.newest_record(self.seen).await?;
+        let RecordSearch { fence, seen, record } = self.newest_record(self.seen).await?;
         let is_ours = |progress: &ProgressRecord| {
             (progress.epoch, progress.instance.as_str()) == (self.owner.epoch, self.owner.instance.as_str())
         };
-        if let Some(Placed { progress, .. }) = &record
+        if let Some(VerifiedRecord { progress, .. }) = &record
             && !is_ours(progress)
         {
-            return Err(Stop::Ended(Ended::TakenOver {
+            return Err(CommitInterruption::Ended(CommitterClosed::TakenOver {
                 stream: self.line.stream.clone(),
                 instance: progress.instance.clone(),
                 epoch: progress.epoch,
@@ -601,7 +622,8 @@ impl Committer {
             self.own_last = record.sequence;
         }
         let Some(open) = &self.open else { return Ok(false) };
-        if let Some(Placed { progress, sequence, .. }) = record.filter(|record| record.progress.commit == self.commits)
+        if let Some(VerifiedRecord { progress, sequence, .. }) =
+            record.filter(|record| record.progress.commit == self.commits)
         {
             // A batch that is in is in whole; of what goes one by one, what the record counts.
             let count =
@@ -625,16 +647,16 @@ impl Committer {
         }
         match refused {
             // Nobody has written, and yet the message was not the next one: it is another stream that takes it.
-            Refusal::Unexpected if before == (self.last, self.fence) => {
+            PublishError::Unexpected if before == (self.last, self.fence) => {
                 let subject = unit.messages().next().map_or(&self.progress, |message| &message.subject).to_string();
-                Err(Refusal::OtherStream { subject, stream: self.line.stream.clone() }.into())
+                Err(PublishError::OtherStream { subject, stream: self.line.stream.clone() }.into())
             }
-            Refusal::Unexpected => {
+            PublishError::Unexpected => {
                 self.crowded_until = self.commits + CROWDED;
                 Ok(false)
             }
-            Refusal::Incomplete { said: None } => match self.why_incomplete(unit, &standing) {
-                Refusal::Incomplete { .. } => Ok(false),
+            PublishError::Incomplete { said: None } => match self.why_incomplete(unit, &standing) {
+                PublishError::Incomplete { .. } => Ok(false),
                 why => Err(why.into()),
             },
             _ => Ok(false),
@@ -642,7 +664,7 @@ impl Committer {
     }
 
     /// How the stream stands; asks again where that looks like a loss.
-    async fn standing(&mut self) -> Result<Standing, Stop> {
+    async fn standing(&mut self) -> Result<StreamState, CommitInterruption> {
         for _ in 0..ASK_AGAIN.0 {
             let standing = self.line.standing().await?;
             if standing.created_ns != self.created_ns {
@@ -659,20 +681,24 @@ impl Committer {
             sleep(ASK_AGAIN.1).await;
         }
         let found = self.line.standing().await?.last;
-        Err(Stop::Ended(Ended::Lost { stream: self.line.stream.clone(), found, last: self.last }))
+        Err(CommitInterruption::Ended(CommitterClosed::Lost {
+            stream: self.line.stream.clone(),
+            found,
+            last: self.last,
+        }))
     }
 
     /// A message of the batch did not arrive, and the server did not say why.
-    fn why_incomplete(&self, unit: &Unit, standing: &Standing) -> Refusal {
+    fn why_incomplete(&self, unit: &CommitBatch, standing: &StreamState) -> PublishError {
         let limit = standing.max_message_bytes;
         if limit.is_some_and(|limit| unit.messages().any(|message| message.size() > limit)) {
-            return Refusal::TooLarge;
+            return PublishError::TooLarge;
         }
         let mut subjects = unit.messages().map(|message| &message.subject).chain(std::iter::once(&self.progress));
         let is_taken = |subject: &Subject| standing.subjects.iter().any(|taken| covers(taken, subject));
         match subjects.find(|subject| !is_taken(subject)) {
-            Some(subject) => Refusal::NoSubject { subject: subject.to_string(), stream: self.line.stream.clone() },
-            None => Refusal::Incomplete { said: None },
+            Some(subject) => PublishError::NoSubject { subject: subject.to_string(), stream: self.line.stream.clone() },
+            None => PublishError::Incomplete { said: None },
         }
     }
 }

@@ -26,9 +26,9 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::attributes::{Attributes, header};
-use super::message::{Kind, Message, Shortened};
-use super::subjects::Subjects;
+use super::attributes::{CloudEventAttributes, header};
+use super::message::{DeadLetterTruncation, MessageKind, OutputMessage};
+use super::subjects::OutputSubjects;
 use rekindle_core::action::{self, Action, event_id};
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::journal;
@@ -48,9 +48,9 @@ const HEAVY: usize = 64 << 10;
 
 /// Some messages in the log's order, all of one group.
 #[derive(Debug)]
-pub(super) struct Chunk {
-    pub(super) outputs: Vec<Message>,
-    pub(super) dead_letters: Vec<Message>,
+pub(super) struct MessageChunk {
+    pub(super) outputs: Vec<OutputMessage>,
+    pub(super) dead_letters: Vec<OutputMessage>,
     /// What is out before it; its group is open.
     pub(super) before: CommittedPosition,
     /// What is out with it.
@@ -59,13 +59,13 @@ pub(super) struct Chunk {
 
 /// What comes of an emission, in order.
 #[derive(Debug)]
-pub(super) enum Encoded {
-    Chunk(Box<Chunk>),
+pub(super) enum EncodedOutput {
+    Chunk(Box<MessageChunk>),
     Barrier(Barrier),
 }
 
 /// Makes messages of emissions, a chunk at a time.
-pub(super) struct Encoder {
+pub(super) struct MessageEncoder {
     prefix: String,
     mode: ContentMode,
     /// Who emits: the attribute `source` of CloudEvents.
@@ -76,7 +76,7 @@ pub(super) struct Encoder {
     merged: Subject,
     rules: Subject,
     dead: Subject,
-    subjects: Option<(Arc<ExecutionPlan>, Arc<Subjects>)>,
+    subjects: Option<(Arc<ExecutionPlan>, Arc<OutputSubjects>)>,
     buffer: Writer<BytesMut>,
     /// The place of the letter before this one, and how many letters stood there.
     last_letter: (u64, u64, u32),
@@ -85,8 +85,8 @@ pub(super) struct Encoder {
 }
 
 /// An emission that is being encoded.
-pub(super) struct Work {
-    subjects: Arc<Subjects>,
+pub(super) struct EncodingJob {
+    subjects: Arc<OutputSubjects>,
     plan: Arc<ExecutionPlan>,
     rules_activation: Option<RulesActivation>,
     outputs: std::vec::IntoIter<Output>,
@@ -101,10 +101,10 @@ pub(super) struct Work {
     is_done: bool,
 }
 
-impl Encoder {
-    pub(super) fn new(settings: &Settings, source: String) -> Encoder {
+impl MessageEncoder {
+    pub(super) fn new(settings: &Settings, source: String) -> MessageEncoder {
         let prefix = settings.prefix.clone();
-        Encoder {
+        MessageEncoder {
             merged: format!("{prefix}.merged").into(),
             rules: format!("{prefix}.rules").into(),
             dead: format!("{prefix}.dead").into(),
@@ -121,7 +121,7 @@ impl Encoder {
     }
 
     /// Begins an emission.
-    pub(super) fn begin(&mut self, output_batch: OutputBatch) -> Work {
+    pub(super) fn begin(&mut self, output_batch: OutputBatch) -> EncodingJob {
         let OutputBatch {
             plan,
             rules_activation,
@@ -139,7 +139,7 @@ impl Encoder {
             changes_rules_to: rules_activation.is_some().then_some(committed.generation),
             ..PartialGroup::messages_through(committed.sequence)
         });
-        Work {
+        EncodingJob {
             subjects: self.subjects_of(&plan),
             plan,
             rules_activation,
@@ -155,7 +155,7 @@ impl Encoder {
     }
 
     /// The next messages of an emission; `None`: there are no more. There is at least one chunk, be it empty.
-    pub(super) fn next_chunk(&mut self, work: &mut Work) -> Option<Chunk> {
+    pub(super) fn next_chunk(&mut self, work: &mut EncodingJob) -> Option<MessageChunk> {
         if work.is_done {
             return None;
         }
@@ -168,7 +168,7 @@ impl Encoder {
             let Some(output) = work.outputs.next() else { break };
             let before = outputs.len();
             self.output(work, &output, &mut outputs);
-            bytes += outputs[before..].iter().map(Message::size).sum::<usize>();
+            bytes += outputs[before..].iter().map(OutputMessage::size).sum::<usize>();
             sent += 1;
         }
         while dead_letters.len() < CHUNK && bytes < CHUNK_BYTES {
@@ -187,14 +187,14 @@ impl Encoder {
             open.messages = work.messages_published;
         }
         let committed = if work.is_done { work.committed.clone() } else { work.before.clone() };
-        Some(Chunk { outputs, dead_letters, before, committed })
+        Some(MessageChunk { outputs, dead_letters, before, committed })
     }
 
-    fn subjects_of(&mut self, plan: &Arc<ExecutionPlan>) -> Arc<Subjects> {
+    fn subjects_of(&mut self, plan: &Arc<ExecutionPlan>) -> Arc<OutputSubjects> {
         match &self.subjects {
             Some((known, subjects)) if Arc::ptr_eq(known, plan) => Arc::clone(subjects),
             _ => {
-                let subjects = Arc::new(Subjects::new(&self.prefix, &plan.rules));
+                let subjects = Arc::new(OutputSubjects::new(&self.prefix, &plan.rules));
                 self.subjects = Some((Arc::clone(plan), Arc::clone(&subjects)));
                 subjects
             }
@@ -202,19 +202,31 @@ impl Encoder {
     }
 
     /// Up to two messages: a decision to send is a decision and an action.
-    fn output(&mut self, work: &Work, output: &Output, out: &mut Vec<Message>) {
+    fn output(&mut self, work: &EncodingJob, output: &Output, out: &mut Vec<OutputMessage>) {
         let rules = &work.plan.rules;
         match &output.decided {
             OutputKind::Transition { segment, change, cause } => {
                 let what = &rules.segments[usize::from(segment.0)].id;
                 let id = output_id("transition", what, change.name(), output, Some(cause));
-                out.push(self.line(Kind::Transition, work.subjects.transition(*segment, *change), id, work, output));
+                out.push(self.line(
+                    MessageKind::Transition,
+                    work.subjects.transition(*segment, *change),
+                    id,
+                    work,
+                    output,
+                ));
             }
             OutputKind::Decision { campaign, outcome, cause, .. } => {
                 if self.with_decisions {
                     let what = &rules.campaigns[usize::from(campaign.0)].id;
                     let id = output_id("decision", what, outcome.name(), output, Some(cause));
-                    out.push(self.line(Kind::Decision, work.subjects.decision(*campaign, outcome), id, work, output));
+                    out.push(self.line(
+                        MessageKind::Decision,
+                        work.subjects.decision(*campaign, outcome),
+                        id,
+                        work,
+                        output,
+                    ));
                 }
                 let emitter = Arc::clone(&self.emitter);
                 if matches!(outcome, Outcome::Sent { .. })
@@ -227,28 +239,35 @@ impl Encoder {
             }
             OutputKind::Merged { from } => {
                 let id = output_id("merged", from, "", output, None);
-                out.push(self.line(Kind::Merged, self.merged.clone(), id, work, output));
+                out.push(self.line(MessageKind::Merged, self.merged.clone(), id, work, output));
             }
         }
     }
 
-    fn line(&mut self, kind: Kind, subject: Subject, id: String, work: &Work, output: &Output) -> Message {
+    fn line(
+        &mut self,
+        kind: MessageKind,
+        subject: Subject,
+        id: String,
+        work: &EncodingJob,
+        output: &Output,
+    ) -> OutputMessage {
         journal::write_line(&work.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
         let mut payload = self.written();
         payload.truncate(payload.len() - 1);
-        let attributes = Attributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
-        Message {
+        let attributes = CloudEventAttributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
+        OutputMessage {
             kind,
             subject,
             content: attributes.headers(),
             id,
             payload,
             received: None,
-            shortened: Shortened::default(),
+            shortened: DeadLetterTruncation::default(),
         }
     }
 
-    fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> Message {
+    fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> OutputMessage {
         let content = match self.mode {
             ContentMode::Structured => {
                 serde_json::to_writer(&mut self.buffer, &action).expect("writing to memory cannot fail");
@@ -256,31 +275,39 @@ impl Encoder {
             }
             ContentMode::Binary => {
                 serde_json::to_writer(&mut self.buffer, &action.data).expect("writing to memory cannot fail");
-                Attributes::of(&action).headers()
+                CloudEventAttributes::of(&action).headers()
             }
         };
-        Message {
-            kind: Kind::Action,
+        OutputMessage {
+            kind: MessageKind::Action,
             subject,
             id: action.id,
             content,
             payload: self.written(),
             received,
-            shortened: Shortened::default(),
+            shortened: DeadLetterTruncation::default(),
         }
     }
 
-    fn rules_activation(&mut self, rules_activation: &RulesActivation, generation: u64) -> Message {
+    fn rules_activation(&mut self, rules_activation: &RulesActivation, generation: u64) -> OutputMessage {
         let RulesActivation { at, rules, previous } = rules_activation;
         let id = event_id(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
         let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
         write!(self.buffer, "{line}").expect("writing to memory cannot fail");
         let (subject, payload) = (self.rules.clone(), self.written());
-        let content = Attributes::new(Kind::Rules, &id, &self.emitter).about(None, *at).headers();
-        Message { kind: Kind::Rules, subject, id, content, payload, received: None, shortened: Shortened::default() }
+        let content = CloudEventAttributes::new(MessageKind::Rules, &id, &self.emitter).about(None, *at).headers();
+        OutputMessage {
+            kind: MessageKind::Rules,
+            subject,
+            id,
+            content,
+            payload,
+            received: None,
+            shortened: DeadLetterTruncation::default(),
+        }
     }
 
-    fn letter(&mut self, letter: &DeadLetter) -> Message {
+    fn letter(&mut self, letter: &DeadLetter) -> OutputMessage {
         let DeadLetter { sequence, line, reason, original, rest } = letter;
         // A line may hold several calls, alike to the last byte: each is a letter of its own.
         let (last_sequence, last_line, ordinal) = self.last_letter;
@@ -308,7 +335,7 @@ impl Encoder {
     }
 }
 
-impl Work {
+impl EncodingJob {
     /// Whether its next messages take long enough to keep others from working.
     pub(super) fn is_heavy(&self) -> bool {
         let dead_letters = self.dead_letters.as_slice().iter().take(CHUNK);
@@ -329,17 +356,17 @@ fn letter_message(
     emitter: &str,
     write: impl FnOnce(usize) -> EncodedDeadLetter,
     max_payload: usize,
-) -> Message {
+) -> OutputMessage {
     let id = event_id(key);
-    let content = Attributes::new(Kind::Letter, &id, emitter).headers();
-    let mut letter = Message {
-        kind: Kind::Letter,
+    let content = CloudEventAttributes::new(MessageKind::Letter, &id, emitter).headers();
+    let mut letter = OutputMessage {
+        kind: MessageKind::Letter,
         subject: dead.clone(),
         id,
         content,
         payload: Bytes::new(),
         received: None,
-        shortened: Shortened::default(),
+        shortened: DeadLetterTruncation::default(),
     };
     let EncodedDeadLetter { bytes, is_cut } = write(letter.payload_room(max_payload));
     (letter.payload, letter.shortened.is_cut) = (bytes.into(), is_cut);
@@ -347,7 +374,7 @@ fn letter_message(
 }
 
 /// The dead letter of a message that no server takes, because it is larger than `limit`.
-pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter: &str) -> Message {
+pub(super) fn too_large(message: &OutputMessage, dead: &Subject, limit: usize, emitter: &str) -> OutputMessage {
     let detail = format!("the message has about {} bytes; the server takes {limit} at most", message.size());
     let origin = DeadLetterOrigin::Output { subject: &message.subject };
     let head = dead_letter::head("output_too_large", &detail, origin, None);
@@ -356,7 +383,7 @@ pub(super) fn too_large(message: &Message, dead: &Subject, limit: usize, emitter
 }
 
 /// Makes a dead letter fit: of its original only the beginning is left. Returns whether it fits now.
-pub(super) fn shorten(letter: &mut Message, max_payload: usize) -> bool {
+pub(super) fn shorten(letter: &mut OutputMessage, max_payload: usize) -> bool {
     let room = letter.payload_room(max_payload);
     if letter.payload.len() > room
         && let Some(EncodedDeadLetter { bytes, is_cut }) = dead_letter::shorten(&letter.payload, room)

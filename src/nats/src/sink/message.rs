@@ -11,7 +11,7 @@ const HEADER_ROOM: usize = 2_048;
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// A user entered or left a segment.
     Transition,
     /// An action goes out.
@@ -28,15 +28,15 @@ pub enum Kind {
     Progress,
 }
 
-impl Kind {
+impl MessageKind {
     /// Every kind's name, in the order of the enum.
     pub const NAMES: [&'static str; 7] = ["transition", "action", "decision", "merged", "rules", "letter", "progress"];
 }
 
 /// A message to publish.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) kind: Kind,
+pub(super) struct OutputMessage {
+    pub(super) kind: MessageKind,
     pub(super) subject: Subject,
     /// Tells it from every other; the same whenever the same log is read again.
     pub(super) id: String,
@@ -46,19 +46,19 @@ pub(super) struct Message {
     /// When the broker received the event that brought it about, where one did.
     pub(super) received: Option<Timestamp>,
     /// Of a dead letter.
-    pub(super) shortened: Shortened,
+    pub(super) shortened: DeadLetterTruncation,
 }
 
 /// What a dead letter has not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Shortened {
+pub(super) struct DeadLetterTruncation {
     /// It has only the beginning of its original.
     pub(super) is_cut: bool,
     /// It stands for so many rejects, of which it quotes one; 0: for one.
     pub(super) rejects: u64,
 }
 
-impl Message {
+impl OutputMessage {
     /// Its size as the server counts it, at most.
     pub(super) fn size(&self) -> usize {
         self.payload.len() + self.content_size() + HEADER_ROOM

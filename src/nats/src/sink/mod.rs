@@ -19,18 +19,18 @@
 
 mod attributes;
 mod commit;
+mod commit_batch;
 mod encode;
-mod line;
 mod message;
 mod plain;
 mod publish;
+mod publish_error;
 mod records;
-mod refusal;
 mod status;
-mod stream;
+mod stream_session;
+mod stream_state;
 mod subjects;
-mod turn;
-mod unit;
+mod takeover;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,21 +40,23 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
-use commit::{Committed, Committer};
-pub use commit::{Ended, ID, Known, ORDINAL, Owner};
-use encode::{Chunk, Encoded, Encoder, Work};
-use line::Line;
-pub use message::Kind;
-use message::Message;
-use plain::PlainPublisher;
-use publish::Publisher;
+use commit::{CommitOutcome, Committer};
+pub use commit::{CommitterClosed, ID, ORDINAL, OutputOwner, OutputRecovery};
+use commit_batch::CommitBatch;
+use encode::{EncodedOutput, EncodingJob, MessageChunk, MessageEncoder};
+pub use message::MessageKind;
+use message::OutputMessage;
+use plain::CoreNatsPublisher;
+use publish::StreamPublisher;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::output::batch::{Barrier, BarrierReport, OutputItem};
 use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_settings::OutputSettings as Settings;
 pub use status::{SinkFigures, SinkStatus};
-pub use turn::{HEARTBEAT, HOLD, LEAVING, Present, SILENCE, Sign, Turn, turn};
-use unit::Unit;
+use stream_session::StreamSession;
+pub use takeover::{
+    CurrentOwner, HEARTBEAT, HOLD, LEAVING, OwnerHeartbeat, SILENCE, TakeoverDecision, takeover_decision,
+};
 
 /// How many encoded chunks may wait for the publisher.
 const CHUNKS_AHEAD: usize = 4;
@@ -64,7 +66,7 @@ const OUTPUTS_MAX: usize = 999;
 const BYTES_MAX: usize = 4 << 20;
 
 /// What the sink works with.
-pub struct Sink {
+pub struct NatsSink {
     /// `[output]`
     pub settings: Settings,
     /// JetStream over the connection that is published on; its domain or prefix is used as it is.
@@ -77,30 +79,30 @@ pub struct Sink {
     /// Where it counts.
     pub status: Arc<SinkStatus>,
     /// What happens on the connection: a missing permission is told there, not in an answer.
-    pub connection: Arc<crate::Status>,
+    pub connection: Arc<crate::ConnectionStatus>,
 }
 
 /// A sink that may publish.
-pub struct Outlet {
-    way: Way,
+pub struct OwnedSink {
+    way: Transport,
     settings: Settings,
     context: Context,
     source: String,
     dead: async_nats::Subject,
     status: Arc<SinkStatus>,
-    queue: VecDeque<Encoded>,
+    queue: VecDeque<EncodedOutput>,
     /// Dead letters that stand before the next commit.
-    dead_letters: VecDeque<Message>,
+    dead_letters: VecDeque<OutputMessage>,
     committed: CommittedPosition,
 }
 
 /// How messages go out.
-enum Way {
-    JetStream { outputs: Box<Committer>, dead_letters: Box<Publisher> },
-    Plain(PlainPublisher),
+enum Transport {
+    JetStream { outputs: Box<Committer>, dead_letters: Box<StreamPublisher> },
+    Plain(CoreNatsPublisher),
 }
 
-impl Sink {
+impl NatsSink {
     /// Makes the stream of outputs this daemon's own; every other that has it ends. `decide` says, of what is found in the
     /// stream, how many outputs are out and what they are, or why this daemon must not go on. `confirm` is asked after the
     /// stream was looked at and before it is taken: whether nobody has taken over whatever else belongs to it. Without
@@ -110,52 +112,52 @@ impl Sink {
     /// Those of `confirm` and `decide`.
     pub async fn take_over<E, Confirmed: Future<Output = Result<(), E>>>(
         self,
-        owner: &Owner,
+        owner: &OutputOwner,
         confirm: impl FnMut() -> Confirmed,
-        decide: impl FnMut(&Known) -> Result<(u64, CommittedPosition), E>,
-    ) -> Result<(Outlet, Option<CommittedPosition>), E> {
+        decide: impl FnMut(&OutputRecovery) -> Result<(u64, CommittedPosition), E>,
+    ) -> Result<(OwnedSink, Option<CommittedPosition>), E> {
         let way = if self.settings.jetstream {
             let (outputs, batch_from) = (self.line(&self.settings.stream), usize::from(self.settings.batch_from));
             let prefix = &self.settings.prefix;
             let taken = Committer::take_over(outputs, prefix, batch_from, owner, (confirm, decide)).await?;
-            let dead_letters = Box::new(Publisher::new(self.line(&self.settings.dead_stream)));
-            Some((Way::JetStream { outputs: Box::new(taken.0), dead_letters }, Some(taken.1)))
+            let dead_letters = Box::new(StreamPublisher::new(self.line(&self.settings.dead_stream)));
+            Some((Transport::JetStream { outputs: Box::new(taken.0), dead_letters }, Some(taken.1)))
         } else {
             None
         };
-        let Sink { settings, context, source, part, status, .. } = self;
+        let NatsSink { settings, context, source, part, status, .. } = self;
         let (way, out) = if let Some(way) = way {
             way
         } else {
-            (Way::Plain(PlainPublisher::new(context.client(), part, Arc::clone(&status))), None)
+            (Transport::Plain(CoreNatsPublisher::new(context.client(), part, Arc::clone(&status))), None)
         };
         let committed = out.clone().unwrap_or_default();
         let dead = format!("{}.dead", settings.prefix).into();
         let (queue, dead_letters) = (VecDeque::new(), VecDeque::new());
-        Ok((Outlet { way, settings, context, source, dead, status, queue, dead_letters, committed }, out))
+        Ok((OwnedSink { way, settings, context, source, dead, status, queue, dead_letters, committed }, out))
     }
 }
 
-impl Sink {
-    fn line(&self, stream: &str) -> Line {
+impl NatsSink {
+    fn line(&self, stream: &str) -> StreamSession {
         let (part, status, connection) = (self.part.clone(), Arc::clone(&self.status), Arc::clone(&self.connection));
-        Line::new(self.context.clone(), stream, part, status, connection)
+        StreamSession::new(self.context.clone(), stream, part, status, connection)
     }
 }
 
-impl Outlet {
+impl OwnedSink {
     /// Whether a commit is stored whole or not at all; else, and without JetStream, readers can see a part of one.
     pub fn is_atomic(&self) -> bool {
-        matches!(&self.way, Way::JetStream { outputs, .. } if outputs.is_atomic())
+        matches!(&self.way, Transport::JetStream { outputs, .. } if outputs.is_atomic())
     }
 
     /// Publishes everything that comes, until nothing more can; returns when all of it is acknowledged.
     ///
     /// # Errors
     /// It must not go on, and why.
-    pub async fn run(self, mut output_items: mpsc::Receiver<OutputItem>) -> Result<(), Ended> {
+    pub async fn run(self, mut output_items: mpsc::Receiver<OutputItem>) -> Result<(), CommitterClosed> {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-        let mut encoder = Encoder::new(&self.settings, self.source.clone());
+        let mut encoder = MessageEncoder::new(&self.settings, self.source.clone());
         let client = self.context.client();
         let encoding = async move {
             while let Some(output_item) = output_items.recv().await {
@@ -163,7 +165,7 @@ impl Outlet {
                 let mut work = match output_item {
                     OutputItem::Batch(output_batch) => encoder.begin(output_batch),
                     OutputItem::Barrier(barrier) => {
-                        let _ = sender.send(Encoded::Barrier(barrier)).await;
+                        let _ = sender.send(EncodedOutput::Barrier(barrier)).await;
                         continue;
                     }
                 };
@@ -171,7 +173,7 @@ impl Outlet {
                     let chunk;
                     (encoder, work, chunk) = next_chunk(encoder, work).await;
                     let Some(chunk) = chunk else { break };
-                    if sender.send(Encoded::Chunk(Box::new(chunk))).await.is_err() {
+                    if sender.send(EncodedOutput::Chunk(Box::new(chunk))).await.is_err() {
                         return;
                     }
                 }
@@ -185,19 +187,19 @@ impl Outlet {
         }
     }
 
-    async fn publish_all(mut self, mut encoded: mpsc::Receiver<Encoded>) -> Result<(), Ended> {
+    async fn publish_all(mut self, mut encoded: mpsc::Receiver<EncodedOutput>) -> Result<(), CommitterClosed> {
         match &mut self.way {
-            Way::JetStream { outputs, dead_letters } => {
+            Transport::JetStream { outputs, dead_letters } => {
                 dead_letters.reach().await;
                 outputs.works();
                 self.status.reached(self.committed.sequence, outputs.ordinal());
             }
-            Way::Plain(plain) => plain.reach().await,
+            Transport::Plain(plain) => plain.reach().await,
         }
         while self.gather(&mut encoded).await {
             match self.queue.front() {
-                Some(Encoded::Barrier(_)) => self.pass_mark().await?,
-                Some(Encoded::Chunk(_)) => self.publish_some().await?,
+                Some(EncodedOutput::Barrier(_)) => self.pass_mark().await?,
+                Some(EncodedOutput::Chunk(_)) => self.publish_some().await?,
                 None => {}
             }
             if self.is_due_to_show() {
@@ -212,33 +214,33 @@ impl Outlet {
 
     /// Whether it is time to show that this daemon is there: whoever waits for the stream takes it over otherwise.
     fn is_due_to_show(&self) -> bool {
-        matches!(&self.way, Way::JetStream { outputs, .. } if outputs.idle() >= HEARTBEAT)
+        matches!(&self.way, Transport::JetStream { outputs, .. } if outputs.idle() >= HEARTBEAT)
     }
 
     fn has_released(&self) -> bool {
-        matches!(&self.way, Way::JetStream { outputs, .. } if outputs.has_released())
+        matches!(&self.way, Transport::JetStream { outputs, .. } if outputs.has_released())
     }
 
     /// Writes down how far it has got.
-    async fn show(&mut self) -> Result<(), Ended> {
-        if let Way::JetStream { outputs, .. } = &mut self.way {
-            outputs.commit(&mut Unit::at(self.committed.clone())).await?;
+    async fn show(&mut self) -> Result<(), CommitterClosed> {
+        if let Transport::JetStream { outputs, .. } = &mut self.way {
+            outputs.commit(&mut CommitBatch::at(self.committed.clone())).await?;
         }
         Ok(())
     }
 
     /// Takes in what is ready, and waits for something if there is nothing, but no longer than until it is time to show that
     /// this daemon is there. Returns whether there may be anything to do: if not, there never will be.
-    async fn gather(&mut self, encoded: &mut mpsc::Receiver<Encoded>) -> bool {
+    async fn gather(&mut self, encoded: &mut mpsc::Receiver<EncodedOutput>) -> bool {
         if self.queue.is_empty() {
             let first = match &self.way {
-                Way::JetStream { outputs, .. } => {
+                Transport::JetStream { outputs, .. } => {
                     match tokio::time::timeout(HEARTBEAT.saturating_sub(outputs.idle()), encoded.recv()).await {
                         Ok(first) => first,
                         Err(_) => return true,
                     }
                 }
-                Way::Plain(_) => encoded.recv().await,
+                Transport::Plain(_) => encoded.recv().await,
             };
             let Some(first) = first else { return false };
             self.queue.push_back(first);
@@ -261,20 +263,20 @@ impl Outlet {
 
     /// How many outputs wait.
     fn waiting(&self) -> usize {
-        let outputs = |encoded: &Encoded| match encoded {
-            Encoded::Chunk(chunk) => chunk.outputs.len(),
-            Encoded::Barrier(_) => 0,
+        let outputs = |encoded: &EncodedOutput| match encoded {
+            EncodedOutput::Chunk(chunk) => chunk.outputs.len(),
+            EncodedOutput::Barrier(_) => 0,
         };
         self.queue.iter().map(outputs).sum()
     }
 
     /// What goes together of what waits, and the letters that stand before it.
-    fn next_unit(&mut self) -> (Unit, Vec<Message>) {
-        let (mut unit, mut dead_letters, mut bytes) = (Unit::at(self.committed.clone()), Vec::new(), 0);
+    fn next_unit(&mut self) -> (CommitBatch, Vec<OutputMessage>) {
+        let (mut unit, mut dead_letters, mut bytes) = (CommitBatch::at(self.committed.clone()), Vec::new(), 0);
         while bytes < BYTES_MAX
             && let Some(mut chunk) = self.pop_chunk(OUTPUTS_MAX - unit.len())
         {
-            bytes += chunk.outputs.iter().map(Message::size).sum::<usize>();
+            bytes += chunk.outputs.iter().map(OutputMessage::size).sum::<usize>();
             dead_letters.append(&mut chunk.dead_letters);
             unit.push(chunk);
         }
@@ -282,9 +284,9 @@ impl Outlet {
     }
 
     /// The chunk at the front, if there is one and it has no more outputs than that.
-    fn pop_chunk(&mut self, outputs_max: usize) -> Option<Chunk> {
+    fn pop_chunk(&mut self, outputs_max: usize) -> Option<MessageChunk> {
         match self.queue.pop_front() {
-            Some(Encoded::Chunk(chunk)) if chunk.outputs.len() <= outputs_max => Some(*chunk),
+            Some(EncodedOutput::Chunk(chunk)) if chunk.outputs.len() <= outputs_max => Some(*chunk),
             Some(other) => {
                 self.queue.push_front(other);
                 None
@@ -293,7 +295,7 @@ impl Outlet {
         }
     }
 
-    async fn publish_some(&mut self) -> Result<(), Ended> {
+    async fn publish_some(&mut self) -> Result<(), CommitterClosed> {
         let (mut unit, dead_letters) = self.next_unit();
         let limit = self.context.client().max_payload();
         let mut too_large = unit.take_larger_than(limit);
@@ -306,14 +308,14 @@ impl Outlet {
             }
             self.publish_letters().await;
             too_large = match &mut self.way {
-                Way::Plain(plain) => {
+                Transport::Plain(plain) => {
                     plain.publish(&mut unit.take_first(usize::MAX).into()).await;
                     break;
                 }
-                Way::JetStream { .. } if !has_more => break,
-                Way::JetStream { outputs, .. } => match outputs.commit(&mut unit).await? {
-                    Committed::Stored => break,
-                    Committed::TooLarge(messages) => messages,
+                Transport::JetStream { .. } if !has_more => break,
+                Transport::JetStream { outputs, .. } => match outputs.commit(&mut unit).await? {
+                    CommitOutcome::Stored => break,
+                    CommitOutcome::TooLarge(messages) => messages,
                 },
             };
         }
@@ -325,19 +327,19 @@ impl Outlet {
     /// How many outputs are in the stream.
     fn ordinal(&self) -> u64 {
         match &self.way {
-            Way::JetStream { outputs, .. } => outputs.ordinal(),
-            Way::Plain(_) => self.status.figures().published.iter().sum(),
+            Transport::JetStream { outputs, .. } => outputs.ordinal(),
+            Transport::Plain(_) => self.status.figures().published.iter().sum(),
         }
     }
 
     /// Everything before a mark is published. That this daemon still owns the stream shows in that it can write down how far
     /// it has got; which also keeps the last record from being older than the stream keeps messages.
-    async fn pass_mark(&mut self) -> Result<(), Ended> {
-        let Some(Encoded::Barrier(Barrier { passed })) = self.queue.pop_front() else { return Ok(()) };
+    async fn pass_mark(&mut self) -> Result<(), CommitterClosed> {
+        let Some(EncodedOutput::Barrier(Barrier { passed })) = self.queue.pop_front() else { return Ok(()) };
         let stream_last = match &mut self.way {
-            Way::Plain(_) => 0,
-            Way::JetStream { outputs, .. } => {
-                outputs.commit(&mut Unit::at(self.committed.clone())).await?;
+            Transport::Plain(_) => 0,
+            Transport::JetStream { outputs, .. } => {
+                outputs.commit(&mut CommitBatch::at(self.committed.clone())).await?;
                 outputs.last()
             }
         };
@@ -346,7 +348,7 @@ impl Outlet {
         Ok(())
     }
 
-    fn add_letter(&mut self, mut letter: Message, limit: usize) {
+    fn add_letter(&mut self, mut letter: OutputMessage, limit: usize) {
         if encode::shorten(&mut letter, limit) {
             self.dead_letters.push_back(letter);
         } else {
@@ -356,7 +358,7 @@ impl Outlet {
     }
 
     /// Makes a dead letter of what is too large for the server.
-    fn give_up(&mut self, output: &Message, limit: usize) {
+    fn give_up(&mut self, output: &OutputMessage, limit: usize) {
         self.status.too_large();
         error!(
             subject = %output.subject,
@@ -373,8 +375,8 @@ impl Outlet {
         while !self.dead_letters.is_empty() {
             let mut too_large = Vec::new();
             match &mut self.way {
-                Way::Plain(plain) => plain.publish(&mut self.dead_letters).await,
-                Way::JetStream { dead_letters, .. } => {
+                Transport::Plain(plain) => plain.publish(&mut self.dead_letters).await,
+                Transport::JetStream { dead_letters, .. } => {
                     dead_letters.publish(&mut self.dead_letters, &mut too_large).await
                 }
             }
@@ -387,7 +389,10 @@ impl Outlet {
 }
 
 /// The next messages of an emission; a dead letter may be megabytes, and quoting them is not for a thread that others need.
-async fn next_chunk(mut encoder: Encoder, mut work: Work) -> (Encoder, Work, Option<Chunk>) {
+async fn next_chunk(
+    mut encoder: MessageEncoder,
+    mut work: EncodingJob,
+) -> (MessageEncoder, EncodingJob, Option<MessageChunk>) {
     let is_heavy = work.is_heavy();
     let encode = move || {
         let chunk = encoder.next_chunk(&mut work);

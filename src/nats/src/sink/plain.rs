@@ -11,22 +11,22 @@ use async_nats::header::NATS_MESSAGE_ID;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::message::Message;
+use super::message::OutputMessage;
 use super::status::SinkStatus;
 use rekindle_runtime::health::HealthPart;
 
 /// How often the connection is looked at while it is down.
 const WATCH: Duration = Duration::from_millis(50);
 
-pub(super) struct PlainPublisher {
+pub(super) struct CoreNatsPublisher {
     client: Client,
     part: HealthPart,
     status: Arc<SinkStatus>,
 }
 
-impl PlainPublisher {
-    pub(super) fn new(client: Client, part: HealthPart, status: Arc<SinkStatus>) -> PlainPublisher {
-        PlainPublisher { client, part, status }
+impl CoreNatsPublisher {
+    pub(super) fn new(client: Client, part: HealthPart, status: Arc<SinkStatus>) -> CoreNatsPublisher {
+        CoreNatsPublisher { client, part, status }
     }
 
     pub(super) async fn reach(&mut self) {
@@ -34,7 +34,7 @@ impl PlainPublisher {
     }
 
     /// Publishes all messages and hands them to the connection.
-    pub(super) async fn publish(&mut self, messages: &mut VecDeque<Message>) {
+    pub(super) async fn publish(&mut self, messages: &mut VecDeque<OutputMessage>) {
         if messages.is_empty() {
             return;
         }

@@ -36,10 +36,10 @@ use async_nats::header::{
 };
 use tracing::{info, warn};
 
-use super::line::Line;
-use super::message::Message;
-use super::refusal::Refusal;
-use super::stream::{self, Standing};
+use super::message::OutputMessage;
+use super::publish_error::PublishError;
+use super::stream_session::StreamSession;
+use super::stream_state::{self, StreamState};
 
 /// Most messages in an atomic batch; the server's limit.
 const BATCH: usize = 1_000;
@@ -51,8 +51,8 @@ const WINDOW: usize = 256;
 const CONTENDED: u32 = 3;
 
 /// Publishes into one stream.
-pub(super) struct Publisher {
-    line: Line,
+pub(super) struct StreamPublisher {
+    line: StreamSession,
     /// The last sequence of the stream, once it is known.
     last: Option<u64>,
     is_atomic: bool,
@@ -63,12 +63,12 @@ pub(super) struct Publisher {
     /// How many may be on their way one by one: few after a surprise, more with every success.
     window: usize,
     /// The attempt whose outcome is not known.
-    open: Option<Open>,
+    open: Option<UnresolvedAttempt>,
     contended: u32,
 }
 
 /// An attempt that may have been stored.
-struct Open {
+struct UnresolvedAttempt {
     /// What the ids of all attempts at this batch begin with; `None`: one by one.
     batch: Option<String>,
     /// How many messages it has, from the front.
@@ -77,9 +77,9 @@ struct Open {
     attempts: u32,
 }
 
-impl Publisher {
-    pub(super) fn new(line: Line) -> Publisher {
-        Publisher {
+impl StreamPublisher {
+    pub(super) fn new(line: StreamSession) -> StreamPublisher {
+        StreamPublisher {
             line,
             last: None,
             is_atomic: false,
@@ -103,7 +103,7 @@ impl Publisher {
     /// Publishes some of the messages, from the front, at least one unless there are none, and takes out those that
     /// are stored. A message that the server can never take ends in `too_large`, taken out too. Returns when the server
     /// has acknowledged; tries for as long as it takes.
-    pub(super) async fn publish(&mut self, messages: &mut VecDeque<Message>, too_large: &mut Vec<Message>) {
+    pub(super) async fn publish(&mut self, messages: &mut VecDeque<OutputMessage>, too_large: &mut Vec<OutputMessage>) {
         let before = messages.len();
         if before == 0 {
             return;
@@ -112,7 +112,7 @@ impl Publisher {
         while messages.len() == before {
             match self.attempt(messages, refused.take()).await {
                 Ok(()) => {}
-                Err(Refusal::TooLarge) if self.went_singly() => {
+                Err(PublishError::TooLarge) if self.went_singly() => {
                     too_large.extend(messages.pop_front());
                     self.singly = self.singly.saturating_sub(1);
                     self.open = None;
@@ -135,21 +135,25 @@ impl Publisher {
     }
 
     /// Draws the consequences of a refusal for the next attempt.
-    fn note(&mut self, refusal: &Refusal, waiting: usize) {
+    fn note(&mut self, refusal: &PublishError, waiting: usize) {
         self.line.failed(refusal);
         match refusal {
             // One by one shows which it is, and why.
-            Refusal::Duplicate | Refusal::Incomplete { .. } | Refusal::TooLarge => {
+            PublishError::Duplicate | PublishError::Incomplete { .. } | PublishError::TooLarge => {
                 self.singly = self.open.as_ref().map_or(waiting, |open| open.messages);
             }
-            Refusal::NoIdsInBatches => self.with_ids = false,
-            Refusal::NoBatches => self.is_atomic = false,
+            PublishError::NoIdsInBatches => self.with_ids = false,
+            PublishError::NoBatches => self.is_atomic = false,
             _ => {}
         }
     }
 
     /// One attempt, after finding out what became of the last.
-    async fn attempt(&mut self, messages: &mut VecDeque<Message>, refused: Option<Refusal>) -> Result<(), Refusal> {
+    async fn attempt(
+        &mut self,
+        messages: &mut VecDeque<OutputMessage>,
+        refused: Option<PublishError>,
+    ) -> Result<(), PublishError> {
         let before = messages.len();
         if self.last.is_none() || refused.is_some() {
             self.settle(messages, refused.as_ref()).await?;
@@ -162,7 +166,7 @@ impl Publisher {
         outcome.map_err(|refusal| self.line.explained(refusal))
     }
 
-    async fn send(&mut self, messages: &mut VecDeque<Message>) -> Result<(), Refusal> {
+    async fn send(&mut self, messages: &mut VecDeque<OutputMessage>) -> Result<(), PublishError> {
         let count = self.batch_of(messages);
         if self.is_atomic && self.singly == 0 && count > 1 {
             self.send_batch(messages, count).await
@@ -172,8 +176,8 @@ impl Publisher {
     }
 
     /// How many messages from the front go together. A batch that may be stored already stays as it is.
-    fn batch_of(&self, messages: &VecDeque<Message>) -> usize {
-        if let Some(Open { batch: Some(_), messages, .. }) = &self.open
+    fn batch_of(&self, messages: &VecDeque<OutputMessage>) -> usize {
+        if let Some(UnresolvedAttempt { batch: Some(_), messages, .. }) = &self.open
             && self.singly == 0
         {
             return *messages;
@@ -188,11 +192,11 @@ impl Publisher {
     }
 
     /// Publishes an atomic batch.
-    async fn send_batch(&mut self, messages: &mut VecDeque<Message>, count: usize) -> Result<(), Refusal> {
+    async fn send_batch(&mut self, messages: &mut VecDeque<OutputMessage>, count: usize) -> Result<(), PublishError> {
         let client = self.line.client();
         let open = match &mut self.open {
             Some(open) if open.batch.is_some() => open,
-            _ => self.open.insert(Open { batch: Some(unique(&client)), messages: count, attempts: 0 }),
+            _ => self.open.insert(UnresolvedAttempt { batch: Some(unique(&client)), messages: count, attempts: 0 }),
         };
         if open.attempts > 0 {
             self.line.status.retried();
@@ -216,8 +220,8 @@ impl Publisher {
             if place < count {
                 let sent = client.publish_with_headers(subject, headers, payload).await;
                 sent.map_err(|error| match error.kind() {
-                    async_nats::client::PublishErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
-                    _ => Refusal::Other { why: error.to_string() },
+                    async_nats::client::PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
+                    _ => PublishError::Other { why: error.to_string() },
                 })?;
             } else {
                 headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
@@ -226,19 +230,19 @@ impl Publisher {
         }
         let Some(commit) = commit else { return Ok(()) };
         let last = messages.get(count - 1).map_or("", |message| &*message.subject);
-        let ack = commit.await.map_err(|error| Refusal::of_publish(&error, last, &self.line.stream))?;
+        let ack = commit.await.map_err(|error| PublishError::of_publish(&error, last, &self.line.stream))?;
         self.line.check(&ack, last)?;
         self.stored(messages, count, ack.sequence);
         Ok(())
     }
 
     /// Publishes messages one after the other, several on their way at a time.
-    async fn send_singly(&mut self, messages: &mut VecDeque<Message>, count: usize) -> Result<(), Refusal> {
+    async fn send_singly(&mut self, messages: &mut VecDeque<OutputMessage>, count: usize) -> Result<(), PublishError> {
         let is_first = self.open.is_none();
         // Without the expectation nothing but waiting keeps the order.
         let window = if self.fence(0).is_some() { self.window } else { 1 };
         let count = count.min(window).min(if self.singly > 0 { self.singly } else { usize::MAX });
-        self.open = Some(Open { batch: None, messages: count, attempts: 1 });
+        self.open = Some(UnresolvedAttempt { batch: None, messages: count, attempts: 1 });
         if !is_first {
             self.line.status.retried();
         }
@@ -253,7 +257,7 @@ impl Publisher {
         }
         while let Some((ack, subject)) = sent.pop_front() {
             let acked = match ack {
-                Ok(ack) => ack.await.map_err(|error| Refusal::of_publish(&error, &subject, &self.line.stream)),
+                Ok(ack) => ack.await.map_err(|error| PublishError::of_publish(&error, &subject, &self.line.stream)),
                 Err(refusal) => Err(refusal),
             };
             let ack = match acked {
@@ -273,7 +277,7 @@ impl Publisher {
                 Ok(ack) => self.stored(messages, 1, ack.sequence),
                 Err(refusal) => {
                     self.window = 1;
-                    self.open = Some(Open { batch: None, messages: sent.len() + 1, attempts: 1 });
+                    self.open = Some(UnresolvedAttempt { batch: None, messages: sent.len() + 1, attempts: 1 });
                     return Err(refusal);
                 }
             }
@@ -288,7 +292,7 @@ impl Publisher {
     }
 
     /// `count` messages from the front are in the stream, the last of them with this sequence.
-    fn stored(&mut self, messages: &mut VecDeque<Message>, count: usize, sequence: u64) {
+    fn stored(&mut self, messages: &mut VecDeque<OutputMessage>, count: usize, sequence: u64) {
         let count = count.min(messages.len());
         self.line.status.acknowledged(messages.iter().take(count));
         messages.drain(..count);
@@ -299,8 +303,12 @@ impl Publisher {
     }
 
     /// Finds out how the stream stands, and what became of an attempt that was not acknowledged.
-    async fn settle(&mut self, messages: &mut VecDeque<Message>, refused: Option<&Refusal>) -> Result<(), Refusal> {
-        let Standing { last: found, is_atomic, .. } = self.line.standing().await?;
+    async fn settle(
+        &mut self,
+        messages: &mut VecDeque<OutputMessage>,
+        refused: Option<&PublishError>,
+    ) -> Result<(), PublishError> {
+        let StreamState { last: found, is_atomic, .. } = self.line.standing().await?;
         if self.last.is_none() || is_atomic != self.is_atomic {
             info!(stream = %self.line.stream, is_atomic, last = found, "the stream is there");
         }
@@ -314,16 +322,21 @@ impl Publisher {
         } else if found < known {
             warn!(stream = %self.line.stream, last = found, before = known, "the stream has lost messages or was made anew");
             (self.last, self.open) = (Some(found), None);
-        } else if refused == Some(&Refusal::Unexpected) {
+        } else if refused == Some(&PublishError::Unexpected) {
             // Nobody has written, and yet the message was not the next one: it is another stream that takes it.
             let subject = messages.front().map_or_else(String::new, |message| message.subject.to_string());
-            return Err(Refusal::OtherStream { subject, stream: self.line.stream.clone() });
+            return Err(PublishError::OtherStream { subject, stream: self.line.stream.clone() });
         }
         Ok(())
     }
 
     /// The stream went on from `known` to `found`: by what was not acknowledged, or by somebody else's.
-    async fn look_for_open(&mut self, messages: &mut VecDeque<Message>, known: u64, found: u64) -> Result<(), Refusal> {
+    async fn look_for_open(
+        &mut self,
+        messages: &mut VecDeque<OutputMessage>,
+        known: u64,
+        found: u64,
+    ) -> Result<(), PublishError> {
         let Some(open) = self.open.take() else {
             self.last = Some(found);
             return Ok(());
@@ -332,19 +345,19 @@ impl Publisher {
         let mut next = known + 1;
         let mut left = open.messages;
         while left > 0 && next <= found {
-            let headers = match stream::at(&self.line.context, &self.line.stream, next).await {
+            let headers = match stream_state::at(&self.line.context, &self.line.stream, next).await {
                 Ok(found) => found.map(|found| found.headers).unwrap_or_default(),
                 Err(refusal) => {
                     // What was found until now has been taken out; the rest is still to be found.
-                    self.open = Some(Open { messages: left, ..open });
+                    self.open = Some(UnresolvedAttempt { messages: left, ..open });
                     return Err(refusal);
                 }
             };
             let is_batch = |id: &str| open.batch.as_ref().is_some_and(|batch| id.starts_with(batch));
             let is_front = |id: &str| messages.front().is_some_and(|front| front.id == id);
-            let in_stream = if stream::value(&headers, "Nats-Batch-Id").is_some_and(is_batch) {
+            let in_stream = if stream_state::value(&headers, "Nats-Batch-Id").is_some_and(is_batch) {
                 left
-            } else if stream::value(&headers, "Nats-Msg-Id").is_some_and(is_front) {
+            } else if stream_state::value(&headers, "Nats-Msg-Id").is_some_and(is_front) {
                 // Also of an attempt before the last, when these still went in another way.
                 1
             } else {

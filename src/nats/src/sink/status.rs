@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 
-use super::message::{Kind, Message};
+use super::message::{MessageKind, OutputMessage};
 use rekindle_core::time::Timestamp;
 
 /// The longest latency told apart: ten minutes, in microseconds.
@@ -15,7 +15,7 @@ const LATENCY_MAX_US: u64 = 600_000_000;
 /// Figures of the sink since its start. Shared; reading one never waits for the publisher.
 #[derive(Debug)]
 pub struct SinkStatus {
-    published: [AtomicU64; Kind::NAMES.len()],
+    published: [AtomicU64; MessageKind::NAMES.len()],
     bytes: AtomicU64,
     batches: AtomicU64,
     retries: AtomicU64,
@@ -35,8 +35,8 @@ pub struct SinkStatus {
 /// The figures at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SinkFigures {
-    /// Messages acknowledged (without JetStream: handed to the connection), by kind as in [`Kind::NAMES`].
-    pub published: [u64; Kind::NAMES.len()],
+    /// Messages acknowledged (without JetStream: handed to the connection), by kind as in [`MessageKind::NAMES`].
+    pub published: [u64; MessageKind::NAMES.len()],
     /// Bytes of their payloads.
     pub bytes: u64,
     /// Acknowledged requests: a batch is one, and so is a message on its own.
@@ -125,7 +125,7 @@ impl SinkStatus {
         std::mem::replace(&mut *self.latency.lock().unwrap_or_else(PoisonError::into_inner), latencies())
     }
 
-    pub(super) fn acknowledged<'m>(&self, messages: impl Iterator<Item = &'m Message>) {
+    pub(super) fn acknowledged<'m>(&self, messages: impl Iterator<Item = &'m OutputMessage>) {
         let now_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
         let now_us = i64::try_from(now_us).unwrap_or(i64::MAX);
         let mut latency = None;
@@ -146,7 +146,7 @@ impl SinkStatus {
     }
 
     pub(super) fn committed(&self) {
-        self.published[Kind::Progress as usize].fetch_add(1, Ordering::Relaxed);
+        self.published[MessageKind::Progress as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn reached(&self, sequence: u64, ordinal: u64) {

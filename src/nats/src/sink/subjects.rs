@@ -6,22 +6,22 @@ use rekindle_core::campaigns::Outcome;
 use rekindle_core::rules::program::{CampaignId, Change, Ruleset, SegmentId};
 
 /// Subjects by segment and campaign.
-pub(super) struct Subjects {
+pub(super) struct OutputSubjects {
     segments: Vec<[Subject; 2]>,
     actions: Vec<Subject>,
     decisions: Vec<Vec<Subject>>,
 }
 
-impl Subjects {
+impl OutputSubjects {
     /// Ids of segments, campaigns and channels are single tokens of a subject: the rules see to that.
-    pub(super) fn new(prefix: &str, rules: &Ruleset) -> Subjects {
+    pub(super) fn new(prefix: &str, rules: &Ruleset) -> OutputSubjects {
         let segment = |id: &str| {
             [Change::Enter, Change::Exit].map(|change| format!("{prefix}.segments.{id}.{}", change.name()).into())
         };
         let decisions = |id: &str| {
             Outcome::NAMES.iter().map(|outcome| format!("{prefix}.decisions.{id}.{outcome}").into()).collect()
         };
-        Subjects {
+        OutputSubjects {
             segments: rules.segments.iter().map(|other| segment(&other.id)).collect(),
             actions: rules
                 .campaigns

@@ -10,9 +10,9 @@ use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::metadata::Metadata;
-use crate::Connection;
-use crate::api::{ApiError, ask};
+use super::metadata::MessageMetadata;
+use crate::NatsConnection;
+use crate::api::{JetStreamError, ask};
 use rekindle_core::time::Timestamp;
 
 /// The server says every so often that it is there.
@@ -30,7 +30,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a consumer begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(super) enum ConsumerStart {
     /// With this sequence number.
     At(u64),
     /// With the first message received at or after this.
@@ -38,7 +38,7 @@ pub(super) enum Begin {
 }
 
 /// A consumer and the subscription its messages come on.
-pub(super) struct Consumer {
+pub(super) struct PullConsumer {
     pub(super) subscriber: Subscriber,
     client: async_nats::Client,
     /// The subject to ask on.
@@ -53,26 +53,26 @@ pub(super) struct Consumer {
 }
 
 /// What came in.
-pub(super) enum Received {
+pub(super) enum ConsumerEvent {
     /// A message of the stream.
-    Message(Metadata, Message),
+    Message(MessageMetadata, Message),
     /// The server is there.
     SignOfLife,
     /// This consumer is of no use any more, and why.
     Broken(String),
 }
 
-impl Consumer {
+impl PullConsumer {
     /// Creates it. `filters`: the subjects to deliver; none: all of the stream's. Returns how many messages wait, too.
     pub(super) async fn create(
-        connection: &Connection,
+        connection: &NatsConnection,
         stream: &str,
-        begin: Begin,
+        begin: ConsumerStart,
         filters: &[String],
         batch: usize,
-    ) -> Result<(Consumer, u64), ApiError> {
+    ) -> Result<(PullConsumer, u64), JetStreamError> {
         #[derive(serde::Deserialize)]
-        struct Info {
+        struct ConsumerInfo {
             #[serde(default)]
             num_pending: u64,
         }
@@ -88,11 +88,11 @@ impl Consumer {
             "inactive_threshold": nanoseconds(INACTIVE),
         });
         match begin {
-            Begin::At(sequence) => {
+            ConsumerStart::At(sequence) => {
                 config["deliver_policy"] = json!("by_start_sequence");
                 config["opt_start_seq"] = json!(sequence);
             }
-            Begin::Time(time) => {
+            ConsumerStart::Time(time) => {
                 config["deliver_policy"] = json!("by_start_time");
                 config["opt_start_time"] = json!(time.to_string());
             }
@@ -101,15 +101,15 @@ impl Consumer {
             config["filter_subjects"] = json!(filters);
         }
         let request = json!({ "stream_name": stream, "config": config, "action": "create" });
-        let info: Info = ask(connection, &format!("CONSUMER.CREATE.{stream}.{name}"), &request).await?;
+        let info: ConsumerInfo = ask(connection, &format!("CONSUMER.CREATE.{stream}.{name}"), &request).await?;
         let subscriber = client.subscribe(inbox.clone()).await.map_err(|error| {
             let kind = async_nats::jetstream::context::RequestErrorKind::Other;
-            ApiError::Unasked(async_nats::jetstream::context::RequestError::with_source(kind, error))
+            JetStreamError::Unasked(async_nats::jetstream::context::RequestError::with_source(kind, error))
         })?;
         let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
         let (outstanding, starved) = (0, false);
         let request_bytes = REQUEST_BYTES;
-        let consumer = Consumer { subscriber, client, next, inbox, batch, request_bytes, outstanding, starved };
+        let consumer = PullConsumer { subscriber, client, next, inbox, batch, request_bytes, outstanding, starved };
         Ok((consumer, info.num_pending))
     }
 
@@ -142,7 +142,7 @@ impl Consumer {
     ///
     /// # Errors
     /// It may not, or does not answer.
-    pub(super) async fn answers(&mut self, connection: &Connection) -> Result<(), String> {
+    pub(super) async fn answers(&mut self, connection: &NatsConnection) -> Result<(), String> {
         let since = connection.status.denials();
         let request = Bytes::from(json!({ "batch": 1, "no_wait": true }).to_string());
         let asked = self.client.publish_with_reply(self.next.clone(), self.inbox.clone(), request).await;
@@ -158,30 +158,30 @@ impl Consumer {
     }
 
     /// Tells messages from what the server says about the consumer.
-    pub(super) fn take(&mut self, message: Message) -> Received {
+    pub(super) fn take(&mut self, message: Message) -> ConsumerEvent {
         match message.status {
-            None | Some(StatusCode::OK) => match message.reply.as_deref().and_then(Metadata::parse) {
+            None | Some(StatusCode::OK) => match message.reply.as_deref().and_then(MessageMetadata::parse) {
                 Some(metadata) => {
                     self.outstanding = self.outstanding.saturating_sub(1);
                     self.starved = false;
-                    Received::Message(metadata, message)
+                    ConsumerEvent::Message(metadata, message)
                 }
                 // Not from the stream: somebody found our inbox.
-                None => Received::SignOfLife,
+                None => ConsumerEvent::SignOfLife,
             },
-            Some(StatusCode::IDLE_HEARTBEAT) => Received::SignOfLife,
+            Some(StatusCode::IDLE_HEARTBEAT) => ConsumerEvent::SignOfLife,
             Some(status) => self.request_ended(status, &message),
         }
     }
 
-    fn request_ended(&mut self, status: StatusCode, message: &Message) -> Received {
+    fn request_ended(&mut self, status: StatusCode, message: &Message) -> ConsumerEvent {
         let why = message.description.as_deref().unwrap_or_default();
         let lower = why.to_lowercase();
         let is_too_large = lower.starts_with("message size exceeds maxbytes");
         let is_normal = status == StatusCode::TIMEOUT || is_too_large || lower.starts_with("batch completed");
         if !is_normal {
             let why = if status == StatusCode::NO_RESPONDERS { "the server has forgotten it" } else { why };
-            return Received::Broken(format!("the consumer ended: {why}"));
+            return ConsumerEvent::Broken(format!("the consumer ended: {why}"));
         }
         let undelivered = message.headers.as_ref().and_then(|headers| headers.get("Nats-Pending-Messages"));
         let undelivered = undelivered.and_then(|count| count.as_str().parse().ok()).unwrap_or(self.batch);
@@ -189,7 +189,7 @@ impl Consumer {
         if is_too_large && std::mem::replace(&mut self.starved, true) {
             self.request_bytes = self.request_bytes.saturating_mul(2);
         }
-        Received::SignOfLife
+        ConsumerEvent::SignOfLife
     }
 }
 

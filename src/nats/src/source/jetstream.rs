@@ -28,15 +28,15 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::begin::{ReadError, filters, resolve};
-use super::consumer::{Begin, Consumer, Received, SILENCE};
-use super::metadata::Metadata;
-use super::position::{Position, Verdict};
+use super::consumer::{ConsumerEvent, ConsumerStart, PullConsumer, SILENCE};
+use super::metadata::MessageMetadata;
+use super::start_position::{StartPositionError, filters, resolve};
 use super::status::add;
+use super::stream_position::{SequenceCheck, StreamPosition};
 use super::ticker::Ticker;
-use super::{LogRecord, NatsSource, RecordBatch, RecordKind, Stop, is_full, ready};
+use super::{LogRecord, NatsSource, RecordBatch, RecordKind, StopSignal, is_full, ready};
 use crate::chance;
-use crate::streams::{StreamError, Wanted, created_ms, ensure_stream, look_up};
+use crate::streams::{StreamError, StreamRequirements, created_ms, ensure_stream, look_up};
 use rekindle_core::time::Timestamp;
 
 /// Waits between attempts grow from this …
@@ -49,14 +49,14 @@ const LAG_INTERVAL: Duration = Duration::from_secs(5);
 const TICK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads until told to stop.
-pub(super) async fn run(source: NatsSource, mut stop: Stop) {
-    let mut reader = Reader::new(source);
+pub(super) async fn run(source: NatsSource, mut stop: StopSignal) {
+    let mut reader = JetStreamReader::new(source);
     let mut fruitless = 0;
     while let Some(consumer) = reader.establish(&mut stop, fruitless).await {
         let before = reader.source.status.messages();
         match reader.read(consumer, &mut stop).await {
-            Ended::Finished => return,
-            Ended::Broken(why) => {
+            ConsumerEnd::Finished => return,
+            ConsumerEnd::Broken(why) => {
                 add(&reader.source.status.recreations, 1);
                 fruitless = if reader.source.status.messages() > before { 0 } else { fruitless + 1 };
                 let why = format!(
@@ -75,17 +75,17 @@ pub(super) async fn run(source: NatsSource, mut stop: Stop) {
 }
 
 /// How reading from a consumer ended.
-enum Ended {
+enum ConsumerEnd {
     /// It was told to stop, or nobody takes the batches.
     Finished,
     /// Another consumer is needed, and why.
     Broken(String),
 }
 
-struct Reader {
+struct JetStreamReader {
     source: NatsSource,
-    wanted: Wanted,
-    position: Position,
+    wanted: StreamRequirements,
+    position: StreamPosition,
     /// Messages that wait in the stream, as of the last message.
     pending: u64,
     ticker: Ticker,
@@ -102,16 +102,16 @@ struct Reader {
     created_ms: Option<i64>,
 }
 
-impl Reader {
-    fn new(source: NatsSource) -> Reader {
-        let wanted = Wanted::events(&source.settings);
+impl JetStreamReader {
+    fn new(source: NatsSource) -> JetStreamReader {
+        let wanted = StreamRequirements::events(&source.settings);
         let ticker = Ticker::new(source.settings.tick_interval, Instant::now());
-        let begin = source.after.map(|after| Begin::At(after + 1));
-        Reader {
+        let begin = source.after.map(|after| ConsumerStart::At(after + 1));
+        JetStreamReader {
             created_ms: source.created_ms,
             source,
             wanted,
-            position: Position::before(begin),
+            position: StreamPosition::before(begin),
             pending: 0,
             ticker,
             ticks_fail: false,
@@ -127,7 +127,7 @@ impl Reader {
     }
 
     /// Tries until there is a consumer; `None` when told to stop.
-    async fn establish(&mut self, stop: &mut Stop, fruitless: u32) -> Option<Consumer> {
+    async fn establish(&mut self, stop: &mut StopSignal, fruitless: u32) -> Option<PullConsumer> {
         let mut failures = fruitless;
         let status = Arc::clone(&self.source.connection.status);
         loop {
@@ -164,7 +164,7 @@ impl Reader {
         }
     }
 
-    async fn try_establish(&mut self) -> Result<Consumer, ReadError> {
+    async fn try_establish(&mut self) -> Result<PullConsumer, StartPositionError> {
         self.denials_before = self.source.connection.status.denials();
         self.link = self.source.connection.status.link().borrow().number;
         // A stream that was read and is gone is not created anew: that would hide the loss. Nor is it safe, for
@@ -173,7 +173,7 @@ impl Reader {
         let stream = match ensure_stream(&self.source.connection, &self.wanted).await {
             Err(StreamError::Missing(_)) if self.position.begin.is_some() => {
                 let (stream, last) = (self.stream().to_owned(), self.position.last_read());
-                return Err(ReadError::Gone { stream, last });
+                return Err(StartPositionError::Gone { stream, last });
             }
             stream => stream?,
         };
@@ -183,10 +183,10 @@ impl Reader {
         self.position.begin = Some(begin);
         let filters = filters(&self.wanted, &stream);
         let created =
-            Consumer::create(&self.source.connection, self.stream(), begin, &filters, self.source.settings.batch);
+            PullConsumer::create(&self.source.connection, self.stream(), begin, &filters, self.source.settings.batch);
         let created = created.await;
         let (consumer, pending) =
-            created.map_err(|cause| ReadError::Consumer { stream: self.stream().to_owned(), cause })?;
+            created.map_err(|cause| StartPositionError::Consumer { stream: self.stream().to_owned(), cause })?;
         // The consumer may be of a stream that was made since: a stream that is the same now was so before.
         let look_up = look_up(&self.source.connection, self.stream()).await.map_err(|cause| StreamError::Api {
             stream: self.stream().to_owned(),
@@ -205,14 +205,14 @@ impl Reader {
     }
 
     /// Whether it is the stream that was read until now, or the first.
-    fn check_created(&mut self, found: i64) -> Result<(), ReadError> {
+    fn check_created(&mut self, found: i64) -> Result<(), StartPositionError> {
         let expected = *self.created_ms.get_or_insert(found);
         if expected == found {
             return Ok(());
         }
         self.source.status.found_other_stream(found);
         let (stream, last) = (self.stream().to_owned(), self.position.last_read());
-        Err(ReadError::OtherStream { stream, last, expected: Timestamp(expected), found: Timestamp(found) })
+        Err(StartPositionError::OtherStream { stream, last, expected: Timestamp(expected), found: Timestamp(found) })
     }
 
     /// The consumer has shown a sign of life: only now it is known to work, for what is not permitted is told late.
@@ -231,7 +231,7 @@ impl Reader {
         );
     }
 
-    async fn read(&mut self, mut consumer: Consumer, stop: &mut Stop) -> Ended {
+    async fn read(&mut self, mut consumer: PullConsumer, stop: &mut StopSignal) -> ConsumerEnd {
         let status = Arc::clone(&self.source.connection.status);
         let mut lost = pin!(status.lost(self.link));
         let next = consumer.next.clone();
@@ -241,23 +241,23 @@ impl Reader {
         self.ticker.heard(Instant::now(), 0.0);
         loop {
             if let Err(why) = consumer.ask_for_more().await {
-                return Ended::Broken(why);
+                return ConsumerEnd::Broken(why);
             }
             let message = tokio::select! {
                 biased;
                 () = stop.wanted() => None,
                 message = futures_util::StreamExt::next(&mut consumer.subscriber) => match message {
                     Some(message) => Some(message),
-                    None => return Ended::Broken("the connection was closed".to_owned()),
+                    None => return ConsumerEnd::Broken("the connection was closed".to_owned()),
                 },
-                () = &mut lost => return Ended::Broken("the connection was lost".to_owned()),
-                denial = &mut denied => return Ended::Broken(denial.to_string()),
+                () = &mut lost => return ConsumerEnd::Broken("the connection was lost".to_owned()),
+                denial = &mut denied => return ConsumerEnd::Broken(denial.to_string()),
                 () = tokio::time::sleep_until(self.ticker.due().into()) => {
                     self.tick().await;
                     continue;
                 }
                 () = tokio::time::sleep_until(quiet.into()) => {
-                    return Ended::Broken("the server shows no sign of life".to_owned());
+                    return ConsumerEnd::Broken("the server shows no sign of life".to_owned());
                 }
             };
             let is_last = message.is_none();
@@ -272,29 +272,29 @@ impl Reader {
     async fn take(
         &mut self,
         first: Option<async_nats::Message>,
-        consumer: &mut Consumer,
+        consumer: &mut PullConsumer,
         is_last: bool,
-    ) -> Option<Ended> {
+    ) -> Option<ConsumerEnd> {
         let (mut batch, mut bytes, mut broken) = (RecordBatch::new(), 0, None);
         let mut next = first.or_else(|| ready(&mut consumer.subscriber));
         while let Some(message) = next {
             match consumer.take(message) {
-                Received::SignOfLife => self.works(),
-                Received::Broken(why) => broken = Some(why),
-                Received::Message(metadata, message) => {
+                ConsumerEvent::SignOfLife => self.works(),
+                ConsumerEvent::Broken(why) => broken = Some(why),
+                ConsumerEvent::Message(metadata, message) => {
                     self.works();
                     let verdict = self.position.judge(&metadata);
-                    if let Verdict::KeepAfterGone(first, last) = verdict {
+                    if let SequenceCheck::KeepAfterGone(first, last) = verdict {
                         self.gone(first, last);
                     }
                     match verdict {
-                        Verdict::Keep | Verdict::KeepAfterGone(..) => {
+                        SequenceCheck::Keep | SequenceCheck::KeepAfterGone(..) => {
                             let message = self.keep(&metadata, message);
                             bytes += message.lines.len();
                             batch.push(message);
                         }
-                        Verdict::Repeated => {}
-                        Verdict::Gap(why) => {
+                        SequenceCheck::Repeated => {}
+                        SequenceCheck::Gap(why) => {
                             add(&self.source.status.gaps, 1);
                             broken = Some(why);
                         }
@@ -310,10 +310,10 @@ impl Reader {
             self.source.status.set_pending(self.pending);
             self.ticker.heard(Instant::now(), chance());
             if !taken {
-                return Some(Ended::Finished);
+                return Some(ConsumerEnd::Finished);
             }
         }
-        if is_last { Some(Ended::Finished) } else { broken.map(Ended::Broken) }
+        if is_last { Some(ConsumerEnd::Finished) } else { broken.map(ConsumerEnd::Broken) }
     }
 
     /// A new consumer, created at `first`, began after `last`: what is between is not in the stream.
@@ -326,7 +326,7 @@ impl Reader {
         );
     }
 
-    fn keep(&mut self, metadata: &Metadata, message: async_nats::Message) -> LogRecord {
+    fn keep(&mut self, metadata: &MessageMetadata, message: async_nats::Message) -> LogRecord {
         self.pending = metadata.pending;
         let kind = self.source.kind_of(&message);
         if kind == RecordKind::Tick {

@@ -11,7 +11,7 @@ use rekindle_core::time::Timestamp;
 
 /// What is read of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Metadata {
+pub(super) struct MessageMetadata {
     /// The message's number in the stream.
     pub(super) stream_sequence: u64,
     /// Its number among those delivered by this consumer, from 1.
@@ -22,9 +22,9 @@ pub(super) struct Metadata {
     pub(super) pending: u64,
 }
 
-impl Metadata {
+impl MessageMetadata {
     /// Reads it off; `None` for anything else.
-    pub(super) fn parse(reply: &str) -> Option<Metadata> {
+    pub(super) fn parse(reply: &str) -> Option<MessageMetadata> {
         let rest = reply.strip_prefix("$JS.ACK.")?;
         let mut tokens = [""; 9];
         let mut count = 0;
@@ -38,7 +38,7 @@ impl Metadata {
             _ => return None,
         };
         let received_ns: i64 = tokens[first + 2].parse().ok()?;
-        Some(Metadata {
+        Some(MessageMetadata {
             stream_sequence: tokens[first].parse().ok()?,
             consumer_sequence: tokens[first + 1].parse().ok()?,
             received: Timestamp(received_ns.div_euclid(1_000_000)),
@@ -53,14 +53,18 @@ mod tests {
 
     #[test]
     fn both_forms_are_read() {
-        let expected =
-            Metadata { stream_sequence: 42, consumer_sequence: 7, received: Timestamp(1_772_532_000_123), pending: 9 };
+        let expected = MessageMetadata {
+            stream_sequence: 42,
+            consumer_sequence: 7,
+            received: Timestamp(1_772_532_000_123),
+            pending: 9,
+        };
         for reply in [
             "$JS.ACK.EVENTS.c1.1.42.7.1772532000123456789.9",
             "$JS.ACK.hub.Xz1.EVENTS.c1.1.42.7.1772532000123456789.9",
             "$JS.ACK._.Xz1.EVENTS.c1.1.42.7.1772532000123456789.9.token.more",
         ] {
-            assert_eq!(Metadata::parse(reply), Some(expected), "{reply}");
+            assert_eq!(MessageMetadata::parse(reply), Some(expected), "{reply}");
         }
     }
 
@@ -69,7 +73,7 @@ mod tests {
         for reply in
             ["", "_INBOX.x", "$JS.ACK.", "$JS.ACK.E.c.1.2.3.4", "$JS.ACK.E.c.1.x.3.4.5", "$JS.ACK.a.E.c.1.2.3.4.5"]
         {
-            assert_eq!(Metadata::parse(reply), None, "{reply}");
+            assert_eq!(MessageMetadata::parse(reply), None, "{reply}");
         }
     }
 }

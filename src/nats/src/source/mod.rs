@@ -7,16 +7,16 @@
 //! Time comes from the log alone. In a silent shop a `ticker` publishes a message into the log; it counts when it is
 //! read back, after everything before it, and not before: a source that stalls never looks like one that is idle.
 
-mod begin;
 mod consumer;
 mod jetstream;
 mod metadata;
 mod plain;
-mod position;
+mod start_position;
 mod status;
+mod stream_position;
 mod ticker;
 
-pub use begin::rehearse;
+pub use start_position::rehearse;
 pub use status::SourceStatus;
 
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use async_nats::Subscriber;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
-use crate::Connection;
+use crate::NatsConnection;
 use rekindle_runtime::compression::unpacked;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
@@ -37,7 +37,7 @@ const BATCH_BYTES: usize = 8 << 20;
 /// A source on NATS.
 #[derive(Debug)]
 pub struct NatsSource {
-    connection: Connection,
+    connection: NatsConnection,
     settings: SourceSettings,
     out: mpsc::Sender<RecordBatch>,
     part: HealthPart,
@@ -55,7 +55,7 @@ pub struct NatsSource {
 impl NatsSource {
     /// A source that will hand its batches to `out`, and tell `part` how it fares.
     pub fn new(
-        connection: Connection,
+        connection: NatsConnection,
         settings: SourceSettings,
         out: mpsc::Sender<RecordBatch>,
         part: HealthPart,
@@ -106,7 +106,7 @@ impl NatsSource {
     /// Then nothing more is asked for, and what had come in is handed on before this returns. However the broker fares,
     /// it does not return before.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        let stop = Stop(stop);
+        let stop = StopSignal(stop);
         match self.settings.kind {
             SourceKind::JetStream => jetstream::run(self, stop).await,
             SourceKind::Nats => plain::run(self, stop).await,
@@ -148,9 +148,9 @@ impl NatsSource {
 
 /// When to end.
 #[derive(Clone, Debug)]
-struct Stop(watch::Receiver<bool>);
+struct StopSignal(watch::Receiver<bool>);
 
-impl Stop {
+impl StopSignal {
     async fn wanted(&mut self) {
         // An error: who could have said so is gone.
         let _ = self.0.wait_for(|stop| *stop).await;

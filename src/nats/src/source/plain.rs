@@ -16,8 +16,8 @@ use tracing::{error, info, warn};
 
 use super::status::add;
 use super::ticker::Ticker;
-use super::{LogRecord, NatsSource, RecordBatch, RecordKind, Stop, is_full, ready};
-use crate::Denial;
+use super::{LogRecord, NatsSource, RecordBatch, RecordKind, StopSignal, is_full, ready};
+use crate::PermissionDenial;
 use crate::subjects::{covers, without_covered};
 use rekindle_core::time::Timestamp;
 
@@ -25,18 +25,18 @@ use rekindle_core::time::Timestamp;
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads until told to stop.
-pub(super) async fn run(source: NatsSource, mut stop: Stop) {
+pub(super) async fn run(source: NatsSource, mut stop: StopSignal) {
     warn!(
         "events are read from plain NATS subjects, at most once: what is published while this daemon is away or slow is \
          lost; use a JetStream stream ([source] kind = \"jetstream\") to lose nothing"
     );
-    let Some(mut reader) = Reader::subscribe(source).await else { return };
+    let Some(mut reader) = CoreNatsReader::subscribe(source).await else { return };
     // The server does as it is told in order: when this comes back, the subscriptions are in place.
     reader.tick().await;
     while reader.step(&mut stop).await {}
 }
 
-struct Reader {
+struct CoreNatsReader {
     source: NatsSource,
     events: Vec<Subscriber>,
     /// Of ticks and of whom to forget; none where the subjects of events take them in too.
@@ -48,9 +48,9 @@ struct Reader {
     denials_before: u64,
 }
 
-impl Reader {
+impl CoreNatsReader {
     /// `None` when the connection is closed for good.
-    async fn subscribe(source: NatsSource) -> Option<Reader> {
+    async fn subscribe(source: NatsSource) -> Option<CoreNatsReader> {
         let client = &source.connection.client;
         let (status, settings) = (Arc::clone(&source.connection.status), source.settings.clone());
         let denials_before = status.denials();
@@ -66,11 +66,11 @@ impl Reader {
         }
         let ticker = Ticker::new(settings.tick_interval, Instant::now());
         let dropped = status.slow_consumers();
-        Some(Reader { source, events, control, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
+        Some(CoreNatsReader { source, events, control, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
     }
 
     /// Waits for something to do, and does it; false when it is over.
-    async fn step(&mut self, stop: &mut Stop) -> bool {
+    async fn step(&mut self, stop: &mut StopSignal) -> bool {
         let events = futures_util::future::select_all(self.events.iter_mut().map(StreamExt::next));
         let control = async {
             if self.control.is_empty() {
@@ -179,8 +179,9 @@ impl Reader {
             return;
         }
         let subject = self.source.settings.tick_subject.clone();
-        let concerns =
-            |denial: &Denial| denial.subject == subject || self.source.settings.subjects.contains(&denial.subject);
+        let concerns = |denial: &PermissionDenial| {
+            denial.subject == subject || self.source.settings.subjects.contains(&denial.subject)
+        };
         let denial = status.denial_since(self.denials_before, concerns);
         let publish = self.source.connection.client.publish(subject, bytes::Bytes::new());
         if matches!(tokio::time::timeout(PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {

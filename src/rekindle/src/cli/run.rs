@@ -13,7 +13,7 @@ use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
 use crate::daemon::{Daemon, DaemonInputs, ScrapeHandler, Signals, StartOptions, hang_up};
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
-use rekindle_nats::Access;
+use rekindle_nats::NatsAccess;
 
 /// How many threads answer HTTP.
 const WEB_THREADS: usize = 2;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     // Everything wrong is said before anything is opened.
     let mut mistakes = Vec::new();
     let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
-    let access = Access::check(&config.nats);
+    let access = NatsAccess::check(&config.nats);
     let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
     let (Some((ruleset, text)), Some(access)) = (rules, access) else {
         return Err(CliError::Load(check::FileLoadError::Wrong(mistakes.join("\n"))));

@@ -11,7 +11,7 @@ use super::summary::{counted, grouped};
 use super::{CliError, load_config};
 use feed::MessageFeed;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_nats::Access;
+use rekindle_nats::NatsAccess;
 use rekindle_runtime::health::Health;
 use rekindle_settings::{NatsSettings, Settings};
 use rekindle_simulator::live::{LiveStorefront, WARM_UP};
@@ -245,7 +245,7 @@ fn check_subject(subject: &str) -> Result<(), CliError> {
 
 async fn connect(nats: &NatsSettings) -> Result<async_nats::Client, CliError> {
     let nats = NatsSettings { name: format!("{} simulate", nats.name), ..nats.clone() };
-    let access = Access::check(&nats).map_err(|errors| {
+    let access = NatsAccess::check(&nats).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         CliError::Other(errors.join("; "))
     })?;

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::start_position::StartConflict;
-use rekindle_nats::sink::Ended;
+use rekindle_nats::sink::CommitterClosed;
 use rekindle_runtime::pipeline::RestoreError;
 use rekindle_runtime::store::StoreError;
 
@@ -33,7 +33,7 @@ pub enum DaemonError {
     },
     /// It must not continue to publish.
     #[error(transparent)]
-    Ended(#[from] Ended),
+    Ended(#[from] CommitterClosed),
     /// The checkpoints can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,6 +66,9 @@ pub enum DaemonError {
 impl DaemonError {
     /// Another daemon has taken over the outputs or the checkpoints.
     pub fn is_taken_over(&self) -> bool {
-        matches!(self, DaemonError::Ended(Ended::TakenOver { .. }) | DaemonError::Store(StoreError::Fenced { .. }))
+        matches!(
+            self,
+            DaemonError::Ended(CommitterClosed::TakenOver { .. }) | DaemonError::Store(StoreError::Fenced { .. })
+        )
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::ConnectedBroker;
 use crate::api::{self, ForgetError, LoggedPosition};
-use rekindle_nats::Connection;
+use rekindle_nats::NatsConnection;
 use rekindle_settings::{SourceKind, SourceSettings};
 
 /// How long putting a request into the log may take.
@@ -39,7 +39,8 @@ impl ForgetPublisher {
         let put = tokio::time::timeout(TIMEOUT, self.publish(&connection, payload)).await;
         // What is not permitted gets no answer, or one that says less.
         let subject = &self.settings.forget_subject;
-        let is_it = |denial: &rekindle_nats::Denial| denial.operation == "publish" && denial.subject == *subject;
+        let is_it =
+            |denial: &rekindle_nats::PermissionDenial| denial.operation == "publish" && denial.subject == *subject;
         if let Some(denial) = connection.status.denial_since(denials, is_it) {
             return Err(denial.to_string());
         }
@@ -49,7 +50,7 @@ impl ForgetPublisher {
         }
     }
 
-    async fn publish(&self, connection: &Connection, payload: String) -> Result<LoggedPosition, String> {
+    async fn publish(&self, connection: &NatsConnection, payload: String) -> Result<LoggedPosition, String> {
         let SourceSettings { kind, stream, forget_subject: subject, .. } = &self.settings;
         match kind {
             SourceKind::JetStream => {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::{CheckpointStatus, ForgetPublisher, MissingNamesStatus, RulesReloader};
-use rekindle_nats::Connection;
+use rekindle_nats::NatsConnection;
 use rekindle_nats::sink::SinkStatus;
 use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::health::Health;
@@ -39,7 +39,7 @@ pub struct Instruments {
 #[derive(Clone, Debug)]
 pub struct ConnectedBroker {
     /// The connection.
-    pub connection: Connection,
+    pub connection: NatsConnection,
     /// What was read.
     pub source: Arc<SourceStatus>,
 }

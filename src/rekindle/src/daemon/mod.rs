@@ -51,9 +51,9 @@ use tasks::MessageTasks;
 use crate::reload::ActiveRules;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Span;
-use rekindle_nats::sink::Sink;
+use rekindle_nats::sink::NatsSink;
 use rekindle_nats::source::NatsSource;
-use rekindle_nats::{Access, Connection};
+use rekindle_nats::{NatsAccess, NatsConnection};
 use rekindle_runtime::health::{Health, HealthPart};
 use rekindle_runtime::live::{self, EngineEndpoints};
 use rekindle_runtime::pipeline::PipelineOptions;
@@ -68,7 +68,7 @@ pub struct DaemonInputs {
     /// The settings.
     pub settings: Settings,
     /// How to reach NATS.
-    pub access: Access,
+    pub access: NatsAccess,
     /// How the pipeline computes.
     pub pipeline: PipelineOptions,
     /// What the operator says of a start that would be refused otherwise.
@@ -93,7 +93,7 @@ pub struct StartOptions {
 /// A daemon that is ready to run.
 pub struct Daemon {
     settings: Settings,
-    access: Access,
+    access: NatsAccess,
     ends: EngineEndpoints,
     instruments: Instruments,
     connected: watch::Sender<Option<ConnectedBroker>>,
@@ -282,7 +282,7 @@ fn start_monitors(instruments: &Instruments, settings: &Settings, configured: St
 
 fn source(
     settings: &Settings,
-    connection: &Connection,
+    connection: &NatsConnection,
     batches: tokio::sync::mpsc::Sender<rekindle_runtime::log::RecordBatch>,
     part: HealthPart,
 ) -> NatsSource {
@@ -291,8 +291,8 @@ fn source(
     source.unpacking_at_most(limits.max_message_bytes())
 }
 
-fn sink(settings: &Settings, connection: &Connection, instruments: &Instruments, part: HealthPart) -> Sink {
-    Sink {
+fn sink(settings: &Settings, connection: &NatsConnection, instruments: &Instruments, part: HealthPart) -> NatsSink {
+    NatsSink {
         settings: settings.output.clone(),
         context: connection.jetstream.clone(),
         source: origin(settings),

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::StartOptions;
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_nats::sink::Known;
+use rekindle_nats::sink::OutputRecovery;
 use rekindle_runtime::live::EngineStart;
 use rekindle_runtime::output::committed_position::{CommittedPosition, ProgressRecord};
 use rekindle_runtime::store::ManifestEntry;
@@ -35,7 +35,7 @@ pub(super) struct StartFacts<'a> {
     /// The log; `None`: events come on plain NATS.
     pub(super) log: Option<&'a LogState>,
     /// What the output stream says of itself.
-    pub(super) outputs: &'a Known,
+    pub(super) outputs: &'a OutputRecovery,
     /// The settings on which outputs depend.
     pub(super) settings: &'a str,
     pub(super) options: StartOptions,
@@ -256,7 +256,7 @@ mod tests {
         is_new_store: bool,
         checkpoint_log: Option<StreamIdentity>,
         log: Option<LogState>,
-        outputs: Known,
+        outputs: OutputRecovery,
         settings: &'static str,
         options: StartOptions,
     }
@@ -310,7 +310,7 @@ mod tests {
             is_new_store: false,
             checkpoint_log: Some(stream(1)),
             log: Some(LogState { identity: stream(1), last: 100 }),
-            outputs: Known { progress: Some(progress()), stream_last: 24 },
+            outputs: OutputRecovery { progress: Some(progress()), stream_last: 24 },
             settings: "now",
             options: StartOptions::default(),
         }
@@ -350,12 +350,12 @@ mod tests {
     #[rstest]
     #[case::behind_the_progress_record(usual(), 12, 60, 0)]
     #[case::empty_store_and_empty_output_stream(
-        changed(|it| { it.checkpoint = None; it.is_new_store = true; it.outputs = Known { progress: None, stream_last: 0 }; }), 0, 0, 0)]
+        changed(|it| { it.checkpoint = None; it.is_new_store = true; it.outputs = OutputRecovery { progress: None, stream_last: 0 }; }), 0, 0, 0)]
     #[case::no_usable_checkpoint_in_a_store_that_was_used_before(changed(|it| it.checkpoint = None), 12, 60, 0)]
     #[case::no_record_and_nothing_published_since_the_checkpoint(
-        changed(|it| it.outputs = Known { progress: None, stream_last: 20 }), 10, 50, 0)]
+        changed(|it| it.outputs = OutputRecovery { progress: None, stream_last: 20 }), 10, 50, 0)]
     #[case::no_record_and_repeats_accepted(
-        changed(|it| { it.outputs = Known { progress: None, stream_last: 24 }; it.options.accept_repeats = true; }), 10, 50, 0)]
+        changed(|it| { it.outputs = OutputRecovery { progress: None, stream_last: 24 }; it.options.accept_repeats = true; }), 10, 50, 0)]
     #[case::other_settings_but_the_checkpoint_covers_all_outputs(
         changed(|it| { it.settings = "new"; it.checkpoint.as_mut().expect("one").sequence = 60; }), 12, 60, 0)]
     #[case::other_settings_and_repeats_accepted(
@@ -383,7 +383,7 @@ mod tests {
         changed(|it| it.outputs.progress.as_mut().expect("one").ordinal = 9),
         StartConflict::OutputsLost { ordinal: 9, number: 7, expected: 10 })]
     #[case::record_gone_and_the_stream_has_grown(
-        changed(|it| it.outputs = Known { progress: None, stream_last: 24 }),
+        changed(|it| it.outputs = OutputRecovery { progress: None, stream_last: 24 }),
         StartConflict::ProgressGone { number: 7, expected: 20, stream_last: 24 })]
     #[case::other_settings(
         changed(|it| it.settings = "new"),

@@ -14,7 +14,7 @@ use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
-use rekindle_nats::sink::Known;
+use rekindle_nats::sink::OutputRecovery;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{EngineStart, RecoveredRulesChange, Recovery};
 use rekindle_runtime::output::committed_position::CommittedPosition;
@@ -203,7 +203,11 @@ impl StartupState {
     }
 
     /// Decides where to continue, given what the output stream and the log say.
-    pub(super) fn decide(&self, outputs: &Known, log: Option<&LogState>) -> Result<StartDecision, StartConflict> {
+    pub(super) fn decide(
+        &self,
+        outputs: &OutputRecovery,
+        log: Option<&LogState>,
+    ) -> Result<StartDecision, StartConflict> {
         let facts = StartFacts {
             checkpoint: self.checkpoint.as_ref().map(|(entry, _)| entry),
             checkpoint_log: self.checkpoint.as_ref().and_then(|(_, stream)| stream.as_ref()),

@@ -2,7 +2,7 @@
 //!
 //! Taking over ends the former owner, so it is the last step: the streams exist and fit, this user may read and write,
 //! the checkpoint is usable, streams and checkpoint agree, and it is this daemon's
-//! [turn](rekindle_nats::sink::turn). A daemon that cannot work takes nothing from one that can.
+//! [turn](rekindle_nats::sink::takeover_decision). A daemon that cannot work takes nothing from one that can.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use super::startup::{RulesWithText, StartPipeline, StartupState};
 use super::store_lock::StoreLock;
 use super::{DaemonError, Instruments};
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_nats::sink::{Outlet, Owner, Present, Sink, Turn, turn};
+use rekindle_nats::sink::{CurrentOwner, NatsSink, OutputOwner, OwnedSink, TakeoverDecision, takeover_decision};
 use rekindle_nats::source::rehearse;
-use rekindle_nats::streams::{Wanted, created_ms, ensure_stream};
-use rekindle_nats::{Connection, chance};
+use rekindle_nats::streams::{StreamRequirements, created_ms, ensure_stream};
+use rekindle_nats::{NatsConnection, chance};
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_settings::{SourceKind, SourceSettings};
@@ -28,8 +28,8 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a start needs to take over the outputs.
 pub(super) struct OutputSetup {
-    pub(super) connection: Connection,
-    pub(super) sink: Sink,
+    pub(super) connection: NatsConnection,
+    pub(super) sink: NatsSink,
     pub(super) startup: StartupState,
     pub(super) source: SourceSettings,
     pub(super) source_part: HealthPart,
@@ -39,7 +39,7 @@ pub(super) struct OutputSetup {
 
 /// The outputs are this daemon's.
 pub(super) struct TakeoverResult {
-    pub(super) outlet: Outlet,
+    pub(super) outlet: OwnedSink,
     /// The committed position; `None`: outputs are in no stream.
     pub(super) committed: Option<CommittedPosition>,
     pub(super) startup: StartupState,
@@ -76,7 +76,7 @@ impl OutputSetup {
             self.start_with(newer).await;
         }
         let OutputSetup { sink, startup, store_lock, .. } = self;
-        let owner = Owner {
+        let owner = OutputOwner {
             instance: startup.instance.clone(),
             epoch: startup.epoch,
             log: log.as_ref().map(|log| log.identity.to_string()),
@@ -112,20 +112,23 @@ impl OutputSetup {
     async fn streams(&self) -> Option<LogState> {
         let mut log = None;
         if self.source.kind == SourceKind::JetStream {
-            let mut wanted = Wanted::events(&self.source);
+            let mut wanted = StreamRequirements::events(&self.source);
             // A stream that was read and is gone is not created again: that would hide the loss.
             wanted.create &= self.startup.restored.sequence == 0;
             log = Some(until_it_works(&self.source_part, || self.events(&wanted)).await);
         }
         if self.sink.settings.jetstream {
-            for wanted in [Wanted::outputs(&self.sink.settings), Wanted::dead_letters(&self.sink.settings)] {
+            for wanted in [
+                StreamRequirements::outputs(&self.sink.settings),
+                StreamRequirements::dead_letters(&self.sink.settings),
+            ] {
                 until_it_works(&self.sink.part, || prepare(&self.connection, &wanted)).await;
             }
         }
         log
     }
 
-    async fn events(&self, wanted: &Wanted) -> Result<LogState, String> {
+    async fn events(&self, wanted: &StreamRequirements) -> Result<LogState, String> {
         let info = prepare(&self.connection, wanted).await?;
         let identity = StreamIdentity::of(&info.config.name, created_ms(&info));
         Ok(LogState { identity, last: info.state.last_sequence })
@@ -153,7 +156,8 @@ impl OutputSetup {
             if watched != sign.map(|sign| sign.sequence) {
                 (watched, since) = (sign.map(|sign| sign.sequence), Instant::now());
             }
-            let (Turn::Wait(wait), Some(sign)) = (turn(self.sink.settings.takeover, sign, since.elapsed()), sign)
+            let (TakeoverDecision::Wait(wait), Some(sign)) =
+                (takeover_decision(self.sink.settings.takeover, sign, since.elapsed()), sign)
             else {
                 return Ok(Some(TakeoverPermit { present, has_waited }));
             };
@@ -178,7 +182,7 @@ impl OutputSetup {
 
 /// It is this daemon's turn to take over.
 struct TakeoverPermit {
-    present: Present,
+    present: CurrentOwner,
     /// It was not at once.
     has_waited: bool,
 }
@@ -202,7 +206,7 @@ async fn until_it_works<T, Attempt: Future<Output = Result<T, String>>>(
 }
 
 /// Reports guarantees that are weaker than they could be: once in the log, and in `/readyz` all the time.
-fn report_guarantees(outlet: &Outlet, is_jetstream: bool, startup: &StartupState) {
+fn report_guarantees(outlet: &OwnedSink, is_jetstream: bool, startup: &StartupState) {
     let mut notes = Vec::new();
     if startup.inputs.source == SourceKind::Nats {
         notes.push("events come on plain NATS, at most once: those that arrive while this daemon is down are lost");
@@ -222,7 +226,10 @@ fn report_guarantees(outlet: &Outlet, is_jetstream: bool, startup: &StartupState
     startup.inputs.health.note("guarantees", notes.join("; "));
 }
 
-async fn prepare(connection: &Connection, wanted: &Wanted) -> Result<async_nats::jetstream::stream::Info, String> {
+async fn prepare(
+    connection: &NatsConnection,
+    wanted: &StreamRequirements,
+) -> Result<async_nats::jetstream::stream::Info, String> {
     let state = ensure_stream(connection, wanted).await.map_err(|error| error.to_string())?;
     if state.created {
         info!("created stream {}", wanted.name);

@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use super::checkpointer::Checkpointer;
 use super::{DaemonError, Instruments, StartConflict};
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_nats::sink::{Outlet, SinkStatus};
+use rekindle_nats::sink::{OwnedSink, SinkStatus};
 use rekindle_nats::source::NatsSource;
 use rekindle_runtime::live;
 use rekindle_runtime::log::RecordBatch;
@@ -25,7 +25,7 @@ pub(super) struct TaskInputs {
     pub(super) source: NatsSource,
     /// The stream that is the log; `None`: events come on plain NATS.
     pub(super) log: Option<StreamIdentity>,
-    pub(super) outlet: Outlet,
+    pub(super) outlet: OwnedSink,
     pub(super) output_items: mpsc::Receiver<OutputItem>,
     pub(super) batches: mpsc::Sender<RecordBatch>,
     pub(super) checkpoints: Option<CheckpointStore>,

@@ -12,12 +12,12 @@ use rekindle_core::decode::Reason;
 use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Change, Ruleset};
 use rekindle_core::time::Timestamp;
-use rekindle_nats::sink::Kind;
+use rekindle_nats::sink::MessageKind;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::PipelineTotals;
 
 /// What is published, in the order of [`SinkNumbers::published`]; the values of the label `kind`.
-pub const PUBLISHED_KINDS: [&str; Kind::NAMES.len()] = Kind::NAMES;
+pub const PUBLISHED_KINDS: [&str; MessageKind::NAMES.len()] = MessageKind::NAMES;
 
 /// What the source counted since the start.
 #[derive(Clone, Copy, Debug, Default)]

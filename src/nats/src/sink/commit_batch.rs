@@ -2,40 +2,40 @@
 
 use std::collections::VecDeque;
 
-use super::encode::Chunk;
-use super::message::Message;
+use super::encode::MessageChunk;
+use super::message::OutputMessage;
 use rekindle_runtime::output::committed_position::CommittedPosition;
 
 /// Outputs that are committed together, and what is out with each of them.
 #[derive(Debug)]
-pub(super) struct Unit {
-    parts: VecDeque<Part>,
+pub(super) struct CommitBatch {
+    parts: VecDeque<CommitBatchPart>,
     committed: CommittedPosition,
 }
 
 /// Outputs of one group.
 #[derive(Debug)]
-struct Part {
+struct CommitBatchPart {
     /// Each with how many of the group's messages are out with it, counted from `before`.
-    outputs: VecDeque<(u64, Message)>,
+    outputs: VecDeque<(u64, OutputMessage)>,
     /// What is out before it; its group is open.
     before: CommittedPosition,
     /// What is out with the last.
     committed: CommittedPosition,
 }
 
-impl Unit {
+impl CommitBatch {
     /// No outputs: only what is out.
-    pub(super) fn at(committed: CommittedPosition) -> Unit {
-        Unit { parts: VecDeque::new(), committed }
+    pub(super) fn at(committed: CommittedPosition) -> CommitBatch {
+        CommitBatch { parts: VecDeque::new(), committed }
     }
 
     /// Adds what comes next; its letters are not looked at.
-    pub(super) fn push(&mut self, chunk: Chunk) {
-        let Chunk { outputs, before, committed, .. } = chunk;
+    pub(super) fn push(&mut self, chunk: MessageChunk) {
+        let MessageChunk { outputs, before, committed, .. } = chunk;
         self.committed = committed.clone();
         if !outputs.is_empty() {
-            self.parts.push_back(Part { outputs: (1..).zip(outputs).collect(), before, committed });
+            self.parts.push_back(CommitBatchPart { outputs: (1..).zip(outputs).collect(), before, committed });
         } else if let Some(last) = self.parts.back_mut() {
             last.committed = committed;
         }
@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// The outputs, in order.
-    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+    pub(super) fn messages(&self) -> impl Iterator<Item = &OutputMessage> {
         self.parts.iter().flat_map(|part| part.outputs.iter().map(|(_, message)| message))
     }
 
@@ -68,7 +68,7 @@ impl Unit {
     }
 
     /// Takes the first of the outputs out.
-    pub(super) fn take_first(&mut self, count: usize) -> Vec<Message> {
+    pub(super) fn take_first(&mut self, count: usize) -> Vec<OutputMessage> {
         let mut taken = Vec::with_capacity(count.min(self.len()));
         while taken.len() < count
             && let Some(part) = self.parts.front_mut()
@@ -81,7 +81,7 @@ impl Unit {
     }
 
     /// Takes out what is larger than that.
-    pub(super) fn take_larger_than(&mut self, bytes: usize) -> Vec<Message> {
+    pub(super) fn take_larger_than(&mut self, bytes: usize) -> Vec<OutputMessage> {
         let mut taken = Vec::new();
         for part in &mut self.parts {
             let (larger, rest): (Vec<_>, Vec<_>) =
@@ -94,8 +94,8 @@ impl Unit {
     }
 
     /// Takes the largest out.
-    pub(super) fn take_largest(&mut self) -> Option<Message> {
-        let size = self.messages().map(Message::size).max()?;
+    pub(super) fn take_largest(&mut self) -> Option<OutputMessage> {
+        let size = self.messages().map(OutputMessage::size).max()?;
         let part = self.parts.iter_mut().find(|part| part.outputs.iter().any(|(_, message)| message.size() == size))?;
         let index = part.outputs.iter().position(|(_, message)| message.size() == size)?;
         let taken = part.outputs.remove(index);
@@ -114,7 +114,7 @@ impl Unit {
     }
 }
 
-impl Part {
+impl CommitBatchPart {
     fn after(&self, place: u64) -> CommittedPosition {
         let mut committed = self.before.clone();
         if let Some(open) = &mut committed.open {

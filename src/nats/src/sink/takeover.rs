@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use super::refusal::Refusal;
-use super::{Known, Sink};
+use super::publish_error::PublishError;
+use super::{NatsSink, OutputRecovery};
 use crate::sink::commit::Committer;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::TakeoverPolicy;
@@ -25,16 +25,16 @@ pub const HOLD: Duration = Duration::from_secs(10);
 
 /// Who has the stream of outputs, as a start finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Present {
+pub struct CurrentOwner {
     /// What there is to know before taking over.
-    pub known: Known,
+    pub known: OutputRecovery,
     /// The owner's last sign of life; `None`: there never was one.
-    pub sign: Option<Sign>,
+    pub sign: Option<OwnerHeartbeat>,
 }
 
 /// An owner's last sign of life.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sign {
+pub struct OwnerHeartbeat {
     /// Who.
     pub instance: String,
     /// Its epoch.
@@ -51,19 +51,19 @@ pub struct Sign {
 
 /// Whether a start may take over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum TakeoverDecision {
     /// It may.
     Free,
     /// Not yet: look again after this.
     Wait(Duration),
 }
 
-impl Sink {
+impl NatsSink {
     /// Looks who has the stream of outputs. Nothing is written.
     ///
     /// # Errors
     /// It can't be looked at; a sentence for operators.
-    pub async fn present(&self) -> Result<Present, String> {
+    pub async fn present(&self) -> Result<CurrentOwner, String> {
         let mut committer = Committer::of_nobody(self.line(&self.settings.stream), &self.settings.prefix);
         let (known, record, now) = committer.look_around().await.map_err(|refusal| self.sentence(&refusal))?;
         let sign = record.map(|record| {
@@ -72,7 +72,7 @@ impl Sink {
                 let ms = u64::try_from(to?.0.saturating_sub(from?.0)).unwrap_or(0);
                 Some(Duration::from_millis(ms))
             };
-            Sign {
+            OwnerHeartbeat {
                 age: between(record.time, now),
                 held: between(since, now).unwrap_or_default(),
                 is_last: record.progress.released,
@@ -81,7 +81,7 @@ impl Sink {
                 instance: record.progress.instance,
             }
         });
-        Ok(Present { known, sign })
+        Ok(CurrentOwner { known, sign })
     }
 
     /// Sees that this user may write records of progress, without writing one: with an expectation that cannot hold.
@@ -93,15 +93,19 @@ impl Sink {
         committer.rehearse().await.map_err(|refusal| self.sentence(&refusal))
     }
 
-    fn sentence(&self, refusal: &Refusal) -> String {
+    fn sentence(&self, refusal: &PublishError) -> String {
         format!("can't publish into the stream {}: {refusal}", self.settings.stream)
     }
 }
 
 /// Whether a start may take the stream over whose owner gave this last sign of life, which has been looked at for so long
 /// without another coming.
-pub fn turn(takeover: TakeoverPolicy, sign: Option<&Sign>, watched: Duration) -> Turn {
-    let Some(sign) = sign else { return Turn::Free };
+pub fn takeover_decision(
+    takeover: TakeoverPolicy,
+    sign: Option<&OwnerHeartbeat>,
+    watched: Duration,
+) -> TakeoverDecision {
+    let Some(sign) = sign else { return TakeoverDecision::Free };
     let silent = sign.age.unwrap_or_default().max(watched);
     let enough = if sign.is_last { LEAVING } else { SILENCE };
     let until_silent = enough.saturating_sub(silent);
@@ -109,47 +113,57 @@ pub fn turn(takeover: TakeoverPolicy, sign: Option<&Sign>, watched: Duration) ->
         TakeoverPolicy::Wait => until_silent,
         TakeoverPolicy::Now => until_silent.min(HOLD.saturating_sub(sign.held)),
     };
-    if wait.is_zero() { Turn::Free } else { Turn::Wait(wait) }
+    if wait.is_zero() { TakeoverDecision::Free } else { TakeoverDecision::Wait(wait) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sign(age_ms: u64, held_ms: u64, is_last: bool) -> Sign {
+    fn sign(age_ms: u64, held_ms: u64, is_last: bool) -> OwnerHeartbeat {
         let ms = Duration::from_millis;
-        Sign { instance: "a".to_owned(), epoch: 1, sequence: 9, is_last, age: Some(ms(age_ms)), held: ms(held_ms) }
+        OwnerHeartbeat {
+            instance: "a".to_owned(),
+            epoch: 1,
+            sequence: 9,
+            is_last,
+            age: Some(ms(age_ms)),
+            held: ms(held_ms),
+        }
     }
 
     #[test]
     fn who_waits_takes_over_from_an_owner_that_is_silent_or_ends() {
-        let turn =
-            |age_ms, is_last| turn(TakeoverPolicy::Wait, Some(&sign(age_ms, 1_000_000, is_last)), Duration::ZERO);
-        assert_eq!(turn(0, false), Turn::Wait(SILENCE));
-        assert_eq!(turn(2_500, false), Turn::Wait(Duration::from_millis(3_500)));
-        assert_eq!(turn(6_000, false), Turn::Free);
-        assert_eq!(turn(400, true), Turn::Wait(Duration::from_millis(600)));
-        assert_eq!(turn(1_000, true), Turn::Free);
-        assert_eq!(super::turn(TakeoverPolicy::Wait, None, Duration::ZERO), Turn::Free);
+        let decision = |age_ms, is_last| {
+            takeover_decision(TakeoverPolicy::Wait, Some(&sign(age_ms, 1_000_000, is_last)), Duration::ZERO)
+        };
+        assert_eq!(decision(0, false), TakeoverDecision::Wait(SILENCE));
+        assert_eq!(decision(2_500, false), TakeoverDecision::Wait(Duration::from_millis(3_500)));
+        assert_eq!(decision(6_000, false), TakeoverDecision::Free);
+        assert_eq!(decision(400, true), TakeoverDecision::Wait(Duration::from_millis(600)));
+        assert_eq!(decision(1_000, true), TakeoverDecision::Free);
+        assert_eq!(super::takeover_decision(TakeoverPolicy::Wait, None, Duration::ZERO), TakeoverDecision::Free);
     }
 
     #[test]
     fn a_server_that_does_not_say_the_time_is_watched_for_as_long() {
-        let unknown = Sign { age: None, ..sign(0, 0, false) };
+        let unknown = OwnerHeartbeat { age: None, ..sign(0, 0, false) };
         assert_eq!(
-            turn(TakeoverPolicy::Wait, Some(&unknown), Duration::from_secs(2)),
-            Turn::Wait(Duration::from_secs(4))
+            takeover_decision(TakeoverPolicy::Wait, Some(&unknown), Duration::from_secs(2)),
+            TakeoverDecision::Wait(Duration::from_secs(4))
         );
-        assert_eq!(turn(TakeoverPolicy::Wait, Some(&unknown), SILENCE), Turn::Free);
+        assert_eq!(takeover_decision(TakeoverPolicy::Wait, Some(&unknown), SILENCE), TakeoverDecision::Free);
     }
 
     #[test]
     fn who_takes_over_at_once_leaves_an_owner_its_first_seconds() {
-        let turn = |age_ms, held_ms| turn(TakeoverPolicy::Now, Some(&sign(age_ms, held_ms, false)), Duration::ZERO);
-        assert_eq!(turn(0, 10_000), Turn::Free);
-        assert_eq!(turn(0, 3_000), Turn::Wait(SILENCE), "sooner if it falls silent");
-        assert_eq!(turn(0, 7_000), Turn::Wait(Duration::from_secs(3)));
-        assert_eq!(turn(6_000, 6_000), Turn::Free);
+        let decision = |age_ms, held_ms| {
+            takeover_decision(TakeoverPolicy::Now, Some(&sign(age_ms, held_ms, false)), Duration::ZERO)
+        };
+        assert_eq!(decision(0, 10_000), TakeoverDecision::Free);
+        assert_eq!(decision(0, 3_000), TakeoverDecision::Wait(SILENCE), "sooner if it falls silent");
+        assert_eq!(decision(0, 7_000), TakeoverDecision::Wait(Duration::from_secs(3)));
+        assert_eq!(decision(6_000, 6_000), TakeoverDecision::Free);
     }
 
     /// Two daemons, each started again two seconds after the other took over.
@@ -157,12 +171,12 @@ mod tests {
     fn two_that_mean_it_take_the_stream_from_each_other_no_more_than_every_ten_seconds() {
         let (mut now_ms, mut taken_ms, mut takeovers) = (0, 0, 0);
         while now_ms < 60_000 {
-            match turn(TakeoverPolicy::Now, Some(&sign(0, now_ms - taken_ms, false)), Duration::ZERO) {
-                Turn::Free => {
+            match takeover_decision(TakeoverPolicy::Now, Some(&sign(0, now_ms - taken_ms, false)), Duration::ZERO) {
+                TakeoverDecision::Free => {
                     (takeovers, taken_ms) = (takeovers + 1, now_ms);
                     now_ms += 2_000;
                 }
-                Turn::Wait(wait) => now_ms += u64::try_from(wait.as_millis()).expect("short"),
+                TakeoverDecision::Wait(wait) => now_ms += u64::try_from(wait.as_millis()).expect("short"),
             }
         }
         assert_eq!(takeovers, 5);

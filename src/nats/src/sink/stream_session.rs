@@ -12,11 +12,11 @@ use async_nats::jetstream::publish::PublishAck;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use super::message::Message;
-use super::refusal::Refusal;
+use super::message::OutputMessage;
+use super::publish_error::PublishError;
 use super::status::SinkStatus;
-use super::stream::{self, Standing};
-use crate::Status;
+use super::stream_state::{self, StreamState};
+use crate::ConnectionStatus;
 use rekindle_runtime::health::HealthPart;
 
 /// How long an acknowledgement or an answer may take.
@@ -27,35 +27,35 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 const WATCH: Duration = Duration::from_millis(50);
 
 /// A stream, over a connection.
-pub(super) struct Line {
+pub(super) struct StreamSession {
     pub(super) context: Context,
     pub(super) stream: String,
     pub(super) status: Arc<SinkStatus>,
     /// Attempts in a row that failed.
     pub(super) failures: u32,
     part: HealthPart,
-    connection: Arc<Status>,
+    connection: Arc<ConnectionStatus>,
     /// How often the server had not permitted something when the attempt began.
     denials_before: u64,
 }
 
 /// An attempt under way, on one connection.
-pub(super) struct Attempt {
+pub(super) struct PublishAttempt {
     client: Client,
     connects: u64,
 }
 
-impl Line {
+impl StreamSession {
     pub(super) fn new(
         mut context: Context,
         stream: &str,
         part: HealthPart,
         status: Arc<SinkStatus>,
-        connection: Arc<Status>,
-    ) -> Line {
+        connection: Arc<ConnectionStatus>,
+    ) -> StreamSession {
         context.set_timeout(ANSWER);
         let denials_before = connection.denials();
-        Line { context, stream: stream.to_owned(), status, failures: 0, part, connection, denials_before }
+        StreamSession { context, stream: stream.to_owned(), status, failures: 0, part, connection, denials_before }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -63,56 +63,60 @@ impl Line {
     }
 
     /// Begins an attempt, if there is a connection.
-    pub(super) fn begin(&mut self) -> Result<Attempt, Refusal> {
+    pub(super) fn begin(&mut self) -> Result<PublishAttempt, PublishError> {
         let client = self.client();
         if client.connection_state() != State::Connected {
-            return Err(Refusal::Disconnected);
+            return Err(PublishError::Disconnected);
         }
         self.denials_before = self.connection.denials();
         let connects = client.statistics().connects.load(Ordering::Relaxed);
-        Ok(Attempt { client, connects })
+        Ok(PublishAttempt { client, connects })
     }
 
     /// How the stream stands.
-    pub(super) async fn standing(&mut self) -> Result<Standing, Refusal> {
+    pub(super) async fn standing(&mut self) -> Result<StreamState, PublishError> {
         let attempt = self.begin()?;
-        let standing = attempt.unless_cut(stream::standing(&self.context, &self.stream)).await;
+        let standing = attempt.unless_cut(stream_state::standing(&self.context, &self.stream)).await;
         standing.map_err(|refusal| self.explained(refusal))
     }
 
     /// Publishes a message whose acknowledgement is wanted.
-    pub(super) async fn request(&self, message: &Message, headers: HeaderMap) -> Result<PublishAckFuture, Refusal> {
+    pub(super) async fn request(
+        &self,
+        message: &OutputMessage,
+        headers: HeaderMap,
+    ) -> Result<PublishAckFuture, PublishError> {
         let sent = self.context.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
-        sent.map_err(|error| Refusal::of_publish(&error, &message.subject, &self.stream))
+        sent.map_err(|error| PublishError::of_publish(&error, &message.subject, &self.stream))
     }
 
     /// Whether it was this stream that took the message.
-    pub(super) fn check(&self, ack: &PublishAck, subject: &str) -> Result<(), Refusal> {
+    pub(super) fn check(&self, ack: &PublishAck, subject: &str) -> Result<(), PublishError> {
         if ack.stream == self.stream {
             return Ok(());
         }
-        Err(Refusal::OtherStream { subject: subject.to_owned(), stream: self.stream.clone() })
+        Err(PublishError::OtherStream { subject: subject.to_owned(), stream: self.stream.clone() })
     }
 
     /// The refusal, with what the server said of permissions meanwhile.
-    pub(super) fn explained(&self, refusal: Refusal) -> Refusal {
+    pub(super) fn explained(&self, refusal: PublishError) -> PublishError {
         let denial = || self.connection.denial_since(self.denials_before, |_| true).map(|denial| denial.to_string());
         match refusal {
-            Refusal::Unanswered { what, .. } => Refusal::Unanswered { what, said: denial() },
-            Refusal::Incomplete { .. } => Refusal::Incomplete { said: denial() },
+            PublishError::Unanswered { what, .. } => PublishError::Unanswered { what, said: denial() },
+            PublishError::Incomplete { .. } => PublishError::Incomplete { said: denial() },
             refusal => refusal,
         }
     }
 
     /// Counts a failed attempt.
-    pub(super) fn failed(&mut self, refusal: &Refusal) {
+    pub(super) fn failed(&mut self, refusal: &PublishError) {
         self.failures += 1;
         self.status.failed();
         debug!(stream = %self.stream, %refusal, "an attempt to publish failed");
     }
 
     /// Tells operators, and waits before the next attempt, longer each time.
-    pub(super) async fn wait_after(&mut self, refusal: &Refusal) {
+    pub(super) async fn wait_after(&mut self, refusal: &PublishError) {
         let client = self.client();
         let why = format!("can't publish into the stream {}: {refusal}; trying again", self.stream);
         if self.part.failing(why.as_str()) {
@@ -125,7 +129,7 @@ impl Line {
             return;
         }
         // Others got in between: a moment later they may not.
-        let longest = if *refusal == Refusal::Unexpected { WATCH } else { BACKOFF.1 };
+        let longest = if *refusal == PublishError::Unexpected { WATCH } else { BACKOFF.1 };
         let doubled = BACKOFF.0.saturating_mul(1 << self.failures.min(10));
         sleep(doubled.min(longest)).await;
     }
@@ -139,10 +143,13 @@ impl Line {
     }
 }
 
-impl Attempt {
+impl PublishAttempt {
     /// What comes of it, unless the connection it began on is lost: then what was on its way is lost with it.
-    pub(super) async fn unless_cut<T>(self, outcome: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-        let Attempt { client, connects } = self;
+    pub(super) async fn unless_cut<T>(
+        self,
+        outcome: impl Future<Output = Result<T, PublishError>>,
+    ) -> Result<T, PublishError> {
+        let PublishAttempt { client, connects } = self;
         let cut = async {
             while client.connection_state() == State::Connected
                 && client.statistics().connects.load(Ordering::Relaxed) == connects
@@ -152,7 +159,7 @@ impl Attempt {
         };
         tokio::select! {
             outcome = outcome => outcome,
-            () = cut => Err(Refusal::Disconnected),
+            () = cut => Err(PublishError::Disconnected),
         }
     }
 }

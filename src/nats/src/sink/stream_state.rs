@@ -7,12 +7,12 @@ use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
+use super::publish_error::PublishError;
 use rekindle_core::time::Timestamp;
 
 /// The stream at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct StreamState {
     /// The sequence of its last message, also of one that is gone by now; 0: it never had any.
     pub(super) last: u64,
     /// It takes atomic batches.
@@ -28,7 +28,7 @@ pub(super) struct Standing {
 }
 
 #[derive(Deserialize)]
-struct Stored {
+struct StoredMessageResponse {
     message: StoredMessage,
 }
 
@@ -49,7 +49,7 @@ struct StoredMessage {
 
 /// A message as it lies in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct StreamMessage {
     pub(super) sequence: u64,
     pub(super) subject: String,
     /// When the server took it in, by its clock.
@@ -60,14 +60,15 @@ pub(super) struct Found {
 }
 
 /// How the stream stands.
-pub(super) async fn standing(context: &Context, name: &str) -> Result<Standing, Refusal> {
+pub(super) async fn standing(context: &Context, name: &str) -> Result<StreamState, PublishError> {
     let subject = format!("STREAM.INFO.{name}");
     match context.request::<_, _, Response<Value>>(subject.clone(), &()).await {
         Ok(Response::Ok(answer)) => {
             let now = answer["ts"].as_str().and_then(Timestamp::parse_rfc3339);
-            let info = serde_json::from_value(answer).map_err(|error| Refusal::Other { why: error.to_string() })?;
+            let info =
+                serde_json::from_value(answer).map_err(|error| PublishError::Other { why: error.to_string() })?;
             let stream::Info { config, state, created, .. } = info;
-            Ok(Standing {
+            Ok(StreamState {
                 now,
                 last: state.last_sequence,
                 is_atomic: config.allow_atomic_publish,
@@ -77,15 +78,15 @@ pub(super) async fn standing(context: &Context, name: &str) -> Result<Standing, 
             })
         }
         Ok(Response::Err { error }) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-            Err(Refusal::NoStream { stream: name.to_owned() })
+            Err(PublishError::NoStream { stream: name.to_owned() })
         }
-        Ok(Response::Err { error }) => Err(Refusal::of_server(&error)),
-        Err(error) => Err(Refusal::of_request(&error, &format!("$JS.API.{subject}"))),
+        Ok(Response::Err { error }) => Err(PublishError::of_server(&error)),
+        Err(error) => Err(PublishError::of_request(&error, &format!("$JS.API.{subject}"))),
     }
 }
 
 /// The stream's message with this sequence; `None`: it has none with it (any more).
-pub(super) async fn at(context: &Context, name: &str, sequence: u64) -> Result<Option<Found>, Refusal> {
+pub(super) async fn at(context: &Context, name: &str, sequence: u64) -> Result<Option<StreamMessage>, PublishError> {
     get(context, name, &json!({ "seq": sequence })).await
 }
 
@@ -96,28 +97,32 @@ pub(super) async fn next_of(
     name: &str,
     subject: &str,
     sequence: u64,
-) -> Result<Option<Found>, Refusal> {
+) -> Result<Option<StreamMessage>, PublishError> {
     get(context, name, &json!({ "seq": sequence, "next_by_subj": subject })).await
 }
 
 /// The stream's last message of a subject, which may have wildcards; `None`: it has none (any more).
-pub(super) async fn last_of(context: &Context, name: &str, subject: &str) -> Result<Option<Found>, Refusal> {
+pub(super) async fn last_of(
+    context: &Context,
+    name: &str,
+    subject: &str,
+) -> Result<Option<StreamMessage>, PublishError> {
     get(context, name, &json!({ "last_by_subj": subject })).await
 }
 
-async fn get(context: &Context, name: &str, which: &Value) -> Result<Option<Found>, Refusal> {
+async fn get(context: &Context, name: &str, which: &Value) -> Result<Option<StreamMessage>, PublishError> {
     let subject = format!("STREAM.MSG.GET.{name}");
     match context.request(subject.clone(), which).await {
-        Ok(Response::Ok(Stored { message })) => {
+        Ok(Response::Ok(StoredMessageResponse { message })) => {
             let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default();
             let headers = String::from_utf8_lossy(&decode(&message.hdrs)).into_owned();
             let payload = decode(&message.data);
             let StoredMessage { seq: sequence, subject, time, .. } = message;
-            Ok(Some(Found { sequence, subject, time: Timestamp::parse_rfc3339(&time), headers, payload }))
+            Ok(Some(StreamMessage { sequence, subject, time: Timestamp::parse_rfc3339(&time), headers, payload }))
         }
         Ok(Response::Err { error }) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
-        Ok(Response::Err { error }) => Err(Refusal::of_server(&error)),
-        Err(error) => Err(Refusal::of_request(&error, &format!("$JS.API.{subject}"))),
+        Ok(Response::Err { error }) => Err(PublishError::of_server(&error)),
+        Err(error) => Err(PublishError::of_request(&error, &format!("$JS.API.{subject}"))),
     }
 }
 

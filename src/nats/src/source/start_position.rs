@@ -2,17 +2,17 @@
 
 use thiserror::Error;
 
-use super::consumer::{Begin, Consumer};
-use crate::Connection;
-use crate::api::ApiError;
-use crate::streams::{StreamError, StreamState, Wanted, ensure_stream};
+use super::consumer::{ConsumerStart, PullConsumer};
+use crate::NatsConnection;
+use crate::api::JetStreamError;
+use crate::streams::{StreamError, StreamRequirements, VerifiedStream, ensure_stream};
 use crate::subjects::{covers, without_covered};
 use rekindle_core::time::Timestamp;
 use rekindle_settings::{SourceSettings, StartPosition};
 
 /// Why the stream can't be read now.
 #[derive(Debug, Error)]
-pub(super) enum ReadError {
+pub(super) enum StartPositionError {
     /// The stream is not there or won't do.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -61,7 +61,7 @@ pub(super) enum ReadError {
         /// The stream.
         stream: String,
         /// Why.
-        cause: ApiError,
+        cause: JetStreamError,
     },
 }
 
@@ -69,25 +69,27 @@ pub(super) enum ReadError {
 /// when the first consumer fails. The stream must have had the message `needed`.
 pub(super) fn resolve(
     source: &SourceSettings,
-    before: Option<Begin>,
+    before: Option<ConsumerStart>,
     needed: u64,
-    stream: &StreamState,
-) -> Result<Begin, ReadError> {
+    stream: &VerifiedStream,
+) -> Result<ConsumerStart, StartPositionError> {
     let state = &stream.info.state;
     if needed > state.last_sequence {
         let (stream, last) = (source.stream.clone(), state.last_sequence);
-        return Err(ReadError::LogLostData { stream, last, position: needed });
+        return Err(StartPositionError::LogLostData { stream, last, position: needed });
     }
     let begin = before.unwrap_or(match source.start {
-        StartPosition::First => Begin::At(state.first_sequence.max(1)),
-        StartPosition::New => Begin::At(state.last_sequence + 1),
-        StartPosition::Sequence(sequence) => Begin::At(sequence.max(1)),
-        StartPosition::Time(time) => Begin::Time(time),
+        StartPosition::First => ConsumerStart::At(state.first_sequence.max(1)),
+        StartPosition::New => ConsumerStart::At(state.last_sequence + 1),
+        StartPosition::Sequence(sequence) => ConsumerStart::At(sequence.max(1)),
+        StartPosition::Time(time) => ConsumerStart::Time(time),
     });
     match begin {
-        Begin::At(next) if next > state.last_sequence + 1 => {
-            Err(ReadError::LogLostData { stream: source.stream.clone(), last: state.last_sequence, position: next - 1 })
-        }
+        ConsumerStart::At(next) if next > state.last_sequence + 1 => Err(StartPositionError::LogLostData {
+            stream: source.stream.clone(),
+            last: state.last_sequence,
+            position: next - 1,
+        }),
         begin => Ok(begin),
     }
 }
@@ -97,19 +99,19 @@ pub(super) fn resolve(
 ///
 /// # Errors
 /// It may not; a sentence for operators.
-pub async fn rehearse(connection: &Connection, source: &SourceSettings) -> Result<(), String> {
-    let mut wanted = Wanted::events(source);
+pub async fn rehearse(connection: &NatsConnection, source: &SourceSettings) -> Result<(), String> {
+    let mut wanted = StreamRequirements::events(source);
     wanted.create = false;
     let stream = ensure_stream(connection, &wanted).await.map_err(|error| error.to_string())?;
-    let end = Begin::At(stream.info.state.last_sequence + 1);
-    let created = Consumer::create(connection, &source.stream, end, &filters(&wanted, &stream), source.batch).await;
-    let no_consumer = |cause| ReadError::Consumer { stream: source.stream.clone(), cause }.to_string();
+    let end = ConsumerStart::At(stream.info.state.last_sequence + 1);
+    let created = PullConsumer::create(connection, &source.stream, end, &filters(&wanted, &stream), source.batch).await;
+    let no_consumer = |cause| StartPositionError::Consumer { stream: source.stream.clone(), cause }.to_string();
     let (mut consumer, _) = created.map_err(no_consumer)?;
     consumer.answers(connection).await.map_err(|why| format!("could not read stream {}: {why}", source.stream))
 }
 
 /// The subjects to ask for; none where the stream holds nothing else.
-pub(super) fn filters(wanted: &Wanted, stream: &StreamState) -> Vec<String> {
+pub(super) fn filters(wanted: &StreamRequirements, stream: &VerifiedStream) -> Vec<String> {
     let config = &stream.info.config;
     let is_ours = |taken: &String| wanted.subjects.iter().any(|wanted| covers(wanted, taken));
     let is_copy = config.mirror.is_some() || config.sources.is_some();

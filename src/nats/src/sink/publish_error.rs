@@ -3,12 +3,14 @@
 use std::error::Error as _;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind, RequestError, RequestErrorKind};
+use async_nats::jetstream::context::{
+    PublishError as JetStreamPublishError, PublishErrorKind, RequestError, RequestErrorKind,
+};
 use thiserror::Error;
 
 /// Why an attempt failed. None of them is final: the caller tries again, in another way or later.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum Refusal {
+pub(super) enum PublishError {
     #[error("the connection to NATS is down")]
     Disconnected,
     #[error(
@@ -51,49 +53,49 @@ pub(super) enum Refusal {
     Other { why: String },
 }
 
-impl Refusal {
+impl PublishError {
     /// What the server said to a publish under `subject`.
-    pub(super) fn of_publish(error: &PublishError, subject: &str, stream: &str) -> Refusal {
+    pub(super) fn of_publish(error: &JetStreamPublishError, subject: &str, stream: &str) -> PublishError {
         let (subject, stream) = (subject.to_owned(), stream.to_owned());
         match error.kind() {
-            PublishErrorKind::StreamNotFound => Refusal::NoSubject { subject, stream },
-            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => Refusal::Unexpected,
+            PublishErrorKind::StreamNotFound => PublishError::NoSubject { subject, stream },
+            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => PublishError::Unexpected,
             PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
-                Refusal::Unanswered { what: format!("a message on {subject}"), said: None }
+                PublishError::Unanswered { what: format!("a message on {subject}"), said: None }
             }
-            PublishErrorKind::MaxPayloadExceeded => Refusal::TooLarge,
+            PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
             _ => match error.source().and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
-                Some(said) => Refusal::of_server(said),
-                None => Refusal::Other { why: error.to_string() },
+                Some(said) => PublishError::of_server(said),
+                None => PublishError::Other { why: error.to_string() },
             },
         }
     }
 
     /// What became of a request to JetStream's API.
-    pub(super) fn of_request(error: &RequestError, what: &str) -> Refusal {
+    pub(super) fn of_request(error: &RequestError, what: &str) -> PublishError {
         match error.kind() {
-            RequestErrorKind::NoResponders => Refusal::NoJetStream,
-            RequestErrorKind::TimedOut => Refusal::Unanswered { what: what.to_owned(), said: None },
-            _ => Refusal::Other { why: error.to_string() },
+            RequestErrorKind::NoResponders => PublishError::NoJetStream,
+            RequestErrorKind::TimedOut => PublishError::Unanswered { what: what.to_owned(), said: None },
+            _ => PublishError::Other { why: error.to_string() },
         }
     }
 
     /// What an error of JetStream means.
-    pub(super) fn of_server(said: &async_nats::jetstream::Error) -> Refusal {
+    pub(super) fn of_server(said: &async_nats::jetstream::Error) -> PublishError {
         match said.error_code() {
             ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
-                Refusal::Unexpected
+                PublishError::Unexpected
             }
             ErrorCode::STREAM_STORE_FAILED
             | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
             | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => Refusal::Full { why: said.to_string() },
-            ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Refusal::TooLarge,
-            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => Refusal::Incomplete { said: None },
-            ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => Refusal::Duplicate,
-            ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER => Refusal::NoIdsInBatches,
-            ErrorCode::ATOMIC_PUBLISH_DISABLED => Refusal::NoBatches,
-            _ => Refusal::Other { why: said.to_string() },
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => PublishError::Full { why: said.to_string() },
+            ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => PublishError::TooLarge,
+            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => PublishError::Incomplete { said: None },
+            ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => PublishError::Duplicate,
+            ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER => PublishError::NoIdsInBatches,
+            ErrorCode::ATOMIC_PUBLISH_DISABLED => PublishError::NoBatches,
+            _ => PublishError::Other { why: said.to_string() },
         }
     }
 
@@ -101,12 +103,12 @@ impl Refusal {
     pub(super) fn is_harmless(&self) -> bool {
         matches!(
             self,
-            Refusal::Incomplete { .. }
-                | Refusal::Unexpected
-                | Refusal::Duplicate
-                | Refusal::NoIdsInBatches
-                | Refusal::NoBatches
-                | Refusal::TooLarge
+            PublishError::Incomplete { .. }
+                | PublishError::Unexpected
+                | PublishError::Duplicate
+                | PublishError::NoIdsInBatches
+                | PublishError::NoBatches
+                | PublishError::TooLarge
         )
     }
 }
