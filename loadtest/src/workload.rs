@@ -24,7 +24,8 @@ pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<ExecutionPlan>), 
 
 /// The plan that a text says.
 pub(crate) fn compile(text: &str) -> Result<Arc<ExecutionPlan>, Error> {
-    let rules = rules::compile(text)
-        .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
+    let rules = rules::compile(text).map_err(|problems| {
+        Error::Unreadable(rekindle_core::diagnostics::render("the rules", text, &problems, false))
+    })?;
     Ok(Arc::new(ExecutionPlan::new(rules)))
 }

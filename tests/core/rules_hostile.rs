@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use rstest::rstest;
 
+use rekindle_core::diagnostics;
+use rekindle_core::rules::compile;
 use rekindle_core::rules::program::Ruleset;
-use rekindle_core::rules::{compile, render};
 
 /// Rules with one segment, whose `when` this is.
 fn rules_with(when: &str) -> String {
@@ -18,7 +19,7 @@ fn rules_with(when: &str) -> String {
 
 /// Compiles, or fails with the problems drawn.
 fn compiled(text: &str) -> Ruleset {
-    compile(text).unwrap_or_else(|problems| panic!("{}", render::render("rules.toml", text, &problems, false)))
+    compile(text).unwrap_or_else(|problems| panic!("{}", diagnostics::render("rules.toml", text, &problems, false)))
 }
 
 #[rstest]
@@ -93,7 +94,7 @@ fn digest(text: &str) {
         for problem in &problems {
             assert!(text.get(problem.span.clone()).is_some(), "{problem:?} is not within the text");
         }
-        render::render("rules.toml", text, &problems, false);
+        diagnostics::render("rules.toml", text, &problems, false);
     }
 }
 

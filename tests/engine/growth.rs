@@ -13,7 +13,7 @@ use rekindle_core::growth::{GrowthReport, WindowTotals};
 use rekindle_core::partition::{ExecutionPlan, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::growth::Stage;
-use rekindle_core::rules::program::Change;
+use rekindle_core::rules::program::TransitionKind;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 
@@ -206,7 +206,7 @@ proptest! {
                 if let OutputKind::Transition { segment, change, .. } = &output.decided
                     && let Some(stage) = stages.iter().position(|id| *id == rules.segments[usize::from(segment.0)].id)
                 {
-                    is_in[stage] = *change == Change::Enter;
+                    is_in[stage] = *change == TransitionKind::Enter;
                 }
             }
             if let Some(stage) = is_in.iter().position(|is_in| *is_in) {

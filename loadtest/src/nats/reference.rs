@@ -25,8 +25,9 @@ pub(super) struct Reference {
 impl Reference {
     /// One that has seen nothing.
     pub(super) fn new(text: &str) -> Result<Reference, Error> {
-        let rules = rules::compile(text)
-            .map_err(|problems| Error::Unreadable(rules::render::render("the rules", text, &problems, false)))?;
+        let rules = rules::compile(text).map_err(|problems| {
+            Error::Unreadable(rekindle_core::diagnostics::render("the rules", text, &problems, false))
+        })?;
         let plan = Arc::new(ExecutionPlan::new(rules));
         let options = PipelineOptions { clock: Clock::Events, workers: 1, ..PipelineOptions::default() };
         let pipeline = Pipeline::new(Arc::clone(&plan), options)

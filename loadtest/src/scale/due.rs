@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::Args;
 use rekindle_core::partition::{Output, OutputKind};
-use rekindle_core::rules::program::Change;
+use rekindle_core::rules::program::TransitionKind;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordBatch;
 use rekindle_runtime::output::batch::{BarrierReport, OutputItem};
@@ -241,7 +241,7 @@ fn receive(course: &DueRun, mut output_items: mpsc::Receiver<OutputItem>) -> Due
 }
 
 fn is_entry(output: &Output) -> bool {
-    matches!(output.decided, OutputKind::Transition { change: Change::Enter, .. })
+    matches!(output.decided, OutputKind::Transition { change: TransitionKind::Enter, .. })
 }
 
 fn take(course: &DueRun, output: &Output, now: Duration, came: &mut DueOutputs) {

@@ -10,6 +10,8 @@ pub mod checkpoint;
 mod compact;
 pub mod decimal;
 pub mod decode;
+pub mod diagnostics;
+pub mod document;
 pub mod engine;
 pub mod event;
 pub mod growth;

@@ -34,7 +34,7 @@ impl Story {
     pub(crate) fn under(rules: &str) -> Story {
         let rules = match rules::compile(rules) {
             Ok(rules) => rules,
-            Err(problems) => panic!("{}", rules::render::render("rules.toml", rules, &problems, false)),
+            Err(problems) => panic!("{}", crate::diagnostics::render("rules.toml", rules, &problems, false)),
         };
         let decoder = Decoder::new(&rules.projection, 1 << 20);
         let plan = ExecutionPlan::new(rules);

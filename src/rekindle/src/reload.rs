@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use rekindle_core::checkpoint::RulesComparison;
-use rekindle_core::rules::diagnostic::Diagnostic;
+use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::RulesChangeError;
 use rekindle_runtime::output::batch::RulesActivation;

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::subject::overlap;
 use super::{Settings, SourceKind};
-use rekindle_core::rules::diagnostic::Problems;
-use rekindle_core::rules::document::Section;
+use rekindle_core::diagnostics::Diagnostics;
+use rekindle_core::document::TomlSection;
 
 /// Reports where the two contradict each other, at the setting that was given.
-pub(super) fn check(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
+pub(super) fn check(config: &Settings, root: &TomlSection<'_>, problems: &mut Diagnostics<'_>) {
     loops(config, root, problems);
     control(config, root, problems, ("tick_subject", "ticks"), &config.source.tick_subject);
     control(config, root, problems, ("forget_subject", "requests to forget"), &config.source.forget_subject);
@@ -20,7 +20,7 @@ pub(super) fn check(config: &Settings, root: &Section<'_>, problems: &mut Proble
     streams(config, root, problems);
 }
 
-fn loops(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
+fn loops(config: &Settings, root: &TomlSection<'_>, problems: &mut Diagnostics<'_>) {
     let outputs = format!("{}.>", config.output.prefix);
     for subject in config.source.subjects.iter().filter(|subject| overlap(subject, &outputs)) {
         let message = format!("outputs go to `{outputs}`, and events are read from `{subject}`: an endless loop");
@@ -32,8 +32,8 @@ fn loops(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
 /// A subject that means something else than events must be none of theirs, and none of the outputs'.
 fn control(
     config: &Settings,
-    root: &Section<'_>,
-    problems: &mut Problems<'_>,
+    root: &TomlSection<'_>,
+    problems: &mut Diagnostics<'_>,
     (key, what): (&str, &str),
     subject: &String,
 ) {
@@ -52,7 +52,7 @@ fn control(
     }
 }
 
-fn streams(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
+fn streams(config: &Settings, root: &TomlSection<'_>, problems: &mut Diagnostics<'_>) {
     let (source, output) = (&config.source, &config.output);
     if !output.jetstream {
         return;
@@ -75,7 +75,7 @@ fn streams(config: &Settings, root: &Section<'_>, problems: &mut Problems<'_>) {
 }
 
 /// Where the first of these keys stands that was given; defaults agree, so one of them was.
-fn place(root: &Section<'_>, keys: [(&str, &str); 2]) -> Range<usize> {
+fn place(root: &TomlSection<'_>, keys: [(&str, &str); 2]) -> Range<usize> {
     let found = keys.iter().find_map(|(section, key)| root.get(section)?.get_ref().as_table()?.get(*key));
     found.map_or(0..0, toml::Spanned::span)
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::keys::{SettingKey, SettingKind};
 use super::nats::Secret;
 use super::reader::{SettingsReader, set};
-use rekindle_core::rules::document::Section;
+use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
@@ -148,7 +148,7 @@ impl Serialize for CheckpointLocation {
 }
 
 impl CheckpointSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         const STORE: &str = "name a folder, or write s3://bucket/prefix";
         let before = reader.problems.len();
         let store = reader.checked(section, "store", STORE, |text| CheckpointLocation::parse(text).map(drop));
@@ -171,7 +171,12 @@ impl CheckpointSettings {
     }
 
     /// What only goes together.
-    fn check_s3(&self, section: &Section<'_>, secret: Option<std::ops::Range<usize>>, reader: &mut SettingsReader<'_>) {
+    fn check_s3(
+        &self,
+        section: &TomlSection<'_>,
+        secret: Option<std::ops::Range<usize>>,
+        reader: &mut SettingsReader<'_>,
+    ) {
         let place = |key: &str| section.get(key).map(toml::Spanned::span);
         if !matches!(self.store, CheckpointLocation::S3 { .. }) {
             let usual = CheckpointSettings::default();

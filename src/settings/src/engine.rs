@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
+use rekindle_core::document::TomlSection;
 use rekindle_core::event::PLACEHOLDER_IDS;
-use rekindle_core::rules::document::Section;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::{Clock, Span};
 
@@ -94,7 +94,7 @@ impl EngineSettings {
         Some(self.state_ttl).filter(|ttl| ttl.0 > 0)
     }
 
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         set(&mut self.rules, reader.file(section, "rules", "the rules file"));
         set(&mut self.max_disorder, reader.duration(section, "max_disorder", Span(0), DAY));
         set(&mut self.state_ttl, state_ttl(section, reader));
@@ -107,7 +107,7 @@ impl EngineSettings {
     }
 }
 
-fn placeholder_ids(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<Vec<String>> {
+fn placeholder_ids(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Option<Vec<String>> {
     let ids = section.strings("placeholder_ids", &mut reader.problems)?;
     let wrong = ids.iter().find(|id| !(1..=256).contains(&id.get_ref().len()));
     if let Some(id) = wrong {
@@ -118,7 +118,7 @@ fn placeholder_ids(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Op
     Some(ids.iter().map(|id| (*id.get_ref()).to_owned()).collect())
 }
 
-fn unseen_after(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<Span> {
+fn unseen_after(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Option<Span> {
     let after = reader.duration(section, "unseen_after", Span(0), *STATE_TTL.end())?;
     if (1..1_000).contains(&after.0) {
         let place = section.get("unseen_after").map_or(0..0, toml::Spanned::span);
@@ -128,7 +128,7 @@ fn unseen_after(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Optio
     Some(after)
 }
 
-fn state_ttl(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<Span> {
+fn state_ttl(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Option<Span> {
     let ttl = reader.duration(section, "state_ttl", Span(0), *STATE_TTL.end())?;
     if (1..STATE_TTL.start().0).contains(&ttl.0) {
         let place = section.get("state_ttl").map_or(0..0, toml::Spanned::span);

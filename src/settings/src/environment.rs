@@ -14,7 +14,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::keys::{self, OTHER_VARIABLES, SECRETS, SettingKind};
-use rekindle_core::rules::diagnostic::{Problems, nearest};
+use rekindle_core::diagnostics::{Diagnostics, nearest};
 
 /// What settings begin with.
 const PREFIX: &str = "REKINDLE_";
@@ -63,7 +63,11 @@ impl EnvironmentVariables {
     }
 
     /// Lays the variables over the file's tables; gives back the secrets among them.
-    pub(super) fn overlay<'v>(&'v self, document: &mut DeTable<'v>, problems: &mut Problems<'_>) -> EnvironmentSecrets {
+    pub(super) fn overlay<'v>(
+        &'v self,
+        document: &mut DeTable<'v>,
+        problems: &mut Diagnostics<'_>,
+    ) -> EnvironmentSecrets {
         for (section, key, kind) in keys::settings() {
             if let Some((text, place)) = self.get(section, key, problems) {
                 put(document, section, key, value(text, kind, &place));
@@ -82,7 +86,7 @@ impl EnvironmentVariables {
         secrets
     }
 
-    fn get(&self, section: &str, key: &str, problems: &mut Problems<'_>) -> Option<(&str, Range<usize>)> {
+    fn get(&self, section: &str, key: &str, problems: &mut Diagnostics<'_>) -> Option<(&str, Range<usize>)> {
         let (value, place) = self.found.get(&keys::variable(section, key))?;
         let text = value.to_str();
         if text.is_none() {
@@ -91,7 +95,7 @@ impl EnvironmentVariables {
         Some((text?, place.clone()))
     }
 
-    fn refuse_unknown(&self, problems: &mut Problems<'_>) {
+    fn refuse_unknown(&self, problems: &mut Diagnostics<'_>) {
         let settings = keys::settings().map(|(section, key, _)| (section, key)).chain(SECRETS);
         let known: Vec<String> = settings.map(|(section, key)| keys::variable(section, key)).collect();
         for (name, (_, place)) in self.found.iter().filter(|(name, _)| !known.contains(name)) {
@@ -135,7 +139,7 @@ fn value<'v>(text: &'v str, kind: SettingKind, place: &Range<usize>) -> Spanned<
             }
             DeValue::Array(items)
         }
-        SettingKind::Text | SettingKind::Section => string(text),
+        SettingKind::Text | SettingKind::TomlSection => string(text),
     };
     Spanned::new(place.clone(), value)
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use rekindle_core::rules::diagnostic::Diagnostic;
+use rekindle_core::diagnostics::Diagnostic;
 
 /// Everything that is wrong with the settings; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use super::keys::{SettingKey, SettingKind};
 use super::nats::Secret;
 use super::reader::{SettingsReader, set};
-use rekindle_core::rules::document::Section;
+use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
@@ -95,7 +95,7 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         let token = reader.secret(("http", section), "token", TOKEN_FILE);
         // That one is empty is said already.
         if let Some((Secret::Environment(text), place)) = &token
@@ -115,7 +115,7 @@ impl HttpSettings {
         self.read_listen(section, reader);
     }
 
-    fn read_listen(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    fn read_listen(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         let Some(listen) = section.string("listen", &mut reader.problems) else { return };
         match listen.get_ref().parse::<SocketAddr>() {
             Ok(address) => self.listen = address,

@@ -19,7 +19,7 @@ pub(super) enum SettingKind {
     /// A list of strings; in a variable, with commas between them.
     List,
     /// A section of its own.
-    Section,
+    TomlSection,
 }
 
 /// Every section, by its name in the file, with its keys.
@@ -69,7 +69,7 @@ pub(super) fn top() -> Vec<&'static str> {
 /// Every setting that a variable can give: section, key, kind.
 pub(super) fn settings() -> impl Iterator<Item = (&'static str, &'static str, SettingKind)> {
     let all = SECTIONS.iter().flat_map(|(section, keys)| keys.iter().map(|(key, kind)| (*section, *key, *kind)));
-    all.filter(|(_, _, kind)| *kind != SettingKind::Section)
+    all.filter(|(_, _, kind)| *kind != SettingKind::TomlSection)
 }
 
 /// `REKINDLE_NATS_TLS_CA_FILE`

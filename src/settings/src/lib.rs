@@ -42,8 +42,8 @@ use schemars::JsonSchema;
 
 use environment::EnvironmentVariables;
 use reader::SettingsReader;
-use rekindle_core::rules::diagnostic::Problems;
-use rekindle_core::rules::document::{self, Section};
+use rekindle_core::diagnostics::Diagnostics;
+use rekindle_core::document::{self, TomlSection};
 
 /// Settings of Rekindle.
 #[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
@@ -97,11 +97,11 @@ impl Settings {
     ) -> Result<Settings, SettingsErrors> {
         let variables = EnvironmentVariables::new(text, environment);
         let with_variables = variables.text.as_str();
-        let mut problems = Problems::new(with_variables);
+        let mut problems = Diagnostics::new(with_variables);
         let mut document = document::parse(text, &mut problems);
         let secrets = variables.overlay(document.get_mut(), &mut problems);
         let mut reader = SettingsReader::new(problems, secrets, text.len(), folder);
-        let root = Section::open("the settings", 0..0, document.get_ref(), &keys::top(), &mut reader.problems);
+        let root = TomlSection::open("the settings", 0..0, document.get_ref(), &keys::top(), &mut reader.problems);
         let mut config = Settings::default();
         config.engine.rules = folder.join(&config.engine.rules);
         config.checkpoint.store = config.checkpoint.store.within(folder);
@@ -117,7 +117,7 @@ impl Settings {
         Ok(config)
     }
 
-    fn read(&mut self, root: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    fn read(&mut self, root: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         if let Some(section) = reader.section(root, "engine") {
             self.engine.read(&section, reader);
         }

@@ -9,8 +9,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
-use rekindle_core::rules::diagnostic::{Problems, shorten, suggest};
-use rekindle_core::rules::document::Section;
+use rekindle_core::diagnostics::{Diagnostics, shorten, suggest};
+use rekindle_core::document::TomlSection;
 
 /// What is said on standard error, and how.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
@@ -95,7 +95,7 @@ impl Default for LogSettings {
 }
 
 impl LogSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
         set(&mut self.format, reader.choice(section, "format", &formats));
         if let Some(text) = section.string("level", &mut reader.problems) {
@@ -105,7 +105,7 @@ impl LogSettings {
 }
 
 /// Reads `info,rekindle_nats::source=debug`. A problem is one of the whole text, and says which part of it.
-fn levels(text: &Spanned<&str>, problems: &mut Problems<'_>) -> LogLevels {
+fn levels(text: &Spanned<&str>, problems: &mut Diagnostics<'_>) -> LogLevels {
     let mut levels = LogSettings::default().level;
     let mut generals = 0;
     for part in text.get_ref().split(',').map(str::trim) {
@@ -139,7 +139,7 @@ fn levels(text: &Spanned<&str>, problems: &mut Problems<'_>) -> LogLevels {
 }
 
 /// Reports a module of Rekindle that does not exist.
-fn refuse_unknown_module(target: &str, text: &Spanned<&str>, problems: &mut Problems<'_>) {
+fn refuse_unknown_module(target: &str, text: &Spanned<&str>, problems: &mut Diagnostics<'_>) {
     let mut parts = target.splitn(3, "::");
     let (name, module) = (parts.next().unwrap_or_default(), parts.next());
     let name = module.map_or_else(|| name.to_owned(), |module| format!("{name}::{module}"));

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
-use rekindle_core::rules::document::Section;
+use rekindle_core::document::TomlSection;
 
 /// How to reach the NATS servers, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
@@ -98,7 +98,7 @@ pub(super) const KEYS: [SettingKey; 8] = [
     ("token_file", SettingKind::Text),
     ("nkey_file", SettingKind::Text),
     ("creds_file", SettingKind::Text),
-    ("tls", SettingKind::Section),
+    ("tls", SettingKind::TomlSection),
 ];
 /// Keys of `[nats.tls]`.
 pub(super) const TLS_KEYS: [SettingKey; 4] = [
@@ -120,7 +120,7 @@ impl Default for NatsSettings {
 }
 
 impl NatsSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         self.read_servers(section, reader);
         set(&mut self.name, reader.text(section, "name"));
         self.auth = auth(section, reader);
@@ -129,7 +129,7 @@ impl NatsSettings {
         }
     }
 
-    fn read_servers(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    fn read_servers(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         const HELP: &str = "write nats://host:port, or tls://host:port for encryption";
         let Some(servers) = section.strings("servers", &mut reader.problems) else { return };
         if let ([], Some(value)) = (servers.as_slice(), section.get("servers")) {
@@ -161,7 +161,7 @@ fn is_server(text: &str) -> bool {
     !host.is_empty() && host.chars().all(is_name) && port.is_none_or(is_port)
 }
 
-fn auth(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> NatsAuth {
+fn auth(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> NatsAuth {
     let user = reader.text(section, "user").zip(section.get("user").map(toml::Spanned::span));
     let password = reader.secret(("nats", section), "password", "the file with the password");
     let token = reader.secret(("nats", section), "token", "the file with the token");
@@ -198,7 +198,7 @@ impl TlsSettings {
         self.required || [&self.ca_file, &self.cert_file, &self.key_file].into_iter().any(Option::is_some)
     }
 
-    fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         set(&mut self.required, reader.truth(section, "required"));
         self.ca_file = reader.file(section, "ca_file", "the authorities' certificates");
         self.cert_file = reader.file(section, "cert_file", "the client's certificate");

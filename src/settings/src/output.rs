@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
 use super::subject::{check_stream, check_subject};
-use rekindle_core::rules::document::Section;
+use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
@@ -116,7 +116,7 @@ impl Default for OutputSettings {
 }
 
 impl OutputSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         const STREAM: &str = "name it like \"REKINDLE\"";
         let prefix = reader.checked(section, "prefix", "write it like \"rekindle\" or \"shop.rekindle\"", check_prefix);
         set(&mut self.prefix, prefix);

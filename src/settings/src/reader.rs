@@ -10,13 +10,13 @@ use super::environment::EnvironmentSecrets;
 use super::errors::masked;
 use super::keys;
 use super::nats::Secret;
-use rekindle_core::rules::diagnostic::{Problems, join_quoted, shorten, suggest};
-use rekindle_core::rules::document::{LONGEST, Section};
+use rekindle_core::diagnostics::{Diagnostics, join_quoted, shorten, suggest};
+use rekindle_core::document::{DURATION_MAX, TomlSection};
 use rekindle_core::time::Span;
 
 /// Settings while they are read.
 pub(super) struct SettingsReader<'t> {
-    pub(super) problems: Problems<'t>,
+    pub(super) problems: Diagnostics<'t>,
     /// The files that settings name, each with the span of its name.
     pub(super) files: Vec<(&'static str, PathBuf, Range<usize>)>,
     secrets: EnvironmentSecrets,
@@ -28,7 +28,7 @@ pub(super) struct SettingsReader<'t> {
 
 impl<'t> SettingsReader<'t> {
     pub(super) fn new(
-        problems: Problems<'t>,
+        problems: Diagnostics<'t>,
         secrets: EnvironmentSecrets,
         file_bytes: usize,
         folder: &'t Path,
@@ -42,14 +42,14 @@ impl<'t> SettingsReader<'t> {
     }
 
     /// Opens a section, if it is there.
-    pub(super) fn section<'a>(&mut self, parent: &Section<'a>, name: &'static str) -> Option<Section<'a>> {
+    pub(super) fn section<'a>(&mut self, parent: &TomlSection<'a>, name: &'static str) -> Option<TomlSection<'a>> {
         let key = name.rsplit('.').next().unwrap_or(name);
         let (table, span) = parent.table(key, &mut self.problems)?;
         let mut known = keys::of(name);
         // A secret is refused here; it is not unknown as well.
         known.extend(self.refuse_secrets(name, table));
         known.extend(self.refuse_gone(name, table));
-        Some(Section::open(format!("[{name}]"), span, table, &known, &mut self.problems))
+        Some(TomlSection::open(format!("[{name}]"), span, table, &known, &mut self.problems))
     }
 
     fn refuse_gone(&mut self, section: &str, table: &DeTable<'_>) -> Vec<&'static str> {
@@ -75,7 +75,7 @@ impl<'t> SettingsReader<'t> {
     }
 
     /// A string that is not empty.
-    pub(super) fn text(&mut self, section: &Section<'_>, key: &str) -> Option<String> {
+    pub(super) fn text(&mut self, section: &TomlSection<'_>, key: &str) -> Option<String> {
         let text = section.string(key, &mut self.problems)?;
         if text.get_ref().trim().is_empty() {
             self.problems.add(&text.span(), format!("`{key}` is empty"), "");
@@ -87,7 +87,7 @@ impl<'t> SettingsReader<'t> {
     /// A string that a check is content with; the check's error ends a sentence that begins with the string.
     pub(super) fn checked(
         &mut self,
-        section: &Section<'_>,
+        section: &TomlSection<'_>,
         key: &str,
         help: &str,
         check: impl Fn(&str) -> Result<(), &'static str>,
@@ -99,7 +99,7 @@ impl<'t> SettingsReader<'t> {
     /// Strings that a check is content with, at least one.
     pub(super) fn checked_list(
         &mut self,
-        section: &Section<'_>,
+        section: &TomlSection<'_>,
         key: &str,
         help: &str,
         check: impl Fn(&str) -> Result<(), &'static str>,
@@ -131,7 +131,7 @@ impl<'t> SettingsReader<'t> {
     /// A whole number within a range.
     pub(super) fn number<T: TryFrom<i64>>(
         &mut self,
-        section: &Section<'_>,
+        section: &TomlSection<'_>,
         key: &str,
         range: RangeInclusive<i64>,
     ) -> Option<T> {
@@ -139,12 +139,12 @@ impl<'t> SettingsReader<'t> {
     }
 
     /// `true` or `false`.
-    pub(super) fn truth(&mut self, section: &Section<'_>, key: &str) -> Option<bool> {
+    pub(super) fn truth(&mut self, section: &TomlSection<'_>, key: &str) -> Option<bool> {
         section.boolean(key, &mut self.problems)
     }
 
     /// A duration within a range.
-    pub(super) fn duration(&mut self, section: &Section<'_>, key: &str, least: Span, most: Span) -> Option<Span> {
+    pub(super) fn duration(&mut self, section: &TomlSection<'_>, key: &str, least: Span, most: Span) -> Option<Span> {
         let text = section.string(key, &mut self.problems)?;
         match Span::parse(text.get_ref()) {
             Ok(span) if (least..=most).contains(&span) => return Some(span),
@@ -161,8 +161,8 @@ impl<'t> SettingsReader<'t> {
     }
 
     /// How long a stream keeps messages: at least a second, or zero for good.
-    pub(super) fn age(&mut self, section: &Section<'_>, key: &str) -> Option<Span> {
-        let span = self.duration(section, key, Span(0), LONGEST)?;
+    pub(super) fn age(&mut self, section: &TomlSection<'_>, key: &str) -> Option<Span> {
+        let span = self.duration(section, key, Span(0), DURATION_MAX)?;
         if (1..1_000).contains(&span.0) {
             let place = section.get(key).map_or(0..0, Spanned::span);
             self.problems.add(&place, format!("`{key}` must be 0s, for good, or at least 1s"), "");
@@ -172,7 +172,7 @@ impl<'t> SettingsReader<'t> {
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(&mut self, section: &Section<'_>, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, section: &TomlSection<'_>, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = section.string(key, &mut self.problems)?;
         let found = choices.iter().find(|(word, _)| word == text.get_ref());
         if found.is_none() {
@@ -185,7 +185,7 @@ impl<'t> SettingsReader<'t> {
     }
 
     /// The path of a file, as it is to be opened.
-    pub(super) fn file(&mut self, section: &Section<'_>, key: &str, what: &'static str) -> Option<PathBuf> {
+    pub(super) fn file(&mut self, section: &TomlSection<'_>, key: &str, what: &'static str) -> Option<PathBuf> {
         let text = section.string(key, &mut self.problems)?;
         if text.get_ref().is_empty() {
             self.problems.add(&text.span(), "this path is empty", format!("name {what}: {key} = \"…\""));
@@ -199,7 +199,7 @@ impl<'t> SettingsReader<'t> {
     /// A secret, from its variable or else from the file that `<key>_file` names; and where that stands.
     pub(super) fn secret(
         &mut self,
-        section: (&'static str, &Section<'_>),
+        section: (&'static str, &TomlSection<'_>),
         key: &'static str,
         what: &'static str,
     ) -> Option<(Secret, Range<usize>)> {

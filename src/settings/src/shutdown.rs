@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
-use rekindle_core::rules::document::Section;
+use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
@@ -28,7 +28,7 @@ impl Default for ShutdownSettings {
 }
 
 impl ShutdownSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         set(&mut self.deadline, reader.duration(section, "deadline", Span(1_000), Span(600_000)));
     }
 }

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
 use super::subject::{check_stream, check_subject};
-use rekindle_core::rules::document::Section;
+use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::{Span, Timestamp};
 
@@ -107,7 +107,7 @@ impl Default for SourceSettings {
 }
 
 impl SourceSettings {
-    pub(super) fn read(&mut self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         const SUBJECT: &str =
             "subjects are words with dots between them: \"events.web\"; \"events.>\" is all below events";
         let kinds = [("jetstream", SourceKind::JetStream), ("nats", SourceKind::Nats)];
@@ -130,7 +130,7 @@ impl SourceSettings {
     }
 
     /// Settings of a stream that were given on purpose, and would silently do nothing.
-    fn refuse_stream_settings(&self, section: &Section<'_>, reader: &mut SettingsReader<'_>) {
+    fn refuse_stream_settings(&self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         let usual = SourceSettings::default();
         let given = [
             ("stream", self.stream != usual.stream),
@@ -148,7 +148,7 @@ impl SourceSettings {
     }
 }
 
-fn start(section: &Section<'_>, reader: &mut SettingsReader<'_>) -> Option<StartPosition> {
+fn start(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Option<StartPosition> {
     const HELP: &str = "write \"first\", \"new\", a sequence number like 42, or a time like \"2026-03-09T00:00:00Z\"";
     let value = section.get("start")?;
     match value.get_ref() {

@@ -7,7 +7,7 @@ use rekindle_core::decode::Reason;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
-use rekindle_core::rules::program::{CampaignId, Change, SegmentId};
+use rekindle_core::rules::program::{CampaignId, SegmentId, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::{DeadLetter, OutputBatch, OutputItem};
 use rekindle_runtime::output::committed_position::CommittedPosition;
@@ -33,7 +33,7 @@ pub(crate) fn plan() -> Arc<ExecutionPlan> {
 
 /// A user enters (even numbers) or leaves (odd ones) the segment.
 pub(crate) fn transition(user: &str, number: u64) -> Output {
-    let change = if number.is_multiple_of(2) { Change::Enter } else { Change::Exit };
+    let change = if number.is_multiple_of(2) { TransitionKind::Enter } else { TransitionKind::Exit };
     let cause = Cause::Event(Some(format!("m{number}").into()));
     let decided = OutputKind::Transition { segment: SegmentId(0), change, cause };
     Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
@@ -44,7 +44,7 @@ pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
     let decided = OutputKind::Decision {
         campaign: CampaignId(0),
         outcome,
-        trigger: Trigger { segment: SegmentId(0), change: Change::Enter },
+        trigger: Trigger { segment: SegmentId(0), change: TransitionKind::Enter },
         cause: Cause::Event(Some(format!("m{number}").into())),
         payload: Some(Box::new(payload.into())),
     };

@@ -6,7 +6,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use crate::engine::evaluate::EvaluationContext;
 use crate::event::Scalar;
 use crate::rules::program::QuietHours;
-use crate::rules::zones;
+use crate::rules::time_zones;
 use crate::time::Timestamp;
 
 impl QuietHours {
@@ -64,5 +64,5 @@ pub fn zone_of(scope: &EvaluationContext<'_>) -> (TimeZone, String) {
         Some(Scalar::Text(name)) => Some(name.as_ref()),
         _ => profile.zone.as_ref().map(|(_, name)| name.as_ref()),
     };
-    name.and_then(zones::named).unwrap_or_else(|| (rules.timezone.clone(), rules.timezone_name.clone()))
+    name.and_then(time_zones::named).unwrap_or_else(|| (rules.timezone.clone(), rules.timezone_name.clone()))
 }

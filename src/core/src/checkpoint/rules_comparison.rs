@@ -7,7 +7,7 @@ use super::dictionary::RulesKeys;
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
 use crate::rules::program::{FeatureId, Ruleset};
-use crate::rules::{explain, words};
+use crate::rules::{explain, notation};
 use crate::time::{Span, Timestamp};
 
 /// What becomes of what is remembered when rules replace others.
@@ -85,7 +85,7 @@ pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
     let features = after.iter().zip(0..).filter(|(key, _)| is_new(&before, key)).map(|(_, id)| {
         let window = next_rules.features[usize::from(id)].kind.window();
         ColdStart {
-            what: words::feature(next_rules, FeatureId(id)),
+            what: notation::feature(next_rules, FeatureId(id)),
             blind: window.map_or(WarmUp::ForGood, |window| WarmUp::For(window.length)),
             read_by: readers[usize::from(id)].clone(),
         }

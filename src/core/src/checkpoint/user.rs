@@ -15,7 +15,7 @@ use crate::engine::traits::UserTraits;
 use crate::event::TraitId;
 use crate::growth::UserGrowthState;
 use crate::partition::User;
-use crate::rules::program::{CampaignId, Change, FeatureId, Ruleset, SegmentId};
+use crate::rules::program::{CampaignId, FeatureId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// The map's keys. Part of the stored format.
@@ -144,7 +144,7 @@ fn write_memory(key: u64, memory: &CampaignState, writer: &mut CborWriter) {
                 writer.optional_text(held.zone.as_deref());
                 if let Some(Trigger { segment, change }) = held.trigger {
                     writer.u64(segment.0.into());
-                    writer.bool(change == Change::Enter);
+                    writer.bool(change == TransitionKind::Enter);
                 }
             }
         }
@@ -307,7 +307,8 @@ fn read_held(
         let trigger = match length {
             6 => {
                 let segment = known.segments.id(reader, "the segment that set it off")?.map(SegmentId);
-                let change = if reader.bool("which change set it off")? { Change::Enter } else { Change::Exit };
+                let change =
+                    if reader.bool("which change set it off")? { TransitionKind::Enter } else { TransitionKind::Exit };
                 segment.map(|segment| Trigger { segment, change })
             }
             4 => None,

@@ -3,7 +3,7 @@
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId};
-use crate::rules::program::{CampaignId, Change, FeatureId, NameId, Ruleset, SegmentId};
+use crate::rules::program::{CampaignId, FeatureId, NameId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// The rules, indexed by what sets their parts off.
@@ -140,7 +140,7 @@ impl DispatchIndex {
         dispatch
     }
 
-    fn index_segment(&mut self, reads: &crate::rules::program::Reads, id: SegmentId) {
+    fn index_segment(&mut self, reads: &crate::rules::program::ConditionDependencies, id: SegmentId) {
         self.all.insert(id);
         if reads.any_event {
             self.any_event.insert(id);
@@ -209,7 +209,7 @@ impl DispatchIndex {
     }
 
     /// The campaigns that a change of this segment sets off, in file order.
-    pub fn campaigns(&self, segment: SegmentId, change: Change) -> &[CampaignId] {
+    pub fn campaigns(&self, segment: SegmentId, change: TransitionKind) -> &[CampaignId] {
         &self.campaigns[usize::from(segment.0)][change as usize]
     }
 }

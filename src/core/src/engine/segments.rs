@@ -3,14 +3,14 @@
 use super::dispatch::{DispatchIndex, SegmentSet};
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
-use crate::rules::program::{Change, Ruleset, SegmentId};
+use crate::rules::program::{Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What an evaluation found.
 #[derive(Debug, Default)]
 pub struct SegmentChanges {
     /// The segments that changed, in file order.
-    pub changed: Vec<(SegmentId, Change)>,
+    pub changed: Vec<(SegmentId, TransitionKind)>,
 }
 
 /// Evaluates the segments of `stale` at the user's clock, in file order, and those that read one that changed. The
@@ -32,7 +32,7 @@ pub fn reevaluate(
         until = until.min(outlook.until);
         if outlook.holds != profile.members.contains(id) {
             profile.members.set(id, outlook.holds);
-            changes.changed.push((id, if outlook.holds { Change::Enter } else { Change::Exit }));
+            changes.changed.push((id, if outlook.holds { TransitionKind::Enter } else { TransitionKind::Exit }));
             stale.extend(dispatch.readers(id));
         }
         from = id.0 + 1;

@@ -11,8 +11,8 @@ use crate::engine::value::Value;
 use crate::engine::window::{Aggregate, DecimalSum, EventCount, Maximum, Minimum, Panes};
 use crate::event::TraitId;
 use crate::json::JsonText;
+use crate::rules::notation;
 use crate::rules::program::{CampaignId, FeatureId, Ruleset, Window};
-use crate::rules::words;
 use crate::time::Timestamp;
 
 /// Everything kept of one user.
@@ -94,7 +94,7 @@ fn feature(rules: &Ruleset, id: FeatureId, cell: &FeatureState) -> ExactJsonObje
         // A window's cell without a window: the rules make none.
         (_, None) => ("value", JsonText::null()),
     };
-    ExactJsonObject::from([("feature", JsonText::of(&words::feature(rules, id))), held])
+    ExactJsonObject::from([("feature", JsonText::of(&notation::feature(rules, id))), held])
 }
 
 fn panes<T: Aggregate>(panes: &Panes<T>, window: &Window, value: impl Fn(T) -> JsonText) -> (&'static str, JsonText) {

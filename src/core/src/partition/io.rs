@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::campaigns::{Outcome, Trigger};
 use crate::event::Event;
 use crate::json::JsonText;
-use crate::rules::program::{CampaignId, Change, Ruleset, SegmentId};
+use crate::rules::program::{CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// An input, in the order of the log.
@@ -59,7 +59,7 @@ pub enum OutputKind {
         /// The segment.
         segment: SegmentId,
         /// Which way.
-        change: Change,
+        change: TransitionKind,
         /// What brought it about.
         cause: Cause,
     },

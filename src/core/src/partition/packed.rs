@@ -22,7 +22,7 @@ use crate::engine::traits::UserTraits;
 use crate::engine::window::{Aggregate, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
 use crate::event::{Scalar, TraitId};
 use crate::growth;
-use crate::rules::program::{CampaignId, Change, FeatureId, SegmentId};
+use crate::rules::program::{CampaignId, FeatureId, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What there is beside the times, a bit each.
@@ -309,8 +309,8 @@ impl CompactWriter<'_> {
             self.time(held.until);
             self.out.push(match held.trigger {
                 None => 0,
-                Some(Trigger { change: Change::Enter, .. }) => 1,
-                Some(Trigger { change: Change::Exit, .. }) => 2,
+                Some(Trigger { change: TransitionKind::Enter, .. }) => 1,
+                Some(Trigger { change: TransitionKind::Exit, .. }) => 2,
             });
             if let Some(trigger) = held.trigger {
                 self.unsigned(trigger.segment.0.into());
@@ -390,8 +390,8 @@ impl CompactReader<'_> {
             let (campaign, until) = (CampaignId(reader.small()), reader.time());
             let change = match reader.byte() {
                 0 => None,
-                1 => Some(Change::Enter),
-                _ => Some(Change::Exit),
+                1 => Some(TransitionKind::Enter),
+                _ => Some(TransitionKind::Exit),
             };
             let trigger = change.map(|change| Trigger { segment: SegmentId(reader.small()), change });
             let (cause, zone) = (reader.optional_text(), reader.optional_text());

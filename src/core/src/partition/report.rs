@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{ExecutionPlan, User};
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
+use crate::rules::notation;
 use crate::rules::program::{FeatureId, FeatureKind, Ruleset, Term};
-use crate::rules::words;
 use crate::time::Timestamp;
 
 /// A user as it stands at an instant.
@@ -122,7 +122,7 @@ fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport
                 FeatureKind::LatestTime => Term::Since(id),
                 _ => Term::Feature(id),
             };
-            FeatureReport { feature: words::feature(rules, id), value: scope.value(&term).to_json() }
+            FeatureReport { feature: notation::feature(rules, id), value: scope.value(&term).to_json() }
         })
         .collect();
     for (name, term) in [("idle()", Term::Idle), ("age()", Term::Age)] {

@@ -12,7 +12,7 @@ use crate::engine::profile::{ProfileUpdate, field_value};
 use crate::engine::segments::{SegmentChanges, reevaluate};
 use crate::event::Scalar;
 use crate::growth::{self, ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater};
-use crate::rules::program::{CampaignId, Change, NameId, Ruleset, SegmentId};
+use crate::rules::program::{CampaignId, NameId, Ruleset, SegmentId, TransitionKind};
 use crate::time::{Span, Timestamp};
 
 /// The counts that all steps add to, and scratch space kept to spare allocations.
@@ -338,7 +338,7 @@ impl StepContext {
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
-        changed: &[(SegmentId, Change)],
+        changed: &[(SegmentId, TransitionKind)],
         occasion: &EvaluationPoint<'_>,
         out: &mut Vec<Output>,
     ) {
@@ -347,7 +347,7 @@ impl StepContext {
         for &(segment, change) in changed {
             self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
             let size = &mut self.counts.sizes[usize::from(segment.0)];
-            *size = if change == Change::Enter { *size + 1 } else { *size - 1 };
+            *size = if change == TransitionKind::Enter { *size + 1 } else { *size - 1 };
             let decided = OutputKind::Transition { segment, change, cause: cause.clone() };
             out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position: occasion.position, decided });
             if matches!(cause, Cause::Rules { .. }) {

@@ -6,12 +6,12 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::shorten;
-use super::document::{Section, Value, in_file_order, kind_of};
+use super::compiler::{ConditionCompiler, ConditionContext, TermType};
 use super::payload;
-use super::program::{Campaign, Change, Condition, QuietHours, SegmentId, Term, Variant};
-use super::reader::{Reader, condition_in, expression_in};
-use super::scope::{Place, Scope, Type};
+use super::program::{Campaign, Condition, QuietHours, SegmentId, Term, TransitionKind, Variant};
+use super::reader::{RulesReader, condition_in, expression_in};
+use crate::diagnostics::shorten;
+use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::json::JsonText;
 use crate::time::Span;
 
@@ -38,9 +38,9 @@ pub(super) const VARIANT_KEYS: [&str; 3] = ["id", "weight", "payload"];
 const EXPIRES: Span = Span(24 * 3_600_000);
 const WEIGHT_MAX: f64 = 1_000_000.0;
 
-impl<'t> Reader<'t> {
+impl<'t> RulesReader<'t> {
     /// Reads `[[campaigns]]`.
-    pub(super) fn campaigns(&mut self, root: &Section<'t>) -> Vec<Campaign> {
+    pub(super) fn campaigns(&mut self, root: &TomlSection<'t>) -> Vec<Campaign> {
         let tables = root.tables("campaigns", &mut self.problems);
         if let Some((_, span)) = tables.get(usize::from(u16::MAX) + 1) {
             self.problems.add(span, "there are more than 65,536 campaigns", "");
@@ -49,7 +49,7 @@ impl<'t> Reader<'t> {
         let mut ids = HashMap::new();
         let mut campaigns = Vec::with_capacity(tables.len());
         for (table, span) in tables {
-            let mut section = Section::open("this campaign", span, table, &CAMPAIGN_KEYS, &mut self.problems);
+            let mut section = TomlSection::open("this campaign", span, table, &CAMPAIGN_KEYS, &mut self.problems);
             let id = section.needed_string("id", "\"winback\"", &mut self.problems);
             if let Some(id) = &id {
                 section.title = format!("campaign `{}`", id.get_ref());
@@ -69,7 +69,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Every key is read before the first missing one gives up, so that all mistakes are found.
-    fn campaign(&mut self, section: &Section<'t>, id: &str) -> Option<Campaign> {
+    fn campaign(&mut self, section: &TomlSection<'t>, id: &str) -> Option<Campaign> {
         let trigger = self.trigger(section);
         let channel = self.channel(section);
         let condition = self.campaign_condition(section);
@@ -104,7 +104,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn trigger(&mut self, section: &Section<'t>) -> Option<(SegmentId, Change)> {
+    fn trigger(&mut self, section: &TomlSection<'t>) -> Option<(SegmentId, TransitionKind)> {
         const HELP: &str = "write on = \"enter:dormant\" or on = \"exit:dormant\"";
         let text = section.needed_string("on", "\"enter:dormant\"", &mut self.problems)?;
         let span = text.span();
@@ -113,37 +113,37 @@ impl<'t> Reader<'t> {
             return None;
         };
         let known_change = match change {
-            "enter" => Some(Change::Enter),
-            "exit" => Some(Change::Exit),
+            "enter" => Some(TransitionKind::Enter),
+            "exit" => Some(TransitionKind::Exit),
             _ => {
                 self.problems.add(&span, format!("a segment has `enter` and `exit`, not {}", shorten(change)), HELP);
                 None
             }
         };
-        let Some(&segment) = self.world.segments.get(id) else {
-            let help = self.problems.suggest(id, self.world.segment_order.iter().map(String::as_str), "segments");
+        let Some(&segment) = self.symbols.segments.get(id) else {
+            let help = self.problems.suggest(id, self.symbols.segment_order.iter().map(String::as_str), "segments");
             self.problems.add_missing(&span, format!("there is no segment {}", shorten(id)), help);
             return None;
         };
         Some((SegmentId(u16::try_from(segment).ok()?), known_change?))
     }
 
-    fn channel(&mut self, section: &Section<'t>) -> Option<String> {
+    fn channel(&mut self, section: &TomlSection<'t>) -> Option<String> {
         let channel = section.needed_string("channel", "\"email\"", &mut self.problems)?;
         self.check_id("channel", channel.get_ref(), &channel.span());
         Some((*channel.get_ref()).to_owned())
     }
 
     /// `Some(None)`: there is no `if`.
-    fn campaign_condition(&mut self, section: &Section<'t>) -> Option<Option<Condition>> {
+    fn campaign_condition(&mut self, section: &TomlSection<'t>) -> Option<Option<Condition>> {
         if section.get("if").is_none() {
             return Some(None);
         }
         let text = section.string("if", &mut self.problems)?;
-        condition_in(self.file, &text, Place::Campaign, &mut self.world, &mut self.problems).map(Some)
+        condition_in(self.file, &text, ConditionContext::Campaign, &mut self.symbols, &mut self.problems).map(Some)
     }
 
-    fn quiet_hours(&mut self, section: &Section<'t>) -> Option<QuietHours> {
+    fn quiet_hours(&mut self, section: &TomlSection<'t>) -> Option<QuietHours> {
         let text = section.string("quiet_hours", &mut self.problems)?;
         let minutes = text.get_ref().split_once('-').and_then(|(start, end)| Some((minute(start)?, minute(end)?)));
         match minutes {
@@ -161,19 +161,19 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn variants(&mut self, section: &Section<'t>) -> Vec<Variant> {
+    fn variants(&mut self, section: &TomlSection<'t>) -> Vec<Variant> {
         let tables = section.tables("variants", &mut self.problems);
         let mut ids = Vec::new();
         let mut variants = Vec::new();
         for (table, span) in tables {
             let title = format!("a variant of {}", section.title);
-            let variant = Section::open(title, span, table, &VARIANT_KEYS, &mut self.problems);
+            let variant = TomlSection::open(title, span, table, &VARIANT_KEYS, &mut self.problems);
             variants.extend(self.variant(&variant, &mut ids));
         }
         variants
     }
 
-    fn variant(&mut self, section: &Section<'t>, ids: &mut Vec<&'t str>) -> Option<Variant> {
+    fn variant(&mut self, section: &TomlSection<'t>, ids: &mut Vec<&'t str>) -> Option<Variant> {
         let id = section.needed_string("id", "\"a\"", &mut self.problems);
         if let Some(id) = &id {
             self.check_id("variant id", id.get_ref(), &id.span());
@@ -188,7 +188,7 @@ impl<'t> Reader<'t> {
         Some(Variant { id: (*id?.get_ref()).to_owned(), weight: weight?, payload })
     }
 
-    fn weight(&mut self, section: &Section<'t>) -> Option<f64> {
+    fn weight(&mut self, section: &TomlSection<'t>) -> Option<f64> {
         section.need("weight", "1", &mut self.problems);
         let span = section.get("weight")?.span();
         let weight = section.number("weight", 0.0..=WEIGHT_MAX, &mut self.problems)?;
@@ -199,13 +199,13 @@ impl<'t> Reader<'t> {
         Some(weight)
     }
 
-    fn payload(&mut self, section: &Section<'t>) -> BTreeMap<String, JsonText> {
+    fn payload(&mut self, section: &TomlSection<'t>) -> BTreeMap<String, JsonText> {
         let Some((table, _)) = section.table("payload", &mut self.problems) else { return BTreeMap::new() };
         let fields = payload::object(table, &mut self.problems);
         fields.iter().map(|(key, value)| (key.clone(), JsonText::of(value))).collect()
     }
 
-    fn payload_from(&mut self, section: &Section<'t>) -> Vec<(String, Term)> {
+    fn payload_from(&mut self, section: &TomlSection<'t>) -> Vec<(String, Term)> {
         let Some((table, _)) = section.table("payload_from", &mut self.problems) else { return Vec::new() };
         let fixed: Option<&DeTable<'_>> = section.get("payload").and_then(|value| value.get_ref().as_table());
         let mut terms = Vec::new();
@@ -219,25 +219,29 @@ impl<'t> Reader<'t> {
         terms
     }
 
-    fn payload_term(&mut self, value: &'t Value<'t>) -> Option<Term> {
+    fn payload_term(&mut self, value: &'t TomlValue<'t>) -> Option<Term> {
         let DeValue::String(text) = value.get_ref() else {
             let message = format!("payload_from has expressions in quotes, and this is {}", kind_of(value.get_ref()));
             self.problems.add(&value.span(), message, "fixed values go into payload");
             return None;
         };
         let node = expression_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)?;
-        let mut scope = Scope { world: &mut self.world, problems: &mut self.problems, place: Place::Campaign };
-        let typed = scope.term(&node)?;
-        if typed.kind == Type::Duration {
-            return duration_in_payload(&mut scope, &node.span);
+        let mut compiler = ConditionCompiler {
+            symbols: &mut self.symbols,
+            problems: &mut self.problems,
+            context: ConditionContext::Campaign,
+        };
+        let typed = compiler.term(&node)?;
+        if typed.kind == TermType::Duration {
+            return duration_in_payload(&mut compiler, &node.span);
         }
         Some(typed.term)
     }
 }
 
-fn duration_in_payload(scope: &mut Scope<'_, '_, '_>, span: &Range<usize>) -> Option<Term> {
+fn duration_in_payload(compiler: &mut ConditionCompiler<'_, '_, '_>, span: &Range<usize>) -> Option<Term> {
     let help = "send whether it is reached: since(order) > duration('30d')";
-    scope.fail(span, "a payload field cannot be a duration", help)
+    compiler.fail(span, "a payload field cannot be a duration", help)
 }
 
 /// `"08:30"` as minutes since midnight.

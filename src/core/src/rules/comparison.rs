@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::compiler::{ConditionCompiler, TermType, TypedTerm};
 use super::program::{Comparison, Condition, Term};
-use super::scope::{Scope, Type, Typed};
 use super::syntax::{Expression, ExpressionKind};
 use crate::decimal::Decimal;
 use crate::event::Scalar;
@@ -12,7 +12,7 @@ use crate::time::Span;
 /// Up to here `distinct` counts exactly; beyond, it reads this.
 const DISTINCT_EXACT: Decimal = Decimal::from_millionths(1_000_000_000);
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     pub(super) fn compare(
         &mut self,
         op: Comparison,
@@ -41,19 +41,19 @@ impl Scope<'_, '_, '_> {
     fn check_types(
         &mut self,
         op: Comparison,
-        (left, left_node): (&Typed, &Expression),
-        (right, right_node): (&Typed, &Expression),
+        (left, left_node): (&TypedTerm, &Expression),
+        (right, right_node): (&TypedTerm, &Expression),
         span: &Range<usize>,
     ) -> Option<()> {
         let ordering = !matches!(op, Comparison::Equal | Comparison::NotEqual);
         match (left.kind, right.kind) {
-            (Type::Bool, Type::Bool | Type::Dynamic) | (Type::Dynamic, Type::Bool) if ordering => {
+            (TermType::Bool, TermType::Bool | TermType::Dynamic) | (TermType::Dynamic, TermType::Bool) if ordering => {
                 self.fail(span, "true and false have no order", "compare them with == or !=")
             }
-            (Type::Duration, Type::Duration) => Some(()),
-            (Type::Duration, kind) => self.duration_beside(kind, right_node),
-            (kind, Type::Duration) => self.duration_beside(kind, left_node),
-            (a, b) if a == b || a == Type::Dynamic || b == Type::Dynamic => Some(()),
+            (TermType::Duration, TermType::Duration) => Some(()),
+            (TermType::Duration, kind) => self.duration_beside(kind, right_node),
+            (kind, TermType::Duration) => self.duration_beside(kind, left_node),
+            (a, b) if a == b || a == TermType::Dynamic || b == TermType::Dynamic => Some(()),
             (a, b) => {
                 let message = format!("{} is compared with {}", a.described(), b.described());
                 let help = match (&left_node.kind, &right_node.kind) {
@@ -70,20 +70,26 @@ impl Scope<'_, '_, '_> {
     }
 
     /// A duration compared with what is none: the mistake is on the other side.
-    fn duration_beside(&mut self, kind: Type, node: &Expression) -> Option<()> {
+    fn duration_beside(&mut self, kind: TermType, node: &Expression) -> Option<()> {
         let message = format!("a duration is compared with {}", kind.described());
         let help = match &node.kind {
             ExpressionKind::Text(text) if Span::parse(text).is_ok() => format!("write duration('{text}')"),
             ExpressionKind::Number(number) if *number >= Decimal::ZERO && is_whole(*number) => {
                 format!("say {number} of what: duration('{number}m'), duration('{number}d')")
             }
-            _ if kind == Type::Dynamic => "no trait or property is a duration; write duration('30m')".to_owned(),
+            _ if kind == TermType::Dynamic => "no trait or property is a duration; write duration('30m')".to_owned(),
             _ => "write the time as duration('30m')".to_owned(),
         };
         self.fail(&node.span, message, help)
     }
 
-    fn check_distinct(&mut self, op: Comparison, left: &Typed, right: &Typed, span: &Range<usize>) -> Option<()> {
+    fn check_distinct(
+        &mut self,
+        op: Comparison,
+        left: &TypedTerm,
+        right: &TypedTerm,
+        span: &Range<usize>,
+    ) -> Option<()> {
         let (literal, op) = match (left.is_distinct, right.is_distinct) {
             (true, false) => (&right.term, op),
             (false, true) => (&left.term, mirrored(op)),

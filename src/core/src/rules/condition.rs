@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::compiler::{ConditionCompiler, TermType, TypedTerm};
 use super::program::{Condition, Term};
-use super::scope::{Scope, Type, Typed};
 use super::syntax::{Expression, ExpressionKind};
 use crate::event::Scalar;
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// Compiles a condition. `None`: it has mistakes, and each was reported.
     pub(super) fn condition(&mut self, node: &Expression) -> Option<Condition> {
         match &node.kind {
@@ -41,14 +41,14 @@ impl Scope<'_, '_, '_> {
         compiled.into_iter().collect()
     }
 
-    fn truth_of(&mut self, typed: Typed, node: &Expression) -> Option<Condition> {
+    fn truth_of(&mut self, typed: TypedTerm, node: &Expression) -> Option<Condition> {
         match (typed.kind, typed.term) {
             (_, Term::Condition(condition)) => Some(*condition),
-            (Type::Dynamic, term) => Some(Condition::IsTrue(term)),
+            (TermType::Dynamic, term) => Some(Condition::IsTrue(term)),
             (kind, _) => {
                 let help = match kind {
-                    Type::Number => "compare it with something: … > 0",
-                    Type::Duration => "compare it with a duration: … > duration('30m')",
+                    TermType::Number => "compare it with something: … > 0",
+                    TermType::Duration => "compare it with a duration: … > duration('30m')",
                     _ => "compare it with something: … == 'text'",
                 };
                 self.fail(&node.span, format!("this is {}, not a condition", kind.described()), help)
@@ -64,7 +64,7 @@ impl Scope<'_, '_, '_> {
             }
             _ => {
                 let typed = self.term(list)?;
-                if typed.kind != Type::Dynamic {
+                if typed.kind != TermType::Dynamic {
                     let help = "write the list out: traits.tier in ['gold', 'silver']";
                     let message = format!("to the right of `in` stands a list, and this is {}", typed.kind.described());
                     return self.fail(&list.span, message, help);
@@ -73,13 +73,13 @@ impl Scope<'_, '_, '_> {
             }
         };
         let (item_typed, list) = (item_typed?, list_term?);
-        if item_typed.kind == Type::Duration {
+        if item_typed.kind == TermType::Duration {
             return self.fail(&item.span, "a duration is in no list", "compare it: … >= duration('30m')");
         }
         Some(Condition::In { item: item_typed.term, list })
     }
 
-    fn literal_list(&mut self, items: &[Expression], wanted: Option<Type>, span: &Range<usize>) -> Option<Term> {
+    fn literal_list(&mut self, items: &[Expression], wanted: Option<TermType>, span: &Range<usize>) -> Option<Term> {
         let mut scalars = Vec::with_capacity(items.len());
         let mut kinds = Vec::with_capacity(items.len());
         let mut sound = true;
@@ -105,7 +105,7 @@ impl Scope<'_, '_, '_> {
             return self.fail(span, "the list is empty, so nothing is in it", "write its values: ['gold', 'silver']");
         }
         match wanted {
-            Some(kind @ (Type::Number | Type::Text | Type::Bool)) if !kinds.contains(&kind) => {
+            Some(kind @ (TermType::Number | TermType::Text | TermType::Bool)) if !kinds.contains(&kind) => {
                 let message = format!("{} is looked for in a list that has none", kind.described());
                 self.fail(span, message, "")
             }
@@ -115,11 +115,11 @@ impl Scope<'_, '_, '_> {
 }
 
 /// A text, number or boolean written out.
-fn literal(node: &Expression) -> Option<(Scalar<'static>, Type)> {
+fn literal(node: &Expression) -> Option<(Scalar<'static>, TermType)> {
     match &node.kind {
-        ExpressionKind::Bool(value) => Some((Scalar::Bool(*value), Type::Bool)),
-        ExpressionKind::Number(value) => Some((Scalar::Number(*value), Type::Number)),
-        ExpressionKind::Text(value) => Some((Scalar::Text(Cow::Owned(value.clone())), Type::Text)),
+        ExpressionKind::Bool(value) => Some((Scalar::Bool(*value), TermType::Bool)),
+        ExpressionKind::Number(value) => Some((Scalar::Number(*value), TermType::Number)),
+        ExpressionKind::Text(value) => Some((Scalar::Text(Cow::Owned(value.clone())), TermType::Text)),
         ExpressionKind::Negate(inner) => match literal(inner)? {
             (Scalar::Number(value), kind) => Some((Scalar::Number(value.negated()), kind)),
             _ => None,

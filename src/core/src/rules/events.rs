@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::diagnostic::{join_quoted, shorten, suggest};
-use super::document::{Section, Value, in_file_order, kind_of};
+use super::compiler::ConditionContext;
 use super::functions;
 use super::products;
 use super::program::{EventName, NameId};
-use super::reader::{Reader, condition_in};
-use super::scope::Place;
+use super::reader::{RulesReader, condition_in};
 use super::syntax::RESERVED_WORDS;
 use super::term::ROOTS;
+use crate::diagnostics::{join_quoted, shorten, suggest};
+use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::event::CallType;
 
 /// Keys of an event written as a table.
@@ -23,9 +23,9 @@ pub(super) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
 /// Other words than functions and those of CEL that cannot name an event.
 const TAKEN_WORDS: [&str; 7] = ["true", "false", "null", "in", "and", "or", "not"];
 
-impl<'t> Reader<'t> {
+impl<'t> RulesReader<'t> {
     /// Reads `[events]`. All names are known before the first `where` is compiled.
-    pub(super) fn events(&mut self, root: &Section<'t>) -> Vec<EventName> {
+    pub(super) fn events(&mut self, root: &TomlSection<'t>) -> Vec<EventName> {
         let Some((table, _)) = root.table("events", &mut self.problems) else { return Vec::new() };
         let entries = in_file_order(table);
         for (index, (id, span, _)) in entries.iter().enumerate() {
@@ -34,14 +34,14 @@ impl<'t> Reader<'t> {
                 self.problems.add(span, "there are more than 65,536 names of events", "");
                 return Vec::new();
             };
-            self.world.names.insert((*id).to_owned(), NameId(number));
-            self.world.name_order.push((*id).to_owned());
+            self.symbols.names.insert((*id).to_owned(), NameId(number));
+            self.symbols.name_order.push((*id).to_owned());
         }
         let mut names = Vec::with_capacity(entries.len());
         for (number, (id, span, value)) in (0..).map(NameId).zip(entries) {
             let name = self.event(id, span, value);
             if name.as_ref().is_some_and(products::has_array) {
-                self.world.product_arrays.insert(number);
+                self.symbols.product_arrays.insert(number);
             }
             names.extend(name);
         }
@@ -63,7 +63,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn event(&mut self, id: &str, span: Range<usize>, value: &'t Value<'t>) -> Option<EventName> {
+    fn event(&mut self, id: &str, span: Range<usize>, value: &'t TomlValue<'t>) -> Option<EventName> {
         match value.get_ref() {
             DeValue::String(event) => {
                 self.check_event(event, &value.span());
@@ -71,7 +71,7 @@ impl<'t> Reader<'t> {
                 Some(EventName { id: id.to_owned(), call: CallType::Track, event, filter: None })
             }
             DeValue::Table(table) => {
-                let section = Section::open(format!("event `{id}`"), span, table, &EVENT_KEYS, &mut self.problems);
+                let section = TomlSection::open(format!("event `{id}`"), span, table, &EVENT_KEYS, &mut self.problems);
                 self.event_table(id, &section)
             }
             other => {
@@ -82,7 +82,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn event_table(&mut self, id: &str, section: &Section<'t>) -> Option<EventName> {
+    fn event_table(&mut self, id: &str, section: &TomlSection<'t>) -> Option<EventName> {
         let call = self.event_type(section);
         let event = match call {
             Some(CallType::Page | CallType::Screen) => {
@@ -102,7 +102,7 @@ impl<'t> Reader<'t> {
         }
         let filter = section
             .string("where", &mut self.problems)
-            .map(|text| condition_in(self.file, &text, Place::Where, &mut self.world, &mut self.problems));
+            .map(|text| condition_in(self.file, &text, ConditionContext::Where, &mut self.symbols, &mut self.problems));
         let filter = match filter {
             Some(None) => return None,
             Some(filter) => filter,
@@ -112,7 +112,7 @@ impl<'t> Reader<'t> {
         Some(EventName { id: id.to_owned(), call: call?, event, filter })
     }
 
-    fn event_type(&mut self, section: &Section<'t>) -> Option<CallType> {
+    fn event_type(&mut self, section: &TomlSection<'t>) -> Option<CallType> {
         if section.get("type").is_none() {
             return Some(CallType::Track);
         }

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::program::{Comparison, Condition, FeatureId, FeatureKind, Reads, Ruleset, SegmentId, Term};
-use super::{reads, words};
+use super::program::{Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, Ruleset, SegmentId, Term};
+use super::{dependencies, notation};
 
 /// How much memory the engine takes.
-pub struct Sizes<'s> {
+pub struct MemorySizes<'s> {
     /// A user without any feature, in bytes.
     pub user: usize,
     /// A feature at its largest, in bytes.
@@ -18,7 +18,7 @@ pub struct Sizes<'s> {
 }
 
 /// Explains a plan: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
-pub fn explain(rules: &Ruleset, sizes: &Sizes<'_>) -> String {
+pub fn explain(rules: &Ruleset, sizes: &MemorySizes<'_>) -> String {
     let mut out = String::new();
     features(rules, sizes, &mut out);
     decoded(rules, &mut out);
@@ -27,7 +27,7 @@ pub fn explain(rules: &Ruleset, sizes: &Sizes<'_>) -> String {
     out
 }
 
-fn features(rules: &Ruleset, sizes: &Sizes<'_>, out: &mut String) {
+fn features(rules: &Ruleset, sizes: &MemorySizes<'_>, out: &mut String) {
     let users = users_of_features(rules);
     let bytes = |kind: &FeatureKind| (sizes.feature)(kind);
     let total: usize = rules.features.iter().map(|feature| bytes(&feature.kind)).sum();
@@ -41,7 +41,7 @@ fn features(rules: &Ruleset, sizes: &Sizes<'_>, out: &mut String) {
     );
     for (index, feature) in rules.features.iter().enumerate() {
         let Ok(id) = u16::try_from(index) else { break };
-        let name = words::feature(rules, FeatureId(id));
+        let name = notation::feature(rules, FeatureId(id));
         let used_by: Vec<&str> = users[index].iter().map(String::as_str).collect();
         line(out, format_args!("  {name}: at most {} bytes; for {}", bytes(&feature.kind), used_by.join(", ")));
     }
@@ -62,7 +62,7 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     for campaign in &rules.campaigns {
         let mut all = campaign.condition.as_ref().map(features_in).unwrap_or_default();
         for (_, term) in &campaign.payload_from {
-            reads::each_in_term(term, &mut |inner| reads::features_of(inner, &mut |id| all.extend([id])));
+            dependencies::each_in_term(term, &mut |inner| dependencies::features_of(inner, &mut |id| all.extend([id])));
         }
         note(all, format!("campaign {}", campaign.id));
     }
@@ -71,7 +71,7 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
 
 fn features_in(condition: &Condition) -> BTreeSet<FeatureId> {
     let mut found = BTreeSet::new();
-    reads::each_term(condition, &mut |term| reads::features_of(term, &mut |id| found.extend([id])));
+    dependencies::each_term(condition, &mut |term| dependencies::features_of(term, &mut |id| found.extend([id])));
     found
 }
 
@@ -98,13 +98,13 @@ fn segments(rules: &Ruleset, out: &mut String) {
     }
 }
 
-fn changes_with(rules: &Ruleset, reads: &Reads) -> String {
+fn changes_with(rules: &Ruleset, reads: &ConditionDependencies) -> String {
     let mut parts = Vec::new();
     if reads.any_event {
         parts.push("any event".to_owned());
     }
     parts.extend(reads.names.iter().map(|name| format!("event {}", rules.names[usize::from(name.0)].id)));
-    parts.extend(reads.traits.iter().map(|id| words::user_trait(rules, *id)));
+    parts.extend(reads.traits.iter().map(|id| notation::user_trait(rules, *id)));
     parts.extend(reads.segments.iter().map(|segment| format!("segment {}", segment_id(rules, *segment))));
     if parts.is_empty() { "nothing but time".to_owned() } else { parts.join(", ") }
 }
@@ -116,16 +116,16 @@ fn segment_id(rules: &Ruleset, id: SegmentId) -> &str {
 /// What can happen in a condition by the mere passing of time.
 fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    reads::each_comparison(condition, &mut |op, left, right| {
-        if reads::slope(left) != reads::slope(right) {
+    dependencies::each_comparison(condition, &mut |op, left, right| {
+        if dependencies::slope(left) != dependencies::slope(right) {
             found.insert(crossing(rules, op, left, right));
         }
     });
-    reads::each_term(condition, &mut |term| {
-        reads::features_of(term, &mut |id| {
+    dependencies::each_term(condition, &mut |term| {
+        dependencies::features_of(term, &mut |id| {
             if let Some(window) = rules.features[usize::from(id.0)].kind.window() {
                 let every = crate::time::Span(window.pane_ms);
-                found.insert(format!("a pane of {} leaves, every {every} at most", words::feature(rules, id)));
+                found.insert(format!("a pane of {} leaves, every {every} at most", notation::feature(rules, id)));
             }
         });
     });
@@ -140,11 +140,11 @@ fn crossing(rules: &Ruleset, op: Comparison, left: &Term, right: &Term) -> Strin
         (Comparison::LessOrEqual | Comparison::Greater, left, Term::Duration(_)) => ((left, right), false),
         (Comparison::GreaterOrEqual | Comparison::Less, Term::Duration(_), right) => ((right, left), false),
         _ => {
-            let op = words::comparison(op);
-            return format!("{} {op} {} may turn", words::term(rules, left), words::term(rules, right));
+            let op = notation::comparison(op);
+            return format!("{} {op} {} may turn", notation::term(rules, left), notation::term(rules, right));
         }
     };
-    let (mover, limit) = (words::term(rules, mover), words::term(rules, limit));
+    let (mover, limit) = (notation::term(rules, mover), notation::term(rules, limit));
     if reaches { format!("{mover} reaches {limit}") } else { format!("{mover} passes {limit} by a millisecond") }
 }
 

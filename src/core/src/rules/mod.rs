@@ -1,45 +1,42 @@
 //! Rules: text in, a checked plan or every mistake out.
 //!
 //! [`compile`] reads a rules file (TOML with CEL conditions) and yields the [`program::Ruleset`] the engine runs, or
-//! one [`diagnostic::Diagnostic`] for every problem in the file. Nothing is evaluated here.
+//! one [`Diagnostic`] for every problem in the file. Nothing is evaluated here.
 //!
-//! The way of a rules file: `document` (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `syntax`
-//! (a condition's text as a tree, each node at its place in the file by `source_map`) → `condition`, `comparison`,
+//! The way of a rules file: [`crate::document`] (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `syntax`
+//! (a condition's text as a tree, each expression at its place in the file) → `condition`, `comparison`,
 //! `text_test`, `term`, `functions` (names resolved, types checked) → [`program`].
 
-pub mod diagnostic;
-pub mod document;
 pub mod explain;
 pub mod growth;
 pub mod products;
 pub mod program;
 pub mod reference;
-pub mod render;
 pub mod schema;
 
 mod campaigns;
 mod comparison;
+mod compiler;
 mod condition;
+pub mod dependencies;
 mod events;
-mod features;
+mod feature_registry;
 mod functions;
+pub mod notation;
 mod payload;
 mod reader;
-pub mod reads;
-mod scope;
 mod segments;
-mod source_map;
 pub mod survey;
 mod syntax;
 mod term;
 #[cfg(test)]
 mod tests;
 mod text_test;
-pub mod words;
-pub mod zones;
+pub mod time_zones;
 
-use diagnostic::Diagnostic;
 use program::Ruleset;
+
+use crate::diagnostics::Diagnostic;
 
 /// Reads, checks and compiles a rules file.
 ///

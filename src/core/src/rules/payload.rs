@@ -3,17 +3,17 @@
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::Problems;
-use super::document::{self, as_number, in_file_order};
+use crate::diagnostics::Diagnostics;
+use crate::document::{self, as_number, in_file_order};
 
 /// A TOML table as a JSON object. Dates become strings; `nan` and `inf` are problems.
-pub(super) fn object(table: &DeTable<'_>, problems: &mut Problems<'_>) -> Map<String, Value> {
+pub(super) fn object(table: &DeTable<'_>, problems: &mut Diagnostics<'_>) -> Map<String, Value> {
     let entries = in_file_order(table).into_iter();
     entries.filter_map(|(key, _, value)| Some((key.to_owned(), json(value, problems)?))).collect()
 }
 
 /// Nesting is bounded: the TOML parser refuses more than 80 levels.
-fn json(value: &document::Value<'_>, problems: &mut Problems<'_>) -> Option<Value> {
+fn json(value: &document::TomlValue<'_>, problems: &mut Diagnostics<'_>) -> Option<Value> {
     match value.get_ref() {
         DeValue::String(text) => Some(Value::String(text.clone().into_owned())),
         DeValue::Boolean(truth) => Some(Value::Bool(*truth)),

@@ -1,8 +1,8 @@
 //! What is known of the products of an event before one came: that they are an array, in the events of Segment's e-commerce
 //! specification.
 
+use super::notation;
 use super::program::{EventName, FeatureKind, Ruleset};
-use super::words;
 
 /// Track events that have `products`, an array, by Segment's e-commerce specification (version 2).
 const EVENTS: [&str; 9] = [
@@ -41,6 +41,6 @@ pub fn notes(rules: &Ruleset) -> Vec<String> {
         has_array(&rules.names[usize::from(feature.name.0)]) && path.len() > 2 && path[1] == PRODUCTS
     });
     let note =
-        |id| format!("{} is missing where `{PRODUCTS}` is an array: {}", words::feature(rules, id), each(PRODUCTS));
+        |id| format!("{} is missing where `{PRODUCTS}` is an array: {}", notation::feature(rules, id), each(PRODUCTS));
     inside.map(|(id, _)| note(id)).collect()
 }

@@ -59,14 +59,14 @@ pub struct Ruleset {
     /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
     pub growth: Option<GrowthRules>,
     /// What is added up or averaged of which events, by features or the growth numbers; each once.
-    pub amounts: Vec<Amount>,
+    pub amounts: Vec<NumericProperty>,
     /// What the decoder has to keep of an event.
     pub projection: Projection,
 }
 
 /// A property of an event that should be a number; of other values nothing is added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Amount {
+pub struct NumericProperty {
     /// The event.
     pub name: NameId,
     /// The property.
@@ -142,12 +142,12 @@ pub struct Segment {
     /// Who is in.
     pub when: Condition,
     /// What can change its value.
-    pub reads: Reads,
+    pub reads: ConditionDependencies,
 }
 
 /// What a condition reads, and so what can change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reads {
+pub struct ConditionDependencies {
     /// Events that feed a feature it reads.
     pub names: Vec<NameId>,
     /// Traits it reads.
@@ -300,7 +300,7 @@ pub enum Arithmetic {
 
 /// Which change of a segment sets a campaign off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Change {
+pub enum TransitionKind {
     /// The user entered the segment.
     Enter,
     /// The user left it.
@@ -317,7 +317,7 @@ pub struct Campaign {
     /// The segment whose change sets it off.
     pub segment: SegmentId,
     /// Which change.
-    pub change: Change,
+    pub change: TransitionKind,
     /// The channel its actions go out on.
     pub channel: String,
     /// Decided before campaigns of lower priority; 0 unless said otherwise.
@@ -437,18 +437,18 @@ impl FeatureKind {
 
 impl Ruleset {
     /// An amount as the rules write it: `order.total`.
-    pub fn amount_name(&self, amount: Amount) -> String {
+    pub fn amount_name(&self, amount: NumericProperty) -> String {
         let path = &self.projection.fields[usize::from(amount.field.0)];
         format!("{}.{}", self.names[usize::from(amount.name.0)].id, path[1..].join("."))
     }
 }
 
-impl Change {
+impl TransitionKind {
     /// `enter` or `exit`.
     pub fn name(self) -> &'static str {
         match self {
-            Change::Enter => "enter",
-            Change::Exit => "exit",
+            TransitionKind::Enter => "enter",
+            TransitionKind::Exit => "exit",
         }
     }
 }

@@ -6,13 +6,13 @@ use jiff::tz::TimeZone;
 use toml::Spanned;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::diagnostic::{Diagnostic, Problems, nearest, shorten};
-use super::document::{self, Section};
+use super::compiler::{ConditionCompiler, ConditionContext, SymbolTable};
 use super::program::{Cap, Condition, Ruleset};
-use super::scope::{Place, Scope, World};
-use super::source_map::SourceMap;
 use super::syntax::{self, Expression};
-use super::zones;
+use super::time_zones;
+use crate::diagnostics::SourceMap;
+use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
+use crate::document::{self, TomlSection};
 use crate::time::Span;
 
 /// Keys of the top level.
@@ -34,21 +34,21 @@ pub(super) const CAP_KEYS: [&str; 3] = ["max", "per", "channel"];
 
 const DEDUP_WINDOW: Span = Span(24 * 3_600_000);
 /// Ids become subject tokens and metric labels.
-const LONGEST_ID: usize = 64;
+const ID_BYTES_MAX: usize = 64;
 
 /// A rules file while it is read.
-pub(super) struct Reader<'t> {
+pub(super) struct RulesReader<'t> {
     pub(super) file: &'t str,
-    pub(super) problems: Problems<'t>,
-    pub(super) world: World,
+    pub(super) problems: Diagnostics<'t>,
+    pub(super) symbols: SymbolTable,
 }
 
 /// Reads a rules file.
 pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
-    let mut problems = Problems::new(file);
+    let mut problems = Diagnostics::new(file);
     let document = document::parse(file, &mut problems);
-    let mut reader = Reader { file, problems, world: World::default() };
-    let root = Section::open("the rules", 0..0, document.get_ref(), &TOP_KEYS, &mut reader.problems);
+    let mut reader = RulesReader { file, problems, symbols: SymbolTable::default() };
+    let root = TomlSection::open("the rules", 0..0, document.get_ref(), &TOP_KEYS, &mut reader.problems);
     let (timezone, timezone_name) = reader.timezone(&root);
     let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
@@ -61,11 +61,11 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     if !reader.problems.is_empty() {
         return Err(reader.problems.into_sorted());
     }
-    debug_assert_eq!(segments.len(), reader.world.segment_order.len(), "a segment was dropped without a problem");
-    let (features, mut projection) = reader.world.into_parts();
+    debug_assert_eq!(segments.len(), reader.symbols.segment_order.len(), "a segment was dropped without a problem");
+    let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
-    projection.tracked = super::reads::tracked_events(&names);
-    projection.property_events = super::reads::property_events(&names, &features, growth.as_ref());
+    projection.tracked = super::dependencies::tracked_events(&names);
+    projection.property_events = super::dependencies::property_events(&names, &features, growth.as_ref());
     let segments = super::segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
@@ -78,7 +78,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         segments,
         campaigns,
         caps,
-        amounts: super::reads::amounts(&features, growth.as_ref()),
+        amounts: super::dependencies::amounts(&features, growth.as_ref()),
         features,
         growth,
         projection,
@@ -86,7 +86,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
 }
 
 /// Parses the condition in a TOML string.
-pub(super) fn expression_in(file: &str, text: &Spanned<&str>, problems: &mut Problems<'_>) -> Option<Expression> {
+pub(super) fn expression_in(file: &str, text: &Spanned<&str>, problems: &mut Diagnostics<'_>) -> Option<Expression> {
     let map = SourceMap::new(file, text.span(), text.get_ref());
     syntax::parse(text.get_ref(), &map, problems)
 }
@@ -95,22 +95,22 @@ pub(super) fn expression_in(file: &str, text: &Spanned<&str>, problems: &mut Pro
 pub(super) fn condition_in(
     file: &str,
     text: &Spanned<&str>,
-    place: Place,
-    world: &mut World,
-    problems: &mut Problems<'_>,
+    context: ConditionContext,
+    symbols: &mut SymbolTable,
+    problems: &mut Diagnostics<'_>,
 ) -> Option<Condition> {
     let node = expression_in(file, text, problems)?;
-    Scope { world, problems, place }.condition(&node)
+    ConditionCompiler { symbols, problems, context }.condition(&node)
 }
 
-impl<'t> Reader<'t> {
+impl<'t> RulesReader<'t> {
     /// Checks an id of a segment, campaign, channel or variant.
     pub(super) fn check_id(&mut self, kind: &str, id: &str, span: &Range<usize>) -> bool {
         let help = "use letters, digits, _ and -, at most 64 of them";
         if id.is_empty() {
             self.problems.add(span, format!("this {kind} is empty"), help);
-        } else if id.len() > LONGEST_ID {
-            self.problems.add(span, format!("this {kind} has {} bytes; the most is {LONGEST_ID}", id.len()), help);
+        } else if id.len() > ID_BYTES_MAX {
+            self.problems.add(span, format!("this {kind} has {} bytes; the most is {ID_BYTES_MAX}", id.len()), help);
         } else if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
             self.problems.add(span, format!("{} cannot be a {kind}", shorten(id)), help);
         } else {
@@ -119,13 +119,13 @@ impl<'t> Reader<'t> {
         false
     }
 
-    pub(super) fn timezone(&mut self, root: &Section<'t>) -> (TimeZone, String) {
+    pub(super) fn timezone(&mut self, root: &TomlSection<'t>) -> (TimeZone, String) {
         let utc = (TimeZone::UTC, "UTC".to_owned());
         let Some(name) = root.string("timezone", &mut self.problems) else { return utc };
-        if let Some(zone) = zones::named(name.get_ref()) {
+        if let Some(zone) = time_zones::named(name.get_ref()) {
             return zone;
         }
-        let help = match nearest_zone(name.get_ref(), &zones::suggestible()) {
+        let help = match nearest_zone(name.get_ref(), &time_zones::suggestible()) {
             Some(zone) => format!("did you mean `{zone}`?"),
             None => {
                 "zones are named like Europe/Berlin or Asia/Shanghai; UTC+8 and +08:00 are fixed offsets".to_owned()
@@ -136,22 +136,26 @@ impl<'t> Reader<'t> {
     }
 
     fn zone_ids(&mut self) -> Option<(crate::event::FieldId, crate::event::TraitId)> {
-        let field = self.world.memory.field(vec!["context".to_owned(), "timezone".to_owned()]);
-        let user_trait = self.world.memory.user_trait(vec!["timezone".to_owned()]);
-        let mut scope = Scope { world: &mut self.world, problems: &mut self.problems, place: Place::Campaign };
-        Some((scope.within_limits(&(0..0), field)?, scope.within_limits(&(0..0), user_trait)?))
+        let field = self.symbols.memory.field(vec!["context".to_owned(), "timezone".to_owned()]);
+        let user_trait = self.symbols.memory.user_trait(vec!["timezone".to_owned()]);
+        let mut compiler = ConditionCompiler {
+            symbols: &mut self.symbols,
+            problems: &mut self.problems,
+            context: ConditionContext::Campaign,
+        };
+        Some((compiler.within_limits(&(0..0), field)?, compiler.within_limits(&(0..0), user_trait)?))
     }
 
-    fn caps(&mut self, root: &Section<'t>) -> Vec<Cap> {
+    fn caps(&mut self, root: &TomlSection<'t>) -> Vec<Cap> {
         let mut caps = Vec::new();
         for (table, span) in root.tables("caps", &mut self.problems) {
-            let section = Section::open("this cap", span, table, &CAP_KEYS, &mut self.problems);
+            let section = TomlSection::open("this cap", span, table, &CAP_KEYS, &mut self.problems);
             caps.extend(self.cap(&section));
         }
         caps
     }
 
-    fn cap(&mut self, section: &Section<'t>) -> Option<Cap> {
+    fn cap(&mut self, section: &TomlSection<'t>) -> Option<Cap> {
         section.need("max", "3", &mut self.problems);
         section.need("per", "\"7d\"", &mut self.problems);
         let max = section.integer("max", 1..=i64::from(u32::MAX), &mut self.problems);
@@ -169,7 +173,7 @@ impl<'t> Reader<'t> {
 fn nearest_zone(name: &str, zones: &[String]) -> Option<String> {
     let name = name.trim().replace(' ', "_");
     let city_of = |zone: &str| zone.rsplit('/').next().unwrap_or(zone).to_owned();
-    if let Some((_, offset)) = zones::named(&city_of(&name)) {
+    if let Some((_, offset)) = time_zones::named(&city_of(&name)) {
         return Some(offset);
     }
     let by_city = zones.iter().find(|zone| city_of(zone).eq_ignore_ascii_case(&name));

@@ -8,7 +8,8 @@ mod tests {
     use strum::VariantNames;
 
     use super::TEXT;
-    use crate::rules::{campaigns, compile, events, functions, growth, reader, render, segments, term};
+    use crate::diagnostics;
+    use crate::rules::{campaigns, compile, events, functions, growth, reader, segments, term};
 
     /// The contents of the fenced blocks of one kind.
     fn blocks(kind: &str) -> Vec<&'static str> {
@@ -51,7 +52,7 @@ mod tests {
         assert!(examples.len() >= 8);
         for example in examples {
             if let Err(problems) = compile(example) {
-                panic!("{}", render::render("example", example, &problems, false));
+                panic!("{}", diagnostics::render("example", example, &problems, false));
             }
         }
     }
@@ -64,7 +65,7 @@ mod tests {
             conditions += 1;
             let text = format!("{events}[[segments]]\nid = 's'\nwhen = '''{condition}'''\n");
             if let Err(problems) = compile(&text) {
-                panic!("{}", render::render("example", &text, &problems, false));
+                panic!("{}", diagnostics::render("example", &text, &problems, false));
             }
         }
         assert!(conditions >= 20);

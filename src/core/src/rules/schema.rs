@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 /// The JSON Schema of rules files.
 pub fn schema() -> Value {
-    schema_of::<Rules>()
+    schema_of::<RulesSchema>()
 }
 
 /// The JSON Schema of a type: draft 07, everything in its place.
@@ -71,9 +71,9 @@ impl JsonSchema for IdText {
 
 /// Segments and campaigns of Rekindle.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(rename = "Rules", deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Rules {
+struct RulesSchema {
     /// The zone (IANA) for people whose own is not known. "UTC" unless said otherwise.
     timezone: Option<String>,
     /// The share of people who never get anything, for comparison. 0 unless said otherwise.
@@ -83,14 +83,14 @@ struct Rules {
     #[schemars(with = "Option<DurationText>")]
     dedup_window: Option<()>,
     /// Names for events: ours on the left, the site's on the right.
-    #[schemars(with = "Option<BTreeMap<EventId, Event>>")]
+    #[schemars(with = "Option<BTreeMap<EventId, EventSchema>>")]
     events: Option<()>,
     /// Who belongs together.
-    segments: Option<Vec<Segment>>,
+    segments: Option<Vec<SegmentSchema>>,
     /// What is sent when somebody enters or leaves a segment.
-    campaigns: Option<Vec<Campaign>>,
+    campaigns: Option<Vec<CampaignSchema>>,
     /// How many messages a person gets at most, over all campaigns.
-    caps: Option<Vec<Cap>>,
+    caps: Option<Vec<CapSchema>>,
     /// The growth numbers: users, retention, funnels, commerce. They are computed only with this section.
     growth: Option<GrowthSchema>,
     /// Funnels: steps that users take in order, and how many reach each. Belongs to [growth].
@@ -120,7 +120,7 @@ impl JsonSchema for EventId {
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-enum Event {
+enum EventSchema {
     /// The name of a track call, as the site sends it.
     Name(#[schemars(length(min = 1))] String),
     /// A track call of which not all count, or another kind of call.
@@ -152,7 +152,7 @@ enum EventType {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Segment {
+struct SegmentSchema {
     /// What it is called in campaigns, subjects and metrics.
     #[schemars(with = "IdText")]
     id: (),
@@ -165,7 +165,7 @@ struct Segment {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Campaign {
+struct CampaignSchema {
     /// What it is called in subjects and metrics.
     #[schemars(with = "IdText")]
     id: (),
@@ -192,7 +192,7 @@ struct Campaign {
     #[schemars(range(min = 0.0, max = 1.0))]
     holdout: Option<f64>,
     /// Versions to compare; each person always gets the same one.
-    variants: Option<Vec<Variant>>,
+    variants: Option<Vec<VariantSchema>>,
     /// Fixed fields of the action.
     payload: Option<Map<String, Value>>,
     /// Fields of the action that are computed: an expression each.
@@ -207,7 +207,7 @@ struct Campaign {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Variant {
+struct VariantSchema {
     /// What it is called in actions.
     #[schemars(with = "IdText")]
     id: (),
@@ -221,7 +221,7 @@ struct Variant {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-struct Cap {
+struct CapSchema {
     /// How many messages at most.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     max: i64,

@@ -2,20 +2,20 @@
 
 use toml::Spanned;
 
-use super::document::Section;
-use super::program::{Condition, Feature, Reads, Segment};
-use super::reader::{Reader, expression_in};
-use super::reads;
-use super::scope::{Place, Scope};
+use super::compiler::{ConditionCompiler, ConditionContext};
+use super::dependencies;
+use super::program::{Condition, ConditionDependencies, Feature, Segment};
+use super::reader::{RulesReader, expression_in};
 use super::syntax::{Expression, ExpressionKind};
+use crate::document::TomlSection;
 
 /// Keys of a segment.
 pub(super) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
 
-impl<'t> Reader<'t> {
+impl<'t> RulesReader<'t> {
     /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that a segment further down can
     /// be told from one that does not exist.
-    pub(super) fn segments(&mut self, root: &Section<'t>) -> Vec<Segment> {
+    pub(super) fn segments(&mut self, root: &TomlSection<'t>) -> Vec<Segment> {
         let tables = root.tables("segments", &mut self.problems);
         if let Some((_, span)) = tables.get(usize::from(u16::MAX) + 1) {
             self.problems.add(span, "there are more than 65,536 segments", "");
@@ -23,22 +23,22 @@ impl<'t> Reader<'t> {
         }
         let mut sections = Vec::with_capacity(tables.len());
         for (index, (table, span)) in tables.into_iter().enumerate() {
-            let mut section = Section::open("this segment", span, table, &SEGMENT_KEYS, &mut self.problems);
+            let mut section = TomlSection::open("this segment", span, table, &SEGMENT_KEYS, &mut self.problems);
             let id = self.segment_id(&section, index);
             if !id.is_empty() {
                 section.title = format!("segment `{id}`");
             }
-            self.world.segment_order.push(id);
-            self.world.segment_places.push(section.span.start);
+            self.symbols.segment_order.push(id);
+            self.symbols.segment_places.push(section.span.start);
             sections.push(section);
         }
         let nodes: Vec<Option<Expression>> = sections.iter().map(|section| self.when(section)).collect();
         for node in &nodes {
             let mut uses = Vec::new();
             if let Some(node) = node {
-                collect_uses(node, &mut |id| uses.extend(self.world.segments.get(id)));
+                collect_uses(node, &mut |id| uses.extend(self.symbols.segments.get(id)));
             }
-            self.world.segment_uses.push(uses);
+            self.symbols.segment_uses.push(uses);
         }
         let mut segments = Vec::with_capacity(sections.len());
         for (index, (section, node)) in sections.iter().zip(nodes).enumerate() {
@@ -47,41 +47,46 @@ impl<'t> Reader<'t> {
         segments
     }
 
-    fn segment_id(&mut self, section: &Section<'t>, index: usize) -> String {
+    fn segment_id(&mut self, section: &TomlSection<'t>, index: usize) -> String {
         let Some(id) = section.needed_string("id", "\"dormant\"", &mut self.problems) else { return String::new() };
         let text = *id.get_ref();
         self.check_id("segment id", text, &id.span());
-        if let Some(&first) = self.world.segments.get(text) {
+        if let Some(&first) = self.symbols.segments.get(text) {
             let message = format!("segment `{text}` is defined twice");
-            let line = self.problems.line_of(self.world.segment_places[first]);
+            let line = self.problems.line_of(self.symbols.segment_places[first]);
             let help = format!("it is on line {line} already; give one of them another id");
             self.problems.add(&id.span(), message, help);
         } else {
-            self.world.segments.insert(text.to_owned(), index);
+            self.symbols.segments.insert(text.to_owned(), index);
         }
         text.to_owned()
     }
 
-    fn when(&mut self, section: &Section<'t>) -> Option<Expression> {
+    fn when(&mut self, section: &TomlSection<'t>) -> Option<Expression> {
         let text: Spanned<&str> =
             section.needed_string("when", "\"since(order) > duration('30d')\"", &mut self.problems)?;
         expression_in(self.file, &text, &mut self.problems)
     }
 
-    fn segment(&mut self, section: &Section<'t>, index: usize, node: Option<Expression>) -> Option<Segment> {
+    fn segment(&mut self, section: &TomlSection<'t>, index: usize, node: Option<Expression>) -> Option<Segment> {
         let description = section.string("description", &mut self.problems).map(|text| (*text.get_ref()).to_owned());
-        let place = Place::When(index);
-        let when: Condition =
-            Scope { world: &mut self.world, problems: &mut self.problems, place }.condition(&node?)?;
-        let id = self.world.segment_order[index].clone();
-        Some(Segment { id, description: description.unwrap_or_default(), when, reads: Reads::default() })
+        let context = ConditionContext::When(index);
+        let when: Condition = ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context }
+            .condition(&node?)?;
+        let id = self.symbols.segment_order[index].clone();
+        Some(Segment {
+            id,
+            description: description.unwrap_or_default(),
+            when,
+            reads: ConditionDependencies::default(),
+        })
     }
 }
 
 /// Fills in what each segment reads, once every feature is known.
 pub(super) fn with_reads(mut segments: Vec<Segment>, features: &[Feature]) -> Vec<Segment> {
     for segment in &mut segments {
-        segment.reads = reads::of(&segment.when, features);
+        segment.reads = dependencies::of(&segment.when, features);
     }
     segments
 }

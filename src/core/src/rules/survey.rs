@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::decimal::Decimal;
 use crate::event::{Event, FieldId, Scalar};
 use crate::rules::products::each;
-use crate::rules::program::{Amount, EventName, NameId, Projection, Ruleset};
+use crate::rules::program::{EventName, NameId, NumericProperty, Projection, Ruleset};
 
 /// The most characters of a text that is shown as an example.
 const EXAMPLE_CHARS_MAX: usize = 40;
@@ -25,7 +25,7 @@ pub struct PropertySurvey<'r> {
 /// A property of an event name that the rules read.
 #[derive(Debug)]
 struct SurveyedProperty {
-    read: Amount,
+    read: NumericProperty,
     /// Whether it is summed or averaged.
     is_amount: bool,
     /// The fields that enclose it, the innermost first.
@@ -61,10 +61,10 @@ impl<'r> PropertySurvey<'r> {
     /// A survey without events.
     pub fn new(rules: &'r Ruleset) -> PropertySurvey<'r> {
         let mut projection = Projection { property_events: None, ..rules.projection.clone() };
-        let amounts: BTreeSet<Amount> = rules.amounts.iter().copied().collect();
+        let amounts: BTreeSet<NumericProperty> = rules.amounts.iter().copied().collect();
         let of_features =
-            rules.features.iter().filter_map(|it| Some(Amount { name: it.name, field: it.kind.field()? }));
-        let read: BTreeSet<Amount> = of_features.chain(amounts.iter().copied()).collect();
+            rules.features.iter().filter_map(|it| Some(NumericProperty { name: it.name, field: it.kind.field()? }));
+        let read: BTreeSet<NumericProperty> = of_features.chain(amounts.iter().copied()).collect();
         let properties = read.into_iter().map(|read| {
             let path = projection.fields[usize::from(read.field.0)].clone();
             let around = (2..path.len()).rev().filter_map(|length| field(&mut projection, &path[..length]));

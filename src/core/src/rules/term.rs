@@ -3,24 +3,26 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::diagnostic::shorten;
+use super::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
 use super::functions;
 use super::program::{Arithmetic, Term};
-use super::scope::{Place, Scope, Type, Typed};
 use super::syntax::{DottedPath, Expression, ExpressionKind};
+use crate::diagnostics::shorten;
 use crate::event::Scalar;
 
 /// Words that stand at the head of a path.
 pub(super) const ROOTS: [&str; 3] = ["traits", "properties", "context"];
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// Compiles a term. `None`: it has mistakes, and each was reported.
-    pub(super) fn term(&mut self, node: &Expression) -> Option<Typed> {
+    pub(super) fn term(&mut self, node: &Expression) -> Option<TypedTerm> {
         match &node.kind {
-            ExpressionKind::Bool(value) => Some(Typed::new(Term::Constant(Scalar::Bool(*value)), Type::Bool)),
-            ExpressionKind::Number(value) => Some(Typed::new(Term::Constant(Scalar::Number(*value)), Type::Number)),
+            ExpressionKind::Bool(value) => Some(TypedTerm::new(Term::Constant(Scalar::Bool(*value)), TermType::Bool)),
+            ExpressionKind::Number(value) => {
+                Some(TypedTerm::new(Term::Constant(Scalar::Number(*value)), TermType::Number))
+            }
             ExpressionKind::Text(value) => {
-                Some(Typed::new(Term::Constant(Scalar::Text(Cow::Owned(value.clone()))), Type::Text))
+                Some(TypedTerm::new(Term::Constant(Scalar::Text(Cow::Owned(value.clone()))), TermType::Text))
             }
             ExpressionKind::Null => {
                 let help = "ask with has(traits.name) whether something is there";
@@ -42,18 +44,20 @@ impl Scope<'_, '_, '_> {
             | ExpressionKind::Compare(..)
             | ExpressionKind::In(..) => {
                 let condition = self.condition(node)?;
-                Some(Typed::new(Term::Condition(Box::new(condition)), Type::Bool))
+                Some(TypedTerm::new(Term::Condition(Box::new(condition)), TermType::Bool))
             }
         }
     }
 
-    fn negate(&mut self, inner: &Expression) -> Option<Typed> {
+    fn negate(&mut self, inner: &Expression) -> Option<TypedTerm> {
         let typed = self.term(inner)?;
         match (typed.kind, typed.term) {
             (_, Term::Constant(Scalar::Number(value))) => {
-                Some(Typed::new(Term::Constant(Scalar::Number(value.negated())), Type::Number))
+                Some(TypedTerm::new(Term::Constant(Scalar::Number(value.negated())), TermType::Number))
             }
-            (Type::Number | Type::Dynamic, term) => Some(Typed::new(Term::Negate(Box::new(term)), Type::Number)),
+            (TermType::Number | TermType::Dynamic, term) => {
+                Some(TypedTerm::new(Term::Negate(Box::new(term)), TermType::Number))
+            }
             (kind, _) => {
                 self.fail(&inner.span, format!("only a number has a minus, and this is {}", kind.described()), "")
             }
@@ -66,14 +70,14 @@ impl Scope<'_, '_, '_> {
         left: &Expression,
         right: &Expression,
         span: &Range<usize>,
-    ) -> Option<Typed> {
+    ) -> Option<TypedTerm> {
         let (left_typed, right_typed) = (self.term(left), self.term(right));
         let (left_typed, right_typed) = (left_typed?, right_typed?);
-        let is_numeric = |kind| matches!(kind, Type::Number | Type::Dynamic);
+        let is_numeric = |kind| matches!(kind, TermType::Number | TermType::Dynamic);
         let kind = match (left_typed.kind, right_typed.kind, op) {
-            (Type::Duration, Type::Duration, Arithmetic::Add | Arithmetic::Subtract) => Type::Duration,
-            (a, b, _) if is_numeric(a) && is_numeric(b) => Type::Number,
-            (Type::Duration, _, _) | (_, Type::Duration, _) => {
+            (TermType::Duration, TermType::Duration, Arithmetic::Add | Arithmetic::Subtract) => TermType::Duration,
+            (a, b, _) if is_numeric(a) && is_numeric(b) => TermType::Number,
+            (TermType::Duration, _, _) | (_, TermType::Duration, _) => {
                 let help = "durations can be added and subtracted; write the result out: duration('90m')";
                 return self.fail(span, "durations have no such arithmetic", help);
             }
@@ -84,11 +88,11 @@ impl Scope<'_, '_, '_> {
             }
         };
         let (left, right) = (Box::new(left_typed.term), Box::new(right_typed.term));
-        Some(Typed::new(Term::Arithmetic { op, left, right }, kind))
+        Some(TypedTerm::new(Term::Arithmetic { op, left, right }, kind))
     }
 
     /// `traits.x`, `properties.x`, `context.x`; anything else that is dotted is a mistake.
-    fn path(&mut self, node: &Expression) -> Option<Typed> {
+    fn path(&mut self, node: &Expression) -> Option<TypedTerm> {
         let Some(path) = node.as_path() else {
             if let ExpressionKind::Field(target, _) = &node.kind {
                 self.misplaced_dot(target);
@@ -105,11 +109,11 @@ impl Scope<'_, '_, '_> {
             return self.fail(&node.span, format!("`{root}` is not a value by itself"), help);
         }
         if root == "traits" {
-            let id = self.world.memory.user_trait(path.fields);
+            let id = self.symbols.memory.user_trait(path.fields);
             let id = self.within_limits(&node.span, id)?;
-            return Some(Typed::new(Term::Trait(id), Type::Dynamic));
+            return Some(TypedTerm::new(Term::Trait(id), TermType::Dynamic));
         }
-        if self.place != Place::Where {
+        if self.context != ConditionContext::Where {
             let help = if root == "properties" {
                 format!("name the event and take its latest: last(E.{})", path.fields.join("."))
             } else {
@@ -118,9 +122,9 @@ impl Scope<'_, '_, '_> {
             let message = format!("`{root}` belongs to one event, and is seen only in its `where`");
             return self.fail(&node.span, message, help);
         }
-        let id = self.world.memory.field(std::iter::once(root.to_owned()).chain(path.fields).collect());
+        let id = self.symbols.memory.field(std::iter::once(root.to_owned()).chain(path.fields).collect());
         let id = self.within_limits(&node.span, id)?;
-        Some(Typed::new(Term::Field(id), Type::Dynamic))
+        Some(TypedTerm::new(Term::Field(id), TermType::Dynamic))
     }
 
     /// `(…).x`, `f(…).x`.
@@ -136,8 +140,8 @@ impl Scope<'_, '_, '_> {
 
     fn not_a_value(&mut self, path: &DottedPath<'_>, node: &Expression) {
         let (root, written) = (path.root, path.written());
-        let is_event = self.world.names.contains_key(root);
-        if is_event && self.place == Place::Where {
+        let is_event = self.symbols.names.contains_key(root);
+        if is_event && self.context == ConditionContext::Where {
             let help =
                 format!("ask the event itself: properties.{}", path.fields.first().map_or("name", String::as_str));
             self.problems.add(&node.span, "`where` sees one event, and has no names of events", help);
@@ -159,7 +163,7 @@ impl Scope<'_, '_, '_> {
             self.problems.add(&path.root_span, format!("`{root}` is a function"), help);
             return;
         }
-        let names = self.world.name_order.iter().map(String::as_str);
+        let names = self.symbols.name_order.iter().map(String::as_str);
         let known = names.chain(ROOTS).chain(["true", "false"]);
         let help = match self.problems.nearest(root, known.chain(functions::names())) {
             Some(name) => format!("did you mean `{name}`?"),

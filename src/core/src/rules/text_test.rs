@@ -2,16 +2,16 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::diagnostic::{join_quoted, nearest, shorten};
+use super::compiler::{ConditionCompiler, TermType};
 use super::functions;
 use super::program::{Condition, Term, TextTest};
-use super::scope::{Scope, Type};
 use super::syntax::{Expression, ExpressionKind, FunctionCall};
+use crate::diagnostics::{join_quoted, nearest, shorten};
 
 /// The most that a compiled pattern of `matches` may take, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     pub(super) fn text_test(&mut self, subject: &Expression, call: &FunctionCall) -> Option<Condition> {
         let name = call.name.as_str();
         let test = match name {
@@ -53,7 +53,7 @@ impl Scope<'_, '_, '_> {
     fn text(&mut self, node: &Expression) -> Option<Term> {
         let typed = self.term(node)?;
         match typed.kind {
-            Type::Text | Type::Dynamic => Some(typed.term),
+            TermType::Text | TermType::Dynamic => Some(typed.term),
             kind => self.fail(&node.span, format!("a text is needed here, and this is {}", kind.described()), ""),
         }
     }

@@ -3,7 +3,7 @@
 use async_nats::subject::Subject;
 
 use rekindle_core::campaigns::Outcome;
-use rekindle_core::rules::program::{CampaignId, Change, Ruleset, SegmentId};
+use rekindle_core::rules::program::{CampaignId, Ruleset, SegmentId, TransitionKind};
 
 /// Subjects by segment and campaign.
 pub(super) struct OutputSubjects {
@@ -16,7 +16,8 @@ impl OutputSubjects {
     /// Ids of segments, campaigns and channels are single tokens of a subject: the rules see to that.
     pub(super) fn new(prefix: &str, rules: &Ruleset) -> OutputSubjects {
         let segment = |id: &str| {
-            [Change::Enter, Change::Exit].map(|change| format!("{prefix}.segments.{id}.{}", change.name()).into())
+            [TransitionKind::Enter, TransitionKind::Exit]
+                .map(|change| format!("{prefix}.segments.{id}.{}", change.name()).into())
         };
         let decisions = |id: &str| {
             Outcome::NAMES.iter().map(|outcome| format!("{prefix}.decisions.{id}.{outcome}").into()).collect()
@@ -32,7 +33,7 @@ impl OutputSubjects {
         }
     }
 
-    pub(super) fn transition(&self, segment: SegmentId, change: Change) -> Subject {
+    pub(super) fn transition(&self, segment: SegmentId, change: TransitionKind) -> Subject {
         self.segments[usize::from(segment.0)][change as usize].clone()
     }
 

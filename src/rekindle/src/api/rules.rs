@@ -15,8 +15,8 @@ use super::problem::{ProblemDocument, document};
 use super::routes::ApiServices;
 use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::ColdStart;
-use rekindle_core::rules::diagnostic::Diagnostic;
-use rekindle_core::rules::render;
+use rekindle_core::diagnostics;
+use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::time::Timestamp;
 
 /// Provides the rules in force, and reloads them.
@@ -62,7 +62,7 @@ pub struct RulesProblem {
 
 impl RulesProblem {
     fn new(text: &str, problem: &Diagnostic) -> RulesProblem {
-        let (line, column) = render::position(text, problem.span.start);
+        let (line, column) = diagnostics::position(text, problem.span.start);
         RulesProblem { message: problem.message.clone(), help: problem.help.clone(), line, column }
     }
 }
@@ -182,14 +182,14 @@ fn rejected(error: ReloadError) -> Response {
     match error {
         ReloadError::Mistakes { path, text, problems } => {
             let problem = ProblemDocument::new(status, "the rules were not changed, because the file has mistakes");
-            let shown = problems.iter().take(render::SHOWN_MAX);
+            let shown = problems.iter().take(diagnostics::SHOWN_MAX);
             document(
                 status,
                 &RulesErrorsResponse {
                     problem,
                     count: problems.len(),
                     problems: shown.map(|problem| RulesProblem::new(&text, problem)).collect(),
-                    rendered: render::render(&path.display().to_string(), &text, &problems, false),
+                    rendered: diagnostics::render(&path.display().to_string(), &text, &problems, false),
                 },
             )
         }

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use super::check_against;
 use super::summary::counted;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
+use rekindle_core::diagnostics;
+use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::partition::{ExecutionPlan, User};
-use rekindle_core::rules::diagnostic::Diagnostic;
-use rekindle_core::rules::explain::Sizes;
+use rekindle_core::rules::explain::MemorySizes;
 use rekindle_core::rules::program::{FeatureKind, Ruleset};
-use rekindle_core::rules::{self, explain, render};
+use rekindle_core::rules::{self, explain};
 use rekindle_settings::{
     SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted, check_token,
 };
@@ -223,7 +224,7 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
         writeln!(out, "note: {note}")?;
     }
     if explain {
-        let sizes = Sizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
+        let sizes = MemorySizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
         write!(out, "\n{}", explain::explain(rules, &sizes))?;
     }
     Ok(())
@@ -265,13 +266,13 @@ fn report(error: &FileLoadError, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> FileLoadError {
-    let mut drawn = render::render(&path.display().to_string(), text, problems, colour);
+    let mut drawn = diagnostics::render(&path.display().to_string(), text, problems, colour);
     drawn.push_str(&format!("{}: {}", path.display(), counted(problems.len(), "problem")));
     FileLoadError::Wrong(drawn)
 }
 
 fn wrong_settings(path: &Path, mistakes: &SettingsErrors, colour: bool) -> FileLoadError {
-    let mut drawn = render::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
+    let mut drawn = diagnostics::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
     for VariableError { variable, message, help } in &mistakes.in_variables {
         drawn.push_str(&format!("{variable}: {message}\n"));
         if !help.is_empty() {

@@ -77,7 +77,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     let rules = match &args.rules {
         Some(path) => load_rules(path)?,
         None => rules::compile(STARTER_PACK).map_err(|problems| {
-            CliError::Other(rules::render::render("starter pack", STARTER_PACK, &problems, false))
+            CliError::Other(rekindle_core::diagnostics::render("starter pack", STARTER_PACK, &problems, false))
         })?,
     };
     let stop = Arc::new(AtomicBool::new(false));

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
+pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::Reason;
 use rekindle_core::event::CallType;
-use rekindle_core::rules::program::{Change, Ruleset};
-pub(super) use rekindle_core::rules::words::grouped;
+use rekindle_core::rules::program::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{PipelineTotals, unseen};
 
@@ -67,8 +67,8 @@ impl<'a> Summary<'a> {
             .map(|(at, segment)| {
                 let changes = counts.transitions[at];
                 let figures = json!({
-                    (Change::Enter.name()): changes[Change::Enter as usize],
-                    (Change::Exit.name()): changes[Change::Exit as usize],
+                    (TransitionKind::Enter.name()): changes[TransitionKind::Enter as usize],
+                    (TransitionKind::Exit.name()): changes[TransitionKind::Exit as usize],
                     "merged": counts.merged_out[at],
                     "dropped": counts.dropped_out[at],
                     "users": counts.sizes[at],

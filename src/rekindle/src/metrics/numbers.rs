@@ -10,7 +10,7 @@ use super::table::*;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::Reason;
 use rekindle_core::event::CallType;
-use rekindle_core::rules::program::{Change, Ruleset};
+use rekindle_core::rules::program::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::MessageKind;
 use rekindle_runtime::live::EngineStats;
@@ -151,8 +151,8 @@ impl MetricsPage {
     fn segments(&mut self, rules: &Ruleset, totals: &PipelineTotals) {
         let counts = rules.segments.iter().zip(&totals.counts.transitions);
         for (segment, [entered, left]) in counts {
-            self.count(&TRANSITIONS, &[&segment.id, Change::Enter.name()], *entered);
-            self.count(&TRANSITIONS, &[&segment.id, Change::Exit.name()], *left);
+            self.count(&TRANSITIONS, &[&segment.id, TransitionKind::Enter.name()], *entered);
+            self.count(&TRANSITIONS, &[&segment.id, TransitionKind::Exit.name()], *left);
         }
         for (segment, size) in rules.segments.iter().zip(&totals.counts.sizes) {
             self.add(&SEGMENT_USERS, &[&segment.id], *size as f64);

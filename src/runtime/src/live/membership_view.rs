@@ -12,7 +12,7 @@ use foldhash::fast::FixedState;
 use rekindle_core::engine::membership::MembershipSet;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, User};
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::program::{Change, SegmentId};
+use rekindle_core::rules::program::{SegmentId, TransitionKind};
 
 /// How many parts the view is divided into. A page of a segment's users reads whole parts, so more parts make pages
 /// cheaper.
@@ -68,10 +68,12 @@ impl MembershipView {
     pub fn follow(&self, outputs: &[Output]) {
         for output in outputs {
             match &output.decided {
-                OutputKind::Transition { segment, change: Change::Enter, .. } => {
+                OutputKind::Transition { segment, change: TransitionKind::Enter, .. } => {
                     self.part(&output.user).entry(Arc::clone(&output.user)).or_default().set(*segment, true);
                 }
-                OutputKind::Transition { segment, change: Change::Exit, .. } => self.leave(&output.user, *segment),
+                OutputKind::Transition { segment, change: TransitionKind::Exit, .. } => {
+                    self.leave(&output.user, *segment)
+                }
                 OutputKind::Merged { from } => {
                     self.part(from).remove(from);
                 }
@@ -155,20 +157,24 @@ mod tests {
         Output { at: Timestamp(0), user: user.into(), position: 0, decided }
     }
 
-    fn change(user: &str, segment: u16, change: Change) -> Output {
+    fn change(user: &str, segment: u16, change: TransitionKind) -> Output {
         output(user, OutputKind::Transition { segment: SegmentId(segment), change, cause: Cause::Time })
     }
 
     #[test]
     fn it_knows_who_is_in_which_segment_now() {
         let view = view();
-        view.follow(&[change("u", 1, Change::Enter), change("u", 0, Change::Enter), change("v", 0, Change::Enter)]);
+        view.follow(&[
+            change("u", 1, TransitionKind::Enter),
+            change("u", 0, TransitionKind::Enter),
+            change("v", 0, TransitionKind::Enter),
+        ]);
         assert_eq!((view.segments_of("u"), view.len()), (vec!["s".to_owned(), "t".to_owned()], 2));
-        view.follow(&[change("u", 0, Change::Exit), change("v", 0, Change::Exit)]);
+        view.follow(&[change("u", 0, TransitionKind::Exit), change("v", 0, TransitionKind::Exit)]);
         assert_eq!((view.segments_of("u"), view.segments_of("v"), view.len()), (vec!["t".to_owned()], vec![], 1));
         view.follow(&[output("w", OutputKind::Merged { from: "u".into() })]);
         assert!(view.is_empty());
-        view.follow(&[change("u", 1, Change::Enter)]);
+        view.follow(&[change("u", 1, TransitionKind::Enter)]);
         let mut members = MembershipSet::default();
         view.set(&"u".into(), Some(&members));
         assert!(view.is_empty(), "a user in no segment takes no room");
@@ -183,7 +189,7 @@ mod tests {
     fn pages_hold_every_user_of_the_segment_once() {
         let view = view();
         for user in 0..1_000 {
-            view.follow(&[change(&format!("u{user}"), user % 2, Change::Enter)]);
+            view.follow(&[change(&format!("u{user}"), user % 2, TransitionKind::Enter)]);
         }
         for limit in [1, 3, 100, 499, 500, 501] {
             let mut from = MembershipCursor { part: 0, after: String::new() };

@@ -155,10 +155,10 @@ mod tests {
     use super::*;
     use rekindle_core::campaigns::{Outcome, Trigger};
     use rekindle_core::rules;
-    use rekindle_core::rules::program::{CampaignId, Change, SegmentId};
+    use rekindle_core::rules::program::{CampaignId, SegmentId, TransitionKind};
 
     fn decision(user: &str, at: i64) -> Output {
-        let trigger = Trigger { segment: SegmentId(0), change: Change::Enter };
+        let trigger = Trigger { segment: SegmentId(0), change: TransitionKind::Enter };
         let decided = OutputKind::Decision {
             campaign: CampaignId(0),
             outcome: Outcome::Cooldown,

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::PipelineTotals;
 use rekindle_core::decode::Decoded;
+use rekindle_core::diagnostics::nearest;
 use rekindle_core::event::{CallType, FieldId};
-use rekindle_core::rules::diagnostic::nearest;
 use rekindle_core::rules::program::{EventName, Ruleset};
-use rekindle_core::rules::{reads, words};
+use rekindle_core::rules::{dependencies, notation};
 
 /// So many names of track events are told apart, beside those of the rules.
 const NAMES_MAX: usize = 1_000;
@@ -164,16 +164,20 @@ pub fn unseen(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], log: &st
         awaited.extend(feature.kind.field());
     }
     for name in rules.names.iter().filter(|name| came(name, totals) > 0) {
-        awaited.extend(name.filter.iter().flat_map(reads::fields_in));
+        awaited.extend(name.filter.iter().flat_map(dependencies::fields_in));
     }
     for id in awaited.into_iter().filter(|id| !seen.fields.contains(&id.0)) {
-        found.push(MissingName { kind: MissingNameKind::Field, name: words::field(rules, id), detail: String::new() });
+        found.push(MissingName {
+            kind: MissingNameKind::Field,
+            name: notation::field(rules, id),
+            detail: String::new(),
+        });
     }
     if totals.by_call[CallType::Identify as usize] > 0 {
-        for id in reads::traits_in_rules(rules).into_iter().filter(|id| !seen.traits.contains(&id.0)) {
+        for id in dependencies::traits_in_rules(rules).into_iter().filter(|id| !seen.traits.contains(&id.0)) {
             found.push(MissingName {
                 kind: MissingNameKind::Trait,
-                name: words::user_trait(rules, id),
+                name: notation::user_trait(rules, id),
                 detail: String::new(),
             });
         }
@@ -213,7 +217,7 @@ fn unmatched(name: &EventName, came: u64, seen: &ObservedNames, log: &str) -> St
 }
 
 fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{} times", words::grouped(count)) }
+    if count == 1 { "once".to_owned() } else { format!("{} times", rekindle_core::decimal::grouped(count)) }
 }
 
 impl MissingNameKind {

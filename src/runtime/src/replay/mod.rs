@@ -82,7 +82,7 @@ pub fn replay(
 pub enum InMemoryError {
     /// The rules have mistakes.
     #[error("the rules have {} mistakes", .0.len())]
-    Rules(Vec<rules::diagnostic::Diagnostic>),
+    Rules(Vec<rekindle_core::diagnostics::Diagnostic>),
     /// The workers can't be started.
     #[error("could not start the worker threads: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),

@@ -57,7 +57,7 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
         assert_eq!(about == 0, good, "the reader of {text}: {mistakes:?}");
     };
     for (section, keys) in SECTIONS {
-        for (key, kind) in keys.iter().filter(|(_, kind)| *kind != SettingKind::Section) {
+        for (key, kind) in keys.iter().filter(|(_, kind)| *kind != SettingKind::TomlSection) {
             let part = &part(&schema, section)["properties"][key];
             assert!(
                 part["description"].as_str().is_some_and(|text| text.len() > 10),
@@ -96,7 +96,9 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
 fn defaults_are_in_the_schema() {
     let schema = schema();
     for (section, keys) in SECTIONS {
-        for (key, kind) in keys.iter().filter(|(key, kind)| *kind != SettingKind::Section && !key.ends_with("_file")) {
+        for (key, kind) in
+            keys.iter().filter(|(key, kind)| *kind != SettingKind::TomlSection && !key.ends_with("_file"))
+        {
             let default = part(&schema, section)["properties"][key].get("default");
             let none = ["user", "s3_endpoint", "s3_access_key_id"].contains(key);
             assert_eq!(default.is_none(), none, "{section}.{key} ({kind:?}): {default:?}");

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use sonic_rs::{JsonValueTrait, LazyValue};
 
 use crate::decimal::Decimal;
+use crate::diagnostics::floor_char_boundary;
 use crate::growth::rollup::OrderPart;
-use crate::rules::diagnostic::floor_char_boundary;
 
 /// Most lines of an order that are read, the first ones.
 const LINES_MAX: usize = 1_000;

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
+use crate::diagnostics::shorten;
 use crate::event::FieldId;
-use crate::rules::diagnostic::shorten;
+use crate::rules::compiler::ConditionCompiler;
 use crate::rules::products;
 use crate::rules::program::NameId;
-use crate::rules::scope::Scope;
 use crate::rules::syntax::{DottedPath, Expression, ExpressionKind};
 use crate::rules::term::ROOTS;
 
 /// An event, or a property of it, as a function's argument.
-pub(super) struct Subject {
+pub(super) struct FunctionArgument {
     pub(super) event: String,
     pub(super) name: NameId,
     pub(super) property: Vec<String>,
@@ -19,35 +19,39 @@ pub(super) struct Subject {
     pub(super) span: Range<usize>,
 }
 
-impl Subject {
+impl FunctionArgument {
     /// `order.total`, as the rules write it.
     pub(super) fn written(&self) -> String {
         std::iter::once(&self.event).chain(&self.property).map(String::as_str).collect::<Vec<_>>().join(".")
     }
 }
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// The event, or property of an event, that a function is about.
-    pub(super) fn subject(&mut self, argument: &Expression) -> Option<Subject> {
+    pub(super) fn subject(&mut self, argument: &Expression) -> Option<FunctionArgument> {
         let Some(path) = argument.as_path() else {
             let help = match &argument.kind {
                 ExpressionKind::Mistake => return None,
-                ExpressionKind::Text(text) if self.world.names.contains_key(text) => {
+                ExpressionKind::Text(text) if self.symbols.names.contains_key(text) => {
                     format!("write {text} without quotes")
                 }
                 _ => "write an event's name, or event.property".to_owned(),
             };
             return self.fail(&argument.span, "an event of [events] must stand here", help);
         };
-        let Some(&name) = self.world.names.get(path.root) else {
+        let Some(&name) = self.symbols.names.get(path.root) else {
             self.unknown_event(&path);
             return None;
         };
-        Some(Subject { event: path.root.to_owned(), name, property: path.fields, span: argument.span.clone() })
+        Some(FunctionArgument { event: path.root.to_owned(), name, property: path.fields, span: argument.span.clone() })
     }
 
     /// A subject that must be a property.
-    pub(super) fn property_subject(&mut self, function: &str, argument: &Expression) -> Option<(Subject, FieldId)> {
+    pub(super) fn property_subject(
+        &mut self,
+        function: &str,
+        argument: &Expression,
+    ) -> Option<(FunctionArgument, FieldId)> {
         let subject = self.subject(argument)?;
         if subject.property.is_empty() {
             let event = &subject.event;
@@ -67,16 +71,16 @@ impl Scope<'_, '_, '_> {
     }
 
     /// The projected field of a property.
-    pub(super) fn property_field(&mut self, subject: &Subject) -> Option<FieldId> {
+    pub(super) fn property_field(&mut self, subject: &FunctionArgument) -> Option<FieldId> {
         let path = std::iter::once("properties".to_owned()).chain(subject.property.iter().cloned()).collect();
-        let id = self.world.memory.field(path);
+        let id = self.symbols.memory.field(path);
         self.within_limits(&subject.span, id)
     }
 
     /// Refuses to sum or count an array, or what lies inside one.
-    pub(super) fn outside_arrays(&mut self, function: &str, subject: &Subject) -> Option<()> {
+    pub(super) fn outside_arrays(&mut self, function: &str, subject: &FunctionArgument) -> Option<()> {
         let is_array = subject.property.first().is_some_and(|first| first == products::PRODUCTS)
-            && self.world.product_arrays.contains(&subject.name);
+            && self.symbols.product_arrays.contains(&subject.name);
         if !is_array {
             return Some(());
         }
@@ -91,7 +95,7 @@ impl Scope<'_, '_, '_> {
             let help = "functions look at the events of [events]";
             self.problems.add(&path.root_span, format!("`{root}` is not an event"), help);
         } else {
-            let names = self.world.name_order.iter().map(String::as_str);
+            let names = self.symbols.name_order.iter().map(String::as_str);
             let help = self.problems.suggest(root, names, "events");
             let message = format!("there is no event {} in [events]", shorten(root));
             self.problems.add_missing(&path.root_span, message, help);

@@ -1,51 +1,51 @@
 //! Functions over a user's whole history: `total`, `last`, `since`, `idle`, `age`.
 
+use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
 use crate::rules::program::{FeatureKind, Term};
-use crate::rules::scope::{Scope, Type, Typed};
 use crate::rules::syntax::FunctionCall;
 
 /// `total(E)`, `total(E.p)`
-pub(super) fn total(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
-    let subject = scope.subject(argument)?;
+pub(super) fn total(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
+    let subject = compiler.subject(argument)?;
     let kind = if subject.property.is_empty() {
         FeatureKind::TotalCount
     } else {
-        scope.outside_arrays("total", &subject)?;
-        FeatureKind::TotalSum(scope.property_field(&subject)?)
+        compiler.outside_arrays("total", &subject)?;
+        FeatureKind::TotalSum(compiler.property_field(&subject)?)
     };
-    let feature = scope.feature(&call.span, subject.name, kind)?;
-    Some(Typed::new(Term::Feature(feature), Type::Number))
+    let feature = compiler.feature(&call.span, subject.name, kind)?;
+    Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
 }
 
 /// `last(E.p)`
-pub(super) fn last(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
-    let (subject, field) = scope.property_subject("last", argument)?;
-    let feature = scope.feature(&call.span, subject.name, FeatureKind::LastValue(field))?;
-    Some(Typed::new(Term::Feature(feature), Type::Dynamic))
+pub(super) fn last(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
+    let (subject, field) = compiler.property_subject("last", argument)?;
+    let feature = compiler.feature(&call.span, subject.name, FeatureKind::LastValue(field))?;
+    Some(TypedTerm::new(Term::Feature(feature), TermType::Dynamic))
 }
 
 /// `since(E)`
-pub(super) fn since(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
-    let subject = scope.subject(argument)?;
+pub(super) fn since(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
+    let subject = compiler.subject(argument)?;
     if !subject.property.is_empty() {
         let help = format!("write since({})", subject.event);
-        return scope.fail(&subject.span, "since takes an event, not a property of it", help);
+        return compiler.fail(&subject.span, "since takes an event, not a property of it", help);
     }
-    let feature = scope.feature(&call.span, subject.name, FeatureKind::LatestTime)?;
-    Some(Typed::new(Term::Since(feature), Type::Duration))
+    let feature = compiler.feature(&call.span, subject.name, FeatureKind::LatestTime)?;
+    Some(TypedTerm::new(Term::Since(feature), TermType::Duration))
 }
 
 /// `idle()`
-pub(super) fn idle(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
-    Some(Typed::new(Term::Idle, Type::Duration))
+pub(super) fn idle(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
+    Some(TypedTerm::new(Term::Idle, TermType::Duration))
 }
 
 /// `age()`
-pub(super) fn age(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
-    Some(Typed::new(Term::Age, Type::Duration))
+pub(super) fn age(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
+    Some(TypedTerm::new(Term::Age, TermType::Duration))
 }

@@ -9,9 +9,9 @@ mod segment;
 mod value;
 mod window;
 
-use super::diagnostic::{join_quoted, nearest, shorten};
-use super::scope::{Place, Scope, Typed};
+use super::compiler::{ConditionCompiler, ConditionContext, TypedTerm};
 use super::syntax::{Expression, ExpressionKind, FunctionCall};
+use crate::diagnostics::{join_quoted, nearest, shorten};
 
 /// A function of the language.
 pub(super) struct Function {
@@ -21,7 +21,7 @@ pub(super) struct Function {
     /// It reads what is remembered of the user, which `where` does not see.
     reads_history: bool,
     /// Checks the arguments and compiles a call. `None`: it has mistakes, and each was reported.
-    compile: fn(&mut Scope<'_, '_, '_>, &FunctionCall) -> Option<Typed>,
+    compile: fn(&mut ConditionCompiler<'_, '_, '_>, &FunctionCall) -> Option<TypedTerm>,
 }
 
 /// Every function.
@@ -57,11 +57,11 @@ pub(super) fn names() -> [&'static str; FUNCTIONS.len()] {
     FUNCTIONS.map(|function| function.name)
 }
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// Compiles a call.
-    pub(super) fn call(&mut self, call: &FunctionCall) -> Option<Typed> {
+    pub(super) fn call(&mut self, call: &FunctionCall) -> Option<TypedTerm> {
         let Some(function) = named(&call.name) else { return self.unknown_function(call) };
-        if self.place == Place::Where && function.reads_history {
+        if self.context == ConditionContext::Where && function.reads_history {
             let name = function.name;
             let message = format!("`where` sees one event and the traits, and {name}() reads the user's history");
             return self.fail(&call.name_span, message, "use it in a segment's `when` or a campaign's `if`");
@@ -91,7 +91,7 @@ impl Scope<'_, '_, '_> {
 
 /// The only argument of a call, which must be a text in quotes.
 fn only_text<'c>(
-    scope: &mut Scope<'_, '_, '_>,
+    compiler: &mut ConditionCompiler<'_, '_, '_>,
     argument: &'c Expression,
     message: &str,
     help: &str,
@@ -99,6 +99,6 @@ fn only_text<'c>(
     match &argument.kind {
         ExpressionKind::Text(text) => Some(text),
         ExpressionKind::Mistake => None,
-        _ => scope.fail(&argument.span, message, help),
+        _ => compiler.fail(&argument.span, message, help),
     }
 }

@@ -1,48 +1,48 @@
 //! `in_segment`.
 
 use super::only_text;
-use crate::rules::diagnostic::shorten;
+use crate::diagnostics::shorten;
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
 use crate::rules::program::{Condition, SegmentId, Term};
-use crate::rules::scope::{Place, Scope, Type, Typed};
 use crate::rules::syntax::{Expression, FunctionCall};
 
 /// Of a circle of segments no more are named.
 const CIRCLE_SHOWN_MAX: usize = 12;
 
 /// `in_segment('id')`
-pub(super) fn in_segment(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
+pub(super) fn in_segment(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let help = "write in_segment('dormant')";
     let [argument] = call.arguments.as_slice() else {
-        return scope.fail(&call.span, "in_segment takes one segment's id", help);
+        return compiler.fail(&call.span, "in_segment takes one segment's id", help);
     };
-    let id = only_text(scope, argument, "the segment must be named by its id in quotes", help)?;
-    if scope.place == Place::Where {
+    let id = only_text(compiler, argument, "the segment must be named by its id in quotes", help)?;
+    if compiler.context == ConditionContext::Where {
         let message = "`where` sees the event and the traits, not segments";
-        return scope.fail(&call.name_span, message, "use it in `when` or `if`");
+        return compiler.fail(&call.name_span, message, "use it in `when` or `if`");
     }
-    let Some(&segment) = scope.world.segments.get(id) else {
-        let help = scope.problems.suggest(id, scope.world.segment_order.iter().map(String::as_str), "segments");
-        scope.problems.add_missing(&argument.span, format!("there is no segment {}", shorten(id)), help);
+    let Some(&segment) = compiler.symbols.segments.get(id) else {
+        let help = compiler.problems.suggest(id, compiler.symbols.segment_order.iter().map(String::as_str), "segments");
+        compiler.problems.add_missing(&argument.span, format!("there is no segment {}", shorten(id)), help);
         return None;
     };
-    if let Place::When(this) = scope.place {
+    if let ConditionContext::When(this) = compiler.context {
         if segment == this {
             let message = format!("segment `{id}` asks for itself");
-            return scope.fail(&argument.span, message, "a segment sees only those above it");
+            return compiler.fail(&argument.span, message, "a segment sees only those above it");
         }
         if segment > this {
-            return scope.forward_reference(this, segment, argument);
+            return compiler.forward_reference(this, segment, argument);
         }
     }
     let condition = Condition::InSegment(SegmentId(u16::try_from(segment).ok()?));
-    Some(Typed::new(Term::Condition(Box::new(condition)), Type::Bool))
+    Some(TypedTerm::new(Term::Condition(Box::new(condition)), TermType::Bool))
 }
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// Reports that one segment refers to another that is defined below it.
     fn forward_reference<T>(&mut self, this: usize, segment: usize, argument: &Expression) -> Option<T> {
-        let id = &self.world.segment_order[segment];
-        let (message, help) = match self.world.cycle(this, segment) {
+        let id = &self.symbols.segment_order[segment];
+        let (message, help) = match self.symbols.cycle(this, segment) {
             Some(path) => {
                 let mut shown: Vec<String> = path.iter().map(|id| format!("`{id}`")).collect();
                 if shown.len() > CIRCLE_SHOWN_MAX {
@@ -55,7 +55,7 @@ impl Scope<'_, '_, '_> {
                 )
             }
             None => {
-                let this = &self.world.segment_order[this];
+                let this = &self.symbols.segment_order[this];
                 (format!("segment `{id}` is defined below `{this}`"), format!("move `{id}` above `{this}`"))
             }
         };

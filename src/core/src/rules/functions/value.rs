@@ -3,65 +3,67 @@
 use std::ops::Range;
 
 use super::only_text;
-use crate::rules::document;
+use crate::document;
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
 use crate::rules::program::{Condition, Term};
-use crate::rules::scope::{Place, Scope, Type, Typed};
 use crate::rules::syntax::{ExpressionKind, FunctionCall};
 use crate::time::Span;
 
 /// `duration('45m')`
-pub(super) fn duration(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
+pub(super) fn duration(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     let message = "the duration must be written out in quotes";
-    let text = only_text(scope, argument, message, "write duration('45m')")?;
+    let text = only_text(compiler, argument, message, "write duration('45m')")?;
     // Unlike a window, a duration that something is compared with may be zero.
     let span = match Span::parse(text) {
         Ok(span) if span.0 == 0 => span,
-        _ => scope.time_literal(text, &argument.span)?,
+        _ => compiler.time_literal(text, &argument.span)?,
     };
-    Some(Typed::new(Term::Duration(span), Type::Duration))
+    Some(TypedTerm::new(Term::Duration(span), TermType::Duration))
 }
 
 /// `number(x)`. What is a number in any case may stand there too.
-pub(super) fn number(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
+pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     if let Some(path) = argument.as_path()
-        && scope.place != Place::Where
-        && scope.world.names.contains_key(path.root)
+        && compiler.context != ConditionContext::Where
+        && compiler.symbols.names.contains_key(path.root)
     {
         let written = path.written();
         let help = format!("number(last({written})) reads the latest of them; in `where`, number(properties.…)");
-        return scope.fail(&argument.span, format!("`{written}` has many values, one per event"), help);
+        return compiler.fail(&argument.span, format!("`{written}` has many values, one per event"), help);
     }
-    let typed = scope.term(argument)?;
+    let typed = compiler.term(argument)?;
     match typed.kind {
-        Type::Number | Type::Text | Type::Dynamic => Some(Typed::new(Term::Number(Box::new(typed.term)), Type::Number)),
-        kind => scope.fail(&argument.span, format!("number reads a text, and this is {}", kind.described()), ""),
+        TermType::Number | TermType::Text | TermType::Dynamic => {
+            Some(TypedTerm::new(Term::Number(Box::new(typed.term)), TermType::Number))
+        }
+        kind => compiler.fail(&argument.span, format!("number reads a text, and this is {}", kind.described()), ""),
     }
 }
 
 /// `has(traits.x)`; in `where` also `has(properties.x)` and `has(context.x)`.
-pub(super) fn has(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument] = call.arguments.as_slice() else { return scope.wrong_arguments(call) };
+pub(super) fn has(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     match &argument.kind {
         ExpressionKind::Field(..) => {}
         ExpressionKind::Mistake => return None,
         _ => {
             let message = "has() asks whether a trait, a property or a context field is there";
             let help = "write has(traits.name); in `where`, also has(properties.name) and has(context.name)";
-            return scope.fail(&argument.span, message, help);
+            return compiler.fail(&argument.span, message, help);
         }
     }
-    let is_event = argument.as_path().is_some_and(|path| scope.world.names.contains_key(path.root));
-    if is_event && scope.place != Place::Where {
+    let is_event = argument.as_path().is_some_and(|path| compiler.symbols.names.contains_key(path.root));
+    if is_event && compiler.context != ConditionContext::Where {
         let help = "whether there was such an event: total(E) > 0; its latest value: last(E.p) == …";
-        return scope.fail(&argument.span, "has() asks about traits, not about events of the past", help);
+        return compiler.fail(&argument.span, "has() asks about traits, not about events of the past", help);
     }
-    let typed = scope.term(argument)?;
-    Some(Typed::new(Term::Condition(Box::new(Condition::Has(typed.term))), Type::Bool))
+    let typed = compiler.term(argument)?;
+    Some(TypedTerm::new(Term::Condition(Box::new(Condition::Has(typed.term))), TermType::Bool))
 }
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// A length of time above zero, as the rules write it.
     pub(super) fn time_literal(&mut self, text: &str, span: &Range<usize>) -> Option<Span> {
         match document::duration(text) {

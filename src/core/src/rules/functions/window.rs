@@ -1,16 +1,16 @@
 //! Functions over a window: `count`, `sum`, `min`, `max`, `avg`, `distinct`.
 
-use super::argument::Subject;
+use super::argument::FunctionArgument;
 use crate::event::FieldId;
+use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
 use crate::rules::program::{FeatureKind, Term, Window};
-use crate::rules::scope::{Scope, Type, Typed};
 use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
 use crate::time::Span;
 
 /// `count(E, W)`
-pub(super) fn count(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let [argument, window] = call.arguments.as_slice() else { return scope.no_window(call) };
-    let (subject, window) = (scope.subject(argument), scope.window(window));
+pub(super) fn count(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [argument, window] = call.arguments.as_slice() else { return compiler.no_window(call) };
+    let (subject, window) = (compiler.subject(argument), compiler.window(window));
     let subject = subject?;
     if !subject.property.is_empty() {
         let (written, event) = (subject.written(), &subject.event);
@@ -18,49 +18,49 @@ pub(super) fn count(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Optio
         let help = format!(
             "count({event}, '{length}') counts events; sum({written}, '{length}') adds up values, distinct({written}, '{length}') counts different ones"
         );
-        return scope.fail(&subject.span, "count takes an event, not a property of it", help);
+        return compiler.fail(&subject.span, "count takes an event, not a property of it", help);
     }
-    let feature = scope.feature(&subject.span, subject.name, FeatureKind::WindowCount(window?))?;
-    Some(Typed::new(Term::Feature(feature), Type::Number))
+    let feature = compiler.feature(&subject.span, subject.name, FeatureKind::WindowCount(window?))?;
+    Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
 }
 
 /// `sum(E.p, W)`
-pub(super) fn sum(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    scope.windowed(call, FeatureKind::WindowSum)
+pub(super) fn sum(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    compiler.windowed(call, FeatureKind::WindowSum)
 }
 
 /// `min(E.p, W)`
-pub(super) fn min(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    scope.windowed(call, FeatureKind::WindowMin)
+pub(super) fn min(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    compiler.windowed(call, FeatureKind::WindowMin)
 }
 
 /// `max(E.p, W)`
-pub(super) fn max(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    scope.windowed(call, FeatureKind::WindowMax)
+pub(super) fn max(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    compiler.windowed(call, FeatureKind::WindowMax)
 }
 
 /// `distinct(E.p, W)`
-pub(super) fn distinct(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let typed = scope.windowed(call, FeatureKind::WindowDistinct)?;
-    Some(Typed { is_distinct: true, ..typed })
+pub(super) fn distinct(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let typed = compiler.windowed(call, FeatureKind::WindowDistinct)?;
+    Some(TypedTerm { is_distinct: true, ..typed })
 }
 
 /// `avg(E.p, W)`
-pub(super) fn avg(scope: &mut Scope<'_, '_, '_>, call: &FunctionCall) -> Option<Typed> {
-    let (subject, field, window) = scope.windowed_property(call)?;
-    let sum = scope.feature(&call.span, subject.name, FeatureKind::WindowSum(field, window))?;
-    let count = scope.feature(&call.span, subject.name, FeatureKind::WindowNumericCount(field, window))?;
-    Some(Typed::new(Term::Average { sum, count }, Type::Number))
+pub(super) fn avg(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let (subject, field, window) = compiler.windowed_property(call)?;
+    let sum = compiler.feature(&call.span, subject.name, FeatureKind::WindowSum(field, window))?;
+    let count = compiler.feature(&call.span, subject.name, FeatureKind::WindowNumericCount(field, window))?;
+    Some(TypedTerm::new(Term::Average { sum, count }, TermType::Number))
 }
 
-impl Scope<'_, '_, '_> {
-    fn windowed(&mut self, call: &FunctionCall, kind: fn(FieldId, Window) -> FeatureKind) -> Option<Typed> {
+impl ConditionCompiler<'_, '_, '_> {
+    fn windowed(&mut self, call: &FunctionCall, kind: fn(FieldId, Window) -> FeatureKind) -> Option<TypedTerm> {
         let (subject, field, window) = self.windowed_property(call)?;
         let feature = self.feature(&call.span, subject.name, kind(field, window))?;
-        Some(Typed::new(Term::Feature(feature), Type::Number))
+        Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
     }
 
-    fn windowed_property(&mut self, call: &FunctionCall) -> Option<(Subject, FieldId, Window)> {
+    fn windowed_property(&mut self, call: &FunctionCall) -> Option<(FunctionArgument, FieldId, Window)> {
         let [argument, window] = call.arguments.as_slice() else { return self.no_window(call) };
         let subject = self.property_subject(&call.name, argument);
         let window = self.window(window);

@@ -6,13 +6,13 @@ use jiff::tz::TimeZone;
 use strum::VariantNames;
 use toml::Spanned;
 
-use super::super::diagnostic::shorten;
-use super::super::document::{Section, in_file_order};
+use super::super::compiler::{ConditionCompiler, ConditionContext};
 use super::super::program::{EventName, NameId, SegmentId};
-use super::super::reader::Reader;
-use super::super::scope::{Place, Scope};
+use super::super::reader::RulesReader;
 use super::reader_lists::SaleRules;
 use super::{CHANNELS_MAX, Channel, DEFAULT_CHANNELS, GrowthRules, LifecycleStage, OrderRules, RefundRules, Stage};
+use crate::diagnostics::shorten;
+use crate::document::{TomlSection, in_file_order};
 use crate::event::{CallType, FieldId};
 use crate::time::Span;
 
@@ -40,11 +40,11 @@ const PARTS: [&str; 3] = ["funnels", "promotions", "targets"];
 
 const SESSION_GAP: Span = Span(30 * 60_000);
 
-impl<'t> Reader<'t> {
+impl<'t> RulesReader<'t> {
     /// Reads `[growth]` and the lists that belong to it, after events and segments. `None`: there is no `[growth]`.
     pub(in super::super) fn growth(
         &mut self,
-        root: &Section<'t>,
+        root: &TomlSection<'t>,
         names: &[EventName],
         (timezone, timezone_name): (TimeZone, String),
     ) -> Option<GrowthRules> {
@@ -57,7 +57,7 @@ impl<'t> Reader<'t> {
             }
             return None;
         };
-        let section = Section::open("[growth]", span, table, &GROWTH_KEYS, &mut self.problems);
+        let section = TomlSection::open("[growth]", span, table, &GROWTH_KEYS, &mut self.problems);
         let (timezone, timezone_name) = match section.get("timezone") {
             Some(_) => self.timezone(&section),
             None => (timezone, timezone_name),
@@ -92,7 +92,7 @@ impl<'t> Reader<'t> {
     /// The event that a key names; by default the name of `[events]` that takes all of Segment's event.
     fn named(
         &mut self,
-        section: &Section<'t>,
+        section: &TomlSection<'t>,
         key: &'static str,
         default: &str,
         names: &[EventName],
@@ -105,16 +105,16 @@ impl<'t> Reader<'t> {
                     name.call == CallType::Track && name.event.as_deref() == Some(default) && name.filter.is_none()
                 };
                 let at = names.iter().position(takes_all)?;
-                self.world.names.get(&names[at].id).copied()
+                self.symbols.names.get(&names[at].id).copied()
             }
         }
     }
 
     /// The name of `[events]` with a text.
     pub(super) fn event_name(&mut self, name: &Spanned<&'t str>) -> Option<NameId> {
-        let found = self.world.names.get(*name.get_ref()).copied();
+        let found = self.symbols.names.get(*name.get_ref()).copied();
         if found.is_none() {
-            let known = self.world.name_order.iter().map(String::as_str);
+            let known = self.symbols.name_order.iter().map(String::as_str);
             let help = self.problems.suggest(name.get_ref(), known, "events");
             self.problems.add(&name.span(), format!("there is no event {}", shorten(name.get_ref())), help);
         }
@@ -122,7 +122,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The property that a key names, or the default.
-    fn property(&mut self, section: &Section<'t>, key: &'static str, default: &str) -> Option<FieldId> {
+    fn property(&mut self, section: &TomlSection<'t>, key: &'static str, default: &str) -> Option<FieldId> {
         let named = section.string(key, &mut self.problems);
         let path = named.as_ref().map_or(default, |named| named.get_ref());
         let parts: Vec<&str> = path.split('.').collect();
@@ -135,14 +135,14 @@ impl<'t> Reader<'t> {
         self.growth_field(section, "properties", &parts)
     }
 
-    fn growth_field(&mut self, section: &Section<'t>, root: &str, parts: &[&str]) -> Option<FieldId> {
+    fn growth_field(&mut self, section: &TomlSection<'t>, root: &str, parts: &[&str]) -> Option<FieldId> {
         let path = std::iter::once(root).chain(parts.iter().copied()).map(str::to_owned).collect();
-        let id = self.world.memory.field(path);
-        Scope { world: &mut self.world, problems: &mut self.problems, place: Place::Where }
+        let id = self.symbols.memory.field(path);
+        ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context: ConditionContext::Where }
             .within_limits(&section.span, id)
     }
 
-    fn orders(&mut self, section: &Section<'t>, names: &[EventName]) -> Option<OrderRules> {
+    fn orders(&mut self, section: &TomlSection<'t>, names: &[EventName]) -> Option<OrderRules> {
         let name = self.named(section, "orders", "Order Completed", names);
         let [value, discount, coupon, category, order_id] = [
             self.property(section, "order_value", "total"),
@@ -161,13 +161,13 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn refunds(&mut self, section: &Section<'t>, names: &[EventName]) -> Option<RefundRules> {
+    fn refunds(&mut self, section: &TomlSection<'t>, names: &[EventName]) -> Option<RefundRules> {
         let name = self.named(section, "refunds", "Order Refunded", names);
         let value = self.property(section, "refund_value", "total");
         Some(RefundRules { name: name?, value: value? })
     }
 
-    fn channels(&mut self, section: &Section<'t>) -> Vec<Channel> {
+    fn channels(&mut self, section: &TomlSection<'t>) -> Vec<Channel> {
         if section.get("channels").is_none() {
             let channel = |(name, sources): (&str, &[&str])| Channel {
                 name: name.to_owned(),
@@ -189,7 +189,7 @@ impl<'t> Reader<'t> {
                 self.problems.add(&span, format!("`{name}` cannot be given sources"), help);
             }
             let listed =
-                Section::open("[growth.channels]", span, table, &[], &mut super::super::diagnostic::Problems::new(""));
+                TomlSection::open("[growth.channels]", span, table, &[], &mut crate::diagnostics::Diagnostics::new(""));
             let mut sources = Vec::new();
             for source in listed.strings(name, &mut self.problems).unwrap_or_default() {
                 let lower = source.get_ref().to_lowercase();
@@ -205,9 +205,9 @@ impl<'t> Reader<'t> {
         channels
     }
 
-    fn stages(&mut self, section: &Section<'t>) -> Vec<LifecycleStage> {
+    fn stages(&mut self, section: &TomlSection<'t>) -> Vec<LifecycleStage> {
         let Some((table, span)) = section.table("lifecycle", &mut self.problems) else { return Vec::new() };
-        let listed = Section::open("[growth.lifecycle]", span, table, Stage::VARIANTS, &mut self.problems);
+        let listed = TomlSection::open("[growth.lifecycle]", span, table, Stage::VARIANTS, &mut self.problems);
         let mut stages = Vec::new();
         for (name, _, _) in in_file_order(table) {
             let Ok(stage) = Stage::from_str(name) else { continue };
@@ -221,9 +221,9 @@ impl<'t> Reader<'t> {
     }
 
     fn segment_named(&mut self, id: &Spanned<&'t str>) -> Option<SegmentId> {
-        let found = self.world.segments.get(*id.get_ref()).and_then(|index| u16::try_from(*index).ok());
+        let found = self.symbols.segments.get(*id.get_ref()).and_then(|index| u16::try_from(*index).ok());
         if found.is_none() {
-            let known = self.world.segment_order.iter().map(String::as_str);
+            let known = self.symbols.segment_order.iter().map(String::as_str);
             let help = self.problems.suggest(id.get_ref(), known, "segments");
             self.problems.add(&id.span(), format!("there is no segment {}", shorten(id.get_ref())), help);
         }

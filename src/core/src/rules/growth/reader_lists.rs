@@ -8,11 +8,11 @@ use strum::VariantNames;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::super::diagnostic::{join_quoted, shorten, suggest};
-use super::super::document::{Section, kind_of};
 use super::super::program::NameId;
-use super::super::reader::Reader;
+use super::super::reader::RulesReader;
 use super::{FUNNELS_MAX, Funnel, Metric, PROMOTIONS_MAX, Period, Promotion, STEPS_MAX, TARGETS_MAX, Target};
+use crate::diagnostics::{join_quoted, shorten, suggest};
+use crate::document::{TomlSection, kind_of};
 
 /// Keys of a funnel.
 pub(crate) const FUNNEL_KEYS: [&str; 3] = ["id", "steps", "within"];
@@ -31,21 +31,21 @@ pub(super) struct SaleRules {
     pub(super) refunds: bool,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> RulesReader<'t> {
     /// Opens the tables of an array, which may be `most`.
     fn parts(
         &mut self,
-        root: &Section<'t>,
+        root: &TomlSection<'t>,
         what: &str,
         key: &str,
         keys: &[&'static str],
         most: usize,
-    ) -> Vec<Section<'t>> {
+    ) -> Vec<TomlSection<'t>> {
         let tables = root.tables(key, &mut self.problems);
         if let Some((_, span)) = tables.get(most) {
             self.problems.add(span, format!("there are more than {most} {key}"), "");
         }
-        let open = |(table, span)| Section::open(format!("this {what}"), span, table, keys, &mut self.problems);
+        let open = |(table, span)| TomlSection::open(format!("this {what}"), span, table, keys, &mut self.problems);
         tables.into_iter().map(open).collect()
     }
 
@@ -61,7 +61,7 @@ impl<'t> Reader<'t> {
         is_id.then(|| id.to_owned())
     }
 
-    pub(super) fn funnels(&mut self, root: &Section<'t>) -> Vec<Funnel> {
+    pub(super) fn funnels(&mut self, root: &TomlSection<'t>) -> Vec<Funnel> {
         let (mut funnels, mut ids) = (Vec::new(), Vec::new());
         for section in self.parts(root, "funnel", "funnels", &FUNNEL_KEYS, FUNNELS_MAX) {
             let id = section.needed_string("id", "\"purchase\"", &mut self.problems);
@@ -86,7 +86,7 @@ impl<'t> Reader<'t> {
         funnels
     }
 
-    pub(super) fn promotions(&mut self, root: &Section<'t>) -> Vec<Promotion> {
+    pub(super) fn promotions(&mut self, root: &TomlSection<'t>) -> Vec<Promotion> {
         let (mut promotions, mut ids) = (Vec::new(), Vec::new());
         for section in self.parts(root, "promotion", "promotions", &PROMOTION_KEYS, PROMOTIONS_MAX) {
             let id = section.needed_string("id", "\"spring_sale\"", &mut self.problems);
@@ -111,7 +111,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A date, or a date with a full hour, by the business's clocks: a TOML date, or the same as a text.
-    fn local_hour(&mut self, section: &Section<'t>, key: &str) -> Option<DateTime> {
+    fn local_hour(&mut self, section: &TomlSection<'t>, key: &str) -> Option<DateTime> {
         let value = section.get(key)?;
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
@@ -140,7 +140,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads the targets; `defined` says whether the rules define an order, and a refund.
-    pub(super) fn targets(&mut self, root: &Section<'t>, defined: SaleRules) -> Vec<Target> {
+    pub(super) fn targets(&mut self, root: &TomlSection<'t>, defined: SaleRules) -> Vec<Target> {
         let (mut targets, mut ids) = (Vec::new(), Vec::new());
         for section in self.parts(root, "target", "targets", &TARGET_KEYS, TARGETS_MAX) {
             let metric = self.one_of::<Metric>(&section, "metric", "metrics");
@@ -165,7 +165,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Refuses a target for a metric that is never counted, since it would never be reached.
-    fn require_sale_rules(&mut self, section: &Section<'t>, metric: Metric, defined: SaleRules) {
+    fn require_sale_rules(&mut self, section: &TomlSection<'t>, metric: Metric, defined: SaleRules) {
         let (what, key, event) = match metric {
             _ if metric.needs_orders() && !defined.orders => ("an order", "orders", "Order Completed"),
             Metric::Revenue if !defined.refunds => ("a refund", "refunds", "Order Refunded"),
@@ -182,7 +182,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The variant that a key names.
-    fn one_of<T: FromStr + VariantNames>(&mut self, section: &Section<'t>, key: &str, plural: &str) -> Option<T> {
+    fn one_of<T: FromStr + VariantNames>(&mut self, section: &TomlSection<'t>, key: &str, plural: &str) -> Option<T> {
         let text = section.needed_string(key, &format!("\"{}\"", T::VARIANTS[0]), &mut self.problems)?;
         let found = T::from_str(text.get_ref()).ok();
         if found.is_none() {

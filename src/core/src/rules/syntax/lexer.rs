@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use super::ConditionProblems;
-use super::mistaken::{self, Advice, OPERATOR_WORDS, OPERATORS};
+use super::mistaken_tokens::{self, Advice, OPERATOR_WORDS, OPERATORS};
 use super::token::{Bracket, KEYWORDS, SYMBOLS, Token, TokenKind};
+use crate::diagnostics::{ascii_of_full_width, is_invisible_or_blank};
 
 /// The longest condition, in bytes.
 pub(super) const CONDITION_BYTES_MAX: usize = 16 * 1024;
@@ -23,7 +24,7 @@ pub(super) fn tokens(source: &str, problems: &mut ConditionProblems<'_, '_, '_>)
         problems.add(0..source.len(), message, SPLIT_HELP);
         return None;
     }
-    let mut lexer = Lexer { source, at: 0, tokens: Vec::new(), has_open_text: false, problems };
+    let mut lexer = ConditionLexer { source, at: 0, tokens: Vec::new(), has_open_text: false, problems };
     while lexer.at < source.len() {
         lexer.scan();
     }
@@ -36,7 +37,7 @@ pub(super) fn tokens(source: &str, problems: &mut ConditionProblems<'_, '_, '_>)
     Some(tokens)
 }
 
-struct Lexer<'s, 'c, 'm, 'p, 't> {
+struct ConditionLexer<'s, 'c, 'm, 'p, 't> {
     source: &'s str,
     /// Byte offset of what was not yet cut.
     at: usize,
@@ -46,7 +47,7 @@ struct Lexer<'s, 'c, 'm, 'p, 't> {
     problems: &'c mut ConditionProblems<'m, 'p, 't>,
 }
 
-impl<'s> Lexer<'s, '_, '_, '_, '_> {
+impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
     /// Takes the next token, blank or comment off the source.
     fn scan(&mut self) {
         let rest = self.rest();
@@ -120,16 +121,16 @@ impl<'s> Lexer<'s, '_, '_, '_, '_> {
     fn scan_wrong_character(&mut self, c: char) {
         let advice = Advice::for_character(c);
         let marked = c.len_utf8();
-        if mistaken::is_invisible_or_blank(c) {
+        if is_invisible_or_blank(c) {
             self.problems.add(self.at..self.at + marked, advice.message, advice.help);
             self.at += marked;
             return;
         }
         let mut ascii = [0; 4];
-        let meant = mistaken::ascii_of_full_width(c).and_then(|c| symbol(c.encode_utf8(&mut ascii)));
+        let meant = ascii_of_full_width(c).and_then(|c| symbol(c.encode_utf8(&mut ascii)));
         let kind = meant.map_or(TokenKind::Mistake, |(_, kind)| kind);
         let line = self.rest().split(['\n', '\r']).next().unwrap_or_default();
-        let closing = line[marked..].find(mistaken::closing_quotes(c));
+        let closing = line[marked..].find(mistaken_tokens::closing_quotes(c));
         // Between quotes of another kind stands what was meant as a text.
         let closing_length = |at: usize| line[marked + at..].chars().next().map_or(0, char::len_utf8);
         let length = closing.map_or(marked, |at| marked + at + closing_length(at));

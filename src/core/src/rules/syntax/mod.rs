@@ -14,7 +14,7 @@
 mod expression;
 mod lexer;
 mod literal;
-mod mistaken;
+mod mistaken_tokens;
 mod parser;
 #[cfg(test)]
 mod tests;
@@ -22,16 +22,14 @@ mod token;
 
 use std::ops::Range;
 
-use super::diagnostic::Problems;
-use super::source_map::SourceMap;
+use crate::diagnostics::{Diagnostics, SourceMap};
 
 pub(super) use expression::{DottedPath, Expression, ExpressionKind, FunctionCall};
-pub(crate) use mistaken::{ascii_of_full_width, is_invisible_or_blank, percentage_as_share};
 pub(super) use token::RESERVED_WORDS;
 
 /// Parses a condition whose text has its places in the file given by `map`. `None`: it is empty, or too large to be
 /// looked into.
-pub(super) fn parse(source: &str, map: &SourceMap, problems: &mut Problems<'_>) -> Option<Expression> {
+pub(super) fn parse(source: &str, map: &SourceMap, problems: &mut Diagnostics<'_>) -> Option<Expression> {
     let mut problems = ConditionProblems { map, problems };
     let tokens = lexer::tokens(source, &mut problems)?;
     parser::parse(source, &tokens, &mut problems)
@@ -40,7 +38,7 @@ pub(super) fn parse(source: &str, map: &SourceMap, problems: &mut Problems<'_>) 
 /// Where the problems of one condition are collected.
 struct ConditionProblems<'m, 'p, 't> {
     map: &'m SourceMap,
-    problems: &'p mut Problems<'t>,
+    problems: &'p mut Diagnostics<'t>,
 }
 
 impl ConditionProblems<'_, '_, '_> {

@@ -10,9 +10,8 @@ use super::ConditionProblems;
 use super::expression::{Expression, ExpressionKind, FunctionCall};
 use super::lexer::{NESTING_MAX, SPLIT_HELP};
 use super::literal::{self, InvalidEscape, NumberError};
-use super::mistaken::percentage_as_share;
 use super::token::{BinaryOperator, Bracket, Precedence, RESERVED_WORDS, Token, TokenKind};
-use crate::rules::diagnostic::shorten;
+use crate::diagnostics::{percentage_as_share, shorten};
 use crate::rules::program::{Arithmetic, Comparison};
 use crate::time::Span;
 
@@ -25,12 +24,13 @@ pub(super) fn parse(
     tokens: &[Token],
     problems: &mut ConditionProblems<'_, '_, '_>,
 ) -> Option<Expression> {
-    let mut parser = Parser { source, tokens, at: 0, end: tokens.len(), depth: 0, is_too_deep: false, problems };
-    let parsed = parser.whole(Commas::Refused);
+    let mut parser =
+        ConditionParser { source, tokens, at: 0, end: tokens.len(), depth: 0, is_too_deep: false, problems };
+    let parsed = parser.whole(CommaRule::Refused);
     (!parser.is_too_deep).then_some(parsed.expression)
 }
 
-struct Parser<'s, 'c, 'm, 'p, 't> {
+struct ConditionParser<'s, 'c, 'm, 'p, 't> {
     source: &'s str,
     tokens: &'s [Token],
     /// Index of the next token.
@@ -45,7 +45,7 @@ struct Parser<'s, 'c, 'm, 'p, 't> {
 }
 
 /// An expression with what the parser needs to know to build on it.
-struct Parsed {
+struct ParsedPart {
     expression: Expression,
     /// Byte range in the condition, brackets around it included.
     extent: Range<usize>,
@@ -55,17 +55,17 @@ struct Parsed {
 
 /// Whether commas separate what is parsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Commas {
+enum CommaRule {
     Separate,
     Refused,
 }
 
-impl<'s> Parser<'s, '_, '_, '_, '_> {
+impl<'s> ConditionParser<'s, '_, '_, '_, '_> {
     /// Parses everything up to the end of the innermost bracket or, where commas separate, to the next comma.
-    fn whole(&mut self, commas: Commas) -> Parsed {
+    fn whole(&mut self, commas: CommaRule) -> ParsedPart {
         let mut whole = self.operation(Precedence::Or);
         while let Some(token) =
-            self.peek().filter(|token| !(commas == Commas::Separate && token.kind == TokenKind::Comma))
+            self.peek().filter(|token| !(commas == CommaRule::Separate && token.kind == TokenKind::Comma))
         {
             if token.kind == TokenKind::Question {
                 return self.ternary(whole, commas);
@@ -81,8 +81,8 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
                 self.report_unexpected(self.at);
             }
             match commas {
-                Commas::Separate => whole.expression.kind = ExpressionKind::Mistake,
-                Commas::Refused => leave_open(&mut whole.expression),
+                CommaRule::Separate => whole.expression.kind = ExpressionKind::Mistake,
+                CommaRule::Refused => leave_open(&mut whole.expression),
             }
             let Some(operator) = self.skip_to_next_part(commas) else { break };
             let right = self.operation(operator.precedence().next());
@@ -92,7 +92,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// Parses operands and the operators between them that bind at least as tightly as `least`.
-    fn operation(&mut self, least: Precedence) -> Parsed {
+    fn operation(&mut self, least: Precedence) -> ParsedPart {
         let mut left = self.prefixed();
         while let Some(Token { kind: TokenKind::Operator(operator), .. }) = self.peek() {
             if operator.precedence() < least {
@@ -109,7 +109,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         left
     }
 
-    fn binary(&mut self, operator: BinaryOperator, left: Parsed, right: Parsed) -> Parsed {
+    fn binary(&mut self, operator: BinaryOperator, left: ParsedPart, right: ParsedPart) -> ParsedPart {
         let extent = left.extent.start..right.extent.end;
         if let BinaryOperator::And | BinaryOperator::Or = operator {
             return self.chain(operator, left, right);
@@ -126,7 +126,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// `&&` and `||`: however they were grouped, those of one kind are one chain.
-    fn chain(&mut self, operator: BinaryOperator, left: Parsed, right: Parsed) -> Parsed {
+    fn chain(&mut self, operator: BinaryOperator, left: ParsedPart, right: ParsedPart) -> ParsedPart {
         let extent = left.extent.start..right.extent.end;
         let is_and = operator == BinaryOperator::And;
         // The chain itself does not count: however long it is, it is one level.
@@ -144,7 +144,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// `a % b`, which is not of the language; perhaps a percentage was meant.
-    fn remainder(&mut self, left: Parsed) -> Parsed {
+    fn remainder(&mut self, left: ParsedPart) -> ParsedPart {
         let sign = self.at;
         self.at += 1;
         let number = self.tokens[sign - 1].clone();
@@ -169,7 +169,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// `a ? b : c`, which is not of the language.
-    fn ternary(&mut self, condition: Parsed, commas: Commas) -> Parsed {
+    fn ternary(&mut self, condition: ParsedPart, commas: CommaRule) -> ParsedPart {
         while self.skip_to_next_part(commas).is_some() {}
         let extent = condition.extent.start..self.end_of_previous();
         self.problems.add(extent.clone(), "`? :` is not part of the language", "write (a && b) || (!a && c)");
@@ -177,7 +177,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// An operand behind its signs.
-    fn prefixed(&mut self) -> Parsed {
+    fn prefixed(&mut self) -> ParsedPart {
         let minus = TokenKind::Operator(BinaryOperator::Arithmetic(Arithmetic::Subtract));
         let Some(first) = self.peek().filter(|token| token.kind == TokenKind::Not || token.kind == minus) else {
             return self.operand();
@@ -196,7 +196,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         let height = operand.height + count;
         // Two of them cancel out.
         if count % 2 == 0 {
-            return Parsed { extent, height, ..operand };
+            return ParsedPart { extent, height, ..operand };
         }
         let kind = match operand.expression.kind {
             ExpressionKind::Number(number) if first.kind == minus => ExpressionKind::Number(number.negated()),
@@ -207,7 +207,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// A value, with the fields and methods taken of it.
-    fn operand(&mut self) -> Parsed {
+    fn operand(&mut self) -> ParsedPart {
         let mut operand = self.value();
         while let Some(token) = self.peek() {
             operand = match token.kind {
@@ -226,7 +226,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// `.field` or `.method(…)`
-    fn member(&mut self, target: Parsed) -> Parsed {
+    fn member(&mut self, target: ParsedPart) -> ParsedPart {
         self.at += 1;
         let Some(token) = self.peek() else {
             self.report_missing("a name is missing after the dot");
@@ -258,7 +258,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         }
     }
 
-    fn method(&mut self, receiver: Parsed) -> Parsed {
+    fn method(&mut self, receiver: ParsedPart) -> ParsedPart {
         let (name, name_span) = self.name();
         let (arguments, bracket) = self.bracketed(|parser| parser.items(false));
         if COMPREHENSIONS.contains(&name) {
@@ -275,8 +275,8 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// `target['field']`
-    fn index(&mut self, target: Parsed) -> Parsed {
-        let (index, bracket) = self.bracketed(|parser| parser.whole(Commas::Refused));
+    fn index(&mut self, target: ParsedPart) -> ParsedPart {
+        let (index, bracket) = self.bracketed(|parser| parser.whole(CommaRule::Refused));
         let extent = target.extent.start..bracket.end;
         match index.expression.kind {
             ExpressionKind::Text(field) => {
@@ -296,7 +296,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// A literal, a name, a call, or something in brackets.
-    fn value(&mut self) -> Parsed {
+    fn value(&mut self) -> ParsedPart {
         let mut is_reported = false;
         while let Some(token) = self.peek() {
             match token.kind {
@@ -330,9 +330,9 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
                 self.literal(token, ExpressionKind::Mistake)
             }
             TokenKind::Open(Bracket::Round) => {
-                let (inner, extent) = self.bracketed(|parser| parser.whole(Commas::Refused));
+                let (inner, extent) = self.bracketed(|parser| parser.whole(CommaRule::Refused));
                 let height = inner.height + 1;
-                Parsed { extent, height, ..inner }
+                ParsedPart { extent, height, ..inner }
             }
             TokenKind::Open(Bracket::Square) => {
                 let (items, extent) = self.bracketed(|parser| parser.items(true));
@@ -359,7 +359,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         }
     }
 
-    fn name_or_call(&mut self, token: &Token) -> Parsed {
+    fn name_or_call(&mut self, token: &Token) -> ParsedPart {
         let word = self.written(token);
         let is_reserved = RESERVED_WORDS.contains(&word);
         if is_reserved {
@@ -385,7 +385,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         &self,
         name: &str,
         name_span: Range<usize>,
-        items: Vec<Parsed>,
+        items: Vec<ParsedPart>,
         extent: &Range<usize>,
     ) -> FunctionCall {
         FunctionCall {
@@ -396,7 +396,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         }
     }
 
-    fn number(&mut self, token: &Token) -> Parsed {
+    fn number(&mut self, token: &Token) -> ParsedPart {
         let written = self.written(token);
         if Span::parse(written).is_ok() {
             self.report_unquoted_duration(token);
@@ -439,7 +439,7 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         self.problems.add(token.span.clone(), message, help);
     }
 
-    fn text(&mut self, token: &Token) -> Parsed {
+    fn text(&mut self, token: &Token) -> ParsedPart {
         let kind = match literal::text(self.written(token)) {
             Ok(text) => ExpressionKind::Text(text),
             Err(InvalidEscape(range)) => {
@@ -454,19 +454,19 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
     }
 
     /// What one token stands for.
-    fn literal(&mut self, token: &Token, kind: ExpressionKind) -> Parsed {
+    fn literal(&mut self, token: &Token, kind: ExpressionKind) -> ParsedPart {
         self.at += 1;
         self.parsed(kind, token.span.clone(), 1)
     }
 
     /// Parses what commas separate; whether one may stand at the end.
-    fn items(&mut self, allow_trailing_comma: bool) -> Vec<Parsed> {
+    fn items(&mut self, allow_trailing_comma: bool) -> Vec<ParsedPart> {
         let mut items = Vec::new();
         if self.peek().is_none() {
             return items;
         }
         loop {
-            items.push(self.whole(Commas::Separate));
+            items.push(self.whole(CommaRule::Separate));
             if self.peek().is_none() {
                 return items;
             }
@@ -521,10 +521,10 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
 
     /// Passes over tokens up to the next `&&` or `||` of this bracket, which is taken too, or else to the end of what is
     /// parsed.
-    fn skip_to_next_part(&mut self, commas: Commas) -> Option<BinaryOperator> {
+    fn skip_to_next_part(&mut self, commas: CommaRule) -> Option<BinaryOperator> {
         while let Some(token) = self.peek() {
             match token.kind {
-                TokenKind::Comma if commas == Commas::Separate => return None,
+                TokenKind::Comma if commas == CommaRule::Separate => return None,
                 TokenKind::Operator(operator @ (BinaryOperator::And | BinaryOperator::Or)) => {
                     self.at += 1;
                     return Some(operator);
@@ -564,18 +564,18 @@ impl<'s> Parser<'s, '_, '_, '_, '_> {
         self.at.checked_sub(1).and_then(|index| self.tokens.get(index)).map_or(0, |token| token.span.end)
     }
 
-    fn parsed(&mut self, kind: ExpressionKind, extent: Range<usize>, height: usize) -> Parsed {
+    fn parsed(&mut self, kind: ExpressionKind, extent: Range<usize>, height: usize) -> ParsedPart {
         if height > NESTING_MAX {
             self.report_depth(extent.clone());
             return self.mistake(extent);
         }
         let span = self.problems.map.place(extent.clone());
-        Parsed { expression: Expression { kind, span }, extent, height }
+        ParsedPart { expression: Expression { kind, span }, extent, height }
     }
 
-    fn mistake(&self, extent: Range<usize>) -> Parsed {
+    fn mistake(&self, extent: Range<usize>) -> ParsedPart {
         let span = self.problems.map.place(extent.clone());
-        Parsed { expression: Expression { kind: ExpressionKind::Mistake, span }, extent, height: 1 }
+        ParsedPart { expression: Expression { kind: ExpressionKind::Mistake, span }, extent, height: 1 }
     }
 
     fn report_depth(&mut self, span: Range<usize>) {
@@ -645,10 +645,10 @@ fn push_all(items: &mut Vec<Expression>, mut more: Vec<Expression>) {
 }
 
 /// Height of what encloses these.
-fn height_above(items: &[Parsed]) -> usize {
+fn height_above(items: &[ParsedPart]) -> usize {
     items.iter().map(|item| item.height).max().unwrap_or(0) + 1
 }
 
-fn expressions(items: Vec<Parsed>) -> Vec<Expression> {
+fn expressions(items: Vec<ParsedPart>) -> Vec<Expression> {
     items.into_iter().map(|item| item.expression).collect()
 }

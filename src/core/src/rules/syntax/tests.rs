@@ -3,14 +3,13 @@
 use rstest::rstest;
 
 use super::{Expression, ExpressionKind, parse};
-use crate::rules::diagnostic::Problems;
-use crate::rules::source_map::SourceMap;
+use crate::diagnostics::{Diagnostics, SourceMap};
 
 /// The parsed tree with all brackets written, and the problems: message and text underlined.
 fn parsed(condition: &str) -> (String, Vec<(String, String)>) {
     let file = format!("'{condition}'");
     let map = SourceMap::new(&file, 0..file.len(), condition);
-    let mut problems = Problems::new(&file);
+    let mut problems = Diagnostics::new(&file);
     let tree = parse(condition, &map, &mut problems);
     let problems = problems.into_sorted().into_iter().map(|found| (found.message, file[found.span].to_owned()));
     (tree.map_or(String::new(), |tree| bracketed(&tree)), problems.collect())

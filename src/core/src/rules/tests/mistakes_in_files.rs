@@ -3,7 +3,8 @@
 use rstest::rstest;
 
 use super::{only_problem, problems};
-use crate::rules::{compile, render};
+use crate::diagnostics;
+use crate::rules::compile;
 
 const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\na = 'A'\n";
 
@@ -271,11 +272,11 @@ fn more_features_than_ids_is_a_problem() {
 #[test]
 fn problems_are_drawn_with_file_line_and_column() {
     let text = "timezone = \"Mars/Base\"\n\n[events]\nview = \"Product Viewed\"\n\n[[segments]]\nid = \"hot intent\"\nwhen = \"\"\"\ncont(view, '30m') >= 3\n  && since(order) > 30\"\"\"\n\n[[campaigns]]\nid = \"nudge\"\non = \"enter:hot\"\nchanel = \"email\"\n";
-    let drawn = render::render("rules.toml", text, &compile(text).unwrap_err(), false);
+    let drawn = diagnostics::render("rules.toml", text, &compile(text).unwrap_err(), false);
     assert!(drawn.contains("rules.toml:9:1: there is no function `cont`"), "{drawn}");
     assert!(!drawn.contains('\u{1b}'));
     insta::assert_snapshot!(drawn);
-    assert!(render::render("rules.toml", text, &compile(text).unwrap_err(), true).contains('\u{1b}'));
+    assert!(diagnostics::render("rules.toml", text, &compile(text).unwrap_err(), true).contains('\u{1b}'));
 }
 
 #[rstest]
@@ -312,7 +313,7 @@ fn an_id_that_is_no_single_token_of_a_subject_is_refused_at_its_place(
 fn broken_toml_says_what_was_meant(#[case] text: &str, #[case] line: usize, #[case] help: &str) {
     let all = compile(text).expect_err("it is broken");
     assert_eq!(all.len(), 1, "{all:#?}");
-    assert_eq!(render::position(text, all[0].span.start).0, line);
+    assert_eq!(diagnostics::position(text, all[0].span.start).0, line);
     assert!(all[0].help.contains(help), "{:?}", all[0]);
 }
 
@@ -325,7 +326,7 @@ fn of_very_many_mistakes_the_first_are_shown_and_the_rest_is_counted() {
     let text = format!("[events]\n{names}{}", (0..MISTAKES).map(segment).collect::<String>());
     let all = compile(&text).expect_err("there are mistakes");
     assert_eq!(all.len(), MISTAKES);
-    let drawn = render::render("rules.toml", &text, &all, false);
+    let drawn = diagnostics::render("rules.toml", &text, &all, false);
     let heads =
         drawn.lines().filter(|line| line.starts_with("rules.toml:") && line.contains("there is no event")).count();
     assert_eq!(heads, 100);

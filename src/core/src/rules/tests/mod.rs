@@ -14,7 +14,7 @@ use super::program::{Condition, Ruleset};
 fn compiled(text: &str) -> Ruleset {
     match compile(text) {
         Ok(rules) => rules,
-        Err(problems) => panic!("{}", super::render::render("rules.toml", text, &problems, false)),
+        Err(problems) => panic!("{}", crate::diagnostics::render("rules.toml", text, &problems, false)),
     }
 }
 

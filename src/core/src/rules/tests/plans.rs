@@ -5,7 +5,8 @@ use std::path::Path;
 use super::{compiled, condition, rules_with};
 use crate::event::{FieldId, Scalar, TraitId};
 use crate::rules::program::{
-    Arithmetic, Comparison, Condition, FeatureId, FeatureKind, NameId, Reads, SegmentId, Term, TextTest, Window,
+    Arithmetic, Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, NameId, SegmentId, Term,
+    TextTest, Window,
 };
 use crate::time::Span;
 
@@ -30,7 +31,10 @@ fn a_comparison_of_a_window_reads_its_event_and_time() {
     assert_eq!(rules.features[0].kind, FeatureKind::WindowCount(window));
     assert_eq!((window.pane_ms, window.panes), (30_000, 60));
     let reads = &rules.segments[0].reads;
-    assert_eq!(*reads, Reads { names: vec![NameId(0)], time: true, ..Reads::default() });
+    assert_eq!(
+        *reads,
+        ConditionDependencies { names: vec![NameId(0)], time: true, ..ConditionDependencies::default() }
+    );
 }
 
 #[test]

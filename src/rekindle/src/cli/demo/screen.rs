@@ -11,7 +11,7 @@ use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
-use rekindle_core::rules::program::{Campaign, Change};
+use rekindle_core::rules::program::{Campaign, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::PipelineTotals;
 
@@ -87,8 +87,8 @@ impl Screen {
         let campaign = &rules.campaigns[usize::from(campaign.0)];
         let variant = variant.and_then(|index| campaign.variants.get(index)).map_or("", |variant| &variant.id);
         let verb = match trigger.change {
-            Change::Enter => "entered",
-            Change::Exit => "left",
+            TransitionKind::Enter => "entered",
+            TransitionKind::Exit => "left",
         };
         let segment = &rules.segments[usize::from(trigger.segment.0)].id;
         Some(format!(
@@ -179,7 +179,7 @@ mod tests {
         let decided = OutputKind::Decision {
             campaign: CampaignId(0),
             outcome: Outcome::Sent { variant: None, ordinal: 0 },
-            trigger: Trigger { segment: SegmentId(0), change: Change::Enter },
+            trigger: Trigger { segment: SegmentId(0), change: TransitionKind::Enter },
             cause: Cause::Time,
             payload: Some(Box::new(payload)),
         };

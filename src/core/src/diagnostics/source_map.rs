@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 /// The place in the file of every byte of a string's value.
-pub(crate) struct SourceMap {
+pub struct SourceMap {
     /// File range of the source of each byte of the value.
     bytes: Vec<Range<usize>>,
     /// File range of what stands between the quotes.
@@ -15,7 +15,7 @@ pub(crate) struct SourceMap {
 
 impl SourceMap {
     /// Maps a string whose value is `value` and whose source, quotes included, stands at `span` of `file`.
-    pub(crate) fn new(file: &str, span: Range<usize>, value: &str) -> SourceMap {
+    pub fn new(file: &str, span: Range<usize>, value: &str) -> SourceMap {
         let raw = file.get(span.clone()).unwrap_or_default();
         let quote_len = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
         let content = span.start + quote_len..span.end.saturating_sub(quote_len);
@@ -30,7 +30,7 @@ impl SourceMap {
     }
 
     /// The place in the file of a range of the value.
-    pub(crate) fn place(&self, range: Range<usize>) -> Range<usize> {
+    pub fn place(&self, range: Range<usize>) -> Range<usize> {
         let start = self.bytes.get(range.start).map_or(self.content.end, |byte| byte.start);
         let end = match range.end.checked_sub(1).and_then(|last| self.bytes.get(last)) {
             Some(byte) if range.end > range.start => byte.end,

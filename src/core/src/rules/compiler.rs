@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::diagnostic::Problems;
-use super::features::{Memory, TooMany};
+use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use super::program::{Feature, FeatureId, FeatureKind, NameId, Term};
+use crate::diagnostics::Diagnostics;
 
 /// Where a condition stands, which decides what it sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ConditionContext {
     /// `where` of an event name: the event and the traits, no history.
     Where,
     /// `when` of the segment with this index: history, and the segments above.
@@ -21,7 +21,7 @@ pub(super) enum Place {
 
 /// The names of a rules file and what its conditions remember, while it is compiled.
 #[derive(Default)]
-pub(super) struct World {
+pub(super) struct SymbolTable {
     /// `[events]`, broken ones included, so that their use is no second mistake.
     pub(super) names: HashMap<String, NameId>,
     /// Those of them whose events have their products in an array.
@@ -36,7 +36,7 @@ pub(super) struct World {
     pub(super) segment_places: Vec<usize>,
     /// Which segments each segment's `when` names.
     pub(super) segment_uses: Vec<Vec<usize>>,
-    pub(super) memory: Memory,
+    pub(super) memory: FeatureRegistry,
     overflow_reported: bool,
     /// How many segments were gone through in search of circles.
     circle_steps: Cell<usize>,
@@ -46,15 +46,15 @@ pub(super) struct World {
 const CIRCLE_STEPS_MAX: usize = 200_000;
 
 /// Compiles the conditions of one place.
-pub(super) struct Scope<'w, 'p, 't> {
-    pub(super) world: &'w mut World,
-    pub(super) problems: &'p mut Problems<'t>,
-    pub(super) place: Place,
+pub(super) struct ConditionCompiler<'w, 'p, 't> {
+    pub(super) symbols: &'w mut SymbolTable,
+    pub(super) problems: &'p mut Diagnostics<'t>,
+    pub(super) context: ConditionContext,
 }
 
 /// What kind of value a term has, as far as the text tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub(super) enum TermType {
     Number,
     Duration,
     Text,
@@ -64,33 +64,33 @@ pub(super) enum Type {
 }
 
 /// A compiled term.
-pub(super) struct Typed {
+pub(super) struct TypedTerm {
     pub(super) term: Term,
-    pub(super) kind: Type,
+    pub(super) kind: TermType,
     /// It is a plain `distinct(…)`, which is exact up to 1,000 only.
     pub(super) is_distinct: bool,
 }
 
-impl Type {
+impl TermType {
     /// The type with its article, for messages.
     pub(super) fn described(self) -> &'static str {
         match self {
-            Type::Number => "a number",
-            Type::Duration => "a duration",
-            Type::Text => "a text",
-            Type::Bool => "true or false",
-            Type::Dynamic => "a trait or property",
+            TermType::Number => "a number",
+            TermType::Duration => "a duration",
+            TermType::Text => "a text",
+            TermType::Bool => "true or false",
+            TermType::Dynamic => "a trait or property",
         }
     }
 }
 
-impl Typed {
-    pub(super) fn new(term: Term, kind: Type) -> Typed {
-        Typed { term, kind, is_distinct: false }
+impl TypedTerm {
+    pub(super) fn new(term: Term, kind: TermType) -> TypedTerm {
+        TypedTerm { term, kind, is_distinct: false }
     }
 }
 
-impl Scope<'_, '_, '_> {
+impl ConditionCompiler<'_, '_, '_> {
     /// Reports a mistake; the `None` stands for the piece it makes unusable.
     pub(super) fn fail<T>(
         &mut self,
@@ -103,17 +103,17 @@ impl Scope<'_, '_, '_> {
     }
 
     pub(super) fn feature(&mut self, span: &Range<usize>, name: NameId, kind: FeatureKind) -> Option<FeatureId> {
-        let id = self.world.memory.feature(name, kind);
+        let id = self.symbols.memory.feature(name, kind);
         self.within_limits(span, id)
     }
 
     /// Passes an id on; that there are too many is said once.
-    pub(super) fn within_limits<T>(&mut self, span: &Range<usize>, id: Result<T, TooMany>) -> Option<T> {
+    pub(super) fn within_limits<T>(&mut self, span: &Range<usize>, id: Result<T, IdSpaceExhausted>) -> Option<T> {
         match id {
             Ok(id) => Some(id),
-            Err(TooMany { what }) => {
-                if !self.world.overflow_reported {
-                    self.world.overflow_reported = true;
+            Err(IdSpaceExhausted { what }) => {
+                if !self.symbols.overflow_reported {
+                    self.symbols.overflow_reported = true;
                     self.problems.add(span, format!("these rules read more than 65,536 different {what}"), "");
                 }
                 None
@@ -122,7 +122,7 @@ impl Scope<'_, '_, '_> {
     }
 }
 
-impl World {
+impl SymbolTable {
     /// A cycle that starts with segment `from` asking for segment `to`: the ids along it, `from` first and last.
     pub(super) fn cycle(&self, from: usize, to: usize) -> Option<Vec<&str>> {
         let mut came_from: HashMap<usize, usize> = HashMap::new();

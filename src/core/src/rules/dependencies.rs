@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::growth::GrowthRules;
-use super::program::{Amount, Condition, EventName, Feature, FeatureId, FeatureKind, NameId, Reads, Ruleset, Term};
+use super::program::{
+    Condition, ConditionDependencies, EventName, Feature, FeatureId, FeatureKind, NameId, NumericProperty, Ruleset,
+    Term,
+};
 use crate::event::{CallType, FieldId, TraitId};
 
 /// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
-pub(super) fn of(condition: &Condition, features: &[Feature]) -> Reads {
-    let mut walk = Walk { features, reads: Reads::default() };
+pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDependencies {
+    let mut walk = DependencyVisitor { features, reads: ConditionDependencies::default() };
     walk.condition(condition);
     let mut reads = walk.reads;
     reads.names.sort_unstable();
@@ -50,20 +53,22 @@ pub(super) fn property_events(
 }
 
 /// What features and growth numbers add up, each once.
-pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec<Amount> {
+pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec<NumericProperty> {
     let of_feature = |feature: &Feature| match feature.kind {
         FeatureKind::WindowSum(field, _)
         | FeatureKind::WindowNumericCount(field, _)
         | FeatureKind::WindowMin(field, _)
         | FeatureKind::WindowMax(field, _)
-        | FeatureKind::TotalSum(field) => Some(Amount { name: feature.name, field }),
+        | FeatureKind::TotalSum(field) => Some(NumericProperty { name: feature.name, field }),
         _ => None,
     };
-    let mut amounts: Vec<Amount> = features.iter().filter_map(of_feature).collect();
+    let mut amounts: Vec<NumericProperty> = features.iter().filter_map(of_feature).collect();
     if let Some(growth) = growth {
         let orders = growth.orders.iter();
-        amounts.extend(orders.flat_map(|it| [it.value, it.discount].map(|field| Amount { name: it.name, field })));
-        amounts.extend(growth.refunds.iter().map(|it| Amount { name: it.name, field: it.value }));
+        amounts.extend(
+            orders.flat_map(|it| [it.value, it.discount].map(|field| NumericProperty { name: it.name, field })),
+        );
+        amounts.extend(growth.refunds.iter().map(|it| NumericProperty { name: it.name, field: it.value }));
     }
     amounts.sort_unstable();
     amounts.dedup();
@@ -152,12 +157,12 @@ pub(super) fn slope(term: &Term) -> i64 {
     }
 }
 
-struct Walk<'f> {
+struct DependencyVisitor<'f> {
     features: &'f [Feature],
-    reads: Reads,
+    reads: ConditionDependencies,
 }
 
-impl Walk<'_> {
+impl DependencyVisitor<'_> {
     fn condition(&mut self, condition: &Condition) {
         each_comparison(condition, &mut |_, left, right| self.reads.time |= slope(left) != slope(right));
         segments_of(condition, &mut |segment| self.reads.segments.push(segment));

@@ -1,4 +1,6 @@
-//! Characters that people write for others: curly quotes, full-width signs, blanks that are none.
+//! What people write instead of the tokens of the language: `and`, `=`, curly quotes.
+
+use crate::diagnostics::{ascii_of_full_width, is_invisible_or_blank};
 
 /// What people write for an operator, and what it is called here.
 pub(super) const OPERATORS: [(&str, &str); 10] = [
@@ -51,7 +53,7 @@ impl Advice {
     }
 }
 
-/// The quotes that may close a text which a quote of no use here opens; none for other characters.
+/// The quotes that may close a text that is opened by a quote the language does not have; none for other characters.
 pub(super) fn closing_quotes(opening: char) -> &'static [char] {
     match opening {
         '‘' | '’' => &['’', '‘'],
@@ -61,20 +63,4 @@ pub(super) fn closing_quotes(opening: char) -> &'static [char] {
         '`' => &['`'],
         _ => &[],
     }
-}
-
-/// Whether a character looks like a blank or like nothing at all, and may not stand between words.
-pub(crate) fn is_invisible_or_blank(c: char) -> bool {
-    (c.is_whitespace() && !c.is_ascii()) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
-}
-
-/// The ASCII character that a full-width one (of East Asian keyboards) stands for.
-pub(crate) fn ascii_of_full_width(c: char) -> Option<char> {
-    ('\u{ff01}'..='\u{ff5e}').contains(&c).then(|| char::from_u32(u32::from(c) - 0xfee0))?
-}
-
-/// A percentage as the share it is: `50` is `0.5`.
-pub(crate) fn percentage_as_share(percent: &str) -> Option<String> {
-    let number: f64 = percent.parse().ok().filter(|number: &f64| number.is_finite())?;
-    Some(format!("{}", number / 100.0))
 }

@@ -1,6 +1,6 @@
 //! Reading a TOML file by hand, so that every mistake in it is found and each is shown at its place.
 //!
-//! [`Section`] is one table of the file: opening it reports the keys it must not have, its readers report values of the
+//! [`TomlSection`] is one table of the file: opening it reports the keys it must not have, its readers report values of the
 //! wrong type or out of range. Rules and settings are both read through it.
 
 use std::ops::{Range, RangeInclusive};
@@ -8,20 +8,20 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Problems, nearest, shorten, suggest};
-use super::syntax::{ascii_of_full_width, is_invisible_or_blank, percentage_as_share};
+use crate::diagnostics::{Diagnostics, nearest, shorten, suggest};
+use crate::diagnostics::{ascii_of_full_width, is_invisible_or_blank, percentage_as_share};
 use crate::time::Span;
 
 /// No duration in a file may be longer: about 100 years.
-pub const LONGEST: Span = Span(36_525 * 86_400_000);
+pub const DURATION_MAX: Span = Span(36_525 * 86_400_000);
 
 /// Keys that a later version will know.
 const LATER_KEYS: [&str; 1] = ["budget"];
 
-pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
+pub(crate) type TomlValue<'a> = Spanned<DeValue<'a>>;
 
 /// A table whose keys are known.
-pub struct Section<'a> {
+pub struct TomlSection<'a> {
     /// What it is called in messages: ``segment `dormant` ``.
     pub(crate) title: String,
     /// Where something that is missing from it is reported.
@@ -32,7 +32,7 @@ pub struct Section<'a> {
 }
 
 /// Parses TOML, as far as it can be: every syntax error goes to `problems`.
-pub fn parse<'t>(text: &'t str, problems: &mut Problems<'_>) -> Spanned<DeTable<'t>> {
+pub fn parse<'t>(text: &'t str, problems: &mut Diagnostics<'_>) -> Spanned<DeTable<'t>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
@@ -43,7 +43,7 @@ pub fn parse<'t>(text: &'t str, problems: &mut Problems<'_>) -> Spanned<DeTable<
 }
 
 /// The entries of a table in the order of the file (the parser hands them out by name).
-pub(crate) fn in_file_order<'a>(table: &'a DeTable<'a>) -> Vec<(&'a str, Range<usize>, &'a Value<'a>)> {
+pub(crate) fn in_file_order<'a>(table: &'a DeTable<'a>) -> Vec<(&'a str, Range<usize>, &'a TomlValue<'a>)> {
     let mut entries: Vec<_> = table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value)).collect();
     entries.sort_by_key(|(_, span, value)| (span.start, value.span().start));
     entries
@@ -62,7 +62,7 @@ pub(crate) fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// Reads a duration: above zero, at most [`LONGEST`].
+/// Reads a duration: above zero, at most [`DURATION_MAX`].
 ///
 /// # Errors
 /// What is wrong with it, and what to do.
@@ -78,22 +78,22 @@ pub(crate) fn duration(literal: &str) -> Result<Span, (String, String)> {
     if span.0 == 0 {
         return Err((format!("{} is no time at all; it must be at least 1ms", shorten(literal)), HELP.to_owned()));
     }
-    if span > LONGEST {
+    if span > DURATION_MAX {
         let help = "nobody's events go back that far; for all time, use total(…)".to_owned();
         return Err((format!("{} is longer than 100 years", shorten(literal)), help));
     }
     Ok(span)
 }
 
-impl<'a> Section<'a> {
+impl<'a> TomlSection<'a> {
     /// Opens a table: a key that is not among `keys` is a problem.
     pub fn open(
         title: impl Into<String>,
         span: Range<usize>,
         table: &'a DeTable<'a>,
         keys: &[&'static str],
-        problems: &mut Problems<'_>,
-    ) -> Section<'a> {
+        problems: &mut Diagnostics<'_>,
+    ) -> TomlSection<'a> {
         let title = title.into();
         let mut misspelt = Vec::new();
         for (key, span, _) in in_file_order(table) {
@@ -112,16 +112,16 @@ impl<'a> Section<'a> {
                 problems.add(&span, format!("unknown key {} in {title}", shorten(key)), help);
             }
         }
-        Section { title, span, table, misspelt }
+        TomlSection { title, span, table, misspelt }
     }
 
     /// The value of a key, if it is there.
-    pub fn get(&self, key: &str) -> Option<&'a Value<'a>> {
+    pub fn get(&self, key: &str) -> Option<&'a TomlValue<'a>> {
         self.table.get(key)
     }
 
     /// A string, if it is there and is one.
-    pub fn string(&self, key: &str, problems: &mut Problems<'_>) -> Option<Spanned<&'a str>> {
+    pub fn string(&self, key: &str, problems: &mut Diagnostics<'_>) -> Option<Spanned<&'a str>> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some(Spanned::new(value.span(), text.as_ref())),
@@ -134,14 +134,14 @@ impl<'a> Section<'a> {
         &self,
         key: &str,
         example: &str,
-        problems: &mut Problems<'_>,
+        problems: &mut Diagnostics<'_>,
     ) -> Option<Spanned<&'a str>> {
         self.need(key, example, problems);
         self.string(key, problems)
     }
 
     /// Reports a key that must be there and is not (nor is it there misspelt).
-    pub(crate) fn need(&self, key: &str, example: &str, problems: &mut Problems<'_>) {
+    pub(crate) fn need(&self, key: &str, example: &str, problems: &mut Diagnostics<'_>) {
         if self.get(key).is_none() && !self.misspelt.contains(&key) {
             let help = format!("add {key} = {example}");
             problems.add_missing(&self.span, format!("{} has no `{key}`", self.title), help);
@@ -149,7 +149,7 @@ impl<'a> Section<'a> {
     }
 
     /// A duration above zero.
-    pub(crate) fn duration(&self, key: &str, problems: &mut Problems<'_>) -> Option<Span> {
+    pub(crate) fn duration(&self, key: &str, problems: &mut Diagnostics<'_>) -> Option<Span> {
         let text = self.string(key, problems)?;
         match duration(text.get_ref()) {
             Ok(span) => Some(span),
@@ -161,7 +161,7 @@ impl<'a> Section<'a> {
     }
 
     /// A whole number within a range.
-    pub fn integer(&self, key: &str, range: RangeInclusive<i64>, problems: &mut Problems<'_>) -> Option<i64> {
+    pub fn integer(&self, key: &str, range: RangeInclusive<i64>, problems: &mut Diagnostics<'_>) -> Option<i64> {
         let value = self.get(key)?;
         let DeValue::Integer(integer) = value.get_ref() else {
             return self.wrong_type(key, value, "a whole number", problems);
@@ -173,7 +173,7 @@ impl<'a> Section<'a> {
     }
 
     /// A number, whole or not, within a range.
-    pub(crate) fn number(&self, key: &str, range: RangeInclusive<f64>, problems: &mut Problems<'_>) -> Option<f64> {
+    pub(crate) fn number(&self, key: &str, range: RangeInclusive<f64>, problems: &mut Diagnostics<'_>) -> Option<f64> {
         let value = self.get(key)?;
         let Some(number) = as_number(value.get_ref()) else {
             return self.wrong_type(key, value, "a number", problems);
@@ -185,7 +185,7 @@ impl<'a> Section<'a> {
     }
 
     /// `true` or `false`.
-    pub fn boolean(&self, key: &str, problems: &mut Problems<'_>) -> Option<bool> {
+    pub fn boolean(&self, key: &str, problems: &mut Diagnostics<'_>) -> Option<bool> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Boolean(truth) => Some(*truth),
@@ -194,7 +194,7 @@ impl<'a> Section<'a> {
     }
 
     /// A list of strings, each at its place; `None` too if one of them is none.
-    pub fn strings(&self, key: &str, problems: &mut Problems<'_>) -> Option<Vec<Spanned<&'a str>>> {
+    pub fn strings(&self, key: &str, problems: &mut Diagnostics<'_>) -> Option<Vec<Spanned<&'a str>>> {
         let value = self.get(key)?;
         let DeValue::Array(items) = value.get_ref() else {
             return self.wrong_type(key, value, "a list of strings in [ ]", problems);
@@ -213,7 +213,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table, if it is there and is one.
-    pub fn table(&self, key: &str, problems: &mut Problems<'_>) -> Option<(&'a DeTable<'a>, Range<usize>)> {
+    pub fn table(&self, key: &str, problems: &mut Diagnostics<'_>) -> Option<(&'a DeTable<'a>, Range<usize>)> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Table(table) => Some((table, value.span())),
@@ -222,7 +222,7 @@ impl<'a> Section<'a> {
     }
 
     /// The tables of an array of tables, each with the place to report what is missing from it.
-    pub(crate) fn tables(&self, key: &str, problems: &mut Problems<'_>) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
+    pub(crate) fn tables(&self, key: &str, problems: &mut Diagnostics<'_>) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong_type::<()>(key, value, &format!("an array of tables, each headed [[{key}]]"), problems);
@@ -245,9 +245,9 @@ impl<'a> Section<'a> {
     pub(crate) fn wrong_type<T>(
         &self,
         key: &str,
-        value: &Value<'_>,
+        value: &TomlValue<'_>,
         wanted: &str,
-        problems: &mut Problems<'_>,
+        problems: &mut Diagnostics<'_>,
     ) -> Option<T> {
         let message = format!("`{key}` must be {wanted}, and this is {}", kind_of(value.get_ref()));
         problems.add(&value.span(), message, "");
@@ -257,10 +257,10 @@ impl<'a> Section<'a> {
     fn out_of_range<T>(
         &self,
         key: &str,
-        value: &Value<'_>,
+        value: &TomlValue<'_>,
         least: &impl std::fmt::Display,
         most: &impl std::fmt::Display,
-        problems: &mut Problems<'_>,
+        problems: &mut Diagnostics<'_>,
     ) -> Option<T> {
         problems.add(&value.span(), format!("`{key}` must be between {least} and {most}"), "");
         None

@@ -2,14 +2,15 @@
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity};
 
-use super::diagnostic::{Diagnostic, floor_char_boundary};
+use super::Diagnostic;
+use super::suggestion::floor_char_boundary;
 
 /// Columns that messages are wrapped at.
 const WIDTH: usize = 110;
 /// Of more problems than this the first are shown, and the rest is counted.
 pub const SHOWN_MAX: usize = 100;
 /// A longer line than this is not drawn whole: nobody reads it, and drawing takes time.
-const LONGEST_LINE: usize = 1_000;
+const DRAWN_LINE_BYTES_MAX: usize = 1_000;
 
 /// Draws the problems found in `text`, which was read from `file`; in colour when asked. Of more than [`SHOWN_MAX`] the rest is
 /// counted in a last line.
@@ -54,7 +55,7 @@ fn draw(
     let (start, end) = (floor_char_boundary(text, problem.span.start), floor_char_boundary(text, problem.span.end));
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_length = text[line_start..].find('\n').unwrap_or(text.len() - line_start);
-    if text.is_empty() || line_length > LONGEST_LINE {
+    if text.is_empty() || line_length > DRAWN_LINE_BYTES_MAX {
         return false;
     }
     // An underline over several lines hides more than it shows: the first line stands for all.

@@ -8,7 +8,7 @@ use crate::event::{FieldId, TraitId};
 
 /// Hands out ids: the same thing has the same id.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct FeatureRegistry {
     features: Interner<Feature>,
     fields: Interner<Vec<String>>,
     traits: Interner<Vec<String>>,
@@ -16,23 +16,23 @@ pub(super) struct Memory {
 
 /// There are more things of one kind than ids for them.
 #[derive(Debug)]
-pub(super) struct TooMany {
+pub(super) struct IdSpaceExhausted {
     /// What there is too much of.
     pub(super) what: &'static str,
 }
 
-impl Memory {
-    pub(super) fn feature(&mut self, name: NameId, kind: FeatureKind) -> Result<FeatureId, TooMany> {
-        self.features.id(Feature { name, kind }).map(FeatureId).ok_or(TooMany { what: "features" })
+impl FeatureRegistry {
+    pub(super) fn feature(&mut self, name: NameId, kind: FeatureKind) -> Result<FeatureId, IdSpaceExhausted> {
+        self.features.id(Feature { name, kind }).map(FeatureId).ok_or(IdSpaceExhausted { what: "features" })
     }
 
     /// `path` starts with `properties` or `context`.
-    pub(super) fn field(&mut self, path: Vec<String>) -> Result<FieldId, TooMany> {
-        self.fields.id(path).map(FieldId).ok_or(TooMany { what: "properties" })
+    pub(super) fn field(&mut self, path: Vec<String>) -> Result<FieldId, IdSpaceExhausted> {
+        self.fields.id(path).map(FieldId).ok_or(IdSpaceExhausted { what: "properties" })
     }
 
-    pub(super) fn user_trait(&mut self, path: Vec<String>) -> Result<TraitId, TooMany> {
-        self.traits.id(path).map(TraitId).ok_or(TooMany { what: "traits" })
+    pub(super) fn user_trait(&mut self, path: Vec<String>) -> Result<TraitId, IdSpaceExhausted> {
+        self.traits.id(path).map(TraitId).ok_or(IdSpaceExhausted { what: "traits" })
     }
 
     pub(super) fn into_parts(self) -> (Vec<Feature>, Projection) {

@@ -1,14 +1,26 @@
-//! A mistake in a rules or config file: what is wrong, where, and what to do about it.
+//! Mistakes in rules and settings files: what is wrong, where, and what to do about it.
 //!
-//! [`Problems`] collects them while a file is read, so that one run shows every mistake there is.
+//! `suggestion` finds the word that was probably meant, `source_map` the place in the file of what a string says,
+//! `render` draws a diagnostic for people.
+//!
+//! [`Diagnostics`] collects them while a file is read, so that one run shows every mistake there is.
+
+mod characters;
+mod render;
+mod source_map;
+mod suggestion;
 
 use std::ops::Range;
 
-/// So many words are compared for advice in one file; a file with mistakes beyond that gets them without advice.
-const COMPARED_MAX: usize = 200_000;
+pub use characters::{ascii_of_full_width, is_invisible_or_blank, percentage_as_share};
+pub use render::{SHOWN_MAX, position, render};
+pub use source_map::SourceMap;
+pub use suggestion::{join_quoted, nearest, shorten, suggest};
 
-/// A longer word is not compared: nobody means a known one by it, nor it by another.
-const COMPARED_BYTES_MAX: usize = 128;
+pub(crate) use suggestion::floor_char_boundary;
+
+/// The number of words that are compared for suggestions in one file; mistakes beyond that are reported without.
+const COMPARED_MAX: usize = 200_000;
 
 /// One problem, at its place in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +34,7 @@ pub struct Diagnostic {
 }
 
 /// The problems found so far in one text.
-pub struct Problems<'t> {
+pub struct Diagnostics<'t> {
     text: &'t str,
     found: Vec<Diagnostic>,
     /// Lines on which the TOML itself is broken: what is read off them means nothing. In the order of the text; none overlaps
@@ -34,11 +46,11 @@ pub struct Problems<'t> {
     compared: usize,
 }
 
-impl<'t> Problems<'t> {
+impl<'t> Diagnostics<'t> {
     /// Collects problems of this text.
-    pub fn new(text: &'t str) -> Problems<'t> {
+    pub fn new(text: &'t str) -> Diagnostics<'t> {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Problems { text, found: Vec::new(), broken_lines: Vec::new(), line_starts, compared: 0 }
+        Diagnostics { text, found: Vec::new(), broken_lines: Vec::new(), line_starts, compared: 0 }
     }
 
     /// Adds a problem, unless the line it starts on is broken anyway.
@@ -132,57 +144,6 @@ impl<'t> Problems<'t> {
     }
 }
 
-/// The largest character boundary of `text` at or before `offset`.
-pub(crate) fn floor_char_boundary(text: &str, offset: usize) -> usize {
-    let mut at = offset.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// Of the known words, the one that was probably meant.
-pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    if word.len() > COMPARED_BYTES_MAX {
-        return None;
-    }
-    let folded = word.to_lowercase();
-    let close = |candidate: &str| {
-        let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
-        (distance <= (word.chars().count().max(candidate.chars().count()).div_ceil(3))).then_some(distance)
-    };
-    let known = known.into_iter().filter(|known| known.len() <= COMPARED_BYTES_MAX);
-    known.filter_map(|k| close(k).map(|d| (d, k))).min_by_key(|(d, _)| *d).map(|(_, k)| k)
-}
-
-/// Help that names the nearest known word, or lists them all when there are few.
-pub fn suggest<'w>(word: &str, known: impl IntoIterator<Item = &'w str> + Clone, kind: &str) -> String {
-    if let Some(name) = nearest(word, known.clone()) {
-        return format!("did you mean `{name}`?");
-    }
-    let all: Vec<&str> = known.into_iter().take(17).collect();
-    match all.len() {
-        0 => format!("there are no {kind} yet"),
-        1..=16 => format!("the {kind} are {}", join_quoted(&all)),
-        _ => String::new(),
-    }
-}
-
-/// `` `a`, `b`, `c` ``
-pub fn join_quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// A piece of the file for use inside a message: quoted, cut where it is long.
-pub fn shorten(text: &str) -> String {
-    const MOST_CHARS: usize = 60;
-    let one_line = text.replace(['\n', '\r', '\t'], " ");
-    match one_line.char_indices().nth(MOST_CHARS) {
-        Some((cut, _)) => format!("`{}…`", &one_line[..cut]),
-        None => format!("`{one_line}`"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +152,7 @@ mod tests {
     fn however_many_mistakes_there_are_so_many_words_are_compared_and_no_more() {
         let known: Vec<String> = (0..20_000).map(|number| format!("event_{number}")).collect();
         let known = || known.iter().map(String::as_str);
-        let mut problems = Problems::new("");
+        let mut problems = Diagnostics::new("");
         let advice: Vec<String> = (0..20_000).map(|_| problems.suggest("evnt_77", known(), "events")).collect();
         assert_eq!((advice[0].as_str(), advice[9].as_str()), ("did you mean `event_77`?", "did you mean `event_77`?"));
         assert_eq!((advice[10].as_str(), problems.nearest("evnt_77", known())), ("", None));
@@ -200,7 +161,7 @@ mod tests {
 
     #[test]
     fn lines_are_found_by_their_place() {
-        let mut problems = Problems::new("a\nbb\n\nc");
+        let mut problems = Diagnostics::new("a\nbb\n\nc");
         let lines: Vec<_> = (0..8).map(|at| (problems.line_of(at), problems.line(at))).collect();
         let expected = [(1, "a"), (1, "a"), (2, "bb"), (2, "bb"), (2, "bb"), (3, ""), (4, "c"), (4, "c")];
         assert_eq!(lines, expected);
