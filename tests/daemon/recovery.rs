@@ -288,7 +288,7 @@ async fn weaker_guarantees_are_said() {
     daemon.wait_for_log("events come on plain NATS, at most once");
     wait_until("a note in /readyz", || {
         let body = daemon.readiness().body;
-        body.contains("events come on plain NATS, at most once") && body.contains("outputs go out on plain NATS")
+        body.contains("events come on plain NATS, at most once") && body.contains("outputs are published on plain NATS")
     });
     daemon.stop();
 }

@@ -205,7 +205,7 @@ async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_o
     daemon.wait_for_log("has no segments and no campaigns any more");
     let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
     assert!(status == 422 && answer.contains("has no segments and no campaigns any more"), "{answer}");
-    assert!(daemon.readiness().body.contains("it may have been cut short"), "{}", daemon.readiness().body);
+    assert!(daemon.readiness().body.contains("it may be truncated"), "{}", daemon.readiness().body);
     assert_eq!(rules_in_use(&daemon), version);
     // The rules in use once more: nothing happens, and nothing is published.
     daemon.reload(ORDERS);

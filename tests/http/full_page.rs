@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use rekindle::metrics::{
-    CheckpointNumbers, ConnectionNumbers, MetricsPage, RecentLatencies, ReloadNumbers, SinkNumbers, SourceNumbers,
-};
+use rekindle::metrics::{CheckpointStatus, ConnectionNumbers, MetricsPage, RecentLatencies, SourceNumbers};
+use rekindle::reload::ReloadCounts;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
+use rekindle_nats::sink::{SinkFigures, SinkStatus};
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
@@ -32,20 +32,21 @@ pub(crate) fn page() -> MetricsPage {
         lag_seconds: Some(0.25),
         ..SourceNumbers::default()
     });
-    page.sink(&SinkNumbers { published: [1, 1, 1, 0, 1, 2, 3], batches: 2, ..SinkNumbers::default() });
+    page.sink(&SinkFigures { published: [1, 1, 1, 0, 1, 2, 3], batches: 2, ..SinkStatus::default().figures() });
     page.connection(&ConnectionNumbers { ready: true, connected: true, ..ConnectionNumbers::default() });
     let mut pauses = Histogram::new(3).expect("a sound precision");
     pauses.record(1_500).expect("it grows by itself");
-    let checkpoints = CheckpointNumbers {
-        written: [1, 2],
-        last: Some(Timestamp(1_772_701_200_000)),
-        seconds: 0.25,
-        bytes: 4_096,
-        users: 1,
-        ..CheckpointNumbers::default()
+    let checkpoints = CheckpointStatus {
+        written: [1.into(), 2.into()],
+        last_ms: 1_772_701_200_000.into(),
+        took_us: 250_000.into(),
+        bytes: 4_096.into(),
+        users: 1.into(),
+        ..CheckpointStatus::default()
     };
+    page.recovering(false);
     page.checkpoints(&checkpoints, &pauses);
-    page.reloads(&ReloadNumbers { applied: 1, unchanged: 1, refused: 0, loaded_at: Timestamp(1_772_701_000_000) });
+    page.reloads(ReloadCounts { applied: 1, unchanged: 1, refused: 0 }, Timestamp(1_772_701_000_000));
     page.unseen([("event", "order")].into_iter());
     let mut latencies = Histogram::new(3).expect("a sound precision");
     (1..=LATENCIES).for_each(|ms| latencies.record(ms * 1_000).expect("it grows by itself"));

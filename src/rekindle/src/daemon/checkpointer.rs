@@ -5,7 +5,7 @@
 //! reports it and retries; a start would replay more of the log then. If another daemon has claimed the store, this one ends.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -14,6 +14,7 @@ use tracing::{debug, error};
 
 use super::DaemonError;
 use super::scrape::wall_clock;
+use crate::metrics::CheckpointStatus;
 use rekindle_core::checkpoint::StreamIdentity;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{CompletedSnapshot, EngineHandle, SnapshotError};
@@ -21,23 +22,6 @@ use rekindle_runtime::store::{CheckpointStore, PublishedOutputs, StoreError};
 
 /// How long to wait after a failure, unless the interval is shorter.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
-
-/// What is known of checkpoints, for metrics. Reading it never blocks.
-#[derive(Debug, Default)]
-pub struct CheckpointStatus {
-    /// Valid checkpoints: bases, and deltas.
-    pub written: [AtomicU64; 2],
-    /// Attempts that failed.
-    pub failures: AtomicU64,
-    /// When the last one became valid, in milliseconds since 1970; 0: none has.
-    pub last_ms: AtomicI64,
-    /// How long the last one took, from the start of its snapshot, in microseconds.
-    pub took_us: AtomicU64,
-    /// Its bytes.
-    pub bytes: AtomicU64,
-    /// The users in it.
-    pub users: AtomicU64,
-}
 
 /// Why a checkpoint did not become valid.
 #[derive(Debug, Error)]

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::{CheckpointStatus, ForgetPublisher, MissingNamesStatus, RulesReloader};
+use super::{ForgetPublisher, MissingNamesStatus, RulesReloader};
+use crate::metrics::CheckpointStatus;
 use rekindle_nats::NatsConnection;
 use rekindle_nats::sink::SinkStatus;
 use rekindle_nats::source::SourceStatus;

@@ -24,12 +24,11 @@ mod store_lock;
 mod takeover;
 mod tasks;
 
-pub use checkpointer::CheckpointStatus;
 pub use error::DaemonError;
 pub use forget::ForgetPublisher;
 pub use instruments::{ConnectedBroker, Instruments};
 pub use missing_names::MissingNamesStatus;
-pub use reload::{ReloadCounts, RulesReloader};
+pub use reload::RulesReloader;
 pub use scrape::ScrapeHandler;
 pub use signals::{Signals, hang_up};
 pub use start_position::StartConflict;

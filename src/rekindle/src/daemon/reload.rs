@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use super::scrape::wall_clock;
 use crate::api::RulesProvider;
-use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, ReloadCounts, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, compare};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -59,17 +59,6 @@ struct RulesNotices {
     /// What started empty with the last rules change, and the watermark of that change.
     blind: Vec<ColdStart>,
     began: Timestamp,
-}
-
-/// How many reloads had which result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReloadCounts {
-    /// Other rules took effect.
-    pub applied: u64,
-    /// The file held the rules in force.
-    pub unchanged: u64,
-    /// The rules in force remained, for a reason.
-    pub refused: u64,
 }
 
 impl RulesReloader {

@@ -1,16 +1,12 @@
-//! What a scrape is answered with: the numbers of every part, gathered at that moment.
+//! Answers scrapes: collects the counters that the parts keep.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 
-use super::{ConnectedBroker, Instruments, ReloadCounts};
-use crate::metrics::{
-    CheckpointNumbers, ConnectionNumbers, ExpositionFormat, MetricsPage, RecentLatencies, ReloadNumbers, SinkNumbers,
-    SourceNumbers,
-};
+use super::{ConnectedBroker, Instruments};
+use crate::metrics::{ConnectionNumbers, ExpositionFormat, MetricsPage, RecentLatencies, SourceNumbers};
 use rekindle_core::time::Timestamp;
 
 /// Answers scrapes.
@@ -20,10 +16,10 @@ pub struct ScrapeHandler {
     latencies: Mutex<ActionLatencies>,
 }
 
-/// From the broker's receipt of an event to the acknowledgement of the action it set off.
+/// From the broker's receipt of an event to the acknowledgement of the action that it triggered.
 #[derive(Debug, Default)]
 struct ActionLatencies {
-    /// Since the start, in microseconds; `None`: there was none.
+    /// Since the start, in microseconds; `None`: none yet.
     all: Option<Histogram<u64>>,
     recent: RecentLatencies,
 }
@@ -42,16 +38,18 @@ impl ScrapeHandler {
         let ready = self.instruments.health.failing().is_empty();
         page.connection(&ConnectionNumbers { ready, ..connected.as_ref().map(connection).unwrap_or_default() });
         page.source(&connected.as_ref().map(source).unwrap_or_default());
-        page.sink(&self.sink());
-        page.reloads(&self.reloads());
+        page.sink(&self.instruments.sink.figures());
+        let reloader = &self.instruments.reloader;
+        page.reloads(reloader.counts(), reloader.in_use().since);
         let unseen = self.instruments.missing_names.unseen();
         page.unseen(unseen.iter().map(|(kind, name)| (kind.name(), name.as_str())));
-        page.checkpoints(&self.checkpoints(), &self.instruments.live.pauses());
+        page.recovering(!self.instruments.live.is_live());
+        page.checkpoints(&self.instruments.checkpoints, &self.instruments.live.pauses());
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         let ActionLatencies { all, recent } = &mut *latencies;
         let latest = self.instruments.sink.take_latencies();
         match all {
-            // Both have the same bounds, so it always fits.
+            // Both have the same bounds, so adding cannot fail.
             Some(all) => drop(all.add(&latest)),
             None => *all = Some(latest),
         }
@@ -61,41 +59,6 @@ impl ScrapeHandler {
         page.build();
         page.process();
         page.written(format)
-    }
-
-    fn sink(&self) -> SinkNumbers {
-        let figures = self.instruments.sink.figures();
-        SinkNumbers {
-            published: figures.published,
-            batches: figures.batches,
-            errors: figures.errors,
-            retries: figures.retries,
-            oversized: figures.oversized,
-            cut_letters: figures.cut_letters,
-            counted_rejects: figures.counted_rejects,
-            lost_letters: figures.lost_letters,
-            committed: figures.reached,
-        }
-    }
-
-    fn checkpoints(&self) -> CheckpointNumbers {
-        let status = &self.instruments.checkpoints;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let last_ms = status.last_ms.load(Ordering::Relaxed);
-        CheckpointNumbers {
-            written: status.written.each_ref().map(read),
-            failures: read(&status.failures),
-            last: (last_ms > 0).then_some(Timestamp(last_ms)),
-            seconds: read(&status.took_us) as f64 / 1e6,
-            bytes: read(&status.bytes),
-            users: read(&status.users),
-            is_recovering: !self.instruments.live.is_live(),
-        }
-    }
-
-    fn reloads(&self) -> ReloadNumbers {
-        let ReloadCounts { applied, unchanged, refused } = self.instruments.reloader.counts();
-        ReloadNumbers { applied, unchanged, refused, loaded_at: self.instruments.reloader.in_use().since }
     }
 }
 

@@ -1,15 +1,17 @@
-//! Metrics: what is counted elsewhere, as Prometheus wants to read it.
+//! Metrics in the formats of Prometheus.
 //!
-//! A [`MetricsPage`] is made anew for each scrape, from numbers that others hand in: nothing is counted here, nothing is
-//! global, and nothing of a scrape stays behind (save [`RecentLatencies`], which remembers a minute of latencies). A counter
-//! goes on for as long as whoever counts goes on, also over a reload of the rules; what the rules no longer name is gone.
+//! Counters are kept by the parts that count; [`table`] has the name, kind, labels and help of every metric. A scrape collects
+//! the counters into a [`MetricsPage`], so a series whose segment or campaign the rules no longer name is gone with the next
+//! scrape, and a counter that remains continues over a reload of the rules. Nothing is kept between scrapes but a minute of
+//! latencies ([`RecentLatencies`]).
 //!
-//! The text is the exporter's of the `metrics` crate, but for distributions that are counted already. The binary format,
-//! which alone has native histograms, is written here: the exporter's own needs `protoc` at build time. `tests/http/metrics.rs`
-//! holds them against promtool, and `tests/http/prometheus.rs` against a real Prometheus.
+//! The text format is written with the formatting functions of the `metrics` crate's exporter. The binary format, the only one
+//! with native histograms, is written here, because the exporter's needs `protoc` at build time. `tests/http/metrics.rs` checks
+//! both with promtool, `tests/http/prometheus.rs` with a real Prometheus.
 //!
-//! Not here: HTTP, and the question of who may ask.
+//! Not here: HTTP, and who may read metrics.
 
+mod checkpoints;
 mod growth;
 mod latency;
 mod numbers;
@@ -21,7 +23,8 @@ pub mod table;
 mod tests;
 mod text;
 
+pub use checkpoints::CheckpointStatus;
 pub use growth::growth_series_max;
 pub use latency::RecentLatencies;
-pub use numbers::{CheckpointNumbers, ConnectionNumbers, PUBLISHED_KINDS, ReloadNumbers, SinkNumbers, SourceNumbers};
+pub use numbers::{ConnectionNumbers, PUBLISHED_KINDS, SourceNumbers};
 pub use page::{ExpositionFormat, MetricsPage};

@@ -1,22 +1,25 @@
 //! The numbers that others hand in, and the metrics that become of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use super::checkpoints::CheckpointStatus;
 use super::latency::{LatencyDistribution, RecentLatencies};
 use super::page::MetricsPage;
 use super::table::*;
+use crate::reload::ReloadCounts;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::Reason;
 use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
-use rekindle_nats::sink::MessageKind;
+use rekindle_nats::sink::{MessageKind, SinkFigures};
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::PipelineTotals;
 
-/// What is published, in the order of [`SinkNumbers::published`]; the values of the label `kind`.
+/// What is published, in the order of [`SinkFigures::published`]; the values of the label `kind`.
 pub const PUBLISHED_KINDS: [&str; MessageKind::NAMES.len()] = MessageKind::NAMES;
 
 /// What the source counted since the start.
@@ -42,48 +45,6 @@ pub struct SourceNumbers {
     pub ticks_received: u64,
 }
 
-/// What the sink counted since the start.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SinkNumbers {
-    /// Messages that the broker has taken, by kind, as in [`PUBLISHED_KINDS`].
-    pub published: [u64; PUBLISHED_KINDS.len()],
-    /// Batches that the broker has taken.
-    pub batches: u64,
-    /// Publishes that failed.
-    pub errors: u64,
-    /// Publishes that were tried again.
-    pub retries: u64,
-    /// Messages larger than the broker takes.
-    pub oversized: u64,
-    /// Dead letters without the end of their original.
-    pub cut_letters: u64,
-    /// Rejects that dead letters only count.
-    pub counted_rejects: u64,
-    /// Dead letters that the broker can never take.
-    pub lost_letters: u64,
-    /// Everything that came of the source's messages up to this one is published.
-    pub committed: u64,
-}
-
-/// What there is to say of checkpoints.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CheckpointNumbers {
-    /// Those of everybody, and those of who changed, that count.
-    pub written: [u64; 2],
-    /// Those that could not be written.
-    pub failures: u64,
-    /// When the last came to count; `None`: none did.
-    pub last: Option<Timestamp>,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// Its bytes.
-    pub bytes: u64,
-    /// The users in it.
-    pub users: u64,
-    /// What came before is gone through again.
-    pub is_recovering: bool,
-}
-
 /// What the connection to NATS counted since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConnectionNumbers {
@@ -97,19 +58,6 @@ pub struct ConnectionNumbers {
     pub reconnects: u64,
     /// Times that the client dropped messages.
     pub slow_consumer_events: u64,
-}
-
-/// What became of the reloads since the start.
-#[derive(Clone, Copy, Debug)]
-pub struct ReloadNumbers {
-    /// Reloads that took effect.
-    pub applied: u64,
-    /// Reloads that found the rules in use.
-    pub unchanged: u64,
-    /// Reloads that changed nothing, for the rules had mistakes or could not be read.
-    pub refused: u64,
-    /// When the rules that run were loaded.
-    pub loaded_at: Timestamp,
 }
 
 impl MetricsPage {
@@ -190,33 +138,39 @@ impl MetricsPage {
     }
 
     /// The sink.
-    pub fn sink(&mut self, numbers: &SinkNumbers) {
-        for (kind, count) in PUBLISHED_KINDS.iter().zip(numbers.published) {
+    pub fn sink(&mut self, figures: &SinkFigures) {
+        for (kind, count) in PUBLISHED_KINDS.iter().zip(figures.published) {
             self.count(&PUBLISHED, &[kind], count);
         }
-        self.count(&PUBLISH_BATCHES, &[], numbers.batches);
-        self.count(&PUBLISH_ERRORS, &[], numbers.errors);
-        self.count(&PUBLISH_RETRIES, &[], numbers.retries);
-        self.count(&PUBLISH_OVERSIZED, &[], numbers.oversized);
-        self.count(&LETTERS_CUT, &[], numbers.cut_letters);
-        self.count(&LETTERS_COUNTED, &[], numbers.counted_rejects);
-        self.count(&LETTERS_LOST, &[], numbers.lost_letters);
-        self.count(&COMMITTED, &[], numbers.committed);
+        self.count(&PUBLISH_BATCHES, &[], figures.batches);
+        self.count(&PUBLISH_ERRORS, &[], figures.errors);
+        self.count(&PUBLISH_RETRIES, &[], figures.retries);
+        self.count(&PUBLISH_OVERSIZED, &[], figures.oversized);
+        self.count(&LETTERS_CUT, &[], figures.cut_letters);
+        self.count(&LETTERS_COUNTED, &[], figures.counted_rejects);
+        self.count(&LETTERS_LOST, &[], figures.lost_letters);
+        self.count(&COMMITTED, &[], figures.reached);
     }
 
-    /// The checkpoints, and how long the engine stood still for them, each time, in microseconds.
-    pub fn checkpoints(&mut self, numbers: &CheckpointNumbers, pauses: &Histogram<u64>) {
-        self.add(&RECOVERING, &[], f64::from(u8::from(numbers.is_recovering)));
-        for (kind, count) in ["base", "delta"].iter().zip(numbers.written) {
-            self.count(&CHECKPOINTS, &[kind], count);
+    /// Whether the log is being replayed.
+    pub fn recovering(&mut self, is_recovering: bool) {
+        self.add(&RECOVERING, &[], f64::from(u8::from(is_recovering)));
+    }
+
+    /// The checkpoints, and how long the engine paused for each, in microseconds.
+    pub fn checkpoints(&mut self, status: &CheckpointStatus, pauses: &Histogram<u64>) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        for (kind, count) in ["base", "delta"].iter().zip(&status.written) {
+            self.count(&CHECKPOINTS, &[kind], read(count));
         }
-        self.count(&CHECKPOINT_FAILURES, &[], numbers.failures);
-        if let Some(last) = numbers.last {
-            self.add(&CHECKPOINT_TIME, &[], seconds(last.0));
+        self.count(&CHECKPOINT_FAILURES, &[], read(&status.failures));
+        let last_ms = status.last_ms.load(Ordering::Relaxed);
+        if last_ms > 0 {
+            self.add(&CHECKPOINT_TIME, &[], seconds(last_ms));
         }
-        self.add(&CHECKPOINT_DURATION, &[], numbers.seconds);
-        self.count(&CHECKPOINT_BYTES, &[], numbers.bytes);
-        self.count(&CHECKPOINT_USERS, &[], numbers.users);
+        self.add(&CHECKPOINT_DURATION, &[], read(&status.took_us) as f64 / 1e6);
+        self.count(&CHECKPOINT_BYTES, &[], read(&status.bytes));
+        self.count(&CHECKPOINT_USERS, &[], read(&status.users));
         self.distribution(&CHECKPOINT_PAUSE, LatencyDistribution::of(pauses));
     }
 
@@ -239,12 +193,12 @@ impl MetricsPage {
         self.count(&SLOW_CONSUMER, &[], numbers.slow_consumer_events);
     }
 
-    /// The reloads.
-    pub fn reloads(&mut self, numbers: &ReloadNumbers) {
-        self.count(&RELOADS, &["applied"], numbers.applied);
-        self.count(&RELOADS, &["unchanged"], numbers.unchanged);
-        self.count(&RELOADS, &["refused"], numbers.refused);
-        self.add(&RELOADED, &[], seconds(numbers.loaded_at.0));
+    /// The reloads, and when the rules in force were loaded.
+    pub fn reloads(&mut self, counts: ReloadCounts, loaded_at: Timestamp) {
+        self.count(&RELOADS, &["applied"], counts.applied);
+        self.count(&RELOADS, &["unchanged"], counts.unchanged);
+        self.count(&RELOADS, &["refused"], counts.refused);
+        self.add(&RELOADED, &[], seconds(loaded_at.0));
     }
 
     /// What the rules wait for in vain, by kind and name.

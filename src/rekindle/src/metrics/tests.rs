@@ -7,12 +7,12 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 
 use super::table::{self, MetricKind};
-use super::{
-    CheckpointNumbers, ConnectionNumbers, MetricsPage, RecentLatencies, ReloadNumbers, SinkNumbers, SourceNumbers,
-};
+use super::{CheckpointStatus, ConnectionNumbers, MetricsPage, RecentLatencies, SourceNumbers};
+use crate::reload::ReloadCounts;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
+use rekindle_nats::sink::SinkStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
@@ -92,12 +92,13 @@ fn everything_together_makes_every_metric_of_the_table() {
     feed(&mut pipeline, r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#);
     let mut page = page(&pipeline, Timestamp(1_772_701_201_500));
     page.source(&SourceNumbers { lag_messages: Some(3), lag_seconds: Some(0.25), ..SourceNumbers::default() });
-    page.sink(&SinkNumbers::default());
+    page.sink(&SinkStatus::default().figures());
     page.connection(&ConnectionNumbers::default());
     page.unseen([("event", "order")].into_iter());
-    page.reloads(&ReloadNumbers { applied: 1, unchanged: 3, refused: 2, loaded_at: Timestamp(5_000) });
+    page.reloads(ReloadCounts { applied: 1, unchanged: 3, refused: 2 }, Timestamp(5_000));
     let nothing = Histogram::new(3).expect("sound");
-    page.checkpoints(&CheckpointNumbers { last: Some(Timestamp(5_000)), ..CheckpointNumbers::default() }, &nothing);
+    page.recovering(false);
+    page.checkpoints(&CheckpointStatus { last_ms: 5_000.into(), ..CheckpointStatus::default() }, &nothing);
     page.latency(&nothing, &mut RecentLatencies::default(), Instant::now());
     page.build();
     page.process();

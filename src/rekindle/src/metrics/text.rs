@@ -1,105 +1,60 @@
 //! The text format, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
-use std::fmt::{self, Write as _};
-
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics::{Key, Label};
+use metrics_exporter_prometheus::LabelSet;
+use metrics_exporter_prometheus::formatting::{write_help_line, write_metric_line, write_type_line};
 
 use super::latency::LatencyDistribution;
-use super::page::{MetricFamily, MetricSeries, MetricValue};
+use super::page::{MetricFamily, MetricValue};
 use super::table::{MetricDefinition, MetricKind};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Counts and gauges are written by the exporter of the `metrics` crate, into which they are put anew for each page, so
-/// that nothing of an earlier one stays. What it has no way to take is written here: counters that are no whole numbers,
-/// and distributions that are counted already.
+/// Lines are written by the functions of the `metrics` crate's exporter, so that escaping is its own. Its recorder is not
+/// used: it takes no distribution that is counted already, and never forgets a series.
 pub(super) fn render(families: &[MetricFamily]) -> String {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let (put, rest): (Vec<&MetricFamily>, Vec<&MetricFamily>) =
-        families.iter().partition(|family| is_for_exporter(family));
-    metrics::with_local_recorder(&recorder, || put.into_iter().for_each(put_family));
-    let mut text = recorder.handle().render();
-    for family in rest {
-        write_family(&mut text, family).expect("a String takes everything");
+    let mut text = String::new();
+    for family in families {
+        write_family(&mut text, family);
     }
     text
 }
 
-fn is_for_exporter(family: &MetricFamily) -> bool {
-    let is_whole = |series: &MetricSeries| matches!(series.value, MetricValue::Number(value) if value.fract() == 0.0);
-    match family.metric.kind {
-        MetricKind::Counter => family.series.iter().all(is_whole),
-        MetricKind::Gauge => true,
-        MetricKind::Histogram | MetricKind::Summary => false,
-    }
-}
-
-fn put_family(family: &MetricFamily) {
+fn write_family(text: &mut String, family: &MetricFamily) {
     let MetricDefinition { name, kind, labels, help } = family.metric;
-    match kind {
-        MetricKind::Counter => metrics::describe_counter!(*name, *help),
-        _ => metrics::describe_gauge!(*name, *help),
-    }
+    write_help_line(text, name, None, None, help);
+    write_type_line(text, name, None, None, kind.name());
     for series in &family.series {
-        let MetricValue::Number(value) = series.value else { continue };
-        let labels: Vec<metrics::Label> =
-            labels.iter().zip(&series.labels).map(|(name, value)| metrics::Label::new(*name, value.clone())).collect();
-        match kind {
-            MetricKind::Counter => metrics::counter!(*name, labels).absolute(value as u64),
-            _ => metrics::gauge!(*name, labels).set(value),
-        }
-    }
-}
-
-fn write_family(text: &mut String, family: &MetricFamily) -> fmt::Result {
-    let MetricDefinition { name, kind, labels, help } = family.metric;
-    writeln!(text, "# HELP {name} {}", help.replace('\\', "\\\\").replace('\n', "\\n"))?;
-    writeln!(text, "# TYPE {name} {}", kind.name())?;
-    for series in &family.series {
+        let pairs = labels.iter().zip(&series.labels).map(|(label, value)| Label::new(*label, value.clone()));
+        let labels =
+            LabelSet::from_key_and_global(&Key::from_parts(*name, pairs.collect::<Vec<_>>()), &Default::default());
         match &series.value {
             MetricValue::Number(value) => {
-                text.push_str(name);
-                write_labels(text, labels, &series.labels)?;
-                writeln!(text, " {value}")?;
+                write_metric_line::<&str, f64>(text, name, None, &labels, None, *value, None);
             }
-            MetricValue::Distribution(distribution) if *kind == MetricKind::Summary => {
-                write_summary(text, name, distribution)?
-            }
-            MetricValue::Distribution(distribution) => write_histogram(text, name, distribution)?,
+            MetricValue::Distribution(distribution) => write_distribution(text, *name, *kind, &labels, distribution),
         }
     }
-    Ok(())
+    text.push('\n');
 }
 
-fn write_labels(text: &mut String, names: &[&str], values: &[String]) -> fmt::Result {
-    let mut before = '{';
-    for (name, value) in names.iter().zip(values) {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        write!(text, "{before}{name}=\"{value}\"")?;
-        before = ',';
+fn write_distribution(
+    text: &mut String,
+    name: &str,
+    kind: MetricKind,
+    labels: &LabelSet,
+    distribution: &LatencyDistribution,
+) {
+    if kind == MetricKind::Summary {
+        for (quantile, seconds) in &distribution.quantiles {
+            write_metric_line(text, name, None, labels, Some(("quantile", quantile)), seconds, None);
+        }
+    } else {
+        for (bound, count) in &distribution.buckets {
+            write_metric_line(text, name, Some("bucket"), labels, Some(("le", bound)), count, None);
+        }
+        write_metric_line(text, name, Some("bucket"), labels, Some(("le", "+Inf")), distribution.count, None);
     }
-    if before == ',' {
-        text.push('}');
-    }
-    Ok(())
-}
-
-fn write_histogram(text: &mut String, name: &str, distribution: &LatencyDistribution) -> fmt::Result {
-    for (bound, count) in &distribution.buckets {
-        writeln!(text, "{name}_bucket{{le=\"{bound}\"}} {count}")?;
-    }
-    writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {}", distribution.count)?;
-    write_sum_and_count(text, name, distribution)
-}
-
-fn write_summary(text: &mut String, name: &str, distribution: &LatencyDistribution) -> fmt::Result {
-    for (quantile, seconds) in &distribution.quantiles {
-        writeln!(text, "{name}{{quantile=\"{quantile}\"}} {seconds}")?;
-    }
-    write_sum_and_count(text, name, distribution)
-}
-
-fn write_sum_and_count(text: &mut String, name: &str, distribution: &LatencyDistribution) -> fmt::Result {
-    writeln!(text, "{name}_sum {}", distribution.sum)?;
-    writeln!(text, "{name}_count {}", distribution.count)
+    write_metric_line::<&str, f64>(text, name, Some("sum"), labels, None, distribution.sum, None);
+    write_metric_line::<&str, u64>(text, name, Some("count"), labels, None, distribution.count, None);
 }
