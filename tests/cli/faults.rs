@@ -29,7 +29,7 @@ fn replay(case: &Path) -> Vec<Value> {
         .arg(case.join("rules.toml"))
         .args(["--output".as_ref(), output("journal").as_os_str()])
         .args(["--actions".as_ref(), output("actions").as_os_str()])
-        .args(["--rejects".as_ref(), output("rejects").as_os_str()])
+        .args(["--dead-letters".as_ref(), output("rejects").as_os_str()])
         .arg(case.join("events.jsonl"))
         .output()
         .expect("it runs");

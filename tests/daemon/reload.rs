@@ -238,7 +238,7 @@ async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
     daemon.reload(&with_win_back(60));
     daemon.wait_for_log("the rules will be reloaded when the replay is complete");
     let (status, answer) = daemon.ask("POST", "/v1/rules/reload");
-    assert!(status == 503 && answer.contains("goes through what is out already"), "{answer}");
+    assert!(status == 503 && answer.contains("the daemon is recovering"), "{answer}");
     server.start_again();
     wait_until("the reload", || reloads(&daemon, "applied") == 1.0);
     let broker = Broker::connect(&server.url()).await;

@@ -113,7 +113,7 @@ fn other_rules_options_results_and_files_are_refused() {
         (&["--until", UNTIL, "--max-disorder", "1h", "events.jsonl"], "--max-disorder"),
         (&["--until", UNTIL, "--state-ttl", "90d", "events.jsonl"], "--state-ttl"),
         (&["--until", UNTIL, "--max-event-bytes", "1000", "events.jsonl"], "--max-event-bytes"),
-        (&["--until", UNTIL, "--rejects", "rejects.jsonl", "events.jsonl"], "results (--rejects)"),
+        (&["--until", UNTIL, "--dead-letters", "rejects.jsonl", "events.jsonl"], "results (--dead-letters)"),
         (&["--until", UNTIL, "others.jsonl"], "events files"),
     ];
     for (arguments, difference) in others {

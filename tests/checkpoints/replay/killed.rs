@@ -20,7 +20,7 @@ fn command(folder: &Path, results: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
     command.args(["replay", "--rules", "rules.toml", "--until", UNTIL, "--max-disorder", MAX_DISORDER, "--quiet"]);
     for (option, what) in
-        [("-o", "journal"), ("--actions", "actions"), ("--rejects", "rejects"), ("--summary", "summary")]
+        [("-o", "journal"), ("--actions", "actions"), ("--dead-letters", "rejects"), ("--summary", "summary")]
     {
         command.args([option, &format!("{results}.{what}")]);
     }

@@ -111,7 +111,7 @@ impl World {
     /// The journal and the dead letters of a log.
     pub(crate) fn journal(&self, events: &[u8], arguments: &[&str]) -> (String, Vec<Value>) {
         self.write("events.jsonl", events);
-        let run = self.replay(&[&["--rejects", "rejects.jsonl", "events.jsonl"][..], arguments].concat());
+        let run = self.replay(&[&["--dead-letters", "rejects.jsonl", "events.jsonl"][..], arguments].concat());
         let is_nothing_accepted = run.stderr.contains("all events were rejected");
         assert_eq!(run.code, Some(i32::from(is_nothing_accepted)), "{}", run.stderr);
         let letters = self.read("rejects.jsonl");

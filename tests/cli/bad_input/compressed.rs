@@ -31,7 +31,7 @@ fn breaks(packed: &[u8], said: &str) {
         "journal.jsonl",
         "--actions",
         "actions.jsonl",
-        "--rejects",
+        "--dead-letters",
         "rejects.jsonl",
     ]);
     run.fails_saying(&["could not read events past line ", said]);
@@ -103,7 +103,7 @@ fn a_corrupted_file_fails() {
 fn rejected_lines_of_compressed_files_have_their_unpacked_number() {
     let world = World::new();
     world.write("events.gz", gzip(&format!("{}\n\nnonsense\n", view("u1", 0))));
-    let run = world.replay(&["events.gz", "--rejects", "rejects.jsonl"]);
+    let run = world.replay(&["events.gz", "--dead-letters", "rejects.jsonl"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(world.read("rejects.jsonl").contains(r#""file":"events.gz","line":3"#));
 }

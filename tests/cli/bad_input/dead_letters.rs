@@ -78,7 +78,7 @@ fn every_dead_letter_says_what_is_wrong_and_where() {
     let world = World::new();
     world.write("one.jsonl", format!("{}\nnonsense", view("u1", 0)));
     world.write("two.jsonl", format!("\n\n{}\n{{\"type\":\"groop\"}}\n", view("u2", 1)));
-    let run = world.replay(&["one.jsonl", "two.jsonl", "--rejects", "rejects.jsonl"]);
+    let run = world.replay(&["one.jsonl", "two.jsonl", "--dead-letters", "rejects.jsonl"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let letters: Vec<Value> =
         world.read("rejects.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -22,7 +22,7 @@ fn a_full_disk_is_an_error_for_every_output() {
     let outputs = [
         ("--output", "the journal"),
         ("--actions", "the actions"),
-        ("--rejects", "the rejected events"),
+        ("--dead-letters", "the rejected events"),
         ("--summary", "the summary"),
     ];
     for (option, what) in outputs {
@@ -41,7 +41,7 @@ fn a_full_disk_is_an_error_for_every_output() {
 fn a_full_disk_under_one_output_leaves_none_of_the_others_under_its_name() {
     let world = World::new();
     world.write("events.jsonl", format!("{}\n{{\n", view("u1", 0)));
-    for full in ["--actions", "--rejects"] {
+    for full in ["--actions", "--dead-letters"] {
         let run = world.replay(&["--output", "journal.jsonl", full, "/dev/full", "events.jsonl"]);
         run.fails_saying(&["No space left on device"]);
         assert_eq!(world.names(), ["events.jsonl", "rules.toml"], "the journal looks whole, but {full} is not");
@@ -86,7 +86,7 @@ fn a_full_disk_under_standard_output_is_an_error() {
 fn a_folder_that_does_not_exist_is_said_before_the_log_is_read() {
     let world = World::new();
     world.write("events.jsonl", view("u1", 0));
-    for option in ["--output", "--actions", "--rejects", "--summary"] {
+    for option in ["--output", "--actions", "--dead-letters", "--summary"] {
         let run = world.replay(&[option, "nowhere/out.jsonl", "events.jsonl"]);
         run.fails_saying(&["to nowhere/out.jsonl", "its folder does not exist: create it first"]);
         assert_eq!(run.stdout, "", "{option}");
@@ -104,7 +104,7 @@ fn a_whole_run_leaves_its_files_and_nothing_else() {
         "journal.jsonl",
         "--actions",
         "a.jsonl",
-        "--rejects",
+        "--dead-letters",
         "r.jsonl",
         "--summary",
         "s.json",
@@ -131,8 +131,8 @@ fn two_outputs_cannot_share_a_file_nor_replace_an_input() {
     let run = world.replay(&["--output", "out.jsonl", "--actions", "./out.jsonl", "events.jsonl"]);
     run.fails_saying(&["the journal and --actions both write to", "out.jsonl", "a file of its own"]);
     world.replay(&["--actions", "-", "events.jsonl"]).fails_saying(&["both write to standard output"]);
-    let run = world.replay(&["--rejects", "events.jsonl", "events.jsonl"]);
-    run.fails_saying(&["--rejects would overwrite events.jsonl, which is read as events"]);
+    let run = world.replay(&["--dead-letters", "events.jsonl", "events.jsonl"]);
+    run.fails_saying(&["--dead-letters would overwrite events.jsonl, which is read as events"]);
     let run = world.replay(&["--output", "rules.toml", "events.jsonl"]);
     run.fails_saying(&["the journal would overwrite rules.toml, which is read as rules"]);
     assert_eq!(world.read("events.jsonl"), events);
@@ -143,8 +143,15 @@ fn two_outputs_cannot_share_a_file_nor_replace_an_input() {
 fn devices_may_be_shared() {
     let world = World::new();
     world.write("events.jsonl", view("u1", 0));
-    let run =
-        world.replay(&["--output", "/dev/null", "--actions", "/dev/null", "--rejects", "/dev/null", "events.jsonl"]);
+    let run = world.replay(&[
+        "--output",
+        "/dev/null",
+        "--actions",
+        "/dev/null",
+        "--dead-letters",
+        "/dev/null",
+        "events.jsonl",
+    ]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
 }
 

@@ -77,9 +77,9 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     actions: Option<PathBuf>,
 
-    /// Write rejected events here, with reason, file, line and original (JSON lines)
-    #[arg(long, value_name = "FILE")]
-    rejects: Option<PathBuf>,
+    /// Write dead letters here: rejected events with reason, file, line and original (JSON lines)
+    #[arg(long, alias = "rejects", value_name = "FILE")]
+    dead_letters: Option<PathBuf>,
 
     /// Write the summary here too, as one JSON object
     #[arg(long, value_name = "FILE")]
@@ -120,7 +120,8 @@ impl ReplayArgs {
     /// What is written; the journal first.
     fn outputs(&self) -> Vec<NamedPath<'_>> {
         let journal = self.output.as_deref().unwrap_or(Path::new("-"));
-        let others = [("--actions", &self.actions), ("--rejects", &self.rejects), ("--summary", &self.summary)];
+        let others =
+            [("--actions", &self.actions), ("--dead-letters", &self.dead_letters), ("--summary", &self.summary)];
         let asked_for = others.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
         std::iter::once(("the journal", journal)).chain(asked_for).collect()
     }
@@ -180,7 +181,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
 /// What to say where every event was rejected.
 fn nothing_accepted(first_rejects: &[String]) -> String {
     let lines: String = first_rejects.iter().map(|reject| format!("\n  {}", super::terminal::field(reject))).collect();
-    let them = if lines.is_empty() { "--rejects FILE writes them down" } else { "the first of them:" };
+    let them = if lines.is_empty() { "--dead-letters FILE writes their reasons" } else { "the first of them:" };
     format!("all events were rejected, so nothing came of them; {them}{lines}")
 }
 
@@ -197,7 +198,7 @@ fn replay_at_once(
     let sinks = ReplaySinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
         actions: create("the actions", args.actions.as_deref())?,
-        rejects: create("the rejected events", args.rejects.as_deref())?,
+        rejects: create("the rejected events", args.dead_letters.as_deref())?,
     };
     let started = Instant::now();
     let finished = replay(plan, options, args.until, source, sinks)?;
@@ -213,7 +214,7 @@ fn replay_resumably(
     let targets = ResultTargets {
         journal: args.output.clone().unwrap_or_else(|| PathBuf::from("-")),
         actions: args.actions.clone(),
-        rejects: args.rejects.clone(),
+        rejects: args.dead_letters.clone(),
     };
     let max_message_bytes = options.max_message_bytes();
     let interval = Duration::from_millis(args.checkpoint_interval.0.try_into().unwrap_or(0));

@@ -1,5 +1,5 @@
-//! When the growth numbers are told anew: often enough to be live, seldom enough to cost next to nothing; and only when all
-//! that is due has fired, as stages would else be of one moment and days of another.
+//! When the growth numbers are computed: often enough to be current, seldom enough to cost almost nothing; and only when all
+//! due timers have fired, since stages and days would otherwise be as of different instants.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,37 +8,37 @@ use crate::pipeline::Pipeline;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::time::Timestamp;
 
-/// They are told anew no sooner than this after the last time.
-const AT_LEAST: Duration = Duration::from_secs(1);
-/// Nor sooner than so many times what telling them took.
-const TIMES_THE_COST: u32 = 100;
+/// The least time between two reports.
+const REPORT_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// The time between two reports is at least this many times what the last one took.
+const INTERVAL_PER_COST: u32 = 100;
 
-/// The growth numbers as they were told last.
+/// The latest report of the growth numbers.
 #[derive(Debug, Default)]
 pub(super) struct GrowthReportSchedule {
     last: Option<Arc<GrowthReport>>,
-    /// When they may be told anew, and what the watermark was the last time.
+    /// When the next report may be computed, and the watermark of the latest.
     next: Option<(Instant, Timestamp)>,
 }
 
 impl GrowthReportSchedule {
-    /// Tells the numbers anew if it is time. While what is out already is gone through, there are none.
+    /// Computes the numbers if it is time. During a recovery there are none.
     pub(super) fn refresh(&mut self, pipeline: &Pipeline, is_live: bool) {
         if !is_live {
             *self = GrowthReportSchedule::default();
             return;
         }
         let watermark = pipeline.watermark();
-        let is_time = self.next.is_none_or(|(next, told)| told < Timestamp::MIN || Instant::now() >= next);
+        let is_time = self.next.is_none_or(|(next, reported)| reported < Timestamp::MIN || Instant::now() >= next);
         if is_time && pipeline.plan().growth.is_some() && pipeline.fired() >= watermark {
             let began = Instant::now();
             self.last = pipeline.growth(None).map(Arc::new);
-            let pause = AT_LEAST.max(began.elapsed() * TIMES_THE_COST);
+            let pause = REPORT_INTERVAL_MIN.max(began.elapsed() * INTERVAL_PER_COST);
             self.next = Some((Instant::now() + pause, watermark));
         }
     }
 
-    /// The numbers as they were told last; `None`: not yet.
+    /// The latest numbers; `None`: not yet.
     pub(super) fn last(&self) -> Option<Arc<GrowthReport>> {
         self.last.clone()
     }

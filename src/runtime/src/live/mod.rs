@@ -9,8 +9,10 @@
 mod engine;
 mod growth_schedule;
 pub mod membership_view;
+mod processing;
 mod recent_decisions;
 mod recovery;
+mod request;
 mod snapshot;
 mod state_size;
 #[cfg(test)]
@@ -29,14 +31,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
 use crate::pipeline::{Pipeline, PipelineTotals, UserExport};
-use engine::{Engine, EngineRequest};
-pub use engine::{EngineStart, RulesChangeError, RulesChangeRecorder};
+use engine::{Engine, EngineChannels};
 use membership_view::MembershipView;
 use recent_decisions::RecentDecisions;
 pub use recovery::{RecoveredRulesChange, Recovery};
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
 use rekindle_core::time::Timestamp;
+use request::EngineRequest;
+pub use request::{EngineStart, RulesChangeError, RulesChangeRecorder};
 pub use snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 
 /// How many batches of the source may wait for the engine.
@@ -158,11 +161,12 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
         is_live: watch::Sender::new(false),
         pauses: Mutex::new(Histogram::new_with_bounds(1, PAUSE_MAX_US, 3).expect("these bounds are sound")),
     });
-    let (batches, taken) = mpsc::channel(BATCH_QUEUE_CAPACITY);
-    let (output_batch, output_items) = mpsc::channel(OUTPUT_QUEUE_CAPACITY);
-    let (requests, asked) = mpsc::channel(REQUEST_QUEUE_CAPACITY);
-    let engine = Engine::new(pipeline, Arc::clone(&shared), taken, asked, output_batch, start);
-    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || engine.run(&runtime))?;
+    let (batches, batch_queue) = mpsc::channel(BATCH_QUEUE_CAPACITY);
+    let (output_queue, output_items) = mpsc::channel(OUTPUT_QUEUE_CAPACITY);
+    let (requests, request_queue) = mpsc::channel(REQUEST_QUEUE_CAPACITY);
+    let channels = EngineChannels { batches: batch_queue, requests: request_queue, output_items: output_queue };
+    let engine = Engine::new(pipeline, start, Arc::clone(&shared), channels, runtime);
+    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || engine.run())?;
     Ok(EngineEndpoints { live: EngineHandle { shared, requests }, batches, output_items, thread })
 }
 
@@ -203,19 +207,19 @@ impl EngineHandle {
     /// # Errors
     /// The engine does not answer.
     pub async fn whom(&self, id: &str) -> Result<Vec<Arc<str>>, EngineBusy> {
-        self.ask(|reply| EngineRequest::Whom { id: id.to_owned(), reply }).await
+        self.ask(|reply| EngineRequest::AffectedUsers { id: id.to_owned(), reply }).await
     }
 
-    /// Lets other rules take effect between two events. `note` writes down where, before they do.
+    /// Lets other rules take effect between two events. `recorder` records where, before they do.
     ///
     /// # Errors
     /// The engine does not answer, or where they take effect can't be noted; the rules are as they were.
     pub async fn change_rules(
         &self,
         plan: Arc<ExecutionPlan>,
-        note: RulesChangeRecorder,
+        recorder: RulesChangeRecorder,
     ) -> Result<RulesActivation, RulesChangeError> {
-        self.ask(|reply| EngineRequest::ChangeRules { plan, note, reply }).await?
+        self.ask(|reply| EngineRequest::ChangeRules { plan, recorder, reply }).await?
     }
 
     /// Cuts a checkpoint: everybody, or who changed since the last; `begin` begins to write it. Returns once all of it is
@@ -224,7 +228,7 @@ impl EngineHandle {
     /// # Errors
     /// The engine does not answer, is still recovering, or cuts already; or the checkpoint could not be begun.
     pub async fn cut(&self, whole: bool, begin: SnapshotStart) -> Result<CompletedSnapshot, SnapshotError> {
-        self.ask(|reply| EngineRequest::Cut { whole, begin, reply }).await?
+        self.ask(|reply| EngineRequest::Snapshot { whole, begin, reply }).await?
     }
 
     /// How long the engine stood still for checkpoints, each time, since the start: in microseconds, to three digits.
@@ -238,7 +242,7 @@ impl EngineHandle {
     /// # Errors
     /// The engine has ended.
     pub async fn begin_with(&self, pipeline: Pipeline, start: EngineStart) -> Result<(), EngineBusy> {
-        self.requests.send(EngineRequest::BeginWith(Box::new(pipeline), start)).await.map_err(|_| EngineBusy)
+        self.requests.send(EngineRequest::ReplacePipeline(Box::new(pipeline), start)).await.map_err(|_| EngineBusy)
     }
 
     /// Tells the engine what to go through before what comes is new; only then may batches be handed to it.

@@ -1,7 +1,8 @@
-//! What a start goes through before what comes is new: the log from the checkpoint on, of which much is out already.
+//! Recovery: replaying the log from the checkpoint to the committed position.
 //!
-//! The rules of then take effect where they did. Up to where everything is out, outputs are computed and left out; a group
-//! of messages that was out in part is taken together once more, and what is out of it is left out by its number.
+//! Rules changes take effect at the positions where they did before. Up to the committed position outputs are computed and
+//! not published; a partially published group is formed again of the same records, and its published outputs are skipped by
+//! their number.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,19 +12,19 @@ use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
-/// What is to be gone through.
+/// What a start has to replay.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
-    /// What is out.
+    /// The committed position.
     pub out: CommittedPosition,
-    /// Changes of the rules that come, in order.
+    /// The rules changes to come, in order.
     pub changes: VecDeque<RecoveredRulesChange>,
 }
 
-/// Other rules took effect.
+/// A rules change of the past.
 #[derive(Clone, Debug)]
 pub struct RecoveredRulesChange {
-    /// Behind this message of the source.
+    /// After this record of the log.
     pub sequence: u64,
     /// The number of the change, from 1.
     pub generation: u64,
@@ -31,26 +32,26 @@ pub struct RecoveredRulesChange {
     pub plan: Arc<ExecutionPlan>,
 }
 
-/// What to do next.
+/// The next step of a recovery.
 #[derive(Debug)]
 pub(super) enum RecoveryStep {
-    /// More messages must come first.
+    /// Wait for more records.
     Wait,
-    /// Take these in; all of what they come to is out.
+    /// Apply these; all of their outputs are published.
     Discard(Vec<LogRecord>),
-    /// The log has no messages up to this one any more.
+    /// The log no longer has the records up to this one.
     PassOver(u64),
-    /// Take these in together; a part of what they come to may be out.
+    /// Apply these as one group, of which a part may be published.
     Take(Vec<LogRecord>, Option<PartialGroup>),
-    /// Time passes up to then: of what that comes to all is out, or a part.
+    /// Fire the timers due up to then; all of their outputs are published, or a part.
     Fire(Timestamp, Option<PartialGroup>),
-    /// Other rules take effect.
+    /// Change the rules.
     Change(RecoveredRulesChange, RulesChangePublication),
-    /// Everything that comes is new.
+    /// The recovery is finished.
     Done,
 }
 
-/// How much of what a change of the rules comes to is out.
+/// How much of a rules change is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RulesChangePublication {
     /// All of it.
@@ -62,13 +63,12 @@ pub(super) enum RulesChangePublication {
 }
 
 impl Recovery {
-    /// The last message of the source that must come: what is out was computed from it.
+    /// The last record of the log that is needed: a published output was computed from it.
     pub fn last_needed(&self) -> u64 {
         self.out.last_needed()
     }
 
-    /// What to do where `sequence` was the last message taken in, time had passed for everyone up to `fired`, and these are
-    /// the next messages.
+    /// The next step after the record `sequence`, with all timers fired up to `fired`; the backlog has the next records.
     pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut RecordBatch) -> RecoveryStep {
         if sequence >= self.out.sequence {
             let up_to = self.out.fired();
@@ -242,7 +242,7 @@ mod tests {
     fn a_change_of_the_rules_that_is_out_in_part_goes_on_where_it_was() {
         let open = PartialGroup { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
         let recovery = Recovery { out: out(6, 0, Some(open)), changes: [change(6, 1)].into() };
-        let last = format!("change 1 Open({open:?})");
+        let last = format!("change 1 Partial({open:?})");
         assert_eq!(steps(recovery, 5, &[6, 7], 2), ["discard [6]", last.as_str(), "done"]);
     }
 

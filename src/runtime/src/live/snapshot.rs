@@ -1,4 +1,4 @@
-//! A checkpoint on its way out of the engine: captured in short pieces between two batches, written elsewhere.
+//! A snapshot being taken: in short parts between other actions, and written as a checkpoint on another thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,38 +12,38 @@ use crate::pipeline::{Pipeline, SnapshotHeader};
 use crate::store::{CheckpointCompletion, CheckpointWriter, StoreError};
 use rekindle_core::partition::ExecutionPlan;
 
-/// How long the engine may stand still for a piece.
-const PIECE: Duration = Duration::from_millis(2);
-/// How many users are captured before the clock is looked at.
-const USERS_AT_A_TIME: usize = 256;
+/// How long the engine may pause for one part.
+const PART_DURATION_MAX: Duration = Duration::from_millis(2);
+/// Users per step; after each step the elapsed time is checked.
+const USERS_PER_STEP: usize = 256;
 
-/// A cut as it begins: what it is, by which rules, up to which message, the number of the rules.
+/// Opens a checkpoint: its header, the rules, the sequence of the last record applied, the number of rules changes.
 pub type SnapshotStart =
     Box<dyn FnOnce(SnapshotHeader, Arc<ExecutionPlan>, u64, u64) -> Result<CheckpointWriter, StoreError> + Send>;
 
-/// A cut that is captured whole.
+/// A complete snapshot.
 #[derive(Debug)]
 pub struct CompletedSnapshot {
-    /// The checkpoint, being finished.
+    /// The checkpoint file, which is being completed.
     pub finishing: CheckpointCompletion,
-    /// Told when all of what came before the cut is published.
+    /// Resolves when everything before the snapshot is published.
     pub passed: oneshot::Receiver<BarrierReport>,
-    /// Everything up to this message of the source is in it.
+    /// The last record of the log that is in it.
     pub sequence: u64,
 }
 
-/// Why nothing was cut.
+/// Why no snapshot was taken.
 #[derive(Debug, Error)]
 pub enum SnapshotError {
-    /// The engine does not answer, or is not done recovering.
+    /// The engine does not answer, is recovering, or takes a snapshot already.
     #[error(transparent)]
     Busy(#[from] EngineBusy),
-    /// The checkpoint could not be begun.
+    /// The checkpoint could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A cut under way.
+/// A snapshot being taken.
 pub(super) struct EngineSnapshot {
     writer: CheckpointWriter,
     passed: oneshot::Receiver<BarrierReport>,
@@ -61,21 +61,21 @@ impl EngineSnapshot {
         EngineSnapshot { writer, passed, sequence, reply }
     }
 
-    /// Whether whoever writes keeps up.
+    /// Whether the writer keeps up.
     pub(super) fn has_room(&self) -> bool {
         self.writer.has_room()
     }
 
-    /// Captures some more. `None` once all is captured, and whoever waits for that knows.
-    pub(super) fn go_on(self, pipeline: &mut Pipeline) -> Option<EngineSnapshot> {
+    /// Takes the next part. `None` once the snapshot is complete; its result is sent then.
+    pub(super) fn take_part(self, pipeline: &mut Pipeline) -> Option<EngineSnapshot> {
         let began = Instant::now();
-        while began.elapsed() < PIECE {
-            match pipeline.capture(USERS_AT_A_TIME) {
+        while began.elapsed() < PART_DURATION_MAX {
+            match pipeline.capture(USERS_PER_STEP) {
                 Some(pieces) => self.writer.push(pieces),
                 None => {
                     let EngineSnapshot { writer, passed, sequence, reply } = self;
                     let finishing = writer.finish();
-                    // Whoever waited may have gone; the next clean-up removes what was written.
+                    // If nobody waits any more, the next clean-up removes the file.
                     let _ = reply.send(Ok(CompletedSnapshot { finishing, passed, sequence }));
                     return None;
                 }

@@ -1,17 +1,17 @@
-//! How many bytes the users' state and the links take: counted user by user, a few at a time, so that nobody waits for it.
+//! How many bytes the users' state and the links take: counted user by user, a few at a time, so that it delays nothing.
 //!
 //! Each partition is counted in turn; the total is that of the latest count of each. It is exact for a state at rest
 //! once every partition was counted.
 
 use crate::pipeline::Pipeline;
 
-/// How many users are counted at a time.
-const USERS_AT_A_TIME: usize = 10_000;
+/// The users counted per step.
+const USERS_PER_STEP: usize = 10_000;
 
 /// A count under way.
 #[derive(Debug, Default)]
 pub(super) struct StateSizeCount {
-    /// By partition: what the latest whole count came to.
+    /// The latest complete count of each partition.
     counted: Vec<u64>,
     links: u64,
     partition: usize,
@@ -30,7 +30,7 @@ impl StateSizeCount {
         let partitions = pipeline.partitions();
         self.links = pipeline.links_bytes();
         self.counted.resize(partitions.len(), 0);
-        let (mut left, mut finished) = (USERS_AT_A_TIME, 0);
+        let (mut left, mut finished) = (USERS_PER_STEP, 0);
         while left > 0 && finished < partitions.len() {
             let partition = &partitions[self.partition];
             let (bytes, slots) = partition.heap_bytes_of(self.slot, left);

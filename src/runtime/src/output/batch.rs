@@ -1,4 +1,4 @@
-//! What the engine hands to the sink: all that came of a batch of the log.
+//! What the engine hands to the sink: output batches, with barriers between them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,48 +10,48 @@ use rekindle_core::decode::Reason;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
 
-/// Something to publish, in the log's order.
-#[expect(clippy::large_enum_variant, reason = "marks are rare")]
+/// One item of the queue to the sink, in the log's order.
+#[expect(clippy::large_enum_variant, reason = "barriers are rare")]
 #[derive(Debug)]
 pub enum OutputItem {
-    /// What a batch, a while that passed, or a change of the rules, came to.
+    /// The outputs of a group of records, of timers, or of a rules change.
     Batch(OutputBatch),
-    /// Nothing: a place among the others. Who waits there is told once everything before it is published.
+    /// No output: the sink reports it once everything before it is published.
     Barrier(Barrier),
 }
 
-/// A place between two emissions.
+/// A marker between two output batches.
 #[derive(Debug)]
 pub struct Barrier {
-    /// Where to say that everything before it is published.
+    /// Receives the report once everything before the barrier is published.
     pub passed: oneshot::Sender<BarrierReport>,
 }
 
-/// What holds where a mark stands.
+/// The state of the output stream at a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarrierReport {
-    /// How many outputs are in the stream.
+    /// The ordinal of the stream's last output.
     pub ordinal: u64,
     /// The sequence of the stream's last message.
     pub stream_last: u64,
 }
 
-/// What a batch came to.
+/// All outputs and dead letters of one group.
 #[derive(Debug)]
 pub struct OutputBatch {
-    /// The rules it was decided by.
+    /// The rules that decided the outputs.
     pub plan: Arc<ExecutionPlan>,
-    /// These rules took effect just now: they stand before the outputs.
+    /// A rules change, which precedes the outputs.
     pub rules_activation: Option<RulesActivation>,
-    /// It is no batch, but what became due up to then by time alone.
+    /// The group is no records, but the timers due up to this instant.
     pub fires_to: Option<Timestamp>,
-    /// Outputs, in order per user; what of them is known to be out is left out.
+    /// The outputs, in order per user, without those that are known to be published.
     pub outputs: Vec<Output>,
-    /// What was out before it, when it began.
+    /// The committed position before the group, with the part of the group that is published.
     pub before: CommittedPosition,
-    /// What is out with the last of it.
+    /// The committed position once the last message of the group is published.
     pub committed: CommittedPosition,
-    /// How many messages at its front are out already, beside the outputs left out.
+    /// The number of messages at the front that are published too, beside the outputs that are skipped.
     pub messages_published: u64,
     /// Events that were rejected, in the log's order.
     pub dead_letters: Vec<DeadLetter>,

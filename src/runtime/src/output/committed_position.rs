@@ -1,9 +1,9 @@
-//! How far the outputs have got: what is written beside them, and what a new start makes of it.
+//! The committed position: up to where all outputs are published. It is stored beside the outputs, in progress records.
 //!
-//! Every output in the stream bears a progress record or is followed by one, and the last of them says what is out: the
-//! outputs of every message of the source up to `sequence`, and a part of those that come next where `open` says so.
-//! What a prefix of the log comes to is a function of that prefix, so a start that knows how far the outputs have got
-//! computes them again and leaves out those.
+//! Every output in the stream carries a progress record or is followed by one. The last one states the committed position:
+//! the outputs of every record of the log up to `sequence` are published, and of the next group the part that `open` states.
+//! The outputs of a prefix of the log are a function of that prefix, so a start that knows the committed position computes
+//! them again and publishes only what comes after it.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,66 +12,66 @@ use rekindle_core::time::Timestamp;
 /// A progress record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgressRecord {
-    /// Which start of a daemon wrote it: the higher one owns the stream.
+    /// The epoch of the owner that wrote it: the highest epoch owns the stream.
     pub epoch: u64,
-    /// Tells two daemons of the same epoch apart.
+    /// Distinguishes two daemons of the same epoch.
     pub instance: String,
-    /// Which log it goes by: the stream's name and when it was made, where the log is a stream that was there.
+    /// The identity of the log: the stream's name and creation time, if the log is a stream that exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// The settings that decide what comes of a log.
+    /// The settings that the outputs depend on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
-    /// How many commits that instance had made with this one.
+    /// The number of commits of that instance, with this one.
     pub commit: u64,
-    /// How many outputs there are in the stream: the `Rekindle-Ordinal` of the last.
+    /// The ordinal of the stream's last output (`Rekindle-Ordinal`).
     pub ordinal: u64,
-    /// When that instance took the stream over, by the server's clock, in milliseconds since 1970; `None`: with this record.
+    /// The time of that instance's takeover, by the server's clock, in milliseconds since 1970; `None`: with this record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
-    /// That instance writes no more: whoever waits for the stream need not wait any longer.
+    /// That instance has released the stream: a successor need not wait.
     #[serde(default, skip_serializing_if = "is_false")]
     pub released: bool,
-    /// What is out.
+    /// The committed position.
     #[serde(flatten)]
     pub committed: CommittedPosition,
 }
 
-/// What is out.
+/// Up to where all outputs are published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommittedPosition {
-    /// Every output of the source's messages up to this one is out.
+    /// All outputs of the log's records up to this sequence are published.
     pub sequence: u64,
-    /// How many events were accepted by then.
+    /// The number of events accepted up to there.
     pub position: u64,
-    /// The log's watermark by then, in milliseconds since 1970.
+    /// The log's watermark there, in milliseconds since 1970.
     pub watermark_ms: i64,
-    /// What was due at or before it, by time alone, is out, for everyone; `None`: all that the watermark had reached.
+    /// The outputs of all timers due at or before it are published; `None`: of all timers due at the watermark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fired_ms: Option<i64>,
     /// The fingerprint of the rules that decided.
     pub rules: String,
-    /// How often the rules had been changed while the daemon ran, since its first start.
+    /// The number of rules changes at run time since the first start.
     pub generation: u64,
-    /// What is out of the group of messages that comes next.
+    /// The published part of the next group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<PartialGroup>,
 }
 
-/// A group of messages, a while that passed, or a change of the rules, whose outputs are not all out.
+/// A group (records, timers, or a rules change) whose outputs are published in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialGroup {
-    /// The group's last message; that of `sequence` where time passes or the rules change.
+    /// The group's last record; equal to `sequence` for timers and a rules change.
     pub through: u64,
-    /// How many of its outputs, from the first, are out (or were no messages).
+    /// The number of its outputs, from the first, that are published (or needed no message).
     pub sent: u64,
-    /// How many messages of those that come next are out too: where they go one by one.
+    /// The number of the messages after those that are published too, where messages are published one by one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub messages: u64,
-    /// The group is what became due by this instant, by time alone.
+    /// The group is the timers due up to this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fires_to_ms: Option<i64>,
-    /// The group is the change of the rules to this generation.
+    /// The group is the rules change with this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_rules_to: Option<u64>,
 }
@@ -85,24 +85,24 @@ fn is_false(truth: &bool) -> bool {
 }
 
 impl PartialGroup {
-    /// A group of messages that begins.
+    /// A group of records of which nothing is published.
     pub fn messages_through(through: u64) -> PartialGroup {
         PartialGroup { through, sent: 0, messages: 0, fires_to_ms: None, changes_rules_to: None }
     }
 }
 
 impl CommittedPosition {
-    /// The last message of the source that what is out came of.
+    /// The last record of the log that a published output was computed from.
     pub fn last_needed(&self) -> u64 {
         self.open.map_or(0, |open| open.through).max(self.sequence)
     }
 
-    /// Up to when what is due by time alone is out, for everyone.
+    /// Up to when the outputs of all timers are published.
     pub fn fired(&self) -> Timestamp {
         self.fired_ms.map_or(Timestamp::NEVER, Timestamp)
     }
 
-    /// Nothing, before a log that begins after a message.
+    /// Nothing is published; the log begins after this sequence.
     pub fn before(sequence: u64) -> CommittedPosition {
         CommittedPosition { sequence, watermark_ms: Timestamp::MIN.0, ..CommittedPosition::default() }
     }

@@ -1,4 +1,4 @@
-//! What the engine hands to a sink: outputs in batches, dead letters, and how far the outputs have got.
+//! What the engine hands to a sink: output batches, dead letters, and the committed position.
 
 pub mod batch;
 pub mod committed_position;

@@ -65,7 +65,7 @@ impl ReplayArguments {
             ("--placeholder-ids", self.placeholder_ids != other.placeholder_ids),
             ("events files", self.events != other.events),
             ("results (--actions)", self.actions != other.actions),
-            ("results (--rejects)", self.rejects != other.rejects),
+            ("results (--dead-letters)", self.rejects != other.rejects),
             ("version of the program", self.program != other.program),
         ]
         .into_iter()

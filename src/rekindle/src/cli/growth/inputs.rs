@@ -67,7 +67,7 @@ pub(super) fn warn_of_omitted_events(rules: &Ruleset, totals: &PipelineTotals, u
     // A closed standard error is no reason to fail.
     let say = |text: String| drop(writeln!(std::io::stderr(), "{text}"));
     if rejected > 0 {
-        let why = "`rekindle replay --rejects` writes the reasons";
+        let why = "`rekindle replay --dead-letters` writes the reasons";
         say(format!("{} rejected, and not counted; {why}", counted(rejected, "event")));
     }
     if let Some(until) = until.filter(|_| later > 0) {

@@ -1,0 +1,89 @@
+//! What the engine can be asked, and why it may refuse.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::EngineBusy;
+use super::recovery::Recovery;
+use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
+use crate::output::batch::RulesActivation;
+use crate::pipeline::{Pipeline, UserExport};
+use rekindle_core::partition::{ExecutionPlan, UserReport};
+
+/// What a [handle](super::EngineHandle) asks of the engine. It is answered between two batches.
+pub(super) enum EngineRequest {
+    /// Reports a user.
+    Describe {
+        /// The user.
+        user: String,
+        /// Receives the answer.
+        reply: oneshot::Sender<Option<UserReport>>,
+    },
+    /// Exports everything that is stored about a user.
+    Export {
+        /// The user.
+        user: String,
+        /// Receives the answer.
+        reply: oneshot::Sender<Option<UserExport>>,
+    },
+    /// Finds the users that forgetting an id would delete.
+    AffectedUsers {
+        /// The id.
+        id: String,
+        /// Receives the answer.
+        reply: oneshot::Sender<Vec<Arc<str>>>,
+    },
+    /// Makes other rules take effect here.
+    ChangeRules {
+        /// The rules.
+        plan: Arc<ExecutionPlan>,
+        /// Records durably where they take effect, before they do.
+        recorder: RulesChangeRecorder,
+        /// Receives the result.
+        reply: oneshot::Sender<Result<RulesActivation, RulesChangeError>>,
+    },
+    /// Replaces the pipeline before the recovery starts.
+    ReplacePipeline(Box<Pipeline>, EngineStart),
+    /// Starts the recovery.
+    Recover(Recovery),
+    /// Takes a snapshot and writes it as a checkpoint.
+    Snapshot {
+        /// All users, not only those changed since the last snapshot.
+        whole: bool,
+        /// Opens the checkpoint's writer.
+        begin: SnapshotStart,
+        /// Receives the result once the snapshot is complete.
+        reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
+    },
+}
+
+/// The position at which an engine starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStart {
+    /// The last record of the log that the pipeline has applied.
+    pub sequence: u64,
+    /// The number of rules changes up to there.
+    pub generation: u64,
+}
+
+/// Records durably that other rules take effect after this sequence of the log; returns the number of the change, from 1.
+pub type RulesChangeRecorder = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, String>> + Send>;
+
+/// Why the rules did not change.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RulesChangeError {
+    /// The engine does not answer.
+    #[error(transparent)]
+    Busy(#[from] EngineBusy),
+    /// The engine is recovering.
+    #[error(
+        "the daemon is recovering: it replays the part of the log whose outputs are already published (/readyz and rekindle_recovering report the end of it); retry then"
+    )]
+    Recovering,
+    /// Their position could not be recorded.
+    #[error("could not record the change of the rules in the checkpoint store: {0}")]
+    NotNoted(String),
+}
