@@ -44,6 +44,17 @@ async fn with_stream(server: &NatsServer) -> Context {
     context
 }
 
+/// Waits until the stream holds this many messages.
+async fn wait_for_messages(context: &Context, count: u64) {
+    let done = async {
+        let mut stream = context.get_stream("EVENTS").await.expect("the stream");
+        while stream.info().await.expect("its state").state.messages < count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), done).await.expect("the messages are published");
+}
+
 /// Every line of the stream, with the time the server received it.
 async fn lines(context: &Context) -> Vec<(Timestamp, Vec<u8>)> {
     let stream = context.get_stream("EVENTS").await.expect("the stream");
@@ -143,9 +154,10 @@ async fn the_same_seed_does_the_same_under_other_message_ids() {
 #[tokio::test]
 async fn a_server_that_goes_away_and_comes_back_has_all_that_was_acknowledged() {
     let mut server = NatsServer::start();
-    drop(with_stream(&server).await);
+    let context = with_stream(&server).await;
     let child = simulate(&server, &["--rate", "2000", "--seconds", "8", "--users", "200"]);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    wait_for_messages(&context, 2_000).await;
+    drop(context);
     server.kill();
     tokio::time::sleep(Duration::from_secs(1)).await;
     server.start_again();
@@ -179,7 +191,7 @@ async fn flat_out_and_ctrl_c_end_in_a_summary() {
     let server = NatsServer::start();
     let context = with_stream(&server).await;
     let child = simulate(&server, &["--rate", "max", "--batch", "50"]);
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    wait_for_messages(&context, 100).await;
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
     let summary = end(child);

@@ -1,7 +1,5 @@
 //! Other rules while events pour in: no event is lost, and what is about unchanged rules is as if nothing had happened.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use rekindle_test_kit::daemon::broker::{Broker, Stored};
@@ -106,7 +104,7 @@ async fn a_bad_file_changes_nothing_and_says_why() {
     let broker = Broker::connect(&server.url()).await;
     let version = rules_in_use(&daemon);
     let reload = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        broker.wait_for_outputs(1).await;
         daemon.reload(&starter_pack().replace("total(order) >= 2", "totl(order) >= 2"));
         wait_until("the refusal", || reloads(&daemon, "refused") == 1.0);
     };

@@ -84,15 +84,24 @@ impl NatsServer {
         self.wait_until_up();
     }
 
-    /// Replaces a part of the configuration and makes the server read it anew.
+    /// Replaces a part of the configuration and makes the server read it again.
     pub fn reconfigure(&self, from: &str, to: &str) {
         let file = self.folder.path().join("server.conf");
         let config = fs::read_to_string(&file).expect("the configuration");
         assert!(config.contains(from), "{from} is not in\n{config}");
         fs::write(&file, config.replace(from, to)).expect("the configuration");
+        let reloads = self.reloads();
         let reloaded = Command::new("kill").args(["-HUP", &self.pid().to_string()]).status().expect("kill runs");
         assert!(reloaded.success());
-        std::thread::sleep(Duration::from_millis(300));
+        let started = Instant::now();
+        while self.reloads() == reloads {
+            assert!(started.elapsed() < Duration::from_secs(20), "nats-server does not reload:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn reloads(&self) -> usize {
+        self.log().matches("Reloaded server configuration").count()
     }
 
     /// What it has logged.

@@ -94,7 +94,7 @@ impl Prometheus {
             let answer = self.query(expression);
             match answer {
                 Ok(found) if !found.is_empty() => return found,
-                _ if started.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(100)),
+                _ if started.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(50)),
                 Ok(_) => panic!("nothing came of {expression} in {PATIENCE:?}"),
                 Err(error) => panic!("{error}"),
             }
