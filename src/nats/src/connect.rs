@@ -185,8 +185,8 @@ impl ConnectionReporter {
             }
             Event::Disconnected => {
                 self.status.disconnected();
-                if self.part.failing(format!("the connection to NATS at {} was lost; connecting again", self.servers)) {
-                    warn!("the connection to NATS at {} was lost; connecting again", self.servers);
+                if self.part.failing(format!("the connection to NATS at {} was lost; reconnecting", self.servers)) {
+                    warn!("the connection to NATS at {} was lost; reconnecting", self.servers);
                 }
             }
             Event::SlowConsumer(_) => self.status.dropped(),
@@ -221,7 +221,7 @@ impl ConnectionReporter {
         let ConnectFailure { why, needs_hands } = failure::explain(error);
         let sentence = format!("no connection to NATS at {}: {why}", self.servers);
         if self.part.failing(sentence.clone()) {
-            if needs_hands { error!("{sentence}; trying on") } else { warn!("{sentence}; trying on") }
+            if needs_hands { error!("{sentence}; retrying") } else { warn!("{sentence}; retrying") }
         }
     }
 }

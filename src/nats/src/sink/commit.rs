@@ -332,7 +332,7 @@ impl Committer {
         // Only for others to know since when: without it they take the time of the record they look at.
         let claim = stream_state::at(&self.line.context, &self.line.stream, ack.sequence).await;
         self.since = claim.ok().flatten().and_then(|claim| claim.time);
-        info!(stream = %self.line.stream, epoch = self.owner.epoch, ordinal = self.ordinal, "this daemon owns the stream of outputs");
+        info!(stream = %self.line.stream, epoch = self.owner.epoch, ordinal = self.ordinal, "this daemon owns the output stream");
         Ok(())
     }
 
@@ -612,8 +612,8 @@ impl Committer {
                 stream = %self.line.stream,
                 subject = %self.progress,
                 sequence = fence,
-                "somebody else's message is on the subject of records; it is passed over: see who may publish there, or name it \
-                 as a reply (config/nats-permissions.conf)"
+                "a foreign message on the subject of progress records is skipped: check who may publish there, or name it as a \
+                 reply subject (config/nats-permissions.conf)"
             );
             self.contended_until = self.commits + CROWDED;
         }
@@ -638,7 +638,7 @@ impl Committer {
             }
         }
         if standing.is_atomic != self.is_atomic {
-            warn!(stream = %self.line.stream, is_atomic = standing.is_atomic, "the stream's way of batches has changed");
+            warn!(stream = %self.line.stream, is_atomic = standing.is_atomic, "the stream's support for atomic batches has changed");
             self.is_atomic = standing.is_atomic;
             // A batch that the stream does not take any more can't come in late.
             if let Some(open) = &mut self.open {
@@ -668,7 +668,7 @@ impl Committer {
         for _ in 0..ASK_AGAIN.0 {
             let standing = self.line.standing().await?;
             if standing.created_ns != self.created_ns {
-                warn!(stream = %self.line.stream, "the stream of outputs was made anew: what it held is gone with it");
+                warn!(stream = %self.line.stream, "the output stream was created again: its previous contents are gone");
                 (self.created_ns, self.last) = (standing.created_ns, 0);
                 (self.own_last, self.fence, self.seen) = (0, 0, 0);
                 return Ok(standing);
@@ -677,7 +677,7 @@ impl Committer {
                 return Ok(standing);
             }
             let (last, found) = (self.last, standing.last);
-            warn!(stream = %self.line.stream, last, found, "the stream seems to have lost messages; asking again");
+            warn!(stream = %self.line.stream, last, found, "the stream seems to have lost messages; checking again");
             sleep(ASK_AGAIN.1).await;
         }
         let found = self.line.standing().await?.last;

@@ -353,7 +353,7 @@ impl OwnedSink {
             self.dead_letters.push_back(letter);
         } else {
             self.status.lost_letter();
-            error!(limit, "a dead letter is larger than the server takes, even without its original: it is lost");
+            error!(limit, "a dead letter is larger than the server accepts, even without its original: it is lost");
         }
     }
 
@@ -364,7 +364,7 @@ impl OwnedSink {
             subject = %output.subject,
             bytes = output.size(),
             limit,
-            "an output is larger than the server takes: it goes to the dead letters"
+            "an output is larger than the server accepts: it becomes a dead letter"
         );
         let letter = encode::too_large(output, &self.dead, limit, &self.settings.cloudevents_source);
         self.add_letter(letter, limit);

@@ -58,8 +58,8 @@ impl CoreNatsPublisher {
 
     async fn wait_for_connection(&mut self) {
         while self.client.connection_state() != State::Connected {
-            if self.part.failing("can't publish: the connection to NATS is down; trying again") {
-                warn!("can't publish: the connection to NATS is down; trying again");
+            if self.part.failing("cannot publish: the connection to NATS is down; retrying") {
+                warn!("cannot publish: the connection to NATS is down; retrying");
             }
             sleep(WATCH).await;
         }

@@ -320,7 +320,7 @@ impl StreamPublisher {
         if found > known {
             self.look_for_open(messages, known, found).await?;
         } else if found < known {
-            warn!(stream = %self.line.stream, last = found, before = known, "the stream has lost messages or was made anew");
+            warn!(stream = %self.line.stream, last = found, before = known, "the stream has lost messages or was created again");
             (self.last, self.open) = (Some(found), None);
         } else if refused == Some(&PublishError::Unexpected) {
             // Nobody has written, and yet the message was not the next one: it is another stream that takes it.
@@ -372,7 +372,7 @@ impl StreamPublisher {
             self.contended += 1;
             if self.contended == CONTENDED {
                 let stream = &self.line.stream;
-                warn!(%stream, "somebody else writes into the stream all the time: give each daemon a stream of its own");
+                warn!(%stream, "another client keeps writing into the stream: give each daemon its own stream");
             }
         }
         self.last = Some(found.max(next - 1));

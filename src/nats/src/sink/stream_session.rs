@@ -118,7 +118,7 @@ impl StreamSession {
     /// Tells operators, and waits before the next attempt, longer each time.
     pub(super) async fn wait_after(&mut self, refusal: &PublishError) {
         let client = self.client();
-        let why = format!("can't publish into the stream {}: {refusal}; trying again", self.stream);
+        let why = format!("cannot publish into stream {}: {refusal}; retrying", self.stream);
         if self.part.failing(why.as_str()) {
             warn!("{why}");
         }

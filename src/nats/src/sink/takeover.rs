@@ -94,7 +94,7 @@ impl NatsSink {
     }
 
     fn sentence(&self, refusal: &PublishError) -> String {
-        format!("can't publish into the stream {}: {refusal}", self.settings.stream)
+        format!("cannot publish into stream {}: {refusal}", self.settings.stream)
     }
 }
 

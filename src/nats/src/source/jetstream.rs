@@ -156,7 +156,7 @@ impl JetStreamReader {
                 Err(error) => {
                     let why = error.to_string();
                     if self.source.part.failing(why.clone()) {
-                        error!("{why}; trying on");
+                        error!("{why}; retrying");
                     }
                     failures = failures.saturating_add(1);
                 }
@@ -224,7 +224,7 @@ impl JetStreamReader {
             warn!("{note}");
         }
         info!(
-            "reading stream {} after message {}; {} messages wait",
+            "reading stream {} after message {}; {} messages are pending",
             self.stream(),
             self.position.last_read(),
             self.pending
@@ -369,7 +369,7 @@ impl JetStreamReader {
             || format!("does stream {stream} take in {subject}, and is there room in it?"),
             |denial| denial.to_string(),
         );
-        format!("ticks do not come back, so no time passes while the shop is silent: {why}")
+        format!("ticks do not come back, so no time passes without events: {why}")
     }
 
     /// Looks now and then how far ahead the stream is, while this consumer lives.

@@ -190,7 +190,7 @@ impl CoreNatsReader {
         if denial.is_some() || self.ticker.is_overdue(now) {
             self.ticks_fail = true;
             let why = denial.map_or_else(|| "does the server pass them on?".to_owned(), |denial| denial.to_string());
-            let why = format!("events or ticks do not come in, so no time passes while the shop is silent: {why}");
+            let why = format!("neither events nor ticks arrive, so no time passes: {why}");
             if self.source.part.failing(why.clone()) {
                 error!("{why}");
             }

@@ -30,7 +30,7 @@ pub(super) enum StartPositionError {
     /// The stream ends before where we are.
     #[error(
         "stream {stream} ends with message {last}, and message {position} was read already or was to come next: the log \
-         has lost data; restore it, or begin anew with `rekindle run --from-start`"
+         has lost data; restore it, or start over with `rekindle run --from-start`"
     )]
     LogLostData {
         /// Its name.
@@ -43,7 +43,7 @@ pub(super) enum StartPositionError {
     /// Another stream has the name.
     #[error(
         "stream {stream} was created {found}, and the one that was read up to message {last} was created {expected}: it is \
-         another one, and its numbers mean something else; restore that stream, or begin anew with `rekindle run --from-start`"
+         another one, and its numbers mean something else; restore that stream, or start over with `rekindle run --from-start`"
     )]
     OtherStream {
         /// Its name.
