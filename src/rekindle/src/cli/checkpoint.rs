@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::error::CheckpointCommandError;
 use super::terminal::{field, lines};
 use super::{CliError, load_config};
 use rekindle_core::json::JsonText;
@@ -68,8 +69,7 @@ struct StoreLocation {
 }
 
 pub(crate) fn run(args: &CheckpointArgs) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| CliError::Other(format!("could not start the runtime: {error}")))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
     let out = &mut std::io::stdout().lock();
     runtime.block_on(async {
         match &args.what {
@@ -86,7 +86,7 @@ fn open(place: &StoreLocation) -> Result<CheckpointStore, CliError> {
         (Some(path), _) => load_config(path)?.checkpoint,
         (None, store) => {
             let text = store.as_deref().unwrap_or_default();
-            let wrong = |why| CliError::Other(format!("--store {} {why}", masked(text)));
+            let wrong = |why| CheckpointCommandError::Location { location: masked(text).to_string(), why };
             let store = CheckpointLocation::parse(text).map_err(wrong)?;
             // As the AWS clients do: an endpoint in the environment is a choice, and http:// in it one too.
             CheckpointSettings { store, s3_allow_http: true, ..CheckpointSettings::default() }
@@ -95,15 +95,14 @@ fn open(place: &StoreLocation) -> Result<CheckpointStore, CliError> {
     if let CheckpointLocation::Folder(path) = &settings.store
         && !path.is_dir()
     {
-        return Err(CliError::Other(format!("there is no folder {}", path.display())));
+        return Err(CheckpointCommandError::NoFolder(path.clone()).into());
     }
-    let opened = CheckpointStore::open(&settings).map_err(other)?;
-    opened.ok_or_else(|| CliError::Other("the settings name no store for checkpoints".to_owned()))
+    Ok(CheckpointStore::open(&settings)?.ok_or(CheckpointCommandError::NoStore)?)
 }
 
 async fn manifest(checkpoints: &CheckpointStore) -> Result<Manifest, CliError> {
-    let found = checkpoints.manifest().await.map_err(other)?;
-    found.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))
+    let found = checkpoints.manifest().await?;
+    Ok(found.ok_or_else(|| CheckpointCommandError::NoCheckpoints(checkpoints.place()))?)
 }
 
 fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
@@ -132,10 +131,10 @@ fn list(manifest: &Manifest, as_json: bool, out: &mut impl Write) -> Result<(), 
 async fn inspect(checkpoints: &CheckpointStore, number: Option<u64>, out: &mut impl Write) -> Result<(), CliError> {
     let manifest = manifest(checkpoints).await?;
     let number = number.or(manifest.checkpoints.last().map(|entry| entry.number));
-    let number = number.ok_or_else(|| CliError::Other("there are no checkpoints yet".to_owned()))?;
+    let number = number.ok_or_else(|| CheckpointCommandError::NoCheckpoints(checkpoints.place()))?;
     let entry = manifest.checkpoints.iter().find(|entry| entry.number == number);
-    let (Some(entry), Some(found)) = (entry, checkpoints.inspect(number).await.map_err(other)?) else {
-        return Err(CliError::Other(format!("there is no checkpoint {number} in {}", checkpoints.place())));
+    let (Some(entry), Some(found)) = (entry, checkpoints.inspect(number).await?) else {
+        return Err(CheckpointCommandError::NoCheckpoint { number, place: checkpoints.place() }.into());
     };
     let CheckpointInspection { head, totals, bytes, parts } = found;
     let chain: Vec<u64> = manifest.chain(number).iter().map(|entry| entry.number).collect();
@@ -152,7 +151,7 @@ async fn inspect(checkpoints: &CheckpointStore, number: Option<u64>, out: &mut i
 }
 
 async fn verify(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(), CliError> {
-    let findings = checkpoints.verify().await.map_err(other)?;
+    let findings = checkpoints.verify().await?;
     let mut damaged = 0;
     for finding in &findings {
         match &finding.damage {
@@ -164,23 +163,23 @@ async fn verify(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(
         }
     }
     match (findings.len(), damaged) {
-        (0, _) => Err(CliError::Other(format!("there are no checkpoints in {}", checkpoints.place()))),
+        (0, _) => Err(CheckpointCommandError::NoCheckpoints(checkpoints.place()).into()),
         (_, 0) => Ok(()),
-        (all, damaged) => Err(CliError::Other(format!("{damaged} of {all} objects are damaged or missing"))),
+        (all, damaged) => Err(CheckpointCommandError::Damaged { damaged, all }.into()),
     }
 }
 
 async fn export(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(), CliError> {
-    let LoadedCheckpoint { state, passed_over, .. } = checkpoints.load().await.map_err(other)?;
+    let LoadedCheckpoint { state, passed_over, .. } = checkpoints.load().await?;
     for passed_over in passed_over {
-        let _ = writeln!(std::io::stderr(), "passed over {}", field(&passed_over.to_string()));
+        let _ = writeln!(std::io::stderr(), "skipped {}", field(&passed_over.to_string()));
     }
-    let state = state.ok_or_else(|| CliError::Other(format!("there are no checkpoints in {}", checkpoints.place())))?;
-    // The state as of the cut, not as of some watermark: nothing is fired by looking.
+    let state = state.ok_or_else(|| CheckpointCommandError::NoCheckpoints(checkpoints.place()))?;
+    // The state as of the snapshot, not as of a watermark: exporting fires no timer.
     let mut ids: Vec<Arc<str>> = state.restored.partitions.iter().flatten().map(|user| user.id().into()).collect();
     ids.sort_unstable();
     let options = PipelineOptions { partitions: state.restored.partitions.len(), ..PipelineOptions::default() };
-    let pipeline = Pipeline::restore(state.plan, options, state.restored).map_err(other)?;
+    let pipeline = Pipeline::restore(state.plan, options, state.restored)?;
     let mut written = std::io::BufWriter::new(out);
     for report in ids.iter().filter_map(|id| pipeline.report(id)) {
         writeln!(written, "{}", lines(&line(&report).to_string()))?;
@@ -212,8 +211,4 @@ fn line(report: &UserReport) -> JsonText {
         ("fired", JsonText::of(&fired.collect::<Vec<_>>())),
         ("held", JsonText::of(&held.collect::<Vec<_>>())),
     ]))
-}
-
-fn other(error: impl std::fmt::Display) -> CliError {
-    CliError::Other(error.to_string())
 }

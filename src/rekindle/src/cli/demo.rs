@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::check::FileLoadError;
 use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
@@ -77,11 +78,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     let rules = match &args.rules {
         Some(path) => load_rules(path)?,
         None => rules::compile(STARTER_PACK).map_err(|problems| {
-            CliError::Other(rekindle_core::diagnostics::render("starter pack", STARTER_PACK, &problems, false))
+            FileLoadError::Wrong(rekindle_core::diagnostics::render("starter pack", STARTER_PACK, &problems, false))
         })?,
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
     let plan = Arc::new(ExecutionPlan::new(rules));
     let board = Arc::new(DemoMetrics { plan: Arc::clone(&plan), counted: Mutex::default() });
     let address = runtime.block_on(serve(args.listen, Arc::clone(&board)))?;
@@ -136,7 +137,7 @@ async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<So
         }
         bound => bound,
     };
-    let server = server.map_err(|error| CliError::Other(format!("{error}; choose another with --listen")))?;
+    let server = server.map_err(|source| CliError::Listen { source, option: "--listen" })?;
     let address = server.address();
     let routes = Routes::metrics_only(MetricsCache::new(move |format| board.answer(format)), address);
     tokio::spawn(server.serve(routes, std::future::pending()));
@@ -155,8 +156,7 @@ struct Demo {
 
 impl Demo {
     fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<DemoMetrics>) -> Result<Demo, CliError> {
-        let pipeline = Pipeline::new(Arc::clone(&plan), PipelineOptions::default())
-            .map_err(|error| CliError::Other(format!("could not start the worker threads: {error}")))?;
+        let pipeline = Pipeline::new(Arc::clone(&plan), PipelineOptions::default())?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         Ok(Demo { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })
     }

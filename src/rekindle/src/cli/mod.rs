@@ -4,6 +4,7 @@ pub mod check;
 mod check_against;
 pub mod checkpoint;
 pub mod demo;
+mod error;
 pub mod growth;
 mod outputs;
 pub mod replay;
@@ -14,6 +15,8 @@ pub mod simulate;
 mod summary;
 mod terminal;
 
+pub use error::CliError;
+
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +24,6 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::daemon::DaemonError;
 use rekindle_core::decode::PlaceholderIds;
 use rekindle_core::rules::program::Ruleset;
 use rekindle_runtime::pipeline::PipelineOptions;
@@ -62,17 +64,17 @@ enum Command {
     },
 }
 
-/// A file written longer ago than this is whole.
+/// A file that was written longer ago than this is complete.
 const JUST_NOW: Duration = Duration::from_secs(2);
-/// How long one that was written later must stand still.
+/// How long one that was written later must stay unchanged.
 const SETTLED_AFTER: Duration = Duration::from_millis(200);
 /// How often it is read at most.
 const READS_MAX: u32 = 25;
 
-/// The exit code of a daemon in whose place another goes on.
+/// The exit code of a daemon that another one has replaced: starting it again would only end the other.
 const TAKEN_OVER: u8 = 3;
 
-/// Runs the command that the command line asks for. Errors are printed here, once, with what led to them.
+/// Runs the command of the command line. Errors are printed here, once, with their causes.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
@@ -99,8 +101,8 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::OutputClosed) => ExitCode::SUCCESS,
-        Err(error @ CliError::TakenOver(_)) => {
-            let _ = writeln!(std::io::stderr(), "{error}");
+        Err(CliError::Daemon(error)) if error.is_taken_over() => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(TAKEN_OVER)
         }
         Err(error) => {
@@ -114,66 +116,13 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Why a command ended without success.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The rules or the config can't be used.
-    #[error("{0}")]
-    Load(#[from] check::FileLoadError),
-    /// The replay failed.
-    #[error("error: {0}")]
-    Replay(rekindle_runtime::replay::ReplayError),
-    /// Whoever read standard output has closed it.
-    #[error("standard output was closed")]
-    OutputClosed,
-    /// Another daemon goes on in this one's place: starting it again would only end the other.
-    #[error("error: {0}")]
-    TakenOver(String),
-    /// A growth command failed.
-    #[error("error: {0}")]
-    Growth(#[from] growth::GrowthCommandError),
-    /// Anything else, in a sentence.
-    #[error("error: {0}")]
-    Other(String),
-}
-
-impl From<DaemonError> for CliError {
-    fn from(error: DaemonError) -> CliError {
-        if error.is_taken_over() { CliError::TakenOver(error.to_string()) } else { CliError::Other(error.to_string()) }
-    }
-}
-
-impl From<rekindle_runtime::replay::ReplayError> for CliError {
-    fn from(error: rekindle_runtime::replay::ReplayError) -> CliError {
-        match error {
-            rekindle_runtime::replay::ReplayError::Sink(sink) if sink.is_closed_output() => CliError::OutputClosed,
-            error => CliError::Replay(error),
-        }
-    }
-}
-
-impl From<rekindle_runtime::files::sink::OutputFileError> for CliError {
-    fn from(error: rekindle_runtime::files::sink::OutputFileError) -> CliError {
-        rekindle_runtime::replay::ReplayError::from(error).into()
-    }
-}
-
-impl From<std::io::Error> for CliError {
-    fn from(error: std::io::Error) -> CliError {
-        match error.kind() {
-            std::io::ErrorKind::BrokenPipe => CliError::OutputClosed,
-            _ => CliError::Other(format!("could not write to standard output: {error}")),
-        }
-    }
-}
-
 /// Reads and compiles a rules file.
 pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
     Ok(check::load_rules(path, in_colour())?)
 }
 
-/// Reads and compiles a rules file, and keeps its text. One that was written just now is read until it stands still: whoever
-/// writes it may be half-way.
+/// Reads and compiles a rules file, and keeps its text. One that was written just now is read until it stops changing: it
+/// may be half written.
 pub(crate) fn load_settled_rules(path: &Path) -> Result<(Ruleset, String), CliError> {
     let mut loaded = check::load_rules_with_text(path, in_colour());
     for _ in 1..READS_MAX {
@@ -200,7 +149,7 @@ pub(crate) fn load_config(path: &Path) -> Result<Settings, CliError> {
     Ok(check::load_config(path, in_colour())?)
 }
 
-/// What the settings say of the pipeline.
+/// The pipeline's options by the settings.
 pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
     PipelineOptions {
         partitions: usize::from(settings.partitions),
@@ -215,7 +164,7 @@ pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
     }
 }
 
-/// Says so where events are to come from a terminal: whoever forgot to name a file sees nothing happen otherwise.
+/// Tells the user that events are read from a terminal, where a file name was probably forgotten.
 pub(crate) fn say_if_it_waits(events: &[PathBuf]) {
     if events.iter().any(|path| path == Path::new("-")) && std::io::stdin().is_terminal() {
         // A closed standard error is no reason to fail.

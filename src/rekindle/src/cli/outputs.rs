@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::CliError;
+use super::error::SharedFileError;
 
 /// A file that the command line names, and the option it is named by.
 pub(super) type NamedPath<'a> = (&'static str, &'a Path);
@@ -12,19 +12,16 @@ pub(super) type NamedPath<'a> = (&'static str, &'a Path);
 ///
 /// # Errors
 /// Two of `outputs`, or one of them and one of `inputs`, are the same regular file, or two are standard output (`-`).
-pub(super) fn refuse_shared_files(outputs: &[NamedPath<'_>], inputs: &[NamedPath<'_>]) -> Result<(), CliError> {
+pub(super) fn refuse_shared_files(outputs: &[NamedPath<'_>], inputs: &[NamedPath<'_>]) -> Result<(), SharedFileError> {
     for (at, (option, path)) in outputs.iter().enumerate() {
         let Some(file) = identity(path) else { continue };
         let is_same = |(_, other): &&NamedPath<'_>| identity(other).is_some_and(|other| other == file);
         if let Some((other, _)) = outputs[..at].iter().find(is_same) {
             let place = if file == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() };
-            return Err(CliError::Other(format!(
-                "{other} and {option} both write to {place}; give each a file of its own"
-            )));
+            return Err(SharedFileError::TwoOutputs { first: other, second: option, place });
         }
         if let Some((input, _)) = inputs.iter().filter(|(_, path)| *path != Path::new("-")).find(is_same) {
-            let place = path.display();
-            return Err(CliError::Other(format!("{option} would overwrite {place}, which is read as {input}")));
+            return Err(SharedFileError::InputAndOutput { output: option, input, path: path.to_path_buf() });
         }
     }
     Ok(())

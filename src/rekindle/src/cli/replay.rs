@@ -153,8 +153,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let (finished, took) = match outcome {
         Err(CliError::OutputClosed) if outputs.len() > 1 => {
             let others: Vec<_> = outputs[1..].iter().map(|(option, _)| *option).collect();
-            let lost = others.join(", ");
-            return Err(CliError::Other(format!("standard output was closed early: nothing was written for {lost}")));
+            return Err(CliError::OutputsLost { outputs: others });
         }
         outcome => outcome?,
     };
@@ -173,16 +172,9 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         file.finish()?;
     }
     if totals.events == 0 && totals.rejected.iter().sum::<u64>() > 0 {
-        return Err(CliError::Other(nothing_accepted(&first_rejects)));
+        return Err(CliError::NothingAccepted(first_rejects));
     }
     Ok(())
-}
-
-/// What to say where every event was rejected.
-fn nothing_accepted(first_rejects: &[String]) -> String {
-    let lines: String = first_rejects.iter().map(|reject| format!("\n  {}", super::terminal::field(reject))).collect();
-    let them = if lines.is_empty() { "--dead-letters FILE writes their reasons" } else { "the first of them:" };
-    format!("all events were rejected, so nothing came of them; {them}{lines}")
 }
 
 fn create(what: &'static str, path: Option<&Path>) -> Result<Option<OutputFile>, OutputFileError> {

@@ -18,21 +18,22 @@ use rekindle_nats::NatsAccess;
 /// How many threads answer HTTP.
 const WEB_THREADS: usize = 2;
 
-/// How long requests under way may take once the rest has ended.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// How long requests in progress may take when the daemon has ended.
+const LAST_REQUESTS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Run live on NATS: events in, segment changes and actions out
 ///
-/// SIGHUP reloads the rules; SIGTERM and SIGINT finish what was taken in and end; a second one ends at once.
+/// SIGHUP reloads the rules; SIGTERM and SIGINT drain and end; a second one ends at once.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The settings; config/rekindle.toml says what there is to set
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Forget the checkpoints and read the log from where [source] start says; what is out is not sent again
+    /// Ignore the checkpoints and read the log from where [source] start says; published outputs are not published again
     #[arg(long)]
     from_start: bool,
-    /// Go on though it can't be told what went out after the last checkpoint; some may go out twice, with the same ids
+    /// Continue though it is unknown what was published after the last checkpoint; some outputs may be published twice, with the
+    /// same ids
     #[arg(long)]
     accept_repeats: bool,
 }
@@ -40,7 +41,7 @@ pub struct RunArgs {
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let config = load_config(&args.config)?;
     let (path, note) = (config.engine.rules.clone(), check::ignored_variables(&config));
-    // Everything wrong is said before anything is opened.
+    // Every mistake is collected before anything is opened.
     let mut mistakes = Vec::new();
     let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
     let access = NatsAccess::check(&config.nats);
@@ -48,19 +49,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let (Some((ruleset, text)), Some(access)) = (rules, access) else {
         return Err(CliError::Load(check::FileLoadError::Wrong(mistakes.join("\n"))));
     };
-    let other = |what: &str, error: &dyn std::fmt::Display| CliError::Other(format!("could not {what}: {error}"));
-    logging::install(&config.log, std::io::stderr().is_terminal()).map_err(|error| other("begin the log", &error))?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| other("start the runtime", &error))?;
-    // Whoever asks about health waits for none of the rest, and however many ask, none of the rest waits for them.
+    logging::install(&config.log, std::io::stderr().is_terminal()).map_err(CliError::Logging)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
+    // HTTP has threads of its own: health checks wait for nothing else, and nothing else waits for requests.
     let web = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .thread_name("rekindle-web")
         .enable_all()
         .build()
-        .map_err(|error| other("start the web server's runtime", &error))?;
+        .map_err(CliError::system("start the web server's runtime"))?;
     let ended = runtime.block_on(async {
-        let signals = Signals::listen().map_err(|error| other("listen for signals", &error))?;
-        let mut hang_ups = hang_up().map_err(|error| other("listen for signals", &error))?;
+        let signals = Signals::listen().map_err(CliError::system("listen for signals"))?;
+        let mut hang_ups = hang_up().map_err(CliError::system("listen for signals"))?;
         let (listen, http) = (config.http.listen, config.http.clone());
         let options = pipeline_options(&config.engine);
         let plan = Arc::new(ExecutionPlan::new(ruleset));
@@ -85,10 +85,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         };
         let scrapes = ScrapeHandler::new(instruments.clone());
         let metrics = MetricsCache::new(move |format| scrapes.answer(format));
-        let routes = Routes::new(services, metrics, &http).map_err(|error| CliError::Other(error.to_string()))?;
-        let server = web.spawn(HttpServer::bind(listen)).await.map_err(|error| other("serve the API", &error))?;
-        let server =
-            server.map_err(|error| CliError::Other(format!("{error}; choose another address with [http] listen")))?;
+        let routes = Routes::new(services, metrics, &http)?;
+        let server = web.spawn(HttpServer::bind(listen)).await?;
+        let server = server.map_err(|source| CliError::Listen { source, option: "[http] listen" })?;
         let address = server.address();
         info!(version = env!("CARGO_PKG_VERSION"), rules, http = %address, "rekindle starts");
         note.inspect(|note| info!("{note}"));
@@ -103,12 +102,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             }
         });
         let ended = daemon.run(signals).await.map_err(CliError::from);
-        // Whoever was just asking gets an answer.
+        // Requests in progress are answered.
         let _ = stop_serving.send(());
-        let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
+        let _ = tokio::time::timeout(LAST_REQUESTS_TIMEOUT, serving).await;
         ended
     });
-    // A thread that is stuck must not keep the process: what could be finished is finished.
+    // A thread that hangs must not keep the process alive: everything that could be finished is finished.
     runtime.shutdown_background();
     web.shutdown_background();
     ended

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
+use super::error::SimulateError;
 use super::summary::{counted, grouped};
 use super::{CliError, load_config};
 use feed::MessageFeed;
@@ -17,7 +18,7 @@ use rekindle_settings::{NatsSettings, Settings};
 use rekindle_simulator::live::{LiveStorefront, WARM_UP};
 
 /// How long to try to connect.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When the shop of a fixed rate opens: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
@@ -123,7 +124,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
         (None, None) => "events.shop".to_owned(),
     };
     check_subject(&subject)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| CliError::Other(error.to_string()))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
     runtime.block_on(simulate(args, &config.nats, subject))
 }
 
@@ -137,7 +138,7 @@ async fn simulate(args: &SimulateArgs, nats: &NatsSettings, subject: String) -> 
         stopped = run.go() => stopped,
         () = tokio::time::sleep(limit) => Ok(()),
         signal = tokio::signal::ctrl_c() => {
-            signal.map_err(|error| CliError::Other(format!("could not wait for Ctrl-C: {error}")))
+            signal.map_err(CliError::system("wait for Ctrl-C"))
         }
     };
     let took = started.elapsed();
@@ -175,8 +176,7 @@ impl SimulationRun {
             let live = LiveStorefront::open(seed, users, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
             (live, now)
         };
-        let (live, now) =
-            tokio::task::spawn_blocking(open).await.map_err(|error| CliError::Other(error.to_string()))?;
+        let (live, now) = tokio::task::spawn_blocking(open).await?;
         let opened_late = wall_clock() - now;
         let began = Instant::now() - Duration::from_millis(u64::try_from(opened_late.0).unwrap_or(0));
         Ok(SimulationRun { live, feed, pace: args.rate, speed: args.speed, began: (began, now) })
@@ -233,30 +233,23 @@ fn concrete(subject: &str) -> String {
     tokens.collect::<Vec<_>>().join(".")
 }
 
-fn check_subject(subject: &str) -> Result<(), CliError> {
+fn check_subject(subject: &str) -> Result<(), SimulateError> {
     let is_token = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
     if subject.split('.').all(is_token) {
         return Ok(());
     }
-    Err(CliError::Other(format!(
-        "can't publish on `{subject}`: a subject is words with dots between, like events.shop"
-    )))
+    Err(SimulateError::Subject(subject.to_owned()))
 }
 
-async fn connect(nats: &NatsSettings) -> Result<async_nats::Client, CliError> {
+async fn connect(nats: &NatsSettings) -> Result<async_nats::Client, SimulateError> {
     let nats = NatsSettings { name: format!("{} simulate", nats.name), ..nats.clone() };
-    let access = NatsAccess::check(&nats).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        CliError::Other(errors.join("; "))
-    })?;
+    let access = NatsAccess::check(&nats).map_err(SimulateError::Credentials)?;
     let health = Health::default();
-    match tokio::time::timeout(PATIENCE, access.connect(0, health.part("nats"))).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, access.connect(0, health.part("nats"))).await {
         Ok(connection) => Ok(connection.client),
         Err(_) => {
             let why = health.failing().pop().map_or_else(|| "it does not answer".to_owned(), |(_, why)| why);
-            Err(CliError::Other(format!(
-                "{why}; start a server there (nats-server -js), or name another with --server or --config"
-            )))
+            Err(SimulateError::NotConnected { why })
         }
     }
 }

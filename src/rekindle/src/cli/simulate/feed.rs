@@ -11,7 +11,7 @@ use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 
-use super::CliError;
+use crate::cli::error::{CliError, SimulateError};
 
 /// Most messages on their way.
 const WINDOW: usize = 1_000;
@@ -115,7 +115,7 @@ impl MessageFeed {
         let lines = std::mem::take(&mut self.lines_count) as u64;
         if self.stream.is_none() {
             let sent = self.client.publish(self.subject.clone(), payload).await;
-            sent.map_err(|error| self.refused(&error.to_string()))?;
+            sent.map_err(|source| SimulateError::Publish { subject: self.subject.to_string(), source })?;
         } else {
             while self.under_way.len() >= WINDOW {
                 self.settle_oldest().await;
@@ -182,16 +182,12 @@ impl MessageFeed {
 
     /// Publishes the rest, and waits until everything is acknowledged or, without a stream, written out.
     pub(super) async fn drain(&mut self) {
-        // Where the connection is gone for good there is nobody left to tell.
+        // A connection that is closed for good takes no more messages.
         let _ = self.flush().await;
         while !self.under_way.is_empty() {
             self.settle_oldest().await;
         }
         let _ = self.client.flush().await;
-    }
-
-    fn refused(&self, why: &str) -> CliError {
-        CliError::Other(format!("could not publish on {}: {why}", self.subject))
     }
 
     pub(super) fn events(&self) -> u64 {
@@ -206,7 +202,7 @@ impl MessageFeed {
         self.under_way.len() as u64
     }
 
-    /// How often the connection was made anew.
+    /// How often the connection was made again.
     pub(super) fn reconnects(&self) -> u64 {
         self.connections().saturating_sub(1)
     }

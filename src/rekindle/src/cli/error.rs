@@ -1,0 +1,211 @@
+//! Why a command ended without success.
+
+use std::io;
+use std::path::PathBuf;
+
+use rekindle_nats::CredentialsError;
+use rekindle_runtime::files::sink::OutputFileError;
+use rekindle_runtime::pipeline::RestoreError;
+use rekindle_runtime::replay::ReplayError;
+use rekindle_runtime::store::StoreError;
+
+use super::{check, growth, terminal};
+use crate::api::ApiError;
+use crate::daemon::DaemonError;
+
+/// Why a command ended without success. The texts are printed once, at the top.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The rules or the settings can't be used.
+    #[error("{0}")]
+    Load(#[from] check::FileLoadError),
+    /// The replay failed.
+    #[error("error: {0}")]
+    Replay(ReplayError),
+    /// The reader of standard output has closed it.
+    #[error("standard output was closed")]
+    OutputClosed,
+    /// The reader of standard output has closed it before the other outputs were written.
+    #[error("error: standard output was closed early: nothing was written for {}", outputs.join(", "))]
+    OutputsLost {
+        /// The options that name them.
+        outputs: Vec<&'static str>,
+    },
+    /// Every event was rejected.
+    #[error("error: all events were rejected, so there are no outputs; {}", shown_rejections(.0))]
+    NothingAccepted(Vec<String>),
+    /// The daemon could not start, or not finish.
+    #[error("error: {0}")]
+    Daemon(#[from] DaemonError),
+    /// A growth command failed.
+    #[error("error: {0}")]
+    Growth(#[from] growth::GrowthCommandError),
+    /// The system refused something.
+    #[error("error: could not {attempt}: {source}")]
+    System {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The log can't be started.
+    #[error("error: could not start logging: {0}")]
+    Logging(#[source] crate::logging::LoggingError),
+    /// A task of this program panicked.
+    #[error("error: a task ended unexpectedly: {0}")]
+    Task(#[from] tokio::task::JoinError),
+    /// The worker threads can't be started.
+    #[error("error: could not start the worker threads: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
+    /// The API can't be served as it is configured.
+    #[error("error: {0}")]
+    Api(#[from] ApiError),
+    /// The API can't be served at its address.
+    #[error("error: {source}; choose another address with {option}")]
+    Listen {
+        /// Why not.
+        source: ApiError,
+        /// The option that names the address.
+        option: &'static str,
+    },
+    /// The checkpoint store can't be used.
+    #[error("error: {0}")]
+    Store(#[from] StoreError),
+    /// A checkpoint can't be restored.
+    #[error("error: {0}")]
+    Restore(#[from] RestoreError),
+    /// A checkpoint command failed.
+    #[error("error: {0}")]
+    Checkpoint(#[from] CheckpointCommandError),
+    /// Two options name one file.
+    #[error("error: {0}")]
+    SharedFile(#[from] SharedFileError),
+    /// The simulator can't publish.
+    #[error("error: {0}")]
+    Simulate(#[from] SimulateError),
+}
+
+/// Why a checkpoint command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointCommandError {
+    /// `--store` names no place.
+    #[error("--store {location} {why}")]
+    Location {
+        /// What it says, without secrets.
+        location: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The folder does not exist.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
+    /// The settings name no store.
+    #[error("the settings name no store for checkpoints")]
+    NoStore,
+    /// The store has no checkpoints.
+    #[error("there are no checkpoints in {0}")]
+    NoCheckpoints(String),
+    /// The store has no such checkpoint.
+    #[error("there is no checkpoint {number} in {place}")]
+    NoCheckpoint {
+        /// Its number.
+        number: u64,
+        /// The store.
+        place: String,
+    },
+    /// Some objects of the store can't be used.
+    #[error("{damaged} of {all} objects are damaged or missing")]
+    Damaged {
+        /// How many can't.
+        damaged: usize,
+        /// How many there are.
+        all: usize,
+    },
+}
+
+/// Two options that name one file.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedFileError {
+    /// Both are written.
+    #[error("{first} and {second} both write to {place}; give each a file of its own")]
+    TwoOutputs {
+        /// The first option.
+        first: &'static str,
+        /// The second option.
+        second: &'static str,
+        /// The file, or standard output.
+        place: String,
+    },
+    /// One is read.
+    #[error("{output} would overwrite {}, which is read as {input}", path.display())]
+    InputAndOutput {
+        /// The option that is written.
+        output: &'static str,
+        /// The option that is read.
+        input: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Why the simulator can't publish.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// The subject is none.
+    #[error("can't publish on `{0}`: a subject is words with dots between, like events.shop")]
+    Subject(String),
+    /// The credentials can't be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Credentials(Vec<CredentialsError>),
+    /// There is no connection.
+    #[error("{why}; start a server there (nats-server -js), or name another with --server or --config")]
+    NotConnected {
+        /// What the connection reports.
+        why: String,
+    },
+    /// The client does not take a message.
+    #[error("could not publish on {subject}: {source}")]
+    Publish {
+        /// The subject.
+        subject: String,
+        /// Why not.
+        source: async_nats::client::PublishError,
+    },
+}
+
+impl CliError {
+    /// For `map_err`: what was attempted.
+    pub(super) fn system(attempt: &'static str) -> impl FnOnce(io::Error) -> CliError {
+        move |source| CliError::System { attempt, source }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> CliError {
+        match error {
+            ReplayError::Sink(sink) if sink.is_closed_output() => CliError::OutputClosed,
+            error => CliError::Replay(error),
+        }
+    }
+}
+
+impl From<OutputFileError> for CliError {
+    fn from(error: OutputFileError) -> CliError {
+        ReplayError::from(error).into()
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> CliError {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => CliError::OutputClosed,
+            _ => CliError::System { attempt: "write to standard output", source: error },
+        }
+    }
+}
+
+fn shown_rejections(first: &[String]) -> String {
+    let lines: String = first.iter().map(|rejection| format!("\n  {}", terminal::field(rejection))).collect();
+    let them = if lines.is_empty() { "--dead-letters FILE writes their reasons" } else { "the first of them:" };
+    format!("{them}{lines}")
+}
