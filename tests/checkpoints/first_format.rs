@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rekindle_core::campaigns::{CampaignState, DeferredDecision};
+use rekindle_core::campaigns::DeferredDecision;
 use rekindle_core::checkpoint::FORMAT_VERSION;
 use rekindle_core::engine::traits::UserTraits;
 use rekindle_core::partition::{PackedUser, User};
@@ -52,9 +52,13 @@ fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
     let mut users: Vec<User> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     users.sort_by(|a, b| a.id.cmp(&b.id));
     for user in &mut users {
-        let (fired, capped, held) = user.memory.parts();
-        let held = held.iter().map(|held| DeferredDecision { zone: None, ..held.clone() }).collect();
-        user.memory = CampaignState::from_parts(fired.clone(), capped.clone(), held);
+        let deferred = user
+            .campaigns
+            .deferred()
+            .iter()
+            .map(|decision| DeferredDecision { zone: None, ..decision.clone() })
+            .collect();
+        user.campaigns.set_deferred(deferred);
         user.profile.tidy(&ten_minutes);
         let traits = &user.profile.traits;
         assert!(traits.entries().is_empty() || traits.identified() <= user.profile.latest);
@@ -71,13 +75,14 @@ fn the_fixture_holds_something_of_every_kind() {
     let restored = RestoredPipeline::read(&plan, &[&state]).expect("just written");
     let users: Vec<_> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     let mut cells = std::collections::BTreeSet::new();
-    users.iter().for_each(|user| cells.extend(user.profile.cells().iter().map(|(id, _)| id.0)));
+    users.iter().for_each(|user| cells.extend(user.profile.features().iter().map(|(id, _)| id.0)));
     assert_eq!(cells.len(), plan.rules.features.len(), "something of every feature");
-    assert!(users.iter().any(|user| user.profile.zone.is_some() && !user.profile.seen().is_empty()));
+    assert!(users.iter().any(|user| user.profile.zone.is_some() && !user.profile.dedup().is_empty()));
     assert!(users.iter().any(|user| !user.profile.traits.entries().is_empty()));
-    let parts: Vec<_> = users.iter().map(|user| user.memory.parts()).collect();
-    assert!(parts.iter().any(|(fired, ..)| !fired.is_empty()) && parts.iter().any(|(_, capped, _)| !capped.is_empty()));
-    assert!(parts.iter().any(|(.., held)| !held.is_empty()), "something is held");
+    let campaigns: Vec<_> = users.iter().map(|user| &user.campaigns).collect();
+    assert!(campaigns.iter().any(|state| !state.exposures().is_empty()));
+    assert!(campaigns.iter().any(|state| !state.cap_times().is_empty()));
+    assert!(campaigns.iter().any(|state| !state.deferred().is_empty()), "something is deferred");
     assert!(!restored.links.is_empty());
 }
 

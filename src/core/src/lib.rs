@@ -12,6 +12,7 @@ pub mod decimal;
 pub mod decode;
 pub mod diagnostics;
 pub mod document;
+mod encoding;
 pub mod engine;
 pub mod event;
 pub mod growth;

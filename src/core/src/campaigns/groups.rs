@@ -1,10 +1,10 @@
-//! Control group, holdouts and variants: drawn by hash, so that nothing has to be remembered and every run agrees.
+//! Control group, holdouts and variants: drawn by hash, so that nothing has to be stored and every run agrees.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::rules::program::Variant;
 
-/// Where a key falls between 0 and 1: `xxh3_64(key) / 2^64`.
+/// A key's share between 0 and 1: `xxh3_64(key) / 2^64`.
 pub fn share(key: &str) -> f64 {
     xxh3_64(key.as_bytes()) as f64 / 18_446_744_073_709_551_616.0
 }

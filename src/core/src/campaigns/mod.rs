@@ -1,7 +1,7 @@
-//! Campaigns: what is done about a segment's change, for one user at one instant. Pure.
+//! Campaigns: what follows from a segment's change, for one user at one instant. Pure.
 //!
 //! [`decide`] goes through the outcomes of semantics §6 in their order and yields the first that applies. What it
-//! needs to remember of a user is the user's [`CampaignState`]. When quiet hours end, the caller asks again for what was held.
+//! stores of a user is the user's [`CampaignState`]. When quiet hours end, the caller asks for the deferred decisions again.
 
 pub mod groups;
 pub mod quiet_hours;
@@ -13,22 +13,22 @@ use std::collections::BTreeMap;
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
-use crate::rules::program::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId};
 use crate::time::Timestamp;
 pub use state::{CampaignState, DeferredDecision};
 
-/// What became of a campaign that was set off.
+/// The outcome of a triggered campaign.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Its `if` is false.
     Condition,
-    /// It already fired `max_per_user` times for the user.
+    /// The user had `max_per_user` exposures to it already.
     MaxPerUser,
-    /// It last fired less than `cooldown` ago.
+    /// The latest exposure was less than `cooldown` ago.
     Cooldown,
-    /// One of this campaign is held already.
+    /// A decision of this campaign is deferred already.
     Pending,
-    /// Held until the quiet hours end.
+    /// Deferred until the quiet hours end.
     Deferred {
         /// The end of the quiet hours.
         until: Timestamp,
@@ -43,11 +43,11 @@ pub enum Outcome {
     Sent {
         /// Index of the variant, where the campaign has any.
         variant: Option<usize>,
-        /// How many times the campaign had fired for the user before: tells two actions of one instant apart. At an instant
-        /// at which rules changed, or earlier, 2^32 times the number of the change more.
+        /// The number of exposures before this one: distinguishes two actions of one instant. At an instant at which rules
+        /// changed, or earlier, 2^32 times the number of the change is added.
         ordinal: u64,
     },
-    /// What was held does not hold any more.
+    /// The deferred decision's trigger does not hold any more.
     Stale,
 }
 
@@ -88,7 +88,7 @@ impl Outcome {
     }
 }
 
-/// Whom a decision is about.
+/// The user that a decision is about.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionSubject<'a> {
     /// The user's id: groups and variants are drawn from it.
@@ -97,38 +97,42 @@ pub struct DecisionSubject<'a> {
     pub scope: EvaluationContext<'a>,
 }
 
-/// Decides about a campaign that a change has just set off, and remembers what came of it.
-pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, memory: &mut CampaignState) -> Outcome {
+/// Decides about a campaign that a change has just triggered, and records the outcome.
+pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, state: &mut CampaignState) -> Outcome {
     let campaign = campaign(subject.scope.rules, id);
-    if let Some(outcome) = barred(subject, campaign, id, memory) {
+    if let Some(outcome) = barred(subject, campaign, id, state) {
         return outcome;
     }
     if let Some(until) = campaign.quiet_hours.and_then(|quiet| quiet.ends_for(&subject.scope)) {
-        return if memory.holds(id) { Outcome::Pending } else { Outcome::Deferred { until } };
+        return if state.is_deferred(id) { Outcome::Pending } else { Outcome::Deferred { until } };
     }
-    fire(subject, campaign, id, memory)
+    expose(subject, campaign, id, state)
 }
 
-/// Decides again about what was held, now that its quiet hours have ended: from the top, where what set it off still holds,
-/// and sets the campaign off by the rules of now. Quiet hours are asked only of a user whose zone is another than then.
-pub fn decide_held(subject: &DecisionSubject<'_>, held: &DeferredDecision, memory: &mut CampaignState) -> Outcome {
-    let campaign = campaign(subject.scope.rules, held.campaign);
+/// Decides again about a deferred decision whose quiet hours have ended: from the top, if the trigger still holds and
+/// triggers the campaign by the current rules. Quiet hours count only for a user whose zone has changed since.
+pub fn decide_deferred(
+    subject: &DecisionSubject<'_>,
+    deferred: &DeferredDecision,
+    state: &mut CampaignState,
+) -> Outcome {
+    let campaign = campaign(subject.scope.rules, deferred.campaign);
     let is_in = subject.scope.profile.members.contains(campaign.segment);
     let trigger = Trigger { segment: campaign.segment, change: campaign.change };
-    if held.trigger != Some(trigger) || is_in != (campaign.change == TransitionKind::Enter) {
+    if deferred.trigger != Some(trigger) || is_in != (campaign.change == Change::Enter) {
         return Outcome::Stale;
     }
-    if let Some(outcome) = barred(subject, campaign, held.campaign, memory) {
+    if let Some(outcome) = barred(subject, campaign, deferred.campaign, state) {
         return outcome;
     }
     if let Some(quiet) = campaign.quiet_hours {
         let (zone, name) = quiet_hours::zone_of(&subject.scope);
-        let is_another = held.zone.as_deref() != Some(name.as_str());
+        let is_another = deferred.zone.as_deref() != Some(name.as_str());
         if let Some(until) = quiet.end_after(subject.scope.now, &zone).filter(|_| is_another) {
             return Outcome::Deferred { until };
         }
     }
-    fire(subject, campaign, held.campaign, memory)
+    expose(subject, campaign, deferred.campaign, state)
 }
 
 fn campaign(rules: &Ruleset, id: CampaignId) -> &Campaign {
@@ -139,33 +143,33 @@ fn barred(
     subject: &DecisionSubject<'_>,
     campaign: &Campaign,
     id: CampaignId,
-    memory: &CampaignState,
+    state: &CampaignState,
 ) -> Option<Outcome> {
     let now = subject.scope.now;
-    let fired = memory.fired(id);
+    let exposures = state.exposures_to(id);
     if campaign.condition.as_ref().is_some_and(|condition| !subject.scope.holds(condition)) {
         return Some(Outcome::Condition);
     }
-    if campaign.max_per_user.is_some_and(|max| fired.is_some_and(|fired| fired.count >= max)) {
+    if campaign.max_per_user.is_some_and(|max| exposures.is_some_and(|exposures| exposures.count >= max)) {
         return Some(Outcome::MaxPerUser);
     }
-    let cooling = campaign.cooldown.zip(fired).is_some_and(|(cooldown, fired)| now - fired.last < cooldown);
+    let cooling = campaign.cooldown.zip(exposures).is_some_and(|(cooldown, exposures)| now - exposures.last < cooldown);
     cooling.then_some(Outcome::Cooldown)
 }
 
-fn fire(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, memory: &mut CampaignState) -> Outcome {
+fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, state: &mut CampaignState) -> Outcome {
     let (rules, now) = (subject.scope.rules, subject.scope.now);
-    if memory.is_capped(&rules.caps, &campaign.channel, now) {
+    if state.is_capped(&rules.caps, &campaign.channel, now) {
         return Outcome::Capped;
     }
-    let ordinal = memory.note_fired(id, now);
+    let ordinal = state.record_exposure(id, now);
     if groups::in_control(subject.user, rules.control) {
         return Outcome::Control;
     }
     if groups::in_holdout(&campaign.id, subject.user, campaign.holdout) {
         return Outcome::Holdout;
     }
-    memory.note_sent(&rules.caps, &campaign.channel, now);
+    state.record_action(&rules.caps, &campaign.channel, now);
     let variant = groups::variant(&campaign.id, subject.user, &campaign.variants);
     Outcome::Sent { variant, ordinal: ordinal.into() }
 }
@@ -187,11 +191,11 @@ pub fn payload(
     payload
 }
 
-/// What set a campaign off.
+/// The change that triggered a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trigger {
     /// The segment.
     pub segment: SegmentId,
     /// How it changed.
-    pub change: TransitionKind,
+    pub change: Change,
 }

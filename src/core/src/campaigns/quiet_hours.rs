@@ -35,7 +35,7 @@ impl QuietHours {
         let end_date = if minute < self.end_minute { local.date() } else { local.date().tomorrow().ok()? };
         let end = end_date.to_datetime(clock_time(self.end_minute)?);
         let until = first_after(end, now, zone)?;
-        // Never in the past: a held decision must come due.
+        // Never in the past: a deferred decision must come due.
         Some(Timestamp(until.0.max(now.0 + 1)))
     }
 }
@@ -55,7 +55,7 @@ fn first_after(local: DateTime, now: Timestamp, zone: &TimeZone) -> Option<Times
     }
 }
 
-/// The user's zone, and how it is written: trait `timezone`, else the `context.timezone` that arrived last, else the rules'
+/// The user's zone, and its name: trait `timezone`, else the `context.timezone` that arrived last, else the rules'
 /// zone. A name that is no zone counts as the rules' zone.
 pub fn zone_of(scope: &EvaluationContext<'_>) -> (TimeZone, String) {
     let (rules, profile) = (scope.rules, scope.profile);

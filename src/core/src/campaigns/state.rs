@@ -1,27 +1,37 @@
-//! What campaigns remember of one user: firings, actions that count against caps, and what quiet hours hold back.
+//! A user's campaign state: exposures, the actions that count against caps, and deferred decisions.
 
 use std::sync::Arc;
 
 use super::Trigger;
-use crate::rules::program::{CampaignId, Cap};
+use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
+use crate::rules::program::{CampaignId, Cap, Change};
 use crate::time::Timestamp;
 
-/// One user's campaign memory. Empty for the many whom no campaign ever reached.
+/// More exposures than any campaign has to one user; counting on from here cannot overflow.
+const EXPOSURES_MAX: u32 = u32::MAX / 2;
+/// The fields of a deferred decision whose trigger is a segment that the rules do not have any more.
+const FIELDS: u64 = 4;
+/// With the segment and the change that triggered it.
+const FIELDS_WITH_TRIGGER: u64 = 6;
+/// Without zone and trigger.
+const FIELDS_OF_FIRST_FORMAT: u64 = 3;
+
+/// One user's campaign state. Empty for the many users to whom no campaign was ever exposed.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct CampaignState {
-    fired: ExposuresByCampaign,
-    capped: CapTimes,
-    held: Vec<DeferredDecision>,
+    exposures: ExposuresByCampaign,
+    cap_times: CapTimes,
+    deferred: Vec<DeferredDecision>,
 }
 
-/// Firings by campaign.
+/// Exposures by campaign.
 pub type ExposuresByCampaign = Vec<(CampaignId, Exposures)>;
 
 /// Per cap, by index: when the latest actions it counts went out, oldest first, at most `max` of them: it is full
 /// exactly when the first of `max` is within `per`.
 pub type CapTimes = Vec<(u16, Vec<Timestamp>)>;
 
-/// How often a campaign fired (sent, control or holdout), and when last.
+/// The exposures of one campaign to one user: decisions `sent`, `control` or `holdout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exposures {
     /// How many times.
@@ -30,37 +40,37 @@ pub struct Exposures {
     pub last: Timestamp,
 }
 
-/// A decision that quiet hours hold back.
+/// A decision that waits for the end of quiet hours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeferredDecision {
     /// The campaign.
     pub campaign: CampaignId,
-    /// The change that set it off; `None`: of a segment that the rules have no more.
+    /// The change that triggered it; `None`: of a segment that the rules do not have any more.
     pub trigger: Option<Trigger>,
     /// When the quiet hours end.
     pub until: Timestamp,
-    /// By the clocks of which zone they do; `None`: that is not known any more.
+    /// The zone whose clocks decide that; `None`: it is not known any more.
     pub zone: Option<Arc<str>>,
-    /// The messageId that set it off; `None`: time did.
+    /// The messageId of the event that triggered it; `None`: time did.
     pub cause: Option<Arc<str>>,
 }
 
 impl CampaignState {
-    /// How often a campaign fired for the user; `None` if never.
-    pub fn fired(&self, id: CampaignId) -> Option<Exposures> {
-        self.fired.iter().find(|(other, _)| *other == id).map(|(_, fired)| *fired)
+    /// The exposures of a campaign to the user; `None`: there were none.
+    pub fn exposures_to(&self, id: CampaignId) -> Option<Exposures> {
+        self.exposures.iter().find(|(other, _)| *other == id).map(|(_, fired)| *fired)
     }
 
-    /// Counts a firing, and returns how many there were before.
-    pub fn note_fired(&mut self, id: CampaignId, now: Timestamp) -> u32 {
-        match self.fired.iter_mut().find(|(other, _)| *other == id) {
+    /// Counts an exposure, and returns how many there were before.
+    pub fn record_exposure(&mut self, id: CampaignId, now: Timestamp) -> u32 {
+        match self.exposures.iter_mut().find(|(other, _)| *other == id) {
             Some((_, fired)) => {
                 fired.last = now;
                 fired.count += 1;
                 fired.count - 1
             }
             None => {
-                self.fired.push((id, Exposures { count: 1, last: now }));
+                self.exposures.push((id, Exposures { count: 1, last: now }));
                 0
             }
         }
@@ -74,95 +84,202 @@ impl CampaignState {
     }
 
     fn sent_within(&self, index: u16, cap: &Cap, now: Timestamp) -> usize {
-        let times = self.capped.iter().find(|(other, _)| *other == index).map_or(&[][..], |(_, times)| times);
+        let times = self.cap_times.iter().find(|(other, _)| *other == index).map_or(&[][..], |(_, times)| times);
         times.iter().filter(|at| **at > now - cap.per).count()
     }
 
     /// Counts an action against the caps of its channel.
-    pub fn note_sent(&mut self, caps: &[Cap], channel: &str, now: Timestamp) {
+    pub fn record_action(&mut self, caps: &[Cap], channel: &str, now: Timestamp) {
         for (cap, index) in caps.iter().zip(0..) {
             if cap.counts(channel) {
-                let times = self.cap_times(index);
+                let times = self.cap_times_mut(index);
                 times.push(now);
                 keep_latest(times, cap, now);
             }
         }
     }
 
-    fn cap_times(&mut self, index: u16) -> &mut Vec<Timestamp> {
-        let at = self.capped.iter().position(|(other, _)| *other == index).unwrap_or_else(|| {
-            self.capped.push((index, Vec::new()));
-            self.capped.len() - 1
+    fn cap_times_mut(&mut self, index: u16) -> &mut Vec<Timestamp> {
+        let at = self.cap_times.iter().position(|(other, _)| *other == index).unwrap_or_else(|| {
+            self.cap_times.push((index, Vec::new()));
+            self.cap_times.len() - 1
         });
-        &mut self.capped[at].1
+        &mut self.cap_times[at].1
     }
 
     /// The bytes it takes beside its own place.
     pub fn heap_bytes(&self) -> usize {
-        let times = self.capped.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
-        let texts = self.held.iter().flat_map(|held| held.cause.iter().chain(&held.zone));
+        let times = self.cap_times.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
+        let texts = self.deferred.iter().flat_map(|held| held.cause.iter().chain(&held.zone));
         let texts = texts.map(|text| text.len() + 2 * size_of::<usize>());
-        self.fired.capacity() * size_of::<(CampaignId, Exposures)>()
-            + self.capped.capacity() * size_of::<(u16, Vec<Timestamp>)>()
-            + self.held.capacity() * size_of::<DeferredDecision>()
+        self.exposures.capacity() * size_of::<(CampaignId, Exposures)>()
+            + self.cap_times.capacity() * size_of::<(u16, Vec<Timestamp>)>()
+            + self.deferred.capacity() * size_of::<DeferredDecision>()
             + times.sum::<usize>()
             + texts.sum::<usize>()
     }
 
-    /// Whether one of this campaign is held.
-    pub fn holds(&self, id: CampaignId) -> bool {
-        self.held.iter().any(|held| held.campaign == id)
+    /// Whether a decision of this campaign is deferred.
+    pub fn is_deferred(&self, id: CampaignId) -> bool {
+        self.deferred.iter().any(|held| held.campaign == id)
     }
 
-    /// Holds a decision back.
-    pub fn hold(&mut self, held: DeferredDecision) {
-        self.held.push(held);
+    /// Defers a decision.
+    pub fn defer(&mut self, decision: DeferredDecision) {
+        self.deferred.push(decision);
     }
 
-    /// Takes out what is held until `now` or earlier, in the order it was held.
-    pub fn release(&mut self, now: Timestamp) -> Vec<DeferredDecision> {
+    /// Takes out the decisions deferred until `now` or earlier, in the order in which they were deferred.
+    pub fn release_deferred(&mut self, now: Timestamp) -> Vec<DeferredDecision> {
         if self.next_release() > now {
             return Vec::new();
         }
-        let (due, rest) = std::mem::take(&mut self.held).into_iter().partition(|held| held.until <= now);
-        self.held = rest;
+        let (due, rest) = std::mem::take(&mut self.deferred).into_iter().partition(|held| held.until <= now);
+        self.deferred = rest;
         due
     }
 
-    /// When the next held decision is due.
+    /// When the next deferred decision is due.
     pub fn next_release(&self) -> Timestamp {
-        self.held.iter().map(|held| held.until).min().unwrap_or(Timestamp::NEVER)
+        self.deferred.iter().map(|held| held.until).min().unwrap_or(Timestamp::NEVER)
     }
 
-    /// Takes in an anonymous visitor's memory: the latest firing, the sum of counts, all actions; what the visitor
-    /// has held is dropped.
-    pub fn absorb(&mut self, visitor: CampaignState, caps: &[Cap], now: Timestamp) {
-        for (id, theirs) in visitor.fired {
-            match self.fired.iter_mut().find(|(other, _)| *other == id) {
+    /// Merges a visitor's state: the latest exposure, the sum of counts, all actions. The visitor's deferred decisions are
+    /// dropped.
+    pub fn merge(&mut self, visitor: CampaignState, caps: &[Cap], now: Timestamp) {
+        for (id, theirs) in visitor.exposures {
+            match self.exposures.iter_mut().find(|(other, _)| *other == id) {
                 Some((_, ours)) => {
                     *ours =
                         Exposures { count: ours.count.saturating_add(theirs.count), last: ours.last.max(theirs.last) };
                 }
-                None => self.fired.push((id, theirs)),
+                None => self.exposures.push((id, theirs)),
             }
         }
-        for (index, theirs) in visitor.capped {
+        for (index, theirs) in visitor.cap_times {
             let Some(cap) = caps.get(usize::from(index)) else { continue };
-            let times = self.cap_times(index);
+            let times = self.cap_times_mut(index);
             times.extend(theirs);
             times.sort_unstable();
             keep_latest(times, cap, now);
         }
     }
 
-    /// Everything, for the codec: firings, cap times, what is held.
-    pub fn parts(&self) -> (&ExposuresByCampaign, &CapTimes, &[DeferredDecision]) {
-        (&self.fired, &self.capped, &self.held)
+    /// Exposures by campaign, in the order of the first exposure to each.
+    pub fn exposures(&self) -> &ExposuresByCampaign {
+        &self.exposures
     }
 
-    /// Puts back what [`parts`](CampaignState::parts) gave.
-    pub fn from_parts(fired: ExposuresByCampaign, capped: CapTimes, held: Vec<DeferredDecision>) -> CampaignState {
-        CampaignState { fired, capped, held }
+    /// The times of the latest actions per cap.
+    pub fn cap_times(&self) -> &CapTimes {
+        &self.cap_times
+    }
+
+    /// The deferred decisions, in the order in which they were deferred.
+    pub fn deferred(&self) -> &[DeferredDecision] {
+        &self.deferred
+    }
+
+    pub(crate) fn set_exposures(&mut self, exposures: ExposuresByCampaign) {
+        self.exposures = exposures;
+    }
+
+    pub(crate) fn set_cap_times(&mut self, cap_times: CapTimes) {
+        self.cap_times = cap_times;
+    }
+
+    /// Replaces the deferred decisions.
+    pub fn set_deferred(&mut self, deferred: Vec<DeferredDecision>) {
+        self.deferred = deferred;
+    }
+
+    /// Writes the exposures, in any format.
+    pub(crate) fn write_exposures<W: StateWriter>(&self, writer: &mut W) {
+        let exposures = self.exposures.iter().map(|(id, exposures)| (id.0, exposures));
+        writer.map("fired", KeySpace::Campaigns, exposures, |writer, exposures| {
+            writer.record("", 2, |writer| {
+                writer.count("count", exposures.count.into());
+                writer.time("last", exposures.last);
+            });
+        });
+    }
+
+    /// Reads the exposures to campaigns that the current rules have.
+    pub(crate) fn read_exposures<R: StateReader>(reader: &mut R) -> Result<ExposuresByCampaign, R::Error> {
+        reader.map(KeySpace::Campaigns, "a user's exposures", |reader, id| {
+            reader.record(2, "a campaign's exposures")?;
+            let count = reader.count("the number of exposures")?;
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            reader.verify(|| count <= EXPOSURES_MAX, "a count out of range")?;
+            Ok((CampaignId(id), Exposures { count, last: reader.time("the time of an exposure")? }))
+        })
+    }
+
+    /// Writes the times of actions per cap, in any format.
+    pub(crate) fn write_cap_times<W: StateWriter>(&self, writer: &mut W) {
+        let caps = self.cap_times.iter().map(|(index, times)| (*index, times));
+        writer.map("caps", KeySpace::Caps, caps, |writer, times| {
+            writer.list("actions", ListShape::Values, times.iter(), |writer, time| writer.time("", *time));
+        });
+    }
+
+    /// Reads the times of actions for caps that the current rules have.
+    pub(crate) fn read_cap_times<R: StateReader>(reader: &mut R) -> Result<CapTimes, R::Error> {
+        reader.map(KeySpace::Caps, "a user's actions", |reader, index| {
+            let times =
+                reader.list(ListShape::Values, "a cap's actions", |reader| reader.time("the time of an action"))?;
+            reader.verify(|| times.is_sorted(), "actions out of order")?;
+            Ok((index, times))
+        })
+    }
+
+    /// Writes the deferred decisions, in any format.
+    pub(crate) fn write_deferred<W: StateWriter>(&self, writer: &mut W) {
+        writer.list("held", ListShape::Records, self.deferred.iter(), |writer, deferred| {
+            let fields = if deferred.trigger.is_some() { FIELDS_WITH_TRIGGER } else { FIELDS };
+            writer.variable_record(fields, |writer| {
+                writer.campaign("campaign", deferred.campaign);
+                writer.time("until", deferred.until);
+                writer.optional_text("cause", deferred.cause.as_deref());
+                writer.optional_text("timezone", deferred.zone.as_deref());
+                if let Some(Trigger { segment, change }) = deferred.trigger {
+                    writer.trigger_segment(segment);
+                    writer.flag(change == Change::Enter);
+                }
+            });
+        });
+    }
+
+    /// Reads the deferred decisions of campaigns that the current rules have. The first format has neither the zone nor the
+    /// trigger: it is what triggers the campaign now.
+    pub(crate) fn read_deferred<R: StateReader>(reader: &mut R) -> Result<Vec<DeferredDecision>, R::Error> {
+        let all = reader.list(ListShape::Records, "a user's deferred decisions", |reader| {
+            let fields = reader.variable_record("a deferred decision")?;
+            let is_sound = [FIELDS_OF_FIRST_FORMAT, FIELDS, FIELDS_WITH_TRIGGER].contains(&fields);
+            reader.verify(|| is_sound, "an array of another length")?;
+            let campaign = reader.campaign("a deferred campaign")?;
+            let until = reader.time("until when it is deferred")?;
+            let cause = reader.optional_text("the cause of a deferred decision")?;
+            let zone = if fields > FIELDS_OF_FIRST_FORMAT {
+                reader.optional_text("the zone of a deferred decision")?
+            } else {
+                None
+            };
+            let trigger = match fields {
+                FIELDS_WITH_TRIGGER => {
+                    let segment = reader.segment("the segment that triggered it")?;
+                    let is_enter = reader.flag("the change that triggered it")?;
+                    let change = if is_enter { Change::Enter } else { Change::Exit };
+                    segment.map(|segment| Trigger { segment, change })
+                }
+                FIELDS => None,
+                _ => campaign
+                    .and_then(|campaign| reader.trigger_of(campaign))
+                    .map(|(segment, change)| Trigger { segment, change }),
+            };
+            Ok(campaign.map(|campaign| DeferredDecision { campaign, trigger, until, zone, cause }))
+        })?;
+        Ok(all.into_iter().flatten().collect())
     }
 }
 

@@ -53,16 +53,16 @@ fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
 /// Writes the rules' keys; those of the growth numbers, where there are any, stand last.
 pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
     let RulesKeys(kinds) = RulesKeys::of(&plan.rules);
-    writer.array(kinds.len() + usize::from(plan.growth.is_some()));
+    writer.array((kinds.len() + usize::from(plan.growth.is_some())) as u64);
     for keys in &kinds {
-        writer.array(keys.len());
+        writer.array(keys.len() as u64);
         for key in keys {
-            writer.text(key);
+            writer.str(key);
         }
     }
     if let Some(growth) = &plan.growth {
-        writer.array(growth.keys().len());
-        growth.keys().iter().for_each(|key| writer.text(key));
+        writer.array(growth.keys().len() as u64);
+        growth.keys().iter().for_each(|key| writer.str(key));
     }
 }
 

@@ -111,7 +111,7 @@ impl CheckpointEncoder {
     ) -> Result<(), CodecError> {
         for item in items {
             self.turn_to(kind, partition)?;
-            item.iter().for_each(|text| self.content.text(text));
+            item.iter().for_each(|text| self.content.str(text));
             self.open.2 += 1;
         }
         Ok(())

@@ -9,26 +9,26 @@ pub(super) fn write(rollup: &StoredRollup, writer: &mut CborWriter) {
     writer.array(5);
     writer.u64(rollup.first.into());
     write_row(&rollup.carried, writer);
-    writer.array(rollup.days.len());
+    writer.array(rollup.days.len() as u64);
     for (day, row) in &rollup.days {
         writer.array(2);
         writer.u64((*day).into());
         write_row(row, writer);
     }
-    writer.array(rollup.hours.len());
+    writer.array(rollup.hours.len() as u64);
     for (hour, row) in &rollup.hours {
         writer.array(2);
         writer.u64((*hour).into());
         write_row(row, writer);
     }
-    writer.array(rollup.categories.len());
+    writer.array(rollup.categories.len() as u64);
     for (day, held) in &rollup.categories {
         writer.array(3);
         writer.u64((*day).into());
         writer.u64(held.error);
-        writer.map(held.sales.len());
+        writer.map_header(held.sales.len());
         for (category, orders, value) in &held.sales {
-            writer.text(category);
+            writer.str(category);
             writer.array(2);
             writer.u64(*orders);
             writer.u64(*value);
@@ -38,12 +38,12 @@ pub(super) fn write(rollup: &StoredRollup, writer: &mut CborWriter) {
 
 fn write_row(row: &SparseRow, writer: &mut CborWriter) {
     writer.array(2);
-    writer.map(row.counts.len());
+    writer.map_header(row.counts.len());
     for (column, count) in &row.counts {
         writer.u64((*column).into());
         writer.i64(*count);
     }
-    writer.map(row.amounts.len());
+    writer.map_header(row.amounts.len());
     for (column, amount) in &row.amounts {
         writer.u64((*column).into());
         writer.i128(*amount);
@@ -71,7 +71,7 @@ pub(super) fn read(migration: &GrowthMigration, reader: &mut CborReader<'_>) -> 
         for _ in 0..reader.map("categories")? {
             let category = reader.text("a category")?.to_owned();
             reader.array_of(2, "a category's sales")?;
-            held.sales.push((category, reader.tally("orders")?, reader.u64("a value")?));
+            held.sales.push((category, reader.count("orders")?, reader.u64("a value")?));
         }
         rollup.categories.push((day, held));
     }

@@ -112,23 +112,23 @@ impl CheckpointHeader {
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
         let times =
             [("latest_read", self.latest_read), ("fired", self.fired), ("rules_changed_at", self.rules_changed_at)];
-        writer.map(numbers.len() + texts.len() + times.len() + if self.stream.is_some() { 2 } else { 0 });
+        writer.map_header(numbers.len() + texts.len() + times.len() + if self.stream.is_some() { 2 } else { 0 });
         for (key, text) in texts {
-            writer.text(key);
-            writer.text(text);
+            writer.str(key);
+            writer.str(text);
         }
         for (key, number) in numbers {
-            writer.text(key);
+            writer.str(key);
             writer.u64(number);
         }
         for (key, time) in times {
-            writer.text(key);
-            writer.time(time);
+            writer.str(key);
+            writer.timestamp(time);
         }
         if let Some(stream) = &self.stream {
-            writer.text("stream");
-            writer.text(&stream.name);
-            writer.text("stream_created");
+            writer.str("stream");
+            writer.str(&stream.name);
+            writer.str("stream_created");
             writer.i64(stream.created_ms);
         }
     }
@@ -192,9 +192,9 @@ impl CheckpointTotals {
     pub(super) fn write(self, writer: &mut CborWriter) {
         let numbers =
             [("users", self.users), ("removed", self.removed), ("links", self.links), ("unlinked", self.unlinked)];
-        writer.map(numbers.len());
+        writer.map_header(numbers.len());
         for (key, number) in numbers {
-            writer.text(key);
+            writer.str(key);
             writer.u64(number);
         }
     }

@@ -47,12 +47,12 @@ mod definition;
 mod dictionary;
 mod encoder;
 mod error;
-mod feature_state;
 mod file;
 mod growth;
 mod header;
 mod merge;
 mod rules_comparison;
+mod state_format;
 #[cfg(test)]
 mod tests;
 mod translate;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::block::{CheckpointBlock, CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE, blocks};
 use super::*;
+use crate::campaigns::state::{CapTimes, DeferredDecision, ExposuresByCampaign};
 use crate::identity::IdentityLinks;
-use crate::partition::{ExecutionPlan, PackedUser, Partition};
+use crate::partition::{ExecutionPlan, PackedUser, Partition, User};
 use crate::rules;
 use crate::testing::{START, Story, USER};
 use crate::time::Timestamp;
@@ -120,6 +121,11 @@ fn restored(rules: &str, bytes: &[u8]) -> Story {
     story
 }
 
+/// The user's campaign state in parts.
+fn parts(user: &User) -> (&ExposuresByCampaign, &CapTimes, &[DeferredDecision]) {
+    (user.campaigns.exposures(), user.campaigns.cap_times(), user.campaigns.deferred())
+}
+
 /// The contents of a file's blocks, changed, in a file whose checksums are right.
 fn resealed(bytes: &[u8], change: impl Fn(&CheckpointBlock<'_>, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
     let (mut writer, mut out) = (CheckpointBlockWriter::new(), PREAMBLE.to_vec());
@@ -134,15 +140,15 @@ fn resealed(bytes: &[u8], change: impl Fn(&CheckpointBlock<'_>, Vec<u8>) -> Vec<
 fn state_of_every_kind_comes_back() {
     let story = told(RULES);
     let user = story.user();
-    assert_eq!(user.profile.cells().len(), story.plan.rules.features.len(), "something of every feature");
-    let (fired, capped, held) = user.memory.parts();
+    assert_eq!(user.profile.features().len(), story.plan.rules.features.len(), "something of every feature");
+    let (fired, capped, held) = parts(&user);
     assert_eq!((fired.len(), capped.len(), held.len()), (1, 2, 1), "something of every kind of memory");
     assert!(
-        !user.profile.seen().is_empty() && user.profile.zone.is_some() && !user.profile.traits.entries().is_empty()
+        !user.profile.dedup().is_empty() && user.profile.zone.is_some() && !user.profile.traits.entries().is_empty()
     );
     let back = restored(RULES, &bytes(&story));
     assert_eq!(back.user().profile, user.profile);
-    assert_eq!(back.user().memory, user.memory);
+    assert_eq!(back.user().campaigns, user.campaigns);
     assert_eq!((back.user().segments_due, back.user().unsettled), (user.segments_due, false));
     assert_eq!(back.partition.counts().sizes, story.partition.counts().sizes);
     assert_eq!(bytes(&back), bytes(&story));
@@ -199,10 +205,10 @@ fn state_survives_rules_in_another_order_under_other_names() {
     let story = told(RULES);
     let mut back = restored(&rearranged(), &bytes(&story));
     let kept = back.user().clone();
-    assert_eq!(kept.profile.cells().len(), story.user().profile.cells().len(), "the new features are empty");
+    assert_eq!(kept.profile.features().len(), story.user().profile.features().len(), "the new features are empty");
     assert!(["active", "rich", "recent"].iter().all(|segment| back.is_in(segment) == story.is_in(segment)));
     let before = story.user();
-    let [(fired, capped, held), (old_fired, old_capped, old_held)] = [kept.memory.parts(), before.memory.parts()];
+    let [(fired, capped, held), (old_fired, old_capped, old_held)] = [parts(&kept), parts(&before)];
     assert_eq!((fired.len(), capped.len(), held.len()), (old_fired.len(), old_capped.len(), old_held.len()));
     assert_eq!(back.plan.rules.campaigns[usize::from(held[0].campaign.0)].id, "night");
     assert!(kept.unsettled, "the rules differ");
@@ -227,9 +233,9 @@ fn what_the_rules_do_not_know_any_more_is_dropped() {
     let rules = "[events]\norder = \"Order\"\n[[segments]]\nid = \"rich\"\nwhen = \"total(order.total) > 10\"\n";
     let back = restored(rules, &bytes(&story));
     let user = back.user();
-    assert_eq!(user.profile.cells().len(), 1);
+    assert_eq!(user.profile.features().len(), 1);
     assert!(user.profile.traits.entries().is_empty());
-    let (fired, capped, held) = user.memory.parts();
+    let (fired, capped, held) = parts(&user);
     assert!(fired.is_empty() && capped.is_empty() && held.is_empty());
 }
 
@@ -240,7 +246,7 @@ fn a_feature_of_other_events_is_another_feature() {
         [("> 0.5", "> 0.6"), ("'none'", "'no'"), ("&& traits", "|| traits"), ("properties.price", "context.price")]
     {
         let back = restored(&RULES.replace(from, to), &bytes(&story));
-        let lost = story.user().profile.cells().len() - back.user().profile.cells().len();
+        let lost = story.user().profile.features().len() - back.user().profile.features().len();
         assert_eq!(lost, 2, "count and distinct of `view`, where {from} became {to}");
     }
 }
@@ -276,20 +282,20 @@ fn head_links_and_totals_come_back() {
 #[test]
 fn a_delta_says_who_changed_and_who_is_gone() {
     let mut story = told(RULES);
-    story.partition.begin_cut(false);
-    while story.partition.capture(0, 100).is_some() {}
+    story.partition.begin_snapshot(false);
+    while story.partition.snapshot_part(0, 100).is_some() {}
     let mut links = IdentityLinks::default();
     links.insert("v", "u");
     links.cut(false);
     links.remove("v");
     story.partition.detach("idle");
     story.track(100_000, "Order", "");
-    assert!(!story.partition.begin_cut(false));
+    assert!(!story.partition.begin_snapshot(false));
     let mut encoder =
         CheckpointEncoder::new(&story.plan, &CheckpointHeader { kind: CheckpointKind::Delta, number: 2, ..head("") })
             .expect("small");
     encoder.links(&links.cut(false)).expect("small");
-    while let Some((piece, _)) = story.partition.capture(0, 1) {
+    while let Some((piece, _)) = story.partition.snapshot_part(0, 1) {
         encoder.captured(&piece).expect("small");
     }
     let (encoded, totals) = encoder.finish().expect("small");
@@ -484,4 +490,26 @@ proptest! {
             live_on(story.plan, partition);
         }
     }
+}
+
+/// The form in which state is stored and exported is part of what is promised: whoever changes these bytes changes the
+/// format, and must be able to read the form before.
+#[test]
+fn the_same_state_gives_the_same_bytes_in_every_version() {
+    let story = told(RULES);
+    let user = story.user();
+    let export = crate::partition::UserStateExport::new(&story.plan, &user);
+    let json = format!("{}{}", export.profile.as_str(), export.memory);
+    let of_blocks: u32 = blocks(&bytes(&story)).expect("just written").iter().fold(0, |sum, block| {
+        if matches!(block.kind, CheckpointBlockKind::Header) {
+            sum
+        } else {
+            crc32c::crc32c_append(sum, &block.content().expect("just written"))
+        }
+    });
+    assert_eq!(
+        (of_blocks, crc32c::crc32c(json.as_bytes()), PackedUser::new(&user).len()),
+        (3_379_951_693, 1_236_626_313, 214),
+        "{json}",
+    );
 }

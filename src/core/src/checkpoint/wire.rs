@@ -28,11 +28,11 @@ impl CborWriter {
         self.0.into_writer()
     }
 
-    pub(super) fn array(&mut self, len: usize) {
-        done(self.0.array(len as u64));
+    pub(super) fn array(&mut self, len: u64) {
+        done(self.0.array(len));
     }
 
-    pub(super) fn map(&mut self, len: usize) {
+    pub(super) fn map_header(&mut self, len: usize) {
         done(self.0.map(len as u64));
     }
 
@@ -52,11 +52,11 @@ impl CborWriter {
         done(self.0.bool(value));
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(super) fn str(&mut self, text: &str) {
         done(self.0.str(text));
     }
 
-    pub(super) fn time(&mut self, time: Timestamp) {
+    pub(super) fn timestamp(&mut self, time: Timestamp) {
         self.i64(time.0);
     }
 
@@ -64,20 +64,12 @@ impl CborWriter {
         done(self.0.null());
     }
 
-    /// `None` is null.
-    pub(super) fn optional_text(&mut self, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(text),
-            None => self.null(),
-        }
-    }
-
     /// A number is its millionths, an array or an object the bytes of its JSON.
-    pub(super) fn scalar(&mut self, value: &Scalar<'_>) {
+    pub(super) fn any_scalar(&mut self, value: &Scalar<'_>) {
         match value {
             Scalar::Bool(value) => self.bool(*value),
             Scalar::Number(number) => self.i128(number.millionths()),
-            Scalar::Text(text) => self.text(text),
+            Scalar::Text(text) => self.str(text),
             Scalar::Json(json) => done(self.0.bytes(json.as_bytes())),
         }
     }
@@ -161,10 +153,6 @@ impl<'b> CborReader<'b> {
         Ok(is_null)
     }
 
-    pub(super) fn optional_text(&mut self, what: &'static str) -> Result<Option<&'b str>, CodecError> {
-        if self.is_null(what)? { Ok(None) } else { self.text(what).map(Some) }
-    }
-
     /// An instant between [`Timestamp::MIN`] and [`Timestamp::NEVER`]: the engine's arithmetic cannot overflow on it.
     pub(super) fn time(&mut self, what: &'static str) -> Result<Timestamp, CodecError> {
         let time = Timestamp(self.i64(what)?);
@@ -176,7 +164,7 @@ impl<'b> CborReader<'b> {
     }
 
     /// A number of events: so small that adding many such never overflows.
-    pub(super) fn tally(&mut self, what: &'static str) -> Result<u64, CodecError> {
+    pub(super) fn count(&mut self, what: &'static str) -> Result<u64, CodecError> {
         let count = self.u64(what)?;
         if count < 1 << 53 { Ok(count) } else { Err(self.wrong("a count out of range")) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::time::{Span, Timestamp};
 
 /// From this many on they are indexed: a bot that sends a hundred thousand events in ten minutes must not slow down
@@ -96,7 +97,7 @@ impl DedupState {
 
     /// Takes in what another user's events were accepted with: in work that grows with the smaller of the two, and with the
     /// logarithm of both.
-    pub fn absorb(&mut self, mut other: DedupState) {
+    pub fn merge(&mut self, mut other: DedupState) {
         if self.len() < other.len() {
             std::mem::swap(self, &mut other);
         }
@@ -121,7 +122,33 @@ impl DedupState {
             }
             many.runs.push(run);
         }
-        many.unite_runs();
+        many.merge_runs();
+    }
+
+    /// Writes the messages, in any format: each was usually accepted a little after the one before.
+    pub(crate) fn write<W: StateWriter>(&self, latest: Timestamp, writer: &mut W) {
+        let mut previous = latest;
+        writer.list("message_ids", ListShape::Records, self.iter(), |writer, (hash, accepted)| {
+            writer.record("", 2, |writer| {
+                writer.hash("hash", hash);
+                writer.time_near("accepted", previous, accepted);
+            });
+            previous = accepted;
+        });
+    }
+
+    /// Reads the messages.
+    pub(crate) fn read<R: StateReader>(latest: Timestamp, reader: &mut R) -> Result<DedupState, R::Error> {
+        let mut previous = None;
+        let messages = reader.list(ListShape::Records, "a user's messageIds", |reader| {
+            reader.record(2, "a messageId")?;
+            let hash = reader.hash("a messageId")?;
+            let accepted = reader.time_near(previous.unwrap_or(latest), "when a messageId was accepted")?;
+            let is_sound = previous.replace(accepted).is_none_or(|previous| previous <= accepted);
+            reader.verify(|| is_sound, "messageIds out of order")?;
+            Ok((hash, accepted))
+        })?;
+        Ok(messages.into_iter().collect())
     }
 
     fn index(&mut self) {
@@ -171,28 +198,28 @@ impl DedupState {
 
 impl DedupIndex {
     /// Unites runs until of any two next to each other in size one is at least twice as large.
-    fn unite_runs(&mut self) {
+    fn merge_runs(&mut self) {
         self.runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
         while let Some(at) = self.runs.windows(2).rposition(|pair| pair[0].len() < 2 * pair[1].len()) {
             let (small, large) = (self.runs.remove(at + 1), self.runs.remove(at));
-            self.unite(large, small);
+            self.merge(large, small);
         }
     }
 
     /// Puts two runs in one, in its place by size.
-    fn unite(&mut self, mut large: VecDeque<DedupEntry>, mut small: VecDeque<DedupEntry>) {
+    fn merge(&mut self, mut large: VecDeque<DedupEntry>, mut small: VecDeque<DedupEntry>) {
         #[cfg(test)]
         {
             self.moved += large.len() + small.len();
         }
-        let mut united = VecDeque::with_capacity(large.len() + small.len());
+        let mut merged = VecDeque::with_capacity(large.len() + small.len());
         while let (Some((_, a)), Some((_, b))) = (large.front(), small.front()) {
-            united.extend(if a <= b { large.pop_front() } else { small.pop_front() });
+            merged.extend(if a <= b { large.pop_front() } else { small.pop_front() });
         }
-        united.append(&mut large);
-        united.append(&mut small);
-        let at = self.runs.partition_point(|run| run.len() > united.len());
-        self.runs.insert(at, united);
+        merged.append(&mut large);
+        merged.append(&mut small);
+        let at = self.runs.partition_point(|run| run.len() > merged.len());
+        self.runs.insert(at, merged);
     }
 }
 

@@ -177,7 +177,7 @@ impl<'a> EvaluationContext<'a> {
         for (pane, value) in panes.iter().rev() {
             let mut older = *value;
             if let Some(newer) = aggregate {
-                older.absorb(newer);
+                older.add(newer);
             }
             aggregate = Some(older);
             let holds = test(aggregate);
@@ -255,7 +255,7 @@ impl<'a> EvaluationContext<'a> {
             (FeatureState::Minimum(panes), Some(window)) => self.windowed(panes, &window, kind),
             (FeatureState::Maximum(panes), Some(window)) => self.windowed(panes, &window, kind),
             (FeatureState::Distinct(panes), Some(window)) => self.distinct(panes, &window, kind),
-            (FeatureState::Count(count), _) => TermResult::constant(Value::Number(Decimal::from(*count))),
+            (FeatureState::Count(count), _) => TermResult::constant(Value::Number(Decimal::from(count.0))),
             (FeatureState::Sum(sum), _) => TermResult::constant(Value::from(sum.to_number())),
             (FeatureState::Last(last), _) => TermResult::constant(Value::from(&last.value)),
             _ => TermResult::constant(Value::Missing),

@@ -1,5 +1,6 @@
 //! Which segments a user is in.
 
+use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::rules::program::SegmentId;
 
 /// The segments a user is in, as a set of bits.
@@ -33,6 +34,34 @@ impl MembershipSet {
         self.high.capacity() * size_of::<u64>()
     }
 
+    /// How many segments the user is in.
+    pub fn len(&self) -> usize {
+        std::iter::once(&self.low).chain(&self.high).map(|bits| bits.count_ones() as usize).sum()
+    }
+
+    /// Whether the user is in no segment.
+    pub fn is_empty(&self) -> bool {
+        self.low == 0 && self.high.iter().all(|bits| *bits == 0)
+    }
+
+    /// Writes the segments, in any format.
+    pub(crate) fn write<W: StateWriter>(&self, writer: &mut W) {
+        let segments = SizedIter { items: self.iter(), left: self.len() };
+        writer.list("segments", ListShape::Values, segments, |writer, segment| writer.segment("", segment));
+    }
+
+    /// Reads the segments that the current rules have.
+    pub(crate) fn read<R: StateReader>(reader: &mut R) -> Result<MembershipSet, R::Error> {
+        let mut members = MembershipSet::default();
+        reader.list(ListShape::Values, "a user's segments", |reader| {
+            if let Some(segment) = reader.segment("a segment")? {
+                members.set(segment, true);
+            }
+            Ok(())
+        })?;
+        Ok(members)
+    }
+
     /// The segments, in file order.
     pub fn iter(&self) -> impl Iterator<Item = SegmentId> + '_ {
         std::iter::once(&self.low).chain(&self.high).zip(0u16..).flat_map(|(bits, word)| {
@@ -40,3 +69,25 @@ impl MembershipSet {
         })
     }
 }
+
+/// Items of which it is known how many there are.
+struct SizedIter<I> {
+    items: I,
+    left: usize,
+}
+
+impl<I: Iterator> Iterator for SizedIter<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        let item = self.items.next()?;
+        self.left -= 1;
+        Some(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for SizedIter<I> {}

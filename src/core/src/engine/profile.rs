@@ -7,6 +7,7 @@ use super::feature_state::{FeatureState, LastValue};
 use super::membership::MembershipSet;
 use super::traits::UserTraits;
 use super::window::{Aggregate as _, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
+use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, FieldId, Scalar, TraitId};
 use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
 use crate::time::{Span, Timestamp};
@@ -29,9 +30,9 @@ pub struct UserProfile {
     /// The `context.timezone` that arrived last, with the log position it arrived at.
     pub zone: Option<(u64, Box<str>)>,
     /// Feature cells, ascending by feature.
-    cells: Vec<(FeatureId, FeatureState)>,
+    features: Vec<(FeatureId, FeatureState)>,
     /// The messageIds accepted lately.
-    seen: DedupState,
+    dedup: DedupState,
 }
 
 /// An event on its way into a profile.
@@ -55,25 +56,25 @@ impl UserProfile {
             members: MembershipSet::default(),
             traits: UserTraits::default(),
             zone: None,
-            cells: Vec::new(),
-            seen: DedupState::default(),
+            features: Vec::new(),
+            dedup: DedupState::default(),
         }
     }
 
     /// The bytes it takes beside its own place.
     pub fn heap_bytes(&self) -> usize {
-        let cells = self.cells.iter().map(|(_, cell)| cell.heap_bytes()).sum::<usize>();
+        let features = self.features.iter().map(|(_, state)| state.heap_bytes()).sum::<usize>();
         self.members.heap_bytes()
             + self.traits.heap_bytes()
             + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
-            + self.cells.capacity() * size_of::<(FeatureId, FeatureState)>()
-            + cells
-            + self.seen.heap_bytes()
+            + self.features.capacity() * size_of::<(FeatureId, FeatureState)>()
+            + features
+            + self.dedup.heap_bytes()
     }
 
     /// Whether a messageId was accepted within `window` before `now`.
-    pub fn has_seen(&self, message_id: &str, now: Timestamp, window: Span) -> bool {
-        !self.seen.is_empty() && self.seen.contains(xxh3_64(message_id.as_bytes()), now, window)
+    pub fn is_duplicate(&self, message_id: &str, now: Timestamp, window: Span) -> bool {
+        !self.dedup.is_empty() && self.dedup.contains(xxh3_64(message_id.as_bytes()), now, window)
     }
 
     /// Adds an event at its own time: to the first and latest times, the messageIds, the traits and the zone. Its
@@ -82,8 +83,8 @@ impl UserProfile {
         self.first = self.first.min(arrival.ts);
         self.latest = self.latest.max(arrival.ts);
         if let Some(id) = &arrival.event.message_id {
-            self.seen.forget(self.now, rules.dedup_window);
-            self.seen.push(xxh3_64(id.as_bytes()), self.now);
+            self.dedup.forget(self.now, rules.dedup_window);
+            self.dedup.push(xxh3_64(id.as_bytes()), self.now);
         }
         if arrival.event.call == CallType::Identify {
             self.traits.learn(&arrival.event.traits, arrival.ts);
@@ -103,27 +104,27 @@ impl UserProfile {
             _ => None,
         };
         match feature.kind {
-            FeatureKind::WindowCount(window) => self.add_tally(id, &window, arrival.ts),
+            FeatureKind::WindowCount(window) => self.add_count(id, &window, arrival.ts),
             FeatureKind::WindowNumericCount(field, window) => {
                 if number(field).is_some() {
-                    self.add_tally(id, &window, arrival.ts);
+                    self.add_count(id, &window, arrival.ts);
                 }
             }
             FeatureKind::WindowSum(field, window) => {
                 let Some(number) = number(field) else { return };
-                if let FeatureState::Sums(panes) = self.cell(id, || FeatureState::Sums(Panes::default())) {
+                if let FeatureState::Sums(panes) = self.state_mut(id, || FeatureState::Sums(Panes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, DecimalSum::from(number));
                 }
             }
             FeatureKind::WindowMin(field, window) => {
                 let Some(number) = number(field) else { return };
-                if let FeatureState::Minimum(panes) = self.cell(id, || FeatureState::Minimum(Panes::default())) {
+                if let FeatureState::Minimum(panes) = self.state_mut(id, || FeatureState::Minimum(Panes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, Minimum(number));
                 }
             }
             FeatureKind::WindowMax(field, window) => {
                 let Some(number) = number(field) else { return };
-                if let FeatureState::Maximum(panes) = self.cell(id, || FeatureState::Maximum(Panes::default())) {
+                if let FeatureState::Maximum(panes) = self.state_mut(id, || FeatureState::Maximum(Panes::default())) {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, Maximum(number));
                 }
             }
@@ -131,20 +132,20 @@ impl UserProfile {
                 let hash = field_value(&arrival.event.fields, field).and_then(distinct_hash);
                 let Some(hash) = hash else { return };
                 if let FeatureState::Distinct(panes) =
-                    self.cell(id, || FeatureState::Distinct(DistinctPanes::default()))
+                    self.state_mut(id, || FeatureState::Distinct(DistinctPanes::default()))
                 {
                     panes.add(&window, window.pane_of(arrival.ts.0), now, hash);
                 }
             }
             FeatureKind::TotalCount => {
-                if let FeatureState::Count(count) = self.cell(id, || FeatureState::Count(0)) {
-                    *count += 1;
+                if let FeatureState::Count(count) = self.state_mut(id, || FeatureState::Count(EventCount(0))) {
+                    count.add(EventCount(1));
                 }
             }
             FeatureKind::TotalSum(field) => {
                 let Some(number) = number(field) else { return };
-                if let FeatureState::Sum(sum) = self.cell(id, || FeatureState::Sum(Box::new(DecimalSum(0)))) {
-                    sum.absorb(DecimalSum::from(number));
+                if let FeatureState::Sum(sum) = self.state_mut(id, || FeatureState::Sum(Box::new(DecimalSum(0)))) {
+                    sum.add(DecimalSum::from(number));
                 }
             }
             FeatureKind::LastValue(field) => {
@@ -155,22 +156,22 @@ impl UserProfile {
                 }
             }
             FeatureKind::LatestTime => {
-                if let FeatureState::Latest(latest) = self.cell(id, || FeatureState::Latest(arrival.ts)) {
+                if let FeatureState::Latest(latest) = self.state_mut(id, || FeatureState::Latest(arrival.ts)) {
                     *latest = arrival.ts.max(*latest);
                 }
             }
         }
     }
 
-    fn add_tally(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {
+    fn add_count(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {
         let now = self.now;
-        if let FeatureState::Counts(panes) = self.cell(id, || FeatureState::Counts(Panes::default())) {
+        if let FeatureState::Counts(panes) = self.state_mut(id, || FeatureState::Counts(Panes::default())) {
             panes.add(window, window.pane_of(ts.0), now, EventCount(1));
         }
     }
 
     fn keep_last(&mut self, id: FeatureId, last: LastValue) {
-        match self.cell(id, || FeatureState::Last(Box::new(last.clone()))) {
+        match self.state_mut(id, || FeatureState::Last(Box::new(last.clone()))) {
             FeatureState::Last(held) if (last.at, last.position) >= (held.at, held.position) => **held = last,
             _ => {}
         }
@@ -178,15 +179,15 @@ impl UserProfile {
 
     /// A feature's memory, where it has any.
     pub fn feature(&self, id: FeatureId) -> Option<&FeatureState> {
-        self.cells.binary_search_by_key(&id, |(other, _)| *other).ok().map(|at| &self.cells[at].1)
+        self.features.binary_search_by_key(&id, |(other, _)| *other).ok().map(|at| &self.features[at].1)
     }
 
-    fn cell(&mut self, id: FeatureId, empty: impl FnOnce() -> FeatureState) -> &mut FeatureState {
-        let at = self.cells.binary_search_by_key(&id, |(other, _)| *other).unwrap_or_else(|at| {
-            self.cells.insert(at, (id, empty()));
+    fn state_mut(&mut self, id: FeatureId, empty: impl FnOnce() -> FeatureState) -> &mut FeatureState {
+        let at = self.features.binary_search_by_key(&id, |(other, _)| *other).unwrap_or_else(|at| {
+            self.features.insert(at, (id, empty()));
             at
         });
-        &mut self.cells[at].1
+        &mut self.features[at].1
     }
 
     /// The value of a trait.
@@ -198,54 +199,79 @@ impl UserProfile {
     /// dedup window. Changes no answer.
     pub fn tidy(&mut self, rules: &Ruleset) {
         let now = self.now;
-        self.seen.forget(now, rules.dedup_window);
-        self.cells.retain_mut(|(id, cell)| match rules.features[usize::from(id.0)].kind.window() {
-            Some(window) => cell.expire(&window, now),
+        self.dedup.forget(now, rules.dedup_window);
+        self.features.retain_mut(|(id, state)| match rules.features[usize::from(id.0)].kind.window() {
+            Some(window) => state.expire(&window, now),
             None => true,
         });
     }
 
     /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant, and all
     /// that was due by then has fired. Memberships stay this user's.
-    pub fn absorb(&mut self, rules: &Ruleset, mut visitor: UserProfile) {
+    pub fn merge(&mut self, rules: &Ruleset, mut visitor: UserProfile) {
         // What is worth nothing any more is not to pile up with each visitor.
         self.tidy(rules);
         visitor.tidy(rules);
         self.first = self.first.min(visitor.first);
         self.latest = self.latest.max(visitor.latest);
-        self.traits.absorb(visitor.traits);
+        self.traits.merge(visitor.traits);
         self.zone = self.zone.take().into_iter().chain(visitor.zone).max_by_key(|zone| zone.0);
-        self.seen.absorb(visitor.seen);
-        for (id, cell) in visitor.cells {
-            self.absorb_cell(id, cell);
+        self.dedup.merge(visitor.dedup);
+        for (id, state) in visitor.features {
+            self.merge_feature(id, state);
         }
     }
 
-    fn absorb_cell(&mut self, id: FeatureId, theirs: FeatureState) {
-        if let FeatureState::Last(last) = theirs {
-            return self.keep_last(id, *last);
-        }
-        let Ok(at) = self.cells.binary_search_by_key(&id, |(other, _)| *other) else {
-            self.cell(id, || theirs);
+    fn merge_feature(&mut self, id: FeatureId, theirs: FeatureState) {
+        let Ok(at) = self.features.binary_search_by_key(&id, |(other, _)| *other) else {
+            self.state_mut(id, || theirs);
             return;
         };
-        self.cells[at].1.absorb(theirs);
+        self.features[at].1.merge(theirs);
     }
 
     /// All cells, ascending by feature, for the codec.
-    pub fn cells(&self) -> &[(FeatureId, FeatureState)] {
-        &self.cells
+    pub fn features(&self) -> &[(FeatureId, FeatureState)] {
+        &self.features
     }
 
     /// The messageIds remembered, for the codec.
-    pub fn seen(&self) -> &DedupState {
-        &self.seen
+    pub fn dedup(&self) -> &DedupState {
+        &self.dedup
     }
 
-    /// Puts back what [`cells`](UserProfile::cells) and [`seen`](UserProfile::seen) gave.
-    pub fn restore(&mut self, cells: Vec<(FeatureId, FeatureState)>, seen: DedupState) {
-        self.cells = cells;
-        self.seen = seen;
+    /// Writes the zone, in any format.
+    pub(crate) fn write_zone<W: StateWriter>(&self, writer: &mut W) {
+        if let Some((position, zone)) = &self.zone {
+            writer.record("", 2, |writer| {
+                writer.position(*position);
+                writer.text("timezone", zone);
+            });
+        }
+    }
+
+    /// Reads the zone.
+    pub(crate) fn read_zone<R: StateReader>(&mut self, reader: &mut R) -> Result<(), R::Error> {
+        reader.record(2, "a user's zone")?;
+        let position = reader.position("a zone's position")?;
+        self.zone = Some((position, reader.text("a zone's name")?.into()));
+        Ok(())
+    }
+
+    /// Restores the feature states, ascending by feature.
+    pub(crate) fn set_features(&mut self, features: Vec<(FeatureId, FeatureState)>) {
+        self.features = features;
+    }
+
+    /// Restores the accepted messageIds.
+    pub(crate) fn set_dedup(&mut self, dedup: DedupState) {
+        self.dedup = dedup;
+    }
+
+    /// Puts back what [`features`](UserProfile::features) and [`dedup`](UserProfile::dedup) gave.
+    pub fn restore(&mut self, features: Vec<(FeatureId, FeatureState)>, dedup: DedupState) {
+        self.features = features;
+        self.dedup = dedup;
     }
 }
 

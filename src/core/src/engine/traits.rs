@@ -1,5 +1,6 @@
 //! What identify calls said of a user, by when they said it (semantics §4, `traits.x`).
 
+use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::event::{Scalar, TraitId};
 use crate::time::Timestamp;
 
@@ -36,7 +37,7 @@ impl UserTraits {
     }
 
     /// Takes in those of a visitor who is this user; the user's win.
-    pub fn absorb(&mut self, visitor: UserTraits) {
+    pub fn merge(&mut self, visitor: UserTraits) {
         self.identified = self.identified.max(visitor.identified);
         for (id, value) in visitor.values {
             if let Err(at) = self.place(id) {
@@ -73,6 +74,26 @@ impl UserTraits {
     /// Puts back what [`identified`](UserTraits::identified) and [`entries`](UserTraits::entries) gave.
     pub fn from_parts(identified: Timestamp, values: Vec<(TraitId, Option<Scalar<'static>>)>) -> UserTraits {
         UserTraits { identified, values }
+    }
+
+    /// The time of the latest identify call, where it is read by itself.
+    pub(crate) fn set_identified(&mut self, identified: Timestamp) {
+        self.identified = identified;
+    }
+
+    /// Writes the values, in any format.
+    pub(crate) fn write<W: StateWriter>(&self, writer: &mut W) {
+        let values = self.values.iter().map(|(id, value)| (id.0, value));
+        writer.map("traits", KeySpace::Traits, values, |writer, value| writer.optional_scalar("", value.as_ref()));
+    }
+
+    /// Reads the values of traits that the current rules read.
+    pub(crate) fn read_values<R: StateReader>(
+        reader: &mut R,
+    ) -> Result<Vec<(TraitId, Option<Scalar<'static>>)>, R::Error> {
+        reader.map(KeySpace::Traits, "a user's traits", |reader, id| {
+            Ok((TraitId(id), reader.optional_scalar("a trait")?))
+        })
     }
 
     /// The bytes it takes beside its own place.

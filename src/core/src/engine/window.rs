@@ -12,7 +12,7 @@ pub const DISTINCT_VALUES_MAX: usize = 1_000;
 /// What one pane holds: it can take in more of its kind.
 pub trait Aggregate: Copy {
     /// Takes `other` in.
-    fn absorb(&mut self, other: Self);
+    fn add(&mut self, other: Self);
 }
 
 /// How many.
@@ -33,25 +33,25 @@ pub struct Minimum(pub Decimal);
 pub struct Maximum(pub Decimal);
 
 impl Aggregate for EventCount {
-    fn absorb(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.0 += other.0;
     }
 }
 
 impl Aggregate for DecimalSum {
-    fn absorb(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
     }
 }
 
 impl Aggregate for Minimum {
-    fn absorb(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.0 = self.0.min(other.0);
     }
 }
 
 impl Aggregate for Maximum {
-    fn absorb(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.0 = self.0.max(other.0);
     }
 }
@@ -106,19 +106,19 @@ impl<T: Aggregate> Panes<T> {
     fn put(&mut self, pane: i64, value: T) {
         let after = self.entries.iter().rposition(|(other, _)| *other <= pane).map_or(0, |at| at + 1);
         match after.checked_sub(1).map(|at| &mut self.entries[at]) {
-            Some((other, held)) if *other == pane => held.absorb(value),
+            Some((other, held)) if *other == pane => held.add(value),
             _ => self.entries.insert(after, (pane, value)),
         }
     }
 
     /// Takes in the panes of another user's window, which stands at the same instant.
-    pub fn absorb(&mut self, other: Panes<T>) {
+    pub fn merge(&mut self, other: Panes<T>) {
         let mut all = Vec::with_capacity(self.entries.len() + other.entries.len());
         let mut theirs = other.entries.into_iter().peekable();
         for (pane, mut value) in self.entries.drain(..) {
             all.extend(std::iter::from_fn(|| theirs.next_if(|(other, _)| *other < pane)));
             if let Some((_, other)) = theirs.next_if(|(other, _)| *other == pane) {
-                value.absorb(other);
+                value.add(other);
             }
             all.push((pane, value));
         }
@@ -163,7 +163,7 @@ pub fn combine<T: Aggregate>(panes: &[(i64, T)]) -> Option<T> {
     let ((_, first), rest) = panes.split_first()?;
     let mut total = *first;
     for (_, value) in rest {
-        total.absorb(*value);
+        total.add(*value);
     }
     Some(total)
 }
@@ -195,7 +195,7 @@ impl DistinctPanes {
     }
 
     /// Takes in another user's values.
-    pub fn absorb(&mut self, other: DistinctPanes) {
+    pub fn merge(&mut self, other: DistinctPanes) {
         for (hash, pane) in other.latest {
             let latest = self.latest.entry(hash).or_insert(pane);
             *latest = pane.max(*latest);

@@ -1,153 +1,233 @@
-//! Everything kept of one user as JSON, for whoever has a right to it. Unlike a report it computes nothing: it is the state
-//! itself, in words.
+//! All state of one user as JSON, for those with a right to it. Unlike a report it computes nothing: it is the state itself,
+//! with names instead of numbers.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
+use super::sections::{SectionWriter, UserSection};
 use super::{ExecutionPlan, User};
-use crate::engine::feature_state::FeatureState;
+use crate::decimal::Decimal;
+use crate::encoding::{KeySpace, ListShape, StateWriter};
 use crate::engine::value::Value;
-use crate::engine::window::{Aggregate, DecimalSum, EventCount, Maximum, Minimum, Panes};
-use crate::event::TraitId;
+use crate::engine::window::DecimalSum;
+use crate::event::Scalar;
+use crate::growth::UserGrowthState;
 use crate::json::JsonText;
-use crate::rules::notation;
-use crate::rules::program::{CampaignId, FeatureId, Ruleset, Window};
+use crate::rules::program::{CampaignId, FeatureId, SegmentId, Window};
+use crate::rules::words;
 use crate::time::Timestamp;
 
-/// Everything kept of one user.
+/// All state of one user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserStateExport {
     /// The user's clock.
     pub clock: Timestamp,
-    /// What happened: times, segments, features with every pane, traits, zone, messageIds.
+    /// Times, segments, features with every pane, traits, zone, messageIds.
     pub profile: JsonText,
-    /// What campaigns remember: firings, what caps count, what quiet hours hold back.
+    /// Exposures, actions that count against caps, deferred decisions.
     pub memory: Json,
 }
 
 impl UserStateExport {
     /// The user's state, under the rules it was made by.
     pub fn new(plan: &ExecutionPlan, user: &User) -> UserStateExport {
-        let rules = &plan.rules;
-        let mut profile = profile(rules, user);
-        if let (Some(growth), Some(record)) = (&plan.growth, &user.growth) {
-            profile.insert("growth", JsonText::of(&record.export(growth)));
+        let (mut profile, mut campaigns) = (JsonStateWriter::new(plan), JsonStateWriter::new(plan));
+        for (name, time) in [("first_event", user.profile.first), ("latest_event", user.profile.latest)] {
+            profile.time(name, time);
         }
-        UserStateExport { clock: user.profile.now, profile: JsonText::of(&profile), memory: memory(rules, user) }
+        for name in ["timezone", "latest_identify", "next_wake_up"] {
+            profile.optional_text(name, None);
+        }
+        if user.due() < Timestamp::NEVER {
+            profile.time("next_wake_up", user.due());
+        }
+        for section in UserSection::ALL {
+            // An empty list or map is exported as such, a value that is not there as null.
+            if section != UserSection::Identified || section.is_present(user) {
+                section.write(user, if section.is_of_campaigns() { &mut campaigns } else { &mut profile });
+            }
+        }
+        UserStateExport {
+            clock: user.profile.now,
+            profile: JsonText::of(&profile.object),
+            memory: JsonText::of(&campaigns.object).to_value(),
+        }
     }
 }
 
-/// An object whose values stand with all their digits.
-type ExactJsonObject = BTreeMap<&'static str, JsonText>;
-
-fn profile(rules: &Ruleset, user: &User) -> ExactJsonObject {
-    let profile = &user.profile;
-    let segments = profile.members.iter().map(|id| rules.segments[usize::from(id.0)].id.as_str());
-    let features = profile.cells().iter().map(|(id, cell)| feature(rules, *id, cell));
-    let traits = profile
-        .traits
-        .entries()
-        .iter()
-        .map(|(id, value)| (trait_name(rules, *id), value.as_ref().map(|value| Value::from(value).to_json())));
-    let identified = Some(profile.traits.identified()).filter(|at| *at > Timestamp::MIN);
-    let seen = profile.seen().iter().map(|(hash, at)| json!({"hash": hex(hash), "accepted": time(at)}));
-    ExactJsonObject::from([
-        ("first_event", JsonText::of(&time(profile.first))),
-        ("latest_event", JsonText::of(&time(profile.latest))),
-        ("segments", JsonText::of(&segments.collect::<Vec<_>>())),
-        ("features", JsonText::of(&features.collect::<Vec<_>>())),
-        ("traits", JsonText::of(&traits.collect::<BTreeMap<_, _>>())),
-        ("latest_identify", JsonText::of(&identified.map(time))),
-        ("timezone", JsonText::of(&profile.zone.as_ref().map(|(_, zone)| &**zone))),
-        ("message_ids", JsonText::of(&seen.collect::<Vec<_>>())),
-        ("next_wake_up", JsonText::of(&Some(user.due()).filter(|due| *due < Timestamp::NEVER).map(time))),
-    ])
+/// Writes state as the values of a JSON object, with all digits of their numbers.
+struct JsonStateWriter<'p> {
+    plan: &'p ExecutionPlan,
+    /// The window of the feature that is written.
+    window: Option<Window>,
+    object: BTreeMap<String, JsonText>,
 }
 
-fn trait_name(rules: &Ruleset, id: TraitId) -> String {
-    rules.projection.traits[usize::from(id.0)].join(".")
+impl<'p> JsonStateWriter<'p> {
+    fn new(plan: &'p ExecutionPlan) -> JsonStateWriter<'p> {
+        JsonStateWriter { plan, window: None, object: BTreeMap::new() }
+    }
+
+    fn nested(&self) -> JsonStateWriter<'p> {
+        JsonStateWriter { window: self.window, ..JsonStateWriter::new(self.plan) }
+    }
+
+    fn insert(&mut self, name: &str, value: JsonText) {
+        self.object.insert(name.to_owned(), value);
+    }
+
+    /// The only value that was written.
+    fn into_value(self) -> JsonText {
+        self.object.into_values().next().unwrap_or_else(JsonText::null)
+    }
+
+    /// From when to when (exclusive) a pane reaches.
+    fn pane_interval(&mut self, pane: i64) {
+        let pane_ms = self.window.map_or(0, |window| window.pane_ms);
+        let begins = pane.saturating_mul(pane_ms);
+        self.time("from", Timestamp(begins));
+        self.time("until", Timestamp(begins.saturating_add(pane_ms)));
+    }
 }
 
-fn feature(rules: &Ruleset, id: FeatureId, cell: &FeatureState) -> ExactJsonObject {
-    let window = rules.features[usize::from(id.0)].kind.window();
-    let held = match (cell, window) {
-        (FeatureState::Counts(held), Some(window)) => panes(held, &window, |EventCount(count)| JsonText::of(&count)),
-        (FeatureState::Sums(held), Some(window)) => panes(held, &window, number),
-        (FeatureState::Minimum(held), Some(window)) => {
-            panes(held, &window, |Minimum(least)| Value::Number(least).to_json())
+impl StateWriter for JsonStateWriter<'_> {
+    fn count(&mut self, name: &'static str, count: u64) {
+        self.insert(name, JsonText::of(&count));
+    }
+
+    fn flag(&mut self, _value: bool) {}
+
+    fn sum(&mut self, name: &'static str, millionths: i128) {
+        self.insert(name, Value::from(DecimalSum(millionths).to_number()).to_json());
+    }
+
+    fn decimal(&mut self, name: &'static str, number: Decimal) {
+        self.insert(name, Value::Number(number).to_json());
+    }
+
+    fn time(&mut self, name: &'static str, time: Timestamp) {
+        self.insert(name, JsonText::of(&time.to_string()));
+    }
+
+    fn time_near(&mut self, name: &'static str, _other: Timestamp, time: Timestamp) {
+        self.time(name, time);
+    }
+
+    fn hash(&mut self, name: &'static str, hash: u64) {
+        self.insert(name, JsonText::of(&format!("{hash:016x}")));
+    }
+
+    fn position(&mut self, _position: u64) {}
+
+    fn scalar(&mut self, name: &'static str, value: &Scalar<'_>) {
+        self.insert(name, Value::from(value).to_json());
+    }
+
+    fn optional_scalar(&mut self, name: &'static str, value: Option<&Scalar<'_>>) {
+        self.insert(name, value.map_or_else(JsonText::null, |value| Value::from(value).to_json()));
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) {
+        self.insert(name, JsonText::of(text));
+    }
+
+    fn optional_text(&mut self, name: &'static str, text: Option<&str>) {
+        self.insert(name, JsonText::of(&text));
+    }
+
+    fn segment(&mut self, name: &'static str, id: SegmentId) {
+        self.insert(name, JsonText::of(&self.plan.rules.segments[usize::from(id.0)].id));
+    }
+
+    fn campaign(&mut self, name: &'static str, id: CampaignId) {
+        self.insert(name, JsonText::of(&self.plan.rules.campaigns[usize::from(id.0)].id));
+    }
+
+    fn trigger_segment(&mut self, _id: SegmentId) {}
+
+    fn pane(&mut self, name: &'static str, pane: i64) {
+        let mut interval = self.nested();
+        interval.pane_interval(pane);
+        self.insert(name, JsonText::of(&interval.object));
+    }
+
+    fn pane_after(&mut self, _previous: Option<i64>, pane: i64) {
+        self.pane_interval(pane);
+    }
+
+    fn tag(&mut self, _tag: u8) {}
+
+    fn record(&mut self, name: &'static str, _fields: u64, write: impl FnOnce(&mut Self)) {
+        if name.is_empty() {
+            return write(self);
         }
-        (FeatureState::Maximum(held), Some(window)) => {
-            panes(held, &window, |Maximum(greatest)| Value::Number(greatest).to_json())
+        let mut record = self.nested();
+        write(&mut record);
+        self.insert(name, JsonText::of(&record.object));
+    }
+
+    fn variable_record(&mut self, _fields: u64, write: impl FnOnce(&mut Self)) {
+        write(self);
+    }
+
+    fn list<T>(
+        &mut self,
+        name: &'static str,
+        shape: ListShape,
+        items: impl ExactSizeIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        let items = items.map(|item| {
+            let mut entry = self.nested();
+            write(&mut entry, item);
+            if shape == ListShape::Values { entry.into_value() } else { JsonText::of(&entry.object) }
+        });
+        let items = JsonText::of(&items.collect::<Vec<_>>());
+        self.insert(name, items);
+    }
+
+    /// Traits are an object by path; other entries are objects in a list, with their key among the values.
+    fn map<T>(
+        &mut self,
+        name: &'static str,
+        keys: KeySpace,
+        entries: impl ExactSizeIterator<Item = (u16, T)> + Clone,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        let (mut by_path, mut list) = (BTreeMap::new(), Vec::new());
+        let rules = &self.plan.rules;
+        for (key, state) in entries {
+            let (mut entry, index) = (self.nested(), usize::from(key));
+            match keys {
+                KeySpace::Traits => {
+                    write(&mut entry, state);
+                    by_path.insert(rules.projection.traits[index].join("."), entry.into_value());
+                    continue;
+                }
+                KeySpace::Features => {
+                    entry.window = rules.features[index].kind.window();
+                    entry.text("feature", &words::feature(rules, FeatureId(key)));
+                }
+                KeySpace::Campaigns => entry.campaign("campaign", CampaignId(key)),
+                KeySpace::Caps => {
+                    let Some(cap) = rules.caps.get(index) else { continue };
+                    entry.count("max", cap.max.into());
+                    entry.text("per", &cap.per.to_string());
+                    entry.optional_text("channel", cap.channel.as_deref());
+                }
+            }
+            write(&mut entry, state);
+            list.push(entry.object);
         }
-        (FeatureState::Distinct(held), Some(window)) => {
-            let values = held.entries().map(|(hash, at)| json!({"hash": hex(hash), "pane": pane(&window, at)}));
-            ("values", JsonText::of(&values.collect::<Vec<_>>()))
+        self.insert(name, if keys == KeySpace::Traits { JsonText::of(&by_path) } else { JsonText::of(&list) });
+    }
+}
+
+impl SectionWriter for JsonStateWriter<'_> {
+    fn growth(&mut self, state: &UserGrowthState) {
+        if let Some(growth) = &self.plan.growth {
+            self.insert("growth", JsonText::of(&state.export(growth)));
         }
-        (FeatureState::Count(count), _) => ("value", JsonText::of(count)),
-        (FeatureState::Sum(sum), _) => ("value", number(**sum)),
-        (FeatureState::Last(last), _) => {
-            let last = [("value", Value::from(&last.value).to_json()), ("at", JsonText::of(&time(last.at)))];
-            ("last", JsonText::of(&ExactJsonObject::from(last)))
-        }
-        (FeatureState::Latest(at), _) => ("value", JsonText::of(&time(*at))),
-        // A window's cell without a window: the rules make none.
-        (_, None) => ("value", JsonText::null()),
-    };
-    ExactJsonObject::from([("feature", JsonText::of(&notation::feature(rules, id))), held])
-}
-
-fn panes<T: Aggregate>(panes: &Panes<T>, window: &Window, value: impl Fn(T) -> JsonText) -> (&'static str, JsonText) {
-    let panes = panes.entries().iter().map(|(at, held)| {
-        let mut entry = pane(window, *at);
-        entry.insert("value", value(*held));
-        entry
-    });
-    ("panes", JsonText::of(&panes.collect::<Vec<_>>()))
-}
-
-/// From when to when (exclusive) a pane reaches.
-fn pane(window: &Window, at: i64) -> ExactJsonObject {
-    let begins = at.saturating_mul(window.pane_ms);
-    let ends = begins.saturating_add(window.pane_ms);
-    ExactJsonObject::from(
-        [("from", begins), ("until", ends)].map(|(key, at)| (key, JsonText::of(&time(Timestamp(at))))),
-    )
-}
-
-fn memory(rules: &Ruleset, user: &User) -> Json {
-    let (fired, capped, held) = user.memory.parts();
-    let campaign = |id: CampaignId| rules.campaigns[usize::from(id.0)].id.as_str();
-    let fired = fired
-        .iter()
-        .map(|(id, fired)| json!({"campaign": campaign(*id), "count": fired.count, "last": time(fired.last)}));
-    let capped = capped.iter().filter_map(|(index, times)| {
-        let cap = rules.caps.get(usize::from(*index))?;
-        let times: Vec<Json> = times.iter().map(|at| time(*at)).collect();
-        Some(json!({"max": cap.max, "per": cap.per.to_string(), "channel": cap.channel, "actions": times}))
-    });
-    let held = held.iter().map(|held| {
-        json!({
-            "campaign": campaign(held.campaign), "until": time(held.until), "timezone": held.zone.as_deref(),
-            "cause": held.cause.as_deref(),
-        })
-    });
-    json!({
-        "fired": fired.collect::<Vec<_>>(),
-        "caps": capped.collect::<Vec<_>>(),
-        "held": held.collect::<Vec<_>>(),
-    })
-}
-
-fn time(at: Timestamp) -> Json {
-    at.to_string().into()
-}
-
-/// A sum.
-fn number(micros: DecimalSum) -> JsonText {
-    Value::from(micros.to_number()).to_json()
-}
-
-fn hex(hash: u64) -> String {
-    format!("{hash:016x}")
+    }
 }

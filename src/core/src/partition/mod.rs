@@ -1,18 +1,19 @@
 //! A partition: many users, in the order of the log. Pure.
 //!
-//! The unit of everything: ordering, state, checkpoint, ownership. [`Partition::apply`] takes one [`PartitionInput`] and appends
-//! what follows from it to the outputs; it knows no clock and cannot fail. What happens to a user depends on that
-//! user's inputs alone, so how many partitions there are, and who runs them, shows nowhere.
+//! The unit of ordering, state and checkpointing. [`Partition::apply`] takes one [`PartitionInput`] and appends the resulting
+//! outputs; it has no clock and cannot fail. A user's outputs depend on that user's inputs alone, so neither the number of
+//! partitions nor the worker that runs them affects any result.
 //!
 //! Per event (semantics §3): everything due for the user fires first, each at its own due time; then the event is
-//! added at its own time and evaluated once. A user has one wake-up, the earliest instant at which time alone can
-//! change anything; it may turn out to be early, never late.
+//! added at its own time and evaluated once. A user has one timer, the earliest instant at which time alone can
+//! change anything; it may be early, never late.
 
 mod export;
 mod io;
 mod packed;
 mod packed_users;
 mod report;
+pub(crate) mod sections;
 mod snapshot;
 mod steps;
 #[cfg(test)]
@@ -40,7 +41,7 @@ use steps::StepContext;
 use timer_queue::TimerQueue;
 use user_table::UserTable;
 
-/// The state of fewer users is near the processor anyway.
+/// The state of fewer users is in the processor's caches anyway.
 const WARM_FROM: usize = 10_000;
 
 /// Rules with their index.
@@ -48,9 +49,9 @@ const WARM_FROM: usize = 10_000;
 pub struct ExecutionPlan {
     /// The rules.
     pub rules: Ruleset,
-    /// What an event touches in them.
+    /// Which event can change which part of them.
     pub dispatch: DispatchIndex,
-    /// The growth numbers; `None`: the rules ask for none.
+    /// The growth numbers; `None`: the rules define none.
     pub growth: Option<growth::GrowthPlan>,
 }
 
@@ -69,17 +70,17 @@ pub struct Partition {
     users: UserTable,
     timers: TimerQueue,
     steps: StepContext,
-    capture: SnapshotTracker,
+    snapshots: SnapshotTracker,
 }
 
-/// A piece of a cut through a partition: users as they were at the cut.
+/// A part of a snapshot of a partition: users as they were at the beginning of the snapshot.
 #[derive(Debug)]
 pub struct SnapshotUsers {
     /// Which partition.
     pub partition: u16,
     /// Some of its users.
     pub users: Vec<User>,
-    /// Some of those who were taken out since the last cut. Who came back since stands among the users too.
+    /// Some of those removed since the last snapshot. Those that exist again are among the users too.
     pub removed: Vec<Arc<str>>,
 }
 
@@ -87,39 +88,39 @@ impl Partition {
     /// A partition without users, for rules of this size.
     pub fn new(plan: &ExecutionPlan) -> Partition {
         Partition {
-            users: UserTable::new(user_table::AT_HAND),
+            users: UserTable::new(user_table::RESIDENT_USERS_MIN),
             timers: TimerQueue::default(),
             steps: StepContext::new(plan),
-            capture: SnapshotTracker::default(),
+            snapshots: SnapshotTracker::default(),
         }
     }
 
-    /// The same, dropping users who were idle for `state_ttl` once nothing is to come for them by time alone. `None`: they
-    /// are kept for good.
+    /// The same, dropping users that were idle for `state_ttl` once nothing can happen to them by time alone. `None`: they
+    /// are never dropped.
     ///
-    /// Whether a user has expired is a function of that user's events alone: an event at or after the instant meets
-    /// someone new, whether or not the watermark has got there.
+    /// Whether a user has expired is a function of that user's events alone: an event at or after the instant belongs to
+    /// a new user, whether or not the watermark is past it.
     pub fn with_state_ttl(mut self, state_ttl: Option<Span>) -> Partition {
         self.steps.state_ttl = state_ttl;
         self
     }
 
-    /// The same, with so many users at hand (at least 1) before one is packed into fewer bytes: this shows nowhere but in
-    /// memory and time taken.
-    pub fn with_users_at_hand(mut self, at_hand: usize) -> Partition {
-        self.users = UserTable::new(at_hand);
+    /// The same, with this number of resident users (at least 1) before one is packed into fewer bytes: this affects only
+    /// memory and processing time.
+    pub fn with_resident_users(mut self, resident: usize) -> Partition {
+        self.users = UserTable::new(resident);
         self
     }
 
-    /// Takes one input; what follows from it is appended to `out`, in order per user.
+    /// Applies one input; the outputs are appended to `out`, in order per user.
     pub fn apply(&mut self, plan: &ExecutionPlan, input: PartitionInput<'_, '_>, out: &mut Vec<Output>) {
         match input {
             PartitionInput::Event { user, event, ts, watermark, position, visitor } => {
                 let slot = self.slot_of(user, ts.max(watermark));
                 let Some(user) = self.users.get_mut(slot) else { return };
-                self.capture.touch(slot, user);
+                self.snapshots.touch(slot, user);
                 if let Some(visitor) = visitor {
-                    self.steps.unite(plan, user, *visitor, (ts.max(watermark), position), out);
+                    self.steps.merge(plan, user, *visitor, (ts.max(watermark), position), out);
                 }
                 self.steps.take_event(plan, user, ProfileUpdate { event, ts, position }, watermark, out);
                 arm(&mut self.timers, slot, user, self.steps.state_ttl);
@@ -128,20 +129,20 @@ impl Partition {
         }
     }
 
-    /// An instant no later than `until` up to which no more than `most` wake-ups are due, or those of one instant: where to
-    /// advance to in a piece of work that is to be short.
+    /// An instant no later than `until` up to which no more than `most` timers are due, or those of one instant: how far to
+    /// advance in one short step.
     pub fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
         self.timers.next_stop(until, most)
     }
 
-    /// Makes ready for events of these users, which changes nothing but the time they take.
+    /// Prepares for events of these users, which affects only processing time.
     pub fn warm<'i>(&mut self, ids: impl Iterator<Item = &'i str>) {
         if self.users.len() >= WARM_FROM {
             self.users.warm(ids);
         }
     }
 
-    /// Takes a user out of the partition, state and all: an anonymous visitor on the way to the user it was linked to.
+    /// Removes a user and returns its state: an anonymous visitor on the way to the user it was linked to.
     pub fn detach(&mut self, id: &str) -> Option<Box<User>> {
         self.remove(id).map(Box::new)
     }
@@ -157,7 +158,7 @@ impl Partition {
     ) -> bool {
         let Some(slot) = self.users.find(id) else { return false };
         let Some(user) = self.users.get_mut(slot) else { return false };
-        self.capture.touch(slot, user);
+        self.snapshots.touch(slot, user);
         let expired = self.steps.fire_due(plan, user, watermark, position, out);
         if let Some(at) = expired {
             self.steps.note_expired(plan, user, at);
@@ -183,7 +184,7 @@ impl Partition {
         if !self.steps.expires_by(plan, user, by) {
             return false;
         }
-        self.capture.touch(slot, user);
+        self.snapshots.touch(slot, user);
         if let Some(at) = self.steps.fire_due(plan, user, by, position, out) {
             self.steps.note_expired(plan, user, at);
         }
@@ -196,10 +197,10 @@ impl Partition {
         self.users.latest_event(self.users.find(id)?)
     }
 
-    /// Takes a user out: the one way in which users go, whatever the reason.
+    /// Removes a user: the only way in which users are removed, for any reason.
     fn remove(&mut self, id: &str) -> Option<User> {
         let user = self.users.remove(id)?;
-        self.capture.taken_out(&user);
+        self.snapshots.removed_user(&user);
         self.steps.leave_segments(&user);
         Some(user)
     }
@@ -214,7 +215,7 @@ impl Partition {
         &mut self.steps.growth_deltas
     }
 
-    /// What was counted so far.
+    /// The counters.
     pub fn counts(&self) -> &PartitionCounters {
         &self.steps.counts
     }
@@ -229,12 +230,12 @@ impl Partition {
         self.len() == 0
     }
 
-    /// How many wake-ups are pending; a user may have several, of which all but one are stale.
+    /// How many timers are pending; a user may have several, of which all but one are stale.
     pub fn pending_timers(&self) -> usize {
         self.timers.len()
     }
 
-    /// How many places for users there are, taken or not.
+    /// How many slots for users there are, occupied or not.
     pub fn slots(&self) -> usize {
         self.users.slots() as usize
     }
@@ -260,7 +261,7 @@ impl Partition {
         self.users.get(self.users.find(id)?)
     }
 
-    /// All that is known of a user, at the watermark.
+    /// A user's state with computed values, at the watermark.
     pub fn report(&self, plan: &ExecutionPlan, id: &str, watermark: Timestamp) -> Option<UserReport> {
         Some(UserReport::new(plan, &*self.user(id)?, watermark))
     }
@@ -281,8 +282,8 @@ impl Partition {
         self.steps.rules_change = Some((latest_read, number));
     }
 
-    /// Puts a user in to whom other rules apply from here on, as it was translated to them: evaluated once, at its clock. What
-    /// that changes is told, and sets nothing off.
+    /// Inserts a user to whom other rules apply from here on, as it was translated to them: evaluated once, at its clock.
+    /// The resulting transitions are outputs, and trigger no campaign.
     pub fn attach_under_other_rules(
         &mut self,
         plan: &ExecutionPlan,
@@ -295,7 +296,7 @@ impl Partition {
         self.put(user);
     }
 
-    /// Puts a user back, as it was taken out or read from a checkpoint.
+    /// Inserts a user, as it was removed or restored from a checkpoint.
     pub fn attach(&mut self, user: User) {
         self.count_in(&user);
         self.put(user);
@@ -312,23 +313,23 @@ impl Partition {
         self.users.change(slot, |user| arm(&mut self.timers, slot, user, self.steps.state_ttl));
     }
 
-    /// Begins a cut here: from now on [`capture`](Partition::capture) gives the users that changed since the last cut
-    /// began (`whole`: everybody) as they are at this moment. Says whether it is whole: the first always is, and so is
-    /// one that begins before the last was captured to its end.
-    pub fn begin_cut(&mut self, whole: bool) -> bool {
-        self.capture.begin(whole, self.users.slots())
+    /// Begins a snapshot: from now on [`snapshot_part`](Partition::snapshot_part) returns the users that changed since the
+    /// beginning of the last one (`complete`: all users) as they are at this moment. Returns whether it is complete: the
+    /// first always is, and so is one that begins before the last one was finished.
+    pub fn begin_snapshot(&mut self, complete: bool) -> bool {
+        self.snapshots.begin(complete, self.users.slots())
     }
 
-    /// The next piece of the cut, of `most` users or fewer, and how much of `most` it used up; `None`: there is nothing
-    /// left of it.
-    pub fn capture(&mut self, partition: u16, most: usize) -> Option<(SnapshotUsers, usize)> {
-        let piece = self.capture.capture(&mut self.users, most.max(1))?;
-        Some((SnapshotUsers { partition, users: piece.users, removed: piece.removed }, piece.work))
+    /// The next part of the snapshot, of `work_max` users or fewer, and how much of `work_max` it used; `None`: the snapshot
+    /// is finished.
+    pub fn snapshot_part(&mut self, partition: u16, work_max: usize) -> Option<(SnapshotUsers, usize)> {
+        let part = self.snapshots.next_part(&mut self.users, work_max.max(1))?;
+        Some((SnapshotUsers { partition, users: part.users, removed: part.removed }, part.work))
     }
 
-    /// The users stand as a checkpoint has them: what changes from here on is what the next cut has.
-    pub fn note_changes_from_here(&mut self) {
-        self.capture.note_from_here();
+    /// The users are as a checkpoint has them: the next snapshot contains what changes from here on.
+    pub fn track_changes(&mut self) {
+        self.snapshots.track_changes();
     }
 
     fn slot_of(&mut self, id: &str, now: Timestamp) -> u32 {
@@ -340,7 +341,7 @@ impl Partition {
 
     fn insert(&mut self, user: User) -> u32 {
         let slot = self.users.insert(user);
-        self.users.change(slot, |user| self.capture.added(slot, user));
+        self.users.change(slot, |user| self.snapshots.added(slot, user));
         slot
     }
 
@@ -350,11 +351,11 @@ impl Partition {
             if self.users.armed(slot).is_none_or(|armed| armed > watermark) {
                 continue;
             }
-            let Partition { users, timers, steps, capture } = self;
+            let Partition { users, timers, steps, snapshots } = self;
             let expired = users.change(slot, |user| {
                 user.armed = Timestamp::NEVER;
                 if user.due() <= watermark {
-                    capture.touch(slot, user);
+                    snapshots.touch(slot, user);
                 }
                 let expired = steps.fire_due(plan, user, watermark, position, out);
                 match expired {
@@ -370,7 +371,7 @@ impl Partition {
     }
 }
 
-/// A later due time needs no new wake-up: the one that stands is re-checked when it comes.
+/// A later due time needs no new timer: the existing one is checked when it fires.
 fn arm(timers: &mut TimerQueue, slot: u32, user: &mut User, state_ttl: Option<Span>) {
     let due = user.wake_up(state_ttl);
     if due < user.armed {

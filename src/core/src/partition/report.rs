@@ -1,4 +1,4 @@
-//! All that is known of one user, for people who ask why.
+//! The state of one user with computed values, for operators who look into a decision.
 
 use std::sync::Arc;
 
@@ -30,9 +30,9 @@ pub struct UserReport {
     pub timezone: Option<String>,
     /// The earliest instant at which time alone may change anything; `None`: it can't.
     pub next_wake_up: Option<Timestamp>,
-    /// The campaigns that fired for the user.
+    /// The campaigns with exposures to the user.
     pub fired: Vec<ExposureReport>,
-    /// What quiet hours hold back.
+    /// The decisions that quiet hours defer.
     pub held: Vec<DeferredDecisionReport>,
 }
 
@@ -45,18 +45,18 @@ pub struct FeatureReport {
     pub value: JsonText,
 }
 
-/// A campaign that fired.
+/// The exposures to a campaign.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExposureReport {
     /// The campaign.
     pub campaign: String,
-    /// How often.
+    /// How many.
     pub count: u32,
-    /// When last.
+    /// The time of the latest.
     pub last: Timestamp,
 }
 
-/// A decision held back.
+/// A deferred decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeferredDecisionReport {
     /// The campaign.
@@ -74,7 +74,7 @@ impl UserReport {
         let at = watermark.max(profile.now);
         let scope = EvaluationContext { rules, profile, now: at, fields: &[] };
         let due = user.due();
-        let (fired, _, held) = user.memory.parts();
+        let campaigns = &user.campaigns;
         UserReport {
             user: Arc::clone(&user.id),
             at,
@@ -94,20 +94,22 @@ impl UserReport {
                 .collect(),
             timezone: profile.zone.as_ref().map(|(_, zone)| zone.to_string()),
             next_wake_up: (due < Timestamp::NEVER).then_some(due),
-            fired: fired
+            fired: campaigns
+                .exposures()
                 .iter()
-                .map(|(id, fired)| ExposureReport {
+                .map(|(id, exposures)| ExposureReport {
                     campaign: rules.campaigns[usize::from(id.0)].id.clone(),
-                    count: fired.count,
-                    last: fired.last,
+                    count: exposures.count,
+                    last: exposures.last,
                 })
                 .collect(),
-            held: held
+            held: campaigns
+                .deferred()
                 .iter()
-                .map(|held| DeferredDecisionReport {
-                    campaign: rules.campaigns[usize::from(held.campaign.0)].id.clone(),
-                    until: held.until,
-                    timezone: held.zone.as_deref().map(str::to_owned),
+                .map(|deferred| DeferredDecisionReport {
+                    campaign: rules.campaigns[usize::from(deferred.campaign.0)].id.clone(),
+                    until: deferred.until,
+                    timezone: deferred.zone.as_deref().map(str::to_owned),
                 })
                 .collect(),
         }

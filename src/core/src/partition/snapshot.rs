@@ -1,11 +1,11 @@
-//! A consistent cut through a partition, taken piece by piece while events go on.
+//! A consistent snapshot of a partition, taken in parts while events are applied.
 //!
-//! Time is divided into rounds by the cuts. What is written at a cut is what was changed in the round before it (or
-//! everybody): those users are *pending*, and [`capture`](SnapshotTracker::capture) clones them a few at a time. Whoever is
-//! changed before it was their turn is cloned just before the change. So every user is captured as it was at the cut,
-//! and no pause is longer than a piece takes.
+//! Snapshots divide time into epochs. A snapshot contains the users that changed in the epoch before it (or all users): they
+//! are *pending*, and [`next_part`](SnapshotTracker::next_part) clones a few of them at a time. A pending user that changes
+//! before its turn is cloned just before the change (its *pre-image*). So the snapshot has every user as it was at the
+//! beginning of the snapshot, and no pause is longer than one part takes.
 //!
-//! Nothing is noted before the first cut: who never cuts pays nothing.
+//! Changes are tracked only from the first snapshot on: without snapshots there is no cost.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,50 +13,50 @@ use std::sync::Arc;
 use super::User;
 use super::user_table::UserTable;
 
-/// What has to be noted to cut a partition.
+/// Which users changed, for the snapshots of a partition.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotTracker {
-    /// How many cuts were begun; 0: nobody ever cut, and nothing is noted.
-    round: u32,
-    /// The slots of users changed in this round; a slot may stand here twice when its user was replaced.
+    /// How many snapshots were begun; 0: none, and changes are not tracked.
+    number: u32,
+    /// The slots of users changed in this epoch; a slot occurs twice when its user was replaced.
     dirty: Vec<u32>,
-    /// Who was taken out in this round; may be back since.
+    /// The users removed in this epoch; they may exist again.
     removed: Vec<Arc<str>>,
-    cut: Option<PartitionSnapshot>,
+    snapshot: Option<PartitionSnapshot>,
 }
 
-/// A cut that is under way.
+/// A snapshot in progress.
 #[derive(Debug)]
 struct PartitionSnapshot {
     pending: PendingUsers,
-    /// Users that were changed before it was their turn, as they were at the cut.
-    images: Vec<User>,
-    /// Who was taken out in the round before the cut.
+    /// Users that changed before their turn, as they were at the beginning of the snapshot.
+    pre_images: Vec<User>,
+    /// The users removed in the epoch before the snapshot.
     removed: Vec<Arc<str>>,
 }
 
-/// Whose turn is still to come.
+/// The users that are still to be cloned.
 #[derive(Debug)]
 enum PendingUsers {
-    /// Everybody there was at the cut, from slot `next` on.
+    /// All users at the beginning of the snapshot, from slot `next` on.
     All { next: u32, end: u32 },
-    /// The slots changed in the round before the cut.
+    /// The slots changed in the epoch before the snapshot.
     Dirty(Vec<u32>),
 }
 
-/// In which round a user was last changed, and whether the cut that began it has the user.
+/// The epoch in which a user last changed, and whether the snapshot that began it has the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct SnapshotEpoch(u32);
 
 impl SnapshotEpoch {
-    /// Captured by the cut that began this round, and not changed since.
-    fn captured(round: u32) -> SnapshotEpoch {
-        SnapshotEpoch(round * 2)
+    /// Contained in the snapshot that began this epoch, and not changed since.
+    fn contained(number: u32) -> SnapshotEpoch {
+        SnapshotEpoch(number * 2)
     }
 
-    /// Changed in this round.
-    fn changed(round: u32) -> SnapshotEpoch {
-        SnapshotEpoch(round * 2 + 1)
+    /// Changed in this epoch.
+    fn changed(number: u32) -> SnapshotEpoch {
+        SnapshotEpoch(number * 2 + 1)
     }
 
     /// As a number.
@@ -71,109 +71,109 @@ impl SnapshotEpoch {
 }
 
 impl PendingUsers {
-    /// Whether the cut that began `round` has yet to take in a user with this mark.
-    fn has(&self, mark: SnapshotEpoch, round: u32) -> bool {
+    /// Whether the snapshot that began epoch `number` still has to clone a user of this epoch.
+    fn has(&self, epoch: SnapshotEpoch, number: u32) -> bool {
         match self {
-            PendingUsers::All { .. } => mark < SnapshotEpoch::captured(round),
-            PendingUsers::Dirty(_) => mark == SnapshotEpoch::changed(round - 1),
+            PendingUsers::All { .. } => epoch < SnapshotEpoch::contained(number),
+            PendingUsers::Dirty(_) => epoch == SnapshotEpoch::changed(number - 1),
         }
     }
 }
 
-/// What one piece of a cut is made of.
+/// A part of a snapshot.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotPart {
     pub(super) users: Vec<User>,
     pub(super) removed: Vec<Arc<str>>,
-    /// How much of the work that was allowed it took.
+    /// How much of the allowed work it took.
     pub(super) work: usize,
 }
 
 impl SnapshotTracker {
-    /// Whether changes are noted.
-    pub(super) fn is_noting(&self) -> bool {
-        self.round > 0
+    /// Whether changes are tracked.
+    pub(super) fn is_tracking(&self) -> bool {
+        self.number > 0
     }
 
-    /// From here on changes are noted: the users there are stand as the last checkpoint has them.
-    pub(super) fn note_from_here(&mut self) {
-        self.round += 1;
+    /// From here on changes are tracked: the users are as the last checkpoint has them.
+    pub(super) fn track_changes(&mut self) {
+        self.number += 1;
         self.dirty.clear();
         self.removed.clear();
-        self.cut = None;
+        self.snapshot = None;
     }
 
-    /// Begins a cut; of one that is still under way the rest is given up. Whether it is whole: the first always is.
-    pub(super) fn begin(&mut self, whole: bool, slots: u32) -> bool {
-        let whole = whole || !self.is_noting() || self.cut.is_some();
-        self.round += 1;
+    /// Begins a snapshot; the rest of one in progress is dropped. Returns whether it is complete: the first always is.
+    pub(super) fn begin(&mut self, complete: bool, slots: u32) -> bool {
+        let complete = complete || !self.is_tracking() || self.snapshot.is_some();
+        self.number += 1;
         let (dirty, removed) = (std::mem::take(&mut self.dirty), std::mem::take(&mut self.removed));
-        let (pending, removed) = match whole {
+        let (pending, removed) = match complete {
             true => (PendingUsers::All { next: 0, end: slots }, Vec::new()),
             false => (PendingUsers::Dirty(dirty), removed),
         };
-        self.cut = Some(PartitionSnapshot { pending, images: Vec::new(), removed });
-        whole
+        self.snapshot = Some(PartitionSnapshot { pending, pre_images: Vec::new(), removed });
+        complete
     }
 
     /// A user is about to change.
     pub(super) fn touch(&mut self, slot: u32, user: &mut User) {
-        let changed = SnapshotEpoch::changed(self.round);
-        if !self.is_noting() || user.mark == changed {
+        let changed = SnapshotEpoch::changed(self.number);
+        if !self.is_tracking() || user.snapshot_epoch == changed {
             return;
         }
-        self.keep_image(user);
-        user.mark = changed;
+        self.keep_pre_image(user);
+        user.snapshot_epoch = changed;
         self.dirty.push(slot);
     }
 
-    /// A user was just put into a slot: nobody the cut under way has to take in.
+    /// A user was inserted into a slot: the snapshot in progress does not contain it.
     pub(super) fn added(&mut self, slot: u32, user: &mut User) {
-        if self.is_noting() {
-            user.mark = SnapshotEpoch::changed(self.round);
+        if self.is_tracking() {
+            user.snapshot_epoch = SnapshotEpoch::changed(self.number);
             self.dirty.push(slot);
         }
     }
 
-    /// A user is being taken out.
-    pub(super) fn taken_out(&mut self, user: &User) {
-        if self.is_noting() {
-            self.keep_image(user);
+    /// A user is being removed.
+    pub(super) fn removed_user(&mut self, user: &User) {
+        if self.is_tracking() {
+            self.keep_pre_image(user);
             self.removed.push(Arc::clone(&user.id));
         }
     }
 
-    fn keep_image(&mut self, user: &User) {
-        if let Some(cut) = &mut self.cut
-            && cut.pending.has(user.mark, self.round)
+    fn keep_pre_image(&mut self, user: &User) {
+        if let Some(snapshot) = &mut self.snapshot
+            && snapshot.pending.has(user.snapshot_epoch, self.number)
         {
-            cut.images.push(user.clone());
+            snapshot.pre_images.push(user.clone());
         }
     }
 
-    /// The next piece of the cut, of about so many users; with `None` nothing is left of it.
-    pub(super) fn capture(&mut self, users: &mut UserTable, most: usize) -> Option<SnapshotPart> {
-        let (round, cut) = (self.round, self.cut.as_mut()?);
-        let mut piece = SnapshotPart { removed: std::mem::take(&mut cut.removed), ..SnapshotPart::default() };
-        let images = cut.images.len().min(most);
-        piece.users.extend(cut.images.drain(cut.images.len() - images..));
-        piece.work = images + piece.removed.len();
-        while piece.work < most
-            && let Some(slot) = cut.pending.next_slot()
+    /// The next part of the snapshot, of about `work_max` users; `None`: it is complete.
+    pub(super) fn next_part(&mut self, users: &mut UserTable, work_max: usize) -> Option<SnapshotPart> {
+        let (number, snapshot) = (self.number, self.snapshot.as_mut()?);
+        let mut part = SnapshotPart { removed: std::mem::take(&mut snapshot.removed), ..SnapshotPart::default() };
+        let pre_images = snapshot.pre_images.len().min(work_max);
+        part.users.extend(snapshot.pre_images.drain(snapshot.pre_images.len() - pre_images..));
+        part.work = pre_images + part.removed.len();
+        while part.work < work_max
+            && let Some(slot) = snapshot.pending.next_slot()
         {
-            piece.work += 1;
-            if let Some(mark) = users.mark(slot)
-                && cut.pending.has(mark, round)
+            part.work += 1;
+            if let Some(epoch) = users.snapshot_epoch(slot)
+                && snapshot.pending.has(epoch, number)
             {
-                piece.users.extend(users.get(slot).map(Cow::into_owned));
-                users.set_mark(slot, SnapshotEpoch::captured(round));
+                part.users.extend(users.get(slot).map(Cow::into_owned));
+                users.set_snapshot_epoch(slot, SnapshotEpoch::contained(number));
             }
         }
-        if piece.work == 0 {
-            self.cut = None;
+        if part.work == 0 {
+            self.snapshot = None;
             return None;
         }
-        Some(piece)
+        Some(part)
     }
 }
 

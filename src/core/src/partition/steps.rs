@@ -97,7 +97,7 @@ impl StepContext {
             let has_all_timed = user.segments_due <= due;
             if has_all_timed {
                 // Before what is worth nothing any more is freed: that it is, is what changes.
-                plan.dispatch.timed_for(user.profile.cells().iter().map(|(id, _)| *id), &mut self.stale);
+                plan.dispatch.timed_for(user.profile.features().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
             }
             let occasion = EvaluationPoint { position, origin: EvaluationOrigin::Time, is_first: false, has_all_timed };
@@ -164,7 +164,8 @@ impl StepContext {
             self.note_renewed(plan, user, at);
             self.leave_segments(user);
             // What stands in the timers still does, and what a cut knows of the place.
-            *user = User { armed: user.armed, mark: user.mark, ..User::new(Arc::clone(&user.id), to) };
+            *user =
+                User { armed: user.armed, snapshot_epoch: user.snapshot_epoch, ..User::new(Arc::clone(&user.id), to) };
         }
     }
 
@@ -182,7 +183,7 @@ impl StepContext {
 
     /// Semantics §2, *Linking*: both clocks are advanced to the same time, then the visitor's past becomes the user's. A
     /// visitor who has expired by then has none.
-    pub(super) fn unite(
+    pub(super) fn merge(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
@@ -208,8 +209,8 @@ impl StepContext {
             StateUpdater::new(growth, &mut self.growth_deltas).merge(&mut user.growth, activity, merged, now);
         }
         visitor.profile.members.iter().for_each(|segment| self.counts.merged_out[usize::from(segment.0)] += 1);
-        user.profile.absorb(&plan.rules, visitor.profile);
-        user.memory.absorb(visitor.memory, &plan.rules.caps, now);
+        user.profile.merge(&plan.rules, visitor.profile);
+        user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
         user.unsettled = true;
         self.counts.merged += 1;
         let decided = OutputKind::Merged { from: visitor.id };
@@ -227,16 +228,16 @@ impl StepContext {
     ) {
         let now = arrival.ts.max(user.profile.now).max(watermark);
         let message_id = arrival.event.message_id.as_deref();
-        let has_seen =
-            |user: &User| message_id.is_some_and(|id| user.profile.has_seen(id, now, plan.rules.dedup_window));
-        let (mut seen, mut is_first) = (has_seen(user), false);
+        let is_duplicate =
+            |user: &User| message_id.is_some_and(|id| user.profile.is_duplicate(id, now, plan.rules.dedup_window));
+        let (mut duplicate, mut is_first) = (is_duplicate(user), false);
         if self.state_ttl.is_some_and(|ttl| user.profile.latest + ttl <= now)
-            && (!seen || self.expires_by(plan, user, now))
+            && (!duplicate || self.expires_by(plan, user, now))
         {
             self.fire_due_or_renew(plan, user, now, arrival.position, out);
-            seen = has_seen(user);
+            duplicate = is_duplicate(user);
         }
-        if seen {
+        if duplicate {
             self.counts.duplicates += 1;
         } else {
             self.counts.applied += 1;
@@ -247,7 +248,7 @@ impl StepContext {
             is_first = user.profile.first == Timestamp::NEVER;
             self.record(plan, user, arrival);
         }
-        if !seen || user.unsettled {
+        if !duplicate || user.unsettled {
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
             let position = arrival.position;
             let occasion =
@@ -298,7 +299,7 @@ impl StepContext {
         }));
     }
 
-    /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours held.
+    /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours deferred.
     fn evaluate(
         &mut self,
         plan: &ExecutionPlan,
@@ -329,8 +330,8 @@ impl StepContext {
             self.changes.changed = changed;
         }
         let by_rules = matches!(occasion.origin, EvaluationOrigin::Rules(_));
-        if user.memory.next_release() <= user.profile.now && !by_rules {
-            self.decide_held(plan, user, occasion.position, out);
+        if user.campaigns.next_release() <= user.profile.now && !by_rules {
+            self.decide_deferred(plan, user, occasion.position, out);
         }
     }
 
@@ -343,7 +344,7 @@ impl StepContext {
         out: &mut Vec<Output>,
     ) {
         let cause = occasion.cause();
-        let mut set_off: Vec<(CampaignId, Trigger)> = Vec::new();
+        let mut triggered: Vec<(CampaignId, Trigger)> = Vec::new();
         for &(segment, change) in changed {
             self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
             let size = &mut self.counts.sizes[usize::from(segment.0)];
@@ -354,40 +355,41 @@ impl StepContext {
                 continue;
             }
             let trigger = Trigger { segment, change };
-            set_off.extend(plan.dispatch.campaigns(segment, change).iter().map(|id| (*id, trigger)));
+            triggered.extend(plan.dispatch.campaigns(segment, change).iter().map(|id| (*id, trigger)));
         }
-        set_off.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
-        for (id, trigger) in set_off {
+        triggered.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
+        for (id, trigger) in triggered {
             let scope =
                 EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
-            let outcome = campaigns::decide(&DecisionSubject { user: &user.id, scope }, id, &mut user.memory);
+            let outcome = campaigns::decide(&DecisionSubject { user: &user.id, scope }, id, &mut user.campaigns);
             if let Outcome::Deferred { until } = outcome {
                 let cause = match &cause {
                     Cause::Time | Cause::Rules { .. } => None,
                     Cause::Event(id) => id.clone(),
                 };
                 let (campaign, trigger, zone) = (id, Some(trigger), Some(zone_of(&scope).1.into()));
-                user.memory.hold(DeferredDecision { campaign, trigger, until, zone, cause });
+                user.campaigns.defer(DeferredDecision { campaign, trigger, until, zone, cause });
             }
             self.report_decision(plan, user, id, outcome, (trigger, cause.clone(), occasion.position), out);
         }
     }
 
-    fn decide_held(&mut self, plan: &ExecutionPlan, user: &mut User, position: u64, out: &mut Vec<Output>) {
-        let mut due = user.memory.release(user.profile.now);
-        due.sort_by_key(|held| plan.rules.decision_rank(held.campaign));
-        for held in due {
-            let campaign = &plan.rules.campaigns[usize::from(held.campaign.0)];
+    fn decide_deferred(&mut self, plan: &ExecutionPlan, user: &mut User, position: u64, out: &mut Vec<Output>) {
+        let mut due = user.campaigns.release_deferred(user.profile.now);
+        due.sort_by_key(|deferred| plan.rules.decision_rank(deferred.campaign));
+        for deferred in due {
+            let campaign = &plan.rules.campaigns[usize::from(deferred.campaign.0)];
             let of_campaign = Trigger { segment: campaign.segment, change: campaign.change };
             let scope =
                 EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
-            let outcome = campaigns::decide_held(&DecisionSubject { user: &user.id, scope }, &held, &mut user.memory);
-            let trigger = held.trigger.unwrap_or(of_campaign);
-            let cause = held.cause.clone().map_or(Cause::Time, |id| Cause::Event(Some(id)));
-            let campaign = held.campaign;
+            let outcome =
+                campaigns::decide_deferred(&DecisionSubject { user: &user.id, scope }, &deferred, &mut user.campaigns);
+            let trigger = deferred.trigger.unwrap_or(of_campaign);
+            let cause = deferred.cause.clone().map_or(Cause::Time, |id| Cause::Event(Some(id)));
+            let campaign = deferred.campaign;
             if let Outcome::Deferred { until } = outcome {
                 let zone = Some(zone_of(&scope).1.into());
-                user.memory.hold(DeferredDecision { until, zone, ..held });
+                user.campaigns.defer(DeferredDecision { until, zone, ..deferred });
             }
             self.report_decision(plan, user, campaign, outcome, (trigger, cause, position), out);
         }

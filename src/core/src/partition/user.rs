@@ -1,4 +1,4 @@
-//! A user of a partition: profile, campaign memory, and when to look again.
+//! A user of a partition: profile, campaign state, growth state, and the next timer.
 
 use std::sync::Arc;
 
@@ -13,58 +13,58 @@ use crate::time::{Span, Timestamp};
 pub struct User {
     /// The user's id.
     pub id: Arc<str>,
-    /// What happened.
+    /// What events said.
     pub profile: UserProfile,
-    /// What campaigns did about it.
-    pub memory: CampaignState,
+    /// Exposures, actions and deferred decisions.
+    pub campaigns: CampaignState,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
     pub segments_due: Timestamp,
-    /// The soonest wake-up that stands in the partition's timers for this user.
+    /// The earliest timer of this user in the partition's queue.
     pub armed: Timestamp,
-    /// All segments must be evaluated at the next step: the user is new, or a visitor's past was taken in.
+    /// All segments must be evaluated at the next step: the user is new, or a visitor was merged into it.
     pub unsettled: bool,
-    /// When it was last changed, in rounds of cuts.
-    pub(super) mark: SnapshotEpoch,
+    /// The snapshot epoch in which it was last changed.
+    pub(super) snapshot_epoch: SnapshotEpoch,
 }
 
 impl User {
-    /// Someone of whom nothing is known yet.
+    /// A new user.
     pub fn new(id: Arc<str>, now: Timestamp) -> User {
         User {
             id,
             profile: UserProfile::new(now),
-            memory: CampaignState::default(),
+            campaigns: CampaignState::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
             unsettled: true,
-            mark: SnapshotEpoch::default(),
+            snapshot_epoch: SnapshotEpoch::default(),
         }
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         // An `Arc` has two counters before its text.
         let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
-        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.memory.heap_bytes() + growth
+        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.campaigns.heap_bytes() + growth
     }
 
     /// The earliest instant at which anything can change without an event.
     pub fn due(&self) -> Timestamp {
-        self.segments_due.min(self.memory.next_release())
+        self.segments_due.min(self.campaigns.next_release())
     }
 
     /// When the user is dropped if no event comes: once idle for `state_ttl` and with nothing to come by time alone.
     /// `None`: something is to come before, or there is no such time.
     pub fn expires(&self, state_ttl: Option<Span>) -> Option<Timestamp> {
-        // Of someone who is not evaluated yet it isn't known what is to come.
+        // What is due for a user that was not evaluated yet is not known.
         let is_settled = !self.unsettled && self.due() == Timestamp::NEVER;
         state_ttl.filter(|_| is_settled).map(|ttl| self.profile.now.max(self.profile.latest + ttl))
     }
 
-    /// When to look at the user again.
+    /// When the user's timer fires.
     pub(super) fn wake_up(&self, state_ttl: Option<Span>) -> Timestamp {
         self.expires(state_ttl).unwrap_or_else(|| self.due())
     }

@@ -1,11 +1,11 @@
-//! The users of a partition, each in a slot: at hand while something happens to them, packed into a few bytes otherwise.
+//! The users of a partition, each in a slot: resident while something happens to them, packed into a few bytes otherwise.
 //!
-//! Who is touched is unpacked; of those at hand one is packed for it when there are many, found by the clock (second
-//! chance) rule: the hand goes round, and passes over once whoever had an event since it last came by (Corbató, *A paging
-//! experiment with the Multics system*, 1968).
+//! A user that changes is unpacked. When there are many resident users, another one is packed for it, chosen by the clock
+//! (second chance) algorithm: the hand goes round, and skips once each user with an event since it last passed (Corbató,
+//! *A paging experiment with the Multics system*, 1968).
 //!
 //! A large user is not packed: that would cost as much again with each event, however small.
-//! Whether a user is packed shows nowhere but in memory and time taken.
+//! Whether a user is packed affects only memory and processing time.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
@@ -21,29 +21,29 @@ use crate::time::Timestamp;
 /// Hashes ids in memory; nothing that leaves the process depends on it.
 type IdHasher = foldhash::fast::FixedState;
 
-/// So many users are at hand before one is packed, unless it is said.
-pub(super) const AT_HAND: usize = 64;
-/// Of this many users one is at hand, where that is more.
-const AT_HAND_SHARE: usize = 64;
-/// A user who takes more bytes than this is not packed.
-const LARGE: usize = 32 * 1024;
-/// What a vacant slot says instead of a place among those at hand.
+/// The number of resident users from which on one is packed for each that becomes resident, by default.
+pub(super) const RESIDENT_USERS_MIN: usize = 64;
+/// One user in this many is resident, where that is more.
+const RESIDENT_SHARE: usize = 64;
+/// A user that takes more packed bytes than this stays resident.
+const LARGE_USER_BYTES: usize = 32 * 1024;
+/// Stands in a vacant slot for an index of a resident user.
 const VACANT: u32 = u32::MAX;
 
 /// Users by slot and by id.
 #[derive(Debug)]
 pub(super) struct UserTable {
-    /// So many are at hand before one is packed.
-    at_hand_min: usize,
+    /// The number of resident users from which on one is packed.
+    resident_min: usize,
     slots: Vec<UserSlot>,
     chunks: PackedUserStore,
     vacant: Vec<u32>,
     by_id: HashTable<u32>,
     /// The large ones first.
-    at_hand: Vec<ResidentUser>,
+    residents: Vec<ResidentUser>,
     /// How many of those are large.
     large: usize,
-    /// Where the clock's hand stands, which passes over the large ones.
+    /// The position of the clock's hand, which skips the large ones.
     hand: usize,
     /// How many bytes were packed.
     #[cfg(test)]
@@ -58,7 +58,7 @@ pub(super) struct UserTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UserSlot {
     Packed(PackedUserLocation),
-    /// The place among those at hand, or [`VACANT`].
+    /// The index among the resident users, or [`VACANT`].
     Resident(u32),
 }
 
@@ -66,20 +66,20 @@ pub(super) enum UserSlot {
 struct ResidentUser {
     user: User,
     slot: u32,
-    /// Had an event since the hand came by.
+    /// Had an event since the hand last passed.
     is_used: bool,
 }
 
 impl UserTable {
-    /// None yet; `at_hand_min` (at least 1) are at hand before one is packed.
-    pub(super) fn new(at_hand_min: usize) -> UserTable {
+    /// Without users; `resident_min` (at least 1) are resident before one is packed.
+    pub(super) fn new(resident_min: usize) -> UserTable {
         UserTable {
-            at_hand_min: at_hand_min.max(1),
+            resident_min: resident_min.max(1),
             slots: Vec::new(),
             chunks: PackedUserStore::default(),
             vacant: Vec::new(),
             by_id: HashTable::new(),
-            at_hand: Vec::new(),
+            residents: Vec::new(),
             large: 0,
             hand: 0,
             #[cfg(test)]
@@ -91,7 +91,7 @@ impl UserTable {
 
     /// The same without users.
     pub(super) fn emptied(&self) -> UserTable {
-        UserTable::new(self.at_hand_min)
+        UserTable::new(self.resident_min)
     }
 
     /// How many there are.
@@ -110,16 +110,18 @@ impl UserTable {
         self.by_id.find(hash, |slot| self.id_of(*slot) == id).copied()
     }
 
-    /// Reads a little of the state of users of whom events are about to be taken in. Of many users most state is far from
-    /// the processor: one after the other each would be waited for, three times over; this way many are on their way at once.
+    /// Touches the state of users whose events are about to be applied. With many users most state is not in the processor's
+    /// caches: one after the other, each would cost three cache misses in sequence; this way they overlap.
     pub(super) fn warm<'i>(&mut self, ids: impl Iterator<Item = &'i str>) {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
-        // Whoever has another id and a hash that looks alike is read in vain.
+        // Ids are not compared: a user with a similar hash is touched in vain.
         found.extend(ids.filter_map(|id| self.by_id.find(IdHasher::default().hash_one(id), |_| true)));
         let first_bytes = found.iter().map(|slot| match self.slots[*slot as usize] {
             UserSlot::Packed(place) => self.chunks.first_byte(place),
-            UserSlot::Resident(place) => self.at_hand.get(place as usize).map_or(0, |held| u8::from(held.is_used)),
+            UserSlot::Resident(place) => {
+                self.residents.get(place as usize).map_or(0, |resident| u8::from(resident.is_used))
+            }
         });
         std::hint::black_box(first_bytes.fold(0, |all, byte| all ^ byte));
         self.found = found;
@@ -129,31 +131,33 @@ impl UserTable {
     pub(super) fn get(&self, slot: u32) -> Option<Cow<'_, User>> {
         match self.slots.get(slot as usize)? {
             UserSlot::Packed(place) => Some(Cow::Owned(packed::unpack(self.chunks.get(*place)))),
-            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| Cow::Borrowed(&held.user)),
+            UserSlot::Resident(place) => {
+                self.residents.get(*place as usize).map(|resident| Cow::Borrowed(&resident.user))
+            }
         }
     }
 
-    /// A user to change who is likely to be changed again soon: from now on at hand.
+    /// A user to change that is likely to change again soon: it becomes resident.
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut User> {
         let place = match *self.slots.get(slot as usize)? {
             UserSlot::Packed(place) => {
                 let user = self.take_out(slot, place);
-                self.hold(user, slot)
+                self.make_resident(user, slot)
             }
             UserSlot::Resident(VACANT) => return None,
             UserSlot::Resident(place)
-                if (place as usize) < self.large && !is_large(&self.at_hand[place as usize].user) =>
+                if (place as usize) < self.large && !is_large(&self.residents[place as usize].user) =>
             {
-                self.small_again(place)
+                self.repack_later(place)
             }
             UserSlot::Resident(place) => place,
         };
-        let held = &mut self.at_hand[place as usize];
-        held.is_used = true;
-        Some(&mut held.user)
+        let resident = &mut self.residents[place as usize];
+        resident.is_used = true;
+        Some(&mut resident.user)
     }
 
-    /// Changes a user where it is: who was packed is again afterwards. `None`: the slot is vacant.
+    /// Changes a user in place: a packed one is packed again afterwards. `None`: the slot is vacant.
     pub(super) fn change<R>(&mut self, slot: u32, change: impl FnOnce(&mut User) -> R) -> Option<R> {
         match *self.slots.get(slot as usize)? {
             UserSlot::Packed(place) => {
@@ -172,7 +176,7 @@ impl UserTable {
                 Some(changed)
             }
             UserSlot::Resident(VACANT) => None,
-            UserSlot::Resident(place) => Some(change(&mut self.at_hand[place as usize].user)),
+            UserSlot::Resident(place) => Some(change(&mut self.residents[place as usize].user)),
         }
     }
 
@@ -181,31 +185,33 @@ impl UserTable {
         (0..self.slots()).filter_map(|slot| self.get(slot))
     }
 
-    /// When the user in a slot was last changed, in rounds of cuts.
-    pub(super) fn mark(&self, slot: u32) -> Option<SnapshotEpoch> {
+    /// The snapshot epoch in which the user in a slot was last changed.
+    pub(super) fn snapshot_epoch(&self, slot: u32) -> Option<SnapshotEpoch> {
         match self.slots.get(slot as usize)? {
-            UserSlot::Packed(place) => Some(packed::mark(self.chunks.get(*place))),
-            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| held.user.mark),
+            UserSlot::Packed(place) => Some(packed::snapshot_epoch(self.chunks.get(*place))),
+            UserSlot::Resident(place) => {
+                self.residents.get(*place as usize).map(|resident| resident.user.snapshot_epoch)
+            }
         }
     }
 
     /// Changes that.
-    pub(super) fn set_mark(&mut self, slot: u32, mark: SnapshotEpoch) {
+    pub(super) fn set_snapshot_epoch(&mut self, slot: u32, snapshot_epoch: SnapshotEpoch) {
         match self.slots[slot as usize] {
-            UserSlot::Packed(place) => packed::set_mark(self.chunks.get_mut(place), mark),
+            UserSlot::Packed(place) => packed::set_snapshot_epoch(self.chunks.get_mut(place), snapshot_epoch),
             UserSlot::Resident(place) => {
-                if let Some(held) = self.at_hand.get_mut(place as usize) {
-                    held.user.mark = mark;
+                if let Some(resident) = self.residents.get_mut(place as usize) {
+                    resident.user.snapshot_epoch = snapshot_epoch;
                 }
             }
         }
     }
 
-    /// The soonest wake-up that stands in the timers for the user in a slot.
+    /// The earliest timer of the user in a slot.
     pub(super) fn armed(&self, slot: u32) -> Option<Timestamp> {
         match self.slots.get(slot as usize)? {
             UserSlot::Packed(place) => Some(packed::armed(self.chunks.get(*place))),
-            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| held.user.armed),
+            UserSlot::Resident(place) => self.residents.get(*place as usize).map(|resident| resident.user.armed),
         }
     }
 
@@ -213,11 +219,13 @@ impl UserTable {
     pub(super) fn latest_event(&self, slot: u32) -> Option<Timestamp> {
         match self.slots.get(slot as usize)? {
             UserSlot::Packed(place) => Some(packed::latest(self.chunks.get(*place))),
-            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map(|held| held.user.profile.latest),
+            UserSlot::Resident(place) => {
+                self.residents.get(*place as usize).map(|resident| resident.user.profile.latest)
+            }
         }
     }
 
-    /// Puts a user in whose id no other has; returns the slot.
+    /// Inserts a user with a new id; returns the slot.
     pub(super) fn insert(&mut self, user: User) -> u32 {
         let hash = IdHasher::default().hash_one(&*user.id);
         let slot = self.vacant.pop().unwrap_or_else(|| {
@@ -227,31 +235,31 @@ impl UserTable {
                 .filter(|slot| *slot != VACANT)
                 .expect("a partition holds fewer than 2^32 users")
         });
-        self.hold(user, slot);
-        let UserTable { slots, chunks, at_hand, by_id, .. } = self;
-        by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(slots, chunks, at_hand, *slot)));
+        self.make_resident(user, slot);
+        let UserTable { slots, chunks, residents, by_id, .. } = self;
+        by_id.insert_unique(hash, slot, |slot| IdHasher::default().hash_one(id_of(slots, chunks, residents, *slot)));
         slot
     }
 
     /// Takes the user with this id out.
     pub(super) fn remove(&mut self, id: &str) -> Option<User> {
         let hash = IdHasher::default().hash_one(id);
-        let (slots, chunks, at_hand) = (&self.slots, &self.chunks, &self.at_hand);
-        let entry = self.by_id.find_entry(hash, |slot| id_of(slots, chunks, at_hand, *slot) == id).ok()?;
+        let (slots, chunks, residents) = (&self.slots, &self.chunks, &self.residents);
+        let entry = self.by_id.find_entry(hash, |slot| id_of(slots, chunks, residents, *slot) == id).ok()?;
         let (slot, _) = entry.remove();
         self.vacant.push(slot);
         match self.slots[slot as usize] {
             UserSlot::Packed(place) => Some(self.take_out(slot, place)),
             UserSlot::Resident(mut place) => {
                 if (place as usize) < self.large {
-                    place = self.small_again(place);
+                    place = self.repack_later(place);
                 }
                 self.slots[slot as usize] = UserSlot::Resident(VACANT);
-                let held = self.at_hand.swap_remove(place as usize);
-                if let Some(moved) = self.at_hand.get(place as usize) {
+                let resident = self.residents.swap_remove(place as usize);
+                if let Some(moved) = self.residents.get(place as usize) {
                     self.slots[moved.slot as usize] = UserSlot::Resident(place);
                 }
-                Some(held.user)
+                Some(resident.user)
             }
         }
     }
@@ -263,24 +271,26 @@ impl UserTable {
         let slots = &slots[..most.min(slots.len())];
         let bytes = |slot: &UserSlot| match slot {
             UserSlot::Packed(place) => self.chunks.size(*place),
-            UserSlot::Resident(place) => self.at_hand.get(*place as usize).map_or(0, |held| held.user.heap_bytes()),
+            UserSlot::Resident(place) => {
+                self.residents.get(*place as usize).map_or(0, |resident| resident.user.heap_bytes())
+            }
         };
         (slots.iter().map(|slot| bytes(slot) as u64).sum(), slots.len())
     }
 
-    /// The bytes of the slots, the index, the places of those at hand, and the gaps between those who are packed.
+    /// The bytes of the slots, the index, the resident users' entries, and the gaps between packed users.
     pub(super) fn heap_bytes_beside(&self) -> usize {
         self.slots.capacity() * size_of::<UserSlot>()
             + self.chunks.heap_bytes_beside()
             + self.vacant.capacity() * size_of::<u32>()
             + self.by_id.allocation_size()
-            + self.at_hand.capacity() * size_of::<ResidentUser>()
+            + self.residents.capacity() * size_of::<ResidentUser>()
             + self.scratch.capacity()
             + self.found.capacity() * size_of::<u32>()
     }
 
     fn id_of(&self, slot: u32) -> &str {
-        id_of(&self.slots, &self.chunks, &self.at_hand, slot)
+        id_of(&self.slots, &self.chunks, &self.residents, slot)
     }
 
     /// Unpacks the user of a slot, which is vacant from now on.
@@ -291,14 +301,12 @@ impl UserTable {
         user
     }
 
-    /// Puts a user among those at hand, in the place of another if there are many; returns the place.
-    fn hold(&mut self, user: User, slot: u32) -> u32 {
-        let held = ResidentUser { user, slot, is_used: false };
-        let is_full = self.at_hand.len() - self.large >= self.at_hand_min.max(self.slots.len() / AT_HAND_SHARE);
-        let place = if let Some(place) = is_full.then(|| self.next_to_pack()).flatten() {
-            let before = std::mem::replace(&mut self.at_hand[place], held);
-            self.scratch.clear();
-            packed::pack(&before.user, &mut self.scratch);
+    /// Makes a user resident, in the place of another one if there are many; returns the index.
+    fn make_resident(&mut self, user: User, slot: u32) -> u32 {
+        let resident = ResidentUser { user, slot, is_used: false };
+        let is_full = self.residents.len() - self.large >= self.resident_min.max(self.slots.len() / RESIDENT_SHARE);
+        let place = if let Some(place) = is_full.then(|| self.pack_next()).flatten() {
+            let before = std::mem::replace(&mut self.residents[place], resident);
             #[cfg(test)]
             {
                 self.packed_bytes += self.scratch.len();
@@ -306,25 +314,30 @@ impl UserTable {
             self.chunks.put(&mut self.slots, before.slot, &self.scratch);
             place
         } else {
-            self.at_hand.push(held);
-            self.at_hand.len() - 1
+            self.residents.push(resident);
+            self.residents.len() - 1
         };
-        let place = u32::try_from(place).expect("fewer are at hand than there are");
+        let place = u32::try_from(place).expect("fewer users are resident than there are");
         self.slots[slot as usize] = UserSlot::Resident(place);
         place
     }
 
-    /// Whose place is taken next; `None`: all at hand are large.
-    fn next_to_pack(&mut self) -> Option<usize> {
-        while self.large < self.at_hand.len() {
-            self.hand = if self.hand + 1 < self.at_hand.len() { self.hand + 1 } else { self.large };
+    /// Packs the resident user whose place is taken next into `scratch`; `None`: all are large.
+    fn pack_next(&mut self) -> Option<usize> {
+        while self.large < self.residents.len() {
+            self.hand = if self.hand + 1 < self.residents.len() { self.hand + 1 } else { self.large };
             self.hand = self.hand.max(self.large);
-            let held = &mut self.at_hand[self.hand];
-            if std::mem::take(&mut held.is_used) {
+            let resident = &mut self.residents[self.hand];
+            if std::mem::take(&mut resident.is_used) {
                 continue;
             }
-            if !is_large(&held.user) {
-                return Some(self.hand);
+            // Most users are small: the length of what is packed anyway says so, without adding up their sizes.
+            if resident.user.profile.dedup().heap_bytes() <= LARGE_USER_BYTES {
+                self.scratch.clear();
+                packed::pack(&resident.user, &mut self.scratch);
+                if self.scratch.len() <= LARGE_USER_BYTES {
+                    return Some(self.hand);
+                }
             }
             self.swap(self.hand, self.large);
             self.large += 1;
@@ -332,31 +345,32 @@ impl UserTable {
         None
     }
 
-    /// Counts a large user among the others again; returns where it stands now.
-    fn small_again(&mut self, place: u32) -> u32 {
+    /// Moves a user that is not large any more to those that may be packed; returns its index.
+    fn repack_later(&mut self, place: u32) -> u32 {
         self.large -= 1;
         self.swap(place as usize, self.large);
-        u32::try_from(self.large).expect("fewer are at hand than there are")
+        u32::try_from(self.large).expect("fewer users are resident than there are")
     }
 
     fn swap(&mut self, a: usize, b: usize) {
-        self.at_hand.swap(a, b);
+        self.residents.swap(a, b);
         for place in [a, b] {
-            let at_hand = u32::try_from(place).expect("fewer are at hand than there are");
-            self.slots[self.at_hand[place].slot as usize] = UserSlot::Resident(at_hand);
+            let residents = u32::try_from(place).expect("fewer users are resident than there are");
+            self.slots[self.residents[place].slot as usize] = UserSlot::Resident(residents);
         }
     }
 }
 
+/// Whether a large user stays one. It becomes large by its packed bytes, which are fewer: so it does not alternate.
 fn is_large(user: &User) -> bool {
-    user.heap_bytes() > LARGE
+    user.heap_bytes() > LARGE_USER_BYTES
 }
 
 /// The id of the user in a slot; empty where there is none.
-fn id_of<'u>(slots: &[UserSlot], chunks: &'u PackedUserStore, at_hand: &'u [ResidentUser], slot: u32) -> &'u str {
+fn id_of<'u>(slots: &[UserSlot], chunks: &'u PackedUserStore, residents: &'u [ResidentUser], slot: u32) -> &'u str {
     match slots[slot as usize] {
         UserSlot::Packed(place) => packed::id(chunks.get(place)),
-        UserSlot::Resident(place) => at_hand.get(place as usize).map_or("", |held| &held.user.id),
+        UserSlot::Resident(place) => residents.get(place as usize).map_or("", |resident| &resident.user.id),
     }
 }
 
@@ -381,9 +395,9 @@ mod tests {
         for round in 0..20 {
             for id in 0..400 {
                 let slot = users.find(&format!("u{id}")).expect("it was put in");
-                let held = users.get_mut(slot).expect("it is there");
-                assert_eq!(&*held.id, format!("u{id}"), "round {round}");
-                held.profile.now = Timestamp(round);
+                let resident = users.get_mut(slot).expect("it is there");
+                assert_eq!(&*resident.id, format!("u{id}"), "round {round}");
+                resident.profile.now = Timestamp(round);
             }
         }
         assert_eq!((users.large, users.len()), (10, 400));
@@ -401,7 +415,7 @@ mod tests {
         for id in 0..400 {
             let found = users.find(&format!("u{id}"));
             assert_eq!(found.is_some(), id % 3 != 0, "{id}");
-            let held = found.and_then(|slot| users.get(slot)).map(|user| user.profile.seen().len());
+            let resident = found.and_then(|slot| users.get(slot)).map(|user| user.profile.dedup().len());
             let messages = if id % 80 == 0 {
                 0
             } else if id % 40 == 0 {
@@ -409,7 +423,7 @@ mod tests {
             } else {
                 2
             };
-            assert!(held.is_none_or(|held| held == messages), "{id}: {held:?}");
+            assert!(resident.is_none_or(|resident| resident == messages), "{id}: {resident:?}");
         }
         assert_eq!(users.large, (0..400).filter(|id| id % 40 == 0 && id % 80 != 0 && id % 3 != 0).count());
     }

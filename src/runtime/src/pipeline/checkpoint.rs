@@ -236,7 +236,7 @@ impl Pipeline {
                     }
                 }
             }
-            partition.note_changes_from_here();
+            partition.track_changes();
             Ok(outputs)
         };
         let partitions = &mut pipeline.partitions;

@@ -247,7 +247,7 @@ impl Pipeline {
         let partition = |_| {
             let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
             match options.users_at_hand {
-                Some(at_hand) => partition.with_users_at_hand(at_hand),
+                Some(at_hand) => partition.with_resident_users(at_hand),
                 None => partition,
             }
         };

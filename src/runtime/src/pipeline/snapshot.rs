@@ -62,7 +62,7 @@ impl Pipeline {
     pub fn begin_cut(&mut self, whole: bool) -> SnapshotHeader {
         let whole = whole || !self.cutting.knows_changes || self.is_cutting();
         for partition in &mut self.partitions {
-            partition.begin_cut(whole);
+            partition.begin_snapshot(whole);
         }
         self.cutting = SnapshotProgress { partition: Some(0), ahead: Vec::new(), knows_changes: true };
         SnapshotHeader {
@@ -92,7 +92,7 @@ impl Pipeline {
                 self.cutting.partition = None;
                 break;
             };
-            match partition.capture(u16::try_from(at).unwrap_or(u16::MAX), left) {
+            match partition.snapshot_part(u16::try_from(at).unwrap_or(u16::MAX), left) {
                 Some((piece, work)) => {
                     left = left.saturating_sub(work);
                     pieces.push(piece);

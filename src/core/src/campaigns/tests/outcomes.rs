@@ -74,7 +74,7 @@ fn what_is_capped_did_not_fire() {
     let mut story = Story::under(&rules(&[("a", ""), ("b", "max_per_user = 1")], "[[caps]]\nmax = 1\nper = \"5s\"\n"));
     assert_eq!(enter(&mut story, 1_000), ["1000 sent a", "1000 capped b"]);
     story.track(9_000, "Order", "").track(9_001, "View", "");
-    assert_eq!(story.user().memory.parts().0.len(), 1, "only `a` ever fired");
+    assert_eq!(story.user().campaigns.exposures().len(), 1, "only `a` ever fired");
 }
 
 #[test]

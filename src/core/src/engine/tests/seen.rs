@@ -38,7 +38,7 @@ proptest! {
                 let mut then = now - Span(150);
                 let other: DedupState = merged.iter().map(|(hash, pause)| { then = then + Span(*pause); (*hash, then.min(now)) }).collect();
                 plain.0.extend(other.iter());
-                seen.absorb(other);
+                seen.merge(other);
             }
         }
         for hash in 0..200 {
@@ -56,7 +56,7 @@ fn merging_many_visitors_costs_no_more_than_what_they_bring() {
     for visitor in 0..5_000u64 {
         let theirs =
             (0..4).map(|at| (1_000_000 + visitor * 4 + at, Timestamp((visitor as i64 * 7_919) % 29_000 + at as i64)));
-        user.absorb(theirs.collect());
+        user.merge(theirs.collect());
         user.push(2_000_000 + visitor, Timestamp(30_000));
     }
     assert_eq!(user.len(), 325_000);
@@ -85,7 +85,7 @@ proptest! {
         let unite = |parts: &mut dyn Iterator<Item = (usize, &Vec<(u64, i64)>)>, reads: bool| {
             let mut all = DedupState::default();
             for (at, part) in parts {
-                all.absorb(sorted(part));
+                all.merge(sorted(part));
                 if reads && at == read_at.index(30) {
                     all = all.iter().collect();
                 }

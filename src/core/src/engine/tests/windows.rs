@@ -194,7 +194,7 @@ mod united {
                 Panes::from_entries(counts.iter().map(|(pane, count)| (*pane, EventCount(*count))).collect())
             };
             let mut united = panes(&ours);
-            united.absorb(panes(&theirs));
+            united.merge(panes(&theirs));
             let mut expected = ours.clone();
             for (pane, count) in theirs {
                 *expected.entry(pane).or_default() += count;
@@ -210,8 +210,8 @@ mod united {
         ) {
             let panes = |values: &BTreeMap<u64, i64>| DistinctPanes::from_entries(values.clone());
             let (mut united, mut other) = (panes(&ours), panes(&theirs));
-            united.absorb(panes(&theirs));
-            other.absorb(panes(&ours));
+            united.merge(panes(&theirs));
+            other.merge(panes(&ours));
             let mut all = ours.clone();
             for (hash, pane) in theirs {
                 let latest = all.entry(hash).or_insert(pane);

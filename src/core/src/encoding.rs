@@ -1,0 +1,132 @@
+//! How the state of a user is written and read, whatever the format.
+//!
+//! A kind of state describes itself once, as calls of a [`StateWriter`] and a [`StateReader`]. Three formats implement the
+//! writer: packed bytes in memory ([`CompactWriter`](crate::compact::CompactWriter)), the CBOR of a checkpoint, and the JSON
+//! of an export. The first two can be read. Both traits are used as generics, so packing costs no dynamic call.
+//!
+//! Names are those of the export; the other two formats ignore them. Positions in the log and hidden details are not
+//! exported. `what` describes a value in an error message.
+
+use std::sync::Arc;
+
+use crate::decimal::Decimal;
+use crate::event::Scalar;
+use crate::rules::program::{CampaignId, Change, SegmentId};
+use crate::time::Timestamp;
+
+/// The form of a list's items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListShape {
+    /// One value each.
+    Values,
+    /// Two values each, stored without a header of their own.
+    Pairs,
+    /// A [`record`](StateWriter::record) each.
+    Records,
+}
+
+/// What the keys of a map refer to, by index in the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeySpace {
+    Features,
+    Traits,
+    Campaigns,
+    Caps,
+}
+
+/// Writes parts of a user's state in one format.
+pub(crate) trait StateWriter {
+    /// A number of events, actions or exposures.
+    fn count(&mut self, name: &'static str, count: u64);
+    /// A truth value that is not exported.
+    fn flag(&mut self, value: bool);
+    /// A sum in whole millionths.
+    fn sum(&mut self, name: &'static str, millionths: i128);
+    fn decimal(&mut self, name: &'static str, number: Decimal);
+    fn time(&mut self, name: &'static str, time: Timestamp);
+    /// A time that is usually close to another one that the reader knows.
+    fn time_near(&mut self, name: &'static str, other: Timestamp, time: Timestamp);
+    fn hash(&mut self, name: &'static str, hash: u64);
+    /// A position in the log.
+    fn position(&mut self, position: u64);
+    fn scalar(&mut self, name: &'static str, value: &Scalar<'_>);
+    /// `None` is null.
+    fn optional_scalar(&mut self, name: &'static str, value: Option<&Scalar<'_>>);
+    fn text(&mut self, name: &'static str, text: &str);
+    fn optional_text(&mut self, name: &'static str, text: Option<&str>);
+    fn segment(&mut self, name: &'static str, id: SegmentId);
+    fn campaign(&mut self, name: &'static str, id: CampaignId);
+    /// The change that triggered a decision; it is not exported.
+    fn trigger_segment(&mut self, id: SegmentId);
+    /// A pane of a window.
+    fn pane(&mut self, name: &'static str, pane: i64);
+    /// A pane that follows another one (`None`: the first).
+    fn pane_after(&mut self, previous: Option<i64>, pane: i64);
+    /// Which variant of state follows, where the rules do not say so.
+    fn tag(&mut self, tag: u8);
+    /// The next `fields` values belong together. Without a name they are exported as values of what contains them.
+    fn record(&mut self, name: &'static str, fields: u64, write: impl FnOnce(&mut Self));
+    /// The same, where the number of fields varies and has to be stored.
+    fn variable_record(&mut self, fields: u64, write: impl FnOnce(&mut Self));
+    fn list<T>(
+        &mut self,
+        name: &'static str,
+        shape: ListShape,
+        items: impl ExactSizeIterator<Item = T>,
+        write: impl FnMut(&mut Self, T),
+    );
+    /// Entries by what their keys refer to.
+    fn map<T>(
+        &mut self,
+        name: &'static str,
+        keys: KeySpace,
+        entries: impl ExactSizeIterator<Item = (u16, T)> + Clone,
+        write: impl FnMut(&mut Self, T),
+    );
+}
+
+/// Reads what a [`StateWriter`] of the same format wrote.
+pub(crate) trait StateReader {
+    type Error;
+
+    fn count(&mut self, what: &'static str) -> Result<u64, Self::Error>;
+    fn flag(&mut self, what: &'static str) -> Result<bool, Self::Error>;
+    fn sum(&mut self, what: &'static str) -> Result<i128, Self::Error>;
+    fn decimal(&mut self, what: &'static str) -> Result<Decimal, Self::Error>;
+    fn time(&mut self, what: &'static str) -> Result<Timestamp, Self::Error>;
+    fn time_near(&mut self, other: Timestamp, what: &'static str) -> Result<Timestamp, Self::Error>;
+    fn hash(&mut self, what: &'static str) -> Result<u64, Self::Error>;
+    fn position(&mut self, what: &'static str) -> Result<u64, Self::Error>;
+    fn scalar(&mut self, what: &'static str) -> Result<Scalar<'static>, Self::Error>;
+    fn optional_scalar(&mut self, what: &'static str) -> Result<Option<Scalar<'static>>, Self::Error>;
+    fn text(&mut self, what: &'static str) -> Result<&str, Self::Error>;
+    fn optional_text(&mut self, what: &'static str) -> Result<Option<Arc<str>>, Self::Error>;
+    /// `None`: the current rules have no such segment.
+    fn segment(&mut self, what: &'static str) -> Result<Option<SegmentId>, Self::Error>;
+    /// `None`: the current rules have no such campaign.
+    fn campaign(&mut self, what: &'static str) -> Result<Option<CampaignId>, Self::Error>;
+    /// The change that triggers a campaign by the current rules, in a format that may lack the trigger.
+    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, Change)>;
+    fn pane(&mut self, what: &'static str) -> Result<i64, Self::Error>;
+    fn pane_after(&mut self, previous: Option<i64>, what: &'static str) -> Result<i64, Self::Error>;
+    /// The tag that was written, or in a format without tags the one that the rules expect.
+    fn tag(&mut self, expected: impl FnOnce() -> u8) -> u8;
+    fn record(&mut self, fields: u64, what: &'static str) -> Result<(), Self::Error>;
+    /// How many fields the record has.
+    fn variable_record(&mut self, what: &'static str) -> Result<u64, Self::Error>;
+    fn list<T>(
+        &mut self,
+        shape: ListShape,
+        what: &'static str,
+        read: impl FnMut(&mut Self) -> Result<T, Self::Error>,
+    ) -> Result<Vec<T>, Self::Error>;
+    /// Entries whose keys the current rules do not have are skipped.
+    fn map<T>(
+        &mut self,
+        keys: KeySpace,
+        what: &'static str,
+        read: impl FnMut(&mut Self, u16) -> Result<T, Self::Error>,
+    ) -> Result<Vec<T>, Self::Error>;
+    /// Refuses what could not have been written. Formats that only this process writes do not check.
+    fn verify(&self, is_sound: impl FnOnce() -> bool, what: &'static str) -> Result<(), Self::Error>;
+}

@@ -1,0 +1,146 @@
+//! The sections of a user's state, and which of them a user has: the registry that packing, checkpoints and exports go
+//! through.
+//!
+//! A new kind of state is a section here, and a type that writes and reads itself by
+//! [`StateWriter`] and [`StateReader`]. What every user has (the id and some times) is no section: each format has it in
+//! a header of its own.
+
+use super::User;
+use crate::campaigns::CampaignState;
+use crate::encoding::{KeySpace, StateReader, StateWriter};
+use crate::engine::dedup::DedupState;
+use crate::engine::feature_state::FeatureState;
+use crate::engine::membership::MembershipSet;
+use crate::engine::traits::UserTraits;
+use crate::growth::UserGrowthState;
+use crate::rules::program::{FeatureId, FeatureKind};
+use crate::time::Timestamp;
+
+/// A format that a user's sections are written in.
+pub(crate) trait SectionWriter: StateWriter {
+    /// Growth state has forms of its own in each format.
+    fn growth(&mut self, state: &UserGrowthState);
+}
+
+/// A format that a user's sections are read from.
+pub(crate) trait SectionReader: StateReader {
+    /// `None`: the current rules have no growth numbers.
+    fn growth(&mut self) -> Result<Option<Box<UserGrowthState>>, Self::Error>;
+
+    /// The kind of a feature, in a format that needs the rules to tell.
+    fn feature_kind(&self, id: FeatureId) -> Option<FeatureKind>;
+}
+
+/// A section. Its number is its key in checkpoints, and part of their format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UserSection {
+    Members = 0,
+    Traits = 1,
+    Zone = 2,
+    Features = 3,
+    Dedup = 4,
+    Exposures = 5,
+    Caps = 6,
+    Deferred = 7,
+    Unsettled = 8,
+    Growth = 9,
+    Identified = 10,
+}
+
+impl UserSection {
+    /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
+    /// say which are there take one byte.
+    pub(crate) const ALL: [UserSection; 11] = [
+        UserSection::Members,
+        UserSection::Traits,
+        UserSection::Identified,
+        UserSection::Zone,
+        UserSection::Features,
+        UserSection::Dedup,
+        UserSection::Growth,
+        UserSection::Exposures,
+        UserSection::Caps,
+        UserSection::Deferred,
+        UserSection::Unsettled,
+    ];
+
+    /// The section with a key of the checkpoint format.
+    pub(crate) fn of_key(key: u64) -> Option<UserSection> {
+        UserSection::ALL.into_iter().find(|section| *section as u64 == key)
+    }
+
+    /// Whether it is about campaigns, which are exported by themselves.
+    pub(crate) fn is_of_campaigns(self) -> bool {
+        matches!(self, UserSection::Exposures | UserSection::Caps | UserSection::Deferred)
+    }
+
+    /// Whether the user has anything in it.
+    pub(crate) fn is_present(self, user: &User) -> bool {
+        let profile = &user.profile;
+        match self {
+            UserSection::Members => !profile.members.is_empty(),
+            UserSection::Traits => !profile.traits.entries().is_empty(),
+            UserSection::Identified => profile.traits.identified() > Timestamp::MIN,
+            UserSection::Zone => profile.zone.is_some(),
+            UserSection::Features => !profile.features().is_empty(),
+            UserSection::Dedup => !profile.dedup().is_empty(),
+            UserSection::Growth => user.growth.is_some(),
+            UserSection::Exposures => !user.campaigns.exposures().is_empty(),
+            UserSection::Caps => !user.campaigns.cap_times().is_empty(),
+            UserSection::Deferred => !user.campaigns.deferred().is_empty(),
+            UserSection::Unsettled => user.unsettled,
+        }
+    }
+
+    /// Writes what the user has in it.
+    pub(crate) fn write<W: SectionWriter>(self, user: &User, writer: &mut W) {
+        let profile = &user.profile;
+        match self {
+            UserSection::Members => profile.members.write(writer),
+            UserSection::Traits => profile.traits.write(writer),
+            UserSection::Identified => writer.time("latest_identify", profile.traits.identified()),
+            UserSection::Zone => profile.write_zone(writer),
+            UserSection::Features => {
+                let states = profile.features().iter().map(|(id, state)| (id.0, state));
+                writer.map("features", KeySpace::Features, states, |writer, state| state.write(writer));
+            }
+            UserSection::Dedup => profile.dedup().write(profile.latest, writer),
+            UserSection::Growth => {
+                if let Some(state) = &user.growth {
+                    writer.growth(state);
+                }
+            }
+            UserSection::Exposures => user.campaigns.write_exposures(writer),
+            UserSection::Caps => user.campaigns.write_cap_times(writer),
+            UserSection::Deferred => user.campaigns.write_deferred(writer),
+            UserSection::Unsettled => writer.flag(user.unsettled),
+        }
+    }
+
+    /// Reads it into a user whose header was read.
+    pub(crate) fn read<R: SectionReader>(self, user: &mut User, reader: &mut R) -> Result<(), R::Error> {
+        let profile = &mut user.profile;
+        match self {
+            UserSection::Members => profile.members = MembershipSet::read(reader)?,
+            UserSection::Traits => {
+                profile.traits = UserTraits::from_parts(profile.traits.identified(), UserTraits::read_values(reader)?);
+            }
+            UserSection::Identified => profile.traits.set_identified(reader.time("a user's latest identify call")?),
+            UserSection::Zone => profile.read_zone(reader)?,
+            UserSection::Features => {
+                let states = reader.map(KeySpace::Features, "a user's features", |reader, id| {
+                    let kind = reader.feature_kind(FeatureId(id));
+                    Ok((FeatureId(id), FeatureState::read(kind.as_ref(), reader)?))
+                })?;
+                profile.set_features(states);
+            }
+            UserSection::Dedup => profile.set_dedup(DedupState::read(profile.latest, reader)?),
+            UserSection::Growth => user.growth = reader.growth()?,
+            UserSection::Exposures => user.campaigns.set_exposures(CampaignState::read_exposures(reader)?),
+            UserSection::Caps => user.campaigns.set_cap_times(CampaignState::read_cap_times(reader)?),
+            UserSection::Deferred => user.campaigns.set_deferred(CampaignState::read_deferred(reader)?),
+            UserSection::Unsettled => user.unsettled = reader.flag("whether a user is unsettled")?,
+        }
+        Ok(())
+    }
+}
