@@ -45,7 +45,7 @@ pub fn event_id(key: &str) -> String {
     Builder::from_custom_bytes(xxh3_128(key.as_bytes()).to_be_bytes()).into_uuid().to_string()
 }
 
-/// The action's id, of campaign, user, instant and how often the campaign had fired for the user before (with the number of the
+/// The action's id, of campaign, user, instant and the number of earlier exposures of the user (with the number of the
 /// rules' change, at the instant of one). Every run over the same log gives the same, and no two actions share one.
 pub fn action_id(campaign: &str, user: &str, at: Timestamp, ordinal: u64) -> String {
     event_id(&format!("{campaign}\0{user}\0{}\0{ordinal}", at.0))
@@ -102,7 +102,7 @@ fn object<S: Serializer>(payload: &Option<&BTreeMap<String, JsonText>>, serializ
     }
 }
 
-/// The action that an output stands for, where it is one. `source` is who emits it.
+/// The action of an output, if it is one. `source` names the emitter.
 pub fn action<'a>(rules: &'a Ruleset, output: &'a Output, source: &'a str) -> Option<Action<'a>> {
     let OutputKind::Decision { campaign, outcome: Outcome::Sent { variant, ordinal }, trigger, cause, payload } =
         &output.decided

@@ -12,7 +12,7 @@ use integer_encoding::VarInt;
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
-use crate::rules::program::{CampaignId, Change, SegmentId};
+use crate::rules::program::{CampaignId, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What a reader is given was written by a writer.
@@ -366,7 +366,7 @@ impl StateReader for CompactReader<'_> {
         Ok(Some(CampaignId(self.small())))
     }
 
-    fn trigger_of(&self, _campaign: CampaignId) -> Option<(SegmentId, Change)> {
+    fn trigger_of(&self, _campaign: CampaignId) -> Option<(SegmentId, TransitionKind)> {
         None
     }
 

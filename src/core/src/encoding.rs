@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::decimal::Decimal;
 use crate::event::Scalar;
-use crate::rules::program::{CampaignId, Change, SegmentId};
+use crate::rules::program::{CampaignId, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// The form of a list's items.
@@ -106,7 +106,7 @@ pub(crate) trait StateReader {
     /// `None`: the current rules have no such campaign.
     fn campaign(&mut self, what: &'static str) -> Result<Option<CampaignId>, Self::Error>;
     /// The change that triggers a campaign by the current rules, in a format that may lack the trigger.
-    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, Change)>;
+    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, TransitionKind)>;
     fn pane(&mut self, what: &'static str) -> Result<i64, Self::Error>;
     fn pane_after(&mut self, previous: Option<i64>, what: &'static str) -> Result<i64, Self::Error>;
     /// The tag that was written, or in a format without tags the one that the rules expect.

@@ -25,7 +25,7 @@ pub enum CallType {
     Group,
 }
 
-/// A value that a property, a trait or a context field has. Null is the same as missing and never stands here.
+/// A value that a property, a trait or a context field has. Null is the same as missing and never occurs here.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar<'a> {
     /// `true` or `false`.

@@ -3,7 +3,7 @@
 //! The first event with both ids links the visitor to the user for good. Links are looked up once, so a `userId` is
 //! never redirected, even one that is also some visitor's id. Sees every event of the log, in order.
 //!
-//! Links are also kept in the order they were made, in chunks that a cut shares instead of copying: taking all of a
+//! Links are also kept in the order they were made, in chunks that a snapshot shares instead of copying: taking all of a
 //! million links down costs no more than counting the chunks. Of a chunk that has become mostly empty the rest moves to
 //! the end, so what is kept is never more than a small multiple of what there is.
 //!
@@ -36,9 +36,9 @@ pub struct IdentityLinks {
     chunks: VecDeque<LinkChunk>,
     /// How many chunks before those were left behind without a link.
     chunks_gone: usize,
-    /// How many places of the chunks the last cut had.
+    /// How many entries of the chunks the last snapshot had.
     cut_at: usize,
-    /// The visitors whose links were taken back since the last cut.
+    /// The visitors whose links were removed since the last snapshot.
     unlinked: Vec<Arc<str>>,
     /// The bytes of all ids, each counted once.
     id_bytes: usize,
@@ -66,7 +66,7 @@ struct LinkTarget {
     place: usize,
     /// Its index among the visitors of its user.
     index: u32,
-    /// A cut had it, before it moved to its place.
+    /// A snapshot had it, before it moved to its place.
     was_cut: bool,
 }
 
@@ -89,13 +89,13 @@ pub struct LinkedUserNote {
     pub is_stateless: bool,
 }
 
-/// Links as they were at a cut. Holding it costs little; changing the links meanwhile copies no more than a chunk.
+/// Links as they were at a snapshot. Keeping it costs little; changing the links meanwhile copies at most one chunk.
 #[derive(Clone, Debug, Default)]
 pub struct LinksSnapshot {
     chunks: Vec<Arc<Vec<Option<VisitorLink>>>>,
     /// Places of the first chunk that do not belong to it.
     skip: usize,
-    /// Visitors whose links were taken back since the cut before; they may be linked again by now.
+    /// Visitors whose links were removed since the snapshot before; they may be linked again.
     pub unlinked: Vec<Arc<str>>,
 }
 
@@ -263,7 +263,7 @@ impl IdentityLinks {
         self.owners.get_mut(user).map(|owner| &mut owner.note)
     }
 
-    /// Everything that was linked and unlinked since the last cut; `whole`: all links.
+    /// Everything that was linked and unlinked since the last snapshot; `whole`: all links.
     pub fn cut(&mut self, whole: bool) -> LinksSnapshot {
         let from = if whole { 0 } else { self.cut_at };
         let unlinked = std::mem::take(&mut self.unlinked);
@@ -273,7 +273,7 @@ impl IdentityLinks {
             true => Vec::new(),
             false => self.chunks.range(first..).map(|chunk| Arc::clone(&chunk.links)).collect(),
         };
-        // What stood in a chunk that was left behind has moved to the end.
+        // The entries of an abandoned chunk have moved to the end.
         let is_there = from / CHUNK >= self.chunks_gone && chunks.first().is_some_and(|links| !links.is_empty());
         let skip = if is_there { skip } else { 0 };
         LinksSnapshot { chunks, skip, unlinked: if whole { Vec::new() } else { unlinked } }
@@ -301,7 +301,7 @@ impl IdentityLinks {
         self.users.allocation_size()
             + self.owners.allocation_size()
             + self.id_bytes
-            // Each visitor stands once more among those of its user.
+            // Each visitor is also in the list of its user.
             + self.users.len() * size_of::<Arc<str>>()
             + self.chunks.capacity() * size_of::<LinkChunk>()
             + places * size_of::<Option<VisitorLink>>()
@@ -315,7 +315,7 @@ fn id_bytes(id: &Arc<str>) -> usize {
 }
 
 impl LinksSnapshot {
-    /// Every visitor with the user it was linked to at the cut.
+    /// Every visitor with the user it was linked to at the snapshot.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let places = self.chunks.iter().flat_map(|chunk| chunk.iter());
         places.skip(self.skip).flatten().map(|(visitor, user)| (&**visitor, &**user))

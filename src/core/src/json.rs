@@ -36,7 +36,7 @@ impl JsonText {
         self.as_str() == "null"
     }
 
-    /// The value for whoever wants its parts: numbers that a double cannot hold lose digits.
+    /// The value in parts: numbers that a double cannot represent lose digits.
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_str(self.as_str()).unwrap_or_default()
     }
@@ -69,7 +69,7 @@ impl Serialize for JsonText {
     }
 }
 
-/// What stands first in a text, if it fits.
+/// The beginning of a text, if it fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JsonPrefix<'a> {
     /// An array or object without blanks between its tokens.
@@ -143,7 +143,7 @@ pub(crate) fn number(text: &str) -> &str {
     text.find(|c: char| !is_part(c)).map_or(text, |end| &text[..end])
 }
 
-/// The elements of an array that stands as [`compact`] gives it; none of an object.
+/// The elements of an array in the form of [`compact`]; none of an object.
 pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
     let inside = list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default();
     let (bytes, mut from) = (inside.as_bytes(), 0);

@@ -43,7 +43,7 @@ impl Timestamp {
     /// What a client's clock is believed: from the beginning of 1990 to before that of 2101, UTC.
     const BELIEVED: Range<Timestamp> = Timestamp(631_152_000_000)..Timestamp(4_133_980_800_000);
 
-    /// Reads an RFC 3339 timestamp (`2026-03-05T09:00:00.123+08:00`), cut to whole milliseconds.
+    /// Reads an RFC 3339 timestamp (`2026-03-05T09:00:00.123+08:00`), truncated to whole milliseconds.
     ///
     /// A leap second (`:60`) reads as the second before it. `None` for anything else, for a missing offset, and for an
     /// instant outside the years 0000 to 9999 UTC, which RFC 3339 could not write.
@@ -56,7 +56,7 @@ impl Timestamp {
         Timestamp::parse_rfc3339(text).or_else(|| parse(text, TimeGrammar::Client).filter(|_| text.len() == DATE_BYTES))
     }
 
-    /// Reads a time that a client wrote (semantics §2), cut to whole milliseconds: RFC 3339, also with a blank for the
+    /// Reads a time that a client wrote (semantics §2), truncated to whole milliseconds: RFC 3339, also with a blank for the
     /// `T`, without seconds, without a zone (UTC), with `+0800` or `+08`; a date, which is its midnight, UTC; or digits,
     /// which are seconds since 1970, above 10^11 milliseconds.
     ///
@@ -68,7 +68,7 @@ impl Timestamp {
     }
 
     /// Reads a JSON number that a client wrote for a time, as [`parse_client`](Timestamp::parse_client) reads digits;
-    /// what there is beyond whole milliseconds is cut.
+    /// digits beyond whole milliseconds are dropped.
     pub fn parse_client_number(number: f64) -> Option<Timestamp> {
         // The shortest digits that give this double are those that the client wrote.
         let time = since_1970(&number.to_string())?;
@@ -137,7 +137,7 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     (count > 0).then(|| (milliseconds(decimals), rest))
 }
 
-/// What the digits behind a point make of a second, cut.
+/// The milliseconds of the digits behind a point, truncated.
 fn milliseconds(decimals: &[u8]) -> i32 {
     let first_three = decimals.iter().chain(b"00").take(3);
     first_three.fold(0, |ms, byte| ms * 10 + i32::from(byte - b'0'))
@@ -163,7 +163,7 @@ fn offset(text: &[u8], grammar: TimeGrammar) -> Option<SignedDuration> {
     }
 }
 
-/// The instant so many seconds after 1970 began, or milliseconds; digits, and behind a point perhaps more.
+/// The instant this many seconds after 1970-01-01, or milliseconds; digits, and behind a point perhaps more.
 fn since_1970(number: &str) -> Option<Timestamp> {
     let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
     let whole = whole.parse::<i64>().ok().filter(|whole| *whole >= 0)?;

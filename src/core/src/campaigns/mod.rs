@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
-use crate::rules::program::{Campaign, CampaignId, Change, Ruleset, SegmentId};
+use crate::rules::program::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 pub use state::{CampaignState, DeferredDecision};
 
@@ -119,7 +119,7 @@ pub fn decide_deferred(
     let campaign = campaign(subject.scope.rules, deferred.campaign);
     let is_in = subject.scope.profile.members.contains(campaign.segment);
     let trigger = Trigger { segment: campaign.segment, change: campaign.change };
-    if deferred.trigger != Some(trigger) || is_in != (campaign.change == Change::Enter) {
+    if deferred.trigger != Some(trigger) || is_in != (campaign.change == TransitionKind::Enter) {
         return Outcome::Stale;
     }
     if let Some(outcome) = barred(subject, campaign, deferred.campaign, state) {
@@ -197,5 +197,5 @@ pub struct Trigger {
     /// The segment.
     pub segment: SegmentId,
     /// How it changed.
-    pub change: Change,
+    pub change: TransitionKind,
 }

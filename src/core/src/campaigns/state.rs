@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trigger;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
-use crate::rules::program::{CampaignId, Cap, Change};
+use crate::rules::program::{CampaignId, Cap, TransitionKind};
 use crate::time::Timestamp;
 
 /// More exposures than any campaign has to one user; counting on from here cannot overflow.
@@ -107,7 +107,7 @@ impl CampaignState {
         &mut self.cap_times[at].1
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let times = self.cap_times.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
         let texts = self.deferred.iter().flat_map(|held| held.cause.iter().chain(&held.zone));
@@ -244,7 +244,7 @@ impl CampaignState {
                 writer.optional_text("timezone", deferred.zone.as_deref());
                 if let Some(Trigger { segment, change }) = deferred.trigger {
                     writer.trigger_segment(segment);
-                    writer.flag(change == Change::Enter);
+                    writer.flag(change == TransitionKind::Enter);
                 }
             });
         });
@@ -269,7 +269,7 @@ impl CampaignState {
                 FIELDS_WITH_TRIGGER => {
                     let segment = reader.segment("the segment that triggered it")?;
                     let is_enter = reader.flag("the change that triggered it")?;
-                    let change = if is_enter { Change::Enter } else { Change::Exit };
+                    let change = if is_enter { TransitionKind::Enter } else { TransitionKind::Exit };
                     segment.map(|segment| Trigger { segment, change })
                 }
                 FIELDS => None,

@@ -7,7 +7,7 @@ use super::error::CodecError;
 /// The version of the format written. All before it are read too. A change that an earlier reader could not follow raises
 /// it.
 ///
-/// - 1: of what is held, neither the zone nor what set it off is known; numbers of traits and latest values are doubles; of
+/// - 1: of deferred decisions, neither the zone nor the trigger is known; numbers of traits and latest values are doubles; of
 ///   arrays and objects there is less than they were; when a user was identified is not known, and no trait is null.
 /// - 2: all of that is known; numbers are decimals, arrays and objects stand as they came.
 pub const FORMAT_VERSION: u16 = 2;
@@ -22,10 +22,10 @@ const HEADER: usize = 20;
 /// The largest content that is read.
 pub(super) const CONTENT_MAX: usize = 1 << 30;
 
-/// Each byte that is stored may become so many; see [`unpacked_max`].
+/// The greatest number of bytes that a stored byte may become; see [`unpacked_max`].
 const EXPANSION_MAX: usize = 256;
 
-/// A content of so many bytes may be stored in however few.
+/// Content of at most this many bytes may be stored in any smaller number.
 const SMALL_CONTENT: usize = 16 * 1024;
 
 /// What a frame of zstd that is passed over begins with: its magic number, and how many bytes follow.
@@ -106,7 +106,7 @@ impl CheckpointBlockWriter {
     }
 }
 
-/// The most that stored bytes may become when they are unpacked: so that a small file takes little memory, whoever wrote it.
+/// The most that stored bytes may become when they are unpacked: so that a small file takes little memory, whatever it contains.
 fn unpacked_max(stored: usize) -> usize {
     stored.saturating_mul(EXPANSION_MAX).max(SMALL_CONTENT)
 }

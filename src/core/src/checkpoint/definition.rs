@@ -35,7 +35,7 @@ pub(super) fn cap(cap: &Cap) -> String {
     format!("{} {}", cap.per.0, cap.channel.as_deref().map_or_else(|| "any".to_owned(), quoted))
 }
 
-/// `address.city`; a part that holds more than letters, digits and `_` stands in quotes.
+/// `address.city`; a part with more than letters, digits and `_` is quoted.
 pub(super) fn path(parts: &[String]) -> String {
     let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let shown: Vec<String> = parts.iter().map(|part| if plain(part) { part.clone() } else { quoted(part) }).collect();

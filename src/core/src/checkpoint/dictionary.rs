@@ -50,7 +50,7 @@ fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
     .collect()
 }
 
-/// Writes the rules' keys; those of the growth numbers, where there are any, stand last.
+/// Writes the rules' keys; those of the growth numbers, if there are any, come last.
 pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
     let RulesKeys(kinds) = RulesKeys::of(&plan.rules);
     writer.array((kinds.len() + usize::from(plan.growth.is_some())) as u64);
@@ -98,7 +98,7 @@ impl KeyMapping {
         let mut ids: HashMap<&str, u16> = keys.iter().map(String::as_str).zip(0..).collect();
         let mut known = Vec::new();
         for _ in 0..reader.array("a list of keys")? {
-            // Taken out, so that no two numbers ever stand for the same thing.
+            // Removed, so that no two numbers have the same meaning.
             known.push(ids.remove(reader.text("a key")?));
         }
         Ok(KeyMapping(known))

@@ -50,7 +50,7 @@ impl CheckpointEncoder {
         Ok(encoder)
     }
 
-    /// Adds a piece of a cut.
+    /// Adds a part of a snapshot.
     ///
     /// # Errors
     /// A user's state is larger than a block can be.

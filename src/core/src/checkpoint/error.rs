@@ -28,7 +28,7 @@ pub enum CodecError {
         /// How many bytes there are.
         at: usize,
     },
-    /// A block that cannot stand where it stands, or is not what it says it is.
+    /// A block that is in the wrong place, or is not what its header says.
     #[error("the checkpoint is malformed: {what}, in the block at byte {at}")]
     Block {
         /// What is wrong.
@@ -36,7 +36,7 @@ pub enum CodecError {
         /// Where the block begins, in bytes.
         at: usize,
     },
-    /// What stands in a block is not what the format says stands there.
+    /// The content of a block does not conform to the format.
     #[error("the checkpoint is malformed: could not read {what} at byte {at} of a block's content: {source}")]
     Malformed {
         /// What was to be read.
@@ -62,7 +62,7 @@ pub enum CodecError {
         /// The number of the file that does not continue it.
         found: u64,
     },
-    /// The same user stands in it twice.
+    /// It contains the same user twice.
     #[error("the checkpoint holds the same user twice")]
     UserTwice,
     /// A user or a list is larger than a block can be.

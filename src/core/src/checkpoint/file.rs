@@ -53,7 +53,7 @@ impl<'b> CheckpointFile<'b> {
     /// Checks the bytes of a file.
     ///
     /// # Errors
-    /// They are not a checkpoint, are damaged or cut off, or of another version.
+    /// They are not a checkpoint, are damaged or truncated, or of another version.
     pub fn read(bytes: &'b [u8]) -> Result<CheckpointFile<'b>, CodecError> {
         let blocks = blocks(bytes)?;
         let Some((end, blocks)) = blocks.split_last().filter(|(end, _)| end.kind == CheckpointBlockKind::End) else {
@@ -131,7 +131,7 @@ impl CheckpointPart<'_> {
     /// Reads the part.
     ///
     /// # Errors
-    /// What stands in it is not what the format says.
+    /// Its content does not conform to the format.
     pub fn content(&self, reading: &CheckpointReader<'_>) -> Result<PartContent, CodecError> {
         let block = &self.0;
         let content = block.content()?;

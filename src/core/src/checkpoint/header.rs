@@ -51,7 +51,7 @@ pub enum CheckpointKind {
     Delta,
 }
 
-/// Which stream a log is: one made anew under an old name is another.
+/// Which stream a log is: one that was created again under the same name is another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamIdentity {
     /// Its name.
@@ -74,7 +74,7 @@ impl std::fmt::Display for StreamIdentity {
     }
 }
 
-/// How much stands in a file.
+/// How much a file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct CheckpointTotals {
     /// Users.

@@ -10,7 +10,7 @@ use crate::partition::PackedUser;
 pub struct PartitionDelta {
     /// Users as they were then.
     pub users: Vec<PackedUser>,
-    /// Users gone since the file before; who came back stands among the users.
+    /// Users removed since the file before; those that exist again are among the users.
     pub removed: Vec<Arc<str>>,
 }
 

@@ -7,13 +7,12 @@
 //! **What survives a change of the rules.** Nothing is stored by its index in the rules: features go by their
 //! definition (what is kept of which events, see `definition`), traits by path, segments and campaigns by id, caps by
 //! what they count. So under other rules the state of unchanged features is kept, that of features no longer there is
-//! dropped, and a new feature starts empty. Every user is then evaluated anew as soon as time moves.
+//! dropped, and a new feature starts empty. Every user is then evaluated again as soon as time moves.
 //!
 //! The growth numbers go by the names of channels and stages, and by what funnels are made of.
 //!
 //! **What it does not do.** Counts and timers are not stored: counts begin at 0, timers are rebuilt from the users.
-//! Where outputs have got to is not known yet when a file is written; it stands beside the file's name in the store's
-//! manifest.
+//! The committed position is not known yet when a file is written; it is in the store's manifest, beside the file's name.
 //!
 //! # The form
 //!
@@ -37,7 +36,7 @@
 //! 20  …  the stored content; at least a 256th of what it unpacks to, or that is at most 16 KiB
 //! ```
 //!
-//! Contents are CBOR. First stands the [`CheckpointHeader`], a map with names for keys, of which unknown ones are passed over; then
+//! Contents are CBOR. First comes the [`CheckpointHeader`], a map with names for keys, of which unknown ones are ignored; then
 //! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, visitors unlinked, and the growth numbers whole where the rules ask for them, in
 //! any order; last, once, how many of each there are. Nothing may follow. Of a file's own contents, what is removed is
 //! removed before what is there is added.

@@ -1,4 +1,4 @@
-//! What becomes of what is remembered when rules replace others: what is kept, what begins empty, and how long that does not
+//! What a rules change does to stored state: what is kept, what begins empty, and how long that does not
 //! know the past.
 
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::rules::program::{FeatureId, Ruleset};
 use crate::rules::{explain, notation};
 use crate::time::{Span, Timestamp};
 
-/// What becomes of what is remembered when rules replace others.
+/// What a rules change does to stored state.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct RulesComparison {
-    /// Features that both define alike: what they remember stays.
+    /// Features that both define alike: their state is kept.
     pub kept: usize,
     /// What begins empty: features, then traits, caps and the rest.
     pub new: Vec<ColdStart>,
@@ -75,7 +75,7 @@ impl fmt::Display for ColdStart {
     }
 }
 
-/// Compares what is remembered under two sets of rules.
+/// Compares the state that two rulesets keep.
 pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
     let (rules, next_rules) = (&plan.rules, &next.rules);
     let (RulesKeys([before, traits_before, _, _, caps_before]), RulesKeys([after, traits, _, _, caps])) =

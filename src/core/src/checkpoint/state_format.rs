@@ -11,7 +11,7 @@ use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
 use crate::growth::UserGrowthState;
 use crate::partition::sections::{SectionReader, SectionWriter};
-use crate::rules::program::{CampaignId, Change, FeatureId, FeatureKind, Ruleset, SegmentId};
+use crate::rules::program::{CampaignId, FeatureId, FeatureKind, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 impl StateWriter for CborWriter {
@@ -221,7 +221,7 @@ impl StateReader for CborStateReader<'_, '_> {
         Ok(self.known.campaigns.id(self.reader, what)?.map(CampaignId))
     }
 
-    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, Change)> {
+    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, TransitionKind)> {
         self.rules.campaigns.get(usize::from(campaign.0)).map(|campaign| (campaign.segment, campaign.change))
     }
 

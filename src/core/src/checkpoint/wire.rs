@@ -106,7 +106,7 @@ impl<'b> CborReader<'b> {
         self.read(what, Decoder::array)?.ok_or_else(|| self.wrong("an array without a length"))
     }
 
-    /// An array of exactly so many elements.
+    /// An array of exactly `len` elements.
     pub(super) fn array_of(&mut self, len: u64, what: &'static str) -> Result<(), CodecError> {
         if self.array(what)? == len { Ok(()) } else { Err(self.wrong("an array of another length")) }
     }

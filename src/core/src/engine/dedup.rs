@@ -35,7 +35,7 @@ struct DedupIndex {
     moved: usize,
 }
 
-/// In which runs they stand says nothing.
+/// The division into runs has no meaning.
 impl PartialEq for DedupState {
     fn eq(&self, other: &DedupState) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
@@ -157,13 +157,13 @@ impl DedupState {
         self.many = Some(Box::new(DedupIndex { index, ..DedupIndex::default() }));
     }
 
-    /// How many are remembered.
+    /// How many there are.
     pub fn len(&self) -> usize {
         let merged = self.many.as_ref().map_or(0, |many| many.runs.iter().map(VecDeque::len).sum::<usize>());
         self.queue.len() + merged
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         // A map's entry has its key, its value and a byte of control; 8 places hold 7 entries.
         let many = self.many.as_ref().map_or(0, |many| {

@@ -71,7 +71,7 @@ impl SegmentSet {
         other.words.iter().enumerate().all(|(at, more)| more & !self.words.get(at).copied().unwrap_or(0) == 0)
     }
 
-    /// Takes the first segment, in file order, that stands at or after `from`.
+    /// Takes the first segment, in file order, at or after `from`.
     pub fn next_from(&self, from: u16) -> Option<SegmentId> {
         let mut word = usize::from(from) / 64;
         let mut bits = self.words.get(word)? & (u64::MAX << (from % 64));
@@ -165,7 +165,7 @@ impl DispatchIndex {
         }
     }
 
-    /// Adds the segments that time alone can change for somebody of whom these features remember something.
+    /// Adds the segments that time alone can change for a user with state for these features.
     pub fn timed_for(&self, features: impl Iterator<Item = FeatureId>, set: &mut SegmentSet) {
         set.extend(&self.always_timed);
         for feature in features {
@@ -203,12 +203,12 @@ impl DispatchIndex {
         &self.segments_by_trait[usize::from(id.0)]
     }
 
-    /// The segments that ask for membership in this one; all stand below it.
+    /// The segments that read membership in this one; all come after it.
     pub fn readers(&self, segment: SegmentId) -> &SegmentSet {
         &self.readers[usize::from(segment.0)]
     }
 
-    /// The campaigns that a change of this segment sets off, in file order.
+    /// The campaigns that a change of this segment triggers, in file order.
     pub fn campaigns(&self, segment: SegmentId, change: TransitionKind) -> &[CampaignId] {
         &self.campaigns[usize::from(segment.0)][change as usize]
     }

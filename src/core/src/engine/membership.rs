@@ -29,7 +29,7 @@ impl MembershipSet {
         *bits = *bits & !(1 << bit) | u64::from(member) << bit;
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.high.capacity() * size_of::<u64>()
     }

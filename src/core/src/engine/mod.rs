@@ -1,6 +1,6 @@
 //! The engine: one user's state, and what it says about their segments. Pure.
 //!
-//! A [`Profile`](profile::UserProfile) is everything remembered of one user. Events are added to it at their own time
+//! A [`Profile`](profile::UserProfile) is everything stored of one user. Events are added to it at their own time
 //! ([`Profile::record`](profile::UserProfile::record)); a [`Scope`](evaluate::EvaluationContext) reads conditions off it at an instant,
 //! and says until when, events apart, the answer stands. [`segments::reevaluate`] turns that into transitions.
 //!

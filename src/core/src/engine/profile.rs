@@ -1,4 +1,4 @@
-//! Everything remembered of one user, except what campaigns remember.
+//! A user's profile: all state but that of campaigns and growth numbers.
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -61,7 +61,7 @@ impl UserProfile {
         }
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let features = self.features.iter().map(|(_, state)| state.heap_bytes()).sum::<usize>();
         self.members.heap_bytes()
@@ -206,10 +206,10 @@ impl UserProfile {
         });
     }
 
-    /// Takes in the past of an anonymous visitor (semantics §2, *Linking*); both clocks stand at the same instant, and all
-    /// that was due by then has fired. Memberships stay this user's.
+    /// Merges the state of an anonymous visitor (semantics §2, *Linking*); both clocks are at the same instant, and everything
+    /// due by then has fired. Memberships stay this user's.
     pub fn merge(&mut self, rules: &Ruleset, mut visitor: UserProfile) {
-        // What is worth nothing any more is not to pile up with each visitor.
+        // Expired state must not pile up with each visitor.
         self.tidy(rules);
         visitor.tidy(rules);
         self.first = self.first.min(visitor.first);
@@ -230,12 +230,12 @@ impl UserProfile {
         self.features[at].1.merge(theirs);
     }
 
-    /// All cells, ascending by feature, for the codec.
+    /// All feature states, ascending by feature.
     pub fn features(&self) -> &[(FeatureId, FeatureState)] {
         &self.features
     }
 
-    /// The messageIds remembered, for the codec.
+    /// The accepted messageIds.
     pub fn dedup(&self) -> &DedupState {
         &self.dedup
     }

@@ -1,4 +1,4 @@
-//! What identify calls said of a user, by when they said it (semantics §4, `traits.x`).
+//! The traits of a user, from identify calls by their times (semantics §4, `traits.x`).
 
 use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::event::{Scalar, TraitId};
@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// The latest value of each trait that the rules read.
 ///
-/// "Latest" goes by the identify calls' own times: one that is older than the latest adds only traits that are not there.
+/// "Latest" is determined by the identify calls' own times: one that is older than the latest adds only traits that are not there.
 /// Null is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserTraits {
@@ -23,7 +23,7 @@ impl Default for UserTraits {
 }
 
 impl UserTraits {
-    /// Takes in an identify call of time `ts`.
+    /// Applies an identify call of time `ts`.
     pub fn learn(&mut self, said: &[(TraitId, Option<Scalar<'_>>)], ts: Timestamp) {
         let is_latest = ts >= self.identified;
         self.identified = self.identified.max(ts);
@@ -36,7 +36,7 @@ impl UserTraits {
         }
     }
 
-    /// Takes in those of a visitor who is this user; the user's win.
+    /// Merges the traits of a visitor that is this user; the user's win.
     pub fn merge(&mut self, visitor: UserTraits) {
         self.identified = self.identified.max(visitor.identified);
         for (id, value) in visitor.values {
@@ -96,7 +96,7 @@ impl UserTraits {
         })
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let values = self.values.iter().filter_map(|(_, value)| value.as_ref());
         self.values.capacity() * size_of::<(TraitId, Option<Scalar<'static>>)>()

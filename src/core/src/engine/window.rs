@@ -1,4 +1,4 @@
-//! Paned windows: what was seen, pane by pane, for the panes that saw anything.
+//! Paned windows: one aggregate per pane with events.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use crate::decimal::Decimal;
 use crate::rules::program::Window;
 use crate::time::Timestamp;
 
-/// Most distinct values remembered per user and window; beyond it, the least recently seen are dropped.
+/// The greatest number of distinct values per user and window; beyond it, the least recent ones are dropped.
 pub const DISTINCT_VALUES_MAX: usize = 1_000;
 
-/// What one pane holds: it can take in more of its kind.
+/// What one pane holds: values can be added to it.
 pub trait Aggregate: Copy {
-    /// Takes `other` in.
+    /// Adds another value.
     fn add(&mut self, other: Self);
 }
 
@@ -81,7 +81,7 @@ impl Window {
     }
 }
 
-/// One aggregate per pane that saw anything, oldest first. At most 60 of them are in a window; older ones stay until
+/// One aggregate per pane with events, oldest first. At most 60 of them are in a window; older ones stay until
 /// [`expire`](Panes::expire) and are passed over meanwhile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panes<T> {
@@ -95,7 +95,7 @@ impl<T> Default for Panes<T> {
 }
 
 impl<T: Aggregate> Panes<T> {
-    /// Takes `value` in at `pane`, unless that pane has left the window by `now`.
+    /// Adds `value` at `pane`, unless that pane has left the window by `now`.
     pub fn add(&mut self, window: &Window, pane: i64, now: Timestamp, value: T) {
         self.expire(window, now);
         if pane >= window.oldest_pane(now) {
@@ -111,7 +111,7 @@ impl<T: Aggregate> Panes<T> {
         }
     }
 
-    /// Takes in the panes of another user's window, which stands at the same instant.
+    /// Merges the panes of another user's window at the same instant.
     pub fn merge(&mut self, other: Panes<T>) {
         let mut all = Vec::with_capacity(self.entries.len() + other.entries.len());
         let mut theirs = other.entries.into_iter().peekable();
@@ -142,17 +142,17 @@ impl<T: Aggregate> Panes<T> {
         &self.entries[from..]
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<(i64, T)>()
     }
 
-    /// The panes remembered, for the codec.
+    /// All panes.
     pub fn entries(&self) -> &[(i64, T)] {
         &self.entries
     }
 
-    /// Panes read back by the codec; ascending.
+    /// Restores panes; ascending.
     pub fn from_entries(entries: Vec<(i64, T)>) -> Panes<T> {
         Panes { entries }
     }
@@ -177,7 +177,7 @@ pub struct DistinctPanes {
 }
 
 impl DistinctPanes {
-    /// Takes a value in at `pane`, unless that pane has left the window by `now`.
+    /// Adds a value at `pane`, unless that pane has left the window by `now`.
     pub fn add(&mut self, window: &Window, pane: i64, now: Timestamp, value_hash: u64) {
         if pane >= window.oldest_pane(now) {
             self.expire(window, now);
@@ -194,7 +194,7 @@ impl DistinctPanes {
         }
     }
 
-    /// Takes in another user's values.
+    /// Merges another user's values.
     pub fn merge(&mut self, other: DistinctPanes) {
         for (hash, pane) in other.latest {
             let latest = self.latest.entry(hash).or_insert(pane);
@@ -202,7 +202,7 @@ impl DistinctPanes {
         }
         let surplus = self.latest.len().saturating_sub(DISTINCT_VALUES_MAX);
         if surplus > 0 {
-            // The same that go one by one, as values come in one by one.
+            // The same ones that are dropped when values are added one by one.
             let mut all: Vec<(i64, u64)> = self.latest.iter().map(|(hash, pane)| (*pane, *hash)).collect();
             all.select_nth_unstable(surplus);
             self.latest = all[surplus..].iter().map(|(pane, hash)| (*hash, *pane)).collect();
@@ -216,7 +216,7 @@ impl DistinctPanes {
         !self.latest.is_empty()
     }
 
-    /// How many values each pane in the window saw last, oldest pane first.
+    /// How many values each pane in the window was the last of, oldest pane first.
     pub fn live(&self, window: &Window, now: Timestamp) -> Vec<(i64, EventCount)> {
         let oldest = window.oldest_pane(now);
         let mut panes: Vec<i64> = self.latest.values().copied().filter(|pane| *pane >= oldest).collect();
@@ -224,12 +224,12 @@ impl DistinctPanes {
         panes.chunk_by(|a, b| a == b).map(|same| (same[0], EventCount(same.len() as u64))).collect()
     }
 
-    /// The values remembered with their panes, for the codec.
+    /// All values with their panes.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (u64, i64)> + '_ {
         self.latest.iter().map(|(hash, pane)| (*hash, *pane))
     }
 
-    /// Values read back by the codec.
+    /// Restores values.
     pub fn from_entries(entries: impl IntoIterator<Item = (u64, i64)>) -> DistinctPanes {
         DistinctPanes { latest: entries.into_iter().collect() }
     }

@@ -14,8 +14,8 @@ use crate::engine::window::DecimalSum;
 use crate::event::Scalar;
 use crate::growth::UserGrowthState;
 use crate::json::JsonText;
+use crate::rules::notation;
 use crate::rules::program::{CampaignId, FeatureId, SegmentId, Window};
-use crate::rules::words;
 use crate::time::Timestamp;
 
 /// All state of one user.
@@ -207,7 +207,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 }
                 KeySpace::Features => {
                     entry.window = rules.features[index].kind.window();
-                    entry.text("feature", &words::feature(rules, FeatureId(key)));
+                    entry.text("feature", &notation::feature(rules, FeatureId(key)));
                 }
                 KeySpace::Campaigns => entry.campaign("campaign", CampaignId(key)),
                 KeySpace::Caps => {

@@ -1,4 +1,4 @@
-//! What goes into a partition, and what comes out.
+//! Inputs and outputs of a partition.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 pub enum PartitionInput<'e, 'a> {
     /// An event of one of the partition's users.
     Event {
-        /// Whose it is, after linking.
+        /// The user, after linking.
         user: &'e str,
         /// The event.
         event: &'e Event<'a>,
@@ -26,14 +26,14 @@ pub enum PartitionInput<'e, 'a> {
         watermark: Timestamp,
         /// Its position in the log.
         position: u64,
-        /// The event links an anonymous visitor to the user: the visitor, where there is a past to unite.
+        /// The event links an anonymous visitor to the user: the visitor, if it has state to merge.
         visitor: Option<Box<super::User>>,
     },
     /// The log's watermark: everything due at or before it fires.
     Advance {
         /// The watermark.
         watermark: Timestamp,
-        /// The log position it was reached at.
+        /// The log position at which it was reached.
         position: u64,
     },
 }
@@ -43,9 +43,9 @@ pub enum PartitionInput<'e, 'a> {
 pub struct Output {
     /// When it became due.
     pub at: Timestamp,
-    /// Whom it is about.
+    /// The user it is about.
     pub user: Arc<str>,
-    /// The log position at which it was found out: orders the outputs of a user who moved between partitions.
+    /// The log position at which it was decided: orders the outputs of a user that moved between partitions.
     pub position: u64,
     /// What was decided.
     pub decided: OutputKind,
@@ -60,30 +60,30 @@ pub enum OutputKind {
         segment: SegmentId,
         /// Which way.
         change: TransitionKind,
-        /// What brought it about.
+        /// The cause.
         cause: Cause,
     },
     /// A campaign was decided.
     Decision {
         /// The campaign.
         campaign: CampaignId,
-        /// What came of it.
+        /// The outcome.
         outcome: Outcome,
-        /// The change that set it off.
+        /// The change that triggered it.
         trigger: Trigger,
-        /// What brought that change about.
+        /// The cause of that change.
         cause: Cause,
-        /// The action's payload, where one goes out.
+        /// The action's payload, if one is sent.
         payload: Option<Box<BTreeMap<String, JsonText>>>,
     },
-    /// An anonymous visitor's past became the user's.
+    /// An anonymous visitor's state was merged into the user's.
     Merged {
         /// The visitor.
         from: Arc<str>,
     },
 }
 
-/// What brought a change about.
+/// The cause of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// Time passed.
@@ -110,45 +110,45 @@ pub struct RulesChange {
     pub position: u64,
 }
 
-/// A user who was dropped after being idle for longer than state is kept.
+/// A user that was dropped after being idle for longer than `state_ttl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiredUser {
     /// The user's id.
     pub user: Arc<str>,
     /// At which instant.
     pub at: Timestamp,
-    /// It was found out by an event, which somebody new who has the id already took in.
+    /// An event found it expired; the event belongs to a new user with the same id.
     pub is_renewed: bool,
 }
 
-/// What a partition counted since it was made.
+/// What a partition has counted since it was created.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionCounters {
     /// Events applied to a user's state.
     pub applied: u64,
     /// Events whose time was below the watermark.
     pub late: u64,
-    /// Events ignored because their messageId had been seen.
+    /// Events ignored because their messageId was a duplicate.
     pub duplicates: u64,
     /// Visitors merged into users.
     pub merged: u64,
-    /// Users dropped because they were idle for longer than their state is kept.
+    /// Users dropped because they were idle for longer than `state_ttl`.
     pub expired: u64,
     /// Events by name of `[events]`.
     pub by_name: Vec<u64>,
     /// Transitions by segment: enters, exits.
     pub transitions: Vec<[u64; 2]>,
-    /// Visitors who were in each segment when they turned out to be users: they left it without a transition.
+    /// Visitors that were in each segment when they were linked: they left it without a transition.
     #[serde(default)]
     pub merged_out: Vec<u64>,
-    /// Users who were in each segment when they were dropped or forgotten: likewise.
+    /// Users that were in each segment when they were dropped or forgotten: likewise.
     #[serde(default)]
     pub dropped_out: Vec<u64>,
     /// Users in each segment now: enters less exits, merged and dropped.
     pub sizes: Vec<u64>,
     /// Decisions by campaign and outcome, as in [`Outcome::NAMES`].
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
-    /// By amount of the rules: values that were numbers, and values that were passed over since they were none.
+    /// By numeric property of the rules: values that were numbers, and values that were ignored since they were not.
     #[serde(default)]
     pub amounts: Vec<[u64; 2]>,
 }
@@ -168,7 +168,7 @@ impl PartitionCounters {
         }
     }
 
-    /// The same counts by the ids of other rules; users in segments are counted anew, from none.
+    /// The same counts by the ids of other rules; users in segments are counted from 0.
     pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> PartitionCounters {
         let mut counts = PartitionCounters::new(next);
         (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);

@@ -1,8 +1,8 @@
 //! Packed users one behind another in chunks of memory, instead of each in an allocation of its own: none is rounded up,
-//! and where it stands takes 8 bytes.
+//! and its location takes 8 bytes.
 //!
-//! A user who is unpacked leaves a gap. When the gaps are more than a sixth of what stands, the chunk with the least
-//! left in it is cleaned: what is left moves on into the chunk being filled, and the chunk is free to be filled again
+//! A user that is unpacked leaves a gap. When the gaps are more than a sixth of the live bytes, the chunk with the fewest
+//! live bytes is cleaned: its live users move to the chunk being filled, and the chunk can be filled again
 //! (Rosenblum, Ousterhout, *The design and implementation of a log-structured file system*, 1992). No more
 //! than a few chunks are cleaned whenever one is full.
 
@@ -12,16 +12,16 @@ use super::user_table::UserSlot;
 use crate::compact::{CompactReader, CompactWriter};
 use crate::time::Timestamp;
 
-/// What a chunk holds, in bytes; of a user who takes more it holds just that one.
+/// The capacity of a chunk in bytes; a larger user has a chunk of its own.
 const CHUNK: usize = 16 << 10;
-/// Gaps may take one in so many of the bytes that stand.
+/// Gaps may take this share (one in …) of the live bytes.
 const GAPS: usize = 6;
-/// So many chunks are cleaned at most when one is full.
+/// The greatest number of chunks cleaned when one is full.
 const CLEANED_AT_ONCE: usize = 8;
-/// What stands before each: whose it is, and a number that says how long it is.
+/// The header of each entry: its slot, and its length.
 const HEAD_MAX: usize = 14;
 
-/// Where a packed user stands.
+/// The location of a packed user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PackedUserLocation {
     /// The chunk's index and 1.
@@ -33,11 +33,11 @@ pub(super) struct PackedUserLocation {
 #[derive(Debug, Default)]
 pub(super) struct PackedUserStore {
     chunks: Vec<UserChunk>,
-    /// Those that nothing stands in.
+    /// The empty ones.
     vacant: Vec<u32>,
     /// The one being filled.
     open: usize,
-    /// Bytes of all that stands, without gaps.
+    /// Live bytes, without gaps.
     live: usize,
     /// The same with gaps.
     filled: usize,
@@ -45,9 +45,9 @@ pub(super) struct PackedUserStore {
 
 #[derive(Debug, Default)]
 struct UserChunk {
-    /// Whose it is (4 bytes), how long it is, and the packed user, over and over.
+    /// Entries: slot (4 bytes), length, packed user.
     bytes: Vec<u8>,
-    /// How many of them are no gaps.
+    /// How many of them are live.
     live: usize,
 }
 
@@ -80,17 +80,17 @@ impl PackedUserLocation {
 }
 
 impl PackedUserStore {
-    /// The packed user that stands there.
+    /// The packed user at a location.
     pub(super) fn get(&self, place: PackedUserLocation) -> &[u8] {
         entry(&self.chunks[place.chunk()].bytes, place.at as usize).packed
     }
 
-    /// A byte of where it stands.
+    /// The first byte at a location.
     pub(super) fn first_byte(&self, place: PackedUserLocation) -> u8 {
         self.chunks[place.chunk()].bytes[place.at as usize]
     }
 
-    /// The same, to be changed where it stands.
+    /// The same, to be changed in place.
     pub(super) fn get_mut(&mut self, place: PackedUserLocation) -> &mut [u8] {
         let bytes = &mut self.chunks[place.chunk()].bytes;
         let ChunkEntry { packed, end, .. } = entry(bytes, place.at as usize);
@@ -103,7 +103,7 @@ impl PackedUserStore {
         entry(&self.chunks[place.chunk()].bytes, place.at as usize).end - place.at as usize
     }
 
-    /// Puts the packed user of a slot in.
+    /// Adds the packed user of a slot.
     pub(super) fn put(&mut self, slots: &mut [UserSlot], slot: u32, packed: &[u8]) {
         let fits = self.chunks.get(self.open).is_some_and(|open| open.bytes.len() + packed.len() + HEAD_MAX <= CHUNK);
         if !fits {
@@ -117,7 +117,7 @@ impl PackedUserStore {
         self.append(slots, slot, packed);
     }
 
-    /// What stands there is nobody's any more: no slot says that it is.
+    /// Frees a location: no slot refers to it any more.
     pub(super) fn free(&mut self, place: PackedUserLocation) {
         let size = self.size(place);
         self.chunks[place.chunk()].live -= size;
@@ -136,7 +136,7 @@ impl PackedUserStore {
         slots[slot as usize] = UserSlot::Packed(PackedUserLocation::new(self.open, at));
     }
 
-    /// Goes on with an empty chunk that has room for so many bytes.
+    /// Continues with an empty chunk that has room for `room` bytes.
     fn open_another(&mut self, room: usize) {
         self.open = self.vacant.pop().map_or(self.chunks.len(), |vacant| vacant as usize);
         if self.open == self.chunks.len() {
@@ -146,7 +146,7 @@ impl PackedUserStore {
         bytes.reserve_exact(room.max(CHUNK));
     }
 
-    /// Empties the chunk with the least left in it.
+    /// Empties the chunk with the fewest live bytes.
     fn clean_one(&mut self, slots: &mut [UserSlot]) {
         let others =
             self.chunks.iter().enumerate().filter(|(index, chunk)| *index != self.open && !chunk.bytes.is_empty());
@@ -167,7 +167,7 @@ impl PackedUserStore {
             }
             at = end;
         }
-        // One is soon filled again; the memory of more is given back.
+        // One is filled again soon; the memory of further ones is freed.
         if self.vacant.is_empty() {
             bytes.clear();
             bytes.shrink_to(CHUNK);
@@ -176,7 +176,7 @@ impl PackedUserStore {
         self.vacant.push(u32::try_from(emptiest).expect("chunks are counted in 32 bits"));
     }
 
-    /// The bytes it takes beside its own place, without those of what stands in it.
+    /// The bytes it takes on the heap, without those of the users.
     pub(super) fn heap_bytes_beside(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum();
         chunks - self.live + self.chunks.capacity() * size_of::<UserChunk>() + self.vacant.capacity() * size_of::<u32>()

@@ -1,4 +1,4 @@
-//! What is done to one user at a time: firing what is due, uniting, taking an event in, evaluating.
+//! The steps that change one user: firing timers, merging, applying an event, evaluating.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::growth::{self, ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater
 use crate::rules::program::{CampaignId, NameId, Ruleset, SegmentId, TransitionKind};
 use crate::time::{Span, Timestamp};
 
-/// The counts that all steps add to, and scratch space kept to spare allocations.
+/// The counters that all steps add to, and scratch space kept to save allocations.
 #[derive(Debug)]
 pub(super) struct StepContext {
     pub(super) counts: PartitionCounters,
-    /// How long an idle user is kept; `None`: for good.
+    /// How long an idle user is kept; `None`: without limit.
     pub(super) state_ttl: Option<Span>,
-    /// Who was dropped since this was last taken.
+    /// The users dropped since this was last taken.
     pub(super) expired: Vec<ExpiredUser>,
     /// The changes that are to be merged into the rollup of the growth numbers.
     pub(super) growth_deltas: growth::RollupDeltas,
@@ -32,7 +32,7 @@ pub(super) struct StepContext {
     changes: SegmentChanges,
 }
 
-/// One evaluation's circumstances: at which log position it happens, and what brought it about.
+/// The circumstances of one evaluation: its log position and its cause.
 struct EvaluationPoint<'e> {
     position: u64,
     origin: EvaluationOrigin<'e>,
@@ -42,7 +42,7 @@ struct EvaluationPoint<'e> {
     has_all_timed: bool,
 }
 
-/// What an evaluation comes of.
+/// The cause of an evaluation.
 #[derive(Clone, Copy)]
 enum EvaluationOrigin<'e> {
     Time,
@@ -77,7 +77,7 @@ impl StepContext {
         }
     }
 
-    /// Everything due for the user at or before `to`, in time order, each at its own due time. Returns the instant at or
+    /// Fires everything due for the user at or before `to`, in time order, each at its own due time. Returns the instant at or
     /// before `to` at which the user expires then, if there is one.
     pub(super) fn fire_due(
         &mut self,
@@ -96,7 +96,7 @@ impl StepContext {
             self.stale.clear();
             let has_all_timed = user.segments_due <= due;
             if has_all_timed {
-                // Before what is worth nothing any more is freed: that it is, is what changes.
+                // Before expired state is freed: its expiry is what changes.
                 plan.dispatch.timed_for(user.profile.features().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
             }
@@ -106,7 +106,7 @@ impl StepContext {
     }
 
     /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
-    /// least, since what the old ones made due by then has fired.
+    /// least, since everything due by the old ones has fired.
     pub(super) fn change_rules(
         &mut self,
         plan: &ExecutionPlan,
@@ -121,14 +121,14 @@ impl StepContext {
         self.evaluate(plan, user, &EvaluationPoint { position, origin, is_first: false, has_all_timed: true }, out);
     }
 
-    /// Notes that the user expired at that instant. Whoever calls this drops the state.
+    /// Records that the user expired at that instant. The caller drops the state.
     pub(super) fn note_expired(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         self.note_gone(plan, user, at);
         self.counts.expired += 1;
         self.expired.push(ExpiredUser { user: Arc::clone(&user.id), at, is_renewed: false });
     }
 
-    /// The same, where an event has found it out, and whoever takes that event in is someone new.
+    /// The same, if an event finds the user expired; the event belongs to a new user.
     fn note_renewed(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         self.note_expired(plan, user, at);
         if let Some(expired) = self.expired.last_mut() {
@@ -136,7 +136,7 @@ impl StepContext {
         }
     }
 
-    /// The user is dropped or forgotten: whatever segment it is in, it leaves without a transition.
+    /// The user is dropped or forgotten: it leaves its segments without a transition.
     pub(super) fn note_gone(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         user.profile.members.iter().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
         if let Some(growth) = &plan.growth {
@@ -151,7 +151,7 @@ impl StepContext {
         }
     }
 
-    /// Fires what is due like [`fire_due`](StepContext::fire_due); a user who expires by `to` is someone new at `to`.
+    /// Fires what is due like [`fire_due`](StepContext::fire_due); a user that expires by `to` is a new user at `to`.
     fn fire_due_or_renew(
         &mut self,
         plan: &ExecutionPlan,
@@ -163,13 +163,13 @@ impl StepContext {
         if let Some(at) = self.fire_due(plan, user, to, position, out) {
             self.note_renewed(plan, user, at);
             self.leave_segments(user);
-            // What stands in the timers still does, and what a cut knows of the place.
+            // The timers and the snapshot epoch of the slot stay.
             *user =
                 User { armed: user.armed, snapshot_epoch: user.snapshot_epoch, ..User::new(Arc::clone(&user.id), to) };
         }
     }
 
-    /// Whether the user expires by `to`. Nothing happens yet: where the event is a duplicate, nothing must.
+    /// Whether the user expires by `to`. Nothing changes yet: if the event is a duplicate, nothing may.
     pub(super) fn expires_by(&mut self, plan: &ExecutionPlan, user: &User, to: Timestamp) -> bool {
         if user.due() > to {
             return user.expires(self.state_ttl).is_some_and(|at| at <= to);
@@ -181,8 +181,8 @@ impl StepContext {
         expired
     }
 
-    /// Semantics §2, *Linking*: both clocks are advanced to the same time, then the visitor's past becomes the user's. A
-    /// visitor who has expired by then has none.
+    /// Semantics §2, *Linking*: both clocks are advanced to the same time, then the visitor's state is merged. A visitor
+    /// that has expired by then has none.
     pub(super) fn merge(
         &mut self,
         plan: &ExecutionPlan,
@@ -217,7 +217,7 @@ impl StepContext {
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
     }
 
-    /// Semantics §3: what is due fires first, then the event is added and evaluated, unless it was seen before.
+    /// Semantics §3: what is due fires first, then the event is added and evaluated, unless it is a duplicate.
     pub(super) fn take_event(
         &mut self,
         plan: &ExecutionPlan,
@@ -242,7 +242,7 @@ impl StepContext {
         } else {
             self.counts.applied += 1;
             self.counts.late += u64::from(arrival.ts < watermark);
-            // Who expires by now is someone new already.
+            // A user that expires by now was replaced already.
             let _ = self.fire_due(plan, user, now, arrival.position, out);
             user.profile.now = now;
             is_first = user.profile.first == Timestamp::NEVER;
@@ -257,7 +257,7 @@ impl StepContext {
         }
     }
 
-    /// Adds the event to the user's state, and notes in `stale` which segments that can have changed.
+    /// Adds the event to the user's state, and adds to `stale` the segments that this can have changed.
     fn record(&mut self, plan: &ExecutionPlan, user: &mut User, arrival: ProfileUpdate<'_, '_>) {
         self.stale.clear();
         self.stale.extend(&plan.dispatch.any_event);
@@ -288,7 +288,7 @@ impl StepContext {
         }
     }
 
-    /// Finds the names the event goes by; `where` sees the traits as they are before it.
+    /// Finds the names that the event matches; `where` sees the traits as they are before it.
     fn match_names(&mut self, plan: &ExecutionPlan, user: &User, arrival: ProfileUpdate<'_, '_>) {
         let fields = &arrival.event.fields;
         let scope = EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields };
@@ -299,7 +299,7 @@ impl StepContext {
         }));
     }
 
-    /// One evaluation at the user's clock: segments, the campaigns their changes set off, then what quiet hours deferred.
+    /// One evaluation at the user's clock: segments, the campaigns that their changes trigger, then deferred decisions that are due.
     fn evaluate(
         &mut self,
         plan: &ExecutionPlan,
@@ -315,7 +315,7 @@ impl StepContext {
         }
         self.changes.changed.clear();
         let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
-        // Where not every timed segment was looked at, the old due time still stands for the rest.
+        // If not every timed segment was evaluated, the old due time still holds for the rest.
         user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
         if (was_unsettled || !self.changes.changed.is_empty())
             && let Some(growth) = &plan.growth
@@ -408,7 +408,7 @@ impl StepContext {
         if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)
             && user.profile.now <= latest_read
         {
-            // A campaign that rules dropped and others brought back counts anew, maybe at an instant at which it had fired.
+            // A campaign that was dropped and added again by rules changes counts from 0, perhaps at an instant of an earlier action.
             *ordinal += number << 32;
         }
         let payload = match outcome {
@@ -435,7 +435,7 @@ fn activity_span(user: &User) -> ActivitySpan {
 }
 
 impl Ruleset {
-    /// What decisions of one instant are sorted by: higher priority first, then file order.
+    /// The order of decisions of one instant: higher priority first, then file order.
     fn decision_rank(&self, id: CampaignId) -> (std::cmp::Reverse<i64>, CampaignId) {
         (std::cmp::Reverse(self.campaigns[usize::from(id.0)].priority), id)
     }

@@ -1,4 +1,4 @@
-//! Wake-ups of a partition's users, soonest first: a monotone radix heap.
+//! Timers of a partition's users, earliest first: a monotone radix heap.
 //!
 //! Time only moves forward, so a key never lies before the last one popped. That allows one bucket per highest bit in
 //! which a key differs from it: pushing is constant work, and a key moves to a lower bucket at most 64 times in its
@@ -8,25 +8,25 @@
 
 use crate::time::Timestamp;
 
-/// How many wake-ups a block holds.
+/// How many timers a block holds.
 const BLOCK: usize = 64;
-/// So many blocks without anything in them are kept.
+/// The number of empty blocks that are kept.
 const SPARE: usize = 16;
 
-/// Due times with the user (an index) each belongs to. The same user may stand here more than once.
+/// Due times with the user (an index) each belongs to. The same user may occur more than once.
 #[derive(Clone, Debug)]
 pub(super) struct TimerQueue {
     /// No key lies before it.
     floor: i64,
     buckets: Vec<TimerBucket>,
-    /// Blocks without anything in them.
+    /// Empty blocks.
     spare: Vec<TimerBlock>,
     len: usize,
 }
 
 type TimerBlock = Vec<(i64, u32)>;
 
-/// Wake-ups in no order: full blocks, and a last one that is not empty.
+/// Timers in no order: full blocks, and a last one that is not empty.
 #[derive(Clone, Debug, Default)]
 struct TimerBucket {
     blocks: Vec<TimerBlock>,
@@ -74,7 +74,7 @@ impl Default for TimerQueue {
 }
 
 impl TimerQueue {
-    /// Adds a wake-up. One that lies before the last one popped counts as due at that instant.
+    /// Adds a timer. One before the last one popped counts as due at that instant.
     pub(super) fn push(&mut self, due: Timestamp, user: u32) {
         let key = due.0.max(self.floor);
         let bucket = self.bucket(key);
@@ -82,7 +82,7 @@ impl TimerQueue {
         self.len += 1;
     }
 
-    /// Takes out one of the soonest wake-ups, if it is due at or before `now`.
+    /// Removes one of the earliest timers, if it is due at or before `now`.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<u32> {
         if self.buckets[0].is_empty() && !self.refill(now) {
             return None;
@@ -95,7 +95,7 @@ impl TimerQueue {
         Some(user)
     }
 
-    /// An instant no later than `until` (and no earlier than the soonest wake-up) up to which no more than `most` wake-ups
+    /// An instant no later than `until` (and no earlier than the earliest timer) up to which no more than `most` timers
     /// are due, or those of one instant.
     pub(super) fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
         loop {
@@ -154,7 +154,7 @@ impl TimerQueue {
         64 - differing.leading_zeros() as usize
     }
 
-    /// The bytes it takes beside its own place.
+    /// The bytes it takes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let blocks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.blocks.len()).sum::<usize>();
         let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.blocks.capacity()).sum::<usize>();
@@ -163,7 +163,7 @@ impl TimerQueue {
             + self.buckets.capacity() * size_of::<TimerBucket>()
     }
 
-    /// How many wake-ups stand here.
+    /// How many timers there are.
     pub(super) fn len(&self) -> usize {
         self.len
     }
