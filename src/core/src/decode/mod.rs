@@ -10,28 +10,31 @@
 //!
 //! Nothing here knows the broker's time, `--until` or the user; those checks come later.
 
+mod envelope;
 mod fields;
 mod forget;
 mod ids;
+mod ignored;
 mod rejection;
 mod repair;
+mod scalar;
 mod split;
 mod times;
 
 use hashbrown::HashMap;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::DeserializeSeed;
 use strum::{FromRepr, IntoStaticStr};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::event::{CallType, Event, FieldId, TrackedId, TraitId};
 use crate::rules::program::Projection;
-use crate::time::Timestamp;
-use fields::{At, Depth, IdOrNull, IsArray, Object, PathNode, Sink, Skip, Slot, StringOrNull, Text};
+use envelope::Envelope;
+use fields::{Depth, PathNode, Sink, Slot, Text};
 use ids::Id;
 pub use ids::{MAX_ID_BYTES, PlaceholderIds};
 pub use rejection::{Reason, Rejected};
 pub(crate) use repair::repaired;
-use times::{TimeOrNull, Times};
+use times::Times;
 
 /// A message, or a line of a file, may hold this many times `max_event_bytes`: it may be a batch.
 const EVENTS_PER_MESSAGE: usize = 16;
@@ -502,125 +505,4 @@ fn bounded<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<
         Some(id) if id.len() > MAX_ID_BYTES => Err(Reason::IdTooLong { field, bytes: id.len() }),
         id => Ok(id),
     }
-}
-
-/// Reads the outermost value into a draft; false when it is valid JSON and no object.
-struct Envelope<'d, 'f, 'a> {
-    decoder: &'d Decoder,
-    depth: Depth,
-    /// Whether properties are read whatever the call is.
-    reads_all: bool,
-    draft: &'f mut Draft<'a>,
-}
-
-impl<'de> DeserializeSeed<'de> for Envelope<'_, '_, 'de> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
-    type Value = bool;
-
-    fields::ignore_scalars!(false);
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
-        Skip(self.depth).visit_seq(seq).map(|()| false)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        let inside = self.depth.enter()?;
-        let draft = self.draft;
-        while let Some(key) = map.next_key_seed(fields::Key)? {
-            let wrong = &mut draft.wrong_types;
-            match &*key {
-                "type" | "event" => {
-                    let is_type = &*key == "type";
-                    let field = if is_type { TypedField::Type } else { TypedField::Event };
-                    let text = read_text(&mut map, field, wrong, inside)?;
-                    if is_type {
-                        draft.call = text.map(|text| CallType::named(&text).ok_or(text));
-                    } else {
-                        draft.known = text.as_deref().and_then(|name| self.decoder.events.get(name)).copied();
-                        draft.name = text;
-                    }
-                    draft.named_late |= draft.leaves_out;
-                }
-                "userId" => draft.user_id = read_id(&mut map, TypedField::UserId, wrong, inside)?,
-                "anonymousId" => draft.anonymous_id = read_id(&mut map, TypedField::AnonymousId, wrong, inside)?,
-                "previousId" => draft.previous_id = read_id(&mut map, TypedField::PreviousId, wrong, inside)?,
-                "messageId" => draft.message_id = read_id(&mut map, TypedField::MessageId, wrong, inside)?,
-                "timestamp" => draft.times.timestamp = read_time(&mut map, TypedField::Timestamp, wrong, inside)?,
-                "originalTimestamp" => {
-                    let time = read_time(&mut map, TypedField::OriginalTimestamp, wrong, inside)?;
-                    draft.times.original_timestamp = time;
-                }
-                "sentAt" => draft.times.sent_at = read_time(&mut map, TypedField::SentAt, wrong, inside)?,
-                "receivedAt" => {
-                    draft.times.received_at = read_time(&mut map, TypedField::ReceivedAt, wrong, inside)?;
-                }
-                "properties" => {
-                    let is_read = self.reads_all || self.decoder.reads_properties(draft);
-                    draft.leaves_out |= !is_read;
-                    let paths = &self.decoder.properties;
-                    let seed = Object { paths, is_read, sink: &mut draft.properties, depth: inside };
-                    draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
-                }
-                "context" => {
-                    let paths = &self.decoder.context;
-                    let is_read = !paths.is_empty();
-                    let seed = Object { paths, is_read, sink: &mut draft.context, depth: inside };
-                    wrong.note(TypedField::Context, map.next_value_seed(seed)?);
-                }
-                "traits" => {
-                    let paths = &self.decoder.traits;
-                    let is_read = !paths.is_empty();
-                    let seed = Object { paths, is_read, sink: &mut draft.traits, depth: inside };
-                    wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
-                }
-                "name" | "category" => match self.decoder.properties.child(&key) {
-                    Some(node) => map.next_value_seed(At::new(node, &mut draft.page, inside, key))?,
-                    None => map.next_value_seed(Skip(inside))?,
-                },
-                "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
-                _ => map.next_value_seed(Skip(inside))?,
-            }
-        }
-        Ok(true)
-    }
-}
-
-fn read_text<'de, A: MapAccess<'de>>(
-    map: &mut A,
-    field: TypedField,
-    wrong_types: &mut WrongTypes,
-    depth: Depth,
-) -> Result<Option<Text<'de>>, A::Error> {
-    let text = map.next_value_seed(StringOrNull(depth))?;
-    wrong_types.note(field, text.is_some());
-    Ok(text.flatten())
-}
-
-fn read_id<'de, A: MapAccess<'de>>(
-    map: &mut A,
-    field: TypedField,
-    wrong_types: &mut WrongTypes,
-    depth: Depth,
-) -> Result<Option<Id<'de>>, A::Error> {
-    let id = map.next_value_seed(IdOrNull(depth))?;
-    wrong_types.note(field, id.is_some());
-    Ok(id.flatten())
-}
-
-fn read_time<'de, A: MapAccess<'de>>(
-    map: &mut A,
-    field: TypedField,
-    wrong_types: &mut WrongTypes,
-    depth: Depth,
-) -> Result<Option<Result<Timestamp, Text<'de>>>, A::Error> {
-    let time = map.next_value_seed(TimeOrNull(depth))?;
-    wrong_types.note(field, time.is_some());
-    Ok(time.flatten())
 }
