@@ -2,22 +2,22 @@
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::fields::{At, Depth, Object, Text};
-use super::ignored::{IsArray, Key, Skip, ignore_scalars};
+use super::fields::{NestingDepth, ProjectedObject, ProjectedPath, Text};
+use super::ignored::{ArrayProbe, IgnoredValue, ObjectKey, ignore_scalars};
 use super::scalar::read_field;
-use super::{Decoder, Draft, TypedField};
+use super::{CallDraft, Decoder, TypedField};
 use crate::event::CallType;
 
 /// Reads the outermost value into a draft; false when it is valid JSON and no object.
-pub(super) struct Envelope<'d, 'f, 'a> {
+pub(super) struct EnvelopeVisitor<'d, 'f, 'a> {
     pub(super) decoder: &'d Decoder,
-    pub(super) depth: Depth,
+    pub(super) depth: NestingDepth,
     /// Whether properties are read whatever the call is.
     pub(super) reads_all: bool,
-    pub(super) draft: &'f mut Draft<'a>,
+    pub(super) draft: &'f mut CallDraft<'a>,
 }
 
-impl<'de> DeserializeSeed<'de> for Envelope<'_, '_, 'de> {
+impl<'de> DeserializeSeed<'de> for EnvelopeVisitor<'_, '_, 'de> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
@@ -25,19 +25,19 @@ impl<'de> DeserializeSeed<'de> for Envelope<'_, '_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
+impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_, 'de> {
     type Value = bool;
 
     ignore_scalars!(false);
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
-        Skip(self.depth).visit_seq(seq).map(|()| false)
+        IgnoredValue(self.depth).visit_seq(seq).map(|()| false)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let inside = self.depth.enter()?;
         let draft = self.draft;
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(key) = map.next_key_seed(ObjectKey)? {
             let wrong = &mut draft.wrong_types;
             match &*key {
                 "type" | "event" => {
@@ -69,27 +69,27 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
                     let is_read = self.reads_all || self.decoder.reads_properties(draft);
                     draft.leaves_out |= !is_read;
                     let paths = &self.decoder.properties;
-                    let seed = Object { paths, is_read, sink: &mut draft.properties, depth: inside };
+                    let seed = ProjectedObject { paths, is_read, sink: &mut draft.properties, depth: inside };
                     draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
                     let paths = &self.decoder.context;
                     let is_read = !paths.is_empty();
-                    let seed = Object { paths, is_read, sink: &mut draft.context, depth: inside };
+                    let seed = ProjectedObject { paths, is_read, sink: &mut draft.context, depth: inside };
                     wrong.note(TypedField::Context, map.next_value_seed(seed)?);
                 }
                 "traits" => {
                     let paths = &self.decoder.traits;
                     let is_read = !paths.is_empty();
-                    let seed = Object { paths, is_read, sink: &mut draft.traits, depth: inside };
+                    let seed = ProjectedObject { paths, is_read, sink: &mut draft.traits, depth: inside };
                     wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "name" | "category" => match self.decoder.properties.child(&key) {
-                    Some(node) => map.next_value_seed(At::new(node, &mut draft.page, inside, key))?,
-                    None => map.next_value_seed(Skip(inside))?,
+                    Some(node) => map.next_value_seed(ProjectedPath::new(node, &mut draft.page, inside, key))?,
+                    None => map.next_value_seed(IgnoredValue(inside))?,
                 },
-                "batch" => draft.is_batch = map.next_value_seed(IsArray(inside))?,
-                _ => map.next_value_seed(Skip(inside))?,
+                "batch" => draft.is_batch = map.next_value_seed(ArrayProbe(inside))?,
+                _ => map.next_value_seed(IgnoredValue(inside))?,
             }
         }
         Ok(true)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::ignored::{Key, Skip};
+use super::ignored::{IgnoredValue, ObjectKey};
 use crate::decimal::Decimal;
 use crate::event::{MAX_VALUE_BYTES, Scalar};
 use crate::json::{self, JsonPrefix};
@@ -18,20 +18,20 @@ const MAX_DEPTH: u8 = 127;
 
 /// How many arrays and objects enclose a value.
 #[derive(Clone, Copy)]
-pub(super) struct Depth(pub(super) u8);
+pub(super) struct NestingDepth(pub(super) u8);
 
-impl Depth {
-    pub(super) fn enter<E: Error>(self) -> Result<Depth, E> {
+impl NestingDepth {
+    pub(super) fn enter<E: Error>(self) -> Result<NestingDepth, E> {
         if self.0 == MAX_DEPTH {
             return Err(E::custom("nested more than 127 levels deep"));
         }
-        Ok(Depth(self.0 + 1))
+        Ok(NestingDepth(self.0 + 1))
     }
 }
 
 /// What a value that is read is to the decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum FieldRole {
     /// A property or a field of the context, by the projection's index.
     Field(u16),
     /// A trait, by the projection's index.
@@ -47,13 +47,13 @@ pub(super) enum Slot {
 pub(super) struct PathNode {
     children: Vec<(String, PathNode)>,
     /// What the value that stands here is, where it is read.
-    slots: Vec<Slot>,
+    slots: Vec<FieldRole>,
     /// The traits in a context stand here: each is there or not for itself.
     holds_traits: bool,
 }
 
 impl PathNode {
-    pub(super) fn insert(&mut self, path: &[String], slot: Slot) {
+    pub(super) fn insert(&mut self, path: &[String], slot: FieldRole) {
         let Some((key, rest)) = path.split_first() else {
             self.slots.push(slot);
             return;
@@ -66,7 +66,7 @@ impl PathNode {
         if let Some(at) = self.children.iter().position(|(name, _)| name == key)
             && self.children[at].1.slots.is_empty()
         {
-            self.children[at].1.slots.push(Slot::Presence(number));
+            self.children[at].1.slots.push(FieldRole::Presence(number));
         }
     }
 
@@ -75,7 +75,7 @@ impl PathNode {
         let child = self.child_or_new("traits");
         if !child.holds_traits {
             child.holds_traits = true;
-            child.slots.push(Slot::ContextTraits);
+            child.slots.push(FieldRole::ContextTraits);
         }
         child
     }
@@ -98,28 +98,28 @@ impl PathNode {
     }
 
     /// Whether what was read has a value for it that is not null.
-    pub(super) fn has_value(&self, read: &Sink<'_>) -> bool {
+    pub(super) fn has_value(&self, read: &ProjectedValues<'_>) -> bool {
         self.slots.first().is_some_and(|own| read.values.iter().any(|(slot, value)| slot == own && value.is_some()))
     }
 
     /// Whether the value is kept, and not only that it is there.
     fn is_kept(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, Slot::Field(_) | Slot::Trait(_)))
+        self.slots.iter().any(|slot| matches!(slot, FieldRole::Field(_) | FieldRole::Trait(_)))
     }
 
     /// Whether a slot is its own or stands below it.
-    fn holds(&self, slot: Slot) -> bool {
+    fn holds(&self, slot: FieldRole) -> bool {
         self.slots.contains(&slot) || self.children.iter().any(|(_, child)| child.holds(slot))
     }
 }
 
 /// What was read of the projected paths.
 #[derive(Default)]
-pub(super) struct Sink<'a> {
+pub(super) struct ProjectedValues<'a> {
     /// What it is, and the value (`None` is null).
-    pub(super) values: Vec<(Slot, Option<Scalar<'a>>)>,
+    pub(super) values: Vec<(FieldRole, Option<Scalar<'a>>)>,
     /// The values that were larger than they may be; such a one is null.
-    oversized: Vec<Slot>,
+    oversized: Vec<FieldRole>,
     /// The text that is read.
     text: &'a str,
     /// The text was found to be sound before: its values can be stepped over without a check.
@@ -128,10 +128,10 @@ pub(super) struct Sink<'a> {
     lost_a_place: bool,
 }
 
-impl<'a> Sink<'a> {
+impl<'a> ProjectedValues<'a> {
     /// For a text; `is_checked` if it was found to be sound before.
-    pub(super) fn of(text: &'a str, is_checked: bool) -> Sink<'a> {
-        Sink { text, is_checked, ..Sink::default() }
+    pub(super) fn of(text: &'a str, is_checked: bool) -> ProjectedValues<'a> {
+        ProjectedValues { text, is_checked, ..ProjectedValues::default() }
     }
 
     /// Whether the text has to be read again.
@@ -140,18 +140,18 @@ impl<'a> Sink<'a> {
     }
 
     /// How many values of such slots were larger than they may be.
-    pub(super) fn oversized(&self, counts: impl Fn(Slot) -> bool) -> u16 {
+    pub(super) fn oversized(&self, counts: impl Fn(FieldRole) -> bool) -> u16 {
         let count = self.oversized.iter().filter(|slot| counts(**slot)).count();
         u16::try_from(count).unwrap_or(u16::MAX)
     }
 
     /// Whether something was read for a slot, be it null.
-    pub(super) fn has(&self, slot: Slot) -> bool {
+    pub(super) fn has(&self, slot: FieldRole) -> bool {
         self.values.iter().any(|(other, _)| *other == slot)
     }
 
     /// Takes of another what that has for such slots, and this has not.
-    pub(super) fn take_lacking(&mut self, other: &Sink<'_>, takes: impl Fn(Slot) -> bool) {
+    pub(super) fn take_lacking(&mut self, other: &ProjectedValues<'_>, takes: impl Fn(FieldRole) -> bool) {
         let own = self.values.len();
         for (slot, value) in &other.values {
             if takes(*slot) && !self.values[..own].iter().any(|(there, _)| there == slot) {
@@ -162,17 +162,17 @@ impl<'a> Sink<'a> {
     }
 
     /// Takes from another what stands at a node and below it, in the place of its own.
-    pub(super) fn replace_below(&mut self, node: &PathNode, other: &mut Sink<'a>) {
+    pub(super) fn replace_below(&mut self, node: &PathNode, other: &mut ProjectedValues<'a>) {
         forget(node, self);
         self.values.extend(other.values.extract_if(.., |(slot, _)| node.holds(*slot)));
         self.oversized.extend(other.oversized.extract_if(.., |slot| node.holds(*slot)));
     }
 
     /// The same, owning its texts.
-    pub(super) fn into_owned<'o>(self) -> Sink<'o> {
-        let own = |(slot, value): (Slot, Option<Scalar<'_>>)| (slot, value.map(Scalar::into_owned));
+    pub(super) fn into_owned<'o>(self) -> ProjectedValues<'o> {
+        let own = |(slot, value): (FieldRole, Option<Scalar<'_>>)| (slot, value.map(Scalar::into_owned));
         let values = self.values.into_iter().map(own).collect();
-        Sink { values, oversized: self.oversized, ..Sink::default() }
+        ProjectedValues { values, oversized: self.oversized, ..ProjectedValues::default() }
     }
 
     /// What follows a key in the text, if the key stands there as it is.
@@ -191,7 +191,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn keep(&mut self, slot: Slot, value: Option<Scalar<'a>>) {
+    fn keep(&mut self, slot: FieldRole, value: Option<Scalar<'a>>) {
         match self.values.iter_mut().find(|(other, _)| *other == slot) {
             Some((_, held)) => *held = value,
             None => self.values.push((slot, value)),
@@ -201,17 +201,17 @@ impl<'a> Sink<'a> {
 
 /// Says of everything below an object's key that it is not there: what the object has is read after. The object is the
 /// value now, whole; what an earlier one had besides is gone.
-fn mark_absent(node: &PathNode, sink: &mut Sink<'_>, spares_traits: bool) {
+fn mark_absent(node: &PathNode, sink: &mut ProjectedValues<'_>, spares_traits: bool) {
     let spares_traits = spares_traits || node.holds_traits;
     for (_, child) in &node.children {
-        let marked = child.slots.iter().filter(|slot| !(spares_traits && matches!(slot, Slot::Trait(_))));
+        let marked = child.slots.iter().filter(|slot| !(spares_traits && matches!(slot, FieldRole::Trait(_))));
         sink.values.extend(marked.map(|slot| (*slot, None)));
         mark_absent(child, sink, spares_traits);
     }
 }
 
 /// Of equal keys the last one counts, with all that stands below it.
-fn forget(node: &PathNode, sink: &mut Sink<'_>) {
+fn forget(node: &PathNode, sink: &mut ProjectedValues<'_>) {
     if sink.values.is_empty() {
         return;
     }
@@ -224,32 +224,37 @@ fn forget(node: &PathNode, sink: &mut Sink<'_>) {
 
 /// An object of which the projected paths are kept, if it is read. Yields false when the value is none, nor null, nor an
 /// array without elements.
-pub(super) struct Object<'n, 's, 'a> {
+pub(super) struct ProjectedObject<'n, 's, 'a> {
     pub(super) paths: &'n PathNode,
     pub(super) is_read: bool,
-    pub(super) sink: &'s mut Sink<'a>,
-    pub(super) depth: Depth,
+    pub(super) sink: &'s mut ProjectedValues<'a>,
+    pub(super) depth: NestingDepth,
 }
 
 /// The value at one projected path.
-pub(super) struct At<'n, 's, 'a> {
+pub(super) struct ProjectedPath<'n, 's, 'a> {
     node: &'n PathNode,
-    sink: &'s mut Sink<'a>,
-    depth: Depth,
+    sink: &'s mut ProjectedValues<'a>,
+    depth: NestingDepth,
     /// The text from the value on, where that is known.
     place: Option<&'a str>,
     /// The key it stands under.
     key: Text<'a>,
 }
 
-impl<'n, 's, 'a> At<'n, 's, 'a> {
+impl<'n, 's, 'a> ProjectedPath<'n, 's, 'a> {
     /// The value under a key.
-    pub(super) fn new(node: &'n PathNode, sink: &'s mut Sink<'a>, depth: Depth, key: Text<'a>) -> At<'n, 's, 'a> {
-        At { node, sink, depth, place: None, key }
+    pub(super) fn new(
+        node: &'n PathNode,
+        sink: &'s mut ProjectedValues<'a>,
+        depth: NestingDepth,
+        key: Text<'a>,
+    ) -> ProjectedPath<'n, 's, 'a> {
+        ProjectedPath { node, sink, depth, place: None, key }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
+impl<'de> DeserializeSeed<'de> for ProjectedObject<'_, '_, 'de> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
@@ -258,7 +263,7 @@ impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
+impl<'de> Visitor<'de> for ProjectedObject<'_, '_, 'de> {
     type Value = bool;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -285,7 +290,7 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         let depth = self.depth.enter()?;
         let mut is_empty = true;
-        while seq.next_element_seed(Skip(depth))?.is_some() {
+        while seq.next_element_seed(IgnoredValue(depth))?.is_some() {
             is_empty = false;
         }
         Ok(is_empty)
@@ -293,7 +298,7 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
         match self.is_read {
             true => read_children(self.paths, self.sink, self.depth, map),
-            false => Skip(self.depth).visit_map(map),
+            false => IgnoredValue(self.depth).visit_map(map),
         }
         .map(|()| true)
     }
@@ -301,21 +306,21 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
 
 fn read_children<'de, A: MapAccess<'de>>(
     node: &PathNode,
-    sink: &mut Sink<'de>,
-    depth: Depth,
+    sink: &mut ProjectedValues<'de>,
+    depth: NestingDepth,
     mut map: A,
 ) -> Result<(), A::Error> {
     let depth = depth.enter()?;
-    while let Some(key) = map.next_key_seed(Key)? {
+    while let Some(key) = map.next_key_seed(ObjectKey)? {
         match node.child(&key) {
-            Some(node) => map.next_value_seed(At::new(node, sink, depth, key))?,
-            None => map.next_value_seed(Skip(depth))?,
+            Some(node) => map.next_value_seed(ProjectedPath::new(node, sink, depth, key))?,
+            None => map.next_value_seed(IgnoredValue(depth))?,
         }
     }
     Ok(())
 }
 
-impl<'de> At<'_, '_, 'de> {
+impl<'de> ProjectedPath<'_, '_, 'de> {
     fn keep<E>(self, value: Option<Scalar<'de>>) -> Result<(), E> {
         let Some((last, others)) = self.node.slots.split_last() else { return Ok(()) };
         for slot in others {
@@ -326,7 +331,7 @@ impl<'de> At<'_, '_, 'de> {
     }
 
     /// A value as it stands in the text.
-    fn keep_as_it_stands<E>(self, read: impl FnOnce(&'de str) -> Kept<'de>) -> Result<(), E> {
+    fn keep_as_it_stands<E>(self, read: impl FnOnce(&'de str) -> RetainedValue<'de>) -> Result<(), E> {
         if !self.node.is_kept() {
             return self.keep(Some(Scalar::Bool(true)));
         }
@@ -335,8 +340,8 @@ impl<'de> At<'_, '_, 'de> {
             return Ok(());
         };
         match read(place) {
-            Kept::Value(value) => self.keep(value),
-            Kept::TooLarge => {
+            RetainedValue::Value(value) => self.keep(value),
+            RetainedValue::TooLarge => {
                 self.sink.keep_none_of_oversized(self.node);
                 Ok(())
             }
@@ -353,19 +358,19 @@ impl<'de> At<'_, '_, 'de> {
             return self.keep(Some(Scalar::Text(text)));
         }
         self.keep_as_it_stands(|place| match json::string_length(place) <= MAX_VALUE_BYTES {
-            true => Kept::Value(Some(Scalar::Text(text))),
-            false => Kept::TooLarge,
+            true => RetainedValue::Value(Some(Scalar::Text(text))),
+            false => RetainedValue::TooLarge,
         })
     }
 }
 
 /// What is kept of a value.
-enum Kept<'a> {
+enum RetainedValue<'a> {
     Value(Option<Scalar<'a>>),
     TooLarge,
 }
 
-impl<'de> DeserializeSeed<'de> for At<'_, '_, 'de> {
+impl<'de> DeserializeSeed<'de> for ProjectedPath<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -378,7 +383,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_, 'de> {
         match value.as_raw_cow() {
             Cow::Borrowed(text) => {
                 let mut json = sonic_rs::Deserializer::from_str(text);
-                json.deserialize_any(At { place: Some(text), ..self }).map_err(D::Error::custom)
+                json.deserialize_any(ProjectedPath { place: Some(text), ..self }).map_err(D::Error::custom)
             }
             // A text with escapes.
             Cow::Owned(raw) if raw.len() > MAX_VALUE_BYTES => {
@@ -393,7 +398,7 @@ impl<'de> DeserializeSeed<'de> for At<'_, '_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for At<'_, '_, 'de> {
+impl<'de> Visitor<'de> for ProjectedPath<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -414,8 +419,10 @@ impl<'de> Visitor<'de> for At<'_, '_, 'de> {
     /// A double has too few digits: they are read from the text.
     fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
         self.keep_as_it_stands(|place| match json::number(place) {
-            digits if digits.len() <= MAX_VALUE_BYTES => Kept::Value(Decimal::parse(digits).map(Scalar::Number)),
-            _ => Kept::TooLarge,
+            digits if digits.len() <= MAX_VALUE_BYTES => {
+                RetainedValue::Value(Decimal::parse(digits).map(Scalar::Number))
+            }
+            _ => RetainedValue::TooLarge,
         })
     }
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
@@ -425,7 +432,7 @@ impl<'de> Visitor<'de> for At<'_, '_, 'de> {
         self.keep_text(Cow::Borrowed(text))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        Skip(self.depth).visit_seq(seq)?;
+        IgnoredValue(self.depth).visit_seq(seq)?;
         self.keep_as_it_stands(compact)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
@@ -434,9 +441,9 @@ impl<'de> Visitor<'de> for At<'_, '_, 'de> {
     }
 }
 
-fn compact(place: &str) -> Kept<'_> {
+fn compact(place: &str) -> RetainedValue<'_> {
     match json::compact(place, MAX_VALUE_BYTES) {
-        JsonPrefix::Value(json) => Kept::Value(Some(Scalar::Json(json))),
-        JsonPrefix::TooLarge => Kept::TooLarge,
+        JsonPrefix::Value(json) => RetainedValue::Value(Some(Scalar::Json(json))),
+        JsonPrefix::TooLarge => RetainedValue::TooLarge,
     }
 }

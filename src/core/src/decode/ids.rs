@@ -58,17 +58,17 @@ impl fmt::Display for PlaceholderIds {
 
 /// An id as it was read.
 #[derive(Clone, Debug)]
-pub(super) enum Id<'a> {
+pub(super) enum RawId<'a> {
     Text(Text<'a>),
     /// A number that was not read exactly: its digits have to be looked up.
     Number,
 }
 
 /// The text of the id that stands in a field; `None`: what stands there is no whole number.
-pub(super) fn text<'a>(id: Id<'a>, call: &[u8], field: &str) -> Option<Text<'a>> {
+pub(super) fn text<'a>(id: RawId<'a>, call: &[u8], field: &str) -> Option<Text<'a>> {
     match id {
-        Id::Text(text) => Some(text),
-        Id::Number => {
+        RawId::Text(text) => Some(text),
+        RawId::Number => {
             let number = str::from_utf8(&call[last_member(call, field)?]).ok()?;
             whole_number(number).map(Cow::Owned)
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{Depth, Text};
+use super::fields::{NestingDepth, Text};
 
 /// Takes any scalar for the same answer.
 macro_rules! ignore_scalars {
@@ -35,9 +35,9 @@ macro_rules! ignore_scalars {
 pub(super) use ignore_scalars;
 
 /// A value that is checked and dropped.
-pub(super) struct Skip(pub(super) Depth);
+pub(super) struct IgnoredValue(pub(super) NestingDepth);
 
-impl<'de> DeserializeSeed<'de> for Skip {
+impl<'de> DeserializeSeed<'de> for IgnoredValue {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -45,29 +45,29 @@ impl<'de> DeserializeSeed<'de> for Skip {
     }
 }
 
-impl<'de> Visitor<'de> for Skip {
+impl<'de> Visitor<'de> for IgnoredValue {
     type Value = ();
 
     ignore_scalars!(());
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let depth = self.0.enter()?;
-        while seq.next_element_seed(Skip(depth))?.is_some() {}
+        while seq.next_element_seed(IgnoredValue(depth))?.is_some() {}
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let depth = self.0.enter()?;
-        while map.next_key_seed(AnyKey)?.is_some() {
-            map.next_value_seed(Skip(depth))?;
+        while map.next_key_seed(IgnoredKey)?.is_some() {
+            map.next_value_seed(IgnoredValue(depth))?;
         }
         Ok(())
     }
 }
 
 /// Whether a value, which is checked and dropped, is an array.
-pub(super) struct IsArray(pub(super) Depth);
+pub(super) struct ArrayProbe(pub(super) NestingDepth);
 
-impl<'de> DeserializeSeed<'de> for IsArray {
+impl<'de> DeserializeSeed<'de> for ArrayProbe {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
@@ -75,23 +75,23 @@ impl<'de> DeserializeSeed<'de> for IsArray {
     }
 }
 
-impl<'de> Visitor<'de> for IsArray {
+impl<'de> Visitor<'de> for ArrayProbe {
     type Value = bool;
 
     ignore_scalars!(false);
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
-        Skip(self.0).visit_seq(seq).map(|()| true)
+        IgnoredValue(self.0).visit_seq(seq).map(|()| true)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
-        Skip(self.0).visit_map(map).map(|()| false)
+        IgnoredValue(self.0).visit_map(map).map(|()| false)
     }
 }
 
 /// A key that is checked and dropped.
-struct AnyKey;
+struct IgnoredKey;
 
-impl<'de> DeserializeSeed<'de> for AnyKey {
+impl<'de> DeserializeSeed<'de> for IgnoredKey {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -99,7 +99,7 @@ impl<'de> DeserializeSeed<'de> for AnyKey {
     }
 }
 
-impl Visitor<'_> for AnyKey {
+impl Visitor<'_> for IgnoredKey {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -111,9 +111,9 @@ impl Visitor<'_> for AnyKey {
 }
 
 /// An object's key.
-pub(super) struct Key;
+pub(super) struct ObjectKey;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for ObjectKey {
     type Value = Text<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
@@ -121,7 +121,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl<'de> Visitor<'de> for Key {
+impl<'de> Visitor<'de> for ObjectKey {
     type Value = Text<'de>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

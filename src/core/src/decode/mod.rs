@@ -28,13 +28,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::event::{CallType, Event, FieldId, TrackedId, TraitId};
 use crate::rules::program::Projection;
-use envelope::Envelope;
-use fields::{Depth, PathNode, Sink, Slot, Text};
-use ids::Id;
+use envelope::EnvelopeVisitor;
+use fields::{FieldRole, NestingDepth, PathNode, ProjectedValues, Text};
+use ids::RawId;
 pub use ids::{MAX_ID_BYTES, PlaceholderIds};
 pub use rejection::{Reason, Rejected};
 pub(crate) use repair::repaired;
-use times::Times;
+use times::CallTimes;
 
 /// A message, or a line of a file, may hold this many times `max_event_bytes`: it may be a batch.
 const EVENTS_PER_MESSAGE: usize = 16;
@@ -88,8 +88,8 @@ impl Decoder {
         };
         for (index, path) in (0..).zip(&projection.fields) {
             match path.split_first() {
-                Some((root, rest)) if root == "context" => decoder.context.insert(rest, Slot::Field(index)),
-                Some((_, rest)) => decoder.properties.insert(rest, Slot::Field(index)),
+                Some((root, rest)) if root == "context" => decoder.context.insert(rest, FieldRole::Field(index)),
+                Some((_, rest)) => decoder.properties.insert(rest, FieldRole::Field(index)),
                 None => {}
             }
         }
@@ -103,8 +103,8 @@ impl Decoder {
             decoder.events.entry(event.clone()).or_insert(unnamed).reads_properties = true;
         }
         for (index, path) in (0..).zip(&projection.traits) {
-            decoder.traits.insert(path, Slot::Trait(index));
-            decoder.context.traits_of_context().insert(path, Slot::Trait(index));
+            decoder.traits.insert(path, FieldRole::Trait(index));
+            decoder.context.traits_of_context().insert(path, FieldRole::Trait(index));
         }
         decoder
     }
@@ -161,17 +161,17 @@ impl Decoder {
         let Some(first) = text.iter().find(|byte| !byte.is_ascii_whitespace()) else { return };
         let first_call = out.len();
         let read = if *first == b'[' {
-            self.open(text, &Lent::default(), out)
+            self.open(text, &EnvelopeDefaults::default(), out)
         } else if text.len() > self.max_event_bytes {
             let too_large = Reason::TooLarge { bytes: text.len() as u64, limit: self.max_event_bytes as u64 };
             self.open_envelope(text, too_large, out)
         } else {
             match self.read(text, None) {
-                Ok(Read::Event(event)) => {
+                Ok(ParsedText::Event(event)) => {
                     out.push(Ok(Event { original: document, ..event }));
                     Ok(())
                 }
-                Ok(Read::Envelope(lent)) => self.open(&text[split::batch(text).unwrap_or_default()], &lent, out),
+                Ok(ParsedText::Envelope(lent)) => self.open(&text[split::batch(text).unwrap_or_default()], &lent, out),
                 Err(reason @ Reason::NotJson { .. }) => self.open_envelope(text, reason, out),
                 Err(reason) => Err(reason),
             }
@@ -191,13 +191,13 @@ impl Decoder {
             return Err(reason);
         }
         match self.read(&around, None) {
-            Ok(Read::Envelope(lent)) => self.open(&text[array], &lent, out),
+            Ok(ParsedText::Envelope(lent)) => self.open(&text[array], &lent, out),
             _ => Err(reason),
         }
     }
 
     /// Reads the calls of an array, each for itself; they take what they lack of what the envelope lends.
-    fn open<'a>(&self, array: &'a [u8], lent: &Lent<'_>, out: &mut Vec<Decoded<'a>>) -> Result<(), Reason> {
+    fn open<'a>(&self, array: &'a [u8], lent: &EnvelopeDefaults<'_>, out: &mut Vec<Decoded<'a>>) -> Result<(), Reason> {
         let not_json = || Reason::NotJson { detail: "an array of calls that does not end as it should".to_owned() };
         let too_many = |calls| Reason::TooManyCalls { calls: calls as u64, limit: MAX_CALLS as u64 };
         let calls = split::elements(array, MAX_CALLS).ok_or_else(not_json)?.map_err(too_many)?;
@@ -213,8 +213,10 @@ impl Decoder {
                 self.read(text, Some(lent))
             };
             out.push(match read {
-                Ok(Read::Event(event)) => Ok(Event { original: text, ..event }),
-                Ok(Read::Envelope(_)) => Err(Rejected { reason: Reason::WrongType { field: "batch" }, original: text }),
+                Ok(ParsedText::Event(event)) => Ok(Event { original: text, ..event }),
+                Ok(ParsedText::Envelope(_)) => {
+                    Err(Rejected { reason: Reason::WrongType { field: "batch" }, original: text })
+                }
                 Err(reason) => Err(Rejected { reason, original: text }),
             });
         }
@@ -222,15 +224,15 @@ impl Decoder {
     }
 
     /// Reads one call or the envelope of a batch, first as it is, then with what clients get wrong put right.
-    fn read<'a>(&self, text: &'a [u8], lent: Option<&Lent<'_>>) -> Result<Read<'a>, Reason> {
-        let mut draft = Draft::default();
+    fn read<'a>(&self, text: &'a [u8], lent: Option<&EnvelopeDefaults<'_>>) -> Result<ParsedText<'a>, Reason> {
+        let mut draft = CallDraft::default();
         match self.parse(text, false, &mut draft) {
             Ok(()) => draft.finish(self, text, lent),
             Err(reason @ Reason::NotJson { .. }) => {
                 let repaired = repair::repaired(text).ok_or(reason)?;
-                let mut draft = Draft::default();
+                let mut draft = CallDraft::default();
                 self.parse(&repaired, false, &mut draft)?;
-                draft.finish(self, &repaired, lent).map(Read::into_owned)
+                draft.finish(self, &repaired, lent).map(ParsedText::into_owned)
             }
             Err(reason) => Err(reason),
         }
@@ -238,7 +240,7 @@ impl Decoder {
 
     /// Reads a call into a blank draft; unless it `reads_all`, without the properties that the rules don't read of such an
     /// event.
-    fn parse<'a>(&self, bytes: &'a [u8], reads_all: bool, draft: &mut Draft<'a>) -> Result<(), Reason> {
+    fn parse<'a>(&self, bytes: &'a [u8], reads_all: bool, draft: &mut CallDraft<'a>) -> Result<(), Reason> {
         let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
         self.parse_text(text, reads_all, false, draft)
     }
@@ -249,12 +251,12 @@ impl Decoder {
         text: &'a str,
         reads_all: bool,
         is_checked: bool,
-        draft: &mut Draft<'a>,
+        draft: &mut CallDraft<'a>,
     ) -> Result<(), Reason> {
-        draft.sinks().into_iter().for_each(|sink| *sink = Sink::of(text, is_checked));
+        draft.sinks().into_iter().for_each(|sink| *sink = ProjectedValues::of(text, is_checked));
         let mut json = sonic_rs::Deserializer::from_str(text);
         let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
-        let envelope = Envelope { decoder: self, depth: Depth(0), reads_all, draft };
+        let envelope = EnvelopeVisitor { decoder: self, depth: NestingDepth(0), reads_all, draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
         if !is_object {
@@ -264,14 +266,14 @@ impl Decoder {
         // A key that is written with escapes does not tell where in the text its value stands.
         let lost_a_place = draft.sinks().iter().any(|sink| sink.lost_a_place());
         if reads_more || (lost_a_place && !is_checked) {
-            *draft = Draft::default();
+            *draft = CallDraft::default();
             return self.parse_text(text, reads_all || reads_more, is_checked || lost_a_place, draft);
         }
         Ok(())
     }
 
     /// Whether the rules read properties of such an event, as far as is known of it by now.
-    fn reads_properties(&self, draft: &Draft<'_>) -> bool {
+    fn reads_properties(&self, draft: &CallDraft<'_>) -> bool {
         match (&draft.call, &draft.name) {
             (Some(Ok(CallType::Track)), Some(_)) => {
                 draft.known.map_or(self.reads_of_unknown, |known| known.reads_properties)
@@ -291,33 +293,37 @@ pub enum Framing {
 }
 
 /// What a text came to.
-enum Read<'a> {
+enum ParsedText<'a> {
     Event(Event<'a>),
     /// A batch, whose calls have yet to be read.
-    Envelope(Lent<'a>),
+    Envelope(EnvelopeDefaults<'a>),
 }
 
-impl Read<'_> {
-    fn into_owned<'o>(self) -> Read<'o> {
+impl ParsedText<'_> {
+    fn into_owned<'o>(self) -> ParsedText<'o> {
         match self {
-            Read::Event(event) => Read::Event(event.into_owned()),
-            Read::Envelope(lent) => Read::Envelope(lent.into_owned()),
+            ParsedText::Event(event) => ParsedText::Event(event.into_owned()),
+            ParsedText::Envelope(lent) => ParsedText::Envelope(lent.into_owned()),
         }
     }
 }
 
 /// What an envelope lends to those of its calls that lack it.
 #[derive(Default)]
-struct Lent<'a> {
-    context: Sink<'a>,
+struct EnvelopeDefaults<'a> {
+    context: ProjectedValues<'a>,
     /// How long the context is, in the text.
     context_bytes: usize,
-    times: Times<'a>,
+    times: CallTimes<'a>,
 }
 
-impl Lent<'_> {
-    fn into_owned<'o>(self) -> Lent<'o> {
-        Lent { context: self.context.into_owned(), context_bytes: self.context_bytes, times: self.times.into_owned() }
+impl EnvelopeDefaults<'_> {
+    fn into_owned<'o>(self) -> EnvelopeDefaults<'o> {
+        EnvelopeDefaults {
+            context: self.context.into_owned(),
+            context_bytes: self.context_bytes,
+            times: self.times.into_owned(),
+        }
     }
 }
 
@@ -330,24 +336,24 @@ const PAGE_FIELDS: [&str; 2] = ["name", "category"];
 
 /// A call as it is being read: nothing is judged before its end, since keys come in any order.
 #[derive(Default)]
-struct Draft<'a> {
+struct CallDraft<'a> {
     /// Which call it is, or what stands there instead.
     call: Option<Result<CallType, Text<'a>>>,
     name: Option<Text<'a>>,
     /// What the rules know of that name.
     known: Option<KnownEvent>,
-    user_id: Option<Id<'a>>,
-    anonymous_id: Option<Id<'a>>,
-    previous_id: Option<Id<'a>>,
-    message_id: Option<Id<'a>>,
-    times: Times<'a>,
-    properties: Sink<'a>,
-    context: Sink<'a>,
-    traits: Sink<'a>,
+    user_id: Option<RawId<'a>>,
+    anonymous_id: Option<RawId<'a>>,
+    previous_id: Option<RawId<'a>>,
+    message_id: Option<RawId<'a>>,
+    times: CallTimes<'a>,
+    properties: ProjectedValues<'a>,
+    context: ProjectedValues<'a>,
+    traits: ProjectedValues<'a>,
     /// What a page or screen has of [`PAGE_FIELDS`] outside its properties.
-    page: Sink<'a>,
+    page: ProjectedValues<'a>,
     is_batch: bool,
-    wrong_types: WrongTypes,
+    wrong_types: TypeErrors,
     /// Properties were left out, for all that was known of the call.
     leaves_out: bool,
     /// And then came what it is, or what it is called: they may have to be read after all.
@@ -356,7 +362,7 @@ struct Draft<'a> {
 
 /// Which of the typed fields have a value of a type they must not have; the last of equal keys counts.
 #[derive(Clone, Copy, Default)]
-struct WrongTypes(u16);
+struct TypeErrors(u16);
 
 /// A field whose value must be of one type, or null: in the order in which a wrong one is told.
 #[derive(Clone, Copy, FromRepr, IntoStaticStr)]
@@ -378,7 +384,7 @@ enum TypedField {
     Traits,
 }
 
-impl WrongTypes {
+impl TypeErrors {
     fn note(&mut self, field: TypedField, right_type: bool) {
         self.0 = self.0 & !(1 << field as u8) | u16::from(!right_type) << field as u8;
     }
@@ -388,13 +394,18 @@ impl WrongTypes {
     }
 }
 
-impl<'a> Draft<'a> {
+impl<'a> CallDraft<'a> {
     /// What it comes to. `text` is what it was read from.
-    fn finish(mut self, decoder: &Decoder, text: &'a [u8], lent: Option<&Lent<'_>>) -> Result<Read<'a>, Reason> {
+    fn finish(
+        mut self,
+        decoder: &Decoder,
+        text: &'a [u8],
+        lent: Option<&EnvelopeDefaults<'_>>,
+    ) -> Result<ParsedText<'a>, Reason> {
         if self.is_batch {
             let context_bytes = split::last_member(text, "context").map_or(0, |context| context.len());
-            let lent = Lent { context: self.context, context_bytes, times: self.times };
-            return Ok(Read::Envelope(lent));
+            let lent = EnvelopeDefaults { context: self.context, context_bytes, times: self.times };
+            return Ok(ParsedText::Envelope(lent));
         }
         let [user_id, own_anonymous_id, previous_id, message_id] = self.ids(text);
         if let Some(field) = self.wrong_types.first() {
@@ -427,25 +438,25 @@ impl<'a> Draft<'a> {
         }
         if let Some(lent) = lent {
             self.times.take_lacking(&lent.times);
-            let has_traits = self.context.has(Slot::ContextTraits);
-            self.context.take_lacking(&lent.context, |slot| !(has_traits && matches!(slot, Slot::Trait(_))));
+            let has_traits = self.context.has(FieldRole::ContextTraits);
+            self.context.take_lacking(&lent.context, |slot| !(has_traits && matches!(slot, FieldRole::Trait(_))));
         }
         if call == CallType::Identify {
-            self.traits.take_lacking(&self.context, |slot| matches!(slot, Slot::Trait(_)));
+            self.traits.take_lacking(&self.context, |slot| matches!(slot, FieldRole::Trait(_)));
         } else {
-            self.traits = Sink::default();
+            self.traits = ProjectedValues::default();
         }
-        let is_field = |slot| matches!(slot, Slot::Field(_));
+        let is_field = |slot| matches!(slot, FieldRole::Field(_));
         let oversized = [self.properties.oversized(is_field), self.context.oversized(is_field)];
         let oversized = oversized.into_iter().fold(self.traits.oversized(|_| true), u16::saturating_add);
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
         for (slot, value) in self.properties.values.into_iter().chain(self.context.values) {
-            if let (Slot::Field(id), Some(value)) = (slot, value) {
+            if let (FieldRole::Field(id), Some(value)) = (slot, value) {
                 fields.push((FieldId(id), value));
             }
         }
-        let of_trait = |(slot, value)| if let Slot::Trait(id) = slot { Some((TraitId(id), value)) } else { None };
-        Ok(Read::Event(Event {
+        let of_trait = |(slot, value)| if let FieldRole::Trait(id) = slot { Some((TraitId(id), value)) } else { None };
+        Ok(ParsedText::Event(Event {
             original: text,
             call,
             name: self.name.take().filter(|_| call == CallType::Track),
@@ -465,7 +476,7 @@ impl<'a> Draft<'a> {
     /// The ids as texts, in the order in which they are told of.
     fn ids(&mut self, text: &'a [u8]) -> [Option<Text<'a>>; 4] {
         let wrong = &mut self.wrong_types;
-        let mut id = |field: TypedField, id: Option<Id<'a>>| {
+        let mut id = |field: TypedField, id: Option<RawId<'a>>| {
             let read = ids::text(id?, text, field.into());
             if read.is_none() {
                 wrong.note(field, false);
@@ -481,7 +492,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What is read of the text.
-    fn sinks(&mut self) -> [&mut Sink<'a>; 4] {
+    fn sinks(&mut self) -> [&mut ProjectedValues<'a>; 4] {
         [&mut self.properties, &mut self.context, &mut self.traits, &mut self.page]
     }
 

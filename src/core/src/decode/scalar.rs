@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{Depth, Text};
-use super::ids::Id;
-use super::ignored::Skip;
-use super::times::Written;
-use super::{TypedField, WrongTypes};
+use super::fields::{NestingDepth, Text};
+use super::ids::RawId;
+use super::ignored::IgnoredValue;
+use super::times::RawTime;
+use super::{TypeErrors, TypedField};
 use crate::time::Timestamp;
 
 /// A value of a field that may hold null as well.
@@ -40,21 +40,21 @@ impl<'a> ScalarValue<'a> for Text<'a> {
     }
 }
 
-impl<'a> ScalarValue<'a> for Id<'a> {
+impl<'a> ScalarValue<'a> for RawId<'a> {
     const EXPECTED: &'static str = "a string or a number";
 
     fn from_text(text: Text<'a>) -> Self {
-        Id::Text(text)
+        RawId::Text(text)
     }
     fn from_whole(number: impl ToString) -> Option<Self> {
-        Some(Id::Text(Cow::Owned(number.to_string())))
+        Some(RawId::Text(Cow::Owned(number.to_string())))
     }
     fn from_fraction(_: f64) -> Option<Self> {
-        Some(Id::Number)
+        Some(RawId::Number)
     }
 }
 
-impl<'a> ScalarValue<'a> for Written<'a> {
+impl<'a> ScalarValue<'a> for RawTime<'a> {
     const EXPECTED: &'static str = "a time";
 
     fn from_text(text: Text<'a>) -> Self {
@@ -73,8 +73,8 @@ impl<'a> ScalarValue<'a> for Written<'a> {
 pub(super) fn read_field<'de, T: ScalarValue<'de>, A: MapAccess<'de>>(
     map: &mut A,
     field: TypedField,
-    wrong_types: &mut WrongTypes,
-    depth: Depth,
+    wrong_types: &mut TypeErrors,
+    depth: NestingDepth,
 ) -> Result<Option<T>, A::Error> {
     let value = map.next_value_seed(ScalarOrNull { depth, value: PhantomData })?;
     wrong_types.note(field, value.is_some());
@@ -83,7 +83,7 @@ pub(super) fn read_field<'de, T: ScalarValue<'de>, A: MapAccess<'de>>(
 
 /// A value or null (`Some`), or a value of another type (`None`).
 struct ScalarOrNull<T> {
-    depth: Depth,
+    depth: NestingDepth,
     value: PhantomData<T>,
 }
 
@@ -123,9 +123,9 @@ impl<'de, T: ScalarValue<'de>> Visitor<'de> for ScalarOrNull<T> {
         Ok(Some(Some(T::from_text(Cow::Borrowed(text)))))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        Skip(self.depth).visit_seq(seq).map(|()| None)
+        IgnoredValue(self.depth).visit_seq(seq).map(|()| None)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Skip(self.depth).visit_map(map).map(|()| None)
+        IgnoredValue(self.depth).visit_map(map).map(|()| None)
     }
 }

@@ -5,21 +5,21 @@ use crate::event::EventTime;
 use crate::time::Timestamp;
 
 /// A time as it stands in a call, or what stands there instead.
-pub(super) type Written<'a> = Result<Timestamp, Text<'a>>;
+pub(super) type RawTime<'a> = Result<Timestamp, Text<'a>>;
 
 /// The times of a call, or of a batch envelope. Null is not there.
 #[derive(Default)]
-pub(super) struct Times<'a> {
-    pub(super) timestamp: Option<Written<'a>>,
-    pub(super) original_timestamp: Option<Written<'a>>,
-    pub(super) sent_at: Option<Written<'a>>,
-    pub(super) received_at: Option<Written<'a>>,
+pub(super) struct CallTimes<'a> {
+    pub(super) timestamp: Option<RawTime<'a>>,
+    pub(super) original_timestamp: Option<RawTime<'a>>,
+    pub(super) sent_at: Option<RawTime<'a>>,
+    pub(super) received_at: Option<RawTime<'a>>,
 }
 
-impl<'a> Times<'a> {
+impl<'a> CallTimes<'a> {
     /// Takes from the envelope of a batch what a call of it lacks.
-    pub(super) fn take_lacking(&mut self, envelope: &Times<'_>) {
-        let lacking = |own: &mut Option<Written<'a>>, theirs: &Option<Written<'_>>| {
+    pub(super) fn take_lacking(&mut self, envelope: &CallTimes<'_>) {
+        let lacking = |own: &mut Option<RawTime<'a>>, theirs: &Option<RawTime<'_>>| {
             if usable(own).is_none() {
                 *own = theirs.clone().map(owned);
             }
@@ -29,8 +29,8 @@ impl<'a> Times<'a> {
     }
 
     /// The same, owning their texts.
-    pub(super) fn into_owned<'o>(self) -> Times<'o> {
-        Times {
+    pub(super) fn into_owned<'o>(self) -> CallTimes<'o> {
+        CallTimes {
             timestamp: self.timestamp.map(owned),
             original_timestamp: self.original_timestamp.map(owned),
             sent_at: self.sent_at.map(owned),
@@ -58,10 +58,10 @@ impl<'a> Times<'a> {
     }
 }
 
-fn owned<'o>(written: Written<'_>) -> Written<'o> {
+fn owned<'o>(written: RawTime<'_>) -> RawTime<'o> {
     written.map_err(|text| Text::Owned(text.into_owned()))
 }
 
-fn usable(written: &Option<Written<'_>>) -> Option<Timestamp> {
+fn usable(written: &Option<RawTime<'_>>) -> Option<Timestamp> {
     written.as_ref()?.as_ref().ok().copied()
 }
