@@ -1,4 +1,4 @@
-//! Makes the connection, and keeps those who look at health told of it.
+//! Establishes the connection, and reports its state to health.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl NatsAccess {
         loop {
             match options.clone().connect(self.servers.as_slice()).await {
                 Ok(client) => {
-                    // Whoever uses the connection may look at its state before the event of it came through.
+                    // Users of the connection may read its state before its event arrives here.
                     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, status.up()).await;
                     let context = async_nats::jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT);
                     return NatsConnection { jetstream: context.build(client.clone()), client, status };

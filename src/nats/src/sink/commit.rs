@@ -8,7 +8,7 @@
 //! - **Many** go as one atomic batch (nats-server 2.12), the record its last message: stored whole or not at all. A batch
 //!   carries far more a second, but the server takes several milliseconds to make one.
 //!
-//! So whoever reads the [last record](records) knows what is out, whenever it was that the process or the server died. Every
+//! So a reader of the [last record](records) knows what is published, whenever the process or the server died. Every
 //! output has the header `Rekindle-Ordinal`: 1, 2, 3 … without a hole.
 //!
 //! # How it gets in once
@@ -30,7 +30,7 @@
 //!
 //! # How there is one daemon
 //! A start [takes over](Committer::take_over): it writes a record with a higher epoch than the last, expecting both that the
-//! stream's last message and that its last record are those it has seen. Whoever wrote before finds that its expectation does
+//! stream's last message and that its last record are those it has seen. A previous writer finds that its expectation does
 //! not hold any more, looks, and [ends](Ended::TakenOver). A process that was stopped for an hour and wakes up in the middle
 //! of a commit has nothing more stored.
 //!
@@ -67,7 +67,7 @@ pub const ID: &str = "Rekindle-Id";
 
 /// Most messages on their way one by one.
 const WINDOW: usize = 256;
-/// Where others write into the stream, so many commits go as batches, however small.
+/// Where others write into the stream, this number of commits are batches, however small.
 const CROWDED: u64 = 64;
 /// A new leader may be a little behind with what it knows: how often, and how long apart, it is asked before what it says
 /// counts as lost.
@@ -151,7 +151,7 @@ pub(super) struct Committer {
     last: u64,
     /// The sequence of the last message of this instance, once it has claimed the stream.
     own_last: u64,
-    /// The sequence of the last message on the subject of records, whoever wrote it; 0: there is none.
+    /// The sequence of the last message on the subject of records, of any writer; 0: there is none.
     fence: u64,
     /// Up to this message everything was looked at, and what is a record behind its own last is known.
     seen: u64,
@@ -200,7 +200,7 @@ impl From<PublishError> for CommitInterruption {
 }
 
 impl Committer {
-    /// Looks how the stream stands, and makes it this daemon's: `decide` says of what is found what is out, and how many
+    /// Looks how the stream stands, and makes it this daemon's: `decide` says of what is found what is published, and how many
     /// outputs that is, or why this daemon must not go on. The epoch is the owner's, or one more than the last where that is
     /// more. Tries for as long as it takes.
     pub(super) async fn take_over<E, Confirmed: Future<Output = Result<(), E>>>(
@@ -351,7 +351,7 @@ impl Committer {
         self.written.elapsed()
     }
 
-    /// Whether whoever waits for the stream was told that this daemon ends.
+    /// Whether the end of this daemon was announced to a waiting one.
     pub(super) fn has_released(&self) -> bool {
         self.has_released
     }
@@ -442,7 +442,7 @@ impl Committer {
         self.send_singly(unit, &id, attempt).await
     }
 
-    /// The record of a commit in work, once so many more of its outputs are in.
+    /// The record of a commit in progress, once this number of further outputs are stored.
     fn record(&self, place: RecordPlacement, more: u64, committed: CommittedPosition) -> String {
         let progress = ProgressRecord {
             epoch: self.owner.epoch,
@@ -481,7 +481,7 @@ impl Committer {
         })
     }
 
-    /// So many messages of a commit are in the stream, the last of them with this sequence.
+    /// This number of messages of a commit are in the stream, the last of them with this sequence.
     fn stored(&mut self, unit: &mut CommitBatch, count: usize, sequence: u64) {
         if count == unit.len() {
             self.out = unit.committed().clone();

@@ -54,7 +54,7 @@ pub(super) struct OutputMessage {
 pub(super) struct DeadLetterTruncation {
     /// It has only the beginning of its original.
     pub(super) is_cut: bool,
-    /// It stands for so many rejects, of which it quotes one; 0: for one.
+    /// The number of rejections it stands for, of which it quotes one; 0: for one.
     pub(super) rejects: u64,
 }
 

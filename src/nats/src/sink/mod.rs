@@ -4,7 +4,7 @@
 //! to this process, to the server and to the connection, and by one daemon only. Dead letters go into a stream of their own
 //! before the outputs they came with: each at least once, with an id that is the same when it comes again. Nothing is ever
 //! dropped: while the server is away, refuses, or has no room, the sink tries again for as long as it takes, says why in its
-//! part of [`Health`](rekindle_runtime::health::Health), and takes in nothing more, so that whoever feeds it waits too. Without
+//! part of [`Health`](rekindle_runtime::health::Health), and takes in nothing more, so that its caller waits too. Without
 //! JetStream messages are published at most once.
 //!
 //! What the server could never take, because it is too large, becomes a dead letter and does not hold up the rest.
@@ -212,7 +212,7 @@ impl OwnedSink {
         Ok(())
     }
 
-    /// Whether it is time to show that this daemon is there: whoever waits for the stream takes it over otherwise.
+    /// Whether a heartbeat is due: a waiting daemon takes the stream over otherwise.
     fn is_due_to_show(&self) -> bool {
         matches!(&self.way, Transport::JetStream { outputs, .. } if outputs.idle() >= HEARTBEAT)
     }
@@ -343,7 +343,7 @@ impl OwnedSink {
                 outputs.last()
             }
         };
-        // Whoever waited there may have gone.
+        // The receiver may be gone.
         let _ = passed.send(BarrierReport { ordinal: self.ordinal(), stream_last });
         Ok(())
     }

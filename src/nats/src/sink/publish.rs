@@ -20,7 +20,7 @@
 //! - **One by one.** Elsewhere, and for what a batch is refused for (nats-server 2.15.1 refuses a batch whole for one
 //!   message that it has by its id already; one without its permission or without a stream only leaves a gap in it),
 //!   messages go in a window, each expecting the one before it, so that one that fails stops all behind it. Weaker than
-//!   batches in one thing: whoever reads the stream can see a part of what belongs together.
+//!   batches in one thing: readers of the stream can see a part of what belongs together.
 //!
 //! # What it does not do
 //! Somebody else who writes to the stream is no danger to the order, only slow: every foreign message makes an attempt
@@ -47,7 +47,7 @@ const BATCH: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
 /// Most messages on their way where there are no batches.
 const WINDOW: usize = 256;
-/// After so many foreign messages in a row, one attempt goes without the expectation.
+/// After this number of consecutive foreign messages one attempt goes without the expectation.
 const CONTENDED: u32 = 3;
 
 /// Publishes into one stream.
@@ -58,7 +58,7 @@ pub(super) struct StreamPublisher {
     is_atomic: bool,
     /// Batches carry message ids; servers before 2.12.1 refuse that.
     with_ids: bool,
-    /// So many messages are to go one by one.
+    /// The number of messages to publish one by one.
     singly: usize,
     /// How many may be on their way one by one: few after a surprise, more with every success.
     window: usize,

@@ -1,6 +1,6 @@
 //! Progress records in the stream: how one tells that it stands where it was written, and finding the newest.
 //!
-//! Whoever may publish anything can let the server write into the stream, by a reply subject: acknowledgements, answers of
+//! A client that may publish anything can make the server write into the stream, by a reply subject: acknowledgements, answers of
 //! JetStream, and copies of what a consumer delivers, headers and all. So a record is only what has its form and bears its
 //! own [`RecordPlacement`], which no copy has. Everything else on these subjects is somebody else's, and is stepped over.
 //!
@@ -19,7 +19,7 @@ use super::stream_state::{self, StreamMessage};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::committed_position::ProgressRecord;
 
-/// The header with the record that an output published on its own comes to.
+/// The header with the progress record of an output that is published on its own.
 pub(super) const RECORD: &str = "Rekindle-Progress";
 
 /// How many messages are asked for at a time, going backwards.
@@ -56,7 +56,7 @@ pub(super) struct VerifiedRecord {
 /// What a look at the stream found of records.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RecordSearch {
-    /// The last message of the subject of records, whoever wrote it; 0: there is none.
+    /// The last message of the subject of records, of any writer; 0: there is none.
     pub(super) fence: u64,
     /// Up to this message everything was looked at.
     pub(super) seen: u64,
@@ -83,7 +83,7 @@ impl RecordStream<'_> {
     /// The newest record behind message `seen`; behind `seen` either records in headers follow at once, or none does before
     /// the next that is a message.
     pub(super) async fn newest(&self, seen: u64) -> Result<RecordSearch, PublishError> {
-        // The fence first: whoever takes over after this is behind it.
+        // The fence first: a later takeover is behind it.
         let on_progress = stream_state::last_of(self.context, self.stream, self.progress).await?;
         let fence = on_progress.as_ref().map_or(0, |found| found.sequence);
         let last = stream_state::last_of(self.context, self.stream, self.all).await?;

@@ -1,10 +1,10 @@
 //! When a start may take the stream of outputs over.
 //!
-//! Taking over is always safe: whoever had the stream publishes nothing more. But two daemons that are kept running by two
+//! Taking over is always safe: the previous owner publishes nothing more. But two daemons that are kept running by two
 //! supervisors would take it from each other for ever, and one that is about to be replaced would lose it before its time.
 //! So an owner writes at least every [`HEARTBEAT`], and a start waits until it has written nothing for [`SILENCE`], or has
 //! said that it ends. Who means to replace one that works may do so at once ([`TakeoverPolicy::Now`]); but an owner that has just
-//! taken over keeps the stream for [`HOLD`], whoever means what.
+//! taken over keeps the stream for [`HOLD`] in any case.
 
 use std::time::Duration;
 

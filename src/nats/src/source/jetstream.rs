@@ -14,9 +14,9 @@
 //!   from the stream can't be told from messages that are not ours, and are not counted.
 //! - **A stream is made once.** When it was created is asked whenever a consumer is made (at first, after a reconnection, at
 //!   a gap), behind that: a consumer of another stream of the name is not read from. Nothing is read any more then, health
-//!   says so, and whoever runs the source is told.
+//!   says so, and the caller of the source is informed.
 //! - **A stream's last number never falls.** Where it is below the position the log has lost data (an unclean end of a
-//!   server, or a stream deleted and created anew). Nothing is read then, and health says so. So it does where a stream
+//!   server, or a stream deleted and created again). Nothing is read then, and health says so. So it does where a stream
 //!   that was read is gone: it is created only before the first read.
 //!
 //! The ordered consumer of async-nats 0.51 is not used: it can begin again from the start of the stream.
@@ -167,7 +167,7 @@ impl JetStreamReader {
     async fn try_establish(&mut self) -> Result<PullConsumer, StartPositionError> {
         self.denials_before = self.source.connection.status.denials();
         self.link = self.source.connection.status.link().borrow().number;
-        // A stream that was read and is gone is not created anew: that would hide the loss. Nor is it safe, for
+        // A stream that was read and is gone is not created again: that would hide the loss. Nor is it safe, for
         // nats-server 2.15.1 may create it with the messages that it is about to delete.
         self.wanted.create &= self.position.begin.is_none();
         let stream = match ensure_stream(&self.source.connection, &self.wanted).await {

@@ -19,7 +19,7 @@ pub(super) enum StartPositionError {
     /// The stream was there, and is not any more.
     #[error(
         "stream {stream} is gone, of which messages were read up to {last}: the log has lost data; restore it. It is not \
-         created anew while this daemon runs"
+         created again while this daemon runs"
     )]
     Gone {
         /// Its name.

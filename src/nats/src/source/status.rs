@@ -72,7 +72,7 @@ impl SourceStatus {
         self.ticks_sent.load(Ordering::Relaxed)
     }
 
-    /// Ticks read, whoever published them.
+    /// Ticks read, of any publisher.
     pub fn ticks_received(&self) -> u64 {
         self.ticks_received.load(Ordering::Relaxed)
     }

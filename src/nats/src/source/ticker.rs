@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rekindle_core::time::Span;
 
-/// Ticks that don't come back for so many intervals are told of …
+/// After this many intervals without a tick coming back, it is reported …
 const PATIENCE: u32 = 10;
 /// … but not sooner than this: a server may be slow for a moment.
 const PATIENCE_MIN: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ impl Ticker {
         self.due
     }
 
-    /// Something was received, or waiting for it begins anew. `chance` is from 0 to 1.
+    /// Something was received, or waiting for it restarts. `chance` is from 0 to 1.
     pub(super) fn heard(&mut self, now: Instant, chance: f64) {
         self.due = now + self.interval + self.interval.mul_f64(chance / 5.0);
     }
