@@ -42,8 +42,6 @@ const MODULES: &[(&str, &[&str])] = &[
             "rules",
             "encoding",
             "identity",
-            "engine",
-            "campaigns",
             "growth",
             "partition",
         ],
