@@ -63,7 +63,7 @@ impl EngineFeed {
         Ok(EngineFeed { live, shared, feeder: Some(feeder), engine: Some(engine) })
     }
 
-    /// Feeds no more, until told to; what was handed over is still worked off.
+    /// Pauses the feed; batches that were handed over are still processed.
     pub(crate) fn pause(&self, pauses: bool) {
         self.shared.pauses.store(pauses, Ordering::Relaxed);
     }

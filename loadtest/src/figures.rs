@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::grouped;
 
-/// The longest time told apart: 10 minutes, in microseconds.
+/// The longest time that is distinguished: 10 minutes, in microseconds.
 const MAX_US: u64 = 600_000_000;
 
 /// How long something took, each time: quantiles, in milliseconds.

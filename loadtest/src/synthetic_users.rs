@@ -1,4 +1,4 @@
-//! A crowd of users as lines of events, made as they are needed: each did a little once, and a few of them go on.
+//! Synthetic users as lines of events, generated as they are needed: each was active once, and a few still are.
 //!
 //! The lines are like those of W1. What they say is a function of the number of users and of the share that is active.
 
@@ -80,7 +80,7 @@ impl EventLineWriter {
         written.expect("writing to memory cannot fail");
     }
 
-    /// An order of so many cents.
+    /// An order of this value in cents.
     pub(crate) fn order(&mut self, user: u32, at: Timestamp, cents: u64, out: &mut Vec<u8>) {
         self.write(user, at, UserAction::Order { cents }, out);
     }
@@ -129,7 +129,7 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Of so many users, of which a share is active: one at least.
+    /// Of this number of users, of which a share is active: at least one.
     pub(crate) fn new(users: u32, active_percent: f64) -> Traffic {
         let active = ((f64::from(users) * active_percent / 100.0) as u32).clamp(1, users.max(1));
         Traffic {

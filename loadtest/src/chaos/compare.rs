@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::replay::OutputsByUser;
 
-/// Differences that are told in full.
+/// How many differences are reported in full.
 const TOLD: usize = 100;
 
 /// How two logs of outputs differ.
@@ -42,7 +42,7 @@ pub(super) fn compare(expected: &OutputsByUser, found: &OutputsByUser) -> Differ
 
 impl Differences {
     fn add(&mut self, user: &str, expected: &[PublishedOutput], found: &[PublishedOutput]) {
-        // Where each output is expected; those of one text are told apart by how many came before.
+        // Where each output is expected; those of equal text are distinguished by how many came before.
         let mut places: HashMap<&PublishedOutput, Vec<usize>> = HashMap::new();
         for (place, output) in expected.iter().enumerate() {
             places.entry(output).or_default().push(place);

@@ -96,7 +96,7 @@ pub(crate) struct ChaosArgs {
 const MAX_DISORDER: Span = Span(5_000);
 /// How long nothing new may come in the output stream before its end is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long the daemon may take to finish when it is told to.
+/// How long the daemon may take to drain.
 const FINISHED_WITHIN: Duration = Duration::from_secs(90);
 /// How long the streams may take to be there.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -314,7 +314,7 @@ async fn judge(
     })
 }
 
-/// For whoever looks for what went wrong: everything that was published, and the first differences.
+/// For the search of the cause: everything that was published, and the first differences.
 fn write_received<'s>(
     folder: &Path,
     outputs: impl Iterator<Item = &'s StreamEntry>,

@@ -61,7 +61,7 @@ impl EventPublisher {
         EventPublisher { context, simulator, latest: start, sent: 0, under_way: VecDeque::new() }
     }
 
-    /// Publishes so many events a second until it is told to stop, and waits until all are in the stream. What could not
+    /// Publishes this number of events per second until it is stopped, and waits until all are in the stream. What could not
     /// be sent in time is not made up for.
     pub(super) async fn publish(&mut self, per_second: u32, stop: watch::Receiver<bool>) {
         let (mut last, mut allowance) = (Instant::now(), 0.0);
@@ -105,7 +105,7 @@ impl EventPublisher {
         self.under_way.push_back((ack, message));
     }
 
-    /// Waits until no more than so many are under way, sending again what is not acknowledged.
+    /// Waits until at most this number are in flight, sending again what is not acknowledged.
     async fn settle(&mut self, most: usize) {
         while self.under_way.len() > most {
             let Some((ack, message)) = self.under_way.pop_front() else { return };

@@ -55,7 +55,7 @@ impl StateSize {
     }
 }
 
-/// Of whoever is in some events, after all of them.
+/// The state of all users in some events, after all of them.
 pub(super) fn of_events(
     plan: &Arc<ExecutionPlan>,
     input: &EventBlocks,
@@ -64,7 +64,7 @@ pub(super) fn of_events(
     of(plan, |pipeline| feed(input, pipeline, until, &mut Journal::new(plan)))
 }
 
-/// Of so many users who viewed, put something into the cart, and have been away ever since.
+/// The state of this number of users who viewed, put something into the cart, and have been away ever since.
 pub(super) fn of_idle_users(plan: &Arc<ExecutionPlan>, users: u32) -> Result<StateSize, Error> {
     of(plan, |pipeline| {
         let mut journal = Journal::new(plan);

@@ -36,7 +36,7 @@ pub(super) struct ServedApi {
     serving: JoinHandle<()>,
 }
 
-/// There is no file and no log here: rules can't be read anew, and nobody can be forgotten.
+/// There is no rules file and no log here: rules can't be reloaded, and no user can be forgotten.
 struct UnsupportedServices;
 
 impl RulesProvider for UnsupportedServices {

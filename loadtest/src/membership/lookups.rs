@@ -10,7 +10,7 @@ use rekindle_runtime::live::EngineHandle;
 use super::LookupRate;
 use crate::error::Error;
 
-/// The longest answer told apart: 100 seconds, in nanoseconds.
+/// The longest latency that is distinguished: 100 seconds, in nanoseconds.
 const MAX_NS: u64 = 100_000_000_000;
 
 /// What came of it.

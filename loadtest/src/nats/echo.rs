@@ -11,7 +11,7 @@ use super::events::number_of;
 use super::names::{ECHO_SUBJECT, EVENTS, EVENTS_SUBJECT};
 use crate::error::Error;
 
-/// One in so many events is echoed: about as many as cause an action.
+/// One in this number of events is echoed: about as many as cause an action.
 pub(super) const ONE_IN: u64 = 20;
 
 /// Echoes what comes from now on, for good.

@@ -81,7 +81,7 @@ pub(crate) struct NatsArgs {
 const RULES: &str = include_str!("rules.toml");
 /// How many rates are tried between one that is too high and one that is not.
 const BISECTIONS: u32 = 4;
-/// How long the daemon may take to finish when it is told to.
+/// How long the daemon may take to drain.
 const FINISHED_WITHIN: Duration = Duration::from_secs(90);
 
 /// Measures; returns whether every action came exactly once.

@@ -175,7 +175,7 @@ fn span(duration: Duration) -> Span {
     Span(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Everybody is seen once, within so many milliseconds.
+/// Every user has one event, within this number of milliseconds.
 fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
     let (mut lines, mut outputs) = (EventLineWriter::numbered_from(0), Vec::new());
     let mut block = Vec::new();

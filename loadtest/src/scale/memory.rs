@@ -14,7 +14,7 @@ pub(super) fn needed(users: u32) -> u64 {
     BASE_BYTES + u64::from(users) * USER_BYTES
 }
 
-/// Fails where there is less than so many users need. Where the system does not say, there is enough.
+/// Fails if there is less memory than this number of users needs. If the system does not report it, there is enough.
 pub(super) fn check(users: u32) -> Result<(), Error> {
     is_enough(users, process::available())
 }

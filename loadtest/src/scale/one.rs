@@ -1,4 +1,4 @@
-//! What one number of users comes to, in a process of its own: all but the recovery, or only that.
+//! The measurements of one number of users, in a process of its own: all but the recovery, or only that.
 
 use std::path::PathBuf;
 use std::sync::Arc;

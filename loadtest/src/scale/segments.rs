@@ -130,7 +130,7 @@ fn cost(input: &EventBlocks, plan: &Arc<ExecutionPlan>) -> Result<SegmentCost, E
     Ok(SegmentCost { all: all * per_event, engine: (all - decode) * per_event })
 }
 
-/// Rules of so many segments.
+/// Rules with this number of segments.
 fn rules(segments: u32) -> String {
     let others = (segments - READING).div_ceil(READING);
     let mut text = "[events]\nview = \"Product Viewed\"\n".to_owned();

@@ -1,8 +1,8 @@
-//! The log: what `tracing` is told, as lines on standard error.
+//! The log: the events of `tracing` as lines on standard error.
 //!
 //! For people on a terminal, one JSON object per line elsewhere; `[log]` can say otherwise. The general level is that of
 //! Rekindle; libraries are heard from `warn` on, unless `level` names them. There is nothing per event in the log, no
-//! secret, and no user id at `info` or above: whoever writes a line sees to that.
+//! secret, and no user id at `info` or above: the code that logs must ensure that.
 //!
 //! A JSON line has `timestamp` (RFC 3339, UTC), `level`, `target` and `message`; the fields of the line stand beside them.
 

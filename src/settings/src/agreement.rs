@@ -1,4 +1,4 @@
-//! What `[source]` and `[output]` must agree on: who reads what it writes itself never comes to an end.
+//! What `[source]` and `[output]` must agree on: a daemon that reads its own outputs would never end.
 
 use std::ops::Range;
 

@@ -97,7 +97,7 @@ impl Default for HttpSettings {
 impl HttpSettings {
     pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         let token = reader.secret(("http", section), "token", TOKEN_FILE);
-        // That one is empty is said already.
+        // An empty one is reported already.
         if let Some((Secret::Environment(text), place)) = &token
             && let Err(why) = check_token(text)
             && !text.trim().is_empty()

@@ -1,4 +1,4 @@
-//! `[log]`: what is said on standard error, and how.
+//! `[log]`: what is logged on standard error, and how.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// From which level on something is said.
+/// The levels from which events are logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevels {
     /// In general.

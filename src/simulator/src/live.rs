@@ -1,4 +1,4 @@
-//! A live storefront: the simulated shop's time made the time of whoever listens.
+//! A live storefront: the simulated shop's time, translated to the time of the receiver.
 //!
 //! Two clocks run here. The *shop's* says what shoppers do; the *stamps'* says what time their events bear. The caller
 //! moves both at once, by as much as fits: the stamps' clock with the wall clock, the shop's faster or slower so that as

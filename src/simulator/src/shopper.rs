@@ -117,7 +117,7 @@ pub(super) struct Shopper {
     pub(super) cart: Vec<ProductId>,
 }
 
-/// What never changes about a shopper. It is drawn anew for each visit rather than kept: it is always the same.
+/// What never changes about a shopper. It is drawn again for each visit instead of being stored, with the same result.
 #[derive(Debug)]
 pub(super) struct ShopperProfile {
     pub(super) kind: ShopperKind,

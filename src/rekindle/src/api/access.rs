@@ -1,4 +1,4 @@
-//! Who may ask: whoever shows the token; where there is none, programs of this machine.
+//! Who may make requests: clients with the token; without a token, programs of this machine.
 //!
 //! A web page is no program of this machine, even when the browser runs on it: without a token, a request must name a
 //! loopback host (a page of `evil.example`, which a hostile name server points to 127.0.0.1, names its own), and one
@@ -29,12 +29,12 @@ pub(super) const METRICS: &str = "/metrics";
 /// `Sec-Fetch-Site`, by which browsers say whether a page of another site asks.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Headers that decide who may ask: of two, whoever stands between might have looked at the other.
+/// Headers that decide about access: if there were two, a proxy might have checked the other one.
 const SINGLE: [HeaderName; 4] = [HOST, AUTHORIZATION, ORIGIN, SEC_FETCH_SITE];
 
 /// Who may ask for what is not [`OPEN`].
 pub(super) struct ApiAccess {
-    /// What must be shown; `None`: whoever asks must be a program of this machine.
+    /// The token; `None`: the client must be a program of this machine.
     token: Option<String>,
     metrics: MetricsAccess,
 }

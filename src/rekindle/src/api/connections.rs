@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 const RESERVE: usize = 64;
 
 /// How long a connection of the reserve may be there before a newer one takes its place: time enough to ask, and little enough
-/// that whoever asks nothing keeps nobody waiting.
+/// that an idle client delays nobody.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// The bits of an IPv6 address that one customer of a network usually has.

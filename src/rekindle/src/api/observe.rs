@@ -1,4 +1,4 @@
-//! What supervisors and Prometheus read: is it alive, is it ready, what did it count.
+//! Liveness, readiness and metrics, for supervisors and Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,21 +20,20 @@ use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use crate::metrics::ExpositionFormat;
 
-/// For how long what was made for one scrape answers others too.
+/// How long a page that was rendered for one scrape answers others, too.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What answers scrapes: however many there are, a page is made once a second at most, on no thread that anything else
-/// waits for. Cheap to clone.
+/// Answers scrapes: a page is rendered at most once a second, on a thread for which nothing else waits. Cheap to clone.
 #[derive(Clone)]
 pub struct MetricsCache {
     make: Arc<PageRenderer>,
     made: [Arc<Mutex<Option<RenderedPage>>>; 2],
 }
 
-/// Makes the page.
+/// Renders the page.
 type PageRenderer = dyn Fn(ExpositionFormat) -> Vec<u8> + Send + Sync;
 
-/// A page, shared by whoever is answered with it.
+/// A rendered page, shared by the requests that it answers.
 struct RenderedPage {
     page: Bytes,
     at: Instant,
@@ -49,7 +48,7 @@ impl MetricsCache {
     /// A page that was made within the last second. `None`: making it panicked.
     async fn page(&self, format: ExpositionFormat) -> Option<Bytes> {
         let (make, made) = (Arc::clone(&self.make), Arc::clone(&self.made[format as usize]));
-        // A task of its own: who asked may go away, and what is being made is for the next one.
+        // A task of its own: if the client disconnects, the page is for the next one.
         let page = tokio::spawn(async move {
             let mut made = made.lock_owned().await;
             if let Some(RenderedPage { page, .. }) = made.as_ref().filter(|made| made.at.elapsed() < FRESH) {
@@ -92,8 +91,12 @@ pub(super) async fn metrics(
 ) -> Result<Response, ProblemDocument> {
     let format = ExpositionFormat::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
     let page = metrics.page(format).await;
-    let broken =
-        || ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be made; the log says more");
+    let broken = || {
+        ProblemDocument::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics could not be rendered; the log has the reason",
+        )
+    };
     Ok(([(CONTENT_TYPE, format.content_type())], page.ok_or_else(broken)?).into_response())
 }
 

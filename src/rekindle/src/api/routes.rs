@@ -21,7 +21,7 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
 
-/// What the API tells of.
+/// What the API serves.
 pub struct ApiServices {
     /// The engine.
     pub live: EngineHandle,

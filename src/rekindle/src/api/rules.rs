@@ -86,7 +86,7 @@ pub(super) struct RulesResponse {
     text: String,
 }
 
-/// What became of a request to read the rules anew.
+/// The result of a reload.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReloadedRules)]
 #[schema(example = json!({
@@ -136,10 +136,10 @@ pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<Rule
     Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), text })
 }
 
-/// Read the rules file anew
+/// Reload the rules file
 ///
-/// Good rules take effect between two events; bad ones change nothing. What they change in segments by themselves is told with
-/// the cause `rules`, and sets no campaign off. The request has no body.
+/// Correct rules take effect between two events; rules with mistakes change nothing. Transitions that the rules themselves cause
+/// are published with the cause `rules`, and trigger no campaign. The request has no body.
 #[utoipa::path(post, path = "/v1/rules/reload", tag = "engine", params(
     ("allow_empty" = Option<bool>, Query, description = "Also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
 ), responses(
@@ -171,7 +171,7 @@ pub(super) async fn reload(
         })),
         Ok(Err(error)) => Err(rejected(error)),
         Err(_) => {
-            Err(ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the rules anew broke off")
+            Err(ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed unexpectedly")
                 .into_response())
         }
     }

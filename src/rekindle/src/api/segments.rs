@@ -67,7 +67,7 @@ pub(super) async fn segments(State(services): State<Arc<ApiServices>>) -> Json<S
 
 /// A segment's users, page by page
 ///
-/// Users who stay in the segment while it is read are seen exactly once. Each page reads the view anew, so large pages
+/// Users who stay in the segment while it is read are seen exactly once. Each page reads the view again, so large pages
 /// are cheaper than many small ones.
 #[utoipa::path(get, path = "/v1/segments/{id}/users", tag = "segments",
     params(

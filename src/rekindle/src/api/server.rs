@@ -68,7 +68,7 @@ impl HttpServer {
                 accepted = accept(&self.listener) => accepted,
                 Some(_) = connections.join_next() => continue,
             };
-            // Nobody waits in the system's queue: who is let in neither here nor there is told so.
+            // No connection waits in the system's queue: one that is refused is told so at once.
             if let Some(slot) = held.admit(from.ip()) {
                 connections.spawn(hold(stream, slot, routes.router.clone(), routes.time, stopped.clone()));
             } else {

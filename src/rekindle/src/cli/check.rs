@@ -123,7 +123,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
                         report(&wrong_settings(path, &mistakes, colour), out)?;
                     }
                 }
-                // That they cannot be read is said already.
+                // That they cannot be read is reported already.
                 files.extend(can_be_read(&config.engine.rules).is_ok().then_some(config.engine.rules));
             }
             Err(error) => {

@@ -95,7 +95,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     Demo::open(args, plan, board)?.run(args, address, &stop)
 }
 
-/// What the show has come to, for whoever scrapes it.
+/// The counters of the demo, for scrapes.
 struct DemoMetrics {
     plan: Arc<ExecutionPlan>,
     /// Nothing until the history was simulated.

@@ -257,7 +257,7 @@ impl Iterator for ReplaySource {
     }
 }
 
-/// However the replay ends, nothing is left of the bar when that is told.
+/// However the replay ends, the bar is removed before the result is printed.
 impl Drop for ReplaySource {
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! Requests to forget a user: into the log, like events, so that they take effect at one place in it.
+//! Publishes requests to forget a user into the log, like events, so that they take effect at one position of it.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::api::{self, ForgetError, LoggedPosition};
 use rekindle_nats::NatsConnection;
 use rekindle_settings::{SourceKind, SourceSettings};
 
-/// How long putting a request into the log may take.
+/// How long publishing a request into the log may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Puts requests to forget a user into the log.
+/// Publishes requests to forget a user into the log.
 #[derive(Debug)]
 pub struct ForgetPublisher {
     settings: SourceSettings,
@@ -37,7 +37,7 @@ impl ForgetPublisher {
         let denials = connection.status.denials();
         let payload = json!({ "user": user }).to_string();
         let put = tokio::time::timeout(TIMEOUT, self.publish(&connection, payload)).await;
-        // What is not permitted gets no answer, or one that says less.
+        // A publish that is not permitted gets no answer, or a less precise one.
         let subject = &self.settings.forget_subject;
         let is_it =
             |denial: &rekindle_nats::PermissionDenial| denial.operation == "publish" && denial.subject == *subject;
@@ -64,7 +64,7 @@ impl ForgetPublisher {
             SourceKind::Nats => {
                 let sent = connection.client.publish(subject.clone(), payload.into()).await;
                 sent.map_err(|error| error.to_string())?;
-                // The server does as it is told in order: when this comes back, it has the message.
+                // The server processes commands in order: when this returns, it has the message.
                 connection.client.flush().await.map_err(|error| error.to_string())?;
                 Ok(LoggedPosition { sequence: None })
             }

@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 const BOUNDS: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
-/// The quantiles that are told of; 1 is the maximum.
+/// The quantiles that are exposed; 1 is the maximum.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 
 /// Observations, in all the forms in which they are exposed.
@@ -87,8 +87,8 @@ fn quantiles(microseconds: &Histogram<u64>) -> Vec<(f64, f64)> {
     QUANTILES.iter().map(|rank| (*rank, value(*rank))).collect()
 }
 
-/// Tells what was recorded in about the last minute, from a histogram that only grows: it is compared with what it was
-/// a minute ago, as far as it was looked at then.
+/// The latencies of about the last minute, from a histogram that only grows: the difference to a copy that is about a minute
+/// old.
 #[derive(Debug, Default)]
 pub struct RecentLatencies {
     /// What it was, oldest first; of those that are a minute old or older, only the latest.

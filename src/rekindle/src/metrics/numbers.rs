@@ -1,4 +1,4 @@
-//! The numbers that others hand in, and the metrics that become of them.
+//! The metrics of the engine, the source, the sink, the connection, the checkpoints and the rules.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -37,7 +37,7 @@ pub struct SourceNumbers {
     pub gaps: u64,
     /// Messages that were missing there.
     pub missing: u64,
-    /// Times that the consumer was made anew.
+    /// Times that the consumer was created again.
     pub recreations: u64,
     /// Ticks put into the log.
     pub ticks_sent: u64,

@@ -1,6 +1,6 @@
-//! What one scrape is answered with: the metrics, in the order they were added, as values of one instant.
+//! The answer to one scrape: the metrics, in the order in which they were added, as values of one instant.
 //!
-//! A page is made anew for each scrape from what is counted elsewhere. So a series whose segment or campaign the rules
+//! A page is collected for each scrape from counters that are kept elsewhere. So a series whose segment or campaign the rules
 //! no longer name is gone with the next scrape, and nothing has to be remembered, or forgotten, here.
 
 use super::latency::LatencyDistribution;
@@ -17,7 +17,7 @@ pub enum ExpositionFormat {
 }
 
 impl ExpositionFormat {
-    /// What an `Accept` header asks for: protobuf for whoever prefers it, text for everyone else.
+    /// What an `Accept` header asks for: protobuf for clients that prefer it, text for all others.
     pub fn wanted(accept: Option<&str>) -> ExpositionFormat {
         if accept.is_some_and(prefers_protobuf) { ExpositionFormat::Protobuf } else { ExpositionFormat::Text }
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn protobuf_is_for_whoever_prefers_it() {
+    fn protobuf_is_for_clients_that_prefer_it() {
         let protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
         let both = format!("{protobuf},application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.7,*/*;q=0.1");
         assert!(prefers_protobuf(&both));

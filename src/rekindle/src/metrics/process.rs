@@ -1,4 +1,4 @@
-//! What the system knows of this process.
+//! The metrics of this process.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::page::MetricsPage;
 use super::table::*;
 
 impl MetricsPage {
-    /// CPU time, memory, files, threads: what the system tells of, on this system.
+    /// CPU time, memory, files, threads: as far as the operating system reports them.
     pub fn process(&mut self) {
         let numbers = collector::collect();
         if let Some(seconds) = numbers.cpu_seconds_total {

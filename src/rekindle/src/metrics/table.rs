@@ -1,5 +1,5 @@
-//! Every metric there is: name, kind, labels, meaning. Nothing else names one, so what is scraped, what the documents
-//! say and what the dashboard asks for can be held against this table.
+//! Every metric: name, kind, labels, help. Nothing else names one, so that scrapes, documents and dashboards can be checked
+//! against this table.
 //!
 //! Labels take only values that the rules or the code name (segments, campaigns, outcomes, reasons, calls), never a
 //! user's or an event's own text, so the number of series is bounded.
@@ -7,7 +7,7 @@
 /// What kind of metric it is, in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only grows, until the process starts anew.
+    /// Only grows, until the process restarts.
     Counter,
     /// Goes up and down.
     Gauge,
@@ -51,7 +51,7 @@ macro_rules! metrics {
                 MetricDefinition { name: $name, kind: MetricKind::$kind, labels: &[$($label),*], help: $help };
         )*
 
-        /// All of them, in the order in which they are told of.
+        /// All of them, in the order of the table.
         pub const ALL: &[MetricDefinition] = &[$($constant),*];
     };
 }

@@ -1,4 +1,4 @@
-//! Wrong files: what is said, where, and what to do about it.
+//! Wrong files: the mistakes, their places and the help.
 
 use rstest::rstest;
 

@@ -1,4 +1,4 @@
-//! What settings are read as, and what is said of wrong ones.
+//! How settings are read, and the errors of wrong ones.
 
 mod agreement;
 mod environment;

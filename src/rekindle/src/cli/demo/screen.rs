@@ -168,7 +168,7 @@ mod tests {
     use rekindle_core::rules;
     use rekindle_core::rules::program::{CampaignId, SegmentId};
 
-    /// Ids and properties come from whoever sends events.
+    /// Ids and properties come from outside.
     #[test]
     fn what_events_say_does_not_reach_the_terminal_as_it_is() {
         let text = "[events]\na = 'A'\n[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[[campaigns]]\nid = 'c'\n\

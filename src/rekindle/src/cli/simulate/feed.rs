@@ -82,7 +82,7 @@ impl MessageFeed {
         }
     }
 
-    /// Waits until so many messages can be published without waiting.
+    /// Waits until this number of messages can be published without waiting.
     pub(super) async fn make_room(&mut self, messages: usize) {
         while self.under_way.len() > WINDOW.saturating_sub(messages) {
             self.settle_oldest().await;
