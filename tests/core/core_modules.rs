@@ -32,20 +32,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("action", &["time", "json", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
-    (
-        "checkpoint",
-        &[
-            "time",
-            "decimal",
-            "json",
-            "event",
-            "rules",
-            "encoding",
-            "identity",
-            "growth",
-            "partition",
-        ],
-    ),
+    ("checkpoint", &["time", "decimal", "json", "event", "rules", "encoding", "identity", "growth", "partition"]),
 ];
 
 /// The same for the modules inside `growth`.

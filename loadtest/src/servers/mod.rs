@@ -5,7 +5,7 @@ mod process;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-pub(crate) use process::NatsServer;
+pub(crate) use process::NatsServerProcess;
 
 /// How many servers a cluster has.
 const CLUSTER: usize = 3;
@@ -13,14 +13,14 @@ const CLUSTER: usize = 3;
 /// One nats-server, or a cluster.
 pub(crate) struct Servers {
     /// In the order of their names, `n0` and so on.
-    pub(crate) servers: Vec<NatsServer>,
+    pub(crate) servers: Vec<NatsServerProcess>,
 }
 
 impl Servers {
     /// Starts a single server that keeps everything in `folder`.
     pub(crate) fn single(folder: &Path) -> Result<Servers, Error> {
         let binary = binary()?;
-        Ok(Servers { servers: vec![NatsServer::start(&binary, &folder.join("n0"), "n0", free_port()?, "")?] })
+        Ok(Servers { servers: vec![NatsServerProcess::start(&binary, &folder.join("n0"), "n0", free_port()?, "")?] })
     }
 
     /// Starts three that are a JetStream cluster.
@@ -35,14 +35,14 @@ impl Servers {
                 routes[number],
                 list.join(", ")
             );
-            NatsServer::start(&binary, &folder.join(&name), &name, free_port()?, &cluster)
+            NatsServerProcess::start(&binary, &folder.join(&name), &name, free_port()?, &cluster)
         });
         Ok(Servers { servers: servers.collect::<Result<_, _>>()? })
     }
 
     /// `nats://127.0.0.1:port` of each.
     pub(crate) fn urls(&self) -> Vec<String> {
-        self.servers.iter().map(NatsServer::url).collect()
+        self.servers.iter().map(NatsServerProcess::url).collect()
     }
 }
 

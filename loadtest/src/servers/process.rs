@@ -12,7 +12,7 @@ use crate::error::Error;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that is killed when it is dropped.
-pub(crate) struct NatsServer {
+pub(crate) struct NatsServerProcess {
     pub(crate) name: String,
     binary: PathBuf,
     folder: PathBuf,
@@ -20,9 +20,15 @@ pub(crate) struct NatsServer {
     child: Child,
 }
 
-impl NatsServer {
+impl NatsServerProcess {
     /// Starts a server with JetStream and more lines of configuration; its files and its log are in `folder`.
-    pub(super) fn start(binary: &Path, folder: &Path, name: &str, port: u16, more: &str) -> Result<NatsServer, Error> {
+    pub(super) fn start(
+        binary: &Path,
+        folder: &Path,
+        name: &str,
+        port: u16,
+        more: &str,
+    ) -> Result<NatsServerProcess, Error> {
         fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
         let config = format!(
             "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n{more}\n",
@@ -31,7 +37,13 @@ impl NatsServer {
         let file = folder.join("server.conf");
         fs::write(&file, config).map_err(Error::file("write", &file))?;
         let child = spawn(binary, folder)?;
-        Ok(NatsServer { name: name.to_owned(), binary: binary.to_owned(), folder: folder.to_owned(), port, child })
+        Ok(NatsServerProcess {
+            name: name.to_owned(),
+            binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            port,
+            child,
+        })
     }
 
     /// `nats://127.0.0.1:port`
@@ -70,7 +82,7 @@ impl NatsServer {
     }
 }
 
-impl Drop for NatsServer {
+impl Drop for NatsServerProcess {
     fn drop(&mut self) {
         self.kill();
     }

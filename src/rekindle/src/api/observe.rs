@@ -70,8 +70,9 @@ impl fmt::Debug for MetricsCache {
 
 /// Whether events are taken in and outputs get out.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Readiness)]
 #[schema(example = json!({"ready": false, "reasons": {"source": "the stream EVENTS does not exist; create it"}, "notes": {}}))]
-pub(super) struct Readiness {
+pub(super) struct ReadinessResponse {
     /// Whether every part works.
     ready: bool,
     /// The parts that don't, and why.
@@ -110,12 +111,12 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether it works, and what does not
 #[utoipa::path(get, path = "/readyz", tag = "observe", responses(
-    (status = 200, description = "Every part works", body = Readiness, example = json!({"ready": true, "reasons": {}, "notes": {}})),
-    (status = 503, description = "Some part does not work", body = Readiness)
+    (status = 200, description = "Every part works", body = ReadinessResponse, example = json!({"ready": true, "reasons": {}, "notes": {}})),
+    (status = 503, description = "Some part does not work", body = ReadinessResponse)
 ))]
-pub(super) async fn readyz(State(services): State<Arc<ApiServices>>) -> (StatusCode, Json<Readiness>) {
+pub(super) async fn readyz(State(services): State<Arc<ApiServices>>) -> (StatusCode, Json<ReadinessResponse>) {
     let reasons: BTreeMap<_, _> = services.health.failing().into_iter().collect();
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, reasons, notes: services.health.notes() }))
+    (status, Json(ReadinessResponse { ready, reasons, notes: services.health.notes() }))
 }
