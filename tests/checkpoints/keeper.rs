@@ -86,9 +86,9 @@ impl Keeper {
 
     /// Writes a checkpoint of this moment.
     pub(crate) async fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
-        let cut = self.pipeline.begin_cut(whole || self.checkpoints.next_is_whole());
+        let cut = self.pipeline.begin_snapshot(whole || self.checkpoints.next_is_whole());
         let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), self.sequence, 0)?;
-        while let Some(pieces) = self.pipeline.capture(2) {
+        while let Some(pieces) = self.pipeline.snapshot_part(2) {
             writer.push(pieces);
         }
         let written = writer.finish().wait().await?;

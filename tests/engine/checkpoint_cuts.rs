@@ -78,12 +78,12 @@ impl Story {
             Turn::Cut { whole } => {
                 if self.cut.is_none() {
                     let moment = self.pipeline.save();
-                    self.cut = Some((self.pipeline.begin_cut(whole), Vec::new(), moment));
+                    self.cut = Some((self.pipeline.begin_snapshot(whole), Vec::new(), moment));
                 }
             }
             Turn::Capture(most) => {
                 if let Some((_, captured, _)) = &mut self.cut {
-                    match self.pipeline.capture(most) {
+                    match self.pipeline.snapshot_part(most) {
                         Some(pieces) => {
                             let users: usize = pieces.iter().map(|piece| piece.users.len()).sum();
                             assert!(users <= most, "{users} users in a piece of {most}");
@@ -224,7 +224,7 @@ fn small() -> Pipeline {
 
 fn captured_ids(pipeline: &mut Pipeline) -> Vec<String> {
     let mut ids = Vec::new();
-    while let Some(pieces) = pipeline.capture(2) {
+    while let Some(pieces) = pipeline.snapshot_part(2) {
         ids.extend(pieces.iter().flat_map(|piece| &piece.users).map(|user| user.id.to_string()));
     }
     ids.sort();
@@ -237,15 +237,15 @@ fn a_cut_has_who_changed_since_the_last_began() {
     let mut feed = |pipeline: &mut Pipeline, user: &str| pipeline.feed(&view(user, 0), &mut |_| {}, &mut outputs);
     feed(&mut pipeline, "a");
     feed(&mut pipeline, "b");
-    assert!(pipeline.begin_cut(false).is_whole, "the first is whole");
+    assert!(pipeline.begin_snapshot(false).is_whole, "the first is whole");
     feed(&mut pipeline, "b");
     feed(&mut pipeline, "c");
     assert_eq!(captured_ids(&mut pipeline), ["a", "b"]);
-    assert!(!pipeline.begin_cut(false).is_whole);
+    assert!(!pipeline.begin_snapshot(false).is_whole);
     assert_eq!(captured_ids(&mut pipeline), ["b", "c"]);
-    assert!(!pipeline.begin_cut(false).is_whole);
+    assert!(!pipeline.begin_snapshot(false).is_whole);
     assert_eq!(captured_ids(&mut pipeline), [""; 0]);
-    assert!(pipeline.begin_cut(true).is_whole);
+    assert!(pipeline.begin_snapshot(true).is_whole);
     assert_eq!(captured_ids(&mut pipeline), ["a", "b", "c"]);
 }
 
@@ -253,9 +253,9 @@ fn a_cut_has_who_changed_since_the_last_began() {
 fn a_cut_that_was_given_up_is_followed_by_a_whole_one() {
     let (mut pipeline, mut outputs) = (small(), Vec::new());
     pipeline.feed(&[view("a", 0), view("b", 0)].concat(), &mut |_| {}, &mut outputs);
-    pipeline.begin_cut(true);
-    assert!(pipeline.capture(1).is_some() && pipeline.is_cutting());
-    assert!(pipeline.begin_cut(false).is_whole);
+    pipeline.begin_snapshot(true);
+    assert!(pipeline.snapshot_part(1).is_some() && pipeline.is_cutting());
+    assert!(pipeline.begin_snapshot(false).is_whole);
     assert_eq!(captured_ids(&mut pipeline), ["a", "b"]);
 }
 
@@ -263,15 +263,15 @@ fn a_cut_that_was_given_up_is_followed_by_a_whole_one() {
 fn other_rules_leave_the_cut_under_way_as_it_was_and_make_the_next_whole() {
     let (mut pipeline, mut outputs) = (small(), Vec::new());
     pipeline.feed(&[view("a", 0), view("b", 0)].concat(), &mut |_| {}, &mut outputs);
-    pipeline.begin_cut(true);
+    pipeline.begin_snapshot(true);
     pipeline.change_rules(plan(&RULES.replace(">= 2", ">= 1")), &mut outputs);
     let mut members = Vec::new();
-    while let Some(pieces) = pipeline.capture(1) {
+    while let Some(pieces) = pipeline.snapshot_part(1) {
         members
             .extend(pieces.into_iter().flat_map(|piece| piece.users).map(|user| user.profile.members.iter().count()));
     }
     assert_eq!(members, [0, 0], "as they were before the rules changed");
-    assert!(pipeline.begin_cut(false).is_whole);
+    assert!(pipeline.begin_snapshot(false).is_whole);
 }
 
 #[test]
@@ -280,15 +280,15 @@ fn time_that_fires_nothing_changes_nobody() {
     let options = PipelineOptions { partitions: 1, workers: 1, ..PipelineOptions::default() };
     let (mut pipeline, mut outputs) = (Pipeline::new(plan(rules), options).expect("threads start"), Vec::new());
     pipeline.feed(&[view("a", 0), view("a", 15)].concat(), &mut |_| {}, &mut outputs);
-    pipeline.begin_cut(true);
+    pipeline.begin_snapshot(true);
     captured_ids(&mut pipeline);
     let at = |second: i64| Timestamp(1_772_409_600_000 + second * 1_000);
     // The wake-up that the first view set is found to be early.
     pipeline.advance_to(at(25), &mut outputs);
-    pipeline.begin_cut(false);
+    pipeline.begin_snapshot(false);
     assert_eq!(captured_ids(&mut pipeline), [""; 0]);
     pipeline.advance_to(at(35), &mut outputs);
     assert_eq!(outputs.len(), 1);
-    pipeline.begin_cut(false);
+    pipeline.begin_snapshot(false);
     assert_eq!(captured_ids(&mut pipeline), ["a"]);
 }

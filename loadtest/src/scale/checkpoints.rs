@@ -138,7 +138,7 @@ async fn write(
     let started = Instant::now();
     let beginning = checkpoints.clone();
     let begin = Box::new(move |head, plan, sequence, generation| beginning.begin(head, plan, sequence, generation));
-    let captured = live.cut(whole, begin).await.map_err(|error| Error::Unreadable(error.to_string()))?;
+    let captured = live.snapshot(whole, begin).await.map_err(|error| Error::Unreadable(error.to_string()))?;
     let CompletedSnapshot { finishing, passed, .. } = captured;
     let written = finishing.wait().await?;
     let passed = passed.await.map_err(|_| Error::Unreadable("the engine has ended".to_owned()))?;

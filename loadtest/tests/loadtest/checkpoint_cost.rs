@@ -110,12 +110,12 @@ impl Measured {
     fn checkpoint(&self, pipeline: &mut Pipeline, whole: bool, sequence: u64) {
         let mut pauses = Histogram::<u64>::new(3).expect("three digits");
         let started = Instant::now();
-        let cut = pipeline.begin_cut(whole);
+        let cut = pipeline.begin_snapshot(whole);
         let begun = started.elapsed();
         let writer = self.checkpoints.begin(cut, Arc::clone(pipeline.plan()), sequence, 0).expect("claimed");
         loop {
             let piece = Instant::now();
-            let Some(pieces) = pipeline.capture(PIECE) else { break };
+            let Some(pieces) = pipeline.snapshot_part(PIECE) else { break };
             writer.push(pieces);
             pauses.record(piece.elapsed().as_micros() as u64).expect("in range");
             while !writer.has_room() {
@@ -194,11 +194,11 @@ fn a_million_users() {
     eprintln!("a day without a cut: {:.2} s", started.elapsed().as_secs_f64());
     let mut pauses = Histogram::<u64>::new(3).expect("three digits");
     let started = Instant::now();
-    let cut = pipeline.begin_cut(true);
+    let cut = pipeline.begin_snapshot(true);
     let writer = measured.checkpoints.begin(cut, Arc::clone(&plan), 2, 0).expect("claimed");
     feed_day(&mut pipeline, users, 5, |pipeline| {
         let piece = Instant::now();
-        if let Some(pieces) = pipeline.capture(PIECE) {
+        if let Some(pieces) = pipeline.snapshot_part(PIECE) {
             writer.push(pieces);
             pauses.record(piece.elapsed().as_micros() as u64).expect("in range");
         }
@@ -208,7 +208,7 @@ fn a_million_users() {
         started.elapsed().as_secs_f64(),
         if pipeline.is_cutting() { "some have yet to be captured" } else { "everybody is captured" }
     );
-    while let Some(pieces) = pipeline.capture(PIECE) {
+    while let Some(pieces) = pipeline.snapshot_part(PIECE) {
         writer.push(pieces);
     }
     let written = measured.runtime.block_on(writer.finish().wait()).expect("written");

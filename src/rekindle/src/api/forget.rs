@@ -78,7 +78,7 @@ pub(super) async fn forget(
         return Err(ProblemDocument::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
     }
     // Asked first: once the request is in the log, it may be nobody any more.
-    let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.whom(&user)).await.ok().and_then(Result::ok);
+    let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.affected_users(&user)).await.ok().and_then(Result::ok);
     let forgets = whom.map(|whom| whom.iter().map(|user| user.to_string()).collect());
     let logged =
         services.forget.forget(&user).await.map_err(|error| ProblemDocument::unavailable(error.to_string()))?;

@@ -96,7 +96,7 @@ impl Checkpointer {
         let checkpoints = self.checkpoints.clone();
         let begin =
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
-        let CompletedSnapshot { finishing, passed, sequence } = self.live.cut(is_whole, begin).await?;
+        let CompletedSnapshot { finishing, passed, sequence } = self.live.snapshot(is_whole, begin).await?;
         let written = finishing.wait().await?;
         let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);

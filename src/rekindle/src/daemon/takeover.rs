@@ -105,7 +105,7 @@ impl OutputSetup {
         let RulesWithText { text, plan } = self.startup.rules_after_replay(rules);
         self.instruments.reloader.start_with(text, plan.rules.version.clone());
         // The engine ends only after the sink.
-        let _ = self.instruments.live.begin_with(pipeline, self.startup.restored).await;
+        let _ = self.instruments.live.replace_pipeline(pipeline, self.startup.restored).await;
     }
 
     /// Waits until all streams exist and fit. The log's, if events come from a stream.

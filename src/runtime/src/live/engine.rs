@@ -246,7 +246,7 @@ impl Engine {
         match request {
             EngineRequest::Describe { user, reply } => drop(reply.send(self.pipeline.report(&user))),
             EngineRequest::Export { user, reply } => drop(reply.send(self.pipeline.export(&user))),
-            EngineRequest::AffectedUsers { id, reply } => drop(reply.send(self.pipeline.whom(&id))),
+            EngineRequest::AffectedUsers { id, reply } => drop(reply.send(self.pipeline.affected_users(&id))),
             other => return Some(other),
         }
         None
@@ -279,7 +279,7 @@ impl Engine {
             return Ok(());
         };
         let began = Instant::now();
-        let header = self.pipeline.begin_cut(whole);
+        let header = self.pipeline.begin_snapshot(whole);
         let begun = begin(header, Arc::clone(self.pipeline.plan()), self.sequence, self.generation);
         self.shared.paused(began.elapsed());
         match begun {

@@ -1,10 +1,10 @@
-//! The live engine: a pipeline on a thread of its own, and what others may ask of it meanwhile.
+//! The live engine: a pipeline on its own thread, and the handle through which others read and control it.
 //!
-//! [`start`] takes a source's batches at one end and hands emissions to a sink at the other. A [`EngineHandle`] is the handle
-//! for everybody else: the membership view and the statistics are read without the engine noticing; describing a user
-//! and changing the rules are requests that it answers between two batches.
+//! [`start`] receives a source's batches on one channel and sends output items to a sink on another. An [`EngineHandle`] is
+//! for everything else: the membership view and the statistics are shared and never wait for the engine; a user's report, a
+//! rules change and a snapshot are requests that it answers between two batches.
 //!
-//! No NATS, no HTTP and no files in here, so the whole of it can be tested with channels.
+//! It knows no NATS, no HTTP and no files, so all of it is tested with channels.
 
 mod engine;
 mod growth_schedule;
@@ -45,22 +45,22 @@ pub use snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 /// How many batches of the source may wait for the engine.
 pub const BATCH_QUEUE_CAPACITY: usize = 4;
 
-/// How many emissions may wait for the sink.
+/// How many output items may wait for the sink.
 pub const OUTPUT_QUEUE_CAPACITY: usize = 4;
 
 /// How many requests may wait for the engine; more are refused.
 const REQUEST_QUEUE_CAPACITY: usize = 256;
 
-/// The longest pause told apart: a minute, in microseconds.
+/// The longest pause that is measured: a minute, in microseconds.
 const PAUSE_MAX_US: u64 = 60_000_000;
 
-/// How many decisions of everyone are kept to be asked for.
-const DECISIONS_KEPT: usize = 100_000;
+/// How many recent decisions of all users are retained.
+const DECISIONS_RETAINED: usize = 100_000;
 
-/// The most bytes that they take.
-const DECISIONS_KEPT_BYTES_MAX: usize = 64 << 20;
+/// The bytes that they take at most.
+const DECISIONS_RETAINED_BYTES_MAX: usize = 64 << 20;
 
-/// What the engine says of itself, a few times a second.
+/// The engine's statistics, published a few times a second.
 #[derive(Clone, Debug)]
 pub struct EngineStats {
     /// The rules it runs.
@@ -69,40 +69,40 @@ pub struct EngineStats {
     pub totals: PipelineTotals,
     /// The log's watermark; before the first message it is before every time.
     pub watermark: Timestamp,
-    /// Pending wake-ups.
+    /// Pending timers.
     pub pending_timers: u64,
     /// Bytes of all users' state, counted a partition at a time, and of the links of visitors.
     pub state_bytes: u64,
     /// Batches that wait for the engine.
     pub queued_batches: usize,
-    /// Emissions that wait for the sink.
+    /// Output items that wait for the sink.
     pub queued_outputs: usize,
-    /// The growth numbers, as of some seconds ago; `None`: the rules ask for none, nothing was read, or the engine is catching
-    /// up with the log, and not all that was due has fired.
+    /// The growth numbers, as of some seconds ago; `None`: the rules define none, nothing was read, or the engine is recovering
+    /// or has due timers that have not fired.
     pub growth: Option<Arc<GrowthReport>>,
 }
 
-/// The engine does not answer: it is stopping, or has too much to answer already.
+/// The engine does not answer: it is stopping, or too many requests are waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the engine takes no more questions now: it is stopping, or too many are waiting; try again")]
 pub struct EngineBusy;
 
-/// A running engine, for everyone but its source and its sink. Cheap to clone.
+/// A handle to a running engine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     shared: Arc<EngineShared>,
     requests: mpsc::Sender<EngineRequest>,
 }
 
-/// What the engine's thread writes and others read.
+/// What the engine's thread writes and handles read.
 #[derive(Debug)]
 struct EngineShared {
     view: Mutex<Arc<MembershipView>>,
     stats: Mutex<Arc<EngineStats>>,
     recent: RecentDecisions,
-    /// Whether what comes is new; before, what is out already is gone through.
+    /// Whether the recovery is finished.
     is_live: watch::Sender<bool>,
-    /// How long the engine stood still for checkpoints each time, in microseconds.
+    /// The engine's pauses for snapshots, in microseconds.
     pauses: Mutex<Histogram<u64>>,
 }
 
@@ -125,23 +125,23 @@ impl EngineShared {
     }
 }
 
-/// The ends of a running engine.
+/// The channels, the handle and the thread of a running engine.
 pub struct EngineEndpoints {
-    /// For everyone else.
+    /// The handle.
     pub live: EngineHandle,
-    /// Where the source puts its batches. The engine ends once all of these are dropped and everything is done.
+    /// For the source's batches. The engine ends once all of these senders are dropped and everything is drained.
     pub batches: mpsc::Sender<RecordBatch>,
-    /// Where the sink takes what there is to publish; closed when the engine has ended.
+    /// For the sink; closed when the engine has ended.
     pub output_items: mpsc::Receiver<OutputItem>,
     /// The thread.
     pub thread: JoinHandle<()>,
 }
 
-/// Starts the engine's thread, for a pipeline that has taken in what `start` says. No batch may be
-/// handed to it before it knows what there is to [recover](EngineHandle::recover).
+/// Starts the engine's thread, with a pipeline whose position is `start`. No batch may be sent before the
+/// [recovery](EngineHandle::recover) is started.
 ///
 /// # Errors
-/// The system refuses to start it.
+/// The thread can't be started.
 pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Handle) -> io::Result<EngineEndpoints> {
     let plan = Arc::clone(pipeline.plan());
     let stats = EngineStats {
@@ -157,7 +157,7 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
     let shared = Arc::new(EngineShared {
         view: Mutex::new(Arc::new(MembershipView::new(plan, pipeline.users()))),
         stats: Mutex::new(Arc::new(stats)),
-        recent: RecentDecisions::new(DECISIONS_KEPT, DECISIONS_KEPT_BYTES_MAX),
+        recent: RecentDecisions::new(DECISIONS_RETAINED, DECISIONS_RETAINED_BYTES_MAX),
         is_live: watch::Sender::new(false),
         pauses: Mutex::new(Histogram::new_with_bounds(1, PAUSE_MAX_US, 3).expect("these bounds are sound")),
     });
@@ -171,22 +171,22 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
 }
 
 impl EngineHandle {
-    /// Who is in which segment now.
+    /// The segments of all users, as of now.
     pub fn view(&self) -> Arc<MembershipView> {
         self.shared.view()
     }
 
-    /// What the engine last said of itself.
+    /// The latest statistics.
     pub fn stats(&self) -> Arc<EngineStats> {
         Arc::clone(&self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A user's latest decisions, oldest first, each with the rules it was made by.
+    /// A user's recent decisions, oldest first, each with the rules that made it.
     pub fn decisions_of(&self, user: &str) -> Vec<(Arc<ExecutionPlan>, Output)> {
         self.shared.recent.of(user)
     }
 
-    /// All that is known of a user; `None`: nothing.
+    /// A user's report; `None`: the user is unknown.
     ///
     /// # Errors
     /// The engine does not answer.
@@ -194,7 +194,8 @@ impl EngineHandle {
         self.ask(|reply| EngineRequest::Describe { user: user.to_owned(), reply }).await
     }
 
-    /// All that is held about a user or an anonymous visitor, but for the [decisions](EngineHandle::decisions_of); `None`: nothing.
+    /// Everything that is stored about a user or an anonymous visitor, except the [decisions](EngineHandle::decisions_of);
+    /// `None`: nothing.
     ///
     /// # Errors
     /// The engine does not answer.
@@ -202,18 +203,18 @@ impl EngineHandle {
         self.ask(|reply| EngineRequest::Export { user: user.to_owned(), reply }).await
     }
 
-    /// The users whom forgetting an id would forget now: the one who has it, and whom it is linked to as a visitor's.
+    /// The users that forgetting an id would delete now: the one with this id, and the one that it is linked to as a visitor's.
     ///
     /// # Errors
     /// The engine does not answer.
-    pub async fn whom(&self, id: &str) -> Result<Vec<Arc<str>>, EngineBusy> {
+    pub async fn affected_users(&self, id: &str) -> Result<Vec<Arc<str>>, EngineBusy> {
         self.ask(|reply| EngineRequest::AffectedUsers { id: id.to_owned(), reply }).await
     }
 
-    /// Lets other rules take effect between two events. `recorder` records where, before they do.
+    /// Makes other rules take effect between two events. `recorder` records where, before they do.
     ///
     /// # Errors
-    /// The engine does not answer, or where they take effect can't be noted; the rules are as they were.
+    /// The engine does not answer, is recovering, or the position can't be recorded; the rules did not change.
     pub async fn change_rules(
         &self,
         plan: Arc<ExecutionPlan>,
@@ -222,30 +223,29 @@ impl EngineHandle {
         self.ask(|reply| EngineRequest::ChangeRules { plan, recorder, reply }).await?
     }
 
-    /// Cuts a checkpoint: everybody, or who changed since the last; `begin` begins to write it. Returns once all of it is
-    /// captured.
+    /// Takes a snapshot of all users, or of those changed since the last one; `begin` opens the checkpoint that it is written
+    /// to. Returns once the snapshot is complete.
     ///
     /// # Errors
-    /// The engine does not answer, is still recovering, or cuts already; or the checkpoint could not be begun.
-    pub async fn cut(&self, whole: bool, begin: SnapshotStart) -> Result<CompletedSnapshot, SnapshotError> {
+    /// The engine does not answer, is recovering, or takes a snapshot already; or the checkpoint can't be opened.
+    pub async fn snapshot(&self, whole: bool, begin: SnapshotStart) -> Result<CompletedSnapshot, SnapshotError> {
         self.ask(|reply| EngineRequest::Snapshot { whole, begin, reply }).await?
     }
 
-    /// How long the engine stood still for checkpoints, each time, since the start: in microseconds, to three digits.
+    /// The engine's pauses for snapshots since the start: in microseconds, to three digits.
     pub fn pauses(&self) -> Histogram<u64> {
         self.shared.pauses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets the engine begin with another pipeline, that has taken in what `start` says; before it knows what there is to
-    /// [recover](EngineHandle::recover).
+    /// Replaces the pipeline by another one, whose position is `start`, before the [recovery](EngineHandle::recover) is started.
     ///
     /// # Errors
     /// The engine has ended.
-    pub async fn begin_with(&self, pipeline: Pipeline, start: EngineStart) -> Result<(), EngineBusy> {
+    pub async fn replace_pipeline(&self, pipeline: Pipeline, start: EngineStart) -> Result<(), EngineBusy> {
         self.requests.send(EngineRequest::ReplacePipeline(Box::new(pipeline), start)).await.map_err(|_| EngineBusy)
     }
 
-    /// Tells the engine what to go through before what comes is new; only then may batches be handed to it.
+    /// Starts the recovery; only then may batches be sent.
     ///
     /// # Errors
     /// The engine has ended.
@@ -253,12 +253,12 @@ impl EngineHandle {
         self.requests.send(EngineRequest::Recover(recovery)).await.map_err(|_| EngineBusy)
     }
 
-    /// Whether what comes is new: everything that is out already was gone through.
+    /// Whether the recovery is finished, so that everything the engine computes is new.
     pub fn is_live(&self) -> bool {
         *self.shared.is_live.borrow()
     }
 
-    /// Waits until everything that is out already was gone through.
+    /// Waits until the recovery is finished.
     pub async fn recovered(&self) {
         // It can't fail: the sender is ours.
         let _ = self.shared.is_live.subscribe().wait_for(|is_live| *is_live).await;

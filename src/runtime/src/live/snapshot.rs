@@ -70,7 +70,7 @@ impl EngineSnapshot {
     pub(super) fn take_part(self, pipeline: &mut Pipeline) -> Option<EngineSnapshot> {
         let began = Instant::now();
         while began.elapsed() < PART_DURATION_MAX {
-            match pipeline.capture(USERS_PER_STEP) {
+            match pipeline.snapshot_part(USERS_PER_STEP) {
                 Some(pieces) => self.writer.push(pieces),
                 None => {
                     let EngineSnapshot { writer, passed, sequence, reply } = self;

@@ -260,7 +260,7 @@ impl Pipeline {
     /// of it: what that changes is appended to `out`, and sets no campaign off. What the old rules made due must have
     /// [fired](Pipeline::fired).
     pub fn change_rules(&mut self, next: Arc<ExecutionPlan>, out: &mut Vec<Output>) {
-        self.capture_rest();
+        self.snapshot_rest();
         self.cutting.lose_changes();
         let (change, plan) = (self.next_rules_change(), Arc::clone(&self.plan));
         let changed = |partition: &mut Partition| {

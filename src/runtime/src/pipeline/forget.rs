@@ -89,7 +89,7 @@ impl Pipeline {
     }
 
     /// The users whom forgetting an id would forget now: the one who has it, and whom it is linked to. Empty: nobody is known by it.
-    pub fn whom(&self, id: &str) -> Vec<Arc<str>> {
+    pub fn affected_users(&self, id: &str) -> Vec<Arc<str>> {
         let (mut whom, mut next): (Vec<Arc<str>>, Option<Arc<str>>) = (Vec::new(), Some(id.into()));
         while let Some(id) = next.filter(|id| !whom.contains(id)) {
             next = self.links.user_of(&id).cloned();

@@ -59,7 +59,7 @@ impl Pipeline {
     ///
     /// The first cut is whole whatever is asked for, and so is one after a change of the rules, after a restore into
     /// another number of partitions, and one that begins before the last was captured to its end.
-    pub fn begin_cut(&mut self, whole: bool) -> SnapshotHeader {
+    pub fn begin_snapshot(&mut self, whole: bool) -> SnapshotHeader {
         let whole = whole || !self.cutting.knows_changes || self.is_cutting();
         for partition in &mut self.partitions {
             partition.begin_snapshot(whole);
@@ -80,7 +80,7 @@ impl Pipeline {
 
     /// The next pieces of the cut: about `most` users or fewer, cloned now. `None`: everything is captured, or no cut is
     /// under way.
-    pub fn capture(&mut self, most: usize) -> Option<Vec<SnapshotUsers>> {
+    pub fn snapshot_part(&mut self, most: usize) -> Option<Vec<SnapshotUsers>> {
         if !self.cutting.ahead.is_empty() {
             return Some(std::mem::take(&mut self.cutting.ahead));
         }
@@ -115,9 +115,9 @@ impl Pipeline {
     }
 
     /// Takes down at once what is left of a cut: something is about to change that pieces cannot be taken around.
-    pub(super) fn capture_rest(&mut self) {
+    pub(super) fn snapshot_rest(&mut self) {
         let mut all = Vec::new();
-        while let Some(pieces) = self.capture(usize::MAX) {
+        while let Some(pieces) = self.snapshot_part(usize::MAX) {
             all.extend(pieces);
         }
         self.cutting.ahead = all;

@@ -598,7 +598,7 @@ fn an_id_stands_for_the_user_who_has_it_and_for_the_one_it_is_linked_to() {
     ] {
         let mut live = Live::new(Clock::Log);
         log(&mut live);
-        assert_eq!(live.pipeline.whom(id), names(whom), "{id}");
+        assert_eq!(live.pipeline.affected_users(id), names(whom), "{id}");
         live.feed(&[("10:00:01", &format!("{{\"user\":\"{id}\"}}"))]);
         let left = (left.0.into_iter().map(str::to_owned).collect::<Vec<_>>(), left.1);
         assert_eq!(known(&live), left, "{id}");

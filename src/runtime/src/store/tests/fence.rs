@@ -83,7 +83,7 @@ fn nothing_is_written_that_is_not_claimed() {
     let checkpoints = in_folder(folder.path(), 1);
     assert!(matches!(wait(checkpoints.note_rules(0, "v", "")), Err(StoreError::NotClaimed { .. })));
     let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
-    let cut = keeper.pipeline.begin_cut(true);
+    let cut = keeper.pipeline.begin_snapshot(true);
     assert!(matches!(checkpoints.begin(cut, plan(), 0, 0), Err(StoreError::NotClaimed { .. })));
 }
 

@@ -131,12 +131,12 @@ impl Keeper {
     pub(super) fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
         let whole = whole || self.checkpoints.next_is_whole();
         let at = self.sequence;
-        let cut = self.pipeline.begin_cut(whole);
+        let cut = self.pipeline.begin_snapshot(whole);
         let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), at, self.generation)?;
         if at < MESSAGES {
             self.feed_to(at + 1);
         }
-        while let Some(pieces) = self.pipeline.capture(2) {
+        while let Some(pieces) = self.pipeline.snapshot_part(2) {
             writer.push(pieces);
         }
         let written = wait(writer.finish().wait())?;
