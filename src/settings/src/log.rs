@@ -58,13 +58,14 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 27] = [
+const TARGETS: [&str; 28] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
     "rekindle::daemon",
     "rekindle::logging",
     "rekindle::metrics",
+    "rekindle::reload",
     "rekindle_nats",
     "rekindle_nats::api",
     "rekindle_nats::connect",
@@ -77,12 +78,12 @@ const TARGETS: [&str; 27] = [
     "rekindle_nats::subjects",
     "rekindle_nats::tls",
     "rekindle_runtime",
+    "rekindle_runtime::compression",
     "rekindle_runtime::files",
     "rekindle_runtime::health",
     "rekindle_runtime::live",
     "rekindle_runtime::log",
     "rekindle_runtime::output",
-    "rekindle_runtime::compression",
     "rekindle_runtime::pipeline",
     "rekindle_runtime::replay",
     "rekindle_runtime::store",

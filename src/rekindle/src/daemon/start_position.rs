@@ -180,7 +180,7 @@ impl StartFacts<'_> {
             warnings.push(StartWarning::OtherSettings { found, expected });
         }
         if self.options.from_start {
-            return Ok(self.from_start(ordinal, committed, warnings));
+            return Ok(self.read_from_start(ordinal, committed, warnings));
         }
         match self.checkpoint {
             Some(entry) if ordinal < entry.ordinal => {
@@ -194,7 +194,7 @@ impl StartFacts<'_> {
     }
 
     /// The log is read from its beginning; what is known to be published is not published again.
-    fn from_start(
+    fn read_from_start(
         &self,
         ordinal: u64,
         mut committed: CommittedPosition,

@@ -32,7 +32,7 @@ fn write_family(text: &mut String, family: &MetricFamily) {
             MetricValue::Number(value) => {
                 write_metric_line::<&str, f64>(text, name, None, &labels, None, *value, None);
             }
-            MetricValue::Distribution(distribution) => write_distribution(text, *name, *kind, &labels, distribution),
+            MetricValue::Distribution(distribution) => write_distribution(text, name, *kind, &labels, distribution),
         }
     }
     text.push('\n');
