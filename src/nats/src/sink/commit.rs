@@ -51,10 +51,9 @@ use tracing::{info, warn};
 
 use super::commit_batch::CommitBatch;
 use super::message::{DeadLetterTruncation, MessageKind, OutputMessage};
-use super::publish::unique;
 use super::publish_error::PublishError;
 use super::records::{self, RECORD, RecordPlacement, RecordSearch, RecordStream, VerifiedRecord};
-use super::stream_session::{PublishAttempt, StreamSession};
+use super::stream_session::{PublishAttempt, StreamSession, unique};
 use super::stream_state::{self, StreamState};
 use crate::subjects::covers;
 use rekindle_core::time::Timestamp;

@@ -20,10 +20,10 @@
 mod attributes;
 mod commit;
 mod commit_batch;
+mod dead_letter_publisher;
 mod encode;
 mod message;
 mod plain;
-mod publish;
 mod publish_error;
 mod records;
 mod status;
@@ -43,11 +43,11 @@ use tracing::error;
 use commit::{CommitOutcome, Committer};
 pub use commit::{CommitterClosed, ID, ORDINAL, OutputOwner, OutputRecovery};
 use commit_batch::CommitBatch;
+use dead_letter_publisher::DeadLetterPublisher;
 use encode::{EncodedOutput, EncodingJob, MessageChunk, MessageEncoder};
 pub use message::MessageKind;
 use message::OutputMessage;
 use plain::CoreNatsPublisher;
-use publish::StreamPublisher;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::output::batch::{Barrier, BarrierReport, OutputItem};
 use rekindle_runtime::output::committed_position::CommittedPosition;
@@ -98,7 +98,7 @@ pub struct OwnedSink {
 
 /// How messages go out.
 enum Transport {
-    JetStream { outputs: Box<Committer>, dead_letters: Box<StreamPublisher> },
+    JetStream { outputs: Box<Committer>, dead_letters: Box<DeadLetterPublisher> },
     Plain(CoreNatsPublisher),
 }
 
@@ -120,7 +120,7 @@ impl NatsSink {
             let (outputs, batch_from) = (self.line(&self.settings.stream), usize::from(self.settings.batch_from));
             let prefix = &self.settings.prefix;
             let taken = Committer::take_over(outputs, prefix, batch_from, owner, (confirm, decide)).await?;
-            let dead_letters = Box::new(StreamPublisher::new(self.line(&self.settings.dead_stream)));
+            let dead_letters = Box::new(DeadLetterPublisher::new(self.line(&self.settings.dead_stream)));
             Some((Transport::JetStream { outputs: Box::new(taken.0), dead_letters }, Some(taken.1)))
         } else {
             None
@@ -373,13 +373,13 @@ impl OwnedSink {
     /// Publishes all dead letters there are.
     async fn publish_letters(&mut self) {
         while !self.dead_letters.is_empty() {
-            let mut too_large = Vec::new();
-            match &mut self.way {
-                Transport::Plain(plain) => plain.publish(&mut self.dead_letters).await,
-                Transport::JetStream { dead_letters, .. } => {
-                    dead_letters.publish(&mut self.dead_letters, &mut too_large).await
+            let too_large = match &mut self.way {
+                Transport::Plain(plain) => {
+                    plain.publish(&mut self.dead_letters).await;
+                    Vec::new()
                 }
-            }
+                Transport::JetStream { dead_letters, .. } => dead_letters.publish(&mut self.dead_letters).await,
+            };
             for letter in too_large {
                 let limit = letter.size() / 2;
                 self.add_letter(letter, limit);

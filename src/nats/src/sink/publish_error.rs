@@ -41,10 +41,6 @@ pub(super) enum PublishError {
     Incomplete { said: Option<String> },
     #[error("the stream has a message that was not expected")]
     Unexpected,
-    #[error("some messages of the batch are in the stream already")]
-    Duplicate,
-    #[error("the server does not take message ids in a batch")]
-    NoIdsInBatches,
     #[error("the stream takes no atomic batches any more")]
     NoBatches,
     #[error("the message is larger than the server takes")]
@@ -92,8 +88,6 @@ impl PublishError {
             | ErrorCode::MEMORY_RESOURCES_EXCEEDED => PublishError::Full { why: said.to_string() },
             ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => PublishError::TooLarge,
             ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => PublishError::Incomplete { said: None },
-            ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => PublishError::Duplicate,
-            ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER => PublishError::NoIdsInBatches,
             ErrorCode::ATOMIC_PUBLISH_DISABLED => PublishError::NoBatches,
             _ => PublishError::Other { why: said.to_string() },
         }
@@ -105,8 +99,6 @@ impl PublishError {
             self,
             PublishError::Incomplete { .. }
                 | PublishError::Unexpected
-                | PublishError::Duplicate
-                | PublishError::NoIdsInBatches
                 | PublishError::NoBatches
                 | PublishError::TooLarge
         )

@@ -163,3 +163,8 @@ impl PublishAttempt {
         }
     }
 }
+
+/// An id that no other attempt has: the last part of an inbox.
+pub(super) fn unique(client: &Client) -> String {
+    client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned()
+}
