@@ -23,45 +23,7 @@ use naive::{CHANNELS, Call, count, funnels, reported, reported_funnels};
 
 const ZONE: &str = "America/New_York";
 
-const RULES: &str = r#"
-[events]
-view = "Product Viewed"
-cart = "Product Added"
-order = "Order Completed"
-refund = "Order Refunded"
-
-[[segments]]
-id = "fresh"
-when = "age() < duration('2d')"
-[[segments]]
-id = "here"
-when = "idle() < duration('5d')"
-[[segments]]
-id = "gone"
-when = "idle() >= duration('5d')"
-
-[growth]
-timezone = "America/New_York"
-channels = { search = ["google"], email = ["newsletter"] }
-lifecycle = { new = "fresh", active = "here", churned = "gone" }
-
-[[funnels]]
-id = "purchase"
-steps = ["view", "cart", "order"]
-within = "2d"
-[[funnels]]
-id = "again"
-steps = ["order", "order"]
-within = "9d"
-[[promotions]]
-id = "p"
-starts = "2026-03-10"
-ends = "2026-03-12T06:00"
-[[targets]]
-metric = "revenue"
-period = "month"
-value = 1000
-"#;
+const RULES: &str = include_str!("growth_rules.toml");
 
 /// 2026-03-01T12:00:00Z: clocks go forward a week later.
 const START: i64 = 1_772_366_400_000;
