@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rekindle_core::campaigns::{Outcome, Trigger};
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
@@ -60,7 +60,7 @@ pub(crate) fn merged(user: &str, from: &str) -> Output {
 }
 
 pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> DeadLetter {
-    DeadLetter { sequence, line, reason: Reason::NotAnObject, original: original.to_vec(), rest: None }
+    DeadLetter { sequence, line, reason: RejectionReason::NotAnObject, original: original.to_vec(), rest: None }
 }
 
 /// What a group of messages came to, whose last is `through`.

@@ -2,34 +2,34 @@
 
 use serde_json::Value;
 
-use super::{Decoder, MAX_ID_BYTES, Reason, Rejected, first_line};
+use super::{Decoder, MAX_ID_BYTES, RejectedCall, RejectionReason, first_line};
 
 impl Decoder {
     /// Reads one line, without its newline, of a message that says whom to forget. A blank line names nobody, and gives
     /// `None`.
-    pub fn decode_forget<'a>(&self, line: &'a [u8]) -> Option<Result<String, Rejected<'a>>> {
+    pub fn decode_forget<'a>(&self, line: &'a [u8]) -> Option<Result<String, RejectedCall<'a>>> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
-        Some(self.user_to_forget(line).map_err(|reason| Rejected { reason, original: line }))
+        Some(self.user_to_forget(line).map_err(|reason| RejectedCall { reason, original: line }))
     }
 
-    fn user_to_forget(&self, line: &[u8]) -> Result<String, Reason> {
+    fn user_to_forget(&self, line: &[u8]) -> Result<String, RejectionReason> {
         if line.len() > self.max_event_bytes {
-            return Err(Reason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 });
+            return Err(RejectionReason::TooLarge { bytes: line.len() as u64, limit: self.max_event_bytes as u64 });
         }
-        let value: Value =
-            serde_json::from_slice(line).map_err(|error| Reason::NotJson { detail: first_line(&error.to_string()) })?;
-        let Value::Object(mut fields) = value else { return Err(Reason::NotAnObject) };
+        let value: Value = serde_json::from_slice(line)
+            .map_err(|error| RejectionReason::NotJson { detail: first_line(&error.to_string()) })?;
+        let Value::Object(mut fields) = value else { return Err(RejectionReason::NotAnObject) };
         match fields.remove("user") {
-            None | Some(Value::Null) => Err(Reason::NoUser),
-            Some(Value::String(user)) if user.is_empty() => Err(Reason::NoUser),
+            None | Some(Value::Null) => Err(RejectionReason::NoUser),
+            Some(Value::String(user)) if user.is_empty() => Err(RejectionReason::NoUser),
             Some(Value::String(user)) if user.len() > MAX_ID_BYTES => {
-                Err(Reason::IdTooLong { field: "user", bytes: user.len() })
+                Err(RejectionReason::IdTooLong { field: "user", bytes: user.len() })
             }
             Some(Value::String(user)) => Ok(user),
             Some(Value::Number(user)) if user.is_i64() || user.is_u64() => Ok(user.to_string()),
-            Some(_) => Err(Reason::WrongType { field: "user" }),
+            Some(_) => Err(RejectionReason::WrongType { field: "user" }),
         }
     }
 }

@@ -32,7 +32,7 @@ use envelope::EnvelopeVisitor;
 use fields::{FieldRole, NestingDepth, PathNode, ProjectedValues, Text};
 use ids::RawId;
 pub use ids::{MAX_ID_BYTES, PlaceholderIds};
-pub use rejection::{Reason, Rejected};
+pub use rejection::{RejectedCall, RejectionReason};
 pub(crate) use repair::repaired;
 use times::CallTimes;
 
@@ -71,7 +71,7 @@ struct KnownEvent {
 }
 
 /// What one call came to.
-pub type Decoded<'a> = Result<Event<'a>, Rejected<'a>>;
+pub type Decoded<'a> = Result<Event<'a>, RejectedCall<'a>>;
 
 impl Decoder {
     /// A decoder that keeps what `projection` names and rejects calls longer than `max_event_bytes`. Ids that nobody means
@@ -123,22 +123,22 @@ impl Decoder {
     ///
     /// # Errors
     /// It is larger than a message may be, in bytes or in lines.
-    pub fn framing(&self, message: &[u8]) -> Result<Framing, Reason> {
+    pub fn framing(&self, message: &[u8]) -> Result<Framing, RejectionReason> {
         let limit = Decoder::max_message_bytes(self.max_event_bytes);
         if message.len() > limit {
-            return Err(Reason::MessageTooLarge { bytes: message.len() as u64, limit: limit as u64 });
+            return Err(RejectionReason::MessageTooLarge { bytes: message.len() as u64, limit: limit as u64 });
         }
         if matches!(message, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..]) {
             // What could be unpacked was.
             let detail = format!("a body packed with gzip or zstd that is damaged, or holds more than {limit} bytes");
-            return Err(Reason::NotJson { detail });
+            return Err(RejectionReason::NotJson { detail });
         }
         let lines = memchr::memchr_iter(b'\n', message).count();
         if lines > 0 && split::is_one_value(message) {
             return Ok(Framing::Document);
         }
         match lines > MAX_CALLS {
-            true => Err(Reason::TooManyCalls { calls: lines as u64, limit: MAX_CALLS as u64 }),
+            true => Err(RejectionReason::TooManyCalls { calls: lines as u64, limit: MAX_CALLS as u64 }),
             false => Ok(Framing::Lines),
         }
     }
@@ -150,8 +150,8 @@ impl Decoder {
         if line.len() <= limit || line.iter().all(u8::is_ascii_whitespace) {
             self.decode_document(line, out);
         } else {
-            let reason = Reason::MessageTooLarge { bytes: line.len() as u64, limit: limit as u64 };
-            out.push(Err(Rejected { reason, original: line }));
+            let reason = RejectionReason::MessageTooLarge { bytes: line.len() as u64, limit: limit as u64 };
+            out.push(Err(RejectedCall { reason, original: line }));
         }
     }
 
@@ -163,7 +163,7 @@ impl Decoder {
         let read = if *first == b'[' {
             self.open(text, &EnvelopeDefaults::default(), out)
         } else if text.len() > self.max_event_bytes {
-            let too_large = Reason::TooLarge { bytes: text.len() as u64, limit: self.max_event_bytes as u64 };
+            let too_large = RejectionReason::TooLarge { bytes: text.len() as u64, limit: self.max_event_bytes as u64 };
             self.open_envelope(text, too_large, out)
         } else {
             match self.read(text, None) {
@@ -172,19 +172,24 @@ impl Decoder {
                     Ok(())
                 }
                 Ok(ParsedText::Envelope(lent)) => self.open(&text[split::batch(text).unwrap_or_default()], &lent, out),
-                Err(reason @ Reason::NotJson { .. }) => self.open_envelope(text, reason, out),
+                Err(reason @ RejectionReason::NotJson { .. }) => self.open_envelope(text, reason, out),
                 Err(reason) => Err(reason),
             }
         };
         if let Err(reason) = read {
             out.truncate(first_call);
-            out.push(Err(Rejected { reason, original: document }));
+            out.push(Err(RejectedCall { reason, original: document }));
         }
     }
 
     /// Opens a batch of which not all is JSON, or which is larger than one call may be: what stands around the array must
     /// be JSON, and no larger than that. It is rejected for `reason` if it is no such thing.
-    fn open_envelope<'a>(&self, text: &'a [u8], reason: Reason, out: &mut Vec<Decoded<'a>>) -> Result<(), Reason> {
+    fn open_envelope<'a>(
+        &self,
+        text: &'a [u8],
+        reason: RejectionReason,
+        out: &mut Vec<Decoded<'a>>,
+    ) -> Result<(), RejectionReason> {
         let Some(array) = split::batch(text) else { return Err(reason) };
         let around = [&text[..array.start], b"[]", &text[array.end..]].concat();
         if around.len() > self.max_event_bytes {
@@ -197,38 +202,44 @@ impl Decoder {
     }
 
     /// Reads the calls of an array, each for itself; they take what they lack of what the envelope lends.
-    fn open<'a>(&self, array: &'a [u8], lent: &EnvelopeDefaults<'_>, out: &mut Vec<Decoded<'a>>) -> Result<(), Reason> {
-        let not_json = || Reason::NotJson { detail: "an array of calls that does not end as it should".to_owned() };
-        let too_many = |calls| Reason::TooManyCalls { calls: calls as u64, limit: MAX_CALLS as u64 };
+    fn open<'a>(
+        &self,
+        array: &'a [u8],
+        lent: &EnvelopeDefaults<'_>,
+        out: &mut Vec<Decoded<'a>>,
+    ) -> Result<(), RejectionReason> {
+        let not_json =
+            || RejectionReason::NotJson { detail: "an array of calls that does not end as it should".to_owned() };
+        let too_many = |calls| RejectionReason::TooManyCalls { calls: calls as u64, limit: MAX_CALLS as u64 };
         let calls = split::elements(array, MAX_CALLS).ok_or_else(not_json)?.map_err(too_many)?;
         let most_lent = Decoder::max_message_bytes(self.max_event_bytes).saturating_mul(MESSAGES_LENT);
         let limit = self.max_event_bytes as u64;
         for (index, range) in calls.into_iter().enumerate() {
             let text = &array[range];
             let read = if text.len() > self.max_event_bytes {
-                Err(Reason::TooLarge { bytes: text.len() as u64, limit })
+                Err(RejectionReason::TooLarge { bytes: text.len() as u64, limit })
             } else if lent.context_bytes.saturating_mul(index + 1) > most_lent {
-                Err(Reason::TooMuchLent { bytes: lent.context_bytes as u64, limit: most_lent as u64 })
+                Err(RejectionReason::TooMuchLent { bytes: lent.context_bytes as u64, limit: most_lent as u64 })
             } else {
                 self.read(text, Some(lent))
             };
             out.push(match read {
                 Ok(ParsedText::Event(event)) => Ok(Event { original: text, ..event }),
                 Ok(ParsedText::Envelope(_)) => {
-                    Err(Rejected { reason: Reason::WrongType { field: "batch" }, original: text })
+                    Err(RejectedCall { reason: RejectionReason::WrongType { field: "batch" }, original: text })
                 }
-                Err(reason) => Err(Rejected { reason, original: text }),
+                Err(reason) => Err(RejectedCall { reason, original: text }),
             });
         }
         Ok(())
     }
 
     /// Reads one call or the envelope of a batch, first as it is, then with what clients get wrong put right.
-    fn read<'a>(&self, text: &'a [u8], lent: Option<&EnvelopeDefaults<'_>>) -> Result<ParsedText<'a>, Reason> {
+    fn read<'a>(&self, text: &'a [u8], lent: Option<&EnvelopeDefaults<'_>>) -> Result<ParsedText<'a>, RejectionReason> {
         let mut draft = CallDraft::default();
         match self.parse(text, false, &mut draft) {
             Ok(()) => draft.finish(self, text, lent),
-            Err(reason @ Reason::NotJson { .. }) => {
+            Err(reason @ RejectionReason::NotJson { .. }) => {
                 let repaired = repair::repaired(text).ok_or(reason)?;
                 let mut draft = CallDraft::default();
                 self.parse(&repaired, false, &mut draft)?;
@@ -240,8 +251,9 @@ impl Decoder {
 
     /// Reads a call into a blank draft; unless it `reads_all`, without the properties that the rules don't read of such an
     /// event.
-    fn parse<'a>(&self, bytes: &'a [u8], reads_all: bool, draft: &mut CallDraft<'a>) -> Result<(), Reason> {
-        let text = std::str::from_utf8(bytes).map_err(|error| Reason::NotJson { detail: error.to_string() })?;
+    fn parse<'a>(&self, bytes: &'a [u8], reads_all: bool, draft: &mut CallDraft<'a>) -> Result<(), RejectionReason> {
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| RejectionReason::NotJson { detail: error.to_string() })?;
         self.parse_text(text, reads_all, false, draft)
     }
 
@@ -252,15 +264,15 @@ impl Decoder {
         reads_all: bool,
         is_checked: bool,
         draft: &mut CallDraft<'a>,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), RejectionReason> {
         draft.sinks().into_iter().for_each(|sink| *sink = ProjectedValues::of(text, is_checked));
         let mut json = sonic_rs::Deserializer::from_str(text);
-        let not_json = |error: sonic_rs::Error| Reason::NotJson { detail: first_line(&error.to_string()) };
+        let not_json = |error: sonic_rs::Error| RejectionReason::NotJson { detail: first_line(&error.to_string()) };
         let envelope = EnvelopeVisitor { decoder: self, depth: NestingDepth(0), reads_all, draft };
         let is_object = envelope.deserialize(&mut json).map_err(not_json)?;
         json.end().map_err(not_json)?;
         if !is_object {
-            return Err(Reason::NotAnObject);
+            return Err(RejectionReason::NotAnObject);
         }
         let reads_more = draft.named_late && !reads_all;
         // A key that is written with escapes does not tell where in the text its value stands.
@@ -401,7 +413,7 @@ impl<'a> CallDraft<'a> {
         decoder: &Decoder,
         text: &'a [u8],
         lent: Option<&EnvelopeDefaults<'_>>,
-    ) -> Result<ParsedText<'a>, Reason> {
+    ) -> Result<ParsedText<'a>, RejectionReason> {
         if self.is_batch {
             let context_bytes = split::last_member(text, "context").map_or(0, |context| context.len());
             let lent = EnvelopeDefaults { context: self.context, context_bytes, times: self.times };
@@ -409,14 +421,14 @@ impl<'a> CallDraft<'a> {
         }
         let [user_id, own_anonymous_id, previous_id, message_id] = self.ids(text);
         if let Some(field) = self.wrong_types.first() {
-            return Err(Reason::WrongType { field });
+            return Err(RejectionReason::WrongType { field });
         }
         let call = match self.call.take() {
             Some(Ok(call)) => call,
             None if self.name.is_some() => CallType::Track,
             found => {
                 let found = found.and_then(Result::err).map(|found| found.into_owned());
-                return Err(Reason::UnknownType { found });
+                return Err(RejectionReason::UnknownType { found });
             }
         };
         let mut placeholders = 0;
@@ -431,7 +443,7 @@ impl<'a> CallDraft<'a> {
         let message_id = known(message_id);
         let anonymous_id = if call == CallType::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
         if user_id.is_none() && anonymous_id.is_none() {
-            return Err(Reason::NoId { placeholders });
+            return Err(RejectionReason::NoId { placeholders });
         }
         if matches!(call, CallType::Page | CallType::Screen) {
             self.name_page(&decoder.properties);
@@ -511,9 +523,9 @@ fn short_message_id(id: Text<'_>) -> Text<'_> {
     if id.len() <= MAX_MESSAGE_ID_BYTES { id } else { Text::Owned(format!("xxh3-{:032x}", xxh3_128(id.as_bytes()))) }
 }
 
-fn bounded<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<'a>>, Reason> {
+fn bounded<'a>(field: &'static str, id: Option<Text<'a>>) -> Result<Option<Text<'a>>, RejectionReason> {
     match id {
-        Some(id) if id.len() > MAX_ID_BYTES => Err(Reason::IdTooLong { field, bytes: id.len() }),
+        Some(id) if id.len() > MAX_ID_BYTES => Err(RejectionReason::IdTooLong { field, bytes: id.len() }),
         id => Ok(id),
     }
 }

@@ -4,16 +4,16 @@ use thiserror::Error;
 
 /// A call that was not accepted, with its original bytes for the dead-letter sink.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rejected<'a> {
+pub struct RejectedCall<'a> {
     /// Why.
-    pub reason: Reason,
+    pub reason: RejectionReason,
     /// The line as it came, or the call's part of a batch envelope.
     pub original: &'a [u8],
 }
 
 /// The reasons for which an event is rejected. A rejected event changes nothing, the watermark included.
 #[derive(Clone, Debug, PartialEq, Error)]
-pub enum Reason {
+pub enum RejectionReason {
     /// Not valid JSON (or not UTF-8).
     #[error("not valid JSON: {detail}")]
     NotJson {
@@ -109,7 +109,7 @@ fn or_nobodys(placeholders: u8) -> &'static str {
     if placeholders > 0 { ", but for such as nobody means (`placeholder_ids`)" } else { "" }
 }
 
-impl Reason {
+impl RejectionReason {
     /// Every code, for metrics and summaries.
     pub const CODES: [&'static str; 11] = [
         "not_json",
@@ -127,7 +127,7 @@ impl Reason {
 
     /// How many ids such as nobody means were taken for missing, if that is why.
     pub fn placeholder_ids(&self) -> u8 {
-        if let Reason::NoId { placeholders } = self { *placeholders } else { 0 }
+        if let RejectionReason::NoId { placeholders } = self { *placeholders } else { 0 }
     }
 
     /// Whether it is for its size.
@@ -137,26 +137,26 @@ impl Reason {
 
     /// The reason as one word: a metric's label, and `reason` in the dead letters.
     pub fn code(&self) -> &'static str {
-        Reason::CODES[self.index()]
+        RejectionReason::CODES[self.index()]
     }
 
-    /// Its index in [`CODES`](Reason::CODES).
+    /// Its index in [`CODES`](RejectionReason::CODES).
     pub fn index(&self) -> usize {
         match self {
-            Reason::NotJson { .. } => 0,
-            Reason::NotAnObject => 1,
-            Reason::UnknownType { .. } => 2,
-            Reason::WrongType { .. } => 3,
-            Reason::NoId { .. } => 4,
-            Reason::IdTooLong { .. } => 5,
-            Reason::BadTime { .. } => 6,
-            Reason::NoTime => 7,
-            Reason::TooLarge { .. }
-            | Reason::MessageTooLarge { .. }
-            | Reason::TooManyCalls { .. }
-            | Reason::TooMuchLent { .. } => 8,
-            Reason::AfterUntil { .. } => 9,
-            Reason::NoUser => 10,
+            RejectionReason::NotJson { .. } => 0,
+            RejectionReason::NotAnObject => 1,
+            RejectionReason::UnknownType { .. } => 2,
+            RejectionReason::WrongType { .. } => 3,
+            RejectionReason::NoId { .. } => 4,
+            RejectionReason::IdTooLong { .. } => 5,
+            RejectionReason::BadTime { .. } => 6,
+            RejectionReason::NoTime => 7,
+            RejectionReason::TooLarge { .. }
+            | RejectionReason::MessageTooLarge { .. }
+            | RejectionReason::TooManyCalls { .. }
+            | RejectionReason::TooMuchLent { .. } => 8,
+            RejectionReason::AfterUntil { .. } => 9,
+            RejectionReason::NoUser => 10,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::routes::ApiServices;
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::time::Timestamp;
 
@@ -94,7 +94,7 @@ pub(super) async fn stats(State(services): State<Arc<ApiServices>>) -> Json<Stat
         events: EventStatistics {
             accepted: totals.events,
             by_call: CallType::ALL.iter().map(|call| call.name()).zip(totals.by_call).collect(),
-            rejected: Reason::CODES.into_iter().zip(totals.rejected).collect(),
+            rejected: RejectionReason::CODES.into_iter().zip(totals.rejected).collect(),
             late: counts.late,
             duplicates: counts.duplicates,
             from_future: totals.from_future,

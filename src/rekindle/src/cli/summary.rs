@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 pub(super) use rekindle_core::decimal::grouped;
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
@@ -58,7 +58,7 @@ impl<'a> Summary<'a> {
             .zip(&counts.by_name)
             .map(|(name, count)| (name.id.clone(), (*count).into()))
             .collect();
-        let rejects: Map<_, _> = nonzero(Reason::CODES, self.totals.rejected);
+        let rejects: Map<_, _> = nonzero(RejectionReason::CODES, self.totals.rejected);
         let segments: Map<_, _> = self
             .rules
             .segments
@@ -136,7 +136,7 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = &self.totals.counts;
         writeln!(f, "events       {} accepted, {} rejected", grouped(self.totals.events), grouped(self.rejected()))?;
-        for (code, count) in nonzero(Reason::CODES, self.totals.rejected) {
+        for (code, count) in nonzero(RejectionReason::CODES, self.totals.rejected) {
             writeln!(f, "               rejected {code}: {}", grouped(count.as_u64().unwrap_or(0)))?;
         }
         if self.totals.placeholder_ids > 0 {

@@ -11,7 +11,7 @@ use super::page::MetricsPage;
 use super::table::*;
 use crate::reload::ReloadCounts;
 use rekindle_core::campaigns::Outcome;
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::rules::program::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
@@ -66,7 +66,7 @@ impl MetricsPage {
         for (call, count) in CallType::ALL.iter().zip(totals.by_call) {
             self.count(&EVENTS, &[call.name()], count);
         }
-        for (reason, count) in Reason::CODES.iter().zip(totals.rejected) {
+        for (reason, count) in RejectionReason::CODES.iter().zip(totals.rejected) {
             self.count(&REJECTED, &[reason], count);
         }
         self.count(&LATE, &[], totals.counts.late);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::committed_position::CommittedPosition;
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
 
@@ -69,7 +69,7 @@ pub struct DeadLetter {
     /// Its line in the message, from 1.
     pub line: u64,
     /// Why.
-    pub reason: Reason,
+    pub reason: RejectionReason,
     /// What stood there.
     pub original: Vec<u8>,
     /// It stands for this and all that was rejected behind it in the message; `None`: for itself.
@@ -107,7 +107,7 @@ impl DeadLetterCollector {
     }
 
     /// Adds what was rejected in a line of a message.
-    pub fn add(&mut self, sequence: u64, line: u64, reason: Reason, original: &[u8]) {
+    pub fn add(&mut self, sequence: u64, line: u64, reason: RejectionReason, original: &[u8]) {
         let is_same = self.dead_letters.last().is_some_and(|last| last.sequence == sequence);
         self.of_message = if is_same { self.of_message + 1 } else { 1 };
         if self.of_message > self.first
@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn one_message_makes_few_letters_and_a_count_whatever_it_holds() {
         let mut dead_letters = DeadLetterCollector::with_first(FIRST_FEW);
-        let reason = |line| if line % 2 == 0 { Reason::NotAnObject } else { Reason::NoUser };
-        dead_letters.add(6, 1, Reason::NoTime, b"x");
+        let reason = |line| if line % 2 == 0 { RejectionReason::NotAnObject } else { RejectionReason::NoUser };
+        dead_letters.add(6, 1, RejectionReason::NoTime, b"x");
         (1..=500_000).for_each(|line| dead_letters.add(7, line, reason(line), b"1"));
         (1..=FIRST_FEW).for_each(|line| dead_letters.add(8, line, reason(line), b"2"));
         let dead_letters = dead_letters.take();

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::batch::DeadLetterSummary;
 use crate::files::source::LinePosition;
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 
 /// So many rejects of one message become letters of their own.
 pub const FIRST_OF_MESSAGE: u64 = 10;
@@ -129,7 +129,7 @@ pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<EncodedDeadLetter> {
 /// # Errors
 /// Those of the sink.
 pub fn write_line(
-    reason: &Reason,
+    reason: &RejectionReason,
     rest: Option<&DeadLetterSummary>,
     place: &LinePosition,
     original: &[u8],
@@ -145,7 +145,7 @@ pub fn write_line(
 }
 
 /// What is said of a reason.
-pub fn detail(reason: &Reason, rest: Option<&DeadLetterSummary>) -> String {
+pub fn detail(reason: &RejectionReason, rest: Option<&DeadLetterSummary>) -> String {
     let reason = bounded(reason);
     match rest {
         None => reason,
@@ -309,10 +309,10 @@ mod tests {
 
     #[test]
     fn what_a_reason_quotes_is_bounded() {
-        let reason = Reason::UnknownType { found: Some("\u{1}ä".repeat(1 << 20)) };
+        let reason = RejectionReason::UnknownType { found: Some("\u{1}ä".repeat(1 << 20)) };
         let said = detail(&reason, None);
         assert!(said.len() < DETAIL_MAX + 10 && said.ends_with('…'), "{} bytes", said.len());
-        assert_eq!(detail(&Reason::NotAnObject, None), "valid JSON, but not an object");
+        assert_eq!(detail(&RejectionReason::NotAnObject, None), "valid JSON, but not an object");
     }
 
     #[test]
@@ -320,7 +320,7 @@ mod tests {
         let rest = DeadLetterSummary { by_reason: BTreeMap::from([("not_an_object", 499_000), ("not_json", 3)]) };
         let head = head(
             "not_json",
-            &detail(&Reason::NotAnObject, Some(&rest)),
+            &detail(&RejectionReason::NotAnObject, Some(&rest)),
             DeadLetterOrigin::Output { subject: "x" },
             Some(&rest),
         );

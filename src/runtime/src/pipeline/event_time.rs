@@ -1,7 +1,7 @@
 //! When an event happened (semantics §2), once it is known when the broker received it, and when the log ends.
 
 use super::PipelineOptions;
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::{Event, EventTime};
 use rekindle_core::time::{Clock, Timestamp};
 
@@ -22,20 +22,20 @@ pub(crate) fn timed(
     options: &PipelineOptions,
     event: &Event<'_>,
     received: Option<Timestamp>,
-) -> Result<ResolvedTime, Reason> {
+) -> Result<ResolvedTime, RejectionReason> {
     let received = received.or(event.received_at);
     let Some(own) = event.time.resolve(received) else {
         return Err(match &event.time {
             EventTime::Missing { unusable: Some((field, found)) } => {
-                Reason::BadTime { field, found: found.clone().into_owned() }
+                RejectionReason::BadTime { field, found: found.clone().into_owned() }
             }
-            _ => Reason::NoTime,
+            _ => RejectionReason::NoTime,
         });
     };
     let bound = received.filter(|_| options.clock == Clock::Log).unwrap_or(Timestamp::NEVER);
     let at = own.min(bound);
     match options.until {
-        Some(until) if at > until => Err(Reason::AfterUntil { time: at }),
+        Some(until) if at > until => Err(RejectionReason::AfterUntil { time: at }),
         _ => Ok(ResolvedTime { at, is_bounded: at < own }),
     }
 }

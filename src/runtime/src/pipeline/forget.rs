@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::partition_task::PartitionQueues;
 use super::slices::whole_lines;
 use super::{InputEntry, Pipeline, Rejection};
-use rekindle_core::decode::{Reason, Rejected};
+use rekindle_core::decode::{RejectedCall, RejectionReason};
 use rekindle_core::partition::{ExpiredUser, Output};
 use rekindle_core::route::partition_of;
 
@@ -40,7 +40,7 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         let mut is_empty = true;
-        let mut refuse = |pipeline: &mut Pipeline, line, rejected: Rejected<'a>| {
+        let mut refuse = |pipeline: &mut Pipeline, line, rejected: RejectedCall<'a>| {
             pipeline.rejected[rejected.reason.index()] += 1;
             reject(Rejection { entry: index, line, rejected });
         };
@@ -53,7 +53,7 @@ impl Pipeline {
             }
         }
         if is_empty {
-            refuse(self, 0, Rejected { reason: Reason::NoUser, original: entry.lines });
+            refuse(self, 0, RejectedCall { reason: RejectionReason::NoUser, original: entry.lines });
         }
         self.note_received(entry);
     }

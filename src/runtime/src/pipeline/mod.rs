@@ -33,7 +33,7 @@ pub use forget::ForgottenUser;
 pub use observed_names::{MissingName, MissingNameKind, ObservedNames, unseen};
 use partition_task::{PartitionOperation, PartitionQueues, PartitionTask, SequencedEvent, StateHandover};
 pub use read_ahead::{ParallelDecoder, ReadAhead};
-use rekindle_core::decode::{Decoded, Decoder, PlaceholderIds, Reason, Rejected};
+use rekindle_core::decode::{Decoded, Decoder, PlaceholderIds, RejectedCall, RejectionReason};
 use rekindle_core::event::{CallType, Event};
 use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
 use rekindle_core::identity::IdentityLinks;
@@ -122,8 +122,8 @@ pub struct PipelineTotals {
     pub events: u64,
     /// The same by call, as in [`CallType::ALL`].
     pub by_call: [u64; CallType::ALL.len()],
-    /// Rejections by reason, as in [`Reason::CODES`].
-    pub rejected: [u64; Reason::CODES.len()],
+    /// Rejections by reason, as in [`RejectionReason::CODES`].
+    pub rejected: [u64; RejectionReason::CODES.len()],
     /// Accepted events whose own time was beyond the broker's, and was replaced by it.
     pub from_future: u64,
     /// Ids such as nobody means, which were taken for missing, of accepted events and of those that had no other.
@@ -184,7 +184,7 @@ pub struct Pipeline {
     seen: ObservedNames,
     events: u64,
     by_call: [u64; CallType::ALL.len()],
-    rejected: [u64; Reason::CODES.len()],
+    rejected: [u64; RejectionReason::CODES.len()],
     from_future: u64,
     placeholder_ids: u64,
     oversized_values: u64,
@@ -226,7 +226,7 @@ pub struct Rejection<'a> {
     /// Index of the line in its entry, from 0.
     pub line: u64,
     /// Why, and what stood there.
-    pub rejected: Rejected<'a>,
+    pub rejected: RejectedCall<'a>,
 }
 
 /// How far a batch has been sequenced.
@@ -273,7 +273,7 @@ impl Pipeline {
             seen: ObservedNames::default(),
             events: 0,
             by_call: [0; CallType::ALL.len()],
-            rejected: [0; Reason::CODES.len()],
+            rejected: [0; RejectionReason::CODES.len()],
             from_future: 0,
             placeholder_ids: 0,
             oversized_values: 0,
@@ -533,7 +533,7 @@ impl Pipeline {
     }
 
     /// Counts a line too long to be read whole; it is in no block that is fed.
-    pub fn count_oversized(&mut self, reason: &Reason) {
+    pub fn count_oversized(&mut self, reason: &RejectionReason) {
         self.rejected[reason.index()] += 1;
     }
 
@@ -574,9 +574,9 @@ impl Pipeline {
         &mut self,
         call: &'e Decoded<'a>,
         received: Option<Timestamp>,
-    ) -> Result<(&'e Event<'a>, Timestamp), Rejected<'a>> {
-        let event = call.as_ref().map_err(Rejected::clone)?;
-        let reject = |reason| Rejected { reason, original: event.original };
+    ) -> Result<(&'e Event<'a>, Timestamp), RejectedCall<'a>> {
+        let event = call.as_ref().map_err(RejectedCall::clone)?;
+        let reject = |reason| RejectedCall { reason, original: event.original };
         let timed = event_time::timed(&self.options, event, received).map_err(reject)?;
         self.from_future += u64::from(timed.is_bounded);
         Ok((event, timed.at))

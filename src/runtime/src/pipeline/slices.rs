@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::observed_names::SliceObservations;
 use super::{InputEntry, PARALLEL_FROM};
-use rekindle_core::decode::{Decoded, Decoder, Framing, Reason, Rejected};
+use rekindle_core::decode::{Decoded, Decoder, Framing, RejectedCall, RejectionReason};
 
 /// One decoded slice of a batch.
 pub(super) struct DecodedSlice<'a> {
@@ -49,7 +49,7 @@ struct EntrySlice<'a> {
     entry: usize,
     bytes: &'a [u8],
     /// How it is read, or why not at all.
-    framing: Result<Framing, Reason>,
+    framing: Result<Framing, RejectionReason>,
 }
 
 impl<'a> EntrySlice<'a> {
@@ -86,7 +86,7 @@ fn decode_slice<'a>(decoder: &Decoder, slice: &[EntrySlice<'a>]) -> DecodedSlice
                 decoded.end_line();
             }
             Err(reason) => {
-                decoded.calls.push(Err(Rejected { reason: reason.clone(), original: piece.bytes }));
+                decoded.calls.push(Err(RejectedCall { reason: reason.clone(), original: piece.bytes }));
                 decoded.end_line();
             }
         }

@@ -17,7 +17,7 @@ use crate::files::source::{FileItem, FileSourceError, LineBlock, LinePosition, O
 use crate::output::batch::{DeadLetter, DeadLetterCollector};
 use crate::output::dead_letter::{self, FIRST_OF_LINE};
 use crate::pipeline::{ParallelDecoder, Pipeline, ReadAhead, Rejection};
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::partition::Output;
 use rekindle_core::time::Timestamp;
 
@@ -139,7 +139,7 @@ impl ReplayDriver<'_> {
                 feed_block(self.pipeline, block, ahead, (rejects, self.first_rejects), &mut outputs)?;
             }
             DecodedItem::Oversized { place, bytes, head } => {
-                let reason = Reason::MessageTooLarge { bytes: *bytes, limit: self.max_message_bytes as u64 };
+                let reason = RejectionReason::MessageTooLarge { bytes: *bytes, limit: self.max_message_bytes as u64 };
                 self.pipeline.count_oversized(&reason);
                 self.first_rejects.add(place, &reason, head);
                 if let Some(rejects) = rejects {
@@ -210,7 +210,7 @@ fn feed_block(
 
 /// What of a rejected text stands in its letter, and whether that is not all: of what is too large, no more than of what
 /// was never held whole.
-fn quoted<'a>(reason: &Reason, original: &'a [u8]) -> (&'a [u8], bool) {
+fn quoted<'a>(reason: &RejectionReason, original: &'a [u8]) -> (&'a [u8], bool) {
     let is_cut = reason.is_too_large() && original.len() > OVERSIZED_HEAD_BYTES;
     (if is_cut { &original[..OVERSIZED_HEAD_BYTES] } else { original }, is_cut)
 }

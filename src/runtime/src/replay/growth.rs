@@ -6,7 +6,7 @@ use super::error::ReplayError;
 use crate::files::source::{FileItem, FileSourceError, LineBlock};
 use crate::log::RecordKind;
 use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals, timed};
-use rekindle_core::decode::{Decoded, Reason};
+use rekindle_core::decode::{Decoded, RejectionReason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::{Span, Timestamp};
@@ -87,7 +87,10 @@ fn feed_all(
         match item? {
             FileItem::Block(block) => feed(pipeline, &block, &mut outputs),
             FileItem::Oversized { bytes, .. } => {
-                pipeline.count_oversized(&Reason::MessageTooLarge { bytes, limit: options.max_message_bytes() as u64 });
+                pipeline.count_oversized(&RejectionReason::MessageTooLarge {
+                    bytes,
+                    limit: options.max_message_bytes() as u64,
+                });
             }
         }
         outputs.clear();

@@ -8,7 +8,7 @@ use super::GrowthCommandError;
 use crate::cli::summary::{counted, passed_over_in_words, warn_of_unseen};
 use crate::cli::terminal::lines;
 use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
-use rekindle_core::decode::Reason;
+use rekindle_core::decode::RejectionReason;
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::growth::GrowthRules;
@@ -62,7 +62,7 @@ impl GrowthInputs {
 /// Reports on standard error which events are in no number: rejected ones, and, which is no mistake, later ones.
 pub(super) fn warn_of_omitted_events(rules: &Ruleset, totals: &PipelineTotals, until: Option<Timestamp>) {
     warn_of_unseen(rules, totals);
-    let later = totals.rejected[Reason::AfterUntil { time: Timestamp::MIN }.index()];
+    let later = totals.rejected[RejectionReason::AfterUntil { time: Timestamp::MIN }.index()];
     let rejected = totals.rejected.iter().sum::<u64>() - later;
     // A closed standard error is no reason to fail.
     let say = |text: String| drop(writeln!(std::io::stderr(), "{text}"));
