@@ -19,9 +19,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("event", &["time", "decimal"]),
     ("diagnostics", &[]),
     ("document", &["time", "diagnostics"]),
+    ("encoding", &["time", "decimal", "event"]),
+    ("compact", &["time", "decimal", "event", "encoding"]),
     ("rules", &["time", "decimal", "json", "event", "diagnostics", "document"]),
-    ("encoding", &["time", "decimal", "event", "rules"]),
-    ("compact", &["time", "decimal", "event", "rules", "encoding"]),
     ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["time", "event"]),
     ("route", &[]),
@@ -34,7 +34,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("action", &["time", "json", "rules", "campaigns", "partition"]),
     ("journal", &["time", "rules", "campaigns", "partition", "action"]),
-    ("checkpoint", &["time", "decimal", "json", "event", "rules", "encoding", "identity", "growth", "partition"]),
+    (
+        "checkpoint",
+        &["time", "decimal", "json", "event", "encoding", "rules", "identity", "campaigns", "growth", "partition"],
+    ),
 ];
 
 /// The same for the modules inside `growth`.

@@ -12,7 +12,6 @@ use integer_encoding::VarInt;
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
-use crate::rules::program::{CampaignId, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What a reader is given was written by a writer.
@@ -227,16 +226,8 @@ impl StateWriter for CompactWriter<'_> {
         }
     }
 
-    fn segment(&mut self, _name: &'static str, id: SegmentId) {
-        self.unsigned(id.0.into());
-    }
-
-    fn campaign(&mut self, _name: &'static str, id: CampaignId) {
-        self.unsigned(id.0.into());
-    }
-
-    fn trigger_segment(&mut self, id: SegmentId) {
-        self.unsigned(id.0.into());
+    fn id(&mut self, _name: &'static str, _keys: KeySpace, id: u16) {
+        self.unsigned(id.into());
     }
 
     fn pane(&mut self, _name: &'static str, pane: i64) {
@@ -358,16 +349,8 @@ impl StateReader for CompactReader<'_> {
         Ok((self.byte() == 1).then(|| self.str().into()))
     }
 
-    fn segment(&mut self, _what: &'static str) -> Result<Option<SegmentId>, Infallible> {
-        Ok(Some(SegmentId(self.small())))
-    }
-
-    fn campaign(&mut self, _what: &'static str) -> Result<Option<CampaignId>, Infallible> {
-        Ok(Some(CampaignId(self.small())))
-    }
-
-    fn trigger_of(&self, _campaign: CampaignId) -> Option<(SegmentId, TransitionKind)> {
-        None
+    fn id(&mut self, _keys: KeySpace, _what: &'static str) -> Result<Option<u16>, Infallible> {
+        Ok(Some(self.small()))
     }
 
     fn pane(&mut self, _what: &'static str) -> Result<i64, Infallible> {

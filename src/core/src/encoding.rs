@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use crate::decimal::Decimal;
 use crate::event::Scalar;
-use crate::rules::program::{CampaignId, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// The form of a list's items.
@@ -25,11 +24,12 @@ pub(crate) enum ListShape {
     Records,
 }
 
-/// What the keys of a map refer to, by index in the rules.
+/// What an id, or the key of a map, refers to by its index in the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeySpace {
     Features,
     Traits,
+    Segments,
     Campaigns,
     Caps,
 }
@@ -54,10 +54,11 @@ pub(crate) trait StateWriter {
     fn optional_scalar(&mut self, name: &'static str, value: Option<&Scalar<'_>>);
     fn text(&mut self, name: &'static str, text: &str);
     fn optional_text(&mut self, name: &'static str, text: Option<&str>);
-    fn segment(&mut self, name: &'static str, id: SegmentId);
-    fn campaign(&mut self, name: &'static str, id: CampaignId);
-    /// The change that triggered a decision; it is not exported.
-    fn trigger_segment(&mut self, id: SegmentId);
+    fn id(&mut self, name: &'static str, keys: KeySpace, id: u16);
+    /// An id that is not exported.
+    fn hidden_id(&mut self, keys: KeySpace, id: u16) {
+        self.id("", keys, id);
+    }
     /// A pane of a window.
     fn pane(&mut self, name: &'static str, pane: i64);
     /// A pane that follows another one (`None`: the first).
@@ -101,12 +102,8 @@ pub(crate) trait StateReader {
     fn optional_scalar(&mut self, what: &'static str) -> Result<Option<Scalar<'static>>, Self::Error>;
     fn text(&mut self, what: &'static str) -> Result<&str, Self::Error>;
     fn optional_text(&mut self, what: &'static str) -> Result<Option<Arc<str>>, Self::Error>;
-    /// `None`: the current rules have no such segment.
-    fn segment(&mut self, what: &'static str) -> Result<Option<SegmentId>, Self::Error>;
-    /// `None`: the current rules have no such campaign.
-    fn campaign(&mut self, what: &'static str) -> Result<Option<CampaignId>, Self::Error>;
-    /// The change that triggers a campaign by the current rules, in a format that may lack the trigger.
-    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, TransitionKind)>;
+    /// `None`: the current rules have nothing of this id.
+    fn id(&mut self, keys: KeySpace, what: &'static str) -> Result<Option<u16>, Self::Error>;
     fn pane(&mut self, what: &'static str) -> Result<i64, Self::Error>;
     fn pane_after(&mut self, previous: Option<i64>, what: &'static str) -> Result<i64, Self::Error>;
     /// The tag that was written, or in a format without tags the one that the rules expect.

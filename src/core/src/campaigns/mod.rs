@@ -15,6 +15,7 @@ use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::program::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
+pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};
 
 /// The outcome of a triggered campaign.

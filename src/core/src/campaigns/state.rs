@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trigger;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
-use crate::rules::program::{CampaignId, Cap, TransitionKind};
+use crate::rules::program::{CampaignId, Cap, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// More exposures than any campaign has to one user; counting on from here cannot overflow.
@@ -53,6 +53,12 @@ pub struct DeferredDecision {
     pub zone: Option<Arc<str>>,
     /// The messageId of the event that triggered it; `None`: time did.
     pub cause: Option<Arc<str>>,
+}
+
+/// A format that deferred decisions are read from.
+pub(crate) trait TriggerLookup {
+    /// What triggers a campaign by the current rules, in a format that may lack the trigger of a decision.
+    fn trigger_of(&self, campaign: CampaignId) -> Option<Trigger>;
 }
 
 impl CampaignState {
@@ -238,12 +244,12 @@ impl CampaignState {
         writer.list("held", ListShape::Records, self.deferred.iter(), |writer, deferred| {
             let fields = if deferred.trigger.is_some() { FIELDS_WITH_TRIGGER } else { FIELDS };
             writer.variable_record(fields, |writer| {
-                writer.campaign("campaign", deferred.campaign);
+                writer.id("campaign", KeySpace::Campaigns, deferred.campaign.0);
                 writer.time("until", deferred.until);
                 writer.optional_text("cause", deferred.cause.as_deref());
                 writer.optional_text("timezone", deferred.zone.as_deref());
                 if let Some(Trigger { segment, change }) = deferred.trigger {
-                    writer.trigger_segment(segment);
+                    writer.hidden_id(KeySpace::Segments, segment.0);
                     writer.flag(change == TransitionKind::Enter);
                 }
             });
@@ -252,12 +258,14 @@ impl CampaignState {
 
     /// Reads the deferred decisions of campaigns that the current rules have. The first format has neither the zone nor the
     /// trigger: it is what triggers the campaign now.
-    pub(crate) fn read_deferred<R: StateReader>(reader: &mut R) -> Result<Vec<DeferredDecision>, R::Error> {
+    pub(crate) fn read_deferred<R: StateReader + TriggerLookup>(
+        reader: &mut R,
+    ) -> Result<Vec<DeferredDecision>, R::Error> {
         let all = reader.list(ListShape::Records, "a user's deferred decisions", |reader| {
             let fields = reader.variable_record("a deferred decision")?;
             let is_sound = [FIELDS_OF_FIRST_FORMAT, FIELDS, FIELDS_WITH_TRIGGER].contains(&fields);
             reader.verify(|| is_sound, "an array of another length")?;
-            let campaign = reader.campaign("a deferred campaign")?;
+            let campaign = reader.id(KeySpace::Campaigns, "a deferred campaign")?.map(CampaignId);
             let until = reader.time("until when it is deferred")?;
             let cause = reader.optional_text("the cause of a deferred decision")?;
             let zone = if fields > FIELDS_OF_FIRST_FORMAT {
@@ -267,15 +275,13 @@ impl CampaignState {
             };
             let trigger = match fields {
                 FIELDS_WITH_TRIGGER => {
-                    let segment = reader.segment("the segment that triggered it")?;
+                    let segment = reader.id(KeySpace::Segments, "the segment that triggered it")?.map(SegmentId);
                     let is_enter = reader.flag("the change that triggered it")?;
                     let change = if is_enter { TransitionKind::Enter } else { TransitionKind::Exit };
                     segment.map(|segment| Trigger { segment, change })
                 }
                 FIELDS => None,
-                _ => campaign
-                    .and_then(|campaign| reader.trigger_of(campaign))
-                    .map(|(segment, change)| Trigger { segment, change }),
+                _ => campaign.and_then(|campaign| reader.trigger_of(campaign)),
             };
             Ok(campaign.map(|campaign| DeferredDecision { campaign, trigger, until, zone, cause }))
         })?;

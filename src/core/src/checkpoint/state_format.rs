@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::dictionary::{KeyDictionary, KeyMapping};
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
+use crate::campaigns::{Trigger, TriggerLookup};
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
 use crate::growth::UserGrowthState;
 use crate::partition::sections::{SectionReader, SectionWriter};
-use crate::rules::program::{CampaignId, FeatureId, FeatureKind, Ruleset, SegmentId, TransitionKind};
+use crate::rules::program::{CampaignId, FeatureId, FeatureKind, Ruleset};
 use crate::time::Timestamp;
 
 impl StateWriter for CborWriter {
@@ -69,16 +70,8 @@ impl StateWriter for CborWriter {
         }
     }
 
-    fn segment(&mut self, _name: &'static str, id: SegmentId) {
-        self.u64(id.0.into());
-    }
-
-    fn campaign(&mut self, _name: &'static str, id: CampaignId) {
-        self.u64(id.0.into());
-    }
-
-    fn trigger_segment(&mut self, id: SegmentId) {
-        self.u64(id.0.into());
+    fn id(&mut self, _name: &'static str, _keys: KeySpace, id: u16) {
+        self.u64(id.into());
     }
 
     fn pane(&mut self, _name: &'static str, pane: i64) {
@@ -156,6 +149,7 @@ impl<'r> CborStateReader<'r, '_> {
         match keys {
             KeySpace::Features => &self.known.features,
             KeySpace::Traits => &self.known.traits,
+            KeySpace::Segments => &self.known.segments,
             KeySpace::Campaigns => &self.known.campaigns,
             KeySpace::Caps => &self.known.caps,
         }
@@ -213,16 +207,8 @@ impl StateReader for CborStateReader<'_, '_> {
         Ok(if self.reader.is_null(what)? { None } else { Some(self.reader.text(what)?.into()) })
     }
 
-    fn segment(&mut self, what: &'static str) -> Result<Option<SegmentId>, CodecError> {
-        Ok(self.known.segments.id(self.reader, what)?.map(SegmentId))
-    }
-
-    fn campaign(&mut self, what: &'static str) -> Result<Option<CampaignId>, CodecError> {
-        Ok(self.known.campaigns.id(self.reader, what)?.map(CampaignId))
-    }
-
-    fn trigger_of(&self, campaign: CampaignId) -> Option<(SegmentId, TransitionKind)> {
-        self.rules.campaigns.get(usize::from(campaign.0)).map(|campaign| (campaign.segment, campaign.change))
+    fn id(&mut self, keys: KeySpace, what: &'static str) -> Result<Option<u16>, CodecError> {
+        self.mapping(keys).id(self.reader, what)
     }
 
     fn pane(&mut self, what: &'static str) -> Result<i64, CodecError> {
@@ -291,6 +277,13 @@ impl StateReader for CborStateReader<'_, '_> {
 
     fn verify(&self, is_sound: impl FnOnce() -> bool, what: &'static str) -> Result<(), CodecError> {
         if is_sound() { Ok(()) } else { Err(self.reader.wrong(what)) }
+    }
+}
+
+impl TriggerLookup for CborStateReader<'_, '_> {
+    fn trigger_of(&self, campaign: CampaignId) -> Option<Trigger> {
+        let campaign = self.rules.campaigns.get(usize::from(campaign.0))?;
+        Some(Trigger { segment: campaign.segment, change: campaign.change })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which segments a user is in.
 
-use crate::encoding::{ListShape, StateReader, StateWriter};
+use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::program::SegmentId;
 
 /// The segments a user is in, as a set of bits.
@@ -47,15 +47,17 @@ impl MembershipSet {
     /// Writes the segments, in any format.
     pub(crate) fn write<W: StateWriter>(&self, writer: &mut W) {
         let segments = SizedIter { items: self.iter(), left: self.len() };
-        writer.list("segments", ListShape::Values, segments, |writer, segment| writer.segment("", segment));
+        writer.list("segments", ListShape::Values, segments, |writer, segment| {
+            writer.id("", KeySpace::Segments, segment.0);
+        });
     }
 
     /// Reads the segments that the current rules have.
     pub(crate) fn read<R: StateReader>(reader: &mut R) -> Result<MembershipSet, R::Error> {
         let mut members = MembershipSet::default();
         reader.list(ListShape::Values, "a user's segments", |reader| {
-            if let Some(segment) = reader.segment("a segment")? {
-                members.set(segment, true);
+            if let Some(segment) = reader.id(KeySpace::Segments, "a segment")? {
+                members.set(SegmentId(segment), true);
             }
             Ok(())
         })?;

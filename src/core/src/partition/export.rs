@@ -15,7 +15,7 @@ use crate::event::Scalar;
 use crate::growth::UserGrowthState;
 use crate::json::JsonText;
 use crate::rules::notation;
-use crate::rules::program::{CampaignId, FeatureId, SegmentId, Window};
+use crate::rules::program::{FeatureId, Window};
 use crate::time::Timestamp;
 
 /// All state of one user.
@@ -136,15 +136,20 @@ impl StateWriter for JsonStateWriter<'_> {
         self.insert(name, JsonText::of(&text));
     }
 
-    fn segment(&mut self, name: &'static str, id: SegmentId) {
-        self.insert(name, JsonText::of(&self.plan.rules.segments[usize::from(id.0)].id));
+    fn id(&mut self, name: &'static str, keys: KeySpace, id: u16) {
+        let (rules, index) = (&self.plan.rules, usize::from(id));
+        let text = match keys {
+            KeySpace::Segments => rules.segments[index].id.clone(),
+            KeySpace::Campaigns => rules.campaigns[index].id.clone(),
+            KeySpace::Features => notation::feature(rules, FeatureId(id)),
+            KeySpace::Traits => rules.projection.traits[index].join("."),
+            // A cap has no id of its own.
+            KeySpace::Caps => id.to_string(),
+        };
+        self.insert(name, JsonText::of(&text));
     }
 
-    fn campaign(&mut self, name: &'static str, id: CampaignId) {
-        self.insert(name, JsonText::of(&self.plan.rules.campaigns[usize::from(id.0)].id));
-    }
-
-    fn trigger_segment(&mut self, _id: SegmentId) {}
+    fn hidden_id(&mut self, _keys: KeySpace, _id: u16) {}
 
     fn pane(&mut self, name: &'static str, pane: i64) {
         let mut interval = self.nested();
@@ -207,9 +212,10 @@ impl StateWriter for JsonStateWriter<'_> {
                 }
                 KeySpace::Features => {
                     entry.window = rules.features[index].kind.window();
-                    entry.text("feature", &notation::feature(rules, FeatureId(key)));
+                    entry.id("feature", keys, key);
                 }
-                KeySpace::Campaigns => entry.campaign("campaign", CampaignId(key)),
+                KeySpace::Segments => entry.id("segment", keys, key),
+                KeySpace::Campaigns => entry.id("campaign", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

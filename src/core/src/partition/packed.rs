@@ -12,9 +12,10 @@ use std::sync::Arc;
 use super::sections::{SectionReader, SectionWriter, UserSection};
 use super::snapshot::SnapshotEpoch;
 use super::user::User;
+use crate::campaigns::{Trigger, TriggerLookup};
 use crate::compact::{CompactReader, CompactWriter, OURS};
 use crate::growth::UserGrowthState;
-use crate::rules::program::{FeatureId, FeatureKind};
+use crate::rules::program::{CampaignId, FeatureId, FeatureKind};
 use crate::time::Timestamp;
 
 /// How many bytes the snapshot epoch takes.
@@ -123,6 +124,13 @@ pub(super) fn unpack(packed: &[u8]) -> User {
 impl SectionWriter for CompactWriter<'_> {
     fn growth(&mut self, state: &UserGrowthState) {
         state.pack(self);
+    }
+}
+
+/// Packed decisions have their triggers.
+impl TriggerLookup for CompactReader<'_> {
+    fn trigger_of(&self, _campaign: CampaignId) -> Option<Trigger> {
+        None
     }
 }
 

@@ -6,7 +6,7 @@
 //! a header of its own.
 
 use super::User;
-use crate::campaigns::CampaignState;
+use crate::campaigns::{CampaignState, TriggerLookup};
 use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::engine::dedup::DedupState;
 use crate::engine::feature_state::FeatureState;
@@ -23,7 +23,7 @@ pub(crate) trait SectionWriter: StateWriter {
 }
 
 /// A format that a user's sections are read from.
-pub(crate) trait SectionReader: StateReader {
+pub(crate) trait SectionReader: StateReader + TriggerLookup {
     /// `None`: the current rules have no growth numbers.
     fn growth(&mut self) -> Result<Option<Box<UserGrowthState>>, Self::Error>;
 
