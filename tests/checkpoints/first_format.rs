@@ -10,7 +10,7 @@ use rekindle_core::campaigns::DeferredDecision;
 use rekindle_core::checkpoint::FORMAT_VERSION;
 use rekindle_core::engine::traits::UserTraits;
 use rekindle_core::partition::{PackedUser, User};
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Span;
 use rekindle_runtime::pipeline::RestoredPipeline;
 

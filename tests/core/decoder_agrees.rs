@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use rekindle_core::decode::Decoder;
-use rekindle_core::rules::program::Projection;
+use rekindle_core::rules::ruleset::Projection;
 use rekindle_test_kit::decoder_oracle::{lenient, reading, text};
 
 fn agree(line: &[u8], projection: &Projection, max_event_bytes: usize) -> Result<(), TestCaseError> {

@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use rekindle_core::diagnostics;
 use rekindle_core::rules::compile;
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 
 /// Rules with one segment, whose `when` this is.
 fn rules_with(when: &str) -> String {

@@ -13,7 +13,7 @@ use rekindle_core::growth::{GrowthReport, WindowTotals};
 use rekindle_core::partition::{ExecutionPlan, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::growth::Stage;
-use rekindle_core::rules::program::TransitionKind;
+use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 

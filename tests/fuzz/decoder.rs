@@ -9,7 +9,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rekindle_core::decode::Decoder;
-use rekindle_core::rules::program::Projection;
+use rekindle_core::rules::ruleset::Projection;
 use rekindle_test_kit::decoder_oracle::reading;
 
 fuzz_target!(|line: &[u8]| {

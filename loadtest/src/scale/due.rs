@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::Args;
 use rekindle_core::partition::{Output, OutputKind};
-use rekindle_core::rules::program::TransitionKind;
+use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordBatch;
 use rekindle_runtime::output::batch::{BarrierReport, OutputItem};

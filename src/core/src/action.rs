@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::campaigns::Outcome;
 use crate::json::JsonText;
 use crate::partition::{Output, OutputKind};
-use crate::rules::program::Ruleset;
+use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
 /// The CloudEvents `source` of everything Rekindle emits, unless the settings say otherwise.

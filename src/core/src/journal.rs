@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::action::action_id;
 use crate::campaigns::Outcome;
 use crate::partition::{Cause, Output, OutputKind};
-use crate::rules::program::Ruleset;
+use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
 /// Brings outputs into the journal's order. What is due before the watermark is final; the rest waits.

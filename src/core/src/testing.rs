@@ -113,7 +113,7 @@ impl Story {
     /// Whether the user is in the segment.
     pub(crate) fn is_in(&self, segment: &str) -> bool {
         let id = (0u16..).zip(&self.plan.rules.segments).find(|(_, other)| other.id == segment).expect("a segment").0;
-        self.user().profile.members.contains(rules::program::SegmentId(id))
+        self.user().profile.members.contains(rules::ruleset::SegmentId(id))
     }
 
     /// The user's state.

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use rekindle_core::decode::Decoder;
 use rekindle_core::event::Event;
-use rekindle_core::rules::program::Projection;
+use rekindle_core::rules::ruleset::Projection;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;

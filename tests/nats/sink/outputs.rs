@@ -7,7 +7,7 @@ use rekindle_core::decode::RejectionReason;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
-use rekindle_core::rules::program::{CampaignId, SegmentId, TransitionKind};
+use rekindle_core::rules::ruleset::{CampaignId, SegmentId, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::{DeadLetter, OutputBatch, OutputItem};
 use rekindle_runtime::output::committed_position::CommittedPosition;

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::rules::program::Variant;
+use crate::rules::ruleset::Variant;
 
 /// A key's share between 0 and 1: `xxh3_64(key) / 2^64`.
 pub fn share(key: &str) -> f64 {

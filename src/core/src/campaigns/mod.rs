@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
-use crate::rules::program::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};

@@ -5,7 +5,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::event::Scalar;
-use crate::rules::program::QuietHours;
+use crate::rules::ruleset::QuietHours;
 use crate::rules::time_zones;
 use crate::time::Timestamp;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trigger;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
-use crate::rules::program::{CampaignId, Cap, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignId, Cap, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// More exposures than any campaign has to one user; counting on from here cannot overflow.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
-use crate::rules::program::{
+use crate::rules::ruleset::{
     Arithmetic, Cap, Comparison, Condition, Feature, FeatureKind, NameId, Ruleset, Term, TextTest, Window,
 };
 

@@ -8,7 +8,7 @@ use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
-use crate::rules::program::Ruleset;
+use crate::rules::ruleset::Ruleset;
 
 /// The keys of some rules, by kind, each in the order of the rules.
 pub(super) struct RulesKeys(pub(super) [Vec<String>; 5]);

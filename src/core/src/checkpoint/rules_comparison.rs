@@ -6,7 +6,7 @@ use std::fmt;
 use super::dictionary::RulesKeys;
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
-use crate::rules::program::{FeatureId, Ruleset};
+use crate::rules::ruleset::{FeatureId, Ruleset};
 use crate::rules::{explain, notation};
 use crate::time::{Span, Timestamp};
 

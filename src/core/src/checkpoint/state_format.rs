@@ -12,7 +12,7 @@ use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
 use crate::growth::UserGrowthState;
 use crate::partition::sections::{SectionReader, SectionWriter};
-use crate::rules::program::{CampaignId, FeatureId, FeatureKind, Ruleset};
+use crate::rules::ruleset::{CampaignId, FeatureId, FeatureKind, Ruleset};
 use crate::time::Timestamp;
 
 impl StateWriter for CborWriter {

@@ -11,7 +11,7 @@ use super::state_format::CborStateReader;
 use super::wire::{CborReader, CborWriter};
 use crate::partition::User;
 use crate::partition::sections::UserSection;
-use crate::rules::program::Ruleset;
+use crate::rules::ruleset::Ruleset;
 
 pub(super) fn write(user: &User, writer: &mut CborWriter) {
     let profile = &user.profile;

@@ -3,7 +3,7 @@
 //! The whole text of a call is checked for being JSON, by the rules serde_json goes by (nesting at most 127 deep, the
 //! last of equal keys wins), whatever the rules read of it: whether an event is accepted never depends on the rules. What
 //! browsers and scripts write beside JSON is read as `repair` has it. Of a valid event only what the plan's
-//! [`Projection`](crate::rules::program::Projection) names is kept.
+//! [`Projection`](crate::rules::ruleset::Projection) names is kept.
 //!
 //! A batch envelope, or an array of calls, is as many calls, each judged for itself: one that is not even JSON costs the
 //! others nothing as long as its brackets and quotes match (`split`).
@@ -27,7 +27,7 @@ use strum::{FromRepr, IntoStaticStr};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::event::{CallType, Event, FieldId, TrackedId, TraitId};
-use crate::rules::program::Projection;
+use crate::rules::ruleset::Projection;
 use envelope::EnvelopeVisitor;
 use fields::{FieldRole, NestingDepth, PathNode, ProjectedValues, Text};
 use ids::RawId;

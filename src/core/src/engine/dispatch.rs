@@ -3,7 +3,7 @@
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId};
-use crate::rules::program::{CampaignId, FeatureId, NameId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignId, FeatureId, NameId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// The rules, indexed by what sets their parts off.
@@ -140,7 +140,7 @@ impl DispatchIndex {
         dispatch
     }
 
-    fn index_segment(&mut self, reads: &crate::rules::program::ConditionDependencies, id: SegmentId) {
+    fn index_segment(&mut self, reads: &crate::rules::ruleset::ConditionDependencies, id: SegmentId) {
         self.all.insert(id);
         if reads.any_event {
             self.any_event.insert(id);

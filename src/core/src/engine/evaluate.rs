@@ -12,7 +12,7 @@ use super::value::{Value, arithmetic, compare, negate, number};
 use super::window::{Aggregate, DistinctPanes, Panes, combine};
 use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
-use crate::rules::program::{
+use crate::rules::ruleset::{
     Arithmetic, Comparison, Condition, FeatureId, FeatureKind, Ruleset, Term, TextTest, Window,
 };
 use crate::time::Timestamp;

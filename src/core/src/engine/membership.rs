@@ -1,7 +1,7 @@
 //! Which segments a user is in.
 
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
-use crate::rules::program::SegmentId;
+use crate::rules::ruleset::SegmentId;
 
 /// The segments a user is in, as a set of bits.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -9,7 +9,7 @@ use super::traits::UserTraits;
 use super::window::{Aggregate as _, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, FieldId, Scalar, TraitId};
-use crate::rules::program::{Feature, FeatureId, FeatureKind, Ruleset, Window};
+use crate::rules::ruleset::{Feature, FeatureId, FeatureKind, Ruleset, Window};
 use crate::time::{Span, Timestamp};
 
 /// One user's state.

@@ -3,7 +3,7 @@
 use super::dispatch::{DispatchIndex, SegmentSet};
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
-use crate::rules::program::{Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What an evaluation found.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::decimal::Decimal;
 use crate::event::Scalar;
 use crate::json::{self, JsonText};
-use crate::rules::program::{Arithmetic, Comparison};
+use crate::rules::ruleset::{Arithmetic, Comparison};
 
 /// The value of a term at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decimal::Decimal;
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 use crate::time::Timestamp;
 
 /// The greatest number of distinct values per user and window; beyond it, the least recent ones are dropped.

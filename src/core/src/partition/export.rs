@@ -15,7 +15,7 @@ use crate::event::Scalar;
 use crate::growth::UserGrowthState;
 use crate::json::JsonText;
 use crate::rules::notation;
-use crate::rules::program::{FeatureId, Window};
+use crate::rules::ruleset::{FeatureId, Window};
 use crate::time::Timestamp;
 
 /// All state of one user.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::campaigns::{Outcome, Trigger};
 use crate::event::Event;
 use crate::json::JsonText;
-use crate::rules::program::{CampaignId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// An input, in the order of the log.

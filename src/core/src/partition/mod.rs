@@ -34,7 +34,7 @@ use std::sync::Arc;
 use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
 use crate::growth;
-use crate::rules::program::Ruleset;
+use crate::rules::ruleset::Ruleset;
 use crate::time::{Span, Timestamp};
 use snapshot::SnapshotTracker;
 use steps::StepContext;

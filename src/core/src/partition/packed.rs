@@ -15,7 +15,7 @@ use super::user::User;
 use crate::campaigns::{Trigger, TriggerLookup};
 use crate::compact::{CompactReader, CompactWriter, OURS};
 use crate::growth::UserGrowthState;
-use crate::rules::program::{CampaignId, FeatureId, FeatureKind};
+use crate::rules::ruleset::{CampaignId, FeatureId, FeatureKind};
 use crate::time::Timestamp;
 
 /// How many bytes the snapshot epoch takes.

@@ -6,7 +6,7 @@ use super::{ExecutionPlan, User};
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::notation;
-use crate::rules::program::{FeatureId, FeatureKind, Ruleset, Term};
+use crate::rules::ruleset::{FeatureId, FeatureKind, Ruleset, Term};
 use crate::time::Timestamp;
 
 /// A user as it stands at an instant.

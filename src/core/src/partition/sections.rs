@@ -13,7 +13,7 @@ use crate::engine::feature_state::FeatureState;
 use crate::engine::membership::MembershipSet;
 use crate::engine::traits::UserTraits;
 use crate::growth::UserGrowthState;
-use crate::rules::program::{FeatureId, FeatureKind};
+use crate::rules::ruleset::{FeatureId, FeatureKind};
 use crate::time::Timestamp;
 
 /// A format that a user's sections are written in.

@@ -12,7 +12,7 @@ use crate::engine::profile::{ProfileUpdate, field_value};
 use crate::engine::segments::{SegmentChanges, reevaluate};
 use crate::event::Scalar;
 use crate::growth::{self, ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater};
-use crate::rules::program::{CampaignId, NameId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignId, NameId, Ruleset, SegmentId, TransitionKind};
 use crate::time::{Span, Timestamp};
 
 /// The counters that all steps add to, and scratch space kept to save allocations.

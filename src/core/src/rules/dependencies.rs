@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::growth::GrowthRules;
-use super::program::{
+use super::ruleset::{
     Condition, ConditionDependencies, EventName, Feature, FeatureId, FeatureKind, NameId, NumericProperty, Ruleset,
     Term,
 };
@@ -127,7 +127,7 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
 /// Calls `see` with every comparison in a condition, those inside its terms too.
 pub(super) fn each_comparison<'c>(
     condition: &'c Condition,
-    see: &mut dyn FnMut(super::program::Comparison, &'c Term, &'c Term),
+    see: &mut dyn FnMut(super::ruleset::Comparison, &'c Term, &'c Term),
 ) {
     match condition {
         Condition::Not(inner) => each_comparison(inner, see),
@@ -148,7 +148,7 @@ pub(super) fn each_comparison<'c>(
 /// By how many milliseconds a term grows each millisecond, while no event comes. Two durations of equal slope keep
 /// their distance: time alone never turns a comparison of them.
 pub(super) fn slope(term: &Term) -> i64 {
-    use super::program::Arithmetic::{Add, Subtract};
+    use super::ruleset::Arithmetic::{Add, Subtract};
     match term {
         Term::Since(_) | Term::Idle | Term::Age => 1,
         Term::Arithmetic { op: Add, left, right } => slope(left) + slope(right),
@@ -188,7 +188,7 @@ impl DependencyVisitor<'_> {
 }
 
 /// Calls `see` with every segment that a condition asks for.
-fn segments_of(condition: &Condition, see: &mut dyn FnMut(super::program::SegmentId)) {
+fn segments_of(condition: &Condition, see: &mut dyn FnMut(super::ruleset::SegmentId)) {
     match condition {
         Condition::InSegment(segment) => see(*segment),
         Condition::Not(inner) => segments_of(inner, see),

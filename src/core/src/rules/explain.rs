@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::program::{Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, Ruleset, SegmentId, Term};
+use super::ruleset::{Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, Ruleset, SegmentId, Term};
 use super::{dependencies, notation};
 
 /// How much memory the engine takes.

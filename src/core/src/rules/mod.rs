@@ -1,47 +1,53 @@
-//! Rules: text in, a checked plan or every mistake out.
+//! Rules: text in; a compiled [`Ruleset`], or every mistake, out.
 //!
-//! [`compile`] reads a rules file (TOML with CEL conditions) and yields the [`program::Ruleset`] the engine runs, or
-//! one [`Diagnostic`] for every problem in the file. Nothing is evaluated here.
+//! [`compile`] reads a rules file (TOML with conditions) and yields the [`Ruleset`] that the engine executes, or one
+//! [`Diagnostic`] for every mistake in the file. Nothing is evaluated here.
 //!
-//! The way of a rules file: [`crate::document`] (TOML) → `reader`, `events`, `segments`, `campaigns` (its tables) → `syntax`
-//! (a condition's text as a tree, each expression at its place in the file) → `condition`, `comparison`,
-//! `text_test`, `term`, `functions` (names resolved, types checked) → [`program`].
+//! A rules file passes through four steps:
+//!
+//! 1. [`crate::document`] parses the TOML, and `tables` reads its tables (`growth` those of the growth numbers).
+//! 2. `syntax` parses the text of a condition into a tree of expressions, each with its place in the file.
+//! 3. `compiler` resolves the names in that tree and checks its types, with the functions of the language in `functions`.
+//! 4. [`ruleset`] is the result.
+//!
+//! | to add | open |
+//! |---|---|
+//! | a function of the language | the table `FUNCTIONS` in `functions` |
+//! | a method of a text, behind a dot | `compiler::text_test` |
+//! | an operator or another form of syntax | `syntax::token`, `syntax::parser`, then `compiler::condition` or `compiler::term` |
+//! | a name at the start of a path, like `traits` | `ROOTS` in `compiler::path` |
+//! | a key of a table of the file, or a table | its file in `tables`, and its shape in [`schema`] |
+//!
+//! The other modules work on a compiled ruleset: [`dependencies`] (what can change a condition), [`notation`] (features
+//! and terms as the rules write them), [`explain`] (`rekindle check --explain`), [`survey`] and [`products`] (what the
+//! rules read compared with events), [`reference`](mod@reference) (the language reference).
 
+pub mod dependencies;
 pub mod explain;
 pub mod growth;
-pub mod products;
-pub mod program;
-pub mod reference;
-pub mod schema;
-
-mod campaigns;
-mod comparison;
-mod compiler;
-mod condition;
-pub mod dependencies;
-mod events;
-mod feature_registry;
-mod functions;
 pub mod notation;
-mod payload;
-mod reader;
-mod segments;
+pub mod products;
+pub mod reference;
+pub mod ruleset;
+pub mod schema;
 pub mod survey;
-mod syntax;
-mod term;
-#[cfg(test)]
-mod tests;
-mod text_test;
 pub mod time_zones;
 
-use program::Ruleset;
+mod compiler;
+mod functions;
+mod syntax;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use ruleset::Ruleset;
 
 use crate::diagnostics::Diagnostic;
 
 /// Reads, checks and compiles a rules file.
 ///
 /// # Errors
-/// Every problem in the text, in the order of its place in the file; never empty.
+/// Every mistake in the text, in the order of its place in the file; never empty.
 pub fn compile(text: &str) -> Result<Ruleset, Vec<Diagnostic>> {
-    reader::read(text)
+    tables::read(text)
 }

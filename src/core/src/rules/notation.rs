@@ -1,6 +1,6 @@
 //! The plan's pieces in the words of the rules file, for people.
 
-use super::program::{Arithmetic, Comparison, FeatureId, FeatureKind, Ruleset, Term};
+use super::ruleset::{Arithmetic, Comparison, FeatureId, FeatureKind, Ruleset, Term};
 use crate::event::{FieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`

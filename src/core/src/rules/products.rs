@@ -2,7 +2,7 @@
 //! specification.
 
 use super::notation;
-use super::program::{EventName, FeatureKind, Ruleset};
+use super::ruleset::{EventName, FeatureKind, Ruleset};
 
 /// Track events that have `products`, an array, by Segment's e-commerce specification (version 2).
 const EVENTS: [&str; 9] = [
@@ -34,7 +34,7 @@ pub fn each(array: &str) -> String {
 
 /// What a sound set of rules asks for that is not there where events are as the specification has them.
 pub fn notes(rules: &Ruleset) -> Vec<String> {
-    let features = (0..).map(super::program::FeatureId).zip(&rules.features);
+    let features = (0..).map(super::ruleset::FeatureId).zip(&rules.features);
     let inside = features.filter(|(_, feature)| {
         let FeatureKind::LastValue(field) = feature.kind else { return false };
         let path = &rules.projection.fields[usize::from(field.0)];

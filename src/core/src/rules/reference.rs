@@ -9,7 +9,7 @@ mod tests {
 
     use super::TEXT;
     use crate::diagnostics;
-    use crate::rules::{campaigns, compile, events, functions, growth, reader, segments, term};
+    use crate::rules::{compile, compiler, functions, growth, tables};
 
     /// The contents of the fenced blocks of one kind.
     fn blocks(kind: &str) -> Vec<&'static str> {
@@ -20,15 +20,15 @@ mod tests {
     #[test]
     fn every_key_and_function_is_in_the_reference() {
         let words: [&[&str]; 16] = [
-            &reader::TOP_KEYS,
-            &reader::CAP_KEYS,
-            &events::EVENT_KEYS,
-            &events::EVENT_TYPES,
-            &segments::SEGMENT_KEYS,
-            &campaigns::CAMPAIGN_KEYS,
-            &campaigns::VARIANT_KEYS,
+            &tables::TOP_KEYS,
+            &tables::CAP_KEYS,
+            &tables::EVENT_KEYS,
+            &tables::EVENT_TYPES,
+            &tables::SEGMENT_KEYS,
+            &tables::CAMPAIGN_KEYS,
+            &tables::VARIANT_KEYS,
             &functions::METHODS,
-            &term::ROOTS,
+            &compiler::ROOTS,
             &growth::GROWTH_KEYS,
             growth::Stage::VARIANTS,
             &growth::FUNNEL_KEYS,

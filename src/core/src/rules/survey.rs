@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::decimal::Decimal;
 use crate::event::{Event, FieldId, Scalar};
 use crate::rules::products::each;
-use crate::rules::program::{EventName, NameId, NumericProperty, Projection, Ruleset};
+use crate::rules::ruleset::{EventName, NameId, NumericProperty, Projection, Ruleset};
 
 /// The most characters of a text that is shown as an example.
 const EXAMPLE_CHARS_MAX: usize = 40;

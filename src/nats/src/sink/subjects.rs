@@ -3,7 +3,7 @@
 use async_nats::subject::Subject;
 
 use rekindle_core::campaigns::Outcome;
-use rekindle_core::rules::program::{CampaignId, Ruleset, SegmentId, TransitionKind};
+use rekindle_core::rules::ruleset::{CampaignId, Ruleset, SegmentId, TransitionKind};
 
 /// Subjects by segment and campaign.
 pub(super) struct OutputSubjects {

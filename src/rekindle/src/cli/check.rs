@@ -13,7 +13,7 @@ use rekindle_core::diagnostics;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::partition::{ExecutionPlan, User};
 use rekindle_core::rules::explain::MemorySizes;
-use rekindle_core::rules::program::{FeatureKind, Ruleset};
+use rekindle_core::rules::ruleset::{FeatureKind, Ruleset};
 use rekindle_core::rules::{self, explain};
 use rekindle_settings::{
     SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted, check_token,

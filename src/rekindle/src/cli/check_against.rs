@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rekindle_core::decode::Decoder;
 use rekindle_core::partition::ExecutionPlan;
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::rules::survey::PropertySurvey;
 use rekindle_runtime::files::source::{EventFiles, FileItem, FileSourceError};
 use rekindle_runtime::log::RecordKind;

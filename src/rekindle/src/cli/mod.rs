@@ -25,7 +25,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use rekindle_core::decode::PlaceholderIds;
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_settings::{EngineSettings, Settings};
 

@@ -12,7 +12,7 @@ use rekindle_core::campaigns::Outcome;
 pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
-use rekindle_core::rules::program::{Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{PipelineTotals, unseen};
 

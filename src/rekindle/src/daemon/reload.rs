@@ -20,7 +20,7 @@ use crate::reload::{ActiveRules, ReloadCounts, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, compare};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{EngineHandle, RulesChangeError, RulesChangeRecorder};

@@ -13,7 +13,7 @@ use crate::reload::ReloadCounts;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
-use rekindle_core::rules::program::{Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::{MessageKind, SinkFigures};
 use rekindle_runtime::live::EngineStats;

@@ -12,7 +12,7 @@ use foldhash::fast::FixedState;
 use rekindle_core::engine::membership::MembershipSet;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, User};
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::program::{SegmentId, TransitionKind};
+use rekindle_core::rules::ruleset::{SegmentId, TransitionKind};
 
 /// How many parts the view is divided into. A page of a segment's users reads whole parts, so more parts make pages
 /// cheaper.

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use rekindle_core::campaigns::{Outcome, Trigger};
     use rekindle_core::rules;
-    use rekindle_core::rules::program::{CampaignId, SegmentId, TransitionKind};
+    use rekindle_core::rules::ruleset::{CampaignId, SegmentId, TransitionKind};
 
     fn decision(user: &str, at: i64) -> Output {
         let trigger = Trigger { segment: SegmentId(0), change: TransitionKind::Enter };

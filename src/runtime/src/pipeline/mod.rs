@@ -39,7 +39,7 @@ use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition, PartitionCounters, User, UserReport};
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::{Clock, Span, Timestamp};
 use slices::DecodedSlice;
 pub use snapshot::SnapshotHeader;

@@ -13,7 +13,7 @@ use super::PipelineTotals;
 use rekindle_core::decode::Decoded;
 use rekindle_core::diagnostics::nearest;
 use rekindle_core::event::{CallType, FieldId};
-use rekindle_core::rules::program::{EventName, Ruleset};
+use rekindle_core::rules::ruleset::{EventName, Ruleset};
 use rekindle_core::rules::{dependencies, notation};
 
 /// So many names of track events are told apart, beside those of the rules.

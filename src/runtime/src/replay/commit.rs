@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::input_position::InputPosition;
 use super::writer::WaitingOutput;
 use crate::pipeline::{PipelineOptions, PipelineTotals};
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 
 /// The version of the form that is written, and the only one read.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use rekindle_core::decode::{Decoded, MAX_ID_BYTES};
 use rekindle_core::event::{CallType, Event, EventTime, Scalar};
-use rekindle_core::rules::program::Projection;
+use rekindle_core::rules::ruleset::Projection;
 
 use crate::decoder_oracle::decimal::Decimal;
 use crate::decoder_oracle::lenient::{self, Json, Kind};

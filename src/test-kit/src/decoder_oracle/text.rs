@@ -1,7 +1,7 @@
 //! Random JSON text: events that are nearly right, batches of them, and JSON of any shape.
 
 use proptest::prelude::*;
-use rekindle_core::rules::program::Projection;
+use rekindle_core::rules::ruleset::Projection;
 
 /// Paths a projection is drawn from; the first `FIELDS` are properties and context, the others traits.
 const PATHS: [&[&str]; 13] = [

@@ -1,7 +1,7 @@
 //! Groups and variants: by hash, roughly as large as asked, and independent of each other.
 
 use crate::campaigns::groups::{in_control, in_holdout, share, variant};
-use crate::rules::program::Variant;
+use crate::rules::ruleset::Variant;
 
 fn users() -> impl Iterator<Item = String> {
     (0..10_000).map(|index| format!("user-{index}"))

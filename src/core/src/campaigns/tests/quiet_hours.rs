@@ -1,7 +1,7 @@
 //! Quiet hours: their end in every kind of night, and whose zone counts.
 
 use super::rules;
-use crate::rules::program::QuietHours;
+use crate::rules::ruleset::QuietHours;
 use crate::testing::Story;
 use crate::time::Timestamp;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use super::StoredFeature;
 use super::panes::is_in_range;
 use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::engine::window::{DISTINCT_VALUES_MAX, DistinctPanes};
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 use crate::time::Timestamp;
 
 /// The greatest number of bytes that a value of `distinct` takes, in a search tree that is half full.

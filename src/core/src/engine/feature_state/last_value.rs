@@ -3,7 +3,7 @@
 use super::StoredFeature;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::Scalar;
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 use crate::time::Timestamp;
 
 /// The value at the latest event that had it.

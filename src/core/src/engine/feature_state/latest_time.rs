@@ -2,7 +2,7 @@
 
 use super::StoredFeature;
 use crate::encoding::{StateReader, StateWriter};
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 use crate::time::Timestamp;
 
 impl StoredFeature for Timestamp {

@@ -13,7 +13,7 @@ pub use last_value::LastValue;
 
 use super::window::{DISTINCT_VALUES_MAX, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
 use crate::encoding::{StateReader, StateWriter};
-use crate::rules::program::{FeatureId, FeatureKind, Window};
+use crate::rules::ruleset::{FeatureId, FeatureKind, Window};
 use crate::time::Timestamp;
 use distinct::DISTINCT_VALUE_BYTES;
 

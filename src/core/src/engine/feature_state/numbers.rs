@@ -3,7 +3,7 @@
 use super::StoredFeature;
 use crate::encoding::{StateReader, StateWriter};
 use crate::engine::window::{Aggregate as _, DecimalSum, EventCount};
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 
 impl StoredFeature for EventCount {
     fn merge(&mut self, other: Self) {

@@ -3,7 +3,7 @@
 use super::StoredFeature;
 use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::engine::window::{Aggregate, DecimalSum, EventCount, Maximum, Minimum, Panes};
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 use crate::time::Timestamp;
 
 /// What a pane holds, as one value.

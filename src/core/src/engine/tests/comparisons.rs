@@ -2,7 +2,7 @@
 
 use crate::decimal::Decimal;
 use crate::engine::value::{Value, arithmetic, compare};
-use crate::rules::program::{Arithmetic, Comparison};
+use crate::rules::ruleset::{Arithmetic, Comparison};
 use crate::testing::Story;
 use rstest::rstest;
 

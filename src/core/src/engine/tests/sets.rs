@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::membership::MembershipSet;
-use crate::rules::program::SegmentId;
+use crate::rules::ruleset::SegmentId;
 use crate::testing::{Story, segments};
 use proptest::prelude::*;
 

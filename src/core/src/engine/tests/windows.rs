@@ -1,7 +1,7 @@
 //! Windows: which panes they hold, to the millisecond.
 
 use crate::engine::window::{DISTINCT_VALUES_MAX, DistinctPanes, EventCount, Panes, combine};
-use crate::rules::program::Window;
+use crate::rules::ruleset::Window;
 use crate::testing::Story;
 use crate::time::{Span, Timestamp};
 use proptest::prelude::*;

@@ -11,7 +11,7 @@ use super::layout::RowLayout;
 use super::lifecycle::{NO_STAGE, OUTSIDE, StageNumber};
 use crate::growth::calendar::BusinessCalendar;
 use crate::rules::growth::{CHANNELS_MAX, FUNNELS_MAX, Funnel, GrowthRules, STEPS_MAX, Stage};
-use crate::rules::program::{EventName, NameId};
+use crate::rules::ruleset::{EventName, NameId};
 use strum::VariantNames;
 
 /// The stored form, as it is written among the keys.

@@ -16,7 +16,7 @@ pub(crate) use migration::StateBounds;
 
 use super::calendar::{BusinessCalendar, Day};
 use crate::rules::growth::{FUNNELS_MAX, GrowthRules};
-use crate::rules::program::{EventName, NameId};
+use crate::rules::ruleset::{EventName, NameId};
 use crate::time::Timestamp;
 use channels::ChannelClassifier;
 

@@ -9,7 +9,7 @@ use crate::growth::calendar::Hour;
 use crate::growth::counts::{DayCount, HourCount};
 use crate::growth::plan::{NO_STAGE, OUTSIDE};
 use crate::growth::rollup::ObservedEvent;
-use crate::rules::program::{NameId, SegmentId};
+use crate::rules::ruleset::{NameId, SegmentId};
 use crate::time::Timestamp;
 
 /// An accepted event, to be applied to the growth state of its user.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::diagnostics::shorten;
 use crate::event::FieldId;
 use crate::rules::compiler::ConditionCompiler;
+use crate::rules::compiler::ROOTS;
 use crate::rules::products;
-use crate::rules::program::NameId;
+use crate::rules::ruleset::NameId;
 use crate::rules::syntax::{DottedPath, Expression, ExpressionKind};
-use crate::rules::term::ROOTS;
 
 /// An event, or a property of it, as a function's argument.
 pub(super) struct FunctionArgument {
@@ -73,7 +73,7 @@ impl ConditionCompiler<'_, '_, '_> {
     /// The projected field of a property.
     pub(super) fn property_field(&mut self, subject: &FunctionArgument) -> Option<FieldId> {
         let path = std::iter::once("properties".to_owned()).chain(subject.property.iter().cloned()).collect();
-        let id = self.symbols.memory.field(path);
+        let id = self.symbols.registry.field(path);
         self.within_limits(&subject.span, id)
     }
 

@@ -1,7 +1,7 @@
 //! Functions over a user's whole history: `total`, `last`, `since`, `idle`, `age`.
 
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
-use crate::rules::program::{FeatureKind, Term};
+use crate::rules::ruleset::{FeatureKind, Term};
 use crate::rules::syntax::FunctionCall;
 
 /// `total(E)`, `total(E.p)`

@@ -3,7 +3,7 @@
 use super::only_text;
 use crate::diagnostics::shorten;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
-use crate::rules::program::{Condition, SegmentId, Term};
+use crate::rules::ruleset::{Condition, SegmentId, Term};
 use crate::rules::syntax::{Expression, FunctionCall};
 
 /// Of a circle of segments no more are named.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::only_text;
 use crate::document;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
-use crate::rules::program::{Condition, Term};
+use crate::rules::ruleset::{Condition, Term};
 use crate::rules::syntax::{ExpressionKind, FunctionCall};
 use crate::time::Span;
 

@@ -3,7 +3,7 @@
 use super::argument::FunctionArgument;
 use crate::event::FieldId;
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
-use crate::rules::program::{FeatureKind, Term, Window};
+use crate::rules::ruleset::{FeatureKind, Term, Window};
 use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
 use crate::time::Span;
 

@@ -8,7 +8,7 @@ mod vocabulary;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::program::{NameId, SegmentId};
+use super::ruleset::{NameId, SegmentId};
 use crate::event::FieldId;
 use crate::time::Span;
 

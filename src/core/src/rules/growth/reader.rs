@@ -6,14 +6,14 @@ use jiff::tz::TimeZone;
 use strum::VariantNames;
 use toml::Spanned;
 
-use super::super::compiler::{ConditionCompiler, ConditionContext};
-use super::super::program::{EventName, NameId, SegmentId};
-use super::super::reader::RulesReader;
 use super::reader_lists::SaleRules;
 use super::{CHANNELS_MAX, Channel, DEFAULT_CHANNELS, GrowthRules, LifecycleStage, OrderRules, RefundRules, Stage};
 use crate::diagnostics::shorten;
 use crate::document::{TomlSection, in_file_order};
 use crate::event::{CallType, FieldId};
+use crate::rules::compiler::{ConditionCompiler, ConditionContext};
+use crate::rules::ruleset::{EventName, NameId, SegmentId};
+use crate::rules::tables::RulesReader;
 use crate::time::Span;
 
 /// Keys of `[growth]`.
@@ -42,7 +42,7 @@ const SESSION_GAP: Span = Span(30 * 60_000);
 
 impl<'t> RulesReader<'t> {
     /// Reads `[growth]` and the lists that belong to it, after events and segments. `None`: there is no `[growth]`.
-    pub(in super::super) fn growth(
+    pub(in crate::rules) fn growth(
         &mut self,
         root: &TomlSection<'t>,
         names: &[EventName],
@@ -137,7 +137,7 @@ impl<'t> RulesReader<'t> {
 
     fn growth_field(&mut self, section: &TomlSection<'t>, root: &str, parts: &[&str]) -> Option<FieldId> {
         let path = std::iter::once(root).chain(parts.iter().copied()).map(str::to_owned).collect();
-        let id = self.symbols.memory.field(path);
+        let id = self.symbols.registry.field(path);
         ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context: ConditionContext::Where }
             .within_limits(&section.span, id)
     }

@@ -8,11 +8,11 @@ use strum::VariantNames;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::super::program::NameId;
-use super::super::reader::RulesReader;
 use super::{FUNNELS_MAX, Funnel, Metric, PROMOTIONS_MAX, Period, Promotion, STEPS_MAX, TARGETS_MAX, Target};
 use crate::diagnostics::{join_quoted, shorten, suggest};
 use crate::document::{TomlSection, kind_of};
+use crate::rules::ruleset::NameId;
+use crate::rules::tables::RulesReader;
 
 /// Keys of a funnel.
 pub(crate) const FUNNEL_KEYS: [&str; 3] = ["id", "steps", "within"];

@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use strum::VariantNames;
 
-use super::super::schema::{DurationText, IdText};
 use super::{Metric, Period};
+use crate::rules::schema::{DurationText, IdText};
 
 /// `[growth]`
 #[derive(JsonSchema)]

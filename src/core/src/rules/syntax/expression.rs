@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::decimal::Decimal;
-use crate::rules::program::{Arithmetic, Comparison};
+use crate::rules::ruleset::{Arithmetic, Comparison};
 
-/// An expression as the rules wrote it.
+/// An expression as it is written in the rules.
 #[derive(Debug)]
 pub(in crate::rules) struct Expression {
     pub(in crate::rules) kind: ExpressionKind,
@@ -13,7 +13,7 @@ pub(in crate::rules) struct Expression {
     pub(in crate::rules) span: Range<usize>,
 }
 
-/// What an expression is made of.
+/// The kinds of expressions.
 #[derive(Debug)]
 pub(in crate::rules) enum ExpressionKind {
     Bool(bool),
@@ -37,7 +37,7 @@ pub(in crate::rules) enum ExpressionKind {
     Compare(Comparison, Box<Expression>, Box<Expression>),
     Arithmetic(Arithmetic, Box<Expression>, Box<Expression>),
     In(Box<Expression>, Box<Expression>),
-    /// Something that is not of the language. It was reported.
+    /// Something that is not part of the language. It was reported.
     Mistake,
 }
 
@@ -52,7 +52,7 @@ pub(in crate::rules) struct FunctionCall {
     pub(in crate::rules) span: Range<usize>,
 }
 
-/// A name and the fields taken of it.
+/// A name and the fields behind it.
 pub(in crate::rules) struct DottedPath<'e> {
     pub(in crate::rules) root: &'e str,
     /// Byte range of the root in the file.
@@ -61,14 +61,14 @@ pub(in crate::rules) struct DottedPath<'e> {
 }
 
 impl DottedPath<'_> {
-    /// The path as it is written with dots.
+    /// The path, written with dots.
     pub(in crate::rules) fn written(&self) -> String {
         std::iter::once(self.root).chain(self.fields.iter().map(String::as_str)).collect::<Vec<_>>().join(".")
     }
 }
 
 impl Expression {
-    /// The dotted path that it is: `order.total`. `None`: it is something else.
+    /// The dotted path, like `order.total`. `None`: it is another kind of expression.
     pub(in crate::rules) fn as_path(&self) -> Option<DottedPath<'_>> {
         let mut fields = Vec::new();
         let mut head = self;
@@ -81,7 +81,7 @@ impl Expression {
         Some(DottedPath { root, root_span: head.span.clone(), fields })
     }
 
-    /// The expressions it is made of.
+    /// Its direct subexpressions.
     pub(in crate::rules) fn children(&self) -> Vec<&Expression> {
         match &self.kind {
             ExpressionKind::Bool(_)

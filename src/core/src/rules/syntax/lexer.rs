@@ -1,23 +1,23 @@
-//! Cuts a condition into tokens and pairs its brackets.
+//! Divides a condition into tokens.
 //!
-//! Mistakes are reported and, where it is plain what was meant, put right: `=` goes on as `==`, `and` as `&&`. All else
-//! goes on as [`TokenKind::Mistake`], which the parser takes for a value.
+//! Mistakes are reported. Where it is clear what was meant, the token is the correct one: `==` for `=`, `&&` for `and`.
+//! Otherwise it is a [`TokenKind::Mistake`], which the parser treats as a value.
 
 use std::ops::Range;
 
-use super::ConditionProblems;
 use super::mistaken_tokens::{self, Advice, OPERATOR_WORDS, OPERATORS};
-use super::token::{Bracket, KEYWORDS, SYMBOLS, Token, TokenKind};
+use super::token::{KEYWORDS, SYMBOLS, Token, TokenKind};
+use super::{ConditionProblems, brackets};
 use crate::diagnostics::{ascii_of_full_width, is_invisible_or_blank};
 
 /// The longest condition, in bytes.
 pub(super) const CONDITION_BYTES_MAX: usize = 16 * 1024;
-/// The highest tree of a condition, in operators, calls and brackets that enclose one another.
+/// The maximum height of the tree of a condition, in nested operators, calls and brackets.
 pub(super) const NESTING_MAX: usize = 64;
-/// What to do about a condition that is too long or too deep.
+/// Help for a condition that is too long or nested too deeply.
 pub(super) const SPLIT_HELP: &str = "move parts of it to segments of their own, and refer to them with in_segment('…')";
 
-/// Cuts a condition into tokens. `None`: there are none, or the condition is too long; it was reported.
+/// Divides a condition into tokens. `None`: there are none, or the condition is too long; this was reported.
 pub(super) fn tokens(source: &str, problems: &mut ConditionProblems<'_, '_, '_>) -> Option<Vec<Token>> {
     if source.len() > CONDITION_BYTES_MAX {
         let message = format!("this condition has {} bytes; the most is {CONDITION_BYTES_MAX}", source.len());
@@ -33,13 +33,13 @@ pub(super) fn tokens(source: &str, problems: &mut ConditionProblems<'_, '_, '_>)
         problems.add(0..source.len(), "the condition is empty", "write what must hold, or remove the key");
         return None;
     }
-    pair_brackets(source, &mut tokens, has_open_text, problems);
+    brackets::pair(source, &mut tokens, has_open_text, problems);
     Some(tokens)
 }
 
 struct ConditionLexer<'s, 'c, 'm, 'p, 't> {
     source: &'s str,
-    /// Byte offset of what was not yet cut.
+    /// Byte offset of the next token.
     at: usize,
     tokens: Vec<Token>,
     /// There was a text without a closing quote.
@@ -48,7 +48,7 @@ struct ConditionLexer<'s, 'c, 'm, 'p, 't> {
 }
 
 impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
-    /// Takes the next token, blank or comment off the source.
+    /// Reads the next token, blank or comment.
     fn scan(&mut self) {
         let rest = self.rest();
         let Some(first) = rest.chars().next() else { return };
@@ -108,7 +108,7 @@ impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
         let symbol_here = symbol(rest);
         let mistaken = OPERATORS.iter().find(|(wrong, _)| rest.starts_with(wrong));
         match (symbol_here, mistaken) {
-            // The longer one is meant, so that `==` is not read as a mistaken `=`.
+            // The longer one, so that `==` is not read as a mistaken `=`.
             (found, Some((wrong, right))) if found.is_none_or(|(symbol, _)| wrong.len() > symbol.len()) => {
                 let kind = symbol(right).map_or(TokenKind::Mistake, |(_, kind)| kind);
                 self.push_mistaken(kind, wrong.len(), 0..wrong.len(), Advice::for_operator(wrong, right));
@@ -137,7 +137,7 @@ impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
         self.push_mistaken(kind, length, 0..marked, advice);
     }
 
-    /// Scans a text (string literal) behind a prefix of so many letters.
+    /// Reads a text (string literal) behind a prefix of `prefix` letters.
     fn scan_text(&mut self, prefix: usize) {
         let rest = self.rest();
         let (letters, body) = rest.split_at(prefix);
@@ -178,7 +178,7 @@ fn text_prefix_length(rest: &str) -> Option<usize> {
     body.starts_with(['\'', '"']).then_some(rest.len() - body.len())
 }
 
-/// Length of what stands like a number: also `30d` and `5abc`, so that they are shown whole.
+/// Length of a token that begins like a number: also of `30d` and `5abc`, so that messages show them whole.
 fn number_length(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let mut length = 0;
@@ -194,59 +194,4 @@ fn number_length(rest: &str) -> usize {
         length += 1;
     }
     length
-}
-
-/// Gives every bracket its partner. Of brackets that do not pair, the first mistake is reported, since the others mostly
-/// follow from it; none is where a text has no closing quote, for that may have swallowed a bracket.
-fn pair_brackets(
-    source: &str,
-    tokens: &mut [Token],
-    has_open_text: bool,
-    problems: &mut ConditionProblems<'_, '_, '_>,
-) {
-    let mut open: Vec<(usize, Bracket)> = Vec::new();
-    let mut is_sound = !has_open_text;
-    for index in 0..tokens.len() {
-        let closing = match tokens[index].kind {
-            TokenKind::Open(bracket) => {
-                open.push((index, bracket));
-                continue;
-            }
-            TokenKind::Close(bracket) => bracket,
-            _ => continue,
-        };
-        let Some(&(_, innermost)) = open.last() else {
-            let (written, opening) = (&source[tokens[index].span.clone()], closing.opening());
-            if std::mem::take(&mut is_sound) {
-                let message = format!("nothing is open that this `{written}` could close");
-                let help = format!("remove it, or add a `{opening}` before it");
-                problems.add(tokens[index].span.clone(), message, help);
-            }
-            tokens[index].kind = TokenKind::Mistake;
-            tokens[index].is_reported = true;
-            continue;
-        };
-        if innermost != closing && std::mem::take(&mut is_sound) {
-            let written = &source[tokens[index].span.clone()];
-            problems.add(tokens[index].span.clone(), format!("`{written}` closes a `{}`", innermost.opening()), "");
-        }
-        // It closes the nearest of its kind, and all that was opened since; the innermost where there is none of its kind.
-        let is_open = innermost == closing || open.iter().any(|(_, bracket)| *bracket == closing);
-        let wanted = if is_open { closing } else { innermost };
-        while let Some((start, bracket)) = open.pop() {
-            tokens[start].partner = Some(index);
-            if bracket == wanted {
-                tokens[index].partner = Some(start);
-                break;
-            }
-        }
-    }
-    if let Some(&(start, bracket)) = open.last()
-        && is_sound
-    {
-        problems.add(tokens[start].span.clone(), format!("this `{}` is never closed", bracket.opening()), "");
-    }
-    for (start, _) in open {
-        tokens[start].partner = Some(tokens.len());
-    }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::decimal::Decimal;
 
-/// Why a number cannot be one.
+/// Why a token is not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NumberError {
     /// `5u`
@@ -58,7 +58,7 @@ fn is_fraction(text: &str) -> bool {
     is_mantissa && exponent.is_none_or(|exponent| is_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
-/// An escape that is none, as its byte range in the literal.
+/// An invalid escape sequence: its byte range in the literal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidEscape(pub(super) Range<usize>);
 
@@ -91,9 +91,9 @@ pub(super) fn text(literal: &str) -> Result<String, InvalidEscape> {
     Ok(text)
 }
 
-/// A backslash with what belongs to it.
+/// An escape sequence.
 struct Escape {
-    /// What it stands for; `None`: it is no escape.
+    /// The character it denotes; `None`: it is invalid.
     character: Option<char>,
     /// Its length in bytes, the backslash included.
     length: usize,
@@ -120,7 +120,7 @@ impl Escape {
         }
     }
 
-    /// An escape that gives a character's number in so many digits.
+    /// An escape that gives a character's code in `digits` digits.
     fn coded(rest: &str, prefix: usize, digits: usize, radix: u32) -> Escape {
         let invalid = Escape { character: None, length: 2 };
         let Some(code) = rest.get(prefix..prefix + digits) else { return invalid };

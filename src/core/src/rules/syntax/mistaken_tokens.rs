@@ -1,8 +1,8 @@
-//! What people write instead of the tokens of the language: `and`, `=`, curly quotes.
+//! Tokens of other languages that are written by mistake: `and`, `=`, curly quotes.
 
 use crate::diagnostics::{ascii_of_full_width, is_invisible_or_blank};
 
-/// What people write for an operator, and what it is called here.
+/// Mistaken operators, each with the correct one.
 pub(super) const OPERATORS: [(&str, &str); 10] = [
     ("===", "=="),
     ("!==", "!="),
@@ -16,17 +16,17 @@ pub(super) const OPERATORS: [(&str, &str); 10] = [
     ("≥", ">="),
 ];
 
-/// Words of other languages for operators, in lower case.
+/// Mistaken operators that are words, in lower case.
 pub(super) const OPERATOR_WORDS: [(&str, &str); 3] = [("and", "&&"), ("or", "||"), ("not", "!")];
 
-/// What to say about characters that are not of the language.
+/// Message and help for a token that is not part of the language.
 pub(super) struct Advice {
     pub(super) message: String,
     pub(super) help: String,
 }
 
 impl Advice {
-    /// About a sign or word of other languages, for which `right` is written here.
+    /// For an operator of other languages; `right` is the correct one.
     pub(super) fn for_operator(wrong: &str, right: &str) -> Advice {
         Advice { message: format!("`{wrong}` is not an operator"), help: format!("write `{right}`") }
     }
@@ -53,7 +53,7 @@ impl Advice {
     }
 }
 
-/// The quotes that may close a text that is opened by a quote the language does not have; none for other characters.
+/// The quotes that can close a text which begins with a quote that the language does not have; none for other characters.
 pub(super) fn closing_quotes(opening: char) -> &'static [char] {
     match opening {
         '‘' | '’' => &['’', '‘'],

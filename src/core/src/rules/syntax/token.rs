@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::rules::program::{Arithmetic, Comparison};
+use crate::rules::ruleset::{Arithmetic, Comparison};
 
 /// A token of a condition.
 #[derive(Clone, Debug)]
@@ -10,10 +10,10 @@ pub(super) struct Token {
     pub(super) kind: TokenKind,
     /// Byte range in the condition.
     pub(super) span: Range<usize>,
-    /// Of an opening bracket, the index of the token at which its content ends: the bracket that closes it, or whatever
-    /// stands where that is missing. Of a closing bracket, the index of the one it closes.
+    /// Of an opening bracket, the index of the token at which its content ends: the closing bracket, or the token in its
+    /// place where it is missing. Of a closing bracket, the index of the one it closes.
     pub(super) partner: Option<usize>,
-    /// A mistake in it was reported.
+    /// A mistake in this token was reported.
     pub(super) is_reported: bool,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum TokenKind {
     Comma,
     Open(Bracket),
     Close(Bracket),
-    /// Characters that are not of the language.
+    /// Characters that are not part of the language.
     Mistake,
 }
 
@@ -50,11 +50,11 @@ pub(super) enum BinaryOperator {
     Compare(Comparison),
     In,
     Arithmetic(Arithmetic),
-    /// `%`, which is no operator of the language.
+    /// `%`, which is not an operator of the language.
     Remainder,
 }
 
-/// How tightly an operator binds; a later one binds tighter. Operators of one level group from the left.
+/// How tightly an operator binds; a later variant binds tighter. Operators of equal precedence group from the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Precedence {
     Or,
@@ -73,7 +73,7 @@ pub(super) enum Bracket {
     Brace,
 }
 
-/// Every symbol. Of two that fit, the longer one is meant.
+/// Every symbol. Of two that match, the longer one applies.
 pub(super) const SYMBOLS: [(&str, TokenKind); 24] = [
     ("&&", TokenKind::Operator(BinaryOperator::And)),
     ("||", TokenKind::Operator(BinaryOperator::Or)),
@@ -101,7 +101,7 @@ pub(super) const SYMBOLS: [(&str, TokenKind); 24] = [
     ("}", TokenKind::Close(Bracket::Brace)),
 ];
 
-/// Words that are no names.
+/// Words that cannot be names.
 pub(super) const KEYWORDS: [(&str, TokenKind); 4] = [
     ("in", TokenKind::Operator(BinaryOperator::In)),
     ("true", TokenKind::True),
@@ -109,7 +109,7 @@ pub(super) const KEYWORDS: [(&str, TokenKind); 4] = [
     ("null", TokenKind::Null),
 ];
 
-/// Words that CEL keeps for later: they name neither events nor functions, but may name a field after a dot.
+/// Words that CEL reserves: they cannot name events or functions, but can name a field after a dot.
 pub(in crate::rules) const RESERVED_WORDS: [&str; 17] = [
     "as",
     "break",
@@ -169,7 +169,7 @@ impl Bracket {
 }
 
 impl TokenKind {
-    /// Whether an operand may end with such a token.
+    /// Whether an operand can end with such a token.
     pub(super) fn ends_operand(self) -> bool {
         match self {
             TokenKind::Word
@@ -191,7 +191,7 @@ impl TokenKind {
         }
     }
 
-    /// Whether an operand may begin with such a token, a sign aside.
+    /// Whether an operand can begin with such a token; signs are left out.
     pub(super) fn begins_operand(self) -> bool {
         matches!(
             self,

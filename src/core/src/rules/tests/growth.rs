@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::{compiled, only_problem, problems};
 use crate::rules::growth::{Channel, GrowthRules, Stage};
-use crate::rules::program::{NameId, SegmentId};
+use crate::rules::ruleset::{NameId, SegmentId};
 
 const BASE: &str = "timezone = 'Asia/Tokyo'\n[events]\nview = 'Product Viewed'\norder = 'Order Completed'\n\
     big = { event = 'Product Added', where = 'properties.price > 5' }\n[[segments]]\nid = 's'\nwhen = 'total(view) > 0'\n";

@@ -8,7 +8,7 @@ mod plans;
 mod schema;
 
 use super::compile;
-use super::program::{Condition, Ruleset};
+use super::ruleset::{Condition, Ruleset};
 
 /// Compiles, or fails with the problems drawn.
 fn compiled(text: &str) -> Ruleset {

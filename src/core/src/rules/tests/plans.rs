@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{compiled, condition, rules_with};
 use crate::event::{FieldId, Scalar, TraitId};
-use crate::rules::program::{
+use crate::rules::ruleset::{
     Arithmetic, Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, NameId, SegmentId, Term,
     TextTest, Window,
 };

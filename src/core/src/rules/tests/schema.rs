@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use strum::VariantNames;
 
 use crate::rules::schema::schema;
-use crate::rules::{campaigns, compile, events, growth, reader, segments};
+use crate::rules::{compile, growth, tables};
 
 fn validator() -> Validator {
     jsonschema::draft7::new(&schema()).unwrap()
@@ -35,17 +35,17 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
     let tables: [(&str, &[&str]); 11] = [
-        ("", &reader::TOP_KEYS),
-        ("/properties/caps/items", &reader::CAP_KEYS),
-        (event, &events::EVENT_KEYS),
-        ("/properties/segments/items", &segments::SEGMENT_KEYS),
-        (campaign, &campaigns::CAMPAIGN_KEYS),
+        ("", &tables::TOP_KEYS),
+        ("/properties/caps/items", &tables::CAP_KEYS),
+        (event, &tables::EVENT_KEYS),
+        ("/properties/segments/items", &tables::SEGMENT_KEYS),
+        (campaign, &tables::CAMPAIGN_KEYS),
         ("/properties/growth", &growth::GROWTH_KEYS),
         ("/properties/growth/properties/lifecycle", growth::Stage::VARIANTS),
         ("/properties/funnels/items", &growth::FUNNEL_KEYS),
         ("/properties/promotions/items", &growth::PROMOTION_KEYS),
         ("/properties/targets/items", &growth::TARGET_KEYS),
-        (&variant, &campaigns::VARIANT_KEYS),
+        (&variant, &tables::VARIANT_KEYS),
     ];
     for (place, keys) in tables {
         let table = schema.pointer(place).unwrap_or_else(|| panic!("nothing at {place} in {schema:#}"));
@@ -60,7 +60,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
         }
     }
     let types = &schema.pointer(event).unwrap()["properties"]["type"]["enum"];
-    assert_eq!(*types, json!(events::EVENT_TYPES));
+    assert_eq!(*types, json!(tables::EVENT_TYPES));
 }
 
 const GOOD: &str = r#"

@@ -11,7 +11,7 @@ use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
-use rekindle_core::rules::program::{Campaign, TransitionKind};
+use rekindle_core::rules::ruleset::{Campaign, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::PipelineTotals;
 
@@ -166,7 +166,7 @@ mod tests {
     use rekindle_core::campaigns::Trigger;
     use rekindle_core::partition::Cause;
     use rekindle_core::rules;
-    use rekindle_core::rules::program::{CampaignId, SegmentId};
+    use rekindle_core::rules::ruleset::{CampaignId, SegmentId};
 
     /// Ids and properties come from outside.
     #[test]

@@ -12,7 +12,7 @@ use rekindle_core::decode::RejectionReason;
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::growth::GrowthRules;
-use rekindle_core::rules::program::Ruleset;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
 use rekindle_runtime::pipeline::{Pipeline, PipelineTotals};

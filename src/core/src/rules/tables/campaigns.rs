@@ -6,17 +6,17 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::compiler::{ConditionCompiler, ConditionContext, TermType};
 use super::payload;
-use super::program::{Campaign, Condition, QuietHours, SegmentId, Term, TransitionKind, Variant};
-use super::reader::{RulesReader, condition_in, expression_in};
+use super::{RulesReader, condition_in, expression_in};
 use crate::diagnostics::shorten;
 use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::json::JsonText;
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType};
+use crate::rules::ruleset::{Campaign, Condition, QuietHours, SegmentId, Term, TransitionKind, Variant};
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(super) const CAMPAIGN_KEYS: [&str; 14] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 14] = [
     "id",
     "on",
     "channel",
@@ -33,7 +33,7 @@ pub(super) const CAMPAIGN_KEYS: [&str; 14] = [
     "description",
 ];
 /// Keys of a variant.
-pub(super) const VARIANT_KEYS: [&str; 3] = ["id", "weight", "payload"];
+pub(in crate::rules) const VARIANT_KEYS: [&str; 3] = ["id", "weight", "payload"];
 
 const EXPIRES: Span = Span(24 * 3_600_000);
 const WEIGHT_MAX: f64 = 1_000_000.0;

@@ -1,41 +1,41 @@
-//! What a rules file remembers and reads, each thing once: features, projected fields, traits.
+//! The features, projected fields and traits of a rules file, each once.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::program::{Feature, FeatureId, FeatureKind, NameId, Projection};
 use crate::event::{FieldId, TraitId};
+use crate::rules::ruleset::{Feature, FeatureId, FeatureKind, NameId, Projection};
 
-/// Hands out ids: the same thing has the same id.
+/// Assigns ids: equal features, fields and traits have equal ids.
 #[derive(Default)]
-pub(super) struct FeatureRegistry {
+pub(in crate::rules) struct FeatureRegistry {
     features: Interner<Feature>,
     fields: Interner<Vec<String>>,
     traits: Interner<Vec<String>>,
 }
 
-/// There are more things of one kind than ids for them.
+/// There are more features, properties or traits than ids.
 #[derive(Debug)]
-pub(super) struct IdSpaceExhausted {
-    /// What there is too much of.
-    pub(super) what: &'static str,
+pub(in crate::rules) struct IdSpaceExhausted {
+    /// Of what there are too many, in the plural.
+    pub(in crate::rules) what: &'static str,
 }
 
 impl FeatureRegistry {
-    pub(super) fn feature(&mut self, name: NameId, kind: FeatureKind) -> Result<FeatureId, IdSpaceExhausted> {
+    pub(in crate::rules) fn feature(&mut self, name: NameId, kind: FeatureKind) -> Result<FeatureId, IdSpaceExhausted> {
         self.features.id(Feature { name, kind }).map(FeatureId).ok_or(IdSpaceExhausted { what: "features" })
     }
 
     /// `path` starts with `properties` or `context`.
-    pub(super) fn field(&mut self, path: Vec<String>) -> Result<FieldId, IdSpaceExhausted> {
+    pub(in crate::rules) fn field(&mut self, path: Vec<String>) -> Result<FieldId, IdSpaceExhausted> {
         self.fields.id(path).map(FieldId).ok_or(IdSpaceExhausted { what: "properties" })
     }
 
-    pub(super) fn user_trait(&mut self, path: Vec<String>) -> Result<TraitId, IdSpaceExhausted> {
+    pub(in crate::rules) fn user_trait(&mut self, path: Vec<String>) -> Result<TraitId, IdSpaceExhausted> {
         self.traits.id(path).map(TraitId).ok_or(IdSpaceExhausted { what: "traits" })
     }
 
-    pub(super) fn into_parts(self) -> (Vec<Feature>, Projection) {
+    pub(in crate::rules) fn into_parts(self) -> (Vec<Feature>, Projection) {
         let projection = Projection {
             fields: self.fields.items,
             traits: self.traits.items,

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::compiler::{ConditionCompiler, TermType, TypedTerm};
-use super::program::{Comparison, Condition, Term};
-use super::syntax::{Expression, ExpressionKind};
+use super::{ConditionCompiler, TermType, TypedTerm};
 use crate::decimal::Decimal;
 use crate::event::Scalar;
+use crate::rules::ruleset::{Comparison, Condition, Term};
+use crate::rules::syntax::{Expression, ExpressionKind};
 use crate::time::Span;
 
 /// Up to here `distinct` counts exactly; beyond, it reads this.

@@ -1,16 +1,16 @@
-//! Compiles conditions: what is true or false.
+//! Compiles conditions: expressions that are true or false.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::compiler::{ConditionCompiler, TermType, TypedTerm};
-use super::program::{Condition, Term};
-use super::syntax::{Expression, ExpressionKind};
+use super::{ConditionCompiler, TermType, TypedTerm};
 use crate::event::Scalar;
+use crate::rules::ruleset::{Condition, Term};
+use crate::rules::syntax::{Expression, ExpressionKind};
 
 impl ConditionCompiler<'_, '_, '_> {
     /// Compiles a condition. `None`: it has mistakes, and each was reported.
-    pub(super) fn condition(&mut self, node: &Expression) -> Option<Condition> {
+    pub(in crate::rules) fn condition(&mut self, node: &Expression) -> Option<Condition> {
         match &node.kind {
             ExpressionKind::Bool(value) => Some(Condition::Constant(*value)),
             ExpressionKind::Not(inner) => Some(Condition::Not(Box::new(self.condition(inner)?))),

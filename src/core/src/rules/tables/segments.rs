@@ -2,15 +2,15 @@
 
 use toml::Spanned;
 
-use super::compiler::{ConditionCompiler, ConditionContext};
-use super::dependencies;
-use super::program::{Condition, ConditionDependencies, Feature, Segment};
-use super::reader::{RulesReader, expression_in};
-use super::syntax::{Expression, ExpressionKind};
+use super::{RulesReader, expression_in};
 use crate::document::TomlSection;
+use crate::rules::compiler::{ConditionCompiler, ConditionContext};
+use crate::rules::dependencies;
+use crate::rules::ruleset::{Condition, ConditionDependencies, Feature, Segment};
+use crate::rules::syntax::{Expression, ExpressionKind};
 
 /// Keys of a segment.
-pub(super) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
+pub(in crate::rules) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
 
 impl<'t> RulesReader<'t> {
     /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that a segment further down can

@@ -4,21 +4,21 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::compiler::ConditionContext;
-use super::functions;
-use super::products;
-use super::program::{EventName, NameId};
-use super::reader::{RulesReader, condition_in};
-use super::syntax::RESERVED_WORDS;
-use super::term::ROOTS;
+use super::{RulesReader, condition_in};
 use crate::diagnostics::{join_quoted, shorten, suggest};
 use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::event::CallType;
+use crate::rules::compiler::ConditionContext;
+use crate::rules::compiler::ROOTS;
+use crate::rules::functions;
+use crate::rules::products;
+use crate::rules::ruleset::{EventName, NameId};
+use crate::rules::syntax::RESERVED_WORDS;
 
 /// Keys of an event written as a table.
-pub(super) const EVENT_KEYS: [&str; 3] = ["event", "type", "where"];
+pub(in crate::rules) const EVENT_KEYS: [&str; 3] = ["event", "type", "where"];
 /// What `type` can be.
-pub(super) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
+pub(in crate::rules) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
 
 /// Other words than functions and those of CEL that cannot name an event.
 const TAKEN_WORDS: [&str; 7] = ["true", "false", "null", "in", "and", "or", "not"];

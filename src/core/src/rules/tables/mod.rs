@@ -1,18 +1,33 @@
 //! Reads a whole rules file: the top level, in the order in which things need each other.
 
+mod campaigns;
+mod caps;
+mod events;
+mod payload;
+mod segments;
+
+#[cfg(test)]
+pub(super) use campaigns::{CAMPAIGN_KEYS, VARIANT_KEYS};
+#[cfg(test)]
+pub(super) use caps::CAP_KEYS;
+#[cfg(test)]
+pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
+#[cfg(test)]
+pub(super) use segments::SEGMENT_KEYS;
+
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use toml::Spanned;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::compiler::{ConditionCompiler, ConditionContext, SymbolTable};
-use super::program::{Cap, Condition, Ruleset};
-use super::syntax::{self, Expression};
-use super::time_zones;
 use crate::diagnostics::SourceMap;
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable};
+use crate::rules::ruleset::{Condition, Ruleset};
+use crate::rules::syntax::{self, Expression};
+use crate::rules::{dependencies, time_zones};
 use crate::time::Span;
 
 /// Keys of the top level.
@@ -29,8 +44,6 @@ pub(super) const TOP_KEYS: [&str; 11] = [
     "promotions",
     "targets",
 ];
-/// Keys of a cap.
-pub(super) const CAP_KEYS: [&str; 3] = ["max", "per", "channel"];
 
 const DEDUP_WINDOW: Span = Span(24 * 3_600_000);
 /// Ids become subject tokens and metric labels.
@@ -64,9 +77,9 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     debug_assert_eq!(segments.len(), reader.symbols.segment_order.len(), "a segment was dropped without a problem");
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
-    projection.tracked = super::dependencies::tracked_events(&names);
-    projection.property_events = super::dependencies::property_events(&names, &features, growth.as_ref());
-    let segments = super::segments::with_reads(segments, &features);
+    projection.tracked = dependencies::tracked_events(&names);
+    projection.property_events = dependencies::property_events(&names, &features, growth.as_ref());
+    let segments = segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
         version,
@@ -78,7 +91,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         segments,
         campaigns,
         caps,
-        amounts: super::dependencies::amounts(&features, growth.as_ref()),
+        amounts: dependencies::amounts(&features, growth.as_ref()),
         features,
         growth,
         projection,
@@ -136,36 +149,14 @@ impl<'t> RulesReader<'t> {
     }
 
     fn zone_ids(&mut self) -> Option<(crate::event::FieldId, crate::event::TraitId)> {
-        let field = self.symbols.memory.field(vec!["context".to_owned(), "timezone".to_owned()]);
-        let user_trait = self.symbols.memory.user_trait(vec!["timezone".to_owned()]);
+        let field = self.symbols.registry.field(vec!["context".to_owned(), "timezone".to_owned()]);
+        let user_trait = self.symbols.registry.user_trait(vec!["timezone".to_owned()]);
         let mut compiler = ConditionCompiler {
             symbols: &mut self.symbols,
             problems: &mut self.problems,
             context: ConditionContext::Campaign,
         };
         Some((compiler.within_limits(&(0..0), field)?, compiler.within_limits(&(0..0), user_trait)?))
-    }
-
-    fn caps(&mut self, root: &TomlSection<'t>) -> Vec<Cap> {
-        let mut caps = Vec::new();
-        for (table, span) in root.tables("caps", &mut self.problems) {
-            let section = TomlSection::open("this cap", span, table, &CAP_KEYS, &mut self.problems);
-            caps.extend(self.cap(&section));
-        }
-        caps
-    }
-
-    fn cap(&mut self, section: &TomlSection<'t>) -> Option<Cap> {
-        section.need("max", "3", &mut self.problems);
-        section.need("per", "\"7d\"", &mut self.problems);
-        let max = section.integer("max", 1..=i64::from(u32::MAX), &mut self.problems);
-        let per = section.duration("per", &mut self.problems);
-        let channel = section.string("channel", &mut self.problems);
-        if let Some(channel) = &channel {
-            self.check_id("channel", channel.get_ref(), &channel.span());
-        }
-        let channel = channel.map(|channel| (*channel.get_ref()).to_owned());
-        Some(Cap { max: u32::try_from(max?).ok()?, per: per?, channel })
     }
 }
 

@@ -2,11 +2,11 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::compiler::{ConditionCompiler, TermType};
-use super::functions;
-use super::program::{Condition, Term, TextTest};
-use super::syntax::{Expression, ExpressionKind, FunctionCall};
+use super::{ConditionCompiler, TermType};
 use crate::diagnostics::{join_quoted, nearest, shorten};
+use crate::rules::functions;
+use crate::rules::ruleset::{Condition, Term, TextTest};
+use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
 
 /// The most that a compiled pattern of `matches` may take, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 20;

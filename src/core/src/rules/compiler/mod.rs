@@ -1,0 +1,74 @@
+//! Compiles the tree of a condition: its names are resolved, its types are checked.
+//!
+//! `condition`, `comparison` and `text_test` compile what is true or false; `term` and `path` what has a value, with the
+//! functions in [`super::functions`]. What they refer to is in `symbols`; what the compiled rules remember, each thing once,
+//! in `feature_registry`.
+
+mod comparison;
+mod condition;
+mod feature_registry;
+mod path;
+mod symbols;
+mod term;
+mod text_test;
+mod typed_term;
+
+use std::ops::Range;
+
+pub(super) use path::ROOTS;
+pub(super) use symbols::SymbolTable;
+pub(super) use typed_term::{TermType, TypedTerm};
+
+use super::ruleset::{FeatureId, FeatureKind, NameId};
+use crate::diagnostics::Diagnostics;
+use feature_registry::IdSpaceExhausted;
+
+/// Where a condition is written, which decides what it can refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConditionContext {
+    /// `where` of an event name: the event and the traits, no history.
+    Where,
+    /// `when` of the segment with this index: history, and the segments above.
+    When(usize),
+    /// `if` and `payload_from` of a campaign: history and every segment.
+    Campaign,
+}
+
+/// Compiles the conditions of one context.
+pub(super) struct ConditionCompiler<'w, 'p, 't> {
+    pub(super) symbols: &'w mut SymbolTable,
+    pub(super) problems: &'p mut Diagnostics<'t>,
+    pub(super) context: ConditionContext,
+}
+
+impl ConditionCompiler<'_, '_, '_> {
+    /// Reports a mistake. Always `None`: there is no compiled form.
+    pub(super) fn fail<T>(
+        &mut self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        self.problems.add(span, message, help);
+        None
+    }
+
+    pub(super) fn feature(&mut self, span: &Range<usize>, name: NameId, kind: FeatureKind) -> Option<FeatureId> {
+        let id = self.symbols.registry.feature(name, kind);
+        self.within_limits(span, id)
+    }
+
+    /// Unwraps an id; that there are too many is reported once per file.
+    pub(super) fn within_limits<T>(&mut self, span: &Range<usize>, id: Result<T, IdSpaceExhausted>) -> Option<T> {
+        match id {
+            Ok(id) => Some(id),
+            Err(IdSpaceExhausted { what }) => {
+                if !self.symbols.is_overflow_reported {
+                    self.symbols.is_overflow_reported = true;
+                    self.problems.add(span, format!("these rules read more than 65,536 different {what}"), "");
+                }
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The names that conditions can refer to.
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::feature_registry::FeatureRegistry;
+use crate::rules::ruleset::{Feature, NameId, Projection};
+
+/// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
+#[derive(Default)]
+pub(in crate::rules) struct SymbolTable {
+    /// Names of `[events]`, also those with mistakes, so that using them is not a second mistake.
+    pub(in crate::rules) names: HashMap<String, NameId>,
+    /// The names whose events have their products in an array.
+    pub(in crate::rules) product_arrays: HashSet<NameId>,
+    /// Event names in file order.
+    pub(in crate::rules) name_order: Vec<String>,
+    /// Segments by id, also those with mistakes; of two with the same id, the first.
+    pub(in crate::rules) segments: HashMap<String, usize>,
+    /// Segment ids in file order.
+    pub(in crate::rules) segment_order: Vec<String>,
+    /// Byte offset of each segment in the file.
+    pub(in crate::rules) segment_places: Vec<usize>,
+    /// Which segments each segment's `when` names.
+    pub(in crate::rules) segment_uses: Vec<Vec<usize>>,
+    pub(in crate::rules) registry: FeatureRegistry,
+    /// That an id space is exhausted was reported.
+    pub(super) is_overflow_reported: bool,
+    /// Segments visited so far in the search for cycles.
+    cycle_steps: Cell<usize>,
+}
+
+/// Segments visited in the search for cycles, over all conditions. Beyond it, a cycle is reported as a segment that is defined
+/// further down.
+const CYCLE_STEPS_MAX: usize = 200_000;
+
+impl SymbolTable {
+    /// The ids of a cycle that starts with segment `from` referring to segment `to`: `from` is first and last.
+    pub(in crate::rules) fn cycle(&self, from: usize, to: usize) -> Option<Vec<&str>> {
+        let mut came_from: HashMap<usize, usize> = HashMap::new();
+        let mut queue = VecDeque::from([to]);
+        while let Some(at) = queue.pop_front() {
+            if self.cycle_steps.get() >= CYCLE_STEPS_MAX {
+                return None;
+            }
+            self.cycle_steps.set(self.cycle_steps.get() + 1);
+            if at == from {
+                let mut path = vec![self.segment_order[from].as_str()];
+                let mut step = from;
+                while step != to {
+                    step = came_from[&step];
+                    path.push(&self.segment_order[step]);
+                }
+                path.push(&self.segment_order[from]);
+                path.reverse();
+                return Some(path);
+            }
+            for &next in &self.segment_uses[at] {
+                if next != to && !came_from.contains_key(&next) {
+                    came_from.insert(next, at);
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+
+    /// The compiled features and projection.
+    pub(in crate::rules) fn into_parts(self) -> (Vec<Feature>, Projection) {
+        self.registry.into_parts()
+    }
+}

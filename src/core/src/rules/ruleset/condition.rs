@@ -1,0 +1,101 @@
+//! Conditions: expressions that are true or false.
+
+use regex::Regex;
+
+use super::NameId;
+use super::{SegmentId, Term};
+use crate::event::TraitId;
+
+/// A yes-or-no expression. Comparisons with something missing are false.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// `true` or `false`, written out.
+    Constant(bool),
+    /// `!c`.
+    Not(Box<Condition>),
+    /// `a && b && …`; two or more.
+    All(Vec<Condition>),
+    /// `a || b || …`; two or more.
+    Any(Vec<Condition>),
+    /// `left op right`.
+    Compare {
+        /// Which comparison.
+        op: Comparison,
+        /// Left side.
+        left: Term,
+        /// Right side.
+        right: Term,
+    },
+    /// `in_segment('id')`.
+    InSegment(SegmentId),
+    /// `has(traits.x)`, `has(properties.x)`, `has(context.x)`: there and not null. Always a `Term::Trait` or `Term::Field`.
+    Has(Term),
+    /// A trait, property or `last(…)` that stands as a condition itself: true when it is the boolean `true`.
+    IsTrue(Term),
+    /// `subject.startsWith(argument)` and its like; false unless both are strings.
+    Text {
+        /// Which test.
+        test: TextTest,
+        /// The string looked at.
+        subject: Term,
+        /// What is looked for.
+        argument: Term,
+    },
+    /// `subject.matches('pattern')`: true when the pattern matches anywhere in the string.
+    Matches {
+        /// The string looked at.
+        subject: Term,
+        /// The pattern, compiled.
+        pattern: Regex,
+    },
+    /// `item in ['a', 'b']` or `item in properties.list`; false when the item is missing or the other side no list.
+    In {
+        /// What is looked for.
+        item: Term,
+        /// The list: a `Term::List`, or something dynamic.
+        list: Term,
+    },
+}
+
+/// `==`, `!=`, `<`, `<=`, `>`, `>=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// A test on strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextTest {
+    /// `startsWith`
+    StartsWith,
+    /// `endsWith`
+    EndsWith,
+    /// `contains`
+    Contains,
+}
+
+/// What a condition reads, and so what can change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConditionDependencies {
+    /// Events that feed a feature it reads.
+    pub names: Vec<NameId>,
+    /// Traits it reads.
+    pub traits: Vec<TraitId>,
+    /// Segments it reads through `in_segment`.
+    pub segments: Vec<SegmentId>,
+    /// It reads `idle()`: any event changes it. (`age()` alone changes with a late first event, so it counts too.)
+    pub any_event: bool,
+    /// Time alone can change it: it reads a window, or compares `since`, `idle` or `age`.
+    pub time: bool,
+}

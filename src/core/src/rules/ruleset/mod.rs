@@ -1,0 +1,115 @@
+//! A compiled rules file, [`Ruleset`]: every name is resolved, every type is checked.
+//!
+//! It is data only. `decode` reads [`Projection`], `engine` evaluates [`Condition`] and [`Term`], `campaigns` decides by
+//! [`Campaign`] and [`Cap`].
+//!
+//! # Invariants
+//! - Ids are indexes: `FeatureId(3)` is `features[3]`, and so on. Segments and campaigns are in file order.
+//! - `Condition::InSegment` only names a segment above the one it is part of.
+//! - No two features are equal: two segments that read the same event, property and window share one.
+
+mod campaign;
+mod condition;
+mod feature;
+mod projection;
+mod term;
+
+pub use campaign::{Campaign, Cap, QuietHours, TransitionKind, Variant};
+pub use condition::{Comparison, Condition, ConditionDependencies, TextTest};
+pub use feature::{Feature, FeatureKind, Window};
+pub use projection::Projection;
+pub use term::{Arithmetic, Term};
+
+use super::growth::GrowthRules;
+use crate::event::{CallType, FieldId};
+use crate::time::Span;
+
+/// A rules file, checked and compiled.
+#[derive(Clone, Debug)]
+pub struct Ruleset {
+    /// `xxh3_64` of the file's text, as 16 hex digits: which rules a decision was made by.
+    pub version: String,
+    /// The zone of users whose own is not known. UTC unless `timezone` says otherwise.
+    pub timezone: jiff::tz::TimeZone,
+    /// IANA name of `timezone`.
+    pub timezone_name: String,
+    /// How long a user's messageIds are remembered. 24 hours unless `dedup_window` says otherwise.
+    pub dedup_window: Span,
+    /// The share of users, 0 to 1, in the global control group.
+    pub control: f64,
+    /// `[events]`, in file order.
+    pub names: Vec<EventName>,
+    /// Everything remembered per user.
+    pub features: Vec<Feature>,
+    /// `[[segments]]`, in file order.
+    pub segments: Vec<Segment>,
+    /// `[[campaigns]]`, in file order.
+    pub campaigns: Vec<Campaign>,
+    /// `[[caps]]`, in file order.
+    pub caps: Vec<Cap>,
+    /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
+    pub growth: Option<GrowthRules>,
+    /// What is added up or averaged of which events, by features or the growth numbers; each once.
+    pub amounts: Vec<NumericProperty>,
+    /// What the decoder has to keep of an event.
+    pub projection: Projection,
+}
+
+/// An event name of `[events]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NameId(pub u16);
+
+/// A feature: one thing remembered per user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeatureId(pub u16);
+
+/// A segment, in file order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentId(pub u16);
+
+/// A campaign, in file order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CampaignId(pub u16);
+
+/// A name that the rules give to some events.
+#[derive(Clone, Debug)]
+pub struct EventName {
+    /// The name, as conditions write it.
+    pub id: String,
+    /// The call it selects: track, page or screen.
+    pub call: CallType,
+    /// Which `event` of a track call; `None` for pages and screens.
+    pub event: Option<String>,
+    /// `where`: what else must hold. Reads fields and traits, nothing of the user's history.
+    pub filter: Option<Condition>,
+}
+
+/// A segment: who belongs to it.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its id.
+    pub id: String,
+    /// One line for people, from the rules' `description`; empty if there is none.
+    pub description: String,
+    /// Who is in.
+    pub when: Condition,
+    /// What can change its value.
+    pub reads: ConditionDependencies,
+}
+
+/// A property of an event that should be a number; of other values nothing is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NumericProperty {
+    /// The event.
+    pub name: NameId,
+    /// The property.
+    pub field: FieldId,
+}
+
+impl Ruleset {
+    /// An amount as the rules write it: `order.total`.
+    pub fn amount_name(&self, amount: NumericProperty) -> String {
+        let path = &self.projection.fields[usize::from(amount.field.0)];
+        format!("{}.{}", self.names[usize::from(amount.name.0)].id, path[1..].join("."))
+    }
+}

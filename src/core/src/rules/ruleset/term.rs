@@ -1,0 +1,64 @@
+//! Terms: expressions that have a value.
+
+use super::{Condition, FeatureId};
+use crate::event::{FieldId, Scalar, TraitId};
+use crate::time::Span;
+
+/// An expression that has a value: a number, a duration, a string, a boolean, or nothing (missing).
+#[derive(Clone, Debug)]
+pub enum Term {
+    /// A literal string, number or bool.
+    Constant(Scalar<'static>),
+    /// A literal list.
+    List(Vec<Scalar<'static>>),
+    /// `duration('45m')`.
+    Duration(Span),
+    /// The value of a feature of kind `LastValue` (anything), or of another kind but `LatestTime` (a number).
+    Feature(FeatureId),
+    /// `avg(E.p, W)`: a `WindowSum` over a `WindowNumericCount`; missing when that is 0.
+    Average {
+        /// The `WindowSum`.
+        sum: FeatureId,
+        /// The `WindowNumericCount`.
+        count: FeatureId,
+    },
+    /// `since(E)`: a `LatestTime` feature as a duration; infinite if there was none.
+    Since(FeatureId),
+    /// `idle()`, a duration.
+    Idle,
+    /// `age()`, a duration.
+    Age,
+    /// `traits.x`.
+    Trait(TraitId),
+    /// `properties.x` or `context.x`; in `where` only.
+    Field(FieldId),
+    /// `left op right`: two numbers, or the sum or difference of two durations. Missing when a side is missing or not a
+    /// number, on division by zero, and where the result is larger than 10^30 in size.
+    Arithmetic {
+        /// Which operation.
+        op: Arithmetic,
+        /// Left side.
+        left: Box<Term>,
+        /// Right side.
+        right: Box<Term>,
+    },
+    /// `-x` of a number.
+    Negate(Box<Term>),
+    /// `number(x)`: the number that a text says, or a number itself; missing for all else.
+    Number(Box<Term>),
+    /// A condition used as a value: `in_segment('a') == true`.
+    Condition(Box<Condition>),
+}
+
+/// `+ - * /`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+}
