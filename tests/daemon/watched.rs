@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rekindle::metrics::table::{self, MetricKind};
+use rekindle::metrics::definitions::{self, MetricKind};
 
 use rekindle_test_kit::daemon::broker::Broker;
 use rekindle_test_kit::daemon::harness::Settings;
@@ -38,7 +38,7 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
         })
     };
     let prometheus = Prometheus::scraping(daemon.address(), Histograms::Classic);
-    for metric in table::ALL {
+    for metric in definitions::ALL {
         let suffixes: &[&str] = match metric.kind {
             MetricKind::Histogram => &["_bucket", "_sum", "_count"],
             MetricKind::Summary => &["", "_sum", "_count"],

@@ -1,15 +1,19 @@
 //! A page with every metric there is.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rekindle::metrics::{CheckpointStatus, ConnectionNumbers, MetricsPage, RecentLatencies, SourceNumbers};
-use rekindle::reload::ReloadCounts;
+use rekindle::metrics::{
+    ActionLatencies, CheckpointFigures, CheckpointMetrics, MetricsPage, MetricsRegistry, ReloadMetrics,
+};
+use rekindle_core::checkpoint::CheckpointKind;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
+use rekindle_nats::ConnectionStatus;
 use rekindle_nats::sink::{SinkFigures, SinkStatus};
+use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
@@ -23,34 +27,36 @@ const EVENT: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"
 pub(crate) const LATENCIES: u64 = 1_000;
 
 pub(crate) fn page() -> MetricsPage {
-    let mut page = MetricsPage::default();
-    page.stats(&stats(), Timestamp(1_772_701_201_500));
-    page.source(&SourceNumbers {
-        messages: 7,
-        bytes: 700,
-        lag_messages: Some(3),
-        lag_seconds: Some(0.25),
-        ..SourceNumbers::default()
-    });
+    let now = Timestamp(1_772_701_201_500);
+    let registry = MetricsRegistry::default();
+    let checkpoints = CheckpointMetrics::register(&registry);
+    for kind in [CheckpointKind::Base, CheckpointKind::Delta, CheckpointKind::Delta] {
+        let (at, took) = (Timestamp(1_772_701_200_000), Duration::from_millis(250));
+        checkpoints.written(CheckpointFigures { kind, at, took, bytes: 4_096, users: 1 });
+    }
+    let reloads = ReloadMetrics::register(&registry);
+    reloads.applied.increment(1);
+    reloads.unchanged.increment(1);
+    reloads.loaded(Timestamp(1_772_701_000_000));
+    let mut page = registry.page();
+    page.stats(&stats(), now);
+    let source = SourceStatus::default();
+    source.handed_on(7, 700, 7, Timestamp(now.0 - 250));
+    source.set_pending(3);
+    page.source(Some(&source), now);
     page.sink(&SinkFigures { published: [1, 1, 1, 0, 1, 2, 3], batches: 2, ..SinkStatus::default().figures() });
-    page.connection(&ConnectionNumbers { ready: true, connected: true, ..ConnectionNumbers::default() });
+    page.connection(Some(&ConnectionStatus::default()));
+    page.ready(true);
+    page.recovering(false);
     let mut pauses = Histogram::new(3).expect("a sound precision");
     pauses.record(1_500).expect("it grows by itself");
-    let checkpoints = CheckpointStatus {
-        written: [1.into(), 2.into()],
-        last_ms: 1_772_701_200_000.into(),
-        took_us: 250_000.into(),
-        bytes: 4_096.into(),
-        users: 1.into(),
-        ..CheckpointStatus::default()
-    };
-    page.recovering(false);
-    page.checkpoints(&checkpoints, &pauses);
-    page.reloads(ReloadCounts { applied: 1, unchanged: 1, refused: 0 }, Timestamp(1_772_701_000_000));
-    page.unseen([("event", "order")].into_iter());
+    page.checkpoint_pauses(&pauses);
+    page.missing_names([("event", "order")].into_iter());
     let mut latencies = Histogram::new(3).expect("a sound precision");
     (1..=LATENCIES).for_each(|ms| latencies.record(ms * 1_000).expect("it grows by itself"));
-    page.latency(&latencies, &mut RecentLatencies::default(), Instant::now());
+    let mut actions = ActionLatencies::default();
+    actions.add(latencies);
+    page.latency(&mut actions, Instant::now());
     page.build();
     page.process();
     page

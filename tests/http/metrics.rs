@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use regex::Regex;
-use rekindle::metrics::table::{self, MetricKind};
+use rekindle::metrics::definitions::{self, MetricKind};
 
 use rekindle_test_kit::dashboard::{dashboard, expressions, panels};
 use rekindle_test_kit::prometheus_server::promtool_check_metrics;
@@ -30,8 +30,8 @@ fn named(expression: &str) -> Vec<String> {
 }
 
 /// The metric whose series have this name.
-fn metric_of(series: &str) -> Option<&'static table::MetricDefinition> {
-    table::ALL.iter().find(|metric| {
+fn metric_of(series: &str) -> Option<&'static definitions::MetricDefinition> {
+    definitions::ALL.iter().find(|metric| {
         let suffixes: &[&str] = match metric.kind {
             MetricKind::Histogram => &["", "_bucket", "_sum", "_count"],
             MetricKind::Summary => &["", "_sum", "_count"],
@@ -54,7 +54,7 @@ fn the_dashboard_shows_every_metric_of_the_engine_and_no_other() {
     let unknown: Vec<_> = names.iter().filter(|name| metric_of(name).is_none()).collect();
     assert!(unknown.is_empty(), "no such metrics: {unknown:?}");
     let shown: BTreeSet<_> = names.iter().filter_map(|name| metric_of(name)).map(|metric| metric.name).collect();
-    let forgotten: Vec<_> = table::ALL
+    let forgotten: Vec<_> = definitions::ALL
         .iter()
         .map(|metric| metric.name)
         .filter(|name| name.starts_with("rekindle_") && !is_of_growth(name) && !shown.contains(name))

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use rekindle::metrics::ExpositionFormat;
-use rekindle::metrics::table::{self, MetricDefinition, MetricKind};
+use rekindle::metrics::definitions::{self, MetricDefinition, MetricKind};
 
 use crate::full_page::LATENCIES;
 use rekindle_test_kit::dashboard::{self, FILES, expressions, expressions_of};
@@ -112,7 +112,7 @@ fn assert_is_there(prometheus: &Prometheus, metric: &MetricDefinition, histogram
 fn prometheus_scrapes_the_demo_and_the_dashboard_has_something_to_show() {
     let (_running, address) = demo();
     let prometheus = Prometheus::scraping(&address, Histograms::Classic);
-    let metrics: Vec<_> = table::ALL.iter().filter(|metric| is_in_the_demo(metric.name)).collect();
+    let metrics: Vec<_> = definitions::ALL.iter().filter(|metric| is_in_the_demo(metric.name)).collect();
     assert!(metrics.len() >= 18, "only {} metrics", metrics.len());
     for metric in metrics {
         assert_is_there(&prometheus, metric, Histograms::Classic);
@@ -133,7 +133,7 @@ fn assert_everything_is_there(histograms: Histograms) -> Prometheus {
     // The growth numbers take weeks of events: those of the demo have them.
     const GROWTH: [&str; 4] = ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly"];
     let is_of_growth = |name: &str| GROWTH.iter().any(|prefix| name.starts_with(prefix));
-    for metric in table::ALL.iter().filter(|metric| !is_of_growth(metric.name)) {
+    for metric in definitions::ALL.iter().filter(|metric| !is_of_growth(metric.name)) {
         assert_is_there(&prometheus, metric, histograms);
     }
     // Twice scraped, so that there are rates.

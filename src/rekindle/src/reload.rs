@@ -41,17 +41,6 @@ pub enum ReloadOutcome {
     },
 }
 
-/// How many reloads had which result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReloadCounts {
-    /// Other rules took effect.
-    pub applied: u64,
-    /// The file held the rules in force.
-    pub unchanged: u64,
-    /// The rules in force remained, for a reason.
-    pub refused: u64,
-}
-
 /// Why a reload was refused; the rules in force remain.
 #[derive(Debug, Error)]
 pub enum ReloadError {

@@ -104,14 +104,16 @@ impl SourceStatus {
         self.other_stream.send_replace(Some(created_ms));
     }
 
-    pub(super) fn handed_on(&self, messages: usize, bytes: usize, sequence: u64, received: Timestamp) {
+    /// Messages were handed on: how many, their bytes, and the last one's sequence and broker time.
+    pub fn handed_on(&self, messages: usize, bytes: usize, sequence: u64, received: Timestamp) {
         add(&self.messages, messages as u64);
         add(&self.bytes, bytes as u64);
         self.sequence.store(sequence, Ordering::Relaxed);
         self.received_ms.store(received.0, Ordering::Relaxed);
     }
 
-    pub(super) fn set_pending(&self, pending: u64) {
+    /// Sets the lag in messages.
+    pub fn set_pending(&self, pending: u64) {
         self.pending.store(pending, Ordering::Relaxed);
     }
 }

@@ -15,7 +15,7 @@ use super::check::FileLoadError;
 use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
-use crate::metrics::{ExpositionFormat, MetricsPage};
+use crate::metrics::{MetricsPage, MetricsRegistry};
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
@@ -115,16 +115,14 @@ impl DemoMetrics {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted);
     }
 
-    fn answer(&self, format: ExpositionFormat) -> Vec<u8> {
+    fn collect(&self, page: &mut MetricsPage) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut page = MetricsPage::default();
         if let Some(DemoTotals { totals, watermark, growth }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
             growth.iter().for_each(|report| page.growth(report));
         }
         page.build();
         page.process();
-        page.written(format)
     }
 }
 
@@ -139,7 +137,10 @@ async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<So
     };
     let server = server.map_err(|source| CliError::Listen { source, option: "--listen" })?;
     let address = server.address();
-    let routes = Routes::metrics_only(MetricsCache::new(move |format| board.answer(format)), address);
+    let registry = MetricsRegistry::default();
+    registry.add_collector(move |page| board.collect(page));
+    let metrics = MetricsCache::new(move |format| registry.page().written(format));
+    let routes = Routes::metrics_only(metrics, address);
     tokio::spawn(server.serve(routes, std::future::pending()));
     Ok(address)
 }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
 use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
-use crate::daemon::{Daemon, DaemonInputs, ScrapeHandler, Signals, StartOptions, hang_up};
+use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up};
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::NatsAccess;
@@ -83,8 +83,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             forget: instruments.forgetter.clone(),
             started: instruments.started,
         };
-        let scrapes = ScrapeHandler::new(instruments.clone());
-        let metrics = MetricsCache::new(move |format| scrapes.answer(format));
+        let registry = daemon.metrics();
+        let metrics = MetricsCache::new(move |format| registry.page().written(format));
         let routes = Routes::new(services, metrics, &http)?;
         let server = web.spawn(HttpServer::bind(listen)).await?;
         let server = server.map_err(|source| CliError::Listen { source, option: "[http] listen" })?;

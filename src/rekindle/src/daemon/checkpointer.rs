@@ -5,17 +5,15 @@
 //! reports it and retries; a start would replay more of the log then. If another daemon has claimed the store, this one ends.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::watch;
 use tracing::{debug, error};
 
-use super::DaemonError;
-use super::scrape::wall_clock;
-use crate::metrics::CheckpointStatus;
-use rekindle_core::checkpoint::StreamIdentity;
+use super::{DaemonError, wall_clock};
+use crate::metrics::{CheckpointFigures, CheckpointMetrics};
+use rekindle_core::checkpoint::{CheckpointKind, StreamIdentity};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{CompletedSnapshot, EngineHandle, SnapshotError};
 use rekindle_runtime::store::{CheckpointStore, PublishedOutputs, StoreError};
@@ -42,7 +40,7 @@ pub(super) struct Checkpointer {
     /// The stream that is the log; `None`: events come on plain NATS.
     pub(super) log: Option<StreamIdentity>,
     pub(super) interval: Duration,
-    pub(super) status: Arc<CheckpointStatus>,
+    pub(super) metrics: Arc<CheckpointMetrics>,
     pub(super) health: Health,
 }
 
@@ -80,7 +78,7 @@ impl Checkpointer {
             }
             Err(CheckpointFailure::Cut(SnapshotError::Busy(_)) | CheckpointFailure::SinkGone) => Ok(false),
             Err(failure) => {
-                self.status.failures.fetch_add(1, Ordering::Relaxed);
+                self.metrics.failed();
                 error!("no checkpoint was written: {failure}; processing continues, and it is retried");
                 self.health.note(
                     "checkpoint",
@@ -100,17 +98,12 @@ impl Checkpointer {
         let written = finishing.wait().await?;
         let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);
-        let kind = usize::from(!written.is_whole());
+        let kind = if written.is_whole() { CheckpointKind::Base } else { CheckpointKind::Delta };
         self.checkpoints
             .commit(written, PublishedOutputs { ordinal: passed.ordinal, last: Some(passed.stream_last) })
             .await?;
         let took = began.elapsed();
-        let status = &self.status;
-        status.written[kind].fetch_add(1, Ordering::Relaxed);
-        status.last_ms.store(wall_clock().0, Ordering::Relaxed);
-        status.took_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        status.bytes.store(bytes, Ordering::Relaxed);
-        status.users.store(users, Ordering::Relaxed);
+        self.metrics.written(CheckpointFigures { kind, at: wall_clock(), took, bytes, users });
         debug!(sequence, bytes, users, is_whole, ?took, "wrote a checkpoint");
         Ok(())
     }

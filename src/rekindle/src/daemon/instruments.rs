@@ -1,4 +1,4 @@
-//! What the daemon's parts report, for metrics, health and the HTTP API.
+//! Handles to the daemon's parts, for metrics, health and the HTTP API.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::{ForgetPublisher, MissingNamesStatus, RulesReloader};
-use crate::metrics::CheckpointStatus;
+use crate::metrics::CheckpointMetrics;
 use rekindle_nats::NatsConnection;
 use rekindle_nats::sink::SinkStatus;
 use rekindle_nats::source::SourceStatus;
@@ -14,7 +14,7 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 
 /// Handles to the daemon's parts. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Instruments {
     /// The engine.
     pub live: EngineHandle,
@@ -30,8 +30,8 @@ pub struct Instruments {
     pub missing_names: Arc<MissingNamesStatus>,
     /// Requests to forget a user.
     pub forgetter: Arc<ForgetPublisher>,
-    /// The checkpoints.
-    pub checkpoints: Arc<CheckpointStatus>,
+    /// The metrics of checkpoints.
+    pub checkpoints: Arc<CheckpointMetrics>,
     /// When the daemon started.
     pub started: Instant,
 }

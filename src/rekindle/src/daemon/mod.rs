@@ -10,13 +10,13 @@
 //!    deadline. On the second it ends at once.
 
 mod checkpointer;
+mod collectors;
 mod error;
 mod forget;
 mod instruments;
 mod missing_names;
 mod reload;
 mod repeated_warning;
-mod scrape;
 mod signals;
 mod start_position;
 mod startup;
@@ -29,13 +29,12 @@ pub use forget::ForgetPublisher;
 pub use instruments::{ConnectedBroker, Instruments};
 pub use missing_names::MissingNamesStatus;
 pub use reload::RulesReloader;
-pub use scrape::ScrapeHandler;
 pub use signals::{Signals, hang_up};
 pub use start_position::StartConflict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -47,9 +46,10 @@ use store_lock::StoreLock;
 use takeover::{OutputSetup, TakeoverResult};
 use tasks::MessageTasks;
 
+use crate::metrics::{CheckpointMetrics, MetricsRegistry};
 use crate::reload::ActiveRules;
 use rekindle_core::partition::ExecutionPlan;
-use rekindle_core::time::Span;
+use rekindle_core::time::{Span, Timestamp};
 use rekindle_nats::sink::NatsSink;
 use rekindle_nats::source::NatsSource;
 use rekindle_nats::{NatsAccess, NatsConnection};
@@ -95,6 +95,7 @@ pub struct Daemon {
     access: NatsAccess,
     ends: EngineEndpoints,
     instruments: Instruments,
+    metrics: Arc<MetricsRegistry>,
     connected: watch::Sender<Option<ConnectedBroker>>,
     parts: HealthParts,
     startup: StartupState,
@@ -138,20 +139,23 @@ impl Daemon {
         let ends = live::start(pipeline, startup.restored, runtime).map_err(DaemonError::Threads)?;
         let RulesWithText { text, plan } = startup.rules_after_replay(rules);
         let version = plan.rules.version.clone();
-        let active = ActiveRules { path: rules_path, text, version, since: scrape::wall_clock() };
+        let active = ActiveRules { path: rules_path, text, version, since: wall_clock() };
         let (connected, is_connected) = watch::channel(None);
+        let metrics = Arc::new(MetricsRegistry::default());
+        let reloader = RulesReloader::new(ends.live.clone(), health.clone(), checkpoints, active, &metrics);
         let instruments = Instruments {
             live: ends.live.clone(),
-            reloader: Arc::new(RulesReloader::new(ends.live.clone(), health.clone(), checkpoints, active)),
+            reloader: Arc::new(reloader),
             health,
             sink: Arc::default(),
             connected: is_connected.clone(),
             forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected)),
             missing_names: Arc::default(),
-            checkpoints: Arc::default(),
+            checkpoints: Arc::new(CheckpointMetrics::register(&metrics)),
             started: Instant::now(),
         };
-        Ok(Daemon { settings, access, ends, instruments, connected, parts, startup, configured })
+        collectors::register(&metrics, instruments.clone());
+        Ok(Daemon { settings, access, ends, instruments, metrics, connected, parts, startup, configured })
     }
 
     /// What the parts of the daemon report.
@@ -159,12 +163,17 @@ impl Daemon {
         self.instruments.clone()
     }
 
+    /// The metrics of all parts.
+    pub fn metrics(&self) -> Arc<MetricsRegistry> {
+        Arc::clone(&self.metrics)
+    }
+
     /// Connects, takes over, reads, decides and publishes until a signal comes, then drains.
     ///
     /// # Errors
     /// It must not run, or not everything that was read could be processed and published in time.
     pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
-        let Daemon { settings, access, ends, instruments, connected, parts, startup, configured } = self;
+        let Daemon { settings, access, ends, instruments, connected, parts, startup, configured, .. } = self;
         let EngineEndpoints { batches, output_items, thread, .. } = ends;
         let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
         // They end when this function returns.
@@ -307,6 +316,12 @@ fn origin(settings: &Settings) -> String {
         SourceKind::JetStream => settings.source.stream.clone(),
         SourceKind::Nats => format!("run of {}", jiff::Timestamp::now()),
     }
+}
+
+/// Now, as this machine has it.
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A span of the settings, none of which is negative.

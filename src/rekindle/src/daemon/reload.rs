@@ -14,9 +14,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tracing::{error, info, warn};
 
-use super::scrape::wall_clock;
+use super::wall_clock;
 use crate::api::RulesProvider;
-use crate::reload::{ActiveRules, ReloadCounts, ReloadError, ReloadOutcome};
+use crate::metrics::{MetricsRegistry, ReloadMetrics};
+use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, compare};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -37,7 +38,6 @@ const LISTED_MAX: usize = 20;
 const NOTE: &str = "rules";
 
 /// Reloads the rules from their file.
-#[derive(Debug)]
 pub struct RulesReloader {
     live: EngineHandle,
     health: Health,
@@ -46,9 +46,9 @@ pub struct RulesReloader {
     in_use: Mutex<ActiveRules>,
     /// One reload at a time.
     turn: tokio::sync::Mutex<()>,
-    succeeded: AtomicU64,
-    unchanged: AtomicU64,
-    failed: AtomicU64,
+    /// How many rules changes there were.
+    changes: AtomicU64,
+    metrics: ReloadMetrics,
 }
 
 /// What operators should know about the rules.
@@ -67,7 +67,10 @@ impl RulesReloader {
         health: Health,
         checkpoints: Option<CheckpointStore>,
         in_use: ActiveRules,
+        registry: &MetricsRegistry,
     ) -> RulesReloader {
+        let metrics = ReloadMetrics::register(registry);
+        metrics.loaded(in_use.since);
         RulesReloader {
             live,
             health,
@@ -75,16 +78,15 @@ impl RulesReloader {
             checkpoints,
             in_use: Mutex::new(in_use),
             turn: tokio::sync::Mutex::default(),
-            succeeded: AtomicU64::new(0),
-            unchanged: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            metrics,
         }
     }
 
     /// The daemon starts with these rules, not with those that it had read before.
     pub(super) fn start_with(&self, text: String, version: String) {
-        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        *in_use = ActiveRules { path: in_use.path.clone(), text, version, since: wall_clock() };
+        let path = self.in_use().path;
+        self.set_in_use(ActiveRules { path, text, version, since: wall_clock() });
     }
 
     /// The rules in force.
@@ -92,10 +94,9 @@ impl RulesReloader {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many reloads had which result.
-    pub fn counts(&self) -> ReloadCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ReloadCounts { applied: read(&self.succeeded), unchanged: read(&self.unchanged), refused: read(&self.failed) }
+    fn set_in_use(&self, rules: ActiveRules) {
+        self.metrics.loaded(rules.since);
+        *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
     /// Reloads when the replay is complete: a signal that arrives earlier is kept. The result is logged.
@@ -117,7 +118,8 @@ impl RulesReloader {
         let reloaded = self.try_reload(allow_empty).await;
         match &reloaded {
             Ok(ReloadOutcome::Applied { reloaded: RulesActivation { rules, previous, .. }, compared }) => {
-                self.succeeded.fetch_add(1, Ordering::Relaxed);
+                self.changes.fetch_add(1, Ordering::Relaxed);
+                self.metrics.applied.increment(1);
                 info!(rules, previous, "the rules were reloaded");
                 let RulesComparison { kept, new, dropped } = compared;
                 info!(kept, new = new.len(), dropped, "features by whether they keep their state");
@@ -126,11 +128,11 @@ impl RulesReloader {
                 }
             }
             Ok(ReloadOutcome::Unchanged { version }) => {
-                self.unchanged.fetch_add(1, Ordering::Relaxed);
+                self.metrics.unchanged.increment(1);
                 info!(rules = version, "the rules file holds the rules in force: nothing changes");
             }
             Err(error) => {
-                self.failed.fetch_add(1, Ordering::Relaxed);
+                self.metrics.refused.increment(1);
                 error!("{error}{}", first_problem(error));
             }
         }
@@ -170,7 +172,7 @@ impl RulesReloader {
                 noted.boxed()
             }),
             None => {
-                let generation = self.succeeded.load(Ordering::Relaxed) + 1;
+                let generation = self.changes.load(Ordering::Relaxed) + 1;
                 Box::new(move |_| async move { Ok(generation) }.boxed())
             }
         }
@@ -192,9 +194,8 @@ impl RulesReloader {
         let in_use =
             ActiveRules { path: path.clone(), text: text.clone(), version: version.clone(), since: wall_clock() };
         if before.rules.version == version {
-            let mut known = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.version != version {
-                *known = in_use;
+            if self.in_use().version != version {
+                self.set_in_use(in_use);
             }
             return Ok(ReloadOutcome::Unchanged { version });
         }
@@ -207,7 +208,7 @@ impl RulesReloader {
         // Before the first event there is no past.
         let blind = if reloaded.at > Timestamp::MIN { compared.new.clone() } else { Vec::new() };
         *self.news() = RulesNotices { refused: None, blind, began: reloaded.at };
-        *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = in_use;
+        self.set_in_use(in_use);
         Ok(ReloadOutcome::Applied { reloaded, compared })
     }
 }

@@ -62,7 +62,7 @@ impl MessageTasks {
             live: instruments.live.clone(),
             log: log.clone(),
             interval,
-            status: Arc::clone(&instruments.checkpoints),
+            metrics: Arc::clone(&instruments.checkpoints),
             health: instruments.health.clone(),
         });
         MessageTasks {

@@ -1,8 +1,8 @@
 //! The growth numbers as metrics. All label values are names of the rules or of the code, so the number of series is bounded:
 //! [`growth_series_max`].
 
+use super::definitions::*;
 use super::page::MetricsPage;
-use super::table::*;
 use rekindle_core::growth::analysis::{CurrentTrend, GrowthOutlook, HourTrend, HourlyMetric, TargetStatus};
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::growth::report::{Cohort, DayNumbers, GrowthNumbers, SalesFigures};

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::definitions::{ACTION_LATENCY, ACTION_LATENCY_RECENT, ACTION_LATENCY_SINCE_START};
+use super::page::MetricsPage;
+
 /// The upper bounds of the classic buckets, in seconds.
 const BOUNDS: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
@@ -24,7 +27,7 @@ pub(super) struct LatencyDistribution {
     pub(super) sum: f64,
     /// Classic buckets: the upper bound in seconds, and how many observations there are up to it.
     pub(super) buckets: Vec<(f64, u64)>,
-    /// How many are at most [`ZERO_SECONDS`](Distribution::ZERO_SECONDS).
+    /// How many are at most [`ZERO_SECONDS`](LatencyDistribution::ZERO_SECONDS).
     pub(super) zeros: u64,
     /// Native buckets with something in them: bucket i holds what is above 2^((i-1)/8) s, up to 2^(i/8) s.
     pub(super) native: Vec<(i32, u64)>,
@@ -87,10 +90,41 @@ fn quantiles(microseconds: &Histogram<u64>) -> Vec<(f64, f64)> {
     QUANTILES.iter().map(|rank| (*rank, value(*rank))).collect()
 }
 
+/// From the broker's receipt of an event to the acknowledgement of the action that it triggered.
+#[derive(Debug, Default)]
+pub struct ActionLatencies {
+    /// Since the start, in microseconds; `None`: none was added yet.
+    all: Option<Histogram<u64>>,
+    recent: RecentLatencies,
+}
+
+impl ActionLatencies {
+    /// Adds those since the last time, in microseconds. All histograms must have the same bounds.
+    pub fn add(&mut self, latest: Histogram<u64>) {
+        match &mut self.all {
+            // With the same bounds, adding cannot fail.
+            Some(all) => drop(all.add(&latest)),
+            None => self.all = Some(latest),
+        }
+    }
+}
+
+impl MetricsPage {
+    /// From receipt to action: every latency since the start, and those of about the last minute.
+    pub fn latency(&mut self, latencies: &mut ActionLatencies, now: Instant) {
+        let Some(since_start) = &latencies.all else { return };
+        let all = LatencyDistribution::of(since_start);
+        let recent = latencies.recent.look(now, since_start);
+        self.distribution(&ACTION_LATENCY, all.clone());
+        self.distribution(&ACTION_LATENCY_RECENT, all.clone().with_quantiles_of(&recent));
+        self.distribution(&ACTION_LATENCY_SINCE_START, all);
+    }
+}
+
 /// The latencies of about the last minute, from a histogram that only grows: the difference to a copy that is about a minute
 /// old.
 #[derive(Debug, Default)]
-pub struct RecentLatencies {
+struct RecentLatencies {
     /// What it was, oldest first; of those that are a minute old or older, only the latest.
     seen: VecDeque<(Instant, Histogram<u64>)>,
 }
@@ -103,7 +137,7 @@ impl RecentLatencies {
     const STEP: Duration = Duration::from_secs(5);
 
     /// What was recorded since the latest look that is a minute old, or since the start if there is none.
-    pub fn look(&mut self, now: Instant, all: &Histogram<u64>) -> Histogram<u64> {
+    fn look(&mut self, now: Instant, all: &Histogram<u64>) -> Histogram<u64> {
         let old = |(at, _): &(Instant, _)| now.saturating_duration_since(*at) >= RecentLatencies::WINDOW;
         while self.seen.get(1).is_some_and(old) {
             self.seen.pop_front();

@@ -1,9 +1,9 @@
 //! Metrics in the formats of Prometheus.
 //!
-//! Counters are kept by the parts that count; [`table`] has the name, kind, labels and help of every metric. A scrape collects
-//! the counters into a [`MetricsPage`], so a series whose segment or campaign the rules no longer name is gone with the next
-//! scrape, and a counter that remains continues over a reload of the rules. Nothing is kept between scrapes but a minute of
-//! latencies ([`RecentLatencies`]).
+//! [`definitions`] has the name, kind, labels and help of every metric. The [`MetricsRegistry`] of a process has the handles
+//! that its parts count with and the collectors that read what is counted elsewhere; a scrape asks it for a [`MetricsPage`],
+//! which is then written. A series whose segment or campaign the rules no longer name is gone with the next scrape, and a
+//! counter that remains continues over a reload of the rules. Nothing is kept between scrapes but a minute of latencies.
 //!
 //! The text format is written with the formatting functions of the `metrics` crate's exporter. The binary format, the only one
 //! with native histograms, is written here, because the exporter's needs `protoc` at build time. `tests/http/metrics.rs` checks
@@ -11,20 +11,28 @@
 //!
 //! Not here: HTTP, and who may read metrics.
 
+mod broker;
 mod checkpoints;
+pub mod definitions;
+mod engine;
 mod growth;
 mod latency;
-mod numbers;
 mod page;
 mod process;
 mod protobuf;
-pub mod table;
+mod registry;
+mod reloads;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use checkpoints::CheckpointStatus;
+pub use checkpoints::{CheckpointFigures, CheckpointMetrics};
 pub use growth::growth_series_max;
-pub use latency::RecentLatencies;
-pub use numbers::{ConnectionNumbers, PUBLISHED_KINDS, SourceNumbers};
+pub use latency::ActionLatencies;
 pub use page::{ExpositionFormat, MetricsPage};
+pub use registry::MetricsRegistry;
+pub use reloads::ReloadMetrics;
+
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1_000.0
+}

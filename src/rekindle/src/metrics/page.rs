@@ -1,10 +1,8 @@
-//! The answer to one scrape: the metrics, in the order in which they were added, as values of one instant.
-//!
-//! A page is collected for each scrape from counters that are kept elsewhere. So a series whose segment or campaign the rules
-//! no longer name is gone with the next scrape, and nothing has to be remembered, or forgotten, here.
+//! The answer to one scrape: the metrics, in the order in which they were added, as values of one instant. Nothing is kept
+//! here from one scrape to the next.
 
+use super::definitions::MetricDefinition;
 use super::latency::LatencyDistribution;
-use super::table::MetricDefinition;
 use super::{protobuf, text};
 
 /// How a page is written.
@@ -30,6 +28,9 @@ impl ExpositionFormat {
         }
     }
 }
+
+/// Numbers of a status or a snapshot, each with its metric, which has no labels.
+pub(super) type Readings<T> = [(&'static MetricDefinition, fn(&T) -> f64)];
 
 /// The metrics of one instant.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +70,13 @@ impl MetricsPage {
         self.add(metric, labels, count as f64);
     }
 
+    /// Adds the numbers of a status or a snapshot.
+    pub(super) fn read<T>(&mut self, readings: &Readings<T>, from: &T) {
+        for (metric, read) in readings {
+            self.add(metric, &[], read(from));
+        }
+    }
+
     /// Adds a histogram or a summary.
     pub(super) fn distribution(&mut self, metric: &'static MetricDefinition, distribution: LatencyDistribution) {
         self.push(metric, &[], MetricValue::Distribution(distribution));
@@ -77,7 +85,8 @@ impl MetricsPage {
     fn push(&mut self, metric: &'static MetricDefinition, labels: &[&str], value: MetricValue) {
         debug_assert_eq!(metric.labels.len(), labels.len(), "{} has other labels", metric.name);
         let series = MetricSeries { labels: labels.iter().map(|label| (*label).to_owned()).collect(), value };
-        match self.families.iter_mut().find(|family| family.metric == metric) {
+        // Most series are of the metric that the one before was of.
+        match self.families.iter_mut().rfind(|family| family.metric.name == metric.name) {
             Some(family) => family.series.push(series),
             None => self.families.push(MetricFamily { metric, series: vec![series] }),
         }

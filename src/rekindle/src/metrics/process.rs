@@ -1,14 +1,20 @@
-//! The metrics of this process.
+//! The metrics of this process and this build.
 
 use std::sync::LazyLock;
 
 use metrics_process::collector;
 use sysinfo::{MemoryRefreshKind, System};
 
+use super::definitions::*;
 use super::page::MetricsPage;
-use super::table::*;
 
 impl MetricsPage {
+    /// Which build this is: its version, and the revision that `REKINDLE_REVISION` named when it was built.
+    pub fn build(&mut self) {
+        let revision = option_env!("REKINDLE_REVISION").unwrap_or("unknown");
+        self.add(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), revision], 1.0);
+    }
+
     /// CPU time, memory, files, threads: as far as the operating system reports them.
     pub fn process(&mut self) {
         let numbers = collector::collect();

@@ -5,9 +5,9 @@
 
 use prost::Message as _;
 
+use super::definitions::MetricKind;
 use super::latency::LatencyDistribution;
 use super::page::{MetricFamily, MetricSeries, MetricValue};
-use super::table::MetricKind;
 
 pub(super) const CONTENT_TYPE: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::table::{self, MetricKind};
-use super::{CheckpointStatus, ConnectionNumbers, MetricsPage, RecentLatencies, SourceNumbers};
-use crate::reload::ReloadCounts;
+use super::definitions::{self, MetricKind};
+use super::{ActionLatencies, CheckpointFigures, CheckpointMetrics, MetricsPage, MetricsRegistry, ReloadMetrics};
+use rekindle_core::checkpoint::CheckpointKind;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::SinkStatus;
+use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
@@ -65,7 +66,7 @@ fn value(page: &MetricsPage, series: &str) -> Option<f64> {
 #[test]
 fn the_documents_tell_of_every_metric_as_it_is() {
     let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
-    for metric in table::ALL {
+    for metric in definitions::ALL {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         let (name, kind, labels) = (metric.name, metric.kind.name(), labels.join(", "));
         table.push_str(&format!("| `{name}` | {kind} | {labels} | {} |\n", metric.help));
@@ -76,9 +77,9 @@ fn the_documents_tell_of_every_metric_as_it_is() {
 
 #[test]
 fn names_are_unique_and_as_prometheus_wants_them() {
-    let names: BTreeSet<_> = table::ALL.iter().map(|metric| metric.name).collect();
-    assert_eq!(names.len(), table::ALL.len());
-    for metric in table::ALL {
+    let names: BTreeSet<_> = definitions::ALL.iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), definitions::ALL.len());
+    for metric in definitions::ALL {
         let is_counter = metric.kind == MetricKind::Counter;
         assert_eq!(metric.name.ends_with("_total"), is_counter, "{}", metric.name);
         assert!(metric.help.ends_with('.'), "{}", metric.name);
@@ -90,23 +91,35 @@ fn names_are_unique_and_as_prometheus_wants_them() {
 fn everything_together_makes_every_metric_of_the_table() {
     let mut pipeline = pipeline(RULES);
     feed(&mut pipeline, r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#);
-    let mut page = page(&pipeline, Timestamp(1_772_701_201_500));
-    page.source(&SourceNumbers { lag_messages: Some(3), lag_seconds: Some(0.25), ..SourceNumbers::default() });
+    let now = Timestamp(1_772_701_201_500);
+    let registry = MetricsRegistry::default();
+    let (checkpoints, reloads) = (CheckpointMetrics::register(&registry), ReloadMetrics::register(&registry));
+    let took = Duration::from_secs(1);
+    checkpoints.written(CheckpointFigures { kind: CheckpointKind::Base, at: now, took, bytes: 1, users: 1 });
+    reloads.refused.increment(2);
+    reloads.loaded(Timestamp(5_000));
+    let mut page = registry.page();
+    page.stats(&stats(&pipeline), now);
+    let source = SourceStatus::default();
+    source.handed_on(1, 100, 1, Timestamp(now.0 - 250));
+    page.source(Some(&source), now);
     page.sink(&SinkStatus::default().figures());
-    page.connection(&ConnectionNumbers::default());
-    page.unseen([("event", "order")].into_iter());
-    page.reloads(ReloadCounts { applied: 1, unchanged: 3, refused: 2 }, Timestamp(5_000));
+    page.connection(None);
+    page.missing_names([("event", "order")].into_iter());
     let nothing = Histogram::new(3).expect("sound");
+    page.ready(false);
     page.recovering(false);
-    page.checkpoints(&CheckpointStatus { last_ms: 5_000.into(), ..CheckpointStatus::default() }, &nothing);
-    page.latency(&nothing, &mut RecentLatencies::default(), Instant::now());
+    page.checkpoint_pauses(&nothing);
+    let mut latencies = ActionLatencies::default();
+    latencies.add(nothing);
+    page.latency(&mut latencies, Instant::now());
     page.build();
     page.process();
     let text = page.text();
     // The growth numbers are there where the rules ask for them: `tests/http/growth_series.rs`.
     const GROWTH: [&str; 4] = ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly"];
     let is_of_growth = |name: &str| GROWTH.iter().any(|prefix| name.starts_with(prefix));
-    let expected: Vec<_> = table::ALL.iter().filter(|metric| !is_of_growth(metric.name)).collect();
+    let expected: Vec<_> = definitions::ALL.iter().filter(|metric| !is_of_growth(metric.name)).collect();
     for metric in &expected {
         let kind = format!("# TYPE {} {}\n", metric.name, metric.kind.name());
         assert_eq!(text.matches(&kind).count(), 1, "{kind} in\n{text}");
@@ -166,7 +179,7 @@ fn before_the_first_message_there_is_no_watermark() {
 #[test]
 fn what_a_label_must_not_hold_is_escaped() {
     let mut page = MetricsPage::default();
-    page.add(&table::RULES_INFO, &["a\"b\\c\nd"], 1.0);
+    page.add(&definitions::RULES_INFO, &["a\"b\\c\nd"], 1.0);
     let text = page.text();
     assert!(text.trim_end().ends_with("rekindle_rules_info{version=\"a\\\"b\\\\c\\nd\"} 1"), "{text}");
 }

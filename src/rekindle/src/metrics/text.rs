@@ -4,9 +4,9 @@ use metrics::{Key, Label};
 use metrics_exporter_prometheus::LabelSet;
 use metrics_exporter_prometheus::formatting::{write_help_line, write_metric_line, write_type_line};
 
+use super::definitions::{MetricDefinition, MetricKind};
 use super::latency::LatencyDistribution;
 use super::page::{MetricFamily, MetricValue};
-use super::table::{MetricDefinition, MetricKind};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 

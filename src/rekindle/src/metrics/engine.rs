@@ -1,0 +1,104 @@
+//! The metrics of the engine, read from the snapshot that it publishes.
+//!
+//! The core counts in plain fields: it has no metrics. Its totals are one value, which the engine publishes as a whole; the
+//! tables here name the metric of each field.
+
+use super::definitions::*;
+use super::page::{MetricsPage, Readings};
+use super::seconds;
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::decode::RejectionReason;
+use rekindle_core::event::CallType;
+use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::EngineStats;
+use rekindle_runtime::pipeline::PipelineTotals;
+
+const TOTALS: &Readings<PipelineTotals> = &[
+    (&LATE, |totals| totals.counts.late as f64),
+    (&DUPLICATES, |totals| totals.counts.duplicates as f64),
+    (&FROM_FUTURE, |totals| totals.from_future as f64),
+    (&PLACEHOLDER_IDS, |totals| totals.placeholder_ids as f64),
+    (&OVERSIZED_VALUES, |totals| totals.oversized_values as f64),
+    (&USERS, |totals| totals.users as f64),
+    (&LINKS, |totals| totals.links as f64),
+    (&MERGED, |totals| totals.counts.merged as f64),
+    (&FORGOTTEN, |totals| totals.forgotten as f64),
+    (&EXPIRED, |totals| totals.counts.expired as f64),
+];
+
+const STATS: &Readings<EngineStats> =
+    &[(&PENDING_TIMERS, |stats| stats.pending_timers as f64), (&STATE, |stats| stats.state_bytes as f64)];
+
+impl MetricsPage {
+    /// What the pipeline counted under these rules, and which rules they are.
+    pub fn totals(&mut self, rules: &Ruleset, totals: &PipelineTotals, watermark: Timestamp) {
+        self.read(TOTALS, totals);
+        for (call, count) in CallType::ALL.iter().zip(totals.by_call) {
+            self.count(&EVENTS, &[call.name()], count);
+        }
+        for (reason, count) in RejectionReason::CODES.iter().zip(totals.rejected) {
+            self.count(&REJECTED, &[reason], count);
+        }
+        self.rules(rules, totals);
+        if has_begun(watermark) {
+            self.add(&WATERMARK, &[], seconds(watermark.0));
+        }
+    }
+
+    /// The series whose labels are names of the rules.
+    fn rules(&mut self, rules: &Ruleset, totals: &PipelineTotals) {
+        for (amount, [_, passed_over]) in rules.amounts.iter().zip(&totals.counts.amounts) {
+            let name = rules.amount_name(*amount);
+            let (event, property) = name.split_once('.').unwrap_or((&name, ""));
+            self.count(&PASSED_OVER, &[event, property], *passed_over);
+        }
+        for (segment, [entered, left]) in rules.segments.iter().zip(&totals.counts.transitions) {
+            self.count(&TRANSITIONS, &[&segment.id, TransitionKind::Enter.name()], *entered);
+            self.count(&TRANSITIONS, &[&segment.id, TransitionKind::Exit.name()], *left);
+        }
+        for (segment, size) in rules.segments.iter().zip(&totals.counts.sizes) {
+            self.add(&SEGMENT_USERS, &[&segment.id], *size as f64);
+        }
+        for (campaign, counts) in rules.campaigns.iter().zip(&totals.counts.decisions) {
+            for (outcome, count) in Outcome::NAMES.iter().zip(counts) {
+                self.count(&DECISIONS, &[&campaign.id, outcome], *count);
+            }
+        }
+        self.add(&RULES_INFO, &[&rules.version], 1.0);
+    }
+
+    /// What the live engine reports; `now` is the wall clock.
+    pub fn stats(&mut self, stats: &EngineStats, now: Timestamp) {
+        self.totals(&stats.plan.rules, &stats.totals, stats.watermark);
+        self.read(STATS, stats);
+        if has_begun(stats.watermark) {
+            self.add(&WATERMARK_LAG, &[], seconds(now.0 - stats.watermark.0));
+        }
+        self.count(&QUEUE, &["batches"], stats.queued_batches as u64);
+        self.count(&QUEUE, &["emissions"], stats.queued_outputs as u64);
+        stats.growth.iter().for_each(|numbers| self.growth(numbers));
+    }
+
+    /// Whether the log is being replayed.
+    pub fn recovering(&mut self, is_recovering: bool) {
+        self.add(&RECOVERING, &[], f64::from(u8::from(is_recovering)));
+    }
+
+    /// Whether every part of the daemon works.
+    pub fn ready(&mut self, is_ready: bool) {
+        self.add(&READY, &[], f64::from(u8::from(is_ready)));
+    }
+
+    /// The names that the rules read and that do not occur in the log, by kind and name.
+    pub fn missing_names<'n>(&mut self, names: impl Iterator<Item = (&'n str, &'n str)>) {
+        for (kind, name) in names {
+            self.add(&RULES_UNSEEN, &[kind, name], 1.0);
+        }
+    }
+}
+
+/// Before the first message the watermark lies before every time; no real one is before the year 1.
+fn has_begun(watermark: Timestamp) -> bool {
+    watermark.0 > Timestamp::MIN.0 / 2
+}
