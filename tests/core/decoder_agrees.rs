@@ -71,14 +71,14 @@ proptest! {
 }
 
 fn plain(value: &lenient::Json) -> serde_json::Value {
-    use lenient::Kind;
+    use lenient::JsonKind;
     match &value.kind {
-        Kind::Null => serde_json::Value::Null,
-        Kind::Bool(value) => (*value).into(),
-        Kind::Number(number) => serde_json::from_str(number).expect("a number"),
-        Kind::Text(text) => text.as_str().into(),
-        Kind::Array(items) => items.iter().map(plain).collect(),
-        Kind::Object(members) => members.iter().map(|(key, value)| (key.clone(), plain(value))).collect(),
+        JsonKind::Null => serde_json::Value::Null,
+        JsonKind::Bool(value) => (*value).into(),
+        JsonKind::Number(number) => serde_json::from_str(number).expect("a number"),
+        JsonKind::Text(text) => text.as_str().into(),
+        JsonKind::Array(items) => items.iter().map(plain).collect(),
+        JsonKind::Object(members) => members.iter().map(|(key, value)| (key.clone(), plain(value))).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::streams::settings;
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::{Daemon, Settings};
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
@@ -35,7 +35,7 @@ async fn entered(broker: &Broker) -> BTreeMap<usize, usize> {
 }
 
 /// Starts a daemon on a stream that is full, and waits until it is among the events.
-async fn among_the_events(settings: Settings, broker: &Broker) -> Daemon {
+async fn among_the_events(settings: TestDaemonSetup, broker: &Broker) -> TestDaemon {
     let daemon = settings.start();
     broker.wait_for_outputs(1).await;
     daemon

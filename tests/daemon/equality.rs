@@ -6,14 +6,14 @@ use bytes::Bytes;
 use rstest::rstest;
 
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::Settings;
-use rekindle_test_kit::daemon::log::{Log, THE_END, a_month, assert_same, lines, per_user, starter_pack};
+use rekindle_test_kit::daemon::harness::TestDaemonSetup;
+use rekindle_test_kit::daemon::log::{ReplayedLog, THE_END, a_month, assert_same, lines, per_user, starter_pack};
 use rekindle_test_kit::nats_server::NatsServer;
 
 /// Starts a daemon, publishes a log as it reads, and compares.
-async fn compare(what: &str, log: &Log, per_second: Option<u32>) {
+async fn compare(what: &str, log: &ReplayedLog, per_second: Option<u32>) {
     let server = NatsServer::start();
-    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let started = Instant::now();
@@ -56,7 +56,7 @@ async fn several_events_per_message(#[case] seed: u64, #[case] message: impl Fn(
         messages.push(Bytes::from(message(some)));
         rest = more;
     }
-    let log = Log::new(&starter_pack(), messages, "2026-02-20T00:00:00Z");
+    let log = ReplayedLog::new(&starter_pack(), messages, "2026-02-20T00:00:00Z");
     assert_eq!(log.events, lines.len(), "every line is an event of its own");
     compare("several events per message, flat out", &log, None).await;
 }

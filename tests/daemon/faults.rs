@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::{Settings, signal};
-use rekindle_test_kit::daemon::log::{Log, THE_END, a_month, assert_same, per_user, starter_pack};
+use rekindle_test_kit::daemon::harness::{TestDaemonSetup, signal};
+use rekindle_test_kit::daemon::log::{ReplayedLog, THE_END, a_month, assert_same, per_user, starter_pack};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
@@ -17,7 +17,7 @@ const HANG: Duration = Duration::from_millis(3_500);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_and_started_again_under_load_costs_nothing() {
     let mut server = NatsServer::start();
-    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let publishing = {
@@ -36,7 +36,7 @@ async fn a_server_that_is_killed_and_started_again_under_load_costs_nothing() {
     publishing.await.expect("no panic");
     broker.wait_for_subject(THE_END).await;
     daemon.stop();
-    let log = Log::as_stored(&starter_pack(), broker.read("EVENTS").await, "2026-02-20T00:00:00Z");
+    let log = ReplayedLog::as_stored(&starter_pack(), broker.read("EVENTS").await, "2026-02-20T00:00:00Z");
     assert!(log.messages.len() >= a_month().messages.len(), "{} messages", log.messages.len());
     assert_same(&per_user(&broker.read("REKINDLE").await), &log.expected);
 }
@@ -45,7 +45,7 @@ async fn a_server_that_is_killed_and_started_again_under_load_costs_nothing() {
 async fn a_connection_that_is_cut_again_and_again_costs_nothing() {
     let (server, log) = (NatsServer::start(), a_month());
     let proxy = Proxy::to(server.port());
-    let daemon = Settings::new(&proxy.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&proxy.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let slices: Vec<_> = log.messages.chunks(log.messages.len().div_ceil(TIMES)).collect();
@@ -70,7 +70,7 @@ async fn a_connection_that_is_cut_again_and_again_costs_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_for_a_while_costs_nothing() {
     let (server, log) = (NatsServer::start(), a_month());
-    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let (before, after) = log.messages.split_at(log.messages.len() / 2);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::streams::settings;
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
-use rekindle_test_kit::daemon::log::{Log, THE_END, assert_same, lines, per_user, with_the_end};
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup, wait_until};
+use rekindle_test_kit::daemon::log::{ReplayedLog, THE_END, assert_same, lines, per_user, with_the_end};
 use rekindle_test_kit::nats_server::NatsServer;
 
 const FORGET: &str = "rekindle.control.forget";
@@ -16,12 +16,12 @@ fn view(user: &str) -> String {
 }
 
 /// Asks for a user to be forgotten; the status, and what the answer says.
-fn delete(daemon: &Daemon, user: &str) -> (u16, Value) {
+fn delete(daemon: &TestDaemon, user: &str) -> (u16, Value) {
     let (status, body) = daemon.ask("DELETE", &format!("/v1/users/{user}"));
     (status, serde_json::from_str(&body).expect("JSON"))
 }
 
-fn metric(daemon: &Daemon, name: &str) -> String {
+fn metric(daemon: &TestDaemon, name: &str) -> String {
     let (_, page) = daemon.ask("GET", "/metrics");
     let line = page.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     line.rsplit(' ').next().unwrap_or_default().to_owned()
@@ -150,11 +150,11 @@ async fn idle_users_are_dropped_as_replay_drops_them() {
     );
     let messages: Vec<Bytes> = lines(7, 10).into_iter().map(Bytes::from).collect();
     let until = "2026-01-12T00:00:00Z";
-    let forever = Log::new(&rules, messages.clone(), until);
-    let log = Log::replayed(&rules, messages, until, &["--state-ttl", "20h"]);
+    let forever = ReplayedLog::new(&rules, messages.clone(), until);
+    let log = ReplayedLog::replayed(&rules, messages, until, &["--state-ttl", "20h"]);
     assert_ne!(log.expected, forever.expected, "nobody is dropped");
     let server = NatsServer::start();
-    let daemon = Settings::new(&server.url(), &rules).set("ENGINE_STATE_TTL", "20h").start();
+    let daemon = TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_STATE_TTL", "20h").start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     broker.publish(&log.messages, None).await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::streams::{settings, works};
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::{Daemon, wait_until};
+use rekindle_test_kit::daemon::harness::{TestDaemon, wait_until};
 use rekindle_test_kit::nats_server::NatsServer;
 
 async fn letters(broker: &Broker) -> Vec<Value> {
@@ -12,7 +12,7 @@ async fn letters(broker: &Broker) -> Vec<Value> {
     letters.iter().map(|letter| serde_json::from_slice(&letter.payload).expect("a letter is JSON")).collect()
 }
 
-fn published(daemon: &Daemon) -> f64 {
+fn published(daemon: &TestDaemon) -> f64 {
     daemon.metric("rekindle_published_messages_total{kind=\"letter\"}")
 }
 

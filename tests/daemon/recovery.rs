@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::streams::settings;
-use rekindle_test_kit::daemon::broker::{Broker, Stored};
-use rekindle_test_kit::daemon::harness::{Ended, Settings, wait_until};
+use rekindle_test_kit::daemon::broker::{Broker, BrokerMessage};
+use rekindle_test_kit::daemon::harness::{DaemonExit, TestDaemonSetup, wait_until};
 use rekindle_test_kit::nats_server::NatsServer;
 
 /// Checkpoints every second, the shortest there is.
-fn often(server: &NatsServer) -> Settings {
+fn often(server: &NatsServer) -> TestDaemonSetup {
     settings(&server.url()).set("CHECKPOINT_INTERVAL", "1s")
 }
 
@@ -19,7 +19,7 @@ fn view(user: &str) -> String {
 }
 
 /// A daemon that has seen some users, written a checkpoint, and was killed; and what it was started with.
-async fn killed(server: &NatsServer, broker: &Broker) -> Settings {
+async fn killed(server: &NatsServer, broker: &Broker) -> TestDaemonSetup {
     let daemon = often(server).start();
     for user in ["a", "b", "c"] {
         broker.publish_one(view(user)).await;
@@ -30,7 +30,7 @@ async fn killed(server: &NatsServer, broker: &Broker) -> Settings {
     daemon.kill()
 }
 
-fn checkpoints(daemon: &rekindle_test_kit::daemon::harness::Daemon) -> f64 {
+fn checkpoints(daemon: &rekindle_test_kit::daemon::harness::TestDaemon) -> f64 {
     ["base", "delta"].iter().map(|kind| daemon.metric(&format!("rekindle_checkpoints_total{{kind=\"{kind}\"}}"))).sum()
 }
 
@@ -39,13 +39,13 @@ fn copy(from: &Path, to: &Path) {
     assert!(done.success());
 }
 
-fn assert_refused(ended: &Ended, why: &str) {
+fn assert_refused(ended: &DaemonExit, why: &str) {
     assert_eq!(ended.code, Some(1), "{}", ended.log);
     assert!(ended.log.contains(why), "not `{why}`:\n{}", ended.log);
 }
 
 async fn users(broker: &Broker) -> Vec<String> {
-    let user = |stored: &Stored| {
+    let user = |stored: &BrokerMessage| {
         let fields: serde_json::Value = serde_json::from_slice(&stored.payload).expect("JSON");
         fields["user"].as_str().unwrap_or_default().to_owned()
     };

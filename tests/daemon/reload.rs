@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use rekindle_test_kit::daemon::broker::{Broker, Stored};
-use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
-use rekindle_test_kit::daemon::log::{PerUser, THE_END, a_month, assert_same, per_user, starter_pack};
+use rekindle_test_kit::daemon::broker::{Broker, BrokerMessage};
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup, wait_until};
+use rekindle_test_kit::daemon::log::{PublishedByUser, THE_END, a_month, assert_same, per_user, starter_pack};
 use rekindle_test_kit::nats_server::NatsServer;
 
 /// The segments that the other rules have changed. No campaign looks at them.
@@ -19,8 +19,8 @@ fn other_rules() -> String {
 }
 
 /// Without what is about the rules that were changed, and without the version in actions.
-fn unchanged(outputs: &PerUser) -> PerUser {
-    let mut all = PerUser::new();
+fn unchanged(outputs: &PublishedByUser) -> PublishedByUser {
+    let mut all = PublishedByUser::new();
     for (user, outputs) in outputs {
         let mut kept = Vec::new();
         for (subject, payload) in outputs {
@@ -40,11 +40,11 @@ fn unchanged(outputs: &PerUser) -> PerUser {
     all
 }
 
-fn reloads(daemon: &Daemon, result: &str) -> f64 {
+fn reloads(daemon: &TestDaemon, result: &str) -> f64 {
     daemon.metric(&format!("rekindle_rules_reloads_total{{result=\"{result}\"}}"))
 }
 
-fn text(stored: &Stored, name: &str) -> String {
+fn text(stored: &BrokerMessage, name: &str) -> String {
     let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
     fields[name].as_str().expect("text").to_owned()
 }
@@ -52,7 +52,7 @@ fn text(stored: &Stored, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_lose_nothing_and_leave_what_is_unchanged_alone() {
     let (server, log) = (NatsServer::start(), a_month());
-    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let publishing = {
@@ -89,7 +89,7 @@ async fn reloads_under_load_lose_nothing_and_leave_what_is_unchanged_alone() {
 }
 
 /// Events of every kind.
-fn taken_in(daemon: &Daemon) -> f64 {
+fn taken_in(daemon: &TestDaemon) -> f64 {
     let value = |series: &str| series.rsplit(' ').next().and_then(|value| value.parse().ok());
     let page = daemon.metrics();
     let series = page.lines().filter(|line| line.starts_with("rekindle_events_total{"));
@@ -99,7 +99,7 @@ fn taken_in(daemon: &Daemon) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_file_changes_nothing_and_says_why() {
     let (server, log) = (NatsServer::start(), a_month());
-    let daemon = Settings::new(&server.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let version = rules_in_use(&daemon);
@@ -120,7 +120,7 @@ async fn a_bad_file_changes_nothing_and_says_why() {
     assert_same(&per_user(&stored), &log.expected);
 }
 
-fn rules_in_use(daemon: &Daemon) -> String {
+fn rules_in_use(daemon: &TestDaemon) -> String {
     let page = daemon.metrics();
     page.lines().find(|line| line.starts_with("rekindle_rules_info{")).expect("it is there").to_owned()
 }
@@ -143,7 +143,7 @@ fn order(user: &str) -> String {
 
 /// What was published, `subject cause user`.
 async fn published(broker: &Broker) -> Vec<String> {
-    let line = |stored: &Stored| {
+    let line = |stored: &BrokerMessage| {
         let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
         let part = |name: &str| fields[name].as_str().unwrap_or("-").to_owned();
         format!("{} {} {}", stored.subject.trim_start_matches("rekindle."), part("cause"), part("user"))
@@ -154,7 +154,7 @@ async fn published(broker: &Broker) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_new_feature_does_not_know_sets_no_campaign_off_after_a_reload_or_a_restart() {
     let server = NatsServer::start();
-    let daemon = Settings::new(&server.url(), ORDERS).start();
+    let daemon = TestDaemonSetup::new(&server.url(), ORDERS).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     broker.publish_one(order("u")).await;
@@ -190,7 +190,7 @@ async fn what_a_new_feature_does_not_know_sets_no_campaign_off_after_a_reload_or
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_one_does_nothing() {
     let server = NatsServer::start();
-    let daemon = Settings::new(&server.url(), ORDERS).start();
+    let daemon = TestDaemonSetup::new(&server.url(), ORDERS).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let version = rules_in_use(&daemon);
@@ -226,7 +226,7 @@ async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_o
 async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
     let mut server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
-    let daemon = Settings::new(&server.url(), ORDERS).start();
+    let daemon = TestDaemonSetup::new(&server.url(), ORDERS).start();
     daemon.wait_until_ready();
     broker.publish_one(order("u")).await;
     broker.wait_for_subject("rekindle.actions.email.thanks").await;
@@ -248,7 +248,7 @@ async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
 async fn an_event_that_never_comes_is_told_with_the_one_that_does() {
     let server = NatsServer::start();
     let misspelt = ORDERS.replace("order = 'Order'", "order = 'Order Complete'");
-    let daemon = Settings::new(&server.url(), &misspelt).set("ENGINE_UNSEEN_AFTER", "1s").start();
+    let daemon = TestDaemonSetup::new(&server.url(), &misspelt).set("ENGINE_UNSEEN_AFTER", "1s").start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     let placed = |user: usize| order(&format!("u{user}")).replace("\"Order\"", "\"Order Completed\"");

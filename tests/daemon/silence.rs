@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use rekindle_core::time::{Span, Timestamp};
 use serde_json::Value;
 
-use rekindle_test_kit::daemon::broker::{Broker, Stored};
-use rekindle_test_kit::daemon::harness::Settings;
+use rekindle_test_kit::daemon::broker::{Broker, BrokerMessage};
+use rekindle_test_kit::daemon::harness::TestDaemonSetup;
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
@@ -35,8 +35,8 @@ const PROMISED: Span = Span(1_000);
 /// How often a slow machine may be late before it counts.
 const ATTEMPTS: usize = 4;
 
-fn settings(server: &str) -> Settings {
-    Settings::new(server, RULES)
+fn settings(server: &str) -> TestDaemonSetup {
+    TestDaemonSetup::new(server, RULES)
         .set("ENGINE_CLOCK", "log")
         .set("ENGINE_MAX_DISORDER", "500ms")
         .set("OUTPUT_DECISIONS", false)
@@ -49,11 +49,11 @@ fn does(user: &str, event: &str) -> (Timestamp, String) {
     (now, format!(r#"{{"type":"track","event":"{event}","userId":"{user}","timestamp":"{now}"}}"#))
 }
 
-async fn all_on(broker: &Broker, subject: &str) -> Vec<Stored> {
+async fn all_on(broker: &Broker, subject: &str) -> Vec<BrokerMessage> {
     broker.read("REKINDLE").await.into_iter().filter(|stored| stored.subject == subject).collect()
 }
 
-fn text(stored: &Stored, name: &str) -> String {
+fn text(stored: &BrokerMessage, name: &str) -> String {
     let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
     fields[name].as_str().expect("text").to_owned()
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::{Daemon, Settings};
-use rekindle_test_kit::daemon::log::{Log, THE_END, a_month, assert_same, per_user, starter_pack};
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup};
+use rekindle_test_kit::daemon::log::{ReplayedLog, THE_END, a_month, assert_same, per_user, starter_pack};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
@@ -16,7 +16,7 @@ const WAITING: usize = 32 << 20;
 const GROWTH_MAX: u64 = 8 << 20;
 
 /// Waits until no more events are taken in, and returns how many messages there were.
-async fn standstill(daemon: &Daemon) -> f64 {
+async fn standstill(daemon: &TestDaemon) -> f64 {
     let (mut before, mut since) = (-1.0, 0);
     for _ in 0..300 {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -41,7 +41,7 @@ async fn a_sink_that_is_stuck_holds_up_the_source_and_memory_does_not_grow() {
     let (server, log) = (NatsServer::with_config(&users), a_month());
     let options = async_nats::ConnectOptions::with_user_and_password("test".to_owned(), "test".to_owned());
     let broker = Broker::connect_with(options, &server.url()).await;
-    let daemon = Settings::new(&server.url(), &starter_pack())
+    let daemon = TestDaemonSetup::new(&server.url(), &starter_pack())
         .set("NATS_USER", "rekindle")
         .set("NATS_PASSWORD", "s3cr3t")
         .set("SOURCE_BATCH", 100)
@@ -61,7 +61,7 @@ async fn a_sink_that_is_stuck_holds_up_the_source_and_memory_does_not_grow() {
     server.reconfigure(revoked, granted);
     broker.wait_for_subject(THE_END).await;
     daemon.stop();
-    let log = Log::as_stored(&starter_pack(), broker.read("EVENTS").await, "2026-02-20T00:00:00Z");
+    let log = ReplayedLog::as_stored(&starter_pack(), broker.read("EVENTS").await, "2026-02-20T00:00:00Z");
     assert_same(&per_user(&broker.read("REKINDLE").await), &log.expected);
 }
 
@@ -77,7 +77,7 @@ fn large_event() -> Bytes {
 async fn through_a_narrow_connection_everything_comes_late_and_whole() {
     let (server, log) = (NatsServer::start(), a_month());
     let proxy = Proxy::to(server.port());
-    let daemon = Settings::new(&proxy.url(), &starter_pack()).start();
+    let daemon = TestDaemonSetup::new(&proxy.url(), &starter_pack()).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     proxy.throttle(500_000);

@@ -2,7 +2,7 @@
 //! on by itself once the cause is gone.
 
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup, wait_until};
 use rekindle_test_kit::nats_server::NatsServer;
 
 const RULES: &str = "[events]\nview = 'View'\n[[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1'\n";
@@ -10,15 +10,15 @@ const VIEW: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"2
 const SEEN: &str = "rekindle.segments.seen.enter";
 
 /// It becomes ready, and an event comes through.
-pub(crate) async fn works(daemon: Daemon, broker: &Broker) {
+pub(crate) async fn works(daemon: TestDaemon, broker: &Broker) {
     daemon.wait_until_ready();
     broker.publish_one(VIEW).await;
     broker.wait_for_subject(SEEN).await;
     daemon.stop();
 }
 
-pub(crate) fn settings(server: &str) -> Settings {
-    Settings::new(server, RULES)
+pub(crate) fn settings(server: &str) -> TestDaemonSetup {
+    TestDaemonSetup::new(server, RULES)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::streams::settings;
-use rekindle_test_kit::daemon::broker::{Broker, Stored};
-use rekindle_test_kit::daemon::harness::{Daemon, Settings, wait_until};
+use rekindle_test_kit::daemon::broker::{Broker, BrokerMessage};
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup, wait_until};
 use rekindle_test_kit::nats_server::NatsServer;
 
 /// Checkpoints every second, the shortest there is.
-fn often(server: &NatsServer) -> Settings {
+fn often(server: &NatsServer) -> TestDaemonSetup {
     settings(&server.url()).set("CHECKPOINT_INTERVAL", "1s")
 }
 
 /// As another supervisor would start it: the same streams, and the same checkpoints.
-fn beside(server: &NatsServer, daemon: &Daemon) -> Settings {
+fn beside(server: &NatsServer, daemon: &TestDaemon) -> TestDaemonSetup {
     often(server).set("CHECKPOINT_STORE", daemon.file("checkpoints").display())
 }
 
@@ -25,7 +25,7 @@ fn view(user: &str) -> String {
 }
 
 async fn users(broker: &Broker) -> Vec<String> {
-    let user = |stored: &Stored| {
+    let user = |stored: &BrokerMessage| {
         let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
         fields["user"].as_str().unwrap_or_default().to_owned()
     };
@@ -33,7 +33,7 @@ async fn users(broker: &Broker) -> Vec<String> {
     stored.iter().filter(|stored| stored.subject == "rekindle.segments.seen.enter").map(user).collect()
 }
 
-fn checkpoints(daemon: &Daemon) -> f64 {
+fn checkpoints(daemon: &TestDaemon) -> f64 {
     ["base", "delta"].iter().map(|kind| daemon.metric(&format!("rekindle_checkpoints_total{{kind=\"{kind}\"}}"))).sum()
 }
 
@@ -43,7 +43,7 @@ async fn a_daemon_that_cannot_work_takes_nothing_from_one_that_does() {
                  { user: reader, password: s, permissions: { publish: { deny: [\"rekindle.progress\"] } } }, \
                  { user: writer, password: s, permissions: { publish: { deny: [\"$JS.API.CONSUMER.>\"] } } }";
     let server = NatsServer::with_config(&format!("authorization {{ users = [ {users} ] }}"));
-    let as_user = |settings: Settings, user: &str, password: &str| {
+    let as_user = |settings: TestDaemonSetup, user: &str, password: &str| {
         settings.set("NATS_USER", user).set("NATS_PASSWORD", password).set("OUTPUT_TAKEOVER", "now")
     };
     let options = async_nats::ConnectOptions::with_user_and_password("test".to_owned(), "test".to_owned());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rekindle::metrics::definitions::{self, MetricKind};
 
 use rekindle_test_kit::daemon::broker::Broker;
-use rekindle_test_kit::daemon::harness::Settings;
+use rekindle_test_kit::daemon::harness::TestDaemonSetup;
 use rekindle_test_kit::daemon::log::{a_month, starter_pack};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::prometheus_server::{Histograms, Prometheus, promtool_check_metrics};
@@ -20,7 +20,7 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
         .replace("[events]\n", "[events]\nnever = 'Never Sent'\n")
         .replace("\"2026-03-16\"", "\"2026-01-10\"")
         .replace("\"2026-03-19\"", "\"2026-01-12\"");
-    let daemon = Settings::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").start();
+    let daemon = TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     // Something to reject, and actions.

@@ -12,7 +12,7 @@ use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_test_kit::generator::{Scenario, scenario};
-use rekindle_test_kit::oracle::{self, Forgetting, compare};
+use rekindle_test_kit::oracle::{self, ForgetPlan, compare};
 use serde_json::{Value as Json, json};
 
 /// Ids of the generator's users and visitors, and of nobody.
@@ -37,11 +37,11 @@ struct Log {
     events: Vec<u8>,
     until: Timestamp,
     max_disorder: Span,
-    forgetting: Forgetting,
+    forgetting: ForgetPlan,
 }
 
 impl Log {
-    fn new(scenario: &Scenario, rules: String, forgetting: Forgetting) -> Log {
+    fn new(scenario: &Scenario, rules: String, forgetting: ForgetPlan) -> Log {
         Log {
             rules,
             events: scenario.events_jsonl(),
@@ -163,7 +163,7 @@ proptest! {
         requests in requests(8),
         (partitions, batch, cuts) in splits(),
     ) {
-        let mut log = Log::new(&scenario, scenario.rules_toml(), Forgetting::default());
+        let mut log = Log::new(&scenario, scenario.rules_toml(), ForgetPlan::default());
         let lines = log.count();
         log.forgetting.requests = placed(&requests, lines.max(1));
         let entries = log.entries().len();
@@ -182,7 +182,7 @@ proptest! {
         (partitions, batch, cuts) in splits(),
     ) {
         let (rules, longest) = shortened(&scenario.rules_toml(), times);
-        let mut log = Log::new(&scenario, rules, Forgetting::default());
+        let mut log = Log::new(&scenario, rules, ForgetPlan::default());
         log.forgetting.requests = placed(&requests, log.count().max(1));
         // Nothing in a rule is longer than two durations, and the part of a pane.
         log.forgetting.state_ttl_ms = Some(longest * 3 + 1_000 + longer);
@@ -208,7 +208,7 @@ fn forgetting_shows_in_many_scenarios() {
         let scenario = scenario().new_tree(&mut runner).expect("a scenario").current();
         let (rules, longest) = shortened(&scenario.rules_toml(), 240);
         let log = |requests, state_ttl_ms| {
-            let forgetting = Forgetting { requests, state_ttl_ms };
+            let forgetting = ForgetPlan { requests, state_ttl_ms };
             Log::new(&scenario, rules.clone(), forgetting).journal(&whole())
         };
         let forever = log(Vec::new(), None);

@@ -19,8 +19,6 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Allowed {
-    /// Type names borne by several types.
-    names: Vec<String>,
     /// Types that the documents name ahead of the code.
     documented_types: Vec<String>,
     /// How often a banned word still occurs.

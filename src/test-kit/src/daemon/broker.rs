@@ -23,7 +23,7 @@ pub struct Broker {
 }
 
 /// A message as it lies in a stream.
-pub struct Stored {
+pub struct BrokerMessage {
     pub subject: String,
     pub payload: Bytes,
     /// When the server took it in.
@@ -164,7 +164,7 @@ impl Broker {
     }
 
     /// Everything that a stream holds, in its order.
-    pub async fn read(&self, name: &str) -> Vec<Stored> {
+    pub async fn read(&self, name: &str) -> Vec<BrokerMessage> {
         let count = usize::try_from(self.count(name).await).expect("it fits");
         if count == 0 {
             return Vec::new();
@@ -180,7 +180,7 @@ impl Broker {
             assert_eq!(info.stream_sequence, sequence, "{name} is read in its order");
             let nanoseconds = info.published.unix_timestamp_nanos();
             let time = Timestamp(i64::try_from(nanoseconds / 1_000_000).expect("now"));
-            Stored { subject: message.subject.to_string(), payload: message.payload.clone(), time }
+            BrokerMessage { subject: message.subject.to_string(), payload: message.payload.clone(), time }
         });
         tokio::time::timeout(LIMIT, stored.collect()).await.expect("the stream can be read")
     }

@@ -14,25 +14,25 @@ use serde_json::Value;
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// What the daemon is started with: a folder with rules and settings, and variables that go before them.
-pub struct Settings {
+pub struct TestDaemonSetup {
     folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
 /// A daemon that is killed when it is dropped; where the test failed, its log is shown.
-pub struct Daemon {
+pub struct TestDaemon {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
     http: String,
-    settings: Option<Settings>,
+    settings: Option<TestDaemonSetup>,
 }
 
 /// How it ended.
-pub struct Ended {
+pub struct DaemonExit {
     pub code: Option<i32>,
     pub log: String,
     /// For another start in the same folder.
-    pub settings: Settings,
+    pub settings: TestDaemonSetup,
 }
 
 /// What `/readyz` says.
@@ -41,9 +41,9 @@ pub struct Readiness {
     pub body: String,
 }
 
-impl Settings {
+impl TestDaemonSetup {
     /// Time is the log's alone, and output streams are created.
-    pub fn new(server: &str, rules: &str) -> Settings {
+    pub fn new(server: &str, rules: &str) -> TestDaemonSetup {
         let folder = tempfile::tempdir().expect("a folder for the settings");
         let text = format!(
             "[engine]\nrules = 'rules.toml'\nclock = 'events'\n[nats]\nservers = ['{server}']\n[source]\ncreate = true\n\
@@ -51,11 +51,11 @@ impl Settings {
         );
         fs::write(folder.path().join("rekindle.toml"), text).expect("the settings");
         fs::write(folder.path().join("rules.toml"), rules).expect("the rules");
-        Settings { folder, variables: Vec::new() }
+        TestDaemonSetup { folder, variables: Vec::new() }
     }
 
     /// Another value for an option, by the name of its variable without `REKINDLE_`.
-    pub fn set(mut self, key: &str, value: impl Display) -> Settings {
+    pub fn set(mut self, key: &str, value: impl Display) -> TestDaemonSetup {
         self.variables.push((format!("REKINDLE_{key}"), value.to_string()));
         self
     }
@@ -66,12 +66,12 @@ impl Settings {
     }
 
     /// Starts the daemon with them; returns as soon as it serves HTTP.
-    pub fn start(self) -> Daemon {
+    pub fn start(self) -> TestDaemon {
         self.start_with(&[])
     }
 
     /// The same, with more options of the command.
-    pub fn start_with(self, options: &[&str]) -> Daemon {
+    pub fn start_with(self, options: &[&str]) -> TestDaemon {
         let mut daemon = self.spawn(options);
         let starts = daemon.wait_for_log("rekindle starts");
         let line: Value = serde_json::from_str(&starts).expect("a line of the log is JSON");
@@ -80,11 +80,11 @@ impl Settings {
     }
 
     /// Starts a daemon that ends by itself.
-    pub fn refused(self) -> Ended {
+    pub fn refused(self) -> DaemonExit {
         self.spawn(&[]).wait_for_end()
     }
 
-    fn spawn(self, options: &[&str]) -> Daemon {
+    fn spawn(self, options: &[&str]) -> TestDaemon {
         let mut child = Command::new(crate::binary("rekindle"))
             .arg("run")
             .arg("--config")
@@ -103,11 +103,11 @@ impl Settings {
                 lines.lock().expect("no panic").push(line);
             }
         });
-        Daemon { child, log, http: String::new(), settings: Some(self) }
+        TestDaemon { child, log, http: String::new(), settings: Some(self) }
     }
 }
 
-impl Daemon {
+impl TestDaemon {
     /// Everything it has logged.
     pub fn log(&self) -> String {
         self.log.lock().expect("no panic").join("\n")
@@ -216,23 +216,23 @@ impl Daemon {
     }
 
     /// Waits for its end.
-    pub fn wait_for_end(mut self) -> Ended {
+    pub fn wait_for_end(mut self) -> DaemonExit {
         wait_until("the daemon's end", || !self.runs());
         let code = self.child.wait().expect("its state can be had").code();
         // The reader of its log may be a line behind.
         wait_until("the end of its log", || Arc::strong_count(&self.log) == 1);
         let settings = self.settings.take().expect("it is taken once, here");
-        Ended { code, log: self.log(), settings }
+        DaemonExit { code, log: self.log(), settings }
     }
 
     /// kill -9.
-    pub fn kill(self) -> Settings {
+    pub fn kill(self) -> TestDaemonSetup {
         self.signal("KILL");
         self.wait_for_end().settings
     }
 
     /// SIGTERM; it must end well.
-    pub fn stop(self) -> Ended {
+    pub fn stop(self) -> DaemonExit {
         self.signal("TERM");
         let ended = self.wait_for_end();
         assert_eq!(ended.code, Some(0), "{}", ended.log);
@@ -240,7 +240,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for TestDaemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -10,7 +10,7 @@ use rekindle_core::time::{Span, Timestamp};
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use serde_json::Value;
 
-use super::broker::Stored;
+use super::broker::BrokerMessage;
 
 /// The subject that tells that the last message of a log was taken in.
 pub const THE_END: &str = "rekindle.segments.the_end.enter";
@@ -25,10 +25,10 @@ const LAST_USER: &str = "the-last-user";
 const MAX_DISORDER: Span = Span(5_000);
 
 /// What was published for each user, in order: subjects and payloads.
-pub type PerUser = BTreeMap<String, Vec<(String, String)>>;
+pub type PublishedByUser = BTreeMap<String, Vec<(String, String)>>;
 
 /// Messages of whole lines, and what must come of them.
-pub struct Log {
+pub struct ReplayedLog {
     /// In order. The last one moves time on to the end.
     pub messages: Vec<Bytes>,
     /// How many events there are.
@@ -36,7 +36,7 @@ pub struct Log {
     /// How many more are rejected.
     pub rejected: u64,
     /// What replay computes.
-    pub expected: PerUser,
+    pub expected: PublishedByUser,
 }
 
 /// The starter pack, with a segment that only the last user is in.
@@ -59,38 +59,38 @@ pub fn lines(seed: u64, days: i64) -> Vec<String> {
 }
 
 /// A month of a storefront, one event per message: computed once, for all tests that need no more.
-pub fn a_month() -> &'static Log {
-    static LOG: OnceLock<Log> = OnceLock::new();
+pub fn a_month() -> &'static ReplayedLog {
+    static LOG: OnceLock<ReplayedLog> = OnceLock::new();
     LOG.get_or_init(|| {
-        Log::new(&starter_pack(), lines(1, 30).into_iter().map(Bytes::from).collect(), "2026-02-20T00:00:00Z")
+        ReplayedLog::new(&starter_pack(), lines(1, 30).into_iter().map(Bytes::from).collect(), "2026-02-20T00:00:00Z")
     })
 }
 
-impl Log {
+impl ReplayedLog {
     /// Messages with the rules and the end of time: replays them, and adds the message that takes the daemon there.
-    pub fn new(rules: &str, messages: Vec<Bytes>, until: &str) -> Log {
-        Log::replayed(rules, messages, until, &[])
+    pub fn new(rules: &str, messages: Vec<Bytes>, until: &str) -> ReplayedLog {
+        ReplayedLog::replayed(rules, messages, until, &[])
     }
 
     /// The same, with more options of `replay`.
-    pub fn replayed(rules: &str, mut messages: Vec<Bytes>, until: &str, options: &[&str]) -> Log {
-        let Replayed { outputs: expected, events, rejected } = replay(rules, &messages, until, options);
+    pub fn replayed(rules: &str, mut messages: Vec<Bytes>, until: &str, options: &[&str]) -> ReplayedLog {
+        let ReplayExpectation { outputs: expected, events, rejected } = replay(rules, &messages, until, options);
         let end = Timestamp::parse_rfc3339(until).expect("a time") + MAX_DISORDER;
         messages.push(Bytes::from(format!(
             r#"{{"type":"identify","userId":"{LAST_USER}","timestamp":"{end}","traits":{{"the_end":true}}}}"#
         )));
-        Log { messages, events, rejected, expected }
+        ReplayedLog { messages, events, rejected, expected }
     }
 
     /// What came to lie in the stream of events, in its order, without ticks: of these messages, some perhaps twice.
-    pub fn as_stored(rules: &str, stored: Vec<Stored>, until: &str) -> Log {
+    pub fn as_stored(rules: &str, stored: Vec<BrokerMessage>, until: &str) -> ReplayedLog {
         let mut messages: Vec<Bytes> =
             stored.into_iter().filter(|stored| stored.subject != TICK).map(|stored| stored.payload).collect();
         while messages.last().is_some_and(|last| last.windows(LAST_USER.len()).any(|part| part == LAST_USER.as_bytes()))
         {
             messages.pop();
         }
-        Log::new(rules, messages, until)
+        ReplayedLog::new(rules, messages, until)
     }
 
     /// How many messages replay would publish.
@@ -99,13 +99,13 @@ impl Log {
     }
 }
 
-struct Replayed {
-    outputs: PerUser,
+struct ReplayExpectation {
+    outputs: PublishedByUser,
     events: usize,
     rejected: u64,
 }
 
-fn replay(rules: &str, messages: &[Bytes], until: &str, options: &[&str]) -> Replayed {
+fn replay(rules: &str, messages: &[Bytes], until: &str, options: &[&str]) -> ReplayExpectation {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);
     fs::write(file("rules.toml"), rules).expect("the rules");
@@ -137,13 +137,13 @@ fn replay(rules: &str, messages: &[Bytes], until: &str, options: &[&str]) -> Rep
     let events = summary["events"].as_u64().expect("a count");
     let rejected = summary["rejected_by_reason"].as_object().expect("counts").values().filter_map(Value::as_u64).sum();
     let outputs = as_published(&read("journal.jsonl"), &read("actions.jsonl"));
-    Replayed { outputs, events: usize::try_from(events).expect("it fits"), rejected }
+    ReplayExpectation { outputs, events: usize::try_from(events).expect("it fits"), rejected }
 }
 
 /// What the daemon publishes for a journal and its actions.
-pub fn as_published(journal: &str, actions: &str) -> PerUser {
+pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
     let mut actions = actions.lines();
-    let mut outputs = PerUser::new();
+    let mut outputs = PublishedByUser::new();
     for line in journal.lines() {
         let fields: Value = serde_json::from_str(line).expect("a line of the journal is JSON");
         let text = |name: &str| fields[name].as_str().unwrap_or_default();
@@ -176,9 +176,9 @@ pub fn is_output(subject: &str) -> bool {
 }
 
 /// The outputs that were published, by user, without the last one's.
-pub fn per_user(stored: &[Stored]) -> PerUser {
-    let mut outputs = PerUser::new();
-    for Stored { subject, payload, .. } in stored.iter().filter(|stored| is_output(&stored.subject)) {
+pub fn per_user(stored: &[BrokerMessage]) -> PublishedByUser {
+    let mut outputs = PublishedByUser::new();
+    for BrokerMessage { subject, payload, .. } in stored.iter().filter(|stored| is_output(&stored.subject)) {
         let fields: Value = serde_json::from_slice(payload).expect("outputs are JSON");
         let name = if subject.starts_with("rekindle.actions.") { "subject" } else { "user" };
         let user = fields[name].as_str().expect("outputs are about somebody").to_owned();
@@ -190,7 +190,7 @@ pub fn per_user(stored: &[Stored]) -> PerUser {
 }
 
 /// Both are equal, byte for byte; else shows the first user for whom they are not.
-pub fn assert_same(found: &PerUser, expected: &PerUser) {
+pub fn assert_same(found: &PublishedByUser, expected: &PublishedByUser) {
     assert!(expected.values().map(Vec::len).sum::<usize>() > 100, "next to nothing is expected");
     for user in found.keys().chain(expected.keys()) {
         let (found_here, expected_here) = (of(found, user), of(expected, user));
@@ -210,6 +210,6 @@ pub fn assert_same(found: &PerUser, expected: &PerUser) {
     }
 }
 
-fn of<'o>(outputs: &'o PerUser, user: &str) -> &'o [(String, String)] {
+fn of<'o>(outputs: &'o PublishedByUser, user: &str) -> &'o [(String, String)] {
     outputs.get(user).map_or(&[], Vec::as_slice)
 }

@@ -6,15 +6,15 @@ use std::cmp::Ordering;
 
 /// A number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decimal {
+pub struct OracleDecimal {
     negative: bool,
     /// Of the millionths, the most significant digit first, and no zero before it; none of 0.
     digits: Vec<u8>,
 }
 
-impl Decimal {
+impl OracleDecimal {
     /// The number that JSON's digits say, half to even; `None`: above 10^24 in size.
-    pub fn parse(json: &str) -> Option<Decimal> {
+    pub fn parse(json: &str) -> Option<OracleDecimal> {
         let (negative, rest) = json.strip_prefix('-').map_or((false, json), |rest| (true, rest));
         let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -22,7 +22,7 @@ impl Decimal {
         let leading = all.iter().take_while(|digit| **digit == 0).count();
         let all = all[leading..].to_vec();
         if all.is_empty() {
-            return Some(Decimal::new(false, all));
+            return Some(OracleDecimal::new(false, all));
         }
         // Where the point of the millionths stands among the digits.
         let exponent: i128 = exponent.trim_start_matches('+').parse().unwrap_or(if exponent.starts_with('-') {
@@ -42,33 +42,33 @@ impl Decimal {
     }
 
     /// What a text says, if it is a number.
-    pub fn of_text(text: &str) -> Option<Decimal> {
+    pub fn of_text(text: &str) -> Option<OracleDecimal> {
         let text = text.trim();
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
         let shape = regex::Regex::new(r"^([0-9]+\.?[0-9]*|\.[0-9]+)$").expect("the pattern is fixed and valid");
         let sign = if text.starts_with('-') { "-" } else { "" };
-        shape.is_match(unsigned).then(|| Decimal::parse(&format!("{sign}{unsigned}")))?
+        shape.is_match(unsigned).then(|| OracleDecimal::parse(&format!("{sign}{unsigned}")))?
     }
 
-    pub fn whole(number: usize) -> Decimal {
-        Decimal::parse(&number.to_string()).expect("counts are small")
+    pub fn whole(number: usize) -> OracleDecimal {
+        OracleDecimal::parse(&number.to_string()).expect("counts are small")
     }
 
-    pub fn plus(&self, other: &Decimal) -> Decimal {
+    pub fn plus(&self, other: &OracleDecimal) -> OracleDecimal {
         if self.negative == other.negative {
-            return Decimal::new(self.negative, add(&self.digits, &other.digits));
+            return OracleDecimal::new(self.negative, add(&self.digits, &other.digits));
         }
         match self.size().cmp(&other.size()) {
-            Ordering::Less => Decimal::new(other.negative, subtract(&other.digits, &self.digits)),
-            _ => Decimal::new(self.negative, subtract(&self.digits, &other.digits)),
+            Ordering::Less => OracleDecimal::new(other.negative, subtract(&other.digits, &self.digits)),
+            _ => OracleDecimal::new(self.negative, subtract(&self.digits, &other.digits)),
         }
     }
 
-    pub fn negated(&self) -> Decimal {
-        Decimal::new(!self.negative, self.digits.clone())
+    pub fn negated(&self) -> OracleDecimal {
+        OracleDecimal::new(!self.negative, self.digits.clone())
     }
 
-    pub fn times(&self, other: &Decimal) -> Decimal {
+    pub fn times(&self, other: &OracleDecimal) -> OracleDecimal {
         let mut product = Vec::new();
         for digit in &self.digits {
             product.push(0);
@@ -82,7 +82,7 @@ impl Decimal {
     }
 
     /// `None`: by 0.
-    pub fn over(&self, other: &Decimal) -> Option<Decimal> {
+    pub fn over(&self, other: &OracleDecimal) -> Option<OracleDecimal> {
         if other.digits.is_empty() {
             return None;
         }
@@ -107,7 +107,7 @@ impl Decimal {
     }
 
     /// Unless it is larger than 10^30 in size.
-    pub fn bounded(self) -> Option<Decimal> {
+    pub fn bounded(self) -> Option<OracleDecimal> {
         (self.size() <= power(36)).then_some(self)
     }
 
@@ -118,9 +118,9 @@ impl Decimal {
         if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits}") }
     }
 
-    fn new(negative: bool, digits: Vec<u8>) -> Decimal {
+    fn new(negative: bool, digits: Vec<u8>) -> OracleDecimal {
         let digits = trimmed(digits);
-        Decimal { negative: negative && !digits.is_empty(), digits }
+        OracleDecimal { negative: negative && !digits.is_empty(), digits }
     }
 
     fn size(&self) -> (usize, &[u8]) {
@@ -128,14 +128,14 @@ impl Decimal {
     }
 }
 
-impl PartialOrd for Decimal {
-    fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
+impl PartialOrd for OracleDecimal {
+    fn partial_cmp(&self, other: &OracleDecimal) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Decimal {
-    fn cmp(&self, other: &Decimal) -> Ordering {
+impl Ord for OracleDecimal {
+    fn cmp(&self, other: &OracleDecimal) -> Ordering {
         match (self.negative, other.negative) {
             (false, false) => self.size().cmp(&other.size()),
             (true, true) => other.size().cmp(&self.size()),
@@ -172,14 +172,14 @@ fn trimmed(mut digits: Vec<u8>) -> Vec<u8> {
 }
 
 /// Half to even, by the digits that are dropped.
-fn round(negative: bool, kept: Vec<u8>, dropped: &[u8]) -> Decimal {
+fn round(negative: bool, kept: Vec<u8>, dropped: &[u8]) -> OracleDecimal {
     let more = dropped[1..].iter().any(|digit| *digit > 0);
     let up = match dropped[0] {
         0..5 => false,
         5 if !more => kept.last().is_some_and(|digit| digit % 2 == 1),
         _ => true,
     };
-    Decimal::new(negative, if up { add(&kept, &[1]) } else { kept })
+    OracleDecimal::new(negative, if up { add(&kept, &[1]) } else { kept })
 }
 
 fn add(left: &[u8], right: &[u8]) -> Vec<u8> {

@@ -3,13 +3,13 @@
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Json {
-    pub kind: Kind,
+    pub kind: JsonKind,
     /// As it stands there, without blanks between tokens, and with what JSON does not know put right.
     pub compact: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum JsonKind {
     Null,
     Bool(bool),
     Number(String),
@@ -21,32 +21,32 @@ pub enum Kind {
 
 impl Json {
     pub fn get(&self, key: &str) -> Option<&Json> {
-        let Kind::Object(members) = &self.kind else { return None };
+        let JsonKind::Object(members) = &self.kind else { return None };
         members.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     pub fn text(&self) -> Option<&str> {
-        if let Kind::Text(text) = &self.kind { Some(text) } else { None }
+        if let JsonKind::Text(text) = &self.kind { Some(text) } else { None }
     }
 
     pub fn is_array(&self) -> bool {
-        matches!(self.kind, Kind::Array(_))
+        matches!(self.kind, JsonKind::Array(_))
     }
 }
 
 /// Reads a text; `None`: it is not JSON, leniently taken.
 pub fn read(text: &[u8]) -> Option<Json> {
-    let mut reader = Reader { rest: std::str::from_utf8(text).ok()? };
+    let mut reader = LenientReader { rest: std::str::from_utf8(text).ok()? };
     let value = reader.value(0)?;
     reader.blanks();
     reader.rest.is_empty().then_some(value)
 }
 
-struct Reader<'a> {
+struct LenientReader<'a> {
     rest: &'a str,
 }
 
-impl Reader<'_> {
+impl LenientReader<'_> {
     fn blanks(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
@@ -59,12 +59,12 @@ impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Option<Json> {
         self.blanks();
         let words = [
-            ("null", Kind::Null, "null"),
-            ("true", Kind::Bool(true), "true"),
-            ("false", Kind::Bool(false), "false"),
-            ("NaN", Kind::Null, "null"),
-            ("Infinity", Kind::Null, "null"),
-            ("-Infinity", Kind::Null, "null"),
+            ("null", JsonKind::Null, "null"),
+            ("true", JsonKind::Bool(true), "true"),
+            ("false", JsonKind::Bool(false), "false"),
+            ("NaN", JsonKind::Null, "null"),
+            ("Infinity", JsonKind::Null, "null"),
+            ("-Infinity", JsonKind::Null, "null"),
         ];
         for (word, kind, compact) in words {
             if self.eat(word).is_some() {
@@ -72,7 +72,7 @@ impl Reader<'_> {
             }
         }
         match self.rest.chars().next()? {
-            '"' => self.string().map(|(text, compact)| Json { kind: Kind::Text(text), compact }),
+            '"' => self.string().map(|(text, compact)| Json { kind: JsonKind::Text(text), compact }),
             '[' => self.array(depth + 1),
             '{' => self.object(depth + 1),
             _ => self.number(),
@@ -94,7 +94,7 @@ impl Reader<'_> {
         }
         let compact: Vec<&str> = items.iter().map(|item| item.compact.as_str()).collect();
         let compact = format!("[{}]", compact.join(","));
-        Some(Json { kind: Kind::Array(items), compact })
+        Some(Json { kind: JsonKind::Array(items), compact })
     }
 
     fn object(&mut self, depth: usize) -> Option<Json> {
@@ -117,7 +117,7 @@ impl Reader<'_> {
                 self.eat(",")?;
             }
         }
-        Some(Json { kind: Kind::Object(members), compact: format!("{{{}}}", texts.join(",")) })
+        Some(Json { kind: JsonKind::Object(members), compact: format!("{{{}}}", texts.join(",")) })
     }
 
     /// A string's text, and how JSON has it. Through UTF-16, where half a pair is nothing special until it is read.
@@ -184,8 +184,8 @@ impl Reader<'_> {
         }
         self.rest = rest;
         match number.parse::<f64>().ok()?.is_infinite() {
-            true => Some(Json { kind: Kind::Null, compact: "null".to_owned() }),
-            false => Some(Json { kind: Kind::Number(number.to_owned()), compact: number.to_owned() }),
+            true => Some(Json { kind: JsonKind::Null, compact: "null".to_owned() }),
+            false => Some(Json { kind: JsonKind::Number(number.to_owned()), compact: number.to_owned() }),
         }
     }
 }

@@ -8,23 +8,23 @@ use rekindle_core::decode::{Decoded, MAX_ID_BYTES};
 use rekindle_core::event::{CallType, Event, EventTime, Scalar};
 use rekindle_core::rules::ruleset::Projection;
 
-use crate::decoder_oracle::decimal::Decimal;
-use crate::decoder_oracle::lenient::{self, Json, Kind};
+use crate::decoder_oracle::decimal::OracleDecimal;
+use crate::decoder_oracle::lenient::{self, Json, JsonKind};
 use crate::decoder_oracle::structure;
 
 /// What became of one call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    Accepted(Box<Content>),
+    Accepted(Box<AcceptedCall>),
     Rejected(&'static str),
 }
 
 /// An accepted call.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Content {
+pub struct AcceptedCall {
     call: CallType,
     texts: [Option<String>; 4],
-    times: Times,
+    times: OracleTimes,
     /// Values in words: `number 12.5`, `text x`, `json [1]`.
     fields: BTreeMap<u16, String>,
     traits: BTreeMap<u16, Option<String>>,
@@ -34,7 +34,7 @@ pub struct Content {
 
 /// What it says of when it happened.
 #[derive(Clone, Debug, PartialEq)]
-struct Times {
+struct OracleTimes {
     /// Whether there is both a `timestamp` and an `originalTimestamp`.
     is_corrected: bool,
     claimed: Option<i64>,
@@ -83,9 +83,9 @@ pub fn of_decoded(decoded: &Decoded<'_>) -> Verdict {
     }
 }
 
-fn of_event(event: &Event<'_>) -> Content {
+fn of_event(event: &Event<'_>) -> AcceptedCall {
     let own = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
-    Content {
+    AcceptedCall {
         call: event.call,
         texts: [own(&event.name), own(&event.user_id), own(&event.anonymous_id), own(&event.message_id)],
         times: of_times(event),
@@ -96,7 +96,7 @@ fn of_event(event: &Event<'_>) -> Content {
     }
 }
 
-fn of_times(event: &Event<'_>) -> Times {
+fn of_times(event: &Event<'_>) -> OracleTimes {
     let (is_corrected, claimed, sent) = match event.time {
         EventTime::Corrected(at) => (true, Some(at.0), None),
         EventTime::Claimed { at, sent_at } => (false, Some(at.0), sent_at.map(|at| at.0)),
@@ -106,7 +106,7 @@ fn of_times(event: &Event<'_>) -> Times {
         EventTime::Missing { unusable } => unusable.as_ref().map(|(field, _)| *field),
         _ => None,
     };
-    Times { is_corrected, claimed, sent, received: event.received_at.map(|at| at.0), unusable }
+    OracleTimes { is_corrected, claimed, sent, received: event.received_at.map(|at| at.0), unusable }
 }
 
 fn plain(scalar: &Scalar<'_>) -> String {
@@ -189,9 +189,9 @@ fn of_call(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
 /// The members of what stands for an object.
 fn members(value: Option<&Json>) -> Option<Vec<(String, Json)>> {
     match value.map(|value| &value.kind) {
-        None | Some(Kind::Null) => Some(Vec::new()),
-        Some(Kind::Array(items)) => items.is_empty().then(Vec::new),
-        Some(Kind::Object(members)) => Some(members.clone()),
+        None | Some(JsonKind::Null) => Some(Vec::new()),
+        Some(JsonKind::Array(items)) => items.is_empty().then(Vec::new),
+        Some(JsonKind::Object(members)) => Some(members.clone()),
         Some(_) => None,
     }
 }
@@ -209,9 +209,9 @@ fn with_lacking(mut members: Vec<(String, Json)>, others: Vec<(String, Json)>) -
 /// The id that stands in a field, if anything does.
 fn id(value: Option<&Json>) -> Result<Option<String>, &'static str> {
     match value.map(|value| &value.kind) {
-        None | Some(Kind::Null) => Ok(None),
-        Some(Kind::Text(text)) => Ok(Some(text.clone())),
-        Some(Kind::Number(number)) => whole(number).map(Some).ok_or("wrong_type"),
+        None | Some(JsonKind::Null) => Ok(None),
+        Some(JsonKind::Text(text)) => Ok(Some(text.clone())),
+        Some(JsonKind::Number(number)) => whole(number).map(Some).ok_or("wrong_type"),
         Some(_) => Err("wrong_type"),
     }
 }
@@ -240,15 +240,15 @@ fn is_placeholder(id: &str) -> bool {
     PLACEHOLDERS.split(',').any(|placeholder| id.to_lowercase() == placeholder)
 }
 
-fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -> Result<Content, &'static str> {
+fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -> Result<AcceptedCall, &'static str> {
     const TEXTS: [&str; 2] = ["type", "event"];
     const TIMES: [&str; 4] = ["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
-    if !matches!(value.kind, Kind::Object(_)) {
+    if !matches!(value.kind, JsonKind::Object(_)) {
         return Err("not_an_object");
     }
-    let kind = |key: &str| value.get(key).map_or(&Kind::Null, |value| &value.kind);
-    let is_text = |key: &&str| matches!(kind(key), Kind::Null | Kind::Text(_));
-    let is_time = |key: &&str| matches!(kind(key), Kind::Null | Kind::Text(_) | Kind::Number(_));
+    let kind = |key: &str| value.get(key).map_or(&JsonKind::Null, |value| &value.kind);
+    let is_text = |key: &&str| matches!(kind(key), JsonKind::Null | JsonKind::Text(_));
+    let is_time = |key: &&str| matches!(kind(key), JsonKind::Null | JsonKind::Text(_) | JsonKind::Number(_));
     if !TEXTS.iter().all(is_text) || !TIMES.iter().all(is_time) {
         return Err("wrong_type");
     }
@@ -279,7 +279,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     if user.is_none() && visitor.is_none() {
         return Err("no_id");
     }
-    let written = |key: &str| value.get(key).filter(|value| value.kind != Kind::Null);
+    let written = |key: &str| value.get(key).filter(|value| value.kind != JsonKind::Null);
     let [stamp, original, sent, received] = TIMES.map(|key| written(key).and_then(time));
     let lent = |own: Option<i64>, lent: fn(&Envelope) -> &Option<Json>| {
         own.or_else(|| envelope.and_then(|envelope| lent(envelope).as_ref()).and_then(time))
@@ -287,7 +287,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     let is_corrected = stamp.is_some() && original.is_some();
     let claimed = stamp.or(original);
     let bad = || ["timestamp", "originalTimestamp"].into_iter().find(|key| written(key).is_some());
-    let times = Times {
+    let times = OracleTimes {
         is_corrected,
         claimed,
         sent: claimed.filter(|_| !is_corrected).and_then(|_| lent(sent, |envelope| &envelope.sent_at)),
@@ -297,7 +297,7 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     if matches!(call, CallType::Page | CallType::Screen) {
         for key in ["name", "category"] {
             if let Some(named) = value.get(key) {
-                properties.retain(|(other, had)| other != key || had.kind != Kind::Null);
+                properties.retain(|(other, had)| other != key || had.kind != JsonKind::Null);
                 properties = with_lacking(properties, vec![(key.to_owned(), named.clone())]);
             }
         }
@@ -312,12 +312,12 @@ fn content(value: &Json, projection: &Projection, envelope: Option<&Envelope>) -
     let fields: Vec<_> = projection.fields.iter().zip(0..).filter_map(of_field).collect();
     let of_trait = |(path, at): (&Vec<String>, u16)| {
         get(&traits, &path[0])?;
-        Some((at, at_path(&traits, path).map_or(Kept::Null, value_of)))
+        Some((at, at_path(&traits, path).map_or(ReadValue::Null, value_of)))
     };
     let traits: Vec<_> = projection.traits.iter().zip(0..).filter_map(of_trait).collect();
-    let oversized = fields.iter().chain(&traits).filter(|(_, value)| *value == Kept::TooLarge).count();
+    let oversized = fields.iter().chain(&traits).filter(|(_, value)| *value == ReadValue::TooLarge).count();
     let name = text("event").filter(|_| call == CallType::Track);
-    Ok(Content {
+    Ok(AcceptedCall {
         call,
         texts: [name, user, visitor, message.map(short)],
         times,
@@ -347,42 +347,41 @@ fn short(id: String) -> String {
 
 /// What is kept of a value that is there.
 #[derive(Clone, Debug, PartialEq)]
-enum Kept {
+enum ReadValue {
     Null,
     TooLarge,
     Value(String),
 }
 
-impl Kept {
+impl ReadValue {
     fn words(self) -> Option<String> {
         match self {
-            Kept::Value(words) => Some(words),
-            Kept::Null | Kept::TooLarge => None,
+            ReadValue::Value(words) => Some(words),
+            ReadValue::Null | ReadValue::TooLarge => None,
         }
     }
 }
 
-fn value_of(json: &Json) -> Kept {
+fn value_of(json: &Json) -> ReadValue {
     if json.compact.len() > 8_192 {
-        return Kept::TooLarge;
+        return ReadValue::TooLarge;
     }
     match &json.kind {
-        Kind::Null => Kept::Null,
-        Kind::Bool(value) => Kept::Value(value.to_string()),
-        Kind::Text(text) => Kept::Value(format!("text {text}")),
-        Kind::Array(_) | Kind::Object(_) => Kept::Value(format!("json {}", json.compact)),
-        Kind::Number(number) => {
-            Decimal::parse(number).map_or(Kept::Null, |number| Kept::Value(format!("number {}", number.millionths())))
-        }
+        JsonKind::Null => ReadValue::Null,
+        JsonKind::Bool(value) => ReadValue::Value(value.to_string()),
+        JsonKind::Text(text) => ReadValue::Value(format!("text {text}")),
+        JsonKind::Array(_) | JsonKind::Object(_) => ReadValue::Value(format!("json {}", json.compact)),
+        JsonKind::Number(number) => OracleDecimal::parse(number)
+            .map_or(ReadValue::Null, |number| ReadValue::Value(format!("number {}", number.millionths()))),
     }
 }
 
 /// A client's time by its grammar, and the instant by jiff. Only the years 1990 to 2100 are believed.
 fn time(value: &Json) -> Option<i64> {
     let ms = match &value.kind {
-        Kind::Number(number) => since_1970(&number.parse::<f64>().ok()?.to_string()),
-        Kind::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => since_1970(text),
-        Kind::Text(text) => calendar_time(text),
+        JsonKind::Number(number) => since_1970(&number.parse::<f64>().ok()?.to_string()),
+        JsonKind::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => since_1970(text),
+        JsonKind::Text(text) => calendar_time(text),
         _ => None,
     };
     ms.filter(|ms| (631_152_000_000..4_133_980_800_000).contains(ms))

@@ -152,47 +152,49 @@ pub(crate) const DURATIONS: &[(&str, i64)] = &[
 
 /// A condition.
 #[derive(Clone, Debug)]
-pub(crate) enum Condition {
+pub(crate) enum GeneratedCondition {
     Segment(Vec<u8>),
     Filter(Vec<u8>),
-    Not(Box<Condition>),
-    And(Box<Condition>, Box<Condition>),
-    Or(Box<Condition>, Box<Condition>),
+    Not(Box<GeneratedCondition>),
+    And(Box<GeneratedCondition>, Box<GeneratedCondition>),
+    Or(Box<GeneratedCondition>, Box<GeneratedCondition>),
 }
 
 /// The condition of a segment or a campaign.
-pub(crate) fn condition() -> impl Strategy<Value = Condition> {
-    tree(prop::collection::vec(any::<u8>(), 7).prop_map(Condition::Segment).boxed())
+pub(crate) fn condition() -> impl Strategy<Value = GeneratedCondition> {
+    tree(prop::collection::vec(any::<u8>(), 7).prop_map(GeneratedCondition::Segment).boxed())
 }
 
 /// The `where` of an event's name.
-pub(crate) fn filter() -> impl Strategy<Value = Condition> {
-    tree(prop::collection::vec(any::<u8>(), 4).prop_map(Condition::Filter).boxed())
+pub(crate) fn filter() -> impl Strategy<Value = GeneratedCondition> {
+    tree(prop::collection::vec(any::<u8>(), 4).prop_map(GeneratedCondition::Filter).boxed())
 }
 
-fn tree(leaf: BoxedStrategy<Condition>) -> impl Strategy<Value = Condition> {
+fn tree(leaf: BoxedStrategy<GeneratedCondition>) -> impl Strategy<Value = GeneratedCondition> {
     leaf.prop_recursive(3, 5, 2, |inner| {
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Condition::And(Box::new(left), Box::new(right))),
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Condition::Or(Box::new(left), Box::new(right))),
-            inner.prop_map(|inner| Condition::Not(Box::new(inner))),
+            (inner.clone(), inner.clone())
+                .prop_map(|(left, right)| GeneratedCondition::And(Box::new(left), Box::new(right))),
+            (inner.clone(), inner.clone())
+                .prop_map(|(left, right)| GeneratedCondition::Or(Box::new(left), Box::new(right))),
+            inner.prop_map(|inner| GeneratedCondition::Not(Box::new(inner))),
         ]
     })
 }
 
-impl Condition {
+impl GeneratedCondition {
     /// The text, given the names of events and the segments it may speak of; see [`choose`] for the gaps in them.
     pub(crate) fn to_cel(&self, names: &[Option<String>], segments: &[Option<String>]) -> String {
-        let side = |condition: &Condition| match condition {
-            Condition::Segment(_) | Condition::Filter(_) => condition.to_cel(names, segments),
+        let side = |condition: &GeneratedCondition| match condition {
+            GeneratedCondition::Segment(_) | GeneratedCondition::Filter(_) => condition.to_cel(names, segments),
             _ => format!("({})", condition.to_cel(names, segments)),
         };
         match self {
-            Condition::Segment(choices) => fill(SEGMENT_TEMPLATES, choices, names, segments),
-            Condition::Filter(choices) => fill(FILTER_TEMPLATES, choices, names, segments),
-            Condition::Not(inner) => format!("!({})", inner.to_cel(names, segments)),
-            Condition::And(left, right) => format!("{} && {}", side(left), side(right)),
-            Condition::Or(left, right) => format!("{} || {}", side(left), side(right)),
+            GeneratedCondition::Segment(choices) => fill(SEGMENT_TEMPLATES, choices, names, segments),
+            GeneratedCondition::Filter(choices) => fill(FILTER_TEMPLATES, choices, names, segments),
+            GeneratedCondition::Not(inner) => format!("!({})", inner.to_cel(names, segments)),
+            GeneratedCondition::And(left, right) => format!("{} && {}", side(left), side(right)),
+            GeneratedCondition::Or(left, right) => format!("{} || {}", side(left), side(right)),
         }
     }
 }

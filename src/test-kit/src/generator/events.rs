@@ -182,19 +182,19 @@ const SPOILT_FIELDS: &[(&str, &str)] = &[
 
 /// A log before it is text.
 #[derive(Clone, Debug)]
-pub(crate) struct Log {
+pub(crate) struct GeneratedLog {
     head: Vec<u8>,
     steps: Vec<Vec<u8>>,
 }
 
 /// Any log of up to 60 lines.
-pub(crate) fn log() -> impl Strategy<Value = Log> {
+pub(crate) fn log() -> impl Strategy<Value = GeneratedLog> {
     let step = prop::collection::vec(any::<u8>(), 56);
     (prop::collection::vec(any::<u8>(), 3), prop::collection::vec(step, 1..60))
-        .prop_map(|(head, steps)| Log { head, steps })
+        .prop_map(|(head, steps)| GeneratedLog { head, steps })
 }
 
-impl Log {
+impl GeneratedLog {
     /// The lines.
     pub(crate) fn to_jsonl(&self) -> String {
         self.lines().0.iter().map(|line| format!("{line}\n")).collect()

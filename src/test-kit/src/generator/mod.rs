@@ -14,14 +14,14 @@ use std::fmt;
 
 use proptest::prelude::*;
 
-use events::Log;
+use events::GeneratedLog;
 use rules::RulesModel;
 
 /// Rules and a log, and how to replay it.
 #[derive(Clone)]
 pub struct Scenario {
     rules: RulesModel,
-    log: Log,
+    log: GeneratedLog,
 }
 
 /// Any scenario.

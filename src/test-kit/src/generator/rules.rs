@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::conditions::{self, Condition, choose};
+use super::conditions::{self, GeneratedCondition, choose};
 use super::picks::Picks;
 
 /// What `[events]` can select; the ids of names start with the first of each.
@@ -48,10 +48,10 @@ const VARIANTS: &[&[(&str, &str)]] =
 pub(crate) struct RulesModel {
     head: Vec<u8>,
     /// Whether it is kept (if none is, the first is), what it selects, and its `where`.
-    names: Vec<(bool, u8, Option<Condition>)>,
+    names: Vec<(bool, u8, Option<GeneratedCondition>)>,
     /// Whether it is kept (if none is, the first is), and its `when`.
-    segments: Vec<(bool, Condition)>,
-    campaigns: Vec<(Vec<u8>, Option<Condition>)>,
+    segments: Vec<(bool, GeneratedCondition)>,
+    campaigns: Vec<(Vec<u8>, Option<GeneratedCondition>)>,
     caps: Vec<Vec<u8>>,
 }
 

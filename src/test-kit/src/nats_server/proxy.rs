@@ -10,11 +10,11 @@ use std::time::Duration;
 /// A proxy on a port of its own, until it is dropped.
 pub struct Proxy {
     port: u16,
-    state: Arc<State>,
+    state: Arc<ProxyState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ProxyState {
     /// Nothing passes, and nothing is closed.
     paused: AtomicBool,
     /// New connections are closed at once.
@@ -88,7 +88,7 @@ impl Drop for Proxy {
     }
 }
 
-fn accept(listener: &TcpListener, port: u16, state: &Arc<State>) {
+fn accept(listener: &TcpListener, port: u16, state: &Arc<ProxyState>) {
     for client in listener.incoming() {
         if state.ended.load(Ordering::Acquire) {
             return;
@@ -108,7 +108,7 @@ fn accept(listener: &TcpListener, port: u16, state: &Arc<State>) {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, state: &State) {
+fn pass(mut from: TcpStream, mut to: TcpStream, state: &ProxyState) {
     let mut buffer = vec![0; 1 << 16];
     from.set_read_timeout(Some(Duration::from_millis(50))).expect("a time");
     loop {

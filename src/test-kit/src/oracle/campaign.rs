@@ -1,4 +1,4 @@
-//! Deciding campaigns: who gets an action, who does not and why.
+//! Campaigns: which users get an action, and why others do not.
 
 use std::cmp::Reverse;
 
@@ -8,35 +8,35 @@ use regex::Regex;
 use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::evaluate::Scene;
+use super::evaluate::EvaluationScope;
 use super::log::print_time;
-use super::rules::{Campaign, Rules};
-use super::user::User;
+use super::rules::{OracleCampaign, OracleRules};
+use super::user::OracleUser;
 
-/// A decision that came as far as `sent`, `control` or `holdout`.
+/// A decision `sent`, `control` or `holdout`.
 #[derive(Clone)]
-pub(crate) struct Fired {
+pub(crate) struct OracleExposure {
     campaign: usize,
     at: i64,
     sent: bool,
 }
 
-/// A decision put off to the end of quiet hours.
+/// A decision that is deferred to the end of quiet hours.
 #[derive(Clone)]
-pub(crate) struct Held {
+pub(crate) struct OracleDeferral {
     campaign: usize,
     pub(crate) until: i64,
-    zone: Zone,
+    zone: OracleZone,
 }
 
-impl User {
-    /// Decides the campaigns set off by the segments that just changed.
-    pub(crate) fn run_campaigns(&mut self, changed: &[usize], rules: &Rules, journal: &mut Vec<Json>) {
-        let set_off = |campaign: &Campaign| {
+impl OracleUser {
+    /// Decides the campaigns that the changed segments trigger.
+    pub(crate) fn run_campaigns(&mut self, changed: &[usize], rules: &OracleRules, journal: &mut Vec<Json>) {
+        let is_triggered = |campaign: &OracleCampaign| {
             changed.contains(&campaign.segment) && self.member_of[campaign.segment] == campaign.enter
         };
         let mut due: Vec<usize> =
-            (0..rules.campaigns.len()).filter(|index| set_off(&rules.campaigns[*index])).collect();
+            (0..rules.campaigns.len()).filter(|index| is_triggered(&rules.campaigns[*index])).collect();
         due.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
         for index in due {
             let decision = self.decide(index, None, rules);
@@ -44,40 +44,45 @@ impl User {
         }
     }
 
-    /// Decides again what was held until now.
-    pub(crate) fn release_held(&mut self, rules: &Rules, journal: &mut Vec<Json>) {
-        let (mut due, waiting): (Vec<Held>, Vec<Held>) = self.held.drain(..).partition(|held| held.until <= self.now);
-        self.held = waiting;
-        due.sort_by_key(|held| (Reverse(rules.campaigns[held.campaign].priority), held.campaign));
-        for Held { campaign: index, zone, .. } in due {
+    /// Decides the deferred decisions that are due now.
+    pub(crate) fn release_deferred(&mut self, rules: &OracleRules, journal: &mut Vec<Json>) {
+        let (mut due, waiting): (Vec<OracleDeferral>, Vec<OracleDeferral>) =
+            self.deferred.drain(..).partition(|one| one.until <= self.now);
+        self.deferred = waiting;
+        due.sort_by_key(|one| (Reverse(rules.campaigns[one.campaign].priority), one.campaign));
+        for OracleDeferral { campaign: index, zone, .. } in due {
             let campaign = &rules.campaigns[index];
-            let still_holds = self.member_of[campaign.segment] == campaign.enter;
-            let decision = if still_holds { self.decide(index, Some(&zone), rules) } else { ("stale", None) };
+            let is_still_member = self.member_of[campaign.segment] == campaign.enter;
+            let decision = if is_still_member { self.decide(index, Some(&zone), rules) } else { ("stale", None) };
             self.record(index, decision, rules, journal);
         }
     }
 
-    /// The outcome, and until when it is deferred; of what was held, with the zone that it was held in.
-    fn decide(&self, index: usize, held_in: Option<&Zone>, rules: &Rules) -> (&'static str, Option<i64>) {
+    /// The outcome, and until when it is deferred. `deferred_in`: for a deferred decision, the zone in which it was deferred.
+    fn decide(
+        &self,
+        index: usize,
+        deferred_in: Option<&OracleZone>,
+        rules: &OracleRules,
+    ) -> (&'static str, Option<i64>) {
         let campaign = &rules.campaigns[index];
-        let scene = Scene { user: self, now: self.now, event: (&Json::Null, &Json::Null) };
+        let scene = EvaluationScope { user: self, now: self.now, event: (&Json::Null, &Json::Null) };
         if campaign.condition.as_ref().is_some_and(|condition| !scene.holds(condition)) {
             return ("condition", None);
         }
-        let firings: Vec<i64> =
-            self.fired.iter().filter(|fired| fired.campaign == index).map(|fired| fired.at).collect();
-        if campaign.max_per_user.is_some_and(|max| firings.len() >= max) {
+        let exposures: Vec<i64> = self.exposures.iter().filter(|one| one.campaign == index).map(|one| one.at).collect();
+        if campaign.max_per_user.is_some_and(|max| exposures.len() >= max) {
             return ("max_per_user", None);
         }
-        if campaign.cooldown.is_some_and(|cooldown| firings.iter().any(|at| self.now - at < cooldown)) {
+        if campaign.cooldown.is_some_and(|cooldown| exposures.iter().any(|at| self.now - at < cooldown)) {
             return ("cooldown", None);
         }
-        let minds_quiet_hours = held_in.is_none_or(|zone| *zone != self.zone(rules));
+        let minds_quiet_hours = deferred_in.is_none_or(|zone| *zone != self.zone(rules));
         if let Some(until) =
             campaign.quiet_hours.and_then(|hours| self.quiet_until(hours, rules)).filter(|_| minds_quiet_hours)
         {
-            let held = self.held.iter().any(|held| held.campaign == index);
-            return if held { ("pending", None) } else { ("deferred", Some(until)) };
+            let is_pending = self.deferred.iter().any(|one| one.campaign == index);
+            return if is_pending { ("pending", None) } else { ("deferred", Some(until)) };
         }
         if self.is_capped(campaign, rules) {
             return ("capped", None);
@@ -91,28 +96,34 @@ impl User {
         ("sent", None)
     }
 
-    fn is_capped(&self, campaign: &Campaign, rules: &Rules) -> bool {
+    fn is_capped(&self, campaign: &OracleCampaign, rules: &OracleRules) -> bool {
         rules.caps.iter().filter(|cap| cap.channel.as_ref().is_none_or(|channel| *channel == campaign.channel)).any(
             |cap| {
-                let counts = |fired: &&Fired| {
-                    let channel = &rules.campaigns[fired.campaign].channel;
-                    fired.sent
-                        && fired.at > self.now - cap.per
+                let counts = |exposure: &&OracleExposure| {
+                    let channel = &rules.campaigns[exposure.campaign].channel;
+                    exposure.sent
+                        && exposure.at > self.now - cap.per
                         && cap.channel.as_ref().is_none_or(|only| only == channel)
                 };
-                self.fired.iter().filter(counts).count() >= cap.max
+                self.exposures.iter().filter(counts).count() >= cap.max
             },
         )
     }
 
-    fn record(&mut self, index: usize, decision: (&'static str, Option<i64>), rules: &Rules, journal: &mut Vec<Json>) {
+    fn record(
+        &mut self,
+        index: usize,
+        decision: (&'static str, Option<i64>),
+        rules: &OracleRules,
+        journal: &mut Vec<Json>,
+    ) {
         let (campaign, (outcome, until)) = (&rules.campaigns[index], decision);
         let mut line = json!({
             "kind": "decision", "user": self.id, "campaign": campaign.id, "outcome": outcome, "at": print_time(self.now),
         });
         if let Some(until) = until {
             line["until"] = json!(print_time(until));
-            self.held.push(Held { campaign: index, until, zone: self.zone(rules) });
+            self.deferred.push(OracleDeferral { campaign: index, until, zone: self.zone(rules) });
         }
         if outcome == "sent" {
             line["channel"] = json!(campaign.channel);
@@ -121,13 +132,13 @@ impl User {
             }
         }
         if matches!(outcome, "sent" | "control" | "holdout") {
-            self.fired.push(Fired { campaign: index, at: self.now, sent: outcome == "sent" });
+            self.exposures.push(OracleExposure { campaign: index, at: self.now, sent: outcome == "sent" });
         }
         journal.push(line);
     }
 
     /// The end of the quiet hours the user is in, if in any.
-    fn quiet_until(&self, (start, end): (i64, i64), rules: &Rules) -> Option<i64> {
+    fn quiet_until(&self, (start, end): (i64, i64), rules: &OracleRules) -> Option<i64> {
         let zone = self.zone(rules).clock();
         let local = Timestamp::from_millisecond(self.now).expect("the clock is a call's").to_zoned(zone.clone());
         let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
@@ -142,24 +153,24 @@ impl User {
         (-1..=2).flat_map(|day| instants_of(end_of_day(day), &zone)).filter(|instant| *instant > self.now).min()
     }
 
-    fn zone(&self, rules: &Rules) -> Zone {
+    fn zone(&self, rules: &OracleRules) -> OracleZone {
         let by_trait = self.traits.get("timezone").and_then(Json::as_str);
         let by_context = self.context_zone.as_ref().map(|(_, zone)| zone.as_str());
-        let of_rules = || Zone::parse(&rules.timezone).expect("the rules' zone is known");
-        by_trait.or(by_context).and_then(Zone::parse).unwrap_or_else(of_rules)
+        let of_rules = || OracleZone::parse(&rules.timezone).expect("the rules' zone is known");
+        by_trait.or(by_context).and_then(OracleZone::parse).unwrap_or_else(of_rules)
     }
 }
 
-/// Where clocks are read.
+/// A time zone.
 #[derive(Clone, PartialEq)]
-enum Zone {
+enum OracleZone {
     Named(String),
     /// Minutes ahead of UTC.
     Fixed(i32),
 }
 
-impl Zone {
-    fn parse(name: &str) -> Option<Zone> {
+impl OracleZone {
+    fn parse(name: &str) -> Option<OracleZone> {
         let upper = name.to_ascii_uppercase();
         if upper == "ETC/UNKNOWN" || upper == "FACTORY" {
             return None;
@@ -169,21 +180,21 @@ impl Zone {
         if let Some(parts) = offset.captures(bare) {
             let number = |group| parts.get(group).map_or(0, |digits| digits.as_str().parse::<i32>().expect("digits"));
             let minutes = number(2) * 60 + number(4);
-            return Some(Zone::Fixed(if &parts[1] == "+" { minutes } else { -minutes }));
+            return Some(OracleZone::Fixed(if &parts[1] == "+" { minutes } else { -minutes }));
         }
         let zone = TimeZone::get(name).ok()?;
-        zone.iana_name().map(|name| Zone::Named(name.to_owned()))
+        zone.iana_name().map(|name| OracleZone::Named(name.to_owned()))
     }
 
     fn clock(&self) -> TimeZone {
         match self {
-            Zone::Named(name) => TimeZone::get(name).expect("it was found before"),
-            Zone::Fixed(minutes) => TimeZone::fixed(Offset::from_seconds(minutes * 60).expect("less than a day")),
+            OracleZone::Named(name) => TimeZone::get(name).expect("it was found before"),
+            OracleZone::Fixed(minutes) => TimeZone::fixed(Offset::from_seconds(minutes * 60).expect("less than a day")),
         }
     }
 }
 
-/// When a local time is: twice where clocks are set back over it, shifted where they skip it.
+/// The instants of a local time: two where clocks are set back over it, shifted where they skip it.
 fn instants_of(local: civil::DateTime, zone: &TimeZone) -> Vec<i64> {
     let ambiguous = zone.to_ambiguous_timestamp(local);
     let instants = match ambiguous.offset() {
@@ -193,12 +204,12 @@ fn instants_of(local: civil::DateTime, zone: &TimeZone) -> Vec<i64> {
     instants.into_iter().flatten().map(Timestamp::as_millisecond).collect()
 }
 
-/// Where a key falls between 0 and 1.
+/// The hash of a key as a number from 0 to 1.
 fn share(key: &str) -> f64 {
     xxh3_64(key.as_bytes()) as f64 / 2f64.powi(64)
 }
 
-fn variant<'c>(campaign: &'c Campaign, user: &str) -> Option<&'c str> {
+fn variant<'c>(campaign: &'c OracleCampaign, user: &str) -> Option<&'c str> {
     let total: f64 = campaign.variants.iter().map(|(_, weight)| weight).sum();
     let place = share(&format!("variant:{}:{user}", campaign.id));
     let mut cumulative = 0.0;

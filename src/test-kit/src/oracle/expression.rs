@@ -1,13 +1,13 @@
-//! Resolves the names in an expression. Panics on what is not in the language.
+//! Resolves the names in an expression. Panics on anything that is not part of the language.
 
 use regex::Regex;
 
-use super::syntax::{self, Syntax};
-use super::value::Value;
+use super::syntax::{self, SyntaxNode};
+use super::value::OracleValue;
 
 /// Where a path of fields starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Root {
+pub(crate) enum PathRoot {
     Properties,
     Context,
     Traits,
@@ -15,22 +15,22 @@ pub(crate) enum Root {
 
 /// An expression.
 #[derive(Clone, Debug)]
-pub(crate) enum Node {
-    Literal(Value),
-    List(Vec<Node>),
-    Not(Box<Node>),
-    And(Box<Node>, Box<Node>),
-    Or(Box<Node>, Box<Node>),
-    Compare(&'static str, Box<Node>, Box<Node>),
-    Reckon(&'static str, Box<Node>, Box<Node>),
-    Negate(Box<Node>),
+pub(crate) enum OracleExpression {
+    Literal(OracleValue),
+    List(Vec<OracleExpression>),
+    Not(Box<OracleExpression>),
+    And(Box<OracleExpression>, Box<OracleExpression>),
+    Or(Box<OracleExpression>, Box<OracleExpression>),
+    Compare(&'static str, Box<OracleExpression>, Box<OracleExpression>),
+    Arithmetic(&'static str, Box<OracleExpression>, Box<OracleExpression>),
+    Negate(Box<OracleExpression>),
     /// `number(x)`.
-    ToNumber(Box<Node>),
-    In(Box<Node>, Box<Node>),
-    Text(String, Box<Node>, Box<Node>),
-    Matches(Box<Node>, Regex),
-    Field(Root, Vec<String>),
-    Has(Root, Vec<String>),
+    ToNumber(Box<OracleExpression>),
+    In(Box<OracleExpression>, Box<OracleExpression>),
+    Text(String, Box<OracleExpression>, Box<OracleExpression>),
+    Matches(Box<OracleExpression>, Regex),
+    Field(PathRoot, Vec<String>),
+    Has(PathRoot, Vec<String>),
     /// `count`, `sum`, `min`, `max`, `avg`, `distinct` of a name's property (no path for `count`) over milliseconds.
     Window(String, usize, Vec<String>, i64),
     /// `total`; of events where the path is empty.
@@ -43,8 +43,8 @@ pub(crate) enum Node {
 }
 
 /// Parses an expression; `names` and `segments` are the ids it may use.
-pub(crate) fn parse(text: &str, names: &[String], segments: &[String]) -> Node {
-    Scope { text, names, segments }.lower(&syntax::parse(text))
+pub(crate) fn parse(text: &str, names: &[String], segments: &[String]) -> OracleExpression {
+    NameResolver { text, names, segments }.lower(&syntax::parse(text))
 }
 
 /// A duration literal in milliseconds: `30m`, `1h30m`.
@@ -68,105 +68,112 @@ pub(crate) fn parse_duration(text: &str) -> i64 {
     total
 }
 
-struct Scope<'a> {
+struct NameResolver<'a> {
     text: &'a str,
     names: &'a [String],
     segments: &'a [String],
 }
 
-impl Scope<'_> {
-    fn lower(&self, syntax: &Syntax) -> Node {
+impl NameResolver<'_> {
+    fn lower(&self, syntax: &SyntaxNode) -> OracleExpression {
         match syntax {
-            Syntax::Literal(value) => Node::Literal(value.clone()),
-            Syntax::List(items) => Node::List(items.iter().map(|item| self.lower(item)).collect()),
-            Syntax::Name(_) | Syntax::Field(..) => {
+            SyntaxNode::Literal(value) => OracleExpression::Literal(value.clone()),
+            SyntaxNode::List(items) => OracleExpression::List(items.iter().map(|item| self.lower(item)).collect()),
+            SyntaxNode::Name(_) | SyntaxNode::Field(..) => {
                 let (root, path) = self.field(syntax);
-                Node::Field(root, path)
+                OracleExpression::Field(root, path)
             }
-            Syntax::Method(subject, name, argument) => self.method(subject, name, argument),
-            Syntax::Call(name, arguments) => self.call(name, arguments),
-            Syntax::Unary(sign, operand) => {
+            SyntaxNode::Method(subject, name, argument) => self.method(subject, name, argument),
+            SyntaxNode::Call(name, arguments) => self.call(name, arguments),
+            SyntaxNode::Unary(sign, operand) => {
                 let operand = Box::new(self.lower(operand));
-                if *sign == "!" { Node::Not(operand) } else { Node::Negate(operand) }
+                if *sign == "!" { OracleExpression::Not(operand) } else { OracleExpression::Negate(operand) }
             }
-            Syntax::Binary(operator, left, right) => {
+            SyntaxNode::Binary(operator, left, right) => {
                 self.operator(operator, Box::new(self.lower(left)), Box::new(self.lower(right)))
             }
         }
     }
 
-    fn method(&self, subject: &Syntax, name: &str, argument: &Syntax) -> Node {
+    fn method(&self, subject: &SyntaxNode, name: &str, argument: &SyntaxNode) -> OracleExpression {
         let subject = Box::new(self.lower(subject));
         match name {
-            "matches" => Node::Matches(subject, Regex::new(&self.string(argument)).expect("a valid pattern")),
+            "matches" => {
+                OracleExpression::Matches(subject, Regex::new(&self.string(argument)).expect("a valid pattern"))
+            }
             "startsWith" | "endsWith" | "contains" => {
-                Node::Text(name.to_owned(), subject, Box::new(self.lower(argument)))
+                OracleExpression::Text(name.to_owned(), subject, Box::new(self.lower(argument)))
             }
             other => panic!("{}: `{other}` is not in the language", self.text),
         }
     }
 
-    fn call(&self, function: &str, arguments: &[Syntax]) -> Node {
+    fn call(&self, function: &str, arguments: &[SyntaxNode]) -> OracleExpression {
         let argument = |index: usize| &arguments[index];
         match function {
-            "number" => Node::ToNumber(Box::new(self.lower(argument(0)))),
+            "number" => OracleExpression::ToNumber(Box::new(self.lower(argument(0)))),
             "has" => {
                 let (root, path) = self.field(argument(0));
-                Node::Has(root, path)
+                OracleExpression::Has(root, path)
             }
-            "duration" => Node::Literal(Value::Duration(self.milliseconds(argument(0)) as f64)),
-            "idle" => Node::Idle,
-            "age" => Node::Age,
-            "since" => Node::Since(self.name(argument(0)).0),
-            "in_segment" => Node::InSegment(self.segment(&self.string(argument(0)))),
+            "duration" => OracleExpression::Literal(OracleValue::Duration(self.milliseconds(argument(0)) as f64)),
+            "idle" => OracleExpression::Idle,
+            "age" => OracleExpression::Age,
+            "since" => OracleExpression::Since(self.name(argument(0)).0),
+            "in_segment" => OracleExpression::InSegment(self.segment(&self.string(argument(0)))),
             "total" => {
                 let (name, path) = self.name(argument(0));
-                Node::Total(name, path)
+                OracleExpression::Total(name, path)
             }
             "last" => {
                 let (name, path) = self.name(argument(0));
-                Node::Last(name, path)
+                OracleExpression::Last(name, path)
             }
             window @ ("count" | "sum" | "min" | "max" | "avg" | "distinct") => {
                 let (name, path) = self.name(argument(0));
-                Node::Window(window.to_owned(), name, path, self.milliseconds(argument(1)))
+                OracleExpression::Window(window.to_owned(), name, path, self.milliseconds(argument(1)))
             }
             other => panic!("{}: `{other}` is not in the language", self.text),
         }
     }
 
-    fn operator(&self, operator: &'static str, left: Box<Node>, right: Box<Node>) -> Node {
+    fn operator(
+        &self,
+        operator: &'static str,
+        left: Box<OracleExpression>,
+        right: Box<OracleExpression>,
+    ) -> OracleExpression {
         match operator {
-            "&&" => Node::And(left, right),
-            "||" => Node::Or(left, right),
-            "in" => Node::In(left, right),
-            "==" | "!=" | "<" | "<=" | ">" | ">=" => Node::Compare(operator, left, right),
-            "+" | "-" | "*" | "/" => Node::Reckon(operator, left, right),
+            "&&" => OracleExpression::And(left, right),
+            "||" => OracleExpression::Or(left, right),
+            "in" => OracleExpression::In(left, right),
+            "==" | "!=" | "<" | "<=" | ">" | ">=" => OracleExpression::Compare(operator, left, right),
+            "+" | "-" | "*" | "/" => OracleExpression::Arithmetic(operator, left, right),
             _ => panic!("{}: `{operator}` is not in the language", self.text),
         }
     }
 
-    fn field(&self, syntax: &Syntax) -> (Root, Vec<String>) {
+    fn field(&self, syntax: &SyntaxNode) -> (PathRoot, Vec<String>) {
         let path = self.path(syntax);
         let root = match path[0].as_str() {
-            "properties" => Root::Properties,
-            "context" => Root::Context,
-            "traits" => Root::Traits,
+            "properties" => PathRoot::Properties,
+            "context" => PathRoot::Context,
+            "traits" => PathRoot::Traits,
             other => panic!("{}: `{other}` has no fields here", self.text),
         };
         (root, path[1..].to_vec())
     }
 
-    fn name(&self, syntax: &Syntax) -> (usize, Vec<String>) {
+    fn name(&self, syntax: &SyntaxNode) -> (usize, Vec<String>) {
         let path = self.path(syntax);
         let name = self.names.iter().position(|name| *name == path[0]);
         (name.unwrap_or_else(|| panic!("{}: no event is named `{}`", self.text, path[0])), path[1..].to_vec())
     }
 
-    fn path(&self, syntax: &Syntax) -> Vec<String> {
+    fn path(&self, syntax: &SyntaxNode) -> Vec<String> {
         match syntax {
-            Syntax::Name(name) => vec![name.clone()],
-            Syntax::Field(target, field) => {
+            SyntaxNode::Name(name) => vec![name.clone()],
+            SyntaxNode::Field(target, field) => {
                 let mut path = self.path(target);
                 path.push(field.clone());
                 path
@@ -180,14 +187,14 @@ impl Scope<'_> {
         place.unwrap_or_else(|| panic!("{}: no segment `{id}` above this place", self.text))
     }
 
-    fn string(&self, syntax: &Syntax) -> String {
+    fn string(&self, syntax: &SyntaxNode) -> String {
         match syntax {
-            Syntax::Literal(Value::Text(text)) => text.clone(),
+            SyntaxNode::Literal(OracleValue::Text(text)) => text.clone(),
             _ => panic!("{}: {syntax:?} should be a string literal", self.text),
         }
     }
 
-    fn milliseconds(&self, syntax: &Syntax) -> i64 {
+    fn milliseconds(&self, syntax: &SyntaxNode) -> i64 {
         parse_duration(&self.string(syntax))
     }
 }

@@ -1,31 +1,31 @@
-//! Every instant at which time alone could change anything: far more than do, and each is tried.
+//! Every instant at which time alone could change anything. Most change nothing; each is evaluated.
 
 use std::collections::BTreeSet;
 
 use super::evaluate::panes;
-use super::expression::Node;
-use super::rules::Segment;
-use super::user::Entry;
-use super::value::Value;
+use super::expression::OracleExpression;
+use super::rules::OracleSegment;
+use super::user::OracleEvent;
+use super::value::OracleValue;
 
-/// How long after an event time could matter, by all the windows and constants of the segments.
-pub(crate) struct Clockwork {
+/// The distances from an event at which time alone could change a segment, by the windows and constants of the segments.
+pub(crate) struct ChangeInstants {
     windows: BTreeSet<i64>,
-    /// What `since`, `idle` and `age` are compared with, and whatever sums and differences of constants come to.
+    /// What `since`, `idle` and `age` are compared with: the constants, and their sums and differences.
     offsets: BTreeSet<i64>,
 }
 
-impl Clockwork {
-    pub(crate) fn of(segments: &[Segment]) -> Clockwork {
-        let mut clockwork = Clockwork { windows: BTreeSet::new(), offsets: BTreeSet::new() };
+impl ChangeInstants {
+    pub(crate) fn of(segments: &[OracleSegment]) -> ChangeInstants {
+        let mut change_instants = ChangeInstants { windows: BTreeSet::new(), offsets: BTreeSet::new() };
         for segment in segments {
-            clockwork.collect(&segment.when);
+            change_instants.collect(&segment.when);
         }
-        clockwork
+        change_instants
     }
 
     /// The instants after `after` and up to `until`, in order.
-    pub(crate) fn instants(&self, entries: &[Entry], after: i64, until: i64) -> BTreeSet<i64> {
+    pub(crate) fn instants(&self, entries: &[OracleEvent], after: i64, until: i64) -> BTreeSet<i64> {
         let mut instants = BTreeSet::new();
         for entry in entries {
             instants.extend(self.windows.iter().map(|length| {
@@ -38,10 +38,10 @@ impl Clockwork {
         instants
     }
 
-    fn collect(&mut self, node: &Node) {
+    fn collect(&mut self, node: &OracleExpression) {
         match node {
-            Node::Window(_, _, _, length) => drop(self.windows.insert(*length)),
-            Node::Compare(_, left, right) => {
+            OracleExpression::Window(_, _, _, length) => drop(self.windows.insert(*length)),
+            OracleExpression::Compare(_, left, right) => {
                 let mut constants = Vec::new();
                 durations(left, &mut constants);
                 durations(right, &mut constants);
@@ -55,8 +55,8 @@ impl Clockwork {
     }
 }
 
-fn durations(node: &Node, found: &mut Vec<i64>) {
-    if let Node::Literal(Value::Duration(length)) = node {
+fn durations(node: &OracleExpression, found: &mut Vec<i64>) {
+    if let OracleExpression::Literal(OracleValue::Duration(length)) = node {
         found.push(*length as i64);
     }
     for child in children(node) {
@@ -71,16 +71,19 @@ fn signed_sums(constants: &[i64]) -> BTreeSet<i64> {
     })
 }
 
-fn children(node: &Node) -> Vec<&Node> {
+fn children(node: &OracleExpression) -> Vec<&OracleExpression> {
     match node {
-        Node::Not(inner) | Node::Negate(inner) | Node::ToNumber(inner) | Node::Matches(inner, _) => vec![inner],
-        Node::And(left, right)
-        | Node::Or(left, right)
-        | Node::Compare(_, left, right)
-        | Node::Reckon(_, left, right)
-        | Node::In(left, right)
-        | Node::Text(_, left, right) => vec![left, right],
-        Node::List(items) => items.iter().collect(),
+        OracleExpression::Not(inner)
+        | OracleExpression::Negate(inner)
+        | OracleExpression::ToNumber(inner)
+        | OracleExpression::Matches(inner, _) => vec![inner],
+        OracleExpression::And(left, right)
+        | OracleExpression::Or(left, right)
+        | OracleExpression::Compare(_, left, right)
+        | OracleExpression::Arithmetic(_, left, right)
+        | OracleExpression::In(left, right)
+        | OracleExpression::Text(_, left, right) => vec![left, right],
+        OracleExpression::List(items) => items.iter().collect(),
         _ => Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a file of calls: which lines are calls, when they happened, and which are rejected.
+//! Reads a file of calls: which lines are calls, when they happened, and which are rejected.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,10 @@ use crate::decoder_oracle::lenient;
 /// Ids longer than this are rejected.
 const ID_BYTES_MAX: usize = 256;
 
-/// What the years 1990 to 2100 have of milliseconds: no client's clock is believed outside them.
-const BELIEVED_MS: std::ops::Range<i64> = 631_152_000_000..4_133_980_800_000;
+/// The milliseconds of the years 1990 to 2100; a client time outside them is ignored.
+const PLAUSIBLE_MS: std::ops::Range<i64> = 631_152_000_000..4_133_980_800_000;
 
-/// RFC 3339, and what clients take for it: a date alone, or no seconds, or no zone, or one without colon or minutes.
+/// RFC 3339 and its common variants: a date alone, without seconds, without a zone, or a zone without colon or minutes.
 static CLIENT_TIME: LazyLock<Regex> = LazyLock::new(|| {
     let (date, seconds) = ("([0-9]{4})-([0-9]{2})-([0-9]{2})", "(?::([0-9]{2})(?:\\.([0-9]+))?)?");
     let zone = "(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?";
@@ -23,7 +23,7 @@ static CLIENT_TIME: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Which call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CallType {
+pub(crate) enum OracleCallType {
     Track,
     Identify,
     Alias,
@@ -34,8 +34,8 @@ pub(crate) enum CallType {
 
 /// A call that was not rejected.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) kind: CallType,
+pub(crate) struct OracleCall {
+    pub(crate) kind: OracleCallType,
     pub(crate) event: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) user: Option<String>,
@@ -49,7 +49,7 @@ pub(crate) struct Call {
 }
 
 /// Every accepted call of the file, in order. The broker's time of a call is its `receivedAt`; its own is not after `until`.
-pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
+pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<OracleCall> {
     let mut calls = Vec::new();
     for line in jsonl.split(|byte| *byte == b'\n') {
         let Some(json) = read(line) else { continue };
@@ -61,12 +61,12 @@ pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<Call> {
     calls
 }
 
-/// A line of JSON, with what clients write that JSON does not know put right.
+/// A line of JSON, with common deviations from JSON corrected.
 fn read(line: &[u8]) -> Option<Json> {
     serde_json::from_str(&lenient::read(line)?.compact).ok()
 }
 
-/// The call, with what it lacks of its batch: clocks, and keys of the context.
+/// The call, with the times and context keys of its batch that it lacks.
 fn in_envelope(item: &Json, envelope: &Json) -> Json {
     let mut call = item.clone();
     if let (Json::Object(fields), Json::Object(lent)) = (&mut call, envelope) {
@@ -87,22 +87,22 @@ fn in_envelope(item: &Json, envelope: &Json) -> Json {
     call
 }
 
-fn call(json: &Json, until: i64) -> Option<Call> {
+fn call(json: &Json, until: i64) -> Option<OracleCall> {
     let object = json.as_object().filter(|object| !object.get("batch").is_some_and(Json::is_array))?;
     let event = text(object, "event")?;
     let kind = match text(object, "type")?.map(|kind| kind.to_ascii_lowercase()).as_deref() {
-        Some("track") => CallType::Track,
-        Some("identify") => CallType::Identify,
-        Some("alias") => CallType::Alias,
-        Some("page") => CallType::Page,
-        Some("screen") => CallType::Screen,
-        Some("group") => CallType::Group,
-        None if event.is_some() => CallType::Track,
+        Some("track") => OracleCallType::Track,
+        Some("identify") => OracleCallType::Identify,
+        Some("alias") => OracleCallType::Alias,
+        Some("page") => OracleCallType::Page,
+        Some("screen") => OracleCallType::Screen,
+        Some("group") => OracleCallType::Group,
+        None if event.is_some() => OracleCallType::Track,
         _ => return None,
     };
     let (mut properties, mut traits) = (fields(object, "properties")?, fields(object, "traits")?);
     let context = fields(object, "context")?;
-    if matches!(kind, CallType::Page | CallType::Screen) {
+    if matches!(kind, OracleCallType::Page | OracleCallType::Screen) {
         for key in ["name", "category"] {
             if properties.get(key).is_none_or(Json::is_null) {
                 properties.extend(object.get(key).map(|value| (key.to_owned(), value.clone())));
@@ -114,7 +114,7 @@ fn call(json: &Json, until: i64) -> Option<Call> {
             traits.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
-    let call = Call {
+    let call = OracleCall {
         kind,
         event,
         message: id(object, "messageId", usize::MAX)?,
@@ -127,7 +127,7 @@ fn call(json: &Json, until: i64) -> Option<Call> {
         context: Json::Object(context),
     };
     let someone =
-        call.user.is_some() || call.anonymous.is_some() || (kind == CallType::Alias && call.previous.is_some());
+        call.user.is_some() || call.anonymous.is_some() || (kind == OracleCallType::Alias && call.previous.is_some());
     (someone && call.at <= until).then_some(call)
 }
 
@@ -140,7 +140,7 @@ fn text(object: &Map<String, Json>, key: &str) -> Option<Option<String>> {
     }
 }
 
-/// A text, or a whole number as text; what nobody means is none.
+/// A text, or a whole number as text; placeholders are no ids.
 fn id(object: &Map<String, Json>, key: &str, bytes_max: usize) -> Option<Option<String>> {
     let id = match object.get(key) {
         Some(Json::Number(number)) if number.is_i64() || number.is_u64() => Some(number.to_string()),
@@ -163,8 +163,8 @@ fn fields(object: &Map<String, Json>, key: &str) -> Option<Map<String, Json>> {
     }
 }
 
-/// When the call happened, by its clocks (semantics §2): the client's is set right by `sentAt` and the broker's time, unless
-/// somebody did so before, and never goes beyond the broker's.
+/// The event time (§2): the client's time is corrected by `sentAt` and the broker time, unless it was corrected before, and
+/// is never after the broker time.
 fn event_time(object: &Map<String, Json>) -> Option<i64> {
     let clock = |key: &str| object.get(key).map_or(Some(None), clock);
     let (stamp, original, sent, received) =
@@ -177,7 +177,7 @@ fn event_time(object: &Map<String, Json>) -> Option<i64> {
     Some(own?.min(received.unwrap_or(i64::MAX)))
 }
 
-/// What a clock says; nothing where it can't be used. `None`: it has a value of the wrong type.
+/// The time of a field; `Some(None)` if it is missing or unusable. `None`: it has a value of the wrong type.
 fn clock(value: &Json) -> Option<Option<i64>> {
     match value {
         Json::Null => Some(None),
@@ -189,7 +189,7 @@ fn clock(value: &Json) -> Option<Option<i64>> {
 
 fn client_time(text: &str) -> Option<i64> {
     let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-    if is_number { since_1970(text) } else { calendar_time(text).filter(|ms| BELIEVED_MS.contains(ms)) }
+    if is_number { since_1970(text) } else { calendar_time(text).filter(|ms| PLAUSIBLE_MS.contains(ms)) }
 }
 
 /// Seconds; above 10^11, milliseconds.
@@ -201,10 +201,10 @@ fn since_1970(number: &str) -> Option<i64> {
     } else {
         whole * 1_000 + format!("{decimals:0<3}")[..3].parse::<i64>().ok()?
     };
-    BELIEVED_MS.contains(&ms).then_some(ms)
+    PLAUSIBLE_MS.contains(&ms).then_some(ms)
 }
 
-/// Cut to milliseconds; `None` for anything else.
+/// Truncated to milliseconds; `None` for anything else.
 fn calendar_time(text: &str) -> Option<i64> {
     let parts = CLIENT_TIME.captures(text)?;
     let number = |group: usize| parts.get(group).map_or(Some(0), |part| part.as_str().parse::<i64>().ok());
@@ -226,7 +226,7 @@ fn calendar_time(text: &str) -> Option<i64> {
     Some(midnight + ((hour * 60 + minute - offset_minutes) * 60 + second) * 1_000 + ms)
 }
 
-/// As the journal writes instants: UTC, three decimals.
+/// An instant as in the journal: UTC, three decimals.
 pub(crate) fn print_time(ms: i64) -> String {
     let instant = jiff::Timestamp::from_millisecond(ms).expect("the oracle's times come from calls of 1990 to 2100");
     format!("{instant:.3}")

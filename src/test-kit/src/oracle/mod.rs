@@ -1,12 +1,11 @@
-//! The naive oracle: what the journal of a log should be, found by brute force.
+//! The naive oracle: computes the expected journal of a log by brute force.
 //!
-//! Written from the semantics alone and sharing no code with the crate. It keeps every user's plain list of accepted
-//! events and re-scans all of it for every evaluation. To find what time alone changes, it collects every instant at
-//! which anything could change and evaluates at each of them. It is slow on purpose: there is nothing in it to get
-//! subtly wrong, no pane ring, no timer, no partition.
+//! It is written from docs/semantics.md alone and shares no code with the engine. It keeps the list of all accepted events
+//! of every user and re-scans it for every evaluation. To find what time alone changes, it collects every instant at which
+//! anything could change and evaluates at each of them. It is slow on purpose: it has no panes, timers or partitions, whose
+//! mistakes would be hard to see.
 //!
-//! It trusts its input more than the engine may: rules that do not parse make it panic, as do rules that the engine
-//! would refuse for a wrong type it cares about.
+//! It trusts its input: rules that do not parse, or that have wrong types, make it panic.
 
 mod campaign;
 pub mod compare;
@@ -23,40 +22,40 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use log::{Call, CallType};
-use rules::Rules;
-use user::User;
+use log::{OracleCall, OracleCallType};
+use rules::OracleRules;
+use user::OracleUser;
 
 /// Before every event.
 const BEGINNING: i64 = i64::MIN / 4;
 
-/// The journal of a log, in order per user; between users the order means nothing.
+/// The journal of a log, in order per user; the order between users is arbitrary.
 ///
 /// `events_jsonl`: one call, or batch of calls, per line. `until_ms` and `max_disorder_ms`: as in `rekindle replay`.
 pub fn run(rules_toml: &str, events_jsonl: &[u8], until_ms: i64, max_disorder_ms: i64) -> Vec<Json> {
-    run_forgetting(rules_toml, events_jsonl, until_ms, max_disorder_ms, &Forgetting::default())
+    run_forgetting(rules_toml, events_jsonl, until_ms, max_disorder_ms, &ForgetPlan::default())
 }
 
-/// Who is forgotten, and when.
+/// Which users are forgotten, and when.
 #[derive(Clone, Debug, Default)]
-pub struct Forgetting {
-    /// Before which line (by its index) which id is.
+pub struct ForgetPlan {
+    /// Ids to forget, each with the index of the line before which that happens.
     pub requests: Vec<(usize, String)>,
-    /// Whoever was idle for so long is dropped, unless something is held for them. It must be at least as long as anything
-    /// in the rules: then nothing else is to come for an idle user.
+    /// Users that were idle for this long expire, unless they have a deferred decision. It must be at least as long as every
+    /// window and duration in the rules, so that nothing else changes for an idle user.
     pub state_ttl_ms: Option<i64>,
 }
 
-/// The same, where users are forgotten.
+/// Like [`run`], with users that are forgotten and expire.
 pub fn run_forgetting(
     rules_toml: &str,
     events_jsonl: &[u8],
     until_ms: i64,
     max_disorder_ms: i64,
-    forgetting: &Forgetting,
+    forgetting: &ForgetPlan,
 ) -> Vec<Json> {
-    let mut world = World {
-        rules: &Rules::parse(rules_toml),
+    let mut state = OracleState {
+        rules: &OracleRules::parse(rules_toml),
         users: BTreeMap::new(),
         links: BTreeMap::new(),
         watermark: BEGINNING,
@@ -66,24 +65,24 @@ pub fn run_forgetting(
     let mut arrival = 0;
     for (index, line) in events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in forgetting.requests.iter().filter(|(before, _)| *before == index) {
-            world.forget(id);
+            state.forget(id);
         }
         for call in log::calls(line, until_ms) {
             let at = call.at;
-            world.take(call, arrival);
-            world.watermark = world.watermark.max(at - max_disorder_ms);
+            state.apply(call, arrival);
+            state.watermark = state.watermark.max(at - max_disorder_ms);
             arrival += 1;
         }
     }
-    for user in world.users.values_mut() {
-        user.advance(world.rules, until_ms, &mut world.journal);
+    for user in state.users.values_mut() {
+        user.advance(state.rules, until_ms, &mut state.journal);
     }
-    world.journal
+    state.journal
 }
 
-struct World<'r> {
-    rules: &'r Rules,
-    users: BTreeMap<String, User>,
+struct OracleState<'r> {
+    rules: &'r OracleRules,
+    users: BTreeMap<String, OracleUser>,
     /// From an anonymous id to the user it was linked to.
     links: BTreeMap<String, String>,
     watermark: i64,
@@ -91,22 +90,22 @@ struct World<'r> {
     journal: Vec<Json>,
 }
 
-impl World<'_> {
-    fn take(&mut self, call: Call, arrival: usize) {
+impl OracleState<'_> {
+    fn apply(&mut self, call: OracleCall, arrival: usize) {
         let anonymous = match call.kind {
-            CallType::Alias => call.previous.as_ref().or(call.anonymous.as_ref()),
+            OracleCallType::Alias => call.previous.as_ref().or(call.anonymous.as_ref()),
             _ => call.anonymous.as_ref(),
         }
         .cloned();
         if let Some(user) = &call.user {
-            self.unlink_if_gone(user, call.at);
+            self.unlink_if_expired(user, call.at);
         }
         if let Some(visitor) = &anonymous {
             if let Some(owner) = self.links.get(visitor).cloned() {
-                self.unlink_if_gone(&owner, call.at);
+                self.unlink_if_expired(&owner, call.at);
             }
             if !self.links.contains_key(visitor) {
-                self.unlink_if_gone(visitor, call.at);
+                self.unlink_if_expired(visitor, call.at);
             }
         }
         let (id, visitor) = match (&call.user, anonymous) {
@@ -120,19 +119,19 @@ impl World<'_> {
             (None, Some(visitor)) => (self.links.get(&visitor).cloned().unwrap_or(visitor), None),
             (None, None) => return,
         };
-        let mut user = self.users.remove(&id).unwrap_or_else(|| User::new(&id, self.rules));
+        let mut user = self.users.remove(&id).unwrap_or_else(|| OracleUser::new(&id, self.rules));
         let mut now = call.at.max(user.now).max(self.watermark);
         let visitor = visitor.and_then(|(from, mut state)| {
             let both = now.max(state.now);
-            let is_gone = self.is_gone(&state, both);
+            let is_expired = self.is_expired(&state, both);
             state.advance(self.rules, both, &mut self.journal);
-            (!is_gone).then_some((from, state))
+            (!is_expired).then_some((from, state))
         });
         if let Some((from, state)) = visitor {
             now = now.max(state.now);
             user = self.renewed(user, now);
             user.advance(self.rules, now, &mut self.journal);
-            user.absorb(state);
+            user.merge(state);
             self.journal.push(json!({"kind": "merged", "user": id, "from": from, "at": log::print_time(now)}));
             user.now = now;
             if user.is_duplicate(&call, now, self.rules) {
@@ -149,11 +148,11 @@ impl World<'_> {
         self.users.insert(id, user);
     }
 
-    /// Everything about an id goes, once what is due has been decided: the user of that name, and whoever the id is linked
-    /// to.
+    /// Removes everything about an id, after deciding what is due: the user with that id, and the user to which it is
+    /// linked.
     fn forget(&mut self, id: &str) {
         if let Some(owner) = self.links.get(id).cloned() {
-            self.unlink_if_gone(&owner, self.watermark);
+            self.unlink_if_expired(&owner, self.watermark);
         }
         let owner = self.links.remove(id);
         if let Some(mut user) = self.users.remove(id) {
@@ -165,7 +164,7 @@ impl World<'_> {
         }
     }
 
-    /// Takes back the links to a user, and to those of its visitors who are no users themselves.
+    /// Removes the links to a user, and to those of its visitors that have no state of their own.
     fn unlink(&mut self, id: &str) {
         let visitors: Vec<String> =
             self.links.iter().filter(|(_, user)| *user == id).map(|(visitor, _)| visitor.clone()).collect();
@@ -177,20 +176,20 @@ impl World<'_> {
         }
     }
 
-    /// A user whose time is over by `at` goes, and the links with it. Of one who was merged into another, that one's time
-    /// counts.
-    fn unlink_if_gone(&mut self, id: &str, at: i64) {
+    /// Removes a user that has expired by `at`, with its links. For an id that was merged into another user, that user
+    /// decides.
+    fn unlink_if_expired(&mut self, id: &str, at: i64) {
         if self.state_ttl.is_none() || !self.links.values().any(|user| user == id) {
             return;
         }
         let Some(user) = self.users.get(id) else {
             if let Some(owner) = self.links.get(id).cloned() {
-                self.unlink_if_gone(&owner, at);
+                self.unlink_if_expired(&owner, at);
             }
             return;
         };
         let now = at.max(self.watermark).max(user.now);
-        if self.is_gone(user, now)
+        if self.is_expired(user, now)
             && let Some(mut user) = self.users.remove(id)
         {
             user.advance(self.rules, now, &mut self.journal);
@@ -198,22 +197,22 @@ impl World<'_> {
         }
     }
 
-    /// Whether the user's time is over by `now`.
-    fn is_gone(&self, user: &User, now: i64) -> bool {
+    /// Whether the user has expired by `now`.
+    fn is_expired(&self, user: &OracleUser, now: i64) -> bool {
         let latest = user.entries.iter().map(|entry| entry.at).max();
         let (Some(ttl), Some(latest)) = (self.state_ttl, latest) else { return false };
         let mut then = user.clone();
         then.advance(self.rules, now, &mut Vec::new());
-        latest + ttl <= now && then.held.is_empty()
+        latest + ttl <= now && then.deferred.is_empty()
     }
 
-    /// The user, or someone new where the user's time is over by `now`.
-    fn renewed(&mut self, mut user: User, now: i64) -> User {
-        if !self.is_gone(&user, now) {
+    /// The user, or an empty one in its place if it has expired by `now`.
+    fn renewed(&mut self, mut user: OracleUser, now: i64) -> OracleUser {
+        if !self.is_expired(&user, now) {
             return user;
         }
         user.advance(self.rules, now, &mut self.journal);
-        let mut new = User::new(&user.id, self.rules);
+        let mut new = OracleUser::new(&user.id, self.rules);
         new.now = now;
         new
     }

@@ -2,44 +2,44 @@
 
 use toml::{Table, Value as Toml};
 
-use super::expression::{self, Node, parse_duration};
-use super::instants::Clockwork;
-use super::log::CallType;
+use super::expression::{self, OracleExpression, parse_duration};
+use super::instants::ChangeInstants;
+use super::log::OracleCallType;
 
 /// The whole file.
-pub(crate) struct Rules {
+pub(crate) struct OracleRules {
     pub(crate) timezone: String,
     pub(crate) dedup_window: i64,
     pub(crate) control: f64,
-    pub(crate) names: Vec<Name>,
-    pub(crate) segments: Vec<Segment>,
-    pub(crate) campaigns: Vec<Campaign>,
-    pub(crate) caps: Vec<Cap>,
+    pub(crate) names: Vec<OracleEventName>,
+    pub(crate) segments: Vec<OracleSegment>,
+    pub(crate) campaigns: Vec<OracleCampaign>,
+    pub(crate) caps: Vec<OracleCap>,
     /// When time alone could change a segment.
-    pub(crate) clockwork: Clockwork,
+    pub(crate) change_instants: ChangeInstants,
 }
 
 /// An entry of `[events]`.
-pub(crate) struct Name {
-    pub(crate) kind: CallType,
+pub(crate) struct OracleEventName {
+    pub(crate) kind: OracleCallType,
     pub(crate) event: Option<String>,
-    pub(crate) filter: Option<Node>,
+    pub(crate) filter: Option<OracleExpression>,
 }
 
 /// An entry of `[[segments]]`.
-pub(crate) struct Segment {
+pub(crate) struct OracleSegment {
     pub(crate) id: String,
-    pub(crate) when: Node,
+    pub(crate) when: OracleExpression,
 }
 
 /// An entry of `[[campaigns]]`.
-pub(crate) struct Campaign {
+pub(crate) struct OracleCampaign {
     pub(crate) id: String,
     pub(crate) segment: usize,
     pub(crate) enter: bool,
     pub(crate) channel: String,
     pub(crate) priority: i64,
-    pub(crate) condition: Option<Node>,
+    pub(crate) condition: Option<OracleExpression>,
     pub(crate) cooldown: Option<i64>,
     pub(crate) max_per_user: Option<usize>,
     /// First quiet minute of the day and the first that is not.
@@ -49,35 +49,35 @@ pub(crate) struct Campaign {
 }
 
 /// An entry of `[[caps]]`.
-pub(crate) struct Cap {
+pub(crate) struct OracleCap {
     pub(crate) max: usize,
     pub(crate) per: i64,
     pub(crate) channel: Option<String>,
 }
 
-impl Rules {
-    /// Reads a rules file; panics on one that is not right.
-    pub(crate) fn parse(text: &str) -> Rules {
+impl OracleRules {
+    /// Reads a rules file; panics on mistakes.
+    pub(crate) fn parse(text: &str) -> OracleRules {
         let file: Table = text.parse().unwrap_or_else(|error| panic!("the rules are no TOML: {error}\n{text}"));
         let none = Table::new();
         let events = file.get("events").and_then(Toml::as_table).unwrap_or(&none);
         let name_ids: Vec<String> = events.keys().cloned().collect();
         let segments = tables(&file, "segments");
         let segment_ids: Vec<String> = segments.iter().map(|table| required(table, "id")).collect();
-        let segments: Vec<Segment> = segments
+        let segments: Vec<OracleSegment> = segments
             .iter()
             .enumerate()
-            .map(|(place, table)| Segment {
+            .map(|(place, table)| OracleSegment {
                 id: required(table, "id"),
                 when: expression::parse(&required(table, "when"), &name_ids, &segment_ids[..place]),
             })
             .collect();
-        Rules {
+        OracleRules {
             timezone: string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned()),
             dedup_window: duration(&file, "dedup_window").unwrap_or(86_400_000),
             control: number(&file, "control").unwrap_or(0.0),
             names: events.values().map(name).collect(),
-            clockwork: Clockwork::of(&segments),
+            change_instants: ChangeInstants::of(&segments),
             segments,
             campaigns: tables(&file, "campaigns")
                 .into_iter()
@@ -88,26 +88,26 @@ impl Rules {
     }
 }
 
-fn name(entry: &Toml) -> Name {
+fn name(entry: &Toml) -> OracleEventName {
     let Some(table) = entry.as_table() else {
         let event = entry.as_str().expect("an event's name is a string or a table").to_owned();
-        return Name { kind: CallType::Track, event: Some(event), filter: None };
+        return OracleEventName { kind: OracleCallType::Track, event: Some(event), filter: None };
     };
     let kind = match string(table, "type").as_deref() {
-        None | Some("track") => CallType::Track,
-        Some("page") => CallType::Page,
-        Some("screen") => CallType::Screen,
+        None | Some("track") => OracleCallType::Track,
+        Some("page") => OracleCallType::Page,
+        Some("screen") => OracleCallType::Screen,
         Some(other) => panic!("events of type `{other}` have no names"),
     };
     let filter = string(table, "where").map(|text| expression::parse(&text, &[], &[]));
-    Name { kind, event: string(table, "event"), filter }
+    OracleEventName { kind, event: string(table, "event"), filter }
 }
 
-fn campaign(table: &Table, names: &[String], segments: &[String]) -> Campaign {
+fn campaign(table: &Table, names: &[String], segments: &[String]) -> OracleCampaign {
     let on = required(table, "on");
     let (change, segment) = on.split_once(':').expect("`on` is `enter:` or `exit:` and a segment");
     let variants = table.get("variants").and_then(Toml::as_array).cloned().unwrap_or_default();
-    Campaign {
+    OracleCampaign {
         id: required(table, "id"),
         segment: segments.iter().position(|id| id == segment).expect("`on` names a segment"),
         enter: change == "enter",
@@ -126,8 +126,8 @@ fn campaign(table: &Table, names: &[String], segments: &[String]) -> Campaign {
     }
 }
 
-fn cap(table: &Table) -> Cap {
-    Cap {
+fn cap(table: &Table) -> OracleCap {
+    OracleCap {
         max: count(table, "max").expect("a cap has a `max`"),
         per: duration(table, "per").expect("a cap has a `per`"),
         channel: string(table, "channel"),

@@ -1,29 +1,29 @@
-//! Parses an expression by recursive descent, one function for each level of the grammar. Shares nothing with the
-//! engine's parser. Knows only what is right: panics on all else.
+//! Parses an expression by recursive descent, one function for each level of the grammar. It shares nothing
+//! with the engine's parser, and panics on mistakes.
 
 use regex::Regex;
 
-use super::value::{Value, number_or_none};
-use crate::decoder_oracle::decimal::Decimal;
+use super::value::{OracleValue, number_or_none};
+use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// An expression whose names are not resolved yet.
 #[derive(Clone, Debug)]
-pub(crate) enum Syntax {
-    Literal(Value),
-    List(Vec<Syntax>),
+pub(crate) enum SyntaxNode {
+    Literal(OracleValue),
+    List(Vec<SyntaxNode>),
     Name(String),
-    Field(Box<Syntax>, String),
-    Call(String, Vec<Syntax>),
-    Method(Box<Syntax>, String, Box<Syntax>),
-    Unary(&'static str, Box<Syntax>),
-    Binary(&'static str, Box<Syntax>, Box<Syntax>),
+    Field(Box<SyntaxNode>, String),
+    Call(String, Vec<SyntaxNode>),
+    Method(Box<SyntaxNode>, String, Box<SyntaxNode>),
+    Unary(&'static str, Box<SyntaxNode>),
+    Binary(&'static str, Box<SyntaxNode>, Box<SyntaxNode>),
 }
 
-/// The operators of each level, the loosest first; those of one level group from the left.
+/// The operators by precedence, loosest first; those of equal precedence group from the left.
 const LEVELS: [&[&str]; 5] = [&["||"], &["&&"], &["==", "!=", "<=", ">=", "<", ">", "in"], &["+", "-"], &["*", "/"]];
 
 /// Parses a whole expression.
-pub(crate) fn parse(text: &str) -> Syntax {
+pub(crate) fn parse(text: &str) -> SyntaxNode {
     let token = Regex::new(concat!(
         r#"^(?:\s|//[^\n]*)*(?:(?P<text>[rR]?(?:'''(?s:.*?)'''|"""(?s:.*?)"""|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"))|"#,
         r"(?P<other>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*|&&|\|\||[=!<>]=|[-+*/<>!.,()\[\]]))"
@@ -69,43 +69,43 @@ impl<'a> TokenReader<'a> {
         assert!(self.take(token), "{}: `{token}` should stand where `{}` is", self.text, self.peek());
     }
 
-    fn level(&mut self, level: usize) -> Syntax {
+    fn level(&mut self, level: usize) -> SyntaxNode {
         let Some(operators) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.level(level + 1);
         while let Some(operator) = operators.iter().find(|operator| self.peek() == **operator) {
             self.at += 1;
             let right = self.level(level + 1);
-            left = Syntax::Binary(operator, Box::new(left), Box::new(right));
+            left = SyntaxNode::Binary(operator, Box::new(left), Box::new(right));
         }
         left
     }
 
-    fn unary(&mut self) -> Syntax {
+    fn unary(&mut self) -> SyntaxNode {
         for sign in ["!", "-"] {
             if self.take(sign) {
-                return Syntax::Unary(sign, Box::new(self.unary()));
+                return SyntaxNode::Unary(sign, Box::new(self.unary()));
             }
         }
         self.member()
     }
 
-    fn member(&mut self) -> Syntax {
+    fn member(&mut self) -> SyntaxNode {
         let mut target = self.primary();
         loop {
             if self.take("[") {
-                let Syntax::Literal(Value::Text(field)) = self.primary() else {
+                let SyntaxNode::Literal(OracleValue::Text(field)) = self.primary() else {
                     panic!("{}: only a text may be an index", self.text)
                 };
                 self.expect("]");
-                target = Syntax::Field(Box::new(target), field);
+                target = SyntaxNode::Field(Box::new(target), field);
             } else if self.take(".") {
                 let name = self.next().to_owned();
                 target = if self.take("(") {
                     let argument = self.level(0);
                     self.expect(")");
-                    Syntax::Method(Box::new(target), name, Box::new(argument))
+                    SyntaxNode::Method(Box::new(target), name, Box::new(argument))
                 } else {
-                    Syntax::Field(Box::new(target), name)
+                    SyntaxNode::Field(Box::new(target), name)
                 };
             } else {
                 return target;
@@ -113,7 +113,7 @@ impl<'a> TokenReader<'a> {
         }
     }
 
-    fn primary(&mut self) -> Syntax {
+    fn primary(&mut self) -> SyntaxNode {
         let token = self.next();
         let first = token.chars().next().unwrap_or_default();
         match token {
@@ -122,22 +122,24 @@ impl<'a> TokenReader<'a> {
                 self.expect(")");
                 inner
             }
-            "[" => Syntax::List(self.items("]")),
-            "true" | "false" => Syntax::Literal(Value::Bool(token == "true")),
-            _ if token.contains(['\'', '"']) => Syntax::Literal(Value::Text(self.unquoted(token))),
-            _ if first.is_ascii_digit() || first == '.' => Syntax::Literal(number_or_none(Decimal::parse(token))),
+            "[" => SyntaxNode::List(self.items("]")),
+            "true" | "false" => SyntaxNode::Literal(OracleValue::Bool(token == "true")),
+            _ if token.contains(['\'', '"']) => SyntaxNode::Literal(OracleValue::Text(self.unquoted(token))),
+            _ if first.is_ascii_digit() || first == '.' => {
+                SyntaxNode::Literal(number_or_none(OracleDecimal::parse(token)))
+            }
             _ if first.is_ascii_alphabetic() || first == '_' => {
                 if self.take("(") {
-                    Syntax::Call(token.to_owned(), self.items(")"))
+                    SyntaxNode::Call(token.to_owned(), self.items(")"))
                 } else {
-                    Syntax::Name(token.to_owned())
+                    SyntaxNode::Name(token.to_owned())
                 }
             }
             _ => panic!("{}: `{token}` is no value", self.text),
         }
     }
 
-    fn items(&mut self, end: &str) -> Vec<Syntax> {
+    fn items(&mut self, end: &str) -> Vec<SyntaxNode> {
         let mut items = Vec::new();
         while !self.take(end) {
             items.push(self.level(0));

@@ -1,78 +1,83 @@
-//! Values of the rules language: comparing them, and reckoning with them.
+//! Values of the language: comparison and arithmetic.
 
 use std::cmp::Ordering;
 
 use serde_json::Value as Json;
 
-use crate::decoder_oracle::decimal::Decimal;
+use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// The largest value, in bytes of JSON.
 const VALUE_BYTES_MAX: usize = 8_192;
 
-/// What an expression comes to.
+/// The value of an expression.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub(crate) enum OracleValue {
     Missing,
     Bool(bool),
-    Number(Decimal),
-    /// Milliseconds; infinite for `since` of what never was.
+    Number(OracleDecimal),
+    /// Milliseconds; infinite for `since` of an event that never occurred.
     Duration(f64),
     Text(String),
-    List(Vec<Value>),
-    /// Unlike everything, itself included.
+    List(Vec<OracleValue>),
+    /// Equal to nothing, itself included.
     Object,
 }
 
-impl Value {
+impl OracleValue {
     /// A JSON value as conditions see it. Its numbers are so short that serde_json keeps all their digits.
-    pub(crate) fn from_json(json: &Json) -> Value {
+    pub(crate) fn from_json(json: &Json) -> OracleValue {
         match json {
             Json::Array(_) | Json::Object(_) | Json::String(_) if json.to_string().len() > VALUE_BYTES_MAX => {
-                Value::Missing
+                OracleValue::Missing
             }
-            Json::Null => Value::Missing,
-            Json::Bool(value) => Value::Bool(*value),
-            Json::Number(number) => number_or_none(Decimal::parse(&number.to_string())),
-            Json::String(text) => Value::Text(text.clone()),
-            Json::Array(items) => Value::List(items.iter().map(Value::from_json).collect()),
-            Json::Object(_) => Value::Object,
+            Json::Null => OracleValue::Missing,
+            Json::Bool(value) => OracleValue::Bool(*value),
+            Json::Number(number) => number_or_none(OracleDecimal::parse(&number.to_string())),
+            Json::String(text) => OracleValue::Text(text.clone()),
+            Json::Array(items) => OracleValue::List(items.iter().map(OracleValue::from_json).collect()),
+            Json::Object(_) => OracleValue::Object,
         }
     }
 
     /// A value at a path of keys; missing where the path leads nowhere.
-    pub(crate) fn at_path(json: &Json, path: &[String]) -> Value {
-        path.iter().try_fold(json, |json, key| json.as_object()?.get(key)).map_or(Value::Missing, Value::from_json)
+    pub(crate) fn at_path(json: &Json, path: &[String]) -> OracleValue {
+        path.iter()
+            .try_fold(json, |json, key| json.as_object()?.get(key))
+            .map_or(OracleValue::Missing, OracleValue::from_json)
     }
 
     pub(crate) fn is_true(&self) -> bool {
-        matches!(self, Value::Bool(true))
+        matches!(self, OracleValue::Bool(true))
     }
 
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Value::Missing)
+        matches!(self, OracleValue::Missing)
     }
 
     /// `None` where the two have no order: unlike types, or types without one.
-    fn order(&self, other: &Value) -> Option<Ordering> {
+    fn order(&self, other: &OracleValue) -> Option<Ordering> {
         match (self, other) {
-            (Value::Number(left), Value::Number(right)) => Some(left.cmp(right)),
-            (Value::Duration(left), Value::Duration(right)) => left.partial_cmp(right),
-            (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
+            (OracleValue::Number(left), OracleValue::Number(right)) => Some(left.cmp(right)),
+            (OracleValue::Duration(left), OracleValue::Duration(right)) => left.partial_cmp(right),
+            (OracleValue::Text(left), OracleValue::Text(right)) => Some(left.cmp(right)),
             _ => None,
         }
     }
 
     /// `==`, of values that are not missing.
-    pub(crate) fn equals(&self, other: &Value) -> bool {
+    pub(crate) fn equals(&self, other: &OracleValue) -> bool {
         match (self, other) {
-            (Value::Bool(left), Value::Bool(right)) => left == right,
+            (OracleValue::Bool(left), OracleValue::Bool(right)) => left == right,
             _ => self.order(other) == Some(Ordering::Equal),
         }
     }
 
     /// A comparison; with something missing, an array or an object it is false, whatever the operator.
-    pub(crate) fn compare(&self, operator: &str, other: &Value) -> bool {
-        if [self, other].iter().any(|side| matches!(side, Value::Missing | Value::List(_) | Value::Object)) {
+    pub(crate) fn compare(&self, operator: &str, other: &OracleValue) -> bool {
+        if [self, other]
+            .iter()
+            .any(|side| matches!(side, OracleValue::Missing | OracleValue::List(_) | OracleValue::Object))
+        {
             return false;
         }
         let order = self.order(other);
@@ -88,43 +93,45 @@ impl Value {
     }
 
     /// `+ - * /`; missing where there is no result.
-    pub(crate) fn reckon(&self, operator: &str, other: &Value) -> Value {
-        if let (Value::Duration(left), Value::Duration(right)) = (self, other) {
+    pub(crate) fn arithmetic(&self, operator: &str, other: &OracleValue) -> OracleValue {
+        if let (OracleValue::Duration(left), OracleValue::Duration(right)) = (self, other) {
             let result = match operator {
                 "+" => left + right,
                 "-" => left - right,
                 _ => f64::NAN,
             };
-            return if result.is_nan() { Value::Missing } else { Value::Duration(result) };
+            return if result.is_nan() { OracleValue::Missing } else { OracleValue::Duration(result) };
         }
-        let (Value::Number(left), Value::Number(right)) = (self, other) else { return Value::Missing };
+        let (OracleValue::Number(left), OracleValue::Number(right)) = (self, other) else {
+            return OracleValue::Missing;
+        };
         let result = match operator {
             "+" => Some(left.plus(right)),
             "-" => Some(left.plus(&right.negated())),
             "*" => Some(left.times(right)),
             _ => left.over(right),
         };
-        number_or_none(result.and_then(Decimal::bounded))
+        number_or_none(result.and_then(OracleDecimal::bounded))
     }
 
     /// `number(x)`.
-    pub(crate) fn to_number(&self) -> Value {
+    pub(crate) fn to_number(&self) -> OracleValue {
         match self {
-            Value::Number(number) => Value::Number(number.clone()),
-            Value::Text(text) => number_or_none(Decimal::of_text(text)),
-            _ => Value::Missing,
+            OracleValue::Number(number) => OracleValue::Number(number.clone()),
+            OracleValue::Text(text) => number_or_none(OracleDecimal::of_text(text)),
+            _ => OracleValue::Missing,
         }
     }
 
     /// `-x`.
-    pub(crate) fn negate(&self) -> Value {
+    pub(crate) fn negate(&self) -> OracleValue {
         match self {
-            Value::Number(value) => Value::Number(value.negated()),
-            _ => Value::Missing,
+            OracleValue::Number(value) => OracleValue::Number(value.negated()),
+            _ => OracleValue::Missing,
         }
     }
 }
 
-pub(crate) fn number_or_none(number: Option<Decimal>) -> Value {
-    number.map_or(Value::Missing, Value::Number)
+pub(crate) fn number_or_none(number: Option<OracleDecimal>) -> OracleValue {
+    number.map_or(OracleValue::Missing, OracleValue::Number)
 }
