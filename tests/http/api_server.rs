@@ -122,7 +122,7 @@ impl ForgetRequests for Log {
         let (user, received) = (user.to_owned(), self.live.stats().watermark);
         async move {
             if let Some(why) = broken {
-                return Err(ForgetError { why });
+                return Err(ForgetError { source: why.into() });
             }
             let lines = Bytes::from(serde_json::json!({ "user": user }).to_string());
             let message = LogRecord { sequence: 42, received, kind: RecordKind::Forget, lines };

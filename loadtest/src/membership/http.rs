@@ -52,7 +52,7 @@ impl RulesProvider for UnsupportedServices {
 
 impl ForgetRequests for UnsupportedServices {
     fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
-        async { Err(ForgetError { why: "a measurement has no log".to_owned() }) }.boxed()
+        async { Err(ForgetError { source: "a measurement has no log".into() }) }.boxed()
     }
 }
 

@@ -78,15 +78,26 @@ impl Default for EngineSettings {
     }
 }
 
+/// Why a `state_ttl` can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateTtlError {
+    /// It can't be read as a duration.
+    #[error("{0}")]
+    Duration(String),
+    /// It is shorter or longer than may be.
+    #[error("it must be 0s, which is never, or between 1h and 36525d")]
+    OutOfRange,
+}
+
 impl EngineSettings {
     /// Reads a `state_ttl`: zero, or within its range.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with it.
-    pub fn parse_state_ttl(text: &str) -> Result<Span, String> {
-        let ttl = Span::parse(text)?;
-        let is_fine = ttl.0 == 0 || STATE_TTL.contains(&ttl);
-        if is_fine { Ok(ttl) } else { Err("it must be 0s, which is never, or between 1h and 36525d".to_owned()) }
+    /// It is no duration, or out of its range.
+    pub fn parse_state_ttl(text: &str) -> Result<Span, StateTtlError> {
+        let ttl = Span::parse(text).map_err(StateTtlError::Duration)?;
+        let is_in_range = ttl.0 == 0 || STATE_TTL.contains(&ttl);
+        if is_in_range { Ok(ttl) } else { Err(StateTtlError::OutOfRange) }
     }
 
     /// How long an idle user is kept; `None`: for good.

@@ -35,11 +35,12 @@ pub struct LoggedPosition {
 }
 
 /// A request that is not in the log, as far as is known.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the request could not be put into the log, so nobody is forgotten: {why}; ask again, twice does no harm")]
+#[derive(Debug, Error)]
+#[error("the request could not be put into the log, so nobody is forgotten: {source}; ask again, twice does no harm")]
 pub struct ForgetError {
-    /// Why not.
-    pub why: String,
+    /// Why not. Each implementation of [`ForgetRequests`] has errors of its own.
+    #[from]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// Who will be forgotten.

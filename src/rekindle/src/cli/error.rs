@@ -173,6 +173,32 @@ pub enum SimulateError {
     },
 }
 
+/// Why a value on the command line is refused; clap names the option.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ArgumentError {
+    /// A share is out of its range.
+    #[error("it must be a number from 0 to 1")]
+    Share,
+    /// A lift is out of its range.
+    #[error("it must be a number of 0 or more")]
+    Lift,
+    /// A rate of events is out of its range.
+    #[error("write a number from 0.001 to 10000000, or max")]
+    Rate,
+    /// A speed is out of its range.
+    #[error("write a factor from 0.001 to 1000000, or a duration like 1h")]
+    Speed,
+    /// A duration can't be read.
+    #[error("{0}")]
+    Duration(String),
+    /// A time can't be read.
+    #[error(
+        "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z, or a date, such as 2026-03-09, which is its \
+         midnight in UTC"
+    )]
+    Time,
+}
+
 impl CliError {
     /// For `map_err`: what was attempted.
     pub(super) fn system(attempt: &'static str) -> impl FnOnce(io::Error) -> CliError {

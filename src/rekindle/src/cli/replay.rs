@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::error::ArgumentError;
 use super::outputs::{NamedPath, refuse_shared_files};
 use super::summary::{RunInfo, Summary, counted};
 use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
@@ -127,12 +128,8 @@ impl ReplayArgs {
     }
 }
 
-pub(super) fn timestamp(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_moment(text).ok_or_else(|| {
-        "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z, or a date, such as 2026-03-09, \
-         which is its midnight in UTC"
-            .to_owned()
-    })
+pub(super) fn timestamp(text: &str) -> Result<Timestamp, ArgumentError> {
+    Timestamp::parse_moment(text).ok_or(ArgumentError::Time)
 }
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {

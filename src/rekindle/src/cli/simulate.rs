@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use super::error::SimulateError;
+use super::error::{ArgumentError, SimulateError};
 use super::summary::{counted, grouped};
 use super::{CliError, load_config};
 use feed::MessageFeed;
@@ -92,22 +92,22 @@ enum PublishRate {
 }
 
 impl PublishRate {
-    fn parse(text: &str) -> Result<PublishRate, String> {
+    fn parse(text: &str) -> Result<PublishRate, ArgumentError> {
         if text == "max" {
             return Ok(PublishRate::Max);
         }
         let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e7).contains(rate));
-        rate.map(PublishRate::Rate).ok_or_else(|| "write a number from 0.001 to 10000000, or max".to_owned())
+        rate.map(PublishRate::Rate).ok_or(ArgumentError::Rate)
     }
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+fn speed(text: &str) -> Result<f64, ArgumentError> {
     let factor = match text.parse::<f64>() {
         Ok(factor) => factor,
-        Err(_) => Span::parse(text)?.0 as f64 / 1_000.0,
+        Err(_) => Span::parse(text).map_err(ArgumentError::Duration)?.0 as f64 / 1_000.0,
     };
-    let is_sound = (0.001..=1e6).contains(&factor);
-    is_sound.then_some(factor).ok_or_else(|| "write a factor from 0.001 to 1000000, or a duration like 1h".to_owned())
+    let is_in_range = (0.001..=1e6).contains(&factor);
+    is_in_range.then_some(factor).ok_or(ArgumentError::Speed)
 }
 
 pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {

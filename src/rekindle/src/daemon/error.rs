@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::start_position::StartConflict;
+use rekindle_core::diagnostics::Diagnostic;
 use rekindle_nats::sink::CommitterClosed;
 use rekindle_runtime::pipeline::RestoreError;
 use rekindle_runtime::store::StoreError;
@@ -46,14 +47,14 @@ pub enum DaemonError {
     /// Rules that were in force once can't be compiled any more.
     #[error(
         "the rules {version}, with which a part of the log has to be replayed, can't be used by this version of Rekindle \
-         ({why}): stop the version that wrote the checkpoints with SIGTERM, after which nothing has to be replayed, or start \
-         over with --from-start"
+         ({}): stop the version that wrote the checkpoints with SIGTERM, after which nothing has to be replayed, or start \
+         over with --from-start", mistake.as_ref().map_or("", |mistake| &mistake.message)
     )]
     StoredRules {
         /// Their fingerprint.
         version: String,
         /// The first mistake.
-        why: String,
+        mistake: Option<Diagnostic>,
     },
     /// The second signal.
     #[error("ended at once by the second signal: outputs of messages that were read may not have been published")]

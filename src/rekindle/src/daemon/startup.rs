@@ -74,7 +74,7 @@ pub(super) struct StartPipeline {
 fn compile(stored: &RulesText) -> Result<Arc<ExecutionPlan>, DaemonError> {
     let compiled = rules::compile(&stored.text).map_err(|problems| DaemonError::StoredRules {
         version: stored.version.clone(),
-        why: problems.first().map(|problem| problem.message.clone()).unwrap_or_default(),
+        mistake: problems.into_iter().next(),
     })?;
     Ok(Arc::new(ExecutionPlan::new(compiled)))
 }

@@ -225,7 +225,7 @@ impl Engine {
                         // The client may have disconnected; the rules have changed all the same.
                         let _ = reply.send(Ok(activation));
                     }
-                    Err(why) => drop(reply.send(Err(RulesChangeError::NotNoted(why)))),
+                    Err(error) => drop(reply.send(Err(RulesChangeError::NotRecorded(error)))),
                 }
             }
             EngineRequest::Snapshot { whole, begin, reply } => self.begin_snapshot(whole, begin, reply)?,

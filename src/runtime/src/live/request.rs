@@ -11,6 +11,7 @@ use super::recovery::Recovery;
 use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
 use crate::pipeline::{Pipeline, UserExport};
+use crate::store::StoreError;
 use rekindle_core::partition::{ExecutionPlan, UserReport};
 
 /// What a [handle](super::EngineHandle) asks of the engine. It is answered between two batches.
@@ -70,10 +71,10 @@ pub struct EngineStart {
 }
 
 /// Records durably that other rules take effect after this sequence of the log; returns the number of the change, from 1.
-pub type RulesChangeRecorder = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, String>> + Send>;
+pub type RulesChangeRecorder = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, StoreError>> + Send>;
 
 /// Why the rules did not change.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Debug, Error)]
 pub enum RulesChangeError {
     /// The engine does not answer.
     #[error(transparent)]
@@ -85,5 +86,5 @@ pub enum RulesChangeError {
     Recovering,
     /// Their position could not be recorded.
     #[error("could not record the change of the rules in the checkpoint store: {0}")]
-    NotNoted(String),
+    NotRecorded(#[source] StoreError),
 }

@@ -139,7 +139,8 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
     while let Some(output_item) = ends.output_items.recv().await {
         output_items.push(output_item);
     }
-    assert_eq!(change.await.expect("no panic").map(|rules_activation| rules_activation.rules), Ok(version));
+    let activation = change.await.expect("no panic").expect("the rules change");
+    assert_eq!(activation.rules, version);
     let entered = output_items.iter().filter_map(|output_item| match output_item {
         OutputItem::Batch(output_batch) => Some(&output_batch.outputs),
         OutputItem::Barrier(_) => None,

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::GrowthCommandError;
 use super::inputs::{GrowthInputs, growth_rules, print, require_orders};
 use crate::cli::CliError;
+use crate::cli::error::ArgumentError;
 use crate::cli::summary::grouped;
 use crate::cli::terminal::field;
 use rekindle_core::growth::analysis::basket_counter::{BasketCapacity, NamedAssociationRule};
@@ -79,14 +80,14 @@ enum BasketSelection {
     Both,
 }
 
-pub(super) fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, ArgumentError> {
     let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
+    share.ok_or(ArgumentError::Share)
 }
 
-fn lift(text: &str) -> Result<f64, String> {
+fn lift(text: &str) -> Result<f64, ArgumentError> {
     let lift: Option<f64> = text.parse().ok().filter(|lift: &f64| *lift >= 0.0 && lift.is_finite());
-    lift.ok_or_else(|| "it must be a number of 0 or more".to_owned())
+    lift.ok_or(ArgumentError::Lift)
 }
 
 pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
