@@ -41,7 +41,7 @@ pub(crate) fn state_at(sequence: u64) -> Vec<u8> {
     for message in messages().iter().take(sequence as usize) {
         pipeline.feed(message.as_bytes(), &mut |_| {}, &mut Vec::new());
     }
-    pipeline.save()
+    pipeline.encode_checkpoint()
 }
 
 pub(crate) fn claim(instance: &str) -> StoreClaim {

@@ -53,7 +53,7 @@ fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> P
         max_disorder,
         until,
         state_ttl,
-        users_at_hand: Some(2),
+        resident_users: Some(2),
         ..PipelineOptions::default()
     }
 }
@@ -77,7 +77,7 @@ impl Story {
             }
             Turn::Cut { whole } => {
                 if self.cut.is_none() {
-                    let moment = self.pipeline.save();
+                    let moment = self.pipeline.encode_checkpoint();
                     self.cut = Some((self.pipeline.begin_snapshot(whole), Vec::new(), moment));
                 }
             }
@@ -110,19 +110,19 @@ impl Story {
 
     /// Everything is captured: writes the file, and checks what all files together give back.
     fn end_cut(&mut self) {
-        assert!(!self.pipeline.is_cutting());
+        assert!(!self.pipeline.is_taking_snapshot());
         let Some((cut, captured, moment)) = self.cut.take() else { return };
         let previous = self.number;
         self.number += 1;
-        if cut.is_whole {
+        if cut.is_full {
             self.files.clear();
         }
         let base = self.number - self.files.len() as u64;
         let head = CheckpointHeader {
-            kind: if cut.is_whole { FileKind::Base } else { FileKind::Delta },
+            kind: if cut.is_full { FileKind::Base } else { FileKind::Delta },
             number: self.number,
             base,
-            previous: if cut.is_whole { self.number } else { previous },
+            previous: if cut.is_full { self.number } else { previous },
             sequence: 0,
             position: cut.position,
             fired: cut.fired,
@@ -139,9 +139,13 @@ impl Story {
         encoder.links(&cut.links).expect("small");
         captured.iter().for_each(|piece| encoder.captured(piece).expect("small"));
         self.files.push(encoder.finish().expect("small").0);
-        assert!(self.restored(self.options.partitions).save() == moment, "cut {} is not of its moment", self.number);
-        let elsewhere = self.restored(self.options.partitions + 4).save();
-        let back = restored(&self.plan, self.options.clone(), &[elsewhere]).save();
+        assert!(
+            self.restored(self.options.partitions).encode_checkpoint() == moment,
+            "cut {} is not of its moment",
+            self.number
+        );
+        let elsewhere = self.restored(self.options.partitions + 4).encode_checkpoint();
+        let back = restored(&self.plan, self.options.clone(), &[elsewhere]).encode_checkpoint();
         assert!(back == moment, "cut {} is not of its moment, over more partitions", self.number);
         self.cuts_checked += 1;
     }
@@ -237,15 +241,15 @@ fn a_cut_has_who_changed_since_the_last_began() {
     let mut feed = |pipeline: &mut Pipeline, user: &str| pipeline.feed(&view(user, 0), &mut |_| {}, &mut outputs);
     feed(&mut pipeline, "a");
     feed(&mut pipeline, "b");
-    assert!(pipeline.begin_snapshot(false).is_whole, "the first is whole");
+    assert!(pipeline.begin_snapshot(false).is_full, "the first is whole");
     feed(&mut pipeline, "b");
     feed(&mut pipeline, "c");
     assert_eq!(captured_ids(&mut pipeline), ["a", "b"]);
-    assert!(!pipeline.begin_snapshot(false).is_whole);
+    assert!(!pipeline.begin_snapshot(false).is_full);
     assert_eq!(captured_ids(&mut pipeline), ["b", "c"]);
-    assert!(!pipeline.begin_snapshot(false).is_whole);
+    assert!(!pipeline.begin_snapshot(false).is_full);
     assert_eq!(captured_ids(&mut pipeline), [""; 0]);
-    assert!(pipeline.begin_snapshot(true).is_whole);
+    assert!(pipeline.begin_snapshot(true).is_full);
     assert_eq!(captured_ids(&mut pipeline), ["a", "b", "c"]);
 }
 
@@ -254,8 +258,8 @@ fn a_cut_that_was_given_up_is_followed_by_a_whole_one() {
     let (mut pipeline, mut outputs) = (small(), Vec::new());
     pipeline.feed(&[view("a", 0), view("b", 0)].concat(), &mut |_| {}, &mut outputs);
     pipeline.begin_snapshot(true);
-    assert!(pipeline.snapshot_part(1).is_some() && pipeline.is_cutting());
-    assert!(pipeline.begin_snapshot(false).is_whole);
+    assert!(pipeline.snapshot_part(1).is_some() && pipeline.is_taking_snapshot());
+    assert!(pipeline.begin_snapshot(false).is_full);
     assert_eq!(captured_ids(&mut pipeline), ["a", "b"]);
 }
 
@@ -271,7 +275,7 @@ fn other_rules_leave_the_cut_under_way_as_it_was_and_make_the_next_whole() {
             .extend(pieces.into_iter().flat_map(|piece| piece.users).map(|user| user.profile.members.iter().count()));
     }
     assert_eq!(members, [0, 0], "as they were before the rules changed");
-    assert!(pipeline.begin_snapshot(false).is_whole);
+    assert!(pipeline.begin_snapshot(false).is_full);
 }
 
 #[test]

@@ -18,8 +18,8 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
     let until = String::from_utf8(read("until")).expect("`until` is UTF-8");
     let until = Timestamp::parse_rfc3339(until.trim()).expect("`until` is a time");
     // With one at hand everybody else is packed between any two events.
-    let users_at_hand = (partitions > 1).then_some(1);
-    let options = PipelineOptions { partitions, workers, users_at_hand, ..PipelineOptions::default() };
+    let resident_users = (partitions > 1).then_some(1);
+    let options = PipelineOptions { partitions, workers, resident_users, ..PipelineOptions::default() };
     replay_bytes(&rules, &read("events.jsonl"), until, options, batch_bytes).expect("the rules compile")
 }
 

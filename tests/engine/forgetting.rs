@@ -72,7 +72,7 @@ impl Log {
             max_disorder,
             until,
             state_ttl,
-            users_at_hand: Some(1),
+            resident_users: Some(1),
             ..PipelineOptions::default()
         }
     }
@@ -94,7 +94,7 @@ impl Log {
             pipeline.feed_entries(&batch.collect::<Vec<_>>(), &mut |_| {}, &mut outputs);
             fed = end;
             if split.cuts.contains(&fed) {
-                let (saved, partitions) = (pipeline.save(), split.partitions * 2 + 1);
+                let (saved, partitions) = (pipeline.encode_checkpoint(), split.partitions * 2 + 1);
                 let restored = RestoredPipeline::read(&plan, &[&saved]).expect("what was saved");
                 pipeline =
                     Pipeline::restore(Arc::clone(&plan), self.options(partitions), restored).expect("what was saved");

@@ -196,7 +196,7 @@ proptest! {
             let at = (lines.len() as f64 * at) as usize;
             feed(&mut pipeline, &lines[fed..at], piece);
             fed = at;
-            let saved = pipeline.save();
+            let saved = pipeline.encode_checkpoint();
             let restored = RestoredPipeline::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
             pipeline = Pipeline::restore(plan(), options(partitions), restored).expect("it was saved so");
             prop_assert_eq!(pipeline.position(), fed as u64);
@@ -206,7 +206,7 @@ proptest! {
         let mut other = Pipeline::new(plan(), options(64)).expect("threads start");
         feed(&mut other, &lines, piece);
         prop_assert_eq!(&report(&mut other, until), &expected);
-        prop_assert!(other.save() == pipeline.save(), "the states differ");
+        prop_assert!(other.encode_checkpoint() == pipeline.encode_checkpoint(), "the states differ");
     }
 }
 
@@ -355,7 +355,7 @@ fn days_older_than_400_are_summed_into_known_counts() {
     let after = &report.numbers;
     assert_eq!(after.days[398].known_users, 730);
     assert_eq!(after.days[398].all, last.all);
-    let saved = pipeline.save();
+    let saved = pipeline.encode_checkpoint();
     let restored = RestoredPipeline::read(&plan(), &[&saved]).unwrap_or_else(|(_, error)| panic!("{error}"));
     let restored = Pipeline::restore(plan(), options(2), restored).expect("it was saved so");
     assert_eq!(restored.growth(Some(until)), Some(report));

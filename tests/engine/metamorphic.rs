@@ -71,14 +71,14 @@ impl Case {
 
     fn options(&self, (partitions, workers): (usize, usize)) -> PipelineOptions {
         let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
-        let users_at_hand = (partitions > 1).then_some(1);
+        let resident_users = (partitions > 1).then_some(1);
         PipelineOptions {
             partitions,
             workers,
             max_disorder,
             until,
             state_ttl,
-            users_at_hand,
+            resident_users,
             ..PipelineOptions::default()
         }
     }
@@ -104,7 +104,7 @@ impl Case {
         let mut pipeline = Pipeline::new(Arc::clone(&plan), next_options()).expect("threads start");
         for (index, line) in self.lines().into_iter().enumerate() {
             if cuts.contains(&index) {
-                let saved = pipeline.save();
+                let saved = pipeline.encode_checkpoint();
                 pipeline = restored(&plan, next_options(), &saved);
             }
             pipeline.feed(line, &mut |_| {}, &mut outputs);
@@ -150,7 +150,7 @@ fn no_cut_shows_wherever_it_is() {
         let mut before = Vec::new();
         let mut first = Pipeline::new(Arc::clone(&plan), case.options((3, 1))).expect("threads start");
         for cut in 0..=lines.len() {
-            let saved = first.save();
+            let saved = first.encode_checkpoint();
             let mut second = restored(&plan, case.options((8, 1)), &saved);
             let mut outputs = before.clone();
             second.feed(&lines[cut..].concat(), &mut |_| {}, &mut outputs);
@@ -186,11 +186,15 @@ fn reading_and_writing_again_gives_the_same_bytes() {
         for (index, line) in case.lines().into_iter().enumerate() {
             pipeline.feed(line, &mut |_| {}, &mut outputs);
             if index % 60 == 0 || index == 599 {
-                let saved = pipeline.save();
+                let saved = pipeline.encode_checkpoint();
                 let restore = |bytes: &[u8], partitions| restored(&plan, case.options((partitions, 1)), bytes);
-                assert!(restore(&saved, 5).save() == saved, "{}: line {index}", case.name);
-                let elsewhere = restore(&saved, 64).save();
-                assert!(restore(&elsewhere, 5).save() == saved, "{}: line {index}, over 64 partitions", case.name);
+                assert!(restore(&saved, 5).encode_checkpoint() == saved, "{}: line {index}", case.name);
+                let elsewhere = restore(&saved, 64).encode_checkpoint();
+                assert!(
+                    restore(&elsewhere, 5).encode_checkpoint() == saved,
+                    "{}: line {index}, over 64 partitions",
+                    case.name
+                );
             }
         }
     }
@@ -368,10 +372,10 @@ fn journal_with_a_change(
         lines.chunks(batch).for_each(|batch| pipeline.feed(&batch.concat(), &mut |_| {}, outputs));
     };
     feed(&mut pipeline, &lines[..at], &mut outputs);
-    let mut pipeline = restored(&plan, case.options(second), &pipeline.save());
+    let mut pipeline = restored(&plan, case.options(second), &pipeline.encode_checkpoint());
     let mut journal = written(&plan, std::mem::take(&mut outputs));
     pipeline.change_rules(Arc::clone(next), &mut outputs);
-    let mut pipeline = restored(next, case.options(third), &pipeline.save());
+    let mut pipeline = restored(next, case.options(third), &pipeline.encode_checkpoint());
     feed(&mut pipeline, &lines[at..], &mut outputs);
     pipeline.advance_to(case.until, &mut outputs);
     journal.extend(written(next, outputs));

@@ -25,7 +25,7 @@ fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i6
         workers: 1,
         max_disorder: Span(max_disorder_ms),
         // With one at hand everybody else is packed between any two events.
-        users_at_hand: (split.partitions > 1).then_some(1),
+        resident_users: (split.partitions > 1).then_some(1),
         ..PipelineOptions::default()
     };
     let journal =

@@ -125,7 +125,7 @@ pub(crate) fn pipeline(plan: &Arc<ExecutionPlan>, until: Option<Timestamp>, work
 
 /// Feeds all blocks.
 pub(crate) fn feed(input: &EventBlocks, pipeline: &mut Pipeline, until: Option<Timestamp>, journal: &mut Journal<'_>) {
-    let (decoding, mut outputs) = (pipeline.decoding(), Vec::new());
+    let (decoding, mut outputs) = (pipeline.decoder(), Vec::new());
     let mut blocks = input.blocks();
     let mut next = blocks.next().map(|block| decoding.decode(block, false));
     while let Some(ahead) = next {
@@ -133,9 +133,9 @@ pub(crate) fn feed(input: &EventBlocks, pipeline: &mut Pipeline, until: Option<T
         let decode = || following.map(|block| decoding.decode(block, false));
         let take_in = || {
             journal.write(&mut outputs, pipeline.watermark());
-            pipeline.feed_ahead(&ahead, &mut |_| {}, &mut outputs);
+            pipeline.feed_decoded(&ahead, &mut |_| {}, &mut outputs);
         };
-        (next, ()) = decoding.beside(decode, take_in);
+        (next, ()) = decoding.join(decode, take_in);
     }
     journal.write(&mut outputs, pipeline.watermark());
     if let Some(until) = until {

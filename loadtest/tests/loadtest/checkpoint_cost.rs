@@ -206,7 +206,7 @@ fn a_million_users() {
     eprintln!(
         "a day with a cut under way: {:.2} s, after which {}",
         started.elapsed().as_secs_f64(),
-        if pipeline.is_cutting() { "some have yet to be captured" } else { "everybody is captured" }
+        if pipeline.is_taking_snapshot() { "some have yet to be captured" } else { "everybody is captured" }
     );
     while let Some(pieces) = pipeline.snapshot_part(PIECE) {
         writer.push(pieces);

@@ -10,7 +10,7 @@ use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::rules::survey::PropertySurvey;
 use rekindle_runtime::files::source::{EventFiles, FileItem, FileSourceError};
 use rekindle_runtime::log::RecordKind;
-use rekindle_runtime::pipeline::{InputEntry, MissingNameKind, Pipeline, PipelineOptions, unseen};
+use rekindle_runtime::pipeline::{InputEntry, MissingNameKind, Pipeline, PipelineOptions, missing_names};
 use rekindle_settings::EngineSettings;
 
 /// Goes through the events, and writes what they and the rules don't agree about; true if nothing of it is a mistake.
@@ -37,8 +37,8 @@ pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) ->
         let kind = if finding.is_mistake { "mistake" } else { "warning" };
         writeln!(out, "{kind}: {}\n  help: {}", finding.text, finding.help)?;
     }
-    for unseen in unseen(rules, &pipeline.totals(), &[], "the file") {
-        writeln!(out, "warning: {unseen}\n  help: {}", help(unseen.kind))?;
+    for missing in missing_names(rules, &pipeline.totals(), &[], "the file") {
+        writeln!(out, "warning: {missing}\n  help: {}", help(missing.kind))?;
     }
     Ok(findings.iter().all(|finding| !finding.is_mistake))
 }

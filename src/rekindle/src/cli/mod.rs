@@ -160,7 +160,7 @@ pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
         until: None,
         clock: settings.clock,
         state_ttl: settings.state_ttl(),
-        users_at_hand: None,
+        resident_users: None,
     }
 }
 

@@ -14,7 +14,7 @@ use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::{PipelineTotals, unseen};
+use rekindle_runtime::pipeline::{PipelineTotals, missing_names};
 
 /// The circumstances of a run.
 pub(super) struct RunInfo {
@@ -101,7 +101,7 @@ impl<'a> Summary<'a> {
             "expired": counts.expired,
             "segments": segments,
             "campaigns": campaigns,
-            "unseen": unseen(self.rules, self.totals, &[], "the file").iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "unseen": missing_names(self.rules, self.totals, &[], "the file").iter().map(ToString::to_string).collect::<Vec<_>>(),
             "seconds": self.run.took.as_secs_f64(),
             "events_per_second": self.events_per_second().round(),
             "peak_memory_bytes": self.peak_memory_bytes,
@@ -160,8 +160,8 @@ impl fmt::Display for Summary<'_> {
         self.fmt_campaigns(f)?;
         // What a simulated storefront does not send is nobody's mistake.
         if self.run.at_full_speed {
-            for unseen in unseen(self.rules, self.totals, &[], "the file") {
-                writeln!(f, "warning      {}", field(&unseen.to_string()))?;
+            for missing in missing_names(self.rules, self.totals, &[], "the file") {
+                writeln!(f, "warning      {}", field(&missing.to_string()))?;
             }
         }
         write!(f, "took         {:.2} s", self.run.took.as_secs_f64())?;
@@ -213,9 +213,9 @@ impl Summary<'_> {
 
 /// Says what the rules wait for and the file does not have.
 pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &PipelineTotals) {
-    for unseen in unseen(rules, totals, &[], "the file") {
+    for missing in missing_names(rules, totals, &[], "the file") {
         // A closed standard error is no reason to fail.
-        let _ = writeln!(std::io::stderr(), "warning: {}", field(&unseen.to_string()));
+        let _ = writeln!(std::io::stderr(), "warning: {}", field(&missing.to_string()));
     }
 }
 

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
-use rekindle_runtime::pipeline::{MissingName, MissingNameKind, unseen};
+use rekindle_runtime::pipeline::{MissingName, MissingNameKind, missing_names};
 
 /// Among fewer events a name may be missing by chance.
 const EVENTS_MIN: u64 = 1_000;
@@ -68,7 +68,7 @@ impl MissingNamesMonitor {
             match &watched {
                 Some(watched) if watched.version == rules.version => {
                     if watched.since.elapsed() >= self.after && totals.events >= watched.events + EVENTS_MIN {
-                        let found = unseen(rules, totals, &watched.by_name, "the log");
+                        let found = missing_names(rules, totals, &watched.by_name, "the log");
                         self.report(&found, &reported);
                         reported = found;
                     }

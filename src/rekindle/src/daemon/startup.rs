@@ -87,7 +87,7 @@ impl StartupState {
             changes: VecDeque::new(),
             instance: nuid::next().to_string(),
             epoch: 0,
-            settings: inputs.pipeline.deciding(),
+            settings: inputs.pipeline.output_settings(),
             is_new_store: false,
             checkpoint: None,
             stored: StoredEntries::default(),

@@ -48,7 +48,7 @@ impl Engine {
         let Some(last) = records.last() else { return Ok(()) };
         let before = CommittedPosition { open: partial, ..self.committed_position() };
         let first_position = self.pipeline.position();
-        self.pipeline.hold_time(self.pipeline.fired());
+        self.pipeline.limit_timers(self.pipeline.fired());
         let (mut outputs, dead_letters) = self.feed(records);
         self.sequence = last.sequence;
         let messages_published = skip_published(&mut outputs, partial, 0);
@@ -111,14 +111,14 @@ impl Engine {
         if !self.has_due_timers() || !self.may_fire_timers() {
             return Ok(());
         }
-        let to = self.pipeline.next_stop(USERS_FIRED_PER_STEP);
+        let to = self.pipeline.next_timer_step(USERS_FIRED_PER_STEP);
         self.fire_timers(to, None)
     }
 
     /// Fires all due timers, for some users at a time.
     pub(super) fn fire_all_timers(&mut self) -> Result<(), SinkClosed> {
         while self.pipeline.fired() < self.pipeline.watermark() {
-            let to = self.pipeline.next_stop(USERS_FIRED_PER_STEP);
+            let to = self.pipeline.next_timer_step(USERS_FIRED_PER_STEP);
             self.fire_timers(to, None)?;
         }
         Ok(())
@@ -140,7 +140,7 @@ impl Engine {
     /// Fires the timers due by then; returns the outputs in their order.
     fn timer_outputs(&mut self, to: Timestamp) -> Vec<Output> {
         let mut outputs = Vec::new();
-        self.pipeline.fire(to, &mut outputs);
+        self.pipeline.fire_timers(to, &mut outputs);
         self.update_views(self.pipeline.plan(), &outputs);
         sort(&mut outputs);
         outputs
@@ -152,7 +152,7 @@ impl Engine {
             match recovery.next(self.sequence, self.pipeline.fired(), backlog) {
                 RecoveryStep::Wait => return Ok(()),
                 RecoveryStep::Discard(records) => {
-                    self.pipeline.hold_time(recovery.out.fired());
+                    self.pipeline.limit_timers(recovery.out.fired());
                     let _ = self.feed(&records);
                     self.sequence = records.last().map_or(self.sequence, |record| record.sequence);
                 }
@@ -236,7 +236,7 @@ impl Engine {
         for ExpiredUser { user, at, .. } in self.pipeline.expired() {
             self.shared.recent.forget_before(user, *at);
         }
-        for ExpiredLink { visitor, at } in self.pipeline.unlinked() {
+        for ExpiredLink { visitor, at } in self.pipeline.expired_links() {
             self.shared.recent.forget_before(visitor, *at);
         }
     }

@@ -1,4 +1,5 @@
-//! When an event happened (semantics §2), once it is known when the broker received it, and when the log ends.
+//! The time of an event (semantics §2): its own, corrected by the broker's and bounded by it, and not after the end of the
+//! log. This is the only place that decides it; what the event itself says of its time is in `rekindle_core::event`.
 
 use super::PipelineOptions;
 use rekindle_core::decode::RejectionReason;
@@ -10,15 +11,15 @@ use rekindle_core::time::{Clock, Timestamp};
 pub(crate) struct ResolvedTime {
     /// The time.
     pub(crate) at: Timestamp,
-    /// By the event it would be later: it is the broker's.
+    /// It is the broker's, since the event's own would be later.
     pub(crate) is_bounded: bool,
 }
 
-/// The event's time, where the broker received it at `received`; `None`: the log is a file.
+/// The time of an event that the broker received at `received`; `None`: the log is a file.
 ///
 /// # Errors
-/// It has no time that can be used, or one after the end of the log.
-pub(crate) fn timed(
+/// It has no usable time, or one after the end of the log.
+pub(crate) fn resolve(
     options: &PipelineOptions,
     event: &Event<'_>,
     received: Option<Timestamp>,

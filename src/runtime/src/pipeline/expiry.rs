@@ -1,66 +1,68 @@
-//! Links go with the users they lead to, where users go after some time (`state_ttl`).
+//! Expiry of links: with `state_ttl`, links are removed together with the user they lead to.
 //!
-//! When a user's time is over depends on what is to come for the user, which only the user's partition knows; whom a
-//! visitor is linked to has to be known before an event is put in line for a partition. So before an event that could meet
-//! someone whose time is over by then, that user is looked at, after all that stands in line for it was worked off. Most of
-//! the time a glance shows that it cannot be: a user is there for at least `state_ttl` after its latest event.
+//! When a user expires depends on its pending timers, which only its partition knows; but the user that a visitor is linked
+//! to must be known before an event is queued for a partition. So before an event that could meet an expired user, that user
+//! is looked up, after all operations queued so far have run. Most of the time this is not necessary: a user exists for at
+//! least `state_ttl` after its latest event, and the links note a lower bound of that time.
 //!
-//! An event of the user, or of a visitor linked to it, meets someone new from that instant on, wherever batches end; so do
-//! those who are linked anew. A link to a user who was itself merged into another goes with that other one.
+//! From that instant on, an event of the user, or of a visitor linked to it, belongs to a new user, wherever batches end. A
+//! link to a user that was itself merged into another one expires with that other user.
 
 use std::sync::Arc;
 
 use super::partition_task::PartitionQueues;
-use super::{PARALLEL_FROM, Pipeline};
+use super::{PARALLEL_OPERATIONS_MIN, Pipeline};
 use rekindle_core::event::Event;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Span, Timestamp};
 
-/// A visitor whose link went with the user it led to.
+/// A visitor whose link expired with the user it led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiredLink {
     /// The visitor.
     pub visitor: Arc<str>,
-    /// The instant at which the user's time was over.
+    /// The instant at which the user expired.
     pub at: Timestamp,
 }
 
 impl Pipeline {
-    /// Whose links went in the last call that took something in or moved time on, with users whose time was over.
-    pub fn unlinked(&self) -> &[ExpiredLink] {
-        &self.unlinked
+    /// The links that expired in the last batch, or when timers were last fired.
+    pub fn expired_links(&self) -> &[ExpiredLink] {
+        &self.expired_links
     }
 
-    /// Lets go whoever the event could meet, of those whom visitors are linked to, and whose time is over by then.
-    pub(super) fn settle_links<'e, 'a>(
+    /// Removes the linked users that the event could meet and that have expired by its time.
+    pub(super) fn expire_before<'e, 'a>(
         &mut self,
         plan: &ExecutionPlan,
-        (event, ts): (&'e Event<'a>, Timestamp),
+        event: &'e Event<'a>,
+        ts: Timestamp,
         queues: &mut PartitionQueues<'e, 'a>,
         out: &mut Vec<Output>,
     ) {
         let Some(ttl) = self.options.state_ttl else { return };
         let Event { user_id, anonymous_id, .. } = event;
         if let Some(user) = user_id.as_deref() {
-            self.settle(plan, user, (ts, ttl), queues, out);
+            self.expire_if_over(plan, user, ts, ttl, queues, out);
         }
         let Some(visitor) = anonymous_id.as_deref() else { return };
         if let Some(user) = self.links.user_of(visitor).cloned() {
-            self.settle(plan, &user, (ts, ttl), queues, out);
+            self.expire_if_over(plan, &user, ts, ttl, queues, out);
         }
-        // Unlinked, the event is its own, or the visitor is about to become the user.
+        // Without a link the event is the visitor's own, or the visitor is about to be linked.
         if self.links.user_of(visitor).is_none() {
-            self.settle(plan, visitor, (ts, ttl), queues, out);
+            self.expire_if_over(plan, visitor, ts, ttl, queues, out);
         }
     }
 
-    /// Lets a user go whom visitors are linked to, if its time is over by then; with it go the links.
-    pub(super) fn settle<'e, 'a>(
+    /// Removes a user that visitors are linked to, and the links, if the user has expired by `ts`.
+    pub(super) fn expire_if_over<'e, 'a>(
         &mut self,
         plan: &ExecutionPlan,
         id: &str,
-        (ts, ttl): (Timestamp, Span),
+        ts: Timestamp,
+        ttl: Span,
         queues: &mut PartitionQueues<'e, 'a>,
         out: &mut Vec<Output>,
     ) {
@@ -72,7 +74,7 @@ impl Pipeline {
             Some(_) => id.into(),
         };
         let mut merged = Vec::new();
-        // As many were merged into one another as there are links, at most.
+        // A chain of merges has at most as many users as there are links.
         while merged.len() <= self.links.len() {
             let Some(note) = self.links.note_of(&id).copied() else { break };
             if note.latest > horizon {
@@ -80,10 +82,10 @@ impl Pipeline {
                 return;
             }
             if note.round == self.round {
-                let line = std::mem::replace(queues, PartitionQueues::new(self.partitions.len()));
-                // Nothing fires by time alone that had not yet: where a batch is cut shows nowhere.
-                let in_parallel = line.len() >= PARALLEL_FROM;
-                self.apply(plan, line, (self.fired, in_parallel), out);
+                let queued = std::mem::replace(queues, PartitionQueues::new(self.partitions.len()));
+                // No timers fire that had not fired before, so that no output depends on where a batch is divided.
+                let in_parallel = queued.len() >= PARALLEL_OPERATIONS_MIN;
+                self.run_tasks(plan, queued, self.fired, in_parallel, out);
             }
             let (at, by) = (partition_of(&id, self.partitions.len()), (ts.max(self.watermark()), self.position));
             match self.partitions[at].latest_event(&id) {
@@ -107,9 +109,9 @@ impl Pipeline {
                 }
             }
         }
-        // Nobody is there any more for whom these links could stay.
+        // There is no user left for whom these links could be kept.
         for id in merged {
-            self.drop_links(&id, ts.max(self.watermark()));
+            self.expire_links(&id, ts.max(self.watermark()));
         }
     }
 
@@ -121,8 +123,8 @@ impl Pipeline {
         }
     }
 
-    /// Notes that an event of the user is put in line, and a visitor's past with it.
-    pub(super) fn note_in_line(&mut self, user: &str, visitor: Option<&str>) {
+    /// Notes that an event of the user is queued, and with it the state of a visitor.
+    pub(super) fn note_queued(&mut self, user: &str, visitor: Option<&str>) {
         if self.options.state_ttl.is_none() {
             return;
         }
@@ -136,7 +138,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes down who expired since this was last asked, and takes back the links to them.
+    /// Collects the users that have expired since the last call, and removes the links to them.
     pub(super) fn collect_expired(&mut self) {
         if self.options.state_ttl.is_none() {
             return;
@@ -145,21 +147,22 @@ impl Pipeline {
         self.expired.extend(self.partitions.iter_mut().flat_map(|partition| partition.take_expired()));
         for index in before..self.expired.len() {
             let expired = &self.expired[index];
-            // The links to whom an event renewed are those to someone new: the old ones went before it.
+            // Links to a user that an event has renewed lead to the new user: the old ones were removed before the event.
             if !expired.is_renewed {
                 let (user, at) = (Arc::clone(&expired.user), expired.at);
-                self.drop_links(&user, at);
+                self.expire_links(&user, at);
             }
         }
     }
 
-    fn drop_links(&mut self, user: &Arc<str>, at: Timestamp) {
-        let visitors = self.take_links(user);
-        self.unlinked.extend(visitors.into_iter().map(|visitor| ExpiredLink { visitor, at }));
+    fn expire_links(&mut self, user: &Arc<str>, at: Timestamp) {
+        let visitors = self.remove_links_to(user);
+        self.expired_links.extend(visitors.into_iter().map(|visitor| ExpiredLink { visitor, at }));
     }
 
-    /// Takes back the links to a user, and those to visitors among them who are nobody apart from it; whose they were.
-    pub(super) fn take_links(&mut self, user: &str) -> Vec<Arc<str>> {
+    /// Removes the links to a user, and those to the visitors among them that have no state of their own; returns the
+    /// visitors.
+    pub(super) fn remove_links_to(&mut self, user: &str) -> Vec<Arc<str>> {
         let mut visitors = self.links.remove_visitors(user);
         let mut next = 0;
         while let Some(visitor) = visitors.get(next).cloned() {

@@ -1,38 +1,41 @@
-//! Forgetting: users whom a message of the log names, and those whose time is over.
+//! Forgetting: users that a record of the log requests to forget, with everything linked to them.
+//!
+//! It is a function of the log: the same record forgets the same users wherever batches end. What was published before stays
+//! published.
 
 use std::sync::Arc;
 
+use super::decode::whole_lines;
 use super::partition_task::PartitionQueues;
-use super::slices::whole_lines;
 use super::{InputEntry, Pipeline, Rejection};
 use rekindle_core::decode::{RejectedCall, RejectionReason};
 use rekindle_core::partition::{ExpiredUser, Output};
 use rekindle_core::route::partition_of;
 
-/// A user, or an anonymous visitor, who was forgotten because a message of the log said so: whom it named, the user that id
-/// was linked to, the visitors linked to either.
+/// A user or an anonymous visitor that was forgotten by a request: the requested id, the user that it was linked to, or a
+/// visitor linked to one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgottenUser {
     /// The id.
     pub user: Arc<str>,
-    /// How many outputs stood in the batch's by then: those of the id among them are of the one forgotten, later ones of
-    /// someone new.
+    /// The number of outputs of the batch before the request: those of this id among them belong to the forgotten user, later
+    /// ones to a new user with the same id.
     pub outputs: usize,
 }
 
 impl Pipeline {
-    /// Whom the last call that took something in forgot, in the order of the log.
+    /// The users that the last batch forgot, in the order of the log.
     pub fn forgotten(&self) -> &[ForgottenUser] {
         &self.forgotten
     }
 
-    /// Who expired in the last call that took something in or moved time on; of a user, in order.
+    /// The users that expired in the last batch, or when timers were last fired; those with the same id in order.
     pub fn expired(&self) -> &[ExpiredUser] {
         &self.expired
     }
 
-    /// Forgets whom the entry names; what names nobody is a dead letter. `index` is its place in the batch.
-    pub(super) fn take_forget<'a>(
+    /// Forgets the users that the entry names; a line that names none is rejected. `index` is the entry's in the batch.
+    pub(super) fn apply_forget<'a>(
         &mut self,
         entry: &InputEntry<'a>,
         index: usize,
@@ -45,7 +48,7 @@ impl Pipeline {
             reject(Rejection { entry: index, line, rejected });
         };
         for (line, bytes) in (0..).zip(whole_lines(entry.lines)) {
-            let Some(user) = self.decoding.decoder().decode_forget(bytes) else { continue };
+            let Some(user) = self.decoder.decoder().decode_forget(bytes) else { continue };
             is_empty = false;
             match user {
                 Ok(user) => self.forget(&user, out),
@@ -58,26 +61,27 @@ impl Pipeline {
         self.note_received(entry);
     }
 
-    /// What is due at or before the watermark fires first: it would have, had the batch ended here.
+    /// Timers due at or before the watermark fire first, as if the batch ended here.
     ///
-    /// An id stands for the user that has it, and, where it is linked as a visitor's, for the user of that link; what has it
-    /// afterwards is new both ways.
+    /// An id stands for the user with that id and, if it is linked as a visitor, for the user of that link. Afterwards the id
+    /// is that of a new user, and of a new visitor.
     fn forget(&mut self, id: &str, out: &mut Vec<Output>) {
         let (plan, now) = (Arc::clone(&self.plan), (self.watermark(), self.position));
         let (mut had_anything, mut next) = (false, Some(Arc::<str>::from(id)));
-        // Each turn takes a link back, so nobody comes twice.
+        // Each turn removes a link, so no id comes twice.
         while let Some(id) = next.take() {
             if let Some(ttl) = self.options.state_ttl
                 && let Some(user) = self.links.user_of(&id).cloned()
             {
-                // Whose time is over is nobody's user any more.
-                self.settle(&plan, &user, (now.0, ttl), &mut PartitionQueues::new(self.partitions.len()), out);
+                // A user that has expired by now is not linked to any more.
+                let mut queues = PartitionQueues::new(self.partitions.len());
+                self.expire_if_over(&plan, &user, now.0, ttl, &mut queues, out);
             }
             next = self.links.user_of(&id).cloned();
             self.links.remove(&id);
             let at = partition_of(&id, self.partitions.len());
             let had_state = self.partitions[at].forget(&plan, &id, now, out);
-            let visitors = self.take_links(&id);
+            let visitors = self.remove_links_to(&id);
             had_anything |= had_state || next.is_some() || !visitors.is_empty();
             let outputs = out.len();
             self.forgotten.extend(visitors.into_iter().map(|user| ForgottenUser { user, outputs }));
@@ -88,16 +92,17 @@ impl Pipeline {
         self.collect_expired();
     }
 
-    /// The users whom forgetting an id would forget now: the one who has it, and whom it is linked to. Empty: nobody is known by it.
+    /// The users that a request to forget an id would forget now: the one with that id, and the one it is linked to. Empty: the
+    /// id is unknown.
     pub fn affected_users(&self, id: &str) -> Vec<Arc<str>> {
-        let (mut whom, mut next): (Vec<Arc<str>>, Option<Arc<str>>) = (Vec::new(), Some(id.into()));
-        while let Some(id) = next.filter(|id| !whom.contains(id)) {
+        let (mut users, mut next): (Vec<Arc<str>>, Option<Arc<str>>) = (Vec::new(), Some(id.into()));
+        while let Some(id) = next.filter(|id| !users.contains(id)) {
             next = self.links.user_of(&id).cloned();
             let is_user = self.user(&id).is_some() || !self.links.visitors_of(&id).is_empty();
-            if is_user || !whom.is_empty() {
-                whom.push(id);
+            if is_user || !users.is_empty() {
+                users.push(id);
             }
         }
-        whom
+        users
     }
 }

@@ -1,4 +1,7 @@
-//! One partition's share of a batch.
+//! A partition task: one partition's share of a batch, applied in the log's order by one worker at a time.
+//!
+//! A visitor that is linked to a user of another partition is handed over between their tasks. What an event does to a
+//! user's state is in `rekindle_core::partition`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +9,7 @@ use rekindle_core::event::Event;
 use rekindle_core::partition::{ExecutionPlan, Output, Partition, PartitionInput, User};
 use rekindle_core::time::Timestamp;
 
-/// What a partition has to do, in the order of the log.
+/// One operation of a partition's queue.
 pub(super) enum PartitionOperation<'e, 'a> {
     /// Apply an event.
     Event(SequencedEvent<'e, 'a>),
@@ -14,14 +17,14 @@ pub(super) enum PartitionOperation<'e, 'a> {
     Detach {
         /// The visitor's id.
         visitor: &'e str,
-        /// Where to put the state.
+        /// The index of the handover that receives the state.
         handover: usize,
     },
 }
 
 impl PartitionOperation<'_, '_> {
-    /// Whose state it needs.
-    fn whose(&self) -> &str {
+    /// The user whose state it needs.
+    fn user_needed(&self) -> &str {
         match self {
             PartitionOperation::Event(sequenced) => sequenced.user(),
             PartitionOperation::Detach { visitor, .. } => visitor,
@@ -29,34 +32,34 @@ impl PartitionOperation<'_, '_> {
     }
 }
 
-/// What the partitions have to do: each its own share, in the order of the log.
+/// The queues of all partitions, in the order of the log.
 pub(super) struct PartitionQueues<'e, 'a> {
-    lanes: Vec<Vec<PartitionOperation<'e, 'a>>>,
-    /// How many visitors are handed over.
+    queues: Vec<Vec<PartitionOperation<'e, 'a>>>,
+    /// The number of visitors that are handed over.
     handovers: usize,
     operations: usize,
 }
 
 impl<'e, 'a> PartitionQueues<'e, 'a> {
-    /// Nothing yet, for so many partitions.
+    /// Empty queues for this number of partitions.
     pub(super) fn new(partitions: usize) -> PartitionQueues<'e, 'a> {
-        let mut lanes = Vec::new();
-        lanes.resize_with(partitions, Vec::new);
-        PartitionQueues { lanes, handovers: 0, operations: 0 }
+        let mut queues = Vec::new();
+        queues.resize_with(partitions, Vec::new);
+        PartitionQueues { queues, handovers: 0, operations: 0 }
     }
 
-    /// Adds something for a partition to do.
+    /// Adds an operation to a partition's queue.
     pub(super) fn push(&mut self, partition: usize, operation: PartitionOperation<'e, 'a>) {
-        self.lanes[partition].push(operation);
+        self.queues[partition].push(operation);
         self.operations += 1;
     }
 
-    /// How much there is to do.
+    /// The number of operations in all queues.
     pub(super) fn len(&self) -> usize {
         self.operations
     }
 
-    /// Lets a partition hand a visitor over; returns where its state will be.
+    /// Makes a partition hand a visitor over; returns the index of the handover.
     pub(super) fn detach(&mut self, partition: usize, visitor: &'e str) -> usize {
         let handover = self.handovers;
         self.push(partition, PartitionOperation::Detach { visitor, handover });
@@ -64,13 +67,13 @@ impl<'e, 'a> PartitionQueues<'e, 'a> {
         handover
     }
 
-    /// Each partition's share, and how many visitors are handed over.
+    /// The queue of each partition, and the number of handovers.
     pub(super) fn into_parts(self) -> (Vec<Vec<PartitionOperation<'e, 'a>>>, usize) {
-        (self.lanes, self.handovers)
+        (self.queues, self.handovers)
     }
 }
 
-/// An event with all that the log's order says about it.
+/// An event with what the log's order determines about it.
 pub(super) struct SequencedEvent<'e, 'a> {
     pub(super) event: &'e Event<'a>,
     pub(super) linked_user: Option<Arc<str>>,
@@ -78,25 +81,25 @@ pub(super) struct SequencedEvent<'e, 'a> {
     pub(super) ts: Timestamp,
     pub(super) watermark: Timestamp,
     pub(super) position: u64,
-    /// It links a visitor: where that visitor's state will be.
+    /// If it links a visitor: the handover that receives the visitor's state.
     pub(super) handover: Option<usize>,
 }
 
 impl SequencedEvent<'_, '_> {
-    /// Whose it is, after linking.
+    /// The user it belongs to, after linking.
     fn user(&self) -> &str {
         self.linked_user.as_deref().unwrap_or(self.own_id)
     }
 }
 
-/// A visitor's state on its way between partitions.
+/// A visitor's state between the task that gives it and the task that takes it.
 #[derive(Default)]
 pub(super) struct StateHandover(Mutex<HandoverStage>);
 
 #[derive(Default)]
 enum HandoverStage {
     #[default]
-    NotYet,
+    Pending,
     Ready(Option<Box<User>>),
 }
 
@@ -105,22 +108,23 @@ impl StateHandover {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = HandoverStage::Ready(user);
     }
 
-    /// `None` while the state has not been put here.
+    /// `None` until the state was put here.
     fn take(&self) -> Option<Option<Box<User>>> {
         match std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
-            HandoverStage::NotYet => None,
+            HandoverStage::Pending => None,
             HandoverStage::Ready(user) => Some(user),
         }
     }
 }
 
-/// A partition at work on its queue.
+/// A partition with its queue.
 pub(super) struct PartitionTask<'p, 'e, 'a> {
     partition: &'p mut Partition,
     queue: std::vec::IntoIter<PartitionOperation<'e, 'a>>,
-    /// The event that waits for a visitor.
+    /// The event that waits for a visitor's state.
     waiting: Option<SequencedEvent<'e, 'a>>,
-    advanced: bool,
+    /// The queue is empty and the due timers have fired.
+    is_done: bool,
     out: Vec<Output>,
 }
 
@@ -129,33 +133,37 @@ impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
         partition: &'p mut Partition,
         queue: Vec<PartitionOperation<'e, 'a>>,
     ) -> PartitionTask<'p, 'e, 'a> {
-        PartitionTask { partition, queue: queue.into_iter(), waiting: None, advanced: false, out: Vec::new() }
+        PartitionTask { partition, queue: queue.into_iter(), waiting: None, is_done: false, out: Vec::new() }
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.advanced
+        self.is_done
     }
 
     pub(super) fn into_outputs(self) -> Vec<Output> {
         self.out
     }
 
-    /// Works until the queue and what is due by `to` are done, or until a visitor is missing.
-    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[StateHandover], to: Timestamp, position: u64) {
+    /// Runs until the queue is empty and the timers due by `fire_to` have fired, or until a visitor's state is missing.
+    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[StateHandover], fire_to: Timestamp, position: u64) {
         match self.waiting.take() {
-            Some(sequenced) => self.take_event(plan, sequenced, handovers),
-            None => self.partition.warm(self.queue.as_slice().iter().map(PartitionOperation::whose)),
+            Some(sequenced) => self.apply_event(plan, sequenced, handovers),
+            None => self.partition.warm(self.queue.as_slice().iter().map(PartitionOperation::user_needed)),
         }
         while self.waiting.is_none() {
             match self.queue.next() {
-                Some(PartitionOperation::Event(sequenced)) => self.take_event(plan, sequenced, handovers),
+                Some(PartitionOperation::Event(sequenced)) => self.apply_event(plan, sequenced, handovers),
                 Some(PartitionOperation::Detach { visitor, handover }) => {
                     handovers[handover].put(self.partition.detach(visitor));
                 }
                 None => {
-                    if !self.advanced {
-                        self.partition.apply(plan, PartitionInput::Advance { watermark: to, position }, &mut self.out);
-                        self.advanced = true;
+                    if !self.is_done {
+                        self.partition.apply(
+                            plan,
+                            PartitionInput::Advance { watermark: fire_to, position },
+                            &mut self.out,
+                        );
+                        self.is_done = true;
                     }
                     return;
                 }
@@ -163,7 +171,7 @@ impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
         }
     }
 
-    fn take_event(&mut self, plan: &ExecutionPlan, sequenced: SequencedEvent<'e, 'a>, handovers: &[StateHandover]) {
+    fn apply_event(&mut self, plan: &ExecutionPlan, sequenced: SequencedEvent<'e, 'a>, handovers: &[StateHandover]) {
         let visitor = match sequenced.handover.map(|index| handovers[index].take()) {
             None => None,
             Some(Some(visitor)) => visitor,

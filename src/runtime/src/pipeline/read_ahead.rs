@@ -1,9 +1,11 @@
-//! Decoding ahead: the next lines are decoded while those before them are taken in.
+//! Read-ahead: the next block is decoded while the one before it is applied.
+//!
+//! Who reads ahead decides what comes next; here it is only decoded, under the rules in force.
 
 use std::sync::Arc;
 
 use super::InputEntry;
-use super::slices::{self, DecodedSlice};
+use super::decode::{self, DecodedSlice};
 use crate::log::RecordKind;
 use rekindle_core::decode::Decoder;
 
@@ -14,47 +16,52 @@ pub struct ParallelDecoder {
     pool: Arc<rayon::ThreadPool>,
 }
 
-/// Whole lines of a log without a broker, decoded before it is their turn.
+/// Complete lines of a log without a broker, decoded before they are applied.
 pub struct ReadAhead<'a> {
     pub(super) entry: InputEntry<'a>,
     pub(super) slices: Vec<DecodedSlice<'a>>,
 }
 
 impl ParallelDecoder {
-    pub(super) fn new(decoder: Decoder, pool: rayon::ThreadPool) -> ParallelDecoder {
-        ParallelDecoder { decoder: Arc::new(decoder), pool: Arc::new(pool) }
+    /// Starts the workers; 0: one per core.
+    pub(super) fn new(decoder: Decoder, workers: usize) -> Result<ParallelDecoder, rayon::ThreadPoolBuildError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(workers)
+            .thread_name(|index| format!("worker-{index}"))
+            .build()?;
+        Ok(ParallelDecoder { decoder: Arc::new(decoder), pool: Arc::new(pool) })
     }
 
-    /// Decodes whole lines; where that is a whole document, they may be one.
+    /// Decodes complete lines; with `is_whole` they may be one document.
     pub fn decode<'a>(&self, lines: &'a [u8], is_whole: bool) -> ReadAhead<'a> {
         let entry = InputEntry { kind: RecordKind::Events, lines, received: None, is_whole };
-        ReadAhead { slices: self.slices(&[entry]), entry }
+        ReadAhead { slices: self.decode_entries(&[entry]), entry }
     }
 
-    /// Does `there` on the workers and `here` on this thread, at the same time; with one worker, one after the other, for
-    /// one worker is one thread.
-    pub fn beside<T: Send, R>(&self, there: impl FnOnce() -> T + Send, here: impl FnOnce() -> R) -> (T, R) {
+    /// Runs `background` on the workers and `foreground` on this thread, at the same time; with one worker one after the
+    /// other, foreground first, since one worker means one busy thread.
+    pub fn join<T: Send, R>(&self, background: impl FnOnce() -> T + Send, foreground: impl FnOnce() -> R) -> (T, R) {
         if self.workers() == 1 {
-            let here = here();
-            return (there(), here);
+            let result = foreground();
+            return (background(), result);
         }
         let mut done = None;
-        let here = self.pool.in_place_scope(|scope| {
-            scope.spawn(|_| done = Some(there()));
-            here()
+        let result = self.pool.in_place_scope(|scope| {
+            scope.spawn(|_| done = Some(background()));
+            foreground()
         });
-        (done.expect("a scope ends once all in it is done"), here)
+        (done.expect("a scope ends when everything spawned in it has ended"), result)
     }
 
-    pub(super) fn slices<'a>(&self, entries: &[InputEntry<'a>]) -> Vec<DecodedSlice<'a>> {
-        slices::decode(&self.decoder, &self.pool, entries)
+    pub(super) fn decode_entries<'a>(&self, entries: &[InputEntry<'a>]) -> Vec<DecodedSlice<'a>> {
+        decode::decode(&self.decoder, &self.pool, entries)
     }
 
     pub(super) fn decoder(&self) -> &Decoder {
         &self.decoder
     }
 
-    pub(super) fn change_decoder(&mut self, decoder: Decoder) {
+    pub(super) fn replace_decoder(&mut self, decoder: Decoder) {
         self.decoder = Arc::new(decoder);
     }
 

@@ -1,4 +1,7 @@
-//! A consistent cut through a pipeline, between two batches, taken down piece by piece while it goes on.
+//! Snapshots: a consistent state of all partitions between two batches, copied in parts while processing goes on.
+//!
+//! What a snapshot contains is fixed when it begins, whatever is applied before its last part is taken: a partition copies a
+//! user that is about to change first. It is kept in memory; storing it is the checkpoint store's task.
 
 use super::Pipeline;
 use rekindle_core::growth::Rollup;
@@ -7,64 +10,64 @@ use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::SnapshotUsers;
 use rekindle_core::time::Timestamp;
 
-/// A cut that has begun: everything that is taken down at once.
+/// The part of a snapshot that is taken when it begins: everything but the users.
 #[derive(Debug)]
 pub struct SnapshotHeader {
-    /// How many events were accepted up to the cut.
+    /// The number of events accepted before the snapshot.
     pub position: u64,
-    /// The latest time read up to the cut.
+    /// The greatest time read.
     pub latest_read: Timestamp,
-    /// What was due at or before it has fired, for everyone.
+    /// All timers due at or before it have fired.
     pub fired: Timestamp,
-    /// How many users and visitors were forgotten up to the cut.
+    /// The number of forgotten users and visitors.
     pub forgotten: u64,
-    /// How often other rules had taken effect, and the latest time that had been read when they did last.
+    /// The number of rules changes, and the greatest time read at the last one.
     pub rules_changes: (u64, Timestamp),
-    /// How many partitions there are.
+    /// The number of partitions.
     pub partitions: u16,
-    /// Everybody is captured, not only who changed since the last cut.
-    pub is_whole: bool,
-    /// Links made and taken back since the last cut; in a whole cut, all there are.
+    /// It has all users, not only those changed since the last snapshot.
+    pub is_full: bool,
+    /// Links that were made or removed since the last snapshot; in a full one, all links.
     pub links: LinksSnapshot,
-    /// The growth numbers' counts, with the business day of the watermark; `None`: there are none.
+    /// The rollup of the growth numbers, with the business day of the watermark; `None`: there is none.
     pub growth: Option<(Box<Rollup>, Day)>,
 }
 
-/// How far cutting has come.
+/// How far a snapshot has been taken.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotProgress {
-    /// The next partition to take down; `None`: no cut is under way.
+    /// The next partition to copy; `None`: no snapshot is being taken.
     partition: Option<usize>,
-    /// Pieces taken down in a hurry.
-    ahead: Vec<SnapshotUsers>,
-    /// What changed is known since the last cut (or since the state was read from a checkpoint).
-    knows_changes: bool,
+    /// Parts that had to be taken at once.
+    taken: Vec<SnapshotUsers>,
+    /// The partitions know what has changed since the last snapshot, or since the restore.
+    tracks_changes: bool,
 }
 
 impl SnapshotProgress {
-    /// The next cut must have everybody.
+    /// The next snapshot must be full.
     pub(super) fn lose_changes(&mut self) {
-        self.knows_changes = false;
+        self.tracks_changes = false;
     }
 
-    /// The state is that of a checkpoint: the next cut may have only what changes from here on.
-    pub(super) fn know_changes(&mut self) {
-        self.knows_changes = true;
+    /// The state is that of a checkpoint: the next snapshot may have only what changes from here on.
+    pub(super) fn track_changes(&mut self) {
+        self.tracks_changes = true;
     }
 }
 
 impl Pipeline {
-    /// Begins a cut here. From now on [`capture`](Pipeline::capture) gives users as they are at this moment, whatever is
-    /// fed meanwhile: everybody if the cut is `whole`, else those that changed since the last cut began.
+    /// Begins a snapshot here. From now on [`snapshot_part`](Pipeline::snapshot_part) returns users as they are at this
+    /// moment: all of them if the snapshot is `full`, otherwise those changed since the last snapshot began.
     ///
-    /// The first cut is whole whatever is asked for, and so is one after a change of the rules, after a restore into
-    /// another number of partitions, and one that begins before the last was captured to its end.
-    pub fn begin_snapshot(&mut self, whole: bool) -> SnapshotHeader {
-        let whole = whole || !self.cutting.knows_changes || self.is_cutting();
+    /// It is full in any case if it is the first, the first after a rules change or a restore into another number of
+    /// partitions, or if it begins before the last one was taken completely.
+    pub fn begin_snapshot(&mut self, full: bool) -> SnapshotHeader {
+        let full = full || !self.snapshot.tracks_changes || self.is_taking_snapshot();
         for partition in &mut self.partitions {
-            partition.begin_snapshot(whole);
+            partition.begin_snapshot(full);
         }
-        self.cutting = SnapshotProgress { partition: Some(0), ahead: Vec::new(), knows_changes: true };
+        self.snapshot = SnapshotProgress { partition: Some(0), taken: Vec::new(), tracks_changes: true };
         SnapshotHeader {
             position: self.position,
             latest_read: self.latest_read,
@@ -72,54 +75,47 @@ impl Pipeline {
             forgotten: self.forgotten_count,
             rules_changes: self.rules_changes,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
-            is_whole: whole,
-            links: self.links.cut(whole),
-            growth: self.growth_cut(),
+            is_full: full,
+            links: self.links.cut(full),
+            growth: self.growth_snapshot(),
         }
     }
 
-    /// The next pieces of the cut: about `most` users or fewer, cloned now. `None`: everything is captured, or no cut is
-    /// under way.
-    pub fn snapshot_part(&mut self, most: usize) -> Option<Vec<SnapshotUsers>> {
-        if !self.cutting.ahead.is_empty() {
-            return Some(std::mem::take(&mut self.cutting.ahead));
+    /// The next parts of the snapshot: copies of about `max_users` users. `None`: it is complete, or none is being taken.
+    pub fn snapshot_part(&mut self, max_users: usize) -> Option<Vec<SnapshotUsers>> {
+        if !self.snapshot.taken.is_empty() {
+            return Some(std::mem::take(&mut self.snapshot.taken));
         }
-        let (mut pieces, mut left) = (Vec::new(), most.max(1));
-        while let Some(at) = self.cutting.partition
+        let (mut parts, mut left) = (Vec::new(), max_users.max(1));
+        while let Some(at) = self.snapshot.partition
             && left > 0
         {
             let Some(partition) = self.partitions.get_mut(at) else {
-                self.cutting.partition = None;
+                self.snapshot.partition = None;
                 break;
             };
             match partition.snapshot_part(u16::try_from(at).unwrap_or(u16::MAX), left) {
-                Some((piece, work)) => {
+                Some((part, work)) => {
                     left = left.saturating_sub(work);
-                    pieces.push(piece);
+                    parts.push(part);
                 }
-                None => self.cutting.partition = Some(at + 1),
+                None => self.snapshot.partition = Some(at + 1),
             }
         }
-        (!pieces.is_empty()).then_some(pieces)
+        (!parts.is_empty()).then_some(parts)
     }
 
-    /// The growth numbers' counts now.
-    pub(super) fn growth_cut(&self) -> Option<(Box<Rollup>, Day)> {
-        let growth = self.plan.growth.as_ref()?;
-        self.rollup.clone().map(|rollup| (rollup, growth.today(self.watermark())))
+    /// Whether a snapshot is being taken: there may be another [part](Pipeline::snapshot_part).
+    pub fn is_taking_snapshot(&self) -> bool {
+        self.snapshot.partition.is_some() || !self.snapshot.taken.is_empty()
     }
 
-    /// Whether a cut is under way: there may be more to [`capture`](Pipeline::capture).
-    pub fn is_cutting(&self) -> bool {
-        self.cutting.partition.is_some() || !self.cutting.ahead.is_empty()
-    }
-
-    /// Takes down at once what is left of a cut: something is about to change that pieces cannot be taken around.
-    pub(super) fn snapshot_rest(&mut self) {
+    /// Takes the rest of a snapshot at once, because all users are about to change.
+    pub(super) fn take_rest_of_snapshot(&mut self) {
         let mut all = Vec::new();
-        while let Some(pieces) = self.snapshot_part(usize::MAX) {
-            all.extend(pieces);
+        while let Some(parts) = self.snapshot_part(usize::MAX) {
+            all.extend(parts);
         }
-        self.cutting.ahead = all;
+        self.snapshot.taken = all;
     }
 }

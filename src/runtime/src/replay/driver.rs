@@ -53,7 +53,7 @@ impl ReplayDriver<'_> {
             let writing = scope.spawn(move || writer.write_all(&messages));
             let fed = self.feed_all(source, &mut rejects, &sender);
             if fed.is_ok() {
-                self.pipeline.move_time_to(self.until);
+                self.pipeline.advance_watermark(self.until);
                 // Not sent means not wanted: the writer has failed, and says so below.
                 let _ = self.fire(&sender);
                 let _ = sender.send(ReplayWriterMessage::Batch { outputs: Vec::new(), final_before: Timestamp::NEVER });
@@ -72,15 +72,15 @@ impl ReplayDriver<'_> {
         rejects: &mut Option<OutputFile>,
         sender: &SyncSender<ReplayWriterMessage>,
     ) -> Result<(), ReplayError> {
-        self.pipeline.hold_time(Timestamp::MIN);
-        let decoding = self.pipeline.decoding();
+        self.pipeline.limit_timers(Timestamp::MIN);
+        let decoding = self.pipeline.decoder();
         let mut source = source.map(|item| Ok::<_, ReplayError>(item?));
         let mut next = self.next(&mut source)?.map(|item| DecodedItem::of(item, &decoding));
         while let Some(turn) = next {
             // What was read is part of a commit: where there are some, nothing is read before its turn.
             let following = if self.progress.is_none() { self.next(&mut source)? } else { None };
-            let (ahead, outputs) = decoding
-                .beside(|| following.map(|item| DecodedItem::of(item, &decoding)), || self.feed(&turn, rejects));
+            let (ahead, outputs) =
+                decoding.join(|| following.map(|item| DecodedItem::of(item, &decoding)), || self.feed(&turn, rejects));
             if !self.send(outputs?, sender) || !self.fire(sender) {
                 return Ok(());
             }
@@ -117,8 +117,8 @@ impl ReplayDriver<'_> {
     fn fire(&mut self, sender: &SyncSender<ReplayWriterMessage>) -> bool {
         while self.pipeline.fired() < self.pipeline.watermark() {
             let mut outputs = Vec::new();
-            let to = self.pipeline.next_stop(FIRED_AT_ONCE);
-            self.pipeline.fire(to, &mut outputs);
+            let to = self.pipeline.next_timer_step(FIRED_AT_ONCE);
+            self.pipeline.fire_timers(to, &mut outputs);
             if !self.send(outputs, sender) {
                 return false;
             }
@@ -198,7 +198,7 @@ fn feed_block(
             letters.add(unit, place.line, rejected.reason, rejected.original);
         }
     };
-    pipeline.feed_ahead(ahead, &mut reject, outputs);
+    pipeline.feed_decoded(ahead, &mut reject, outputs);
     let Some(rejects) = rejects else { return Ok(()) };
     for DeadLetter { line, reason, original, rest, .. } in letters.take() {
         let place = LinePosition { file: Arc::clone(&block.place.file), line };

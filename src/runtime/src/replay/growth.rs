@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::ReplayError;
 use crate::files::source::{FileItem, FileSourceError, LineBlock};
 use crate::log::RecordKind;
-use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals, timed};
+use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals, resolve_time};
 use rekindle_core::decode::{Decoded, RejectionReason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
@@ -113,5 +113,5 @@ fn merged(output: Output) -> Option<(u64, Arc<str>)> {
 /// The text of a call, if the pipeline accepts it of a log without a broker.
 fn accepted<'a>(call: &Decoded<'a>, options: &PipelineOptions) -> Option<&'a [u8]> {
     let event = call.as_ref().ok()?;
-    timed(options, event, None).is_ok().then_some(event.original)
+    resolve_time(options, event, None).is_ok().then_some(event.original)
 }

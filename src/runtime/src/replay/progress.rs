@@ -198,7 +198,7 @@ impl ReplayProgress {
         let failed = |error: ObjectError| failed(&self.path, &format!("write {name}"), error.to_string());
         let mut object = self.folder.create(&name).map_err(failed)?;
         let mut state = StateFile { bytes: 0, crc32c: 0 };
-        pipeline.save_into(|bytes| {
+        pipeline.encode_checkpoint_into(|bytes| {
             state.bytes += bytes.len() as u64;
             state.crc32c = crc32c::crc32c_append(state.crc32c, bytes);
             object.write(bytes).map_err(failed)

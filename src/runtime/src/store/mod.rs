@@ -493,7 +493,7 @@ impl StoreShared {
             return Err(StoreError::NotClaimed { place: self.objects.place() });
         };
         let number = state.next;
-        let (kind, previous, base) = match (cut.is_whole, state.last, state.begun) {
+        let (kind, previous, base) = match (cut.is_full, state.last, state.begun) {
             (true, ..) => (CheckpointKind::Base, number, number),
             (false, Some((last, base)), None) => (CheckpointKind::Delta, last, base),
             (false, ..) => return Err(StoreError::NothingToContinue),

@@ -35,7 +35,7 @@ fn flip(path: &Path) {
 /// Damages a file of each of these names in turn, and gives what starting then says.
 fn start(folder: &Path) -> Result<(u64, Vec<SkippedCheckpoint>, Vec<u8>), StoreError> {
     let (keeper, loaded) = Keeper::start_with(in_folder(folder, 2), claim("second"))?;
-    Ok((keeper.sequence, loaded.passed_over, keeper.pipeline.save()))
+    Ok((keeper.sequence, loaded.passed_over, keeper.pipeline.encode_checkpoint()))
 }
 
 /// The damage that verifying finds.
@@ -190,7 +190,9 @@ fn where_the_manifest_is_damaged_or_gone_its_copy_is_used_and_both_are_whole_aga
         assert_eq!(damaged(folder.path()), ["manifest.json"], "it is named, and all that counts is intact");
         let (mut keeper, loaded) =
             Keeper::start_with(in_folder(folder.path(), 2), claim("second")).expect("by the copy");
-        assert!(keeper.sequence == 7 && loaded.passed_over.is_empty() && keeper.pipeline.save() == states()[7]);
+        assert!(
+            keeper.sequence == 7 && loaded.passed_over.is_empty() && keeper.pipeline.encode_checkpoint() == states()[7]
+        );
         keeper.checkpoint(true).expect("there is room");
         let first = fs::read(&manifest).expect("there");
         assert_eq!(first, fs::read(&copy).expect("there"));

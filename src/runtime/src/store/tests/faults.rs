@@ -39,13 +39,16 @@ fn assert_recovers(disk: &FaultyDisk, (counted, tried): (u64, u64), states: &[Ve
         (counted..=tried).contains(&sequence),
         "{what}: at {sequence}, after {counted} counted and {tried} was tried"
     );
-    assert!(keeper.pipeline.save() == states[sequence as usize], "{what}: another state than at {sequence}");
+    assert!(
+        keeper.pipeline.encode_checkpoint() == states[sequence as usize],
+        "{what}: another state than at {sequence}"
+    );
     // It can be gone on with, too.
     keeper.checkpoint(false).unwrap_or_else(|error| panic!("{what}: {error}"));
     keeper.feed_to(MESSAGES).checkpoint(false).unwrap_or_else(|error| panic!("{what}: {error}"));
     let last = Keeper::start(checkpoints(disk), "third").unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(
-        last.sequence == MESSAGES && last.pipeline.save() == states[MESSAGES as usize],
+        last.sequence == MESSAGES && last.pipeline.encode_checkpoint() == states[MESSAGES as usize],
         "{what}: the end is another"
     );
     let names = disk.steps();
@@ -167,5 +170,5 @@ fn a_full_disk_is_said_and_left_behind_once_there_is_room() {
     assert!(keeper.checkpoints.next_is_whole(), "what changed since the last that counts is known no more");
     keeper.checkpoint(false).expect("there is room again");
     let again = Keeper::start(super::keeper::in_folder(folder.path(), 2), "second").expect("it was written");
-    assert!(again.sequence == 4 && again.pipeline.save() == states()[4]);
+    assert!(again.sequence == 4 && again.pipeline.encode_checkpoint() == states()[4]);
 }

@@ -21,7 +21,7 @@ fn who_was_overtaken_is_told_by_whom_and_changes_nothing() {
     assert!(matches!(wait(first.checkpoints.note_rules(5, "other", "")), Err(StoreError::Fenced { .. })));
     second.checkpoint(false).expect("nobody has disturbed it");
     let third = Keeper::start(in_folder(folder.path(), 1), "third").expect("it was written");
-    assert!(third.sequence == 4 && third.pipeline.save() == states()[4]);
+    assert!(third.sequence == 4 && third.pipeline.encode_checkpoint() == states()[4]);
 }
 
 #[test]

@@ -61,10 +61,10 @@ fn feed(pipeline: &mut Pipeline, sequence: u64) {
 /// The state after each message, from none on.
 pub(super) fn states() -> Vec<Vec<u8>> {
     let mut pipeline = Pipeline::new(plan(), options()).expect("threads start");
-    let mut states = vec![pipeline.save()];
+    let mut states = vec![pipeline.encode_checkpoint()];
     for sequence in 1..=MESSAGES {
         feed(&mut pipeline, sequence);
-        states.push(pipeline.save());
+        states.push(pipeline.encode_checkpoint());
     }
     states
 }

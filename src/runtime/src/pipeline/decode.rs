@@ -1,28 +1,33 @@
-//! The first stride: a batch cut into slices of about equal size, and the slices decoded in parallel.
+//! Stage 1, decode: a batch is divided into slices of about equal size, which are decoded in parallel.
+//!
+//! Slices and lines keep the log's order. Nothing is checked here that needs more than the bytes of one call.
 
 use rayon::prelude::*;
 
+use super::InputEntry;
 use super::observed_names::SliceObservations;
-use super::{InputEntry, PARALLEL_FROM};
 use rekindle_core::decode::{Decoded, Decoder, Framing, RejectedCall, RejectionReason};
+
+/// Batches with fewer bytes are decoded on the calling thread: distributing them would cost more than it gains.
+const PARALLEL_BYTES_MIN: usize = 512 * 256;
 
 /// One decoded slice of a batch.
 pub(super) struct DecodedSlice<'a> {
     pub(super) calls: Vec<Decoded<'a>>,
-    /// How many of the calls stand before the end of each line.
+    /// For each line, the number of calls up to its end.
     pub(super) line_ends: Vec<u32>,
-    /// The entries, or parts of entries, that the lines come from.
+    /// The entries, or parts of entries, that the lines belong to.
     pub(super) parts: Vec<SlicePart>,
-    /// Which names and fields the calls have.
+    /// The names and fields that occur in the calls.
     pub(super) seen: SliceObservations,
 }
 
 /// Some lines of one entry.
 #[derive(Clone, Copy)]
 pub(super) struct SlicePart {
-    /// Index of the entry in its batch.
+    /// The index of the entry in its batch.
     pub(super) entry: usize,
-    /// How many lines.
+    /// The number of lines.
     pub(super) lines: usize,
 }
 
@@ -33,22 +38,22 @@ pub(super) fn decode<'a>(
     entries: &[InputEntry<'a>],
 ) -> Vec<DecodedSlice<'a>> {
     let bytes: usize = entries.iter().map(|entry| entry.lines.len()).sum();
-    let pieces = entries.iter().enumerate().map(|(index, entry)| EntrySlice::of(decoder, index, entry));
+    let parts = entries.iter().enumerate().map(|(index, entry)| EntrySlice::of(decoder, index, entry));
     let workers = pool.current_num_threads();
-    if workers == 1 || bytes < PARALLEL_FROM * 256 {
-        return vec![decode_slice(decoder, &pieces.collect::<Vec<_>>())];
+    if workers == 1 || bytes < PARALLEL_BYTES_MIN {
+        return vec![decode_slice(decoder, &parts.collect::<Vec<_>>())];
     }
-    let slices = cut(pieces, bytes.div_ceil(workers * 2).max(1));
+    let slices = divide(parts, bytes.div_ceil(workers * 2).max(1));
     pool.install(|| slices.par_iter().map(|slice| decode_slice(decoder, slice)).collect())
 }
 
 /// An entry, or some of its lines.
 #[derive(Clone)]
 struct EntrySlice<'a> {
-    /// Index of the entry in its batch.
+    /// The index of the entry in its batch.
     entry: usize,
     bytes: &'a [u8],
-    /// How it is read, or why not at all.
+    /// Lines or a document; or why it is rejected.
     framing: Result<Framing, RejectionReason>,
 }
 
@@ -57,7 +62,7 @@ impl<'a> EntrySlice<'a> {
         let framing = match (entry.is_whole, entry.received) {
             (false, _) => Ok(Framing::Lines),
             (true, Some(_)) => decoder.framing(entry.lines),
-            // The source has told it from lines, and it is no longer than a source holds.
+            // The source distinguishes documents from lines, and bounds their size.
             (true, None) => Ok(Framing::Document),
         };
         EntrySlice { entry: index, bytes: entry.lines, framing }
@@ -65,32 +70,32 @@ impl<'a> EntrySlice<'a> {
 }
 
 fn decode_slice<'a>(decoder: &Decoder, slice: &[EntrySlice<'a>]) -> DecodedSlice<'a> {
-    let lines = slice.iter().map(|piece| piece.bytes.len()).sum::<usize>() / 256 + slice.len();
+    let lines = slice.iter().map(|part| part.bytes.len()).sum::<usize>() / 256 + slice.len();
     let mut decoded = DecodedSlice {
         calls: Vec::with_capacity(lines),
         line_ends: Vec::with_capacity(lines),
         parts: Vec::with_capacity(slice.len()),
         seen: SliceObservations::default(),
     };
-    for piece in slice {
+    for part in slice {
         let before = decoded.line_ends.len();
-        match &piece.framing {
+        match &part.framing {
             Ok(Framing::Lines) => {
-                for line in whole_lines(piece.bytes) {
+                for line in whole_lines(part.bytes) {
                     decoder.decode(line, &mut decoded.calls);
                     decoded.end_line();
                 }
             }
             Ok(Framing::Document) => {
-                decoder.decode_document(piece.bytes, &mut decoded.calls);
+                decoder.decode_document(part.bytes, &mut decoded.calls);
                 decoded.end_line();
             }
             Err(reason) => {
-                decoded.calls.push(Err(RejectedCall { reason: reason.clone(), original: piece.bytes }));
+                decoded.calls.push(Err(RejectedCall { reason: reason.clone(), original: part.bytes }));
                 decoded.end_line();
             }
         }
-        decoded.parts.push(SlicePart { entry: piece.entry, lines: decoded.line_ends.len() - before });
+        decoded.parts.push(SlicePart { entry: part.entry, lines: decoded.line_ends.len() - before });
     }
     decoded.seen = SliceObservations::of(&decoded.calls);
     decoded
@@ -103,23 +108,23 @@ impl DecodedSlice<'_> {
     }
 }
 
-/// Cuts a batch into slices of about `size` bytes, between entries where it can, between lines where it must.
-fn cut<'a>(pieces: impl Iterator<Item = EntrySlice<'a>>, size: usize) -> Vec<Vec<EntrySlice<'a>>> {
+/// Divides a batch into slices of about `size` bytes: between entries, and within an entry between lines.
+fn divide<'a>(parts: impl Iterator<Item = EntrySlice<'a>>, size: usize) -> Vec<Vec<EntrySlice<'a>>> {
     let mut slices = Vec::new();
     let (mut slice, mut room) = (Vec::new(), size);
-    for piece in pieces {
-        let mut rest = piece.bytes;
-        while rest.len() > room && piece.framing == Ok(Framing::Lines) {
+    for part in parts {
+        let mut rest = part.bytes;
+        while rest.len() > room && part.framing == Ok(Framing::Lines) {
             let Some(at) = memchr::memchr(b'\n', &rest[room..]) else { break };
             let (lines, after) = rest.split_at(room + at + 1);
-            slice.push(EntrySlice { bytes: lines, ..piece.clone() });
+            slice.push(EntrySlice { bytes: lines, ..part.clone() });
             slices.push(std::mem::take(&mut slice));
             (rest, room) = (after, size);
         }
-        // An entry without lines has its place too: time passes with it.
-        if !rest.is_empty() || piece.bytes.is_empty() {
+        // An entry without lines is kept: its broker time counts.
+        if !rest.is_empty() || part.bytes.is_empty() {
             room = room.saturating_sub(rest.len()).max(1);
-            slice.push(EntrySlice { bytes: rest, ..piece });
+            slice.push(EntrySlice { bytes: rest, ..part });
         }
     }
     if !slice.is_empty() {
@@ -128,7 +133,7 @@ fn cut<'a>(pieces: impl Iterator<Item = EntrySlice<'a>>, size: usize) -> Vec<Vec
     slices
 }
 
-/// The lines of a block, without their newlines (and without the `\r` of Windows files, which is white space).
+/// The lines of a block, without their newlines. (The `\r` of Windows files stays: it is white space to JSON.)
 pub(super) fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
     let body = block.strip_suffix(b"\n").unwrap_or(block);
     let mut rest = Some(body).filter(|_| !block.is_empty());
@@ -147,17 +152,17 @@ pub(super) fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    /// Every way of cutting gives each entry's lines whole and in order, and no slice is much larger than asked for.
+    /// For every size of slice.
     #[test]
-    fn cutting_loses_nothing_and_keeps_lines_whole() {
+    fn slices_have_each_entrys_lines_complete_and_in_order() {
         let texts = ["a\nbb\nccc\n", "", "dddddddd\n", "e", "ff\ngg", "\n\n", "h\n"];
         for size in 1..40 {
             let mut found = vec![Vec::new(); texts.len()];
             let mut seen = Vec::new();
-            let pieces = texts.iter().enumerate();
-            let pieces =
-                pieces.map(|(entry, text)| EntrySlice { entry, bytes: text.as_bytes(), framing: Ok(Framing::Lines) });
-            for EntrySlice { entry, bytes: lines, .. } in cut(pieces, size).into_iter().flatten() {
+            let parts = texts.iter().enumerate();
+            let parts =
+                parts.map(|(entry, text)| EntrySlice { entry, bytes: text.as_bytes(), framing: Ok(Framing::Lines) });
+            for EntrySlice { entry, bytes: lines, .. } in divide(parts, size).into_iter().flatten() {
                 let is_whole = lines.ends_with(b"\n") || texts[entry].as_bytes().ends_with(lines);
                 assert!(is_whole, "size {size}: {lines:?} of entry {entry}");
                 found[entry].extend_from_slice(lines);

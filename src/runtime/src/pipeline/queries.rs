@@ -1,0 +1,83 @@
+//! What can be read from a pipeline between two batches: users, links, partitions, sizes, and what was stored about one id.
+//!
+//! Nothing here changes anything.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Pipeline;
+use rekindle_core::partition::{ExecutionPlan, Partition, User, UserReport, UserStateExport};
+use rekindle_core::route::partition_of;
+use rekindle_core::time::Timestamp;
+
+/// Everything that is stored about a user or an anonymous visitor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserExport {
+    /// The log's watermark.
+    pub watermark: Timestamp,
+    /// The state; `None`: there is none, though there may be links.
+    pub state: Option<UserStateExport>,
+    /// The user that the id is linked to as an anonymous visitor.
+    pub linked_to: Option<Arc<str>>,
+    /// The anonymous visitors linked to the id, sorted.
+    pub visitors: Vec<Arc<str>>,
+}
+
+impl Pipeline {
+    /// The rules in force.
+    pub fn plan(&self) -> &Arc<ExecutionPlan> {
+        &self.plan
+    }
+
+    /// The number of events accepted so far, which is the position in the log of the next one.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// When the broker received each event that the last batch accepted: the last one is that of the event at
+    /// `position() - 1`. Empty if the log has no broker.
+    pub fn received(&self) -> &[Timestamp] {
+        &self.received
+    }
+
+    /// A user's report at the instant up to which timers have [fired](Pipeline::fired); `None`: the id is unknown, or that of
+    /// a visitor who was merged into a user.
+    pub fn report(&self, user: &str) -> Option<UserReport> {
+        self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.fired)
+    }
+
+    /// A user's state.
+    pub fn user(&self, user: &str) -> Option<Cow<'_, User>> {
+        self.partitions[partition_of(user, self.partitions.len())].user(user)
+    }
+
+    /// All users with state, in no particular order.
+    pub fn users(&self) -> impl Iterator<Item = Cow<'_, User>> {
+        self.partitions.iter().flat_map(Partition::users)
+    }
+
+    /// The user that a visitor is linked to.
+    pub fn linked_user(&self, visitor: &str) -> Option<&Arc<str>> {
+        self.links.user_of(visitor)
+    }
+
+    /// The bytes that the links of visitors occupy.
+    pub fn links_bytes(&self) -> u64 {
+        self.links.heap_bytes() as u64
+    }
+
+    /// The partitions.
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// Everything that is stored about a user or an anonymous visitor; `None`: nothing.
+    pub fn export(&self, user: &str) -> Option<UserExport> {
+        let state = self.user(user).map(|user| UserStateExport::new(&self.plan, &user));
+        let linked_to = self.links.user_of(user).cloned();
+        let mut visitors = self.links.visitors_of(user).to_vec();
+        visitors.sort_unstable();
+        let is_known = state.is_some() || linked_to.is_some() || !visitors.is_empty();
+        is_known.then(|| UserExport { watermark: self.watermark(), state, linked_to, visitors })
+    }
+}

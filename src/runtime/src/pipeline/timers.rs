@@ -1,0 +1,59 @@
+//! Time in a pipeline: the watermark, and when due timers fire.
+//!
+//! Timers fire at the end of a batch, up to the watermark; or up to a limit, where the caller fires the rest in steps of its
+//! own. When they fire changes no output, only how many come at once.
+
+use std::sync::Arc;
+
+use super::Pipeline;
+use super::partition_task::PartitionQueues;
+use rekindle_core::partition::Output;
+use rekindle_core::time::Timestamp;
+
+impl Pipeline {
+    /// The log's watermark: the greatest time read, less `max_disorder`. No output that is still to come is due before it.
+    pub fn watermark(&self) -> Timestamp {
+        self.latest_read - self.options.max_disorder
+    }
+
+    /// All timers due at or before this instant have fired: the watermark, unless timers are [limited](Pipeline::limit_timers).
+    pub fn fired(&self) -> Timestamp {
+        self.fired
+    }
+
+    /// From here on batches fire no timers that are due after `limit`, except those of users who have events in the batch.
+    /// The rest is left to [`fire_timers`](Pipeline::fire_timers).
+    pub fn limit_timers(&mut self, limit: Timestamp) {
+        self.timer_limit = limit;
+    }
+
+    /// An instant no later than the watermark by which about `max_timers` timers are due, or all those of one instant.
+    pub fn next_timer_step(&mut self, max_timers: usize) -> Timestamp {
+        let (watermark, each) = (self.watermark(), max_timers / self.partitions.len());
+        let stops = self.partitions.iter_mut().map(|partition| partition.next_stop(watermark, each.max(1)));
+        stops.min().unwrap_or(watermark)
+    }
+
+    /// Fires the timers due at or before `to`, which the watermark has reached.
+    pub fn fire_timers(&mut self, to: Timestamp, out: &mut Vec<Output>) {
+        self.begin_batch();
+        let plan = Arc::clone(&self.plan);
+        self.run_tasks(&plan, PartitionQueues::new(self.partitions.len()), to, true, out);
+    }
+
+    /// Advances the watermark to `to`, and fires all timers due by then.
+    pub fn advance_to(&mut self, to: Timestamp, out: &mut Vec<Output>) {
+        self.advance_watermark(to);
+        self.fire_timers(self.watermark(), out);
+    }
+
+    /// Advances the watermark to `to`, and leaves the timers due by then to [`fire_timers`](Pipeline::fire_timers).
+    pub fn advance_watermark(&mut self, to: Timestamp) {
+        self.latest_read = self.latest_read.max(to + self.options.max_disorder);
+    }
+
+    /// The number of pending timers; a user may have several, of which all but one are stale.
+    pub fn pending_timers(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.pending_timers() as u64).sum()
+    }
+}

@@ -1,0 +1,86 @@
+//! What a pipeline counts: events, rejections, users, links, and what the partitions counted.
+//!
+//! Counts start at zero when a process starts; a checkpoint has none of them, except the number of forgotten users.
+//! A replay that is resumed adds those of the runs before.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ObservedNames, Pipeline};
+use rekindle_core::decode::RejectionReason;
+use rekindle_core::event::CallType;
+use rekindle_core::partition::PartitionCounters;
+
+/// Everything counted so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineTotals {
+    /// Events accepted by the decoder, including duplicates.
+    pub events: u64,
+    /// The same by type of call, in the order of [`CallType::ALL`].
+    pub by_call: [u64; CallType::ALL.len()],
+    /// Rejections by reason, in the order of [`RejectionReason::CODES`].
+    pub rejected: [u64; RejectionReason::CODES.len()],
+    /// Accepted events whose own time was after the broker's, and was replaced by it.
+    pub from_future: u64,
+    /// Placeholder ids that were treated as missing, in accepted events and in calls without any other id.
+    pub placeholder_ids: u64,
+    /// Values of accepted events that the rules read and that were too large to keep: they count as missing.
+    #[serde(default)]
+    pub oversized_values: u64,
+    /// What the partitions counted.
+    pub counts: PartitionCounters,
+    /// Users with state.
+    pub users: u64,
+    /// Links of visitors to users.
+    pub links: u64,
+    /// Forget requests that found a user or a visitor, since the log's beginning.
+    pub forgotten: u64,
+    /// The events, properties and traits that occurred.
+    #[serde(default)]
+    pub seen: ObservedNames,
+}
+
+impl PipelineTotals {
+    /// Adds what was counted before the pipeline was restored. Users, links and segment sizes are current values and stay as
+    /// they are, and so does the number of forgotten users, which a checkpoint contains.
+    pub fn add_before(&mut self, before: &PipelineTotals) {
+        self.events += before.events;
+        self.from_future += before.from_future;
+        self.placeholder_ids += before.placeholder_ids;
+        self.oversized_values += before.oversized_values;
+        let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        add_each(&mut self.by_call, &before.by_call);
+        add_each(&mut self.rejected, &before.rejected);
+        let sizes = std::mem::take(&mut self.counts.sizes);
+        self.counts.add(&before.counts);
+        self.counts.sizes = sizes;
+        self.seen.add_before(&before.seen);
+    }
+}
+
+impl Pipeline {
+    /// Everything counted so far.
+    pub fn totals(&self) -> PipelineTotals {
+        let mut counts = PartitionCounters::new(&self.plan.rules);
+        for partition in &self.partitions {
+            counts.add(partition.counts());
+        }
+        PipelineTotals {
+            events: self.events,
+            by_call: self.by_call,
+            rejected: self.rejected,
+            from_future: self.from_future,
+            placeholder_ids: self.placeholder_ids,
+            oversized_values: self.oversized_values,
+            counts,
+            users: self.partitions.iter().map(|partition| partition.len() as u64).sum(),
+            links: self.links.len() as u64,
+            forgotten: self.forgotten_count,
+            seen: self.seen.clone(),
+        }
+    }
+
+    /// Counts a line that is too long to be read completely; no block contains it.
+    pub fn count_oversized(&mut self, reason: &RejectionReason) {
+        self.rejected[reason.index()] += 1;
+    }
+}
