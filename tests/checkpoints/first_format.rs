@@ -78,7 +78,7 @@ fn the_fixture_holds_something_of_every_kind() {
     let restored = RestoredPipeline::read(&plan, &[&state]).expect("just written");
     let users: Vec<_> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
     let mut cells = std::collections::BTreeSet::new();
-    users.iter().for_each(|user| cells.extend(user.profile.features().iter().map(|(id, _)| id.0)));
+    users.iter().for_each(|user| cells.extend(user.profile.feature_ids().map(|id| id.0)));
     assert_eq!(cells.len(), plan.rules.features.len(), "something of every feature");
     assert!(users.iter().any(|user| user.profile.zone.is_some() && !user.profile.dedup().is_empty()));
     assert!(users.iter().any(|user| !user.profile.traits.entries().is_empty()));

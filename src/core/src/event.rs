@@ -117,6 +117,11 @@ pub struct Event<'a> {
     pub oversized: u16,
 }
 
+/// The value an event has in a field.
+pub fn field_value<'f, 'a>(fields: &'f [(FieldId, Scalar<'a>)], id: FieldId) -> Option<&'f Scalar<'a>> {
+    fields.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
+}
+
 impl CallType {
     /// All of them; a call's place here is `call as usize`.
     pub const ALL: [CallType; 6] =

@@ -15,6 +15,7 @@ pub mod document;
 mod encoding;
 pub mod engine;
 pub mod event;
+pub mod features;
 pub mod growth;
 pub mod identity;
 pub mod journal;
@@ -25,3 +26,4 @@ pub mod rules;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod value;

@@ -6,27 +6,12 @@ use std::fmt::Write as _;
 
 use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
-use crate::rules::ruleset::{
-    Arithmetic, Cap, Comparison, Condition, Feature, FeatureKind, NameId, Ruleset, Term, TextTest, Window,
-};
+use crate::rules::ruleset::{Arithmetic, Cap, Comparison, Condition, Feature, NameId, Ruleset, Term, TextTest};
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
 /// the rules does not matter, what it selects does.
 pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
-    let windowed = |what: &str, window: Window| format!("{what} {}", window.length.0);
-    let path = |id: FieldId| field(rules, id);
-    let kept = match feature.kind {
-        FeatureKind::WindowCount(window) => windowed("count", window),
-        FeatureKind::WindowSum(id, window) => windowed(&format!("sum {}", path(id)), window),
-        FeatureKind::WindowNumericCount(id, window) => windowed(&format!("numbers {}", path(id)), window),
-        FeatureKind::WindowMin(id, window) => windowed(&format!("min {}", path(id)), window),
-        FeatureKind::WindowMax(id, window) => windowed(&format!("max {}", path(id)), window),
-        FeatureKind::WindowDistinct(id, window) => windowed(&format!("distinct {}", path(id)), window),
-        FeatureKind::TotalCount => "total".to_owned(),
-        FeatureKind::TotalSum(id) => format!("total {}", path(id)),
-        FeatureKind::LastValue(id) => format!("last {}", path(id)),
-        FeatureKind::LatestTime => "latest".to_owned(),
-    };
+    let kept = feature.kind.definition(&|id| field(rules, id));
     format!("{kept} of {}", event(rules, feature.name))
 }
 

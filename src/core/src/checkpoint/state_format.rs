@@ -10,9 +10,10 @@ use crate::campaigns::{Trigger, TriggerLookup};
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
+use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
 use crate::partition::sections::{SectionReader, SectionWriter};
-use crate::rules::ruleset::{CampaignId, FeatureId, FeatureKind, Ruleset};
+use crate::rules::ruleset::{CampaignId, FeatureId, Ruleset};
 use crate::time::Timestamp;
 
 impl StateWriter for CborWriter {

@@ -6,16 +6,12 @@
 //! constant and for durations; for the rest (arithmetic on windows) it is the next pane to leave, which may turn out to
 //! change nothing. It is never later than the true change.
 
-use super::feature_state::FeatureState;
-use super::profile::{UserProfile, field_value};
-use super::value::{Value, arithmetic, compare, negate, number};
-use super::window::{Aggregate, DistinctPanes, Panes, combine};
-use crate::decimal::Decimal;
-use crate::event::{FieldId, Scalar};
-use crate::rules::ruleset::{
-    Arithmetic, Comparison, Condition, FeatureId, FeatureKind, Ruleset, Term, TextTest, Window,
-};
+use super::profile::UserProfile;
+use crate::event::{FieldId, Scalar, field_value};
+use crate::rules::ruleset::{Condition, FeatureId, Ruleset, Term, TextTest};
 use crate::time::Timestamp;
+pub use crate::value::ConditionResult;
+use crate::value::{Arithmetic, Comparison, TermResult, Value, arithmetic, compare, negate, number};
 
 /// What a condition can see.
 #[derive(Clone, Copy, Debug)]
@@ -28,30 +24,6 @@ pub struct EvaluationContext<'a> {
     pub now: Timestamp,
     /// The event's fields; empty outside `where`.
     pub fields: &'a [(FieldId, Scalar<'a>)],
-}
-
-/// Whether a condition holds, and up to when (exclusive) it will if no event comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConditionResult {
-    /// Whether it holds now.
-    pub holds: bool,
-    /// The first instant at which that can change by time alone; [`Timestamp::NEVER`] if it can't.
-    pub until: Timestamp,
-}
-
-/// A term's value, and how time moves it.
-struct TermResult<'a> {
-    value: Value<'a>,
-    /// Milliseconds it grows by each millisecond; 0 unless the value is a duration.
-    slope: i64,
-    /// The first instant at which it can change otherwise.
-    until: Timestamp,
-}
-
-impl<'a> TermResult<'a> {
-    fn constant(value: Value<'a>) -> TermResult<'a> {
-        TermResult { value, slope: 0, until: Timestamp::NEVER }
-    }
 }
 
 impl<'a> EvaluationContext<'a> {
@@ -124,10 +96,10 @@ impl<'a> EvaluationContext<'a> {
     }
 
     fn comparison(&self, op: Comparison, left: &'a Term, right: &'a Term) -> ConditionResult {
-        if let Some(outlook) = self.window_against_constant(op, left, right) {
+        if let Some(outlook) = self.feature_against_constant(op, left, right) {
             return outlook;
         }
-        if let Some(outlook) = self.window_against_constant(op.mirrored(), right, left) {
+        if let Some(outlook) = self.feature_against_constant(op.mirrored(), right, left) {
             return outlook;
         }
         let (left, right) = (self.read(left), self.read(right));
@@ -139,53 +111,11 @@ impl<'a> EvaluationContext<'a> {
         ConditionResult { holds: compare(op, &left.value, &right.value), until }
     }
 
-    /// Takes the panes off one by one, oldest first, until the comparison turns: that pane's leaving is the change.
-    fn window_against_constant(&self, op: Comparison, left: &'a Term, right: &'a Term) -> Option<ConditionResult> {
-        let (Term::Feature(id), Term::Constant(_)) = (left, right) else { return None };
+    /// A feature compared with a constant, where the feature knows best when that changes.
+    fn feature_against_constant(&self, op: Comparison, left: &Term, right: &Term) -> Option<ConditionResult> {
+        let (Term::Feature(id), Term::Constant(constant)) = (left, right) else { return None };
         let kind = &self.rules.features[usize::from(id.0)].kind;
-        let window = kind.window()?;
-        let constant = self.value(right);
-        let outlook = match self.profile.feature(*id) {
-            Some(FeatureState::Counts(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
-            Some(FeatureState::Sums(panes)) => self.turn(panes.live(&window, self.now), &window, kind, op, &constant),
-            Some(FeatureState::Minimum(panes)) => {
-                self.turn(panes.live(&window, self.now), &window, kind, op, &constant)
-            }
-            Some(FeatureState::Maximum(panes)) => {
-                self.turn(panes.live(&window, self.now), &window, kind, op, &constant)
-            }
-            Some(FeatureState::Distinct(panes)) => {
-                self.turn(&panes.live(&window, self.now), &window, kind, op, &constant)
-            }
-            _ => self.turn::<super::window::EventCount>(&[], &window, kind, op, &constant),
-        };
-        Some(outlook)
-    }
-
-    fn turn<T: Aggregate + AggregateValue>(
-        &self,
-        panes: &[(i64, T)],
-        window: &Window,
-        kind: &FeatureKind,
-        op: Comparison,
-        constant: &Value<'_>,
-    ) -> ConditionResult {
-        let test = |aggregate: Option<T>| compare(op, &measure(aggregate, kind), constant);
-        // From the newest pane to the oldest: what the window holds once those before have left.
-        let mut aggregate = None;
-        let mut outlook = ConditionResult { holds: test(aggregate), until: Timestamp::NEVER };
-        for (pane, value) in panes.iter().rev() {
-            let mut older = *value;
-            if let Some(newer) = aggregate {
-                older.add(newer);
-            }
-            aggregate = Some(older);
-            let holds = test(aggregate);
-            if holds != outlook.holds {
-                outlook = ConditionResult { holds, until: window.leaves_at(*pane) };
-            }
-        }
-        outlook
+        kind.comparison(self.profile.feature(*id), self.now, op, &Value::from(constant))
     }
 
     /// The term's value.
@@ -194,24 +124,19 @@ impl<'a> EvaluationContext<'a> {
     }
 
     fn read(&self, term: &'a Term) -> TermResult<'a> {
-        let since = |at: Timestamp| TermResult { slope: 1, ..TermResult::constant(Value::Span((self.now - at).0)) };
         match term {
             Term::Constant(scalar) => TermResult::constant(Value::from(scalar)),
             Term::List(items) => TermResult::constant(Value::List(items)),
             Term::Duration(span) => TermResult::constant(Value::Span(span.0)),
-            Term::Feature(id) => self.feature(*id),
+            Term::Feature(id) | Term::Since(id) => self.feature(*id),
             Term::Average { sum, count } => {
                 let (sum, count) = (self.feature(*sum), self.feature(*count));
                 // Of none, the count is 0, and nothing can be divided by it.
                 let value = arithmetic(Arithmetic::Divide, &sum.value, &count.value);
                 TermResult { value, slope: 0, until: sum.until.min(count.until) }
             }
-            Term::Since(id) => match self.profile.feature(*id) {
-                Some(FeatureState::Latest(at)) => since(*at),
-                _ => TermResult::constant(Value::Forever),
-            },
-            Term::Idle => since(self.profile.latest),
-            Term::Age => since(self.profile.first),
+            Term::Idle => TermResult::elapsed(self.profile.latest, self.now),
+            Term::Age => TermResult::elapsed(self.profile.first, self.now),
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
             Term::Arithmetic { op, left, right } => self.arithmetic(*op, left, right),
@@ -242,90 +167,7 @@ impl<'a> EvaluationContext<'a> {
     }
 
     fn feature(&self, id: FeatureId) -> TermResult<'a> {
-        let kind = &self.rules.features[usize::from(id.0)].kind;
-        let Some(cell) = self.profile.feature(id) else {
-            return TermResult::constant(match kind {
-                FeatureKind::TotalSum(_) | FeatureKind::TotalCount => Value::Number(Decimal::ZERO),
-                _ => measure::<super::window::EventCount>(None, kind),
-            });
-        };
-        match (cell, kind.window()) {
-            (FeatureState::Counts(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (FeatureState::Sums(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (FeatureState::Minimum(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (FeatureState::Maximum(panes), Some(window)) => self.windowed(panes, &window, kind),
-            (FeatureState::Distinct(panes), Some(window)) => self.distinct(panes, &window, kind),
-            (FeatureState::Count(count), _) => TermResult::constant(Value::Number(Decimal::from(count.0))),
-            (FeatureState::Sum(sum), _) => TermResult::constant(Value::from(sum.to_number())),
-            (FeatureState::Last(last), _) => TermResult::constant(Value::from(&last.value)),
-            _ => TermResult::constant(Value::Missing),
-        }
-    }
-
-    fn windowed<T: Aggregate + AggregateValue>(
-        &self,
-        panes: &Panes<T>,
-        window: &Window,
-        kind: &FeatureKind,
-    ) -> TermResult<'a> {
-        next_leaving(panes.live(window, self.now), window, kind)
-    }
-
-    fn distinct(&self, panes: &DistinctPanes, window: &Window, kind: &FeatureKind) -> TermResult<'a> {
-        next_leaving(&panes.live(window, self.now), window, kind)
-    }
-}
-
-fn next_leaving<'a, T: Aggregate + AggregateValue>(
-    panes: &[(i64, T)],
-    window: &Window,
-    kind: &FeatureKind,
-) -> TermResult<'a> {
-    let until = panes.first().map_or(Timestamp::NEVER, |(pane, _)| window.leaves_at(*pane));
-    TermResult { value: measure(combine(panes), kind), slope: 0, until }
-}
-
-/// An aggregate as a value.
-trait AggregateValue {
-    fn measured<'a>(self) -> Value<'a>;
-}
-
-impl AggregateValue for super::window::EventCount {
-    fn measured<'a>(self) -> Value<'a> {
-        Value::Number(Decimal::from(self.0))
-    }
-}
-
-impl AggregateValue for super::window::DecimalSum {
-    fn measured<'a>(self) -> Value<'a> {
-        Value::from(self.to_number())
-    }
-}
-
-impl AggregateValue for super::window::Minimum {
-    fn measured<'a>(self) -> Value<'a> {
-        Value::Number(self.0)
-    }
-}
-
-impl AggregateValue for super::window::Maximum {
-    fn measured<'a>(self) -> Value<'a> {
-        Value::Number(self.0)
-    }
-}
-
-/// The value of a window's aggregate; of an empty window it is 0, or missing for `min` and `max`.
-fn measure<'a, T: AggregateValue>(aggregate: Option<T>, kind: &FeatureKind) -> Value<'a> {
-    match (aggregate, kind) {
-        (Some(aggregate), _) => aggregate.measured(),
-        (
-            None,
-            FeatureKind::WindowCount(_)
-            | FeatureKind::WindowNumericCount(..)
-            | FeatureKind::WindowDistinct(..)
-            | FeatureKind::WindowSum(..),
-        ) => Value::Number(Decimal::ZERO),
-        (None, _) => Value::Missing,
+        self.rules.features[usize::from(id.0)].kind.result(self.profile.feature(id), self.now)
     }
 }
 
@@ -348,17 +190,4 @@ fn next_crossing(op: Comparison, difference: i64, slope: i64) -> Option<i64> {
         Comparison::Equal | Comparison::NotEqual => return None,
     };
     Some(next).filter(|ms| *ms >= 1)
-}
-
-impl Comparison {
-    /// The comparison that says the same with its sides swapped.
-    pub fn mirrored(self) -> Comparison {
-        match self {
-            Comparison::Equal | Comparison::NotEqual => self,
-            Comparison::Less => Comparison::Greater,
-            Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-            Comparison::Greater => Comparison::Less,
-            Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-        }
-    }
 }

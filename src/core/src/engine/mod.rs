@@ -9,12 +9,9 @@
 pub mod dedup;
 pub mod dispatch;
 pub mod evaluate;
-pub mod feature_state;
 pub mod membership;
 pub mod profile;
 pub mod segments;
 #[cfg(test)]
 mod tests;
 pub mod traits;
-pub mod value;
-pub mod window;

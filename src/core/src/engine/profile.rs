@@ -1,15 +1,14 @@
 //! A user's profile: all state but that of campaigns and growth numbers.
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::dedup::DedupState;
-use super::feature_state::{FeatureState, LastValue};
 use super::membership::MembershipSet;
 use super::traits::UserTraits;
-use super::window::{Aggregate as _, DecimalSum, DistinctPanes, EventCount, Maximum, Minimum, Panes};
 use crate::encoding::{StateReader, StateWriter};
-use crate::event::{CallType, Event, FieldId, Scalar, TraitId};
-use crate::rules::ruleset::{Feature, FeatureId, FeatureKind, Ruleset, Window};
+use crate::event::{CallType, Event, Scalar, TraitId, field_value};
+use crate::features::{FeatureInput, FeatureState};
+use crate::rules::ruleset::{Feature, FeatureId, Ruleset};
 use crate::time::{Span, Timestamp};
 
 /// One user's state.
@@ -98,87 +97,13 @@ impl UserProfile {
 
     /// Adds an event to one feature.
     pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: ProfileUpdate<'_, '_>) {
-        let now = self.now;
-        let number = |field| match field_value(&arrival.event.fields, field) {
-            Some(Scalar::Number(number)) => Some(*number),
-            _ => None,
-        };
-        match feature.kind {
-            FeatureKind::WindowCount(window) => self.add_count(id, &window, arrival.ts),
-            FeatureKind::WindowNumericCount(field, window) => {
-                if number(field).is_some() {
-                    self.add_count(id, &window, arrival.ts);
-                }
-            }
-            FeatureKind::WindowSum(field, window) => {
-                let Some(number) = number(field) else { return };
-                if let FeatureState::Sums(panes) = self.state_mut(id, || FeatureState::Sums(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, DecimalSum::from(number));
-                }
-            }
-            FeatureKind::WindowMin(field, window) => {
-                let Some(number) = number(field) else { return };
-                if let FeatureState::Minimum(panes) = self.state_mut(id, || FeatureState::Minimum(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Minimum(number));
-                }
-            }
-            FeatureKind::WindowMax(field, window) => {
-                let Some(number) = number(field) else { return };
-                if let FeatureState::Maximum(panes) = self.state_mut(id, || FeatureState::Maximum(Panes::default())) {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, Maximum(number));
-                }
-            }
-            FeatureKind::WindowDistinct(field, window) => {
-                let hash = field_value(&arrival.event.fields, field).and_then(distinct_hash);
-                let Some(hash) = hash else { return };
-                if let FeatureState::Distinct(panes) =
-                    self.state_mut(id, || FeatureState::Distinct(DistinctPanes::default()))
-                {
-                    panes.add(&window, window.pane_of(arrival.ts.0), now, hash);
-                }
-            }
-            FeatureKind::TotalCount => {
-                if let FeatureState::Count(count) = self.state_mut(id, || FeatureState::Count(EventCount(0))) {
-                    count.add(EventCount(1));
-                }
-            }
-            FeatureKind::TotalSum(field) => {
-                let Some(number) = number(field) else { return };
-                if let FeatureState::Sum(sum) = self.state_mut(id, || FeatureState::Sum(Box::new(DecimalSum(0)))) {
-                    sum.add(DecimalSum::from(number));
-                }
-            }
-            FeatureKind::LastValue(field) => {
-                if let Some(value) = field_value(&arrival.event.fields, field) {
-                    let last =
-                        LastValue { at: arrival.ts, position: arrival.position, value: value.clone().into_owned() };
-                    self.keep_last(id, last);
-                }
-            }
-            FeatureKind::LatestTime => {
-                if let FeatureState::Latest(latest) = self.state_mut(id, || FeatureState::Latest(arrival.ts)) {
-                    *latest = arrival.ts.max(*latest);
-                }
-            }
-        }
-    }
-
-    fn add_count(&mut self, id: FeatureId, window: &Window, ts: Timestamp) {
-        let now = self.now;
-        if let FeatureState::Counts(panes) = self.state_mut(id, || FeatureState::Counts(Panes::default())) {
-            panes.add(window, window.pane_of(ts.0), now, EventCount(1));
-        }
-    }
-
-    fn keep_last(&mut self, id: FeatureId, last: LastValue) {
-        match self.state_mut(id, || FeatureState::Last(Box::new(last.clone()))) {
-            FeatureState::Last(held) if (last.at, last.position) >= (held.at, held.position) => **held = last,
-            _ => {}
-        }
+        let ProfileUpdate { event, ts, position } = arrival;
+        let input = FeatureInput { event, ts, position, now: self.now };
+        feature.kind.record(&input, |empty| self.state_mut(id, empty));
     }
 
     /// A feature's memory, where it has any.
-    pub fn feature(&self, id: FeatureId) -> Option<&FeatureState> {
+    pub(crate) fn feature(&self, id: FeatureId) -> Option<&FeatureState> {
         self.features.binary_search_by_key(&id, |(other, _)| *other).ok().map(|at| &self.features[at].1)
     }
 
@@ -200,10 +125,7 @@ impl UserProfile {
     pub fn tidy(&mut self, rules: &Ruleset) {
         let now = self.now;
         self.dedup.forget(now, rules.dedup_window);
-        self.features.retain_mut(|(id, state)| match rules.features[usize::from(id.0)].kind.window() {
-            Some(window) => state.expire(&window, now),
-            None => true,
-        });
+        self.features.retain_mut(|(id, state)| rules.features[usize::from(id.0)].kind.expire(state, now));
     }
 
     /// Merges the state of an anonymous visitor (semantics §2, *Linking*); both clocks are at the same instant, and everything
@@ -230,8 +152,13 @@ impl UserProfile {
         self.features[at].1.merge(theirs);
     }
 
+    /// The features that have state, ascending.
+    pub fn feature_ids(&self) -> impl Iterator<Item = FeatureId> + '_ {
+        self.features.iter().map(|(id, _)| *id)
+    }
+
     /// All feature states, ascending by feature.
-    pub fn features(&self) -> &[(FeatureId, FeatureState)] {
+    pub(crate) fn features(&self) -> &[(FeatureId, FeatureState)] {
         &self.features
     }
 
@@ -267,32 +194,4 @@ impl UserProfile {
     pub(crate) fn set_dedup(&mut self, dedup: DedupState) {
         self.dedup = dedup;
     }
-
-    /// Puts back what [`features`](UserProfile::features) and [`dedup`](UserProfile::dedup) gave.
-    pub fn restore(&mut self, features: Vec<(FeatureId, FeatureState)>, dedup: DedupState) {
-        self.features = features;
-        self.dedup = dedup;
-    }
-}
-
-/// The value an event has in a field.
-pub fn field_value<'f, 'a>(fields: &'f [(FieldId, Scalar<'a>)], id: FieldId) -> Option<&'f Scalar<'a>> {
-    fields.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
-}
-
-/// What tells one value from another in `distinct`: strings and numbers only. Stored, so its hash is fixed for good.
-fn distinct_hash(value: &Scalar<'_>) -> Option<u64> {
-    let mut hasher = Xxh3::new();
-    match value {
-        Scalar::Text(text) => {
-            hasher.update(b"s");
-            hasher.update(text.as_bytes());
-        }
-        Scalar::Number(number) => {
-            hasher.update(b"n");
-            hasher.update(&number.millionths().to_le_bytes());
-        }
-        Scalar::Bool(_) | Scalar::Json(_) => return None,
-    }
-    Some(hasher.digest())
 }

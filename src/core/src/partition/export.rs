@@ -9,14 +9,14 @@ use super::sections::{SectionWriter, UserSection};
 use super::{ExecutionPlan, User};
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateWriter};
-use crate::engine::value::Value;
-use crate::engine::window::DecimalSum;
 use crate::event::Scalar;
+use crate::features::{DecimalSum, Window};
 use crate::growth::UserGrowthState;
 use crate::json::JsonText;
 use crate::rules::notation;
-use crate::rules::ruleset::{FeatureId, Window};
+use crate::rules::ruleset::FeatureId;
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// All state of one user.
 #[derive(Clone, Debug, PartialEq)]

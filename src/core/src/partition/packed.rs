@@ -14,8 +14,9 @@ use super::snapshot::SnapshotEpoch;
 use super::user::User;
 use crate::campaigns::{Trigger, TriggerLookup};
 use crate::compact::{CompactReader, CompactWriter, OURS};
+use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
-use crate::rules::ruleset::{CampaignId, FeatureId, FeatureKind};
+use crate::rules::ruleset::{CampaignId, FeatureId};
 use crate::time::Timestamp;
 
 /// How many bytes the snapshot epoch takes.

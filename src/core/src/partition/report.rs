@@ -6,7 +6,7 @@ use super::{ExecutionPlan, User};
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::notation;
-use crate::rules::ruleset::{FeatureId, FeatureKind, Ruleset, Term};
+use crate::rules::ruleset::{FeatureId, Ruleset, Term};
 use crate::time::Timestamp;
 
 /// A user as it stands at an instant.
@@ -86,10 +86,7 @@ impl UserReport {
                 .traits
                 .values()
                 .map(|(id, value)| {
-                    (
-                        rules.projection.traits[usize::from(id.0)].join("."),
-                        crate::engine::value::Value::from(value).to_json(),
-                    )
+                    (rules.projection.traits[usize::from(id.0)].join("."), crate::value::Value::from(value).to_json())
                 })
                 .collect(),
             timezone: profile.zone.as_ref().map(|(_, zone)| zone.to_string()),
@@ -117,14 +114,11 @@ impl UserReport {
 }
 
 fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
-    let ids = (0..).map(FeatureId).zip(&rules.features);
+    let ids = (0..).map(FeatureId).take(rules.features.len());
     let mut reports: Vec<FeatureReport> = ids
-        .map(|(id, feature)| {
-            let term = match feature.kind {
-                FeatureKind::LatestTime => Term::Since(id),
-                _ => Term::Feature(id),
-            };
-            FeatureReport { feature: notation::feature(rules, id), value: scope.value(&term).to_json() }
+        .map(|id| {
+            let value = scope.value(&Term::Feature(id)).to_json();
+            FeatureReport { feature: notation::feature(rules, id), value }
         })
         .collect();
     for (name, term) in [("idle()", Term::Idle), ("age()", Term::Age)] {

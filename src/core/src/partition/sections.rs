@@ -9,11 +9,11 @@ use super::User;
 use crate::campaigns::{CampaignState, TriggerLookup};
 use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::engine::dedup::DedupState;
-use crate::engine::feature_state::FeatureState;
 use crate::engine::membership::MembershipSet;
 use crate::engine::traits::UserTraits;
+use crate::features::{FeatureKind, FeatureState};
 use crate::growth::UserGrowthState;
-use crate::rules::ruleset::{FeatureId, FeatureKind};
+use crate::rules::ruleset::FeatureId;
 use crate::time::Timestamp;
 
 /// A format that a user's sections are written in.

@@ -381,7 +381,7 @@ mod tests {
     fn user(id: usize, messages: usize) -> User {
         let mut user = User::new(format!("u{id}").into(), Timestamp(0));
         let seen = (0..messages as u64).map(|hash| (hash, Timestamp(0)));
-        user.profile.restore(Vec::new(), seen.collect());
+        user.profile.set_dedup(seen.collect());
         user
     }
 
@@ -405,7 +405,7 @@ mod tests {
         // Some become small again, some go, and everybody is where it was.
         for id in (0..400).step_by(80) {
             let slot = users.find(&format!("u{id}")).expect("it was put in");
-            users.get_mut(slot).expect("it is there").profile.restore(Vec::new(), [].into_iter().collect());
+            users.get_mut(slot).expect("it is there").profile.set_dedup([].into_iter().collect());
             users.get_mut(slot).expect("it is there");
         }
         assert_eq!(users.large, 5);

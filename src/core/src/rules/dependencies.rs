@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::growth::GrowthRules;
 use super::ruleset::{
-    Condition, ConditionDependencies, EventName, Feature, FeatureId, FeatureKind, NameId, NumericProperty, Ruleset,
-    Term,
+    Condition, ConditionDependencies, EventName, Feature, FeatureId, NameId, NumericProperty, Ruleset, Term,
 };
 use crate::event::{CallType, FieldId, TraitId};
 
@@ -41,7 +40,7 @@ pub(super) fn property_events(
         [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
     });
     let is_read = |id: NameId, name: &EventName| {
-        let mut reads = features.iter().any(|feature| feature.name == id && feature.kind.field().is_some())
+        let mut reads = features.iter().any(|feature| feature.name == id && !feature.kind.fields().is_empty())
             || sales.is_some_and(|sales| sales.contains(&Some(id)));
         if let Some(filter) = &name.filter {
             each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
@@ -54,15 +53,11 @@ pub(super) fn property_events(
 
 /// What features and growth numbers add up, each once.
 pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec<NumericProperty> {
-    let of_feature = |feature: &Feature| match feature.kind {
-        FeatureKind::WindowSum(field, _)
-        | FeatureKind::WindowNumericCount(field, _)
-        | FeatureKind::WindowMin(field, _)
-        | FeatureKind::WindowMax(field, _)
-        | FeatureKind::TotalSum(field) => Some(NumericProperty { name: feature.name, field }),
-        _ => None,
+    let of_feature = |feature: &Feature| {
+        let name = feature.name;
+        feature.kind.numeric_fields().into_iter().map(move |field| NumericProperty { name, field })
     };
-    let mut amounts: Vec<NumericProperty> = features.iter().filter_map(of_feature).collect();
+    let mut amounts: Vec<NumericProperty> = features.iter().flat_map(of_feature).collect();
     if let Some(growth) = growth {
         let orders = growth.orders.iter();
         amounts.extend(
@@ -182,7 +177,7 @@ impl DependencyVisitor<'_> {
         features_of(term, &mut |id| {
             let feature = &self.features[usize::from(id.0)];
             self.reads.names.push(feature.name);
-            self.reads.time |= feature.kind.window().is_some();
+            self.reads.time |= feature.kind.changes_with_time();
         });
     }
 }

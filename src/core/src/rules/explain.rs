@@ -1,41 +1,32 @@
 //! The compiled plan as text for people: what is remembered, for whom, what is read, what changes what.
 //!
 //! The bytes are upper bounds, not measurements: a user who did little takes far less, since panes that hold nothing are
-//! not kept. How large a user and a feature can become is the engine's to say, so the caller passes it in.
+//! not kept. How large a user without features is, the caller passes in.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::ruleset::{Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, Ruleset, SegmentId, Term};
+use super::ruleset::{Comparison, Condition, ConditionDependencies, FeatureId, Ruleset, SegmentId, Term};
 use super::{dependencies, notation};
 
-/// How much memory the engine takes.
-pub struct MemorySizes<'s> {
-    /// A user without any feature, in bytes.
-    pub user: usize,
-    /// A feature at its largest, in bytes.
-    pub feature: &'s dyn Fn(&FeatureKind) -> usize,
-}
-
 /// Explains a plan: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
-pub fn explain(rules: &Ruleset, sizes: &MemorySizes<'_>) -> String {
+/// `user_bytes` is the size of a user without features.
+pub fn explain(rules: &Ruleset, user_bytes: usize) -> String {
     let mut out = String::new();
-    features(rules, sizes, &mut out);
+    features(rules, user_bytes, &mut out);
     decoded(rules, &mut out);
     segments(rules, &mut out);
     campaigns(rules, &mut out);
     out
 }
 
-fn features(rules: &Ruleset, sizes: &MemorySizes<'_>, out: &mut String) {
+fn features(rules: &Ruleset, user_bytes: usize, out: &mut String) {
     let users = users_of_features(rules);
-    let bytes = |kind: &FeatureKind| (sizes.feature)(kind);
-    let total: usize = rules.features.iter().map(|feature| bytes(&feature.kind)).sum();
+    let total: usize = rules.features.iter().map(|feature| feature.kind.bytes_max()).sum();
     line(
         out,
         format_args!(
-            "a user: {} bytes and the id, and at most {total} bytes for {} features",
-            sizes.user,
+            "a user: {user_bytes} bytes and the id, and at most {total} bytes for {} features",
             rules.features.len()
         ),
     );
@@ -43,7 +34,7 @@ fn features(rules: &Ruleset, sizes: &MemorySizes<'_>, out: &mut String) {
         let Ok(id) = u16::try_from(index) else { break };
         let name = notation::feature(rules, FeatureId(id));
         let used_by: Vec<&str> = users[index].iter().map(String::as_str).collect();
-        line(out, format_args!("  {name}: at most {} bytes; for {}", bytes(&feature.kind), used_by.join(", ")));
+        line(out, format_args!("  {name}: at most {} bytes; for {}", feature.kind.bytes_max(), used_by.join(", ")));
     }
     out.push('\n');
 }

@@ -1,27 +1,13 @@
 //! The plan's pieces in the words of the rules file, for people.
 
-use super::ruleset::{Arithmetic, Comparison, FeatureId, FeatureKind, Ruleset, Term};
+use super::ruleset::{Arithmetic, Comparison, FeatureId, Ruleset, Term};
 use crate::event::{FieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`
 pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
     let feature = &rules.features[usize::from(id.0)];
     let event = &rules.names[usize::from(feature.name.0)].id;
-    let property = |field: FieldId| format!("{event}.{}", rules.projection.fields[usize::from(field.0)][1..].join("."));
-    match feature.kind {
-        FeatureKind::WindowCount(window) => format!("count({event}, {})", window.length),
-        FeatureKind::WindowSum(field, window) => format!("sum({}, {})", property(field), window.length),
-        FeatureKind::WindowNumericCount(field, window) => {
-            format!("count of numbers in {}, {}", property(field), window.length)
-        }
-        FeatureKind::WindowMin(field, window) => format!("min({}, {})", property(field), window.length),
-        FeatureKind::WindowMax(field, window) => format!("max({}, {})", property(field), window.length),
-        FeatureKind::WindowDistinct(field, window) => format!("distinct({}, {})", property(field), window.length),
-        FeatureKind::TotalCount => format!("total({event})"),
-        FeatureKind::TotalSum(field) => format!("total({})", property(field)),
-        FeatureKind::LastValue(field) => format!("last({})", property(field)),
-        FeatureKind::LatestTime => format!("since({event})"),
-    }
+    feature.kind.notation(event, &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
 }
 
 /// A term as the rules would write it.

@@ -2,7 +2,7 @@
 //! specification.
 
 use super::notation;
-use super::ruleset::{EventName, FeatureKind, Ruleset};
+use super::ruleset::{EventName, Ruleset};
 
 /// Track events that have `products`, an array, by Segment's e-commerce specification (version 2).
 const EVENTS: [&str; 9] = [
@@ -36,9 +36,8 @@ pub fn each(array: &str) -> String {
 pub fn notes(rules: &Ruleset) -> Vec<String> {
     let features = (0..).map(super::ruleset::FeatureId).zip(&rules.features);
     let inside = features.filter(|(_, feature)| {
-        let FeatureKind::LastValue(field) = feature.kind else { return false };
-        let path = &rules.projection.fields[usize::from(field.0)];
-        has_array(&rules.names[usize::from(feature.name.0)]) && path.len() > 2 && path[1] == PRODUCTS
+        let mut paths = feature.kind.fields().into_iter().map(|field| &rules.projection.fields[usize::from(field.0)]);
+        has_array(&rules.names[usize::from(feature.name.0)]) && paths.any(|path| path.len() > 2 && path[1] == PRODUCTS)
     });
     let note =
         |id| format!("{} is missing where `{PRODUCTS}` is an array: {}", notation::feature(rules, id), each(PRODUCTS));

@@ -62,8 +62,10 @@ impl<'r> PropertySurvey<'r> {
     pub fn new(rules: &'r Ruleset) -> PropertySurvey<'r> {
         let mut projection = Projection { property_events: None, ..rules.projection.clone() };
         let amounts: BTreeSet<NumericProperty> = rules.amounts.iter().copied().collect();
-        let of_features =
-            rules.features.iter().filter_map(|it| Some(NumericProperty { name: it.name, field: it.kind.field()? }));
+        let of_features = rules.features.iter().flat_map(|feature| {
+            let name = feature.name;
+            feature.kind.fields().into_iter().map(move |field| NumericProperty { name, field })
+        });
         let read: BTreeSet<NumericProperty> = of_features.chain(amounts.iter().copied()).collect();
         let properties = read.into_iter().map(|read| {
             let path = projection.fields[usize::from(read.field.0)].clone();

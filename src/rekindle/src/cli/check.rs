@@ -12,8 +12,7 @@ use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
 use rekindle_core::diagnostics;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::partition::{ExecutionPlan, User};
-use rekindle_core::rules::explain::MemorySizes;
-use rekindle_core::rules::ruleset::{FeatureKind, Ruleset};
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::rules::{self, explain};
 use rekindle_settings::{
     SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted, check_token,
@@ -224,8 +223,7 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
         writeln!(out, "note: {note}")?;
     }
     if explain {
-        let sizes = MemorySizes { user: size_of::<User>(), feature: &FeatureKind::bytes_max };
-        write!(out, "\n{}", explain::explain(rules, &sizes))?;
+        write!(out, "\n{}", explain::explain(rules, size_of::<User>()))?;
     }
     Ok(())
 }

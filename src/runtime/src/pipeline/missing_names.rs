@@ -53,7 +53,7 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
     }
     let mut read: BTreeSet<FieldId> = BTreeSet::new();
     for feature in rules.features.iter().filter(|feature| matched(usize::from(feature.name.0)) > 0) {
-        read.extend(feature.kind.field());
+        read.extend(feature.kind.fields());
     }
     for name in rules.names.iter().filter(|name| occurrences(name, totals) > 0) {
         read.extend(name.filter.iter().flat_map(dependencies::fields_in));

@@ -1,9 +1,9 @@
 //! Comparisons: missing values, unlike values, lists, texts.
 
 use crate::decimal::Decimal;
-use crate::engine::value::{Value, arithmetic, compare};
 use crate::rules::ruleset::{Arithmetic, Comparison};
 use crate::testing::Story;
+use crate::value::{Value, arithmetic, compare};
 use rstest::rstest;
 
 const ALL: [Comparison; 6] = [

@@ -1,10 +1,6 @@
 //! Windows: which panes they hold, to the millisecond.
 
-use crate::engine::window::{DISTINCT_VALUES_MAX, DistinctPanes, EventCount, Panes, combine};
-use crate::rules::ruleset::Window;
 use crate::testing::Story;
-use crate::time::{Span, Timestamp};
-use proptest::prelude::*;
 use rstest::rstest;
 
 #[rstest]
@@ -94,26 +90,6 @@ fn a_window_before_1970_moves_as_any_other() {
 }
 
 #[test]
-fn distinct_reads_a_thousand_beyond_a_thousand_and_stays_right_as_values_leave() {
-    let window = Window::new(Span(60));
-    let mut values = DistinctPanes::default();
-    let now = Timestamp(59);
-    for value in 0..1_500u64 {
-        // 25 values in each of the 60 panes.
-        values.add(&window, value as i64 % 60, now, value.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    }
-    for now in 59..=119 {
-        let live = values.live(&window, Timestamp(now));
-        let in_window = 25 * (119 - now) as usize;
-        assert_eq!(
-            combine(&live).map_or(0, |EventCount(count)| count) as usize,
-            in_window.min(DISTINCT_VALUES_MAX),
-            "at {now}"
-        );
-    }
-}
-
-#[test]
 fn more_than_a_thousand_distinct_values_read_as_a_thousand() {
     let mut story = Story::of("distinct(view.id, '1d') >= 1000");
     for id in 0..999 {
@@ -141,88 +117,4 @@ fn a_text_and_a_number_are_distinct() {
     assert!(Story::holds("distinct(view.id, '60ms') == 2", &happened, 0));
     let others = [(0, "View", r#""id":true"#), (0, "View", r#""id":["a"]"#), (0, "View", r#""id":{}"#)];
     assert!(Story::holds("distinct(view.id, '60ms') == 0", &others, 0), "no other kind of value counts");
-}
-
-proptest! {
-    #[test]
-    fn panes_are_at_most_sixty_and_cover_the_window(length in 1i64..100_000_000_000) {
-        let window = Window::new(Span(length));
-        prop_assert!((1..=60).contains(&window.panes));
-        prop_assert!(window.panes * window.pane_ms >= length);
-        prop_assert!((window.panes - 1) * window.pane_ms < length);
-    }
-
-    #[test]
-    fn panes_count_what_the_definition_counts(
-        length in 1i64..200,
-        mut events in prop::collection::vec((0i64..500, 0i64..300), 1..40),
-    ) {
-        let window = Window::new(Span(length));
-        let (mut panes, mut now) = (Panes::default(), 0);
-        // Each event comes at or after its own time, and the clock never goes back.
-        events.sort_by_key(|(at, late)| at + late);
-        for (at, late) in &events {
-            now = at + late;
-            panes.add(&window, window.pane_of(*at), Timestamp(now), EventCount(1));
-        }
-        for later in 0..300 {
-            let now = now + later;
-            let (newest, g) = (now.div_euclid(window.pane_ms), window.pane_ms);
-            let counted = |at: i64| at.div_euclid(g) > newest - window.panes && at.div_euclid(g) <= newest;
-            let expected = events.iter().filter(|(at, _)| counted(*at)).count() as u64;
-            let found = combine(panes.live(&window, Timestamp(now))).map_or(0, |EventCount(count)| count);
-            prop_assert_eq!(found, expected, "at {}", now);
-        }
-    }
-}
-
-/// What a pane of each kind of memory holds, united pane by pane and value by value.
-mod united {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use crate::engine::window::{DISTINCT_VALUES_MAX, DistinctPanes, EventCount, Panes};
-
-    proptest! {
-        #[test]
-        fn panes_of_two_are_those_of_one_who_did_it_all(
-            ours in prop::collection::btree_map(0i64..90, 1u64..5, 0..61),
-            theirs in prop::collection::btree_map(0i64..90, 1u64..5, 0..61),
-        ) {
-            let panes = |counts: &BTreeMap<i64, u64>| {
-                Panes::from_entries(counts.iter().map(|(pane, count)| (*pane, EventCount(*count))).collect())
-            };
-            let mut united = panes(&ours);
-            united.merge(panes(&theirs));
-            let mut expected = ours.clone();
-            for (pane, count) in theirs {
-                *expected.entry(pane).or_default() += count;
-            }
-            prop_assert_eq!(united, panes(&expected));
-        }
-
-        /// Of more values than are kept, those seen last stay: whoever saw them, and in whatever order they are united.
-        #[test]
-        fn distinct_values_of_two_are_those_of_one_who_saw_them_all(
-            ours in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=DISTINCT_VALUES_MAX),
-            theirs in prop::collection::btree_map(0u64..2_500, 0i64..60, 0..=DISTINCT_VALUES_MAX),
-        ) {
-            let panes = |values: &BTreeMap<u64, i64>| DistinctPanes::from_entries(values.clone());
-            let (mut united, mut other) = (panes(&ours), panes(&theirs));
-            united.merge(panes(&theirs));
-            other.merge(panes(&ours));
-            let mut all = ours.clone();
-            for (hash, pane) in theirs {
-                let latest = all.entry(hash).or_insert(pane);
-                *latest = pane.max(*latest);
-            }
-            let mut by_pane: Vec<(i64, u64)> = all.iter().map(|(hash, pane)| (*pane, *hash)).collect();
-            by_pane.sort_unstable();
-            let kept = by_pane.split_off(by_pane.len().saturating_sub(DISTINCT_VALUES_MAX));
-            let expected = DistinctPanes::from_entries(kept.into_iter().map(|(pane, hash)| (hash, pane)));
-            prop_assert_eq!(&united, &expected);
-            prop_assert_eq!(&other, &expected);
-        }
-    }
 }

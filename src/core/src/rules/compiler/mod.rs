@@ -53,8 +53,13 @@ impl ConditionCompiler<'_, '_, '_> {
         None
     }
 
-    pub(super) fn feature(&mut self, span: &Range<usize>, name: NameId, kind: FeatureKind) -> Option<FeatureId> {
-        let id = self.symbols.registry.feature(name, kind);
+    pub(super) fn feature(
+        &mut self,
+        span: &Range<usize>,
+        name: NameId,
+        kind: impl Into<FeatureKind>,
+    ) -> Option<FeatureId> {
+        let id = self.symbols.registry.feature(name, kind.into());
         self.within_limits(span, id)
     }
 

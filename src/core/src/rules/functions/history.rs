@@ -1,5 +1,6 @@
 //! Functions over a user's whole history: `total`, `last`, `since`, `idle`, `age`.
 
+use crate::features::{LastValue, LatestTime, TotalCount, TotalSum};
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
 use crate::rules::ruleset::{FeatureKind, Term};
 use crate::rules::syntax::FunctionCall;
@@ -9,10 +10,10 @@ pub(super) fn total(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functio
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     let subject = compiler.subject(argument)?;
     let kind = if subject.property.is_empty() {
-        FeatureKind::TotalCount
+        FeatureKind::from(TotalCount)
     } else {
         compiler.outside_arrays("total", &subject)?;
-        FeatureKind::TotalSum(compiler.property_field(&subject)?)
+        TotalSum { field: compiler.property_field(&subject)? }.into()
     };
     let feature = compiler.feature(&call.span, subject.name, kind)?;
     Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
@@ -22,7 +23,7 @@ pub(super) fn total(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functio
 pub(super) fn last(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     let (subject, field) = compiler.property_subject("last", argument)?;
-    let feature = compiler.feature(&call.span, subject.name, FeatureKind::LastValue(field))?;
+    let feature = compiler.feature(&call.span, subject.name, LastValue { field })?;
     Some(TypedTerm::new(Term::Feature(feature), TermType::Dynamic))
 }
 
@@ -34,7 +35,7 @@ pub(super) fn since(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functio
         let help = format!("write since({})", subject.event);
         return compiler.fail(&subject.span, "since takes an event, not a property of it", help);
     }
-    let feature = compiler.feature(&call.span, subject.name, FeatureKind::LatestTime)?;
+    let feature = compiler.feature(&call.span, subject.name, LatestTime)?;
     Some(TypedTerm::new(Term::Since(feature), TermType::Duration))
 }
 

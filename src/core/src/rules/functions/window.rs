@@ -2,6 +2,7 @@
 
 use super::argument::FunctionArgument;
 use crate::event::FieldId;
+use crate::features::{WindowCount, WindowDistinct, WindowMax, WindowMin, WindowNumericCount, WindowSum};
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
 use crate::rules::ruleset::{FeatureKind, Term, Window};
 use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
@@ -20,36 +21,36 @@ pub(super) fn count(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functio
         );
         return compiler.fail(&subject.span, "count takes an event, not a property of it", help);
     }
-    let feature = compiler.feature(&subject.span, subject.name, FeatureKind::WindowCount(window?))?;
+    let feature = compiler.feature(&subject.span, subject.name, WindowCount { window: window? })?;
     Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
 }
 
 /// `sum(E.p, W)`
 pub(super) fn sum(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
-    compiler.windowed(call, FeatureKind::WindowSum)
+    compiler.windowed(call, |field, window| WindowSum { field, window }.into())
 }
 
 /// `min(E.p, W)`
 pub(super) fn min(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
-    compiler.windowed(call, FeatureKind::WindowMin)
+    compiler.windowed(call, |field, window| WindowMin { field, window }.into())
 }
 
 /// `max(E.p, W)`
 pub(super) fn max(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
-    compiler.windowed(call, FeatureKind::WindowMax)
+    compiler.windowed(call, |field, window| WindowMax { field, window }.into())
 }
 
 /// `distinct(E.p, W)`
 pub(super) fn distinct(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
-    let typed = compiler.windowed(call, FeatureKind::WindowDistinct)?;
+    let typed = compiler.windowed(call, |field, window| WindowDistinct { field, window }.into())?;
     Some(TypedTerm { is_distinct: true, ..typed })
 }
 
 /// `avg(E.p, W)`
 pub(super) fn avg(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let (subject, field, window) = compiler.windowed_property(call)?;
-    let sum = compiler.feature(&call.span, subject.name, FeatureKind::WindowSum(field, window))?;
-    let count = compiler.feature(&call.span, subject.name, FeatureKind::WindowNumericCount(field, window))?;
+    let sum = compiler.feature(&call.span, subject.name, WindowSum { field, window })?;
+    let count = compiler.feature(&call.span, subject.name, WindowNumericCount { field, window })?;
     Some(TypedTerm::new(Term::Average { sum, count }, TermType::Number))
 }
 

@@ -5,6 +5,7 @@ use regex::Regex;
 use super::NameId;
 use super::{SegmentId, Term};
 use crate::event::TraitId;
+use crate::value::Comparison;
 
 /// A yes-or-no expression. Comparisons with something missing are false.
 #[derive(Clone, Debug)]
@@ -55,23 +56,6 @@ pub enum Condition {
         /// The list: a `Term::List`, or something dynamic.
         list: Term,
     },
-}
-
-/// `==`, `!=`, `<`, `<=`, `>`, `>=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
 }
 
 /// A test on strings.

@@ -15,14 +15,16 @@ mod projection;
 mod term;
 
 pub use campaign::{Campaign, Cap, QuietHours, TransitionKind, Variant};
-pub use condition::{Comparison, Condition, ConditionDependencies, TextTest};
-pub use feature::{Feature, FeatureKind, Window};
+pub use condition::{Condition, ConditionDependencies, TextTest};
+pub use feature::Feature;
 pub use projection::Projection;
-pub use term::{Arithmetic, Term};
+pub use term::Term;
 
 use super::growth::GrowthRules;
 use crate::event::{CallType, FieldId};
+pub use crate::features::{FeatureKind, Window};
 use crate::time::Span;
+pub use crate::value::{Arithmetic, Comparison};
 
 /// A rules file, checked and compiled.
 #[derive(Clone, Debug)]

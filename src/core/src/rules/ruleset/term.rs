@@ -3,6 +3,7 @@
 use super::{Condition, FeatureId};
 use crate::event::{FieldId, Scalar, TraitId};
 use crate::time::Span;
+use crate::value::Arithmetic;
 
 /// An expression that has a value: a number, a duration, a string, a boolean, or nothing (missing).
 #[derive(Clone, Debug)]
@@ -48,17 +49,4 @@ pub enum Term {
     Number(Box<Term>),
     /// A condition used as a value: `in_segment('a') == true`.
     Condition(Box<Condition>),
-}
-
-/// `+ - * /`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arithmetic {
-    /// `+`
-    Add,
-    /// `-`
-    Subtract,
-    /// `*`
-    Multiply,
-    /// `/`
-    Divide,
 }

@@ -1,7 +1,7 @@
 //! What `check --explain` says of a plan.
 
 use super::compiled;
-use crate::rules::explain::{MemorySizes, explain};
+use crate::rules::explain::explain;
 
 #[test]
 fn a_plan_is_explained() {
@@ -43,5 +43,5 @@ channel = "email"
 priority = 5
 "#,
     );
-    insta::assert_snapshot!(explain(&rules, &MemorySizes { user: 100, feature: &|_| 10 }));
+    insta::assert_snapshot!(explain(&rules, 100));
 }

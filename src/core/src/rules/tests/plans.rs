@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::{compiled, condition, rules_with};
 use crate::event::{FieldId, Scalar, TraitId};
+use crate::features::{LastValue, WindowCount, WindowNumericCount, WindowSum};
 use crate::rules::ruleset::{
-    Arithmetic, Comparison, Condition, ConditionDependencies, FeatureId, FeatureKind, NameId, SegmentId, Term,
-    TextTest, Window,
+    Arithmetic, Comparison, Condition, ConditionDependencies, FeatureId, NameId, SegmentId, Term, TextTest, Window,
 };
 use crate::time::Span;
 
@@ -28,7 +28,7 @@ fn every_conformance_rules_file_compiles() {
 fn a_comparison_of_a_window_reads_its_event_and_time() {
     let rules = compiled(&rules_with("count(view, '30m') >= 2"));
     let window = Window::new(Span(1_800_000));
-    assert_eq!(rules.features[0].kind, FeatureKind::WindowCount(window));
+    assert_eq!(rules.features[0].kind, WindowCount { window }.into());
     assert_eq!((window.pane_ms, window.panes), (30_000, 60));
     let reads = &rules.segments[0].reads;
     assert_eq!(
@@ -48,10 +48,10 @@ fn features_and_properties_are_shared() {
     assert_eq!(
         kinds,
         [
-            FeatureKind::WindowSum(total, week),
-            FeatureKind::WindowNumericCount(total, week),
-            FeatureKind::LastValue(total),
-            FeatureKind::WindowCount(week),
+            WindowSum { field: total, window: week }.into(),
+            WindowNumericCount { field: total, window: week }.into(),
+            LastValue { field: total }.into(),
+            WindowCount { window: week }.into(),
         ]
     );
     assert_eq!(rules.projection.fields, [["properties", "total"]]);

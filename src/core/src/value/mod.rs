@@ -1,11 +1,17 @@
 //! Values as conditions see them, and how two of them compare.
 
+mod operators;
+mod result;
+
+pub use operators::{Arithmetic, Comparison};
+pub use result::ConditionResult;
+pub(crate) use result::TermResult;
+
 use std::cmp::Ordering;
 
 use crate::decimal::Decimal;
 use crate::event::Scalar;
 use crate::json::{self, JsonText};
-use crate::rules::ruleset::{Arithmetic, Comparison};
 
 /// The value of a term at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,122 @@
+//! What a kind of feature has to say: the trait that every line of the registry implements.
+
+use super::state::StoredFeature;
+use super::window::Window;
+use crate::decimal::Decimal;
+use crate::event::{Event, FieldId, Scalar, field_value};
+use crate::time::Timestamp;
+use crate::value::{Comparison, ConditionResult, TermResult, Value};
+
+/// A function over a user's events, with its parameters: what is kept of an event, and what the state is worth.
+pub(crate) trait AggregateFunction: Copy {
+    /// What is stored of one user.
+    type State: StoredFeature;
+    /// What it takes from an event.
+    type Input<'e>;
+
+    /// Its name in stored definitions. Part of the checkpoint format: under another name, stored state is lost.
+    const STORED_NAME: &'static str;
+    /// Its name in the rules' language.
+    const NAME: &'static str;
+
+    /// The properties that it reads.
+    fn fields(&self) -> Vec<FieldId> {
+        Vec::new()
+    }
+
+    /// Those of them that should be numbers: a text in one is reported.
+    fn numeric_fields(&self) -> Vec<FieldId> {
+        Vec::new()
+    }
+
+    /// The window it looks back over, if it has one.
+    fn window(&self) -> Option<Window> {
+        None
+    }
+
+    /// Whether its value, other than a duration, can change by time alone.
+    fn changes_with_time(&self) -> bool {
+        self.window().is_some()
+    }
+
+    /// The key that its state is stored under, apart from the event: `sum properties.total 604800000`. Part of the
+    /// checkpoint format.
+    fn definition(&self, path: &dyn Fn(FieldId) -> String) -> String {
+        let fields = self.fields().into_iter().map(path);
+        let window = self.window().map(|window| window.length.0.to_string());
+        std::iter::once(Self::STORED_NAME.to_owned()).chain(fields).chain(window).collect::<Vec<_>>().join(" ")
+    }
+
+    /// As the rules write it: `sum(order.total, 7d)`.
+    fn notation(&self, arguments: &str) -> String {
+        format!("{}({arguments})", Self::NAME)
+    }
+
+    /// The arguments as the rules write them: `order.total, 7d`.
+    fn arguments(&self, event: &str, property: &dyn Fn(FieldId) -> String) -> String {
+        let mut arguments: Vec<String> =
+            self.fields().into_iter().map(|field| format!("{event}.{}", property(field))).collect();
+        if arguments.is_empty() {
+            arguments.push(event.to_owned());
+        }
+        arguments.extend(self.window().map(|window| window.length.to_string()));
+        arguments.join(", ")
+    }
+
+    /// The greatest number of bytes that a state takes on the heap, texts of events apart.
+    fn heap_bytes_max(&self) -> usize;
+
+    /// What it takes from an event; `None`: the event changes nothing.
+    fn input<'e>(&self, event: &FeatureInput<'e, '_>) -> Option<Self::Input<'e>>;
+
+    /// Adds what it took from an event.
+    fn add(&self, state: &mut Self::State, input: Self::Input<'_>, event: &FeatureInput<'_, '_>);
+
+    /// Its value at `now`, and the instant at which time alone changes it next. `None`: nothing was recorded of the user.
+    fn result<'s>(&self, state: Option<&'s Self::State>, now: Timestamp) -> TermResult<'s>;
+
+    /// Whether `value op constant` at `now`, and until when at least; `None`: [`result`](AggregateFunction::result) says
+    /// all there is to say. A function whose value changes step by step can say when the comparison itself changes.
+    fn comparison(
+        &self,
+        _state: Option<&Self::State>,
+        _now: Timestamp,
+        _op: Comparison,
+        _constant: &Value<'_>,
+    ) -> Option<ConditionResult> {
+        None
+    }
+
+    /// Drops what no later value can depend on; false when nothing is left.
+    fn expire(&self, state: &mut Self::State, now: Timestamp) -> bool {
+        self.window().is_none_or(|window| state.expire(&window, now))
+    }
+}
+
+/// An event on its way into a feature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeatureInput<'e, 'a> {
+    /// The event.
+    pub(crate) event: &'e Event<'a>,
+    /// Its own time.
+    pub(crate) ts: Timestamp,
+    /// Its position in the log.
+    pub(crate) position: u64,
+    /// The user's clock.
+    pub(crate) now: Timestamp,
+}
+
+impl<'e, 'a> FeatureInput<'e, 'a> {
+    /// The value of a property, if the event has it.
+    pub(crate) fn value(&self, field: FieldId) -> Option<&'e Scalar<'a>> {
+        field_value(&self.event.fields, field)
+    }
+
+    /// The value of a property, if it is a number.
+    pub(crate) fn number(&self, field: FieldId) -> Option<Decimal> {
+        match self.value(field) {
+            Some(Scalar::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+}

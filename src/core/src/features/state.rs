@@ -1,0 +1,54 @@
+//! What the state of a feature can do by itself, whatever function it belongs to.
+
+use super::window::Window;
+use crate::encoding::{StateReader, StateWriter};
+use crate::time::Timestamp;
+
+/// The state of a feature for one user.
+pub(crate) trait StoredFeature: Sized {
+    /// The state before the first event.
+    fn empty() -> Self;
+
+    /// Drops what has left the window at `now`; false when nothing is left.
+    fn expire(&mut self, _window: &Window, _now: Timestamp) -> bool {
+        true
+    }
+
+    /// Merges what another user has for the same feature, at the same instant.
+    fn merge(&mut self, other: Self);
+
+    /// The bytes on the heap.
+    fn heap_bytes(&self) -> usize;
+
+    /// Writes it, in any format.
+    fn write<W: StateWriter>(&self, writer: &mut W);
+
+    /// Reads it; `window` is the feature's, where the format checks what it reads.
+    fn read<R: StateReader>(window: Option<&Window>, reader: &mut R) -> Result<Self, R::Error>;
+}
+
+impl<S: StoredFeature> StoredFeature for Box<S> {
+    fn empty() -> Self {
+        Box::new(S::empty())
+    }
+
+    fn expire(&mut self, window: &Window, now: Timestamp) -> bool {
+        (**self).expire(window, now)
+    }
+
+    fn merge(&mut self, other: Self) {
+        (**self).merge(*other);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        size_of::<S>() + (**self).heap_bytes()
+    }
+
+    fn write<W: StateWriter>(&self, writer: &mut W) {
+        (**self).write(writer);
+    }
+
+    fn read<R: StateReader>(window: Option<&Window>, reader: &mut R) -> Result<Self, R::Error> {
+        S::read(window, reader).map(Box::new)
+    }
+}
