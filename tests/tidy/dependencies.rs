@@ -44,42 +44,40 @@ struct Skip {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
-    resolve: Resolve,
 }
 
 #[derive(Deserialize)]
 struct Package {
-    id: String,
     name: String,
     version: String,
     license: Option<String>,
     source: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Resolve {
-    nodes: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    id: String,
-}
-
 fn policy() -> Policy {
     toml::from_str(&fs::read_to_string(repository().join("deny.toml")).expect("deny.toml")).expect("a policy")
 }
 
-/// What is linked on Linux.
+/// The packages that the workspace and its tests are built of on Linux. Metadata has those of features that are off, too: what is
+/// built is what `cargo tree` lists, by its `name v1.2.3`.
 fn packages() -> Vec<Package> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments =
-        ["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform=x86_64-unknown-linux-gnu"];
-    let output = Command::new(cargo).args(arguments).current_dir(repository()).output().expect("cargo runs");
+    let metadata = cargo(&["metadata", "--format-version=1"]);
+    let metadata: Metadata = serde_json::from_slice(&metadata).expect("metadata");
+    let tree = cargo(&["tree", "--workspace", "--target=x86_64-unknown-linux-gnu", "--prefix=none", "--format={p}"]);
+    let tree = String::from_utf8(tree).expect("names");
+    let name_and_version = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let built: BTreeSet<String> = tree.lines().map(name_and_version).collect();
+    let is_built = |package: &Package| built.contains(&format!("{} v{}", package.name, package.version));
+    metadata.packages.into_iter().filter(is_built).collect()
+}
+
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    let output = command.args(arguments).args(["--locked", "--offline"]).current_dir(repository()).output();
+    let output = output.expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).expect("metadata");
-    let linked: BTreeSet<String> = metadata.resolve.nodes.into_iter().map(|node| node.id).collect();
-    metadata.packages.into_iter().filter(|package| linked.contains(&package.id)).collect()
+    output.stdout
 }
 
 /// Whether one alternative of an expression (`MIT OR Apache-2.0 AND ISC`) has only licences that are allowed.
