@@ -34,7 +34,7 @@ pub(crate) fn copied() -> tempfile::TempDir {
 async fn what_the_first_version_wrote_is_read() {
     let folder = copied();
     let (mut keeper, loaded) = Keeper::start(in_folder(folder.path()), claim("second")).await.expect("it is read");
-    assert!(keeper.sequence == 12 && loaded.passed_over.is_empty());
+    assert!(keeper.sequence == 12 && loaded.skipped.is_empty());
     assert!(
         known(&keeper.pipeline.encode_checkpoint()) == known(&state_at(12)),
         "another state than the events come to"

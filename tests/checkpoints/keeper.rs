@@ -69,7 +69,7 @@ impl Keeper {
                 (Pipeline::restore(state.plan, options(), state.restored).expect("what was written"), sequence)
             }
             None => {
-                checkpoints.note_rules(0, &plan().rules.version, RULES).await?;
+                checkpoints.record_rules(0, &plan().rules.version, RULES).await?;
                 (Pipeline::new(plan(), options()).expect("threads start"), 0)
             }
         };
@@ -86,7 +86,7 @@ impl Keeper {
 
     /// Writes a checkpoint of this moment.
     pub(crate) async fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
-        let cut = self.pipeline.begin_snapshot(whole || self.checkpoints.next_is_whole());
+        let cut = self.pipeline.begin_snapshot(whole || self.checkpoints.next_is_full());
         let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), self.sequence, 0)?;
         while let Some(pieces) = self.pipeline.snapshot_part(2) {
             writer.push(pieces);

@@ -79,7 +79,7 @@ pub(super) async fn measure(
     cycle: CheckpointCycle,
 ) -> Result<(Checkpointing, u64), Error> {
     let checkpoints = claimed(folder).await?;
-    checkpoints.note_rules(0, &pipeline.plan().rules.version, rules).await?;
+    checkpoints.record_rules(0, &pipeline.plan().rules.version, rules).await?;
     let feed = EngineFeed::start(pipeline, 0, traffic).await?;
     come_to_rest(&feed).await;
     let live_resident = process::resident(std::process::id()).unwrap_or(0);
@@ -165,12 +165,12 @@ fn sum_up(
     without: &[MeasuredInterval],
     pauses: &Histogram<u64>,
 ) -> Checkpointing {
-    let of = |is_whole: bool| with.iter().filter(move |with| with.written.is_whole() == is_whole);
+    let of = |is_whole: bool| with.iter().filter(move |with| with.written.is_base() == is_whole);
     let seconds = |is_whole| median(of(is_whole).map(|with| with.seconds).collect());
     // What stood before and after a stretch with a checkpoint.
     let around = |index: usize| (without[index].rate + without[index + 1].rate) / 2.0;
     let cost = |is_whole: bool| {
-        let costs = with.iter().enumerate().filter(|(_, with)| with.written.is_whole() == is_whole);
+        let costs = with.iter().enumerate().filter(|(_, with)| with.written.is_base() == is_whole);
         median(costs.map(|(index, with)| 1.0 - with.stretch.rate / around(index)).collect())
     };
     let delta_bytes = of(false).map(|with| with.written.bytes).max().unwrap_or(0);

@@ -170,7 +170,7 @@ fn a_million_users() {
     };
     let plan = Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")));
     measured.runtime.block_on(measured.checkpoints.claim(claim("first"))).expect("claimed");
-    measured.runtime.block_on(measured.checkpoints.note_rules(0, &plan.rules.version, RULES)).expect("noted");
+    measured.runtime.block_on(measured.checkpoints.record_rules(0, &plan.rules.version, RULES)).expect("noted");
 
     let options = PipelineOptions { partitions, ..PipelineOptions::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options.clone()).expect("threads start");

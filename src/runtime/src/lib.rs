@@ -3,6 +3,7 @@
 //!
 //! This crate has threads, files and an object store; it decides nothing that reaches an output.
 
+mod checksummed_json;
 pub mod compression;
 pub mod files;
 pub mod health;

@@ -72,7 +72,7 @@ fn uninterrupted(source: Source) -> (Vec<String>, PipelineTotals) {
     let folder = tempfile::tempdir().expect("a folder");
     let create = |name: &str| OutputFile::create("it", Some(&folder.path().join(name))).expect("created");
     let [journal, actions, rejects] = RESULTS.map(create);
-    let sinks = ReplaySinks { journal, actions: Some(actions), rejects: Some(rejects) };
+    let sinks = ReplaySinks { journal, actions: Some(actions), dead_letters: Some(rejects) };
     let totals = replay(plan(), options(64), until(), source.into_iter(), sinks).expect("replayed").totals;
     (results(folder.path()), totals)
 }
@@ -90,7 +90,7 @@ fn open(folder: &Path, partitions: usize) -> Result<ResumableReplay, ReplayError
 
 fn open_once(folder: &Path, partitions: usize) -> Result<ResumableReplay, ReplayError> {
     let [journal, actions, rejects] = RESULTS.map(|name| folder.join(name));
-    let targets = ResultTargets { journal, actions: Some(actions), rejects: Some(rejects) };
+    let targets = ResultTargets { journal, actions: Some(actions), dead_letters: Some(rejects) };
     let events = vec!["a".to_owned(), "b".to_owned()];
     let progress = folder.join("progress");
     ResumableReplay::open(&progress, Duration::ZERO, plan(), (options(partitions), until()), events, targets)
@@ -145,8 +145,8 @@ fn stopped_anywhere_and_hurt_it_comes_to_the_same_bytes_and_counts() {
         let (mut turns, mut hurt_at) = (0, 0);
         let totals = loop {
             let mut replay = open(folder.path(), dice.random_range(1..9)).expect("resumable");
-            fallen_back += usize::from(!replay.passed_over().is_empty());
-            assert!(hurt_at > 0 || replay.passed_over().is_empty(), "seed {seed}: {:?}", replay.passed_over());
+            fallen_back += usize::from(!replay.skipped_commits().is_empty());
+            assert!(hurt_at > 0 || replay.skipped_commits().is_empty(), "seed {seed}: {:?}", replay.skipped_commits());
             let source = blocks(&log, dice.random_range(10..40));
             turns += 1;
             if turns > 8 {
@@ -179,7 +179,7 @@ fn stopped_anywhere_and_hurt_it_comes_to_the_same_bytes_and_counts() {
 fn begun(log: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let mut replay = open(folder.path(), 4).expect("resumable");
-    assert_eq!(replay.standing(), ReplayState::Beginning);
+    assert_eq!(replay.state(), ReplayState::Beginning);
     assert!(replay.run(cut_off(blocks(log, 20), 4).into_iter()).is_err());
     folder
 }
@@ -190,12 +190,12 @@ fn results_appear_only_once_they_are_whole() {
     let folder = begun(&log);
     assert!(RESULTS.iter().all(|name| !folder.path().join(name).exists()));
     let mut replay = open(folder.path(), 4).expect("resumable");
-    assert_eq!(replay.standing(), ReplayState::After(80));
+    assert_eq!(replay.state(), ReplayState::After(80));
     replay.run(blocks(&log, 20).into_iter()).expect("replayed");
     assert!(RESULTS.iter().all(|name| !folder.path().join(name).exists()));
     drop(replay);
     let replay = open(folder.path(), 4).expect("resumable");
-    assert_eq!(replay.standing(), ReplayState::Finished);
+    assert_eq!(replay.state(), ReplayState::Finished);
     let totals = replay.deliver().expect("delivered").0.totals;
     let (expected, expected_totals) = uninterrupted(blocks(&log, 20));
     assert_eq!((results(folder.path()), totals), (expected, expected_totals));
@@ -211,7 +211,7 @@ fn who_dies_while_results_are_brought_to_their_places_does_the_rest_the_next_tim
     fs::rename(folder.path().join("progress/journal.part"), folder.path().join(RESULTS[0])).expect("moved");
     for _ in 0..2 {
         let replay = open(folder.path(), 4).expect("resumable");
-        assert_eq!(replay.standing(), ReplayState::Finished);
+        assert_eq!(replay.state(), ReplayState::Finished);
         replay.deliver().expect("delivered");
         assert_eq!(results(folder.path()), uninterrupted(blocks(&log, 20)).0);
     }

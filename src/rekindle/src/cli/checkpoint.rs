@@ -158,7 +158,7 @@ async fn verify(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(
             None => writeln!(out, "{}: ok", finding.object)?,
             Some(damage) => {
                 damaged += 1;
-                writeln!(out, "{}: {}", finding.object, field(damage))?;
+                writeln!(out, "{}: {}", finding.object, field(&damage.to_string()))?;
             }
         }
     }
@@ -170,9 +170,9 @@ async fn verify(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(
 }
 
 async fn export(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(), CliError> {
-    let LoadedCheckpoint { state, passed_over, .. } = checkpoints.load().await?;
-    for passed_over in passed_over {
-        let _ = writeln!(std::io::stderr(), "skipped {}", field(&passed_over.to_string()));
+    let LoadedCheckpoint { state, skipped, .. } = checkpoints.load().await?;
+    for skipped in skipped {
+        let _ = writeln!(std::io::stderr(), "skipped {}", field(&skipped.to_string()));
     }
     let state = state.ok_or_else(|| CheckpointCommandError::NoCheckpoints(checkpoints.place()))?;
     // The state as of the snapshot, not as of a watermark: exporting fires no timer.

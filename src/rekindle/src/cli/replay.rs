@@ -155,7 +155,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         outcome => outcome?,
     };
     let run = RunInfo { took, until: args.until, at_full_speed: true };
-    let ReplayResult { totals, first_rejects } = finished;
+    let ReplayResult { totals, first_rejections } = finished;
     let summary = Summary::new(&plan.rules, &totals, run);
     if !args.quiet {
         // A closed standard error is no reason to fail: the journal is written.
@@ -169,7 +169,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
         file.finish()?;
     }
     if totals.events == 0 && totals.rejected.iter().sum::<u64>() > 0 {
-        return Err(CliError::NothingAccepted(first_rejects));
+        return Err(CliError::NothingAccepted(first_rejections));
     }
     Ok(())
 }
@@ -187,7 +187,7 @@ fn replay_at_once(
     let sinks = ReplaySinks {
         journal: OutputFile::create("the journal", args.output.as_deref())?,
         actions: create("the actions", args.actions.as_deref())?,
-        rejects: create("the rejected events", args.dead_letters.as_deref())?,
+        dead_letters: create("the rejected events", args.dead_letters.as_deref())?,
     };
     let started = Instant::now();
     let finished = replay(plan, options, args.until, source, sinks)?;
@@ -203,27 +203,27 @@ fn replay_resumably(
     let targets = ResultTargets {
         journal: args.output.clone().unwrap_or_else(|| PathBuf::from("-")),
         actions: args.actions.clone(),
-        rejects: args.dead_letters.clone(),
+        dead_letters: args.dead_letters.clone(),
     };
     let max_message_bytes = options.max_message_bytes();
     let interval = Duration::from_millis(args.checkpoint_interval.0.try_into().unwrap_or(0));
     let events = args.events.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut replay = ResumableReplay::open(folder, interval, plan, (options, args.until), events, targets)?;
+    let mut replay = ResumableReplay::open(folder, interval, plan, options, args.until, events, targets)?;
     // A closed standard error is no reason to fail.
     let say = |line: String| drop(writeln!(std::io::stderr(), "{line}"));
-    for damaged in replay.passed_over() {
-        say(format!("warning: passed over a commit in {}: {damaged}", folder.display()));
+    for damaged in replay.skipped_commits() {
+        say(format!("warning: skipped a commit in {}: {damaged}", folder.display()));
     }
-    match replay.standing() {
+    match replay.state() {
         ReplayState::After(lines) if !args.quiet => {
-            say(format!("going on after {} of the events", counted(lines, "line")))
+            say(format!("continuing after {} of the events", counted(lines, "line")))
         }
         ReplayState::Finished if !args.quiet => {
             say(format!("this replay is finished; delete {} to replay again", folder.display()));
         }
         _ => {}
     }
-    if replay.standing() != ReplayState::Finished {
+    if replay.state() != ReplayState::Finished {
         replay.run(ReplaySource::open(args, max_message_bytes)?)?;
     }
     Ok(replay.deliver()?)

@@ -54,7 +54,7 @@ impl Checkpointer {
             () = self.live.recovered() => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
-        self.note_stream().await?;
+        self.record_stream().await?;
         let mut wait = self.interval;
         loop {
             tokio::select! {
@@ -90,7 +90,7 @@ impl Checkpointer {
     }
 
     async fn try_write(&self, began: Instant) -> Result<(), CheckpointFailure> {
-        let is_whole = self.checkpoints.next_is_whole();
+        let is_whole = self.checkpoints.next_is_full();
         let checkpoints = self.checkpoints.clone();
         let begin =
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
@@ -98,7 +98,7 @@ impl Checkpointer {
         let written = finishing.wait().await?;
         let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);
-        let kind = if written.is_whole() { CheckpointKind::Base } else { CheckpointKind::Delta };
+        let kind = if written.is_base() { CheckpointKind::Base } else { CheckpointKind::Delta };
         self.checkpoints
             .commit(written, PublishedOutputs { ordinal: passed.ordinal, last: Some(passed.stream_last) })
             .await?;
@@ -109,9 +109,9 @@ impl Checkpointer {
     }
 
     /// Records of which stream the checkpoints are.
-    async fn note_stream(&self) -> Result<(), DaemonError> {
+    async fn record_stream(&self) -> Result<(), DaemonError> {
         if let Some(log) = &self.log {
-            self.checkpoints.note_stream(log.clone()).await?;
+            self.checkpoints.record_stream(log.clone()).await?;
         }
         Ok(())
     }

@@ -164,9 +164,9 @@ impl RulesReloader {
     fn note(&self, version: &str, text: &str) -> RulesChangeRecorder {
         let (version, text) = (version.to_owned(), text.to_owned());
         match self.checkpoints.clone() {
-            Some(checkpoints) => {
-                Box::new(move |sequence| async move { checkpoints.note_rules(sequence, &version, &text).await }.boxed())
-            }
+            Some(checkpoints) => Box::new(move |sequence| {
+                async move { checkpoints.record_rules(sequence, &version, &text).await }.boxed()
+            }),
             None => {
                 let generation = self.changes.load(Ordering::Relaxed) + 1;
                 Box::new(move |_| async move { Ok(generation) }.boxed())

@@ -134,7 +134,7 @@ impl StartupState {
         let newer = if self.is_outdated().await? { Some(self.load().await?) } else { None };
         if self.stored_now().await?.1.is_empty() {
             let RulesWithText { plan, text } = &self.inputs.configured;
-            checkpoints.note_rules(0, &plan.rules.version, text).await?;
+            checkpoints.record_rules(0, &plan.rules.version, text).await?;
         }
         Ok(newer)
     }
@@ -156,16 +156,16 @@ impl StartupState {
         if self.epoch == 0 {
             self.is_new_store = checkpoints.manifest().await?.is_none();
         }
-        let LoadedCheckpoint { state, rules, passed_over } = loop {
+        let LoadedCheckpoint { state, rules, skipped } = loop {
             self.stored = self.stored_now().await?;
             let loaded = checkpoints.load().await;
-            let is_complete = loaded.as_ref().is_ok_and(|loaded| loaded.passed_over.is_empty());
+            let is_complete = loaded.as_ref().is_ok_and(|loaded| loaded.skipped.is_empty());
             // The daemon that writes checkpoints removes old ones: one that is missing may have been replaced.
             if is_complete || !self.is_outdated().await? {
                 break loaded?;
             }
         };
-        for damaged in &passed_over {
+        for damaged in &skipped {
             error!("{damaged}; skipping it: an older checkpoint is used, and more of the log is replayed");
         }
         let mut rules: VecDeque<RulesText> = rules.into();

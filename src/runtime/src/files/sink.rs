@@ -1,5 +1,7 @@
-//! Output files that are either whole or not there. One that several runs write, each going on where the one before
-//! stopped, grows elsewhere and is [delivered](deliver) once it is whole.
+//! Output files that are either complete or do not exist. One that several runs write in turn is written elsewhere, and
+//! [delivered](deliver) when it is complete.
+//!
+//! What is written, and in which order, is decided by the callers.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -7,22 +9,23 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// A file, or standard output, could not be written.
+/// A file or standard output could not be written.
 #[derive(Debug, Error)]
 #[error("could not write {what} to {target}: {cause}{}", hint(cause))]
 pub struct OutputFileError {
-    /// What was to be written.
+    /// What was being written: `the journal`.
     pub what: &'static str,
-    /// Where to.
+    /// The file, or standard output.
     pub target: String,
     /// Why not.
+    #[source]
     pub cause: io::Error,
 }
 
 const STANDARD_OUTPUT: &str = "standard output";
 
 impl OutputFileError {
-    /// Whether it only says that whoever read standard output has had enough, as `head` has.
+    /// Whether the reader of standard output has closed it, as `head` does.
     pub fn is_closed_output(&self) -> bool {
         self.target == STANDARD_OUTPUT && self.cause.kind() == io::ErrorKind::BrokenPipe
     }
@@ -37,21 +40,21 @@ fn hint(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Something being written: a file under a temporary name until [`finish`](OutputFile::finish), or a stream.
+/// A file that is being written, under a temporary name until [`finish`](OutputFile::finish); or a stream.
 pub struct OutputFile {
     what: &'static str,
     target: String,
     writer: BufWriter<Box<dyn Write + Send>>,
-    /// What is written to, where it is to be [settled](OutputFile::settle).
-    growing: Option<File>,
+    /// The file, if it can be [synced](OutputFile::sync).
+    resumed: Option<File>,
     /// The temporary name and the final one.
     rename: Option<(PathBuf, PathBuf)>,
 }
 
 impl OutputFile {
-    /// Opens a file for writing; `None` is standard output. A regular file is written as `NAME.partial` beside its
-    /// place, so that a run that fails leaves no half a result behind (one that is killed leaves it under that name); a
-    /// device or pipe is written directly.
+    /// Opens a file for writing; `None` is standard output. A regular file is written as `NAME.partial` in the same folder, so
+    /// that a run that fails leaves no incomplete result (a run that is killed leaves it under that name). A device or pipe is
+    /// written directly.
     ///
     /// # Errors
     /// The file can't be created.
@@ -59,7 +62,7 @@ impl OutputFile {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             let writer = BufWriter::with_capacity(1 << 18, Box::new(io::stdout()) as Box<dyn Write + Send>);
             let target = STANDARD_OUTPUT.to_owned();
-            return Ok(OutputFile { what, target, writer, growing: None, rename: None });
+            return Ok(OutputFile { what, target, writer, resumed: None, rename: None });
         };
         let target = path.display().to_string();
         let is_special = is_special(path);
@@ -69,11 +72,10 @@ impl OutputFile {
         let file = opened.map_err(|cause| OutputFileError { what, target: target.clone(), cause })?;
         let rename = (!is_special).then(|| (PathBuf::from(partial), path.to_owned()));
         let writer = BufWriter::with_capacity(1 << 18, Box::new(file) as Box<dyn Write + Send>);
-        Ok(OutputFile { what, target, writer, growing: None, rename })
+        Ok(OutputFile { what, target, writer, resumed: None, rename })
     }
 
-    /// Goes on writing `path` behind its first `bytes` bytes, and cuts off what stands behind them. It is not removed,
-    /// nor given another name.
+    /// Continues writing `path` after its first `bytes` bytes, and truncates the rest. It is neither removed nor renamed.
     ///
     /// # Errors
     /// The file can't be opened, or is shorter than that.
@@ -88,26 +90,26 @@ impl OutputFile {
             file.seek(SeekFrom::End(0))?;
             Ok((file.try_clone()?, file))
         };
-        let (growing, file) = opened().map_err(|cause| OutputFileError { what, target: target.clone(), cause })?;
+        let (resumed, file) = opened().map_err(|cause| OutputFileError { what, target: target.clone(), cause })?;
         let writer = BufWriter::with_capacity(1 << 18, Box::new(file) as Box<dyn Write + Send>);
-        Ok(OutputFile { what, target, writer, growing: Some(growing), rename: None })
+        Ok(OutputFile { what, target, writer, resumed: Some(resumed), rename: None })
     }
 
-    /// Makes all that was written outlive a loss of power; how many bytes that is. Only of a file that was
+    /// Makes everything written so far survive a loss of power; returns the file's length. Only for a file that was
     /// [resumed](OutputFile::resume).
     ///
     /// # Errors
     /// The disk is full.
-    pub fn settle(&mut self) -> Result<u64, OutputFileError> {
+    pub fn sync(&mut self) -> Result<u64, OutputFileError> {
         self.flush()?;
-        let settled = match &self.growing {
+        let synced = match &self.resumed {
             Some(file) => file.sync_all().and_then(|()| Ok(file.metadata()?.len())),
-            None => Err(io::Error::other("it is no file that grows")),
+            None => Err(io::Error::other("it was not opened to be resumed")),
         };
-        settled.map_err(|cause| self.error(cause))
+        synced.map_err(|cause| self.error(cause))
     }
 
-    /// Writes with `write`, and says what it was writing if that fails.
+    /// Writes with `write`; an error states what was being written.
     ///
     /// # Errors
     /// Those of `write`.
@@ -126,8 +128,8 @@ impl OutputFile {
         self.writer.flush().map_err(|cause| self.error(cause))
     }
 
-    /// Writes out what is buffered and gives the file its name. Of several files that belong together all are to be
-    /// [flushed](OutputFile::flush) first, so that a full disk leaves none of them under its name.
+    /// Writes out what is buffered and gives the file its name. If several files belong together, all should be
+    /// [flushed](OutputFile::flush) first, so that with a full disk none of them gets its name.
     ///
     /// # Errors
     /// The disk is full, or the file can't be renamed.
@@ -144,16 +146,16 @@ impl OutputFile {
     }
 }
 
-/// Sees that a file may be made at `path`, so that a long run need not end to find out that it may not.
+/// Checks that a file can be created at `path`, so that a long run does not fail at its end.
 ///
 /// # Errors
-/// It may not.
+/// It can't.
 pub fn check(what: &'static str, path: &Path) -> Result<(), OutputFileError> {
-    // A pipe must not be opened for nothing: whoever reads it would see it end.
+    // A pipe must not be opened only for a check: its reader would see the end.
     if is_stream(path) { Ok(()) } else { OutputFile::create(what, Some(path)).map(drop) }
 }
 
-/// Whether `path` is standard output, a device or a pipe: what goes there stays nowhere.
+/// Whether `path` is standard output, a device or a pipe: what is written there can't be read again.
 pub fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || is_special(path)
 }
@@ -162,21 +164,21 @@ fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| !meta.is_file())
 }
 
-/// Brings a whole file to its place: under that name there is at every moment what was there before, or all of it. What
-/// goes to a [stream](is_stream) is copied, and stays.
+/// Moves a complete file to `path`: at any moment that name has the former contents or the complete new ones. To a
+/// [stream](is_stream) the file is copied, and kept.
 ///
 /// # Errors
-/// It can't be written there. The whole file is still where it was.
-pub fn deliver(what: &'static str, whole: &Path, path: &Path) -> Result<(), OutputFileError> {
+/// It can't be written there. The complete file is still where it was.
+pub fn deliver(what: &'static str, complete: &Path, path: &Path) -> Result<(), OutputFileError> {
     let failed = |cause| OutputFileError { what, target: path.display().to_string(), cause };
     let is_stream = is_stream(path);
     if !is_stream {
-        match fs::rename(whole, path) {
+        match fs::rename(complete, path) {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {}
             renamed => return renamed.and_then(|()| sync_folder_of(path)).map_err(failed),
         }
     }
-    let mut from = File::open(whole).map_err(failed)?;
+    let mut from = File::open(complete).map_err(failed)?;
     let mut to = OutputFile::create(what, Some(path))?;
     to.write(|sink| io::copy(&mut from, sink).map(drop))?;
     to.flush()?;
@@ -184,17 +186,17 @@ pub fn deliver(what: &'static str, whole: &Path, path: &Path) -> Result<(), Outp
         File::open(partial).and_then(|file| file.sync_all()).map_err(failed)?;
     }
     to.finish()?;
-    if is_stream { Ok(()) } else { sync_folder_of(path).and_then(|()| fs::remove_file(whole)).map_err(failed) }
+    if is_stream { Ok(()) } else { sync_folder_of(path).and_then(|()| fs::remove_file(complete)).map_err(failed) }
 }
 
-/// Makes a file's name outlive a loss of power.
+/// Makes a file's name survive a loss of power.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Elsewhere folders can't be opened; there the system keeps names safe by itself.
+    // On other systems folders can't be opened, and names are durable without a sync.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// What was not finished is removed: on a full disk it would only stand in the way.
+/// An unfinished file is removed: on a full disk it would only occupy space.
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if let Some((partial, _)) = self.rename.take() {

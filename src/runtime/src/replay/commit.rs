@@ -1,19 +1,19 @@
-//! What is written down at a commit, beside the state of the pipeline: how far the events were read, how long the
-//! results are, and what waits between the two. One JSON object, with a checksum over its text.
+//! A commit of a resumable replay: how far the events were read, how long the results are, and which outputs wait between
+//! the two. It is one small JSON file with a checksum; the state of the pipeline is in another file, which it refers to.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::input_position::InputPosition;
 use super::writer::WaitingOutput;
+use crate::checksummed_json::{self, ChecksummedJsonError};
 use crate::pipeline::{PipelineOptions, PipelineTotals};
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 
-/// The version of the form that is written, and the only one read.
+/// The version of the file that is written, and the only one that is read.
 const FORMAT: u32 = 2;
 
-/// What a replay is a function of, but for the events themselves; and what it is asked for.
+/// What the results of a replay depend on besides the events, and which results are requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReplayArguments {
     /// The version of the program.
@@ -25,20 +25,27 @@ pub(super) struct ReplayArguments {
     state_ttl_ms: Option<i64>,
     max_event_bytes: u64,
     placeholder_ids: String,
-    /// The events files, as they were named: dead letters name them so.
+    /// The events files by the names that were given: dead letters contain them.
     events: Vec<String>,
     actions: bool,
-    rejects: bool,
+    #[serde(rename = "rejects")]
+    dead_letters: bool,
+}
+
+/// The results that are requested beside the journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestedResults {
+    pub(super) actions: bool,
+    pub(super) dead_letters: bool,
 }
 
 impl ReplayArguments {
-    /// Under these rules, with these options, of files of these names.
     pub(super) fn new(
         rules: &Ruleset,
         options: &PipelineOptions,
         until: Timestamp,
         events: Vec<String>,
-        (actions, rejects): (bool, bool),
+        results: RequestedResults,
     ) -> ReplayArguments {
         ReplayArguments {
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -49,13 +56,13 @@ impl ReplayArguments {
             max_event_bytes: options.max_event_bytes as u64,
             placeholder_ids: options.placeholder_ids.to_string(),
             events,
-            actions,
-            rejects,
+            actions: results.actions,
+            dead_letters: results.dead_letters,
         }
     }
 
-    /// In what another differs, for people.
-    pub(super) fn differences(&self, other: &ReplayArguments) -> Vec<String> {
+    /// The arguments in which another replay differs, for messages.
+    pub(super) fn differences(&self, other: &ReplayArguments) -> Vec<&'static str> {
         [
             ("rules", self.rules != other.rules),
             ("--until", self.until_ms != other.until_ms),
@@ -65,36 +72,36 @@ impl ReplayArguments {
             ("--placeholder-ids", self.placeholder_ids != other.placeholder_ids),
             ("events files", self.events != other.events),
             ("results (--actions)", self.actions != other.actions),
-            ("results (--dead-letters)", self.rejects != other.rejects),
+            ("results (--dead-letters)", self.dead_letters != other.dead_letters),
             ("version of the program", self.program != other.program),
         ]
         .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(what, _)| what.to_owned())
+        .filter_map(|(argument, differs)| differs.then_some(argument))
         .collect()
     }
 }
 
-/// How long the results are, in bytes.
+/// The lengths of the results in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ResultLengths {
     pub(super) journal: u64,
     pub(super) actions: Option<u64>,
-    pub(super) rejects: Option<u64>,
+    #[serde(rename = "rejects")]
+    pub(super) dead_letters: Option<u64>,
 }
 
 impl ResultLengths {
-    /// What results are called.
+    /// The names of the results' files: journal, actions, dead letters.
     pub(super) const NAMES: [&str; 3] = ["journal", "actions", "rejects"];
 
-    /// Each result that is asked for, with its length.
+    /// Each requested result with its length.
     pub(super) fn by_name(self) -> impl Iterator<Item = (&'static str, u64)> {
-        let lengths = [Some(self.journal), self.actions, self.rejects];
+        let lengths = [Some(self.journal), self.actions, self.dead_letters];
         ResultLengths::NAMES.into_iter().zip(lengths).filter_map(|(name, bytes)| Some((name, bytes?)))
     }
 }
 
-/// A pipeline's state, in a file beside.
+/// The file with the pipeline's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StateFile {
     pub(super) bytes: u64,
@@ -104,38 +111,25 @@ pub(super) struct StateFile {
 /// How far a replay got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReplayCommit {
-    pub(super) asked: ReplayArguments,
+    #[serde(rename = "asked")]
+    pub(super) arguments: ReplayArguments,
     pub(super) read: InputPosition,
     pub(super) lengths: ResultLengths,
     pub(super) waiting: Vec<WaitingOutput>,
     pub(super) totals: PipelineTotals,
-    /// How long it took so far, in milliseconds.
+    /// How long the replay has run so far, in milliseconds.
     pub(super) took_ms: u64,
-    /// `None`: nothing was read yet, or nothing is left to be.
+    /// `None`: nothing was read yet, or nothing is left to read.
     pub(super) state: Option<StateFile>,
-    /// The results are whole.
+    /// The results are complete.
     pub(super) is_finished: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct CommitEnvelope<'r> {
-    format: u32,
-    crc32c: u32,
-    #[serde(borrow)]
-    record: &'r RawValue,
-}
-
-/// What is known of any version's record.
-#[derive(Deserialize)]
-struct CommitVersion {
-    format: u32,
-}
-
 impl ReplayCommit {
-    /// Before anything was read.
-    pub(super) fn of_nothing(asked: ReplayArguments) -> ReplayCommit {
+    /// The commit before anything was read.
+    pub(super) fn first(arguments: ReplayArguments) -> ReplayCommit {
         ReplayCommit {
-            asked,
+            arguments,
             read: InputPosition::default(),
             lengths: ResultLengths::default(),
             waiting: Vec::new(),
@@ -146,28 +140,11 @@ impl ReplayCommit {
         }
     }
 
-    /// As bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
-        const PLAIN: &str = "numbers and texts can be written as JSON";
-        let record = serde_json::value::to_raw_value(self).expect(PLAIN);
-        let crc32c = crc32c::crc32c(record.get().as_bytes());
-        serde_json::to_vec(&CommitEnvelope { format: FORMAT, crc32c, record: &record }).expect(PLAIN)
+        checksummed_json::encode("record", FORMAT, self)
     }
 
-    /// Reads a record back.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words.
-    pub(super) fn decode(bytes: &[u8]) -> Result<ReplayCommit, String> {
-        let damaged = |error: serde_json::Error| format!("it is damaged: {error}");
-        let version: CommitVersion = serde_json::from_slice(bytes).map_err(damaged)?;
-        if version.format != FORMAT {
-            return Err(format!("it has version {}, and this program reads version {FORMAT}", version.format));
-        }
-        let envelope: CommitEnvelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
-        if crc32c::crc32c(envelope.record.get().as_bytes()) != envelope.crc32c {
-            return Err("it is damaged: its checksum does not agree with its contents".to_owned());
-        }
-        serde_json::from_str(envelope.record.get()).map_err(damaged)
+    pub(super) fn decode(bytes: &[u8]) -> Result<ReplayCommit, ChecksummedJsonError> {
+        checksummed_json::decode(FORMAT, bytes)
     }
 }

@@ -1,19 +1,19 @@
-//! The first calls that were rejected, for whoever wonders why nothing came of a log.
+//! The first rejected calls of a replay, as text for the error that no event was accepted.
 
 use crate::files::source::LinePosition;
 
-/// How many are kept.
-const KEPT: usize = 3;
-/// How much of a call is shown, in characters.
-const SHOWN: usize = 100;
+/// The number of calls that are kept.
+const MAX_CALLS_KEPT: usize = 3;
+/// The number of characters that are shown of a call.
+const MAX_CHARS_SHOWN: usize = 100;
 
-/// The first calls that were rejected, in words: where each stood, why, and how it begins.
+/// The first calls that were rejected: their places, the reasons, and how they begin.
 #[derive(Debug, Default)]
 pub(super) struct FirstRejections(Vec<String>);
 
 impl FirstRejections {
     pub(super) fn add(&mut self, place: &LinePosition, reason: &dyn std::fmt::Display, original: &[u8]) {
-        if self.0.len() < KEPT {
+        if self.0.len() < MAX_CALLS_KEPT {
             self.0.push(format!("{}:{}: {reason}; it begins {}", place.file, place.line, beginning(original)));
         }
     }
@@ -23,19 +23,23 @@ impl FirstRejections {
     }
 }
 
-/// How a call begins; what a terminal might take for more than text is escaped.
+/// The beginning of a call; characters that could control a terminal are escaped.
 fn beginning(original: &[u8]) -> String {
     // A character has four bytes at most.
-    let text = String::from_utf8_lossy(&original[..original.len().min(4 * SHOWN)]);
+    let text = String::from_utf8_lossy(&original[..original.len().min(4 * MAX_CHARS_SHOWN)]);
     let shown: String = text
         .chars()
-        .take(SHOWN)
+        .take(MAX_CHARS_SHOWN)
         .flat_map(|char| match char {
             '"' | '\'' | '\\' => vec![char],
             other => other.escape_debug().collect(),
         })
         .collect();
-    if text.chars().count() > SHOWN || original.len() > 4 * SHOWN { format!("{shown}…") } else { shown }
+    if text.chars().count() > MAX_CHARS_SHOWN || original.len() > 4 * MAX_CHARS_SHOWN {
+        format!("{shown}…")
+    } else {
+        shown
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_of_a_call_is_short_and_harmless() {
+    fn the_beginning_of_a_call_is_short_and_escaped() {
         assert_eq!(beginning(b"{\"a\": 'b\\n'}"), "{\"a\": 'b\\n'}");
         assert_eq!(beginning(b"\x1b[2J\r\xff\xfe"), "\\u{1b}[2J\\r\u{fffd}\u{fffd}");
         assert_eq!(beginning(&[b'x'; 101]), "x".repeat(100) + "…");

@@ -1,4 +1,4 @@
-//! How far the events have been read, and that they are the same ones when they are read again.
+//! The position in the events of a replay, and the check that they are the same when they are read again.
 
 use std::sync::Arc;
 
@@ -7,46 +7,46 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::files::source::{FileItem, LineBlock};
 
-/// A place in the events, by what was read up to there.
+/// A position in the events, with a digest of everything before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct InputPosition {
-    /// Lines of all files together.
+    /// The number of lines of all files together.
     pub(super) lines: u64,
-    /// What they hold: xxh3 (128 bit) over the names of the files and the unpacked lines; of a line too long to be read
-    /// whole, over its beginning and its length.
+    /// xxh3 (128 bit) over the names of the files and the uncompressed lines; of a line that is too long to be read completely,
+    /// over its beginning and its length.
     digest: String,
 }
 
-/// Reads on from a place, or from the beginning.
+/// Reads the events again, and skips those before a position.
 pub(super) struct ResumedInput {
     lines: u64,
     digest: Xxh3,
     file: Option<Arc<str>>,
-    /// Up to here everything was worked on before.
+    /// Everything before it was processed by an earlier run.
     skip: Option<InputPosition>,
 }
 
-/// What was read again is not what was read before.
+/// The events are not those that were read before.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InputMismatch;
 
 impl ResumedInput {
-    /// Goes on behind `from`, once the events before it have been read again.
+    /// Continues after `from`, once the events before it have been read again.
     pub(super) fn after(from: InputPosition) -> ResumedInput {
         ResumedInput { lines: 0, digest: Xxh3::new(), file: None, skip: Some(from).filter(|from| from.lines > 0) }
     }
 
-    /// Whether it is still on the way to where it goes on.
+    /// Whether the position from which it continues is not reached yet.
     pub(super) fn is_skipping(&self) -> bool {
         self.skip.is_some()
     }
 
-    /// How far it has come.
-    pub(super) fn up_to(&self) -> InputPosition {
+    /// The position of what was read so far.
+    pub(super) fn position(&self) -> InputPosition {
         InputPosition { lines: self.lines, digest: format!("{:032x}", self.digest.digest128()) }
     }
 
-    /// Takes note of what comes next; what of it is new.
+    /// Reads the next item; returns the part of it that is new.
     pub(super) fn take(&mut self, item: FileItem) -> Result<Option<FileItem>, InputMismatch> {
         let Some(left) = self.skip.as_ref().map(|from| from.lines - self.lines) else {
             self.add(&item);
@@ -64,7 +64,7 @@ impl ResumedInput {
             (item, _) => self.add(&item),
         }
         if self.skip.as_ref().is_some_and(|from| from.lines <= self.lines) {
-            if self.skip.take() != Some(self.up_to()) {
+            if self.skip.take() != Some(self.position()) {
                 return Err(InputMismatch);
             }
             new.iter().for_each(|item| self.add(item));
@@ -75,7 +75,7 @@ impl ResumedInput {
     fn add(&mut self, item: &FileItem) {
         let (FileItem::Block(LineBlock { place, .. }) | FileItem::Oversized { place, .. }) = item;
         if self.file.as_ref().is_none_or(|file| !Arc::ptr_eq(file, &place.file)) {
-            // Where a file begins is part of what was read: dead letters name the file and the line.
+            // The beginning of a file is part of the digest: dead letters contain file and line.
             self.digest.update(&self.lines.to_le_bytes());
             self.digest.update(place.file.as_bytes());
             self.file = Some(Arc::clone(&place.file));
@@ -117,10 +117,10 @@ mod tests {
     fn read(items: Vec<FileItem>) -> InputPosition {
         let mut reading = ResumedInput::after(InputPosition::default());
         assert!(items.into_iter().all(|item| reading.take(item).is_ok_and(|new| new.is_some())));
-        reading.up_to()
+        reading.position()
     }
 
-    /// The lines behind a place, each with where it stands.
+    /// The lines after a position, each with its line number.
     fn read_on(from: &InputPosition, items: Vec<FileItem>) -> Result<Vec<(String, u64)>, InputMismatch> {
         let mut reading = ResumedInput::after(from.clone());
         let mut new = Vec::new();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_behind_what_was_read_however_it_is_cut_into_blocks() {
+    fn it_continues_after_what_was_read_whatever_the_blocks() {
         let from = read(items(&[&["a\nb\n", "c"], &["d\n"]]));
         assert_eq!(from.lines, 4);
         let whole: [&[&str]; 2] = [&["a\nb\nc"], &["d\ne\nf\n", "g"]];
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn other_events_are_told_from_those_that_were_read() {
+    fn other_events_than_those_that_were_read_are_detected() {
         let from = read(items(&[&["a\nb\n"], &["c\n"]]));
         let others: [&[&[&str]]; 4] =
             [&[&["a\nx\n"], &["c\nd\n"]], &[&["a\n"], &["b\nc\n"]], &[&["a\nb\nc\n"]], &[&["a\nb\n"], &["cd\n"]]];
@@ -153,6 +153,6 @@ mod tests {
         }
         let mut reading = ResumedInput::after(from);
         items(&[&["a\nb\n"]]).into_iter().for_each(|item| assert!(reading.take(item).is_ok_and(|new| new.is_none())));
-        assert!(reading.is_skipping(), "what is missing has not come");
+        assert!(reading.is_skipping(), "the rest is missing");
     }
 }

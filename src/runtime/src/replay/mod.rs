@@ -1,5 +1,8 @@
-//! Replay: a log that has an end, from its first event to `--until`. What it computes is what the daemon would have. A
-//! [`ResumableReplay`] one goes on from its last commit when it is started again, and comes to the same bytes.
+//! Replay: files of events, from the first event to `--until`, with the outputs that the daemon would have computed.
+//!
+//! [`replay`] runs at once; a [`ResumableReplay`] commits its progress, continues from the last commit when it is started
+//! again, and writes the same bytes. The path of a block: `files::source` reads it, `driver` has it decoded ahead and
+//! applied, `writer` sorts and writes the outputs.
 
 mod commit;
 mod driver;
@@ -9,6 +12,7 @@ mod growth;
 mod input_position;
 mod progress;
 mod resumable;
+mod resume;
 mod writer;
 
 use std::io;
@@ -20,7 +24,7 @@ use crate::files::sink::OutputFile;
 use crate::files::source::{FileItem, FileSourceError};
 use crate::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use driver::ReplayDriver;
-pub use error::ReplayError;
+pub use error::{CommitDamage, ReplayError, SkippedCommit};
 use first_rejections::FirstRejections;
 pub use growth::{growth_report, observe_growth};
 use rekindle_core::journal::{self, JournalSorter};
@@ -36,22 +40,22 @@ pub struct ReplaySinks {
     /// The actions, as CloudEvents.
     pub actions: Option<OutputFile>,
     /// The dead letters.
-    pub rejects: Option<OutputFile>,
+    pub dead_letters: Option<OutputFile>,
 }
 
-/// What a replay came to.
+/// The result of a replay, besides its files.
 #[derive(Debug)]
 pub struct ReplayResult {
-    /// What was counted.
+    /// The totals.
     pub totals: PipelineTotals,
-    /// The first three calls that were rejected, in words: where each stood, why, and how it begins.
-    pub first_rejects: Vec<String>,
+    /// The first three calls that were rejected, as text: their places, the reasons, and how they begin.
+    pub first_rejections: Vec<String>,
 }
 
-/// Replays everything `source` yields, then moves time on to `until`; the results are whole in `sinks` when it returns.
+/// Replays everything that `source` yields, then advances time to `until`; `sinks` have the complete results when it returns.
 ///
 /// # Errors
-/// The source or a sink fails; no file among the sinks is left behind then.
+/// The source or a sink fails; the files of the sinks are removed then.
 pub fn replay(
     plan: Arc<ExecutionPlan>,
     options: PipelineOptions,
@@ -61,20 +65,20 @@ pub fn replay(
 ) -> Result<ReplayResult, ReplayError> {
     let max_message_bytes = options.max_message_bytes();
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until: Some(until), ..options })?;
-    let mut first_rejects = FirstRejections::default();
-    let feeding = ReplayDriver {
+    let mut first_rejections = FirstRejections::default();
+    let driver = ReplayDriver {
         pipeline: &mut pipeline,
         max_message_bytes,
         until,
-        left: Vec::new(),
+        waiting_before: Vec::new(),
         progress: None,
-        first_rejects: &mut first_rejects,
+        first_rejections: &mut first_rejections,
     };
-    let ReplaySinks { journal, actions, rejects } = feeding.run(source, sinks)?;
-    let mut files: Vec<OutputFile> = std::iter::once(journal).chain(actions).chain(rejects).collect();
+    let ReplaySinks { journal, actions, dead_letters } = driver.run(source, sinks)?;
+    let mut files: Vec<OutputFile> = std::iter::once(journal).chain(actions).chain(dead_letters).collect();
     files.iter_mut().try_for_each(OutputFile::flush)?;
     files.into_iter().try_for_each(OutputFile::finish)?;
-    Ok(ReplayResult { totals: pipeline.totals(), first_rejects: first_rejects.into_lines() })
+    Ok(ReplayResult { totals: pipeline.totals(), first_rejections: first_rejections.into_lines() })
 }
 
 /// Why a log in memory could not be replayed.
@@ -88,7 +92,7 @@ pub enum InMemoryError {
     Workers(#[from] rayon::ThreadPoolBuildError),
 }
 
-/// Replays a log that is in memory, `batch_bytes` at a time, and returns the journal: for tests and tools.
+/// Replays a log in memory, `batch_bytes` at a time, and returns the journal. For tests and tools.
 ///
 /// # Errors
 /// The rules have mistakes, or the workers can't be started.

@@ -1,153 +1,139 @@
-//! The folder that keeps how far a replay got.
+//! The progress of a resumable replay, kept in a folder.
 //!
 //! ```text
-//! lock                    held by the replay that runs
-//! journal.part            results in the making; also actions.part, rejects.part
+//! lock                    locked by the replay that is running
+//! journal.part            results that are being written; also actions.part, rejects.part
 //! 000000000007.state      the pipeline between two blocks, as a checkpoint
-//! 000000000007.json       the commit: how far the events were read, how long the parts are, what waits
+//! 000000000007.json       the commit: how far the events were read, how long the parts are, which outputs wait
 //! ```
 //!
-//! **What it promises.** A commit counts once its record has its name, and everything it speaks of is safe by then.
-//! Whoever dies at any moment leaves the commit before. The last two are kept; each is whole by itself, so where the
-//! newest is damaged the one before is gone on from. Where none is of use nothing is begun anew: that is said.
+//! **What it promises.** A commit is valid when its file has its name; everything that it refers to is durable by then. A
+//! process that dies at any moment leaves the commit before. The last two commits are kept, each complete by itself, so if
+//! the newest is damaged the one before is used. If there are commits and none can be used, that is an error, not a fresh
+//! start.
 //!
-//! **What it does not do.** A result that was committed is not read again: only its length is looked at.
+//! **What it does not do.** It does not verify the contents of committed results, only their lengths. How a commit is found
+//! and read is in `resume`.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::commit::{ReplayArguments, ReplayCommit, ResultLengths, StateFile};
-use super::error::ReplayError;
+use super::error::{ReplayError, SkippedCommit};
 use super::input_position::ResumedInput;
+use super::resume::{self, FoundCommit};
 use super::writer::WaitingOutput;
 use crate::files::source::FileItem;
 use crate::pipeline::{Pipeline, PipelineTotals, RestoredPipeline};
 use crate::store::{Folder, ObjectError, ObjectStorage, finished_name};
 use rekindle_core::partition::ExecutionPlan;
 
-/// What names of records end with.
-const RECORD: &str = ".json";
+/// How the names of commits end.
+const COMMIT_SUFFIX: &str = ".json";
 
-/// What names of states end with.
-const STATE: &str = ".state";
+/// How the names of states end.
+const STATE_SUFFIX: &str = ".state";
 
-/// What names of unfinished results end with.
-pub(super) const PART: &str = ".part";
+/// How the names of unfinished results end.
+pub(super) const PART_SUFFIX: &str = ".part";
 
-/// Commits take no more than about this part of the time: one in so many, however short the interval.
-const PAUSE: u32 = 9;
+/// The time between two commits is at least this many times what the last one took, so that commits take a tenth of the
+/// time at most, however short the interval.
+const INTERVAL_PER_COST: u32 = 9;
 
-/// How far a replay got, kept in a folder that nobody else uses meanwhile.
+/// The progress of a replay, in a folder that it has locked.
 pub(super) struct ReplayProgress {
     path: PathBuf,
     folder: Folder,
     /// Holds the lock.
     _lock: File,
     interval: Duration,
-    record: ReplayCommit,
-    /// The number of the commit that `record` is.
+    commit: ReplayCommit,
+    /// The number of the last commit.
     number: u64,
-    /// The number of the next.
+    /// The number of the next one.
     next: u64,
-    reading: ResumedInput,
-    /// What was counted, and how long it took, before this run.
-    before: (PipelineTotals, Duration),
+    input: ResumedInput,
+    /// What earlier runs counted.
+    totals_before: PipelineTotals,
+    /// How long earlier runs took.
+    took_before: Duration,
     started: Instant,
     due: Instant,
 }
 
-/// What was found in a folder.
+/// The progress that was found in a folder.
 pub(super) struct FoundProgress {
     pub(super) progress: ReplayProgress,
-    /// The state to go on from; `None`: the beginning, or there is nothing left to do.
+    /// The state to continue from; `None`: the replay starts from the beginning, or is finished.
     pub(super) restored: Option<RestoredPipeline>,
-    /// Commits that cannot be used, and why.
-    pub(super) passed_over: Vec<String>,
+    /// Newer commits, which cannot be used.
+    pub(super) skipped: Vec<SkippedCommit>,
 }
 
 impl ReplayProgress {
-    /// Takes a folder, which is made where it is missing, and finds the last commit there; without one, writes the
+    /// Locks a folder, which is created if it is missing, and finds the last commit there; if there is none, writes the
     /// first.
     pub(super) fn open(
         path: &Path,
         interval: Duration,
-        asked: ReplayArguments,
+        arguments: ReplayArguments,
         plan: &ExecutionPlan,
     ) -> Result<FoundProgress, ReplayError> {
-        let failed = |attempt: &str, why: String| failed(path, attempt, why);
-        let folder = Folder::open(path).map_err(|error| failed("keep progress", error.to_string()))?;
+        let folder = Folder::open(path).map_err(|error| failed(path, "keep progress", ObjectError::Disk(error)))?;
         let lock = lock(path)?;
-        let names = folder.list().map_err(|error| failed("list what is there", error.to_string()))?;
-        let mut numbers: Vec<u64> = names.iter().filter_map(|name| number(name, RECORD)).collect();
-        numbers.sort_unstable_by(|a, b| b.cmp(a));
-        let mut passed_over = Vec::new();
-        let mut last = None;
-        for number in &numbers {
-            match load(&folder, path, *number, &asked, plan) {
-                Ok((record, restored)) => {
-                    last = Some((*number, record, restored));
-                    break;
-                }
-                Err(ResumeError::Refused(error)) => return Err(error),
-                Err(ResumeError::Damaged(why)) => passed_over.push(why),
-            }
-        }
-        let begins = last.is_none();
-        if let Some(example) = names.iter().find(|name| is_part(name) || number(name, STATE).is_some())
-            && begins
-            && passed_over.is_empty()
-        {
-            passed_over.push(format!("there is {example}, and no record of how far the replay got"));
-        }
-        if begins && !passed_over.is_empty() {
-            return Err(ReplayError::NoneUsable { folder: path.display().to_string(), problems: passed_over });
-        }
-        let (number, record, restored) = last.unwrap_or_else(|| (0, ReplayCommit::of_nothing(asked), None));
+        let found = resume::find_commit(&folder, path, &arguments, plan)?;
+        let is_new = found.commit.is_none();
+        let FoundCommit { number, commit, restored } = found.commit.unwrap_or_else(|| FoundCommit {
+            number: 0,
+            commit: ReplayCommit::first(arguments),
+            restored: None,
+        });
         let now = Instant::now();
-        let progress = ReplayProgress {
+        let mut progress = ReplayProgress {
             path: path.to_owned(),
             folder,
             _lock: lock,
             interval,
-            reading: ResumedInput::after(record.read.clone()),
-            before: (record.totals.clone(), Duration::from_millis(record.took_ms)),
-            record,
+            input: ResumedInput::after(commit.read.clone()),
+            totals_before: commit.totals.clone(),
+            took_before: Duration::from_millis(commit.took_ms),
+            commit,
             number,
-            next: numbers.first().map_or(0, |newest| newest + 1),
+            next: found.next,
             started: now,
             due: now + interval,
         };
-        let mut found = FoundProgress { progress, restored, passed_over };
-        if begins {
-            found.progress.write(found.progress.record.clone())?;
+        if is_new {
+            progress.write(progress.commit.clone())?;
         }
-        Ok(found)
+        Ok(FoundProgress { progress, restored, skipped: found.skipped })
     }
 
     /// The last commit.
-    pub(super) fn record(&self) -> &ReplayCommit {
-        &self.record
+    pub(super) fn last_commit(&self) -> &ReplayCommit {
+        &self.commit
     }
 
-    /// Where the folder is.
+    /// The folder's path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where a result grows.
+    /// The file in which a result is written.
     pub(super) fn part(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{name}{PART}"))
+        self.path.join(format!("{name}{PART_SUFFIX}"))
     }
 
-    /// Takes note of what comes next in the events; what of it was not worked on before the last commit.
+    /// Reads the next item of the events; returns the part of it that was not processed before the last commit.
     pub(super) fn take(&mut self, item: FileItem) -> Result<Option<FileItem>, ReplayError> {
-        self.reading.take(item).map_err(|_| self.other_events("they hold something else"))
+        self.input.take(item).map_err(|_| self.other_events("their contents differ"))
     }
 
-    /// Sees that the events went as far as they did before.
+    /// Verifies that the events were as long as before.
     pub(super) fn ended(&self) -> Result<(), ReplayError> {
-        if self.reading.is_skipping() { Err(self.other_events("they end earlier")) } else { Ok(()) }
+        if self.input.is_skipping() { Err(self.other_events("they end earlier")) } else { Ok(()) }
     }
 
     /// Whether it is time for a commit.
@@ -155,8 +141,8 @@ impl ReplayProgress {
         Instant::now() >= self.due
     }
 
-    /// Writes down that everything read so far is worked on, and what came of it is in the first so many bytes of the
-    /// parts, or waits.
+    /// Commits that everything read so far is processed, and that its results are in the first bytes of the parts, of these
+    /// lengths, or wait.
     pub(super) fn commit(
         &mut self,
         pipeline: &Pipeline,
@@ -164,38 +150,38 @@ impl ReplayProgress {
         waiting: Vec<WaitingOutput>,
     ) -> Result<(), ReplayError> {
         let began = Instant::now();
-        let record = self.record_now(pipeline, lengths, waiting);
+        let commit = self.next_commit(pipeline, lengths, waiting);
         let state = Some(self.write_state(pipeline)?);
-        self.write(ReplayCommit { state, ..record })?;
+        self.write(ReplayCommit { state, ..commit })?;
         let ended = Instant::now();
-        let rest = if self.interval.is_zero() { Duration::ZERO } else { (ended - began) * PAUSE };
-        self.due = ended + self.interval.max(rest);
+        let pause = if self.interval.is_zero() { Duration::ZERO } else { (ended - began) * INTERVAL_PER_COST };
+        self.due = ended + self.interval.max(pause);
         Ok(())
     }
 
-    /// Writes down that the parts are the whole results.
+    /// Commits that the parts are the complete results.
     pub(super) fn finish(&mut self, pipeline: &Pipeline, lengths: ResultLengths) -> Result<(), ReplayError> {
-        let record = self.record_now(pipeline, lengths, Vec::new());
-        self.write(ReplayCommit { is_finished: true, ..record })
+        let commit = self.next_commit(pipeline, lengths, Vec::new());
+        self.write(ReplayCommit { is_finished: true, ..commit })
     }
 
-    /// Removes everything but the record that it is finished, and the parts that are left.
+    /// Removes everything except the last commit and the parts that are left.
     pub(super) fn clean_up(&self) -> Result<(), ReplayError> {
-        self.forget(&[self.number])
+        self.remove_except(&[self.number])
     }
 
-    fn record_now(&self, pipeline: &Pipeline, lengths: ResultLengths, waiting: Vec<WaitingOutput>) -> ReplayCommit {
+    fn next_commit(&self, pipeline: &Pipeline, lengths: ResultLengths, waiting: Vec<WaitingOutput>) -> ReplayCommit {
         let mut totals = pipeline.totals();
-        totals.add_before(&self.before.0);
-        let took = self.before.1 + self.started.elapsed();
+        totals.add_before(&self.totals_before);
+        let took = self.took_before + self.started.elapsed();
         let took_ms = took.as_millis().try_into().unwrap_or(u64::MAX);
-        let (asked, read) = (self.record.asked.clone(), self.reading.up_to());
-        ReplayCommit { asked, read, lengths, waiting, totals, took_ms, state: None, is_finished: false }
+        let (arguments, read) = (self.commit.arguments.clone(), self.input.position());
+        ReplayCommit { arguments, read, lengths, waiting, totals, took_ms, state: None, is_finished: false }
     }
 
     fn write_state(&self, pipeline: &Pipeline) -> Result<StateFile, ReplayError> {
-        let name = name(self.next, STATE);
-        let failed = |error: ObjectError| failed(&self.path, &format!("write {name}"), error.to_string());
+        let name = state_name(self.next);
+        let failed = |error| failed(&self.path, format!("write {name}"), error);
         let mut object = self.folder.create(&name).map_err(failed)?;
         let mut state = StateFile { bytes: 0, crc32c: 0 };
         pipeline.encode_checkpoint_into(|bytes| {
@@ -207,103 +193,76 @@ impl ReplayProgress {
         Ok(state)
     }
 
-    /// Makes a commit count, and forgets all but it and the one before.
-    fn write(&mut self, record: ReplayCommit) -> Result<(), ReplayError> {
-        let name = name(self.next, RECORD);
-        let failed = |error: ObjectError| failed(&self.path, &format!("write {name}"), error.to_string());
+    /// Makes a commit valid, and removes all but it and the one before.
+    fn write(&mut self, commit: ReplayCommit) -> Result<(), ReplayError> {
+        let name = commit_name(self.next);
+        let failed = |error| failed(&self.path, format!("write {name}"), error);
         let mut object = self.folder.create(&name).map_err(failed)?;
-        object.write(&record.encode()).map_err(failed)?;
+        object.write(&commit.encode()).map_err(failed)?;
         object.finish().map_err(failed)?;
         let before = std::mem::replace(&mut self.number, self.next);
         self.next += 1;
-        self.record = record;
-        self.forget(&[before, self.number])
+        self.commit = commit;
+        self.remove_except(&[before, self.number])
     }
 
-    /// Removes commits of other numbers, and what was never finished.
-    fn forget(&self, keep: &[u64]) -> Result<(), ReplayError> {
-        let failed = |error: ObjectError| failed(&self.path, "remove what is old", error.to_string());
+    /// Removes commits with other numbers, and files that were never finished.
+    fn remove_except(&self, kept: &[u64]) -> Result<(), ReplayError> {
+        let failed = |error| failed(&self.path, "remove old files", error);
         let is_old = |name: &&String| {
             let finished = finished_name(name);
-            let number = number(finished, RECORD).or_else(|| number(finished, STATE));
-            number.is_some_and(|number| finished != **name || !keep.contains(&number))
+            let number = commit_number(finished).or_else(|| state_number(finished));
+            number.is_some_and(|number| finished != **name || !kept.contains(&number))
         };
         let names = self.folder.list().map_err(failed)?;
         names.iter().filter(is_old).try_for_each(|name| self.folder.remove(name)).map_err(failed)
     }
 
-    fn other_events(&self, why: &'static str) -> ReplayError {
-        ReplayError::OtherEvents { lines: self.record.read.lines, why, folder: self.path.display().to_string() }
+    fn other_events(&self, difference: &'static str) -> ReplayError {
+        let (lines, folder) = (self.commit.read.lines, self.path.display().to_string());
+        ReplayError::OtherEvents { lines, difference, folder }
     }
-}
-
-/// Why a commit is not gone on from.
-enum ResumeError {
-    /// It is of no use; the one before may be.
-    Damaged(String),
-    /// It is of another replay.
-    Refused(ReplayError),
-}
-
-fn load(
-    folder: &Folder,
-    path: &Path,
-    number: u64,
-    asked: &ReplayArguments,
-    plan: &ExecutionPlan,
-) -> Result<(ReplayCommit, Option<RestoredPipeline>), ResumeError> {
-    let damaged = |name: &str, why: String| ResumeError::Damaged(format!("{name}: {why}"));
-    let record_name = name(number, RECORD);
-    let read = |name: &str| folder.read(name).map_err(|error| damaged(name, error.to_string()));
-    let record = ReplayCommit::decode(&read(&record_name)?).map_err(|why| damaged(&record_name, why))?;
-    let differences = record.asked.differences(asked);
-    if !differences.is_empty() {
-        return Err(ResumeError::Refused(ReplayError::OtherReplay { folder: path.display().to_string(), differences }));
-    }
-    if !record.is_finished {
-        for (name, bytes) in record.lengths.by_name() {
-            let found = fs::metadata(path.join(format!("{name}{PART}"))).map_or(0, |meta| meta.len());
-            if found < bytes {
-                return Err(damaged(&format!("{name}{PART}"), format!("it has {found} bytes, not {bytes} or more")));
-            }
-        }
-    }
-    let Some(state) = record.state else { return Ok((record, None)) };
-    let state_name = name(number, STATE);
-    let bytes = read(&state_name)?;
-    if (bytes.len() as u64, crc32c::crc32c(&bytes)) != (state.bytes, state.crc32c) {
-        return Err(damaged(&state_name, "it is damaged, or not the state that was written".to_owned()));
-    }
-    let restored =
-        RestoredPipeline::read(plan, &[&bytes]).map_err(|(_, error)| damaged(&state_name, error.to_string()))?;
-    Ok((record, Some(restored)))
 }
 
 fn lock(path: &Path) -> Result<File, ReplayError> {
     let name = path.join("lock");
     let opened = File::options().create(true).truncate(false).write(true).open(name);
-    let lock = opened.map_err(|error| failed(path, "open the lock", error.to_string()))?;
+    let lock = opened.map_err(|error| failed(path, "open the lock", ObjectError::Disk(error)))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(ReplayError::InUse { folder: path.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(failed(path, "take the lock", error.to_string())),
+        Err(TryLockError::Error(error)) => Err(failed(path, "take the lock", ObjectError::Disk(error))),
     }
 }
 
-fn failed(path: &Path, attempt: &str, why: String) -> ReplayError {
-    ReplayError::Folder { attempt: attempt.to_owned(), folder: path.display().to_string(), why }
+pub(super) fn failed(path: &Path, attempt: impl Into<String>, cause: ObjectError) -> ReplayError {
+    ReplayError::Folder { attempt: attempt.into(), folder: path.display().to_string(), cause }
 }
 
-fn name(number: u64, kind: &str) -> String {
-    format!("{number:012}{kind}")
+pub(super) fn commit_name(number: u64) -> String {
+    format!("{number:012}{COMMIT_SUFFIX}")
 }
 
-/// The number of the commit that a file of this kind belongs to.
-fn number(name: &str, kind: &str) -> Option<u64> {
-    let digits = name.strip_suffix(kind)?;
+pub(super) fn state_name(number: u64) -> String {
+    format!("{number:012}{STATE_SUFFIX}")
+}
+
+/// The number in the name of a commit; `None`: it is another name.
+pub(super) fn commit_number(name: &str) -> Option<u64> {
+    number(name, COMMIT_SUFFIX)
+}
+
+/// The number in the name of a state; `None`: it is another name.
+pub(super) fn state_number(name: &str) -> Option<u64> {
+    number(name, STATE_SUFFIX)
+}
+
+fn number(name: &str, suffix: &str) -> Option<u64> {
+    let digits = name.strip_suffix(suffix)?;
     (digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-fn is_part(name: &str) -> bool {
-    name.strip_suffix(PART).is_some_and(|name| ResultLengths::NAMES.contains(&name))
+/// Whether a name is that of a result that is being written.
+pub(super) fn is_part(name: &str) -> bool {
+    name.strip_suffix(PART_SUFFIX).is_some_and(|name| ResultLengths::NAMES.contains(&name))
 }

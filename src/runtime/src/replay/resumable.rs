@@ -1,18 +1,18 @@
-//! A replay that goes on from its last commit when it is started again.
+//! A replay that continues from its last commit when it is started again.
 //!
-//! Results grow in the folder of its progress, and are brought to where they belong once they are whole. That is written
-//! down first, so who dies on the way does the rest of it the next time.
+//! Results are written in the folder of its progress, and delivered to their targets when they are complete. That they are
+//! complete is committed first, so a process that dies during the delivery continues it the next time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::commit::{ReplayArguments, ResultLengths};
+use super::commit::{ReplayArguments, RequestedResults, ResultLengths};
 use super::driver::ReplayDriver;
-use super::error::ReplayError;
+use super::error::{ReplayError, SkippedCommit};
 use super::first_rejections::FirstRejections;
-use super::progress::{FoundProgress, PART, ReplayProgress};
+use super::progress::{FoundProgress, PART_SUFFIX, ReplayProgress};
 use super::{ReplayResult, ReplaySinks};
 use crate::files::sink::{self, OutputFile, OutputFileError};
 use crate::files::source::{FileItem, FileSourceError};
@@ -20,7 +20,7 @@ use crate::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::Timestamp;
 
-/// Where results are brought; `-` is standard output.
+/// Where results are delivered; `-` is standard output.
 #[derive(Clone, Debug)]
 pub struct ResultTargets {
     /// The journal.
@@ -28,34 +28,43 @@ pub struct ResultTargets {
     /// The actions.
     pub actions: Option<PathBuf>,
     /// The dead letters.
-    pub rejects: Option<PathBuf>,
+    pub dead_letters: Option<PathBuf>,
+}
+
+/// A result with its target.
+struct RequestedResult<'t> {
+    /// The name of its file in the folder of the progress.
+    name: &'static str,
+    /// What messages call it.
+    what: &'static str,
+    target: &'t Path,
 }
 
 impl ResultTargets {
-    /// Each result that is asked for: its name, what to call it before people, and its target.
-    fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, &Path)> {
-        let [journal, actions, rejects] = ResultLengths::NAMES;
+    /// The requested results.
+    fn requested(&self) -> impl Iterator<Item = RequestedResult<'_>> {
+        let [journal, actions, dead_letters] = ResultLengths::NAMES;
         let each = [
             (journal, "the journal", Some(&self.journal)),
             (actions, "the actions", self.actions.as_ref()),
-            (rejects, "the rejected events", self.rejects.as_ref()),
+            (dead_letters, "the rejected events", self.dead_letters.as_ref()),
         ];
-        each.into_iter().filter_map(|(name, what, target)| Some((name, what, target?.as_path())))
+        each.into_iter().filter_map(|(name, what, target)| Some(RequestedResult { name, what, target: target? }))
     }
 }
 
-/// Where a replay stands when it is started.
+/// How far a replay is when it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayState {
-    /// At the beginning.
+    /// Nothing was read.
     Beginning,
-    /// Behind so many lines of the events.
+    /// This number of lines was read.
     After(u64),
-    /// At its end: only results may have to be brought where they belong.
+    /// It is finished: at most the delivery of results is left.
     Finished,
 }
 
-/// A replay with its progress in a folder, of which it has the lock.
+/// A replay with its progress in a folder that it has locked.
 pub struct ResumableReplay {
     plan: Arc<ExecutionPlan>,
     options: PipelineOptions,
@@ -63,92 +72,95 @@ pub struct ResumableReplay {
     targets: ResultTargets,
     progress: ReplayProgress,
     restored: Option<RestoredPipeline>,
-    passed_over: Vec<String>,
-    first_rejects: FirstRejections,
+    skipped: Vec<SkippedCommit>,
+    first_rejections: FirstRejections,
 }
 
 impl ResumableReplay {
-    /// Finds out how far the replay got, with its progress in `folder`, which is made if it is missing. There will be a
-    /// commit per `interval`, after every block if that is zero.
+    /// Finds out how far the replay got, with its progress in `folder`, which is created if it is missing. It will commit
+    /// once per `interval`, and after every block if that is zero.
     ///
     /// # Errors
-    /// The folder can't be used, is another replay's, holds the progress of a replay that was asked for something else,
-    /// or progress none of which can be used; or a result could not be brought to its target.
+    /// The folder can't be used, or has the progress of a running replay, of a replay with other arguments, or none that can be
+    /// used; or a result could not be delivered to its target.
     pub fn open(
         folder: &Path,
         interval: Duration,
         plan: Arc<ExecutionPlan>,
-        (options, until): (PipelineOptions, Timestamp),
+        options: PipelineOptions,
+        until: Timestamp,
         events: Vec<String>,
         targets: ResultTargets,
     ) -> Result<ResumableReplay, ReplayError> {
-        let results = (targets.actions.is_some(), targets.rejects.is_some());
-        let asked = ReplayArguments::new(&plan.rules, &options, until, events, results);
-        let FoundProgress { progress, restored, passed_over } = ReplayProgress::open(folder, interval, asked, &plan)?;
-        targets.each().try_for_each(|(_, what, target)| sink::check(what, target))?;
+        let results =
+            RequestedResults { actions: targets.actions.is_some(), dead_letters: targets.dead_letters.is_some() };
+        let arguments = ReplayArguments::new(&plan.rules, &options, until, events, results);
+        let FoundProgress { progress, restored, skipped } = ReplayProgress::open(folder, interval, arguments, &plan)?;
+        targets.requested().try_for_each(|result| sink::check(result.what, result.target))?;
         let options = PipelineOptions { until: Some(until), ..options };
-        let first_rejects = FirstRejections::default();
-        Ok(ResumableReplay { plan, options, until, targets, progress, restored, passed_over, first_rejects })
+        let first_rejections = FirstRejections::default();
+        Ok(ResumableReplay { plan, options, until, targets, progress, restored, skipped, first_rejections })
     }
 
-    /// The files that grow in a folder with progress: nothing else may be written there.
+    /// The files in a folder with progress that nothing else may write to.
     pub fn files(folder: &Path) -> Vec<PathBuf> {
-        ResultLengths::NAMES.iter().map(|name| folder.join(format!("{name}{PART}"))).collect()
+        ResultLengths::NAMES.iter().map(|name| folder.join(format!("{name}{PART_SUFFIX}"))).collect()
     }
 
-    /// Where it stands.
-    pub fn standing(&self) -> ReplayState {
-        let record = self.progress.record();
-        match record.read.lines {
-            _ if record.is_finished => ReplayState::Finished,
+    /// How far it is.
+    pub fn state(&self) -> ReplayState {
+        let commit = self.progress.last_commit();
+        match commit.read.lines {
+            _ if commit.is_finished => ReplayState::Finished,
             0 => ReplayState::Beginning,
             lines => ReplayState::After(lines),
         }
     }
 
-    /// Commits that are newer than the one it goes on from, and cannot be used; and why.
-    pub fn passed_over(&self) -> &[String] {
-        &self.passed_over
+    /// Commits that are newer than the one it continues from, and cannot be used.
+    pub fn skipped_commits(&self) -> &[SkippedCommit] {
+        &self.skipped
     }
 
-    /// Replays what is left of the events; `source` yields them from the beginning. Not to be called where it is
+    /// Replays the rest of the events; `source` yields them from the beginning. Must not be called if the replay is
     /// [finished](ReplayState::Finished).
     ///
     /// # Errors
-    /// The source or a sink fails, or the source does not yield what it yielded before. What was committed stays.
+    /// The source or a sink fails, or the source yields other events than before. What was committed is kept.
     pub fn run(&mut self, source: impl Iterator<Item = Result<FileItem, FileSourceError>>) -> Result<(), ReplayError> {
         let (plan, options) = (Arc::clone(&self.plan), self.options.clone());
         let mut pipeline = match self.restored.take() {
             Some(restored) => Pipeline::restore(plan, options, restored)?,
             None => Pipeline::new(plan, options)?,
         };
-        let (sinks, left) = (self.sinks()?, self.progress.record().waiting.clone());
-        let feeding = ReplayDriver {
+        let (sinks, waiting_before) = (self.sinks()?, self.progress.last_commit().waiting.clone());
+        let driver = ReplayDriver {
             pipeline: &mut pipeline,
             max_message_bytes: self.options.max_message_bytes(),
             until: self.until,
-            left,
+            waiting_before,
             progress: Some(&mut self.progress),
-            first_rejects: &mut self.first_rejects,
+            first_rejections: &mut self.first_rejections,
         };
-        let ReplaySinks { mut journal, mut actions, mut rejects } = feeding.run(source, sinks)?;
-        let settle = |file: &mut Option<OutputFile>| file.as_mut().map(OutputFile::settle).transpose();
+        let ReplaySinks { mut journal, mut actions, mut dead_letters } = driver.run(source, sinks)?;
+        let sync = |file: &mut Option<OutputFile>| file.as_mut().map(OutputFile::sync).transpose();
         let lengths = ResultLengths {
-            journal: journal.settle()?,
-            actions: settle(&mut actions)?,
-            rejects: settle(&mut rejects)?,
+            journal: journal.sync()?,
+            actions: sync(&mut actions)?,
+            dead_letters: sync(&mut dead_letters)?,
         };
         self.progress.finish(&pipeline, lengths)
     }
 
-    /// Brings the results of a finished replay to their targets, those that are not there yet. What it came to (with the
-    /// rejects that this run has seen), and how long it took in all.
+    /// Delivers the results of a finished replay to their targets, unless they are there already. Returns the result (with the
+    /// rejections of this run), and how long all runs took together.
     ///
     /// # Errors
-    /// One can't be written there, or was and is gone.
+    /// One can't be written there, or was delivered before and is gone.
     pub fn deliver(self) -> Result<(ReplayResult, Duration), ReplayError> {
-        let record = self.progress.record();
-        for ((_, bytes), (name, what, target)) in record.lengths.by_name().zip(self.targets.each()) {
+        let commit = self.progress.last_commit();
+        for ((_, bytes), result) in commit.lengths.by_name().zip(self.targets.requested()) {
+            let RequestedResult { name, what, target } = result;
             let part = self.progress.part(name);
             if part.exists() {
                 sink::deliver(what, &part, target)?;
@@ -158,22 +170,22 @@ impl ResumableReplay {
             }
         }
         self.progress.clean_up()?;
-        let (totals, took) = (record.totals.clone(), Duration::from_millis(record.took_ms));
-        Ok((ReplayResult { totals, first_rejects: self.first_rejects.into_lines() }, took))
+        let (totals, took) = (commit.totals.clone(), Duration::from_millis(commit.took_ms));
+        Ok((ReplayResult { totals, first_rejections: self.first_rejections.into_lines() }, took))
     }
 
-    /// The parts, cut back to what was committed.
+    /// The parts, truncated to their committed lengths.
     fn sinks(&self) -> Result<ReplaySinks, OutputFileError> {
-        let lengths = self.progress.record().lengths;
+        let lengths = self.progress.last_commit().lengths;
         let open = |name: &str, bytes: Option<u64>| {
-            let (_, what, _) = self.targets.each().find(|(other, ..)| *other == name)?;
-            Some(OutputFile::resume(what, &self.progress.part(name), bytes.unwrap_or(0)))
+            let result = self.targets.requested().find(|result| result.name == name)?;
+            Some(OutputFile::resume(result.what, &self.progress.part(name), bytes.unwrap_or(0)))
         };
-        let [journal, actions, rejects] = ResultLengths::NAMES;
+        let [journal, actions, dead_letters] = ResultLengths::NAMES;
         Ok(ReplaySinks {
             journal: OutputFile::resume("the journal", &self.progress.part(journal), lengths.journal)?,
             actions: open(actions, lengths.actions).transpose()?,
-            rejects: open(rejects, lengths.rejects).transpose()?,
+            dead_letters: open(dead_letters, lengths.dead_letters).transpose()?,
         })
     }
 }

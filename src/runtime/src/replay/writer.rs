@@ -1,4 +1,6 @@
-//! Brings outputs into order and writes them, on a thread of its own while the next block is worked on.
+//! Sorts outputs into the journal's order and writes them, on a thread of its own while the next block is applied.
+//!
+//! An output is written when no earlier one can come any more; until then it waits, also from one run to the next.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -13,25 +15,25 @@ use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::time::Timestamp;
 
-/// What the writer is told.
+/// A message to the writer.
 pub(super) enum ReplayWriterMessage {
-    /// What a block came to.
+    /// The outputs of a block.
     Batch {
         outputs: Vec<Output>,
-        /// No later batch holds anything due before this.
+        /// No later batch has an output that is due before this.
         final_before: Timestamp,
     },
-    /// Everything before this is to be safe, and how much that is to be told.
-    Settle(SyncSender<SyncedOutputs>),
+    /// Makes everything before this message durable, and replies with its lengths.
+    Sync(SyncSender<SyncedOutputs>),
 }
 
-/// What a writer has made safe.
+/// The outputs that a writer has made durable.
 pub(super) struct SyncedOutputs {
     /// Bytes of the journal.
     pub(super) journal: u64,
     /// Bytes of the actions.
     pub(super) actions: Option<u64>,
-    /// What is not due yet, in the journal's order.
+    /// Outputs that are not due yet, in the journal's order.
     pub(super) waiting: Vec<WaitingOutput>,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct WaitingOutput {
     position: u64,
     /// Its line in the journal.
     journal: String,
-    /// Its line among the actions; empty where it is none, or none were asked for.
+    /// Its line in the actions; empty if it is no action, or none are requested.
     action: String,
 }
 
@@ -64,34 +66,34 @@ impl WaitingOutput {
         }
     }
 
-    /// What the journal is ordered by.
+    /// The key that orders the journal.
     fn key(&self) -> (i64, &str, u64) {
         (self.at_ms, &self.user, self.position)
     }
 }
 
-/// Whoever writes the journal and the actions.
+/// Writes the journal and the actions.
 pub(super) struct ReplayWriter {
     plan: Arc<ExecutionPlan>,
     sorter: JournalSorter,
-    /// What an earlier run left waiting, in the journal's order. It came before all that the sorter holds.
-    left: VecDeque<WaitingOutput>,
+    /// Outputs that an earlier run left waiting, in the journal's order. They precede those with the same key in the sorter.
+    waiting_before: VecDeque<WaitingOutput>,
     journal: OutputFile,
     actions: Option<OutputFile>,
 }
 
 impl ReplayWriter {
-    /// A writer that goes on where an earlier run left `left` waiting.
+    /// A writer that continues after a run which left these outputs waiting.
     pub(super) fn new(
         plan: Arc<ExecutionPlan>,
-        left: Vec<WaitingOutput>,
+        waiting_before: Vec<WaitingOutput>,
         journal: OutputFile,
         actions: Option<OutputFile>,
     ) -> ReplayWriter {
-        ReplayWriter { plan, sorter: JournalSorter::default(), left: left.into(), journal, actions }
+        ReplayWriter { plan, sorter: JournalSorter::default(), waiting_before: waiting_before.into(), journal, actions }
     }
 
-    /// Returns the files, not finished yet.
+    /// Writes until the channel is closed. Returns the files, which are not finished yet.
     pub(super) fn write_all(
         mut self,
         messages: &Receiver<ReplayWriterMessage>,
@@ -102,10 +104,10 @@ impl ReplayWriter {
                     let ready = self.sorter.release(&mut outputs, final_before);
                     self.write(&ready, final_before)?;
                 }
-                ReplayWriterMessage::Settle(answer) => {
-                    let settled = self.settle()?;
-                    // Nobody waits for the answer any more where the replay has failed.
-                    let _ = answer.send(settled);
+                ReplayWriterMessage::Sync(reply) => {
+                    let synced = self.sync()?;
+                    // If the replay has failed, nobody waits for the reply.
+                    let _ = reply.send(synced);
                 }
             }
         }
@@ -115,33 +117,33 @@ impl ReplayWriter {
     fn write(&mut self, outputs: &[Output], final_before: Timestamp) -> Result<(), OutputFileError> {
         for output in outputs {
             let key = (output.at.0, &*output.user, output.position);
-            self.write_left(|left| left.key() <= key)?;
+            self.write_waiting(|waiting| waiting.key() <= key)?;
             self.journal.write(|sink| journal::write_line(&self.plan.rules, output, sink))?;
             if let Some(actions) = &mut self.actions {
                 actions.write(|sink| action::write_line(&self.plan.rules, output, sink))?;
             }
         }
-        self.write_left(|left| left.at_ms < final_before.0)
+        self.write_waiting(|waiting| waiting.at_ms < final_before.0)
     }
 
-    /// Writes what an earlier run left, for as long as it is wanted.
-    fn write_left(&mut self, mut is_wanted: impl FnMut(&WaitingOutput) -> bool) -> Result<(), OutputFileError> {
-        while let Some(left) = self.left.front().filter(|left| is_wanted(left)) {
-            self.journal.write(|sink| sink.write_all(left.journal.as_bytes()))?;
+    /// Writes outputs of an earlier run as long as `is_next` is true for them.
+    fn write_waiting(&mut self, mut is_next: impl FnMut(&WaitingOutput) -> bool) -> Result<(), OutputFileError> {
+        while let Some(waiting) = self.waiting_before.front().filter(|waiting| is_next(waiting)) {
+            self.journal.write(|sink| sink.write_all(waiting.journal.as_bytes()))?;
             if let Some(actions) = &mut self.actions {
-                actions.write(|sink| sink.write_all(left.action.as_bytes()))?;
+                actions.write(|sink| sink.write_all(waiting.action.as_bytes()))?;
             }
-            self.left.pop_front();
+            self.waiting_before.pop_front();
         }
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<SyncedOutputs, OutputFileError> {
-        let journal = self.journal.settle()?;
-        let actions = self.actions.as_mut().map(OutputFile::settle).transpose()?;
+    fn sync(&mut self) -> Result<SyncedOutputs, OutputFileError> {
+        let journal = self.journal.sync()?;
+        let actions = self.actions.as_mut().map(OutputFile::sync).transpose()?;
         let of_now =
             self.sorter.waiting().iter().map(|output| WaitingOutput::new(&self.plan, output, actions.is_some()));
-        let mut waiting: Vec<WaitingOutput> = self.left.iter().cloned().chain(of_now).collect();
+        let mut waiting: Vec<WaitingOutput> = self.waiting_before.iter().cloned().chain(of_now).collect();
         waiting.sort_by(|a, b| a.key().cmp(&b.key()));
         Ok(SyncedOutputs { journal, actions, waiting })
     }

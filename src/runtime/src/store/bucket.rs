@@ -1,26 +1,57 @@
-//! Objects in a bucket that speaks S3.
+//! Objects in a bucket of a service with the S3 API.
 //!
-//! Replacing on condition is the service's own conditional write (`If-None-Match: *`, `If-Match: <ETag>`): a service
-//! that does not know it is refused at the first write, or, where it lets everything through, fences nobody.
+//! A conditional replacement is the service's conditional write (`If-None-Match: *`, `If-Match: <ETag>`). A service that
+//! rejects such writes fails at the first one; one that ignores the condition does not fence other writers.
 //!
-//! Large objects are uploaded in parts. Parts of an upload that never finished are invisible here; give the bucket a
-//! lifecycle rule that aborts incomplete uploads.
+//! Large objects are uploaded in parts. Parts of uploads that never finished are not listed here; give the bucket a lifecycle
+//! rule that aborts incomplete uploads.
 
+use std::io;
 use std::sync::{Arc, Once};
 
 use futures_util::TryStreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
+use thiserror::Error;
 use tokio::runtime::Handle;
 
 use super::objects::{ObjectError, ObjectStorage, ObjectVersion, ObjectWriter};
 use rekindle_settings::{CheckpointSettings, Secret, masked_within};
 
-/// Bytes of a part of an upload; a service takes 10,000 of them, and none but the last below 5 MiB.
-const PART_BYTES: usize = 16 << 20;
+/// Bytes of a part of an upload. A service takes 10,000 parts, and none but the last below 5 MiB.
+const UPLOAD_PART_BYTES: usize = 16 << 20;
 
-/// A bucket, or what is under a prefix of it.
+/// Why a bucket could not be used.
+#[derive(Debug, Error)]
+pub enum BucketError {
+    /// The file with the secret key can't be read.
+    #[error("{file}: {cause}")]
+    Secret {
+        /// The file.
+        file: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The prefix is not a path of objects.
+    #[error("{0}")]
+    Prefix(#[from] object_store::path::Error),
+    /// The service, or the client of it, failed: its error and the causes of that, as text without secrets.
+    #[error("{0}")]
+    Service(String),
+    /// The service has no versions of objects.
+    #[error("the service gives no ETag, so that conditional writes are impossible")]
+    NoETag,
+}
+
+impl BucketError {
+    /// Text, and no source: an error of the service can quote a secret.
+    fn service(error: &object_store::Error) -> BucketError {
+        BucketError::Service(masked_within(&chain(error)))
+    }
+}
+
+/// A bucket, or the objects under a prefix of it.
 #[derive(Debug)]
 pub(crate) struct S3Bucket {
     store: Arc<AmazonS3>,
@@ -29,7 +60,7 @@ pub(crate) struct S3Bucket {
     runtime: Handle,
 }
 
-/// An upload under way.
+/// An upload in progress.
 struct S3Upload {
     store: Arc<AmazonS3>,
     path: Path,
@@ -39,14 +70,15 @@ struct S3Upload {
 }
 
 impl S3Bucket {
-    /// Prepares to speak to the service; nothing is sent yet. Requests run on the runtime this is called in.
+    /// Prepares requests to the service; nothing is sent yet. Requests run on the runtime that this is called in.
     pub(crate) fn open(
         settings: &CheckpointSettings,
         place: String,
-        (bucket, prefix): (&str, &str),
-    ) -> Result<S3Bucket, String> {
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<S3Bucket, BucketError> {
         use_ring();
-        // The environment's AWS_ variables first; what the settings say goes before them.
+        // The AWS_ variables of the environment first: the settings override them.
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(bucket)
             .with_region(&settings.s3_region)
@@ -58,8 +90,8 @@ impl S3Bucket {
         if let (Some(id), Some(secret)) = (&settings.s3_access_key_id, &settings.s3_secret_access_key) {
             builder = builder.with_access_key_id(id).with_secret_access_key(read_secret(secret)?);
         }
-        let store = Arc::new(builder.build().map_err(|error| masked_within(&error.to_string()))?);
-        let prefix = Path::parse(prefix).map_err(|error| error.to_string())?;
+        let store = Arc::new(builder.build().map_err(|error| BucketError::service(&error))?);
+        let prefix = Path::parse(prefix)?;
         Ok(S3Bucket { store, place, prefix, runtime: Handle::current() })
     }
 
@@ -92,7 +124,7 @@ impl ObjectStorage for S3Bucket {
         let prefix = (!self.prefix.is_root()).then_some(&self.prefix);
         let found = self.store.list(prefix).try_collect::<Vec<_>>();
         let found = self.runtime.block_on(found).map_err(failed)?;
-        // What lies deeper is somebody else's.
+        // Deeper objects are not ours.
         let parts = self.prefix.parts().count() + 1;
         let ours = found.iter().filter(|object| object.location.parts().count() == parts);
         Ok(ours.filter_map(|object| object.location.filename().map(str::to_owned)).collect())
@@ -105,9 +137,9 @@ impl ObjectStorage for S3Bucket {
         }
     }
 
-    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError> {
-        let (bytes, tag) = self.runtime.block_on(self.read_object(name)).map_err(failed)?;
-        Ok((bytes, tagged(tag)?))
+    fn read_version(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError> {
+        let (bytes, etag) = self.runtime.block_on(self.read_object(name)).map_err(failed)?;
+        Ok((bytes, version(etag)?))
     }
 
     fn replace(
@@ -123,7 +155,7 @@ impl ObjectStorage for S3Bucket {
         let payload = PutPayload::from(bytes.to_vec());
         let path = self.path(name);
         let put = self.store.put_opts(&path, payload, PutOptions::from(mode));
-        tagged(self.runtime.block_on(put).map_err(failed)?.e_tag)
+        version(self.runtime.block_on(put).map_err(failed)?.e_tag)
     }
 }
 
@@ -158,7 +190,7 @@ impl S3Upload {
 impl ObjectWriter for S3Upload {
     fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PART_BYTES { self.send_part().map_err(failed) } else { Ok(()) }
+        if self.buffer.len() >= UPLOAD_PART_BYTES { self.send_part().map_err(failed) } else { Ok(()) }
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), ObjectError> {
@@ -169,27 +201,25 @@ impl ObjectWriter for S3Upload {
 impl Drop for S3Upload {
     fn drop(&mut self) {
         if let Some(mut parts) = self.parts.take() {
-            // Nobody waits for it: the bucket's lifecycle rule catches what this misses.
+            // Nothing waits for it: the bucket's lifecycle rule removes what this misses.
             self.runtime.spawn(async move { parts.abort().await });
         }
     }
 }
 
-fn tagged(tag: Option<String>) -> Result<ObjectVersion, ObjectError> {
-    let missing =
-        || ObjectError::Failed("the service gives no ETag, and so cannot be written to on condition".to_owned());
-    tag.map(ObjectVersion).ok_or_else(missing)
+fn version(etag: Option<String>) -> Result<ObjectVersion, ObjectError> {
+    etag.map(ObjectVersion).ok_or(ObjectError::Bucket(BucketError::NoETag))
 }
 
 fn failed(error: object_store::Error) -> ObjectError {
     match error {
         object_store::Error::NotFound { .. } => ObjectError::Missing,
         object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. } => ObjectError::Changed,
-        other => ObjectError::Failed(masked_within(&chain(&other))),
+        other => ObjectError::Bucket(BucketError::service(&other)),
     }
 }
 
-/// An error with what led to it.
+/// An error and its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -203,21 +233,22 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn read_secret(secret: &Secret) -> Result<String, String> {
+fn read_secret(secret: &Secret) -> Result<String, BucketError> {
     match secret {
         Secret::Environment(text) => Ok(text.trim().to_owned()),
         Secret::File(path) => {
-            let read = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let read = std::fs::read_to_string(path)
+                .map_err(|cause| BucketError::Secret { file: path.display().to_string(), cause })?;
             Ok(read.trim().to_owned())
         }
     }
 }
 
-/// TLS needs to be told once which implementation of its ciphers to use.
+/// Chooses the implementation of the ciphers for TLS, once per process.
 fn use_ring() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Somebody may have said so already.
+        // It may have been chosen elsewhere already.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }

@@ -1,5 +1,7 @@
-//! The steps that a folder's objects are written in, one system call each, so that tests can make every one of them fail,
-//! and forget what was never synced.
+//! The steps in which a folder's objects are written, one system call each, so that tests can make each step fail, and lose
+//! what was not synced.
+//!
+//! It knows nothing of checkpoints.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -8,17 +10,17 @@ use std::path::Path;
 
 /// A file system.
 pub(crate) trait Disk: Send + Sync + Debug {
-    /// Makes a folder, with those it lies in, unless it is there. What is made only its owner may enter.
+    /// Creates a folder and its parents unless they exist. Only their owner may enter them.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes a file to be written, which only its owner may read; what is there by that name is an error
-    /// ([`AlreadyExists`](io::ErrorKind::AlreadyExists)), and is not followed.
+    /// Creates a file that only its owner may read. If the name exists, even as a link, that is an error
+    /// ([`AlreadyExists`](io::ErrorKind::AlreadyExists)).
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Gives a file another name, in place of what had it.
+    /// Renames a file, and replaces the one that has the name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Makes the names in a folder outlive a loss of power.
+    /// Makes the names in a folder survive a loss of power.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 
     /// A file's bytes.
@@ -30,7 +32,7 @@ pub(crate) trait Disk: Send + Sync + Debug {
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Waits until nobody else holds this lock, and holds it until the answer is dropped.
+    /// Waits for this lock, and holds it until the result is dropped.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>>;
 }
 
@@ -39,11 +41,11 @@ pub(crate) trait DiskFile: Send {
     /// Adds bytes.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes its bytes outlive a loss of power.
+    /// Makes its bytes survive a loss of power.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// The machine's own.
+/// The machine's disk.
 #[derive(Debug)]
 pub(crate) struct RealDisk;
 
@@ -56,7 +58,7 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(owners_alone().write(true).create_new(true).open(path)?))
+        Ok(Box::new(private_options().write(true).create_new(true).open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -64,7 +66,7 @@ impl Disk for RealDisk {
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        // Elsewhere folders can't be opened; there the system keeps names safe by itself.
+        // On other systems folders can't be opened, and names are durable without a sync.
         if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
     }
 
@@ -74,7 +76,7 @@ impl Disk for RealDisk {
 
     fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
         let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name()));
-        // A name that is no text is none of ours.
+        // Names that are not text are not ours.
         names.filter_map(|name: io::Result<_>| name.map(|name| name.into_string().ok()).transpose()).collect()
     }
 
@@ -83,14 +85,14 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {
-        let file = owners_alone().create(true).truncate(false).write(true).open(path)?;
+        let file = private_options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(Box::new(file))
     }
 }
 
-/// How files are opened that only their owner may read; whoever puts a link in their place gains nothing by it.
-fn owners_alone() -> OpenOptions {
+/// Options to open files that only their owner may read, without following links.
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {

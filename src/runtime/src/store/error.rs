@@ -1,112 +1,150 @@
-//! What can go wrong with stored checkpoints.
+//! Why checkpoints could not be read or written.
+
+use std::io;
 
 use thiserror::Error;
 
-use super::load::SkippedCheckpoint;
+use super::bucket::BucketError;
+use super::load::{ObjectDamage, SkippedCheckpoint};
+use super::manifest::ManifestError;
+use super::objects::ObjectError;
 use rekindle_core::checkpoint::{CodecError, StreamIdentity};
 
-/// Checkpoints that could not be read or written.
+/// Checkpoints could not be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The store can't be used as it is configured.
-    #[error("cannot use the checkpoint store {place}: {why}")]
+    #[error("cannot use the checkpoint store {place}: {cause}")]
     Unusable {
-        /// Where it is.
+        /// The folder or bucket.
         place: String,
-        /// What is in the way.
-        why: String,
+        /// Why not.
+        #[source]
+        cause: UnusableStore,
     },
-    /// Reading, writing or listing failed: the disk is full, the network is down, a right is missing.
-    #[error("could not {attempt} in the checkpoint store {place}: {why}")]
+    /// Reading, writing or listing failed: the disk is full, the network is down, a permission is missing.
+    #[error("could not {attempt} in the checkpoint store {place}: {cause}")]
     Failed {
         /// What was attempted: `write 000000000007-3.delta`.
         attempt: String,
-        /// Where.
+        /// The folder or bucket.
         place: String,
-        /// What was in the way.
-        why: String,
+        /// Why it failed.
+        #[source]
+        cause: StoreFailure,
     },
-    /// Somebody else has taken the checkpoints over.
+    /// Another writer has claimed the checkpoints.
     #[error(
         "another daemon has taken over the checkpoints in {place} (instance {instance}, epoch {epoch}): this one has to \
          stop"
     )]
     Fenced {
-        /// Where.
+        /// The folder or bucket.
         place: String,
-        /// Its epoch.
+        /// The other writer's epoch.
         epoch: u64,
-        /// Who it is.
+        /// The other writer.
         instance: String,
     },
     /// Nothing may be written before the checkpoints are claimed.
     #[error("the checkpoints in {place} are not claimed")]
     NotClaimed {
-        /// Where.
+        /// The folder or bucket.
         place: String,
     },
     /// The manifest can't be read.
     #[error(
-        "the manifest of the checkpoints in {place} cannot be read: {why}; put an intact copy of {name} there, or start \
+        "the manifest of the checkpoints in {place} cannot be read: {cause}; put an intact copy of {name} there, or start \
          with --from-start to forget these checkpoints and read the log from its beginning"
     )]
     Manifest {
-        /// Where.
+        /// The folder or bucket.
         place: String,
-        /// Its name.
+        /// The manifest's name.
         name: &'static str,
-        /// What is wrong with it.
-        why: String,
+        /// Why not.
+        #[source]
+        cause: ManifestError,
     },
-    /// The manifest was there and is gone.
+    /// There are checkpoints without a manifest.
     #[error(
-        "there are checkpoints in {place} (such as {example}), and no manifest that says which of them count; put {name} \
-         back, or start with --from-start to forget them and read the log from its beginning"
+        "there are checkpoints in {place} (such as {example}), and no manifest that says which of them are valid; restore \
+         {name}, or start with --from-start to forget them and read the log from its beginning"
     )]
     ManifestMissing {
-        /// Where.
+        /// The folder or bucket.
         place: String,
-        /// Its name.
+        /// The manifest's name.
         name: &'static str,
-        /// One of the objects that are there.
+        /// One of the objects.
         example: String,
     },
-    /// The checkpoints are of another stream.
+    /// The checkpoints belong to another stream.
     #[error(
         "the checkpoints in {place} are of another stream ({}), not of {}; name another store with [checkpoint] store, or \
          start with --from-start to forget these and read the log from its beginning", .found, .expected
     )]
     OtherStream {
-        /// Where.
+        /// The folder or bucket.
         place: String,
-        /// Of which they are.
+        /// The stream that they belong to.
         found: StreamIdentity,
-        /// Of which they were to be.
+        /// The stream of the log.
         expected: StreamIdentity,
     },
-    /// There are checkpoints, and not one of them can be used.
+    /// There are checkpoints, and none of them can be used.
     #[error(
         "no checkpoint in {place} can be used: {}; put intact copies there, or start with --from-start to read the log \
-         from its beginning", listed(.passed_over)
+         from its beginning", listed(.skipped)
     )]
     NoneUsable {
-        /// Where.
+        /// The folder or bucket.
         place: String,
-        /// Each with what is wrong with it.
-        passed_over: Vec<SkippedCheckpoint>,
+        /// The checkpoints, each with its damage.
+        skipped: Vec<SkippedCheckpoint>,
     },
-    /// The state can't be written in the format.
+    /// The state can't be encoded.
     #[error("could not write a checkpoint: {0}")]
     Codec(#[from] CodecError),
-    /// What changed since a checkpoint was to be written, and there is no such checkpoint.
-    #[error("could not write a checkpoint: only changes were captured, and there is nothing that they would continue")]
+    /// The snapshot is incremental, and the checkpoint that it would continue does not exist.
+    #[error(
+        "could not write a checkpoint: the snapshot has only changes, and there is no checkpoint that it continues"
+    )]
     NothingToContinue,
-    /// A thread can't be started, or has died.
-    #[error("could not write a checkpoint: {0}")]
-    Thread(String),
+    /// The thread that would write the checkpoint can't be started.
+    #[error("could not write a checkpoint: the system starts no thread: {0}")]
+    ThreadNotStarted(io::Error),
+    /// The thread that wrote the checkpoint has panicked.
+    #[error("could not write a checkpoint: the thread that writes it has panicked; this is a defect of Rekindle")]
+    WriterPanicked,
+    /// The thread that executed an operation of the store has panicked.
+    #[error("an operation of the checkpoint store has panicked; this is a defect of Rekindle")]
+    OperationPanicked,
 }
 
-fn listed(passed_over: &[SkippedCheckpoint]) -> String {
-    let each: Vec<String> = passed_over.iter().map(ToString::to_string).collect();
+/// Why a store can't be used as it is configured.
+#[derive(Debug, Error)]
+pub enum UnusableStore {
+    /// The folder can't be created.
+    #[error("{0}")]
+    Folder(io::Error),
+    /// The bucket's settings are invalid.
+    #[error("{0}")]
+    Bucket(BucketError),
+}
+
+/// Why an operation of the store failed.
+#[derive(Debug, Error)]
+pub enum StoreFailure {
+    /// An object could not be read or written.
+    #[error("{0}")]
+    Object(ObjectError),
+    /// An object was read, and is damaged.
+    #[error("{0}")]
+    Damaged(ObjectDamage),
+}
+
+fn listed(skipped: &[SkippedCheckpoint]) -> String {
+    let each: Vec<String> = skipped.iter().map(ToString::to_string).collect();
     each.join("; ")
 }

@@ -1,11 +1,11 @@
 //! Objects as files of one folder.
 //!
-//! A file is written under a temporary name, synced, renamed, and then the folder is synced: at every moment, also after
-//! a loss of power, each name stands for the whole of an old or the whole of a new object. (`object_store`'s own local
-//! end cannot replace a file only if it is unchanged, and gives tests no way between its steps.)
+//! A file is written under a temporary name, synced and renamed, and then the folder is synced: at any moment, also after a
+//! loss of power, each name has the complete old object or the complete new one. (The local implementation of `object_store`
+//! has no conditional replacement, and tests could not intervene between its steps.)
 //!
-//! Replacing on condition is done under a lock on the file `lock`, which every daemon on this folder takes for as long as
-//! that step takes. A folder on a network file system needs locks that work there.
+//! A conditional replacement holds a lock on the file `lock`, which all daemons on this folder take for that step. A folder
+//! on a network file system needs file locks that work there.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::disk::{Disk, DiskFile, RealDisk};
 use super::objects::{ObjectError, ObjectStorage, ObjectVersion, ObjectWriter};
 
-/// Between daemons: held while an object is replaced on condition.
-const LOCK: &str = "lock";
+/// The file that is locked during a conditional replacement.
+const LOCK_NAME: &str = "lock";
 
-/// What names of unfinished files end with.
-const UNFINISHED: &str = ".unfinished";
+/// How the names of unfinished files end.
+const UNFINISHED_SUFFIX: &str = ".unfinished";
 
 /// A folder with objects.
 #[derive(Clone, Debug)]
@@ -37,21 +37,21 @@ struct NewFile {
 }
 
 impl Folder {
-    /// A folder of the machine's disk, which is made if it is missing.
+    /// A folder of the machine's disk, which is created if it is missing.
     pub(crate) fn open(path: &Path) -> io::Result<Folder> {
         Folder::on(Arc::new(RealDisk), path)
     }
 
-    /// A folder of some disk.
+    /// A folder of a disk, which may be simulated.
     pub(crate) fn on(disk: Arc<dyn Disk>, path: &Path) -> io::Result<Folder> {
         disk.create_folder(path)?;
         Ok(Folder { path: path.to_owned(), disk })
     }
 
     fn create_file(&self, name: &str) -> io::Result<NewFile> {
-        let path = self.path.join(format!("{name}{UNFINISHED}"));
+        let path = self.path.join(format!("{name}{UNFINISHED_SUFFIX}"));
         let file = match self.disk.create(&path) {
-            // What somebody left who died over it; or a link that somebody put there, which goes, not what it points to.
+            // A process that died left it; or it is a link, which is removed, and not its target.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.disk.remove(&path)?;
                 self.disk.create(&path)?
@@ -64,7 +64,7 @@ impl Folder {
     fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.create_file(name)?;
         file.add(bytes)?;
-        file.appear()
+        file.publish()
     }
 }
 
@@ -74,16 +74,16 @@ impl NewFile {
     }
 
     fn unfinished(&self) -> PathBuf {
-        self.folder.path.join(format!("{}{UNFINISHED}", self.name))
+        self.folder.path.join(format!("{}{UNFINISHED_SUFFIX}", self.name))
     }
 
-    fn appear(mut self) -> io::Result<()> {
+    fn publish(mut self) -> io::Result<()> {
         let Folder { path, disk } = &self.folder;
         if let Some(file) = &mut self.file {
             file.sync()?;
         }
         disk.rename(&self.unfinished(), &path.join(&self.name))?;
-        // From here on there is nothing left to clean up.
+        // From here on there is nothing to clean up.
         self.file = None;
         disk.sync_folder(path)
     }
@@ -92,7 +92,7 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            // Where this fails too, the next clean-up finds it.
+            // If this fails too, the next clean-up removes it.
             let _ = self.folder.disk.remove(&self.unfinished());
         }
     }
@@ -100,11 +100,11 @@ impl Drop for NewFile {
 
 impl ObjectWriter for NewFile {
     fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError> {
-        self.add(bytes).map_err(|error| failed(&error))
+        self.add(bytes).map_err(ObjectError::Disk)
     }
 
     fn finish(self: Box<Self>) -> Result<(), ObjectError> {
-        self.appear().map_err(|error| failed(&error))
+        self.publish().map_err(ObjectError::Disk)
     }
 }
 
@@ -116,32 +116,32 @@ impl ObjectStorage for Folder {
     fn read(&self, name: &str) -> Result<Vec<u8>, ObjectError> {
         self.disk.read(&self.path.join(name)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => ObjectError::Missing,
-            // A bad block of a disk does not get well again, and a right that is missing is not given by waiting.
-            _ => ObjectError::Unreadable(error.to_string()),
+            // Neither a bad block nor a missing permission is fixed by a retry.
+            _ => ObjectError::Unreadable(error),
         })
     }
 
     fn create(&self, name: &str) -> Result<Box<dyn ObjectWriter>, ObjectError> {
-        Ok(Box::new(self.create_file(name).map_err(|error| failed(&error))?))
+        Ok(Box::new(self.create_file(name).map_err(ObjectError::Disk)?))
     }
 
     fn list(&self) -> Result<Vec<String>, ObjectError> {
-        let mut names = self.disk.names(&self.path).map_err(|error| failed(&error))?;
-        names.retain(|name| name != LOCK);
+        let mut names = self.disk.names(&self.path).map_err(ObjectError::Disk)?;
+        names.retain(|name| name != LOCK_NAME);
         Ok(names)
     }
 
     fn remove(&self, name: &str) -> Result<(), ObjectError> {
         match self.disk.remove(&self.path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ObjectError::Disk(error)),
             _ => Ok(()),
         }
     }
 
-    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError> {
+    fn read_version(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError> {
         let bytes = self.read(name)?;
-        let tag = tag(&bytes);
-        Ok((bytes, tag))
+        let version = version(&bytes);
+        Ok((bytes, version))
     }
 
     fn replace(
@@ -150,9 +150,9 @@ impl ObjectStorage for Folder {
         bytes: &[u8],
         expected: Option<&ObjectVersion>,
     ) -> Result<ObjectVersion, ObjectError> {
-        let _lock = self.disk.lock(&self.path.join(LOCK)).map_err(|error| failed(&error))?;
-        let found = match self.read_tagged(name) {
-            Ok((_, tag)) => Some(tag),
+        let _lock = self.disk.lock(&self.path.join(LOCK_NAME)).map_err(ObjectError::Disk)?;
+        let found = match self.read_version(name) {
+            Ok((_, version)) => Some(version),
             Err(ObjectError::Missing) => None,
             Err(ObjectError::Unreadable(_)) => Some(ObjectVersion::unreadable()),
             Err(error) => return Err(error),
@@ -160,20 +160,16 @@ impl ObjectStorage for Folder {
         if found.as_ref() != expected {
             return Err(ObjectError::Changed);
         }
-        self.write_whole(name, bytes).map_err(|error| failed(&error))?;
-        Ok(tag(bytes))
+        self.write_whole(name, bytes).map_err(ObjectError::Disk)?;
+        Ok(version(bytes))
     }
 }
 
 /// The name under which an unfinished object would have appeared.
 pub(crate) fn finished_name(name: &str) -> &str {
-    name.strip_suffix(UNFINISHED).unwrap_or(name)
+    name.strip_suffix(UNFINISHED_SUFFIX).unwrap_or(name)
 }
 
-fn tag(bytes: &[u8]) -> ObjectVersion {
+fn version(bytes: &[u8]) -> ObjectVersion {
     ObjectVersion(format!("{:032x}", xxh3_128(bytes)))
-}
-
-fn failed(error: &io::Error) -> ObjectError {
-    ObjectError::Failed(error.to_string())
 }

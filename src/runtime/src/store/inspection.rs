@@ -1,37 +1,37 @@
-//! Looking at stored checkpoints without being who writes them.
+//! Inspection of stored checkpoints without claiming them: what one contains, and whether all objects are intact.
 
-use super::error::StoreError;
-use super::load::{LoadFailure, check_file, plan_of, read_object};
-use super::manifest::Manifest;
+use super::error::{StoreError, StoreFailure};
+use super::load::{LoadFailure, ObjectDamage, check_file, read_object, stored_rules};
+use super::manifest::{Manifest, ManifestEntry};
 use super::names::{MANIFEST, MANIFEST_COPY};
 use super::objects::ObjectError;
 use super::{CheckpointStore, StoreShared};
 use rekindle_core::checkpoint::{CheckpointFile, CheckpointHeader, CheckpointTotals};
 
-/// What a stored checkpoint says of itself.
+/// What a stored checkpoint states about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointInspection {
-    /// What stands at its beginning.
+    /// Its header.
     pub head: CheckpointHeader,
-    /// How much stands in it.
+    /// The numbers of users and links in it.
     pub totals: CheckpointTotals,
-    /// How long it is.
+    /// Its bytes.
     pub bytes: u64,
-    /// In how many parts users, removed ids and links stand.
+    /// The number of parts with users, removed ids, links and growth numbers.
     pub parts: usize,
 }
 
-/// What was found out about an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The result of verifying an object.
+#[derive(Debug)]
 pub struct ObjectFinding {
     /// The object.
     pub object: String,
     /// What is wrong with it; `None`: nothing.
-    pub damage: Option<String>,
+    pub damage: Option<ObjectDamage>,
 }
 
 impl CheckpointStore {
-    /// Reads what the checkpoint of this number says of itself; `None`: the manifest names none of this number.
+    /// Reads what the checkpoint with this number states about itself; `None`: the manifest has none with this number.
     ///
     /// # Errors
     /// It is damaged, or the store can't be reached.
@@ -39,7 +39,7 @@ impl CheckpointStore {
         self.run(move |shared| shared.inspect(number)).await
     }
 
-    /// Reads the manifest and its copy, every block of every checkpoint that counts, and the rules of each.
+    /// Reads the manifest and its copy, every block of every valid checkpoint, and the rules of each.
     ///
     /// # Errors
     /// The manifest can't be read, or the store can't be reached.
@@ -52,14 +52,15 @@ impl StoreShared {
     fn inspect(&self, number: u64) -> Result<Option<CheckpointInspection>, StoreError> {
         let Some((manifest, _)) = self.read_manifest(&mut self.state())? else { return Ok(None) };
         let Some(entry) = manifest.checkpoints.iter().find(|entry| entry.number == number) else { return Ok(None) };
-        let damaged = |why: String| StoreError::Failed {
-            attempt: format!("read {}", entry.object),
-            place: self.objects.place(),
-            why,
-        };
         let bytes = match read_object(&*self.objects, entry) {
             Ok(bytes) => bytes,
-            Err(LoadFailure::Damaged(why)) => return Err(damaged(why)),
+            Err(LoadFailure::Damaged(damage)) => {
+                return Err(StoreError::Failed {
+                    attempt: format!("read {}", entry.object),
+                    place: self.objects.place(),
+                    cause: StoreFailure::Damaged(damage),
+                });
+            }
             Err(LoadFailure::Unreachable(error)) => return Err(error),
         };
         let file = CheckpointFile::read(&bytes)?;
@@ -75,49 +76,47 @@ impl StoreShared {
         let Some((manifest, _)) = self.read_manifest(&mut self.state())? else { return Ok(Vec::new()) };
         let mut findings: Vec<ObjectFinding> = self.damaged_manifests();
         for entry in &manifest.checkpoints {
-            for (object, damage) in self.verify_one(&manifest, entry.number)? {
-                if !findings.iter().any(|finding| finding.object == object) {
-                    findings.push(ObjectFinding { object, damage });
+            for finding in self.verify_one(&manifest, entry)? {
+                if !findings.iter().any(|known| known.object == finding.object) {
+                    findings.push(finding);
                 }
             }
         }
         Ok(findings)
     }
 
-    /// Which of the manifest and its copy cannot be read. Without a copy is a store that an earlier version wrote.
+    /// Which of the manifest and its copy cannot be read. Earlier versions wrote no copy.
     fn damaged_manifests(&self) -> Vec<ObjectFinding> {
         let damage = |name: &str| match self.objects.read(name) {
-            Ok(bytes) => Manifest::decode(&bytes).err(),
+            Ok(bytes) => Manifest::decode(&bytes).err().map(ObjectDamage::Manifest),
             Err(ObjectError::Missing) if name == MANIFEST_COPY => None,
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(ObjectDamage::Object(error)),
         };
         let found = [MANIFEST, MANIFEST_COPY].into_iter().filter_map(|name| Some((name, damage(name)?)));
-        found.map(|(name, why)| ObjectFinding { object: name.to_owned(), damage: Some(why) }).collect()
+        found.map(|(name, damage)| ObjectFinding { object: name.to_owned(), damage: Some(damage) }).collect()
     }
 
-    /// A checkpoint and the rules it was written under, each with what is wrong with it.
-    fn verify_one(&self, manifest: &Manifest, number: u64) -> Result<Vec<(String, Option<String>)>, StoreError> {
-        let Some(entry) = manifest.checkpoints.iter().find(|entry| entry.number == number) else {
-            return Ok(Vec::new());
-        };
-        if manifest.chain(number).is_empty() {
-            let why = "the checkpoint it continues is not kept".to_owned();
-            return Ok(vec![(entry.object.clone(), Some(why))]);
+    /// A checkpoint and the rules that it was written under.
+    fn verify_one(&self, manifest: &Manifest, entry: &ManifestEntry) -> Result<Vec<ObjectFinding>, StoreError> {
+        let checkpoint = |damage| ObjectFinding { object: entry.object.clone(), damage };
+        if manifest.chain(entry.number).is_empty() {
+            return Ok(vec![checkpoint(Some(ObjectDamage::ChainBroken))]);
         }
         let bytes = match read_object(&*self.objects, entry) {
             Ok(bytes) => bytes,
-            Err(LoadFailure::Damaged(why)) => return Ok(vec![(entry.object.clone(), Some(why))]),
+            Err(LoadFailure::Damaged(damage)) => return Ok(vec![checkpoint(Some(damage))]),
             Err(LoadFailure::Unreachable(error)) => return Err(error),
         };
-        let plan = match plan_of(&*self.objects, manifest, entry) {
-            Ok((plan, _)) => plan,
-            Err((object, LoadFailure::Damaged(why))) => return Ok(vec![(object, Some(why))]),
+        let plan = match stored_rules(&*self.objects, manifest, entry) {
+            Ok(rules) => rules.plan,
+            Err((object, LoadFailure::Damaged(damage))) => {
+                return Ok(vec![ObjectFinding { object, damage: Some(damage) }]);
+            }
             Err((_, LoadFailure::Unreachable(error))) => return Err(error),
         };
-        let wrong = check_file(&plan, &bytes).err().map(|error| error.to_string());
+        let mut findings = vec![checkpoint(check_file(&plan, &bytes).err().map(ObjectDamage::Checkpoint))];
         let rules = manifest.rules.iter().find(|rules| rules.number == entry.generation);
-        let mut found = vec![(entry.object.clone(), wrong)];
-        found.extend(rules.map(|rules| (rules.object.clone(), None)));
-        Ok(found)
+        findings.extend(rules.map(|rules| ObjectFinding { object: rules.object.clone(), damage: None }));
+        Ok(findings)
     }
 }

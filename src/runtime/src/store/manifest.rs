@@ -1,26 +1,29 @@
-//! The manifest: which checkpoints count, who may write them, and which rules were in force when.
+//! The manifest: which checkpoints are valid, who may write them, and which rules took effect when.
 //!
-//! One small JSON object, the only one that is ever changed; each change is conditional on the version it was made from,
-//! and that is what fences a second writer. What is not named in it does not count. Beside its contents stands a checksum
-//! over their text. A copy of it is written after it, and used where it is damaged or gone.
+//! It is one small JSON object with a checksum, the only object that is ever replaced; each replacement is conditional on the
+//! version that was read, which fences a second writer. An object that it does not name is not valid. A copy is written
+//! after it, and read if it is damaged or missing. How it is read and replaced is in `manifest_storage`.
+
+use std::io;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use thiserror::Error;
 
 use super::names;
+use crate::checksummed_json::{self, ChecksummedJsonError};
 use rekindle_core::checkpoint::{CheckpointKind, StreamIdentity};
 
-/// The version of the manifest's form that is written, and the only one read.
+/// The version of the manifest that is written, and the only one that is read.
 const FORMAT: u32 = 1;
 
-/// Which checkpoints count.
+/// The valid checkpoints, their writer, and the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Counts those who took the checkpoints over; the last one may write.
+    /// The epoch of the claim: the number of claims so far. The latest claimant may write.
     pub epoch: u64,
-    /// Who that is.
+    /// The instance that claimed.
     pub instance: String,
-    /// The stream whose state this is; `None`: the log is no stream.
+    /// The stream that the checkpoints belong to; `None`: the log is no stream.
     #[serde(default)]
     pub stream: Option<StreamIdentity>,
     /// The number of the next checkpoint.
@@ -31,102 +34,96 @@ pub struct Manifest {
     pub rules: Vec<RulesEntry>,
 }
 
-/// A checkpoint.
+/// A checkpoint in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestEntry {
-    /// Counts checkpoints.
+    /// The number of the checkpoint.
     pub number: u64,
-    /// All of the state, or what changed.
+    /// Base or delta.
     pub kind: CheckpointKind,
-    /// The base it rests on; of a base, its own number.
+    /// The number of the base that it continues; of a base, its own number.
     pub base: u64,
-    /// The checkpoint it continues; of a base, its own number.
+    /// The number of the checkpoint before it; of a base, its own number.
     pub previous: u64,
-    /// The object that holds it.
+    /// The object.
     pub object: String,
-    /// How long that is.
+    /// Bytes of the object.
     pub bytes: u64,
-    /// The crc32c of all its bytes.
+    /// The CRC-32C of its bytes.
     pub crc32c: u32,
-    /// Everything up to this sequence of the log is in it.
+    /// All records of the log up to this sequence are in it.
     pub sequence: u64,
-    /// How many events were accepted up to there.
+    /// The number of events accepted up to there.
     pub position: u64,
-    /// How many outputs had gone out when everything up to there was out.
+    /// The ordinal of the last output up to there.
     pub ordinal: u64,
-    /// The output stream's last sequence then; `None`: outputs are in no stream.
+    /// The output stream's last sequence at that time; `None`: outputs go to no stream.
     pub output_last: Option<u64>,
-    /// The version of the rules it was written under.
+    /// The version of the rules in force.
     pub rules: String,
-    /// The number of the rules it was written under.
+    /// The number of the rules in force.
     pub generation: u64,
-    /// How many users stand in it.
+    /// The number of users in it.
     pub users: u64,
-    /// When it was written, in milliseconds since 1970. Nothing depends on it.
+    /// When it was written, in milliseconds since 1970. For information only.
     pub created_ms: i64,
 }
 
-/// Rules that came into force.
+/// Rules that took effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulesEntry {
-    /// Counts what came into force, from 0: the rules of the first start.
+    /// Their number, from 0 for the rules of the first start.
     pub number: u64,
-    /// They hold for what comes after this sequence of the log.
+    /// They apply to the records after this sequence of the log.
     pub sequence: u64,
     /// Their version.
     pub version: String,
-    /// The object that holds their text.
+    /// The object with their text.
     pub object: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ManifestEnvelope<'m> {
-    format: u32,
-    crc32c: u32,
-    #[serde(borrow)]
-    manifest: &'m RawValue,
+/// Why a manifest could not be read.
+#[derive(Debug, Error)]
+pub enum ManifestError {
+    /// Its bytes can't be read.
+    #[error("{0}")]
+    Unreadable(io::Error),
+    /// It does not exist.
+    #[error("it is missing")]
+    Missing,
+    /// It is damaged, or has another version.
+    #[error(transparent)]
+    Json(#[from] ChecksummedJsonError),
+    /// It names an object outside the folder or bucket.
+    #[error("it names {0:?}, which is not the name of an object in this place")]
+    ForeignName(String),
 }
 
-/// What is known of any version's manifest.
-#[derive(Deserialize)]
-struct ManifestVersion {
-    format: u32,
+/// The sizes of the last base and its deltas.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ChainSizes {
+    pub(super) base_bytes: u64,
+    /// The number of deltas.
+    pub(super) deltas: usize,
+    pub(super) delta_bytes: u64,
 }
 
 impl Manifest {
     /// As bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
-        const PLAIN: &str = "numbers and texts can be written as JSON";
-        let manifest = serde_json::value::to_raw_value(self).expect(PLAIN);
-        let crc32c = crc32c::crc32c(manifest.get().as_bytes());
-        serde_json::to_vec(&ManifestEnvelope { format: FORMAT, crc32c, manifest: &manifest }).expect(PLAIN)
+        checksummed_json::encode("manifest", FORMAT, self)
     }
 
-    /// Reads a manifest back.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, String> {
-        let version: ManifestVersion =
-            serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
-        if version.format != FORMAT {
-            return Err(format!("it has version {}, and this program reads version {FORMAT}", version.format));
-        }
-        let damaged = |error: serde_json::Error| format!("it is damaged: {error}");
-        let envelope: ManifestEnvelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
-        if crc32c::crc32c(envelope.manifest.get().as_bytes()) != envelope.crc32c {
-            return Err("it is damaged: its checksum does not agree with its contents".to_owned());
-        }
-        let manifest: Manifest = serde_json::from_str(envelope.manifest.get()).map_err(damaged)?;
-        // Whoever can write it could otherwise have any file of this machine read.
-        if let Some(name) = manifest.objects().find(|name| !names::is_plain(name)) {
-            return Err(format!("it names {name:?}, which is no name of an object of this place"));
-        }
-        Ok(manifest)
+    /// Decodes a manifest.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+        let manifest: Manifest = checksummed_json::decode(FORMAT, bytes)?;
+        // Otherwise somebody who can write it could make this process read any file of the machine.
+        let foreign = manifest.objects().find(|name| !names::is_plain(name)).map(str::to_owned);
+        foreign.map_or(Ok(manifest), |name| Err(ManifestError::ForeignName(name)))
     }
 
-    /// The checkpoints that the one of this number is made of, oldest first: a base, and deltas up to it. Empty where
-    /// one is not there.
+    /// The checkpoints needed to restore the one with this number, oldest first: a base and the deltas up to it. Empty if one
+    /// of them is not in the manifest.
     pub fn chain(&self, number: u64) -> Vec<&ManifestEntry> {
         let mut chain = Vec::new();
         let mut wanted = number;
@@ -143,8 +140,8 @@ impl Manifest {
         Vec::new()
     }
 
-    /// Adds a checkpoint, and forgets what is kept no longer: bases before the last `keep`, with what rests on them, and
-    /// the rules that were replaced before the oldest that is left.
+    /// Adds a checkpoint, and removes what need not be kept: bases before the last `keep`, with their deltas, and rules that
+    /// were replaced before the oldest remaining checkpoint.
     pub(super) fn add(&mut self, entry: ManifestEntry, keep: usize) {
         self.checkpoints.retain(|other| other.number < entry.number);
         self.next = self.next.max(entry.number + 1);
@@ -157,17 +154,17 @@ impl Manifest {
         self.rules.retain(|rules| rules.number >= oldest);
     }
 
-    /// The names of the objects that count.
+    /// The names of the valid objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = &str> {
         let checkpoints = self.checkpoints.iter().map(|entry| entry.object.as_str());
         checkpoints.chain(self.rules.iter().map(|rules| rules.object.as_str()))
     }
 
-    /// The bytes of the last base, and the number and bytes of the deltas on it.
-    pub(super) fn weights(&self) -> (u64, usize, u64) {
-        let Some(last) = self.checkpoints.last() else { return (0, 0, 0) };
+    /// The sizes of the last base and of the deltas that continue it.
+    pub(super) fn sizes(&self) -> ChainSizes {
+        let Some(last) = self.checkpoints.last() else { return ChainSizes::default() };
         let chain = self.chain(last.number);
         let (base, deltas) = chain.split_first().map_or((0, &[][..]), |(base, deltas)| (base.bytes, deltas));
-        (base, deltas.len(), deltas.iter().map(|delta| delta.bytes).sum())
+        ChainSizes { base_bytes: base, deltas: deltas.len(), delta_bytes: deltas.iter().map(|delta| delta.bytes).sum() }
     }
 }

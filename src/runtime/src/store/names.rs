@@ -1,20 +1,20 @@
-//! The names of objects. Every name has the epoch of who wrote it, so that nobody removes what a later one wrote.
+//! The names of objects. Every name has the epoch of its writer, so that a writer never removes what a later one wrote.
 
 use rekindle_core::checkpoint::CheckpointKind;
 
-/// The object that says which others count.
+/// The object that says which others are valid.
 pub(super) const MANIFEST: &str = "manifest.json";
 
-/// Its second copy, which is written after it.
+/// Its copy, which is written after it.
 pub(super) const MANIFEST_COPY: &str = "manifest-copy.json";
 
-/// The longest name.
-const NAME_BYTES_MAX: usize = 200;
+/// Longer names are not plain.
+const MAX_NAME_BYTES: usize = 200;
 
-/// Whether it is the plain name of an object: it leads nowhere else, in a folder or in a bucket.
+/// Whether a name is plain: in any folder or bucket it names an object there and nothing else.
 pub(super) fn is_plain(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('.') && name.bytes().all(is_plain)
+    !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.starts_with('.') && name.bytes().all(is_plain)
 }
 
 /// `000000000012-3.delta`
@@ -28,7 +28,7 @@ pub(super) fn rules(version: &str, epoch: u64) -> String {
     format!("rules-{plain}-{epoch}.toml")
 }
 
-/// The epoch in a name of ours; `None`: it is none.
+/// The epoch in the name of a checkpoint or of rules; `None`: it is another name.
 pub(super) fn epoch_of(name: &str) -> Option<u64> {
     let (stem, _) = name.rsplit_once('.').filter(|(_, kind)| ["base", "delta", "toml"].contains(kind))?;
     let (first, epoch) = stem.rsplit_once('-')?;
@@ -36,7 +36,7 @@ pub(super) fn epoch_of(name: &str) -> Option<u64> {
     epoch.parse().ok().filter(|_| is_ours)
 }
 
-/// Whether a name is a checkpoint's.
+/// Whether a name is that of a checkpoint.
 pub(super) fn is_checkpoint(name: &str) -> bool {
     epoch_of(name).is_some() && !name.starts_with("rules-")
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_plain_name_is_one() {
+    fn plain_names_lead_nowhere_else() {
         for name in [
             checkpoint(7, 3, CheckpointKind::Base),
             checkpoint(u64::MAX, u64::MAX, CheckpointKind::Delta),
@@ -55,7 +55,7 @@ mod tests {
             assert!(is_plain(&name) && epoch_of(&name).is_some(), "{name}");
         }
         assert!(is_plain(MANIFEST) && is_plain(MANIFEST_COPY));
-        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        let long = "x".repeat(MAX_NAME_BYTES + 1);
         for name in [
             "",
             ".",

@@ -1,50 +1,47 @@
-//! What a store must be able to do: keep objects by name, whole or not at all, and replace one of them only if nobody
-//! else has.
+//! What a store must provide: objects by name, complete or not at all, and the conditional replacement of one of them.
 //!
-//! There are two: a [`Folder`](super::folder::Folder) and a [`Bucket`](super::bucket::Bucket). Everything here blocks,
-//! and is called from threads that may.
+//! There are two implementations: a [`Folder`](super::folder::Folder) and an [`S3Bucket`](super::bucket::S3Bucket). Everything
+//! here blocks, and is called from threads that may block.
 
 use std::fmt::Debug;
+use std::io;
+
+use thiserror::Error;
+
+use super::bucket::BucketError;
 
 /// Objects by name.
 pub(crate) trait ObjectStorage: Send + Sync + Debug {
-    /// Where they are, for people.
+    /// The folder or bucket, for messages.
     fn place(&self) -> String;
 
     /// An object's bytes.
     fn read(&self, name: &str) -> Result<Vec<u8>, ObjectError>;
 
-    /// Begins an object. Nobody sees it before [`finish`](ObjectWriter::finish) has returned, and from then on it outlives
-    /// a loss of power. Dropped without, it is gone.
+    /// Begins an object. It becomes visible when [`finish`](ObjectWriter::finish) returns, and from then on it survives a
+    /// loss of power. Dropped before, it is removed.
     fn create(&self, name: &str) -> Result<Box<dyn ObjectWriter>, ObjectError>;
 
-    /// The names of all objects there are, and of what was begun and never finished, in no particular order.
+    /// The names of all objects, and of those that were begun and never finished, in no particular order.
     fn list(&self) -> Result<Vec<String>, ObjectError>;
 
-    /// Removes an object; one that is not there is no error.
+    /// Removes an object; if there is none of this name, it does nothing.
     fn remove(&self, name: &str) -> Result<(), ObjectError>;
 
-    /// An object's bytes, and what tells this version of it from others.
-    fn read_tagged(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError>;
+    /// An object's bytes, and its version.
+    fn read_version(&self, name: &str) -> Result<(Vec<u8>, ObjectVersion), ObjectError>;
 
-    /// Replaces an object if it is still at the version `expected` (`None`: if it is not there), as one step.
+    /// Replaces an object if it still has the version `expected` (`None`: if it does not exist), as one step.
     fn replace(&self, name: &str, bytes: &[u8], expected: Option<&ObjectVersion>)
     -> Result<ObjectVersion, ObjectError>;
 }
 
-impl ObjectVersion {
-    /// That of an object which is there and can't be read.
-    pub(crate) fn unreadable() -> ObjectVersion {
-        ObjectVersion("unreadable".to_owned())
-    }
-}
-
-/// An object in the making.
+/// An object that is being written.
 pub(crate) trait ObjectWriter: Send {
     /// Adds bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), ObjectError>;
 
-    /// Makes it appear.
+    /// Makes it visible.
     fn finish(self: Box<Self>) -> Result<(), ObjectError>;
 }
 
@@ -52,25 +49,29 @@ pub(crate) trait ObjectWriter: Send {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectVersion(pub(crate) String);
 
-/// Why an object could not be read or written.
-#[derive(Debug)]
-pub(crate) enum ObjectError {
-    /// There is none of this name.
-    Missing,
-    /// It is not at the version that was expected.
-    Changed,
-    /// It can't be read, and never will be: trying again is of no use.
-    Unreadable(String),
-    /// Something else, which may pass.
-    Failed(String),
+impl ObjectVersion {
+    /// That of an object which exists and can't be read.
+    pub(crate) fn unreadable() -> ObjectVersion {
+        ObjectVersion("unreadable".to_owned())
+    }
 }
 
-impl std::fmt::Display for ObjectError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            ObjectError::Missing => f.write_str("it is missing"),
-            ObjectError::Changed => f.write_str("somebody else has changed it"),
-            ObjectError::Unreadable(why) | ObjectError::Failed(why) => f.write_str(why),
-        }
-    }
+/// Why an object could not be read or written.
+#[derive(Debug, Error)]
+pub enum ObjectError {
+    /// There is none of this name.
+    #[error("it is missing")]
+    Missing,
+    /// It does not have the version that was expected.
+    #[error("somebody else has changed it")]
+    Changed,
+    /// It can't be read, and a retry would not help.
+    #[error("{0}")]
+    Unreadable(io::Error),
+    /// A step on the disk failed; a retry may succeed.
+    #[error("{0}")]
+    Disk(io::Error),
+    /// The service that has the bucket failed; a retry may succeed.
+    #[error("{0}")]
+    Bucket(BucketError),
 }

@@ -1,4 +1,6 @@
-//! Writes a checkpoint on a thread of its own, while the pipeline it was cut from goes on.
+//! Writes a checkpoint on a thread of its own, while the pipeline whose snapshot it is continues.
+//!
+//! The object is complete and durable at the end, and not yet valid: that takes a [commit](super::CheckpointStore::commit).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,21 +8,21 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
 
-use super::error::StoreError;
+use super::error::{StoreError, StoreFailure};
 use super::objects::{ObjectError, ObjectStorage, ObjectWriter};
-use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader};
+use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind};
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::{ExecutionPlan, SnapshotUsers};
 
-/// Bytes that are gathered before they go to the store.
-const WRITE_BYTES: usize = 1 << 20;
+/// Bytes that are buffered before they are written to the store.
+const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
-/// How many captured users may wait to be written before the pipeline had better wait too.
-const USERS_AHEAD: usize = 50_000;
+/// The number of copied users that may wait to be written before the pipeline should take no more parts.
+const USER_QUEUE_CAPACITY: usize = 50_000;
 
-/// A checkpoint that is being written. Dropped before it is finished, it leaves nothing behind.
+/// A checkpoint that is being written. If it is dropped before it is finished, nothing is stored.
 #[derive(Debug)]
 pub struct CheckpointWriter {
     sender: Sender<CheckpointWriterMessage>,
@@ -29,28 +31,28 @@ pub struct CheckpointWriter {
 }
 
 impl WrittenCheckpoint {
-    /// Whether it holds everybody, not only who changed.
-    pub fn is_whole(&self) -> bool {
-        self.head.kind == rekindle_core::checkpoint::CheckpointKind::Base
+    /// Whether it is a base, with all users.
+    pub fn is_base(&self) -> bool {
+        self.head.kind == CheckpointKind::Base
     }
 }
 
-/// A checkpoint that is written, and does not count yet: the manifest does not name it.
+/// A checkpoint that is written and not valid yet: the manifest does not name it.
 #[derive(Clone, Debug)]
 pub struct WrittenCheckpoint {
     pub(super) head: CheckpointHeader,
     pub(super) generation: u64,
     pub(super) object: String,
     pub(super) crc32c: u32,
-    /// How long it is.
+    /// Its bytes.
     pub bytes: u64,
-    /// How many users stand in it.
+    /// The number of users in it.
     pub users: u64,
 }
 
 #[derive(Debug, Default)]
 struct WriteProgress {
-    users_ahead: AtomicUsize,
+    queued_users: AtomicUsize,
     failed: AtomicBool,
 }
 
@@ -59,7 +61,7 @@ enum CheckpointWriterMessage {
     Finish(oneshot::Sender<Result<WrittenCheckpoint, StoreError>>),
 }
 
-/// What a checkpoint is begun with.
+/// What is known of a checkpoint when it is begun.
 pub(super) struct CheckpointStart {
     pub(super) objects: Arc<dyn ObjectStorage>,
     pub(super) object: String,
@@ -71,13 +73,13 @@ pub(super) struct CheckpointStart {
 }
 
 impl CheckpointWriter {
-    pub(super) fn start(begin: CheckpointStart) -> Result<CheckpointWriter, StoreError> {
+    pub(super) fn start(start: CheckpointStart) -> Result<CheckpointWriter, StoreError> {
         let (sender, receiver) = channel();
         let progress = Arc::new(WriteProgress::default());
-        let (ours, number) = (Arc::clone(&progress), begin.head.number);
-        let work = move || work(begin, &receiver, &ours);
-        let started = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(work);
-        started.map_err(|error| StoreError::Thread(format!("the system starts no thread: {error}")))?;
+        let (ours, number) = (Arc::clone(&progress), start.head.number);
+        let write = move || write_all(start, &receiver, &ours);
+        let started = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(write);
+        started.map_err(StoreError::ThreadNotStarted)?;
         Ok(CheckpointWriter { sender, progress, number })
     }
 
@@ -86,25 +88,24 @@ impl CheckpointWriter {
         self.number
     }
 
-    /// Hands over pieces of the cut. Never waits; see [`has_room`](CheckpointWriter::has_room).
-    pub fn push(&self, pieces: Vec<SnapshotUsers>) {
-        self.progress.users_ahead.fetch_add(users_in(&pieces), Ordering::Relaxed);
-        // Where the thread has died, finishing says so.
-        let _ = self.sender.send(CheckpointWriterMessage::Users(pieces));
+    /// Queues parts of the snapshot. Never waits; see [`has_room`](CheckpointWriter::has_room).
+    pub fn push(&self, parts: Vec<SnapshotUsers>) {
+        self.progress.queued_users.fetch_add(users_in(&parts), Ordering::Relaxed);
+        // If the thread has panicked, the completion reports it.
+        let _ = self.sender.send(CheckpointWriterMessage::Users(parts));
     }
 
-    /// Whether the disk keeps up: more pieces are welcome.
+    /// Whether the writer keeps up, so that more parts may be pushed.
     pub fn has_room(&self) -> bool {
-        self.progress.users_ahead.load(Ordering::Relaxed) < USERS_AHEAD
+        self.progress.queued_users.load(Ordering::Relaxed) < USER_QUEUE_CAPACITY
     }
 
-    /// Whether writing has failed already; finishing says why. What is pushed all the same is thrown away.
+    /// Whether writing has failed already; the completion has the error. Further parts are discarded.
     pub fn has_failed(&self) -> bool {
         self.progress.failed.load(Ordering::Relaxed)
     }
 
-    /// Everything was pushed. The checkpoint is then finished and made safe; what came of it is to be awaited, from
-    /// anywhere.
+    /// All parts were pushed: completes the checkpoint and makes it durable. The result can be awaited anywhere.
     pub fn finish(self) -> CheckpointCompletion {
         let (reply, answer) = oneshot::channel();
         let _ = self.sender.send(CheckpointWriterMessage::Finish(reply));
@@ -112,7 +113,7 @@ impl CheckpointWriter {
     }
 }
 
-/// A checkpoint that is being finished.
+/// A checkpoint that is being completed.
 #[derive(Debug)]
 pub struct CheckpointCompletion(oneshot::Receiver<Result<WrittenCheckpoint, StoreError>>);
 
@@ -120,65 +121,61 @@ impl CheckpointCompletion {
     /// Waits until it is written.
     ///
     /// # Errors
-    /// It could not be written; nothing is left of it.
+    /// It could not be written, and nothing of it is stored.
     pub async fn wait(self) -> Result<WrittenCheckpoint, StoreError> {
-        self.0.await.unwrap_or_else(|_| Err(died()))
+        self.0.await.unwrap_or_else(|_| Err(StoreError::WriterPanicked))
     }
 
-    /// Waits until it is written, on a thread that may wait.
+    /// Waits until it is written, on a thread that may block.
     ///
     /// # Errors
-    /// It could not be written; nothing is left of it.
+    /// It could not be written, and nothing of it is stored.
     pub fn blocking_wait(self) -> Result<WrittenCheckpoint, StoreError> {
-        self.0.blocking_recv().unwrap_or_else(|_| Err(died()))
+        self.0.blocking_recv().unwrap_or_else(|_| Err(StoreError::WriterPanicked))
     }
 
-    /// Whether it is written, or has failed, by now; what came of it, once.
+    /// The result, once, if it is written or has failed by now.
     pub fn try_wait(&mut self) -> Option<Result<WrittenCheckpoint, StoreError>> {
         match self.0.try_recv() {
             Ok(done) => Some(done),
             Err(oneshot::error::TryRecvError::Empty) => None,
-            Err(oneshot::error::TryRecvError::Closed) => Some(Err(died())),
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(StoreError::WriterPanicked)),
         }
     }
 }
 
-fn died() -> StoreError {
-    StoreError::Thread("the thread that writes it has died; this is a mistake in Rekindle".to_owned())
+fn users_in(parts: &[SnapshotUsers]) -> usize {
+    parts.iter().map(|part| part.users.len()).sum()
 }
 
-fn users_in(pieces: &[SnapshotUsers]) -> usize {
-    pieces.iter().map(|piece| piece.users.len()).sum()
-}
-
-/// The thread: writes what comes, and says at the end what came of it. After a failure it only waits for the end.
-fn work(begin: CheckpointStart, messages: &Receiver<CheckpointWriterMessage>, progress: &WriteProgress) {
-    let mut output = StoreOutput::begin(begin);
+/// The thread's work: writes the parts, and sends the result at the end. After a failure it only waits for the end.
+fn write_all(start: CheckpointStart, messages: &Receiver<CheckpointWriterMessage>, progress: &WriteProgress) {
+    let mut output = CheckpointObject::begin(start);
     if output.is_err() {
         progress.failed.store(true, Ordering::Relaxed);
     }
     while let Ok(message) = messages.recv() {
         match message {
-            CheckpointWriterMessage::Users(pieces) => {
+            CheckpointWriterMessage::Users(parts) => {
                 if let Ok(open) = &mut output
-                    && let Err(error) = open.add(&pieces)
+                    && let Err(error) = open.add(&parts)
                 {
                     output = Err(error);
                     progress.failed.store(true, Ordering::Relaxed);
                 }
-                progress.users_ahead.fetch_sub(users_in(&pieces), Ordering::Relaxed);
+                progress.queued_users.fetch_sub(users_in(&parts), Ordering::Relaxed);
             }
             CheckpointWriterMessage::Finish(reply) => {
-                // Who does not wait for the answer has no use for the checkpoint: the next clean-up removes it.
-                let _ = reply.send(output.and_then(StoreOutput::finish));
+                // If nobody waits for the result, the next clean-up removes the object.
+                let _ = reply.send(output.and_then(CheckpointObject::finish));
                 return;
             }
         }
     }
 }
 
-/// A file on its way into the store.
-struct StoreOutput {
+/// The object of a checkpoint that is being encoded and written.
+struct CheckpointObject {
     objects: Arc<dyn ObjectStorage>,
     object: Box<dyn ObjectWriter>,
     name: String,
@@ -190,24 +187,34 @@ struct StoreOutput {
     bytes: u64,
 }
 
-impl StoreOutput {
-    fn begin(begin: CheckpointStart) -> Result<StoreOutput, StoreError> {
-        let CheckpointStart { objects, object: name, head, generation, plan, links, growth } = begin;
+impl CheckpointObject {
+    fn begin(start: CheckpointStart) -> Result<CheckpointObject, StoreError> {
+        let CheckpointStart { objects, object: name, head, generation, plan, links, growth } = start;
         let mut encoder = CheckpointEncoder::new(&plan, &head)?;
         encoder.links(&links)?;
         if let Some((rollup, today)) = growth {
             encoder.growth(&rollup.stored(today))?;
         }
-        let object = objects.create(&name).map_err(|error| failed(&*objects, &name, &error))?;
-        Ok(StoreOutput { objects, object, name, encoder, head, generation, buffer: Vec::new(), crc32c: 0, bytes: 0 })
+        let object = objects.create(&name).map_err(|error| failed(&*objects, &name, error))?;
+        Ok(CheckpointObject {
+            objects,
+            object,
+            name,
+            encoder,
+            head,
+            generation,
+            buffer: Vec::new(),
+            crc32c: 0,
+            bytes: 0,
+        })
     }
 
-    fn add(&mut self, pieces: &[SnapshotUsers]) -> Result<(), StoreError> {
-        for piece in pieces {
-            self.encoder.captured(piece)?;
+    fn add(&mut self, parts: &[SnapshotUsers]) -> Result<(), StoreError> {
+        for part in parts {
+            self.encoder.captured(part)?;
             let finished = self.encoder.take();
             self.buffer.extend_from_slice(&finished);
-            if self.buffer.len() >= WRITE_BYTES {
+            if self.buffer.len() >= WRITE_BUFFER_BYTES {
                 self.write()?;
             }
         }
@@ -217,7 +224,7 @@ impl StoreOutput {
     fn write(&mut self) -> Result<(), StoreError> {
         self.crc32c = crc32c::crc32c_append(self.crc32c, &self.buffer);
         self.bytes += self.buffer.len() as u64;
-        self.object.write(&self.buffer).map_err(|error| failed(&*self.objects, &self.name, &error))?;
+        self.object.write(&self.buffer).map_err(|error| failed(&*self.objects, &self.name, error))?;
         self.buffer.clear();
         Ok(())
     }
@@ -225,12 +232,12 @@ impl StoreOutput {
     fn finish(mut self) -> Result<WrittenCheckpoint, StoreError> {
         let finished = self.encoder.take();
         self.buffer.extend_from_slice(&finished);
-        let StoreOutput { encoder, .. } = self;
+        let CheckpointObject { encoder, .. } = self;
         let (last, totals) = encoder.finish()?;
         self.buffer.extend_from_slice(&last);
-        let StoreOutput { objects, mut object, name, head, generation, buffer, crc32c, bytes, .. } = self;
-        object.write(&buffer).map_err(|error| failed(&*objects, &name, &error))?;
-        object.finish().map_err(|error| failed(&*objects, &name, &error))?;
+        let CheckpointObject { objects, mut object, name, head, generation, buffer, crc32c, bytes, .. } = self;
+        object.write(&buffer).map_err(|error| failed(&*objects, &name, error))?;
+        object.finish().map_err(|error| failed(&*objects, &name, error))?;
         Ok(WrittenCheckpoint {
             head,
             generation,
@@ -242,6 +249,6 @@ impl StoreOutput {
     }
 }
 
-fn failed(objects: &dyn ObjectStorage, name: &str, error: &ObjectError) -> StoreError {
-    StoreError::Failed { attempt: format!("write {name}"), place: objects.place(), why: error.to_string() }
+fn failed(objects: &dyn ObjectStorage, name: &str, error: ObjectError) -> StoreError {
+    StoreError::Failed { attempt: format!("write {name}"), place: objects.place(), cause: StoreFailure::Object(error) }
 }

@@ -35,7 +35,7 @@ fn flip(path: &Path) {
 /// Damages a file of each of these names in turn, and gives what starting then says.
 fn start(folder: &Path) -> Result<(u64, Vec<SkippedCheckpoint>, Vec<u8>), StoreError> {
     let (keeper, loaded) = Keeper::start_with(in_folder(folder, 2), claim("second"))?;
-    Ok((keeper.sequence, loaded.passed_over, keeper.pipeline.encode_checkpoint()))
+    Ok((keeper.sequence, loaded.skipped, keeper.pipeline.encode_checkpoint()))
 }
 
 /// The damage that verifying finds.
@@ -49,8 +49,8 @@ fn what_is_intact_is_used_whole() {
     let folder = kept();
     assert_eq!(wait(in_folder(folder.path(), 2).verify()).expect("intact").len(), 5, "four checkpoints, one of rules");
     assert!(verify(folder.path()).is_empty());
-    let (sequence, passed_over, state) = start(folder.path()).expect("intact");
-    assert!(sequence == 7 && passed_over.is_empty() && state == states()[7]);
+    let (sequence, skipped, state) = start(folder.path()).expect("intact");
+    assert!(sequence == 7 && skipped.is_empty() && state == states()[7]);
 }
 
 /// For each way of damage, the object damaged, the message whose checkpoint is used then, and what is said.
@@ -87,15 +87,19 @@ fn damage_is_named_and_the_checkpoint_before_it_used() {
         for (at, sequence, passed) in [(3, 5, &[4][..]), (2, 3, &[4, 3])] {
             let folder = kept();
             damage(&folder.path().join(OBJECTS[at]), folder.path());
-            let (found, passed_over, state) = start(folder.path()).expect("others are intact");
-            let numbers: Vec<u64> = passed_over.iter().map(|it| it.number).collect();
+            let (found, skipped, state) = start(folder.path()).expect("others are intact");
+            let numbers: Vec<u64> = skipped.iter().map(|it| it.number).collect();
             assert_eq!((found, numbers.as_slice()), (sequence, passed), "{said}, {at}");
-            assert!(passed_over.iter().all(|it| it.object == OBJECTS[at] && it.why.contains(said)), "{passed_over:?}");
+            assert!(
+                skipped.iter().all(|it| it.object == OBJECTS[at] && it.damage.to_string().contains(said)),
+                "{skipped:?}"
+            );
             assert!(state == states[sequence as usize]);
             let findings = verify(folder.path());
             assert_eq!(findings.len(), 1, "{findings:?}");
             assert!(
-                findings[0].object == OBJECTS[at] && findings[0].damage.as_ref().is_some_and(|it| it.contains(said))
+                findings[0].object == OBJECTS[at]
+                    && findings[0].damage.as_ref().is_some_and(|it| it.to_string().contains(said))
             );
         }
     }
@@ -106,7 +110,7 @@ fn the_checkpoint_after_damage_is_whole_and_what_is_damaged_goes() {
     let folder = kept();
     flip(&folder.path().join(OBJECTS[3]));
     let mut keeper = Keeper::start(in_folder(folder.path(), 1), "second").expect("others are intact");
-    assert!(keeper.checkpoints.next_is_whole());
+    assert!(keeper.checkpoints.next_is_full());
     keeper.feed_to(8).checkpoint(false).expect("there is room");
     assert!(verify(folder.path()).is_empty());
     assert!(OBJECTS.iter().all(|name| !folder.path().join(name).exists()));
@@ -119,7 +123,7 @@ fn where_none_can_be_used_starting_is_refused_with_what_to_do() {
     flip(&folder.path().join(OBJECTS[0]));
     fs::remove_file(folder.path().join(OBJECTS[2])).expect("removed");
     let refused = start(folder.path()).expect_err("none can be used");
-    assert!(matches!(&refused, StoreError::NoneUsable { passed_over, .. } if passed_over.len() == 4), "{refused:?}");
+    assert!(matches!(&refused, StoreError::NoneUsable { skipped, .. } if skipped.len() == 4), "{refused:?}");
     let said = refused.to_string();
     assert!(said.contains("000000000003-1.base") && said.contains("--from-start"), "{said}");
     let from_start = StoreClaim { from_start: true, ..claim("third") };
@@ -191,7 +195,7 @@ fn where_the_manifest_is_damaged_or_gone_its_copy_is_used_and_both_are_whole_aga
         let (mut keeper, loaded) =
             Keeper::start_with(in_folder(folder.path(), 2), claim("second")).expect("by the copy");
         assert!(
-            keeper.sequence == 7 && loaded.passed_over.is_empty() && keeper.pipeline.encode_checkpoint() == states()[7]
+            keeper.sequence == 7 && loaded.skipped.is_empty() && keeper.pipeline.encode_checkpoint() == states()[7]
         );
         keeper.checkpoint(true).expect("there is room");
         let first = fs::read(&manifest).expect("there");
@@ -221,7 +225,7 @@ fn a_manifest_that_names_what_is_not_of_its_place_is_refused() {
                 fs::write(folder.path().join(file), manifest.encode()).expect("written");
             }
             let refused = start(folder.path()).expect_err("it names another's").to_string();
-            assert!(refused.contains("which is no name of an object of this place"), "{refused}");
+            assert!(refused.contains("which is not the name of an object in this place"), "{refused}");
             assert!(!refused.contains('\u{1b}'), "{refused:?}");
             assert!(wait(in_folder(folder.path(), 2).verify()).is_err());
         }
@@ -294,7 +298,7 @@ fn rules_are_kept_for_as_long_as_something_is_replayed_under_them() {
     ));
     let version = changed.rules.version.clone();
     keeper.feed_to(4);
-    let note = |keeper: &Keeper, version: &str, text: &str| wait(keeper.checkpoints.note_rules(4, version, text));
+    let note = |keeper: &Keeper, version: &str, text: &str| wait(keeper.checkpoints.record_rules(4, version, text));
     let noted =
         [(&version, &other), (&version, &other), (&plan().rules.version, &RULES.to_owned()), (&version, &other)];
     let numbers = noted.map(|(version, text)| note(&keeper, version, text).expect("there is room"));

@@ -162,12 +162,13 @@ fn a_full_disk_is_said_and_left_behind_once_there_is_room() {
     keeper.feed_to(1).checkpoint(false).expect("there is room");
     keeper.feed_to(3);
     match keeper.checkpoint(false) {
-        Err(StoreError::Failed { attempt, why, .. }) => {
-            assert!(attempt == "write 000000000002-1.delta" && why.contains("No space left"), "{attempt}: {why}");
+        Err(StoreError::Failed { attempt, cause, .. }) => {
+            let cause = cause.to_string();
+            assert!(attempt == "write 000000000002-1.delta" && cause.contains("No space left"), "{attempt}: {cause}");
         }
         other => panic!("{other:?}"),
     }
-    assert!(keeper.checkpoints.next_is_whole(), "what changed since the last that counts is known no more");
+    assert!(keeper.checkpoints.next_is_full(), "what changed since the last that counts is known no more");
     keeper.checkpoint(false).expect("there is room again");
     let again = Keeper::start(super::keeper::in_folder(folder.path(), 2), "second").expect("it was written");
     assert!(again.sequence == 4 && again.pipeline.encode_checkpoint() == states()[4]);

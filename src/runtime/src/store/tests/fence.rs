@@ -18,7 +18,7 @@ fn who_was_overtaken_is_told_by_whom_and_changes_nothing() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(matches!(wait(first.checkpoints.note_rules(5, "other", "")), Err(StoreError::Fenced { .. })));
+    assert!(matches!(wait(first.checkpoints.record_rules(5, "other", "")), Err(StoreError::Fenced { .. })));
     second.checkpoint(false).expect("nobody has disturbed it");
     let third = Keeper::start(in_folder(folder.path(), 1), "third").expect("it was written");
     assert!(third.sequence == 4 && third.pipeline.encode_checkpoint() == states()[4]);
@@ -81,7 +81,7 @@ fn an_epoch_is_never_below_what_is_asked_for() {
 fn nothing_is_written_that_is_not_claimed() {
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoints = in_folder(folder.path(), 1);
-    assert!(matches!(wait(checkpoints.note_rules(0, "v", "")), Err(StoreError::NotClaimed { .. })));
+    assert!(matches!(wait(checkpoints.record_rules(0, "v", "")), Err(StoreError::NotClaimed { .. })));
     let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
     let cut = keeper.pipeline.begin_snapshot(true);
     assert!(matches!(checkpoints.begin(cut, plan(), 0, 0), Err(StoreError::NotClaimed { .. })));
@@ -98,7 +98,7 @@ fn checkpoints_of_another_stream_are_refused_and_can_be_forgotten() {
     assert!(refused.contains("--from-start"), "{refused}");
     let from_start = StoreClaim { from_start: true, ..other };
     let (mut keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 1), from_start).expect("forgotten");
-    assert!(keeper.sequence == 0 && loaded.passed_over.is_empty());
+    assert!(keeper.sequence == 0 && loaded.skipped.is_empty());
     keeper.feed_to(2).checkpoint(false).expect("written");
     assert_eq!(
         Keeper::start_with(in_folder(folder.path(), 1), StoreClaim { stream: None, ..claim("x") })

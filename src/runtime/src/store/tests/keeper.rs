@@ -111,7 +111,7 @@ impl Keeper {
                 )
             }
             None => {
-                let generation = wait(checkpoints.note_rules(0, &plan().rules.version, RULES))?;
+                let generation = wait(checkpoints.record_rules(0, &plan().rules.version, RULES))?;
                 (Pipeline::new(plan(), options()).expect("threads start"), 0, generation)
             }
         };
@@ -129,7 +129,7 @@ impl Keeper {
 
     /// Writes a checkpoint of this moment, the next message coming in meanwhile.
     pub(super) fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
-        let whole = whole || self.checkpoints.next_is_whole();
+        let whole = whole || self.checkpoints.next_is_full();
         let at = self.sequence;
         let cut = self.pipeline.begin_snapshot(whole);
         let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), at, self.generation)?;
