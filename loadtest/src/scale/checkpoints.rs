@@ -139,8 +139,8 @@ async fn write(
     let beginning = checkpoints.clone();
     let begin = Box::new(move |head, plan, sequence, generation| beginning.begin(head, plan, sequence, generation));
     let captured = live.snapshot(whole, begin).await.map_err(|error| Error::Unreadable(error.to_string()))?;
-    let CompletedSnapshot { finishing, passed, .. } = captured;
-    let written = finishing.wait().await?;
+    let CompletedSnapshot { completion, passed, .. } = captured;
+    let written = completion.wait().await?;
     let passed = passed.await.map_err(|_| Error::Unreadable("the engine has ended".to_owned()))?;
     let outputs = PublishedOutputs { ordinal: passed.ordinal, last: Some(passed.stream_last) };
     checkpoints.commit(written.clone(), outputs).await?;

@@ -88,7 +88,7 @@ fn a_write_that_fails_on_the_way_leaves_a_replay_that_goes_on_from_its_last_comm
     assert!(!folder.join("journal.jsonl").exists());
     let resumed = rekindle(folder, &[&arguments[..], &["journal.jsonl"]].concat());
     let said = String::from_utf8_lossy(&resumed.stderr);
-    assert!(resumed.status.success() && said.contains("going on after"), "{said}");
+    assert!(resumed.status.success() && said.contains("continuing after"), "{said}");
     assert!(fs::read(folder.join("journal.jsonl")).expect("a journal") == expected);
 }
 

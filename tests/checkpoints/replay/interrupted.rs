@@ -93,7 +93,7 @@ fn open_once(folder: &Path, partitions: usize) -> Result<ResumableReplay, Replay
     let targets = ResultTargets { journal, actions: Some(actions), dead_letters: Some(rejects) };
     let events = vec!["a".to_owned(), "b".to_owned()];
     let progress = folder.join("progress");
-    ResumableReplay::open(&progress, Duration::ZERO, plan(), (options(partitions), until()), events, targets)
+    ResumableReplay::open(&progress, Duration::ZERO, plan(), options(partitions), until(), events, targets)
 }
 
 /// The names of the newest commit's two files.
@@ -233,7 +233,7 @@ fn events_that_were_not_read_before_are_refused() {
         let refused = replay.run(source.into_iter());
         assert!(matches!(refused, Err(ReplayError::OtherEvents { lines: 80, .. })), "{refused:?}");
     }
-    // What comes behind is the replay's own affair.
+    // What follows the committed events may differ.
     let longer = format!("{log}{}", log.lines().next().expect("a line"));
     let mut replay = open(folder.path(), 4).expect("resumable");
     assert!(replay.run(cut_off(blocks(&longer, 20), 5).into_iter()).is_err());
@@ -247,7 +247,7 @@ fn in_use(folder: &tempfile::TempDir) -> String {
 }
 
 #[test]
-fn nothing_is_begun_anew_where_no_commit_can_be_used() {
+fn a_replay_does_not_start_over_if_no_commit_can_be_used() {
     let folder = begun(&log(4, 200, 0));
     for entry in fs::read_dir(folder.path().join("progress")).expect("there").map(|entry| entry.expect("readable")) {
         if entry.path().extension().is_some_and(|extension| extension == "json") {
@@ -255,14 +255,14 @@ fn nothing_is_begun_anew_where_no_commit_can_be_used() {
         }
     }
     let refused = open(folder.path(), 4).map(drop).expect_err("no commit is whole");
-    assert!(matches!(&refused, ReplayError::NoneUsable { problems, .. } if problems.len() == 2), "{refused}");
+    assert!(matches!(&refused, ReplayError::NoneUsable { skipped, .. } if skipped.len() == 2), "{refused}");
     for entry in fs::read_dir(folder.path().join("progress")).expect("there").map(|entry| entry.expect("readable")) {
         if entry.path().extension().is_some_and(|extension| extension == "json") {
             fs::remove_file(entry.path()).expect("removed");
         }
     }
     let refused = open(folder.path(), 4).map(drop).expect_err("no commit is there").to_string();
-    assert!(refused.contains("no record of how far") && refused.contains("delete"), "{refused}");
+    assert!(refused.contains("no commit that says how far") && refused.contains("delete"), "{refused}");
 }
 
 #[test]

@@ -90,12 +90,12 @@ impl Checkpointer {
     }
 
     async fn try_write(&self, began: Instant) -> Result<(), CheckpointFailure> {
-        let is_whole = self.checkpoints.next_is_full();
+        let is_full = self.checkpoints.next_is_full();
         let checkpoints = self.checkpoints.clone();
         let begin =
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
-        let CompletedSnapshot { finishing, passed, sequence } = self.live.snapshot(is_whole, begin).await?;
-        let written = finishing.wait().await?;
+        let CompletedSnapshot { completion, passed, sequence } = self.live.snapshot(is_full, begin).await?;
+        let written = completion.wait().await?;
         let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);
         let kind = if written.is_base() { CheckpointKind::Base } else { CheckpointKind::Delta };
@@ -104,7 +104,7 @@ impl Checkpointer {
             .await?;
         let took = began.elapsed();
         self.metrics.written(CheckpointFigures { kind, at: wall_clock(), took, bytes, users });
-        debug!(sequence, bytes, users, is_whole, ?took, "wrote a checkpoint");
+        debug!(sequence, bytes, users, is_full, ?took, "wrote a checkpoint");
         Ok(())
     }
 

@@ -225,11 +225,12 @@ impl StartupState {
     /// stream.
     pub(super) fn recovery(&self, committed: Option<CommittedPosition>) -> Recovery {
         let changes = self.changes.clone();
-        let Some(mut out) = committed.filter(|_| self.inputs.source == SourceKind::JetStream) else {
+        let Some(mut committed) = committed.filter(|_| self.inputs.source == SourceKind::JetStream) else {
             return Recovery { changes, ..Recovery::default() };
         };
         // Of a group of messages that the checkpoint covers completely, every output is published.
-        out.open = out.open.filter(|open| open.changes_rules_to.is_some() || open.through > self.restored.sequence);
-        Recovery { out, changes }
+        committed.open =
+            committed.open.filter(|open| open.changes_rules_to.is_some() || open.through > self.restored.sequence);
+        Recovery { committed, changes }
     }
 }

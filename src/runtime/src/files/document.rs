@@ -1,35 +1,35 @@
-//! JSON documents over several lines: where they end, and where an array of calls may be cut, told by quotes and brackets
-//! alone, as the bytes come in.
+//! JSON documents over several lines: where they end, and where an array of calls can be divided, found by quotes and brackets
+//! alone while the bytes arrive. Whether a document is valid JSON is the decoder's business.
 
-/// A document of which the beginning was read.
+/// A document whose beginning was read.
 #[derive(Debug, Default)]
 pub(super) struct JsonDocument {
-    /// What closes what is open, innermost last.
+    /// The closing bracket of each open one, innermost last.
     closing: Vec<u8>,
     in_string: bool,
     is_escaped: bool,
-    /// So many bytes were gone through.
+    /// The number of bytes that were examined.
     read: usize,
-    /// Behind the last comma between elements of the outermost array.
+    /// After the last comma between elements of the outermost array.
     comma: Option<usize>,
-    /// Elements were taken off: the bracket that the text begins with was put there.
-    is_cut: bool,
+    /// Elements were removed: the opening bracket of the text was inserted.
+    is_divided: bool,
 }
 
 /// How far a document has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DocumentProgress {
-    /// It goes on.
+    /// It continues.
     Open,
     /// It ends before this byte.
     Ends(usize),
-    /// Its brackets don't match: it is no document.
+    /// Its brackets do not match: it is no document.
     Broken,
 }
 
 impl JsonDocument {
-    /// Whether lines begin with a document that does not end in the first line that is not blank. `is_all`: nothing
-    /// follows them. A line without end is one only if it is an array, which can be cut.
+    /// Whether lines begin with a document that does not end in the first line that is not blank. `is_all`: no more lines
+    /// follow. An unfinished line is a document only if it is an array, which can be divided.
     pub(super) fn begins(lines: &[u8], is_all: bool) -> bool {
         let blanks = lines.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let text = &lines[blanks..];
@@ -46,7 +46,7 @@ impl JsonDocument {
         }
     }
 
-    /// Reads on; `text` begins where the document does, blanks before it included.
+    /// Examines more bytes; `text` begins where the document does, with the white space before it.
     pub(super) fn read(&mut self, text: &[u8]) -> DocumentProgress {
         while let Some(byte) = text.get(self.read) {
             self.read += 1;
@@ -72,22 +72,22 @@ impl JsonDocument {
         DocumentProgress::Open
     }
 
-    /// Takes off the elements of the outermost array that were read whole, with the comma behind them, as an array of
-    /// their own; `None`: there are none, or it is no array.
+    /// Removes the complete elements of the outermost array, with the comma after them, and returns them as an array of their
+    /// own; `None`: there are none, or it is no array.
     pub(super) fn take_elements(&mut self, text: &mut Vec<u8>) -> Option<Vec<u8>> {
         let comma = self.comma.take()?;
         let mut taken = std::mem::replace(text, text[comma..].to_vec());
         taken.truncate(comma - 1);
         taken.push(b']');
         text.insert(0, b'[');
-        self.is_cut = true;
+        self.is_divided = true;
         self.read = self.read - comma + 1;
         Some(taken)
     }
 
-    /// Leaves of the text what stood in the file.
+    /// Leaves of the text what is in the file.
     pub(super) fn give_up(&self, text: &mut Vec<u8>) {
-        if self.is_cut {
+        if self.is_divided {
             text.remove(0);
         }
     }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_are_told_from_lines() {
+    fn documents_are_distinguished_from_lines() {
         for document in ["{\n\"", "\n [\n{}\n]", "[{},\n{}]\n", "{\"a\":\"\n", "{\"a\":[1,\n2]}"] {
             assert!(JsonDocument::begins(document.as_bytes(), true), "{document:?}");
         }
@@ -107,12 +107,12 @@ mod tests {
         {
             assert!(!JsonDocument::begins(lines.as_bytes(), true), "{lines:?}");
         }
-        assert!(JsonDocument::begins(b"[{},", false), "a line without end");
-        assert!(!JsonDocument::begins(b"{\"a\":", false), "a line without end that can't be cut");
+        assert!(JsonDocument::begins(b"[{},", false), "an unfinished line");
+        assert!(!JsonDocument::begins(b"{\"a\":", false), "an unfinished line that can't be divided");
     }
 
     #[test]
-    fn elements_are_taken_off_however_the_text_comes_in() {
+    fn elements_are_removed_however_the_text_arrives() {
         let text = br#" [ {"a":[1,2]} , "x,]\"," ,
             3 , {"b":"}"}
         ] "#;

@@ -22,13 +22,13 @@ use crate::output::batch::{Barrier, OutputItem};
 use crate::pipeline::Pipeline;
 
 /// The records that are applied as one group at most.
-pub(super) const GROUP_RECORDS_MAX: usize = 20_000;
+pub(super) const MAX_GROUP_RECORDS: usize = 20_000;
 
 /// How long the engine waits before it checks again whether a checkpoint's writer, or the sink, has room.
-const SNAPSHOT_RETRY_INTERVAL: Duration = Duration::from_millis(1);
+const ROOM_RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Timers fire after this time even while the sink has no room.
-const TIMER_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+/// Due timers fire after this time even while the sink's queue is not empty.
+const MAX_TIMER_DELAY: Duration = Duration::from_millis(100);
 
 /// The statistics are published at least this often.
 const STATISTICS_INTERVAL: Duration = Duration::from_millis(200);
@@ -36,13 +36,21 @@ const STATISTICS_INTERVAL: Duration = Duration::from_millis(200);
 /// The engine's thread owns the pipeline and everything that changes with it.
 ///
 /// One thread takes one action at a time, from [`select`](Engine::select), and executes it to the end in
-/// [`apply`](Engine::apply) before it takes the next. So a request, a rules change or a snapshot always sees the state
+/// [`apply`](Engine::apply) before it takes the next:
+///
+/// ```text
+/// requests ──┐                            ┌──► output items, to the sink
+/// batches  ──┼──► select ──► action ──► apply ──► replies
+/// time     ──┘                            └──► membership view, statistics
+/// ```
+///
+/// So a request, a rules change or a snapshot always sees the state
 /// between two groups of records, no lock guards the pipeline, and the order of actions is the only concurrency to reason
 /// about. Inside an action the pipeline still uses all workers: partition tasks run in parallel and end with the action.
 ///
 /// The price is that actions wait for each other: a lookup of a user waits for the group that is being applied, and
 /// everything waits for a rules change, which evaluates all users. What could take long is therefore done in bounded parts:
-/// groups have at most [`GROUP_RECORDS_MAX`] records, due timers fire for some users at a time, and a snapshot is taken in
+/// groups have at most [`MAX_GROUP_RECORDS`] records, due timers fire for some users at a time, and a snapshot is taken in
 /// parts of two milliseconds between other actions. What must never wait for the engine does not ask it: the membership
 /// view, the recent decisions and the statistics are shared, and the engine only writes them.
 ///
@@ -165,23 +173,25 @@ impl Engine {
     fn background_work(&self) -> (EngineAction, Duration) {
         match &self.state {
             EngineState::Running { snapshot: Some(snapshot) } => {
-                let delay = if snapshot.has_room() { Duration::ZERO } else { SNAPSHOT_RETRY_INTERVAL };
+                let delay = if snapshot.has_room() { Duration::ZERO } else { ROOM_RETRY_INTERVAL };
                 (EngineAction::ContinueSnapshot, delay)
             }
             EngineState::Running { snapshot: None } if self.has_due_timers() => {
-                let delay = if self.may_fire_timers() { Duration::ZERO } else { SNAPSHOT_RETRY_INTERVAL };
+                let delay = if self.may_fire_timers() { Duration::ZERO } else { ROOM_RETRY_INTERVAL };
                 (EngineAction::FireTimers, delay)
             }
             _ => (EngineAction::PublishStatistics, STATISTICS_INTERVAL),
         }
     }
 
-    /// Executes an action; breaks after the last one.
+    /// Executes an action, then what is due after any action: the next part of a snapshot, a growth report, the statistics.
+    /// Breaks after the last action.
     fn apply(&mut self, action: EngineAction) -> Result<ControlFlow<()>, SinkClosed> {
         match action {
             EngineAction::Receive(batch) => self.receive(batch)?,
             EngineAction::Answer(request) => self.answer(request)?,
             EngineAction::FireTimers => self.fire_some_timers()?,
+            // Done below, after every action.
             EngineAction::ContinueSnapshot | EngineAction::PublishStatistics => {}
             EngineAction::Drain => {
                 self.drain()?;
@@ -189,7 +199,8 @@ impl Engine {
             }
         }
         self.continue_snapshot();
-        // All due timers may have fired just now, and new ones be due when the statistics are next published.
+        // A report needs all due timers to have fired, which may be true only now and no longer when the statistics are next
+        // published.
         self.growth.refresh(&self.pipeline, !self.is_recovering());
         if self.statistics_published.elapsed() >= STATISTICS_INTERVAL {
             self.publish_statistics();
@@ -198,7 +209,7 @@ impl Engine {
     }
 
     fn receive(&mut self, mut batch: RecordBatch) -> Result<(), SinkClosed> {
-        while batch.len() < GROUP_RECORDS_MAX
+        while batch.len() < MAX_GROUP_RECORDS
             && let Ok(more) = self.batches.try_recv()
         {
             batch.extend(more);
@@ -228,7 +239,7 @@ impl Engine {
                     Err(error) => drop(reply.send(Err(RulesChangeError::NotRecorded(error)))),
                 }
             }
-            EngineRequest::Snapshot { whole, begin, reply } => self.begin_snapshot(whole, begin, reply)?,
+            EngineRequest::Snapshot { full, begin, reply } => self.begin_snapshot(full, begin, reply)?,
             EngineRequest::ReplacePipeline(pipeline, start) => self.replace_pipeline(*pipeline, start),
             EngineRequest::Recover(new) => {
                 if let EngineState::Recovering { recovery, .. } = &mut self.state {
@@ -270,7 +281,7 @@ impl Engine {
     /// Begins a snapshot here, between two groups. A barrier in the outputs tells when everything before it is published.
     fn begin_snapshot(
         &mut self,
-        whole: bool,
+        full: bool,
         begin: SnapshotStart,
         reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
     ) -> Result<(), SinkClosed> {
@@ -279,7 +290,7 @@ impl Engine {
             return Ok(());
         };
         let began = Instant::now();
-        let header = self.pipeline.begin_snapshot(whole);
+        let header = self.pipeline.begin_snapshot(full);
         let begun = begin(header, Arc::clone(self.pipeline.plan()), self.sequence, self.generation);
         self.shared.paused(began.elapsed());
         match begun {
@@ -328,7 +339,7 @@ impl Engine {
     /// Whether timers may fire now: the outputs of new events are not to wait behind many of theirs.
     pub(super) fn may_fire_timers(&self) -> bool {
         self.output_items.capacity() == self.output_items.max_capacity()
-            || self.timers_fired.elapsed() >= TIMER_RETRY_INTERVAL
+            || self.timers_fired.elapsed() >= MAX_TIMER_DELAY
     }
 
     /// Hands an item to the sink, and waits for room. Meanwhile requests that only read are answered, and the statistics

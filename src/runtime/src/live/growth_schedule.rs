@@ -9,7 +9,7 @@ use rekindle_core::growth::GrowthReport;
 use rekindle_core::time::Timestamp;
 
 /// The least time between two reports.
-const REPORT_INTERVAL_MIN: Duration = Duration::from_secs(1);
+const MIN_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// The time between two reports is at least this many times what the last one took.
 const INTERVAL_PER_COST: u32 = 100;
 
@@ -33,7 +33,7 @@ impl GrowthReportSchedule {
         if is_time && pipeline.plan().growth.is_some() && pipeline.fired() >= watermark {
             let began = Instant::now();
             self.last = pipeline.growth(None).map(Arc::new);
-            let pause = REPORT_INTERVAL_MIN.max(began.elapsed() * INTERVAL_PER_COST);
+            let pause = MIN_REPORT_INTERVAL.max(began.elapsed() * INTERVAL_PER_COST);
             self.next = Some((Instant::now() + pause, watermark));
         }
     }

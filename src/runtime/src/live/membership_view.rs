@@ -1,7 +1,7 @@
-//! The live membership view: who is in which segment right now, for anyone who asks, while the engine goes on.
+//! The membership view: the segments of every user at this moment, for readers that do not wait for the engine.
 //!
-//! The engine's thread writes it after each batch; readers look things up without ever waiting for the engine. A reader
-//! may see one user's change before another's of the same batch.
+//! The engine's thread writes it after each batch. A reader may see the change of one user before that of another one in the
+//! same batch.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,44 +14,43 @@ use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, User};
 use rekindle_core::route::partition_of;
 use rekindle_core::rules::ruleset::{SegmentId, TransitionKind};
 
-/// How many parts the view is divided into. A page of a segment's users reads whole parts, so more parts make pages
-/// cheaper.
+/// The number of parts of the view. A page of a segment's users reads complete parts, so more parts make pages cheaper.
 const PARTS: usize = 256;
 
-/// Some of the users, by id.
+/// A part of the view: some of the users, by id.
 type ViewShard = DashMap<Arc<str>, MembershipSet, FixedState>;
 
 /// The segments of every user who is in one, under one set of rules.
 #[derive(Debug)]
 pub struct MembershipView {
     plan: Arc<ExecutionPlan>,
-    /// A user stands in the part that the hash of the id names, the same in every run.
+    /// A user is in the part given by a fixed hash of the id.
     parts: Box<[ViewShard]>,
 }
 
-/// Where a page of a segment's users ended. Users who stay in the segment while it is read page by page are seen
-/// exactly once.
+/// The end of a page of a segment's users. Users who stay in the segment while it is read page by page are returned exactly
+/// once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembershipCursor {
     /// The part of the view.
     pub part: usize,
-    /// The last user seen in it; empty: none yet.
+    /// The last user of it that was returned; empty: none yet.
     pub after: String,
 }
 
 /// Some of a segment's users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembershipPage {
-    /// Ids, in no order that means anything.
+    /// Their ids, in no particular order.
     pub users: Vec<Arc<str>>,
-    /// Where to go on; `None`: that was the last.
+    /// Where the next page starts; `None`: this is the last one.
     pub next: Option<MembershipCursor>,
 }
 
 impl MembershipView {
     /// The view of these users.
     pub fn new<'u>(plan: Arc<ExecutionPlan>, users: impl Iterator<Item = Cow<'u, User>>) -> MembershipView {
-        // Two locks each is the fewest there can be; the parts themselves spread the load.
+        // Two locks each is the minimum; the parts themselves distribute the load.
         let part = |_| DashMap::with_hasher_and_shard_amount(FixedState::default(), 2);
         let view = MembershipView { plan, parts: (0..PARTS).map(part).collect() };
         for user in users.filter(|user| user.profile.members.iter().next().is_some()) {
@@ -64,8 +63,8 @@ impl MembershipView {
         &self.parts[partition_of(user, PARTS)]
     }
 
-    /// Follows what the engine decided under the same rules.
-    pub fn follow(&self, outputs: &[Output]) {
+    /// Updates the view by outputs of the engine under the same rules.
+    pub fn update(&self, outputs: &[Output]) {
         for output in outputs {
             match &output.decided {
                 OutputKind::Transition { segment, change: TransitionKind::Enter, .. } => {
@@ -82,7 +81,7 @@ impl MembershipView {
         }
     }
 
-    /// The segments that a user is in, whatever was known before.
+    /// Replaces the segments of a user.
     pub fn set(&self, user: &Arc<str>, members: Option<&MembershipSet>) {
         match members.filter(|members| members.iter().next().is_some()) {
             Some(members) => drop(self.part(user).insert(Arc::clone(user), members.clone())),
@@ -95,17 +94,17 @@ impl MembershipView {
         if let Some(mut members) = part.get_mut(user) {
             members.set(segment, false);
         }
-        // The engine's thread is the only one that writes, so nothing happens in between.
+        // Only the engine's thread writes, so nothing changes between these two steps.
         part.remove_if(user, |_, members| members.iter().next().is_none());
     }
 
-    /// The segments a user is in, in file order; none for somebody nobody knows.
+    /// The segments of a user, in the order of the rules; none for an unknown user.
     pub fn segments_of(&self, user: &str) -> Vec<String> {
         let Some(members) = self.part(user).get(user) else { return Vec::new() };
         members.iter().map(|id| self.plan.rules.segments[usize::from(id.0)].id.clone()).collect()
     }
 
-    /// Some of a segment's users, `limit` (at least 1) where there are as many; `None`: there is no such segment.
+    /// A page of a segment's users, with `limit` (at least 1) of them if there are as many; `None`: there is no such segment.
     pub fn users_in(&self, segment: &str, from: &MembershipCursor, limit: usize) -> Option<MembershipPage> {
         let at = self.plan.rules.segments.iter().position(|other| other.id == segment)?;
         let segment = SegmentId(u16::try_from(at).ok()?);
@@ -129,12 +128,12 @@ impl MembershipView {
         Some(MembershipPage { users, next: None })
     }
 
-    /// How many users are in any segment.
+    /// The number of users in any segment.
     pub fn len(&self) -> usize {
         self.parts.iter().map(DashMap::len).sum()
     }
 
-    /// Whether nobody is.
+    /// Whether no user is in any segment.
     pub fn is_empty(&self) -> bool {
         self.parts.iter().all(DashMap::is_empty)
     }
@@ -162,22 +161,22 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_who_is_in_which_segment_now() {
+    fn the_view_has_the_segments_of_every_user() {
         let view = view();
-        view.follow(&[
+        view.update(&[
             change("u", 1, TransitionKind::Enter),
             change("u", 0, TransitionKind::Enter),
             change("v", 0, TransitionKind::Enter),
         ]);
         assert_eq!((view.segments_of("u"), view.len()), (vec!["s".to_owned(), "t".to_owned()], 2));
-        view.follow(&[change("u", 0, TransitionKind::Exit), change("v", 0, TransitionKind::Exit)]);
+        view.update(&[change("u", 0, TransitionKind::Exit), change("v", 0, TransitionKind::Exit)]);
         assert_eq!((view.segments_of("u"), view.segments_of("v"), view.len()), (vec!["t".to_owned()], vec![], 1));
-        view.follow(&[output("w", OutputKind::Merged { from: "u".into() })]);
+        view.update(&[output("w", OutputKind::Merged { from: "u".into() })]);
         assert!(view.is_empty());
-        view.follow(&[change("u", 1, TransitionKind::Enter)]);
+        view.update(&[change("u", 1, TransitionKind::Enter)]);
         let mut members = MembershipSet::default();
         view.set(&"u".into(), Some(&members));
-        assert!(view.is_empty(), "a user in no segment takes no room");
+        assert!(view.is_empty(), "a user in no segment is not stored");
         members.set(SegmentId(0), true);
         view.set(&"u".into(), Some(&members));
         assert_eq!(view.segments_of("u"), ["s"]);
@@ -186,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn pages_hold_every_user_of_the_segment_once() {
+    fn pages_return_every_user_of_the_segment_once() {
         let view = view();
         for user in 0..1_000 {
-            view.follow(&[change(&format!("u{user}"), user % 2, TransitionKind::Enter)]);
+            view.update(&[change(&format!("u{user}"), user % 2, TransitionKind::Enter)]);
         }
         for limit in [1, 3, 100, 499, 500, 501] {
             let mut from = MembershipCursor { part: 0, after: String::new() };

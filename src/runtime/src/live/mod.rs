@@ -51,14 +51,14 @@ pub const OUTPUT_QUEUE_CAPACITY: usize = 4;
 /// How many requests may wait for the engine; more are refused.
 const REQUEST_QUEUE_CAPACITY: usize = 256;
 
-/// The longest pause that is measured: a minute, in microseconds.
-const PAUSE_MAX_US: u64 = 60_000_000;
+/// Longer pauses are recorded as this one: a minute, in microseconds.
+const MAX_PAUSE_US: u64 = 60_000_000;
 
-/// How many recent decisions of all users are retained.
-const DECISIONS_RETAINED: usize = 100_000;
+/// The number of recent decisions of all users that are kept.
+const MAX_RECENT_DECISIONS: usize = 100_000;
 
-/// The bytes that they take at most.
-const DECISIONS_RETAINED_BYTES_MAX: usize = 64 << 20;
+/// The bytes that they occupy at most.
+const MAX_RECENT_DECISION_BYTES: usize = 64 << 20;
 
 /// The engine's statistics, published a few times a second.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub struct EngineStats {
 
 /// The engine does not answer: it is stopping, or too many requests are waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the engine takes no more questions now: it is stopping, or too many are waiting; try again")]
+#[error("the engine takes no requests now: it is stopping, or too many are waiting; try again")]
 pub struct EngineBusy;
 
 /// A handle to a running engine. Cheap to clone.
@@ -157,9 +157,9 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
     let shared = Arc::new(EngineShared {
         view: Mutex::new(Arc::new(MembershipView::new(plan, pipeline.users()))),
         stats: Mutex::new(Arc::new(stats)),
-        recent: RecentDecisions::new(DECISIONS_RETAINED, DECISIONS_RETAINED_BYTES_MAX),
+        recent: RecentDecisions::new(MAX_RECENT_DECISIONS, MAX_RECENT_DECISION_BYTES),
         is_live: watch::Sender::new(false),
-        pauses: Mutex::new(Histogram::new_with_bounds(1, PAUSE_MAX_US, 3).expect("these bounds are sound")),
+        pauses: Mutex::new(Histogram::new_with_bounds(1, MAX_PAUSE_US, 3).expect("these bounds are sound")),
     });
     let (batches, batch_queue) = mpsc::channel(BATCH_QUEUE_CAPACITY);
     let (output_queue, output_items) = mpsc::channel(OUTPUT_QUEUE_CAPACITY);
@@ -228,8 +228,8 @@ impl EngineHandle {
     ///
     /// # Errors
     /// The engine does not answer, is recovering, or takes a snapshot already; or the checkpoint can't be opened.
-    pub async fn snapshot(&self, whole: bool, begin: SnapshotStart) -> Result<CompletedSnapshot, SnapshotError> {
-        self.ask(|reply| EngineRequest::Snapshot { whole, begin, reply }).await?
+    pub async fn snapshot(&self, full: bool, begin: SnapshotStart) -> Result<CompletedSnapshot, SnapshotError> {
+        self.ask(|reply| EngineRequest::Snapshot { full, begin, reply }).await?
     }
 
     /// The engine's pauses for snapshots since the start: in microseconds, to three digits.

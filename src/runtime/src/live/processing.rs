@@ -17,8 +17,8 @@ use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Rejection};
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output};
 use rekindle_core::time::Timestamp;
 
-/// About how many users' timers fire in one action: events that arrive meanwhile wait for no more.
-const USERS_FIRED_PER_STEP: usize = 2_000;
+/// About the number of timers that fire in one action, since events that arrive meanwhile wait for them.
+const TIMERS_PER_ACTION: usize = 2_000;
 
 fn sort(outputs: &mut [Output]) {
     // Stable: each user's outputs stay in the order in which they happened.
@@ -111,14 +111,14 @@ impl Engine {
         if !self.has_due_timers() || !self.may_fire_timers() {
             return Ok(());
         }
-        let to = self.pipeline.next_timer_step(USERS_FIRED_PER_STEP);
+        let to = self.pipeline.next_timer_step(TIMERS_PER_ACTION);
         self.fire_timers(to, None)
     }
 
     /// Fires all due timers, for some users at a time.
     pub(super) fn fire_all_timers(&mut self) -> Result<(), SinkClosed> {
         while self.pipeline.fired() < self.pipeline.watermark() {
-            let to = self.pipeline.next_timer_step(USERS_FIRED_PER_STEP);
+            let to = self.pipeline.next_timer_step(TIMERS_PER_ACTION);
             self.fire_timers(to, None)?;
         }
         Ok(())
@@ -151,19 +151,19 @@ impl Engine {
         while let EngineState::Recovering { recovery: Some(recovery), backlog } = &mut self.state {
             match recovery.next(self.sequence, self.pipeline.fired(), backlog) {
                 RecoveryStep::Wait => return Ok(()),
-                RecoveryStep::Discard(records) => {
-                    self.pipeline.limit_timers(recovery.out.fired());
+                RecoveryStep::ApplyPublished(records) => {
+                    self.pipeline.limit_timers(recovery.committed.fired());
                     let _ = self.feed(&records);
                     self.sequence = records.last().map_or(self.sequence, |record| record.sequence);
                 }
-                RecoveryStep::PassOver(sequence) => self.sequence = sequence,
-                RecoveryStep::Take(records, partial) => self.apply_group(&records, partial)?,
-                RecoveryStep::Fire(to, Some(partial)) => self.fire_timers(to, Some(partial))?,
-                RecoveryStep::Fire(to, None) => drop(self.timer_outputs(to)),
-                RecoveryStep::Change(RecoveredRulesChange { plan, generation, .. }, publication) => {
+                RecoveryStep::SkipTo(sequence) => self.sequence = sequence,
+                RecoveryStep::Apply(records, partial) => self.apply_group(&records, partial)?,
+                RecoveryStep::FireTimers(to, Some(partial)) => self.fire_timers(to, Some(partial))?,
+                RecoveryStep::FireTimers(to, None) => drop(self.timer_outputs(to)),
+                RecoveryStep::ChangeRules(RecoveredRulesChange { plan, generation, .. }, publication) => {
                     self.change_rules(plan, generation, Some(publication))?;
                 }
-                RecoveryStep::Done => {
+                RecoveryStep::Finish => {
                     let rest = std::mem::take(backlog);
                     self.state = EngineState::Running { snapshot: None };
                     self.shared.is_live.send_replace(true);
@@ -199,7 +199,7 @@ impl Engine {
         self.pipeline.change_rules(Arc::clone(&plan), &mut outputs);
         self.generation = generation;
         sort(&mut outputs);
-        self.shared.recent.note(&plan, &outputs);
+        self.shared.recent.add(&plan, &outputs);
         self.forget_decisions();
         self.restart_reports();
         if !matches!(publication, Some(RulesChangePublication::All)) {
@@ -217,14 +217,14 @@ impl Engine {
         let (view, recent) = (self.shared.view(), &self.shared.recent);
         let mut done = 0;
         for ForgottenUser { user, outputs: before } in self.pipeline.forgotten() {
-            view.follow(&outputs[done..*before]);
-            recent.note(plan, &outputs[done..*before]);
+            view.update(&outputs[done..*before]);
+            recent.add(plan, &outputs[done..*before]);
             view.set(user, None);
             recent.forget(user);
             done = *before;
         }
-        view.follow(&outputs[done..]);
-        recent.note(plan, &outputs[done..]);
+        view.update(&outputs[done..]);
+        recent.add(plan, &outputs[done..]);
         for ExpiredUser { user, .. } in self.pipeline.expired() {
             view.set(user, self.pipeline.user(user).as_deref().map(|user| &user.profile.members));
         }

@@ -1,7 +1,7 @@
-//! The latest decisions of everyone, for people who ask what was done about a user.
+//! The latest decisions of all users, for requests about one of them.
 //!
-//! Bounded, by number and by bytes: the oldest go first, whoever they are about. All decisions ever made are in the journal, and those that
-//! left in the output stream.
+//! Their number and their bytes are bounded: the oldest are dropped first, whatever user they belong to. All decisions are
+//! in the journal.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,29 +11,29 @@ use hashbrown::HashMap;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 
-/// The most decisions kept of one user.
-const PER_USER: usize = 10;
+/// The number of decisions of one user that are kept.
+const MAX_PER_USER: usize = 10;
 
 /// The latest decisions.
 #[derive(Debug)]
 pub(super) struct RecentDecisions {
-    capacity: usize,
-    bytes_max: usize,
+    max_decisions: usize,
+    max_bytes: usize,
     state: Mutex<DecisionBuffer>,
 }
 
 #[derive(Debug, Default)]
 struct DecisionBuffer {
-    /// How many decisions were ever noted.
-    noted: u64,
-    /// What those that are kept take, in bytes.
+    /// The number of decisions that were ever added, which numbers them.
+    added: u64,
+    /// The bytes of those that are kept.
     bytes: usize,
-    /// Whose each decision is that is kept, by its number: oldest first.
+    /// The user of each decision that is kept, by its number: oldest first.
     order: BTreeMap<u64, Arc<str>>,
     by_user: HashMap<Arc<str>, VecDeque<RecentDecision>>,
 }
 
-/// A decision with the rules it was made by: its ids mean nothing without them.
+/// A decision with the rules that made it, which its ids refer to.
 #[derive(Debug)]
 struct RecentDecision {
     number: u64,
@@ -42,27 +42,27 @@ struct RecentDecision {
 }
 
 impl RecentDecisions {
-    /// Keeps `capacity` decisions, and fewer where they take more than `bytes_max`.
-    pub(super) fn new(capacity: usize, bytes_max: usize) -> RecentDecisions {
-        RecentDecisions { capacity, bytes_max, state: Mutex::default() }
+    /// Keeps at most this number of decisions, with at most this number of bytes.
+    pub(super) fn new(max_decisions: usize, max_bytes: usize) -> RecentDecisions {
+        RecentDecisions { max_decisions, max_bytes, state: Mutex::default() }
     }
 
-    /// Takes in the decisions among what was decided.
-    pub(super) fn note(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
+    /// Adds the decisions among these outputs.
+    pub(super) fn add(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
         let mut decisions = outputs.iter().filter(|o| matches!(o.decided, OutputKind::Decision { .. })).peekable();
         if decisions.peek().is_none() {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for decision in decisions {
-            state.note(plan, decision);
-            while state.order.len() > self.capacity || state.bytes > self.bytes_max {
-                state.forget_oldest();
+            state.add(plan, decision);
+            while state.order.len() > self.max_decisions || state.bytes > self.max_bytes {
+                state.drop_oldest();
             }
         }
     }
 
-    /// Forgets all about a user.
+    /// Removes the decisions about a user.
     pub(super) fn forget(&self, user: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for kept in state.by_user.remove(user).into_iter().flatten() {
@@ -71,7 +71,7 @@ impl RecentDecisions {
         }
     }
 
-    /// Forgets what was decided about a user before an instant.
+    /// Removes the decisions about a user before an instant.
     pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let DecisionBuffer { order, by_user, bytes, .. } = &mut *state;
@@ -89,7 +89,7 @@ impl RecentDecisions {
         }
     }
 
-    /// A user's latest decisions, oldest first, each with the rules it was made by.
+    /// A user's latest decisions, oldest first, each with the rules that made it.
     pub(super) fn of(&self, user: &str) -> Vec<(Arc<ExecutionPlan>, Output)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = state.by_user.get(user).into_iter().flatten();
@@ -98,7 +98,7 @@ impl RecentDecisions {
 }
 
 impl RecentDecision {
-    /// What keeping it takes: its place, and its texts.
+    /// The bytes that it occupies: its place in the buffer, and its texts.
     fn bytes(&self) -> usize {
         let cause = match &self.decision.decided {
             OutputKind::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
@@ -108,7 +108,7 @@ impl RecentDecision {
     }
 }
 
-/// What went out is nobody's to ask for here: the journal has no payload either.
+/// Payloads are not kept here, as they are not in the journal.
 fn without_payload(decision: &Output) -> Output {
     let decided = match &decision.decided {
         OutputKind::Decision { campaign, outcome, trigger, cause, payload: _ } => OutputKind::Decision {
@@ -124,15 +124,15 @@ fn without_payload(decision: &Output) -> Output {
 }
 
 impl DecisionBuffer {
-    fn note(&mut self, plan: &Arc<ExecutionPlan>, decision: &Output) {
-        let number = self.noted;
-        self.noted += 1;
+    fn add(&mut self, plan: &Arc<ExecutionPlan>, decision: &Output) {
+        let number = self.added;
+        self.added += 1;
         self.order.insert(number, Arc::clone(&decision.user));
         let of_user = self.by_user.entry(Arc::clone(&decision.user)).or_default();
         let kept = RecentDecision { number, plan: Arc::clone(plan), decision: without_payload(decision) };
         self.bytes += kept.bytes();
         of_user.push_back(kept);
-        if of_user.len() > PER_USER
+        if of_user.len() > MAX_PER_USER
             && let Some(oldest) = of_user.pop_front()
         {
             self.order.remove(&oldest.number);
@@ -140,7 +140,7 @@ impl DecisionBuffer {
         }
     }
 
-    fn forget_oldest(&mut self) {
+    fn drop_oldest(&mut self) {
         let Some((_, user)) = self.order.pop_first() else { return };
         let Some(of_user) = self.by_user.get_mut(&user) else { return };
         self.bytes -= of_user.pop_front().map_or(0, |oldest| oldest.bytes());
@@ -179,16 +179,16 @@ mod tests {
         let plan = Arc::new(ExecutionPlan::new(rules));
         let recent = RecentDecisions::new(15, 1 << 20);
         for at in 0..12 {
-            recent.note(&plan, &[decision("u", at)]);
+            recent.add(&plan, &[decision("u", at)]);
         }
         assert_eq!(times(&recent, "u"), (2..12).collect::<Vec<_>>());
-        recent.note(&plan, &[decision("v", 100), decision("w", 101), decision("v", 102)]);
+        recent.add(&plan, &[decision("v", 100), decision("w", 101), decision("v", 102)]);
         assert_eq!((times(&recent, "u").len(), times(&recent, "v")), (10, vec![100, 102]));
-        // 13 are kept now: of u, the first two are long gone. The next push out the oldest of u.
-        recent.note(&plan, &[decision("x", 103), decision("x", 104), decision("x", 105)]);
+        // 13 are kept now, without the first two of u. The next ones displace the oldest of u.
+        recent.add(&plan, &[decision("x", 103), decision("x", 104), decision("x", 105)]);
         assert_eq!(times(&recent, "u"), (3..12).collect::<Vec<_>>());
         for at in 200..230 {
-            recent.note(&plan, &[decision(&format!("y{at}"), at)]);
+            recent.add(&plan, &[decision(&format!("y{at}"), at)]);
         }
         assert_eq!((times(&recent, "u").len(), times(&recent, "x").len(), times(&recent, "y229").len()), (0, 0, 1));
         assert_eq!(recent.state.lock().expect("not poisoned").by_user.len(), 15);
@@ -206,7 +206,7 @@ mod tests {
                 *payload = Some(Box::new([("items".to_owned(), items)].into()));
                 *cause = Cause::Event(Some("m".repeat(128).into()));
             }
-            recent.note(&plan, &[large]);
+            recent.add(&plan, &[large]);
             assert!(bytes() <= 64_000);
         }
         let kept = recent.state.lock().expect("not poisoned").order.len();
@@ -219,23 +219,23 @@ mod tests {
             recent.forget(&format!("{at:0>256}"));
         }
         (0..9_900).for_each(|at| recent.forget(&format!("{at:0>256}")));
-        assert_eq!(bytes(), 0, "what is forgotten takes nothing");
+        assert_eq!(bytes(), 0, "what is removed occupies nothing");
     }
 
     #[test]
-    fn a_user_is_forgotten_whole_or_up_to_an_instant_and_is_someone_new_then() {
+    fn decisions_are_removed_completely_or_up_to_an_instant() {
         let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
         let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), RecentDecisions::new(4, 1 << 20));
-        recent.note(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
+        recent.add(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3)]);
         recent.forget("u");
         recent.forget("nobody");
         assert_eq!((times(&recent, "u"), times(&recent, "v")), (vec![], vec![2]));
         assert_eq!(recent.state.lock().expect("not poisoned").order.len(), 1, "nothing of u is left");
-        recent.note(&plan, &[decision("u", 4), decision("u", 5)]);
+        recent.add(&plan, &[decision("u", 4), decision("u", 5)]);
         recent.forget_before("u", Timestamp(5));
         assert_eq!(times(&recent, "u"), [5]);
         recent.forget_before("v", Timestamp(3));
-        recent.note(&plan, &[decision("w", 6), decision("w", 7), decision("w", 8)]);
+        recent.add(&plan, &[decision("w", 6), decision("w", 7), decision("w", 8)]);
         assert_eq!((times(&recent, "u"), times(&recent, "v"), times(&recent, "w")), (vec![5], vec![], vec![6, 7, 8]));
     }
 }

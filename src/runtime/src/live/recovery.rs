@@ -1,4 +1,6 @@
-//! Recovery: replaying the log from the checkpoint to the committed position.
+//! Recovery: the plan by which the log is replayed from the checkpoint to the committed position.
+//!
+//! [`Recovery::next`] returns the next step; the engine executes it (`Engine::recover`).
 //!
 //! Rules changes take effect at the positions where they did before. Up to the committed position outputs are computed and
 //! not published; a partially published group is formed again of the same records, and its published outputs are skipped by
@@ -16,7 +18,7 @@ use rekindle_core::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
     /// The committed position.
-    pub out: CommittedPosition,
+    pub committed: CommittedPosition,
     /// The rules changes to come, in order.
     pub changes: VecDeque<RecoveredRulesChange>,
 }
@@ -38,17 +40,17 @@ pub(super) enum RecoveryStep {
     /// Wait for more records.
     Wait,
     /// Apply these; all of their outputs are published.
-    Discard(Vec<LogRecord>),
-    /// The log no longer has the records up to this one.
-    PassOver(u64),
+    ApplyPublished(Vec<LogRecord>),
+    /// Skip to this sequence: the log no longer has the records before.
+    SkipTo(u64),
     /// Apply these as one group, of which a part may be published.
-    Take(Vec<LogRecord>, Option<PartialGroup>),
+    Apply(Vec<LogRecord>, Option<PartialGroup>),
     /// Fire the timers due up to then; all of their outputs are published, or a part.
-    Fire(Timestamp, Option<PartialGroup>),
+    FireTimers(Timestamp, Option<PartialGroup>),
     /// Change the rules.
-    Change(RecoveredRulesChange, RulesChangePublication),
+    ChangeRules(RecoveredRulesChange, RulesChangePublication),
     /// The recovery is finished.
-    Done,
+    Finish,
 }
 
 /// How much of a rules change is published.
@@ -65,58 +67,60 @@ pub(super) enum RulesChangePublication {
 impl Recovery {
     /// The last record of the log that is needed: a published output was computed from it.
     pub fn last_needed(&self) -> u64 {
-        self.out.last_needed()
+        self.committed.last_needed()
     }
 
     /// The next step after the record `sequence`, with all timers fired up to `fired`; the backlog has the next records.
     pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut RecordBatch) -> RecoveryStep {
-        if sequence >= self.out.sequence {
-            let up_to = self.out.fired();
+        if sequence >= self.committed.sequence {
+            let up_to = self.committed.fired();
             if up_to < Timestamp::NEVER && fired < up_to {
-                return RecoveryStep::Fire(up_to, None);
+                return RecoveryStep::FireTimers(up_to, None);
             }
-            if let Some(open) = self.out.open
+            if let Some(open) = self.committed.open
                 && let Some(to) = open.fires_to_ms
             {
-                self.out.open = None;
-                return RecoveryStep::Fire(Timestamp(to), Some(open));
+                self.committed.open = None;
+                return RecoveryStep::FireTimers(Timestamp(to), Some(open));
             }
         }
-        let next_is_beyond = |limit: u64| backlog.first().is_some_and(|message| message.sequence > limit);
+        let next_is_beyond = |limit: u64| backlog.first().is_some_and(|record| record.sequence > limit);
         let is_due = |change: &RecoveredRulesChange| change.sequence <= sequence || next_is_beyond(change.sequence);
         if self.changes.front().is_some_and(is_due)
             && let Some(change) = self.changes.pop_front()
         {
-            let out = self.out_of(&change);
-            return RecoveryStep::Change(change, out);
+            let publication = self.publication_of(&change);
+            return RecoveryStep::ChangeRules(change, publication);
         }
         let next_change = self.changes.front().map(|change| change.sequence);
-        if sequence < self.out.sequence {
-            let limit = next_change.map_or(self.out.sequence, |change| change.min(self.out.sequence));
+        if sequence < self.committed.sequence {
+            let limit = next_change.map_or(self.committed.sequence, |change| change.min(self.committed.sequence));
             let batch = up_to(backlog, limit);
             return match (batch.is_empty(), backlog.is_empty()) {
-                (false, _) => RecoveryStep::Discard(batch),
-                (true, false) => RecoveryStep::PassOver(limit),
+                (false, _) => RecoveryStep::ApplyPublished(batch),
+                (true, false) => RecoveryStep::SkipTo(limit),
                 (true, true) => RecoveryStep::Wait,
             };
         }
-        if let Some(open) = self.out.open.filter(|open| open.changes_rules_to.is_none() && open.fires_to_ms.is_none()) {
+        if let Some(open) =
+            self.committed.open.filter(|open| open.changes_rules_to.is_none() && open.fires_to_ms.is_none())
+        {
             if backlog.last().is_none_or(|last| last.sequence < open.through) {
                 return RecoveryStep::Wait;
             }
-            self.out.open = None;
-            return RecoveryStep::Take(up_to(backlog, open.through), Some(open));
+            self.committed.open = None;
+            return RecoveryStep::Apply(up_to(backlog, open.through), Some(open));
         }
-        let Some(limit) = next_change else { return RecoveryStep::Done };
+        let Some(limit) = next_change else { return RecoveryStep::Finish };
         let batch = up_to(backlog, limit);
-        if batch.is_empty() { RecoveryStep::Wait } else { RecoveryStep::Take(batch, None) }
+        if batch.is_empty() { RecoveryStep::Wait } else { RecoveryStep::Apply(batch, None) }
     }
 
-    fn out_of(&mut self, change: &RecoveredRulesChange) -> RulesChangePublication {
-        match self.out.open {
-            _ if change.generation <= self.out.generation => RulesChangePublication::All,
+    fn publication_of(&mut self, change: &RecoveredRulesChange) -> RulesChangePublication {
+        match self.committed.open {
+            _ if change.generation <= self.committed.generation => RulesChangePublication::All,
             Some(open) if open.changes_rules_to == Some(change.generation) => {
-                self.out.open = None;
+                self.committed.open = None;
                 RulesChangePublication::Partial(open)
             }
             _ => RulesChangePublication::Nothing,
@@ -125,7 +129,7 @@ impl Recovery {
 }
 
 fn up_to(backlog: &mut RecordBatch, limit: u64) -> Vec<LogRecord> {
-    let count = backlog.partition_point(|message| message.sequence <= limit);
+    let count = backlog.partition_point(|record| record.sequence <= limit);
     backlog.drain(..count).collect()
 }
 
@@ -135,14 +139,14 @@ mod tests {
     use crate::log::RecordKind;
     use rekindle_core::rules;
 
-    fn messages(sequences: impl IntoIterator<Item = u64>) -> RecordBatch {
-        let message = |sequence| LogRecord {
+    fn records(sequences: impl IntoIterator<Item = u64>) -> RecordBatch {
+        let record = |sequence| LogRecord {
             sequence,
             received: Timestamp(0),
             kind: RecordKind::Events,
             lines: bytes::Bytes::new(),
         };
-        sequences.into_iter().map(message).collect()
+        sequences.into_iter().map(record).collect()
     }
 
     fn change(sequence: u64, generation: u64) -> RecoveredRulesChange {
@@ -153,11 +157,11 @@ mod tests {
         }
     }
 
-    fn out(sequence: u64, generation: u64, open: Option<PartialGroup>) -> CommittedPosition {
+    fn committed(sequence: u64, generation: u64, open: Option<PartialGroup>) -> CommittedPosition {
         CommittedPosition { generation, open, ..CommittedPosition::before(sequence) }
     }
 
-    /// All steps from behind `sequence` on, as text, with the messages of the log coming a few at a time.
+    /// All steps after `sequence`, as text, with the records of the log arriving a few at a time.
     fn steps(mut recovery: Recovery, mut sequence: u64, log: &[u64], at_a_time: usize) -> Vec<String> {
         let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), RecordBatch::new(), log, Timestamp::MIN);
         loop {
@@ -168,25 +172,31 @@ mod tests {
                         steps.push("waits".to_owned());
                         return steps;
                     }
-                    backlog.extend(messages(some.iter().copied()));
+                    backlog.extend(records(some.iter().copied()));
                     rest = more;
                     continue;
                 }
-                RecoveryStep::Discard(batch) => format!("discard {:?}", go_on(&mut sequence, &batch)),
-                RecoveryStep::Take(batch, open) => {
-                    format!("take, {} out, {:?}", open.map_or(0, |open| open.sent), go_on(&mut sequence, &batch))
+                RecoveryStep::ApplyPublished(batch) => format!("apply published {:?}", applied(&mut sequence, &batch)),
+                RecoveryStep::Apply(batch, open) => {
+                    format!(
+                        "apply, {} published, {:?}",
+                        open.map_or(0, |open| open.sent),
+                        applied(&mut sequence, &batch)
+                    )
                 }
-                RecoveryStep::PassOver(to) => {
+                RecoveryStep::SkipTo(to) => {
                     sequence = to;
-                    format!("pass over to {to}")
+                    format!("skip to {to}")
                 }
-                RecoveryStep::Change(change, out) => format!("change {} {out:?}", change.generation),
-                RecoveryStep::Fire(to, open) => {
+                RecoveryStep::ChangeRules(change, publication) => {
+                    format!("change {} {publication:?}", change.generation)
+                }
+                RecoveryStep::FireTimers(to, open) => {
                     fired = fired.max(to);
-                    format!("fire to {to:?}, {:?} out", open.map(|open| open.sent))
+                    format!("fire to {to:?}, {:?} published", open.map(|open| open.sent))
                 }
-                RecoveryStep::Done => {
-                    steps.push("done".to_owned());
+                RecoveryStep::Finish => {
+                    steps.push("finish".to_owned());
                     return steps;
                 }
             };
@@ -194,81 +204,93 @@ mod tests {
         }
     }
 
-    /// The numbers of the messages, the last of which was taken in then.
-    fn go_on(sequence: &mut u64, batch: &[LogRecord]) -> Vec<u64> {
-        *sequence = batch.last().map_or(*sequence, |message| message.sequence);
-        batch.iter().map(|message| message.sequence).collect()
+    /// The sequences of the records, the last of which is the last one applied.
+    fn applied(sequence: &mut u64, batch: &[LogRecord]) -> Vec<u64> {
+        *sequence = batch.last().map_or(*sequence, |record| record.sequence);
+        batch.iter().map(|record| record.sequence).collect()
     }
 
     #[test]
-    fn a_first_start_has_nothing_to_go_through() {
-        assert_eq!(steps(Recovery::default(), 0, &[], 1), ["done"]);
+    fn a_first_start_has_nothing_to_replay() {
+        assert_eq!(steps(Recovery::default(), 0, &[], 1), ["finish"]);
     }
 
     #[test]
-    fn what_is_out_is_left_out_and_an_open_group_is_taken_together_once_more() {
+    fn published_outputs_are_skipped_and_a_partial_group_is_formed_again() {
         let open = Some(PartialGroup { sent: 3, ..PartialGroup::messages_through(8) });
-        let recovery = || Recovery { out: out(6, 0, open), changes: VecDeque::new() };
+        let recovery = || Recovery { committed: committed(6, 0, open), changes: VecDeque::new() };
         let log: Vec<u64> = (5..=20).collect();
         assert_eq!(
             steps(recovery(), 4, &log, 1),
-            ["discard [5]", "discard [6]", "take, 3 out, [7, 8]", "done"],
+            ["apply published [5]", "apply published [6]", "apply, 3 published, [7, 8]", "finish"],
             "one by one"
         );
-        assert_eq!(steps(recovery(), 4, &log, 9), ["discard [5, 6]", "take, 3 out, [7, 8]", "done"], "in one go");
-        assert_eq!(steps(recovery(), 4, &[5, 6, 7], 9), ["discard [5, 6]", "waits"], "without its end it is not taken");
+        assert_eq!(
+            steps(recovery(), 4, &log, 9),
+            ["apply published [5, 6]", "apply, 3 published, [7, 8]", "finish"],
+            "all at once"
+        );
+        assert_eq!(
+            steps(recovery(), 4, &[5, 6, 7], 9),
+            ["apply published [5, 6]", "waits"],
+            "without its end it is not applied"
+        );
         assert_eq!(recovery().last_needed(), 8);
     }
 
     #[test]
-    fn rules_take_effect_where_they_did() {
+    fn rules_take_effect_where_they_did_before() {
         let changes: VecDeque<_> = [change(5, 1), change(7, 2), change(9, 3)].into();
-        let recovery = Recovery { out: out(8, 2, None), changes };
+        let recovery = Recovery { committed: committed(8, 2, None), changes };
         assert_eq!(
             steps(recovery, 5, &(6..=12).collect::<Vec<_>>(), 4),
             [
                 "change 1 All",
-                "discard [6, 7]",
+                "apply published [6, 7]",
                 "change 2 All",
-                "discard [8]",
-                "take, 0 out, [9]",
+                "apply published [8]",
+                "apply, 0 published, [9]",
                 "change 3 Nothing",
-                "done"
+                "finish"
             ]
         );
     }
 
     #[test]
-    fn a_change_of_the_rules_that_is_out_in_part_goes_on_where_it_was() {
+    fn a_partially_published_rules_change_continues_where_it_stopped() {
         let open = PartialGroup { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
-        let recovery = Recovery { out: out(6, 0, Some(open)), changes: [change(6, 1)].into() };
+        let recovery = Recovery { committed: committed(6, 0, Some(open)), changes: [change(6, 1)].into() };
         let last = format!("change 1 Partial({open:?})");
-        assert_eq!(steps(recovery, 5, &[6, 7], 2), ["discard [6]", last.as_str(), "done"]);
+        assert_eq!(steps(recovery, 5, &[6, 7], 2), ["apply published [6]", last.as_str(), "finish"]);
     }
 
     #[test]
-    fn time_passes_as_far_as_it_had() {
+    fn timers_fire_as_far_as_they_had() {
         let open = PartialGroup { sent: 3, fires_to_ms: Some(70), ..PartialGroup::messages_through(6) };
-        let fired = |open| CommittedPosition { fired_ms: Some(50), ..out(6, 0, open) };
-        let recovery = Recovery { out: fired(Some(open)), changes: [change(6, 1)].into() };
+        let fired = |open| CommittedPosition { fired_ms: Some(50), ..committed(6, 0, open) };
+        let recovery = Recovery { committed: fired(Some(open)), changes: [change(6, 1)].into() };
         assert_eq!(
             steps(recovery, 5, &[6, 7], 2),
             [
-                "discard [6]",
-                "fire to Timestamp(50), None out",
-                "fire to Timestamp(70), Some(3) out",
+                "apply published [6]",
+                "fire to Timestamp(50), None published",
+                "fire to Timestamp(70), Some(3) published",
                 "change 1 Nothing",
-                "done"
+                "finish"
             ],
-            "what was due was out in part when the rules were about to change"
+            "the timers due before a rules change were published in part"
         );
-        let recovery = Recovery { out: fired(None), changes: VecDeque::new() };
-        assert_eq!(steps(recovery, 6, &[7], 2), ["fire to Timestamp(50), None out", "done"], "from a checkpoint at it");
+        let recovery = Recovery { committed: fired(None), changes: VecDeque::new() };
+        assert_eq!(
+            steps(recovery, 6, &[7], 2),
+            ["fire to Timestamp(50), None published", "finish"],
+            "from a checkpoint at the committed position"
+        );
     }
 
     #[test]
-    fn messages_that_are_gone_from_the_log_are_passed_over() {
-        let recovery = Recovery { out: out(6, 0, None), changes: [change(4, 1)].into() };
-        assert_eq!(steps(recovery, 2, &[9, 10], 2), ["change 1 Nothing", "pass over to 6", "done"]);
+    fn records_that_the_log_no_longer_has_are_skipped() {
+        let recovery = Recovery { committed: committed(6, 0, None), changes: [change(4, 1)].into() };
+        assert_eq!(steps(recovery, 2, &[9, 10], 2), ["change 1 Nothing", "skip to 6", "finish"]);
     }
 }

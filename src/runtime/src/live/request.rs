@@ -53,7 +53,7 @@ pub(super) enum EngineRequest {
     /// Takes a snapshot and writes it as a checkpoint.
     Snapshot {
         /// All users, not only those changed since the last snapshot.
-        whole: bool,
+        full: bool,
         /// Opens the checkpoint's writer.
         begin: SnapshotStart,
         /// Receives the result once the snapshot is complete.

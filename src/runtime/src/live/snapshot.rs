@@ -13,7 +13,7 @@ use crate::store::{CheckpointCompletion, CheckpointWriter, StoreError};
 use rekindle_core::partition::ExecutionPlan;
 
 /// How long the engine may pause for one part.
-const PART_DURATION_MAX: Duration = Duration::from_millis(2);
+const MAX_PART_DURATION: Duration = Duration::from_millis(2);
 /// Users per step; after each step the elapsed time is checked.
 const USERS_PER_STEP: usize = 256;
 
@@ -25,7 +25,7 @@ pub type SnapshotStart =
 #[derive(Debug)]
 pub struct CompletedSnapshot {
     /// The checkpoint file, which is being completed.
-    pub finishing: CheckpointCompletion,
+    pub completion: CheckpointCompletion,
     /// Resolves when everything before the snapshot is published.
     pub passed: oneshot::Receiver<BarrierReport>,
     /// The last record of the log that is in it.
@@ -69,14 +69,14 @@ impl EngineSnapshot {
     /// Takes the next part. `None` once the snapshot is complete; its result is sent then.
     pub(super) fn take_part(self, pipeline: &mut Pipeline) -> Option<EngineSnapshot> {
         let began = Instant::now();
-        while began.elapsed() < PART_DURATION_MAX {
+        while began.elapsed() < MAX_PART_DURATION {
             match pipeline.snapshot_part(USERS_PER_STEP) {
-                Some(pieces) => self.writer.push(pieces),
+                Some(parts) => self.writer.push(parts),
                 None => {
                     let EngineSnapshot { writer, passed, sequence, reply } = self;
-                    let finishing = writer.finish();
+                    let completion = writer.finish();
                     // If nobody waits any more, the next clean-up removes the file.
-                    let _ = reply.send(Ok(CompletedSnapshot { finishing, passed, sequence }));
+                    let _ = reply.send(Ok(CompletedSnapshot { completion, passed, sequence }));
                     return None;
                 }
             }

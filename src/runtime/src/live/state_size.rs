@@ -1,14 +1,14 @@
-//! How many bytes the users' state and the links take: counted user by user, a few at a time, so that it delays nothing.
+//! The bytes of the users' state and of the links, counted for some users at a time, so that no action waits for it.
 //!
-//! Each partition is counted in turn; the total is that of the latest count of each. It is exact for a state at rest
-//! once every partition was counted.
+//! The partitions are counted in turn, and the total is that of the latest count of each: it is exact when the state has not
+//! changed for one round.
 
 use crate::pipeline::Pipeline;
 
 /// The users counted per step.
 const USERS_PER_STEP: usize = 10_000;
 
-/// A count under way.
+/// A count in progress.
 #[derive(Debug, Default)]
 pub(super) struct StateSizeCount {
     /// The latest complete count of each partition.
@@ -25,7 +25,7 @@ impl StateSizeCount {
         self.counted.iter().sum::<u64>() + self.links
     }
 
-    /// Counts some users more, and each at most once.
+    /// Counts some more users, each at most once.
     pub(super) fn count_on(&mut self, pipeline: &Pipeline) {
         let partitions = pipeline.partitions();
         self.links = pipeline.links_bytes();

@@ -54,7 +54,7 @@ fn is_change(output_item: &OutputItem) -> bool {
 }
 
 #[tokio::test]
-async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
+async fn a_batch_becomes_an_output_batch_and_the_view_is_updated_before_it_is_published() {
     let mut ends = ends().await;
     let junk =
         LogRecord { sequence: 8, received: Timestamp(0), kind: RecordKind::Events, lines: Bytes::from_static(b"junk") };
@@ -69,7 +69,7 @@ async fn a_batch_becomes_an_emission_and_shows_in_the_view_before_it_leaves() {
     assert_eq!(ends.live.describe("nobody").await, Ok(None));
 }
 
-/// In one batch: what was decided about the one forgotten is forgotten too, and what about someone new stays.
+/// In one batch: decisions about the forgotten user are removed, and those about a new user with the same id stay.
 #[tokio::test]
 async fn a_user_is_forgotten_everywhere_between_two_events_of_a_batch() {
     let mut ends =
@@ -81,7 +81,7 @@ async fn a_user_is_forgotten_everywhere_between_two_events_of_a_batch() {
     let batch = vec![view_of("u", 1), view_of("v", 2), forget("u", 3), view_of("u", 4), forget("v", 5)];
     ends.batches.send(batch).await.expect("the engine takes it");
     let Some(OutputItem::Batch(output_batch)) = ends.output_items.recv().await else { panic!("no batch") };
-    assert_eq!(output_batch.outputs.len(), 6, "what was decided goes out");
+    assert_eq!(output_batch.outputs.len(), 6, "what was decided is published");
     let live = &ends.live;
     assert_eq!((live.view().segments_of("u"), live.view().segments_of("v").len()), (vec!["seen".to_owned()], 0));
     assert_eq!((live.decisions_of("u").len(), live.decisions_of("v").len()), (1, 0));
@@ -90,7 +90,7 @@ async fn a_user_is_forgotten_everywhere_between_two_events_of_a_batch() {
 }
 
 #[tokio::test]
-async fn when_the_source_ends_everything_taken_in_is_done_first() {
+async fn when_the_source_ends_everything_received_is_processed_first() {
     let mut ends = ends().await;
     for sequence in 1..=4 {
         ends.batches.send(vec![view_of(&format!("u{sequence}"), sequence)]).await.expect("the engine takes it");
@@ -98,7 +98,7 @@ async fn when_the_source_ends_everything_taken_in_is_done_first() {
     drop(ends.batches);
     let mut users = Vec::new();
     while let Some(output_item) = ends.output_items.recv().await {
-        let OutputItem::Batch(output_batch) = output_item else { panic!("nobody set a mark") };
+        let OutputItem::Batch(output_batch) = output_item else { panic!("nobody set a barrier") };
         users.extend(output_batch.outputs.iter().map(|output| output.user.to_string()));
     }
     users.sort();
@@ -108,9 +108,9 @@ async fn when_the_source_ends_everything_taken_in_is_done_first() {
     assert!(ends.live.describe("u1").await.is_err());
 }
 
-/// Nobody takes emissions: questions are answered all the same, and rules change once there is room.
+/// Nobody receives output batches: requests are answered all the same, and rules change when there is room.
 #[tokio::test]
-async fn a_slow_sink_stops_the_intake_and_no_answers() {
+async fn a_slow_sink_stops_the_batches_and_not_the_answers() {
     let mut ends = ends().await;
     let mut sent = 0;
     // The engine joins the batches that wait, so how many it takes before it stops depends on the machine; that both queues
@@ -133,7 +133,7 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
     assert!(ends.live.describe("u").await.expect("an answer").is_some());
     let mut output_items = Vec::new();
     while !output_items.iter().any(is_change) {
-        output_items.push(ends.output_items.recv().await.expect("an emission"));
+        output_items.push(ends.output_items.recv().await.expect("an output batch"));
     }
     drop(ends.batches);
     while let Some(output_item) = ends.output_items.recv().await {
@@ -150,7 +150,7 @@ async fn a_slow_sink_stops_the_intake_and_no_answers() {
 }
 
 #[tokio::test]
-async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
+async fn the_bytes_of_state_grow_with_the_users() {
     let ends = ends().await;
     let mut bytes = Vec::new();
     for round in 0..3 {
@@ -175,15 +175,15 @@ async fn the_bytes_of_state_grow_with_the_users_and_are_those_of_the_parts() {
     assert!((100..2_000).contains(&per_user), "{bytes:?}");
 }
 
-/// While the log is gone through up to what is out already, there are no growth numbers that could be taken for the answer.
+/// While the log is replayed up to the committed position, there are no growth numbers that could be mistaken for current.
 #[tokio::test]
-async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
+async fn there_are_no_growth_numbers_during_recovery() {
     let plan = plan(&format!("{RULES}[growth]\n"));
     let pipeline = Pipeline::new(plan, PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() })
         .expect("threads start");
     let mut ends = start(pipeline, EngineStart::default(), tokio::runtime::Handle::current()).expect("a thread starts");
-    let out = CommittedPosition { position: 2, ..CommittedPosition::before(2) };
-    ends.live.recover(Recovery { out, ..Recovery::default() }).await.expect("it runs");
+    let committed = CommittedPosition { position: 2, ..CommittedPosition::before(2) };
+    ends.live.recover(Recovery { committed, ..Recovery::default() }).await.expect("it runs");
     let numbers = |live: &super::EngineHandle| live.stats().growth.clone();
     ends.batches.send(vec![view_of("u", 1)]).await.expect("taken");
     // An answer comes after the batch.
@@ -197,12 +197,12 @@ async fn there_are_no_growth_numbers_before_the_engine_has_caught_up() {
     while ends.output_items.recv().await.is_some() {}
     let numbers = numbers(&ends.live).expect("all has fired");
     let known = numbers.numbers.days.last().map_or(0, |day| day.known_users);
-    assert!(known >= 2, "{known} of those who were gone through");
+    assert!(known >= 2, "{known} of the replayed users");
 }
 
-/// Many are due at once: what an event comes to waits for a piece of it, not for all, and in the end everything has fired.
+/// Many timers are due at once: the outputs of an event wait for some of them, not for all, and in the end all have fired.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_does_not_wait_until_everybody_who_is_due_has_fired() {
+async fn an_event_does_not_wait_until_all_due_timers_have_fired() {
     const USERS: u64 = 30_000;
     let mut ends =
         ends_with(&format!("{RULES}[[segments]]\nid = 'dormant'\nwhen = 'idle() >= duration(\"1h\")'\n")).await;
@@ -238,5 +238,5 @@ async fn an_event_does_not_wait_until_everybody_who_is_due_has_fired() {
     }
     assert!(is_in);
     assert_eq!(before + after, USERS as usize);
-    assert!(before <= 6_000, "{before} were fired before it");
+    assert!(before <= 6_000, "{before} timers fired before it");
 }
