@@ -317,7 +317,7 @@ async fn a_client_certificate_lets_in_where_one_is_wanted() {
     let (foreign, _) = authority.issue("another", 2100);
     fs::write(nats.tls.cert_file.as_ref().unwrap(), foreign).unwrap();
     let errors = NatsAccess::check(&nats).unwrap_err();
-    assert!(errors[0].to_string().contains("does not go with the certificate"), "{errors:?}");
+    assert!(errors[0].to_string().contains("does not belong to the certificate"), "{errors:?}");
 }
 
 #[tokio::test]
@@ -330,7 +330,7 @@ async fn a_server_without_jetstream_is_told() {
     fs::write(&config, without.join("\n")).unwrap();
     server.start_again();
     let live = crate::live::Live::start(&at(&server.url()), crate::live::creating()).await;
-    live.failing("source", "the server has no JetStream for this user").await;
+    live.failing("source", "it is not enabled on this server, or not for this account").await;
     assert_eq!(live.stop().await, []);
 }
 

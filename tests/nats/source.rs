@@ -301,7 +301,7 @@ async fn a_stream_made_anew_and_refilled_at_once_is_not_read_on() {
     publisher.delete_stream("EVENTS").await.unwrap();
     create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget"])).await;
     publish(&live.connection, 100..300).await;
-    let why = live.failing("source", "it is another one, and its numbers mean something else").await;
+    let why = live.failing("source", "it is another one, and its sequences mean something else").await;
     assert!(why.contains("the one that was read up to message 10 was created"), "{why}");
     tokio::time::timeout(Duration::from_secs(5), live.status.other_stream()).await.expect("it is told");
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! Establishes the connection, and reports its state to health.
+//! Establishes the connection, and reports its state to health and the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,36 +6,33 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, Event, Server, ServerAddr, ServerError};
 use tracing::{error, info, warn};
 
-use super::credentials::{CredentialsError, answer};
-use super::failure::{self, ConnectFailure};
+use super::connect_failure::{self, ConnectFailure};
+use super::credentials::{CredentialsError, ServerAddressError, answer};
+use super::retry::{self, RetryState};
 use super::status::ConnectionStatus;
-use super::{INBOX_PREFIX, chance, tls};
+use super::{INBOX_PREFIX, tls};
 use rekindle_runtime::health::HealthPart;
 use rekindle_settings::{NatsAuth, NatsSettings};
 
-/// A peer that went away without a word is noticed after two to three of these.
+/// The loss of a peer that does not close the connection is noticed after two to three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// How long one server may take to let us in.
+/// How long one server may take to accept the connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long JetStream may take to answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Waits between attempts grow from this …
-const BACKOFF_FIRST: Duration = Duration::from_millis(50);
-/// … to this.
-const BACKOFF_LAST: Duration = Duration::from_secs(2);
-/// Commands that wait for the connection, before those who issue them must wait.
-const COMMANDS: usize = 4_096;
-/// The least room of a subscription, in messages.
-const SUBSCRIPTION_MIN: usize = 65_536;
+/// The number of commands that may wait for the connection before their issuers must wait.
+const COMMAND_QUEUE_CAPACITY: usize = 4_096;
+/// The least capacity of a subscription, in messages.
+const SUBSCRIPTION_CAPACITY_MIN: usize = 65_536;
 
-/// Settings of which everything they name was found to be usable.
+/// Settings of which everything that they name was found to be usable.
 #[derive(Debug)]
 pub struct NatsAccess {
     settings: NatsSettings,
     servers: Vec<ServerAddr>,
 }
 
-/// A connection that comes back by itself. Cheap to clone; clones share it.
+/// A connection that reconnects by itself. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct NatsConnection {
     /// For publishing and subscribing.
@@ -50,48 +47,48 @@ impl NatsAccess {
     /// Reads every secret and certificate that the settings name.
     ///
     /// # Errors
-    /// All that is wrong; never empty.
+    /// All mistakes; never empty.
     pub fn check(settings: &NatsSettings) -> Result<NatsAccess, Vec<CredentialsError>> {
         let mut errors = Vec::new();
         let mut servers = Vec::new();
         for server in &settings.servers {
             match server_address(server) {
                 Ok(address) => servers.push(address),
-                Err(why) => {
+                Err(source) => {
                     let server = server.rsplit_once('@').map_or(server.as_str(), |(_, host)| host).to_owned();
-                    errors.push(CredentialsError::Server { server, why });
+                    errors.push(CredentialsError::Server { server, source });
                 }
             }
         }
         if settings.servers.is_empty() {
-            errors.push(CredentialsError::Server { server: String::new(), why: "none is configured".to_owned() });
+            errors.push(CredentialsError::NoServer);
         }
         errors.extend(answer(&settings.auth, b"nonce").err());
         errors.extend(tls::check(&settings.tls));
         if errors.is_empty() { Ok(NatsAccess { settings: settings.clone(), servers }) } else { Err(errors) }
     }
 
-    /// Connects, however long that takes; dropping the future ends the attempts.
+    /// Connects, and retries for as long as it takes; dropping the future ends the attempts.
     ///
-    /// `batch` is the most messages a subscription will be sent unread; `part` is told how things stand, now and later.
+    /// `batch` is the most messages that the source requests at a time; the state of the connection is reported to `part`, now
+    /// and later.
     pub async fn connect(&self, batch: usize, part: HealthPart) -> NatsConnection {
         let status = Arc::new(ConnectionStatus::default());
         let reporter =
             ConnectionReporter { servers: self.settings.servers.join(", "), part, status: Arc::clone(&status) };
         let options = self.options(batch, &reporter);
-        let mut attempt = 1;
+        let mut retries = RetryState::new(retry::RECONNECT);
         loop {
             match options.clone().connect(self.servers.as_slice()).await {
                 Ok(client) => {
                     // Users of the connection may read its state before its event arrives here.
                     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, status.up()).await;
-                    let context = async_nats::jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT);
-                    return NatsConnection { jetstream: context.build(client.clone()), client, status };
+                    return NatsConnection::new(client, status);
                 }
-                Err(error) => reporter.failed(&error.to_string()),
+                Err(error) => reporter.report_failure(&error.to_string()),
             }
-            tokio::time::sleep(backoff(attempt)).await;
-            attempt += 1;
+            retries.record_failure();
+            tokio::time::sleep(retries.delay()).await;
         }
     }
 
@@ -108,16 +105,16 @@ impl NatsAccess {
             .ping_interval(PING_INTERVAL)
             .connection_timeout(CONNECTION_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
-            .client_capacity(COMMANDS)
-            .subscription_capacity((2 * batch + 1_024).max(SUBSCRIPTION_MIN))
-            .reconnect_delay_callback(backoff)
+            .client_capacity(COMMAND_QUEUE_CAPACITY)
+            .subscription_capacity((2 * batch + 1_024).max(SUBSCRIPTION_CAPACITY_MIN))
+            .reconnect_delay_callback(retry::reconnect_delay)
             .event_callback(move |event| {
-                events.event(&event);
+                events.report_event(&event);
                 std::future::ready(())
             })
-            // Called before each round of attempts: the only place that tells why the last one failed.
+            // Called before each round of attempts: nothing else reports why the last one failed.
             .reconnect_to_server_callback(move |servers, _| {
-                attempts.attempt(&servers);
+                attempts.report_attempt(&servers);
                 std::future::ready(None)
             });
         if let Some(file) = &tls.ca_file {
@@ -131,22 +128,28 @@ impl NatsAccess {
 }
 
 impl NatsConnection {
+    /// A client with its JetStream context; `status` is what the events of the client are reported to.
+    pub fn new(client: async_nats::Client, status: Arc<ConnectionStatus>) -> NatsConnection {
+        let context = async_nats::jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT);
+        NatsConnection { jetstream: context.build(client.clone()), client, status }
+    }
+
     /// Whether the server is of this version or newer.
     pub fn server_is_at_least(&self, major: i64, minor: i64) -> bool {
         self.client.is_server_compatible(major, minor, 0)
     }
 }
 
-fn server_address(server: &str) -> Result<ServerAddr, String> {
-    let address: ServerAddr = server.parse().map_err(|why: std::io::Error| why.to_string())?;
+fn server_address(server: &str) -> Result<ServerAddr, ServerAddressError> {
+    let address: ServerAddr = server.parse().map_err(ServerAddressError::Malformed)?;
     if !["nats", "tls"].contains(&address.scheme()) {
-        return Err(format!("`{}` is not a way to reach one", address.scheme()));
+        return Err(ServerAddressError::UnknownScheme(address.scheme().to_owned()));
     }
     if address.host().is_empty() {
-        return Err("it names no host".to_owned());
+        return Err(ServerAddressError::NoHost);
     }
     if address.username().is_some() || address.password().is_some() {
-        return Err("it holds credentials, which belong in the [nats] settings".to_owned());
+        return Err(ServerAddressError::Credentials);
     }
     Ok(address)
 }
@@ -157,16 +160,7 @@ fn with_auth(auth: NatsAuth) -> ConnectOptions {
     })
 }
 
-/// How long to wait before the `attempt`th attempt in a row, from 1: nothing at first, then longer and longer, up to
-/// two seconds, and by chance up to a quarter less, so that many clients don't come at once.
-fn backoff(attempt: usize) -> Duration {
-    let Some(doublings) = attempt.checked_sub(2) else { return Duration::ZERO };
-    let doublings = u32::try_from(doublings).unwrap_or(u32::MAX).min(10);
-    let longest = (BACKOFF_FIRST * 2_u32.pow(doublings)).min(BACKOFF_LAST);
-    longest - longest.mul_f64(0.25 * chance())
-}
-
-/// Tells health and the log how the connection stands: each state once, not each attempt.
+/// Reports the state of the connection to health and the log: each change once, not each attempt.
 #[derive(Clone)]
 struct ConnectionReporter {
     servers: String,
@@ -175,7 +169,7 @@ struct ConnectionReporter {
 }
 
 impl ConnectionReporter {
-    fn event(&self, event: &Event) {
+    fn report_event(&self, event: &Event) {
         match event {
             Event::Connected => {
                 self.status.connected();
@@ -190,17 +184,17 @@ impl ConnectionReporter {
                 }
             }
             Event::SlowConsumer(_) => self.status.dropped(),
-            Event::ServerError(ServerError::Other(text)) => self.server_error(text),
-            Event::ServerError(other) => self.server_error(&other.to_string()),
-            // The only word there is of a name that can't be resolved; other kinds come with a better reason.
-            Event::ClientError(error) if error.to_string().contains("DNS") => self.failed(&error.to_string()),
+            Event::ServerError(ServerError::Other(text)) => self.report_server_error(text),
+            Event::ServerError(other) => self.report_server_error(&other.to_string()),
+            // Nothing else reports a name that can't be resolved; other errors are reported with a better reason.
+            Event::ClientError(error) if error.to_string().contains("DNS") => self.report_failure(&error.to_string()),
             Event::ClientError(_) => {}
             Event::LameDuckMode => info!("the NATS server is about to shut down; its clients move to another"),
             Event::Draining | Event::Closed => {}
         }
     }
 
-    fn server_error(&self, text: &str) {
+    fn report_server_error(&self, text: &str) {
         match self.status.server_error(text) {
             Some(denial) => error!("{denial}"),
             None if text.to_lowercase().contains("permissions violation") => {}
@@ -208,20 +202,20 @@ impl ConnectionReporter {
         }
     }
 
-    fn attempt(&self, servers: &[Server]) {
+    fn report_attempt(&self, servers: &[Server]) {
         let errors: Vec<&str> = servers.iter().filter_map(|server| server.last_error.as_deref()).collect();
-        // A credential that is refused is refused everywhere; else the servers' reasons are as good as each other.
-        let reason = errors.iter().find(|text| failure::explain(text).needs_hands).or(errors.first());
+        // Credentials that are refused are refused by all servers; otherwise any server's reason will do.
+        let reason = errors.iter().find(|text| connect_failure::explain(text).needs_operator).or(errors.first());
         if let Some(reason) = reason {
-            self.failed(reason);
+            self.report_failure(reason);
         }
     }
 
-    fn failed(&self, error: &str) {
-        let ConnectFailure { why, needs_hands } = failure::explain(error);
-        let sentence = format!("no connection to NATS at {}: {why}", self.servers);
+    fn report_failure(&self, error: &str) {
+        let ConnectFailure { reason, needs_operator } = connect_failure::explain(error);
+        let sentence = format!("no connection to NATS at {}: {reason}", self.servers);
         if self.part.failing(sentence.clone()) {
-            if needs_hands { error!("{sentence}; retrying") } else { warn!("{sentence}; retrying") }
+            if needs_operator { error!("{sentence}; retrying") } else { warn!("{sentence}; retrying") }
         }
     }
 }
@@ -232,18 +226,7 @@ mod tests {
     use rekindle_settings::{Secret, TlsSettings};
 
     #[test]
-    fn waits_grow_to_two_seconds_and_no_further() {
-        assert_eq!(backoff(0), Duration::ZERO);
-        assert_eq!(backoff(1), Duration::ZERO);
-        for attempt in 2..200 {
-            let longest = (BACKOFF_FIRST * 2_u32.pow(10.min(attempt - 2))).min(BACKOFF_LAST);
-            let wait = backoff(attempt as usize);
-            assert!(wait <= longest && wait >= longest.mul_f64(0.74), "{attempt}: {wait:?}");
-        }
-    }
-
-    #[test]
-    fn everything_wrong_is_said_at_once() {
+    fn all_mistakes_are_reported_at_once() {
         let settings = NatsSettings {
             servers: vec!["http://a".to_owned(), "nats://bob:hunter2@b:4222".to_owned(), "nats://ok:4222".to_owned()],
             auth: NatsAuth::Token(Secret::File("/no/token".into())),

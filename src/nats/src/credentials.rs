@@ -1,48 +1,106 @@
-//! Who connects: reads secrets, and answers the server's challenge with them.
+//! Reads secrets, and answers the server's challenge with them.
 //!
 //! Secrets in files are read at each connection and never kept, printed or logged.
 
-use std::fs;
+use std::{fs, io};
 
 use nkeys::KeyPair;
 use thiserror::Error;
 
 use rekindle_settings::{NatsAuth, Secret};
 
-/// Something that the settings name and that is of no use.
-#[derive(Debug, Error, PartialEq, Eq)]
+/// Something that the settings name and that can't be used.
+#[derive(Debug, Error)]
 pub enum CredentialsError {
     /// A file can't be read.
-    #[error("could not read the {what} in {file}: {cause}")]
+    #[error("could not read the {what} in {file}: {source}")]
     Unreadable {
         /// What it should hold.
         what: &'static str,
         /// The file.
         file: String,
         /// Why.
-        cause: String,
+        source: io::Error,
     },
-    /// A secret or certificate is not one.
-    #[error("the {what} {place} is of no use: {why}")]
+    /// A secret or certificate has the wrong form.
+    #[error("the {what} {place} can't be used: {source}")]
     Malformed {
         /// What it should be.
         what: &'static str,
         /// Where it is.
         place: String,
-        /// What is wrong, and what would be right.
-        why: String,
+        /// What is wrong.
+        source: SecretError,
     },
-    /// An address of a server is not one.
-    #[error("`{server}` is not the address of a NATS server: {why}; write nats://host:port or tls://host:port")]
+    /// An address is not that of a server.
+    #[error("`{server}` is not the address of a NATS server: {source}; write nats://host:port or tls://host:port")]
     Server {
         /// The address, without credentials.
         server: String,
         /// What is wrong.
-        why: String,
+        source: ServerAddressError,
     },
+    /// There are no addresses.
+    #[error("no address of a NATS server is configured; write nats://host:port or tls://host:port")]
+    NoServer,
 }
 
-/// What the settings say of who connects, made into an answer to the server's challenge.
+/// What is wrong with a secret or certificate. Never quotes it.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is not a credentials file.
+    #[error("it must hold a user JWT and an nkey seed, each between lines of dashes, as `nsc` writes them")]
+    NotCredentials,
+    /// It is not a seed. The library's reason may quote the seed's first letters, so it is not kept.
+    #[error("a user's nkey seed begins with SU and has 58 letters and digits, complete and unchanged")]
+    NotSeed,
+    /// A seed that can't sign.
+    #[error("it can't sign: {0}")]
+    Signing(#[source] nkeys::error::Error),
+    /// It is not PEM.
+    #[error("it is not PEM: {0}")]
+    NotPem(#[source] rustls::pki_types::pem::Error),
+    /// There is no certificate in it.
+    #[error("there is no PEM certificate in it")]
+    NoCertificate,
+    /// There is no key in it.
+    #[error("there is no unencrypted PEM key in it")]
+    NoPrivateKey,
+    /// A certificate is not that of an authority.
+    #[error("{0}")]
+    Authority(#[source] rustls::Error),
+    /// Certificate and key do not belong together.
+    #[error("it does not belong to the certificate: {0}")]
+    KeyMismatch(#[source] rustls::Error),
+    /// A certificate without its key.
+    #[error("its key is missing: set nats.tls.key_file")]
+    KeyMissing,
+    /// A key without its certificate.
+    #[error("its certificate is missing: set nats.tls.cert_file")]
+    CertificateMissing,
+}
+
+/// What is wrong with the address of a server.
+#[derive(Debug, Error)]
+pub enum ServerAddressError {
+    /// It can't be parsed.
+    #[error("{0}")]
+    Malformed(#[source] io::Error),
+    /// Neither `nats` nor `tls`.
+    #[error("the scheme `{0}` is unknown")]
+    UnknownScheme(String),
+    /// There is no host in it.
+    #[error("it names no host")]
+    NoHost,
+    /// There are credentials in it.
+    #[error("it holds credentials, which belong in the [nats] settings")]
+    Credentials,
+}
+
+/// The answer to the server's challenge with the credentials of the settings.
 pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, CredentialsError> {
     let mut answer = async_nats::Auth::new();
     match auth {
@@ -58,14 +116,13 @@ pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, 
             answer.nkey = Some(pair.public_key());
         }
         NatsAuth::Creds(creds) => {
-            let text = read(creds, "credentials")?;
+            let text = read(creds, "credentials file")?;
             let (jwt, seed) = parse_creds(&text).ok_or_else(|| CredentialsError::Malformed {
-                what: "credentials",
+                what: "credentials file",
                 place: place(creds),
-                why: "they must hold a user JWT and an nkey seed, each between lines of dashes, as `nsc` writes them"
-                    .to_owned(),
+                source: SecretError::NotCredentials,
             })?;
-            answer.signature = Some(sign(&key_pair(seed, creds, "credentials")?, nonce, creds)?);
+            answer.signature = Some(sign(&key_pair(seed, creds, "credentials file")?, nonce, creds)?);
             answer.jwt = Some(jwt.to_owned());
         }
     }
@@ -75,15 +132,15 @@ pub(super) fn answer(auth: &NatsAuth, nonce: &[u8]) -> Result<async_nats::Auth, 
 fn read(secret: &Secret, what: &'static str) -> Result<String, CredentialsError> {
     let text = match secret {
         Secret::Environment(text) => text.clone(),
-        Secret::File(path) => fs::read_to_string(path).map_err(|cause| CredentialsError::Unreadable {
+        Secret::File(path) => fs::read_to_string(path).map_err(|source| CredentialsError::Unreadable {
             what,
             file: path.display().to_string(),
-            cause: cause.to_string(),
+            source,
         })?,
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(CredentialsError::Malformed { what, place: place(secret), why: "it is empty".to_owned() });
+        return Err(CredentialsError::Malformed { what, place: place(secret), source: SecretError::Empty });
     }
     Ok(text.to_owned())
 }
@@ -96,24 +153,19 @@ fn place(secret: &Secret) -> String {
 }
 
 fn key_pair(seed: &str, secret: &Secret, what: &'static str) -> Result<KeyPair, CredentialsError> {
-    // The library's reason may quote the seed's first letters; ours says what a seed looks like.
-    let malformed = |_| CredentialsError::Malformed {
-        what,
-        place: place(secret),
-        why: "a user's nkey seed begins with SU and has 58 letters and digits, whole and unchanged".to_owned(),
-    };
+    let malformed = |_| CredentialsError::Malformed { what, place: place(secret), source: SecretError::NotSeed };
     KeyPair::from_seed(seed).map_err(malformed)
 }
 
 fn sign(pair: &KeyPair, nonce: &[u8], secret: &Secret) -> Result<Vec<u8>, CredentialsError> {
-    pair.sign(nonce).map_err(|why| CredentialsError::Malformed {
+    pair.sign(nonce).map_err(|source| CredentialsError::Malformed {
         what: "nkey seed",
         place: place(secret),
-        why: format!("it can't sign: {why}"),
+        source: SecretError::Signing(source),
     })
 }
 
-/// The JWT and the seed: what stands in the lines after the first and the second line that says `BEGIN`.
+/// The JWT and the seed: the lines after the first and the second line with `BEGIN`.
 fn parse_creds(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.split("-----BEGIN ").skip(1).map(|part| part.lines().nth(1).unwrap_or_default().trim());
     let (jwt, seed) = (parts.next()?, parts.next()?);
@@ -130,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_secret_do_not_count() {
+    fn blanks_around_a_secret_are_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "  s3cr3t\r\n\n").unwrap();
         let answer = answer(&NatsAuth::Token(Secret::File(file.path().to_owned())), b"nonce").unwrap();
@@ -138,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_nkey_signs_the_challenge_and_shows_its_public_side_only() {
+    fn an_nkey_signs_the_challenge_and_sends_its_public_key_only() {
         let pair = KeyPair::new_user();
         let answer = answer(&NatsAuth::Nkey(env(&pair.seed().unwrap())), b"challenge").unwrap();
         assert_eq!(answer.nkey, Some(pair.public_key()));
@@ -146,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_read_as_nsc_writes_them() {
+    fn credentials_are_parsed_as_nsc_writes_them() {
         let pair = KeyPair::new_user();
         let text = format!(
             "-----BEGIN NATS USER JWT-----\r\naaa.bbb.ccc\r\n------END NATS USER JWT------\r\n\r\n*** IMPORTANT ***\r\n\
@@ -159,12 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_said_without_saying_it() {
+    fn a_malformed_secret_is_reported_without_quoting_it() {
         let gone = Secret::File("/no/such/file".into());
         for (auth, message) in [
-            (NatsAuth::Token(env(" \n")), "the token from the environment is of no use: it is empty"),
-            (NatsAuth::Nkey(env("SUSECRET")), "the nkey seed from the environment is of no use: a user's nkey seed"),
-            (NatsAuth::Creds(env("SUSECRET")), "the credentials from the environment is of no use: they must hold"),
+            (NatsAuth::Token(env(" \n")), "the token from the environment can't be used: it is empty"),
+            (NatsAuth::Nkey(env("SUSECRET")), "the nkey seed from the environment can't be used: a user's nkey seed"),
+            (NatsAuth::Creds(env("SUSECRET")), "the credentials file from the environment can't be used: it must hold"),
             (
                 NatsAuth::User { user: "u".to_owned(), password: gone },
                 "could not read the password in /no/such/file: No",

@@ -1,25 +1,36 @@
-//! The connection to NATS, and the streams on it.
+//! Rekindle on NATS: the connection, the streams, the source of events, and the sink that commits outputs.
 //!
-//! [`NatsAccess::check`] reads what the settings name, every secret and certificate, and says all that is wrong before
-//! anything connects. [`NatsAccess::connect`] then tries for ever; what stands in the way is said in one sentence, to
-//! [`Health`](rekindle_runtime::health::Health) and once to the log. Once up, the connection comes back by itself, and secrets are
-//! read anew each time, so they can be rotated. [`streams`] creates or checks the streams the daemon needs.
+//! [`NatsAccess::check`] reads everything the settings name, every secret and certificate, and reports all mistakes before
+//! anything connects. [`NatsAccess::connect`] then retries until it succeeds; the reason of a failure is reported in one
+//! sentence, to [`Health`](rekindle_runtime::health::Health) and once to the log. An established connection reconnects by
+//! itself, and reads secrets again each time, so that they can be rotated. [`streams`] creates or checks the streams that the
+//! daemon needs.
 //!
-//! What this room promises to those who use the connection:
+//! | module | |
+//! |---|---|
+//! | `connect`, `credentials`, `tls`, `connect_failure`, `status` | the connection |
+//! | `jetstream_api` | every request to JetStream's API, with one error type |
+//! | `retry` | every wait between two attempts |
+//! | [`streams`], `subjects` | the streams, and what they take in |
+//! | [`source`] | reading the log |
+//! | [`sink`] | publishing outputs |
 //!
-//! - A request to JetStream that the server does not permit fails at once and says so: the server itself just stays
-//!   silent towards the request and tells of the violation apart from it ([`ConnectionStatus::denied`]).
-//! - A subscription has room for twice what the source asks for at a time. What does not fit is dropped by async-nats
-//!   with nothing but a count ([`ConnectionStatus::slow_consumers`]), so whoever reads must look for gaps.
-//! - Every inbox begins with [`INBOX_PREFIX`], so permissions need not open everybody's.
+//! # Invariants
+//! - A request to JetStream that the server does not permit fails at once and names the permission: the server does not answer
+//!   such a request, and reports the violation on the connection ([`ConnectionStatus::denied`]).
+//! - A subscription has room for twice what the source requests at a time. What does not fit is dropped by async-nats, which
+//!   only counts it ([`ConnectionStatus::slow_consumers`]), so readers must look for gaps.
+//! - Every inbox begins with [`INBOX_PREFIX`], so permissions need not open the inboxes of other clients.
 //!
-//! Deliberately absent: publishing of results (the sink's), and any memory of what was published. A message handed to
-//! the client just before the connection breaks may be gone.
+//! # Deliberately absent
+//! Any memory of what was published. A message that is handed to the client just before the connection breaks may be lost; the
+//! sink's commits do not depend on it.
 
-pub(crate) mod api;
 mod connect;
+mod connect_failure;
 mod credentials;
-mod failure;
+pub(crate) mod jetstream_api;
+mod retry;
 pub mod sink;
 pub mod source;
 mod status;
@@ -27,18 +38,11 @@ pub mod streams;
 pub(crate) mod subjects;
 mod tls;
 
-pub use api::JetStreamError;
 pub use connect::{NatsAccess, NatsConnection};
-pub use credentials::CredentialsError;
+pub use credentials::{CredentialsError, SecretError, ServerAddressError};
+pub use jetstream_api::JetStreamError;
+pub use retry::random_fraction;
 pub use status::{ConnectionState, ConnectionStatus, PermissionDenial};
 
-use std::time::SystemTime;
-
-/// What the subjects of replies begin with. It falls under the customary permission for `_INBOX.>`.
+/// The prefix of reply subjects. It is covered by the usual permission for `_INBOX.>`.
 pub const INBOX_PREFIX: &str = "_INBOX.rekindle";
-
-/// From 0 to 1, and another each time: good enough to keep daemons from doing the same at the same moment.
-pub fn chance() -> f64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    f64::from(now.subsec_nanos() % 1_000_000) / 1e6
-}

@@ -1,19 +1,19 @@
-//! What happens on the connection: counts for metrics, and what the server did not permit.
+//! The state of the connection: counters for metrics, and what the server did not permit.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// How many violations are remembered.
-const REMEMBERED: usize = 64;
+/// The number of denials that are retained.
+const DENIALS_RETAINED: usize = 64;
 
-/// Whether there is a connection, and which: a new one has a higher number.
+/// Whether there is a connection, and its number: a new one has a higher number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionState {
     /// There is one now.
     pub is_up: bool,
-    /// How many there were so far.
+    /// The number of connections so far.
     pub number: u64,
 }
 
@@ -22,11 +22,11 @@ pub struct ConnectionState {
 pub struct PermissionDenial {
     /// `publish` or `subscribe`.
     pub operation: &'static str,
-    /// To what.
+    /// The subject.
     pub subject: String,
 }
 
-/// Counts and states of the connection, since the start.
+/// Counters and state of the connection since the start.
 #[derive(Debug, Default)]
 pub struct ConnectionStatus {
     link: watch::Sender<ConnectionState>,
@@ -43,7 +43,7 @@ struct PermissionDenials {
 }
 
 impl ConnectionStatus {
-    /// Whether there is a connection, to look at or to wait on.
+    /// The state of the connection, to read or to wait for.
     pub fn link(&self) -> watch::Receiver<ConnectionState> {
         self.link.subscribe()
     }
@@ -80,22 +80,22 @@ impl ConnectionStatus {
         self.slow_consumers.load(Ordering::Relaxed)
     }
 
-    /// Errors the server told of, among them all it did not permit.
+    /// Errors that the server reported, among them all permission denials.
     pub fn server_errors(&self) -> u64 {
         self.server_errors.load(Ordering::Relaxed)
     }
 
-    /// How many times something was not permitted.
+    /// The number of permission denials.
     pub fn denials(&self) -> u64 {
         self.denials.borrow().total
     }
 
-    /// The latest denial after the first `since` of them that concerns a subject.
+    /// The latest denial after the first `since` denials that fulfils `concerns`.
     pub fn denial_since(&self, since: u64, concerns: impl Fn(&PermissionDenial) -> bool) -> Option<PermissionDenial> {
         self.denials.borrow().since(since, concerns)
     }
 
-    /// Waits until something is not permitted that concerns a subject, after the first `since` denials.
+    /// Waits for a denial that fulfils `concerns`, after the first `since` denials.
     pub async fn denied(&self, since: u64, concerns: impl Fn(&PermissionDenial) -> bool) -> PermissionDenial {
         let mut denials = self.denials.subscribe();
         loop {
@@ -121,25 +121,25 @@ impl ConnectionStatus {
         self.slow_consumers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes an error of the server's. Returns what it did not permit, when that is news.
+    /// Records an error of the server. Returns the permission denial that it is, if that is new.
     pub(super) fn server_error(&self, text: &str) -> Option<PermissionDenial> {
         self.server_errors.fetch_add(1, Ordering::Relaxed);
         let denial = PermissionDenial::parse(text)?;
-        let mut is_news = false;
-        self.denials.send_modify(|denials| is_news = denials.add(&denial));
-        is_news.then_some(denial)
+        let mut is_new = false;
+        self.denials.send_modify(|denials| is_new = denials.add(&denial));
+        is_new.then_some(denial)
     }
 }
 
 impl PermissionDenials {
     fn add(&mut self, denial: &PermissionDenial) -> bool {
-        let is_news = !self.last.contains(denial);
+        let is_new = !self.last.contains(denial);
         self.total += 1;
-        if self.last.len() == REMEMBERED {
+        if self.last.len() == DENIALS_RETAINED {
             self.last.pop_front();
         }
         self.last.push_back(denial.clone());
-        is_news
+        is_new
     }
 
     fn since(&self, since: u64, concerns: impl Fn(&PermissionDenial) -> bool) -> Option<PermissionDenial> {
@@ -158,7 +158,7 @@ impl PermissionDenial {
         Some(PermissionDenial { operation, subject })
     }
 
-    /// Whether it stands in the way of a request to this subject, or of its reply.
+    /// Whether it prevents a request to this subject, or the response.
     pub(crate) fn concerns_request(&self, subject: &str) -> bool {
         self.subject == subject || (self.operation == "subscribe" && self.subject.starts_with(super::INBOX_PREFIX))
     }
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_violation_is_read_and_told_once() {
+    fn a_violation_is_parsed_and_reported_once() {
         let status = ConnectionStatus::default();
         let text = "Permissions Violation for Publish to \"$JS.API.STREAM.INFO.EVENTS\"";
         let denial = status.server_error(text).expect("news");
@@ -204,12 +204,12 @@ mod tests {
     async fn a_denial_can_be_waited_for() {
         let status = ConnectionStatus::default();
         let denied = status.denied(0, |denial| denial.subject == "a");
-        let tell = async {
+        let report = async {
             status.server_error("Permissions Violation for Publish to \"b\"");
             tokio::task::yield_now().await;
             status.server_error("Permissions Violation for Publish to \"a\"");
         };
-        let (denial, ()) = tokio::join!(denied, tell);
+        let (denial, ()) = tokio::join!(denied, report);
         assert_eq!(denial.subject, "a");
     }
 }

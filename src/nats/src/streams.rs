@@ -1,7 +1,7 @@
 //! The streams the daemon needs: created where the settings say so, else checked, never changed.
 //!
-//! A check names every mismatch at once. What matters is only what would lose messages or refuse them; age, size and
-//! copies are the operators' business.
+//! A check names every mismatch at once. A mismatch is only what would lose messages or refuse them; age, size and replicas
+//! are the operators' choice.
 
 use std::time::Duration;
 
@@ -10,58 +10,58 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy
 use thiserror::Error;
 
 use super::NatsConnection;
-use super::api::{JetStreamError, ask};
+use super::jetstream_api::JetStreamError;
 use super::subjects::{covers, overlap};
 use rekindle_core::time::Span;
 use rekindle_settings::{OutputSettings, SourceSettings};
 
-/// How long JetStream remembers the ids of messages, to drop one that comes again: its own default.
+/// How long JetStream remembers the ids of messages, to drop duplicates: its own default.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
-/// What a stream must be like.
+/// The settings that a stream must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamRequirements {
     /// Its name.
     pub name: String,
     /// What it must take in.
     pub subjects: Vec<String>,
-    /// Whether to create it where it is missing; the rest is for that.
+    /// Whether to create it if it is missing; what follows is only for that, except `takes_batches`.
     pub create: bool,
-    /// How long it keeps messages; 0: for good.
+    /// How long it keeps messages; 0: without limit.
     pub max_age: Span,
-    /// How many bytes it keeps; 0: no bound.
+    /// How many bytes it keeps; 0: without limit.
     pub max_bytes: u64,
-    /// How many servers hold a copy.
+    /// The number of servers that hold a replica.
     pub replicas: u8,
     /// It is published to in atomic batches, with ids (nats-server 2.12 or newer).
     pub takes_batches: bool,
-    /// The settings' section that speaks of it.
+    /// The section of the settings that names it.
     section: &'static str,
 }
 
-/// A stream that will do.
+/// A stream that meets its requirements.
 #[derive(Debug)]
 pub struct VerifiedStream {
     /// Its settings and state, as of now.
     pub info: Info,
     /// Whether it was created just now.
     pub created: bool,
-    /// What is otherwise than configured, and does no harm.
+    /// Harmless differences from the settings.
     pub notes: Vec<String>,
 }
 
-/// A stream that won't do.
+/// A stream that does not meet its requirements.
 #[derive(Debug, Error)]
 pub enum StreamError {
-    /// It is not there.
+    /// It does not exist.
     #[error("{}", missing(.0))]
     Missing(Box<StreamRequirements>),
-    /// It is there and can't be used as it is.
+    /// It exists and can't be used as it is.
     #[error("stream {stream} can't be used as it is: {}; edit it, or configure another", mismatches.join("; "))]
     Mismatch {
         /// Its name.
         stream: String,
-        /// All that is wrong.
+        /// All mismatches.
         mismatches: Vec<String>,
     },
     /// Another stream takes in one of its subjects.
@@ -75,14 +75,14 @@ pub enum StreamError {
         subjects: String,
     },
     /// JetStream did not do as asked.
-    #[error("could not {attempt} stream {stream}: {cause}")]
+    #[error("could not {attempt} stream {stream}: {source}")]
     Api {
         /// Its name.
         stream: String,
-        /// What was asked.
+        /// What was attempted.
         attempt: &'static str,
-        /// Why not.
-        cause: JetStreamError,
+        /// Why it failed.
+        source: JetStreamError,
     },
 }
 
@@ -96,7 +96,7 @@ fn missing(wanted: &StreamRequirements) -> String {
 }
 
 impl StreamRequirements {
-    /// The stream of events, ticks and whom to forget.
+    /// The stream of events, ticks and requests to forget users.
     pub fn events(source: &SourceSettings) -> StreamRequirements {
         let mut subjects = source.subjects.clone();
         for own in [&source.tick_subject, &source.forget_subject] {
@@ -116,7 +116,7 @@ impl StreamRequirements {
         }
     }
 
-    /// The stream of segment changes, actions and the rest of the journal.
+    /// The output stream: transitions, actions and the rest of the journal.
     pub fn outputs(output: &OutputSettings) -> StreamRequirements {
         let names = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"];
         let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
@@ -210,14 +210,14 @@ impl StreamRequirements {
 /// Creates the stream if it is missing and the settings say so; else checks it.
 ///
 /// # Errors
-/// It won't do, and why: all that is wrong with it.
+/// It does not meet the requirements: all mismatches, or why it could not be checked or created.
 pub async fn ensure_stream(
     connection: &NatsConnection,
     wanted: &StreamRequirements,
 ) -> Result<VerifiedStream, StreamError> {
-    let api = |attempt| move |cause| StreamError::Api { stream: wanted.name.clone(), attempt, cause };
-    let found = match look_up(connection, &wanted.name).await {
-        Ok(info) => Some(info),
+    let api = |attempt| move |source| StreamError::Api { stream: wanted.name.clone(), attempt, source };
+    let found = match connection.stream_info(&wanted.name).await {
+        Ok(found) => Some(found.info),
         Err(error) if error.code() == Some(ErrorCode::STREAM_NOT_FOUND) => None,
         Err(error) => return Err(api("look up")(error)),
     };
@@ -225,7 +225,7 @@ pub async fn ensure_stream(
         if !wanted.create {
             return Err(StreamError::Missing(Box::new(wanted.clone())));
         }
-        return match ask(connection, &format!("STREAM.CREATE.{}", wanted.name), &wanted.config(connection)).await {
+        return match connection.create_stream(&wanted.config(connection)).await {
             Ok(info) => Ok(VerifiedStream { info, created: true, notes: Vec::new() }),
             Err(error) if error.code() == Some(ErrorCode::STREAM_SUBJECT_OVERLAP) => {
                 Err(overlapping(connection, wanted).await)
@@ -245,34 +245,23 @@ pub async fn ensure_stream(
     Ok(VerifiedStream { info, created: false, notes })
 }
 
-/// The stream's settings and state.
-pub(crate) async fn look_up(connection: &NatsConnection, stream: &str) -> Result<Info, JetStreamError> {
-    ask(connection, &format!("STREAM.INFO.{stream}"), &()).await
-}
-
 /// When the stream was created, in milliseconds since 1970.
 pub fn created_ms(info: &Info) -> i64 {
     i64::try_from(info.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
-/// Who has the subjects: told as well as permissions allow.
+/// The error that names the stream which has the subjects, as far as the permissions of this user allow.
 async fn overlapping(connection: &NatsConnection, wanted: &StreamRequirements) -> StreamError {
-    #[derive(serde::Deserialize)]
-    struct StreamNames {
-        #[serde(default)]
-        streams: Option<Vec<String>>,
-    }
     let mut other = None;
     for subject in &wanted.subjects {
-        let filter = serde_json::json!({ "subject": subject });
-        let Ok(names) = ask::<StreamNames>(connection, "STREAM.NAMES", &filter).await else { break };
-        other = other.or(names.streams.and_then(|names| names.into_iter().next()));
+        let Ok(names) = connection.stream_names(subject).await else { break };
+        other = other.or(names.into_iter().next());
     }
     let mut subjects = wanted.subjects.clone();
     if let Some(name) = &other
-        && let Ok(info) = look_up(connection, name).await
+        && let Ok(found) = connection.stream_info(name).await
     {
-        subjects.retain(|subject| info.config.subjects.iter().any(|taken| overlap(taken, subject)));
+        subjects.retain(|subject| found.info.config.subjects.iter().any(|taken| overlap(taken, subject)));
     }
     StreamError::Overlap {
         stream: wanted.name.clone(),
@@ -299,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_loses_and_refuses_nothing_will_do() {
+    fn a_stream_that_loses_and_refuses_nothing_is_accepted() {
         assert_eq!(wanted().mismatches(&good(), true), [""; 0]);
         assert_eq!(wanted().mismatches(&Config { allow_atomic_publish: false, ..good() }, false), [""; 0]);
         let bounded = Config { max_bytes: 1 << 30, max_age: Duration::from_secs(60), ..good() };
@@ -340,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subjects_of_ticks_and_of_whom_to_forget_are_asked_for_once() {
+    fn the_subjects_of_ticks_and_forget_requests_are_required_once() {
         let mut source = SourceSettings::default();
         assert_eq!(
             StreamRequirements::events(&source).subjects,

@@ -1,6 +1,6 @@
-//! What a subject with wildcards takes in.
+//! Which subjects a subject with wildcards matches.
 
-/// Whether everything that `narrow` takes in, `wide` takes in too: `events.>` covers `events.*.new`.
+/// Whether every subject that `narrow` matches is matched by `wide`: `events.>` covers `events.*.new`.
 pub(crate) fn covers(wide: &str, narrow: &str) -> bool {
     let (mut wide, mut narrow) = (wide.split('.'), narrow.split('.'));
     loop {
@@ -13,7 +13,7 @@ pub(crate) fn covers(wide: &str, narrow: &str) -> bool {
     }
 }
 
-/// Whether something could be taken in by both.
+/// Whether a subject can match both.
 pub(crate) fn overlap(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.split('.'), other.split('.'));
     loop {
@@ -25,7 +25,7 @@ pub(crate) fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// The subjects without those that others among them cover: the server refuses filters that overlap.
+/// The subjects without those that are covered by others of them: the server refuses filters that overlap.
 pub(crate) fn without_covered(subjects: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for subject in subjects {

@@ -132,7 +132,7 @@ async fn a_takeover_is_noticed_among_what_others_write() {
     first.took_over().await;
     intrude(&foreign, &context).await;
     first.send(outputs::group(&plan(), 0, 7, vec![outputs::transition("u", 0)], vec![])).await;
-    while first.status.figures().reached < 7 {
+    while first.status.figures().committed_sequence < 7 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     intrude(&foreign, &context).await;
@@ -141,7 +141,7 @@ async fn a_takeover_is_noticed_among_what_others_write() {
     intrude(&foreign, &context).await;
     first.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     let ended = tokio::time::timeout(Duration::from_secs(20), first.task).await.expect("it ends").expect("no panic");
-    let Err(CommitterClosed::TakenOver { ours: 1, .. }) = ended else { panic!("{ended:?}") };
+    let Err(CommitterClosed::TakenOver { own_epoch: 1, .. }) = ended else { panic!("{ended:?}") };
     second.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     second.finish().await;
     assert_eq!(own(&context).await, [0, 1]);

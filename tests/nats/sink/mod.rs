@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream::{self, Context, stream};
-use rekindle_nats::sink::{CommitterClosed, NatsSink, OutputOwner, OutputRecovery, SinkStatus};
+use rekindle_nats::NatsConnection;
+use rekindle_nats::sink::{CommittedOutputs, CommitterClosed, NatsSink, OutputOwner, OutputRecovery, SinkStatus};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::output::committed_position::{CommittedPosition, ProgressRecord};
@@ -41,19 +42,20 @@ impl Running {
         let (status, health) = (Arc::new(SinkStatus::default()), Health::default());
         let sink = NatsSink {
             settings,
-            context: jetstream::new(client.clone()),
+            connection: NatsConnection::new(client.clone(), Arc::default()),
             source: "EVENTS".to_owned(),
             part: health.part("sink"),
             status: Arc::clone(&status),
-            connection: Arc::default(),
         };
         let (taken_over, out) = watch::channel(None);
         let owner = OutputOwner { instance: unused_name(), epoch: 0, log: None, settings: None };
         let task = tokio::spawn(async move {
             // What the last one left behind is out.
             let decide = |known: &OutputRecovery| -> Result<_, CommitterClosed> {
-                let found = known.progress.clone();
-                Ok(found.map_or((0, CommittedPosition::before(0)), |progress| (progress.ordinal, progress.committed)))
+                Ok(match known.progress.clone() {
+                    Some(found) => CommittedOutputs { ordinal: found.ordinal, position: found.committed },
+                    None => CommittedOutputs { ordinal: 0, position: CommittedPosition::before(0) },
+                })
             };
             let (outlet, out) = sink.take_over(&owner, async || Ok(()), decide).await?;
             taken_over.send_replace(Some(out.unwrap_or(CommittedPosition::before(0))));

@@ -152,7 +152,7 @@ async fn a_dead_letter_says_why_where_and_what() {
     sink.send(outputs::output_item(&plan(), Vec::new(), dead_letters)).await;
     sink.send(outputs::output_item(&plan(), Vec::new(), vec![outputs::letter(9, 1, &[b'x'; 2_000_000])])).await;
     let figures = sink.finish().await.figures();
-    assert_eq!(figures.published[MessageKind::Letter as usize], 5);
+    assert_eq!(figures.published[MessageKind::DeadLetter as usize], 5);
     let found = stored(&context, "REKINDLE_DEAD").await;
     let said: Vec<Value> = found.iter().map(|m| serde_json::from_slice(&m.payload).expect("JSON")).collect();
     let expected = json!({"reason": "not_an_object", "detail": "valid JSON, but not an object", "sequence": 7, "line": 1,

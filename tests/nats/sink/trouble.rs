@@ -127,7 +127,7 @@ async fn whoever_takes_over_ends_the_one_before_and_goes_on_counting() {
     let (server, context) = prepared().await;
     let first = Running::start(&server, Settings::default()).await;
     first.send(outputs::group(&plan(), 0, 7, vec![outputs::transition("u", 0)], vec![])).await;
-    while first.status.figures().reached < 7 {
+    while first.status.figures().committed_sequence < 7 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let found = progress(&context).await;
@@ -139,7 +139,7 @@ async fn whoever_takes_over_ends_the_one_before_and_goes_on_counting() {
     // The first knows nothing of it until it has something to say.
     first.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     let ended = tokio::time::timeout(Duration::from_secs(20), first.task).await.expect("it ends").expect("no panic");
-    let Err(CommitterClosed::TakenOver { epoch: 2, ours: 1, .. }) = ended else { panic!("{ended:?}") };
+    let Err(CommitterClosed::TakenOver { epoch: 2, own_epoch: 1, .. }) = ended else { panic!("{ended:?}") };
     second.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     second.finish().await;
     assert_eq!(published(&context).await, [0, 1]);
@@ -315,7 +315,7 @@ async fn an_output_too_large_for_the_server_becomes_a_dead_letter_and_the_rest_g
     let outputs = vec![outputs::transition("u", 0), huge(0, 1_200_000), outputs::transition("u", 1)];
     sink.send(outputs::output_item(&plan(), outputs, Vec::new())).await;
     let figures = sink.finish().await.figures();
-    assert_eq!((figures.oversized, figures.published[MessageKind::Letter as usize]), (1, 1));
+    assert_eq!((figures.oversized, figures.published[MessageKind::DeadLetter as usize]), (1, 1));
     assert_eq!(published(&context).await, [0, 1]);
     let letter: Value = serde_json::from_slice(&stored(&context, "REKINDLE_DEAD").await[0].payload).expect("JSON");
     assert_eq!((&letter["reason"], &letter["truncated"]), (&json!("output_too_large"), &json!(true)));
@@ -333,7 +333,7 @@ async fn the_streams_own_limit_of_size_counts_too() {
     let outputs = vec![outputs::transition("u", 0), huge(0, 20_000), outputs::transition("u", 1)];
     sink.send(outputs::output_item(&plan(), outputs, vec![outputs::letter(1, 1, &[b'y'; 9_000])])).await;
     let figures = sink.finish().await.figures();
-    assert_eq!((figures.oversized, figures.published[MessageKind::Letter as usize]), (1, 2));
+    assert_eq!((figures.oversized, figures.published[MessageKind::DeadLetter as usize]), (1, 2));
     assert_eq!(published(&context).await, [0, 1]);
     assert_eq!(stored(&context, "REKINDLE_DEAD").await.len(), 2);
 }

@@ -1,4 +1,4 @@
-//! The attributes of a CloudEvent in binary mode: headers, as its binding for NATS has them.
+//! The attributes of a CloudEvent in binary mode: headers, as the NATS protocol binding defines them.
 
 use async_nats::header::{HeaderName, HeaderValue};
 
@@ -6,21 +6,21 @@ use super::message::MessageKind;
 use rekindle_core::action::{Action, JSON, types};
 use rekindle_core::time::Timestamp;
 
-/// What is said of an event beside its data.
+/// The attributes of an event.
 pub(super) struct CloudEventAttributes<'a> {
     /// Its type.
     pub(super) kind: &'static str,
     pub(super) id: &'a str,
-    /// Who emits it: `source`.
+    /// The attribute `source`.
     pub(super) emitter: &'a str,
-    /// Whom it is about: `subject`.
+    /// The attribute `subject`.
     pub(super) user: Option<&'a str>,
     /// When it happened.
     pub(super) time: Option<String>,
 }
 
 impl<'a> CloudEventAttributes<'a> {
-    /// Those of an output whose data is a line of the journal, or like one.
+    /// Those of an output whose data has the form of a journal line.
     pub(super) fn new(kind: MessageKind, id: &'a str, emitter: &'a str) -> CloudEventAttributes<'a> {
         CloudEventAttributes { kind: event_type(kind), id, emitter, user: None, time: None }
     }
@@ -36,11 +36,11 @@ impl<'a> CloudEventAttributes<'a> {
         CloudEventAttributes { kind, id, emitter: source, user: Some(subject), time: Some(time.clone()) }
     }
 
-    /// The headers that say all this, and that the payload is JSON.
+    /// The headers, among them that the payload is JSON.
     pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = vec![
             header("content-type", JSON),
-            // The binding for NATS maps this attribute like any other, and means the event's mode by content-type.
+            // The NATS binding maps this attribute like any other, and uses content-type for the mode of the event.
             header("ce-datacontenttype", JSON),
             header("ce-id", self.id),
             header("ce-source", &percent_encoded(self.emitter)),
@@ -60,8 +60,8 @@ fn event_type(kind: MessageKind) -> &'static str {
         MessageKind::Decision => types::DECISION,
         MessageKind::Merged => types::MERGED,
         MessageKind::Rules => types::RULES,
-        MessageKind::Letter => types::DEAD_LETTER,
-        // Records of progress are no events: nobody but the daemon reads them.
+        MessageKind::DeadLetter => types::DEAD_LETTER,
+        // Progress records are no events: only the daemon reads them.
         MessageKind::Progress => "",
     }
 }
@@ -70,8 +70,8 @@ pub(super) fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValu
     (HeaderName::from_static(name), HeaderValue::from(value))
 }
 
-/// A header's value as CloudEvents write it: blanks, quotes, percent signs and whatever is not printable ASCII as the
-/// bytes of their UTF-8, `%E2%82%AC`.
+/// A header's value as CloudEvents encode it: blanks, quotes, percent signs and everything that is not printable ASCII as
+/// the bytes of its UTF-8, `%E2%82%AC`.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_values_are_percent_encoded_as_cloud_events_want_it() {
+    fn header_values_are_percent_encoded_as_cloud_events_specify() {
         assert_eq!(percent_encoded("Euro € 😀 \"50%\"~"), "Euro%20%E2%82%AC%20%F0%9F%98%80%20%2250%25%22~");
         assert_eq!(percent_encoded("plain-id_7"), "plain-id_7");
         assert_eq!(percent_encoded("a\r\nX: y"), "a%0D%0AX:%20y");

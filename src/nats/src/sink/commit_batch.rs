@@ -1,12 +1,12 @@
-//! What is committed together: some chunks, one after the other.
+//! The outputs that are committed together: consecutive chunks.
 
 use std::collections::VecDeque;
 
-use super::encode::MessageChunk;
+use super::encoder::MessageChunk;
 use super::message::OutputMessage;
 use rekindle_runtime::output::committed_position::CommittedPosition;
 
-/// Outputs that are committed together, and what is out with each of them.
+/// Outputs that are committed together, with the committed position of each.
 #[derive(Debug)]
 pub(super) struct CommitBatch {
     parts: VecDeque<CommitBatchPart>,
@@ -16,21 +16,21 @@ pub(super) struct CommitBatch {
 /// Outputs of one group.
 #[derive(Debug)]
 struct CommitBatchPart {
-    /// Each with how many of the group's messages are out with it, counted from `before`.
+    /// Each with the number of messages of the group up to it, counted from `before`.
     outputs: VecDeque<(u64, OutputMessage)>,
-    /// What is out before it; its group is open.
+    /// The committed position before it; its group is open.
     before: CommittedPosition,
-    /// What is out with the last.
+    /// The committed position with its last output.
     committed: CommittedPosition,
 }
 
 impl CommitBatch {
-    /// No outputs: only what is out.
+    /// No outputs, only a committed position.
     pub(super) fn at(committed: CommittedPosition) -> CommitBatch {
         CommitBatch { parts: VecDeque::new(), committed }
     }
 
-    /// Adds what comes next; its letters are not looked at.
+    /// Appends the outputs of a chunk; its dead letters are ignored.
     pub(super) fn push(&mut self, chunk: MessageChunk) {
         let MessageChunk { outputs, before, committed, .. } = chunk;
         self.committed = committed.clone();
@@ -41,12 +41,12 @@ impl CommitBatch {
         }
     }
 
-    /// How many outputs there are.
+    /// The number of outputs.
     pub(super) fn len(&self) -> usize {
         self.parts.iter().map(|part| part.outputs.len()).sum()
     }
 
-    /// What is out with all of it.
+    /// The committed position with all of it.
     pub(super) fn committed(&self) -> &CommittedPosition {
         &self.committed
     }
@@ -56,18 +56,18 @@ impl CommitBatch {
         self.parts.iter().flat_map(|part| part.outputs.iter().map(|(_, message)| message))
     }
 
-    /// What is out with each of the outputs.
-    pub(super) fn steps(&self) -> impl Iterator<Item = CommittedPosition> {
+    /// The committed position with each of the outputs.
+    pub(super) fn positions(&self) -> impl Iterator<Item = CommittedPosition> {
         self.parts.iter().flat_map(|part| {
             let last = part.outputs.len() - 1;
             part.outputs.iter().enumerate().map(move |(index, (place, _))| match index {
                 index if index == last => part.committed.clone(),
-                _ => part.after(*place),
+                _ => part.position_after(*place),
             })
         })
     }
 
-    /// Takes the first of the outputs out.
+    /// Removes the first outputs.
     pub(super) fn take_first(&mut self, count: usize) -> Vec<OutputMessage> {
         let mut taken = Vec::with_capacity(count.min(self.len()));
         while taken.len() < count
@@ -75,12 +75,12 @@ impl CommitBatch {
         {
             let some = part.outputs.len().min(count - taken.len());
             taken.extend(part.outputs.drain(..some).map(|(_, message)| message));
-            self.drop_empty();
+            self.drop_empty_parts();
         }
         taken
     }
 
-    /// Takes out what is larger than that.
+    /// Removes the outputs that are larger than this.
     pub(super) fn take_larger_than(&mut self, bytes: usize) -> Vec<OutputMessage> {
         let mut taken = Vec::new();
         for part in &mut self.parts {
@@ -89,33 +89,33 @@ impl CommitBatch {
             part.outputs = rest.into();
             taken.extend(larger.into_iter().map(|(_, message)| message));
         }
-        self.drop_empty();
+        self.drop_empty_parts();
         taken
     }
 
-    /// Takes the largest out.
+    /// Removes the largest output.
     pub(super) fn take_largest(&mut self) -> Option<OutputMessage> {
         let size = self.messages().map(OutputMessage::size).max()?;
         let part = self.parts.iter_mut().find(|part| part.outputs.iter().any(|(_, message)| message.size() == size))?;
         let index = part.outputs.iter().position(|(_, message)| message.size() == size)?;
         let taken = part.outputs.remove(index);
-        self.drop_empty();
+        self.drop_empty_parts();
         taken.map(|(_, message)| message)
     }
 
-    /// A part without outputs is out with the one before it.
-    fn drop_empty(&mut self) {
+    /// A part without outputs is committed with the one before it.
+    fn drop_empty_parts(&mut self) {
         while let Some(empty) = self.parts.iter().position(|part| part.outputs.is_empty()) {
-            let gone = self.parts.remove(empty);
-            if let (Some(gone), Some(before)) = (gone, empty.checked_sub(1)) {
-                self.parts[before].committed = gone.committed;
+            let removed = self.parts.remove(empty);
+            if let (Some(removed), Some(before)) = (removed, empty.checked_sub(1)) {
+                self.parts[before].committed = removed.committed;
             }
         }
     }
 }
 
 impl CommitBatchPart {
-    fn after(&self, place: u64) -> CommittedPosition {
+    fn position_after(&self, place: u64) -> CommittedPosition {
         let mut committed = self.before.clone();
         if let Some(open) = &mut committed.open {
             open.messages += place;

@@ -1,12 +1,12 @@
-//! Publishing dead letters: each at least once, and exactly once while the server remembers its id.
+//! Publishes dead letters: each at least once, and exactly once within the stream's `duplicate_window`.
 //!
-//! A dead letter's id is a function of its place in the log, and goes out as `Nats-Msg-Id`. When an acknowledgement is missing
-//! the letter is published again, and so it is when a start replays records whose outputs were not committed; the stream
-//! drops the second one as long as its `duplicate_window` lasts. Nothing is lost: outputs that stand behind a dead letter are
-//! committed only after the stream has acknowledged the letter.
+//! The id of a dead letter is a function of its place in the log, and is published as `Nats-Msg-Id`. After a missing
+//! acknowledgement the dead letter is published again, and so it is when a start replays records whose outputs were not
+//! committed; within its `duplicate_window` the stream drops the second one. Nothing is lost: outputs behind a dead letter
+//! are committed only after the stream has acknowledged it.
 //!
-//! Deliberately absent: batches, expectations of the stream's last message, and the order of letters around a retry. Their
-//! place in the log is in each of them.
+//! Deliberately absent: batches, expectations of the stream's last message, and the order of dead letters around a retry.
+//! Each of them names its place in the log.
 
 use std::collections::VecDeque;
 
@@ -17,10 +17,10 @@ use super::message::OutputMessage;
 use super::publish_error::PublishError;
 use super::stream_session::StreamSession;
 
-/// Most dead letters that wait for their acknowledgements at a time.
-const MAX_IN_FLIGHT: usize = 256;
-/// Most bytes of them, but for one letter more.
-const MAX_IN_FLIGHT_BYTES: usize = 4 << 20;
+/// The most dead letters in flight.
+const IN_FLIGHT_MAX: usize = 256;
+/// The most bytes of them, plus one dead letter.
+const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
 
 /// Publishes into the stream of dead letters.
 pub(super) struct DeadLetterPublisher {
@@ -32,29 +32,28 @@ impl DeadLetterPublisher {
         DeadLetterPublisher { session }
     }
 
-    /// Waits until the stream is there; does not yet report that it [works](StreamSession::works).
-    pub(super) async fn reach(&mut self) {
+    /// Waits until the stream exists; does not report yet that publishing [works](StreamSession::report_working).
+    pub(super) async fn wait_for_stream(&mut self) {
         loop {
-            match self.session.standing().await {
+            match self.session.stream_state().await {
                 Ok(state) => {
-                    info!(stream = %self.session.stream, last = state.last, "the stream is there");
+                    info!(stream = %self.session.stream, last = state.last_sequence, "the stream is there");
                     return;
                 }
-                Err(error) => self.session.wait_after(&error).await,
+                Err(error) => self.retry_after(&error).await,
             }
         }
     }
 
-    /// Publishes all the letters; returns those that the stream can never take, because they are too large, once it has
-    /// acknowledged all others. Retries for as long as it takes.
-    pub(super) async fn publish(&mut self, letters: &mut VecDeque<OutputMessage>) -> Vec<OutputMessage> {
+    /// Publishes all the dead letters; returns those that the stream can never accept, because they are too large, once it
+    /// has acknowledged all others. Retries for as long as it takes.
+    pub(super) async fn publish(&mut self, dead_letters: &mut VecDeque<OutputMessage>) -> Vec<OutputMessage> {
         let mut too_large = Vec::new();
-        while !letters.is_empty() {
-            match self.attempt(letters, &mut too_large).await {
-                Ok(()) => self.session.works(),
+        while !dead_letters.is_empty() {
+            match self.attempt(dead_letters, &mut too_large).await {
+                Ok(()) => self.session.report_working(),
                 Err(error) => {
-                    self.session.failed(&error);
-                    self.session.wait_after(&error).await;
+                    self.retry_after(&error).await;
                     self.session.status.retried();
                 }
             }
@@ -62,49 +61,52 @@ impl DeadLetterPublisher {
         too_large
     }
 
-    /// Publishes some letters from the front and takes out those that are acknowledged or too large.
+    async fn retry_after(&mut self, error: &PublishError) {
+        self.session.record_failure(error);
+        self.session.wait_after(error).await;
+    }
+
+    /// Publishes some dead letters from the front, and removes those that are acknowledged or too large.
     async fn attempt(
-        &mut self,
-        letters: &mut VecDeque<OutputMessage>,
+        &self,
+        dead_letters: &mut VecDeque<OutputMessage>,
         too_large: &mut Vec<OutputMessage>,
     ) -> Result<(), PublishError> {
-        let attempt = self.session.begin()?;
-        let outcome = attempt.unless_cut(send(&self.session, letters, too_large)).await;
-        outcome.map_err(|error| self.session.explained(error))
+        let attempt = self.session.begin_attempt()?;
+        attempt.run(self.publish_some(dead_letters, too_large)).await
     }
-}
 
-async fn send(
-    session: &StreamSession,
-    letters: &mut VecDeque<OutputMessage>,
-    too_large: &mut Vec<OutputMessage>,
-) -> Result<(), PublishError> {
-    let (mut sent, mut bytes) = (VecDeque::new(), 0);
-    for letter in letters.iter().take(MAX_IN_FLIGHT) {
-        if bytes >= MAX_IN_FLIGHT_BYTES {
-            break;
-        }
-        bytes += letter.size();
-        let mut headers = letter.headers();
-        headers.insert(NATS_MESSAGE_ID, letter.id.as_str());
-        sent.push_back((session.request(letter, headers).await, letter.subject.clone()));
-    }
-    while let Some((request, subject)) = sent.pop_front() {
-        let acknowledged = match request {
-            Ok(ack) => ack.await.map_err(|error| PublishError::of_publish(&error, &subject, &session.stream)),
-            Err(error) => Err(error),
-        };
-        match acknowledged {
-            Ok(ack) => {
-                session.check(&ack, &subject)?;
-                if ack.duplicate {
-                    session.status.was_there(1);
-                }
-                session.status.acknowledged(letters.pop_front().iter());
+    async fn publish_some(
+        &self,
+        dead_letters: &mut VecDeque<OutputMessage>,
+        too_large: &mut Vec<OutputMessage>,
+    ) -> Result<(), PublishError> {
+        let (mut in_flight, mut bytes) = (VecDeque::new(), 0);
+        for dead_letter in dead_letters.iter().take(IN_FLIGHT_MAX) {
+            if bytes >= IN_FLIGHT_BYTES_MAX {
+                break;
             }
-            Err(PublishError::TooLarge) => too_large.extend(letters.pop_front()),
-            Err(error) => return Err(error),
+            bytes += dead_letter.size();
+            let mut headers = dead_letter.headers();
+            headers.insert(NATS_MESSAGE_ID, dead_letter.id.as_str());
+            in_flight.push_back((self.session.send(dead_letter, headers).await, dead_letter.subject.clone()));
         }
+        while let Some((pending, subject)) = in_flight.pop_front() {
+            let acknowledged = match pending {
+                Ok(pending) => self.session.acknowledgement(pending, &subject).await,
+                Err(error) => Err(error),
+            };
+            match acknowledged {
+                Ok(ack) => {
+                    if ack.duplicate {
+                        self.session.status.already_stored(1);
+                    }
+                    self.session.status.acknowledged(dead_letters.pop_front().iter());
+                }
+                Err(PublishError::TooLarge) => too_large.extend(dead_letters.pop_front()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! A message to publish, before it is known how.
+//! A message to publish, independent of the transport.
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use async_nats::subject::Subject;
@@ -6,25 +6,25 @@ use bytes::Bytes;
 
 use rekindle_core::time::Timestamp;
 
-/// Room for the headers that publishing adds: ids, place in the batch, what is expected, the record of progress.
-const HEADER_ROOM: usize = 2_048;
+/// Reserved for the headers that publishing adds: ids, place in the batch, expectations, the progress record.
+const RESERVED_HEADER_BYTES: usize = 2_048;
 
-/// What a message is about.
+/// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
     /// A user entered or left a segment.
     Transition,
-    /// An action goes out.
+    /// An action.
     Action,
-    /// A campaign was decided.
+    /// A campaign's decision.
     Decision,
-    /// A visitor's past became a user's.
+    /// A visitor's state was merged into a user's.
     Merged,
     /// Other rules took effect.
     Rules,
     /// A dead letter.
-    Letter,
-    /// How far the outputs have got.
+    DeadLetter,
+    /// A progress record.
     Progress,
 }
 
@@ -38,46 +38,46 @@ impl MessageKind {
 pub(super) struct OutputMessage {
     pub(super) kind: MessageKind,
     pub(super) subject: Subject,
-    /// Tells it from every other; the same whenever the same log is read again.
+    /// Unique, and the same whenever the same log is read.
     pub(super) id: String,
-    /// Headers that say what the payload is.
-    pub(super) content: Vec<(HeaderName, HeaderValue)>,
+    /// The headers that describe the payload.
+    pub(super) content_headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) payload: Bytes,
-    /// When the broker received the event that brought it about, where one did.
+    /// When the broker received the event that caused it, where one did.
     pub(super) received: Option<Timestamp>,
     /// Of a dead letter.
-    pub(super) shortened: DeadLetterTruncation,
+    pub(super) truncation: DeadLetterTruncation,
 }
 
-/// What a dead letter has not.
+/// What a dead letter leaves out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct DeadLetterTruncation {
     /// It has only the beginning of its original.
-    pub(super) is_cut: bool,
-    /// The number of rejections it stands for, of which it quotes one; 0: for one.
-    pub(super) rejects: u64,
+    pub(super) is_truncated: bool,
+    /// The number of rejections it stands for, of which it quotes one; 0: it stands for one.
+    pub(super) rejections: u64,
 }
 
 impl OutputMessage {
-    /// Its size as the server counts it, at most.
+    /// An upper limit of its size as the server counts it.
     pub(super) fn size(&self) -> usize {
-        self.payload.len() + self.content_size() + HEADER_ROOM
+        self.payload.len() + self.content_headers_size() + RESERVED_HEADER_BYTES
     }
 
-    fn content_size(&self) -> usize {
+    fn content_headers_size(&self) -> usize {
         let header = |(name, value): &(HeaderName, HeaderValue)| name.to_string().len() + value.as_str().len() + 4;
-        self.content.iter().map(header).sum()
+        self.content_headers.iter().map(header).sum()
     }
 
-    /// How long its payload may be for the message to stay within `max_payload`.
-    pub(super) fn payload_room(&self, max_payload: usize) -> usize {
-        max_payload.saturating_sub(HEADER_ROOM + self.content_size())
+    /// The largest payload with which the message stays within `max_payload`.
+    pub(super) fn payload_bytes_max(&self, max_payload: usize) -> usize {
+        max_payload.saturating_sub(RESERVED_HEADER_BYTES + self.content_headers_size())
     }
 
-    /// The headers that do not depend on how it is published.
+    /// The headers that do not depend on the transport.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        for (name, value) in &self.content {
+        for (name, value) in &self.content_headers {
             headers.insert(name.clone(), value.clone());
         }
         headers

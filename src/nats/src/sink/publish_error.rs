@@ -3,103 +3,133 @@
 use std::error::Error as _;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{
-    PublishError as JetStreamPublishError, PublishErrorKind, RequestError, RequestErrorKind,
-};
+use async_nats::jetstream::context::{PublishError as ContextPublishError, PublishErrorKind};
 use thiserror::Error;
 
-/// Why an attempt failed. None of them is final: the caller tries again, in another way or later.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum PublishError {
+use crate::PermissionDenial;
+use crate::jetstream_api::JetStreamError;
+
+/// Why an attempt failed. All of them are retried: at once, by another transport, or later.
+#[derive(Debug, Error)]
+pub(crate) enum PublishError {
     #[error("the connection to NATS is down")]
     Disconnected,
     #[error(
         "there is no stream {stream} on this server: create it (or set create = true under [output] and start again), \
          or name another under [output]"
     )]
-    NoStream { stream: String },
-    #[error("JetStream does not answer: it is not enabled on this server, or not for this account")]
-    NoJetStream,
+    StreamNotFound { stream: String },
     #[error(
         "no stream takes the subject {subject}: add it to the subjects of {stream}, or correct prefix and stream under \
          [output]"
     )]
-    NoSubject { subject: String, stream: String },
+    SubjectNotTaken { subject: String, stream: String },
     #[error("another stream takes the subject {subject}, not {stream}: correct the subjects of one of them")]
     OtherStream { subject: String, stream: String },
     #[error(
-        "no answer to {what}: the user may lack the permission for it{}, or the server is overloaded",
-        said.as_ref().map(|said| format!(" (the server said: {said})")).unwrap_or_default()
+        "no answer to a message on {subject}: the user may lack the permission for it{}, or the server is overloaded",
+        reported(denial.as_ref())
     )]
-    Unanswered { what: String, said: Option<String> },
-    #[error("the stream is full or out of storage ({why}): make room in it, or raise its limits")]
-    Full { why: String },
-    #[error(
-        "a message did not reach the stream with the rest of its batch{}",
-        said.as_ref().map(|said| format!(" (the server said: {said})")).unwrap_or_default()
-    )]
-    Incomplete { said: Option<String> },
+    NotAcknowledged { subject: String, denial: Option<PermissionDenial> },
+    #[error("the stream is full or out of storage ({0}): make room in it, or raise its limits")]
+    StreamFull(#[source] async_nats::jetstream::Error),
+    #[error("a message did not reach the stream with the rest of its batch{}", reported(denial.as_ref()))]
+    IncompleteBatch { denial: Option<PermissionDenial> },
     #[error("the stream has a message that was not expected")]
-    Unexpected,
+    UnexpectedSequence,
     #[error("the stream takes no atomic batches any more")]
-    NoBatches,
+    BatchesNotSupported,
     #[error("the message is larger than the server takes")]
     TooLarge,
-    #[error("the server refused it: {why}")]
-    Other { why: String },
+    #[error(transparent)]
+    Api(JetStreamError),
+    #[error("the server refused it: {0}")]
+    Refused(#[source] async_nats::jetstream::Error),
+    #[error("the message could not be sent: {0}")]
+    NotSent(#[source] ContextPublishError),
+    #[error("a message of the batch could not be sent: {0}")]
+    BatchMessageNotSent(#[source] async_nats::client::PublishError),
+}
+
+fn reported(denial: Option<&PermissionDenial>) -> String {
+    denial.map(|denial| format!(" (the server reported: {denial})")).unwrap_or_default()
 }
 
 impl PublishError {
-    /// What the server said to a publish under `subject`.
-    pub(super) fn of_publish(error: &JetStreamPublishError, subject: &str, stream: &str) -> PublishError {
+    /// The error of a publish under `subject`, of which `stream` is to acknowledge the message.
+    pub(super) fn of_publish(error: ContextPublishError, subject: &str, stream: &str) -> PublishError {
         let (subject, stream) = (subject.to_owned(), stream.to_owned());
         match error.kind() {
-            PublishErrorKind::StreamNotFound => PublishError::NoSubject { subject, stream },
-            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => PublishError::Unexpected,
+            PublishErrorKind::StreamNotFound => PublishError::SubjectNotTaken { subject, stream },
+            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
+                PublishError::UnexpectedSequence
+            }
             PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
-                PublishError::Unanswered { what: format!("a message on {subject}"), said: None }
+                PublishError::NotAcknowledged { subject, denial: None }
             }
             PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
             _ => match error.source().and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
-                Some(said) => PublishError::of_server(said),
-                None => PublishError::Other { why: error.to_string() },
+                Some(refusal) => PublishError::of_server(refusal.clone()),
+                None => PublishError::NotSent(error),
             },
         }
     }
 
-    /// What became of a request to JetStream's API.
-    pub(super) fn of_request(error: &RequestError, what: &str) -> PublishError {
+    /// The error of a message of a batch, for which no acknowledgement is requested.
+    pub(super) fn of_batch_message(error: async_nats::client::PublishError) -> PublishError {
         match error.kind() {
-            RequestErrorKind::NoResponders => PublishError::NoJetStream,
-            RequestErrorKind::TimedOut => PublishError::Unanswered { what: what.to_owned(), said: None },
-            _ => PublishError::Other { why: error.to_string() },
+            async_nats::client::PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
+            _ => PublishError::BatchMessageNotSent(error),
         }
     }
 
-    /// What an error of JetStream means.
-    pub(super) fn of_server(said: &async_nats::jetstream::Error) -> PublishError {
-        match said.error_code() {
+    /// The error of a request to the API about `stream`.
+    pub(super) fn of_api(error: JetStreamError, stream: &str) -> PublishError {
+        match error.code() {
+            Some(ErrorCode::STREAM_NOT_FOUND) => PublishError::StreamNotFound { stream: stream.to_owned() },
+            _ => PublishError::Api(error),
+        }
+    }
+
+    fn of_server(refusal: async_nats::jetstream::Error) -> PublishError {
+        match refusal.error_code() {
             ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
-                PublishError::Unexpected
+                PublishError::UnexpectedSequence
             }
             ErrorCode::STREAM_STORE_FAILED
             | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
             | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => PublishError::Full { why: said.to_string() },
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => PublishError::StreamFull(refusal),
             ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => PublishError::TooLarge,
-            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => PublishError::Incomplete { said: None },
-            ErrorCode::ATOMIC_PUBLISH_DISABLED => PublishError::NoBatches,
-            _ => PublishError::Other { why: said.to_string() },
+            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => PublishError::IncompleteBatch { denial: None },
+            ErrorCode::ATOMIC_PUBLISH_DISABLED => PublishError::BatchesNotSupported,
+            _ => PublishError::Refused(refusal),
         }
     }
 
-    /// Whether another way of publishing the same may be tried at once, without waiting and without alarm.
-    pub(super) fn is_harmless(&self) -> bool {
+    /// The same error, with the permission denial that explains it.
+    pub(super) fn with_denial(self, denial: impl FnOnce() -> Option<PermissionDenial>) -> PublishError {
+        match self {
+            PublishError::NotAcknowledged { subject, .. } => {
+                PublishError::NotAcknowledged { subject, denial: denial() }
+            }
+            PublishError::IncompleteBatch { .. } => PublishError::IncompleteBatch { denial: denial() },
+            error => error,
+        }
+    }
+
+    pub(super) fn is_unexpected_sequence(&self) -> bool {
+        matches!(self, PublishError::UnexpectedSequence)
+    }
+
+    /// Whether the same may be published again at once, without waiting and without a warning: the next attempt differs
+    /// from this one.
+    pub(super) fn is_resolved_by_next_attempt(&self) -> bool {
         matches!(
             self,
-            PublishError::Incomplete { .. }
-                | PublishError::Unexpected
-                | PublishError::NoBatches
+            PublishError::IncompleteBatch { .. }
+                | PublishError::UnexpectedSequence
+                | PublishError::BatchesNotSupported
                 | PublishError::TooLarge
         )
     }

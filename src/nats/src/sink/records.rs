@@ -1,31 +1,30 @@
-//! Progress records in the stream: how one tells that it stands where it was written, and finding the newest.
+//! Progress records in the stream: their form, and the search for the newest.
 //!
-//! A client that may publish anything can make the server write into the stream, by a reply subject: acknowledgements, answers of
-//! JetStream, and copies of what a consumer delivers, headers and all. So a record is only what has its form and bears its
-//! own [`RecordPlacement`], which no copy has. Everything else on these subjects is somebody else's, and is stepped over.
+//! A client that may publish anything can make the server write into the stream, by a reply subject: acknowledgements, responses
+//! of JetStream, and copies of what a consumer delivers, headers and all. So a message is a record only if it has the form of
+//! one and names its own [`RecordPlacement`], which no copy does. Everything else on these subjects is foreign, and is skipped.
 //!
-//! # How the newest is found
-//! A record is a message of its own, or stands in the header of an output. Outputs with records in their headers follow
-//! one another, and the record before them, without anything between (the [committer](super::commit) sees to that). So
-//! behind a record that is a message the last of them is found by halving, however much of others' stands behind it. What
-//! others have on the subject of records is gone through once, backwards, many messages at a time.
+//! # The search
+//! A record is a message of its own, or is in the header of an output. Outputs with records in their headers follow one another,
+//! and the record before them, without a foreign message between them (the [committer](super::committer) ensures that). So behind a
+//! record that is a message, the last of them is found by bisection, however many foreign messages follow. Foreign messages
+//! on the subject of records are read once, backwards, many at a time.
 
-use async_nats::jetstream::context::Context;
 use futures_util::future::try_join_all;
-use serde::{Deserialize, Serialize};
-
-use super::publish_error::PublishError;
-use super::stream_state::{self, StreamMessage};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::committed_position::ProgressRecord;
+use serde::{Deserialize, Serialize};
+
+use crate::NatsConnection;
+use crate::jetstream_api::{JetStreamError, StoredMessage};
 
 /// The header with the progress record of an output that is published on its own.
 pub(super) const RECORD: &str = "Rekindle-Progress";
 
-/// How many messages are asked for at a time, going backwards.
-const WINDOW: u64 = 64;
+/// How many messages are requested at a time when the stream is read backwards.
+const READ_BACK_MESSAGES: u64 = 64;
 
-/// Where in the stream a record belongs: known before it is written, and seen to by the server.
+/// Where in the stream a record belongs: known before it is written, and ensured by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RecordPlacement {
@@ -35,7 +34,7 @@ pub(super) enum RecordPlacement {
     After(u64),
 }
 
-/// A record as it is written.
+/// A record as it is encoded.
 #[derive(Serialize, Deserialize)]
 struct EncodedRecord {
     place: RecordPlacement,
@@ -43,100 +42,97 @@ struct EncodedRecord {
     progress: ProgressRecord,
 }
 
-/// A record that stands where it was written.
+/// A record that is where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct VerifiedRecord {
     pub(super) progress: ProgressRecord,
-    /// The message that it is, or stands in.
+    /// The message that it is, or whose header it is in.
     pub(super) sequence: u64,
-    /// When the server took it in, by its clock.
+    /// When the server stored it, by its clock.
     pub(super) time: Option<Timestamp>,
 }
 
-/// What a look at the stream found of records.
+/// The result of a search for records.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RecordSearch {
-    /// The last message of the subject of records, of any writer; 0: there is none.
+    /// The last message on the subject of records, of any writer; 0: there is none.
     pub(super) fence: u64,
-    /// Up to this message everything was looked at.
-    pub(super) seen: u64,
-    /// The newest record; `None`: there is none behind what had been seen before.
+    /// All messages up to this one were inspected.
+    pub(super) inspected_to: u64,
+    /// The newest record; `None`: there is none behind the messages that had been inspected before.
     pub(super) record: Option<VerifiedRecord>,
 }
 
-/// The stream, as one that holds records.
+/// A stream that holds records.
 pub(super) struct RecordStream<'c> {
-    pub(super) context: &'c Context,
+    pub(super) connection: &'c NatsConnection,
     pub(super) stream: &'c str,
     /// The subject of records that are messages of their own.
-    pub(super) progress: &'c str,
+    pub(super) progress_subject: &'c str,
     /// Every subject of outputs and records.
-    pub(super) all: &'c str,
+    pub(super) all_subjects: &'c str,
 }
 
 /// A record as text.
-pub(super) fn write(place: RecordPlacement, progress: ProgressRecord) -> String {
+pub(super) fn encode(place: RecordPlacement, progress: ProgressRecord) -> String {
     serde_json::to_string(&EncodedRecord { place, progress }).expect("a record can be written")
 }
 
 impl RecordStream<'_> {
-    /// The newest record behind message `seen`; behind `seen` either records in headers follow at once, or none does before
-    /// the next that is a message.
-    pub(super) async fn newest(&self, seen: u64) -> Result<RecordSearch, PublishError> {
+    /// The newest record behind message `inspected_to`. Directly behind that message there are records in headers, or there are
+    /// none before the next record that is a message.
+    pub(super) async fn newest(&self, inspected_to: u64) -> Result<RecordSearch, JetStreamError> {
         // The fence first: a later takeover is behind it.
-        let on_progress = stream_state::last_of(self.context, self.stream, self.progress).await?;
+        let on_progress = self.connection.last_message(self.stream, self.progress_subject).await?;
         let fence = on_progress.as_ref().map_or(0, |found| found.sequence);
-        let last = stream_state::last_of(self.context, self.stream, self.all).await?;
-        let end = last.as_ref().map_or(0, |found| found.sequence).max(fence).max(seen);
-        let newest = |record| Ok(RecordSearch { fence, seen: end, record });
-        if let Some(record) = last.as_ref().filter(|last| last.sequence > seen).and_then(in_header) {
+        let last = self.connection.last_message(self.stream, self.all_subjects).await?;
+        let end = last.as_ref().map_or(0, |found| found.sequence).max(fence).max(inspected_to);
+        let newest = |record| Ok(RecordSearch { fence, inspected_to: end, record });
+        if let Some(record) = last.as_ref().filter(|last| last.sequence > inspected_to).and_then(in_header) {
             return newest(Some(record));
         }
-        let Some(on_progress) = on_progress.filter(|found| found.sequence > seen) else {
-            return newest(self.last_of_run(seen, end).await?);
+        let Some(on_progress) = on_progress.filter(|found| found.sequence > inspected_to) else {
+            return newest(self.last_of_run(inspected_to, end).await?);
         };
-        if let Some(record) = self.own(&on_progress).await? {
+        if let Some(record) = self.verified(&on_progress).await? {
             let later = self.last_of_run(fence, end).await?;
             return newest(later.or(Some(record)));
         }
-        newest(self.last_between(seen, fence - 1).await?)
+        newest(self.last_between(inspected_to, fence - 1).await?)
     }
 
-    /// The last record of messages behind `after`, up to `to`.
-    pub(super) async fn last_between(&self, after: u64, to: u64) -> Result<Option<VerifiedRecord>, PublishError> {
+    /// The last record behind message `after`, up to message `to`.
+    pub(super) async fn last_between(&self, after: u64, to: u64) -> Result<Option<VerifiedRecord>, JetStreamError> {
         let mut to = to;
         while to > after {
-            let from = to.saturating_sub(WINDOW - 1).max(after + 1);
-            let messages = (from..=to).map(|sequence| stream_state::at(self.context, self.stream, sequence));
+            let from = to.saturating_sub(READ_BACK_MESSAGES - 1).max(after + 1);
+            let messages = (from..=to).map(|sequence| self.connection.message(self.stream, sequence));
             for found in try_join_all(messages).await?.into_iter().flatten().rev() {
-                if let Some(record) = self.own(&found).await? {
+                if let Some(record) = self.verified(&found).await? {
                     return Ok(Some(record));
                 }
             }
             let Some(below) = from.checked_sub(1) else { break };
-            // Far below there may be nothing any more: the stream forgets its oldest messages.
-            let first = stream_state::next_of(self.context, self.stream, ">", 1)
-                .await?
-                .map_or(u64::MAX, |first| first.sequence);
-            to = if first > below { after } else { below };
+            // There may be nothing any more below: the stream discards its oldest messages.
+            let first = self.connection.first_message(self.stream, ">", 1).await?;
+            to = if first.map_or(u64::MAX, |first| first.sequence) > below { after } else { below };
         }
         Ok(None)
     }
 
-    /// The last of the records in headers that follow one another from behind `start`; behind them, up to `end`, there is
-    /// none.
-    async fn last_of_run(&self, start: u64, end: u64) -> Result<Option<VerifiedRecord>, PublishError> {
-        let (mut own, mut beyond, mut newest) = (start, end + 1, None);
+    /// The last of the records in headers that follow one another from behind `start`; behind them, up to `end`, there is none.
+    async fn last_of_run(&self, start: u64, end: u64) -> Result<Option<VerifiedRecord>, JetStreamError> {
+        let (mut in_run, mut beyond, mut newest) = (start, end + 1, None);
         let mut step = Some(1);
-        while own + 1 < beyond {
+        while in_run + 1 < beyond {
             let at = match step {
-                Some(step) => (own + step).min(beyond - 1),
-                None => own + (beyond - own) / 2,
+                Some(step) => (in_run + step).min(beyond - 1),
+                None => in_run + (beyond - in_run) / 2,
             };
-            let found = stream_state::next_of(self.context, self.stream, ">", at).await?;
+            let found = self.connection.first_message(self.stream, ">", at).await?;
             match found.as_ref().filter(|found| found.sequence < beyond).and_then(in_header) {
                 Some(record) => {
-                    own = record.sequence;
+                    in_run = record.sequence;
                     newest = Some(record);
                     step = step.map(|step| step * 2);
                 }
@@ -146,32 +142,34 @@ impl RecordStream<'_> {
         Ok(newest)
     }
 
-    /// The record that a message is or bears, if that stands where it was written.
-    async fn own(&self, found: &StreamMessage) -> Result<Option<VerifiedRecord>, PublishError> {
+    /// The record that a message is or has in its header, if it is where it was written.
+    async fn verified(&self, found: &StoredMessage) -> Result<Option<VerifiedRecord>, JetStreamError> {
         if let Some(record) = in_header(found) {
             return Ok(Some(record));
         }
-        let Some((RecordPlacement::After(before), record)) = as_message(found, self.progress) else { return Ok(None) };
+        let Some((RecordPlacement::After(before), record)) = as_message(found, self.progress_subject) else {
+            return Ok(None);
+        };
         if before >= found.sequence {
             return Ok(None);
         }
-        let first = stream_state::next_of(self.context, self.stream, self.progress, before + 1).await?;
+        let first = self.connection.first_message(self.stream, self.progress_subject, before + 1).await?;
         Ok(first.is_some_and(|first| first.sequence == found.sequence).then_some(record))
     }
 }
 
-/// The record in a message's header, if it stands where it was written.
-fn in_header(found: &StreamMessage) -> Option<VerifiedRecord> {
-    let (place, record) = parse(stream_state::value(&found.headers, RECORD)?.as_bytes(), found)?;
+/// The record in a message's header, if it is where it was written.
+fn in_header(found: &StoredMessage) -> Option<VerifiedRecord> {
+    let (place, record) = parse(found.header(RECORD)?.as_bytes(), found)?;
     (place == RecordPlacement::At(found.sequence)).then_some(record)
 }
 
-/// The record that a message is, and where it says it belongs.
-fn as_message(found: &StreamMessage, progress: &str) -> Option<(RecordPlacement, VerifiedRecord)> {
-    parse(&found.payload, found).filter(|_| found.subject == progress)
+/// The record that a message is, and the place that it names.
+fn as_message(found: &StoredMessage, progress_subject: &str) -> Option<(RecordPlacement, VerifiedRecord)> {
+    parse(&found.payload, found).filter(|_| found.subject == progress_subject)
 }
 
-fn parse(text: &[u8], found: &StreamMessage) -> Option<(RecordPlacement, VerifiedRecord)> {
+fn parse(text: &[u8], found: &StoredMessage) -> Option<(RecordPlacement, VerifiedRecord)> {
     let EncodedRecord { place, progress } = serde_json::from_slice(text).ok()?;
     Some((place, VerifiedRecord { progress, sequence: found.sequence, time: found.time }))
 }
@@ -180,9 +178,9 @@ fn parse(text: &[u8], found: &StreamMessage) -> Option<(RecordPlacement, Verifie
 mod tests {
     use super::*;
 
-    fn found(sequence: u64, headers: &str, payload: &str) -> StreamMessage {
+    fn found(sequence: u64, headers: &str, payload: &str) -> StoredMessage {
         let (subject, payload) = ("rekindle.progress".to_owned(), payload.as_bytes().to_vec());
-        StreamMessage { sequence, subject, time: None, headers: headers.to_owned(), payload }
+        StoredMessage { sequence, subject, time: None, headers: headers.to_owned(), payload }
     }
 
     fn progress() -> ProgressRecord {
@@ -193,17 +191,17 @@ mod tests {
     }
 
     #[test]
-    fn a_record_in_a_header_is_one_only_where_it_was_written() {
+    fn a_record_in_a_header_counts_only_where_it_was_written() {
         let headers =
-            format!("NATS/1.0\r\nRekindle-Ordinal: 3\r\n{RECORD}: {}\r\n", write(RecordPlacement::At(9), progress()));
+            format!("NATS/1.0\r\nRekindle-Ordinal: 3\r\n{RECORD}: {}\r\n", encode(RecordPlacement::At(9), progress()));
         let record = in_header(&found(9, &headers, "")).expect("it is where it was written");
         assert_eq!((record.progress, record.sequence), (progress(), 9));
         assert_eq!(in_header(&found(10, &headers, "")), None, "a copy of it is elsewhere");
     }
 
     #[test]
-    fn what_has_not_the_form_of_a_record_is_none() {
-        let whole = write(RecordPlacement::After(7), progress());
+    fn a_message_without_the_form_of_a_record_is_none() {
+        let whole = encode(RecordPlacement::After(7), progress());
         assert!(as_message(&found(9, "", &whole), "rekindle.progress").is_some());
         assert_eq!(as_message(&found(9, "", &whole), "rekindle.actions.a.b"), None);
         for text in ["", "{", "null", r#"{"stream":"EVENTS","seq":7}"#, &whole.replace("place", "x"), &whole[1..]] {

@@ -1,4 +1,4 @@
-//! What the sink counts, for whoever shows it.
+//! The counters of the sink, for metrics and the API.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use super::message::{MessageKind, OutputMessage};
 use rekindle_core::time::Timestamp;
 
-/// The longest latency told apart: ten minutes, in microseconds.
+/// The longest latency that is distinguished: ten minutes, in microseconds.
 const LATENCY_MAX_US: u64 = 600_000_000;
 
 /// Figures of the sink since its start. Shared; reading one never waits for the publisher.
@@ -22,13 +22,13 @@ pub struct SinkStatus {
     errors: AtomicU64,
     duplicates: AtomicU64,
     oversized: AtomicU64,
-    cut_letters: AtomicU64,
-    counted_rejects: AtomicU64,
-    lost_letters: AtomicU64,
+    dead_letters_truncated: AtomicU64,
+    rejections_summarized: AtomicU64,
+    dead_letters_lost: AtomicU64,
     acknowledged_ms: AtomicI64,
-    reached: AtomicU64,
+    committed_sequence: AtomicU64,
     ordinal: AtomicU64,
-    leaving: AtomicBool,
+    releasing: AtomicBool,
     latency: Mutex<Histogram<u64>>,
 }
 
@@ -39,27 +39,27 @@ pub struct SinkFigures {
     pub published: [u64; MessageKind::NAMES.len()],
     /// Bytes of their payloads.
     pub bytes: u64,
-    /// Acknowledged requests: a batch is one, and so is a message on its own.
+    /// Acknowledged requests: a batch is one, and so is a single message.
     pub batches: u64,
     /// Attempts after the first.
     pub retries: u64,
     /// Attempts that failed.
     pub errors: u64,
-    /// Messages that turned out to be in the stream already, and were not stored again.
+    /// Messages that were found to be in the stream already, and were not stored again.
     pub duplicates: u64,
     /// Outputs that were too large for the server and became dead letters.
     pub oversized: u64,
     /// Dead letters published with only the beginning of their original.
-    pub cut_letters: u64,
-    /// Rejects that dead letters only count: those of one message behind its first few.
-    pub counted_rejects: u64,
-    /// Dead letters that the server can never take.
-    pub lost_letters: u64,
+    pub dead_letters_truncated: u64,
+    /// Rejections that dead letters only count: those of one message behind its first few.
+    pub rejections_summarized: u64,
+    /// Dead letters that the server can never accept.
+    pub dead_letters_lost: u64,
     /// When something was last acknowledged; `None`: nothing was.
     pub acknowledged: Option<Timestamp>,
-    /// Everything that came of the source's messages up to this one is published.
-    pub reached: u64,
-    /// How many outputs are in the stream, since it was made.
+    /// All outputs of the source's messages up to this one are published.
+    pub committed_sequence: u64,
+    /// The number of outputs that the stream has had.
     pub ordinal: u64,
 }
 
@@ -73,13 +73,13 @@ impl Default for SinkStatus {
             errors: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             oversized: AtomicU64::new(0),
-            cut_letters: AtomicU64::new(0),
-            counted_rejects: AtomicU64::new(0),
-            lost_letters: AtomicU64::new(0),
+            dead_letters_truncated: AtomicU64::new(0),
+            rejections_summarized: AtomicU64::new(0),
+            dead_letters_lost: AtomicU64::new(0),
             acknowledged_ms: AtomicI64::new(i64::MIN),
-            reached: AtomicU64::new(0),
+            committed_sequence: AtomicU64::new(0),
             ordinal: AtomicU64::new(0),
-            leaving: AtomicBool::new(false),
+            releasing: AtomicBool::new(false),
             latency: Mutex::new(latencies()),
         }
     }
@@ -98,29 +98,28 @@ impl SinkStatus {
             errors: read(&self.errors),
             duplicates: read(&self.duplicates),
             oversized: read(&self.oversized),
-            cut_letters: read(&self.cut_letters),
-            counted_rejects: read(&self.counted_rejects),
-            lost_letters: read(&self.lost_letters),
+            dead_letters_truncated: read(&self.dead_letters_truncated),
+            rejections_summarized: read(&self.rejections_summarized),
+            dead_letters_lost: read(&self.dead_letters_lost),
             acknowledged: (acknowledged != i64::MIN).then_some(Timestamp(acknowledged)),
-            reached: read(&self.reached),
+            committed_sequence: read(&self.committed_sequence),
             ordinal: read(&self.ordinal),
         }
     }
 
-    /// Says that this daemon is about to end: what is published from now on tells whoever waits for the stream of outputs that
-    /// it need not wait any longer.
-    pub fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
+    /// This daemon is about to end: all progress records from now on announce that to a start that waits for the output
+    /// stream.
+    pub fn announce_release(&self) {
+        self.releasing.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+    pub(super) fn is_releasing(&self) -> bool {
+        self.releasing.load(Ordering::Relaxed)
     }
 
-    /// Latencies since the last time this was asked: from the broker's receipt of an event to the acknowledgement of an
-    /// action it brought about, in microseconds, 1 to ten minutes, to three digits. The broker's time is known to the
-    /// millisecond. An action that quiet hours had held counts from what ended the wait; one that time alone brought
-    /// about does not count.
+    /// Latencies since the last call: from the broker's receipt of an event to the acknowledgement of an action that it
+    /// caused, in microseconds, 1 to ten minutes, to three digits. The broker's time is known to the millisecond. A deferred
+    /// action counts from the event that ended the deferral; an action that time alone caused does not count.
     pub fn take_latencies(&self) -> Histogram<u64> {
         std::mem::replace(&mut *self.latency.lock().unwrap_or_else(PoisonError::into_inner), latencies())
     }
@@ -132,13 +131,13 @@ impl SinkStatus {
         for message in messages {
             self.published[message.kind as usize].fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(message.payload.len() as u64, Ordering::Relaxed);
-            self.cut_letters.fetch_add(u64::from(message.shortened.is_cut), Ordering::Relaxed);
-            self.counted_rejects.fetch_add(message.shortened.rejects, Ordering::Relaxed);
+            self.dead_letters_truncated.fetch_add(u64::from(message.truncation.is_truncated), Ordering::Relaxed);
+            self.rejections_summarized.fetch_add(message.truncation.rejections, Ordering::Relaxed);
             if let Some(received) = message.received {
-                let took = now_us.saturating_sub(received.0.saturating_mul(1_000));
+                let latency_us = now_us.saturating_sub(received.0.saturating_mul(1_000));
                 let latency =
                     latency.get_or_insert_with(|| self.latency.lock().unwrap_or_else(PoisonError::into_inner));
-                latency.saturating_record(u64::try_from(took).unwrap_or(0).max(1));
+                latency.saturating_record(u64::try_from(latency_us).unwrap_or(0).max(1));
             }
         }
         self.batches.fetch_add(1, Ordering::Relaxed);
@@ -149,8 +148,8 @@ impl SinkStatus {
         self.published[MessageKind::Progress as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn reached(&self, sequence: u64, ordinal: u64) {
-        self.reached.store(sequence, Ordering::Relaxed);
+    pub(super) fn committed_to(&self, sequence: u64, ordinal: u64) {
+        self.committed_sequence.store(sequence, Ordering::Relaxed);
         self.ordinal.store(ordinal, Ordering::Relaxed);
     }
 
@@ -162,12 +161,12 @@ impl SinkStatus {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn was_there(&self, messages: usize) {
+    pub(super) fn already_stored(&self, messages: usize) {
         self.duplicates.fetch_add(messages as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn lost_letter(&self) {
-        self.lost_letters.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn lost_dead_letter(&self) {
+        self.dead_letters_lost.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn too_large(&self) {

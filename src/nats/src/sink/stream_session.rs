@@ -1,13 +1,11 @@
-//! One stream to publish into, and what goes on around an attempt: the connection, the waits, what operators are told.
+//! A stream to publish into, over successive connections: attempts, waits between them, and the report to operators.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use async_nats::Client;
 use async_nats::connection::State;
 use async_nats::header::HeaderMap;
-use async_nats::jetstream::context::{Context, PublishAckFuture};
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::publish::PublishAck;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
@@ -15,128 +13,135 @@ use tracing::{debug, info, warn};
 use super::message::OutputMessage;
 use super::publish_error::PublishError;
 use super::status::SinkStatus;
-use super::stream_state::{self, StreamState};
-use crate::ConnectionStatus;
+use super::stream_state::StreamState;
+use crate::NatsConnection;
+use crate::retry::{self, RetryState};
 use rekindle_runtime::health::HealthPart;
-
-/// How long an acknowledgement or an answer may take.
-const ANSWER: Duration = Duration::from_secs(5);
-/// The first and the longest wait before another attempt.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How often the connection is looked at.
-const WATCH: Duration = Duration::from_millis(50);
 
 /// A stream, over a connection.
 pub(super) struct StreamSession {
-    pub(super) context: Context,
+    pub(super) connection: NatsConnection,
     pub(super) stream: String,
     pub(super) status: Arc<SinkStatus>,
-    /// Attempts in a row that failed.
-    pub(super) failures: u32,
+    retries: RetryState,
     part: HealthPart,
-    connection: Arc<ConnectionStatus>,
-    /// How often the server had not permitted something when the attempt began.
-    denials_before: u64,
 }
 
-/// An attempt under way, on one connection.
+/// An attempt that ends with the connection on which it began.
 pub(super) struct PublishAttempt {
-    client: Client,
+    connection: NatsConnection,
     connects: u64,
+    /// Permission denials before these do not concern it.
+    denials_before: u64,
 }
 
 impl StreamSession {
     pub(super) fn new(
-        mut context: Context,
+        connection: NatsConnection,
         stream: &str,
         part: HealthPart,
         status: Arc<SinkStatus>,
-        connection: Arc<ConnectionStatus>,
     ) -> StreamSession {
-        context.set_timeout(ANSWER);
-        let denials_before = connection.denials();
-        StreamSession { context, stream: stream.to_owned(), status, failures: 0, part, connection, denials_before }
+        StreamSession { connection, stream: stream.to_owned(), status, retries: RetryState::new(retry::PUBLISH), part }
     }
 
-    pub(super) fn client(&self) -> Client {
-        self.context.client()
-    }
-
-    /// Begins an attempt, if there is a connection.
-    pub(super) fn begin(&mut self) -> Result<PublishAttempt, PublishError> {
-        let client = self.client();
+    /// Begins an attempt.
+    ///
+    /// # Errors
+    /// [`PublishError::Disconnected`].
+    pub(super) fn begin_attempt(&self) -> Result<PublishAttempt, PublishError> {
+        let client = &self.connection.client;
         if client.connection_state() != State::Connected {
             return Err(PublishError::Disconnected);
         }
-        self.denials_before = self.connection.denials();
-        let connects = client.statistics().connects.load(Ordering::Relaxed);
-        Ok(PublishAttempt { client, connects })
+        Ok(PublishAttempt {
+            connection: self.connection.clone(),
+            connects: client.statistics().connects.load(Ordering::Relaxed),
+            denials_before: self.connection.status.denials(),
+        })
     }
 
-    /// How the stream stands.
-    pub(super) async fn standing(&mut self) -> Result<StreamState, PublishError> {
-        let attempt = self.begin()?;
-        let standing = attempt.unless_cut(stream_state::standing(&self.context, &self.stream)).await;
-        standing.map_err(|refusal| self.explained(refusal))
+    /// The state of the stream.
+    pub(super) async fn stream_state(&self) -> Result<StreamState, PublishError> {
+        let request = async {
+            let found = self.connection.stream_info(&self.stream).await;
+            found.map(StreamState::from).map_err(|error| PublishError::of_api(error, &self.stream))
+        };
+        self.begin_attempt()?.run(request).await
     }
 
-    /// Publishes a message whose acknowledgement is wanted.
-    pub(super) async fn request(
+    /// Publishes a message; the future that is returned waits for its acknowledgement.
+    pub(super) async fn send(
         &self,
         message: &OutputMessage,
         headers: HeaderMap,
     ) -> Result<PublishAckFuture, PublishError> {
-        let sent = self.context.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
-        sent.map_err(|error| PublishError::of_publish(&error, &message.subject, &self.stream))
+        let (subject, payload) = (message.subject.clone(), message.payload.clone());
+        let sent = self.connection.jetstream.publish_with_headers(subject, headers, payload).await;
+        sent.map_err(|error| PublishError::of_publish(error, &message.subject, &self.stream))
     }
 
-    /// Whether it was this stream that took the message.
-    pub(super) fn check(&self, ack: &PublishAck, subject: &str) -> Result<(), PublishError> {
+    /// Waits for the acknowledgement of a message on `subject`, which must be this stream's.
+    pub(super) async fn acknowledgement(
+        &self,
+        pending: PublishAckFuture,
+        subject: &str,
+    ) -> Result<PublishAck, PublishError> {
+        let ack = pending.await.map_err(|error| PublishError::of_publish(error, subject, &self.stream))?;
         if ack.stream == self.stream {
-            return Ok(());
+            return Ok(ack);
         }
         Err(PublishError::OtherStream { subject: subject.to_owned(), stream: self.stream.clone() })
     }
 
-    /// The refusal, with what the server said of permissions meanwhile.
-    pub(super) fn explained(&self, refusal: PublishError) -> PublishError {
-        let denial = || self.connection.denial_since(self.denials_before, |_| true).map(|denial| denial.to_string());
-        match refusal {
-            PublishError::Unanswered { what, .. } => PublishError::Unanswered { what, said: denial() },
-            PublishError::Incomplete { .. } => PublishError::Incomplete { said: denial() },
-            refusal => refusal,
-        }
+    /// Publishes a message and waits for its acknowledgement.
+    pub(super) async fn publish(
+        &self,
+        message: &OutputMessage,
+        headers: HeaderMap,
+    ) -> Result<PublishAck, PublishError> {
+        let pending = self.send(message, headers).await?;
+        self.acknowledgement(pending, &message.subject).await
+    }
+
+    /// Failed attempts since the last successful one.
+    pub(super) fn failures(&self) -> u32 {
+        self.retries.failures()
     }
 
     /// Counts a failed attempt.
-    pub(super) fn failed(&mut self, refusal: &PublishError) {
-        self.failures += 1;
+    pub(super) fn record_failure(&mut self, error: &PublishError) {
+        self.retries.record_failure();
         self.status.failed();
-        debug!(stream = %self.stream, %refusal, "an attempt to publish failed");
+        debug!(stream = %self.stream, %error, "an attempt to publish failed");
     }
 
-    /// Tells operators, and waits before the next attempt, longer each time.
-    pub(super) async fn wait_after(&mut self, refusal: &PublishError) {
-        let client = self.client();
-        let why = format!("cannot publish into stream {}: {refusal}; retrying", self.stream);
+    /// Some of what was attempted is stored.
+    pub(super) fn reset_retries(&mut self) {
+        self.retries.reset();
+    }
+
+    /// Reports the failure and waits before the next attempt: for the connection if it is down, else longer after each
+    /// failure.
+    pub(super) async fn wait_after(&mut self, error: &PublishError) {
+        let client = &self.connection.client;
+        let why = format!("cannot publish into stream {}: {error}; retrying", self.stream);
         if self.part.failing(why.as_str()) {
             warn!("{why}");
         }
         if client.connection_state() != State::Connected {
             while client.connection_state() != State::Connected {
-                sleep(WATCH).await;
+                sleep(retry::CONNECTION_POLL_INTERVAL).await;
             }
             return;
         }
-        // Others got in between: a moment later they may not.
-        let longest = if *refusal == PublishError::Unexpected { WATCH } else { BACKOFF.1 };
-        let doubled = BACKOFF.0.saturating_mul(1 << self.failures.min(10));
-        sleep(doubled.min(longest)).await;
+        let delay = self.retries.delay();
+        sleep(if error.is_unexpected_sequence() { delay.min(retry::CONTENTION_BACKOFF_MAX) } else { delay }).await;
     }
 
-    /// Says that it works.
-    pub(super) fn works(&mut self) {
-        self.failures = 0;
+    /// Reports that publishing works.
+    pub(super) fn report_working(&mut self) {
+        self.retries.reset();
         if self.part.works() {
             info!(stream = %self.stream, "publishing works");
         }
@@ -144,27 +149,25 @@ impl StreamSession {
 }
 
 impl PublishAttempt {
-    /// What comes of it, unless the connection it began on is lost: then what was on its way is lost with it.
-    pub(super) async fn unless_cut<T>(
+    /// The result of `operation`, unless the connection is lost before: what was in flight on it may be lost with it. An error
+    /// that a permission denial can explain names the denial.
+    pub(super) async fn run<T>(
         self,
-        outcome: impl Future<Output = Result<T, PublishError>>,
+        operation: impl Future<Output = Result<T, PublishError>>,
     ) -> Result<T, PublishError> {
-        let PublishAttempt { client, connects } = self;
-        let cut = async {
+        let PublishAttempt { connection, connects, denials_before } = self;
+        let client = &connection.client;
+        let disconnected = async {
             while client.connection_state() == State::Connected
                 && client.statistics().connects.load(Ordering::Relaxed) == connects
             {
-                sleep(WATCH).await;
+                sleep(retry::CONNECTION_POLL_INTERVAL).await;
             }
         };
-        tokio::select! {
-            outcome = outcome => outcome,
-            () = cut => Err(PublishError::Disconnected),
-        }
+        let result = tokio::select! {
+            result = operation => result,
+            () = disconnected => Err(PublishError::Disconnected),
+        };
+        result.map_err(|error| error.with_denial(|| connection.status.denial_since(denials_before, |_| true)))
     }
-}
-
-/// An id that no other attempt has: the last part of an inbox.
-pub(super) fn unique(client: &Client) -> String {
-    client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The subjects of one set of rules, made once: an output only looks its own up.
+//! The subjects of one ruleset, built once: an output looks up its own.
 
 use async_nats::subject::Subject;
 
@@ -13,7 +13,7 @@ pub(super) struct OutputSubjects {
 }
 
 impl OutputSubjects {
-    /// Ids of segments, campaigns and channels are single tokens of a subject: the rules see to that.
+    /// Ids of segments, campaigns and channels are single tokens of a subject: the rules ensure that.
     pub(super) fn new(prefix: &str, rules: &Ruleset) -> OutputSubjects {
         let segment = |id: &str| {
             [TransitionKind::Enter, TransitionKind::Exit]

@@ -1,52 +1,54 @@
-//! When a start may take the stream of outputs over.
+//! When a start may take over the output stream.
 //!
-//! Taking over is always safe: the previous owner publishes nothing more. But two daemons that are kept running by two
-//! supervisors would take it from each other for ever, and one that is about to be replaced would lose it before its time.
-//! So an owner writes at least every [`HEARTBEAT`], and a start waits until it has written nothing for [`SILENCE`], or has
-//! said that it ends. Who means to replace one that works may do so at once ([`TakeoverPolicy::Now`]); but an owner that has just
-//! taken over keeps the stream for [`HOLD`] in any case.
+//! A takeover is always safe: the former owner publishes nothing more. But two daemons that are kept running by two
+//! supervisors would take the stream from each other for ever, and one that is about to be replaced would lose it too early.
+//! So an owner writes at least every [`HEARTBEAT_INTERVAL`], and a start waits until the owner has written nothing for
+//! [`OWNER_TIMEOUT`], or has announced its end. With [`TakeoverPolicy::Now`] a start replaces a working owner at once; but an
+//! owner that has just taken over keeps the stream for [`OWNERSHIP_MIN`] in any case.
 
 use std::time::Duration;
 
+use thiserror::Error;
+
+use super::committer::StreamInspection;
 use super::publish_error::PublishError;
 use super::{NatsSink, OutputRecovery};
-use crate::sink::commit::Committer;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::TakeoverPolicy;
 
-/// An owner of a stream of outputs writes at least this often.
-pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// The owner of an output stream writes at least this often.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 /// An owner that has written nothing for this long may be replaced.
-pub const SILENCE: Duration = Duration::from_secs(6);
-/// An owner that has said that it ends may be replaced this long after: it may still be writing its last checkpoint.
-pub const LEAVING: Duration = Duration::from_secs(1);
+pub const OWNER_TIMEOUT: Duration = Duration::from_secs(6);
+/// An owner that has announced its end may be replaced this long after: it may still be writing its last checkpoint.
+pub const RELEASE_DELAY: Duration = Duration::from_secs(1);
 /// An owner keeps the stream at least this long.
-pub const HOLD: Duration = Duration::from_secs(10);
+pub const OWNERSHIP_MIN: Duration = Duration::from_secs(10);
 
-/// Who has the stream of outputs, as a start finds it.
+/// The owner of the output stream, as a start finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentOwner {
-    /// What there is to know before taking over.
-    pub known: OutputRecovery,
-    /// The owner's last sign of life; `None`: there never was one.
-    pub sign: Option<OwnerHeartbeat>,
+    /// What a takeover starts from.
+    pub recovery: OutputRecovery,
+    /// The owner's last heartbeat; `None`: there never was an owner.
+    pub heartbeat: Option<OwnerHeartbeat>,
 }
 
-/// An owner's last sign of life.
+/// The last record that an owner wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerHeartbeat {
-    /// Who.
+    /// The owner's instance.
     pub instance: String,
     /// Its epoch.
     pub epoch: u64,
-    /// The message that it is.
+    /// The sequence of the record.
     pub sequence: u64,
-    /// It was the last.
-    pub is_last: bool,
-    /// How long ago the server took it in, by the server's clock; `None`: the server does not say.
+    /// It announces the owner's end.
+    pub is_release: bool,
+    /// The time since the server stored it, by the server's clock; `None`: the server did not report it.
     pub age: Option<Duration>,
-    /// How long the owner had the stream then.
-    pub held: Duration,
+    /// How long the owner had owned the stream then.
+    pub owned_for: Duration,
 }
 
 /// Whether a start may take over.
@@ -54,64 +56,72 @@ pub struct OwnerHeartbeat {
 pub enum TakeoverDecision {
     /// It may.
     Free,
-    /// Not yet: look again after this.
+    /// Not yet: inspect the stream again after this.
     Wait(Duration),
 }
 
+/// The output stream can't be inspected or written.
+#[derive(Debug, Error)]
+#[error("cannot publish into stream {stream}: {source}")]
+pub struct SinkError {
+    stream: String,
+    source: PublishError,
+}
+
 impl NatsSink {
-    /// Looks who has the stream of outputs. Nothing is written.
+    /// Finds out who owns the output stream. Nothing is written.
     ///
     /// # Errors
-    /// It can't be looked at; a sentence for operators.
-    pub async fn present(&self) -> Result<CurrentOwner, String> {
-        let mut committer = Committer::of_nobody(self.line(&self.settings.stream), &self.settings.prefix);
-        let (known, record, now) = committer.look_around().await.map_err(|refusal| self.sentence(&refusal))?;
-        let sign = record.map(|record| {
+    /// The stream can't be inspected.
+    pub async fn current_owner(&self) -> Result<CurrentOwner, SinkError> {
+        let StreamInspection { recovery, newest, server_time } =
+            self.committer().inspect().await.map_err(|source| self.error(source))?;
+        let heartbeat = newest.map(|record| {
             let since = record.progress.since_ms.map(Timestamp).or(record.time);
-            let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
-                let ms = u64::try_from(to?.0.saturating_sub(from?.0)).unwrap_or(0);
-                Some(Duration::from_millis(ms))
-            };
             OwnerHeartbeat {
-                age: between(record.time, now),
-                held: between(since, now).unwrap_or_default(),
-                is_last: record.progress.released,
+                age: between(record.time, server_time),
+                owned_for: between(since, server_time).unwrap_or_default(),
+                is_release: record.progress.released,
                 sequence: record.sequence,
                 epoch: record.progress.epoch,
                 instance: record.progress.instance,
             }
         });
-        Ok(CurrentOwner { known, sign })
+        Ok(CurrentOwner { recovery, heartbeat })
     }
 
-    /// Sees that this user may write records of progress, without writing one: with an expectation that cannot hold.
+    /// Checks that this user may write progress records, without writing one: with an expectation that cannot hold.
     ///
     /// # Errors
-    /// It may not, or the stream takes none; a sentence for operators.
-    pub async fn rehearse(&self) -> Result<(), String> {
-        let mut committer = Committer::of_nobody(self.line(&self.settings.stream), &self.settings.prefix);
-        committer.rehearse().await.map_err(|refusal| self.sentence(&refusal))
+    /// It may not, or the stream does not accept them.
+    pub async fn check_permission(&self) -> Result<(), SinkError> {
+        self.committer().check_permission().await.map_err(|source| self.error(source))
     }
 
-    fn sentence(&self, refusal: &PublishError) -> String {
-        format!("cannot publish into stream {}: {refusal}", self.settings.stream)
+    fn error(&self, source: PublishError) -> SinkError {
+        SinkError { stream: self.settings.stream.clone(), source }
     }
 }
 
-/// Whether a start may take the stream over whose owner gave this last sign of life, which has been looked at for so long
-/// without another coming.
+fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<Duration> {
+    let ms = u64::try_from(to?.0.saturating_sub(from?.0)).unwrap_or(0);
+    Some(Duration::from_millis(ms))
+}
+
+/// Whether a start may take the stream over from the owner that wrote this last heartbeat, which has been the last one for
+/// the time `watched`.
 pub fn takeover_decision(
     takeover: TakeoverPolicy,
-    sign: Option<&OwnerHeartbeat>,
+    heartbeat: Option<&OwnerHeartbeat>,
     watched: Duration,
 ) -> TakeoverDecision {
-    let Some(sign) = sign else { return TakeoverDecision::Free };
-    let silent = sign.age.unwrap_or_default().max(watched);
-    let enough = if sign.is_last { LEAVING } else { SILENCE };
-    let until_silent = enough.saturating_sub(silent);
+    let Some(heartbeat) = heartbeat else { return TakeoverDecision::Free };
+    let silent = heartbeat.age.unwrap_or_default().max(watched);
+    let timeout = if heartbeat.is_release { RELEASE_DELAY } else { OWNER_TIMEOUT };
+    let until_timeout = timeout.saturating_sub(silent);
     let wait = match takeover {
-        TakeoverPolicy::Wait => until_silent,
-        TakeoverPolicy::Now => until_silent.min(HOLD.saturating_sub(sign.held)),
+        TakeoverPolicy::Wait => until_timeout,
+        TakeoverPolicy::Now => until_timeout.min(OWNERSHIP_MIN.saturating_sub(heartbeat.owned_for)),
     };
     if wait.is_zero() { TakeoverDecision::Free } else { TakeoverDecision::Wait(wait) }
 }
@@ -120,24 +130,24 @@ pub fn takeover_decision(
 mod tests {
     use super::*;
 
-    fn sign(age_ms: u64, held_ms: u64, is_last: bool) -> OwnerHeartbeat {
+    fn heartbeat(age_ms: u64, owned_ms: u64, is_release: bool) -> OwnerHeartbeat {
         let ms = Duration::from_millis;
         OwnerHeartbeat {
             instance: "a".to_owned(),
             epoch: 1,
             sequence: 9,
-            is_last,
+            is_release,
             age: Some(ms(age_ms)),
-            held: ms(held_ms),
+            owned_for: ms(owned_ms),
         }
     }
 
     #[test]
-    fn who_waits_takes_over_from_an_owner_that_is_silent_or_ends() {
-        let decision = |age_ms, is_last| {
-            takeover_decision(TakeoverPolicy::Wait, Some(&sign(age_ms, 1_000_000, is_last)), Duration::ZERO)
+    fn a_waiting_start_takes_over_from_an_owner_that_is_silent_or_ends() {
+        let decision = |age_ms, is_release| {
+            takeover_decision(TakeoverPolicy::Wait, Some(&heartbeat(age_ms, 1_000_000, is_release)), Duration::ZERO)
         };
-        assert_eq!(decision(0, false), TakeoverDecision::Wait(SILENCE));
+        assert_eq!(decision(0, false), TakeoverDecision::Wait(OWNER_TIMEOUT));
         assert_eq!(decision(2_500, false), TakeoverDecision::Wait(Duration::from_millis(3_500)));
         assert_eq!(decision(6_000, false), TakeoverDecision::Free);
         assert_eq!(decision(400, true), TakeoverDecision::Wait(Duration::from_millis(600)));
@@ -146,32 +156,33 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_say_the_time_is_watched_for_as_long() {
-        let unknown = OwnerHeartbeat { age: None, ..sign(0, 0, false) };
+    fn without_the_servers_clock_the_owner_is_watched_for_the_timeout() {
+        let unknown = OwnerHeartbeat { age: None, ..heartbeat(0, 0, false) };
         assert_eq!(
             takeover_decision(TakeoverPolicy::Wait, Some(&unknown), Duration::from_secs(2)),
             TakeoverDecision::Wait(Duration::from_secs(4))
         );
-        assert_eq!(takeover_decision(TakeoverPolicy::Wait, Some(&unknown), SILENCE), TakeoverDecision::Free);
+        assert_eq!(takeover_decision(TakeoverPolicy::Wait, Some(&unknown), OWNER_TIMEOUT), TakeoverDecision::Free);
     }
 
     #[test]
-    fn who_takes_over_at_once_leaves_an_owner_its_first_seconds() {
-        let decision = |age_ms, held_ms| {
-            takeover_decision(TakeoverPolicy::Now, Some(&sign(age_ms, held_ms, false)), Duration::ZERO)
+    fn a_takeover_at_once_leaves_an_owner_its_first_seconds() {
+        let decision = |age_ms, owned_ms| {
+            takeover_decision(TakeoverPolicy::Now, Some(&heartbeat(age_ms, owned_ms, false)), Duration::ZERO)
         };
         assert_eq!(decision(0, 10_000), TakeoverDecision::Free);
-        assert_eq!(decision(0, 3_000), TakeoverDecision::Wait(SILENCE), "sooner if it falls silent");
+        assert_eq!(decision(0, 3_000), TakeoverDecision::Wait(OWNER_TIMEOUT), "sooner if it falls silent");
         assert_eq!(decision(0, 7_000), TakeoverDecision::Wait(Duration::from_secs(3)));
         assert_eq!(decision(6_000, 6_000), TakeoverDecision::Free);
     }
 
     /// Two daemons, each started again two seconds after the other took over.
     #[test]
-    fn two_that_mean_it_take_the_stream_from_each_other_no_more_than_every_ten_seconds() {
+    fn two_daemons_that_take_over_at_once_do_so_every_ten_seconds_at_most() {
         let (mut now_ms, mut taken_ms, mut takeovers) = (0, 0, 0);
         while now_ms < 60_000 {
-            match takeover_decision(TakeoverPolicy::Now, Some(&sign(0, now_ms - taken_ms, false)), Duration::ZERO) {
+            match takeover_decision(TakeoverPolicy::Now, Some(&heartbeat(0, now_ms - taken_ms, false)), Duration::ZERO)
+            {
                 TakeoverDecision::Free => {
                     (takeovers, taken_ms) = (takeovers + 1, now_ms);
                     now_ms += 2_000;

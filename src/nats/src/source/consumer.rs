@@ -1,81 +1,125 @@
-//! A pull consumer of our own: ephemeral, without acknowledgements, gone half a minute after nobody asks.
+//! A pull consumer: ephemeral, without acknowledgements, deleted by the server half a minute after the last request.
 //!
-//! Requests for messages are kept ahead of what was delivered: whenever half of what was asked for has come, the rest is
-//! asked for again. Each is bounded in messages, bytes and time. The server shows a sign of life every second while it
-//! has nothing to deliver, and says when a request ends early; all that comes through one subscription.
+//! Messages are requested before those requested earlier are all delivered: as soon as half of them have come. Each request is
+//! bounded in messages, bytes and time. The server sends a heartbeat every second while it has nothing to deliver, and reports
+//! a request that ends early; all of that comes on one subscription.
 
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
+use rekindle_core::time::Timestamp;
 use serde_json::json;
+use thiserror::Error;
 
 use super::metadata::MessageMetadata;
-use crate::NatsConnection;
-use crate::api::{JetStreamError, ask};
-use rekindle_core::time::Timestamp;
+use super::stream_position::SequenceGap;
+use crate::jetstream_api::JetStreamError;
+use crate::{NatsConnection, PermissionDenial};
 
-/// The server says every so often that it is there.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// When it has not for so long, something is wrong.
-pub(super) const SILENCE: Duration = Duration::from_millis(2_500);
-/// A request that could not be filled ends after this.
-const EXPIRES: Duration = Duration::from_secs(30);
-/// The server forgets the consumer when nothing was asked for that long.
-const INACTIVE: Duration = Duration::from_secs(30);
-/// The most bytes asked for at a time. More only for a single message that is larger.
-const REQUEST_BYTES: u64 = 32 << 20;
-/// How long asking may take; longer, and the connection is stuck.
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the server sends a heartbeat.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// A consumer without a heartbeat or message for this long is broken.
+pub(super) const HEARTBEAT_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// The server ends a request after this.
+const PULL_EXPIRY: Duration = Duration::from_secs(30);
+/// The server deletes a consumer without requests for this long.
+const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
+/// The most bytes requested at a time. More only for a single message that is larger.
+const REQUEST_BYTES_MAX: u64 = 32 << 20;
+/// How long sending a request may take; longer, and the connection is stuck.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where a consumer begins.
+/// Where a consumer starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConsumerStart {
-    /// With this sequence number.
+    /// With this sequence.
     At(u64),
-    /// With the first message received at or after this.
+    /// With the first message received at or after this time.
     Time(Timestamp),
 }
 
-/// A consumer and the subscription its messages come on.
+/// What a consumer reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConsumerRequest<'a> {
+    pub(super) stream: &'a str,
+    pub(super) start: ConsumerStart,
+    /// The subjects to deliver; none: all of the stream's.
+    pub(super) filters: &'a [String],
+    /// The most messages requested at a time.
+    pub(super) batch: usize,
+}
+
+/// Why a consumer can't be used any more.
+#[derive(Debug, Error)]
+pub enum ConsumerError {
+    /// A request for messages could not be sent.
+    #[error("could not request messages: {0}")]
+    NotRequested(#[source] async_nats::client::PublishError),
+    /// Sending a request for messages took too long.
+    #[error("could not request messages: the connection is stuck")]
+    RequestTimedOut,
+    /// The server does not permit it.
+    #[error("{0}")]
+    Denied(PermissionDenial),
+    /// The server does not answer a request.
+    #[error("the server does not answer")]
+    NotAnswered,
+    /// The client has closed the connection for good.
+    #[error("the connection was closed")]
+    Closed,
+    /// The connection on which it was created is lost.
+    #[error("the connection was lost")]
+    Disconnected,
+    /// Neither message nor heartbeat came for too long.
+    #[error("the server shows no sign of life")]
+    NoHeartbeat,
+    /// The server does not know the consumer any more.
+    #[error("the consumer ended: the server has deleted it")]
+    Deleted,
+    /// The server ended it.
+    #[error("the consumer ended: {description}")]
+    Ended {
+        /// The server's reason.
+        description: String,
+    },
+    /// Messages are missing before the one that came.
+    #[error(transparent)]
+    Gap(SequenceGap),
+}
+
+/// A consumer and the subscription on which its messages come.
 pub(super) struct PullConsumer {
     pub(super) subscriber: Subscriber,
     client: async_nats::Client,
-    /// The subject to ask on.
-    pub(super) next: String,
+    /// The subject of requests for messages.
+    pub(super) request_subject: String,
     inbox: String,
     batch: usize,
     request_bytes: u64,
-    /// Messages asked for that have not come.
+    /// Messages that were requested and have not come.
     outstanding: usize,
-    /// A request ended for its bytes, and nothing has come since.
-    starved: bool,
+    /// A request ended at its limit of bytes, and nothing has come since.
+    is_limited_by_bytes: bool,
 }
 
-/// What came in.
+/// What a message on the subscription is.
 pub(super) enum ConsumerEvent {
     /// A message of the stream.
     Message(MessageMetadata, Message),
-    /// The server is there.
-    SignOfLife,
-    /// This consumer is of no use any more, and why.
-    Broken(String),
+    /// The server is alive.
+    Heartbeat,
+    /// The consumer can't be used any more.
+    Broken(ConsumerError),
 }
 
 impl PullConsumer {
-    /// Creates it. `filters`: the subjects to deliver; none: all of the stream's. Returns how many messages wait, too.
+    /// Creates a consumer. Returns how many messages wait, too.
     pub(super) async fn create(
         connection: &NatsConnection,
-        stream: &str,
-        begin: ConsumerStart,
-        filters: &[String],
-        batch: usize,
+        request: ConsumerRequest<'_>,
     ) -> Result<(PullConsumer, u64), JetStreamError> {
-        #[derive(serde::Deserialize)]
-        struct ConsumerInfo {
-            #[serde(default)]
-            num_pending: u64,
-        }
+        let ConsumerRequest { stream, start, filters, batch } = request;
         let client = connection.client.clone();
         let inbox = client.new_inbox();
         let name = format!("rekindle_{}", inbox.rsplit('.').next().unwrap_or_default());
@@ -85,9 +129,9 @@ impl PullConsumer {
             "replay_policy": "instant",
             "mem_storage": true,
             "num_replicas": 1,
-            "inactive_threshold": nanoseconds(INACTIVE),
+            "inactive_threshold": nanoseconds(INACTIVE_THRESHOLD),
         });
-        match begin {
+        match start {
             ConsumerStart::At(sequence) => {
                 config["deliver_policy"] = json!("by_start_sequence");
                 config["opt_start_seq"] = json!(sequence);
@@ -100,96 +144,95 @@ impl PullConsumer {
         if !filters.is_empty() {
             config["filter_subjects"] = json!(filters);
         }
-        let request = json!({ "stream_name": stream, "config": config, "action": "create" });
-        let info: ConsumerInfo = ask(connection, &format!("CONSUMER.CREATE.{stream}.{name}"), &request).await?;
-        let subscriber = client.subscribe(inbox.clone()).await.map_err(|error| {
-            let kind = async_nats::jetstream::context::RequestErrorKind::Other;
-            JetStreamError::Unasked(async_nats::jetstream::context::RequestError::with_source(kind, error))
-        })?;
-        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
-        let (outstanding, starved) = (0, false);
-        let request_bytes = REQUEST_BYTES;
-        let consumer = PullConsumer { subscriber, client, next, inbox, batch, request_bytes, outstanding, starved };
-        Ok((consumer, info.num_pending))
+        let pending = connection.create_consumer(stream, &name, &config).await?;
+        let subscriber = client.subscribe(inbox.clone()).await.map_err(JetStreamError::NotSubscribed)?;
+        let consumer = PullConsumer {
+            subscriber,
+            client,
+            request_subject: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"),
+            inbox,
+            batch,
+            request_bytes: REQUEST_BYTES_MAX,
+            outstanding: 0,
+            is_limited_by_bytes: false,
+        };
+        Ok((consumer, pending))
     }
 
-    /// Keeps requests ahead of what was delivered.
-    ///
-    /// # Errors
-    /// Why it could not ask.
-    pub(super) async fn ask_for_more(&mut self) -> Result<(), String> {
+    /// Requests more messages if fewer than half of the last request are outstanding.
+    pub(super) async fn request_more(&mut self) -> Result<(), ConsumerError> {
         if self.outstanding > self.batch / 2 {
             return Ok(());
         }
-        let count = self.batch - self.outstanding;
         let request = json!({
-            "batch": count,
+            "batch": self.batch - self.outstanding,
             "max_bytes": self.request_bytes,
-            "expires": nanoseconds(EXPIRES),
-            "idle_heartbeat": nanoseconds(HEARTBEAT),
+            "expires": nanoseconds(PULL_EXPIRY),
+            "idle_heartbeat": nanoseconds(HEARTBEAT_INTERVAL),
         });
         let payload = Bytes::from(request.to_string());
-        let asked = self.client.publish_with_reply(self.next.clone(), self.inbox.clone(), payload);
-        match tokio::time::timeout(ASK_TIMEOUT, asked).await {
+        let sent = self.client.publish_with_reply(self.request_subject.clone(), self.inbox.clone(), payload);
+        match tokio::time::timeout(REQUEST_TIMEOUT, sent).await {
             Ok(Ok(())) => self.outstanding = self.batch,
-            Ok(Err(error)) => return Err(format!("could not ask for messages: {error}")),
-            Err(_) => return Err("could not ask for messages: the connection is stuck".to_owned()),
+            Ok(Err(error)) => return Err(ConsumerError::NotRequested(error)),
+            Err(_) => return Err(ConsumerError::RequestTimedOut),
         }
         Ok(())
     }
 
-    /// Asks for one message, and takes whatever the server answers for a sign that it may be asked.
-    ///
-    /// # Errors
-    /// It may not, or does not answer.
-    pub(super) async fn answers(&mut self, connection: &NatsConnection) -> Result<(), String> {
-        let since = connection.status.denials();
+    /// Requests one message; any answer of the server shows that this user may.
+    pub(super) async fn check_permission(&mut self, connection: &NatsConnection) -> Result<(), ConsumerError> {
+        let denials_before = connection.status.denials();
         let request = Bytes::from(json!({ "batch": 1, "no_wait": true }).to_string());
-        let asked = self.client.publish_with_reply(self.next.clone(), self.inbox.clone(), request).await;
-        asked.map_err(|error| format!("could not ask for messages: {error}"))?;
+        let sent = self.client.publish_with_reply(self.request_subject.clone(), self.inbox.clone(), request).await;
+        sent.map_err(ConsumerError::NotRequested)?;
+        let denied = connection.status.denied(denials_before, |denial| denial.concerns_request(&self.request_subject));
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, futures_util::StreamExt::next(&mut self.subscriber));
         tokio::select! {
-            denial = connection.status.denied(since, |denial| denial.concerns_request(&self.next)) => Err(denial.to_string()),
-            answer = tokio::time::timeout(ASK_TIMEOUT, futures_util::StreamExt::next(&mut self.subscriber)) => match answer {
+            denial = denied => Err(ConsumerError::Denied(denial)),
+            answer = answer => match answer {
                 Ok(Some(_)) => Ok(()),
-                Ok(None) => Err("the connection was closed".to_owned()),
-                Err(_) => Err("the server does not answer".to_owned()),
+                Ok(None) => Err(ConsumerError::Closed),
+                Err(_) => Err(ConsumerError::NotAnswered),
             },
         }
     }
 
-    /// Tells messages from what the server says about the consumer.
-    pub(super) fn take(&mut self, message: Message) -> ConsumerEvent {
+    /// Distinguishes messages of the stream from what the server reports about the consumer.
+    pub(super) fn receive(&mut self, message: Message) -> ConsumerEvent {
         match message.status {
             None | Some(StatusCode::OK) => match message.reply.as_deref().and_then(MessageMetadata::parse) {
                 Some(metadata) => {
                     self.outstanding = self.outstanding.saturating_sub(1);
-                    self.starved = false;
+                    self.is_limited_by_bytes = false;
                     ConsumerEvent::Message(metadata, message)
                 }
-                // Not from the stream: somebody found our inbox.
-                None => ConsumerEvent::SignOfLife,
+                // Not from the stream: another client publishes to this inbox.
+                None => ConsumerEvent::Heartbeat,
             },
-            Some(StatusCode::IDLE_HEARTBEAT) => ConsumerEvent::SignOfLife,
+            Some(StatusCode::IDLE_HEARTBEAT) => ConsumerEvent::Heartbeat,
             Some(status) => self.request_ended(status, &message),
         }
     }
 
     fn request_ended(&mut self, status: StatusCode, message: &Message) -> ConsumerEvent {
-        let why = message.description.as_deref().unwrap_or_default();
-        let lower = why.to_lowercase();
+        let description = message.description.as_deref().unwrap_or_default();
+        let lower = description.to_lowercase();
         let is_too_large = lower.starts_with("message size exceeds maxbytes");
         let is_normal = status == StatusCode::TIMEOUT || is_too_large || lower.starts_with("batch completed");
         if !is_normal {
-            let why = if status == StatusCode::NO_RESPONDERS { "the server has forgotten it" } else { why };
-            return ConsumerEvent::Broken(format!("the consumer ended: {why}"));
+            return ConsumerEvent::Broken(match status {
+                StatusCode::NO_RESPONDERS => ConsumerError::Deleted,
+                _ => ConsumerError::Ended { description: description.to_owned() },
+            });
         }
         let undelivered = message.headers.as_ref().and_then(|headers| headers.get("Nats-Pending-Messages"));
         let undelivered = undelivered.and_then(|count| count.as_str().parse().ok()).unwrap_or(self.batch);
         self.outstanding = self.outstanding.saturating_sub(undelivered);
-        if is_too_large && std::mem::replace(&mut self.starved, true) {
+        if is_too_large && std::mem::replace(&mut self.is_limited_by_bytes, true) {
             self.request_bytes = self.request_bytes.saturating_mul(2);
         }
-        ConsumerEvent::SignOfLife
+        ConsumerEvent::Heartbeat
     }
 }
 

@@ -1,4 +1,4 @@
-//! What JetStream says of a message it delivers. It stands in the subject to reply to:
+//! The metadata of a message that JetStream delivers. It is in the reply subject:
 //!
 //! ```text
 //! $JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time, ns>.<pending>
@@ -9,21 +9,21 @@
 
 use rekindle_core::time::Timestamp;
 
-/// What is read of it.
+/// What the source uses of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MessageMetadata {
-    /// The message's number in the stream.
+    /// The message's sequence in the stream.
     pub(super) stream_sequence: u64,
-    /// Its number among those delivered by this consumer, from 1.
+    /// Its sequence among the messages delivered by this consumer, from 1.
     pub(super) consumer_sequence: u64,
     /// When the broker received it.
     pub(super) received: Timestamp,
-    /// How many this consumer has yet to deliver.
+    /// The number of messages that this consumer has yet to deliver.
     pub(super) pending: u64,
 }
 
 impl MessageMetadata {
-    /// Reads it off; `None` for anything else.
+    /// Parses a reply subject; `None` for any other subject.
     pub(super) fn parse(reply: &str) -> Option<MessageMetadata> {
         let rest = reply.strip_prefix("$JS.ACK.")?;
         let mut tokens = [""; 9];
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_read() {
+    fn both_forms_are_parsed() {
         let expected = MessageMetadata {
             stream_sequence: 42,
             consumer_sequence: 7,

@@ -1,10 +1,10 @@
-//! Where in the stream to begin, and with which subjects.
+//! Where in the stream to start, and with which subjects.
 
 use thiserror::Error;
 
-use super::consumer::{ConsumerStart, PullConsumer};
+use super::consumer::{ConsumerError, ConsumerRequest, ConsumerStart, PullConsumer};
 use crate::NatsConnection;
-use crate::api::JetStreamError;
+use crate::jetstream_api::JetStreamError;
 use crate::streams::{StreamError, StreamRequirements, VerifiedStream, ensure_stream};
 use crate::subjects::{covers, without_covered};
 use rekindle_core::time::Timestamp;
@@ -12,11 +12,11 @@ use rekindle_settings::{SourceSettings, StartPosition};
 
 /// Why the stream can't be read now.
 #[derive(Debug, Error)]
-pub(super) enum StartPositionError {
-    /// The stream is not there or won't do.
+pub enum StartPositionError {
+    /// The stream does not exist or does not meet the requirements.
     #[error(transparent)]
     Stream(#[from] StreamError),
-    /// The stream was there, and is not any more.
+    /// The stream existed, and does not any more.
     #[error(
         "stream {stream} is gone, of which messages were read up to {last}: the log has lost data; restore it. It is not \
          created again while this daemon runs"
@@ -27,7 +27,7 @@ pub(super) enum StartPositionError {
         /// The last message read.
         last: u64,
     },
-    /// The stream ends before where we are.
+    /// The stream ends before the position.
     #[error(
         "stream {stream} ends with message {last}, and message {position} was read already or was to come next: the log \
          has lost data; restore it, or start over with `rekindle run --from-start`"
@@ -37,13 +37,13 @@ pub(super) enum StartPositionError {
         stream: String,
         /// Its last message.
         last: u64,
-        /// Our position.
+        /// The position.
         position: u64,
     },
-    /// Another stream has the name.
+    /// Another stream of the same name.
     #[error(
         "stream {stream} was created {found}, and the one that was read up to message {last} was created {expected}: it is \
-         another one, and its numbers mean something else; restore that stream, or start over with `rekindle run --from-start`"
+         another one, and its sequences mean something else; restore that stream, or start over with `rekindle run --from-start`"
     )]
     OtherStream {
         /// Its name.
@@ -55,17 +55,25 @@ pub(super) enum StartPositionError {
         /// When this one was created.
         found: Timestamp,
     },
-    /// No consumer.
-    #[error("could not create a consumer of stream {stream}: {cause}")]
+    /// No consumer could be created.
+    #[error("could not create a consumer of stream {stream}: {source}")]
     Consumer {
         /// The stream.
         stream: String,
         /// Why.
-        cause: JetStreamError,
+        source: JetStreamError,
+    },
+    /// The consumer does not deliver.
+    #[error("could not read stream {stream}: {source}")]
+    Read {
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: ConsumerError,
     },
 }
 
-/// Where to begin: where we were before, or what `start` means. The latter is decided once, so that nothing is passed over
+/// Where to start: at the position `before`, or as `[source] start` says. The latter is decided once, so that nothing is skipped
 /// when the first consumer fails. The stream must have had the message `needed`.
 pub(super) fn resolve(
     source: &SourceSettings,
@@ -78,43 +86,52 @@ pub(super) fn resolve(
         let (stream, last) = (source.stream.clone(), state.last_sequence);
         return Err(StartPositionError::LogLostData { stream, last, position: needed });
     }
-    let begin = before.unwrap_or(match source.start {
+    let start = before.unwrap_or(match source.start {
         StartPosition::First => ConsumerStart::At(state.first_sequence.max(1)),
         StartPosition::New => ConsumerStart::At(state.last_sequence + 1),
         StartPosition::Sequence(sequence) => ConsumerStart::At(sequence.max(1)),
         StartPosition::Time(time) => ConsumerStart::Time(time),
     });
-    match begin {
+    match start {
         ConsumerStart::At(next) if next > state.last_sequence + 1 => Err(StartPositionError::LogLostData {
             stream: source.stream.clone(),
             last: state.last_sequence,
             position: next - 1,
         }),
-        begin => Ok(begin),
+        start => Ok(start),
     }
 }
 
-/// Sees that this user may read the stream, which must be there, without reading anything: makes a consumer that has nothing
-/// to deliver, and asks it for that.
+/// Checks that this user may read the stream, which must exist, without reading anything: creates a consumer that has nothing
+/// to deliver, and requests a message.
 ///
 /// # Errors
-/// It may not; a sentence for operators.
-pub async fn rehearse(connection: &NatsConnection, source: &SourceSettings) -> Result<(), String> {
-    let mut wanted = StreamRequirements::events(source);
+/// It may not, or the stream can't be read.
+pub async fn check_permission(
+    connection: &NatsConnection,
+    settings: &SourceSettings,
+) -> Result<(), StartPositionError> {
+    let mut wanted = StreamRequirements::events(settings);
     wanted.create = false;
-    let stream = ensure_stream(connection, &wanted).await.map_err(|error| error.to_string())?;
-    let end = ConsumerStart::At(stream.info.state.last_sequence + 1);
-    let created = PullConsumer::create(connection, &source.stream, end, &filters(&wanted, &stream), source.batch).await;
-    let no_consumer = |cause| StartPositionError::Consumer { stream: source.stream.clone(), cause }.to_string();
-    let (mut consumer, _) = created.map_err(no_consumer)?;
-    consumer.answers(connection).await.map_err(|why| format!("could not read stream {}: {why}", source.stream))
+    let stream = ensure_stream(connection, &wanted).await?;
+    let name = || settings.stream.clone();
+    let request = ConsumerRequest {
+        stream: &settings.stream,
+        start: ConsumerStart::At(stream.info.state.last_sequence + 1),
+        filters: &filters(&wanted, &stream),
+        batch: settings.batch,
+    };
+    let created = PullConsumer::create(connection, request).await;
+    let (mut consumer, _) = created.map_err(|source| StartPositionError::Consumer { stream: name(), source })?;
+    let checked = consumer.check_permission(connection).await;
+    checked.map_err(|source| StartPositionError::Read { stream: name(), source })
 }
 
-/// The subjects to ask for; none where the stream holds nothing else.
+/// The subjects to deliver; none where the stream holds nothing else.
 pub(super) fn filters(wanted: &StreamRequirements, stream: &VerifiedStream) -> Vec<String> {
     let config = &stream.info.config;
-    let is_ours = |taken: &String| wanted.subjects.iter().any(|wanted| covers(wanted, taken));
+    let is_wanted = |taken: &String| wanted.subjects.iter().any(|wanted| covers(wanted, taken));
     let is_copy = config.mirror.is_some() || config.sources.is_some();
-    let is_whole = !is_copy && config.subjects.iter().all(is_ours);
-    if is_whole { Vec::new() } else { without_covered(&wanted.subjects) }
+    let is_unfiltered = !is_copy && config.subjects.iter().all(is_wanted);
+    if is_unfiltered { Vec::new() } else { without_covered(&wanted.subjects) }
 }

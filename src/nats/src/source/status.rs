@@ -1,4 +1,4 @@
-//! What the source has read, as counts for metrics.
+//! The counters of the source, for metrics.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use rekindle_core::time::Timestamp;
 
-/// Counts since the start. All are read and written one by one: between two of them a message may pass.
+/// Counters since the start. They are read and written one by one: between two of them a message may be counted.
 #[derive(Debug)]
 pub struct SourceStatus {
     messages: AtomicU64,
@@ -56,13 +56,13 @@ impl SourceStatus {
         self.sequence.load(Ordering::Relaxed)
     }
 
-    /// When the broker received that message: the lag in time is from then to now, for there are ticks.
+    /// When the broker received that message: the lag in time is from then to now, because there are ticks.
     pub fn received(&self) -> Option<Timestamp> {
         Some(Timestamp(self.received_ms.load(Ordering::Relaxed))).filter(|at| *at != Timestamp::MIN)
     }
 
-    /// How many messages wait in the stream behind the last handed on: the lag in messages. As of the last message, or
-    /// of a look at the stream every few seconds. Plain NATS has none.
+    /// The number of messages in the stream behind the last handed on: the lag in messages. As of the last message, or of a
+    /// request every few seconds. Plain NATS has none.
     pub fn pending(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
     }
@@ -77,12 +77,12 @@ impl SourceStatus {
         self.ticks_received.load(Ordering::Relaxed)
     }
 
-    /// How many times messages were found to be skipped on their way here, and asked for again.
+    /// How many times messages were found to be lost in transit, and were read again.
     pub fn gaps(&self) -> u64 {
         self.gaps.load(Ordering::Relaxed)
     }
 
-    /// Messages that can't be had: gone from the stream before they were read, or dropped on plain NATS.
+    /// Messages that were never read: removed from the stream before, or dropped on plain NATS.
     pub fn missing(&self) -> u64 {
         self.missing.load(Ordering::Relaxed)
     }
@@ -92,8 +92,8 @@ impl SourceStatus {
         self.recreations.load(Ordering::Relaxed)
     }
 
-    /// Waits until under the stream's name there is another stream than the one that was read; when that was created, in
-    /// milliseconds since 1970. Nothing is read from it.
+    /// Waits until another stream than the one that was read has its name. Returns when that was created, in milliseconds
+    /// since 1970. Nothing is read from it.
     pub async fn other_stream(&self) -> i64 {
         let mut other = self.other_stream.subscribe();
         // It can't fail: the sender is ours.
@@ -118,7 +118,7 @@ impl SourceStatus {
     }
 }
 
-/// Counts on.
+/// Adds to a counter.
 pub(super) fn add(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::Relaxed);
 }

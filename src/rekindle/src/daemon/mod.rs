@@ -250,7 +250,7 @@ impl Daemon {
                 Err(_) => Err(DaemonError::Unfinished {
                     deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
                     why: unfinished_reasons(&instruments.health),
-                    committed: instruments.sink.figures().reached,
+                    committed: instruments.sink.figures().committed_sequence,
                 }),
             },
             () = signals.stop() => Err(DaemonError::Interrupted),
@@ -302,11 +302,10 @@ fn source(
 fn sink(settings: &Settings, connection: &NatsConnection, instruments: &Instruments, part: HealthPart) -> NatsSink {
     NatsSink {
         settings: settings.output.clone(),
-        context: connection.jetstream.clone(),
+        connection: connection.clone(),
         source: origin(settings),
         part,
         status: Arc::clone(&instruments.sink),
-        connection: Arc::clone(&connection.status),
     }
 }
 

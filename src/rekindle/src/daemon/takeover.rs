@@ -15,10 +15,12 @@ use super::startup::{RulesWithText, StartPipeline, StartupState};
 use super::store_lock::StoreLock;
 use super::{DaemonError, Instruments};
 use rekindle_core::checkpoint::StreamIdentity;
-use rekindle_nats::sink::{CurrentOwner, NatsSink, OutputOwner, OwnedSink, TakeoverDecision, takeover_decision};
-use rekindle_nats::source::rehearse;
-use rekindle_nats::streams::{StreamRequirements, created_ms, ensure_stream};
-use rekindle_nats::{NatsConnection, chance};
+use rekindle_nats::sink::{
+    CommittedOutputs, CurrentOwner, NatsSink, OutputOwner, OwnedSink, TakeoverDecision, takeover_decision,
+};
+use rekindle_nats::source::check_permission;
+use rekindle_nats::streams::{StreamError, StreamRequirements, created_ms, ensure_stream};
+use rekindle_nats::{NatsConnection, random_fraction};
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_settings::{SourceKind, SourceSettings};
@@ -57,7 +59,7 @@ impl OutputSetup {
     pub(super) async fn take_over(mut self) -> Result<TakeoverResult, DaemonError> {
         let log = loop {
             let log = self.streams().await;
-            self.rehearse().await;
+            self.check_permissions().await;
             let Some(permit) = self.permit().await? else { break log };
             if permit.has_waited {
                 // What was verified before the wait may have changed.
@@ -69,7 +71,7 @@ impl OutputSetup {
                 continue;
             }
             // A start that is refused is refused before anything is taken from another daemon.
-            self.startup.decide(&permit.present.known, log.as_ref())?;
+            self.startup.decide(&permit.owner.recovery, log.as_ref())?;
             break log;
         };
         if let Some(newer) = self.startup.claim().await? {
@@ -85,10 +87,10 @@ impl OutputSetup {
         // Of two starts at once, the one that claimed the checkpoints first must not take the stream from the other, or neither
         // could continue. If the other claims the checkpoints after this, it takes the stream after this, too.
         let confirm = || startup.confirm_claim();
-        let decide = |known: &_| -> Result<_, DaemonError> {
-            let StartDecision { ordinal, committed, warnings } = startup.decide(known, log.as_ref())?;
+        let decide = |recovery: &_| -> Result<_, DaemonError> {
+            let StartDecision { ordinal, committed, warnings } = startup.decide(recovery, log.as_ref())?;
             warnings.iter().for_each(|warning| warn!("{warning}"));
-            Ok((ordinal, committed))
+            Ok(CommittedOutputs { ordinal, position: committed })
         };
         let (outlet, committed) = sink.take_over(&owner, confirm, decide).await?;
         let mut locking = JoinSet::new();
@@ -128,19 +130,19 @@ impl OutputSetup {
         log
     }
 
-    async fn events(&self, wanted: &StreamRequirements) -> Result<LogState, String> {
+    async fn events(&self, wanted: &StreamRequirements) -> Result<LogState, StreamError> {
         let info = prepare(&self.connection, wanted).await?;
         let identity = StreamIdentity::of(&info.config.name, created_ms(&info));
         Ok(LogState { identity, last: info.state.last_sequence })
     }
 
     /// Waits until this user may read events and write records.
-    async fn rehearse(&self) {
+    async fn check_permissions(&self) {
         if self.source.kind == SourceKind::JetStream {
-            until_it_works(&self.source_part, || rehearse(&self.connection, &self.source)).await;
+            until_it_works(&self.source_part, || check_permission(&self.connection, &self.source)).await;
         }
         if self.sink.settings.jetstream {
-            until_it_works(&self.sink.part, || self.sink.rehearse()).await;
+            until_it_works(&self.sink.part, || self.sink.check_permission()).await;
         }
     }
 
@@ -151,51 +153,52 @@ impl OutputSetup {
         }
         let (mut watched, mut since, mut has_waited) = (None, Instant::now(), false);
         loop {
-            let present = until_it_works(&self.sink.part, || self.sink.present()).await;
-            let sign = present.sign.as_ref();
-            if watched != sign.map(|sign| sign.sequence) {
-                (watched, since) = (sign.map(|sign| sign.sequence), Instant::now());
+            let owner = until_it_works(&self.sink.part, || self.sink.current_owner()).await;
+            let heartbeat = owner.heartbeat.as_ref();
+            if watched != heartbeat.map(|heartbeat| heartbeat.sequence) {
+                (watched, since) = (heartbeat.map(|heartbeat| heartbeat.sequence), Instant::now());
             }
-            let (TakeoverDecision::Wait(wait), Some(sign)) =
-                (takeover_decision(self.sink.settings.takeover, sign, since.elapsed()), sign)
+            let (TakeoverDecision::Wait(wait), Some(heartbeat)) =
+                (takeover_decision(self.sink.settings.takeover, heartbeat, since.elapsed()), heartbeat)
             else {
-                return Ok(Some(TakeoverPermit { present, has_waited }));
+                return Ok(Some(TakeoverPermit { owner, has_waited }));
             };
             // The owner was a process of this machine, and has ended.
-            if self.store_lock.try_acquire() && self.startup.last_claimed_by(&sign.instance).await? {
-                return Ok(Some(TakeoverPermit { present, has_waited }));
+            if self.store_lock.try_acquire() && self.startup.last_claimed_by(&heartbeat.instance).await? {
+                return Ok(Some(TakeoverPermit { owner, has_waited }));
             }
             has_waited = true;
             let why = format!(
                 "waiting for the outputs: another daemon owns the stream {} (instance {}, epoch {}); this one takes over when \
                  the owner has written nothing for some seconds, or ends",
-                self.sink.settings.stream, sign.instance, sign.epoch
+                self.sink.settings.stream, heartbeat.instance, heartbeat.epoch
             );
             if self.sink.part.failing(why.as_str()) {
                 info!("{why}");
             }
             // Spreads the attempts of several daemons that wait for the same owner.
-            sleep(wait.min(RETRY_INTERVAL).mul_f64(0.75 + 0.5 * chance())).await;
+            sleep(wait.min(RETRY_INTERVAL).mul_f64(0.75 + 0.5 * random_fraction())).await;
         }
     }
 }
 
 /// It is this daemon's turn to take over.
 struct TakeoverPermit {
-    present: CurrentOwner,
+    owner: CurrentOwner,
     /// It was not at once.
     has_waited: bool,
 }
 
 /// Retries until it works; the reason for a failure is logged once and shown in `/readyz`.
-async fn until_it_works<T, Attempt: Future<Output = Result<T, String>>>(
+async fn until_it_works<T, E: std::error::Error, Attempt: Future<Output = Result<T, E>>>(
     part: &HealthPart,
     mut attempt: impl FnMut() -> Attempt,
 ) -> T {
     loop {
         match attempt().await {
             Ok(works) => return works,
-            Err(why) => {
+            Err(error) => {
+                let why = error.to_string();
                 if part.failing(why.as_str()) {
                     error!("{why}; retrying");
                 }
@@ -229,8 +232,8 @@ fn report_guarantees(outlet: &OwnedSink, is_jetstream: bool, startup: &StartupSt
 async fn prepare(
     connection: &NatsConnection,
     wanted: &StreamRequirements,
-) -> Result<async_nats::jetstream::stream::Info, String> {
-    let state = ensure_stream(connection, wanted).await.map_err(|error| error.to_string())?;
+) -> Result<async_nats::jetstream::stream::Info, StreamError> {
+    let state = ensure_stream(connection, wanted).await?;
     if state.created {
         info!("created stream {}", wanted.name);
     }

@@ -103,7 +103,7 @@ impl MessageTasks {
         self.checkpoints.await.unwrap_or(Err(DaemonError::EngineDied))?;
         // The whole queue is free: no batch waits in it any more.
         drop(self.batches.reserve_many(live::BATCH_QUEUE_CAPACITY).await);
-        self.sink_status.leave();
+        self.sink_status.announce_release();
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.write().await?;
         }

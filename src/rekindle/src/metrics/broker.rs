@@ -29,10 +29,10 @@ const SINK: &Readings<SinkFigures> = &[
     (&PUBLISH_ERRORS, |figures| figures.errors as f64),
     (&PUBLISH_RETRIES, |figures| figures.retries as f64),
     (&PUBLISH_OVERSIZED, |figures| figures.oversized as f64),
-    (&LETTERS_CUT, |figures| figures.cut_letters as f64),
-    (&LETTERS_COUNTED, |figures| figures.counted_rejects as f64),
-    (&LETTERS_LOST, |figures| figures.lost_letters as f64),
-    (&COMMITTED, |figures| figures.reached as f64),
+    (&LETTERS_CUT, |figures| figures.dead_letters_truncated as f64),
+    (&LETTERS_COUNTED, |figures| figures.rejections_summarized as f64),
+    (&LETTERS_LOST, |figures| figures.dead_letters_lost as f64),
+    (&COMMITTED, |figures| figures.committed_sequence as f64),
 ];
 
 impl MetricsPage {

@@ -1,9 +1,8 @@
-//! Publishing without JetStream: at most once. What the server has not got when the connection breaks is lost, and so is
-//! what nobody subscribes to.
+//! Publishing without JetStream: at most once. Messages that have not reached the server when the connection breaks are lost,
+//! and so are messages without a subscriber.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::connection::State;
@@ -13,10 +12,8 @@ use tracing::{info, warn};
 
 use super::message::OutputMessage;
 use super::status::SinkStatus;
+use crate::retry;
 use rekindle_runtime::health::HealthPart;
-
-/// How often the connection is looked at while it is down.
-const WATCH: Duration = Duration::from_millis(50);
 
 pub(super) struct CoreNatsPublisher {
     client: Client,
@@ -29,11 +26,7 @@ impl CoreNatsPublisher {
         CoreNatsPublisher { client, part, status }
     }
 
-    pub(super) async fn reach(&mut self) {
-        self.wait_for_connection().await;
-    }
-
-    /// Publishes all messages and hands them to the connection.
+    /// Publishes all messages and flushes the connection.
     pub(super) async fn publish(&mut self, messages: &mut VecDeque<OutputMessage>) {
         if messages.is_empty() {
             return;
@@ -56,12 +49,13 @@ impl CoreNatsPublisher {
         messages.clear();
     }
 
-    async fn wait_for_connection(&mut self) {
+    /// Waits until the connection is up, and reports that publishing works.
+    pub(super) async fn wait_for_connection(&mut self) {
         while self.client.connection_state() != State::Connected {
             if self.part.failing("cannot publish: the connection to NATS is down; retrying") {
                 warn!("cannot publish: the connection to NATS is down; retrying");
             }
-            sleep(WATCH).await;
+            sleep(retry::CONNECTION_POLL_INTERVAL).await;
         }
         if self.part.works() {
             info!("publishing works");

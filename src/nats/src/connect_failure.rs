@@ -1,18 +1,18 @@
-//! Why a connection does not come about, in a sentence for operators.
+//! Why a connection fails, in a sentence for operators.
 //!
-//! async-nats tells the reason of a failed reconnection only as text, so text is what is read here. What is not
+//! async-nats reports the reason of a failed reconnection only as text, so it is recognized by its text. A text that is not
 //! recognized is passed on as it is.
 
-/// A reason, and whether someone must act for it to go away.
+/// A reason, and whether an operator must act.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ConnectFailure {
     /// The sentence.
-    pub(super) why: String,
-    /// Waiting won't help: credentials, certificates.
-    pub(super) needs_hands: bool,
+    pub(super) reason: String,
+    /// Retrying does not help: credentials, certificates.
+    pub(super) needs_operator: bool,
 }
 
-/// Parts of texts, and what they mean. The first that is found counts.
+/// Parts of texts, what they mean, and whether an operator must act. The first that is found counts.
 const KNOWN: &[(&str, &str, bool)] = &[
     ("failed signing nonce", "the credentials can't be read", true),
     ("authentication expired", "the credentials have expired: renew them", true),
@@ -50,12 +50,14 @@ const KNOWN: &[(&str, &str, bool)] = &[
     ("expected info", "what listens there is not a NATS server, or closed the connection at once", false),
 ];
 
-/// Reads an error of async-nats.
+/// Recognizes an error of async-nats.
 pub(super) fn explain(error: &str) -> ConnectFailure {
     let lower = error.to_lowercase();
     match KNOWN.iter().find(|(part, _, _)| lower.contains(part)) {
-        Some((_, why, needs_hands)) => ConnectFailure { why: format!("{why} ({error})"), needs_hands: *needs_hands },
-        None => ConnectFailure { why: error.to_owned(), needs_hands: false },
+        Some((_, reason, needs_operator)) => {
+            ConnectFailure { reason: format!("{reason} ({error})"), needs_operator: *needs_operator }
+        }
+        None => ConnectFailure { reason: error.to_owned(), needs_operator: false },
     }
 }
 
@@ -66,13 +68,16 @@ mod tests {
     #[test]
     fn the_cause_is_named_and_the_original_kept() {
         let failure = explain("IO error: invalid peer certificate: UnknownIssuer");
-        assert!(failure.needs_hands);
-        assert!(failure.why.contains("nats.tls.ca_file") && failure.why.ends_with("UnknownIssuer)"), "{failure:?}");
-        assert!(!explain("IO error: Connection refused (os error 111)").needs_hands);
+        assert!(failure.needs_operator);
+        assert!(
+            failure.reason.contains("nats.tls.ca_file") && failure.reason.ends_with("UnknownIssuer)"),
+            "{failure:?}"
+        );
+        assert!(!explain("IO error: Connection refused (os error 111)").needs_operator);
     }
 
     #[test]
-    fn what_is_not_known_is_passed_on() {
-        assert_eq!(explain("broken pipe"), ConnectFailure { why: "broken pipe".to_owned(), needs_hands: false });
+    fn an_unknown_error_is_passed_on() {
+        assert_eq!(explain("broken pipe"), ConnectFailure { reason: "broken pipe".to_owned(), needs_operator: false });
     }
 }

@@ -1,11 +1,11 @@
-//! Plain NATS: at most once, in the order in which it comes, and with nobody to ask again.
+//! Plain NATS: at most once, in the order of arrival, without a way to read anything again.
 //!
-//! What is published while there is no connection is lost, and nobody can say how much. What the client drops because
-//! it is not read fast enough is counted, at least in part: async-nats tells of it through a queue that may overflow.
-//! A message's time is the local clock's as it is taken in, and its number is counted here.
+//! What is published while there is no connection is lost, and how much is unknown. What the client drops because it is not
+//! read fast enough is counted, at least in part: async-nats reports it through a queue that may overflow. The time of a message
+//! is the local clock's when it comes in, and its sequence is counted here.
 //!
-//! Order holds within each configured subject (which may have wildcards). Between several it holds but roughly: each has
-//! a queue of its own. Ticks, and messages that say whom to forget, never overtake an event that came before them.
+//! Order holds within each configured subject (which may have wildcards). Between several it holds only roughly: each has a queue
+//! of its own. Ticks and requests to forget users never overtake an event that came before them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,22 +16,23 @@ use tracing::{error, info, warn};
 
 use super::status::add;
 use super::ticker::Ticker;
-use super::{LogRecord, NatsSource, RecordBatch, RecordKind, StopSignal, is_full, ready};
+use super::{NatsSource, StopSignal, is_full, ready};
 use crate::PermissionDenial;
 use crate::subjects::{covers, without_covered};
 use rekindle_core::time::Timestamp;
+use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 
 /// How long a command to the connection may take; longer, and it is stuck.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Reads until told to stop.
+/// Reads until it is stopped.
 pub(super) async fn run(source: NatsSource, mut stop: StopSignal) {
     warn!(
         "events are read from plain NATS subjects, at most once: what is published while this daemon is away or slow is \
          lost; use a JetStream stream ([source] kind = \"jetstream\") to lose nothing"
     );
     let Some(mut reader) = CoreNatsReader::subscribe(source).await else { return };
-    // The server does as it is told in order: when this comes back, the subscriptions are in place.
+    // The server executes commands in order: when this tick comes back, the subscriptions are in place.
     reader.tick().await;
     while reader.step(&mut stop).await {}
 }
@@ -39,7 +40,7 @@ pub(super) async fn run(source: NatsSource, mut stop: StopSignal) {
 struct CoreNatsReader {
     source: NatsSource,
     events: Vec<Subscriber>,
-    /// Of ticks and of whom to forget; none where the subjects of events take them in too.
+    /// Of ticks and of requests to forget users; none where the subjects of events cover theirs.
     control: Vec<Subscriber>,
     sequence: u64,
     dropped: u64,
@@ -49,7 +50,7 @@ struct CoreNatsReader {
 }
 
 impl CoreNatsReader {
-    /// `None` when the connection is closed for good.
+    /// `None` when the client has closed the connection for good.
     async fn subscribe(source: NatsSource) -> Option<CoreNatsReader> {
         let client = &source.connection.client;
         let (status, settings) = (Arc::clone(&source.connection.status), source.settings.clone());
@@ -69,7 +70,7 @@ impl CoreNatsReader {
         Some(CoreNatsReader { source, events, control, sequence: 0, dropped, ticker, ticks_fail: true, denials_before })
     }
 
-    /// Waits for something to do, and does it; false when it is over.
+    /// Waits for the next event and handles it; false at the end.
     async fn step(&mut self, stop: &mut StopSignal) -> bool {
         let events = futures_util::future::select_all(self.events.iter_mut().map(StreamExt::next));
         let control = async {
@@ -82,8 +83,8 @@ impl CoreNatsReader {
         let mut is_last = false;
         tokio::select! {
             biased;
-            () = stop.wanted() => is_last = true,
-            // These first, so that every event that came before is in its queue, and is taken out before it below.
+            () = stop.wait() => is_last = true,
+            // Control messages first: every event that came before is in its queue, and is handed on before it below.
             message = control => match message {
                 Some(message) => {
                     let batch = self.take(None, true);
@@ -107,7 +108,7 @@ impl CoreNatsReader {
         self.finish(batch, None).await && !is_last
     }
 
-    /// Nothing more comes in; what has stays to be read.
+    /// Nothing more comes in; what has come in remains to be read.
     async fn unsubscribe(&mut self) {
         for subscriber in self.events.iter_mut().chain(&mut self.control) {
             // An error: the connection is closed, and nothing comes anyway.
@@ -115,19 +116,19 @@ impl CoreNatsReader {
         }
     }
 
-    /// What has come in, without the queues of what is not events. `all`: however much it is.
+    /// The events that have come in. `all`: without the limits of a batch.
     fn take(&mut self, first: Option<async_nats::Message>, all: bool) -> RecordBatch {
         let mut batch = RecordBatch::new();
         let mut bytes = 0;
         if let Some(message) = first {
-            let message = self.keep(message);
+            let message = self.record(message);
             bytes += message.lines.len();
             batch.push(message);
         }
         for at in 0..self.events.len() {
             while all || !is_full(&batch, bytes, self.source.settings.batch) {
                 let Some(message) = ready(&mut self.events[at]) else { break };
-                let message = self.keep(message);
+                let message = self.record(message);
                 bytes += message.lines.len();
                 batch.push(message);
             }
@@ -137,16 +138,16 @@ impl CoreNatsReader {
 
     async fn finish(&mut self, mut batch: RecordBatch, last: Option<async_nats::Message>) -> bool {
         if let Some(last) = last {
-            let last = self.keep(last);
+            let last = self.record(last);
             batch.push(last);
         }
-        let taken = self.source.hand_on(batch).await;
-        self.ticker.heard(Instant::now(), 0.5);
+        let is_received = self.source.hand_on(batch).await;
+        self.ticker.received(Instant::now(), 0.5);
         self.count_dropped();
-        taken
+        is_received
     }
 
-    fn keep(&mut self, message: async_nats::Message) -> LogRecord {
+    fn record(&mut self, message: async_nats::Message) -> LogRecord {
         self.sequence += 1;
         let kind = self.source.kind_of(&message);
         if kind == RecordKind::Tick {

@@ -1,0 +1,150 @@
+//! Messages of outputs: transitions, decisions, actions, merges and rules changes.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use async_nats::subject::Subject;
+use rekindle_core::action::{self, Action, event_id};
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::journal;
+use rekindle_core::partition::{Cause, Output, OutputKind};
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::output::batch::RulesActivation;
+use rekindle_settings::ContentMode;
+use serde_json::json;
+
+use super::{EncodingJob, MessageEncoder};
+use crate::sink::attributes::{CloudEventAttributes, header};
+use crate::sink::message::{DeadLetterTruncation, MessageKind, OutputMessage};
+
+impl MessageEncoder {
+    /// Appends up to two messages: a decision `sent` is a decision and an action.
+    pub(super) fn output(&mut self, job: &EncodingJob, output: &Output, messages: &mut Vec<OutputMessage>) {
+        let rules = &job.plan.rules;
+        match &output.decided {
+            OutputKind::Transition { segment, change, cause } => {
+                let segment_id = &rules.segments[usize::from(segment.0)].id;
+                let id = output_id("transition", segment_id, change.name(), output, Some(cause));
+                let subject = job.subjects.transition(*segment, *change);
+                messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
+            }
+            OutputKind::Decision { campaign, outcome, cause, .. } => {
+                if self.with_decisions {
+                    let campaign_id = &rules.campaigns[usize::from(campaign.0)].id;
+                    let id = output_id("decision", campaign_id, outcome.name(), output, Some(cause));
+                    let subject = job.subjects.decision(*campaign, outcome);
+                    messages.push(self.journal_line(MessageKind::Decision, subject, id, job, output));
+                }
+                let emitter = Arc::clone(&self.emitter);
+                if matches!(outcome, Outcome::Sent { .. })
+                    && let Some(action) = action::action(rules, output, &emitter)
+                {
+                    let subject = job.subjects.action(*campaign);
+                    let received = matches!(cause, Cause::Event(_)).then(|| job.received_at(output)).flatten();
+                    messages.push(self.action(action, subject, received));
+                }
+            }
+            OutputKind::Merged { from } => {
+                let id = output_id("merged", from, "", output, None);
+                messages.push(self.journal_line(MessageKind::Merged, self.merged_subject.clone(), id, job, output));
+            }
+        }
+    }
+
+    /// The message of a rules change.
+    pub(super) fn rules_activation(&mut self, rules_activation: &RulesActivation, generation: u64) -> OutputMessage {
+        let RulesActivation { at, rules, previous } = rules_activation;
+        let id = event_id(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
+        let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
+        write!(self.buffer, "{line}").expect("writing to memory cannot fail");
+        let (subject, payload) = (self.rules_subject.clone(), self.take_written());
+        let attributes = CloudEventAttributes::new(MessageKind::Rules, &id, &self.emitter).about(None, *at);
+        OutputMessage {
+            kind: MessageKind::Rules,
+            subject,
+            content_headers: attributes.headers(),
+            id,
+            payload,
+            received: None,
+            truncation: DeadLetterTruncation::default(),
+        }
+    }
+
+    fn journal_line(
+        &mut self,
+        kind: MessageKind,
+        subject: Subject,
+        id: String,
+        job: &EncodingJob,
+        output: &Output,
+    ) -> OutputMessage {
+        journal::write_line(&job.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
+        let mut payload = self.take_written();
+        payload.truncate(payload.len() - 1);
+        let attributes = CloudEventAttributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
+        OutputMessage {
+            kind,
+            subject,
+            content_headers: attributes.headers(),
+            id,
+            payload,
+            received: None,
+            truncation: DeadLetterTruncation::default(),
+        }
+    }
+
+    fn action(&mut self, action: Action<'_>, subject: Subject, received: Option<Timestamp>) -> OutputMessage {
+        let content_headers = match self.mode {
+            ContentMode::Structured => {
+                serde_json::to_writer(&mut self.buffer, &action).expect("writing to memory cannot fail");
+                vec![header("content-type", "application/cloudevents+json")]
+            }
+            ContentMode::Binary => {
+                serde_json::to_writer(&mut self.buffer, &action.data).expect("writing to memory cannot fail");
+                CloudEventAttributes::of(&action).headers()
+            }
+        };
+        OutputMessage {
+            kind: MessageKind::Action,
+            subject,
+            id: action.id,
+            content_headers,
+            payload: self.take_written(),
+            received,
+            truncation: DeadLetterTruncation::default(),
+        }
+    }
+}
+
+/// The id of an output that is published as a line of the journal.
+fn output_id(kind: &str, subject: &str, change: &str, output: &Output, cause: Option<&Cause>) -> String {
+    let cause = match cause {
+        None | Some(Cause::Time) => String::new(),
+        Some(Cause::Event(Some(id))) => format!("m{id}"),
+        Some(Cause::Event(None)) => format!("p{}", output.position),
+        Some(Cause::Rules { change }) => format!("r{change}"),
+    };
+    event_id(&format!("{kind}\0{subject}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_outputs_of_one_instant_have_different_ids() {
+        let enter = |position, cause| {
+            let decided = OutputKind::Merged { from: "x".into() };
+            let output = Output { at: Timestamp(5), user: "u".into(), position, decided };
+            output_id("transition", "s", "enter", &output, Some(&cause))
+        };
+        let by = |id: &str| Cause::Event(Some(id.into()));
+        let ids = [enter(1, by("m1")), enter(3, by("m2")), enter(1, Cause::Event(None)), enter(3, Cause::Event(None))];
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+        assert_eq!(enter(1, by("m1")), enter(9, by("m1")), "the start of the log does not matter");
+        assert_eq!(enter(1, Cause::Time), enter(9, Cause::Time));
+        let [first, second] = [1, 2].map(|change| enter(1, Cause::Rules { change }));
+        assert!(first != second && !different.contains(&first), "two changes between the same rules at one instant");
+    }
+}
