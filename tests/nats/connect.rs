@@ -1,4 +1,4 @@
-//! The connection against a real nats-server: every way to be let in, and what is said when it is not.
+//! The connection against a real nats-server: every kind of authentication, and what is reported when it fails.
 
 use std::fs;
 
@@ -29,8 +29,8 @@ async fn connect(nats: &NatsSettings) -> (NatsConnection, Health) {
     (connection.expect("connects"), health)
 }
 
-/// Connects, and makes sure it was to the server.
-async fn lets_in(nats: &NatsSettings) {
+/// Connects, and verifies that it was to the server.
+async fn connects(nats: &NatsSettings) {
     let (connection, health) = connect(nats).await;
     assert_eq!(health.failing(), []);
     let mut inbox = connection.client.subscribe("test").await.unwrap();
@@ -39,8 +39,8 @@ async fn lets_in(nats: &NatsSettings) {
     assert_eq!(message.unwrap().unwrap().payload, "hello");
 }
 
-/// What is said while it tries in vain.
-async fn is_kept_out(nats: &NatsSettings, why: &str) -> String {
+/// The reason that is reported while connecting fails.
+async fn is_refused(nats: &NatsSettings, why: &str) -> String {
     let health = Health::default();
     let access = NatsAccess::check(nats).expect("the settings are right");
     let connecting = access.connect(1_000, health.part("nats"));
@@ -55,31 +55,31 @@ fn as_user(server: &NatsServer, password: &str) -> NatsSettings {
 }
 
 #[tokio::test]
-async fn a_password_lets_in_and_a_wrong_one_does_not() {
+async fn a_password_is_accepted_and_a_wrong_one_is_not() {
     let server = NatsServer::with_config("authorization { users: [{ user: rekindle, password: s3cr3t }] }");
-    lets_in(&as_user(&server, "s3cr3t")).await;
+    connects(&as_user(&server, "s3cr3t")).await;
     for wrong in [as_user(&server, "guess"), at(&server.url())] {
-        let why = is_kept_out(&wrong, "authorization violation").await;
+        let why = is_refused(&wrong, "authorization violation").await;
         assert!(why.contains("refuses the credentials") && !why.contains("guess"), "{why}");
     }
 }
 
 #[tokio::test]
-async fn a_token_lets_in_and_a_wrong_one_does_not() {
+async fn a_token_is_accepted_and_a_wrong_one_is_not() {
     let server = NatsServer::with_config("authorization { token: s3cr3t }");
-    lets_in(&NatsSettings { auth: NatsAuth::Token(env("s3cr3t")), ..at(&server.url()) }).await;
-    is_kept_out(&NatsSettings { auth: NatsAuth::Token(env("guess")), ..at(&server.url()) }, "refuses the credentials")
+    connects(&NatsSettings { auth: NatsAuth::Token(env("s3cr3t")), ..at(&server.url()) }).await;
+    is_refused(&NatsSettings { auth: NatsAuth::Token(env("guess")), ..at(&server.url()) }, "refuses the credentials")
         .await;
 }
 
 #[tokio::test]
-async fn an_nkey_lets_in_and_another_does_not() {
+async fn an_nkey_is_accepted_and_another_is_not() {
     let pair = KeyPair::new_user();
     let config = format!("authorization {{ users: [{{ nkey: {} }}] }}", pair.public_key());
     let server = NatsServer::with_config(&config);
-    lets_in(&NatsSettings { auth: NatsAuth::Nkey(env(&pair.seed().unwrap())), ..at(&server.url()) }).await;
+    connects(&NatsSettings { auth: NatsAuth::Nkey(env(&pair.seed().unwrap())), ..at(&server.url()) }).await;
     let other = KeyPair::new_user().seed().unwrap();
-    is_kept_out(&NatsSettings { auth: NatsAuth::Nkey(env(&other)), ..at(&server.url()) }, "refuses the credentials")
+    is_refused(&NatsSettings { auth: NatsAuth::Nkey(env(&other)), ..at(&server.url()) }, "refuses the credentials")
         .await;
 }
 
@@ -129,22 +129,22 @@ fn server_with_operator(operator: &KeyPair, account: &KeyPair) -> NatsServer {
 }
 
 #[tokio::test]
-async fn a_credentials_file_lets_in_and_an_expired_or_foreign_one_does_not() {
+async fn a_credentials_file_is_accepted_and_an_expired_or_foreign_one_is_not() {
     let (operator, account) = (KeyPair::new_operator(), KeyPair::new_account());
     let server = server_with_operator(&operator, &account);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rekindle.creds");
     let nats = NatsSettings { auth: NatsAuth::Creds(Secret::File(file.clone())), ..at(&server.url()) };
     fs::write(&file, creds(&account, None)).unwrap();
-    lets_in(&nats).await;
+    connects(&nats).await;
     for wrong in [creds(&account, Some(1_700_000_100)), creds(&KeyPair::new_account(), None)] {
         fs::write(&file, wrong).unwrap();
-        is_kept_out(&nats, "credentials").await;
+        is_refused(&nats, "credentials").await;
     }
 }
 
 #[tokio::test]
-async fn a_secret_in_a_file_is_read_anew_at_each_attempt() {
+async fn a_secret_in_a_file_is_read_again_at_each_attempt() {
     let mut server = NatsServer::with_config("authorization { users: [{ user: rekindle, password: first }] }");
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "first\n").unwrap();
@@ -184,7 +184,7 @@ async fn a_server_that_is_not_there_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_nats_server_is_told() {
+async fn a_peer_that_is_not_a_nats_server_is_reported() {
     let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("nats://{}", web.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -192,12 +192,12 @@ async fn what_is_not_a_nats_server_is_told() {
             drop(stream);
         }
     });
-    is_kept_out(&at(&url), "not a NATS server").await;
-    is_kept_out(&at("nats://no-such-host.invalid:4222"), "the host's name can't be resolved").await;
+    is_refused(&at(&url), "not a NATS server").await;
+    is_refused(&at("nats://no-such-host.invalid:4222"), "the host's name can't be resolved").await;
 }
 
 #[tokio::test]
-async fn a_connection_that_is_cut_comes_back() {
+async fn a_connection_that_is_cut_is_made_again() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
     let (connection, health) = connect(&at(&proxy.url())).await;
@@ -210,7 +210,7 @@ async fn a_connection_that_is_cut_comes_back() {
 }
 
 #[tokio::test]
-async fn a_peer_that_goes_silent_is_given_up() {
+async fn a_silent_peer_is_disconnected() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
     let (connection, health) = connect(&at(&proxy.url())).await;
@@ -257,55 +257,55 @@ fn trusting(server: &NatsServer) -> NatsSettings {
 }
 
 #[tokio::test]
-async fn tls_with_the_right_authority_lets_in() {
+async fn tls_with_the_right_authority_connects() {
     let server = Authority::new().server("127.0.0.1", 2100, "");
-    lets_in(&trusting(&server)).await;
+    connects(&trusting(&server)).await;
     let servers = vec![server.url().replace("nats://", "tls://")];
-    lets_in(&NatsSettings { servers, ..trusting(&server) }).await;
+    connects(&NatsSettings { servers, ..trusting(&server) }).await;
 }
 
 #[tokio::test]
-async fn a_server_that_can_not_be_trusted_is_not_talked_to() {
+async fn a_server_that_can_not_be_trusted_is_not_connected_to() {
     let authority = Authority::new();
     let server = authority.server("127.0.0.1", 2100, "");
-    let why = is_kept_out(&at(&server.url()), "an authority that is not trusted").await;
+    let why = is_refused(&at(&server.url()), "an authority that is not trusted").await;
     assert!(why.contains("nats.tls.ca_file"), "{why}");
     let other = server.folder().join("other.pem");
     fs::write(&other, Authority::new().issuer.pem()).unwrap();
     let wrong =
         NatsSettings { tls: TlsSettings { ca_file: Some(other), ..TlsSettings::default() }, ..at(&server.url()) };
-    is_kept_out(&wrong, "certificate").await;
+    is_refused(&wrong, "certificate").await;
     let expired = authority.server("127.0.0.1", 2020, "");
-    is_kept_out(&trusting(&expired), "has expired").await;
+    is_refused(&trusting(&expired), "has expired").await;
     let elsewhere = authority.server("shop.example", 2100, "");
-    is_kept_out(&trusting(&elsewhere), "is for another host").await;
+    is_refused(&trusting(&elsewhere), "is for another host").await;
 }
 
 #[tokio::test]
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let server = NatsServer::start();
     let tls = TlsSettings { required: true, ..TlsSettings::default() };
-    is_kept_out(&NatsSettings { tls, ..at(&server.url()) }, "the server does not speak it").await;
+    is_refused(&NatsSettings { tls, ..at(&server.url()) }, "the server does not speak it").await;
     let servers = vec![server.url().replace("nats://", "tls://")];
-    is_kept_out(&NatsSettings { servers, ..NatsSettings::default() }, "the server does not speak it").await;
+    is_refused(&NatsSettings { servers, ..NatsSettings::default() }, "the server does not speak it").await;
 }
 
-/// Who names authorities means the server to be one of theirs; with nats:// anybody's in the clear was talked to.
+/// Settings that name authorities require a server of theirs; with nats:// the connection was in the clear, to any server.
 #[tokio::test]
-async fn files_for_tls_require_it_whatever_the_address_begins_with() {
+async fn tls_files_require_tls_with_any_scheme_of_the_address() {
     let plain = NatsServer::start();
     let ca_file = plain.folder().join("ca.pem");
     fs::write(&ca_file, Authority::new().issuer.pem()).unwrap();
     let tls = TlsSettings { ca_file: Some(ca_file), ..TlsSettings::default() };
     assert!(tls.is_required() && !TlsSettings::default().is_required());
-    is_kept_out(&NatsSettings { tls, ..at(&plain.url()) }, "the server does not speak it").await;
+    is_refused(&NatsSettings { tls, ..at(&plain.url()) }, "the server does not speak it").await;
 }
 
 #[tokio::test]
-async fn a_client_certificate_lets_in_where_one_is_wanted() {
+async fn a_client_certificate_is_accepted_where_one_is_required() {
     let authority = Authority::new();
     let server = authority.server("127.0.0.1", 2100, ", ca_file: \"{folder}/ca.pem\", verify: true");
-    is_kept_out(&trusting(&server), "client certificate").await;
+    is_refused(&trusting(&server), "client certificate").await;
     let (cert, key) = authority.issue("rekindle", 2100);
     let files = ["client.pem", "client.key"].map(|name| server.folder().join(name));
     fs::write(&files[0], cert).unwrap();
@@ -313,7 +313,7 @@ async fn a_client_certificate_lets_in_where_one_is_wanted() {
     let mut nats = trusting(&server);
     let [cert_file, key_file] = files.map(Some);
     nats.tls = TlsSettings { cert_file, key_file, ..nats.tls };
-    lets_in(&nats).await;
+    connects(&nats).await;
     let (foreign, _) = authority.issue("another", 2100);
     fs::write(nats.tls.cert_file.as_ref().unwrap(), foreign).unwrap();
     let errors = NatsAccess::check(&nats).unwrap_err();
@@ -321,7 +321,7 @@ async fn a_client_certificate_lets_in_where_one_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_server_without_jetstream_is_told() {
+async fn a_server_without_jetstream_is_reported() {
     let mut server = NatsServer::start();
     server.kill();
     let config = server.folder().join("server.conf");
@@ -335,7 +335,7 @@ async fn a_server_without_jetstream_is_told() {
 }
 
 #[tokio::test]
-async fn streams_of_results_are_created_and_then_found_right() {
+async fn output_streams_are_created_and_then_accepted() {
     let server = NatsServer::start();
     let (connection, _) = connect(&at(&server.url())).await;
     let output =

@@ -1,4 +1,4 @@
-//! The server that other tests run against is real, and stops and starts as they expect.
+//! The test kit's nats-server keeps its streams when it is killed and restarted.
 
 use rekindle_test_kit::nats_server::NatsServer;
 

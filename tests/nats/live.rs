@@ -1,4 +1,4 @@
-//! A source at work in a test: connected, read from, stopped.
+//! A running source in a test: connected, read from, stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use rekindle_settings::{NatsSettings, SourceSettings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// The longest that anything awaited may take.
+/// How long a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running source and all that can be seen of it.
+/// A running source and what a test observes of it.
 pub(crate) struct Live {
     pub(crate) batches: mpsc::Receiver<RecordBatch>,
     pub(crate) status: Arc<SourceStatus>,
@@ -41,9 +41,9 @@ impl Live {
         Live::with_room(nats, source, 64).await
     }
 
-    /// With room for so many batches that nobody has taken.
+    /// With room for this number of batches that were not received.
     pub(crate) async fn with_room(nats: &NatsSettings, source: SourceSettings, room: usize) -> Live {
-        // Seen when a test fails.
+        // Shown when a test fails.
         let _ = tracing_subscriber::fmt().with_env_filter("info,async_nats=debug").with_test_writer().try_init();
         let health = Health::default();
         let access = NatsAccess::check(nats).expect("the settings are right");
@@ -57,7 +57,7 @@ impl Live {
         Live { batches, status, health, connection, stop, task }
     }
 
-    /// The next messages, ticks left out.
+    /// The next messages without ticks.
     pub(crate) async fn events(&mut self, count: usize) -> Vec<LogRecord> {
         let mut found = Vec::new();
         while found.len() < count {
@@ -79,7 +79,7 @@ impl Live {
         failing(&self.health, part, why).await
     }
 
-    /// Stops it; what had not been taken of it.
+    /// Stops it. Returns what had not been received.
     pub(crate) async fn stop(mut self) -> Vec<LogRecord> {
         self.stop.send(true).expect("it runs");
         let mut rest = Vec::new();
@@ -104,7 +104,7 @@ pub(crate) async fn failing(health: &Health, part: &str, why: &str) -> String {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !is_so() {
@@ -127,7 +127,7 @@ pub(crate) async fn publish(connection: &NatsConnection, numbers: std::ops::Rang
     }
 }
 
-/// What the messages say: the numbers of [`publish`].
+/// The numbers in the messages of [`publish`].
 pub(crate) fn numbers(messages: &[LogRecord]) -> Vec<u64> {
     let text = |message: &LogRecord| std::str::from_utf8(&message.lines).expect("text").trim().to_owned();
     messages.iter().map(|message| text(message).parse().expect("a number")).collect()

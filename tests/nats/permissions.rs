@@ -1,9 +1,10 @@
 //! `config/nats-permissions.conf` on a real nats-server: it is enough, nothing in it is too much, and what is missing is
 //! named.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::live::{Live, at, creating, numbers, until};
+use crate::live::{Live, PATIENCE, at, creating, numbers, until};
+use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull;
 use async_nats::{Client, ConnectOptions};
 use futures_util::{StreamExt, TryStreamExt};
@@ -97,7 +98,7 @@ async fn each_of_them_is_needed_and_named_when_it_is_missing() {
         create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
         let live = Live::start(&daemon(&server), source()).await;
         let why = live.failing("source", &format!("does not permit this user to {part}")).await;
-        // It stays so, rather than to come and go with every attempt.
+        // It remains so, and does not come and go with every attempt.
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert!(!live.health.failing().is_empty(), "{permission}: it was {why}");
@@ -106,7 +107,7 @@ async fn each_of_them_is_needed_and_named_when_it_is_missing() {
 }
 
 #[tokio::test]
-async fn a_permission_revoked_is_told_and_one_granted_again_is_used() {
+async fn a_revoked_permission_is_reported_and_used_once_it_is_granted_again() {
     let server = shipped();
     let admin = create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     // It takes effect when messages are asked for again, which is often with small batches.
@@ -124,7 +125,7 @@ async fn a_permission_revoked_is_told_and_one_granted_again_is_used() {
     live.ready().await;
 }
 
-/// Whether the server permits to publish there; `reader` may do everything.
+/// Whether the server permits publishing on a subject; `reader` may do everything.
 async fn may_publish(client: &Client, subject: &str, reader: &Client) -> bool {
     let mut heard = reader.subscribe(subject.to_owned()).await.unwrap();
     // The server does as it is told in order: once this has come round, the subscription above is in place.
@@ -155,7 +156,7 @@ async fn storefronts_can_publish_events_and_no_more() {
 }
 
 #[tokio::test]
-async fn those_who_act_can_read_actions_and_no_more() {
+async fn action_services_can_read_actions_and_no_more() {
     let server = shipped();
     let admin = create_stream(&server, "REKINDLE", &["rekindle.>"]).await;
     let jetstream = async_nats::jetstream::new(admin.clone());
@@ -183,8 +184,8 @@ async fn those_who_act_can_read_actions_and_no_more() {
     assert!(!may_publish(&actions, "rekindle.actions.email.forged", &admin).await);
 }
 
-/// Everything through which the server would publish for somebody who may not: a subject to reply to, and one to trace to.
-async fn lets_the_server_publish(client: &Client, api: &str, to: &str) {
+/// Everything by which the server would publish for a client that may not: reply subjects, and a subject for traces.
+async fn request_publishes_by_the_server(client: &Client, api: &str, to: &str) {
     for subject in
         ["events.track", &format!("{api}.STREAM.INFO.REKINDLE"), &format!("{api}.CONSUMER.INFO.REKINDLE.mailer")]
     {
@@ -198,8 +199,8 @@ async fn lets_the_server_publish(client: &Client, api: &str, to: &str) {
     client.flush().await.unwrap();
 }
 
-/// The streams of a shop, with an action in the one of outputs and a consumer of it.
-async fn shop(server: &NatsServer) -> async_nats::jetstream::Context {
+/// The streams of a shop, with an action in the output stream and a consumer of it.
+async fn shop(server: &NatsServer) -> Context {
     create_stream(server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     let admin = create_stream(server, "REKINDLE", &["rekindle.actions.>", "rekindle.progress"]).await;
     let jetstream = async_nats::jetstream::new(admin);
@@ -209,16 +210,31 @@ async fn shop(server: &NatsServer) -> async_nats::jetstream::Context {
     jetstream
 }
 
-/// How many messages the stream of outputs has once everything that was published has come in.
-async fn outputs(jetstream: &async_nats::jetstream::Context) -> u64 {
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    jetstream.get_stream("REKINDLE").await.unwrap().cached_info().state.messages
+/// The number of messages in the output stream besides those of this function, once the server has executed what clients sent
+/// before: its replies to two requests of the administrator, which come behind the others, are stored there. `call` counts the
+/// calls of one test from 0.
+async fn outputs(jetstream: &Context, call: u64) -> u64 {
+    let replies = ["event", "api"].map(|kind| format!("rekindle.actions.control.{kind}_{call}"));
+    for (subject, reply) in ["events.control", "$JS.API.STREAM.INFO.REKINDLE"].into_iter().zip(&replies) {
+        jetstream.client().publish_with_reply(subject, reply.clone(), "{}".into()).await.unwrap();
+    }
+    let stream = jetstream.get_stream("REKINDLE").await.unwrap();
+    let started = Instant::now();
+    for reply in &replies {
+        while stream.get_last_raw_message_by_subject(reply).await.is_err() {
+            assert!(started.elapsed() < PATIENCE, "no reply on {reply}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let messages = stream.get_info().await.unwrap().state.messages;
+    messages - replies.len() as u64 * (call + 1)
 }
 
 #[tokio::test]
-async fn nobody_can_let_the_server_write_into_the_stream_of_outputs() {
+async fn no_client_can_make_the_server_write_into_the_output_stream() {
     let server = shipped();
     let jetstream = shop(&server).await;
+    let mut call = 0;
     for (user, password, api) in [
         ("storefront", "change-me-storefront", "$JS.API"),
         ("storefront", "change-me-storefront", "rekindle.API"),
@@ -227,17 +243,19 @@ async fn nobody_can_let_the_server_write_into_the_stream_of_outputs() {
     ] {
         let client = client(&server, user, password).await;
         for to in ["rekindle.progress", "rekindle.actions.email.forged"] {
-            lets_the_server_publish(&client, api, to).await;
-            assert_eq!(outputs(&jetstream).await, 1, "{user} by {api} to {to}");
+            request_publishes_by_the_server(&client, api, to).await;
+            assert_eq!(outputs(&jetstream, call).await, 1, "{user} by {api} to {to}");
+            call += 1;
         }
     }
     let events = jetstream.get_stream("EVENTS").await.unwrap();
-    assert_eq!(events.cached_info().state.messages, 4, "the events themselves came in, but for those to be traced");
+    let messages = events.cached_info().state.messages - call;
+    assert_eq!(messages, 4, "the events themselves came in, but for those to be traced");
 }
 
-/// What the accounts are for: in one account with the streams no permission of the sender's stands in the way.
+/// Why there are accounts: in one account with the streams no permission of the sender prevents it.
 #[tokio::test]
-async fn in_one_account_no_permission_of_the_sender_closes_that_way() {
+async fn in_one_account_no_permission_of_the_sender_prevents_that() {
     let permissions = "permissions: { publish: { allow: [\"events.>\"], deny: [\"rekindle.>\"] }, \
                        subscribe: { allow: [\"_INBOX.storefront.>\"], deny: [\"rekindle.>\"] } }";
     let users = format!(
@@ -246,6 +264,6 @@ async fn in_one_account_no_permission_of_the_sender_closes_that_way() {
     let server = NatsServer::with_config(&users);
     let jetstream = shop(&server).await;
     let storefront = client(&server, "storefront", "s").await;
-    lets_the_server_publish(&storefront, "$JS.API", "rekindle.progress").await;
-    assert_eq!(outputs(&jetstream).await, 2, "its acknowledgement is there: see config/nats-permissions.conf");
+    request_publishes_by_the_server(&storefront, "$JS.API", "rekindle.progress").await;
+    assert_eq!(outputs(&jetstream, 0).await, 2, "its acknowledgement is there: see config/nats-permissions.conf");
 }

@@ -1,5 +1,5 @@
-//! What others bring into the stream of outputs, be it that the server puts it there for them: it neither stops the sink nor
-//! passes for its own.
+//! Foreign messages in the output stream, published by other clients or by the server for them: they neither stop the sink nor
+//! count as its own.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use rekindle_nats::sink::{CommitterClosed, MessageKind};
 use rekindle_settings::OutputSettings as Settings;
 
 use super::outputs::{self, many, numbers, plan};
-use super::{Running, Way, connect, context, dead_stream, stored};
+use super::{PublishMode, RunningSink, connect, context, dead_stream, stored};
 use rekindle_test_kit::nats_server::NatsServer;
 
 const PROGRESS: &str = "rekindle.progress";
 const ACTION: &str = "rekindle.actions.email.hello-again_1";
 
-/// A server with a stream of events beside those of the outputs.
-async fn prepared(way: Way) -> (NatsServer, Context) {
+/// A server with a stream of events beside those of the sink.
+async fn prepared(mode: PublishMode) -> (NatsServer, Context) {
     let server = NatsServer::start();
     let context = context(&server).await;
-    context.create_stream(way.stream()).await.expect("created");
+    context.create_stream(mode.stream()).await.expect("created");
     context.create_stream(dead_stream()).await.expect("created");
     let events = async_nats::jetstream::stream::Config {
         name: "EVENTS".to_owned(),
@@ -30,15 +30,15 @@ async fn prepared(way: Way) -> (NatsServer, Context) {
     (server, context)
 }
 
-/// The ways to get something into the stream, all but the first without a permission to publish there.
-async fn intrude(client: &Client, context: &Context) {
+/// Publishes foreign messages in every way there is, all but the first without a permission for the subject.
+async fn publish_foreign_messages(client: &Client, context: &Context) {
     client.publish(PROGRESS, "not a record".into()).await.expect("sent");
     let reply = |subject: &'static str, to: &'static str| client.publish_with_reply(subject, to, "{}".into());
     reply("events.x", PROGRESS).await.expect("sent");
     reply("events.x", ACTION).await.expect("sent");
     reply("$JS.API.STREAM.INFO.REKINDLE", ACTION).await.expect("sent");
     reply("$JS.API.STREAM.INFO.REKINDLE", PROGRESS).await.expect("sent");
-    // Copies of what the sink wrote, headers and all, on the subject they came on and on that of records.
+    // Copies of the sink's messages with their headers, on their subjects and on that of records.
     for message in stored(context, "REKINDLE").await.iter().rev().take(8) {
         let mut headers = HeaderMap::new();
         let own = message.headers.iter().flat_map(HeaderMap::iter);
@@ -49,7 +49,7 @@ async fn intrude(client: &Client, context: &Context) {
             client.publish_with_headers(subject, headers.clone(), message.payload.clone()).await.expect("sent");
         }
     }
-    // Wrong numbers, and a record without a place.
+    // Wrong ordinals, and a record without a place.
     let mut headers = HeaderMap::new();
     headers.insert("Rekindle-Ordinal", "4000000000");
     headers.insert("Rekindle-Progress", r#"{"epoch":9,"instance":"x","commit":1,"ordinal":1}"#);
@@ -72,17 +72,17 @@ async fn own(context: &Context) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_others_bring_in_neither_stops_the_sink_nor_passes_for_its_own() {
-    for way in Way::ALL {
-        let (server, context) = prepared(way).await;
+async fn foreign_messages_neither_stop_the_sink_nor_count_as_its_own() {
+    for mode in PublishMode::ALL {
+        let (server, context) = prepared(mode).await;
         let foreign = connect(&server).await;
-        intrude(&foreign, &context).await;
+        publish_foreign_messages(&foreign, &context).await;
         let mut next = 0;
-        // Each start after others had the last word.
+        // Each start finds foreign messages behind those of the sink.
         for start in 0..3 {
-            let sink = Running::start(&server, way.settings()).await;
-            let out = sink.took_over().await;
-            assert_eq!(out.sequence, u64::from(start > 0), "{way:?}: what is out is known");
+            let sink = RunningSink::start(&server, mode.settings()).await;
+            let committed = sink.took_over().await;
+            assert_eq!(committed.sequence, u64::from(start > 0), "{mode:?}: the committed position is found");
             for _ in 0..3 {
                 for output_item in many(&plan(), next, 700) {
                     sink.send(output_item).await;
@@ -91,21 +91,21 @@ async fn what_others_bring_in_neither_stops_the_sink_nor_passes_for_its_own() {
                 while sink.status.figures().published[MessageKind::Transition as usize] % 2_100 != next % 2_100 {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                intrude(&foreign, &context).await;
+                publish_foreign_messages(&foreign, &context).await;
             }
             let figures = sink.finish().await.figures();
-            assert_eq!(figures.ordinal, next, "{way:?}");
+            assert_eq!(figures.ordinal, next, "{mode:?}");
         }
-        assert_eq!(own(&context).await, (0..next).collect::<Vec<_>>(), "{way:?}");
+        assert_eq!(own(&context).await, (0..next).collect::<Vec<_>>(), "{mode:?}");
     }
 }
 
-/// Somebody writes on the subject of records all the time, as fast as it goes.
+/// A client publishes on the subject of records all the time, as fast as possible.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_who_writes_where_records_are_all_the_time_only_slows_the_sink_down() {
-    for way in [Way::Both, Way::Batches] {
-        let (server, context) = prepared(way).await;
-        let sink = Running::start(&server, way.settings()).await;
+async fn a_constant_writer_on_the_subject_of_records_only_slows_the_sink_down() {
+    for mode in [PublishMode::Mixed, PublishMode::Batches] {
+        let (server, context) = prepared(mode).await;
+        let sink = RunningSink::start(&server, mode.settings()).await;
         sink.took_over().await;
         let foreign = connect(&server).await;
         let writer = tokio::spawn(async move {
@@ -120,25 +120,25 @@ async fn somebody_who_writes_where_records_are_all_the_time_only_slows_the_sink_
         }
         sink.finish().await;
         writer.abort();
-        assert_eq!(own(&context).await, (0..5_000).collect::<Vec<_>>(), "{way:?}");
+        assert_eq!(own(&context).await, (0..5_000).collect::<Vec<_>>(), "{mode:?}");
     }
 }
 
 #[tokio::test]
-async fn a_takeover_is_noticed_among_what_others_write() {
-    let (server, context) = prepared(Way::Both).await;
+async fn a_takeover_is_noticed_among_foreign_messages() {
+    let (server, context) = prepared(PublishMode::Mixed).await;
     let foreign = connect(&server).await;
-    let first = Running::start(&server, Settings::default()).await;
+    let first = RunningSink::start(&server, Settings::default()).await;
     first.took_over().await;
-    intrude(&foreign, &context).await;
+    publish_foreign_messages(&foreign, &context).await;
     first.send(outputs::group(&plan(), 0, 7, vec![outputs::transition("u", 0)], vec![])).await;
     while first.status.figures().committed_sequence < 7 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    intrude(&foreign, &context).await;
-    let second = Running::start(&server, Settings::default()).await;
+    publish_foreign_messages(&foreign, &context).await;
+    let second = RunningSink::start(&server, Settings::default()).await;
     assert_eq!(second.took_over().await.sequence, 7);
-    intrude(&foreign, &context).await;
+    publish_foreign_messages(&foreign, &context).await;
     first.send(outputs::group(&plan(), 7, 8, vec![outputs::transition("u", 1)], vec![])).await;
     let ended = tokio::time::timeout(Duration::from_secs(20), first.task).await.expect("it ends").expect("no panic");
     let Err(CommitterClosed::TakenOver { own_epoch: 1, .. }) = ended else { panic!("{ended:?}") };
@@ -147,11 +147,11 @@ async fn a_takeover_is_noticed_among_what_others_write() {
     assert_eq!(own(&context).await, [0, 1]);
 }
 
-/// However much of others' stands behind its last message, a start asks for few messages to find it.
+/// However many foreign messages are behind the last record, a start finds it with few requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn finding_the_last_record_takes_few_requests_behind_a_hundred_thousand_messages_of_others() {
-    let (server, context) = prepared(Way::Singly).await;
-    let sink = Running::start(&server, Way::Singly.settings()).await;
+async fn finding_the_last_record_takes_few_requests_behind_a_hundred_thousand_foreign_messages() {
+    let (server, context) = prepared(PublishMode::OneByOne).await;
+    let sink = RunningSink::start(&server, PublishMode::OneByOne.settings()).await;
     for number in 0..300 {
         sink.send(outputs::group(&plan(), number, number + 1, vec![outputs::transition("u", number)], vec![])).await;
     }
@@ -165,7 +165,7 @@ async fn finding_the_last_record_takes_few_requests_behind_a_hundred_thousand_me
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let asked = requests(&server).await;
-    let second = Running::start(&server, Way::Singly.settings()).await;
+    let second = RunningSink::start(&server, PublishMode::OneByOne.settings()).await;
     assert_eq!(second.took_over().await.sequence, 300);
     let asked = requests(&server).await - asked;
     assert!(asked < 80, "{asked} requests");
@@ -176,7 +176,7 @@ async fn stored_count(context: &Context) -> u64 {
     context.get_stream("REKINDLE").await.expect("the stream").cached_info().state.messages
 }
 
-/// How many requests JetStream's API was asked so far, by all.
+/// The number of requests to JetStream's API so far, by all clients.
 async fn requests(server: &NatsServer) -> u64 {
     let client = connect(server).await;
     let info = client.request("$JS.API.INFO", "".into()).await.expect("an answer");

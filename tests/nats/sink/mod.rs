@@ -1,9 +1,12 @@
-//! Outputs on NATS, with a real server: what is published and where, once and in order, whatever goes wrong.
+//! The sink against a real nats-server: what is published and where, once and in order, whatever happens.
 
+mod delivery;
 mod foreign;
+mod interruptions;
 mod outputs;
+mod recovery;
+mod refusals;
 mod subjects;
-mod trouble;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,24 +23,24 @@ use rekindle_test_kit::nats_server::NatsServer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// A sink at work, and a second connection that looks at what it does.
-struct Running {
+/// A running sink, and what a test observes of it.
+struct RunningSink {
     sender: mpsc::Sender<OutputItem>,
     task: JoinHandle<Result<(), CommitterClosed>>,
     status: Arc<SinkStatus>,
     health: Health,
     /// The sink's own connection.
     client: Client,
-    /// What was out when it took the stream over.
+    /// The committed position at the takeover.
     out: watch::Receiver<Option<CommittedPosition>>,
 }
 
-impl Running {
-    async fn start(server: &NatsServer, settings: Settings) -> Running {
-        Running::with_client(connect(server).await, settings)
+impl RunningSink {
+    async fn start(server: &NatsServer, settings: Settings) -> RunningSink {
+        RunningSink::with_client(connect(server).await, settings)
     }
 
-    fn with_client(client: Client, settings: Settings) -> Running {
+    fn with_client(client: Client, settings: Settings) -> RunningSink {
         let (sender, receiver) = mpsc::channel(4);
         let (status, health) = (Arc::new(SinkStatus::default()), Health::default());
         let sink = NatsSink {
@@ -50,7 +53,7 @@ impl Running {
         let (taken_over, out) = watch::channel(None);
         let owner = OutputOwner { instance: unused_name(), epoch: 0, log: None, settings: None };
         let task = tokio::spawn(async move {
-            // What the last one left behind is out.
+            // Everything that the former owner committed is published.
             let decide = |known: &OutputRecovery| -> Result<_, CommitterClosed> {
                 Ok(match known.progress.clone() {
                     Some(found) => CommittedOutputs { ordinal: found.ordinal, position: found.committed },
@@ -61,14 +64,14 @@ impl Running {
             taken_over.send_replace(Some(out.unwrap_or(CommittedPosition::before(0))));
             outlet.run(receiver).await
         });
-        Running { sender, task, status, health, client, out }
+        RunningSink { sender, task, status, health, client, out }
     }
 
     async fn send(&self, output_item: OutputItem) {
         self.sender.send(output_item).await.expect("the sink runs");
     }
 
-    /// What was out when it took the stream over, once it has.
+    /// The committed position at the takeover, once it has taken over.
     async fn took_over(&self) -> CommittedPosition {
         let mut out = self.out.clone();
         out.wait_for(Option::is_some).await.expect("it takes over").clone().expect("it has")
@@ -83,7 +86,7 @@ impl Running {
         self.status
     }
 
-    /// Waits until the sink says that it fails, and says so with these words.
+    /// Waits until the sink reports a failure with these words.
     async fn fails_with(&self, words: &str) {
         let started = Instant::now();
         loop {
@@ -117,34 +120,35 @@ fn output_stream() -> stream::Config {
     }
 }
 
-/// How outputs can get into their stream.
+/// The transports of outputs.
 #[derive(Clone, Copy, Debug)]
-enum Way {
-    /// As batches where there are many, else one by one.
-    Both,
+enum PublishMode {
+    /// As batches if there are many, else one by one.
+    Mixed,
     /// All as batches.
     Batches,
-    /// One by one, though the stream takes batches.
-    Singly,
-    /// One by one: the stream takes no batches.
+    /// One by one, though the stream accepts batches.
+    OneByOne,
+    /// One by one: the stream accepts no batches.
     NoBatches,
 }
 
-impl Way {
-    const ALL: [Way; 4] = [Way::Both, Way::Batches, Way::Singly, Way::NoBatches];
+impl PublishMode {
+    const ALL: [PublishMode; 4] =
+        [PublishMode::Mixed, PublishMode::Batches, PublishMode::OneByOne, PublishMode::NoBatches];
 
     fn settings(self) -> Settings {
         let usual = Settings::default();
         let batch_from = match self {
-            Way::Both | Way::NoBatches => usual.batch_from,
-            Way::Batches => 1,
-            Way::Singly => 999,
+            PublishMode::Mixed | PublishMode::NoBatches => usual.batch_from,
+            PublishMode::Batches => 1,
+            PublishMode::OneByOne => 999,
         };
         Settings { batch_from, ..usual }
     }
 
     fn stream(self) -> stream::Config {
-        stream::Config { allow_atomic_publish: !matches!(self, Way::NoBatches), ..output_stream() }
+        stream::Config { allow_atomic_publish: !matches!(self, PublishMode::NoBatches), ..output_stream() }
     }
 }
 
@@ -172,7 +176,7 @@ fn unused_name() -> String {
     format!("test-{}", STARTS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The outputs that the stream of outputs holds, in its order, which must be that of their ordinals, without a hole.
+/// The outputs in the output stream, whose ordinals must have no holes.
 async fn outputs_of(context: &Context) -> Vec<jetstream::Message> {
     let mut found = stored(context, "REKINDLE").await;
     found.retain(|message| message.subject.as_str() != "rekindle.progress");
@@ -192,6 +196,11 @@ async fn progress(context: &Context) -> ProgressRecord {
         None => (message.subject.as_str() == "rekindle.progress").then_some(&message.payload[..]),
     });
     serde_json::from_slice(record.expect("a record")).expect("a record is JSON")
+}
+
+async fn published(context: &Context) -> Vec<u64> {
+    let found = outputs_of(context).await;
+    outputs::numbers(found.iter().map(|message| &message.payload[..]))
 }
 
 /// Everything a stream holds, in its order.

@@ -1,4 +1,4 @@
-//! What the engine would have handed over.
+//! Outputs as the engine would hand them over.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> DeadLetter {
     DeadLetter { sequence, line, reason: RejectionReason::NotAnObject, original: original.to_vec(), rest: None }
 }
 
-/// What a group of messages came to, whose last is `through`.
+/// The outputs of a group of messages whose last is `through`.
 pub(crate) fn group(
     plan: &Arc<ExecutionPlan>,
     before: u64,
@@ -93,7 +93,7 @@ pub(crate) fn output_item(
     group(plan, 0, 1, outputs, dead_letters)
 }
 
-/// `count` transitions from number `first` on, of a hundred users in turn, in emissions of uneven size.
+/// `count` transitions from number `first` on, of a hundred users in turn, in output batches of uneven size.
 pub(crate) fn many(plan: &Arc<ExecutionPlan>, first: u64, count: u64) -> Vec<OutputItem> {
     let (mut output_items, mut next, mut size) = (Vec::new(), first, 1);
     while next < first + count {

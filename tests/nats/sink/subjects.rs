@@ -1,4 +1,4 @@
-//! Where each kind of output goes, and what it says there.
+//! The subject, payload and headers of each kind of output.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use rekindle_settings::{ContentMode, OutputSettings as Settings};
 use serde_json::{Value, json};
 
 use super::outputs::{self, START, plan};
-use super::{Running, outputs_of, prepared, stored};
+use super::{RunningSink, outputs_of, prepared, stored};
 
 fn line(write: impl Fn(&mut Vec<u8>)) -> String {
     let mut bytes = Vec::new();
@@ -24,10 +24,10 @@ fn header(message: &async_nats::jetstream::Message, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
+async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
     let (server, context) = prepared().await;
     let plan = plan();
-    let sink = Running::start(
+    let sink = RunningSink::start(
         &server,
         Settings {
             decisions: true,
@@ -104,9 +104,9 @@ async fn every_kind_of_output_has_its_subject_and_says_what_the_journal_says() {
 }
 
 #[tokio::test]
-async fn decisions_stay_home_unless_asked_for() {
+async fn decisions_are_published_only_if_enabled() {
     let (server, context) = prepared().await;
-    let sink = Running::start(&server, Settings::default()).await;
+    let sink = RunningSink::start(&server, Settings::default()).await;
     let all = vec![outputs::action("u", 1), outputs::decision("u", 2, Outcome::Capped)];
     sink.send(outputs::output_item(&plan(), all, Vec::new())).await;
     sink.finish().await;
@@ -119,7 +119,7 @@ async fn decisions_stay_home_unless_asked_for() {
 async fn a_binary_cloud_event_has_its_attributes_in_headers() {
     let (server, context) = prepared().await;
     let settings = Settings { cloudevents: ContentMode::Binary, ..Settings::default() };
-    let sink = Running::start(&server, settings).await;
+    let sink = RunningSink::start(&server, settings).await;
     let output = outputs::action("ü \"100%\"", 5);
     let plan = plan();
     sink.send(outputs::output_item(&plan, vec![output.clone()], Vec::new())).await;
@@ -143,9 +143,9 @@ async fn a_binary_cloud_event_has_its_attributes_in_headers() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_says_why_where_and_what() {
+async fn a_dead_letter_names_reason_place_and_original() {
     let (server, context) = prepared().await;
-    let sink = Running::start(&server, Settings::default()).await;
+    let sink = RunningSink::start(&server, Settings::default()).await;
     let twice = outputs::letter(7, 2, b"[]");
     let dead_letters =
         vec![outputs::letter(7, 1, b"[1]"), outputs::letter(7, 2, b"[]"), twice, outputs::letter(8, 1, b"\xff")];
@@ -169,9 +169,9 @@ async fn a_dead_letter_says_why_where_and_what() {
 }
 
 #[tokio::test]
-async fn latency_counts_from_the_brokers_receipt_of_the_event_that_brought_an_action_about() {
+async fn latency_counts_from_the_brokers_receipt_of_the_event_that_caused_an_action() {
     let (server, _context) = prepared().await;
-    let sink = Running::start(&server, Settings::default()).await;
+    let sink = RunningSink::start(&server, Settings::default()).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let outputs = vec![outputs::action("u", 10), outputs::transition("u", 10), outputs::action("u", 12)];
     let received = vec![Timestamp(now - 3_000), Timestamp(now)];
