@@ -21,7 +21,7 @@ import duckdb
 
 TRAITS = ["age", "income", "home_ownership", "marital_status", "household_size", "household_comp", "kids_count"]
 
-# Of a larger basket the first so many products are told; its total is that of all.
+# A larger basket lists only its first products; its total is that of all.
 PRODUCTS_MAX = 40
 
 ORDERS = """

@@ -155,7 +155,7 @@ async fn drain(mut output_items: mpsc::Receiver<OutputItem>, shared: Arc<FeedSha
             }
             OutputItem::Barrier(barrier) => {
                 let ordinal = shared.outputs.load(Ordering::Relaxed);
-                // Whoever asked may have gone.
+                // The requester may have stopped.
                 let _ = barrier.passed.send(BarrierReport { ordinal, stream_last: ordinal });
             }
         }

@@ -167,7 +167,7 @@ impl Traffic {
         at
     }
 
-    /// So many events more, in blocks of whole lines.
+    /// The next events, in blocks of whole lines.
     pub(crate) fn blocks(&mut self, events: u64) -> impl Iterator<Item = Vec<u8>> {
         let mut left = events;
         std::iter::from_fn(move || {

@@ -124,7 +124,7 @@ impl Log {
     }
 }
 
-/// The rules with every duration so many times shorter, and the longest of them then.
+/// The rules with every duration divided by a factor, and the longest duration of the result.
 fn shortened(rules: &str, times: i64) -> (String, i64) {
     let mut longest = 0;
     let text = DURATION.replace_all(rules, |found: &Captures<'_>| {

@@ -79,7 +79,7 @@ impl EventPublisher {
         self.settle(0).await;
     }
 
-    /// Publishes the event that moves time on to the end; returns what replay must be told of it.
+    /// Publishes the event that advances time to the end; returns what replay must know about it.
     pub(super) async fn publish_the_end(&mut self, max_disorder: Span) -> Timestamp {
         let until = self.latest + AFTERMATH;
         let at = until + max_disorder;
@@ -121,7 +121,7 @@ impl EventPublisher {
         }
     }
 
-    /// Whoever lost one answer has lost those behind it, too. What is in the stream already is known there by its id.
+    /// A publisher that lost one answer has lost those after it, too. The stream recognizes messages that it has already by their ids.
     async fn send_again(&mut self) {
         for (ack, message) in &mut self.under_way {
             *ack = publish(&self.context, message).await;

@@ -36,7 +36,7 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "generate")]
     events: Option<PathBuf>,
 
-    /// So many events of a simulated storefront instead
+    /// A number of events of a simulated storefront instead
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     generate: u64,
 
@@ -52,11 +52,11 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// No more rounds begin after so many seconds
+    /// No more rounds begin after this number of seconds
     #[arg(long, value_name = "N", default_value_t = 600)]
     seconds: u64,
 
-    /// Instead of all that: the state of so many users who did little and have long been away, in bytes
+    /// Instead: the state of this number of users who did little and have long been away, in bytes
     #[arg(long, value_name = "N", conflicts_with_all = ["events", "generate"])]
     idle_users: Option<u32>,
 
@@ -74,7 +74,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| "it must be an RFC 3339 time, such as 2026-03-09T00:00:00Z".to_owned())
 }
 
-/// Measures; fails if two passes of the engine did not come to the same.
+/// Measures; fails if two passes of the engine gave different results.
 pub(crate) fn run(args: &EngineArgs) -> Result<bool, Error> {
     let (text, plan) = workload::read(args.rules.as_deref())?;
     let printed = match args.idle_users {
@@ -123,7 +123,7 @@ fn measure(args: &EngineArgs, plan: &Arc<ExecutionPlan>) -> Result<EngineReport,
         |run: &EngineRun| (run.outputs, run.journal_bytes) == (rounds.one[0].outputs, rounds.one[0].journal_bytes);
     if !runs.all(same) {
         return Err(Error::Unreadable(
-            "two passes of the engine over the same events did not come to the same".to_owned(),
+            "two passes of the engine over the same events gave different results".to_owned(),
         ));
     }
     let state = state::of_events(plan, &input, args.until)?;

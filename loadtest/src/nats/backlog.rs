@@ -126,6 +126,6 @@ async fn wait_for_the_end(context: &Context, events: u64) -> Result<f64, Error> 
     };
     let last = stream.get_last_raw_message_by_subject(THE_END).await.map_err(|error| failed(error.into()))?;
     let seconds = (last.time - first.time).as_seconds_f64();
-    // The first output came with the first events, of which the daemon asks for so many at a time.
+    // The first output came with the first events, which the daemon requests in batches.
     Ok(events.saturating_sub(5_000) as f64 / seconds)
 }

@@ -29,7 +29,7 @@ impl NumberedEvents {
         self.next
     }
 
-    /// So many more.
+    /// The next events.
     pub(super) fn take(&mut self, count: u64) -> Vec<Bytes> {
         let mut taken = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
         for _ in 0..count {

@@ -25,13 +25,13 @@ const AT_REST: Duration = Duration::from_millis(200);
 /// How often, and how much.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CheckpointCycle {
-    /// So many whole checkpoints, and as many of what changed.
+    /// The number of base checkpoints, and of deltas.
     pub(super) rounds: u32,
     /// From the end of one to the beginning of the next.
     pub(super) interval: Duration,
 }
 
-/// What checkpoints come to.
+/// The measurements of checkpoints.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Checkpointing {
     /// A whole one, on disk.

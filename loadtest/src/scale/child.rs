@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 
 /// How soon to look again whether it has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Killed when nobody waits for it any more.
 struct ChildProcess(Child);
@@ -31,7 +31,7 @@ pub(super) async fn run<T: DeserializeOwned>(args: &[String]) -> Result<T, Error
         let ended = child.0.try_wait().map_err(|cause| Error::Io { attempt: "wait for a process", cause })?;
         match ended {
             Some(ended) => break ended,
-            None => tokio::time::sleep(LOOK_AGAIN).await,
+            None => tokio::time::sleep(POLL_INTERVAL).await,
         }
     };
     let mut said = String::new();

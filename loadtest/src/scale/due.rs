@@ -1,6 +1,6 @@
 //! How long events wait while everybody falls due in the same second.
 //!
-//! So many users were last seen within one second, and become dormant within one, 48 hours later. Meanwhile others place
+//! A million users were last seen within one second, and become dormant within one, 48 hours later. Meanwhile others place
 //! orders at a steady rate, each of which makes its user a big spender at once: from the time at which an order was to
 //! come, whatever became of those before it, to the output that says so. The engine is driven as a daemon drives it:
 //! batches in, emissions out, time by what the broker says.
@@ -43,7 +43,7 @@ const STEP: Duration = Duration::from_micros(500);
 
 #[derive(Debug, Args)]
 pub(super) struct DueArgs {
-    /// Instead: how long events wait while so many users fall due in the same second (1,000,000 unless it is said)
+    /// Instead: how long events wait while this number of users fall due in the same second (1,000,000 unless it is said)
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1000000",
         value_parser = clap::value_parser!(u32).range(1..=50_000_000), conflicts_with = "segments")]
     pub(super) due: Option<u32>,

@@ -30,7 +30,7 @@ const GAP_MS: u64 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct SegmentsArgs {
-    /// Instead: what an event costs under rules of so many segments, of which 5 read it: 5,50,500
+    /// Instead: what an event costs under rules with these numbers of segments, of which 5 read it: 5,50,500
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(5..=10_000))]
     pub(super) segments: Vec<u32>,
 }

@@ -1,23 +1,23 @@
 //! Time zones by the names that clients and rules give them.
 //!
-//! IANA names, in any case, by the bundled database and not the machine's: the same log must decide the same everywhere.
-//! Beside them fixed offsets as people and libraries write them, `UTC+8`, `GMT+0800`, `+08:00`, which lie ahead of UTC
-//! where they say `+`. IANA's own `Etc/GMT+2` means the opposite (two hours behind), and stays what it is.
+//! IANA names, in any case, from the bundled database and not the machine's: the same log must give the same decisions on
+//! every machine. Also fixed offsets as people and libraries write them, `UTC+8`, `GMT+0800`, `+08:00`, in which `+` means
+//! ahead of UTC. IANA's own `Etc/GMT+2` means the opposite (two hours behind) and keeps that meaning.
 
 use std::sync::LazyLock;
 
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
-/// Made once: it remembers the zones that were asked for.
+/// Created once: it caches zones.
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// Names of the database that name no place: browsers report the first where they know no zone.
+/// Names of the database that are not zones: browsers report the first where they know no zone.
 const NO_ZONES: [&str; 2] = ["Etc/Unknown", "Factory"];
 
-/// Whoever writes a fixed offset may put one of these before it.
+/// What a fixed offset may start with.
 const PREFIXES: [&str; 2] = ["UTC", "GMT"];
 
-/// The zone of that name, and the one way in which it is written here; `None`: there is no such zone.
+/// The zone of that name, with its canonical name; `None`: there is no such zone.
 pub fn named(name: &str) -> Option<(TimeZone, String)> {
     if NO_ZONES.iter().any(|other| other.eq_ignore_ascii_case(name)) {
         return None;
@@ -31,12 +31,11 @@ pub fn named(name: &str) -> Option<(TimeZone, String)> {
     Some((zone, canonical))
 }
 
-/// Every name of the database that may be meant by one that is not in it: not those of fixed offsets whose signs are
-/// turned round.
+/// The names of the database that can be suggested: all but those of fixed offsets whose signs are inverted.
 pub(super) fn suggestible() -> Vec<String> {
     let names = DATABASE.available().map(|zone| zone.to_string()).collect::<Vec<_>>();
-    let is_turned = |name: &str| name.strip_prefix("Etc/GMT").is_some_and(|rest| rest.starts_with(['+', '-']));
-    names.into_iter().filter(|name| !is_turned(name) && !NO_ZONES.contains(&name.as_str())).collect()
+    let is_inverted = |name: &str| name.strip_prefix("Etc/GMT").is_some_and(|rest| rest.starts_with(['+', '-']));
+    names.into_iter().filter(|name| !is_inverted(name) && !NO_ZONES.contains(&name.as_str())).collect()
 }
 
 /// Minutes ahead of UTC of a fixed offset: an optional `UTC` or `GMT`, a sign, hours up to 23, and minutes with or without
@@ -79,7 +78,7 @@ mod tests {
     #[case::iana("Asia/Shanghai", Some(("Asia/Shanghai", 28_800)))]
     #[case::iana_in_any_case("asia/shanghai", Some(("Asia/Shanghai", 28_800)))]
     #[case::an_old_name("Asia/Calcutta", Some(("Asia/Calcutta", 19_800)))]
-    #[case::iana_turns_the_sign_round("Etc/GMT+2", Some(("Etc/GMT+2", -7_200)))]
+    #[case::iana_inverts_the_sign("Etc/GMT+2", Some(("Etc/GMT+2", -7_200)))]
     #[case::hours("UTC+8", Some(("+08:00", 28_800)))]
     #[case::in_any_case("gmt+0800", Some(("+08:00", 28_800)))]
     #[case::without_a_prefix("+08:00", Some(("+08:00", 28_800)))]
@@ -89,11 +88,11 @@ mod tests {
     #[case::three_digits("+530", Some(("+05:30", 19_800)))]
     #[case::behind("GMT-03:30", Some(("-03:30", -12_600)))]
     #[case::a_real_minus("UTC\u{2212}3", Some(("-03:00", -10_800)))]
-    #[case::nothing_ahead("UTC+0", Some(("+00:00", 0)))]
+    #[case::zero_offset("UTC+0", Some(("+00:00", 0)))]
     #[case::utc("UTC", Some(("UTC", 0)))]
-    #[case::browsers_that_know_none("Etc/Unknown", None)]
+    #[case::browsers_without_a_zone("Etc/Unknown", None)]
     #[case::likewise_in_any_case("etc/unknown", None)]
-    #[case::machines_that_know_none("Factory", None)]
+    #[case::machines_without_a_zone("Factory", None)]
     #[case::no_zone("Mars/Olympus", None)]
     #[case::empty("", None)]
     #[case::a_sign_alone("UTC+", None)]
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn no_suggestion_turns_a_sign_round() {
+    fn no_suggestion_has_an_inverted_sign() {
         let names = suggestible();
         assert!(names.contains(&"Europe/Berlin".to_owned()) && names.len() > 500, "{}", names.len());
         assert!(!names.iter().any(|name| name.starts_with("Etc/GMT+") || name.starts_with("Etc/GMT-")));

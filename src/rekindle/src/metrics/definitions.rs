@@ -97,7 +97,7 @@ metrics! {
     SOURCE_MISSING: Counter "rekindle_source_missing_messages_total" []
         "Messages that the stream no longer had when they were to be read.";
     SOURCE_RECREATIONS: Counter "rekindle_source_consumer_recreations_total" []
-        "Times that the consumer was made anew, from the message after the last one read.";
+        "Times that the consumer was created again, from the message after the last one read.";
     TICKS_SENT: Counter "rekindle_ticks_sent_total" [] "Ticks put into the log, so that time passes without traffic.";
     TICKS_RECEIVED: Counter "rekindle_ticks_received_total" [] "Ticks read from the log.";
     PUBLISHED: Counter "rekindle_published_messages_total" ["kind"] "Messages that the broker has taken, by kind.";

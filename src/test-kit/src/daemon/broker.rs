@@ -64,7 +64,7 @@ impl Broker {
         self.jetstream.create_stream(config).await.expect("the stream can be made");
     }
 
-    /// Publishes messages in order, at most so many a second, and waits until all are in the stream. The subject has
+    /// Publishes messages in order, at most `per_second` a second, and waits until all are in the stream. The subject has
     /// nothing to do with the order.
     pub async fn publish(&self, messages: &[Bytes], per_second: Option<u32>) {
         let started = Instant::now();
@@ -130,7 +130,7 @@ impl Broker {
         subjects.iter().filter(|(subject, _)| is_output(subject)).map(|(_, count)| *count as u64).sum()
     }
 
-    /// Waits until the output stream holds so many outputs.
+    /// Waits until the output stream holds this number of outputs.
     pub async fn wait_for_outputs(&self, count: u64) {
         let mut found = 0;
         let done = async {
