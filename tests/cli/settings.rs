@@ -31,7 +31,7 @@ fn mistakes_of_file_and_environment_are_shown_together() {
     for part in [
         "settings.toml:2:11: `workers` must be between 0 and 1024",
         "settings.toml:4:9: `batch` must be between 1 and 50000",
-        "REKINDLE_ENGINE_PARTITIONS: `partitions` must be a whole number, and this is a string",
+        "REKINDLE_ENGINE_PARTITIONS: `partitions` must be a whole number, but this is a string",
         "REKINDLE_HTTP_LISTN: no setting has this variable\n  help: did you mean `REKINDLE_HTTP_LISTEN`?",
     ] {
         assert!(said.contains(part), "{part:?} is not said in\n{said}");

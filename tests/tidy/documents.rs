@@ -5,7 +5,7 @@ use std::fs;
 
 use regex::Regex;
 
-use crate::{TextFile, allowed, assert_none, files, repository};
+use crate::{TextFile, assert_none, files, repository};
 
 const README_LINES_MAX: usize = 150;
 
@@ -103,16 +103,43 @@ fn types_that_documents_name_exist() {
     let named = Regex::new(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`").expect("a pattern");
     let code: String = files(&["src", "loadtest/src"], &["rs"]).iter().map(|file| file.text.as_str()).collect();
     let words: BTreeSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    let allowed = allowed().documented_types;
     let mut mistakes = Vec::new();
     for document in files(&["docs/glossary.md", "docs/architecture.md"], &["md"]) {
         for found in named.captures_iter(&document.text).filter(|found| !words.contains(&found[1])) {
-            if allowed.iter().any(|name| name == &found[1]) {
-                continue;
-            }
             mistakes.push(format!("{}: {} is not in the code", document.path, &found[1]));
         }
     }
+    assert_none(&mistakes);
+}
+
+/// `§n` in a comment is a numbered section of docs/semantics.md, unless it is one of a named publication (`3rd ed., §5.5`).
+#[test]
+fn sections_that_comments_cite_exist() {
+    let text = fs::read_to_string(repository().join("docs/semantics.md")).expect("it exists");
+    let heading = Regex::new(r"(?m)^## ([0-9]+)\. ").expect("a pattern");
+    let sections: BTreeSet<&str> = heading.captures_iter(&text).map(|found| found.extract::<1>().1[0]).collect();
+    let cited = Regex::new(r"(ed\., |RFC [0-9]+, )?§ ?([0-9]+)").expect("a pattern");
+    let mut mistakes = Vec::new();
+    let mut checked = 0;
+    let roots = [
+        "src",
+        "loadtest",
+        "tests/engine",
+        "tests/core",
+        "tests/conformance",
+        "docs",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ];
+    for file in files(&roots, &["rs", "md", "toml"]) {
+        for found in cited.captures_iter(&file.text).filter(|found| found.get(1).is_none()) {
+            checked += 1;
+            if !sections.contains(&found[2]) {
+                mistakes.push(format!("{}: §{} is not in docs/semantics.md", file.path, &found[2]));
+            }
+        }
+    }
+    assert!(checked > 20, "only {checked} citations were found");
     assert_none(&mistakes);
 }
 

@@ -1,6 +1,6 @@
-//! What every file of the repository keeps to, as tests: names, words, links, documents, dependencies, waiting.
+//! Rules that every file of the repository follows, as tests: names, words, links, documents, dependencies, sleeps.
 //!
-//! `allowed.toml` lists what does not keep to it yet, or with a reason never will. An entry may only shrink.
+//! `allowed.toml` lists the exceptions: for now, or for good with a reason. An entry may only shrink.
 
 mod dependencies;
 mod documents;
@@ -19,8 +19,6 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Allowed {
-    /// Types that the documents name ahead of the code.
-    documented_types: Vec<String>,
     /// How often a banned word still occurs.
     words: BTreeMap<String, usize>,
     /// Sleeps of a fixed length in tests, by file: how many, and why.

@@ -10,7 +10,7 @@ use super::reader::{SettingsReader, set};
 use rekindle_core::document::TomlSection;
 use rekindle_core::event::PLACEHOLDER_IDS;
 use rekindle_core::rules::schema::DurationText;
-use rekindle_core::time::{Clock, Span};
+use rekindle_core::time::{Clock, Span, SpanError};
 
 /// What is computed, and how.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
@@ -82,8 +82,8 @@ impl Default for EngineSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateTtlError {
     /// It can't be read as a duration.
-    #[error("{0}")]
-    Duration(String),
+    #[error(transparent)]
+    Duration(#[from] SpanError),
     /// It is shorter or longer than may be.
     #[error("it must be 0s, which is never, or between 1h and 36525d")]
     OutOfRange,

@@ -33,6 +33,14 @@ pub struct Diagnostic {
     pub span: Range<usize>,
 }
 
+/// What is wrong and what to do about it, without a place.
+pub(crate) struct Advice {
+    /// What is wrong, in one sentence.
+    pub(crate) message: String,
+    /// What to do about it; may be empty.
+    pub(crate) help: String,
+}
+
 /// The problems found so far in one text.
 pub struct Diagnostics<'t> {
     text: &'t str,

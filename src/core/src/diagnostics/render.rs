@@ -32,7 +32,7 @@ pub fn render(file: &str, text: &str, problems: &[Diagnostic], colour: bool) -> 
     }
     if problems.len() > SHOWN_MAX {
         let rest = problems.len() - SHOWN_MAX;
-        out.push_str(&format!("{file}: and {rest} more, of which some may go with those above\n\n"));
+        out.push_str(&format!("{file}: and {rest} more, some of which may follow from those above\n\n"));
     }
     out
 }

@@ -1,5 +1,4 @@
-//! What is known of the products of an event before one came: that they are an array, in the events of Segment's e-commerce
-//! specification.
+//! Events of Segment's e-commerce specification whose products are an array: known before such an event arrives.
 
 use super::notation;
 use super::ruleset::{EventName, Ruleset};
@@ -17,7 +16,7 @@ const EVENTS: [&str; 9] = [
     "Order Cancelled",
 ];
 
-/// The property of theirs that is an array.
+/// Their property that is an array.
 pub(super) const PRODUCTS: &str = "products";
 
 /// Whether a name stands for events whose products are an array.
@@ -25,14 +24,10 @@ pub(super) fn has_array(name: &EventName) -> bool {
     name.event.as_deref().is_some_and(|event| EVENTS.contains(&event))
 }
 
-/// What to do where a path leads into an array.
-pub fn each(array: &str) -> String {
-    format!(
-        "give its elements a name of their own, with each = \"{array}\", or send the sum as a property of the event"
-    )
-}
+/// Help for a path that leads into an array.
+pub const ARRAY_HELP: &str = "elements of an array cannot be read: send the value as a property of the event itself";
 
-/// What a sound set of rules asks for that is not there where events are as the specification has them.
+/// Notes on what valid rules read and events that follow the specification do not have.
 pub fn notes(rules: &Ruleset) -> Vec<String> {
     let features = (0..).map(super::ruleset::FeatureId).zip(&rules.features);
     let inside = features.filter(|(_, feature)| {
@@ -40,6 +35,6 @@ pub fn notes(rules: &Ruleset) -> Vec<String> {
         has_array(&rules.names[usize::from(feature.name.0)]) && paths.any(|path| path.len() > 2 && path[1] == PRODUCTS)
     });
     let note =
-        |id| format!("{} is missing where `{PRODUCTS}` is an array: {}", notation::feature(rules, id), each(PRODUCTS));
+        |id| format!("{} is missing where `{PRODUCTS}` is an array: {}", notation::feature(rules, id), ARRAY_HELP);
     inside.map(|(id, _)| note(id)).collect()
 }

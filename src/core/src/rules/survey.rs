@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::decimal::Decimal;
 use crate::event::{Event, FieldId, Scalar};
-use crate::rules::products::each;
+use crate::rules::products::ARRAY_HELP;
 use crate::rules::ruleset::{EventName, NameId, NumericProperty, Projection, Ruleset};
 
 /// The most characters of a text that is shown as an example.
@@ -131,7 +131,7 @@ impl<'r> PropertySurvey<'r> {
         let text = format!(
             "{name} reads into `{array}`, which is an array in {count} of {events} events: it has no value there"
         );
-        Some(SurveyFinding { text, help: each(&array), is_mistake: property.seen.all() == 0 })
+        Some(SurveyFinding { text, help: ARRAY_HELP.to_owned(), is_mistake: property.seen.all() == 0 })
     }
 
     fn not_numbers(&self, property: &SurveyedProperty) -> Option<SurveyFinding> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rekindle_core::time::SpanError;
 use rekindle_nats::CredentialsError;
 use rekindle_runtime::files::sink::OutputFileError;
 use rekindle_runtime::pipeline::RestoreError;
@@ -189,8 +190,8 @@ pub(super) enum ArgumentError {
     #[error("write a factor from 0.001 to 1000000, or a duration like 1h")]
     Speed,
     /// A duration can't be read.
-    #[error("{0}")]
-    Duration(String),
+    #[error(transparent)]
+    Duration(#[from] SpanError),
     /// A time can't be read.
     #[error(
         "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z, or a date, such as 2026-03-09, which is its \

@@ -115,7 +115,7 @@ fn problems_of_file_and_variables_are_reported_together() {
     assert_eq!(mistakes.in_file.len(), 1);
     let said: Vec<_> = mistakes.in_variables.iter().map(|it| (it.variable.as_str(), it.message.as_str())).collect();
     let expected = [
-        ("REKINDLE_ENGINE_PARTITIONS", "`partitions` must be a whole number, and this is a string"),
+        ("REKINDLE_ENGINE_PARTITIONS", "`partitions` must be a whole number, but this is a string"),
         ("REKINDLE_OUTPUT_LINGER", "`linger` must be between 0s and 1s"),
     ];
     assert_eq!(said, expected);

@@ -11,7 +11,7 @@ fn every_problem_is_reported_at_its_place() {
                 [output]\ncreate = 'yes'\n[nats.tls]\ncert_file = 'c'\n[shutdown]\ndeadline = '1ms'\n[log]\nlevel = 'loud'\n";
     let expected = [
         ("`partitions` must be between 1 and 4096", "0"),
-        ("`workers` must be a whole number, and this is a string", "'two'"),
+        ("`workers` must be a whole number, but this is a string", "'two'"),
         ("`max_disorder` must be between 0s and 1d", "'2d'"),
         ("`clock` must be one of `log`, `events`", "'event'"),
         ("unknown key `rule` in [engine]", "rule"),
@@ -19,8 +19,8 @@ fn every_problem_is_reported_at_its_place() {
         ("this is not an address to listen on", "'localhost'"),
         ("unknown key `htp` in the settings", "htp"),
         ("`batch` must be between 1 and 50000", "0"),
-        ("`kind` must be a string, and this is an integer", "3"),
-        ("`create` must be true or false, and this is a string", "'yes'"),
+        ("`kind` must be a string, but this is a whole number", "3"),
+        ("`create` must be true or false, but this is a string", "'yes'"),
         ("`cert_file` is of no use without `key_file`", "'c'"),
         ("`deadline` must be between 1s and 10m", "'1ms'"),
         ("`loud` is not a level", "'loud'"),
@@ -31,11 +31,11 @@ fn every_problem_is_reported_at_its_place() {
 #[rstest]
 #[case::misspelt_key("[engine]\npartition = 8", "unknown key `partition` in [engine]", "partition", "`partitions`?")]
 #[case::misspelt_choice("[log]\nformat = 'jsn'", "`format` must be one of `auto`, `human`, `json`", "'jsn'", "`json`?")]
-#[case::no_table("nats = 3", "`nats` must be a table, and this is an integer", "3", "")]
+#[case::no_table("nats = 3", "`nats` must be a table, but this is a whole number", "3", "")]
 #[case::no_servers("[nats]\nservers = []", "`servers` must have at least one", "[]", "nats://host:port")]
 #[case::servers_no_list(
     "[nats]\nservers = 'nats://a'",
-    "`servers` must be a list of strings in [ ], and this is a string",
+    "`servers` must be a list of strings in [ ], but this is a string",
     "'nats://a'",
     ""
 )]
@@ -87,7 +87,7 @@ fn every_problem_is_reported_at_its_place() {
 )]
 #[case::subject_no_text(
     "[source]\nsubjects = [1]",
-    "each of `subjects` must be a string, and this is an integer",
+    "each of `subjects` must be a string, but this is a whole number",
     "1",
     ""
 )]

@@ -24,12 +24,13 @@ impl ConditionCompiler<'_, '_, '_> {
             [(left, right), (right, left)].iter().find(|(side, _)| matches!(side.kind, ExpressionKind::Null))
         {
             self.term(other.1);
-            let help = "ask with has(traits.name) whether something is there, with !has(…) whether it is not";
-            return self.fail(span, "nothing can be compared with null", help);
+            let help =
+                "test with has(traits.name) whether a value is there, with !has(traits.name) whether it is missing";
+            return self.fail(span, "a value cannot be compared with null", help);
         }
         if matches!(left.kind, ExpressionKind::Compare(..)) && !is_condition(right) {
             let help = "write both comparisons out: 1 < x && x < 5";
-            return self.fail(span, "comparisons do not chain", help);
+            return self.fail(span, "comparisons cannot be chained", help);
         }
         let (left_typed, right_typed) = (self.term(left), self.term(right));
         let (left_typed, right_typed) = (left_typed?, right_typed?);
@@ -60,7 +61,7 @@ impl ConditionCompiler<'_, '_, '_> {
                     (ExpressionKind::Text(text), _) | (_, ExpressionKind::Text(text))
                         if text.parse::<f64>().is_ok() =>
                     {
-                        format!("a number stands without quotes: {text}")
+                        format!("numbers are written without quotes: {text}")
                     }
                     _ => "they are never equal".to_owned(),
                 };
@@ -75,7 +76,7 @@ impl ConditionCompiler<'_, '_, '_> {
         let help = match &node.kind {
             ExpressionKind::Text(text) if Span::parse(text).is_ok() => format!("write duration('{text}')"),
             ExpressionKind::Number(number) if *number >= Decimal::ZERO && is_whole(*number) => {
-                format!("say {number} of what: duration('{number}m'), duration('{number}d')")
+                format!("give {number} a unit: duration('{number}m'), duration('{number}d')")
             }
             _ if kind == TermType::Dynamic => "no trait or property is a duration; write duration('30m')".to_owned(),
             _ => "write the time as duration('30m')".to_owned(),
@@ -100,7 +101,7 @@ impl ConditionCompiler<'_, '_, '_> {
         let at_the_edge = limit == DISTINCT_EXACT && matches!(op, Comparison::Greater | Comparison::LessOrEqual);
         if limit > DISTINCT_EXACT || at_the_edge {
             let help = "compare it with at most 1000, as in distinct(…) >= 1000";
-            return self.fail(span, "distinct(…) counts exactly up to 1,000, and reads 1,000 beyond", help);
+            return self.fail(span, "distinct(…) is exact up to 1,000 only; above that it is 1,000", help);
         }
         Some(())
     }

@@ -66,7 +66,7 @@ impl ConditionCompiler<'_, '_, '_> {
                 let typed = self.term(list)?;
                 if typed.kind != TermType::Dynamic {
                     let help = "write the list out: traits.tier in ['gold', 'silver']";
-                    let message = format!("to the right of `in` stands a list, and this is {}", typed.kind.described());
+                    let message = format!("`in` needs a list on its right, but this is {}", typed.kind.described());
                     return self.fail(&list.span, message, help);
                 }
                 Some(typed.term)
@@ -74,7 +74,11 @@ impl ConditionCompiler<'_, '_, '_> {
         };
         let (item_typed, list) = (item_typed?, list_term?);
         if item_typed.kind == TermType::Duration {
-            return self.fail(&item.span, "a duration is in no list", "compare it: … >= duration('30m')");
+            return self.fail(
+                &item.span,
+                "a duration cannot be looked up in a list",
+                "compare it: … >= duration('30m')",
+            );
         }
         Some(Condition::In { item: item_typed.term, list })
     }
@@ -94,7 +98,11 @@ impl ConditionCompiler<'_, '_, '_> {
                 None if matches!(item.kind, ExpressionKind::Mistake) => {}
                 None => {
                     let help = "compare with it instead: a == b || …";
-                    self.problems.add(&item.span, "a list has only texts, numbers, true and false, written out", help);
+                    self.problems.add(
+                        &item.span,
+                        "a list can only contain texts, numbers, true and false, written out",
+                        help,
+                    );
                 }
             }
         }

@@ -24,7 +24,7 @@ impl ConditionCompiler<'_, '_, '_> {
             return None;
         }
         if path.fields.is_empty() {
-            let help = format!("name one of them: {root}.name");
+            let help = format!("add a name: {root}.name");
             return self.fail(&node.span, format!("`{root}` is not a value by itself"), help);
         }
         if root == "traits" {
@@ -34,11 +34,11 @@ impl ConditionCompiler<'_, '_, '_> {
         }
         if self.context != ConditionContext::Where {
             let help = if root == "properties" {
-                format!("name the event and take its latest: last(E.{})", path.fields.join("."))
+                format!("name the event and use its latest value: last(E.{})", path.fields.join("."))
             } else {
-                "name such events in [events], with `where`".to_owned()
+                "define an event with such a `where` in [events], and use its name here".to_owned()
             };
-            let message = format!("`{root}` belongs to one event, and is seen only in its `where`");
+            let message = format!("`{root}` belongs to one event, and can only be used in its `where`");
             return self.fail(&node.span, message, help);
         }
         let id = self.symbols.registry.field(std::iter::once(root.to_owned()).chain(path.fields).collect());
@@ -53,7 +53,7 @@ impl ConditionCompiler<'_, '_, '_> {
             head = inner;
         }
         if self.term(head).is_some() {
-            self.problems.add(&head.span, "nothing can be taken out of this with a dot", "");
+            self.problems.add(&head.span, "this value has no fields", "");
         }
     }
 
@@ -61,14 +61,13 @@ impl ConditionCompiler<'_, '_, '_> {
         let (root, written) = (path.root, path.written());
         let is_event = self.symbols.names.contains_key(root);
         if is_event && self.context == ConditionContext::Where {
-            let help =
-                format!("ask the event itself: properties.{}", path.fields.first().map_or("name", String::as_str));
-            self.problems.add(&node.span, "`where` sees one event, and has no names of events", help);
+            let help = format!("write properties.{}", path.fields.first().map_or("name", String::as_str));
+            self.problems.add(&node.span, "`where` sees only one event, and cannot refer to events by name", help);
         } else if is_event && path.fields.is_empty() {
-            let help = format!("ask something about it: count({root}, '7d'), since({root}), total({root})");
+            let help = format!("use one of its numbers: count({root}, '7d'), since({root}), total({root})");
             self.problems.add(&node.span, format!("`{root}` is an event, not a value"), help);
         } else if is_event {
-            let help = format!("take the latest, last({written}), or add them up, sum({written}, '7d')");
+            let help = format!("use the latest, last({written}), or their sum, sum({written}, '7d')");
             self.problems.add(&node.span, format!("`{written}` has many values, one per event"), help);
         } else {
             self.unknown_name(path);
@@ -86,7 +85,7 @@ impl ConditionCompiler<'_, '_, '_> {
         let known = names.chain(ROOTS).chain(["true", "false"]);
         let help = match self.problems.nearest(root, known.chain(functions::names())) {
             Some(name) => format!("did you mean `{name}`?"),
-            None => "texts stand in quotes; events are named in [events]; a user's traits are traits.name".to_owned(),
+            None => "write texts in quotes; define events in [events]; a trait is written traits.name".to_owned(),
         };
         self.problems.add_missing(&path.root_span, format!("unknown name {}", shorten(root)), help);
     }

@@ -20,12 +20,12 @@ impl ConditionCompiler<'_, '_, '_> {
                 Some(TypedTerm::new(Term::Constant(Scalar::Text(Cow::Owned(value.clone()))), TermType::Text))
             }
             ExpressionKind::Null => {
-                let help = "ask with has(traits.name) whether something is there";
+                let help = "test with has(traits.name) whether a value is there";
                 self.fail(&node.span, "null is not a value", help)
             }
             ExpressionKind::List(_) => {
                 let help = "write traits.tier in ['gold', 'silver']";
-                self.fail(&node.span, "a list can only stand to the right of `in`", help)
+                self.fail(&node.span, "a list can only be used to the right of `in`", help)
             }
             ExpressionKind::Name(_) | ExpressionKind::Field(..) => self.path(node),
             ExpressionKind::Call(call) => self.call(call),
@@ -54,7 +54,7 @@ impl ConditionCompiler<'_, '_, '_> {
                 Some(TypedTerm::new(Term::Negate(Box::new(term)), TermType::Number))
             }
             (kind, _) => {
-                self.fail(&inner.span, format!("only a number has a minus, and this is {}", kind.described()), "")
+                self.fail(&inner.span, format!("a minus needs a number, but this is {}", kind.described()), "")
             }
         }
     }
@@ -73,12 +73,12 @@ impl ConditionCompiler<'_, '_, '_> {
             (TermType::Duration, TermType::Duration, Arithmetic::Add | Arithmetic::Subtract) => TermType::Duration,
             (a, b, _) if is_numeric(a) && is_numeric(b) => TermType::Number,
             (TermType::Duration, _, _) | (_, TermType::Duration, _) => {
-                let help = "durations can be added and subtracted; write the result out: duration('90m')";
-                return self.fail(span, "durations have no such arithmetic", help);
+                let help = "write the result out: duration('90m')";
+                return self.fail(span, "durations can only be added and subtracted", help);
             }
             (a, b, _) => {
                 let (node, kind) = if is_numeric(a) { (right, b) } else { (left, a) };
-                let message = format!("arithmetic needs numbers, and this is {}", kind.described());
+                let message = format!("arithmetic needs numbers, but this is {}", kind.described());
                 return self.fail(&node.span, message, "");
             }
         };

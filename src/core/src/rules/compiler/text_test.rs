@@ -46,7 +46,7 @@ impl ConditionCompiler<'_, '_, '_> {
         } else {
             format!("texts have {}", join_quoted(&functions::METHODS))
         };
-        self.fail(&call.name_span, format!("nothing has a function {} after a dot", shorten(name)), help)
+        self.fail(&call.name_span, format!("there is no function {} after a dot", shorten(name)), help)
     }
 
     /// A term that can be a text.
@@ -54,7 +54,7 @@ impl ConditionCompiler<'_, '_, '_> {
         let typed = self.term(node)?;
         match typed.kind {
             TermType::Text | TermType::Dynamic => Some(typed.term),
-            kind => self.fail(&node.span, format!("a text is needed here, and this is {}", kind.described()), ""),
+            kind => self.fail(&node.span, format!("a text is needed here, but this is {}", kind.described()), ""),
         }
     }
 
@@ -63,12 +63,16 @@ impl ConditionCompiler<'_, '_, '_> {
             if matches!(node.kind, ExpressionKind::Mistake) {
                 return None;
             }
-            return self.fail(&node.span, "the pattern of matches must be written out", "write matches('^vip-')");
+            return self.fail(
+                &node.span,
+                "the pattern of matches must be a literal in quotes",
+                "write matches('^vip-')",
+            );
         };
         match RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build() {
             Ok(regex) => Some(regex),
             Err(regex::Error::CompiledTooBig(_)) => {
-                self.fail(&node.span, "this pattern grows too large", "use smaller repetitions")
+                self.fail(&node.span, "this pattern is too large", "use smaller repetitions")
             }
             Err(error) => {
                 // The last line says what is wrong; those before draw the pattern once more.

@@ -37,7 +37,7 @@ impl ConditionCompiler<'_, '_, '_> {
                 }
                 _ => "write an event's name, or event.property".to_owned(),
             };
-            return self.fail(&argument.span, "an event of [events] must stand here", help);
+            return self.fail(&argument.span, "a name of [events] is expected here", help);
         };
         let Some(&name) = self.symbols.names.get(path.root) else {
             self.unknown_event(&path);
@@ -86,13 +86,13 @@ impl ConditionCompiler<'_, '_, '_> {
         }
         let array = format!("{}.{}", subject.event, products::PRODUCTS);
         let message = format!("{function} finds nothing in `{array}`, which is an array");
-        self.fail(&subject.span, message, products::each(products::PRODUCTS))
+        self.fail(&subject.span, message, products::ARRAY_HELP)
     }
 
     fn unknown_event(&mut self, path: &DottedPath<'_>) {
         let root = path.root;
         if ROOTS.contains(&root) {
-            let help = "functions look at the events of [events]";
+            let help = "functions take names of [events]";
             self.problems.add(&path.root_span, format!("`{root}` is not an event"), help);
         } else {
             let names = self.symbols.name_order.iter().map(String::as_str);

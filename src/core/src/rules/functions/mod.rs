@@ -63,7 +63,7 @@ impl ConditionCompiler<'_, '_, '_> {
         let Some(function) = named(&call.name) else { return self.unknown_function(call) };
         if self.context == ConditionContext::Where && function.reads_history {
             let name = function.name;
-            let message = format!("`where` sees one event and the traits, and {name}() reads the user's history");
+            let message = format!("`where` sees only one event and the traits, but {name}() reads the user's history");
             return self.fail(&call.name_span, message, "use it in a segment's `when` or a campaign's `if`");
         }
         (function.compile)(self, call)

@@ -15,7 +15,7 @@ pub(super) fn in_segment(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Fu
     let [argument] = call.arguments.as_slice() else {
         return compiler.fail(&call.span, "in_segment takes one segment's id", help);
     };
-    let id = only_text(compiler, argument, "the segment must be named by its id in quotes", help)?;
+    let id = only_text(compiler, argument, "the argument must be the id of a segment in quotes", help)?;
     if compiler.context == ConditionContext::Where {
         let message = "`where` sees the event and the traits, not segments";
         return compiler.fail(&call.name_span, message, "use it in `when` or `if`");
@@ -27,8 +27,8 @@ pub(super) fn in_segment(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Fu
     };
     if let ConditionContext::When(this) = compiler.context {
         if segment == this {
-            let message = format!("segment `{id}` asks for itself");
-            return compiler.fail(&argument.span, message, "a segment sees only those above it");
+            let message = format!("segment `{id}` refers to itself");
+            return compiler.fail(&argument.span, message, "a segment can only refer to segments above it");
         }
         if segment > this {
             return compiler.forward_reference(this, segment, argument);
@@ -50,7 +50,7 @@ impl ConditionCompiler<'_, '_, '_> {
                 }
                 let path = shown.join(" → ");
                 (
-                    format!("these segments ask for each other in a circle: {path}"),
+                    format!("these segments refer to each other in a circle: {path}"),
                     "remove one of the in_segment calls".to_owned(),
                 )
             }

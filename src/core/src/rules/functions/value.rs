@@ -12,7 +12,7 @@ use crate::time::Span;
 /// `duration('45m')`
 pub(super) fn duration(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
-    let message = "the duration must be written out in quotes";
+    let message = "the duration must be a literal in quotes";
     let text = only_text(compiler, argument, message, "write duration('45m')")?;
     // Unlike a window, a duration that something is compared with may be zero.
     let span = match Span::parse(text) {
@@ -38,7 +38,7 @@ pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functi
         TermType::Number | TermType::Text | TermType::Dynamic => {
             Some(TypedTerm::new(Term::Number(Box::new(typed.term)), TermType::Number))
         }
-        kind => compiler.fail(&argument.span, format!("number reads a text, and this is {}", kind.described()), ""),
+        kind => compiler.fail(&argument.span, format!("number(…) needs a text, but this is {}", kind.described()), ""),
     }
 }
 
@@ -49,15 +49,15 @@ pub(super) fn has(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionC
         ExpressionKind::Field(..) => {}
         ExpressionKind::Mistake => return None,
         _ => {
-            let message = "has() asks whether a trait, a property or a context field is there";
+            let message = "has(…) tests whether a trait, a property or a context field is there";
             let help = "write has(traits.name); in `where`, also has(properties.name) and has(context.name)";
             return compiler.fail(&argument.span, message, help);
         }
     }
     let is_event = argument.as_path().is_some_and(|path| compiler.symbols.names.contains_key(path.root));
     if is_event && compiler.context != ConditionContext::Where {
-        let help = "whether there was such an event: total(E) > 0; its latest value: last(E.p) == …";
-        return compiler.fail(&argument.span, "has() asks about traits, not about events of the past", help);
+        let help = "test for such an event with total(E) > 0, for its latest value with last(E.p) == …";
+        return compiler.fail(&argument.span, "has(…) cannot test past events", help);
     }
     let typed = compiler.term(argument)?;
     Some(TypedTerm::new(Term::Condition(Box::new(Condition::Has(typed.term))), TermType::Bool))
@@ -68,7 +68,7 @@ impl ConditionCompiler<'_, '_, '_> {
     pub(super) fn time_literal(&mut self, text: &str, span: &Range<usize>) -> Option<Span> {
         match document::duration(text) {
             Ok(length) => Some(length),
-            Err((message, help)) => self.fail(span, message, help),
+            Err(advice) => self.fail(span, advice.message, advice.help),
         }
     }
 }

@@ -77,7 +77,7 @@ impl ConditionCompiler<'_, '_, '_> {
             ExpressionKind::Call(call) if call.name == "duration" => {
                 self.fail(&argument.span, "a window is written without duration(…)", "write just '7d'")
             }
-            _ => self.fail(&argument.span, "the window must be written out in quotes", "write it like '7d'"),
+            _ => self.fail(&argument.span, "the window must be a literal in quotes", "write it like '7d'"),
         }
     }
 

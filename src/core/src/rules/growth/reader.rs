@@ -129,7 +129,7 @@ impl<'t> RulesReader<'t> {
         if parts.iter().any(|part| part.is_empty()) {
             let span = named.map_or(section.span.clone(), |named| named.span());
             let help = "write the name of a property of the event, like \"total\" or \"pricing.total\"";
-            self.problems.add(&span, format!("{} is no property", shorten(path)), help);
+            self.problems.add(&span, format!("{} is not a property", shorten(path)), help);
             return None;
         }
         self.growth_field(section, "properties", &parts)
@@ -178,15 +178,15 @@ impl<'t> RulesReader<'t> {
         let Some((table, span)) = section.table("channels", &mut self.problems) else { return Vec::new() };
         let entries = in_file_order(table);
         if entries.len() > CHANNELS_MAX {
-            let message = format!("there are {} channels; the most is {CHANNELS_MAX}", entries.len());
+            let message = format!("there are {} channels; the maximum is {CHANNELS_MAX}", entries.len());
             self.problems.add(&span, message, "users of all other sources count under `other`");
         }
         let mut channels: Vec<Channel> = Vec::new();
         for (name, span, _) in entries {
             self.check_id("channel", name, &span);
             if name == "direct" || name == "other" {
-                let help = "it is there by itself: take it out";
-                self.problems.add(&span, format!("`{name}` cannot be given sources"), help);
+                let help = "remove it: this channel always exists";
+                self.problems.add(&span, format!("`{name}` cannot have sources"), help);
             }
             let listed =
                 TomlSection::open("[growth.channels]", span, table, &[], &mut crate::diagnostics::Diagnostics::new(""));
@@ -195,7 +195,7 @@ impl<'t> RulesReader<'t> {
                 let lower = source.get_ref().to_lowercase();
                 let before = channels.iter().find(|channel: &&Channel| channel.sources.contains(&lower));
                 if let Some(before) = before {
-                    let message = format!("{} stands for `{}` already", shorten(source.get_ref()), before.name);
+                    let message = format!("{} is already a source of `{}`", shorten(source.get_ref()), before.name);
                     self.problems.add(&source.span(), message, "a source belongs to one channel");
                 }
                 sources.push(lower);

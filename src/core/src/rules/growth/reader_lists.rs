@@ -53,7 +53,7 @@ impl<'t> RulesReader<'t> {
     fn part_id(&mut self, what: &str, id: &str, span: &Range<usize>, before: &mut Vec<String>) -> Option<String> {
         let is_id = self.check_id(&format!("{what} id"), id, span);
         if before.iter().any(|other| other == id) {
-            let message = format!("there are two {what}s `{id}`");
+            let message = format!("{what} `{id}` is defined twice");
             self.problems.add(span, message, "give one of them another id");
             return None;
         }
@@ -74,7 +74,7 @@ impl<'t> RulesReader<'t> {
                 && !(2..=STEPS_MAX).contains(&names.len())
             {
                 let span = section.get("steps").map_or(section.span.clone(), Spanned::span);
-                let message = format!("a funnel has 2 to {STEPS_MAX} steps, and this has {}", names.len());
+                let message = format!("a funnel has 2 to {STEPS_MAX} steps, but this has {}", names.len());
                 self.problems.add(&span, message, "");
             }
             let steps: Option<Vec<NameId>> =
@@ -103,7 +103,7 @@ impl<'t> RulesReader<'t> {
             let budget = section.number("budget", 0.0..=VALUE_MAX, &mut self.problems).map(millionths);
             if budget == Some(0) {
                 let span = section.get("budget").map_or(section.span.clone(), Spanned::span);
-                self.problems.add(&span, "a budget must be above 0", "leave it out where there is none");
+                self.problems.add(&span, "a budget must be above 0", "omit it if there is none");
             }
             promotions.push(Promotion { id, starts, ends, budget });
         }
@@ -117,7 +117,7 @@ impl<'t> RulesReader<'t> {
             DeValue::String(text) => text.to_string(),
             DeValue::Datetime(date) => date.to_string(),
             other => {
-                let message = format!("`{key}` must be a date, and this is {}", kind_of(other));
+                let message = format!("`{key}` must be a date, but this is {}", kind_of(other));
                 self.problems.add(&value.span(), message, "write \"2026-11-27\" or \"2026-11-27T18:00\"");
                 return None;
             }
@@ -132,8 +132,8 @@ impl<'t> RulesReader<'t> {
             }
             Some(_) => self.problems.add(&value.span(), format!("`{key}` must be on a full hour"), ""),
             None => {
-                let help = "write \"2026-11-27\" or \"2026-11-27T18:00\", by the clocks of [growth] timezone";
-                self.problems.add(&value.span(), format!("{} is no date", shorten(&text)), help);
+                let help = "write \"2026-11-27\" or \"2026-11-27T18:00\", in the time zone of [growth]";
+                self.problems.add(&value.span(), format!("{} is not a date", shorten(&text)), help);
             }
         }
         None

@@ -25,7 +25,7 @@ pub(super) fn pair(
         let Some(&(_, innermost)) = open.last() else {
             let (written, opening) = (&source[tokens[index].span.clone()], closing.opening());
             if std::mem::take(&mut is_sound) {
-                let message = format!("nothing is open that this `{written}` could close");
+                let message = format!("this `{written}` has no opening bracket");
                 let help = format!("remove it, or add a `{opening}` before it");
                 problems.add(tokens[index].span.clone(), message, help);
             }
@@ -35,7 +35,11 @@ pub(super) fn pair(
         };
         if innermost != closing && std::mem::take(&mut is_sound) {
             let written = &source[tokens[index].span.clone()];
-            problems.add(tokens[index].span.clone(), format!("`{written}` closes a `{}`", innermost.opening()), "");
+            problems.add(
+                tokens[index].span.clone(),
+                format!("`{written}` does not match the open `{}`", innermost.opening()),
+                "",
+            );
         }
         // It closes the nearest of its kind, and all that was opened since; the innermost where there is none of its kind.
         let is_open = innermost == closing || open.iter().any(|(_, bracket)| *bracket == closing);

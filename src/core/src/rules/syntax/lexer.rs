@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::mistaken_tokens::{self, Advice, OPERATOR_WORDS, OPERATORS};
+use super::mistaken_tokens::{self, OPERATOR_WORDS, OPERATORS, character_advice, operator_advice};
 use super::token::{KEYWORDS, SYMBOLS, Token, TokenKind};
 use super::{ConditionProblems, brackets};
-use crate::diagnostics::{ascii_of_full_width, is_invisible_or_blank};
+use crate::diagnostics::{Advice, ascii_of_full_width, is_invisible_or_blank};
 
 /// The longest condition, in bytes.
 pub(super) const CONDITION_BYTES_MAX: usize = 16 * 1024;
@@ -20,7 +20,7 @@ pub(super) const SPLIT_HELP: &str = "move parts of it to segments of their own, 
 /// Divides a condition into tokens. `None`: there are none, or the condition is too long; this was reported.
 pub(super) fn tokens(source: &str, problems: &mut ConditionProblems<'_, '_, '_>) -> Option<Vec<Token>> {
     if source.len() > CONDITION_BYTES_MAX {
-        let message = format!("this condition has {} bytes; the most is {CONDITION_BYTES_MAX}", source.len());
+        let message = format!("this condition has {} bytes; the maximum is {CONDITION_BYTES_MAX}", source.len());
         problems.add(0..source.len(), message, SPLIT_HELP);
         return None;
     }
@@ -90,14 +90,14 @@ impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
         let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
         let word = &rest[..length];
         if let Some((offset, c)) = word.char_indices().find(|(_, c)| !c.is_ascii()) {
-            let advice = Advice::for_character(c);
+            let advice = character_advice(c);
             return self.push_mistaken(TokenKind::Mistake, length, offset..offset + c.len_utf8(), advice);
         }
         let is_field = self.tokens.last().is_some_and(|token| token.kind == TokenKind::Dot);
         let operator = OPERATOR_WORDS.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(word));
         if let (Some((_, operator)), false) = (operator, is_field) {
             let kind = symbol(operator).map_or(TokenKind::Mistake, |(_, kind)| kind);
-            return self.push_mistaken(kind, length, 0..length, Advice::for_operator(word, operator));
+            return self.push_mistaken(kind, length, 0..length, operator_advice(word, operator));
         }
         let keyword = KEYWORDS.iter().find(|(keyword, _)| *keyword == word);
         self.push(keyword.map_or(TokenKind::Word, |(_, kind)| *kind), length);
@@ -111,7 +111,7 @@ impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
             // The longer one, so that `==` is not read as a mistaken `=`.
             (found, Some((wrong, right))) if found.is_none_or(|(symbol, _)| wrong.len() > symbol.len()) => {
                 let kind = symbol(right).map_or(TokenKind::Mistake, |(_, kind)| kind);
-                self.push_mistaken(kind, wrong.len(), 0..wrong.len(), Advice::for_operator(wrong, right));
+                self.push_mistaken(kind, wrong.len(), 0..wrong.len(), operator_advice(wrong, right));
             }
             (Some((symbol, kind)), _) => self.push(kind, symbol.len()),
             _ => self.scan_wrong_character(first),
@@ -119,7 +119,7 @@ impl<'s> ConditionLexer<'s, '_, '_, '_, '_> {
     }
 
     fn scan_wrong_character(&mut self, c: char) {
-        let advice = Advice::for_character(c);
+        let advice = character_advice(c);
         let marked = c.len_utf8();
         if is_invisible_or_blank(c) {
             self.problems.add(self.at..self.at + marked, advice.message, advice.help);

@@ -87,9 +87,9 @@ fn every_mistake_of_a_condition_is_reported(#[case] condition: &str, #[case] und
 }
 
 #[rstest]
-#[case::invalid_escape(r"'a\d'", "`\\d` is no escape sequence", "\\d")]
-#[case::half_an_escape(r"'\u12'", "`\\u` is no escape sequence", "\\u")]
-#[case::surrogate(r"'\ud800'", "`\\ud800` is no escape sequence", "\\ud800")]
+#[case::invalid_escape(r"'a\d'", "`\\d` is not an escape sequence", "\\d")]
+#[case::half_an_escape(r"'\u12'", "`\\u` is not an escape sequence", "\\u")]
+#[case::surrogate(r"'\ud800'", "`\\ud800` is not an escape sequence", "\\ud800")]
 #[case::keyword_as_a_field("traits.in", "`in` is a word of the language", "in")]
 #[case::number_with_letters("5abc", "`5abc` is not a number", "5abc")]
 #[case::large_hexadecimal("0xffffffffffffffff", "this whole number is too large", "0xffffffffffffffff")]

@@ -57,7 +57,7 @@ impl<'t> RulesReader<'t> {
                 if let Some(first) = ids.get(id.get_ref()) {
                     let message = format!("campaign `{}` is defined twice", id.get_ref());
                     let line = self.problems.line_of(*first);
-                    let help = format!("it is on line {line} already; give one of them another id");
+                    let help = format!("it is already defined on line {line}; give one of them another id");
                     self.problems.add(&id.span(), message, help);
                 } else {
                     ids.insert(*id.get_ref(), id.span().start);
@@ -109,14 +109,18 @@ impl<'t> RulesReader<'t> {
         let text = section.needed_string("on", "\"enter:dormant\"", &mut self.problems)?;
         let span = text.span();
         let Some((change, id)) = text.get_ref().split_once(':') else {
-            self.problems.add(&span, "`on` names a change and a segment", HELP);
+            self.problems.add(&span, "`on` must name a change and a segment", HELP);
             return None;
         };
         let known_change = match change {
             "enter" => Some(TransitionKind::Enter),
             "exit" => Some(TransitionKind::Exit),
             _ => {
-                self.problems.add(&span, format!("a segment has `enter` and `exit`, not {}", shorten(change)), HELP);
+                self.problems.add(
+                    &span,
+                    format!("the change must be `enter` or `exit`, not {}", shorten(change)),
+                    HELP,
+                );
                 None
             }
         };
@@ -148,14 +152,14 @@ impl<'t> RulesReader<'t> {
         let minutes = text.get_ref().split_once('-').and_then(|(start, end)| Some((minute(start)?, minute(end)?)));
         match minutes {
             Some((start, end)) if start == end => {
-                let help = "leave quiet_hours out for none; quiet all day would send nothing";
+                let help = "omit quiet_hours for none; quiet hours of a whole day would send nothing";
                 self.problems.add(&text.span(), "these quiet hours end when they start", help);
                 None
             }
             Some((start_minute, end_minute)) => Some(QuietHours { start_minute, end_minute }),
             None => {
                 let help = "write the local times from 00:00 to 23:59: \"22:00-08:00\"";
-                self.problems.add(&text.span(), format!("{} are no hours", shorten(text.get_ref())), help);
+                self.problems.add(&text.span(), format!("{} are not quiet hours", shorten(text.get_ref())), help);
                 None
             }
         }
@@ -178,7 +182,7 @@ impl<'t> RulesReader<'t> {
         if let Some(id) = &id {
             self.check_id("variant id", id.get_ref(), &id.span());
             if ids.contains(id.get_ref()) {
-                let message = format!("variant `{}` is there twice", id.get_ref());
+                let message = format!("variant `{}` is defined twice", id.get_ref());
                 self.problems.add(&id.span(), message, "give one of them another id");
             }
             ids.push(*id.get_ref());
@@ -193,7 +197,7 @@ impl<'t> RulesReader<'t> {
         let span = section.get("weight")?.span();
         let weight = section.number("weight", 0.0..=WEIGHT_MAX, &mut self.problems)?;
         if weight <= 0.0 {
-            self.problems.add(&span, "a weight must be above 0", "take the variant out to send it to nobody");
+            self.problems.add(&span, "a weight must be above 0", "remove the variant if nobody should get it");
             return None;
         }
         Some(weight)
@@ -212,7 +216,7 @@ impl<'t> RulesReader<'t> {
         for (key, span, value) in in_file_order(table) {
             if fixed.is_some_and(|fixed| fixed.contains_key(key)) {
                 let message = format!("payload and payload_from both have {}", shorten(key));
-                self.problems.add(&span, message, "take one of them out");
+                self.problems.add(&span, message, "remove one of them");
             }
             terms.extend(self.payload_term(value).map(|term| (key.to_owned(), term)));
         }
@@ -221,7 +225,7 @@ impl<'t> RulesReader<'t> {
 
     fn payload_term(&mut self, value: &'t TomlValue<'t>) -> Option<Term> {
         let DeValue::String(text) = value.get_ref() else {
-            let message = format!("payload_from has expressions in quotes, and this is {}", kind_of(value.get_ref()));
+            let message = format!("payload_from has expressions in quotes, but this is {}", kind_of(value.get_ref()));
             self.problems.add(&value.span(), message, "fixed values go into payload");
             return None;
         };
@@ -240,7 +244,7 @@ impl<'t> RulesReader<'t> {
 }
 
 fn duration_in_payload(compiler: &mut ConditionCompiler<'_, '_, '_>, span: &Range<usize>) -> Option<Term> {
-    let help = "send whether it is reached: since(order) > duration('30d')";
+    let help = "send a comparison instead: since(order) > duration('30d')";
     compiler.fail(span, "a payload field cannot be a duration", help)
 }
 

@@ -55,11 +55,11 @@ impl<'t> RulesReader<'t> {
             TAKEN_WORDS.iter().chain(&RESERVED_WORDS).chain(&ROOTS).any(|word| word.eq_ignore_ascii_case(id))
                 || functions::named(id).is_some();
         if is_taken {
-            let help = format!("name it otherwise, like `{id}_event`");
+            let help = format!("use another name, like `{id}_event`");
             self.problems.add(span, format!("`{id}` is a word of the language and cannot name an event"), help);
         } else if !is_identifier {
             let message = format!("{} cannot name an event in a condition", shorten(id));
-            self.problems.add(span, message, "use the letters a to z, digits and _, not a digit first");
+            self.problems.add(span, message, "use the letters a to z, digits and _, and begin with a letter or _");
         }
     }
 
@@ -75,7 +75,7 @@ impl<'t> RulesReader<'t> {
                 self.event_table(id, &section)
             }
             other => {
-                let message = format!("an event is named by a text or a table, and this is {}", kind_of(other));
+                let message = format!("an event is defined by a string or a table, but this is {}", kind_of(other));
                 self.problems.add(&value.span(), message, "write view = \"Product Viewed\"");
                 None
             }
@@ -132,7 +132,11 @@ impl<'t> RulesReader<'t> {
 
     fn check_event(&mut self, event: &str, span: &Range<usize>) {
         if event.is_empty() {
-            self.problems.add(span, "this event has no name", "write the name the site sends, like \"Product Viewed\"");
+            self.problems.add(
+                span,
+                "this event has no name",
+                "write the name that the site sends, like \"Product Viewed\"",
+            );
         }
     }
 }

@@ -123,7 +123,7 @@ impl<'t> RulesReader<'t> {
         if id.is_empty() {
             self.problems.add(span, format!("this {kind} is empty"), help);
         } else if id.len() > ID_BYTES_MAX {
-            self.problems.add(span, format!("this {kind} has {} bytes; the most is {ID_BYTES_MAX}", id.len()), help);
+            self.problems.add(span, format!("this {kind} has {} bytes; the maximum is {ID_BYTES_MAX}", id.len()), help);
         } else if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
             self.problems.add(span, format!("{} cannot be a {kind}", shorten(id)), help);
         } else {

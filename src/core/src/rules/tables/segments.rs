@@ -54,7 +54,7 @@ impl<'t> RulesReader<'t> {
         if let Some(&first) = self.symbols.segments.get(text) {
             let message = format!("segment `{text}` is defined twice");
             let line = self.problems.line_of(self.symbols.segment_places[first]);
-            let help = format!("it is on line {line} already; give one of them another id");
+            let help = format!("it is already defined on line {line}; give one of them another id");
             self.problems.add(&id.span(), message, help);
         } else {
             self.symbols.segments.insert(text.to_owned(), index);

@@ -65,12 +65,12 @@ fn everything_that_is_said_is_taken() {
 )]
 #[case(
     "[growth]\norder_value = 'a..b'\n",
-    "`a..b` is no property",
+    "`a..b` is not a property",
     "'a..b'",
     "write the name of a property of the event"
 )]
-#[case("[growth]\nchannels = { direct = ['x'] }\n", "`direct` cannot be given sources", "direct", "take it out")]
-#[case("[growth]\nchannels = { a = ['x'], b = ['X'] }\n", "`X` stands for `a` already", "'X'", "one channel")]
+#[case("[growth]\nchannels = { direct = ['x'] }\n", "`direct` cannot have sources", "direct", "remove it")]
+#[case("[growth]\nchannels = { a = ['x'], b = ['X'] }\n", "`X` is already a source of `a`", "'X'", "one channel")]
 #[case(
     "[growth]\nlifecycle = { actve = 's' }\n",
     "unknown key `actve` in [growth.lifecycle]",
@@ -80,7 +80,7 @@ fn everything_that_is_said_is_taken() {
 #[case("[growth]\nlifecycle = { active = 'x' }\n", "there is no segment `x`", "'x'", "did you mean `s`?")]
 #[case(
     "[growth]\n[[funnels]]\nid = 'f'\nsteps = ['view']\nwithin = '1h'\n",
-    "a funnel has 2 to 8 steps, and this has 1",
+    "a funnel has 2 to 8 steps, but this has 1",
     "['view']",
     ""
 )]
@@ -110,7 +110,7 @@ fn everything_that_is_said_is_taken() {
 )]
 #[case(
     "[growth]\n[[promotions]]\nid = 'p'\nstarts = 'soon'\nends = '2026-11-28'\n",
-    "`soon` is no date",
+    "`soon` is not a date",
     "'soon'",
     "2026-11-27"
 )]
@@ -123,7 +123,7 @@ fn everything_that_is_said_is_taken() {
 #[case("[growth]\n[[targets]]\nmetric = 'gmv'\nperiod = 'month'\nvalue = 0\n", "a target must be above 0", "0", "")]
 #[case(
     "[growth]\n[[targets]]\nmetric = 'gmv'\nperiod = 'day'\nvalue = 1\n[[targets]]\nmetric = 'gmv'\nperiod = 'day'\nvalue = 2\n",
-    "there are two targets `gmv_day`",
+    "target `gmv_day` is defined twice",
     "[[targets]]",
     "another id"
 )]
@@ -141,10 +141,10 @@ fn a_mistake_is_shown_at_its_place(#[case] text: &str, #[case] message: &str, #[
 }
 
 #[test]
-fn there_is_a_most_of_everything() {
+fn channels_and_funnels_have_a_maximum() {
     let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
     let channels = many(15, &|at| format!("c{at} = ['s{at}']\n"));
-    assert!(problems(&format!("{BASE}[growth.channels]\n{channels}"))[0].0.contains("the most is 14"));
+    assert!(problems(&format!("{BASE}[growth.channels]\n{channels}"))[0].0.contains("the maximum is 14"));
     let funnel = |at| format!("[[funnels]]\nid = 'f{at}'\nsteps = ['view', 'order']\nwithin = '1h'\n");
     assert!(problems(&format!("{BASE}[growth]\n{}", many(9, &funnel)))[0].0.contains("more than 8 funnels"));
 }

@@ -11,13 +11,13 @@ use super::{only_problem, problems, rules_with};
 #[case::unknown_function("cont(view, '7d') > 1", "there is no function `cont`", "cont", "did you mean `count`?")]
 #[case::unknown_method(
     "traits.a.startswith('x')",
-    "nothing has a function `startswith` after a dot",
+    "there is no function `startswith` after a dot",
     "startswith",
     "did you mean `startsWith`?"
 )]
 #[case::function_after_a_dot(
     "view.count('7d') > 1",
-    "nothing has a function `count` after a dot",
+    "there is no function `count` after a dot",
     "count",
     "count(order, '7d')"
 )]
@@ -36,21 +36,16 @@ use super::{only_problem, problems, rules_with};
 )]
 #[case::no_window("count(view) > 1", "count needs a window", "count(view)", "count(view, '7d')")]
 #[case::too_many_arguments("idle(view) > duration('1d')", "idle is not used like this", "idle(view)", "idle()")]
-#[case::event_in_quotes("count('view', '7d') > 1", "an event of [events] must stand here", "'view'", "without quotes")]
-#[case::window_from_a_trait(
-    "count(view, traits.w) > 1",
-    "the window must be written out in quotes",
-    "traits.w",
-    "'7d'"
-)]
-#[case::window_as_a_number("count(view, 7) > 1", "the window must be written out in quotes", "7", "'7d'")]
+#[case::event_in_quotes("count('view', '7d') > 1", "a name of [events] is expected here", "'view'", "without quotes")]
+#[case::window_from_a_trait("count(view, traits.w) > 1", "the window must be a literal in quotes", "traits.w", "'7d'")]
+#[case::window_as_a_number("count(view, 7) > 1", "the window must be a literal in quotes", "7", "'7d'")]
 #[case::window_as_a_duration(
     "count(view, duration('7d')) > 1",
     "a window is written without duration(…)",
     "duration('7d')",
     "'7d'"
 )]
-#[case::window_of_nothing("count(view, '0s') > 1", "`0s` is no time at all; it must be at least 1ms", "'0s'", "30m")]
+#[case::window_of_nothing("count(view, '0s') > 1", "`0s` is too short; a duration is at least 1ms", "'0s'", "30m")]
 #[case::window_of_400_years("count(view, '146000d') > 1", "`146000d` is longer than 100 years", "'146000d'", "total")]
 #[case::window_beyond_counting(
     "count(view, '99999999999999999d') > 1",
@@ -72,13 +67,13 @@ use super::{only_problem, problems, rules_with};
 )]
 #[case::properties_outside_where(
     "properties.price > 1",
-    "`properties` belongs to one event, and is seen only in its `where`",
+    "`properties` belongs to one event, and can only be used in its `where`",
     "properties.price",
     "last(E.price)"
 )]
 #[case::context_outside_where(
     "context.page.path == 'x'",
-    "`context` belongs to one event, and is seen only in its `where`",
+    "`context` belongs to one event, and can only be used in its `where`",
     "context.page.path",
     "where"
 )]
@@ -115,8 +110,13 @@ use super::{only_problem, problems, rules_with};
     "without quotes: 3"
 )]
 #[case::bools_have_no_order("traits.vip > true", "true and false have no order", "traits.vip > true", "==")]
-#[case::chained_comparison("1 < total(view) < 5", "comparisons do not chain", "1 < total(view) < 5", "&&")]
-#[case::null("traits.email != null", "nothing can be compared with null", "traits.email != null", "has(traits.name)")]
+#[case::chained_comparison("1 < total(view) < 5", "comparisons cannot be chained", "1 < total(view) < 5", "&&")]
+#[case::null(
+    "traits.email != null",
+    "a value cannot be compared with null",
+    "traits.email != null",
+    "has(traits.name)"
+)]
 #[case::remainder("total(view) % 2 == 0", "`%` is not part of the language", "total(view) % 2", "")]
 #[case::ternary("traits.vip ? true : false", "`? :` is not part of the language", "traits.vip ? true : false", "&&")]
 #[case::map_literal("{'a': 1} == 2", "maps ({…}) are not part of the language", "{'a': 1}", "")]
@@ -126,58 +126,58 @@ use super::{only_problem, problems, rules_with};
     "exists(t, t == 'x')",
     "count(E, W)"
 )]
-#[case::list_as_a_value("[1, 2] == traits.x", "a list can only stand to the right of `in`", "[1, 2]", "in")]
-#[case::in_a_text("'a' in 'abc'", "to the right of `in` stands a list, and this is a text", "'abc'", "list")]
+#[case::list_as_a_value("[1, 2] == traits.x", "a list can only be used to the right of `in`", "[1, 2]", "in")]
+#[case::in_a_text("'a' in 'abc'", "`in` needs a list on its right, but this is a text", "'abc'", "list")]
 #[case::in_an_empty_list("traits.x in []", "the list is empty, so nothing is in it", "[]", "")]
 #[case::in_a_list_of_others("total(view) in ['a']", "a number is looked for in a list that has none", "['a']", "")]
 #[case::computed_list(
     "traits.x in [1, traits.y]",
-    "a list has only texts, numbers, true and false, written out",
+    "a list can only contain texts, numbers, true and false, written out",
     "traits.y",
     "=="
 )]
-#[case::place_in_a_list("traits.tags[0] == 'x'", "only a text in quotes can stand in [ ]", "traits.tags[0]", "")]
-#[case::text_arithmetic("traits.a + 'x' == 'yx'", "arithmetic needs numbers, and this is a text", "'x'", "")]
+#[case::place_in_a_list("traits.tags[0] == 'x'", "only a text in quotes can be used in [ ]", "traits.tags[0]", "")]
+#[case::text_arithmetic("traits.a + 'x' == 'yx'", "arithmetic needs numbers, but this is a text", "'x'", "")]
 #[case::duration_times_two(
     "idle() * 2 > duration('1d')",
-    "durations have no such arithmetic",
+    "durations can only be added and subtracted",
     "idle() * 2",
     "duration('90m')"
 )]
-#[case::minus_a_text("-'x' == 1", "only a number has a minus, and this is a text", "'x'", "")]
+#[case::minus_a_text("-'x' == 1", "a minus needs a number, but this is a text", "'x'", "")]
 #[case::contains_on_a_number(
     "total(view).contains('1')",
-    "a text is needed here, and this is a number",
+    "a text is needed here, but this is a number",
     "total(view)",
     ""
 )]
-#[case::computed_pattern("traits.x.matches(traits.y)", "the pattern of matches must be written out", "traits.y", "")]
+#[case::computed_pattern(
+    "traits.x.matches(traits.y)",
+    "the pattern of matches must be a literal in quotes",
+    "traits.y",
+    ""
+)]
 #[case::bad_pattern("traits.x.matches('(')", "this is not a regular expression: unclosed group", "'('", "")]
-#[case::huge_pattern("traits.x.matches('(a{999}){999}')", "this pattern grows too large", "'(a{999}){999}'", "")]
+#[case::huge_pattern("traits.x.matches('(a{999}){999}')", "this pattern is too large", "'(a{999}){999}'", "")]
 #[case::distinct_beyond_its_range(
     "distinct(view.sku, '7d') >= 1001",
-    "distinct(…) counts exactly up to 1,000, and reads 1,000 beyond",
+    "distinct(…) is exact up to 1,000 only; above that it is 1,000",
     "distinct(view.sku, '7d') >= 1001",
     "1000"
 )]
 #[case::distinct_at_its_edge(
     "1000 < distinct(view.sku, '7d')",
-    "distinct(…) counts exactly up to 1,000, and reads 1,000 beyond",
+    "distinct(…) is exact up to 1,000 only; above that it is 1,000",
     "1000 < distinct(view.sku, '7d')",
     "1000"
 )]
-#[case::itself("in_segment('s')", "segment `s` asks for itself", "'s'", "above")]
+#[case::itself("in_segment('s')", "segment `s` refers to itself", "'s'", "above")]
 #[case::unknown_segment("in_segment('t')", "there is no segment `t`", "'t'", "did you mean `s`?")]
-#[case::segment_without_quotes("in_segment(s)", "the segment must be named by its id in quotes", "s", "")]
-#[case::has_of_an_event(
-    "has(order.total)",
-    "has() asks about traits, not about events of the past",
-    "order.total",
-    "total(E)"
-)]
+#[case::segment_without_quotes("in_segment(s)", "the argument must be the id of a segment in quotes", "s", "")]
+#[case::has_of_an_event("has(order.total)", "has(…) cannot test past events", "order.total", "total(E)")]
 #[case::has_of_a_name(
     "has(traits)",
-    "has() asks whether a trait, a property or a context field is there",
+    "has(…) tests whether a trait, a property or a context field is there",
     "traits",
     "has(traits.name)"
 )]
@@ -192,32 +192,32 @@ use super::{only_problem, problems, rules_with};
     "sum(order.products.price, '7d') > 0",
     "sum finds nothing in `order.products`, which is an array",
     "order.products.price",
-    "each = \"products\""
+    "a property of the event itself"
 )]
 #[case::total_of_products(
     "total(order.products) > 0",
     "total finds nothing in `order.products`, which is an array",
     "order.products",
-    "each = \"products\""
+    "a property of the event itself"
 )]
 #[case::single_equals("traits.a = 'x'", "`=` is not an operator", "=", "write `==`")]
 #[case::single_ampersand("traits.a & traits.b", "`&` is not an operator", "&", "write `&&`")]
 #[case::word_for_operator("traits.a and traits.b", "`and` is not an operator", "and", "write `&&`")]
 #[case::duration_without_quotes(
     "since(order) > 30d",
-    "`30d` is a duration, and stands without quotes",
+    "the duration `30d` must be in quotes",
     "30d",
     "write duration('30d')"
 )]
 #[case::window_without_quotes(
     "count(view, 1h30m) > 1",
-    "`1h30m` is a duration, and stands without quotes",
+    "the duration `1h30m` must be in quotes",
     "1h30m",
     "write '1h30m'"
 )]
 #[case::duration_of_no_text(
     "since(order) > duration(30d)",
-    "`30d` is a duration, and stands without quotes",
+    "the duration `30d` must be in quotes",
     "30d",
     "write '30d'"
 )]
@@ -234,8 +234,8 @@ use super::{only_problem, problems, rules_with};
 #[case::curly_quotes("traits.a == ‘x’ ", "the character `‘` does not belong here", "‘", "straight quotes")]
 #[case::open_text("traits.a == 'x", "this text has no closing quote", "'x", "'")]
 #[case::open_bracket("(traits.a", "this `(` is never closed", "(", "")]
-#[case::stray_bracket("traits.a)", "nothing is open that this `)` could close", ")", "remove it")]
-#[case::crossed_brackets("(traits.a]", "`]` closes a `(`", "]", "")]
+#[case::stray_bracket("traits.a)", "this `)` has no opening bracket", ")", "remove it")]
+#[case::crossed_brackets("(traits.a]", "`]` does not match the open `(`", "]", "")]
 #[case::missing_operator("traits.a traits.b", "`traits` is not expected here", "traits", "an operator is missing")]
 #[case::missing_value("traits.a == == 3", "`==` is not expected here", "==", "a value is missing")]
 #[case::ends_early("traits.a &&", "the condition ends too early", "", "")]

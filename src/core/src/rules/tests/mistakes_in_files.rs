@@ -31,18 +31,18 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
 #[case::zone_beyond_a_day("timezone = 'GMT+24'", "there is no time zone `GMT+24`", "'GMT+24'", "did you mean `GMT")]
 #[case::zone_that_is_none("timezone = 'Etc/Unknown'", "there is no time zone `Etc/Unknown`", "'Etc/Unknown'", "")]
 #[case::control_above_one("control = 10", "`control` must be between 0 and 1", "10", "")]
-#[case::control_not_a_number("control = nan", "`control` must be a number, and this is a number", "nan", "")]
-#[case::dedup_window_of_nothing("dedup_window = '0s'", "`0s` is no time at all; it must be at least 1ms", "'0s'", "")]
+#[case::control_not_a_number("control = nan", "`control` must be a finite number", "nan", "")]
+#[case::dedup_window_of_nothing("dedup_window = '0s'", "`0s` is too short; a duration is at least 1ms", "'0s'", "")]
 #[case::dedup_window_a_number(
     "dedup_window = 600",
-    "`dedup_window` must be a string, and this is an integer",
+    "`dedup_window` must be a string, but this is a whole number",
     "600",
     ""
 )]
-#[case::events_no_table("events = 3", "`events` must be a table, and this is an integer", "3", "")]
+#[case::events_no_table("events = 3", "`events` must be a table, but this is a whole number", "3", "")]
 #[case::event_no_text(
     "events.view = 3",
-    "an event is named by a text or a table, and this is an integer",
+    "an event is defined by a string or a table, but this is a whole number",
     "3",
     "Product Viewed"
 )]
@@ -51,14 +51,19 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
     "events.properties = 'P'",
     "`properties` is a word of the language and cannot name an event",
     "properties",
-    "otherwise"
+    "another name"
 )]
-#[case::event_named_in("events.in = 'P'", "`in` is a word of the language and cannot name an event", "in", "otherwise")]
+#[case::event_named_in(
+    "events.in = 'P'",
+    "`in` is a word of the language and cannot name an event",
+    "in",
+    "another name"
+)]
 #[case::event_named_like_a_function(
     "events.count = 'P'",
     "`count` is a word of the language and cannot name an event",
     "count",
-    "otherwise"
+    "another name"
 )]
 #[case::event_no_identifier(
     "events.'Product Viewed' = 'P'",
@@ -87,7 +92,7 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
 )]
 #[case::segments_no_array(
     "segments = 3",
-    "`segments` must be an array of tables, each headed [[segments]], and this is an integer",
+    "`segments` must be an array of tables, each under a heading [[segments]], but this is a whole number",
     "3",
     ""
 )]
@@ -122,14 +127,19 @@ fn a_wrong_file_says_what_and_where(
 }
 
 #[rstest]
-#[case::no_change("on = 's'", "`on` names a change and a segment", "'s'", "enter:dormant")]
-#[case::unknown_change("on = 'into:s'", "a segment has `enter` and `exit`, not `into`", "'into:s'", "enter:dormant")]
+#[case::no_change("on = 's'", "`on` must name a change and a segment", "'s'", "enter:dormant")]
+#[case::unknown_change(
+    "on = 'into:s'",
+    "the change must be `enter` or `exit`, not `into`",
+    "'into:s'",
+    "enter:dormant"
+)]
 #[case::unknown_segment("on = 'enter:t'", "there is no segment `t`", "'enter:t'", "did you mean `s`?")]
 #[case::no_trigger("", "campaign `c` has no `on`", "[[campaigns]]", "add on")]
 #[case::bad_channel("on = 'exit:s'\nchannel = 'e mail'", "`e mail` cannot be a channel", "'e mail'", "letters")]
 #[case::priority_not_whole(
     "on = 'exit:s'\npriority = 1.5",
-    "`priority` must be a whole number, and this is a number",
+    "`priority` must be a whole number, but this is a decimal number",
     "1.5",
     ""
 )]
@@ -140,8 +150,13 @@ fn a_wrong_file_says_what_and_where(
     "7d"
 )]
 #[case::max_per_user("on = 'exit:s'\nmax_per_user = -1", "`max_per_user` must be between 1 and 4294967295", "-1", "")]
-#[case::hours("on = 'exit:s'\nquiet_hours = '22-8'", "`22-8` are no hours", "'22-8'", "22:00-08:00")]
-#[case::hour_24("on = 'exit:s'\nquiet_hours = '22:00-24:00'", "`22:00-24:00` are no hours", "'22:00-24:00'", "23:59")]
+#[case::hours("on = 'exit:s'\nquiet_hours = '22-8'", "`22-8` are not quiet hours", "'22-8'", "22:00-08:00")]
+#[case::hour_24(
+    "on = 'exit:s'\nquiet_hours = '22:00-24:00'",
+    "`22:00-24:00` are not quiet hours",
+    "'22:00-24:00'",
+    "23:59"
+)]
 #[case::quiet_all_day(
     "on = 'exit:s'\nquiet_hours = '08:00-08:00'",
     "these quiet hours end when they start",
@@ -158,13 +173,13 @@ fn a_wrong_file_says_what_and_where(
 )]
 #[case::variant_twice(
     "on = 'exit:s'\nvariants = [{ id = 'a', weight = 1 }, { id = \"a\", weight = 1 }]",
-    "variant `a` is there twice",
+    "variant `a` is defined twice",
     "\"a\"",
     ""
 )]
 #[case::variant_no_table(
     "on = 'exit:s'\nvariants = ['a']",
-    "each of `variants` must be a table, and this is a string",
+    "each of `variants` must be a table, but this is a string",
     "'a'",
     ""
 )]
@@ -178,7 +193,7 @@ fn a_wrong_file_says_what_and_where(
 #[case::payload_infinite("on = 'exit:s'\npayload = { x = inf }", "JSON has no such number", "inf", "")]
 #[case::payload_from_fixed(
     "on = 'exit:s'\npayload_from = { x = 3 }",
-    "payload_from has expressions in quotes, and this is an integer",
+    "payload_from has expressions in quotes, but this is a whole number",
     "3",
     "payload"
 )]
@@ -220,7 +235,7 @@ fn a_segment_below_is_told_from_a_circle() {
     assert_eq!(help, "move `b` above `a`");
     let text = segments(&[("a", "in_segment('c')"), ("b", "in_segment('a')"), ("c", "in_segment('b')")]);
     let message = only_problem(&text).0;
-    assert_eq!(message, "these segments ask for each other in a circle: `a` → `c` → `b` → `a`");
+    assert_eq!(message, "these segments refer to each other in a circle: `a` → `c` → `b` → `a`");
 }
 
 #[test]
@@ -303,9 +318,9 @@ fn an_id_that_is_no_single_token_of_a_subject_is_refused_at_its_place(
     3,
     "in single quotes: when = "
 )]
-#[case::duration("[[caps]]\nmax = 3\nper = 30d\n", 3, "a duration stands in quotes: \"30d\"")]
-#[case::duration_in_an_inline_table("caps = [{ max = 3, per = 7d }]\n", 1, "a duration stands in quotes: \"7d\"")]
-#[case::duration_of_two_units("dedup_window = 1h30m\n", 1, "a duration stands in quotes: \"1h30m\"")]
+#[case::duration("[[caps]]\nmax = 3\nper = 30d\n", 3, "a duration is written in quotes: \"30d\"")]
+#[case::duration_in_an_inline_table("caps = [{ max = 3, per = 7d }]\n", 1, "a duration is written in quotes: \"7d\"")]
+#[case::duration_of_two_units("dedup_window = 1h30m\n", 1, "a duration is written in quotes: \"1h30m\"")]
 #[case::percentage("control = 50%\n", 1, "a share is written as a number from 0 to 1: 0.5")]
 #[case::no_break_blank("control =\u{a0}0.5\n", 1, "U+00A0, which only looks like a plain blank")]
 #[case::full_width_blank("control\u{3000}= 0.5\n", 1, "U+3000, which only looks like a plain blank")]
@@ -332,14 +347,19 @@ fn of_very_many_mistakes_the_first_are_shown_and_the_rest_is_counted() {
     assert_eq!(heads, 100);
     assert!(drawn.contains("rules.toml: and 19900 more"), "{}", &drawn[drawn.len() - 200..]);
     assert!(drawn.len() < 100_000, "{} bytes", drawn.len());
-    // Twice the same id: each says on which line it is already.
+    // The same id many times: each names the line of the first.
     let twice: String = (0..MISTAKES).map(|_| "[[segments]]\nid = 's'\nwhen = 'true'\n").collect();
     let all = compile(&twice).expect_err("there are mistakes");
-    assert_eq!((all.len(), all[MISTAKES - 2].help.contains("on line 1 already")), (MISTAKES - 1, true), "{:?}", all[0]);
-    // One circle through them all.
+    assert_eq!(
+        (all.len(), all[MISTAKES - 2].help.contains("already defined on line 1")),
+        (MISTAKES - 1, true),
+        "{:?}",
+        all[0]
+    );
+    // One circle through all of them.
     let circle: String = (0..2_000)
         .map(|number| format!("[[segments]]\nid = 's{number}'\nwhen = \"in_segment('s{}')\"\n", (number + 1) % 2_000))
         .collect();
     let all = compile(&circle).expect_err("there are mistakes");
-    assert!(all.iter().all(|problem| problem.message.len() < 300), "no circle is named whole");
+    assert!(all.iter().all(|problem| problem.message.len() < 300), "no circle is listed whole");
 }

@@ -23,13 +23,12 @@ impl<'s> ConditionParser<'s, '_, '_, '_, '_> {
                 ("unsigned numbers (5u) are not part of the language".to_owned(), "leave out the u")
             }
             NumberError::HexadecimalTooLarge => {
-                ("this whole number is too large".to_owned(), "written like this, it goes up to 0x7fffffffffffffff")
+                ("this whole number is too large".to_owned(), "hexadecimal numbers go up to 0x7fffffffffffffff")
             }
             NumberError::TooLarge => ("this number is too large".to_owned(), "numbers go up to 1e24"),
-            NumberError::Malformed => (
-                format!("{} is not a number", shorten(written)),
-                "a name begins with a letter, a text stands in quotes",
-            ),
+            NumberError::Malformed => {
+                (format!("{} is not a number", shorten(written)), "names begin with a letter; write texts in quotes")
+            }
         };
         self.problems.add(token.span.clone(), message, help);
         self.literal(token, ExpressionKind::Mistake)
@@ -47,7 +46,7 @@ impl<'s> ConditionParser<'s, '_, '_, '_, '_> {
             _ => false,
         };
         let help = if is_argument { format!("write '{written}'") } else { format!("write duration('{written}')") };
-        let message = format!("`{written}` is a duration, and stands without quotes");
+        let message = format!("the duration `{written}` must be in quotes");
         self.problems.add(token.span.clone(), message, help);
     }
 
@@ -56,7 +55,7 @@ impl<'s> ConditionParser<'s, '_, '_, '_, '_> {
             Ok(text) => ExpressionKind::Text(text),
             Err(InvalidEscape(range)) => {
                 let span = token.span.start + range.start..token.span.start + range.end;
-                let message = format!("{} is no escape sequence", shorten(&self.source[span.clone()]));
+                let message = format!("{} is not an escape sequence", shorten(&self.source[span.clone()]));
                 let help = "write \\\\ for a backslash, or r'…' for text without escapes";
                 self.problems.add(span, message, help);
                 ExpressionKind::Mistake

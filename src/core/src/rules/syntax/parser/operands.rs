@@ -179,8 +179,8 @@ impl<'s> ConditionParser<'s, '_, '_, '_, '_> {
                 self.mistake(extent)
             }
             _ => {
-                let help = "write traits['name with spaces']; an element of a list cannot be asked for by its index";
-                self.problems.add(extent.clone(), "only a text in quotes can stand in [ ]", help);
+                let help = "write traits['name with spaces']; elements of a list cannot be accessed by index";
+                self.problems.add(extent.clone(), "only a text in quotes can be used in [ ]", help);
                 self.mistake(extent)
             }
         }

@@ -69,7 +69,7 @@ impl<'s> ConditionParser<'s, '_, '_, '_, '_> {
     pub(super) fn report_nesting(&mut self, span: Range<usize>) {
         if !std::mem::replace(&mut self.is_too_deep, true) {
             let message = format!(
-                "this condition nests too deep: {NESTING_MAX} operators and brackets within one another are the most"
+                "this condition is nested too deeply; the maximum is {NESTING_MAX} nested operators and brackets"
             );
             self.problems.add(span, message, SPLIT_HELP);
         }

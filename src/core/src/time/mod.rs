@@ -3,6 +3,8 @@
 //! Every time the engine computes with is a [`Timestamp`]: UTC milliseconds since 1970-01-01T00:00:00Z. There is no
 //! clock in here; time comes from the log.
 
+mod span;
+
 use std::fmt;
 use std::ops::{Add, Range, Sub};
 
@@ -12,13 +14,11 @@ use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use span::{Span, SpanError};
+
 /// An instant: UTC milliseconds since 1970. Earlier instants are negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
-
-/// A length of time in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(pub i64);
 
 /// What moves time (semantics §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
@@ -174,44 +174,6 @@ fn since_1970(number: &str) -> Option<Timestamp> {
     is_digits.then(|| Timestamp(whole * 1_000 + i64::from(milliseconds(decimals.as_bytes()))))
 }
 
-impl Span {
-    /// Reads a duration literal of the rules language: `30m`, `7d`, `1h30m`; units `ms`, `s`, `m`, `h`, `d` (24 h) and
-    /// `w` (7 d), each a whole number and, when several stand together, from the largest to the smallest.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with the literal.
-    pub fn parse(text: &str) -> Result<Span, String> {
-        const UNITS: [(&str, i64); 6] =
-            [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
-        if text.is_empty() {
-            return Err("the duration is empty".to_owned());
-        }
-        let (mut rest, mut total, mut previous_unit) = (text, 0i64, i64::MAX);
-        while !rest.is_empty() {
-            let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, tail) = rest.split_at(digits);
-            let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
-            let (unit, tail) = tail.split_at(letters);
-            if number.is_empty() || unit.is_empty() {
-                return Err(format!("`{text}` is not a whole number followed by a unit (ms, s, m, h, d, w)"));
-            }
-            let Some(&(_, unit_ms)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-                return Err(format!("`{unit}` is not a unit of time; the units are ms, s, m, h, d (24 h), w (7 d)"));
-            };
-            if unit_ms >= previous_unit {
-                return Err(format!("the parts of `{text}` must go from the largest unit to the smallest, each once"));
-            }
-            let part = number.parse::<i64>().ok().and_then(|n| n.checked_mul(unit_ms));
-            total = part
-                .and_then(|ms| total.checked_add(ms))
-                .filter(|ms| *ms <= Timestamp::NEVER.0)
-                .ok_or_else(|| format!("`{text}` is too long to count in milliseconds"))?;
-            (rest, previous_unit) = (tail, unit_ms);
-        }
-        Ok(Span(total))
-    }
-}
-
 impl Add<Span> for Timestamp {
     type Output = Timestamp;
 
@@ -273,34 +235,6 @@ fn digits_of(utc: DateTime) -> [u8; 24] {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with_text(|text| f.write_str(text))
-    }
-}
-
-/// As [`Span`]'s literal.
-impl serde::Serialize for Span {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// The shortest literal [`Span::parse`] reads back: `1h30m`, `7d`, `0ms`.
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        if rest == 0 {
-            return f.write_str("0ms");
-        }
-        if rest < 0 {
-            f.write_str("-")?;
-            rest = -rest;
-        }
-        for (unit, ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-            if rest >= ms {
-                write!(f, "{}{unit}", rest / ms)?;
-                rest %= ms;
-            }
-        }
-        Ok(())
     }
 }
 
