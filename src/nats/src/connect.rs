@@ -18,7 +18,7 @@ use rekindle_settings::{NatsAuth, NatsSettings};
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long one server may take to accept the connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long JetStream may take to answer.
+/// How long the response to a request, or an acknowledgement, may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of commands that may wait for the connection before their issuers must wait.
 const COMMAND_QUEUE_CAPACITY: usize = 4_096;
@@ -39,7 +39,7 @@ pub struct NatsConnection {
     pub client: async_nats::Client,
     /// For JetStream.
     pub jetstream: async_nats::jetstream::Context,
-    /// What happens on it.
+    /// Its state and counters.
     pub status: Arc<ConnectionStatus>,
 }
 
@@ -95,7 +95,7 @@ impl NatsAccess {
     fn options(&self, batch: usize, reporter: &ConnectionReporter) -> ConnectOptions {
         let NatsSettings { name, auth, tls, .. } = &self.settings;
         let options = if *auth == NatsAuth::None { ConnectOptions::new() } else { with_auth(auth.clone()) };
-        // A server found through a cluster has an address without a scheme: if one wants TLS, all do.
+        // A server found through a cluster has an address without a scheme: if one requires TLS, all do.
         let tls_required = tls.is_required() || self.servers.iter().any(ServerAddr::tls_required);
         let (events, attempts) = (reporter.clone(), reporter.clone());
         let mut options = options
@@ -128,7 +128,7 @@ impl NatsAccess {
 }
 
 impl NatsConnection {
-    /// A client with its JetStream context; `status` is what the events of the client are reported to.
+    /// A client with its JetStream context; the events of the client must be reported to `status`.
     pub fn new(client: async_nats::Client, status: Arc<ConnectionStatus>) -> NatsConnection {
         let context = async_nats::jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT);
         NatsConnection { jetstream: context.build(client.clone()), client, status }

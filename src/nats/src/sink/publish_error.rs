@@ -69,7 +69,7 @@ impl PublishError {
             }
             PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
             _ => match error.source().and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>()) {
-                Some(refusal) => PublishError::of_server(refusal.clone()),
+                Some(error) => PublishError::of_server(error.clone()),
                 None => PublishError::NotSent(error),
             },
         }
@@ -91,19 +91,19 @@ impl PublishError {
         }
     }
 
-    fn of_server(refusal: async_nats::jetstream::Error) -> PublishError {
-        match refusal.error_code() {
+    fn of_server(error: async_nats::jetstream::Error) -> PublishError {
+        match error.error_code() {
             ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
                 PublishError::UnexpectedSequence
             }
             ErrorCode::STREAM_STORE_FAILED
             | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
             | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => PublishError::StreamFull(refusal),
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED => PublishError::StreamFull(error),
             ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => PublishError::TooLarge,
             ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH => PublishError::IncompleteBatch { denial: None },
             ErrorCode::ATOMIC_PUBLISH_DISABLED => PublishError::BatchesNotSupported,
-            _ => PublishError::Refused(refusal),
+            _ => PublishError::Refused(error),
         }
     }
 

@@ -119,7 +119,7 @@ impl SinkStatus {
 
     /// Latencies since the last call: from the broker's receipt of an event to the acknowledgement of an action that it
     /// caused, in microseconds, 1 to ten minutes, to three digits. The broker's time is known to the millisecond. A deferred
-    /// action counts from the event that ended the deferral; an action that time alone caused does not count.
+    /// action counts from the record that ended the deferral; an action that time alone caused does not count.
     pub fn take_latencies(&self) -> Histogram<u64> {
         std::mem::replace(&mut *self.latency.lock().unwrap_or_else(PoisonError::into_inner), latencies())
     }

@@ -22,13 +22,13 @@
 //! The ordered consumer of async-nats 0.51 is not used: it can restart from the beginning of the stream.
 
 mod establish;
+mod ticks;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
-use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::consumer::{ConsumerError, ConsumerEvent, ConsumerStart, HEARTBEAT_TIMEOUT, PullConsumer};
@@ -39,11 +39,6 @@ use super::ticker::Ticker;
 use super::{NatsSource, StopSignal, is_full, ready};
 use crate::random_fraction;
 use crate::streams::StreamRequirements;
-
-/// How often the stream is asked for its last sequence.
-const LAG_INTERVAL: Duration = Duration::from_secs(5);
-/// How long publishing a tick may take; longer, and the connection is stuck.
-const TICK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads until it is stopped.
 pub(super) async fn run(source: NatsSource, mut stop: StopSignal) {
@@ -248,57 +243,5 @@ impl JetStreamReader {
         }
         let lines = self.source.body(kind, message.payload);
         LogRecord { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
-    }
-
-    /// Publishes a tick, and reports if the last ones did not come back.
-    async fn tick(&mut self) {
-        let subject = self.source.settings.tick_subject.clone();
-        let publish = self.source.connection.client.publish(subject, bytes::Bytes::new());
-        if matches!(tokio::time::timeout(TICK_TIMEOUT, publish).await, Ok(Ok(()))) {
-            add(&self.source.status.ticks_sent, 1);
-        }
-        let now = Instant::now();
-        self.ticker.sent(now);
-        // Behind pending messages a tick may well be in flight.
-        if self.pending == 0 && self.ticker.is_overdue(now) {
-            self.ticks_fail = true;
-            let why = self.why_no_ticks();
-            if self.source.part.failing(why.clone()) {
-                error!("{why}");
-            }
-        }
-    }
-
-    fn why_no_ticks(&self) -> String {
-        let (stream, subject) = (self.stream(), &self.source.settings.tick_subject);
-        let denial =
-            self.source.connection.status.denial_since(self.denials_before, |denial| {
-                denial.operation == "publish" && denial.subject == *subject
-            });
-        let why = denial.map_or_else(
-            || format!("does stream {stream} take in {subject}, and is there room in it?"),
-            |denial| denial.to_string(),
-        );
-        format!("ticks do not come back, so no time passes without events: {why}")
-    }
-
-    /// Requests the stream's last sequence at intervals, while this consumer lives.
-    fn watch_lag(&self) -> JoinSet<()> {
-        let mut task = JoinSet::new();
-        if self.position.is_unfiltered {
-            let (connection, stream) = (self.source.connection.clone(), self.stream().to_owned());
-            let status = self.source.status();
-            task.spawn(async move {
-                loop {
-                    tokio::time::sleep(LAG_INTERVAL).await;
-                    if let Ok(found) = connection.stream_info(&stream).await {
-                        let state = found.info.state;
-                        let read = status.sequence().max(state.first_sequence.saturating_sub(1));
-                        status.set_pending(state.last_sequence.saturating_sub(read));
-                    }
-                }
-            });
-        }
-        task
     }
 }

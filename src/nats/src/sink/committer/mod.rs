@@ -41,6 +41,7 @@
 //! A start writes a record with a higher epoch than the last, expecting both the stream's last message and the last record to be
 //! those it has seen. The former owner's next expectation fails; it inspects the stream, and [ends](CommitterClosed::TakenOver).
 
+mod attempt;
 mod claim;
 mod closed;
 mod publish;
@@ -57,6 +58,7 @@ use super::message::OutputMessage;
 use super::publish_error::PublishError;
 use super::records::RecordStream;
 use super::stream_session::StreamSession;
+use attempt::CommitAttempt;
 pub(super) use claim::StreamInspection;
 pub use claim::{CommittedOutputs, OutputOwner, OutputRecovery};
 pub use closed::CommitterClosed;
@@ -114,15 +116,6 @@ struct StreamView {
     is_atomic: bool,
     /// The largest message it accepts, where it has a limit of its own.
     max_message_bytes: Option<usize>,
-}
-
-/// A commit that may be stored, whole or in part.
-struct CommitAttempt {
-    /// The prefix of the ids of its batches and messages.
-    id: String,
-    attempts: u32,
-    /// It was sent as a batch, which may still be stored.
-    was_batch: bool,
 }
 
 /// The outcome of [`Committer::commit`].
@@ -244,67 +237,5 @@ impl Committer {
             }
             failed = Some(error);
         }
-    }
-
-    /// Makes one attempt, after settling the last one. Returns whether the whole batch is stored.
-    async fn attempt(&mut self, batch: &mut CommitBatch, failed: Option<PublishError>) -> Result<bool, CommitError> {
-        if let Some(failed) = failed
-            && self.settle(batch, &failed).await?
-        {
-            return Ok(true);
-        }
-        let attempt = self.session.begin_attempt()?;
-        if self.in_doubt.is_some() {
-            self.session.status.retried();
-        } else {
-            self.commits += 1;
-        }
-        let client = &self.session.connection.client;
-        let in_doubt = self.in_doubt.get_or_insert_with(|| CommitAttempt {
-            id: publish::unique_id(client),
-            attempts: 0,
-            was_batch: false,
-        });
-        in_doubt.attempts += 1;
-        let is_behind_foreign_message = self.view.last != self.view.own_last;
-        // A record alone is a message of its own, and as good as a batch.
-        in_doubt.was_batch |= batch.len() == 0
-            || self.view.is_atomic
-                && (batch.len() >= self.batch_from || self.commits <= self.batches_until || is_behind_foreign_message);
-        let is_batch = in_doubt.was_batch;
-        // An id per attempt: the server must not take the rest of one for the beginning of another.
-        let id = format!("{}.{}", in_doubt.id, in_doubt.attempts);
-        if is_batch {
-            self.publish_batch(batch, &id, attempt).await?;
-            return Ok(true);
-        }
-        if is_behind_foreign_message {
-            self.publish_batch(&mut CommitBatch::at(self.committed.clone()), &id, attempt).await?;
-            return Ok(false);
-        }
-        self.publish_one_by_one(batch, &id, attempt).await
-    }
-
-    /// The first `count` outputs of the batch are in the stream, the last of them with this sequence.
-    fn record_stored(&mut self, batch: &mut CommitBatch, count: usize, sequence: u64) {
-        if count == batch.len() {
-            self.committed = batch.committed().clone();
-        } else if let Some(committed) = count.checked_sub(1).and_then(|last| batch.positions().nth(last)) {
-            self.committed = committed;
-        }
-        let stored = batch.take_first(count);
-        let status = &self.session.status;
-        if self.in_doubt.as_ref().is_some_and(|in_doubt| in_doubt.was_batch) {
-            status.acknowledged(stored.iter());
-            status.committed();
-        } else {
-            stored.iter().for_each(|message| status.acknowledged(std::iter::once(message)));
-        }
-        self.has_released = status.is_releasing();
-        self.ordinal += count as u64;
-        (self.view.last, self.view.own_last) = (sequence, sequence);
-        self.view.inspected_to = self.view.inspected_to.max(sequence);
-        self.written_at = Instant::now();
-        self.session.reset_retries();
     }
 }
