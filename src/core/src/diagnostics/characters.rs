@@ -1,7 +1,7 @@
-//! Characters and numbers that are written in a form the files do not have: full-width signs, blanks that only look like
-//! one, percentages.
+//! Characters and numbers in a form that the files do not have: full-width characters, blanks that are not spaces,
+//! percentages.
 
-/// Whether a character looks like a blank or like nothing at all, and may not stand between words.
+/// Whether a character looks like a blank or is invisible, and is not allowed between words.
 pub fn is_invisible_or_blank(c: char) -> bool {
     (c.is_whitespace() && !c.is_ascii()) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }

@@ -1,7 +1,7 @@
 //! Mistakes in rules and settings files: what is wrong, where, and what to do about it.
 //!
-//! `suggestion` finds the word that was probably meant, `source_map` the place in the file of what a string says,
-//! `render` draws a diagnostic for people.
+//! `suggestion` finds the word that was probably meant, `source_map` the place in the file of a part of a string, `render`
+//! formats a diagnostic for people.
 //!
 //! [`Diagnostics`] collects them while a file is read, so that one run shows every mistake there is.
 
@@ -45,12 +45,11 @@ pub(crate) struct Advice {
 pub struct Diagnostics<'t> {
     text: &'t str,
     found: Vec<Diagnostic>,
-    /// Lines on which the TOML itself is broken: what is read off them means nothing. In the order of the text; none overlaps
-    /// another.
+    /// Lines with syntax errors of TOML: what is read from them is not reported. In the order of the text, not overlapping.
     broken_lines: Vec<Range<usize>>,
     /// Where each line begins.
     line_starts: Vec<usize>,
-    /// How many words were compared for advice.
+    /// The number of words compared for suggestions.
     compared: usize,
 }
 
@@ -61,7 +60,7 @@ impl<'t> Diagnostics<'t> {
         Diagnostics { text, found: Vec::new(), broken_lines: Vec::new(), line_starts, compared: 0 }
     }
 
-    /// Adds a problem, unless the line it starts on is broken anyway.
+    /// Adds a problem, unless the line on which it starts has a syntax error.
     pub fn add(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         if self.is_broken(span.start) {
             return;
@@ -70,7 +69,7 @@ impl<'t> Diagnostics<'t> {
         self.found.push(Diagnostic { message: message.into(), help: help.into(), span });
     }
 
-    /// Adds a problem that may only seem to be one, because what it misses may stand on a broken line.
+    /// Adds a problem about something missing, which may be on a line with a syntax error: then it is not reported.
     pub fn add_missing(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         if self.broken_lines.is_empty() {
             self.add(span, message, help);
@@ -83,10 +82,10 @@ impl<'t> Diagnostics<'t> {
         after.checked_sub(1).is_some_and(|at| self.broken_lines[at].contains(&offset))
     }
 
-    /// Adds a mistake in the TOML itself, and passes over whatever else is on its line.
+    /// Adds a syntax error of TOML; other problems on its line are not reported.
     pub(crate) fn add_broken(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         let span = self.within_text(span);
-        // What follows the first on a line is its echo.
+        // Further errors on a line follow from the first.
         if self.is_broken(span.start) {
             return;
         }
@@ -126,14 +125,14 @@ impl<'t> Diagnostics<'t> {
         &self.text[start..end]
     }
 
-    /// Of the known words, the one that was probably meant; `None` too where enough were compared already.
+    /// Of the known words, the one that was probably meant; `None` too once the maximum of comparisons is reached.
     pub(crate) fn nearest<'w>(&mut self, word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
         let known: Vec<&str> = known.into_iter().take(COMPARED_MAX - self.compared).collect();
         self.compared += known.len();
         nearest(word, known)
     }
 
-    /// Help that names the nearest known word, or lists them all when there are few; nothing where enough were compared already.
+    /// Help that names the nearest known word, or lists all if they are few; empty once the maximum of comparisons is reached.
     pub(crate) fn suggest<'w>(&mut self, word: &str, known: impl IntoIterator<Item = &'w str>, kind: &str) -> String {
         let left = COMPARED_MAX - self.compared;
         let known: Vec<&str> = known.into_iter().take(left).collect();
@@ -141,7 +140,7 @@ impl<'t> Diagnostics<'t> {
         if left == 0 { String::new() } else { suggest(word, known, kind) }
     }
 
-    /// The span with its ends on characters of the text.
+    /// The span, with its ends at character boundaries of the text.
     fn within_text(&self, span: &Range<usize>) -> Range<usize> {
         let start = floor_char_boundary(self.text, span.start);
         let mut end = span.end.clamp(start, self.text.len());
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn however_many_mistakes_there_are_so_many_words_are_compared_and_no_more() {
+    fn comparisons_of_words_are_limited_whatever_the_number_of_mistakes() {
         let known: Vec<String> = (0..20_000).map(|number| format!("event_{number}")).collect();
         let known = || known.iter().map(String::as_str);
         let mut problems = Diagnostics::new("");
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_found_by_their_place() {
+    fn lines_are_found_by_byte_offset() {
         let mut problems = Diagnostics::new("a\nbb\n\nc");
         let lines: Vec<_> = (0..8).map(|at| (problems.line_of(at), problems.line(at))).collect();
         let expected = [(1, "a"), (1, "a"), (2, "bb"), (2, "bb"), (2, "bb"), (3, ""), (4, "c"), (4, "c")];

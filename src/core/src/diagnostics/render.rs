@@ -1,4 +1,4 @@
-//! Diagnostics as text for people: file, line, column, the piece of text underlined, what to do.
+//! Diagnostics as text for people: file, line, column, the text underlined, and help.
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity};
 
@@ -9,7 +9,7 @@ use super::suggestion::floor_char_boundary;
 const WIDTH: usize = 110;
 /// Of more problems than this the first are shown, and the rest is counted.
 pub const SHOWN_MAX: usize = 100;
-/// A longer line than this is not drawn whole: nobody reads it, and drawing takes time.
+/// Longer lines are not drawn.
 const DRAWN_LINE_BYTES_MAX: usize = 1_000;
 
 /// Draws the problems found in `text`, which was read from `file`; in colour when asked. Of more than [`SHOWN_MAX`] the rest is
@@ -44,7 +44,7 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Draws the text with the problem underlined; false if there is nothing sensible to draw.
+/// Draws the text with the problem underlined; false if it cannot be drawn.
 fn draw(
     handler: &GraphicalReportHandler,
     source: &NamedSource<String>,
@@ -58,7 +58,7 @@ fn draw(
     if text.is_empty() || line_length > DRAWN_LINE_BYTES_MAX {
         return false;
     }
-    // An underline over several lines hides more than it shows: the first line stands for all.
+    // Of several lines, only the first is underlined.
     let end = end.clamp(start, line_start + line_length);
     let label = LabeledSpan::new(Some("here".to_owned()), start, end - start);
     let mut diagnostic =
@@ -71,7 +71,7 @@ fn draw(
     if handler.render_report(&mut drawn, report.as_ref()).is_err() {
         return false;
     }
-    // The first line is the handler's place for the message, which stands above already.
+    // The first line has the message, which was written above.
     out.push_str(drawn.split_once('\n').map_or("", |(_, rest)| rest));
     true
 }

@@ -1,7 +1,7 @@
-//! Where the characters of a TOML string stand in the file.
+//! The places of the characters of a TOML string in the file.
 //!
-//! A condition is a TOML string; its problems are found at offsets into the string's value, and must be shown at their
-//! place in the file, behind quotes, escapes, and the line ends of multi-line strings.
+//! A condition is a TOML string. Its problems have offsets in the value of the string and are shown at their place in the
+//! file, which quotes, escapes and line ends of multi-line strings shift.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use std::ops::Range;
 pub struct SourceMap {
     /// File range of the source of each byte of the value.
     bytes: Vec<Range<usize>>,
-    /// File range of what stands between the quotes.
+    /// File range of the content between the quotes.
     content: Range<usize>,
 }
 
@@ -24,7 +24,7 @@ impl SourceMap {
             .map(|inner| decode(inner, content.start, value, raw.starts_with('"'), quote_len == 3));
         match decoded {
             Some((decoded, bytes)) if decoded == value => SourceMap { bytes, content },
-            // A broken string, or a form this decoder does not know: the whole is then the place of everything in it.
+            // A string with a syntax error, or a form that this decoder does not know: every place is the whole string.
             _ => SourceMap { bytes: vec![span.clone(); value.len()], content: span },
         }
     }
@@ -40,7 +40,7 @@ impl SourceMap {
     }
 }
 
-/// Undoes TOML's quoting, and keeps for each byte of the result the range it came from.
+/// Decodes a TOML string, with the source range of each byte of the result.
 fn decode(content: &str, base: usize, wanted: &str, escapes: bool, multi_line: bool) -> (String, Vec<Range<usize>>) {
     let (mut value, mut bytes) = (String::new(), Vec::new());
     let mut at = 0;

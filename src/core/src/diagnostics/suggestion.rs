@@ -1,6 +1,6 @@
 //! Suggestions: the known word that was probably meant, and texts that are short enough for a message.
 
-/// A longer word is not compared: nobody means a known one by it, nor it by another.
+/// Longer words are not compared.
 const COMPARED_BYTES_MAX: usize = 128;
 
 /// The most characters of the file that a message shows.
@@ -47,7 +47,7 @@ pub fn join_quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// A part of the file for use inside a message: quoted, cut where it is long.
+/// A part of the file for use in a message: quoted, and truncated if it is long.
 pub fn shorten(text: &str) -> String {
     let one_line = text.replace(['\n', '\r', '\t'], " ");
     match one_line.char_indices().nth(EXCERPT_CHARS_MAX) {

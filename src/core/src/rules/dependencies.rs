@@ -1,4 +1,4 @@
-//! What a compiled condition reads, and so what can change it.
+//! What a compiled condition reads, and therefore what can change it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::ruleset::{
 };
 use crate::event::{CallType, FieldId, TraitId};
 
-/// What `condition` reads of the user: through arithmetic, lists and conditions within conditions.
+/// What `condition` reads of the user, in all its terms and nested conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDependencies {
     let mut walk = DependencyVisitor { features, reads: ConditionDependencies::default() };
     walk.condition(condition);
@@ -28,8 +28,8 @@ pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
     events.into_iter().cloned().collect()
 }
 
-/// The track events of which something reads a property: what is remembered, a `where`, or the growth numbers. `None`: any
-/// may be.
+/// The track events of which a feature, a `where` or the growth numbers read a property. `None`: properties of every event
+/// can be read.
 pub(super) fn property_events(
     names: &[EventName],
     features: &[Feature],
@@ -51,7 +51,7 @@ pub(super) fn property_events(
     read.map(|(_, name)| name.event.clone()).collect()
 }
 
-/// What features and growth numbers add up, each once.
+/// The properties that features and growth numbers add up, each once.
 pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec<NumericProperty> {
     let of_feature = |feature: &Feature| {
         let name = feature.name;
@@ -119,7 +119,7 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
     }
 }
 
-/// Calls `see` with every comparison in a condition, those inside its terms too.
+/// Calls `see` with every comparison in a condition, also those inside its terms.
 pub(super) fn each_comparison<'c>(
     condition: &'c Condition,
     see: &mut dyn FnMut(super::ruleset::Comparison, &'c Term, &'c Term),
@@ -140,8 +140,8 @@ pub(super) fn each_comparison<'c>(
     });
 }
 
-/// By how many milliseconds a term grows each millisecond, while no event comes. Two durations of equal slope keep
-/// their distance: time alone never turns a comparison of them.
+/// The milliseconds by which a term grows each millisecond while no event arrives. The difference of two durations of equal
+/// slope is constant: time alone never changes a comparison of them.
 pub(super) fn slope(term: &Term) -> i64 {
     use super::ruleset::Arithmetic::{Add, Subtract};
     match term {
@@ -182,7 +182,7 @@ impl DependencyVisitor<'_> {
     }
 }
 
-/// Calls `see` with every segment that a condition asks for.
+/// Calls `see` with every segment that a condition refers to.
 fn segments_of(condition: &Condition, see: &mut dyn FnMut(super::ruleset::SegmentId)) {
     match condition {
         Condition::InSegment(segment) => see(*segment),
@@ -207,7 +207,7 @@ pub fn fields_in(condition: &Condition) -> Vec<FieldId> {
     found
 }
 
-/// The traits that segments, names and campaigns ask for.
+/// The traits that segments, names and campaigns read.
 pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
     let mut found = BTreeSet::new();
     let mut see = |term: &Term| {

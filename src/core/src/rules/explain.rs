@@ -1,4 +1,4 @@
-//! The compiled plan as text for people: what is remembered, for whom, what is read, what changes what.
+//! A compiled ruleset as text for people: its features and who reads them, what is decoded, what changes each segment.
 //!
 //! The bytes are upper bounds, not measurements: a user who did little takes far less, since panes that hold nothing are
 //! not kept. How large a user without features is, the caller passes in.
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::ruleset::{Comparison, Condition, ConditionDependencies, FeatureId, Ruleset, SegmentId, Term};
 use super::{dependencies, notation};
 
-/// Explains a plan: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
+/// Explains a ruleset: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
 /// `user_bytes` is the size of a user without features.
 pub fn explain(rules: &Ruleset, user_bytes: usize) -> String {
     let mut out = String::new();
@@ -39,7 +39,7 @@ fn features(rules: &Ruleset, user_bytes: usize, out: &mut String) {
     out.push('\n');
 }
 
-/// Who reads each feature: `segment active`, `campaign reminder`.
+/// The readers of each feature: `segment active`, `campaign reminder`.
 pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     let mut users: Vec<Vec<String>> = vec![Vec::new(); rules.features.len()];
     let mut note = |features: BTreeSet<FeatureId>, user: String| {
@@ -84,7 +84,7 @@ fn segments(rules: &Ruleset, out: &mut String) {
         let fired = rules.campaigns.iter().filter(|campaign| segment_id(rules, campaign.segment) == segment.id);
         let fired: Vec<&str> = fired.map(|campaign| campaign.id.as_str()).collect();
         if !fired.is_empty() {
-            line(out, format_args!("  sets off: {}", fired.join(", ")));
+            line(out, format_args!("  triggers: {}", fired.join(", ")));
         }
     }
 }
@@ -104,7 +104,7 @@ fn segment_id(rules: &Ruleset, id: SegmentId) -> &str {
     &rules.segments[usize::from(id.0)].id
 }
 
-/// What can happen in a condition by the mere passing of time.
+/// The ways in which time alone can change a condition.
 fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     dependencies::each_comparison(condition, &mut |op, left, right| {

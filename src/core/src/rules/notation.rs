@@ -1,4 +1,4 @@
-//! The plan's pieces in the words of the rules file, for people.
+//! Features and terms of a compiled ruleset as the rules write them.
 
 use super::ruleset::{Arithmetic, Comparison, FeatureId, Ruleset, Term};
 use crate::event::{FieldId, Scalar, TraitId};
@@ -10,7 +10,7 @@ pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
     feature.kind.notation(event, &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
 }
 
-/// A term as the rules would write it.
+/// A term as the rules write it.
 pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
     match piece {
         Term::Constant(scalar) => self::scalar(scalar),

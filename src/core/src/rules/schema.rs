@@ -1,7 +1,7 @@
-//! The shape of a rules file as JSON Schema, for editors: completion, descriptions, red lines while typing.
+//! The shape of a rules file as JSON Schema, for editors: completion, descriptions, errors while typing.
 //!
-//! The types in here are never made; [`schema`] derives the schema from them, and a test holds their keys to those the
-//! reader knows. A schema cannot tell whether a condition compiles or a name exists: that is `rekindle check`.
+//! The types here are never constructed; [`schema`] derives the schema from them, and a test compares their keys with those
+//! that the reader knows. Whether a condition compiles or a name exists is checked by `rekindle check`, not by the schema.
 //!
 //! Draft 07, without references: what the common TOML extensions understand.
 
@@ -18,7 +18,7 @@ pub fn schema() -> Value {
     schema_of::<RulesSchema>()
 }
 
-/// The JSON Schema of a type: draft 07, everything in its place.
+/// The JSON Schema of a type: draft 07, without references.
 pub fn schema_of<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft07();
     settings.inline_subschemas = true;
@@ -27,7 +27,7 @@ pub fn schema_of<T: JsonSchema>() -> Value {
     schema.into()
 }
 
-/// Takes out what says nothing about TOML: Rust's widths of numbers, and `null`, which TOML has not.
+/// Removes what does not apply to TOML: Rust's widths of numbers, and `null`.
 fn tidy(schema: &mut Schema) {
     schema.remove("format");
     if schema.get("default").is_some_and(Value::is_null) {
@@ -74,22 +74,22 @@ impl JsonSchema for IdText {
 #[schemars(rename = "Rules", deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct RulesSchema {
-    /// The zone (IANA) for people whose own is not known. "UTC" unless said otherwise.
+    /// The time zone of users whose own is unknown: an IANA name or a fixed offset. Default: "UTC".
     timezone: Option<String>,
-    /// The share of people who never get anything, for comparison. 0 unless said otherwise.
+    /// The share of users in the global control group, who are sent nothing. Default: 0.
     #[schemars(range(min = 0.0, max = 1.0))]
     control: Option<f64>,
-    /// The same messageId counts once within this. "10m" unless said otherwise.
+    /// How long a messageId is remembered, so that an event sent twice counts once. Default: "24h".
     #[schemars(with = "Option<DurationText>")]
     dedup_window: Option<()>,
-    /// Names for events: ours on the left, the site's on the right.
+    /// Names for events: the name in conditions on the left, the site's event on the right.
     #[schemars(with = "Option<BTreeMap<EventId, EventSchema>>")]
     events: Option<()>,
-    /// Who belongs together.
+    /// Segments of users.
     segments: Option<Vec<SegmentSchema>>,
-    /// What is sent when somebody enters or leaves a segment.
+    /// Campaigns: what is sent when a user enters or leaves a segment.
     campaigns: Option<Vec<CampaignSchema>>,
-    /// How many messages a person gets at most, over all campaigns.
+    /// The maximum number of messages to a user, over all campaigns.
     caps: Option<Vec<CapSchema>>,
     /// The growth numbers: users, retention, funnels, commerce. They are computed only with this section.
     growth: Option<GrowthSchema>,
@@ -104,7 +104,7 @@ struct RulesSchema {
     targets: Option<Vec<TargetSchema>>,
 }
 
-/// What an event may be called in conditions. Words of the language are taken; `check` knows them.
+/// The name of an event in conditions. Words of the language are refused by `rekindle check`.
 struct EventId;
 
 impl JsonSchema for EventId {
@@ -121,9 +121,9 @@ impl JsonSchema for EventId {
 #[schemars(untagged)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 enum EventSchema {
-    /// The name of a track call, as the site sends it.
+    /// The `event` of a track call, as the site sends it.
     Name(#[schemars(length(min = 1))] String),
-    /// A track call of which not all count, or another kind of call.
+    /// A filtered track call, or another type of call.
     Table(EventTable),
 }
 
@@ -131,12 +131,12 @@ enum EventSchema {
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct EventTable {
-    /// The name of the track call, as the site sends it.
+    /// The `event` of the track call, as the site sends it.
     #[schemars(length(min = 1))]
     event: Option<String>,
-    /// The kind of call. "track" unless said otherwise.
+    /// The type of call. Default: "track".
     r#type: Option<EventType>,
-    /// A condition on the event itself: only events for which it holds count.
+    /// A condition on the event itself: only events that meet it match.
     r#where: Option<String>,
 }
 
@@ -153,12 +153,12 @@ enum EventType {
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct SegmentSchema {
-    /// What it is called in campaigns, subjects and metrics.
+    /// Its name in campaigns, subjects and metrics.
     #[schemars(with = "IdText")]
     id: (),
-    /// Who is in it: a condition. `rekindle rules` tells the language.
+    /// The condition for being a member; `rekindle rules` prints the language reference.
     when: String,
-    /// For people.
+    /// A line for people.
     description: Option<String>,
 }
 
@@ -166,41 +166,41 @@ struct SegmentSchema {
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct CampaignSchema {
-    /// What it is called in subjects and metrics.
+    /// Its name in subjects and metrics.
     #[schemars(with = "IdText")]
     id: (),
-    /// What sets it off: "enter:segment" or "exit:segment".
+    /// What triggers it: "enter:segment" or "exit:segment".
     #[schemars(regex(pattern = "^(enter|exit):[A-Za-z0-9_-]{1,64}$"))]
     on: String,
-    /// What the message goes out on.
+    /// How the message is delivered.
     #[schemars(with = "IdText")]
     channel: (),
-    /// Of several campaigns set off at once, the highest goes first. 0 unless said otherwise.
+    /// Of several campaigns that are triggered at once, the highest decides first. Default: 0.
     priority: Option<i64>,
-    /// How long after a message of this campaign a person gets no other of it.
+    /// The minimum time between two exposures of a user.
     #[schemars(with = "Option<DurationText>")]
     cooldown: Option<()>,
-    /// How often a person gets it at most, ever.
+    /// The maximum number of exposures of a user, ever.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     max_per_user: Option<i64>,
-    /// A condition that must hold too, when the message would go out.
+    /// A condition that must also hold at the decision.
     r#if: Option<String>,
-    /// From when to when nothing goes out, in the person's own time: "22:00-08:00".
+    /// Hours in which nothing is sent, in the user's local time: "22:00-08:00".
     #[schemars(regex(pattern = r"^\s*([01][0-9]|2[0-3]):[0-5][0-9]\s*-\s*([01][0-9]|2[0-3]):[0-5][0-9]\s*$"))]
     quiet_hours: Option<String>,
-    /// The share of people who don't get this campaign, for comparison. 0 unless said otherwise.
+    /// The share of users to whom this campaign is not sent, for comparison. Default: 0.
     #[schemars(range(min = 0.0, max = 1.0))]
     holdout: Option<f64>,
-    /// Versions to compare; each person always gets the same one.
+    /// Alternatives to compare; a user always gets the same one.
     variants: Option<Vec<VariantSchema>>,
-    /// Fixed fields of the action.
+    /// Constant fields of the action.
     payload: Option<Map<String, Value>>,
-    /// Fields of the action that are computed: an expression each.
+    /// Computed fields of the action: an expression for each.
     payload_from: Option<BTreeMap<String, String>>,
-    /// How long the action is worth sending. "1d" unless said otherwise.
+    /// How long the action is worth delivering. Default: "24h".
     #[schemars(with = "Option<DurationText>")]
     expires: Option<()>,
-    /// For people.
+    /// A line for people.
     description: Option<String>,
 }
 
@@ -208,13 +208,13 @@ struct CampaignSchema {
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct VariantSchema {
-    /// What it is called in actions.
+    /// Its name in actions.
     #[schemars(with = "IdText")]
     id: (),
     /// Its share, relative to the other weights.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000))]
     weight: f64,
-    /// Fields of the action for those who get this one.
+    /// Fields of the action for users who get this variant.
     payload: Option<Map<String, Value>>,
 }
 
@@ -222,13 +222,13 @@ struct VariantSchema {
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
 struct CapSchema {
-    /// How many messages at most.
+    /// The maximum number of messages.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     max: i64,
-    /// Within how long.
+    /// The length of time within which they are counted.
     #[schemars(with = "DurationText")]
     per: (),
-    /// Which channel; left out: all of them together.
+    /// The channel whose messages are counted. Default: all channels together.
     #[schemars(with = "Option<IdText>")]
     channel: Option<()>,
 }

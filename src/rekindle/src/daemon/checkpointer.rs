@@ -23,7 +23,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Why a checkpoint did not become valid.
 #[derive(Debug, Error)]
-enum CheckpointFailure {
+enum CheckpointWriteFailure {
     #[error(transparent)]
     Cut(#[from] SnapshotError),
     #[error(transparent)]
@@ -73,10 +73,10 @@ impl Checkpointer {
                 self.health.note("checkpoint", "");
                 Ok(true)
             }
-            Err(CheckpointFailure::Store(error @ (StoreError::Fenced { .. } | StoreError::OtherStream { .. }))) => {
-                Err(error.into())
-            }
-            Err(CheckpointFailure::Cut(SnapshotError::Busy(_)) | CheckpointFailure::SinkGone) => Ok(false),
+            Err(CheckpointWriteFailure::Store(
+                error @ (StoreError::Fenced { .. } | StoreError::OtherStream { .. }),
+            )) => Err(error.into()),
+            Err(CheckpointWriteFailure::Cut(SnapshotError::Busy(_)) | CheckpointWriteFailure::SinkGone) => Ok(false),
             Err(failure) => {
                 self.metrics.failed();
                 error!("no checkpoint was written: {failure}; processing continues, and it is retried");
@@ -89,14 +89,14 @@ impl Checkpointer {
         }
     }
 
-    async fn try_write(&self, began: Instant) -> Result<(), CheckpointFailure> {
+    async fn try_write(&self, began: Instant) -> Result<(), CheckpointWriteFailure> {
         let is_full = self.checkpoints.next_is_full();
         let checkpoints = self.checkpoints.clone();
         let begin =
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
         let CompletedSnapshot { completion, passed, sequence } = self.live.snapshot(is_full, begin).await?;
         let written = completion.wait().await?;
-        let passed = passed.await.map_err(|_| CheckpointFailure::SinkGone)?;
+        let passed = passed.await.map_err(|_| CheckpointWriteFailure::SinkGone)?;
         let (bytes, users) = (written.bytes, written.users);
         let kind = if written.is_base() { CheckpointKind::Base } else { CheckpointKind::Delta };
         self.checkpoints

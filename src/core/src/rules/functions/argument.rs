@@ -27,7 +27,7 @@ impl FunctionArgument {
 }
 
 impl ConditionCompiler<'_, '_, '_> {
-    /// The event, or property of an event, that a function is about.
+    /// The event, or property of an event, of a function.
     pub(super) fn subject(&mut self, argument: &Expression) -> Option<FunctionArgument> {
         let Some(path) = argument.as_path() else {
             let help = match &argument.kind {
@@ -46,7 +46,7 @@ impl ConditionCompiler<'_, '_, '_> {
         Some(FunctionArgument { event: path.root.to_owned(), name, property: path.fields, span: argument.span.clone() })
     }
 
-    /// A subject that must be a property.
+    /// An argument that must be a property.
     pub(super) fn property_subject(
         &mut self,
         function: &str,
@@ -77,7 +77,7 @@ impl ConditionCompiler<'_, '_, '_> {
         self.within_limits(&subject.span, id)
     }
 
-    /// Refuses to sum or count an array, or what lies inside one.
+    /// Refuses arrays and their elements.
     pub(super) fn outside_arrays(&mut self, function: &str, subject: &FunctionArgument) -> Option<()> {
         let is_array = subject.property.first().is_some_and(|first| first == products::PRODUCTS)
             && self.symbols.product_arrays.contains(&subject.name);

@@ -1,4 +1,4 @@
-//! Functions over a user's whole history: `total`, `last`, `since`, `idle`, `age`.
+//! Functions over all events of a user: `total`, `last`, `since`, `idle`, `age`.
 
 use crate::features::{LastValue, LatestTime, TotalCount, TotalSum};
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};

@@ -1,7 +1,15 @@
 //! The functions of the language.
 //!
-//! [`FUNCTIONS`] is the one list of them: to add a function, add an entry, write the `compile` it names into the file
-//! of its group, and describe it in `docs/rules.md` (a test holds the two together).
+//! [`FUNCTIONS`] is the only list of them. To add a function, add an entry, write the `compile` that it names in the file of
+//! its group, and describe it in `docs/rules.md` (a test fails until it is there). CONTRIBUTING.md has the whole recipe.
+//!
+//! | file | functions |
+//! |---|---|
+//! | `window` | over a window |
+//! | `history` | over all events of the user |
+//! | `segment` | of memberships |
+//! | `value` | of values that are given: literals, traits, properties |
+//! | `argument` | the argument that most share: an event or a property of it |
 
 mod argument;
 mod history;
@@ -16,9 +24,9 @@ use crate::diagnostics::{join_quoted, nearest, shorten};
 /// A function of the language.
 pub(super) struct Function {
     pub(super) name: &'static str,
-    /// How it is written, for advice.
+    /// An example call, for help texts.
     pub(super) usage: &'static str,
-    /// It reads what is remembered of the user, which `where` does not see.
+    /// It reads the history of the user, which `where` does not see.
     reads_history: bool,
     /// Checks the arguments and compiles a call. `None`: it has mistakes, and each was reported.
     compile: fn(&mut ConditionCompiler<'_, '_, '_>, &FunctionCall) -> Option<TypedTerm>,
@@ -44,7 +52,7 @@ pub(super) const FUNCTIONS: [Function; 15] = [
     Function { name: "number", usage: "number(last(order.total)) or number(properties.total)", reads_history: false, compile: value::number },
 ];
 
-/// Functions that stand after a dot behind a text.
+/// Methods of a text: `x.startsWith(…)`.
 pub(super) const METHODS: [&str; 4] = ["startsWith", "endsWith", "contains", "matches"];
 
 /// The function of a name.
@@ -89,7 +97,7 @@ impl ConditionCompiler<'_, '_, '_> {
     }
 }
 
-/// The only argument of a call, which must be a text in quotes.
+/// The argument of a call, which must be a text in quotes.
 fn only_text<'c>(
     compiler: &mut ConditionCompiler<'_, '_, '_>,
     argument: &'c Expression,

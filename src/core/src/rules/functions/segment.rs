@@ -6,7 +6,7 @@ use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, Type
 use crate::rules::ruleset::{Condition, SegmentId, Term};
 use crate::rules::syntax::{Expression, FunctionCall};
 
-/// Of a circle of segments no more are named.
+/// The maximum number of segments of a cycle that a message lists.
 const CIRCLE_SHOWN_MAX: usize = 12;
 
 /// `in_segment('id')`

@@ -1,4 +1,4 @@
-//! Functions of values at hand: `duration`, `number`, `has`.
+//! Functions of given values: `duration`, `number`, `has`.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(super) fn duration(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Func
     Some(TypedTerm::new(Term::Duration(span), TermType::Duration))
 }
 
-/// `number(x)`. What is a number in any case may stand there too.
+/// `number(x)`. The argument can be a number too.
 pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     if let Some(path) = argument.as_path()

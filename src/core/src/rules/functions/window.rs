@@ -81,7 +81,7 @@ impl ConditionCompiler<'_, '_, '_> {
         }
     }
 
-    /// Reports a call that has not the two arguments it needs.
+    /// Reports a call without the two arguments that it needs.
     fn no_window<T>(&mut self, call: &FunctionCall) -> Option<T> {
         let [subject] = call.arguments.as_slice() else { return self.wrong_arguments(call) };
         let name = &call.name;

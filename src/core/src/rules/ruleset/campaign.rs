@@ -13,35 +13,35 @@ pub struct Campaign {
     pub id: String,
     /// One line for people; empty if there is none.
     pub description: String,
-    /// The segment whose change sets it off.
+    /// The segment whose transition triggers it.
     pub segment: SegmentId,
-    /// Which change.
+    /// Which transition.
     pub change: TransitionKind,
-    /// The channel its actions go out on.
+    /// The channel of its actions.
     pub channel: String,
-    /// Decided before campaigns of lower priority; 0 unless said otherwise.
+    /// Campaigns of higher priority decide first; 0 by default.
     pub priority: i64,
-    /// `if`: what must hold at the moment of the decision.
+    /// `if`: a condition that must hold at the decision.
     pub condition: Option<Condition>,
-    /// Least time between two firings for one user.
+    /// The minimum time between two exposures of a user.
     pub cooldown: Option<Span>,
-    /// Most firings for one user, ever.
+    /// The maximum number of exposures of a user, ever.
     pub max_per_user: Option<u32>,
-    /// Local hours in which it holds its peace.
+    /// Local hours in which nothing is sent.
     pub quiet_hours: Option<QuietHours>,
-    /// The share of users, 0 to 1, held out of this campaign.
+    /// The share of users, 0 to 1, in its holdout.
     pub holdout: f64,
     /// The variants; may be empty.
     pub variants: Vec<Variant>,
-    /// Fixed payload fields.
+    /// Constant payload fields.
     pub payload: BTreeMap<String, JsonText>,
-    /// Payload fields computed at the moment of the decision.
+    /// Payload fields computed at the decision.
     pub payload_from: Vec<(String, Term)>,
-    /// How long after the decision the action is still worth delivering. 24 hours unless `expires` says otherwise.
+    /// How long after the decision the action is worth delivering; 24 hours by default.
     pub expires: Span,
 }
 
-/// Which change of a segment sets a campaign off.
+/// Which transition of a segment triggers a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransitionKind {
     /// The user entered the segment.
@@ -55,7 +55,7 @@ pub enum TransitionKind {
 pub struct QuietHours {
     /// First quiet minute of the day, 0 to 1439.
     pub start_minute: u16,
-    /// First minute that is not quiet any more, 0 to 1439.
+    /// The first minute after the quiet hours, 0 to 1439.
     pub end_minute: u16,
 }
 
@@ -73,11 +73,11 @@ pub struct Variant {
 /// `[[caps]]`: at most `max` actions to one user within `per`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cap {
-    /// Most actions.
+    /// The maximum number of actions.
     pub max: u32,
-    /// The length of time they are counted over.
+    /// The length of time within which they are counted.
     pub per: Span,
-    /// Counts this channel only; `None`: all.
+    /// Only actions of this channel count; `None`: of all.
     pub channel: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use super::{SegmentId, Term};
 use crate::event::TraitId;
 use crate::value::Comparison;
 
-/// A yes-or-no expression. Comparisons with something missing are false.
+/// An expression that is true or false. Comparisons with a missing value are false.
 #[derive(Clone, Debug)]
 pub enum Condition {
     /// `true` or `false`, written out.
@@ -31,20 +31,20 @@ pub enum Condition {
     InSegment(SegmentId),
     /// `has(traits.x)`, `has(properties.x)`, `has(context.x)`: there and not null. Always a `Term::Trait` or `Term::Field`.
     Has(Term),
-    /// A trait, property or `last(…)` that stands as a condition itself: true when it is the boolean `true`.
+    /// A trait, property or `last(…)` as a condition: true when it is the boolean `true`.
     IsTrue(Term),
     /// `subject.startsWith(argument)` and its like; false unless both are strings.
     Text {
         /// Which test.
         test: TextTest,
-        /// The string looked at.
+        /// The string that is tested.
         subject: Term,
         /// What is looked for.
         argument: Term,
     },
     /// `subject.matches('pattern')`: true when the pattern matches anywhere in the string.
     Matches {
-        /// The string looked at.
+        /// The string that is tested.
         subject: Term,
         /// The pattern, compiled.
         pattern: Regex,
@@ -69,7 +69,7 @@ pub enum TextTest {
     Contains,
 }
 
-/// What a condition reads, and so what can change it.
+/// What a condition reads, and therefore what can change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConditionDependencies {
     /// Events that feed a feature it reads.

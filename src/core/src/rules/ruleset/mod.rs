@@ -29,19 +29,19 @@ pub use crate::value::{Arithmetic, Comparison};
 /// A rules file, checked and compiled.
 #[derive(Clone, Debug)]
 pub struct Ruleset {
-    /// `xxh3_64` of the file's text, as 16 hex digits: which rules a decision was made by.
+    /// `xxh3_64` of the file's text, as 16 hex digits: it identifies the rules of a decision.
     pub version: String,
-    /// The zone of users whose own is not known. UTC unless `timezone` says otherwise.
+    /// The zone of users whose own is unknown; UTC by default.
     pub timezone: jiff::tz::TimeZone,
     /// IANA name of `timezone`.
     pub timezone_name: String,
-    /// How long a user's messageIds are remembered. 24 hours unless `dedup_window` says otherwise.
+    /// How long a user's messageIds are remembered; 24 hours by default.
     pub dedup_window: Span,
     /// The share of users, 0 to 1, in the global control group.
     pub control: f64,
     /// `[events]`, in file order.
     pub names: Vec<EventName>,
-    /// Everything remembered per user.
+    /// Everything that is remembered per user.
     pub features: Vec<Feature>,
     /// `[[segments]]`, in file order.
     pub segments: Vec<Segment>,
@@ -51,9 +51,9 @@ pub struct Ruleset {
     pub caps: Vec<Cap>,
     /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
     pub growth: Option<GrowthRules>,
-    /// What is added up or averaged of which events, by features or the growth numbers; each once.
+    /// The properties that features or the growth numbers add up or average; each once.
     pub amounts: Vec<NumericProperty>,
-    /// What the decoder has to keep of an event.
+    /// What the decoder keeps of an event.
     pub projection: Projection,
 }
 
@@ -61,7 +61,7 @@ pub struct Ruleset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NameId(pub u16);
 
-/// A feature: one thing remembered per user.
+/// A feature: one kind of state per user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeatureId(pub u16);
 
@@ -82,24 +82,24 @@ pub struct EventName {
     pub call: CallType,
     /// Which `event` of a track call; `None` for pages and screens.
     pub event: Option<String>,
-    /// `where`: what else must hold. Reads fields and traits, nothing of the user's history.
+    /// `where`: a further condition. It reads fields and traits, not the user's history.
     pub filter: Option<Condition>,
 }
 
-/// A segment: who belongs to it.
+/// A segment.
 #[derive(Clone, Debug)]
 pub struct Segment {
     /// Its id.
     pub id: String,
     /// One line for people, from the rules' `description`; empty if there is none.
     pub description: String,
-    /// Who is in.
+    /// The condition for being a member.
     pub when: Condition,
     /// What can change its value.
     pub reads: ConditionDependencies,
 }
 
-/// A property of an event that should be a number; of other values nothing is added up.
+/// A property of an event that should be a number; other values are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NumericProperty {
     /// The event.

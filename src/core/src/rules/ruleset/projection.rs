@@ -2,7 +2,7 @@
 
 use crate::event::{FieldId, TraitId};
 
-/// What the decoder keeps of an event; everything else is checked for being JSON, and skipped.
+/// What the decoder keeps of an event; everything else is skipped, but must be JSON.
 #[derive(Clone, Debug, Default)]
 pub struct Projection {
     /// Property and context paths, by `FieldId`. The first key is `properties` or `context`.

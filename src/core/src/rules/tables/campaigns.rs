@@ -1,4 +1,4 @@
-//! `[[campaigns]]`: what is sent when a segment changes.
+//! `[[campaigns]]`: what a transition triggers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -68,7 +68,7 @@ impl<'t> RulesReader<'t> {
         campaigns
     }
 
-    /// Every key is read before the first missing one gives up, so that all mistakes are found.
+    /// Every key is read before the first missing one ends it, so that all mistakes are found.
     fn campaign(&mut self, section: &TomlSection<'t>, id: &str) -> Option<Campaign> {
         let trigger = self.trigger(section);
         let channel = self.channel(section);

@@ -17,10 +17,10 @@ use crate::rules::syntax::RESERVED_WORDS;
 
 /// Keys of an event written as a table.
 pub(in crate::rules) const EVENT_KEYS: [&str; 3] = ["event", "type", "where"];
-/// What `type` can be.
+/// Values of `type`.
 pub(in crate::rules) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
 
-/// Other words than functions and those of CEL that cannot name an event.
+/// Words that cannot name an event, besides functions and the reserved words of CEL.
 const TAKEN_WORDS: [&str; 7] = ["true", "false", "null", "in", "and", "or", "not"];
 
 impl<'t> RulesReader<'t> {

@@ -1,4 +1,4 @@
-//! Reads a whole rules file: the top level, in the order in which things need each other.
+//! Reads the tables of a rules file, in the order in which they depend on each other.
 
 mod campaigns;
 mod caps;
@@ -46,10 +46,10 @@ pub(super) const TOP_KEYS: [&str; 11] = [
 ];
 
 const DEDUP_WINDOW: Span = Span(24 * 3_600_000);
-/// Ids become subject tokens and metric labels.
+/// Ids are used in subjects and metric labels.
 const ID_BYTES_MAX: usize = 64;
 
-/// A rules file while it is read.
+/// State of reading one rules file.
 pub(super) struct RulesReader<'t> {
     pub(super) file: &'t str,
     pub(super) problems: Diagnostics<'t>,
@@ -160,7 +160,7 @@ impl<'t> RulesReader<'t> {
     }
 }
 
-/// The zone that was probably meant: also by its city alone, with spaces for underscores, and by an offset behind `Etc/`.
+/// The zone that was probably meant: also found by its city alone, with spaces for underscores, and by an offset behind `Etc/`.
 fn nearest_zone(name: &str, zones: &[String]) -> Option<String> {
     let name = name.trim().replace(' ', "_");
     let city_of = |zone: &str| zone.rsplit('/').next().unwrap_or(zone).to_owned();

@@ -1,4 +1,4 @@
-//! Fixed payload fields: TOML values as the JSON they become.
+//! Constant payload fields: TOML values as JSON.
 
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};

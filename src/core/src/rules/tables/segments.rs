@@ -1,4 +1,4 @@
-//! `[[segments]]`: who belongs together.
+//! `[[segments]]`
 
 use toml::Spanned;
 
@@ -13,8 +13,8 @@ use crate::rules::syntax::{Expression, ExpressionKind};
 pub(in crate::rules) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
 
 impl<'t> RulesReader<'t> {
-    /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that a segment further down can
-    /// be told from one that does not exist.
+    /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that messages distinguish a segment
+    /// further down from one that does not exist.
     pub(super) fn segments(&mut self, root: &TomlSection<'t>) -> Vec<Segment> {
         let tables = root.tables("segments", &mut self.problems);
         if let Some((_, span)) = tables.get(usize::from(u16::MAX) + 1) {
