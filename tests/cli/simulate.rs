@@ -178,7 +178,7 @@ async fn without_a_stream_it_publishes_all_the_same_and_says_so() {
     let mut heard = client.subscribe("my.shop").await.expect("subscribed");
     client.flush().await.expect("written");
     let summary = end(simulate(&server, &["--rate", "500", "--seconds", "1", "--subject", "my.shop"]));
-    assert!(summary.contains("on my.shop, which no stream is known to take: published at most once"), "{summary}");
+    assert!(summary.contains("on my.shop, which no known stream has: published at most once"), "{summary}");
     let mut count = 0;
     while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(300), heard.next()).await {
         count += 1;

@@ -20,19 +20,19 @@ use super::error::ApiError;
 use super::problem::ProblemDocument;
 use rekindle_settings::{HttpSettings, Secret};
 
-/// What everyone may read who can reach the address.
+/// The paths that need no token and no loopback address.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Where the metrics are.
 pub(super) const METRICS: &str = "/metrics";
 
-/// `Sec-Fetch-Site`, by which browsers say whether a page of another site asks.
+/// `Sec-Fetch-Site`, in which browsers state whether a page of another site makes the request.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Headers that decide about access: if there were two, a proxy might have checked the other one.
 const SINGLE: [HeaderName; 4] = [HOST, AUTHORIZATION, ORIGIN, SEC_FETCH_SITE];
 
-/// Who may ask for what is not [`OPEN`].
+/// Who may make requests for paths that are not [`OPEN`].
 pub(super) struct ApiAccess {
     /// The token; `None`: the client must be a program of this machine.
     token: Option<String>,
@@ -42,11 +42,11 @@ pub(super) struct ApiAccess {
 /// Who may read metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MetricsAccess {
-    /// Whoever can reach the address.
+    /// Every client that can reach the address.
     Everyone,
-    /// Programs of this machine, which alone can reach the address: no web page whose name was made to point there.
+    /// Programs of this machine, which alone can reach the address; no web page whose host name was made to resolve to it.
     Local,
-    /// Whoever shows the token.
+    /// Clients with the token.
     Token,
 }
 
@@ -65,7 +65,7 @@ impl ApiAccess {
         Ok(ApiAccess { token, metrics })
     }
 
-    /// That of a server which has metrics and health and nothing else.
+    /// For a server that has only metrics and health.
     pub(super) fn metrics_only(listen: SocketAddr) -> ApiAccess {
         ApiAccess { token: None, metrics: ApiAccess::of_metrics(listen) }
     }
@@ -102,7 +102,7 @@ impl ApiAccess {
     }
 }
 
-/// Lets through who may ask, and no one else.
+/// Answers the requests that are permitted, and refuses all others.
 pub(super) async fn guard(
     State(access): State<Arc<ApiAccess>>,
     request: Request,

@@ -1,4 +1,4 @@
-//! Who holds connections: how many in all, how many from one address, and which were let in beyond that.
+//! The limits of open connections: in all and per address, and a reserve beyond them for questions about health.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,17 +8,17 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// How many connections there may be beyond those that [`ConnectionLimits`] admits, to ask about health.
+/// The number of connections beyond those that [`ConnectionLimits`] admits, for requests about health.
 const RESERVE: usize = 64;
 
-/// How long a connection of the reserve may be there before a newer one takes its place: time enough to ask, and little enough
-/// that an idle client delays nobody.
+/// How long a connection of the reserve is kept before a newer one takes its place: long enough for a request, and short enough
+/// that an idle client delays no other.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The bits of an IPv6 address that one customer of a network usually has.
+/// The bits of an IPv6 address that identify one customer of a network, usually.
 const NETWORK_BITS: u32 = 64;
 
-/// The connections there are.
+/// Counts the open connections.
 pub(super) struct ConnectionLimits {
     held: Mutex<ConnectionCounts>,
     max: usize,
@@ -69,7 +69,7 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// What counts as one address: all that is easily had by who has one.
+/// What counts as one address: the whole IPv6 network that one customer usually has.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << NETWORK_BITS))),
@@ -123,7 +123,7 @@ mod tests {
         assert!(again.is_some() && admit("10.0.0.3").is_none());
         drop((second, third, again));
         let held = connections.held.lock().expect("not poisoned");
-        assert_eq!((held.total, held.by_address.len()), (0, 0), "nothing is kept of who is gone");
+        assert_eq!((held.total, held.by_address.len()), (0, 0), "nothing is kept of closed connections");
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_oldest_of_the_reserve_makes_room_once_it_had_time_to_ask() {
+    async fn the_oldest_of_the_reserve_makes_room_once_it_had_time_for_a_request() {
         let (mut reserve, mut connections) = (ConnectionReserve::default(), Vec::new());
         let began = Instant::now();
         for _ in 0..RESERVE {
@@ -150,7 +150,7 @@ mod tests {
         tokio::task::yield_now().await;
         let ended = connections.iter().take_while(|connection| connection.is_finished()).count();
         assert_eq!((ended, reserve.held.len()), (1, RESERVE - 1));
-        // Who has had an answer is gone, and nobody is ended for a new one.
+        // A connection that was answered has ended, so none is ended early for the next.
         connections[5].abort();
         tokio::task::yield_now().await;
         reserve.room().await;

@@ -1,16 +1,16 @@
-//! Where a page ended, as text that means nothing to clients: base64url of the part's number, a colon and the user.
+//! The end of a page as an opaque text: base64url of the shard's number, a colon and the user.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use rekindle_runtime::live::membership_view::MembershipCursor;
 
-/// The place as text.
+/// The cursor as text.
 pub(super) fn encode(cursor: &MembershipCursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}:{}", cursor.part, cursor.after))
 }
 
-/// The place that [`encode`] wrote; `None`: it did not write this.
+/// Reads the text of a cursor; `None`: [`encode`] did not write it.
 pub(super) fn decode(text: &str) -> Option<MembershipCursor> {
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (part, after) = decoded.split_once(':')?;

@@ -17,7 +17,7 @@ pub enum ApiError {
         /// Why not.
         source: io::Error,
     },
-    /// No client could send that token.
+    /// The token can't be sent in a header.
     #[error("could not use {secret} as the API's token: it {why}; write one line of visible ASCII characters")]
     Token {
         /// Where it is, never what it is.
@@ -25,13 +25,13 @@ pub enum ApiError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Others could ask whatever they like.
+    /// Other machines could use the API without a token.
     #[error(
         "refused to serve the API on {0} without a token: others can reach that address; set http.token_file, or listen \
          on 127.0.0.1"
     )]
     Exposed(SocketAddr),
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("could not listen on {address}: {source}")]
     Bind {
         /// The address.
@@ -39,7 +39,7 @@ pub enum ApiError {
         /// It is in use, or not this machine's.
         source: io::Error,
     },
-    /// The system does not tell what the socket is bound to.
+    /// The system does not report the address of the socket.
     #[error("could not ask the system which address is listened on: {0}")]
     Address(io::Error),
 }

@@ -1,4 +1,4 @@
-//! All that is held about a user, in answer to `?export`.
+//! Everything that is stored about a user, in answer to `?export`.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,6 +1,6 @@
-//! Forgetting a user: a request that goes into the log, and takes effect where it stands there.
+//! Forgetting a user: a request that is published into the log, and takes effect at its position there.
 //!
-//! How it gets there is the daemon's business: it hands in a [`ForgetRequests`].
+//! The daemon publishes it: it provides a [`ForgetRequests`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_core::decode::MAX_ID_BYTES;
 
-/// How long the engine is waited for to say whom an id stands for.
+/// How long the engine may take to find the users of an id.
 const WHOM_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where requests to forget a user go.
+/// Publishes requests to forget a user into the log.
 pub trait ForgetRequests: Send + Sync + 'static {
-    /// Puts a request into the log. To ask twice does no harm.
+    /// Publishes a request into the log. Publishing it twice does no harm.
     fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>>;
 }
 
-/// Where a request stands in the log.
+/// The position of a request in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedPosition {
     /// Its sequence number in the stream; `None`: the log is plain NATS, which numbers nothing.
@@ -61,8 +61,8 @@ pub(super) struct ForgetResponse {
 ///
 /// The request is put into the log. Where it stands there, between two events, everything held about the user goes: state,
 /// the links of its visitors, the latest decisions about it and them, what is still to come. The id of an anonymous visitor
-/// who became a user stands for that user; one that is both a user's and a visitor's, for both. Whoever has the id
-/// afterwards is someone new. It works for an id of which nothing is known too. What stands in the event stream, in dead
+/// who became a user stands for that user; one that is both a user's and a visitor's, for both. Events with the id that come
+/// afterwards make a new user. It works for an id of which nothing is known too. What stands in the event stream, in dead
 /// letters and in the output stream stays there for as long as those keep messages, and what was counted stays counted.
 #[utoipa::path(delete, path = "/v1/users/{id}", tag = "users",
     params(("id" = String, Path, description = "The user's id, percent-encoded", example = "u42")),
@@ -78,7 +78,7 @@ pub(super) async fn forget(
     if user.is_empty() || user.len() > MAX_ID_BYTES {
         return Err(ProblemDocument::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
     }
-    // Asked first: once the request is in the log, it may be nobody any more.
+    // Before the request is in the log: afterwards the users may be gone.
     let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.affected_users(&user)).await.ok().and_then(Result::ok);
     let forgets = whom.map(|whom| whom.iter().map(|user| user.to_string()).collect());
     let logged =

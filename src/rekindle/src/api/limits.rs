@@ -1,4 +1,4 @@
-//! What one request may cost: room, bytes and time. Refused early, and with words.
+//! Limits of one request: concurrency, bytes and time. Refused early, with a problem document.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use tokio::time::timeout;
 use super::problem::ProblemDocument;
 use rekindle_settings::HttpSettings;
 
-/// What a request may cost.
+/// The limits of requests.
 pub(super) struct RequestLimits {
-    /// Room for as many requests as may be worked on at a time.
+    /// One permit for each request that may be in progress.
     slots: Semaphore,
     body_bytes_max: u64,
-    /// How long a body may take to come in, and then how long the answer may take.
+    /// How long a body may take to arrive, and then how long the answer may take.
     time: Duration,
 }
 
@@ -57,8 +57,7 @@ pub(super) async fn within(
     answer.map_err(|_| ProblemDocument::unavailable("the answer took too long; try again"))
 }
 
-/// Reads a body to its end and lets it go: nothing here asks for one, but the connection must be fit for the next
-/// request.
+/// Reads a body to its end and discards it: no route takes one, but the connection must be usable for the next request.
 async fn read_off(body: Body, bytes_max: u64) -> Result<(), ProblemDocument> {
     let too_large =
         || ProblemDocument::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {bytes_max} bytes"));

@@ -1,15 +1,16 @@
 //! HTTP: metrics, health, and the API.
 //!
 //! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A [`HttpServer`] serves
-//! them on a socket until it is told to stop. The way of a request: `server` (how many `connections`, in all and from where, how
-//! slow a head may be, how slow who is answered: `write_timeout`) → `problem` (every error becomes a problem document) → `access` (who may ask) → `limits` (how many at a time, how
-//! large, how long) → one of the handlers.
+//! them on a socket until it is stopped. The path of a request: `server` (limits of `connections`, in all and per address,
+//! timeouts for the head and for writing, `write_timeout`) → `problem` (every error becomes a problem document) → `access`
+//! (who may make the request) → `limits` (concurrency, size, duration) → one of the handlers.
 //!
-//! It promises that `/healthz` and `/readyz` answer whatever others do, also those who open connections and neither ask nor
-//! read; that `/metrics` answers however busy the API is, and costs no more for many than for one; that everything else needs
-//! the token where there is one and a loopback address where there is none, and that `openapi` describes every route.
+//! It promises that `/healthz` and `/readyz` answer whatever other clients do, also those that open connections and neither
+//! send nor read; that `/metrics` answers however busy the API is, and costs no more for many clients than for one; that
+//! everything else needs the token where there is one and a loopback address where there is none; and that `openapi` describes
+//! every route.
 //!
-//! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, anything that changes a user but through the log.
+//! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, and any change of a user other than through the log.
 
 mod access;
 mod connections;

@@ -20,10 +20,10 @@ use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use crate::metrics::ExpositionFormat;
 
-/// How long a page that was rendered for one scrape answers others, too.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a page that was rendered for one scrape answers others too.
+const PAGE_AGE_MAX: Duration = Duration::from_secs(1);
 
-/// Answers scrapes: a page is rendered at most once a second, on a thread for which nothing else waits. Cheap to clone.
+/// Answers scrapes: a page is rendered at most once a second, on a blocking thread. Cheap to clone.
 #[derive(Clone)]
 pub struct MetricsCache {
     make: Arc<PageRenderer>,
@@ -40,18 +40,18 @@ struct RenderedPage {
 }
 
 impl MetricsCache {
-    /// `make` writes the metrics of the moment it is asked at.
+    /// `make` renders the metrics of the moment at which it is called.
     pub fn new(make: impl Fn(ExpositionFormat) -> Vec<u8> + Send + Sync + 'static) -> MetricsCache {
         MetricsCache { make: Arc::new(make), made: Default::default() }
     }
 
-    /// A page that was made within the last second. `None`: making it panicked.
+    /// A page that was rendered within the last second. `None`: rendering panicked.
     async fn page(&self, format: ExpositionFormat) -> Option<Bytes> {
         let (make, made) = (Arc::clone(&self.make), Arc::clone(&self.made[format as usize]));
         // A task of its own: if the client disconnects, the page is for the next one.
         let page = tokio::spawn(async move {
             let mut made = made.lock_owned().await;
-            if let Some(RenderedPage { page, .. }) = made.as_ref().filter(|made| made.at.elapsed() < FRESH) {
+            if let Some(RenderedPage { page, .. }) = made.as_ref().filter(|made| made.at.elapsed() < PAGE_AGE_MAX) {
                 return Some(page.clone());
             }
             let page = Bytes::from(tokio::task::spawn_blocking(move || make(format)).await.ok()?);
@@ -64,11 +64,11 @@ impl MetricsCache {
 
 impl fmt::Debug for MetricsCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics")
+        f.write_str("MetricsCache")
     }
 }
 
-/// Whether events are taken in and outputs get out.
+/// Whether events are read and outputs published.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Readiness)]
 #[schema(example = json!({"ready": false, "reasons": {"source": "the stream EVENTS does not exist; create it"}, "notes": {}}))]

@@ -18,7 +18,7 @@ pub(super) const PATH: &str = "/v1/openapi.json";
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
 
-/// What any request within limits may come to, beside what its route says.
+/// The responses that every limited route can give, besides its own.
 const ANYWHERE: [(&str, &str); 5] = [
     ("403", "The request comes from elsewhere than it may, or says twice where it comes from"),
     ("408", "The request's body took too long to come in"),
@@ -27,7 +27,7 @@ const ANYWHERE: [(&str, &str); 5] = [
     ("503", "Too many connections or requests, or the answer took too long; try again"),
 ];
 
-/// What metrics may come to beside.
+/// Those of them that `/metrics` can give.
 const OF_METRICS: [&str; 3] = ["403", "500", "503"];
 
 #[derive(OpenApi)]
@@ -57,7 +57,7 @@ struct OpenApiDocument;
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "engine", responses(
     (status = 200, description = "The document", body = Object)
 ))]
-#[expect(dead_code, reason = "its attribute is what counts; what is served is made once")]
+#[expect(dead_code, reason = "only its attribute is used; the document that is served is made once")]
 fn openapi_document() {}
 
 /// A handler that serves the document.

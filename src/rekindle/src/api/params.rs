@@ -1,4 +1,4 @@
-//! What a request's path and query say.
+//! Extractors for the path and query of a request.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
@@ -25,9 +25,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// How much is asked for of a user.
+/// How much of a user is requested.
 pub(super) struct UserDetail {
-    /// Everything that is held, as it is held.
+    /// Everything that is stored, as it is stored.
     pub(super) export: bool,
 }
 
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for UserDetail {
     }
 }
 
-/// What rules may take effect.
+/// Which rules may take effect.
 pub(super) struct ReloadOptions {
     /// Also those from which all events, segments or campaigns are gone.
     pub(super) allow_empty: bool,
@@ -75,11 +75,11 @@ impl<S: Send + Sync> FromRequestParts<S> for ReloadOptions {
     }
 }
 
-/// Which part of a list is asked for.
+/// Which page of a list is requested.
 pub(super) struct PageRequest {
     /// 1 to [`LIMIT_MAX`].
     pub(super) limit: usize,
-    /// As the page before gave it.
+    /// The `next` of the page before.
     pub(super) cursor: Option<String>,
 }
 

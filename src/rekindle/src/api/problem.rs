@@ -1,4 +1,4 @@
-//! Errors as clients see them: problem documents (RFC 9457).
+//! Errors as problem documents (RFC 9457).
 
 use std::any::Any;
 
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 /// The media type of problem documents.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// After how many seconds it is worth asking again when there was too much to do.
+/// After how many seconds a client should retry when the server was busy.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What went wrong (RFC 9457).
@@ -79,8 +79,8 @@ pub(super) fn document(status: StatusCode, problem: &impl Serialize) -> Response
     response
 }
 
-/// Makes problem documents of the errors that the router itself answers with, and keeps answers out of caches; no browser is to
-/// guess what they are.
+/// Turns the router's own errors into problem documents, and sets the headers that keep answers out of caches and browsers from
+/// guessing their type.
 pub(super) async fn as_documents(mut response: Response) -> Response {
     let status = response.status();
     if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
@@ -105,7 +105,7 @@ fn is_json(response: &Response) -> bool {
     [MEDIA_TYPE, "application/json"].contains(&media_type)
 }
 
-/// What a client sees of a panic in a handler: that there was one.
+/// The response for a panic in a handler.
 pub(super) fn of_panic(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a request was not answered because of a mistake in this program; the lines above say where");
     ProblemDocument::new(

@@ -38,11 +38,11 @@ pub struct ApiServices {
 /// What a server serves.
 pub struct Routes {
     pub(super) router: Router,
-    /// What is served on a connection too many: health, and words for everything else.
+    /// What is served on a connection beyond the limits: health, and a problem document for everything else.
     pub(super) health: Router,
-    /// Who can reach the address may ask for all of it.
+    /// There is no token: the routes may be served on a loopback address only.
     pub(super) loopback_only: bool,
-    /// How long the head of a request may take to come in, and an answer to be taken.
+    /// How long the head of a request may take to arrive, and an answer to be read by the client.
     pub(super) time: Duration,
     /// How many connections there may be: in all, and of one address.
     pub(super) connections: (usize, usize),
@@ -101,7 +101,7 @@ impl fmt::Debug for Routes {
     }
 }
 
-/// The API proper: what is answered within limits.
+/// The routes of the API, which are answered within limits.
 pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 9] {
     [
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -116,14 +116,14 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 9] {
     ]
 }
 
-/// What is answered on a connection too many.
+/// Answers a request on a connection beyond the limits.
 async fn too_many() -> ProblemDocument {
     ProblemDocument::unavailable(
         "there are too many connections, in all or from your address: close some, or try again; only health is answered",
     )
 }
 
-/// The router, whose errors are all problem documents, and panics too.
+/// The router with its errors and panics as problem documents.
 fn finished(router: Router) -> Router {
     router.layer(CatchPanicLayer::custom(problem::of_panic)).layer(middleware::map_response(problem::as_documents))
 }

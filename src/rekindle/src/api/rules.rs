@@ -29,7 +29,7 @@ pub trait RulesProvider: Send + Sync + 'static {
     fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>>;
 }
 
-/// Something that knows nothing of what was before the rules took effect
+/// Something that knows nothing of the time before the rules took effect
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BeginsEmpty)]
 pub(super) struct ColdStartEntry {
@@ -152,7 +152,7 @@ pub(super) async fn reload(
     State(services): State<Arc<ApiServices>>,
     ReloadOptions { allow_empty }: ReloadOptions,
 ) -> Result<Json<ReloadResponse>, Response> {
-    // On a task of its own: a client that goes away does not leave a reload half done.
+    // On a task of its own: a client that disconnects does not leave a reload half done.
     let reloading = tokio::spawn(async move { services.rules.reload(allow_empty).await });
     match reloading.await {
         Ok(Ok(ReloadOutcome::Applied { reloaded, compared })) => Ok(Json(ReloadResponse {

@@ -1,4 +1,4 @@
-//! Segments: which there are, how large they are, who is in them.
+//! Segments: their sizes and their users.
 
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ pub(super) async fn segment_users(
         })?,
     };
     let view = services.live.view();
-    // A page may read the whole view: not on a thread that others wait for.
+    // A page may read the whole view: on a blocking thread.
     let found = tokio::task::spawn_blocking(move || {
         let page = view.users_in(&segment, &from, paging.limit);
         page.map(|page| SegmentUsersResponse {

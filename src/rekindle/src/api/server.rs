@@ -1,4 +1,4 @@
-//! Connections: how many, how slow, how long, and how they end.
+//! Accepts connections and serves them until the server is stopped.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,11 +21,11 @@ use super::write_timeout::WriteTimeout;
 /// After this, a connection is closed once it is idle.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(600);
 
-/// How long each step of a connection too many may take: it is there for one question about health.
-const RESERVE_TIME: Duration = Duration::from_secs(2);
+/// The timeout of each step on a connection of the reserve, which is for one request about health.
+const RESERVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long to wait after a connection could not be accepted: most often, the process has too many files open.
-const AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// How long to wait after a connection could not be accepted: usually the process has too many open files.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A server that is bound but does not serve yet.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl HttpServer {
     /// Serves until `stop` is done and the requests under way are answered, or have taken too long.
     ///
     /// # Errors
-    /// The routes are for this machine alone, and others can reach the address.
+    /// The routes are for this machine only, and other machines can reach the address.
     pub async fn serve(self, routes: Routes, stop: impl Future<Output = ()>) -> Result<(), ApiError> {
         if routes.loopback_only && !self.address.ip().to_canonical().is_loopback() {
             return Err(ApiError::Exposed(self.address));
@@ -68,9 +68,9 @@ impl HttpServer {
                 accepted = accept(&self.listener) => accepted,
                 Some(_) = connections.join_next() => continue,
             };
-            // No connection waits in the system's queue: one that is refused is told so at once.
+            // No connection waits in the system's queue: one that is refused gets its answer at once.
             if let Some(slot) = held.admit(from.ip()) {
-                connections.spawn(hold(stream, slot, routes.router.clone(), routes.time, stopped.clone()));
+                connections.spawn(serve_connection(stream, slot, routes.router.clone(), routes.time, stopped.clone()));
             } else {
                 reserve.room().await;
                 reserve.add(connections.spawn(answer_one(stream, routes.health.clone())));
@@ -92,38 +92,38 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 tracing::warn!(
                     "could not accept a connection to the API: {error}; is the limit of open files too low?"
                 );
-                sleep(AFTER_FAILURE).await;
+                sleep(ACCEPT_RETRY_INTERVAL).await;
             }
         }
     }
 }
 
-/// Answers one request of a connection too many, at once or not at all.
+/// Answers one request on a connection of the reserve.
 async fn answer_one(stream: TcpStream, router: Router) {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(RESERVE_TIME).keep_alive(false);
-    let stream = TokioIo::new(WriteTimeout::new(stream, RESERVE_TIME));
-    // How a connection ends is between the client and the network: nothing to report.
-    let _ = timeout(2 * RESERVE_TIME, builder.serve_connection(stream, TowerToHyperService::new(router))).await;
+    builder.timer(TokioTimer::new()).header_read_timeout(RESERVE_TIMEOUT).keep_alive(false);
+    let stream = TokioIo::new(WriteTimeout::new(stream, RESERVE_TIMEOUT));
+    // How a connection ends is not reported.
+    let _ = timeout(2 * RESERVE_TIMEOUT, builder.serve_connection(stream, TowerToHyperService::new(router))).await;
 }
 
-/// Answers a connection's requests until either side has had enough. `time` is how long a head may take (which is also how
-/// long nothing may be asked), and how long an answer may take to be taken.
-async fn hold(
+/// Answers a connection's requests until either side closes it. `time` limits how long a head may take to arrive (so also how
+/// long the connection may be idle), and how long the client may take to read an answer.
+async fn serve_connection(
     stream: TcpStream,
     _slot: ConnectionSlot,
     router: Router,
     time: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // A failure only means that answers wait a little for each other.
+    // A failure only means more latency.
     let _ = stream.set_nodelay(true);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(time);
     let connection =
         builder.serve_connection(TokioIo::new(WriteTimeout::new(stream, time)), TowerToHyperService::new(router));
     tokio::pin!(connection);
-    // How a connection ends is between the client and the network: nothing to report.
+    // How a connection ends is not reported.
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopped.wait_for(|stopped| *stopped) => {}

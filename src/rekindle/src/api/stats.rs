@@ -28,9 +28,9 @@ use rekindle_core::time::Timestamp;
 pub(super) struct StatisticsResponse {
     /// The program's version.
     version: &'static str,
-    /// How long it has been serving.
+    /// How long the process has been running.
     uptime_seconds: u64,
-    /// The fingerprint of the rules it runs.
+    /// The fingerprint of the rules in force.
     rules: String,
     /// The log's watermark; null before the first event.
     #[schema(format = DateTime)]
@@ -41,11 +41,11 @@ pub(super) struct StatisticsResponse {
     users: u64,
     /// Anonymous visitors linked to users.
     links: u64,
-    /// Wake-ups to come.
+    /// Pending timers.
     pending_timers: u64,
     /// Bytes of all users' state.
     state_bytes: u64,
-    /// What waits.
+    /// The lengths of the queues.
     queues: QueueStatistics,
 }
 
@@ -59,17 +59,17 @@ pub(super) struct EventStatistics {
     by_call: BTreeMap<&'static str, u64>,
     /// Rejected, by reason.
     rejected: BTreeMap<&'static str, u64>,
-    /// Those whose time was below the watermark; they count all the same.
+    /// Those whose time was below the watermark; they are still applied where they belong.
     late: u64,
-    /// Those ignored because their messageId had been seen.
+    /// Those ignored because their messageId was already accepted.
     duplicates: u64,
     /// Those whose own time was too far ahead, and was replaced by the broker's.
     from_future: u64,
-    /// Ids such as nobody means, which were taken for missing.
+    /// Placeholder ids, which count as missing.
     placeholder_ids: u64,
 }
 
-/// What waits inside the daemon.
+/// The queues inside the daemon.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Queues)]
 pub(super) struct QueueStatistics {
@@ -79,7 +79,7 @@ pub(super) struct QueueStatistics {
     emissions: usize,
 }
 
-/// Counts since the start, and what there is now
+/// Counts since the start, and current figures
 #[utoipa::path(get, path = "/v1/stats", tag = "engine", responses(
     (status = 200, description = "The statistics", body = StatisticsResponse)
 ))]

@@ -1,4 +1,4 @@
-//! One user: everything known, and the segments alone.
+//! One user: the whole state, and the segments alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,9 +56,9 @@ pub(super) struct UserStateResponse {
     /// The earliest instant at which time alone may change anything; null: it can't.
     #[schema(format = DateTime)]
     next_wake_up: Option<String>,
-    /// The campaigns that fired for the user.
+    /// The campaigns the user was exposed to: sent, control or holdout.
     fired: Vec<ExposureEntry>,
-    /// What quiet hours hold back.
+    /// The decisions that quiet hours defer.
     held: Vec<DeferredDecisionEntry>,
     /// The latest decisions about the user, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
@@ -76,7 +76,7 @@ pub(super) struct FeatureEntry {
     value: JsonText,
 }
 
-/// A campaign that fired.
+/// The exposures of a campaign.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Fired)]
 pub(super) struct ExposureEntry {
@@ -89,7 +89,7 @@ pub(super) struct ExposureEntry {
     last: String,
 }
 
-/// A decision held back.
+/// A deferred decision.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Held)]
 pub(super) struct DeferredDecisionEntry {
@@ -98,7 +98,7 @@ pub(super) struct DeferredDecisionEntry {
     /// When the quiet hours end.
     #[schema(format = DateTime)]
     until: String,
-    /// The zone by whose clocks they do: in another, quiet hours are asked again.
+    /// The time zone of the user by which they end; in another one, quiet hours are evaluated again.
     timezone: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! How long a client may take to take an answer.
+//! How long a client may take to read an answer.
 
 use std::io;
 use std::pin::Pin;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose other side must take what is written to it: from the first byte until all is taken, not longer than a while.
-/// Who reads nothing, or a byte now and then, is no reason to keep an answer for good.
+/// A stream whose other side must read what is written to it within a timeout, from the first byte to the last. A client that
+/// reads nothing, or a byte now and then, does not keep an answer in memory for ever.
 pub(super) struct WriteTimeout<S> {
     stream: S,
     timeout: Duration,
-    /// When it ends, for as long as something is being written.
+    /// When the timeout ends, while something is being written.
     end: Pin<Box<Sleep>>,
     is_writing: bool,
 }
@@ -23,7 +23,7 @@ impl<S> WriteTimeout<S> {
         WriteTimeout { stream, timeout, end: Box::pin(sleep(timeout)), is_writing: false }
     }
 
-    /// What comes of a write, unless it has gone on for too long.
+    /// The result of a write, unless the timeout has passed.
     fn unless_over<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if !self.is_writing {
             self.is_writing = true;
@@ -63,7 +63,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         self.stream.is_write_vectored()
     }
 
-    /// Whoever writes flushes once it has nothing left to write.
+    /// The writer flushes once it has nothing left to write.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.is_writing = false;
@@ -81,33 +81,33 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
     #[tokio::test(start_paused = true)]
-    async fn who_reads_nothing_is_waited_for_so_long_and_no_longer() {
+    async fn a_client_that_reads_nothing_times_out() {
         let (server, _client) = duplex(100);
-        let (mut server, began) = (WriteTimeout::new(server, PATIENCE), Instant::now());
-        let error = server.write_all(&[0; 1_000]).await.expect_err("nobody reads");
-        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+        let (mut server, began) = (WriteTimeout::new(server, TIMEOUT), Instant::now());
+        let error = server.write_all(&[0; 1_000]).await.expect_err("the client reads nothing");
+        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, TIMEOUT));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_reads_a_byte_now_and_then_gains_nothing() {
+    async fn a_client_that_reads_a_byte_now_and_then_times_out_as_well() {
         let (server, mut client) = duplex(100);
-        let (mut server, began) = (WriteTimeout::new(server, PATIENCE), Instant::now());
+        let (mut server, began) = (WriteTimeout::new(server, TIMEOUT), Instant::now());
         tokio::spawn(async move {
             while client.read_u8().await.is_ok() {
                 sleep(Duration::from_secs(1)).await;
             }
         });
         let error = server.write_all(&[0; 1_000]).await.expect_err("it takes too long");
-        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, TIMEOUT));
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_answer_has_its_own_time() {
         let (server, mut client) = duplex(100);
-        let (mut server, began) = (WriteTimeout::new(server, PATIENCE), Instant::now());
+        let (mut server, began) = (WriteTimeout::new(server, TIMEOUT), Instant::now());
         tokio::spawn(async move {
             let mut buffer = [0; 100];
             while client.read(&mut buffer).await.is_ok_and(|read| read > 0) {

@@ -1,15 +1,15 @@
 //! `rekindle check`: every problem of rules and settings, or that there is none.
 //!
-//! [`load_rules`] is also how the other commands read a rules file, so that its problems look the same everywhere.
+//! Files are read as by the other commands (`load`), so that their problems look the same everywhere.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::check_against;
+use super::load::{FileLoadError, ignored_variables, read_rules, read_settings, read_text, wrong_settings};
 use super::summary::counted;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
-use rekindle_core::diagnostics;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::partition::{ExecutionPlan, User};
 use rekindle_core::rules::ruleset::Ruleset;
@@ -17,9 +17,6 @@ use rekindle_core::rules::{self, explain};
 use rekindle_settings::{
     SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted, check_token,
 };
-
-/// Larger files are not read: nobody writes such rules.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Check rules and settings, and show every problem at its place
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -35,12 +32,12 @@ pub struct CheckArgs {
     /// other files it names, such as certificates and secrets, must be there for you to read
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The rules that the others are to replace: also print which features begin empty, and for how long they do not know the
-    /// past; what that changes in segments sets no campaign off
+    /// The rules that the others are to replace: also print which features start empty, and for how long they do not know the
+    /// past; transitions that result from that trigger no campaign
     #[arg(long, value_name = "OLD_RULES")]
     pub replacing: Option<PathBuf>,
-    /// Event files to hold the rules against: amounts that are no numbers, properties inside arrays, events and properties that
-    /// the file does not have. A mistake is what never can be there
+    /// Event files to check the rules against: amounts that are not numbers, properties inside arrays, events and properties that
+    /// do not occur in the file. What can never occur is a mistake
     #[arg(long, value_name = "EVENTS", conflicts_with = "config")]
     pub against: Vec<PathBuf>,
     /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
@@ -48,23 +45,7 @@ pub struct CheckArgs {
     pub explain: bool,
 }
 
-/// Why a file could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FileLoadError {
-    /// It could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It has mistakes; the text shows them all, at their places.
-    #[error("{0}")]
-    Wrong(String),
-}
-
-/// Checks what the arguments name, and prints to standard output; true if all is well.
+/// Checks the files of the arguments, and prints to standard output; true if there is no mistake.
 ///
 /// # Errors
 /// Standard output cannot be written to.
@@ -74,43 +55,12 @@ pub fn run(args: &CheckArgs) -> io::Result<bool> {
     check(args, colour, &mut stdout.lock())
 }
 
-/// Reads and compiles a rules file; problems are drawn in colour when asked.
-///
-/// # Errors
-/// The file cannot be read, or has mistakes.
-pub fn load_rules(path: &Path, colour: bool) -> Result<Ruleset, FileLoadError> {
-    load_rules_with_text(path, colour).map(|(rules, _)| rules)
-}
-
-/// The same, with the file's text.
-///
-/// # Errors
-/// The file cannot be read, or has mistakes.
-pub fn load_rules_with_text(path: &Path, colour: bool) -> Result<(Ruleset, String), FileLoadError> {
-    let text = read(path)?;
-    match rules::compile(&text) {
-        Ok(rules) => Ok((rules, text)),
-        Err(problems) => Err(wrong(path, &text, &problems, colour)),
-    }
-}
-
-/// Reads a settings file and the variables of the environment that are laid over it; problems are drawn in colour when
-/// asked. Paths come back as they are to be opened, relative to the settings file.
-///
-/// # Errors
-/// The file cannot be read; or it or the environment has mistakes.
-pub fn load_config(path: &Path, colour: bool) -> Result<Settings, FileLoadError> {
-    let text = read(path)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    Settings::load(&text, folder, std::env::vars_os()).map_err(|mistakes| wrong_settings(path, &mistakes, colour))
-}
-
-/// Checks, and writes what there is to say to `out`.
+/// Checks, and writes the findings to `out`.
 fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
     let mut sound = true;
     let mut files = [args.files.as_slice(), &args.rules].concat();
     if let Some(path) = &args.config {
-        match load_config(path, colour) {
+        match read_settings(path, colour) {
             Ok(config) => {
                 if let Some(note) = ignored_variables(&config) {
                     writeln!(out, "note: {note}")?;
@@ -131,7 +81,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
             }
         }
     }
-    let replaced = match args.replacing.as_deref().map(|old| load_rules(old, colour)) {
+    let replaced = match args.replacing.as_deref().map(|old| read_rules(old, colour)) {
         None => None,
         Some(Ok(rules)) => Some(ExecutionPlan::new(rules)),
         Some(Err(error)) => {
@@ -141,7 +91,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
         }
     };
     for file in files {
-        match load_rules(&file, colour) {
+        match read_rules(&file, colour) {
             Ok(rules) => {
                 accepted(&file, &rules, args.explain, out)?;
                 if !args.against.is_empty() {
@@ -160,21 +110,10 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
     Ok(sound)
 }
 
-/// What to say of variables that are no settings though they begin like them.
-pub(crate) fn ignored_variables(config: &Settings) -> Option<String> {
-    let [first, rest @ ..] = config.ignored.as_slice() else { return None };
-    let (names, are) = match rest.len() {
-        0 => (first.clone(), "is Kubernetes' own and no setting"),
-        1 => (format!("{first} and {}", rest[0]), "are Kubernetes' own and no settings"),
-        more => (format!("{first} and {more} other variables"), "are Kubernetes' own and no settings"),
-    };
-    Some(format!("{names} {are}: ignored (enableServiceLinks: false in the pod's spec keeps them away)"))
-}
-
-/// Opens every file that settings name, and reads a byte of each: what is missing, or not for this user to read, is a problem
-/// of the settings. What is in them is not looked at, but for the API's token, which has to be one.
+/// Opens every file that settings name, and reads a byte of each: a file that is missing or not readable by this user is a
+/// problem of the settings. Their contents are not checked, except for the API's token.
 fn named_files(path: &Path, config: &Settings) -> Result<(), SettingsErrors> {
-    let text = read(path).map(|text| blotted(&text)).unwrap_or_default();
+    let text = read_text(path).map(|text| blotted(&text)).unwrap_or_default();
     let mut mistakes = SettingsErrors { text, in_file: Vec::new(), in_variables: Vec::new() };
     for file in &config.files {
         let (message, help) = match can_be_read(&file.path) {
@@ -207,7 +146,7 @@ fn named_files(path: &Path, config: &Settings) -> Result<(), SettingsErrors> {
 }
 
 fn token_in(path: &Path) -> Result<(), &'static str> {
-    let text = std::fs::read_to_string(path).map_err(|_| "is no text")?;
+    let text = std::fs::read_to_string(path).map_err(|_| "is not text")?;
     check_token(&text).map(drop)
 }
 
@@ -228,7 +167,7 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
     Ok(())
 }
 
-/// What begins empty when these rules take the place of the old ones.
+/// Prints what starts empty when these rules replace the old ones.
 fn replacing(
     file: &Path,
     plan: ExecutionPlan,
@@ -242,11 +181,10 @@ fn replacing(
     let RulesComparison { kept, new, dropped } = compare(replaced, &plan);
     writeln!(
         out,
-        "{name}: replacing {old}, features keep what they remember: {kept}; are forgotten: {dropped}; of what there is besides, \
-         {}",
+        "{name}: replacing {old}: {kept} features keep their state, {dropped} are dropped; {}",
         match new.len() {
-            0 => "nothing begins empty".to_owned(),
-            count => format!("{count} begin empty, and do not know the past"),
+            0 => "nothing starts empty".to_owned(),
+            count => format!("{count} start empty, and do not know the past"),
         }
     )?;
     for ColdStart { what, blind, read_by } in new {
@@ -261,38 +199,6 @@ fn replacing(
 
 fn report(error: &FileLoadError, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", error.to_string().trim_end())
-}
-
-fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> FileLoadError {
-    let mut drawn = diagnostics::render(&path.display().to_string(), text, problems, colour);
-    drawn.push_str(&format!("{}: {}", path.display(), counted(problems.len(), "problem")));
-    FileLoadError::Wrong(drawn)
-}
-
-fn wrong_settings(path: &Path, mistakes: &SettingsErrors, colour: bool) -> FileLoadError {
-    let mut drawn = diagnostics::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
-    for VariableError { variable, message, help } in &mistakes.in_variables {
-        drawn.push_str(&format!("{variable}: {message}\n"));
-        if !help.is_empty() {
-            drawn.push_str(&format!("  help: {help}\n"));
-        }
-        drawn.push('\n');
-    }
-    drawn.push_str(&format!("{}: {}", path.display(), counted(mistakes.count(), "problem")));
-    FileLoadError::Wrong(drawn)
-}
-
-fn read(path: &Path) -> Result<String, FileLoadError> {
-    let fail = |source| FileLoadError::Read { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(fail)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB")));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        fail(io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 text (byte {at})")))
-    })
 }
 
 #[cfg(test)]
@@ -336,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_held_against_events() {
+    fn rules_are_checked_against_events() {
         let folder = tempfile::tempdir().unwrap();
         let [rules, events] = ["r.toml", "e.jsonl"].map(|name| folder.path().join(name));
         let when = "sum(a.total, '1d') > 5 || total(a.items.price) > 1";
@@ -380,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_bring_their_rules() {
+    fn the_rules_file_of_the_settings_is_checked_too() {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("c.toml");
         std::fs::write(&config, "[engine]\nrules = 'mine.toml'\n").unwrap();
@@ -393,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_empty_is_told_of_rules_that_replace_others() {
+    fn rules_that_replace_others_list_what_starts_empty() {
         let folder = tempfile::tempdir().unwrap();
         let [old, new] = ["old.toml", "new.toml"].map(|name| folder.path().join(name));
         std::fs::write(&old, RULES).unwrap();
@@ -414,13 +320,10 @@ mod tests {
             "  the growth numbers: for good",
         ];
         assert_eq!(lines, expected, "{out}");
-        assert!(out.contains("features keep what they remember: 1; are forgotten: 0"), "{out}");
+        assert!(out.contains("1 features keep their state, 0 are dropped"), "{out}");
         assert!(out.contains("a reload changes nothing"), "{out}");
         let (_, out) = checked(CheckArgs { replacing: Some(new), ..rules_args(&[old]) });
-        assert!(
-            out.contains("keep what they remember: 1; are forgotten: 2; of what there is besides, nothing begins"),
-            "{out}"
-        );
+        assert!(out.contains("1 features keep their state, 2 are dropped; nothing starts empty"), "{out}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `rekindle check --against`: what a file of events says of the rules.
+//! `rekindle check --against`: checks rules against event files.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{InputEntry, MissingNameKind, Pipeline, PipelineOptions, missing_names};
 use rekindle_settings::EngineSettings;
 
-/// Goes through the events, and writes what they and the rules don't agree about; true if nothing of it is a mistake.
+/// Reads the events, and writes where they and the rules disagree; true if none of that is a mistake.
 ///
 /// # Errors
-/// `out` cannot be written to. That the events cannot be read is told there, and counts as a mistake.
+/// `out` cannot be written to. Events that cannot be read are reported there, and count as a mistake.
 pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
     let mut survey = PropertySurvey::new(rules);
     let plan = Arc::new(ExecutionPlan::new(rules.clone()));
@@ -28,7 +28,7 @@ pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) ->
                 return Ok(false);
             }
         };
-    if let Err(error) = go_through(&mut survey, &mut pipeline, events) {
+    if let Err(error) = read_events(&mut survey, &mut pipeline, events) {
         writeln!(out, "{error}")?;
         return Ok(false);
     }
@@ -45,13 +45,13 @@ pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) ->
 
 fn help(kind: MissingNameKind) -> &'static str {
     match kind {
-        MissingNameKind::Event => "name it in [events] as the site sends it, to the letter",
-        MissingNameKind::Field | MissingNameKind::Trait => "write it as the site sends it, to the letter",
+        MissingNameKind::Event => "name it in [events] exactly as the site sends it",
+        MissingNameKind::Field | MissingNameKind::Trait => "write it exactly as the site sends it",
     }
 }
 
-/// The survey sees what stands in the events; the pipeline, what the rules make of them.
-fn go_through(
+/// Passes the events to the survey, which counts properties, and to the pipeline, which counts matches of the rules.
+fn read_events(
     survey: &mut PropertySurvey<'_>,
     pipeline: &mut Pipeline,
     events: &[PathBuf],
@@ -59,7 +59,7 @@ fn go_through(
     let max_event_bytes = EngineSettings::default().max_event_bytes;
     let decoder = Decoder::new(survey.projection(), max_event_bytes);
     for item in EventFiles::open(events, Decoder::max_message_bytes(max_event_bytes))? {
-        // What is too long is rejected, whatever the rules are.
+        // A line that is too long is rejected under any rules.
         let FileItem::Block(block) = item? else { continue };
         let mut calls = Vec::new();
         block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls));

@@ -1,4 +1,4 @@
-//! `rekindle checkpoint`: looking at stored checkpoints. Changes nothing, and needs no daemon to be stopped.
+//! `rekindle checkpoint`: inspects stored checkpoints. Read-only; a daemon may be running.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,9 +18,9 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_runtime::store::{CheckpointInspection, CheckpointStore, LoadedCheckpoint, Manifest, ManifestEntry};
 use rekindle_settings::{CheckpointLocation, CheckpointSettings, masked};
 
-/// Look at stored checkpoints: which there are, what is in them, whether they are intact
+/// Inspect stored checkpoints: list them, show their contents, verify them
 ///
-/// Only reads; the daemon may go on meanwhile.
+/// Read-only; the daemon may be running meanwhile.
 #[derive(Debug, Args)]
 pub struct CheckpointArgs {
     #[command(subcommand)]
@@ -29,7 +29,7 @@ pub struct CheckpointArgs {
 
 #[derive(Debug, Subcommand)]
 enum CheckpointCommand {
-    /// List the checkpoints that count, oldest first
+    /// List the valid checkpoints, oldest first
     Ls {
         #[command(flatten)]
         place: StoreLocation,
@@ -37,19 +37,19 @@ enum CheckpointCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show what a checkpoint says of itself, and how much is in it
+    /// Show a checkpoint's header and totals
     Inspect {
         #[command(flatten)]
         place: StoreLocation,
         /// The checkpoint's number; the latest if left out
         number: Option<u64>,
     },
-    /// Read every block of every checkpoint; fails and names the damage where there is any
+    /// Read every block of every checkpoint; fails and reports damage if there is any
     Verify {
         #[command(flatten)]
         place: StoreLocation,
     },
-    /// Write every user as a line of JSON, sorted by id, as the newest intact checkpoint has them
+    /// Write every user of the newest intact checkpoint as a line of JSON, sorted by id
     Export {
         #[command(flatten)]
         place: StoreLocation,
@@ -187,7 +187,7 @@ async fn export(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(
     Ok(written.flush()?)
 }
 
-/// A user as a line of JSON, with the names that the API has.
+/// A user as a line of JSON, with the field names of the API.
 fn line(report: &UserReport) -> JsonText {
     let feature = |it: &FeatureReport| {
         let entry = [("feature", JsonText::of(&it.feature)), ("value", it.value.clone())];

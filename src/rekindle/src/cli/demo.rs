@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::check::FileLoadError;
+use super::load::FileLoadError;
 use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
@@ -24,32 +24,32 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use screen::Screen;
 
-/// The rules the demo runs unless told otherwise.
+/// The default rules of the demo.
 const STARTER_PACK: &str = include_str!("../../../../config/rules.toml");
 
-/// Virtual history that is simulated silently before the show begins: long enough for shoppers to have gone cold.
+/// Virtual history that is simulated before anything is shown: long enough for shoppers to have gone cold.
 const WARM_UP: Span = Span(75 * 86_400_000);
 
 /// When the simulated shop opens: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
 
-/// Where metrics are served unless told otherwise.
+/// The default address of metrics.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// How often the growth numbers are reported.
-const GROWTH_EVERY: Duration = Duration::from_secs(1);
+const GROWTH_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the virtual clock moves.
-const FRAME: Duration = Duration::from_millis(50);
+/// How often the virtual clock is advanced.
+const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Watch the engine at work on a simulated storefront; needs no server and no files
 ///
-/// Some thousand shoppers come, browse, fill carts, buy, go cold and come back, in time sped up so that days pass in
-/// seconds. The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on scrolls
-/// by. Ctrl-C ends the show with a summary.
+/// Two thousand shoppers come, browse, fill carts, buy, go cold and come back, in accelerated time: days pass in seconds.
+/// The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on is printed. Ctrl-C
+/// ends the demo with a summary.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// End by itself after this many seconds
+    /// End after this many seconds
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
 
@@ -69,7 +69,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
-    /// Where /metrics and /healthz are served; 127.0.0.1:9464 unless said otherwise, or another port where that one is taken
+    /// The address of /metrics and /healthz; by default 127.0.0.1:9464, or another port where that one is in use
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
@@ -126,8 +126,7 @@ impl DemoMetrics {
     }
 }
 
-/// Serves metrics at the address that is wanted. Where none is, at the usual one, or at another port when somebody else has
-/// that.
+/// Serves metrics at the given address; without one at the default address, or on another port if that is in use.
 async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<SocketAddr, CliError> {
     let server = match HttpServer::bind(wanted.unwrap_or(LISTEN)).await {
         Err(ApiError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
@@ -182,14 +181,14 @@ impl Demo {
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
             let totals = self.pipeline.totals();
-            if reported.elapsed() >= GROWTH_EVERY {
+            if reported.elapsed() >= GROWTH_REPORT_INTERVAL {
                 (growth, reported) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
             }
             let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
             self.board.put(DemoTotals { totals: totals.clone(), watermark, growth });
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;
-            thread::sleep(FRAME.saturating_sub(frame_started.elapsed()));
+            thread::sleep(FRAME_INTERVAL.saturating_sub(frame_started.elapsed()));
         }
         screen.close();
         let run = RunInfo { took: started.elapsed(), until: self.now, at_full_speed: false };
@@ -197,7 +196,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Lets the shop live until `to`, and the engine with it.
+    /// Advances the shop and the engine to `to`.
     fn advance(&mut self, to: Timestamp) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.lines.clear();

@@ -10,16 +10,17 @@ use rekindle_runtime::pipeline::RestoreError;
 use rekindle_runtime::replay::ReplayError;
 use rekindle_runtime::store::StoreError;
 
-use super::{check, growth, terminal};
+use super::load::FileLoadError;
+use super::{growth, terminal};
 use crate::api::ApiError;
 use crate::daemon::DaemonError;
 
-/// Why a command ended without success. The texts are printed once, at the top.
+/// Why a command ended without success. Printed once, by [`run`](super::run).
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The rules or the settings can't be used.
     #[error("{0}")]
-    Load(#[from] check::FileLoadError),
+    Load(#[from] FileLoadError),
     /// The replay failed.
     #[error("error: {0}")]
     Replay(ReplayError),
@@ -152,7 +153,7 @@ pub enum SharedFileError {
 /// Why the simulator can't publish.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
-    /// The subject is none.
+    /// The subject is not valid.
     #[error("can't publish on `{0}`: a subject is words with dots between, like events.shop")]
     Subject(String),
     /// The credentials can't be used.
@@ -164,7 +165,7 @@ pub enum SimulateError {
         /// What the connection reports.
         why: String,
     },
-    /// The client does not take a message.
+    /// The client refuses a message.
     #[error("could not publish on {subject}: {source}")]
     Publish {
         /// The subject.

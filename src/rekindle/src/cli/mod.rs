@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and one module per command.
+//! The command line: the commands, one module each.
 
 pub mod check;
 mod check_against;
@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod demo;
 mod error;
 pub mod growth;
+mod load;
 mod outputs;
 pub mod replay;
 pub mod rules;
@@ -16,18 +17,19 @@ mod summary;
 mod terminal;
 
 pub use error::CliError;
+pub use load::FileLoadError;
+
+use load::{load_config, load_rules};
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use rekindle_core::decode::PlaceholderIds;
-use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_runtime::pipeline::PipelineOptions;
-use rekindle_settings::{EngineSettings, Settings};
+use rekindle_settings::EngineSettings;
 
 /// A real-time growth engine for e-commerce: live segments, churn and reactivation, campaign actions.
 #[derive(Debug, Parser)]
@@ -45,7 +47,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Replay event files: what the engine would have decided, as a journal
+    /// Replay event files, and write what the engine decides as a journal
     Replay(Box<replay::ReplayArgs>),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
@@ -64,14 +66,7 @@ enum Command {
     },
 }
 
-/// A file that was written longer ago than this is complete.
-const JUST_NOW: Duration = Duration::from_secs(2);
-/// How long one that was written later must stay unchanged.
-const SETTLED_AFTER: Duration = Duration::from_millis(200);
-/// How often it is read at most.
-const READS_MAX: u32 = 25;
-
-/// The exit code of a daemon that another one has replaced: starting it again would only end the other.
+/// The exit code of a daemon that another one has replaced: restarting it would only end the other.
 const TAKEN_OVER: u8 = 3;
 
 /// Runs the command of the command line. Errors are printed here, once, with their causes.
@@ -106,7 +101,7 @@ pub fn run() -> ExitCode {
             ExitCode::from(TAKEN_OVER)
         }
         Err(error) => {
-            // Where standard error is closed too, the exit code has to do. Mistakes in files are drawn, perhaps in colour.
+            // If standard error is closed too, there is only the exit code. Mistakes in files are rendered, perhaps in colour.
             let _ = match error {
                 CliError::Load(drawn) => writeln!(std::io::stderr(), "{drawn}"),
                 error => writeln!(std::io::stderr(), "{}", terminal::lines(&error.to_string())),
@@ -114,39 +109,6 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Reads and compiles a rules file.
-pub(crate) fn load_rules(path: &Path) -> Result<Ruleset, CliError> {
-    Ok(check::load_rules(path, in_colour())?)
-}
-
-/// Reads and compiles a rules file, and keeps its text. One that was written just now is read until it stops changing: it
-/// may be half written.
-pub(crate) fn load_settled_rules(path: &Path) -> Result<(Ruleset, String), CliError> {
-    let mut loaded = check::load_rules_with_text(path, in_colour());
-    for _ in 1..READS_MAX {
-        let written = path.metadata().and_then(|about| about.modified()).ok();
-        if written.and_then(|written| written.elapsed().ok()).is_none_or(|age| age > JUST_NOW) {
-            break;
-        }
-        std::thread::sleep(SETTLED_AFTER);
-        let before = std::mem::replace(&mut loaded, check::load_rules_with_text(path, in_colour()));
-        let is_settled = match (&before, &loaded) {
-            (Ok((_, before)), Ok((_, now))) => before == now,
-            (Err(before), Err(now)) => before.to_string() == now.to_string(),
-            _ => false,
-        };
-        if is_settled {
-            break;
-        }
-    }
-    Ok(loaded?)
-}
-
-/// Reads a settings file.
-pub(crate) fn load_config(path: &Path) -> Result<Settings, CliError> {
-    Ok(check::load_config(path, in_colour())?)
 }
 
 /// The pipeline's options by the settings.
@@ -164,8 +126,8 @@ pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
     }
 }
 
-/// Tells the user that events are read from a terminal, where a file name was probably forgotten.
-pub(crate) fn say_if_it_waits(events: &[PathBuf]) {
+/// Notes on standard error that events are read from a terminal: a file name was probably forgotten.
+pub(crate) fn warn_if_stdin_is_terminal(events: &[PathBuf]) {
     if events.iter().any(|path| path == Path::new("-")) && std::io::stdin().is_terminal() {
         // A closed standard error is no reason to fail.
         let _ = writeln!(
@@ -173,9 +135,4 @@ pub(crate) fn say_if_it_waits(events: &[PathBuf]) {
             "waiting for events on standard input, which is a terminal: one JSON object a line, Ctrl-D ends them (or name a file)"
         );
     }
-}
-
-/// Problems are drawn in colour where standard error is a terminal.
-fn in_colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

@@ -1,4 +1,4 @@
-//! Which files a command may write: none twice, and none that it reads.
+//! Refuses command lines on which an output shares a file with another output or with an input.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(super) fn refuse_shared_files(outputs: &[NamedPath<'_>], inputs: &[NamedPath
     Ok(())
 }
 
-/// One path for every way to write it; `None` for devices and pipes, which may well be shared.
+/// The canonical path of a file; `None` for devices and pipes, which may be shared.
 fn identity(path: &Path) -> Option<PathBuf> {
     if path == Path::new("-") {
         return Some(path.to_owned());

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::error::ArgumentError;
 use super::outputs::{NamedPath, refuse_shared_files};
 use super::summary::{RunInfo, Summary, counted};
-use super::{CliError, load_config, load_rules, pipeline_options, say_if_it_waits};
+use super::{CliError, load_config, load_rules, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::sink::{OutputFile, OutputFileError};
@@ -24,14 +24,14 @@ use rekindle_runtime::replay::{
 use rekindle_settings::EngineSettings;
 
 /// Replays event files through the engine and writes the journal: every segment change, campaign decision and merge,
-/// as JSON lines ordered by due time, then user. The same events and rules always give the same bytes, whatever
-/// --partitions and --workers say.
+/// as JSON lines ordered by due time, then user. The same events and rules always give the same bytes, for any --partitions
+/// and --workers.
 ///
 /// Events are calls of Segment or RudderStack (track, identify, alias, page, screen, group), one JSON object per line, or
 /// many in a batch envelope or an array; or a file that is one JSON document. A summary goes to standard error.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// The rules file (TOML); `rekindle rules` tells how to write one
+    /// The rules file (TOML); `rekindle rules` prints the reference
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     rules: Option<PathBuf>,
 
@@ -40,33 +40,32 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The end of time, RFC 3339 or a date (its midnight, UTC): after the last event, time advances to here for everyone;
-    /// later events are rejected
+    /// The end time, RFC 3339 or a date (its midnight, UTC): after the last event, time advances to here for all users; later
+    /// events are rejected
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     until: Timestamp,
 
-    /// How far out of order events may arrive; what comes later still counts, and is counted as late
+    /// How far out of order events may arrive; later ones are still applied, and counted as late
     ///
-    /// 5s unless said otherwise
+    /// Default: 5s
     #[arg(long, value_name = "DURATION", value_parser = Span::parse)]
     max_disorder: Option<Span>,
 
-    /// Drop users who were idle for this long, once nothing is to come for them by time alone: 0s for never, or 1h to 36525d
+    /// Drop users that were idle for this long and have no pending timers: 0s for never, or 1h to 36525d
     ///
-    /// 0s unless said otherwise
+    /// Default: 0s
     #[arg(long, value_name = "DURATION", value_parser = EngineSettings::parse_state_ttl)]
     state_ttl: Option<Span>,
 
-    /// Longest call, in bytes; longer ones are rejected; 1048576 unless said otherwise
+    /// The largest call in bytes; larger ones are rejected; 1048576 by default
     ///
-    /// A line, which may be a batch of many, may have 16 times as many.
+    /// A line, which may be a batch of several calls, may have 16 times as many.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
     max_event_bytes: Option<u32>,
 
-    /// Ids that nobody means, in any case, with commas between them: they count as missing, and nobody is linked by them;
-    /// "" for none
+    /// Placeholder ids, case-insensitive, separated by commas: they count as missing, and link no users; "" for none
     ///
-    /// undefined, null, [object Object], NaN, none, nil, 0, guest, anonymous, unknown, true and false unless said otherwise
+    /// Default: undefined, null, [object Object], NaN, none, nil, 0, guest, anonymous, unknown, true and false
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     placeholder_ids: Option<Vec<String>>,
 
@@ -86,12 +85,12 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
-    /// Keep progress in this folder: killed at any moment, and started again with the same arguments, the replay goes on
-    /// from its last commit, and its results are those of an uninterrupted one, byte for byte
+    /// Keep progress in this folder: killed at any moment, and started again with the same arguments, the replay resumes from
+    /// its last commit, and its results are those of an uninterrupted one, byte for byte
     ///
-    /// Results grow in the folder, and get to their places, standard output too, once they are whole. The events are read
-    /// again and passed over up to the commit: whoever feeds them through standard input feeds all of them again. Other
-    /// rules, options or events are refused. Delete the folder to begin anew.
+    /// Results are collected in the folder, and moved to their files or written to standard output when they are complete. The
+    /// events are read again and skipped up to the commit: on standard input, all of them must be fed again. Other rules,
+    /// options or events are refused. Delete the folder to start over.
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
 
@@ -100,11 +99,11 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DURATION", value_parser = Span::parse, default_value = "10s", requires = "checkpoint")]
     checkpoint_interval: Span,
 
-    /// How many partitions users are spread over; changes nothing in the journal; 64 unless said otherwise
+    /// The number of partitions of users; does not affect the journal; 64 by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     partitions: Option<u16>,
 
-    /// How many worker threads; 0, which is the default, is one per core; changes nothing in the journal
+    /// The number of worker threads; 0, the default, is one per core; does not affect the journal
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
     workers: Option<u16>,
 
@@ -118,7 +117,7 @@ pub struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    /// What is written; the journal first.
+    /// The files that are written; the journal first.
     fn outputs(&self) -> Vec<NamedPath<'_>> {
         let journal = self.output.as_deref().unwrap_or(Path::new("-"));
         let others =
@@ -238,7 +237,7 @@ struct ReplaySource {
 impl ReplaySource {
     fn open(args: &ReplayArgs, max_message_bytes: usize) -> Result<ReplaySource, ReplayError> {
         if !args.quiet {
-            say_if_it_waits(&args.events);
+            warn_if_stdin_is_terminal(&args.events);
         }
         let files = EventFiles::open(&args.events, max_message_bytes)?;
         Ok(ReplaySource { bar: progress_bar(args, &files), files })
@@ -254,7 +253,7 @@ impl Iterator for ReplaySource {
     }
 }
 
-/// However the replay ends, the bar is removed before the result is printed.
+/// Removes the bar before the result is printed, however the replay ends.
 impl Drop for ReplaySource {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
@@ -262,7 +261,7 @@ impl Drop for ReplaySource {
 }
 
 impl ReplayArgs {
-    /// The settings file's, or the defaults, with what the command line says in their place.
+    /// The settings of the file, or the defaults, overridden by the options of the command line.
     fn settings(&self) -> Result<EngineSettings, CliError> {
         let mut settings = match &self.config {
             Some(path) => load_config(path)?.engine,

@@ -11,7 +11,7 @@ pub struct RulesArgs {}
 /// Writes the reference to standard output.
 ///
 /// # Errors
-/// Standard output cannot be written to (a reader that has had enough is none).
+/// Standard output cannot be written to (a closed pipe is no error).
 pub fn run(_args: &RulesArgs) -> io::Result<()> {
     match io::stdout().lock().write_all(reference::TEXT.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

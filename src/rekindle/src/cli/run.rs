@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use tracing::info;
 
-use super::{CliError, check, load_config, load_settled_rules, pipeline_options};
+use super::load::{FileLoadError, ignored_variables, load_config, load_settled_rules};
+use super::{CliError, pipeline_options};
 use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
 use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up};
 use crate::logging;
@@ -23,10 +24,10 @@ const LAST_REQUESTS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Run live on NATS: events in, segment changes and actions out
 ///
-/// SIGHUP reloads the rules; SIGTERM and SIGINT drain and end; a second one ends at once.
+/// SIGHUP reloads the rules; SIGTERM and SIGINT drain and end the daemon; a second one ends it at once.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The settings; config/rekindle.toml says what there is to set
+    /// The settings file; config/rekindle.toml lists all settings
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Ignore the checkpoints and read the log from where [source] start says; published outputs are not published again
@@ -40,18 +41,18 @@ pub struct RunArgs {
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let config = load_config(&args.config)?;
-    let (path, note) = (config.engine.rules.clone(), check::ignored_variables(&config));
+    let (path, note) = (config.engine.rules.clone(), ignored_variables(&config));
     // Every mistake is collected before anything is opened.
     let mut mistakes = Vec::new();
     let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
     let access = NatsAccess::check(&config.nats);
     let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
     let (Some((ruleset, text)), Some(access)) = (rules, access) else {
-        return Err(CliError::Load(check::FileLoadError::Wrong(mistakes.join("\n"))));
+        return Err(CliError::Load(FileLoadError::Wrong(mistakes.join("\n"))));
     };
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(CliError::Logging)?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
-    // HTTP has threads of its own: health checks wait for nothing else, and nothing else waits for requests.
+    // HTTP has threads of its own: health checks do not wait for the daemon's work, nor that for requests.
     let web = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .thread_name("rekindle-web")

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use rekindle_core::rules;
 use rekindle_settings as settings;
 
-/// Print the JSON Schema of settings or rules, for completion and red lines in editors
+/// Print the JSON Schema of settings or rules, for completion and checks in editors
 ///
 /// For editors with a TOML extension: rekindle schema rules > rules.schema.json, and as the first line of the rules file
-/// "#:schema ./rules.schema.json". A schema does not know everything; `rekindle check` does.
+/// "#:schema ./rules.schema.json". A schema cannot express every rule; `rekindle check` checks all.
 #[derive(clap::Args, Clone, Debug)]
 pub struct SchemaArgs {
     /// Of which file

@@ -1,4 +1,4 @@
-//! `rekindle simulate`: the demo's storefront onto NATS.
+//! `rekindle simulate`: publishes the events of the demo's storefront on NATS.
 
 mod feed;
 
@@ -20,25 +20,24 @@ use rekindle_simulator::live::{LiveStorefront, WARM_UP};
 /// How long to try to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the shop of a fixed rate opens: 2026-01-01T00:00:00Z.
+/// When the shop opens if --rate is given: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
-/// How often the shop is asked for events.
-const FRAME: Duration = Duration::from_millis(10);
-/// Most events between two looks at the clock.
-const LINES: usize = 500;
-/// The longest time that passes in one step: longer pauses are no time for the shop.
+/// How often the shop is advanced.
+const STEP_INTERVAL: Duration = Duration::from_millis(10);
+/// The most events of one step.
+const STEP_EVENTS_MAX: usize = 500;
+/// The longest time that passes in one step: longer pauses do not count as time of the shop.
 const STEP_MAX: Duration = Duration::from_secs(1);
-/// How long acknowledgements may take at the end.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+/// How long the last acknowledgements may take.
+const FINAL_ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Feed a simulated storefront into NATS
+/// Publish the events of a simulated storefront on NATS
 ///
 /// The shop of `rekindle demo`: shoppers come, browse, fill carts, buy, go cold and come back, as Segment calls, one line
-/// per event. They have 75 days of history behind them when it begins. Timestamps begin now. Ctrl-C ends it with a
-/// summary.
+/// per event. They have 75 days of history at the start. Timestamps start now. Ctrl-C ends it with a summary.
 ///
-/// Where a stream takes the subject, every message is acknowledged and none is lost; otherwise messages are published
-/// at most once. Some events come late and some twice, as they do.
+/// If a stream has the subject, every message is acknowledged and none is lost; otherwise messages are published at most
+/// once. As in practice, some events come late and some twice.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// The NATS server
@@ -49,13 +48,13 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Where events go; `events.shop`, or with --config the first of [source] subjects, wildcards as `shop`
+    /// The subject of events; by default `events.shop`, or with --config the first of [source] subjects, with `shop` for wildcards
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
 
-    /// Let the shoppers act so fast that this many events leave in a second, or `max`: as many as can
+    /// Publish this many events a second, or `max`: as many as possible
     ///
-    /// Without, they do what they do at --speed, by the hours of day and night: 2,000 of them some 1,400 events a day.
+    /// Without, shoppers act at --speed, by the hours of day and night: 2,000 of them cause some 1,400 events a day.
     #[arg(long, value_name = "N", value_parser = PublishRate::parse)]
     rate: Option<PublishRate>,
 
@@ -69,11 +68,11 @@ pub struct SimulateArgs {
 
     /// How fast timestamps run: a factor, or how much passes in a second (1h)
     ///
-    /// Faster than 1 they are ahead of the clock on the wall: set clock = "events" under [engine] then.
+    /// Faster than 1 they are ahead of the wall clock: set clock = "events" under [engine] then.
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed)]
     speed: f64,
 
-    /// End by itself after this many seconds
+    /// End after this many seconds
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
 
@@ -82,12 +81,12 @@ pub struct SimulateArgs {
     batch: u16,
 }
 
-/// How many events are wanted.
+/// How fast to publish.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum PublishRate {
-    /// So many a second.
+    /// Events per second.
     Rate(f64),
-    /// As many as can.
+    /// As many as possible.
     Max,
 }
 
@@ -130,7 +129,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
 
 async fn simulate(args: &SimulateArgs, nats: &NatsSettings, subject: String) -> Result<(), CliError> {
     let feed = MessageFeed::open(connect(nats).await?, subject, usize::from(args.batch)).await?;
-    say(&format!("{}; {}; Ctrl-C ends it", counted(args.users, "shopper"), feed.introduction()))?;
+    print(&format!("{}; {}; Ctrl-C ends it", counted(args.users, "shopper"), feed.introduction()))?;
     let mut run = SimulationRun::new(args, feed).await?;
     let started = Instant::now();
     let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);
@@ -142,11 +141,11 @@ async fn simulate(args: &SimulateArgs, nats: &NatsSettings, subject: String) -> 
         }
     };
     let took = started.elapsed();
-    let unacknowledged = match tokio::time::timeout(LAST_WAIT, run.feed.drain()).await {
+    let unacknowledged = match tokio::time::timeout(FINAL_ACK_TIMEOUT, run.feed.drain()).await {
         Ok(()) => 0,
         Err(_) => run.feed.unacknowledged(),
     };
-    say(&format!(
+    print(&format!(
         "{} in {}, {} events/s; {} unacknowledged; {}",
         counted(run.feed.events(), "event"),
         counted(run.feed.messages(), "message"),
@@ -157,13 +156,13 @@ async fn simulate(args: &SimulateArgs, nats: &NatsSettings, subject: String) -> 
     stopped
 }
 
-/// The shop, and where its events go.
+/// The shop, and the feed that publishes its events.
 struct SimulationRun {
     live: LiveStorefront,
     feed: MessageFeed,
     pace: Option<PublishRate>,
     speed: f64,
-    /// When the stamps' clock began, by the clock on the wall and by itself.
+    /// When the clock of the timestamps started, by the wall clock and by itself.
     began: (Instant, Timestamp),
 }
 
@@ -172,7 +171,7 @@ impl SimulationRun {
         let (seed, users, pace) = (args.seed, args.users, args.rate);
         let open = move || {
             let now = wall_clock();
-            // Without a rate, day and night in the shop are those outside; with one they pass in no time.
+            // Without a rate, day and night in the shop are those of the wall clock; with one they pass quickly.
             let live = LiveStorefront::open(seed, users, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
             (live, now)
         };
@@ -182,43 +181,43 @@ impl SimulationRun {
         Ok(SimulationRun { live, feed, pace: args.rate, speed: args.speed, began: (began, now) })
     }
 
-    /// Runs until it can't.
+    /// Runs until publishing fails.
     async fn go(&mut self) -> Result<(), CliError> {
         let (mut last, mut last_stamp, mut allowance) = (Instant::now(), self.stamp(Instant::now()), 0.0);
         loop {
-            // First room, then the events to fill it: what waits for room grows old.
-            self.feed.make_room(LINES).await;
+            // Events are generated only when there is room for them: they would grow old while waiting.
+            self.feed.make_room(STEP_EVENTS_MAX).await;
             let now = Instant::now();
             let step = (now - last).min(STEP_MAX);
             let stamp = self.stamp(now);
             let span = (stamp - last_stamp).min(Span((STEP_MAX.as_secs_f64() * self.speed * 1_000.0) as i64));
             (last, last_stamp) = (now, stamp);
             if let Some(PublishRate::Rate(rate)) = self.pace {
-                // What could not be sent in a second is not made up for.
+                // Events that could not be published within a second are not made up for.
                 allowance = (allowance + step.as_secs_f64() * rate).min(rate.max(1.0));
             }
-            let told = self.tell((stamp, span), allowance as usize).await?;
-            allowance -= told as f64;
-            if told < LINES {
+            let published = self.publish_step((stamp, span), allowance as usize).await?;
+            allowance -= published as f64;
+            if published < STEP_EVENTS_MAX {
                 self.feed.flush().await?;
-                tokio::time::sleep(FRAME.saturating_sub(now.elapsed())).await;
+                tokio::time::sleep(STEP_INTERVAL.saturating_sub(now.elapsed())).await;
             }
         }
     }
 
-    /// What the stamps' clock says.
+    /// The time of the timestamps' clock.
     fn stamp(&self, now: Instant) -> Timestamp {
         self.began.1 + Span(((now - self.began.0).as_secs_f64() * 1_000.0 * self.speed) as i64)
     }
 
-    /// Lets the shop live for a step, and publishes what happens. Returns how many events these are.
-    async fn tell(&mut self, stamps: (Timestamp, Span), allowance: usize) -> Result<usize, CliError> {
+    /// Advances the shop by a step, and publishes its events. Returns their number.
+    async fn publish_step(&mut self, stamps: (Timestamp, Span), allowance: usize) -> Result<usize, CliError> {
         let mut lines = Vec::new();
         match self.pace {
-            None => self.live.tell(Some(stamps.1), LINES, stamps, &mut lines),
+            None => self.live.tell(Some(stamps.1), STEP_EVENTS_MAX, stamps, &mut lines),
             Some(PublishRate::Rate(_)) if allowance == 0 => {}
-            Some(PublishRate::Rate(_)) => self.live.tell(None, allowance.min(LINES), stamps, &mut lines),
-            Some(PublishRate::Max) => self.live.tell(None, LINES, stamps, &mut lines),
+            Some(PublishRate::Rate(_)) => self.live.tell(None, allowance.min(STEP_EVENTS_MAX), stamps, &mut lines),
+            Some(PublishRate::Max) => self.live.tell(None, STEP_EVENTS_MAX, stamps, &mut lines),
         }
         for line in &lines {
             self.feed.add(line).await?;
@@ -227,7 +226,7 @@ impl SimulationRun {
     }
 }
 
-/// A subject without wildcards that fits one with them.
+/// A subject without wildcards that matches one with them.
 fn concrete(subject: &str) -> String {
     let tokens = subject.split('.').map(|token| if token == "*" || token == ">" { "shop" } else { token });
     tokens.collect::<Vec<_>>().join(".")
@@ -259,7 +258,7 @@ fn wall_clock() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn say(line: &str) -> Result<(), CliError> {
+fn print(line: &str) -> Result<(), CliError> {
     use std::io::Write;
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }

@@ -1,4 +1,4 @@
-//! What a replay or a demo came to, for people and as JSON.
+//! The result of a replay or a demo, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,11 +20,11 @@ use rekindle_runtime::pipeline::{PipelineTotals, missing_names};
 pub(super) struct RunInfo {
     pub(super) took: Duration,
     pub(super) until: Timestamp,
-    /// The engine was not slowed down on purpose: events per second say something.
+    /// The engine was not slowed down on purpose: events per second are meaningful.
     pub(super) at_full_speed: bool,
 }
 
-/// Totals beside the rules that give them names.
+/// The totals of a run, with the rules that name them.
 pub(super) struct Summary<'a> {
     rules: &'a Ruleset,
     totals: &'a PipelineTotals,
@@ -109,8 +109,8 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// The amounts of which values were passed over since they are no numbers: the name, values that are numbers, and those
-/// that are none.
+/// The amounts of which values were skipped because they are not numbers: the name, the number of values that are numbers, and of
+/// those that are not.
 pub(super) fn passed_over<'t>(
     rules: &'t Ruleset,
     totals: &'t PipelineTotals,
@@ -120,10 +120,10 @@ pub(super) fn passed_over<'t>(
     passed_over.map(|(amount, [numbers, none])| (rules.amount_name(*amount), *numbers, *none))
 }
 
-/// `passed over 3 of 4 values of order.total: they are no numbers`, for each amount of which values were.
+/// `skipped 3 of 4 values of order.total: they are not numbers`, for each amount of which values were.
 pub(super) fn passed_over_in_words(rules: &Ruleset, totals: &PipelineTotals) -> Vec<String> {
     let words = |(name, numbers, none)| {
-        format!("passed over {} of {} values of {name}: they are no numbers", grouped(none), grouped(numbers + none))
+        format!("skipped {} of {} values of {name}: they are not numbers", grouped(none), grouped(numbers + none))
     };
     passed_over(rules, totals).map(words).collect()
 }
@@ -141,7 +141,7 @@ impl fmt::Display for Summary<'_> {
         }
         if self.totals.placeholder_ids > 0 {
             let ids = grouped(self.totals.placeholder_ids);
-            writeln!(f, "               {ids} ids that nobody means, such as \"undefined\", taken for missing")?;
+            writeln!(f, "               {ids} placeholder ids, such as \"undefined\", counted as missing")?;
         }
         writeln!(f, "             {}, {} late", counted(counts.duplicates, "duplicate"), grouped(counts.late))?;
         for words in passed_over_in_words(self.rules, self.totals) {
@@ -158,7 +158,7 @@ impl fmt::Display for Summary<'_> {
         writeln!(f)?;
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;
-        // What a simulated storefront does not send is nobody's mistake.
+        // Names that a simulated storefront does not send are no mistake.
         if self.run.at_full_speed {
             for missing in missing_names(self.rules, self.totals, &[], "the file") {
                 writeln!(f, "warning      {}", field(&missing.to_string()))?;
@@ -178,7 +178,7 @@ impl fmt::Display for Summary<'_> {
 impl Summary<'_> {
     fn fmt_segments(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = &self.totals.counts;
-        // Who was dropped or forgotten is seldom anybody at all.
+        // Most runs drop and forget no user.
         let has_dropped = counts.dropped_out.iter().any(|dropped| *dropped > 0);
         let mut row = |title: &str, id: &str, [entered, left, merged, dropped, size]: [String; 5]| {
             let dropped = if has_dropped { format!(" {dropped:>12}") } else { String::new() };
@@ -204,14 +204,14 @@ impl Summary<'_> {
                 .filter(|(_, count)| **count > 0)
                 .map(|(name, count)| format!("{name} {}", grouped(*count)))
                 .collect();
-            let reached = if reached.is_empty() { "never set off".to_owned() } else { reached.join(", ") };
+            let reached = if reached.is_empty() { "never triggered".to_owned() } else { reached.join(", ") };
             writeln!(f, "             {:<28} {reached}", campaign.id)?;
         }
         Ok(())
     }
 }
 
-/// Says what the rules wait for and the file does not have.
+/// Warns of names that the rules read and that do not occur in the file.
 pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &PipelineTotals) {
     for missing in missing_names(rules, totals, &[], "the file") {
         // A closed standard error is no reason to fail.
@@ -219,14 +219,14 @@ pub(super) fn warn_of_unseen(rules: &Ruleset, totals: &PipelineTotals) {
     }
 }
 
-/// So many of something: `1 segment`, `1,200 segments`.
+/// A count with its noun: `1 segment`, `1,200 segments`.
 pub(super) fn counted(number: impl TryInto<u64>, what: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", grouped(number))
 }
 
-/// The largest resident size the process has had; `None` where the system does not tell.
+/// The largest resident size the process has had; `None` where the system does not report it.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,25 +1,25 @@
-//! What comes from events, on its way to a terminal: ids, products, categories may hold characters that a terminal obeys
-//! instead of showing them, or that turn what is beside them around.
+//! Escapes text from events for a terminal: ids, products and categories may contain control characters, or characters that
+//! change the direction of the text beside them.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Part of a line: line ends and tabs in it are escaped too.
 pub(crate) fn field(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| is_obeyed(c) || c.is_control())
+    escaped(text, |c| is_control(c) || c.is_control())
 }
 
-/// Whole lines: their ends and tabs stand as they are. Of JSON it is the same JSON.
+/// Whole lines: line ends and tabs are kept. JSON stays the same JSON.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
-    escaped(text, is_obeyed)
+    escaped(text, is_control)
 }
 
-/// Whether a terminal may do something else with it than to show it in its place.
-fn is_obeyed(c: char) -> bool {
-    let is_turning =
+/// Whether a terminal may do something else with the character than to show it in its place.
+fn is_control(c: char) -> bool {
+    let is_bidirectional =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_unseen = matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
-    is_turning || is_unseen || c.is_control() && c != '\n' && c != '\t'
+    let is_invisible = matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
+    is_bidirectional || is_invisible || c.is_control() && c != '\n' && c != '\t'
 }
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
+    fn control_characters_are_escaped() {
         let evil = "\u{1b}[2J\u{9b}31m\u{202e}evil\u{2066}\u{7f}\r\u{8}\u{200b}\u{2028}";
         assert_eq!(field(evil), "\\u001b[2J\\u009b31m\\u202eevil\\u2066\\u007f\\u000d\\u0008\\u200b\\u2028");
         assert_eq!(field("a\nb\tc"), "a\\u000ab\\u0009c");
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn of_json_it_is_the_same_json() {
+    fn escaped_json_is_the_same_json() {
         let value = serde_json::json!({"user": "a\u{9b}\u{7f}\u{202e}\n\u{1b}é", "n": [1, null]});
         let shown = lines(&value.to_string()).into_owned();
         assert!(shown.is_ascii() || shown.contains('é'));

@@ -59,34 +59,34 @@ macro_rules! metrics {
 metrics! {
     EVENTS: Counter "rekindle_events_total" ["call"] "Events accepted, duplicates included, by call.";
     REJECTED: Counter "rekindle_events_rejected_total" ["reason"] "Events rejected, by reason.";
-    LATE: Counter "rekindle_events_late_total" [] "Events whose time was below the watermark; they count all the same.";
-    DUPLICATES: Counter "rekindle_events_duplicate_total" [] "Events ignored because their messageId had been seen.";
+    LATE: Counter "rekindle_events_late_total" [] "Events whose time was below the watermark; they are still applied where they belong.";
+    DUPLICATES: Counter "rekindle_events_duplicate_total" [] "Events ignored because their messageId was already accepted.";
     FROM_FUTURE: Counter "rekindle_events_from_future_total" []
         "Events whose own time was beyond the broker's, and was replaced by it: clients' clocks that are fast.";
     PLACEHOLDER_IDS: Counter "rekindle_placeholder_ids_total" []
-        "Ids such as nobody means (placeholder_ids), which were taken for missing.";
+        "Placeholder ids (`placeholder_ids`), which count as missing.";
     PASSED_OVER: Counter "rekindle_amounts_passed_over_total" ["event", "property"]
-        "Values that the rules add up or average and that were passed over since they are no numbers, by the event's name in the rules and the property.";
+        "Values of summed or averaged properties that were skipped because they are not numbers, by the event's name in the rules and the property.";
     OVERSIZED_VALUES: Counter "rekindle_values_oversized_total" []
         "Values of properties, traits and context that the rules read and that had more than 8 KiB of JSON: they count as missing.";
     TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
     SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
     USERS: Gauge "rekindle_users" [] "Users with state.";
-    LINKS: Gauge "rekindle_links" [] "Anonymous visitors known to be users.";
+    LINKS: Gauge "rekindle_links" [] "Anonymous visitors linked to a user.";
     MERGED: Counter "rekindle_visitors_merged_total" [] "Anonymous visitors whose state was merged into a user's.";
     FORGOTTEN: Counter "rekindle_users_forgotten_total" []
-        "Users and visitors forgotten because a message of the log said so.";
+        "Users and visitors forgotten on a request in the log.";
     EXPIRED: Counter "rekindle_users_expired_total" [] "Users dropped after being idle for `state_ttl`.";
     WATERMARK: Gauge "rekindle_watermark_timestamp_seconds" []
         "The log's watermark, in seconds since 1970; absent before the first message.";
     WATERMARK_LAG: Gauge "rekindle_watermark_lag_seconds" []
         "How far the watermark is behind the wall clock; absent before the first message.";
     PENDING_TIMERS: Gauge "rekindle_pending_timers" []
-        "Pending wake-ups, stale ones included: a user may have several, of which all but one are stale.";
+        "Pending timers, stale ones included: a user may have several, of which all but one are stale.";
     STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time, and of the links of visitors.";
     QUEUE: Gauge "rekindle_queue_length" ["queue"]
-        "What waits between the parts: batches for the engine, emissions for the sink.";
+        "Entries in the queues between the parts: batches for the engine, emissions (output batches) for the sink.";
     SOURCE_MESSAGES: Counter "rekindle_source_messages_total" [] "Messages read, ticks included.";
     SOURCE_BYTES: Counter "rekindle_source_bytes_total" [] "Bytes of the messages read.";
     SOURCE_LAG_MESSAGES: Gauge "rekindle_source_lag_messages" []
@@ -100,53 +100,53 @@ metrics! {
         "Times that the consumer was created again, from the message after the last one read.";
     TICKS_SENT: Counter "rekindle_ticks_sent_total" [] "Ticks put into the log, so that time passes without traffic.";
     TICKS_RECEIVED: Counter "rekindle_ticks_received_total" [] "Ticks read from the log.";
-    PUBLISHED: Counter "rekindle_published_messages_total" ["kind"] "Messages that the broker has taken, by kind.";
-    PUBLISH_BATCHES: Counter "rekindle_publish_batches_total" [] "Batches that the broker has taken.";
-    PUBLISH_ERRORS: Counter "rekindle_publish_errors_total" [] "Publishes that failed; each is tried again.";
-    PUBLISH_RETRIES: Counter "rekindle_publish_retries_total" [] "Publishes that were tried again.";
+    PUBLISHED: Counter "rekindle_published_messages_total" ["kind"] "Messages that the broker has accepted, by kind.";
+    PUBLISH_BATCHES: Counter "rekindle_publish_batches_total" [] "Batches that the broker has accepted.";
+    PUBLISH_ERRORS: Counter "rekindle_publish_errors_total" [] "Publishes that failed; each is retried.";
+    PUBLISH_RETRIES: Counter "rekindle_publish_retries_total" [] "Publishes that were retried.";
     PUBLISH_OVERSIZED: Counter "rekindle_publish_oversized_total" []
-        "Messages larger than the broker takes, which were not published whole.";
+        "Messages larger than the broker accepts, which were not published whole.";
     LETTERS_CUT: Counter "rekindle_dead_letters_cut_total" []
-        "Dead letters published with only the beginning of their original, for the broker takes no more.";
+        "Dead letters published with only the beginning of their original, because the broker accepts no larger messages.";
     LETTERS_COUNTED: Counter "rekindle_dead_letters_counted_total" []
         "Rejected events that a dead letter only counts: those of one message behind its first ten.";
     LETTERS_LOST: Counter "rekindle_dead_letters_lost_total" []
-        "Dead letters that the broker can never take, even without their original.";
+        "Dead letters that the broker can never accept, even without their original.";
     ACTION_LATENCY: Histogram "rekindle_action_latency_seconds" []
-        "From the broker's receipt of an event to its action's being published; native where the scraper can.";
+        "Time from the broker's receipt of an event until the action that it triggered is published; a native histogram where the scraper supports it.";
     ACTION_LATENCY_RECENT: Summary "rekindle_action_latency_recent_seconds" []
         "The same, with quantiles over about the last minute; quantile 1 is the longest.";
     ACTION_LATENCY_SINCE_START: Summary "rekindle_action_latency_since_start_seconds" []
         "The same, with quantiles since the start; quantile 1 is the longest.";
     COMMITTED: Gauge "rekindle_committed_sequence" []
-        "Everything that came of the source's messages up to this one is published.";
+        "All outputs of the log's messages up to this sequence are published.";
     RECOVERING: Gauge "rekindle_recovering" []
-        "Whether the log is gone through again, up to where its outputs are out: 1, or 0.";
+        "Whether the log is being replayed up to the committed position: 1, or 0.";
     CHECKPOINTS: Counter "rekindle_checkpoints_total" ["kind"]
-        "Checkpoints that count: of everybody (base), or of who changed since the last (delta).";
+        "Valid checkpoints, by kind: of all users (base), or of those changed since the checkpoint before (delta).";
     CHECKPOINT_FAILURES: Counter "rekindle_checkpoint_failures_total" [] "Checkpoints that could not be written.";
     CHECKPOINT_TIME: Gauge "rekindle_checkpoint_timestamp_seconds" []
-        "When the last checkpoint came to count, in seconds since 1970; absent before the first.";
+        "When the last checkpoint became valid, in seconds since 1970; absent before the first.";
     CHECKPOINT_DURATION: Gauge "rekindle_checkpoint_duration_seconds" []
-        "How long the last checkpoint took, from the cut until it counted.";
+        "How long the last checkpoint took, from the start of its snapshot until it was valid.";
     CHECKPOINT_BYTES: Gauge "rekindle_checkpoint_bytes" [] "Bytes of the last checkpoint.";
     CHECKPOINT_USERS: Gauge "rekindle_checkpoint_users" [] "Users in the last checkpoint.";
     CHECKPOINT_PAUSE: Summary "rekindle_checkpoint_pause_seconds" []
-        "How long the engine stood still for a checkpoint, each time, since the start; quantile 1 is the longest.";
+        "How long the engine paused for each checkpoint, since the start; quantile 1 is the longest.";
     READY: Gauge "rekindle_ready" [] "Whether every part of the daemon works, as `/readyz` says: 1, or 0.";
     CONNECTED: Gauge "rekindle_nats_connected" [] "Whether there is a connection to NATS: 1, or 0.";
     DISCONNECTS: Counter "rekindle_nats_disconnects_total" [] "Connections to NATS lost.";
     RECONNECTS: Counter "rekindle_nats_reconnects_total" [] "Connections to NATS made again.";
     SLOW_CONSUMER: Counter "rekindle_nats_slow_consumer_events_total" []
-        "Times that the client dropped messages because they came faster than they were taken.";
+        "Times that the client dropped messages because they came faster than they were read.";
     RELOADS: Counter "rekindle_rules_reloads_total" ["result"] "Reloads of the rules, by result: applied, unchanged, refused.";
     RELOADED: Gauge "rekindle_rules_loaded_timestamp_seconds" []
-        "When the rules that run were loaded, in seconds since 1970.";
+        "When the rules in force were loaded, in seconds since 1970.";
     RULES_UNSEEN: Gauge "rekindle_rules_unseen" ["kind", "name"]
-        "What the rules wait for and what has not come for [engine] unseen_after: an event, field or trait; always 1.";
-    RULES_INFO: Gauge "rekindle_rules_info" ["version"] "Which rules run; always 1.";
+        "Names that the rules read and that have not occurred in the log for [engine] unseen_after: an event, field or trait; always 1.";
+    RULES_INFO: Gauge "rekindle_rules_info" ["version"] "The rules in force; always 1.";
     GROWTH_KNOWN: Gauge "rekindle_growth_known" ["kind"]
-        "Everyone so far: users, sign_ups, buyers, and repeat_buyers with two orders or more.";
+        "All so far: users, sign_ups, buyers, and repeat_buyers with two orders or more.";
     GROWTH_NEW_USERS: Gauge "rekindle_growth_new_users" ["channel", "day"]
         "Users whose first event was on the day: today so far, or the last complete one.";
     GROWTH_SIGN_UPS: Gauge "rekindle_growth_sign_ups" ["channel", "day"] "Users who signed up on the day.";
@@ -172,16 +172,16 @@ metrics! {
     GROWTH_RATE: Gauge "rekindle_growth_rate_ratio" ["of", "period"]
         "Growth of new or active users over the period before: 0.1 is 10 % more.";
     GROWTH_RETENTION: Gauge "rekindle_growth_retention_ratio" ["channel", "after"]
-        "Users active 1d, 7d, 30d after their first day, over all of the 30 last cohorts that are so old.";
+        "Users active 1d, 7d, 30d after their first day, over all users of the last 30 cohorts of that age.";
     GROWTH_RETENTION_CURVE: Gauge "rekindle_growth_retention_curve_ratio" ["after"]
-        "The same for each day after the first, 0 to 30, of everybody.";
+        "The same for each day after the first, 0 to 30, of all users.";
     GROWTH_COHORT: Gauge "rekindle_growth_cohort_users" ["period", "age", "after"]
         "Users of the cohort that began `age` days or weeks ago who were active `after` days or weeks after its first.";
     GROWTH_STAGE_USERS: Gauge "rekindle_growth_stage_users" ["stage"] "Users in a stage of the lifecycle now.";
     GROWTH_FLOWS: Gauge "rekindle_growth_stage_moves" ["from", "to", "day"]
         "Users who moved from one stage to another on the day; absent where nobody did.";
     GROWTH_REACTIVATION: Gauge "rekindle_growth_reactivation_ratio" []
-        "Of those dormant or churned as the last complete day began, the share that came back on it.";
+        "Share of the users dormant or churned at the start of the last complete day who came back on it.";
     GROWTH_FUNNEL_USERS: Gauge "rekindle_growth_funnel_users" ["funnel", "step", "channel"]
         "Users who reached a step from a start in the last 30 complete days, each counted once.";
     GROWTH_FUNNEL_SESSIONS: Gauge "rekindle_growth_funnel_sessions" ["funnel", "step", "channel"]
@@ -200,11 +200,11 @@ metrics! {
     GROWTH_PROMOTION: Gauge "rekindle_growth_promotion" ["promotion", "part", "week", "figure"]
         "A promotion's numbers before, during and after it, of the hours that are over, and of as many a week earlier; absent where there are none.";
     GROWTH_PROMOTION_BUDGET: Gauge "rekindle_growth_promotion_budget" ["promotion"]
-        "The most that a promotion's discounts should come to; absent where there is no such.";
+        "A promotion's budget for discounts; absent where it has none.";
     GROWTH_PROMOTION_SPENT: Gauge "rekindle_growth_promotion_spent" ["promotion"]
         "The discounts of a promotion's orders so far; absent where it has no budget.";
-    GROWTH_TARGET: Gauge "rekindle_growth_target" ["target"] "What is to be reached in the period of now.";
-    GROWTH_TARGET_REACHED: Gauge "rekindle_growth_target_reached" ["target"] "How much of it there is.";
+    GROWTH_TARGET: Gauge "rekindle_growth_target" ["target"] "The figure to reach in the current period.";
+    GROWTH_TARGET_REACHED: Gauge "rekindle_growth_target_reached" ["target"] "The figure reached in the current period so far.";
     TARGET_EXPECTED: Gauge "rekindle_target_expected" ["target"]
         "What a target should have reached by now, by the usual shape of days and weeks.";
     TARGET_FORECAST: Gauge "rekindle_target_forecast" ["target", "bound"]
@@ -214,14 +214,14 @@ metrics! {
     TREND_LEVEL: Gauge "rekindle_trend_level" ["metric"] "The mean hour of the last week, by metric.";
     TREND_VALUE: Gauge "rekindle_trend_value" ["metric"] "The last complete hour, by metric.";
     TREND_BAND: Gauge "rekindle_trend_band" ["metric", "bound"]
-        "What was to be expected of that hour (mid), and the least (low) and most (high) that is usual.";
+        "The expected value of that hour (mid), and the limits of its usual range (low, high).";
     TREND_WARM_UP: Gauge "rekindle_trend_warm_up_seconds" ["metric"]
-        "Time that is still missing before a metric's hours are judged, whole hours; 0: they are.";
+        "Time until a metric's hours can be assessed, in whole hours; 0: they are.";
     ANOMALY: Gauge "rekindle_anomaly" ["metric"]
         "Whether the last complete hour is out of its band, or ends a slump of three: 1, or 0; absent during the warm-up.";
     ANOMALY_DEVIATION: Gauge "rekindle_anomaly_deviation" ["metric"]
         "How far that hour is off: ±3.7 is the edge of the band, below 0 is too little.";
-    BUILD_INFO: Gauge "rekindle_build_info" ["version", "revision"] "Which build this is; always 1.";
+    BUILD_INFO: Gauge "rekindle_build_info" ["version", "revision"] "The version and revision of this build; always 1.";
     CPU: Counter "process_cpu_seconds_total" [] "Total user and system CPU time spent in seconds.";
     OPEN_FDS: Gauge "process_open_fds" [] "Number of open file descriptors.";
     MAX_FDS: Gauge "process_max_fds" [] "Maximum number of open file descriptors.";

@@ -1,4 +1,4 @@
-//! What the demo shows: actions scrolling by in words, and a line that says how things stand.
+//! The output of the demo: actions as lines of text, and a status line.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -15,21 +15,21 @@ use rekindle_core::rules::ruleset::{Campaign, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::PipelineTotals;
 
-/// Most segments named in the line that says how things stand.
-const SIZES_SHOWN: usize = 6;
+/// The most segments in the status line.
+const STATUS_SEGMENTS_MAX: usize = 6;
 
-/// Most actions shown in a second; a reader can follow no more.
-const MAX_PER_SECOND: u32 = 12;
+/// The most actions shown in a second; a reader can follow no more.
+const ACTIONS_PER_SECOND_MAX: u32 = 12;
 
-/// How often the state of things is printed where there is no terminal to keep it on.
-const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// How often the status line is printed where there is no terminal to keep it on.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct Screen {
     plan: Arc<ExecutionPlan>,
     bar: ProgressBar,
     second: Instant,
     shown: u32,
-    passed_over: u32,
+    skipped: u32,
     last_status: Instant,
 }
 
@@ -42,10 +42,10 @@ impl Screen {
         };
         bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
         let now = Instant::now();
-        Screen { plan, bar, second: now, shown: 0, passed_over: 0, last_status: now }
+        Screen { plan, bar, second: now, shown: 0, skipped: 0, last_status: now }
     }
 
-    /// Shows a line for good.
+    /// Prints a line.
     ///
     /// # Errors
     /// Standard output can't be written to.
@@ -60,18 +60,18 @@ impl Screen {
     /// Shows the actions among some outputs.
     pub(super) fn show(&mut self, outputs: &[Output]) -> io::Result<()> {
         if self.second.elapsed() >= Duration::from_secs(1) {
-            if self.passed_over > 0 {
-                self.say(&format!("{:>26} … and {} more in this second", "", self.passed_over))?;
+            if self.skipped > 0 {
+                self.say(&format!("{:>26} … and {} more in this second", "", self.skipped))?;
             }
-            (self.second, self.shown, self.passed_over) = (Instant::now(), 0, 0);
+            (self.second, self.shown, self.skipped) = (Instant::now(), 0, 0);
         }
         for output in outputs {
             let Some(line) = self.action_in_words(output) else { continue };
-            if self.shown < MAX_PER_SECOND {
+            if self.shown < ACTIONS_PER_SECOND_MAX {
                 self.shown += 1;
                 self.say(&line)?;
             } else {
-                self.passed_over += 1;
+                self.skipped += 1;
             }
         }
         Ok(())
@@ -102,10 +102,10 @@ impl Screen {
         ))
     }
 
-    /// Says how things stand.
+    /// Updates the status line.
     pub(super) fn status(&mut self, now: Timestamp, totals: &PipelineTotals) -> io::Result<()> {
         let is_terminal = !self.bar.is_hidden();
-        if !is_terminal && self.last_status.elapsed() < STATUS_EVERY {
+        if !is_terminal && self.last_status.elapsed() < STATUS_INTERVAL {
             return Ok(());
         }
         self.last_status = Instant::now();
@@ -118,9 +118,10 @@ impl Screen {
         let sizes = self.plan.rules.segments.iter().zip(&totals.counts.sizes);
         let mut sizes: Vec<_> = sizes.filter(|(_, size)| **size > 0).map(|(s, size)| (&s.id, *size)).collect();
         sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        let sizes: Vec<String> = sizes.iter().take(SIZES_SHOWN).map(|(id, size)| format!("{id} {size}")).collect();
+        let sizes: Vec<String> =
+            sizes.iter().take(STATUS_SEGMENTS_MAX).map(|(id, size)| format!("{id} {size}")).collect();
         let line = format!(
-            "── {}  {} events  {} users  {} sent, {} held for the morning, {} in control or holdout ── {}",
+            "── {}  {} events  {} users  {} sent, {} deferred to the morning, {} in control or holdout ── {}",
             minute(now),
             totals.events,
             totals.users,

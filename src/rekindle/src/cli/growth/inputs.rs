@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::GrowthCommandError;
 use crate::cli::summary::{counted, passed_over_in_words, warn_of_unseen};
 use crate::cli::terminal::lines;
-use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
+use crate::cli::{CliError, load_rules, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::ExecutionPlan;
@@ -50,7 +50,7 @@ impl GrowthInputs {
         observe: &mut dyn FnMut(ObservedEvent, &[u8]),
     ) -> Result<(Pipeline, GrowthReport), CliError> {
         let options = pipeline_options(&EngineSettings::default());
-        say_if_it_waits(&self.input);
+        warn_if_stdin_is_terminal(&self.input);
         let files = EventFiles::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
         let pipeline = observe_growth(Arc::new(ExecutionPlan::new(rules)), options, self.until, files, observe)?;
         warn_of_omitted_events(&pipeline.plan().rules, &pipeline.totals(), self.until);

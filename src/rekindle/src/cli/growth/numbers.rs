@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::GrowthCommandError;
 use super::inputs::{growth_rules, warn_of_omitted_events};
 use crate::cli::summary::{grouped, passed_over};
-use crate::cli::{CliError, load_rules, pipeline_options, say_if_it_waits};
+use crate::cli::{CliError, load_rules, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::growth::{GrowthReport, Ratio};
 use rekindle_core::partition::ExecutionPlan;
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
         workers: args.workers.map_or(defaults.workers, usize::from),
         ..defaults
     };
-    say_if_it_waits(&args.input);
+    warn_if_stdin_is_terminal(&args.input);
     let files = EventFiles::open(&args.input, options.max_message_bytes()).map_err(ReplayError::from)?;
     let plan = Arc::new(ExecutionPlan::new(rules));
     let (report, totals) = growth_report(Arc::clone(&plan), options, args.until, files)?;

@@ -1,4 +1,4 @@
-//! Puts lines into messages and these on a subject, acknowledged where a stream takes them.
+//! Collects lines into messages and publishes them on a subject, acknowledged if a stream has the subject.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -13,19 +13,19 @@ use bytes::Bytes;
 
 use crate::cli::error::{CliError, SimulateError};
 
-/// Most messages on their way.
-const WINDOW: usize = 1_000;
+/// The most messages in flight.
+const IN_FLIGHT_MAX: usize = 1_000;
 /// How long an acknowledgement may take before the message is sent again.
-const ANSWER: Duration = Duration::from_secs(3);
+const ACK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long to wait before sending again.
-const AGAIN: Duration = Duration::from_millis(200);
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Where lines go.
+/// Publishes lines.
 pub(super) struct MessageFeed {
     client: Client,
     context: Context,
     subject: String,
-    /// The stream that takes the subject; without one nobody acknowledges.
+    /// The stream that has the subject; `None`: messages are not acknowledged.
     stream: Option<String>,
     batch: usize,
     /// Lines of the message that is being filled.
@@ -33,7 +33,7 @@ pub(super) struct MessageFeed {
     lines_count: usize,
     /// Messages that were sent and not acknowledged yet, the oldest first.
     under_way: VecDeque<(Option<PendingAck>, SentMessage)>,
-    /// What messages' ids begin with.
+    /// The prefix of message ids.
     run: String,
     events: u64,
     messages: u64,
@@ -45,18 +45,18 @@ struct SentMessage {
     payload: Bytes,
 }
 
-/// An acknowledgement that is to come, on the connection of this number: on no other.
+/// An acknowledgement that is expected on the connection of this number, and on no other.
 struct PendingAck {
     ack: PublishAckFuture,
     connection: u64,
 }
 
 impl MessageFeed {
-    /// Finds out whether a stream takes the subject.
+    /// Finds out whether a stream has the subject.
     pub(super) async fn open(client: Client, subject: String, batch: usize) -> Result<MessageFeed, CliError> {
         let mut context = jetstream::new(client.clone());
-        context.set_timeout(ANSWER);
-        // No JetStream, no permission to ask, no such stream: in each case nobody will acknowledge.
+        context.set_timeout(ACK_TIMEOUT);
+        // No JetStream, no permission, no such stream: in each case messages are not acknowledged.
         let stream = context.stream_by_subject(subject.clone()).await.ok();
         let run = client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned();
         Ok(MessageFeed {
@@ -74,21 +74,21 @@ impl MessageFeed {
         })
     }
 
-    /// What it does, for people.
+    /// A description of what is published where.
     pub(super) fn introduction(&self) -> String {
         match &self.stream {
             Some(stream) => format!("events on {} into the stream {stream}", self.subject),
-            None => format!("events on {}, which no stream is known to take: published at most once", self.subject),
+            None => format!("events on {}, which no known stream has: published at most once", self.subject),
         }
     }
 
-    /// Waits until this number of messages can be published without waiting.
+    /// Waits until this number of messages can be published at once.
     pub(super) async fn make_room(&mut self, messages: usize) {
-        while self.under_way.len() > WINDOW.saturating_sub(messages) {
+        while self.under_way.len() > IN_FLIGHT_MAX.saturating_sub(messages) {
             self.settle_oldest().await;
         }
         while self.client.connection_state() != State::Connected {
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 
@@ -117,7 +117,7 @@ impl MessageFeed {
             let sent = self.client.publish(self.subject.clone(), payload).await;
             sent.map_err(|source| SimulateError::Publish { subject: self.subject.to_string(), source })?;
         } else {
-            while self.under_way.len() >= WINDOW {
+            while self.under_way.len() >= IN_FLIGHT_MAX {
                 self.settle_oldest().await;
             }
             let sent = SentMessage { id: format!("{}.{}", self.run, self.messages), payload };
@@ -141,7 +141,7 @@ impl MessageFeed {
     async fn failure(&self, PendingAck { ack, connection }: PendingAck) -> Option<PublishErrorKind> {
         let gone = async {
             while self.connections() == connection {
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
         };
         tokio::select! {
@@ -151,15 +151,15 @@ impl MessageFeed {
         }
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     fn connections(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
     }
 
-    /// Waits until the oldest message is acknowledged, sending it again as often as it takes: the stream knows it by its
-    /// id and keeps it once.
+    /// Waits until the oldest message is acknowledged, and sends it again as often as needed: the stream recognises its id and
+    /// stores it once.
     async fn settle_oldest(&mut self) {
-        // It stays where it is until then: who stops waiting must still find it unacknowledged.
+        // It stays in the queue until then: if the wait is cancelled, it must still count as unacknowledged.
         while let Some((ack, _)) = self.under_way.front_mut() {
             let failed = match ack.take() {
                 Some(awaited) => self.failure(awaited).await,
@@ -170,7 +170,7 @@ impl MessageFeed {
                 return;
             };
             if failed != PublishErrorKind::TimedOut {
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
             let Some((_, sent)) = self.under_way.front() else { return };
             let ack = self.send(sent).await;
