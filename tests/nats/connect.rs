@@ -216,7 +216,7 @@ async fn a_silent_peer_is_disconnected() {
     let (connection, health) = connect(&at(&proxy.url())).await;
     proxy.pause();
     until("given up", || !connection.status.is_up()).await;
-    failing(&health, "nats", "there is no answer").await;
+    failing(&health, "nats", "the server does not answer").await;
     proxy.resume();
     until("ready", || health.failing().is_empty()).await;
 }

@@ -189,7 +189,7 @@ impl ConnectionReporter {
             // Nothing else reports a name that can't be resolved; other errors are reported with a better reason.
             Event::ClientError(error) if error.to_string().contains("DNS") => self.report_failure(&error.to_string()),
             Event::ClientError(_) => {}
-            Event::LameDuckMode => info!("the NATS server is about to shut down; its clients move to another"),
+            Event::LameDuckMode => info!("the NATS server is about to shut down; clients reconnect to another one"),
             Event::Draining | Event::Closed => {}
         }
     }
@@ -198,7 +198,7 @@ impl ConnectionReporter {
         match self.status.server_error(text) {
             Some(denial) => error!("{denial}"),
             None if text.to_lowercase().contains("permissions violation") => {}
-            None => warn!("the NATS server says: {text}"),
+            None => warn!("the NATS server reports: {text}"),
         }
     }
 

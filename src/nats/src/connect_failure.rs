@@ -36,17 +36,17 @@ const KNOWN: &[(&str, &str, bool)] = &[
     ("invalid peer certificate", "the server's certificate is not acceptable", true),
     (
         "certificaterequired",
-        "the server wants a client certificate: set nats.tls.cert_file and nats.tls.key_file",
+        "the server requires a client certificate: set nats.tls.cert_file and nats.tls.key_file",
         true,
     ),
-    ("received fatal alert", "the server refuses the client's certificate, or TLS as it is spoken here", true),
+    ("received fatal alert", "the server refuses the client's certificate, or its version of TLS", true),
     ("invalidcontenttype", "TLS is required here, and the server does not speak it", true),
     ("could not load", "the certificates can't be read", true),
     ("connection refused", "nobody listens there: is nats-server running?", false),
     ("dns error", "the host's name can't be resolved", false),
     ("failed to lookup address", "the host's name can't be resolved", false),
-    ("timed out", "there is no answer", false),
-    ("maximum connections exceeded", "the server has as many connections as it takes", false),
+    ("timed out", "the server does not answer", false),
+    ("maximum connections exceeded", "the server has reached its limit of connections", false),
     ("expected info", "what listens there is not a NATS server, or closed the connection at once", false),
 ];
 

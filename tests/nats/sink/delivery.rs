@@ -47,7 +47,7 @@ async fn without_jetstream_subscribers_get_what_is_published_while_they_listen()
     client.publish("rekindle.subscribed", "".into()).await.expect("sent");
     assert_eq!(heard.next().await.expect("heard").subject.as_str(), "rekindle.subscribed");
     let sink = RunningSink::start(&server, Settings { jetstream: false, ..Settings::default() }).await;
-    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")]))
+    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::dead_letter(1, 1, b"x")]))
         .await;
     let figures = sink.finish().await.figures();
     assert_eq!(figures.published[MessageKind::Transition as usize], 1);

@@ -59,7 +59,7 @@ pub(crate) fn merged(user: &str, from: &str) -> Output {
     Output { at: START, user: user.into(), position: 0, decided: OutputKind::Merged { from: from.into() } }
 }
 
-pub(crate) fn letter(sequence: u64, line: u64, original: &[u8]) -> DeadLetter {
+pub(crate) fn dead_letter(sequence: u64, line: u64, original: &[u8]) -> DeadLetter {
     DeadLetter { sequence, line, reason: RejectionReason::NotAnObject, original: original.to_vec(), rest: None }
 }
 

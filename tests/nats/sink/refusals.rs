@@ -18,7 +18,7 @@ async fn a_missing_stream_is_named_and_nothing_is_lost_once_it_exists() {
     context.create_stream(output_stream()).await.expect("created");
     sink.fails_with("there is no stream REKINDLE_DEAD on this server").await;
     context.create_stream(dead_stream()).await.expect("created");
-    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::letter(1, 1, b"x")]))
+    sink.send(outputs::output_item(&plan(), vec![outputs::transition("u", 0)], vec![outputs::dead_letter(1, 1, b"x")]))
         .await;
     sink.finish().await;
     assert_eq!(published(&context).await, [0]);
@@ -134,7 +134,7 @@ async fn the_streams_own_limit_of_size_counts_too() {
     }
     let sink = RunningSink::start(&server, Settings::default()).await;
     let outputs = vec![outputs::transition("u", 0), huge(0, 20_000), outputs::transition("u", 1)];
-    sink.send(outputs::output_item(&plan(), outputs, vec![outputs::letter(1, 1, &[b'y'; 9_000])])).await;
+    sink.send(outputs::output_item(&plan(), outputs, vec![outputs::dead_letter(1, 1, &[b'y'; 9_000])])).await;
     let figures = sink.finish().await.figures();
     assert_eq!((figures.oversized, figures.published[MessageKind::DeadLetter as usize]), (1, 2));
     assert_eq!(published(&context).await, [0, 1]);

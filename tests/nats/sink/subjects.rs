@@ -146,11 +146,15 @@ async fn a_binary_cloud_event_has_its_attributes_in_headers() {
 async fn a_dead_letter_names_reason_place_and_original() {
     let (server, context) = prepared().await;
     let sink = RunningSink::start(&server, Settings::default()).await;
-    let twice = outputs::letter(7, 2, b"[]");
-    let dead_letters =
-        vec![outputs::letter(7, 1, b"[1]"), outputs::letter(7, 2, b"[]"), twice, outputs::letter(8, 1, b"\xff")];
+    let twice = outputs::dead_letter(7, 2, b"[]");
+    let dead_letters = vec![
+        outputs::dead_letter(7, 1, b"[1]"),
+        outputs::dead_letter(7, 2, b"[]"),
+        twice,
+        outputs::dead_letter(8, 1, b"\xff"),
+    ];
     sink.send(outputs::output_item(&plan(), Vec::new(), dead_letters)).await;
-    sink.send(outputs::output_item(&plan(), Vec::new(), vec![outputs::letter(9, 1, &[b'x'; 2_000_000])])).await;
+    sink.send(outputs::output_item(&plan(), Vec::new(), vec![outputs::dead_letter(9, 1, &[b'x'; 2_000_000])])).await;
     let figures = sink.finish().await.figures();
     assert_eq!(figures.published[MessageKind::DeadLetter as usize], 5);
     let found = stored(&context, "REKINDLE_DEAD").await;
