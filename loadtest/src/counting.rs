@@ -1,7 +1,7 @@
-//! The daemon's allocator, which counts the bytes that are held while it is asked to.
+//! The daemon's allocator, with a count of the allocated bytes that can be switched on.
 //!
-//! It counts what was asked for, not what the allocator rounds that up to; peak memory tells the latter. While it is not
-//! asked to count it costs one load of a flag that nobody writes.
+//! It counts requested bytes, not what the allocator rounds them up to; peak memory includes the latter. While it is off, it
+//! costs one load of a flag.
 
 #![expect(unsafe_code, reason = "an allocator cannot be had without")]
 
@@ -16,18 +16,18 @@ pub(crate) struct CountingAllocator;
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static HELD: AtomicI64 = AtomicI64::new(0);
 
-/// Counts from here on.
+/// Starts counting.
 pub(crate) fn begin() {
     HELD.store(0, Ordering::Relaxed);
     COUNTS.store(true, Ordering::Relaxed);
 }
 
-/// Counts no more.
+/// Stops counting.
 pub(crate) fn end() {
     COUNTS.store(false, Ordering::Relaxed);
 }
 
-/// Bytes allocated since [`begin`] and not freed; what is freed that was there before counts against it.
+/// Bytes allocated since [`begin`] and not freed; memory from before that is freed is subtracted.
 pub(crate) fn held() -> i64 {
     HELD.load(Ordering::Relaxed)
 }

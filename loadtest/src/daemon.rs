@@ -1,4 +1,4 @@
-//! The daemon as a process: its settings, its starts, and its ends, wanted or not.
+//! The daemon as a process: its settings, its starts, and its ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// Where a daemon finds its settings, and what it is started from.
+/// The binary and the settings of daemons.
 pub(crate) struct DaemonSetup {
     binary: PathBuf,
     folder: PathBuf,
     /// The binary keeps checkpoints.
     pub(crate) has_checkpoints: bool,
-    /// How many were started.
+    /// The number of daemons that were started.
     starts: u32,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct DaemonProcess {
 }
 
 impl DaemonSetup {
-    /// Writes settings and rules. Where the binary keeps checkpoints they are in the folder, one a second.
+    /// Writes settings and rules. If the binary keeps checkpoints, they are in the folder, one per second.
     pub(crate) fn new(binary: PathBuf, folder: &Path, rules: &str, settings: &str) -> Result<DaemonSetup, Error> {
         let has_checkpoints = knows_checkpoints(&binary)?;
         let checkpoint = if has_checkpoints { "[checkpoint]\nstore = 'checkpoints'\ninterval = '1s'\n" } else { "" };
@@ -38,7 +38,7 @@ impl DaemonSetup {
         Ok(DaemonSetup { binary, folder: folder.to_owned(), has_checkpoints, starts: 0 })
     }
 
-    /// Starts a daemon. What it logs is in `daemon-<number>.log`.
+    /// Starts a daemon. Its log is `daemon-<number>.log`.
     pub(crate) fn start(&mut self) -> Result<DaemonProcess, Error> {
         self.starts += 1;
         let path = self.folder.join(format!("daemon-{:03}.log", self.starts));
@@ -61,7 +61,7 @@ impl DaemonProcess {
         self.child.id()
     }
 
-    /// Kills it (SIGKILL). Returns how it had ended before, if it had.
+    /// Kills it (SIGKILL). Returns its exit status if it had ended before.
     pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
         let ended = self.ended();
         let _ = self.child.kill();
@@ -75,7 +75,7 @@ impl DaemonProcess {
         sent.map(|_| ()).map_err(|cause| Error::Io { attempt: "run kill", cause })
     }
 
-    /// How it ended, if it did.
+    /// Its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -99,7 +99,7 @@ impl Drop for DaemonProcess {
     }
 }
 
-/// Where the daemon's binary is: as named, or beside this program.
+/// The daemon's binary: as named, or in the folder of this program.
 pub(crate) fn binary(named: Option<&Path>) -> Result<PathBuf, Error> {
     let own = std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })?;
     let path = named.map_or_else(|| own.with_file_name("rekindle"), Path::to_owned);

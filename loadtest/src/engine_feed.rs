@@ -1,7 +1,6 @@
-//! A live engine fed at full rate: what it is given and what becomes of it, as a daemon's source and sink would.
+//! A live engine fed at full rate, in place of a daemon's source and sink.
 //!
-//! Events are made as they are needed, one message each, on a thread of their own; whatever comes out is counted and
-//! let go.
+//! Events are generated as they are needed, one message each, on a thread of their own; outputs are counted and dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,12 +18,12 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::synthetic_users::Traffic;
 
-/// Events that are handed over together.
-const BATCH: usize = 2_000;
-/// How soon to look again whether a feed goes on.
-const PAUSED: Duration = Duration::from_millis(2);
+/// Events per batch.
+const BATCH_EVENTS: usize = 2_000;
+/// How often a paused feed checks whether it continues.
+const PAUSE_RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
-/// An engine that is fed. Dropped, it stops by itself.
+/// An engine that is fed. It stops when it is dropped.
 pub(crate) struct EngineFeed {
     pub(crate) live: EngineHandle,
     shared: Arc<FeedShared>,
@@ -34,7 +33,7 @@ pub(crate) struct EngineFeed {
 
 #[derive(Default)]
 struct FeedShared {
-    /// The last message that everything came out of.
+    /// The last message whose outputs were all received.
     handled: AtomicU64,
     outputs: AtomicU64,
     pauses: AtomicBool,
@@ -49,9 +48,9 @@ pub(crate) struct FeedSample {
 }
 
 impl EngineFeed {
-    /// Starts the engine behind a message, and feeds it from the one after. To be called within the runtime.
+    /// Starts the engine after a message, and feeds it from the next one. Must be called within the runtime.
     pub(crate) async fn start(pipeline: Pipeline, sequence: u64, traffic: Traffic) -> Result<EngineFeed, Error> {
-        let (live, batches, output_items, engine) = go_live(pipeline, sequence).await?;
+        let EngineEndpoints { live, batches, output_items, thread } = go_live(pipeline, sequence).await?;
         let shared = Arc::new(FeedShared::default());
         shared.handled.store(sequence, Ordering::Relaxed);
         tokio::spawn(drain(output_items, Arc::clone(&shared)));
@@ -60,7 +59,7 @@ impl EngineFeed {
             .name("feeder".to_owned())
             .spawn(move || feed(traffic, sequence, &batches, &feeding))
             .map_err(|cause| Error::Io { attempt: "start a thread", cause })?;
-        Ok(EngineFeed { live, shared, feeder: Some(feeder), engine: Some(engine) })
+        Ok(EngineFeed { live, shared, feeder: Some(feeder), engine: Some(thread) })
     }
 
     /// Pauses the feed; batches that were handed over are still processed.
@@ -79,18 +78,18 @@ impl EngineFeed {
         (now.handled - then.handled) as f64 / (now.at - then.at).as_secs_f64()
     }
 
-    /// How many events everything came out of.
+    /// The number of events whose outputs were all received.
     pub(crate) fn handled(&self) -> u64 {
         self.shared.handled.load(Ordering::Acquire)
     }
 
-    /// Stops, once what was handed over is worked off.
+    /// Stops when everything that was handed over is processed.
     pub(crate) async fn end(mut self) -> Result<(), Error> {
         self.shared.stops.store(true, Ordering::Relaxed);
         for thread in [self.feeder.take(), self.engine.take()].into_iter().flatten() {
             let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
             if !joined.unwrap_or(false) {
-                return Err(Error::Unreadable("a thread of the engine has died; this is a mistake".to_owned()));
+                return Err(Error::Unreadable("a thread of the engine has panicked".to_owned()));
             }
         }
         Ok(())
@@ -103,35 +102,31 @@ impl Drop for EngineFeed {
     }
 }
 
-/// An engine that takes what is new: its handle, where batches go, what comes out, and its thread.
-pub(crate) async fn go_live(
-    pipeline: Pipeline,
-    sequence: u64,
-) -> Result<(EngineHandle, mpsc::Sender<RecordBatch>, mpsc::Receiver<OutputItem>, JoinHandle<()>), Error> {
+/// Starts an engine without anything to recover.
+pub(crate) async fn go_live(pipeline: Pipeline, sequence: u64) -> Result<EngineEndpoints, Error> {
     let start = EngineStart { sequence, generation: 0 };
-    let EngineEndpoints { live, batches, output_items, thread } =
-        live::start(pipeline, start, tokio::runtime::Handle::current())
-            .map_err(|cause| Error::Io { attempt: "start the engine", cause })?;
-    live.recover(Recovery::default()).await.map_err(|busy| Error::Unreadable(busy.to_string()))?;
-    live.recovered().await;
-    Ok((live, batches, output_items, thread))
+    let ends = live::start(pipeline, start, tokio::runtime::Handle::current())
+        .map_err(|cause| Error::Io { attempt: "start the engine", cause })?;
+    ends.live.recover(Recovery::default()).await.map_err(Error::EngineBusy)?;
+    ends.live.recovered().await;
+    Ok(ends)
 }
 
-/// A message with an event in it.
+/// A message with an event.
 pub(crate) fn message(sequence: u64, received: Timestamp, lines: Bytes) -> LogRecord {
     LogRecord { sequence, received, kind: RecordKind::Events, lines }
 }
 
 fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<RecordBatch>, shared: &FeedShared) {
-    let mut ends: Vec<(usize, Timestamp)> = Vec::with_capacity(BATCH);
+    let mut ends: Vec<(usize, Timestamp)> = Vec::with_capacity(BATCH_EVENTS);
     while !shared.stops.load(Ordering::Relaxed) {
         if shared.pauses.load(Ordering::Relaxed) {
-            std::thread::sleep(PAUSED);
+            std::thread::sleep(PAUSE_RETRY_INTERVAL);
             continue;
         }
-        let mut lines = Vec::with_capacity(BATCH * 384);
+        let mut lines = Vec::with_capacity(BATCH_EVENTS * 384);
         ends.clear();
-        for _ in 0..BATCH {
+        for _ in 0..BATCH_EVENTS {
             let at = traffic.next(&mut lines);
             ends.push((lines.len(), at));
         }
@@ -155,7 +150,7 @@ async fn drain(mut output_items: mpsc::Receiver<OutputItem>, shared: Arc<FeedSha
             }
             OutputItem::Barrier(barrier) => {
                 let ordinal = shared.outputs.load(Ordering::Relaxed);
-                // The requester may have stopped.
+                // The receiver may have been dropped.
                 let _ = barrier.passed.send(BarrierReport { ordinal, stream_last: ordinal });
             }
         }

@@ -1,4 +1,4 @@
-//! Why a test could not be carried out; that it was and failed is no error, but its outcome.
+//! Why a test could not be carried out. A test that was carried out and failed is no error, but a result.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use thiserror::Error;
 /// Why a test could not be carried out.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    /// There is no nats-server, and what to do about it.
+    /// There is no nats-server; with what to do about it.
     #[error("{0}")]
     NoServer(String),
-    /// The daemon's binary is not there.
+    /// The daemon's binary is missing.
     #[error("there is no rekindle at {}: build it (cargo build --release), or name it with --rekindle", .0.display())]
     NoDaemon(PathBuf),
-    /// The system did not do as asked.
+    /// A system call failed.
     #[error("could not {attempt}: {cause}")]
     Io {
-        /// What was asked.
+        /// What was attempted.
         attempt: &'static str,
         /// Why not.
         cause: std::io::Error,
@@ -24,17 +24,17 @@ pub(crate) enum Error {
     /// A file can't be read or written.
     #[error("could not {attempt} {}: {cause}", path.display())]
     File {
-        /// What was to be done.
+        /// What was attempted.
         attempt: &'static str,
         /// The file.
         path: PathBuf,
         /// Why not.
         cause: std::io::Error,
     },
-    /// NATS did not do as asked.
+    /// A request to NATS failed.
     #[error("could not {attempt}: {cause}")]
     Nats {
-        /// What was asked.
+        /// What was attempted.
         attempt: String,
         /// Why not.
         cause: String,
@@ -42,17 +42,23 @@ pub(crate) enum Error {
     /// A command of the daemon's binary failed.
     #[error("`rekindle {command}` failed: {said}")]
     Command {
-        /// Which.
+        /// The command.
         command: &'static str,
-        /// What it said.
+        /// Its standard error.
         said: String,
     },
-    /// What a stream or a file holds is not what it must be.
+    /// The contents of a stream or a file are not as expected.
     #[error("{0}")]
     Unreadable(String),
     /// Checkpoints can't be written or read.
     #[error(transparent)]
     Store(#[from] rekindle_runtime::store::StoreError),
+    /// The engine does not answer.
+    #[error("{0}")]
+    EngineBusy(#[source] rekindle_runtime::live::EngineBusy),
+    /// The engine took no snapshot.
+    #[error("{0}")]
+    Snapshot(#[source] rekindle_runtime::live::SnapshotError),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

@@ -1,4 +1,4 @@
-//! Figures of many measurements: the middle one, and how slow the slow ones are.
+//! Statistics of many measurements: medians and quantiles.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::grouped;
 
-/// The longest time that is distinguished: 10 minutes, in microseconds.
+/// Longer times are recorded as this one: 10 minutes, in microseconds.
 const MAX_US: u64 = 600_000_000;
 
-/// How long something took, each time: quantiles, in milliseconds.
+/// Quantiles of durations, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Delays {
     pub(crate) count: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
-    /// Of a histogram of microseconds; all 0 where it is empty.
+    /// Those of a histogram of microseconds; all 0 if it is empty.
     pub(crate) fn of(micros: &Histogram<u64>) -> Delays {
         let ms = |micros: u64| micros as f64 / 1e3;
         let quantile = |quantile| ms(micros.value_at_quantile(quantile));
@@ -34,7 +34,7 @@ impl Delays {
         }
     }
 
-    /// For people.
+    /// As a table or a line of text.
     pub(crate) fn row(&self) -> String {
         format!(
             "p50 {:.3} ms, p99 {:.3}, p99.9 {:.3}, max {:.3} (of {})",
@@ -52,12 +52,12 @@ pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MAX_US, 3).expect("these bounds are sound")
 }
 
-/// Notes a time; below a microsecond it counts as one.
+/// Records a duration; one below a microsecond counts as a microsecond.
 pub(crate) fn note(histogram: &mut Histogram<u64>, took: Duration) {
     histogram.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
+/// The median; of an even number of values, the mean of the two in the middle.
 pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let half = numbers.len() / 2;

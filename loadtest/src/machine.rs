@@ -1,4 +1,4 @@
-//! On what something was measured, and when.
+//! The machine and the time of a measurement.
 
 use std::fmt;
 use std::fs;
@@ -17,13 +17,13 @@ pub(crate) struct Machine {
     rekindle: &'static str,
     optimised: bool,
     command: String,
-    /// Minutes ago and until now, others included: how busy it was.
+    /// Over one and five minutes, with all other processes.
     load_average: String,
     at: String,
 }
 
 impl Machine {
-    /// This one, now.
+    /// This machine, now.
     pub(crate) fn this() -> Machine {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {

@@ -1,10 +1,9 @@
-//! `loadtest`: doubts about Rekindle, put to the test.
+//! `loadtest`: fault and performance tests of Rekindle.
 //!
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
-//! decoder and engine beside the limits of the machine, `nats` the daemon on a real server, `scale` what many users take and
-//! cost, `membership` how fast others learn who is in which segment. Each command starts what it needs, on loopback and in
-//! a temporary folder, prints a table (with `--json` one JSON object), and ends with an exit code other than 0 if something
-//! is not as it must be.
+//! decoder and engine and the limits of the machine, `nats` the daemon on a real server, `scale` memory and cost of many
+//! users, `membership` how fast readers see changes of segments. Each command starts what it needs, on loopback and in a
+//! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
 mod chaos;
 mod counting;
@@ -34,7 +33,7 @@ use error::Error;
 #[global_allocator]
 static ALLOCATOR: counting::CountingAllocator = counting::CountingAllocator;
 
-/// Doubts about Rekindle, put to the test.
+/// Fault and performance tests of Rekindle.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", version, max_term_width = 110, arg_required_else_help = true)]
 struct LoadtestCli {
@@ -55,7 +54,7 @@ enum LoadtestCommand {
 }
 
 fn main() -> ExitCode {
-    let done = match LoadtestCli::parse().command {
+    let outcome = match LoadtestCli::parse().command {
         LoadtestCommand::Chaos(args) => run(chaos::run(&args)),
         LoadtestCommand::Engine(args) => engine::run(&args),
         LoadtestCommand::Nats(args) => run(nats::run(&args)),
@@ -63,18 +62,18 @@ fn main() -> ExitCode {
         LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),
         LoadtestCommand::Membership(args) => run(membership::run(&args)),
     };
-    match done {
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            // Where standard error is closed, the exit code has to do.
+            // If standard error is closed, the exit code is all there is.
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(2)
         }
     }
 }
 
-/// Runs a command until it is done or somebody wants no more of it; whatever it has started is ended either way.
+/// Runs a command until it is done or interrupted; everything that it has started is stopped in both cases.
 fn run(command: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|cause| Error::Io { attempt: "start the runtime", cause })?;
     let done = runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What Linux says of a process: processor time and memory. Elsewhere it says nothing.
+//! Processor time and memory of a process, as Linux reports them; on other systems there are none.
 
 use std::fs;
 use std::time::Duration;
@@ -21,24 +21,24 @@ pub(crate) fn own_processor_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The memory that a process occupies now, in bytes.
+/// The resident memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> Option<u64> {
     status(pid, "VmRSS:")
 }
 
-/// The most memory that a process has occupied, in bytes.
+/// The peak of resident memory of a process, in bytes.
 pub(crate) fn peak_resident(pid: u32) -> Option<u64> {
     status(pid, "VmHWM:")
 }
 
-/// The memory that programs may take without others having to give any back, in bytes.
+/// The available memory of the machine, in bytes.
 pub(crate) fn available() -> Option<u64> {
     kib(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
 }
 
-/// Forgets this process's peak: it is what it occupies now.
+/// Resets this process's peak to its resident memory.
 pub(crate) fn reset_own_peak() {
-    // Where that is not permitted the peak is an upper bound.
+    // If that is not permitted, the peak is an upper bound.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
@@ -46,7 +46,7 @@ fn status(pid: u32, name: &str) -> Option<u64> {
     kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, name)
 }
 
-/// What stands behind a name, in bytes.
+/// The value after a name, in bytes.
 fn kib(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1_024)

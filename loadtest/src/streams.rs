@@ -1,4 +1,4 @@
-//! The test's own view of the broker: it makes sure of streams, and reads what they hold.
+//! The test's own access to the broker: it waits for streams, and reads their contents.
 
 use std::time::{Duration, Instant};
 
@@ -24,10 +24,10 @@ pub(crate) const DEAD: &str = "REKINDLE_DEAD";
 const NEXT: Duration = Duration::from_secs(30);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How long to wait before asking again.
-const AGAIN: Duration = Duration::from_millis(100);
+/// The time between two attempts.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A message as it lies in a stream.
+/// A message in a stream.
 pub(crate) struct StreamEntry {
     pub(crate) sequence: u64,
     pub(crate) subject: String,
@@ -41,7 +41,7 @@ pub(crate) async fn connect(urls: &[String], name: &str) -> Result<Context, Erro
         .name(name)
         .retry_on_initial_connect()
         .max_reconnects(None)
-        .reconnect_delay_callback(|_| AGAIN);
+        .reconnect_delay_callback(|_| RETRY_INTERVAL);
     let client = options.connect(urls).await.map_err(|error| Error::nats("connect")(error.into()))?;
     let mut context = jetstream::new(client);
     context.set_timeout(ANSWER);
@@ -64,7 +64,7 @@ pub(crate) async fn wait_for(context: &Context, stream: &str, patience: Duration
             let cause = format!("it did not answer in {patience:?}");
             return Err(Error::Nats { attempt: format!("look at stream {stream}"), cause });
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 
@@ -76,12 +76,12 @@ pub(crate) async fn has(context: &Context, stream: &str, subject: &str) -> bool 
     }
 }
 
-/// Everything that a stream holds, in its order. Tried a few times: a cluster may just choose another leader.
+/// All messages of a stream, in its order. Retried: a cluster may just be electing a leader.
 pub(crate) async fn read(context: &Context, name: &str) -> Result<Vec<StreamEntry>, Error> {
     let started = Instant::now();
     loop {
         match read_once(context, name).await {
-            Err(Error::Nats { .. }) if started.elapsed() < NEXT => tokio::time::sleep(AGAIN).await,
+            Err(Error::Nats { .. }) if started.elapsed() < NEXT => tokio::time::sleep(RETRY_INTERVAL).await,
             done => return done,
         }
     }

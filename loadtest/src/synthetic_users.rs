@@ -1,6 +1,6 @@
-//! Synthetic users as lines of events, generated as they are needed: each was active once, and a few still are.
+//! Synthetic users as lines of events, generated as they are needed: all users have a history, and a few stay active.
 //!
-//! The lines are like those of W1. What they say is a function of the number of users and of the share that is active.
+//! The lines are like those of W1. They are a function of the number of users and of the active share.
 
 use std::io::Write;
 
@@ -8,14 +8,14 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 use rekindle_core::time::{Span, Timestamp};
 
-/// When the first user comes: 2026-03-02T00:00:00Z.
+/// The time of the first event: 2026-03-02T00:00:00Z.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_772_409_600_000);
-/// Histories are spread over a day, and traffic begins when everybody has long been away.
+/// Histories extend over a day, and traffic begins when all users have been idle for long.
 pub(crate) const TRAFFIC: Timestamp = Timestamp(BEGIN.0 + 4 * DAY_MS);
 const DAY_MS: i64 = 86_400_000;
-/// An active user comes again after about so long.
-const COMES_AGAIN_MS: f64 = 120_000.0;
-/// How large blocks are, about: as `rekindle replay` reads files.
+/// The mean time between two events of an active user.
+const EVENT_INTERVAL_MEAN_MS: f64 = 120_000.0;
+/// About the size of blocks.
 const BLOCK_BYTES: usize = 4 << 20;
 
 /// What a user did.
@@ -85,7 +85,7 @@ impl EventLineWriter {
         self.write(user, at, UserAction::Order { cents }, out);
     }
 
-    /// A product is looked at.
+    /// Appends a view.
     pub(crate) fn view(&mut self, user: u32, at: Timestamp, out: &mut Vec<u8>) {
         self.write(user, at, UserAction::View, out);
     }
@@ -148,7 +148,7 @@ impl Traffic {
     }
 
     fn gap(&self) -> f64 {
-        COMES_AGAIN_MS / f64::from(self.active)
+        EVENT_INTERVAL_MEAN_MS / f64::from(self.active)
     }
 
     /// Adds the next event's line; its time.
@@ -167,7 +167,7 @@ impl Traffic {
         at
     }
 
-    /// The next events, in blocks of whole lines.
+    /// The next events, in blocks of complete lines.
     pub(crate) fn blocks(&mut self, events: u64) -> impl Iterator<Item = Vec<u8>> {
         let mut left = events;
         std::iter::from_fn(move || {

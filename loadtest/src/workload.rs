@@ -9,7 +9,7 @@ use rekindle_core::rules;
 
 use crate::error::Error;
 
-/// W1: the rules that other engines were measured with, too.
+/// W1: the rules that other engines were measured with as well.
 pub(crate) const W1: &str = include_str!("../w1/rules.toml");
 
 /// Rules and their text: those of the file, or W1's.
@@ -22,7 +22,7 @@ pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<ExecutionPlan>), 
     Ok((text, plan))
 }
 
-/// The plan that a text says.
+/// The execution plan of a rules text.
 pub(crate) fn compile(text: &str) -> Result<Arc<ExecutionPlan>, Error> {
     let rules = rules::compile(text).map_err(|problems| {
         Error::Unreadable(rekindle_core::diagnostics::render("the rules", text, &problems, false))

@@ -1,25 +1,25 @@
-//! What was published beside what should have been: duplicates, losses, and the order.
+//! Compares what was published with what was expected: duplicates, losses, and order.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::replay::OutputsByUser;
 
-/// How many differences are reported in full.
+/// The number of differences that are reported in full.
 const TOLD: usize = 100;
 
 /// How two logs of outputs differ.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
-    /// Outputs that were expected, beyond as often as they were.
+    /// Outputs that were published more often than expected.
     pub(super) duplicates: u64,
     /// Outputs that were expected and are missing.
     pub(super) lost: u64,
     /// Outputs that were not expected at all.
     pub(super) foreign: u64,
-    /// How often an output stands before one that should have come before it, for the same user.
+    /// Pairs of outputs of one user in the wrong order.
     pub(super) out_of_order: u64,
-    /// The first differences, one a line.
+    /// The first differences, one per line.
     pub(super) told: String,
     count: usize,
 }

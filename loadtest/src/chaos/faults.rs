@@ -1,4 +1,4 @@
-//! Carries out a schedule: three lists of troubles, each by somebody who owns what it strikes.
+//! Executes a schedule of faults: one task each for the daemon, the servers and the network.
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use crate::servers::Servers;
 use crate::streams::{self, OUTPUTS};
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
-/// How long a daemon that another has taken over from may take to find out and end.
+/// How long a daemon may take to notice a takeover and end.
 const REFUSED_WITHIN: Duration = Duration::from_secs(30);
-/// How the daemon ends when another has taken over.
+/// The daemon's exit code after a takeover.
 const REFUSED: i32 = 3;
-/// How long the copies of a stream may take to be whole again.
+/// How long the replicas of a stream may take to be complete again.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What happened to daemons.
@@ -25,9 +25,9 @@ const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 pub(super) struct DaemonFaultCounts {
     pub(super) kills: u32,
     pub(super) zombies: u32,
-    /// Of how many zombies and their successors one ended by itself, and said that another has taken over.
+    /// The number of zombies or successors that ended by themselves and reported the takeover.
     pub(super) refused: u32,
-    /// Daemons that ended although nothing was done to them.
+    /// Daemons that ended without a fault.
     pub(super) ended_by_themselves: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct NetworkFaultCounts {
     pub(super) slowdowns: u32,
 }
 
-/// Strikes the daemon; returns the one that runs in the end.
+/// Executes the faults of the daemon; returns the one that runs in the end.
 pub(super) async fn strike(
     setup: &mut DaemonSetup,
     mut daemon: DaemonProcess,
@@ -91,12 +91,12 @@ async fn one_is_refused(zombie: &mut DaemonProcess, daemon: &mut DaemonProcess) 
     false
 }
 
-/// A daemon that ended, for people.
+/// A daemon that ended, as text.
 pub(super) fn told(daemon: &DaemonProcess, status: ExitStatus) -> String {
     format!("daemon {} ({status}; its log is daemon-{:03}.log)", daemon.number, daemon.number)
 }
 
-/// Kills the only server, or the one that leads the outputs' stream. Returns how often.
+/// Kills the only server, or the leader of the outputs' stream. Returns the number of kills.
 pub(super) async fn fail_servers(
     servers: &mut Servers,
     context: &Context,
@@ -128,7 +128,7 @@ async fn leader(servers: &Servers, context: &Context) -> Result<Option<usize>, E
     Ok(servers.servers.iter().position(|server| server.name == leader))
 }
 
-/// Two copies of three must be left whenever a server is killed, or it is the test that loses data.
+/// Two replicas of three must be complete when a server is killed, or the test itself would lose data.
 pub(super) async fn wait_until_whole(context: &Context) -> Result<(), Error> {
     let whole = async {
         for stream in [OUTPUTS, streams::EVENTS] {
@@ -151,7 +151,7 @@ async fn is_whole(context: &Context, stream: &str) -> bool {
     cluster.is_some_and(is_current)
 }
 
-/// Troubles the network.
+/// Executes the faults of the network.
 pub(super) async fn trouble_network(proxy: &Proxy, troubles: &[FaultTime<NetworkFault>]) -> NetworkFaultCounts {
     let mut done = NetworkFaultCounts::default();
     for moment in troubles {

@@ -47,19 +47,19 @@ pub(crate) struct ChaosArgs {
     #[arg(long, value_name = "N", default_value_t = 20)]
     kills: u32,
 
-    /// Fixes the events, and the faults with their times; a random one unless it is said
+    /// Determines the events, and the faults with their times (default: a random seed)
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 
-    /// Kill nats-server, too; N times, as often as the daemon unless it is said
+    /// Also kill nats-server; N times (default: as often as the daemon)
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     broker: Option<Option<u32>>,
 
-    /// Let the daemon connect through a proxy that cuts, stalls and slows; N times
+    /// Let the daemon connect through a proxy that breaks, stalls and slows connections; N times
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     network: Option<Option<u32>>,
 
-    /// Stop the daemon (SIGSTOP) until another has taken over, and let it go on; N times
+    /// Stop the daemon (SIGSTOP) until another has taken over, then continue it; N times
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     zombie: Option<Option<u32>>,
 
@@ -67,7 +67,7 @@ pub(crate) struct ChaosArgs {
     #[arg(long, conflicts_with = "network")]
     cluster: bool,
 
-    /// Events published in a second
+    /// Events published per second
     #[arg(long, value_name = "R", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 
@@ -75,11 +75,11 @@ pub(crate) struct ChaosArgs {
     #[arg(long, value_name = "U", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
 
-    /// The rules; the starter pack unless it is said
+    /// The rules (default: the starter pack)
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
-    /// The daemon's binary; the one beside this program unless it is said
+    /// The daemon's binary (default: the one in the folder of this program)
     #[arg(long, value_name = "FILE")]
     rekindle: Option<PathBuf>,
 
@@ -92,18 +92,18 @@ pub(crate) struct ChaosArgs {
     json: bool,
 }
 
-/// How late events may come without being late: the daemon's default.
+/// `max_disorder`: the daemon's default.
 const MAX_DISORDER: Span = Span(5_000);
-/// How long nothing new may come in the output stream before its end is given up.
+/// How long the output stream may be silent before the wait for its end is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the daemon may take to drain.
 const FINISHED_WITHIN: Duration = Duration::from_secs(90);
-/// How long the streams may take to be there.
+/// How long the creation of the streams may take.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// What goes on before the first fault and after the last.
+/// The time before the first fault and after the last one.
 const QUIET: Duration = Duration::from_millis(1_500);
 
-/// Runs the test; returns whether all was as it must be.
+/// Runs the test; returns whether it passed.
 pub(crate) async fn run(args: &ChaosArgs) -> Result<bool, Error> {
     let folder = tempfile::tempdir().map_err(|cause| Error::Io { attempt: "make a temporary folder", cause })?;
     let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
@@ -139,7 +139,7 @@ impl ChaosArgs {
     }
 }
 
-/// Time is the log's alone: a replay of the log knows nothing of when the server received it. A zombie's successor takes over
+/// Time comes from the events only: a replay of the log does not know when the server received it. A zombie's successor takes over
 /// while the zombie, which is on the same machine and not dead, sleeps.
 fn settings(servers: &[String], replicas: u32, has_zombies: bool) -> String {
     let takeover = if has_zombies { "now" } else { "wait" };
@@ -155,7 +155,7 @@ fn settings(servers: &[String], replicas: u32, has_zombies: bool) -> String {
     )
 }
 
-/// What the faults left.
+/// The state after the faults.
 struct ChaosResult {
     daemon: DaemonProcess,
     blows: DaemonFaultCounts,
@@ -223,7 +223,7 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<ChaosReport,
     })
 }
 
-/// Waits until everything is processed, and lets the daemon end. Returns what was not as it must be.
+/// Waits until everything is processed, and ends the daemon. Returns the failed checks.
 async fn finish(mut aftermath: ChaosResult, context: &Context) -> (ChaosResult, Vec<String>) {
     let mut troubles = std::mem::take(&mut aftermath.blows.ended_by_themselves);
     let (mut last, mut since) = (0, Instant::now());
@@ -314,7 +314,7 @@ async fn judge(
     })
 }
 
-/// For the search of the cause: everything that was published, and the first differences.
+/// For debugging: everything that was published, and the first differences.
 fn write_received<'s>(
     folder: &Path,
     outputs: impl Iterator<Item = &'s StreamEntry>,

@@ -1,22 +1,22 @@
-//! The numbers that outputs bear: 1, 2, 3, in the order of the stream, over all its life.
+//! Verifies the ordinals of outputs: 1, 2, 3, … in the order of the stream.
 
 use crate::streams::StreamEntry;
 
-/// The header that holds an output's number.
+/// The header with an output's ordinal.
 const ORDINAL: &str = "Rekindle-Ordinal";
 
-/// What the numbers are like.
+/// The result of the verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ordinals {
-    /// No output bears one.
+    /// No output has one.
     Absent,
-    /// They begin with 1 and none is missing.
+    /// They begin with 1, and none is missing.
     Contiguous,
-    /// The first that is not what it must be, and where.
+    /// The first wrong one, with its place.
     Broken(String),
 }
 
-/// Looks through outputs in the order of the stream, without records of progress.
+/// Examines the outputs in the order of the stream, without progress records.
 pub(super) fn check<'s>(outputs: impl Iterator<Item = &'s StreamEntry>) -> Ordinals {
     let (mut wanted, mut any) = (1_u64, false);
     let mut broken = None;

@@ -1,7 +1,7 @@
-//! The simulated storefront, published at a steady rate into whatever is left of the broker.
+//! Publishes the simulated storefront at a steady rate, whatever the state of the broker.
 //!
-//! A message that is not acknowledged is sent again, so it may come late, out of order, or twice: what is in the stream
-//! is the truth that everything is compared with.
+//! A message that is not acknowledged is sent again, so it may arrive late, out of order, or twice: the contents of the
+//! stream are the reference for the comparison.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,20 +16,20 @@ use tokio::sync::watch;
 
 use crate::streams::EVENTS_SUBJECT;
 
-/// Most messages on their way.
+/// The number of messages that may wait for their acknowledgement.
 const WINDOW: usize = 2_000;
 /// How often something is published.
 const FRAME: Duration = Duration::from_millis(5);
-/// How long to wait before sending again.
-const AGAIN: Duration = Duration::from_millis(200);
-/// How much of virtual time may pass between two events: in a small shop nights are silent.
+/// The time before a message is sent again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// The virtual time that may pass between two events: a small shop has no events at night.
 const FOREVER: Span = Span(366 * 86_400_000);
-/// How much time passes after the last event: what is due by then comes too.
+/// The virtual time after the last event, in which due timers still fire.
 const AFTERMATH: Span = Span(45 * 86_400_000);
 
 /// The user of the last event.
 pub(super) const LAST_USER: &str = "the-last-user";
-/// The subject that tells that the last event was taken in.
+/// The subject of the output that shows that the last event was processed.
 pub(super) const THE_END: &str = "rekindle.segments.the_end.enter";
 
 /// Rules, and a segment that only the last user is in.
@@ -37,14 +37,14 @@ pub(super) fn with_the_end(rules: &str) -> String {
     format!("{rules}\n[[segments]]\nid = 'the_end'\nwhen = 'traits.the_end == true'\n")
 }
 
-/// Where events come from and go to.
+/// Generates events and publishes them.
 pub(super) struct EventPublisher {
     context: Context,
     simulator: Simulator,
-    /// The latest time that an event bears.
+    /// The greatest time of an event.
     latest: Timestamp,
     sent: u64,
-    /// What was sent and not acknowledged yet, the oldest first.
+    /// Messages that were sent and not acknowledged yet, oldest first.
     under_way: VecDeque<(Option<PublishAckFuture>, PublishedEvent)>,
 }
 
@@ -62,7 +62,7 @@ impl EventPublisher {
     }
 
     /// Publishes this number of events per second until it is stopped, and waits until all are in the stream. What could not
-    /// be sent in time is not made up for.
+    /// be sent in time is not sent later.
     pub(super) async fn publish(&mut self, per_second: u32, stop: watch::Receiver<bool>) {
         let (mut last, mut allowance) = (Instant::now(), 0.0);
         while !*stop.borrow() {
@@ -79,7 +79,7 @@ impl EventPublisher {
         self.settle(0).await;
     }
 
-    /// Publishes the event that advances time to the end; returns what replay must know about it.
+    /// Publishes the event that advances time to the end; returns the `--until` of the replay.
     pub(super) async fn publish_the_end(&mut self, max_disorder: Span) -> Timestamp {
         let until = self.latest + AFTERMATH;
         let at = until + max_disorder;
@@ -115,20 +115,20 @@ impl EventPublisher {
             };
             if !acknowledged {
                 self.under_way.push_front((None, message));
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
                 self.send_again().await;
             }
         }
     }
 
-    /// A publisher that lost one answer has lost those after it, too. The stream recognizes messages that it has already by their ids.
+    /// If one acknowledgement is lost, so are those after it. The stream recognises what it has already by its id.
     async fn send_again(&mut self) {
         for (ack, message) in &mut self.under_way {
             *ack = publish(&self.context, message).await;
         }
     }
 
-    /// Keeps no more than a part of the window waiting for answers that have come long ago.
+    /// Collects acknowledgements that have arrived already.
     async fn forget_acknowledged(&mut self) {
         if self.under_way.len() > WINDOW / 2 {
             self.settle(WINDOW / 2).await;

@@ -1,4 +1,4 @@
-//! What must be in the output stream: `rekindle replay` over what is in the stream of events.
+//! The expected contents of the output stream: `rekindle replay` of the stream of events.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::streams::StreamEntry;
 /// What was published for each user, in order: subjects and payloads.
 pub(super) type OutputsByUser = BTreeMap<String, Vec<(String, String)>>;
 
-/// What a replay came to.
+/// The result of a replay.
 pub(super) struct ExpectedOutputs {
     /// Events accepted, and rejected.
     pub(super) events: u64,

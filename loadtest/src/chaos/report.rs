@@ -1,4 +1,4 @@
-//! What a run of faults came to.
+//! The report of a run with faults.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::table::grouped;
 /// What was done, what was published, and how that differs from what should have been.
 #[derive(Debug, Serialize)]
 pub(super) struct ChaosReport {
-    /// Nothing is missing, nothing is twice, everything is in order, and the daemon ended well.
+    /// Nothing is missing or duplicated, everything is in order, and the daemon ended with success.
     pub(super) perfect: bool,
     pub(super) seed: u64,
     /// The daemon was killed.
@@ -19,32 +19,32 @@ pub(super) struct ChaosReport {
     pub(super) slowdowns: u32,
     pub(super) zombies: u32,
     pub(super) zombies_refused: u32,
-    /// Events in the log that the rules accept, each as often as it is there.
+    /// Accepted events in the log, including repeated ones.
     pub(super) events: u64,
     pub(super) expected: u64,
     pub(super) received: u64,
     pub(super) duplicates: u64,
     pub(super) lost: u64,
-    /// Published, and never to be.
+    /// Published and not expected.
     pub(super) foreign: u64,
     pub(super) out_of_order: u64,
-    /// `contiguous`, `absent`, or the first that is wrong.
+    /// `contiguous`, `absent`, or the first wrong one.
     pub(super) ordinals: String,
     /// Events among the dead letters, beyond those that a replay rejects.
     pub(super) dead_letters: u64,
-    /// Daemons that ended although nothing was done to them, and anything else that was not as it must be.
+    /// Daemons that ended without a fault, and other failed checks.
     pub(super) troubles: Vec<String>,
     pub(super) checkpoints: bool,
     pub(super) seconds: f64,
     /// How long it took from the last event to the last output.
     pub(super) seconds_to_the_end: f64,
-    /// Where everything is that tells what went wrong.
+    /// The folder with everything for debugging.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kept: Option<String>,
 }
 
 impl ChaosReport {
-    /// For people.
+    /// As a table or a line of text.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let network = format!("{} cuts, {} stalls, {} slow spells", self.cuts, self.stalls, self.slowdowns);
         let mut rows = vec![

@@ -1,7 +1,7 @@
-//! What goes wrong, and when: a pure function of a seed and of how often.
+//! The schedule of faults: a pure function of a seed and of the number of faults of each kind.
 //!
-//! The daemon, the servers and the network each have a list of their own, and all go on at the same time, so that
-//! troubles come alone and together.
+//! The daemon, the servers and the network each have a list of their own, which are executed at the same time, so that
+//! faults occur alone and together.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// How often each thing goes wrong.
+/// The number of faults of each kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FaultCounts {
     /// The daemon is killed.
     pub(super) kills: u32,
-    /// The daemon is stopped until another has taken over, and wakes up.
+    /// The daemon is stopped until another has taken over, then continued.
     pub(super) zombies: u32,
     /// A server is killed: the only one, or the leader of the outputs.
     pub(super) servers: u32,
@@ -22,7 +22,7 @@ pub(super) struct FaultCounts {
     pub(super) network: u32,
 }
 
-/// Something that goes wrong so long after what went wrong before it.
+/// A fault, with the time since the one before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct FaultTime<Trouble> {
     pub(super) after: Duration,
@@ -32,13 +32,13 @@ pub(super) struct FaultTime<Trouble> {
 /// What happens to the daemon.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum DaemonFault {
-    /// It is killed, and started again after so long.
+    /// It is killed, and started again after this time.
     Kill { down: Duration },
-    /// It is stopped; another is started; after so long it goes on.
+    /// It is stopped, another one is started, and after this time it is continued.
     Zombie { asleep: Duration },
 }
 
-/// A server is killed, and started again after so long.
+/// A server is killed, and started again after this time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ServerOutage {
     pub(super) down: Duration,
@@ -49,15 +49,15 @@ pub(super) struct ServerOutage {
 pub(super) enum NetworkFault {
     /// Connections break, and can be made again at once.
     Cut,
-    /// Connections break, and none can be made for so long.
+    /// Connections break, and none can be made for this time.
     Gone { lasts: Duration },
-    /// Nothing passes for so long, and nothing breaks.
+    /// Nothing passes for this time, and connections stay open.
     Stall { lasts: Duration },
-    /// Little passes for so long.
+    /// Connections are slow for this time.
     Slow { lasts: Duration, bytes_per_second: u64 },
 }
 
-/// Everything that goes wrong.
+/// All faults.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct FaultSchedule {
     pub(super) daemon: Vec<FaultTime<DaemonFault>>,
@@ -79,7 +79,7 @@ impl FaultSchedule {
     }
 }
 
-/// The daemon hears nothing for 2.5 s before it thinks that something is wrong.
+/// The daemon declares a connection broken after 2.5 s of silence.
 const ASLEEP_MS: (u64, u64) = (3_000, 5_000);
 
 struct FaultRandom(Xoshiro256PlusPlus);

@@ -1,4 +1,4 @@
-//! `loadtest engine --growth`: what the growth numbers cost, of the time and of the memory.
+//! `loadtest engine --growth`: the cost of the growth numbers in time and memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ use crate::figures::median;
 use crate::table::grouped;
 use crate::workload;
 
-/// What W1's rules do not ask for.
+/// Sections that W1's rules do not have.
 const GROWTH: &str = include_str!("../../w1/growth.toml");
-/// The sections that ask for growth numbers.
+/// The sections that define growth numbers.
 const SECTIONS: [&str; 4] = ["growth", "funnels", "promotions", "targets"];
 
 /// The same rules without and with growth numbers, side by side, on one worker.
@@ -92,7 +92,7 @@ pub(super) fn measure(
 }
 
 impl GrowthCost {
-    /// For people.
+    /// As a table or a line of text.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let side = |ns: f64, state: &StateSize| format!("{ns:>8.1} ns/event {:>8.1} bytes/user", state.bytes_per_user);
         vec![

@@ -27,7 +27,7 @@ impl EventBlocks {
         Ok(EventBlocks::new(bytes))
     }
 
-    /// A number of events of a simulated storefront.
+    /// This number of events of a simulated storefront.
     pub(crate) fn generate(events: u64, shoppers: u32) -> EventBlocks {
         let mut simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
         let mut bytes = Vec::new();

@@ -28,7 +28,7 @@ use report::EngineReport;
 /// Measure decoder and engine on events in memory, beside the limits of the machine
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// The rules; those of the W1 workload unless it is said
+    /// The rules (default: those of the W1 workload)
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
@@ -36,7 +36,7 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "generate")]
     events: Option<PathBuf>,
 
-    /// A number of events of a simulated storefront instead
+    /// This number of events of a simulated storefront instead
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     generate: u64,
 
@@ -56,7 +56,7 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "N", default_value_t = 600)]
     seconds: u64,
 
-    /// Instead: the state of this number of users who did little and have long been away, in bytes
+    /// Instead of all that: the bytes of state of this number of users with few events long ago
     #[arg(long, value_name = "N", conflicts_with_all = ["events", "generate"])]
     idle_users: Option<u32>,
 

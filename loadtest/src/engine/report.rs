@@ -1,4 +1,4 @@
-//! What the passes came to, side by side.
+//! The report of the passes.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) struct EngineReport {
     decode: PassSummary,
     engine_1_worker: PassSummary,
     engine_2_workers: PassSummary,
-    /// What one worker spends on an event beside decoding it and writing the journal.
+    /// The time of one worker per event, without decoding and without writing the journal.
     engine_ns_per_event: f64,
     journal_ns_per_event: f64,
     ratio_engine_to_decode: f64,
@@ -80,7 +80,7 @@ impl EngineReport {
         }
     }
 
-    /// For people.
+    /// As a table or a line of text.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let pass = |pass: &PassSummary| {
             format!(

@@ -1,4 +1,4 @@
-//! What the state of users takes, counted by the allocator.
+//! The bytes of users' state, counted by the allocator.
 
 use std::sync::Arc;
 
@@ -22,19 +22,19 @@ const AWAY: Span = Span(90 * 86_400_000);
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct StateSize {
     pub(super) users: u64,
-    /// All that the engine holds in the end, by the allocator's count.
+    /// All bytes of the engine in the end, by the allocator's count.
     pub(super) bytes: u64,
     pub(super) bytes_per_user: f64,
     /// The same without the bytes of the users' ids.
     pub(super) bytes_per_user_beyond_id: f64,
-    /// What the engine itself says that its users take.
+    /// The engine's own count.
     pub(super) bytes_by_own_count: u64,
-    /// How much more memory the process occupied at most than before.
+    /// The peak of resident memory, less that before.
     pub(super) peak_growth_bytes: u64,
 }
 
 impl StateSize {
-    /// For people.
+    /// As a table or a line of text.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
             ("users", grouped(self.users)),
@@ -64,7 +64,7 @@ pub(super) fn of_events(
     of(plan, |pipeline| feed(input, pipeline, until, &mut Journal::new(plan)))
 }
 
-/// The state of this number of users who viewed, put something into the cart, and have been away ever since.
+/// The state of this number of users with a view and a cart event long ago.
 pub(super) fn of_idle_users(plan: &Arc<ExecutionPlan>, users: u32) -> Result<StateSize, Error> {
     of(plan, |pipeline| {
         let mut journal = Journal::new(plan);
@@ -112,7 +112,7 @@ fn of(plan: &Arc<ExecutionPlan>, run: impl FnOnce(&mut Pipeline)) -> Result<Stat
     })
 }
 
-/// What the engine itself says that its users take, in bytes.
+/// The engine's own count of the bytes of its users.
 pub(crate) fn own_count(pipeline: &Pipeline) -> u64 {
     let own = |partition: &rekindle_core::partition::Partition| {
         partition.heap_bytes_of(0, usize::MAX).0 + partition.heap_bytes_beside_users()

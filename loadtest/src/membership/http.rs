@@ -1,4 +1,4 @@
-//! The API over HTTP, served in this process as in a daemon, and clients that keep their connections.
+//! The HTTP API, served in this process as in a daemon, and clients that keep their connections.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,14 +79,14 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
 }
 
 impl ServedApi {
-    /// Serves no more.
+    /// Stops serving.
     pub(super) async fn end(self) {
         let _ = self.stop.send(());
         let _ = self.serving.await;
     }
 }
 
-/// Asks for the segments of users at random, each client on a connection that it keeps.
+/// Looks up the segments of random users, each client on a connection that it keeps.
 pub(super) async fn ask(address: SocketAddr, users: u32, pace: LookupRate) -> Result<LookupResults, Error> {
     let clients: Vec<_> =
         (0..pace.askers).map(|number| tokio::spawn(client(address, LookupClient::new(number, users, pace)))).collect();

@@ -1,4 +1,4 @@
-//! Who ask: one lookup after the other, as fast as they can or each at its time.
+//! Clients: one lookup after the other, as fast as possible or each at its time.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 /// The longest latency that is distinguished: 100 seconds, in nanoseconds.
 const MAX_NS: u64 = 100_000_000_000;
 
-/// What came of it.
+/// The results of lookups.
 pub(super) struct LookupResults {
     /// How long each answer took, in nanoseconds.
     pub(super) took: Histogram<u64>,
@@ -22,38 +22,38 @@ pub(super) struct LookupResults {
 }
 
 impl LookupResults {
-    /// Nothing yet.
+    /// No results.
     pub(super) fn new() -> LookupResults {
         let took = Histogram::new_with_bounds(1, MAX_NS, 3).expect("these bounds are sound");
         LookupResults { took, found: 0 }
     }
 
-    /// One more answer.
+    /// Adds a result.
     pub(super) fn note(&mut self, took: Duration, is_in_a_segment: bool) {
         self.took.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1));
         self.found += u64::from(is_in_a_segment);
     }
 
-    /// What others asked, too.
+    /// Adds the results of other clients.
     pub(super) fn add(&mut self, other: &LookupResults) {
         self.took.add(&other.took).expect("histograms of the same bounds add up");
         self.found += other.found;
     }
 }
 
-/// When one who asks is to ask, and about whom.
+/// The times and the users of a client's lookups.
 pub(super) struct LookupClient {
     dice: Xoshiro256PlusPlus,
     users: u32,
     started: Instant,
-    /// From one question to the next; 0: at once.
+    /// The time between two lookups; 0: none.
     gap: Duration,
     asked: u32,
     took: Duration,
 }
 
 impl LookupClient {
-    /// One of several, who ask about users at random.
+    /// One of several clients, which look up random users.
     pub(super) fn new(number: u32, users: u32, pace: LookupRate) -> LookupClient {
         let gap =
             pace.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(f64::from(pace.askers) / f64::from(rate)));
@@ -61,7 +61,7 @@ impl LookupClient {
         LookupClient { dice, users, started, gap, asked: 0, took: pace.took }
     }
 
-    /// When the next question is to be asked; `None`: no more are. One that is late is measured from then all the same.
+    /// The time of the next lookup; `None`: there is none. A lookup that is late is measured from its intended time.
     pub(super) fn next(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let at = if self.gap.is_zero() { now } else { self.started + self.gap * self.asked };
@@ -69,18 +69,18 @@ impl LookupClient {
         (at.max(now) < self.started + self.took).then_some(at)
     }
 
-    /// From when an answer is measured: from when it was to be asked for, or from now where nobody says when.
+    /// The start of a lookup's latency: its intended time, or now if it has none.
     pub(super) fn since(&self, at: Instant) -> Instant {
         if self.gap.is_zero() { Instant::now() } else { at }
     }
 
-    /// Whom it is about.
+    /// The user to look up.
     pub(super) fn user(&mut self) -> String {
         format!("u{:07}", self.dice.next_u64() % u64::from(self.users))
     }
 }
 
-/// Asks the view itself, on threads of their own.
+/// Looks up users in the view directly, on threads of their own.
 pub(super) async fn in_process(live: &EngineHandle, users: u32, pace: LookupRate) -> Result<LookupResults, Error> {
     let start = |number| {
         let (live, mut asker) = (live.clone(), LookupClient::new(number, users, pace));

@@ -1,7 +1,7 @@
-//! `loadtest membership`: how fast others learn who is in which segment, while the engine takes in all it can.
+//! `loadtest membership`: lookups of the membership view while the engine runs at full rate.
 //!
-//! Three stretches take turns, round after round: nobody asks; threads of this process ask the view; clients ask over
-//! HTTP, each on a connection that is kept. Engine, API, those who ask and the source share the machine.
+//! Three measurements alternate, round after round: no lookups; lookups by threads of this process; lookups over HTTP, each
+//! client on a connection that is kept. Engine, API, clients and source share the machine.
 
 mod http;
 mod lookups;
@@ -21,7 +21,7 @@ use crate::workload;
 use lookups::LookupResults;
 use report::MembershipReport;
 
-/// The feed is at full rate after so long.
+/// The feed is at full rate after this time.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Measure lookups of the live membership view, in process and over HTTP, while events come at full rate
@@ -35,27 +35,27 @@ pub(crate) struct MembershipArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = crate::scale::percent)]
     active: f64,
 
-    /// The rules; those of the W1 workload unless it is said
+    /// The rules (default: those of the W1 workload)
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
-    /// Connections that ask over HTTP, each one request after the other
+    /// Connections for lookups over HTTP, each with one request after the other
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
     connections: u32,
 
-    /// Threads that ask in process
+    /// Threads for lookups in this process
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: u32,
 
-    /// Lookups per second of all that ask together, each at its time (as many as they can unless it is said)
+    /// Lookups per second of all clients together, each at its time (default: as many as possible)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     lookups: Option<u32>,
 
-    /// How long each stretch is, in seconds
+    /// The duration of each measurement, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = crate::scale::seconds)]
     seconds: f64,
 
-    /// Rounds of all stretches; medians are reported
+    /// Rounds of all measurements; medians are reported
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
@@ -63,10 +63,10 @@ pub(crate) struct MembershipArgs {
     format: ReportFormat,
 }
 
-/// How lookups are asked for.
+/// The load of lookups.
 #[derive(Clone, Copy, Debug)]
 struct LookupRate {
-    /// Who ask, one lookup after the other.
+    /// The number of clients.
     askers: u32,
     /// Lookups per second of all together; `None`: as many as they can.
     rate: Option<u32>,
@@ -74,7 +74,7 @@ struct LookupRate {
     took: Duration,
 }
 
-/// Stretches of a kind.
+/// Measurements of one kind.
 struct LookupIntervals {
     ingest: Vec<f64>,
     lookups: Vec<f64>,
@@ -93,7 +93,7 @@ impl LookupIntervals {
     }
 }
 
-/// Measures; fails where an answer is not what it must be.
+/// Measures; fails if a lookup returns a wrong result.
 pub(crate) async fn run(args: &MembershipArgs) -> Result<bool, Error> {
     let (_, plan) = workload::read(args.rules.as_deref())?;
     let pipeline = populated(&plan, args.users)?;

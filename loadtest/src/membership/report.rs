@@ -1,4 +1,4 @@
-//! Lookups, and what they cost the engine.
+//! The report of lookups and of their cost to the engine.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::{LookupIntervals, MembershipArgs};
 use crate::figures::median;
 use crate::table::{Table, grouped};
 
-/// Everything.
+/// The complete report.
 #[derive(Debug, Serialize)]
 pub(super) struct MembershipReport {
     users: u32,
@@ -16,15 +16,15 @@ pub(super) struct MembershipReport {
     seconds: f64,
     threads: u32,
     connections: u32,
-    /// Asked for; none: as many as they can.
+    /// Requested; none: as many as possible.
     lookups_asked: Option<u32>,
-    /// Events per second while nobody asks.
+    /// Events per second without lookups.
     ingest_alone: f64,
     in_process: Lookups,
     http: Lookups,
 }
 
-/// Lookups of a kind: medians of the stretches, quantiles over all of them.
+/// Lookups of one kind: medians of the measurements, quantiles over all of them.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Lookups {
     lookups_per_second: f64,
@@ -36,7 +36,7 @@ struct Lookups {
     share_in_a_segment: f64,
     /// Events per second meanwhile.
     ingest: f64,
-    /// The same, as a part of what it is while nobody asks in the same round.
+    /// The same, relative to that without lookups in the same round.
     ratio_ingest: f64,
 }
 
@@ -62,7 +62,7 @@ impl MembershipReport {
         }
     }
 
-    /// A column for each way to ask.
+    /// A column for each kind.
     pub(super) fn table(&self) -> Table {
         let ways = [&self.in_process, &self.http];
         let row = |name: &str, alone: String, cell: &dyn Fn(&Lookups) -> String| {

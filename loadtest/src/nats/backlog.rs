@@ -1,4 +1,4 @@
-//! A backlog: how many events a second the daemon gets through, and a consumer that does nothing with them.
+//! A backlog: the events per second of the daemon, and of a consumer that does nothing with them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::{process, streams};
 const WINDOW: usize = 4_000;
 /// How long the daemon may take for all of it.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How often it is looked at.
+/// How often the progress is checked.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What was measured.
@@ -38,7 +38,7 @@ pub(super) struct Backlog {
     pub(super) ratio: f64,
 }
 
-/// Fills the stream, reads it with the consumer, the daemon, and the consumer again. The daemon goes on.
+/// Fills the stream, reads it with the consumer, the daemon, and the consumer again. The daemon keeps running.
 pub(super) async fn measure(
     context: &Context,
     setup: &mut DaemonSetup,
@@ -88,7 +88,7 @@ async fn fill(context: &Context, lines: &[Bytes]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Events a second of a consumer that does nothing, from the first message on.
+/// Events per second of a consumer that does nothing, from the first message on.
 async fn no_op(context: &Context, count: usize) -> Result<f64, Error> {
     let mut messages = consume(context, EVENTS, EVENTS_SUBJECT, DeliverPolicy::All).await?;
     let mut started = None;
@@ -102,7 +102,7 @@ async fn no_op(context: &Context, count: usize) -> Result<f64, Error> {
     Ok(count as f64 / started.map_or(f64::NAN, |started| started.elapsed().as_secs_f64()))
 }
 
-/// Events a second of the daemon: of its outputs, the server's times of the first and the last tell.
+/// Events per second of the daemon, from the server's times of its first and its last output.
 async fn wait_for_the_end(context: &Context, events: u64) -> Result<f64, Error> {
     let started = Instant::now();
     let failed = |error: async_nats::Error| Error::nats("look at the outputs")(error);
@@ -126,6 +126,6 @@ async fn wait_for_the_end(context: &Context, events: u64) -> Result<f64, Error> 
     };
     let last = stream.get_last_raw_message_by_subject(THE_END).await.map_err(|error| failed(error.into()))?;
     let seconds = (last.time - first.time).as_seconds_f64();
-    // The first output came with the first events, which the daemon requests in batches.
+    // The first output came with the first batch of events that the daemon requested.
     Ok(events.saturating_sub(5_000) as f64 / seconds)
 }

@@ -5,10 +5,10 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 
 use crate::error::Error;
 
-/// How many messages are asked for at a time.
+/// The number of messages per request.
 const BATCH: usize = 5_000;
 
-/// The messages of a stream: from its beginning, or what comes from now on; of one subject, or all.
+/// The messages of a stream: from its beginning or from now on, of one subject or all.
 pub(super) async fn consume(
     context: &Context,
     stream: &str,

@@ -1,4 +1,4 @@
-//! The least that anybody could do between an event and its consequence: take it, publish something.
+//! An echo: the least work between an event and its consequence, which is to receive it and to publish something.
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -14,7 +14,7 @@ use crate::error::Error;
 /// One in this number of events is echoed: about as many as cause an action.
 pub(super) const ONE_IN: u64 = 20;
 
-/// Echoes what comes from now on, for good.
+/// Echoes the events from now on, without end.
 pub(super) async fn start(context: Context) -> Result<tokio::task::JoinHandle<()>, Error> {
     let mut events = consume(&context, EVENTS, EVENTS_SUBJECT, DeliverPolicy::New).await?;
     Ok(tokio::spawn(async move {

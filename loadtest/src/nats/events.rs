@@ -1,5 +1,5 @@
-//! Events of a simulated storefront, numbered: an event's number is its messageId, so that whatever it causes tells when
-//! it was to be sent.
+//! Events of a simulated storefront, numbered: an event's number is its messageId, so that its outputs
+//! tell when it was to be sent.
 
 use bytes::Bytes;
 use rekindle_core::time::{Span, Timestamp};
@@ -41,7 +41,7 @@ impl NumberedEvents {
         taken
     }
 
-    /// The event that tells that all before it were taken in.
+    /// The event whose output shows that all events before it were processed.
     pub(super) fn the_end(&mut self) -> Bytes {
         let line = format!(
             r#"{{"messageId":"{}","type":"identify","userId":"the-last-user","timestamp":"{}","traits":{{"the_end":true}}}}"#,

@@ -26,14 +26,14 @@ use crate::process;
 
 /// How long the publisher sleeps between two looks at the clock.
 const NAP: Duration = Duration::from_micros(250);
-/// What does not count.
+/// The warm-up, which does not count.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// How long nothing may come before the rest is given up as lost.
+/// How long nothing may arrive before the rest counts as lost.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// More than this after the last event, and the daemon did not keep up with the rate.
 const BEHIND_MAX: Duration = Duration::from_secs(2);
 
-/// What all steps share: the storefront, the daemon, and who listens.
+/// What all steps share: the storefront, the daemon, and the subscriber.
 pub(super) struct Phase<'m> {
     context: Context,
     events: &'m mut NumberedEvents,
@@ -44,17 +44,17 @@ pub(super) struct Phase<'m> {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// What came: for every event that is known of, when, and how often each action did.
+/// What was received: for every known event the time, and for each action the number.
 #[derive(Default)]
 struct ReceivedOutputs {
-    /// The number of the event, and when its consequence came.
+    /// The number of the event, and when its consequence arrived.
     caused: Vec<(u64, Instant)>,
     ids: HashMap<String, u32>,
     last: Option<Instant>,
 }
 
 impl<'m> Phase<'m> {
-    /// Begins to listen.
+    /// Subscribes.
     pub(super) async fn open(
         context: &Context,
         events: &'m mut NumberedEvents,
@@ -72,7 +72,7 @@ impl<'m> Phase<'m> {
         Ok(Phase { context: context.clone(), events, reference, daemon, actions, echoes, tasks })
     }
 
-    /// Publishes at a rate, waits for what must come of it, and compares.
+    /// Publishes at a rate, waits for the expected actions, and compares.
     pub(super) async fn run(&mut self, rate: u32, seconds: u32) -> Result<RateStep, Error> {
         let first = self.events.next_number();
         let lines = self.events.take(u64::from(rate) * u64::from(seconds));
@@ -115,7 +115,7 @@ impl<'m> Phase<'m> {
         })
     }
 
-    /// Waits until all these actions have come, or none comes any more; returns when the last came.
+    /// Waits until all these actions have arrived, or no more arrive; returns when the last one arrived.
     async fn wait_for(&self, expected: &HashSet<String>) -> Option<Instant> {
         let (mut missing, mut since) = (usize::MAX, Instant::now());
         while missing > 0 && since.elapsed() < PATIENCE {
@@ -140,7 +140,7 @@ fn take(received: &Mutex<ReceivedOutputs>) -> ReceivedOutputs {
     std::mem::take(&mut received.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Publishes each line at its time. Returns when the first was due, and when the last was handed over.
+/// Publishes each line at its time. Returns the intended time of the first, and when the last was handed over.
 fn publish(
     runtime: &tokio::runtime::Handle,
     context: &Context,
@@ -192,7 +192,7 @@ async fn listen(
     }
 }
 
-/// An action or an echo: what it is, and the event that caused it; none where time did.
+/// An action or an echo, with the event that caused it; none if a timer did.
 struct ReceivedOutput {
     id: String,
     cause: Option<u64>,

@@ -1,16 +1,16 @@
-//! `loadtest nats`: the daemon on a real server, how fast and how soon.
+//! `loadtest nats`: throughput and latency of the daemon on a real server.
 //!
-//! Two things are measured in one run, each beside the least that anybody could do on the same server:
+//! Two things are measured in one run, each together with the minimum of work on the same server:
 //!
-//! - **A backlog.** Events are in the stream before the daemon starts; how many it gets through in a second is compared
-//!   with a consumer that does nothing with them.
+//! - **A backlog.** Events are in the stream before the daemon starts; its events per second are compared
+//!   with those of a consumer that does nothing with them.
 //! - **Latency.** Events are published at a steady rate, each at its intended time whatever became of those before it, so
 //!   that a stall counts for every event that it held up. An action's latency is from the intended time of the event that
 //!   caused it until a subscriber to the stream of outputs has it. Beside it an echo runs: it takes the same events from
 //!   the stream and publishes every twentieth into another, and its latency is measured the same way.
 //!
-//! What actions there must be is known from the engine itself, run over the same events in this process: what is missing
-//! is lost, what came twice is duplicated.
+//! The expected actions are computed by the engine itself, in this process, from the same events: a missing one is lost, one
+//! that arrives twice is duplicated.
 
 mod backlog;
 mod consume;
@@ -36,7 +36,7 @@ use latency::Phase;
 use reference::Reference;
 use report::{NatsReport, RateStep};
 
-/// Measure the daemon on NATS: events a second, and from event to action
+/// Measure the daemon on NATS: events per second, and the latency from event to action
 ///
 /// Starts nats-server (or uses --url) and the daemon, on streams of its own (LOADTEST…), which it makes and deletes.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub(crate) struct NatsArgs {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// Events published in a second
+    /// Events published per second
     #[arg(long, value_name = "R", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 
@@ -69,7 +69,7 @@ pub(crate) struct NatsArgs {
     #[arg(long, value_name = "U", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
 
-    /// The daemon's binary; the one beside this program unless it is said
+    /// The daemon's binary (default: the one in the folder of this program)
     #[arg(long, value_name = "FILE")]
     rekindle: Option<PathBuf>,
 
@@ -84,7 +84,7 @@ const BISECTIONS: u32 = 4;
 /// How long the daemon may take to drain.
 const FINISHED_WITHIN: Duration = Duration::from_secs(90);
 
-/// Measures; returns whether every action came exactly once.
+/// Measures; returns whether every action arrived exactly once.
 pub(crate) async fn run(args: &NatsArgs) -> Result<bool, Error> {
     let folder = tempfile::tempdir().map_err(|cause| Error::Io { attempt: "make a temporary folder", cause })?;
     let report = measure(args, folder.path()).await?;

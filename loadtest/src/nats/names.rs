@@ -10,22 +10,22 @@ use crate::streams;
 
 /// The stream of events.
 pub(super) const EVENTS: &str = "LOADTEST_EVENTS";
-/// What events are published on.
+/// The subject of events.
 pub(super) const EVENTS_SUBJECT: &str = "loadtest.events.shop";
 /// The stream of outputs.
 pub(super) const OUTPUTS: &str = "LOADTEST_OUTPUTS";
-/// What actions come on.
+/// The subject of actions.
 pub(super) const ACTIONS: &str = "loadtest.out.actions.>";
-/// Tells that the last event of the backlog was taken in.
+/// The subject of the output that shows that the backlog was processed.
 pub(super) const THE_END: &str = "loadtest.out.segments.the_end.enter";
 /// The stream of the echo.
 pub(super) const ECHO: &str = "LOADTEST_ECHO";
-/// What the echo publishes on.
+/// The subject of the echo.
 pub(super) const ECHO_SUBJECT: &str = "loadtest.echo";
 
 const ALL: [&str; 4] = [EVENTS, OUTPUTS, "LOADTEST_OUTPUTS_DEAD", ECHO];
 
-/// The daemon's settings. Time is the events' alone, so that what must come of them is known.
+/// The daemon's settings. Time comes from the events only, so that the expected outputs are known.
 pub(super) fn settings(server: &str) -> String {
     format!(
         "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
@@ -44,7 +44,7 @@ pub(super) async fn connect(urls: &[String]) -> Result<Context, Error> {
     Ok(context)
 }
 
-/// A measurement that another one disturbs is none.
+/// Fails if another measurement is running.
 pub(super) async fn refuse_existing(context: &Context) -> Result<(), Error> {
     for name in ALL {
         if streams::info(context, name).await.is_some() {
@@ -57,7 +57,7 @@ pub(super) async fn refuse_existing(context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the streams of events and of the echo; the daemon makes its own.
+/// Creates the streams of events and of the echo; the daemon creates its own.
 pub(super) async fn create(context: &Context) -> Result<(), Error> {
     let subjects = ["loadtest.events.>", "loadtest.tick", "loadtest.forget"].map(str::to_owned);
     for (name, subjects) in [(EVENTS, subjects.to_vec()), (ECHO, vec![ECHO_SUBJECT.to_owned()])] {

@@ -1,4 +1,4 @@
-//! What actions there must be: the engine itself, over the same events.
+//! The expected actions, computed by the engine itself from the same events.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::error::Error;
 /// How many events are fed at a time.
 const AT_A_TIME: usize = 5_000;
 
-/// An engine that has seen all events so far.
+/// An engine that has processed all events so far.
 pub(super) struct Reference {
     plan: Arc<ExecutionPlan>,
     pipeline: Pipeline,
 }
 
 impl Reference {
-    /// One that has seen nothing.
+    /// Without events.
     pub(super) fn new(text: &str) -> Result<Reference, Error> {
         let rules = rules::compile(text).map_err(|problems| {
             Error::Unreadable(rekindle_core::diagnostics::render("the rules", text, &problems, false))
@@ -35,7 +35,7 @@ impl Reference {
         Ok(Reference { plan, pipeline })
     }
 
-    /// The ids of the actions that come of more events.
+    /// The ids of the actions that more events cause.
     pub(super) fn feed(&mut self, events: &[Bytes]) -> HashSet<String> {
         let mut ids = HashSet::new();
         for some in events.chunks(AT_A_TIME) {

@@ -1,18 +1,18 @@
-//! What was measured on NATS, the daemon beside the least that anybody could do.
+//! The report of the measurements on NATS.
 
 use serde::Serialize;
 
 use super::backlog::Backlog;
 use crate::table::grouped;
 
-/// Everything.
+/// The complete report.
 #[derive(Debug, Serialize)]
 pub(super) struct NatsReport {
     /// The server's version.
     pub(super) server: String,
     pub(super) backlog: Backlog,
     pub(super) steps: Vec<RateStep>,
-    /// The highest rate that was good.
+    /// The highest rate that met the limit.
     pub(super) max_rate: Option<u32>,
     pub(super) p99_bound_ms: f64,
     pub(super) ended_well: bool,
@@ -23,7 +23,7 @@ pub(super) struct NatsReport {
 pub(super) struct RateStep {
     pub(super) rate_asked: u32,
     pub(super) events: u64,
-    /// Handed to the connection in a second.
+    /// Handed to the connection per second.
     pub(super) rate: f64,
     /// Events that the server did not acknowledge.
     pub(super) not_stored: u64,
@@ -51,14 +51,14 @@ pub(super) struct LatencyQuantiles {
 }
 
 impl NatsReport {
-    /// Every action came once, and the daemon ended well.
+    /// Every action arrived once, and the daemon ended with success.
     pub(super) fn is_exact(&self) -> bool {
         let is_exact =
             |step: &RateStep| step.duplicated == 0 && (step.lost == 0 || !step.kept_up) && step.not_stored == 0;
         self.ended_well && self.steps.iter().all(is_exact)
     }
 
-    /// For people.
+    /// As a table or a line of text.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let Backlog { events, daemon_events_per_second, no_op_events_per_second, ratio, .. } = self.backlog;
         let mut rows = vec![

@@ -1,7 +1,7 @@
-//! What checkpoints weigh, how long the engine stands still for them, and what they cost an engine at full load.
+//! The size of checkpoints, the pauses of the engine for snapshots, and their cost at full load.
 //!
-//! Stretches with a checkpoint and without take turns, and one with is compared with those before and after it, so that
-//! what grows or drifts meanwhile strikes both.
+//! Intervals with and without a checkpoint alternate, and each one with is compared with those before and after it, so that
+//! growth and drift affect both.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,13 +19,13 @@ use crate::figures::{Delays, median};
 use crate::process;
 use crate::synthetic_users::Traffic;
 
-/// How soon to look again whether a feed has come to rest.
+/// How often a paused feed is checked for rest.
 const AT_REST: Duration = Duration::from_millis(200);
 
-/// How often, and how much.
+/// The number of checkpoints, and their interval.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CheckpointCycle {
-    /// The number of base checkpoints, and of deltas.
+    /// The number of bases, and of deltas.
     pub(super) rounds: u32,
     /// From the end of one to the beginning of the next.
     pub(super) interval: Duration,
@@ -34,43 +34,43 @@ pub(super) struct CheckpointCycle {
 /// The measurements of checkpoints.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Checkpointing {
-    /// A whole one, on disk.
+    /// A base, on disk.
     pub(super) base_bytes: u64,
     pub(super) base_bytes_per_user: f64,
-    /// From the cut until it counts, while nothing else is done.
+    /// From the snapshot until it is valid, while nothing else is done.
     pub(super) base_seconds_at_rest: f64,
     /// The same at full load.
     pub(super) base_seconds: f64,
-    /// One of what changed, at full load.
+    /// A delta, at full load.
     pub(super) delta_users: u64,
     pub(super) delta_bytes: u64,
     pub(super) delta_seconds: f64,
-    /// How long the engine stood still at full load, each time: the beginning of a cut, or a piece of it.
+    /// The engine's pauses at full load: for the beginning of a snapshot, or for a part of it.
     pub(super) pauses: Delays,
     /// Events per second of the live engine, without checkpoints.
     pub(super) events_per_second: f64,
-    /// The part of the throughput that whole checkpoints cost, of stretches with one each.
+    /// The share of the throughput that bases cost, over periods with one each.
     pub(super) cost_of_bases: f64,
-    /// The same of checkpoints of what changed.
+    /// The same of deltas.
     pub(super) cost_of_deltas: f64,
-    /// Of both in the shares in which the store asks for them, with this much change.
+    /// The same of both, in the ratio in which the store requests them.
     pub(super) cost: f64,
 }
 
-/// A stretch of time.
+/// A measured interval.
 struct MeasuredInterval {
     rate: f64,
     took: Duration,
 }
 
-/// A stretch in which a checkpoint was written.
+/// An interval in which a checkpoint was written.
 struct CheckpointInterval {
     stretch: MeasuredInterval,
     written: WrittenCheckpoint,
     seconds: f64,
 }
 
-/// Measures, and leaves the last checkpoints in the folder. Also what the process occupies once the engine is live.
+/// Measures, and leaves the last checkpoints in the folder. Also returns the resident memory with a live engine.
 pub(super) async fn measure(
     pipeline: Pipeline,
     traffic: Traffic,
@@ -90,10 +90,10 @@ pub(super) async fn measure(
     let mut without = vec![stretch(&feed, cycle.interval).await];
     let mut with = Vec::new();
     for _ in 0..cycle.rounds {
-        for whole in [true, false] {
+        for full in [true, false] {
             let began = feed.now();
             let started = Instant::now();
-            let (written, seconds) = write(&checkpoints, &feed.live, whole).await?;
+            let (written, seconds) = write(&checkpoints, &feed.live, full).await?;
             tokio::time::sleep(cycle.interval).await;
             let stretch_with = MeasuredInterval { rate: feed.rate_since(began), took: started.elapsed() };
             without.push(stretch(&feed, stretch_with.took).await);
@@ -105,7 +105,7 @@ pub(super) async fn measure(
     Ok((sum_up(&base, at_rest, &with, &without, &pauses), live_resident))
 }
 
-/// The store in a folder, with nobody else writing.
+/// The store in a folder, claimed.
 pub(super) async fn claimed(folder: &Path) -> Result<CheckpointStore, Error> {
     let settings =
         CheckpointSettings { store: CheckpointLocation::Folder(folder.to_owned()), ..CheckpointSettings::default() };
@@ -117,7 +117,7 @@ pub(super) async fn claimed(folder: &Path) -> Result<CheckpointStore, Error> {
     Ok(checkpoints)
 }
 
-/// Pauses the feed, and waits until nothing more comes out.
+/// Pauses the feed, and waits until there are no more outputs.
 async fn come_to_rest(feed: &EngineFeed) {
     feed.pause(true);
     loop {
@@ -129,17 +129,17 @@ async fn come_to_rest(feed: &EngineFeed) {
     }
 }
 
-/// Writes a checkpoint as the daemon does. How many seconds it took from the cut until it counts.
+/// Writes a checkpoint as the daemon does. Returns the seconds from the snapshot until it is valid.
 async fn write(
     checkpoints: &CheckpointStore,
     live: &EngineHandle,
-    whole: bool,
+    full: bool,
 ) -> Result<(WrittenCheckpoint, f64), Error> {
     let started = Instant::now();
     let beginning = checkpoints.clone();
     let begin = Box::new(move |head, plan, sequence, generation| beginning.begin(head, plan, sequence, generation));
-    let captured = live.snapshot(whole, begin).await.map_err(|error| Error::Unreadable(error.to_string()))?;
-    let CompletedSnapshot { completion, passed, .. } = captured;
+    let snapshot = live.snapshot(full, begin).await.map_err(Error::Snapshot)?;
+    let CompletedSnapshot { completion, passed, .. } = snapshot;
     let written = completion.wait().await?;
     let passed = passed.await.map_err(|_| Error::Unreadable("the engine has ended".to_owned()))?;
     let outputs = PublishedOutputs { ordinal: passed.ordinal, last: Some(passed.stream_last) };
@@ -165,12 +165,12 @@ fn sum_up(
     without: &[MeasuredInterval],
     pauses: &Histogram<u64>,
 ) -> Checkpointing {
-    let of = |is_whole: bool| with.iter().filter(move |with| with.written.is_base() == is_whole);
-    let seconds = |is_whole| median(of(is_whole).map(|with| with.seconds).collect());
+    let of = |is_base: bool| with.iter().filter(move |with| with.written.is_base() == is_base);
+    let seconds = |is_base| median(of(is_base).map(|with| with.seconds).collect());
     // What stood before and after a stretch with a checkpoint.
     let around = |index: usize| (without[index].rate + without[index + 1].rate) / 2.0;
-    let cost = |is_whole: bool| {
-        let costs = with.iter().enumerate().filter(|(_, with)| with.written.is_base() == is_whole);
+    let cost = |is_base: bool| {
+        let costs = with.iter().enumerate().filter(|(_, with)| with.written.is_base() == is_base);
         median(costs.map(|(index, with)| 1.0 - with.stretch.rate / around(index)).collect())
     };
     let delta_bytes = of(false).map(|with| with.written.bytes).max().unwrap_or(0);
@@ -192,7 +192,7 @@ fn sum_up(
     }
 }
 
-/// How many deltas the store puts on a base (see `rekindle_runtime::store`): until they weigh more than it, and 30 at most.
+/// The number of deltas per base (see `rekindle_runtime::store`): until they are larger than it, and 30 at most.
 fn deltas_on_a_base(base_bytes: u64, delta_bytes: u64) -> u64 {
     (base_bytes.max(1 << 20) / delta_bytes.max(1) + 1).min(30)
 }

@@ -1,4 +1,4 @@
-//! A process of its own for a part of the measurement, so that sizes do not disturb each other, and its peak is its own.
+//! A child process for a part of the measurement, so that each has a peak of memory of its own.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-/// How soon to look again whether it has ended.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How often it is checked whether the process has ended.
+const EXIT_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Killed when nobody waits for it any more.
+/// A process that is killed when it is dropped.
 struct ChildProcess(Child);
 
 impl Drop for ChildProcess {
@@ -31,7 +31,7 @@ pub(super) async fn run<T: DeserializeOwned>(args: &[String]) -> Result<T, Error
         let ended = child.0.try_wait().map_err(|cause| Error::Io { attempt: "wait for a process", cause })?;
         match ended {
             Some(ended) => break ended,
-            None => tokio::time::sleep(POLL_INTERVAL).await,
+            None => tokio::time::sleep(EXIT_RETRY_INTERVAL).await,
         }
     };
     let mut said = String::new();

@@ -1,9 +1,9 @@
-//! How long events wait while everybody falls due in the same second.
+//! The latency of events while the timers of all users fire in the same second.
 //!
-//! A million users were last seen within one second, and become dormant within one, 48 hours later. Meanwhile others place
-//! orders at a steady rate, each of which makes its user a big spender at once: from the time at which an order was to
-//! come, whatever became of those before it, to the output that says so. The engine is driven as a daemon drives it:
-//! batches in, emissions out, time by what the broker says.
+//! Many users were last active within one second, and become dormant within one, 48 hours later. Meanwhile others place
+//! orders at a steady rate, each of which makes its user a big spender at once: measured from the intended
+//! time of an order, whatever became of those before it, to its output. The engine is driven as by a daemon: batches in,
+//! output batches out, time by the broker's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use clap::Args;
 use rekindle_core::partition::{Output, OutputKind};
 use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::live::EngineEndpoints;
 use rekindle_runtime::log::RecordBatch;
 use rekindle_runtime::output::batch::{BarrierReport, OutputItem};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
@@ -32,18 +33,18 @@ use crate::workload;
 const DORMANT_AFTER: Span = Span(48 * 3_600_000);
 /// An order that makes a big spender: 600.00.
 const ORDER_CENTS: u64 = 60_000;
-/// What comes before does not count.
+/// The warm-up, which does not count.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long to go on once everybody was due, at least.
+/// The least time to continue after all timers were due.
 const TAIL: Duration = Duration::from_secs(2);
-/// How long everybody may take.
+/// How long all timers may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often events are handed over.
 const STEP: Duration = Duration::from_micros(500);
 
 #[derive(Debug, Args)]
 pub(super) struct DueArgs {
-    /// Instead: how long events wait while this number of users fall due in the same second (1,000,000 unless it is said)
+    /// Instead: how long events wait while the timers of this number of users fire in the same second (default: 1,000,000)
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1000000",
         value_parser = clap::value_parser!(u32).range(1..=50_000_000), conflicts_with = "segments")]
     pub(super) due: Option<u32>,
@@ -52,35 +53,35 @@ pub(super) struct DueArgs {
     #[arg(long, value_name = "N", default_value_t = 2_000, requires = "due", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: u32,
 
-    /// With --due: the time within which they fall due, in milliseconds
+    /// With --due: the time within which the timers are due, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "due", value_parser = clap::value_parser!(u32).range(1..=60_000))]
     within: u32,
 
-    /// With --due: how long events come before, for comparison, in seconds
+    /// With --due: the time with events before that, for comparison, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "due", value_parser = clap::value_parser!(u32).range(1..=600))]
     quiet: u32,
 }
 
-/// How long events waited.
+/// The latency of events.
 #[derive(Debug, Serialize)]
 pub(super) struct DueReport {
     users_due: u32,
     within_ms: u32,
     rate: u32,
-    /// From the first that fell due until what came of all of them was handed on, in seconds.
+    /// From the first due timer until the outputs of all of them were received, in seconds.
     seconds_until_all_out: f64,
-    /// Of events before anybody was due.
+    /// Of events before any timer was due.
     without: Delays,
-    /// Of events while they were due, or what came of them was not handed on yet.
+    /// Of events while timers were due or their outputs not received yet.
     with: Delays,
     /// Of events after that.
     after: Delays,
-    /// How much later events came out at p99.
+    /// The increase of the latency at p99.
     added_p99_ms: f64,
 }
 
 impl DueReport {
-    /// For people.
+    /// As a table or a line of text.
     pub(super) fn table(&self) -> Table {
         Table::of_rows(vec![
             (
@@ -101,20 +102,20 @@ impl DueReport {
     }
 }
 
-/// What both ends know.
+/// What source and sink share.
 struct DueRun {
-    /// Users below this number fall due; those from it on order.
+    /// Users below this number have due timers; the others place orders.
     users: u32,
     started: Instant,
     /// Between two orders.
     gap: Duration,
-    /// How many of those who fall due were handed on.
+    /// The number of timers whose outputs were received.
     out: AtomicU64,
     is_over: AtomicBool,
 }
 
 impl DueRun {
-    /// When an order is to come, counted from the beginning.
+    /// The intended time of an order, from the beginning.
     fn intended(&self, order: u32) -> Duration {
         self.gap * order
     }
@@ -130,7 +131,7 @@ pub(super) async fn measure(args: &DueArgs, users: u32) -> Result<DueReport, Err
     let mut pipeline = Pipeline::new(plan, options)
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     see_all(&mut pipeline, users, args.within);
-    let (_live, batches, output_items, engine) = go_live(pipeline, 0).await?;
+    let EngineEndpoints { live: _live, batches, output_items, thread: engine } = go_live(pipeline, 0).await?;
     let course = Arc::new(DueRun {
         users,
         started: Instant::now(),
@@ -190,7 +191,7 @@ fn see_all(pipeline: &mut Pipeline, users: u32, within_ms: u32) {
     }
 }
 
-/// Places orders, each at its time, and a new user each; how many.
+/// Places orders, each at its time and for a new user; returns their number.
 fn order(course: &DueRun, opens: Timestamp, batches: &mpsc::Sender<RecordBatch>) -> u32 {
     let (mut lines, mut next) = (EventLineWriter::numbered_from(u64::from(course.users)), 0_u32);
     while !course.is_over.load(Ordering::Relaxed) {
@@ -212,16 +213,16 @@ fn order(course: &DueRun, opens: Timestamp, batches: &mpsc::Sender<RecordBatch>)
     next
 }
 
-/// What came out.
+/// The received outputs.
 #[derive(Default)]
 struct DueOutputs {
-    /// How long each order took, by its number.
+    /// The latency of each order, by its number.
     delays: HashMap<u32, Duration>,
-    /// When the last of those who fell due was handed on, from the beginning.
+    /// When the output of the last timer was received, from the beginning.
     last_due: Duration,
 }
 
-/// Takes what comes out, to its end.
+/// Receives outputs until the engine ends.
 fn receive(course: &DueRun, mut output_items: mpsc::Receiver<OutputItem>) -> DueOutputs {
     let mut came = DueOutputs::default();
     while let Some(output_item) = output_items.blocking_recv() {

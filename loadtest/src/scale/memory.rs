@@ -1,15 +1,15 @@
-//! How much memory a number of users takes, and whether there is as much.
+//! The memory that a number of users needs, and whether it is available.
 
 use crate::error::Error;
 use crate::process;
 use crate::table::grouped;
 
-/// Beside the users.
+/// Memory besides that of users.
 const BASE_BYTES: u64 = 256 << 20;
-/// A user at most, in the moment that takes most.
+/// The peak of memory per user.
 const USER_BYTES: u64 = 300;
 
-/// What the largest of these sizes needs, at least.
+/// The least memory for the largest of these sizes.
 pub(super) fn needed(users: u32) -> u64 {
     BASE_BYTES + u64::from(users) * USER_BYTES
 }
@@ -32,7 +32,7 @@ fn is_enough(users: u32, available: Option<u64>) -> Result<(), Error> {
     }
 }
 
-/// For people.
+/// As text.
 pub(super) fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

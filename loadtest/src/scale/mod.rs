@@ -1,8 +1,8 @@
-//! `loadtest scale`: what ten thousand users take and cost, and what ten million do.
+//! `loadtest scale`: memory and cost of ten thousand to ten million users.
 //!
-//! Each number of users is measured in a process of its own, and its recovery in another. Two further questions about
-//! scale are asked by themselves: how long events wait when everybody falls due at once, and what an event costs beside
-//! segments that do not read it.
+//! Each number of users is measured in a process of its own, and its recovery in another. Two further
+//! measurements are separate: the latency of events while all timers fire at once, and the cost of an event with segments
+//! that do not read it.
 
 mod checkpoints;
 mod child;
@@ -37,7 +37,7 @@ pub(crate) struct ScaleArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = percent)]
     active: f64,
 
-    /// The rules; those of the W1 workload unless it is said
+    /// The rules (default: those of the W1 workload)
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
@@ -45,7 +45,7 @@ pub(crate) struct ScaleArgs {
     #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     events: u64,
 
-    /// Rounds of throughput, of whole checkpoints, and of checkpoints of what changed; medians are reported
+    /// Rounds of throughput, of bases, and of deltas; medians are reported
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
@@ -53,12 +53,11 @@ pub(crate) struct ScaleArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     interval: f64,
 
-    /// Where checkpoints are kept meanwhile, in a folder that is removed in the end; the system's folder for such things
-    /// unless it is said
+    /// Where checkpoints are stored, in a folder that is removed in the end (default: the system's temporary folder)
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 
-    /// Draw it, too: throughput, memory, pause and recovery over users, as SVG
+    /// Also draw throughput, memory, pauses and recovery over users, as SVG
     #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["due", "segments"])]
     plot: Option<PathBuf>,
 
@@ -82,7 +81,7 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(is_time).ok_or_else(|| "it must be 0.05 to 3600 seconds".to_owned())
 }
 
-/// Measures. Says beforehand what it takes, and why it does not begin.
+/// Measures, after a check of the memory.
 pub(crate) async fn run(args: &ScaleArgs) -> Result<bool, Error> {
     if let Some(users) = args.due.due {
         memory::check(users)?;
@@ -140,7 +139,7 @@ async fn measure_one(args: &ScaleArgs, users: u32) -> Result<SizeResult, Error> 
     Ok(SizeResult { measured, recovered })
 }
 
-/// Tells who waits.
+/// Reports the progress on standard error.
 fn say(what: &str) {
     // Where standard error is closed nobody does.
     let _ = writeln!(std::io::stderr(), "{what}");

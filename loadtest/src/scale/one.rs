@@ -18,7 +18,7 @@ use crate::figures::median;
 use crate::synthetic_users::{self, Traffic};
 use crate::{process, table, workload};
 
-/// Time moves on by so much at once while everybody is away: outputs come a few at a time.
+/// Time advances in steps of this while no events arrive, so that outputs arrive a few at a time.
 const STEP: Span = Span(60_000);
 
 /// What to measure, and with what.
@@ -70,23 +70,23 @@ impl OneArgs {
 pub(super) struct SizeMeasurement {
     pub(super) users: u64,
     pub(super) active_users: u64,
-    /// Until everybody had a history and had been away for long.
+    /// Until all users had a history and had been idle for long.
     pub(super) created_seconds: f64,
     /// Of steady traffic: the median of the rounds.
     pub(super) events_per_second: f64,
-    /// What the process occupies with all users and after traffic.
+    /// Resident memory with all users and after traffic.
     pub(super) resident_bytes: u64,
     /// The engine's own count.
     pub(super) state_bytes: u64,
     pub(super) state_bytes_per_user: f64,
-    /// What the process occupies with the membership view beside it, as in a daemon.
+    /// Resident memory with the membership view, as in a daemon.
     pub(super) live_resident_bytes: u64,
-    /// The most that it ever occupied, under load and with checkpoints.
+    /// Peak of resident memory, under load and with checkpoints.
     pub(super) peak_bytes: u64,
     pub(super) checkpoint: Checkpointing,
 }
 
-/// Measures, and prints what it came to as JSON.
+/// Measures, and prints the result as JSON.
 pub(crate) async fn run(args: &OneArgs) -> Result<bool, Error> {
     let printed = match args.recover {
         true => table::print_json(&recovery::measure(&args.folder).await?),
@@ -124,7 +124,7 @@ async fn measure(args: &OneArgs) -> Result<SizeMeasurement, Error> {
     })
 }
 
-/// A pipeline whose users have each done a little, and have been away for days. It has a worker per core.
+/// A pipeline whose users have few events, days ago. It has a worker per core.
 pub(crate) fn populated(plan: &Arc<ExecutionPlan>, users: u32) -> Result<Pipeline, Error> {
     let mut pipeline = Pipeline::new(Arc::clone(plan), PipelineOptions::default())
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
@@ -143,7 +143,7 @@ pub(crate) fn populated(plan: &Arc<ExecutionPlan>, users: u32) -> Result<Pipelin
     }
 }
 
-/// Events per second of the wall's clock: decode and engine, while outputs are let go.
+/// Events per second of wall-clock time: decode and engine, without outputs.
 fn rate(pipeline: &mut Pipeline, traffic: &mut Traffic, events: u64) -> f64 {
     let (mut took, mut outputs) = (Duration::ZERO, Vec::new());
     for block in traffic.blocks(events) {

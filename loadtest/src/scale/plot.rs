@@ -1,4 +1,4 @@
-//! The sizes as a picture: four panels over the number of users, all of them to logarithmic scales.
+//! The sizes as a chart: four panels over the number of users, all with logarithmic scales.
 
 use std::path::Path;
 

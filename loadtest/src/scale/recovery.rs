@@ -1,4 +1,4 @@
-//! How long a start takes: from the folder of checkpoints to an engine that has taken an event.
+//! The duration of a start: from the folder of checkpoints to an engine that has processed an event.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rekindle_core::time::Span;
+use rekindle_runtime::live::EngineEndpoints;
 use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use serde::{Deserialize, Serialize};
@@ -16,18 +17,18 @@ use crate::error::Error;
 use crate::process;
 use crate::synthetic_users::EventLineWriter;
 
-/// What a start took, each from its beginning.
+/// The durations of a start, each from its beginning.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct RecoveryTimes {
     pub(super) users: u64,
     /// Until the checkpoint and what continues it were read.
     pub(super) read_seconds: f64,
-    /// Until everybody was in place.
+    /// Until all users were restored.
     pub(super) restored_seconds: f64,
-    /// Until an event was taken, and what came of it handed on.
+    /// Until an event was processed, and its outputs received.
     pub(super) seconds: f64,
     pub(super) resident_bytes: u64,
-    /// The most that the process occupied meanwhile.
+    /// The peak of resident memory.
     pub(super) peak_bytes: u64,
 }
 
@@ -44,7 +45,7 @@ pub(super) async fn measure(folder: &Path) -> Result<RecoveryTimes, Error> {
         .map_err(|error| Error::Unreadable(error.to_string()))?;
     let restored_seconds = started.elapsed().as_secs_f64();
     let (users, at) = (pipeline.totals().users, pipeline.watermark() + Span(60_000));
-    let (_live, batches, mut output_items, thread) = go_live(pipeline, sequence).await?;
+    let EngineEndpoints { live: _live, batches, mut output_items, thread } = go_live(pipeline, sequence).await?;
     let mut line = Vec::new();
     EventLineWriter::numbered_from(u64::from(u32::MAX) * 4).view(0, at, &mut line);
     let ended = || Error::Unreadable("the engine has ended; this is a mistake".to_owned());

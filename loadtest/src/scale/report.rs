@@ -1,4 +1,4 @@
-//! What the sizes came to, side by side.
+//! The report of all sizes.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::one::SizeMeasurement;
 use super::recovery::RecoveryTimes;
 use crate::table::{Table, grouped};
 
-/// Everything.
+/// The complete report.
 #[derive(Debug, Serialize)]
 pub(super) struct ScaleReport {
     pub(super) active_percent: f64,

@@ -1,7 +1,7 @@
-//! What an event costs beside segments that do not read it.
+//! The cost of an event with segments that do not read it.
 //!
-//! Five segments read the events that come; all others read other events, five segments each. The same events go through
-//! rules of each size in turn, on one worker, round after round.
+//! Five segments read the generated events; all others read other events, five segments each. The same events are applied
+//! under rules of each size in turn, on one worker, round after round.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::synthetic_users::{BEGIN, EventLineWriter};
 use crate::table::{Table, grouped};
 use crate::workload;
 
-/// Segments that read the events that come.
+/// Segments that read the generated events.
 const READING: u32 = 5;
 /// Users whose events they are.
 const USERS: u64 = 10_000;
-/// From one event to the next of anybody.
+/// The time between two events of any user.
 const GAP_MS: u64 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct SegmentsArgs {
-    /// Instead: what an event costs under rules with these numbers of segments, of which 5 read it: 5,50,500
+    /// Instead: the cost of an event under rules with these numbers of segments, of which 5 read it: 5,50,500
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(5..=10_000))]
     pub(super) segments: Vec<u32>,
 }

@@ -1,4 +1,4 @@
-//! The servers that a test runs against: nats-server, one or three of them, and a proxy before it.
+//! The nats-servers that a test runs against: one or three.
 
 mod process;
 

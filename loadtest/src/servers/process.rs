@@ -1,4 +1,4 @@
-//! A nats-server as a process: killed without warning, started again on what it left.
+//! A nats-server as a process, which can be killed and started again on its files.
 
 use std::fs;
 use std::net::TcpStream;

@@ -1,10 +1,12 @@
-//! How bytes are packed, told by how they begin, not by their names or headers; and unpacking what came in one piece.
+//! Detection of gzip and zstd by the first bytes, and decompression of message bodies up to a limit.
+//!
+//! Files are decompressed as streams, in `files::source`.
 
 use std::io::{self, BufReader, Read};
 
 use bytes::Bytes;
 
-/// What unpacks it.
+/// A compression format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
@@ -12,41 +14,41 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// `None`: it is not packed.
+    /// `None`: the bytes are not compressed.
     pub(super) fn of(bytes: &[u8]) -> Option<Compression> {
         match bytes {
             [0x1f, 0x8b, ..] => Some(Compression::Gzip),
-            // The second is a skippable frame: what parallel zstd begins its files with (RFC 8878, 3.1.2).
+            // The second is a skippable frame, with which parallel zstd begins its files (RFC 8878, 3.1.2).
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
             _ => None,
         }
     }
 }
 
-/// The body of a message, unpacked. One that is damaged, or has more than `most` bytes, stays as it is: no JSON begins
-/// like that, so it is a rejection.
-pub fn unpacked(body: Bytes, most: usize) -> Bytes {
-    let Some(packing) = Compression::of(&body) else { return body };
-    match unpack(&body, packing, most) {
-        Ok(Some(unpacked)) => unpacked.into(),
+/// The body of a message, uncompressed. A body that is damaged, or has more than `max_bytes`, is returned as it is: no JSON
+/// begins like that, so it is rejected.
+pub fn unpacked(body: Bytes, max_bytes: usize) -> Bytes {
+    let Some(compression) = Compression::of(&body) else { return body };
+    match decompress(&body, compression, max_bytes) {
+        Ok(Some(decompressed)) => decompressed.into(),
         Ok(None) | Err(_) => body,
     }
 }
 
-/// `None`: there is more than `most` bytes of it. No more than that is ever unpacked.
-fn unpack(body: &[u8], packing: Compression, most: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut unpacked = Vec::new();
-    let limit = (most as u64).saturating_add(1);
-    match packing {
-        Compression::Gzip => flate2::bufread::MultiGzDecoder::new(body).take(limit).read_to_end(&mut unpacked)?,
+/// `None`: it has more than `max_bytes`. No more than that is ever decompressed.
+fn decompress(body: &[u8], compression: Compression, max_bytes: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut decompressed = Vec::new();
+    let limit = (max_bytes as u64).saturating_add(1);
+    match compression {
+        Compression::Gzip => flate2::bufread::MultiGzDecoder::new(body).take(limit).read_to_end(&mut decompressed)?,
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(BufReader::new(body))?;
-            // What a frame may look back on is held too.
-            decoder.window_log_max(most.max(1 << 20).next_power_of_two().trailing_zeros().min(27))?;
-            decoder.take(limit).read_to_end(&mut unpacked)?
+            // The window of a frame is in memory too.
+            decoder.window_log_max(max_bytes.max(1 << 20).next_power_of_two().trailing_zeros().min(27))?;
+            decoder.take(limit).read_to_end(&mut decompressed)?
         }
     };
-    Ok((unpacked.len() <= most).then_some(unpacked))
+    Ok((decompressed.len() <= max_bytes).then_some(decompressed))
 }
 
 #[cfg(test)]
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_unpacked_up_to_the_limit_and_else_stay_as_they_are() {
+    fn bodies_are_decompressed_up_to_the_limit_and_otherwise_unchanged() {
         let text = br#"{"type":"track"}"#.repeat(1_000);
         for pack in [gzip, zstd] {
             let packed = Bytes::from(pack(&text));
@@ -83,15 +85,15 @@ mod tests {
         }
     }
 
-    /// 10 MiB of nothing packed into some KiB come to no more than the limit, in bytes held.
+    /// 10 MiB of zeros, compressed to some KiB, take no more memory than the limit.
     #[test]
-    fn a_bomb_is_unpacked_no_further_than_the_limit() {
+    fn a_decompression_bomb_is_decompressed_up_to_the_limit() {
         let nothing = vec![0; 10 << 20];
         for packed in [gzip(&nothing), zstd(&nothing)] {
-            let packing = Compression::of(&packed).expect("it is packed");
+            let compression = Compression::of(&packed).expect("it is packed");
             assert!(packed.len() < 100 << 10);
             let mut held = Vec::new();
-            match packing {
+            match compression {
                 Compression::Gzip => {
                     flate2::bufread::MultiGzDecoder::new(&packed[..]).read_to_end(&mut held).expect("sound")
                 }
@@ -99,8 +101,8 @@ mod tests {
                     zstd::stream::read::Decoder::new(&packed[..]).expect("sound").read_to_end(&mut held).expect("sound")
                 }
             };
-            assert_eq!(held.len(), nothing.len(), "whole it would be so much");
-            assert!(matches!(unpack(&packed, packing, 1 << 20), Ok(None)));
+            assert_eq!(held.len(), nothing.len(), "all of it");
+            assert!(matches!(decompress(&packed, compression, 1 << 20), Ok(None)));
             assert_eq!(unpacked(Bytes::from(packed.clone()), 1 << 20), packed);
         }
     }

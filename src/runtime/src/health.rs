@@ -1,18 +1,18 @@
-//! What stands between the daemon and being ready: each part says for itself whether it works, and why not.
+//! The daemon's health: each part of it reports for itself whether it works, and why not.
 //!
-//! A word shared by the rooms that can fail and the API that tells. Nothing here decides anything.
+//! It is shared by the modules that can fail and the API that reports it. Nothing is decided here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The state of all parts. Cheap to clone; clones share it.
+/// The health of all parts. Cheap to clone; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     parts: Arc<Mutex<BTreeMap<&'static str, String>>>,
     notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
-/// One part's voice in it.
+/// The health of one part.
 #[derive(Clone, Debug)]
 pub struct HealthPart {
     name: &'static str,
@@ -20,15 +20,15 @@ pub struct HealthPart {
 }
 
 impl Health {
-    /// Registers a part; until it says otherwise, it is failing because it is `starting`.
+    /// Registers a part; until its first report it is failing because it is `starting`.
     pub fn part(&self, name: &'static str) -> HealthPart {
         let part = HealthPart { name, health: self.clone() };
         part.failing("starting");
         part
     }
 
-    /// Says something that operators should know though it works: a guarantee that is weaker than it could be. Empty: there
-    /// is nothing to say (any more).
+    /// Sets a note for operators about something that works: a guarantee that is weaker than it could be. An empty text
+    /// removes it.
     pub fn note(&self, about: &'static str, note: impl Into<String>) {
         let (mut notes, note) = (self.notes.lock().unwrap_or_else(PoisonError::into_inner), note.into());
         if note.is_empty() {
@@ -38,12 +38,12 @@ impl Health {
         }
     }
 
-    /// What operators should know, by what it is about.
+    /// The notes, by subject.
     pub fn notes(&self) -> BTreeMap<&'static str, String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The parts that fail, by name, with the reason; empty: ready.
+    /// The failing parts by name, with the reasons; empty: ready.
     pub fn failing(&self) -> Vec<(&'static str, String)> {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts.iter().map(|(name, why)| (*name, why.clone())).collect()
@@ -51,16 +51,12 @@ impl Health {
 }
 
 impl HealthPart {
-    /// It works.
-    ///
-    /// Returns whether it did not before: whoever logs says it once.
+    /// Reports that the part works. Returns whether it failed before, so that a recovery can be logged once.
     pub fn works(&self) -> bool {
         self.health.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(self.name).is_some()
     }
 
-    /// It does not work, and why: a sentence for operators that names what to do.
-    ///
-    /// Returns whether that is news.
+    /// Reports that the part fails, with a sentence for operators that says what to do. Returns whether the reason is new.
     pub fn failing(&self, why: impl Into<String>) -> bool {
         let why = why.into();
         let mut parts = self.health.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_is_when_no_part_fails() {
+    fn the_daemon_is_ready_when_no_part_fails() {
         let health = Health::default();
         let (source, sink) = (health.part("source"), health.part("sink"));
         assert_eq!(health.failing().len(), 2);

@@ -1,4 +1,4 @@
-//! The log's records, as a source delivers them: in order.
+//! The log's records, as a source delivers them, in order.
 
 use bytes::Bytes;
 
@@ -7,20 +7,20 @@ use rekindle_core::time::Timestamp;
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
-    /// Its sequence in the log, from 1. Plain NATS has none: there records are counted from the start.
+    /// Its sequence in the log, from 1. Plain NATS has none: there records are numbered from the start of the process.
     pub sequence: u64,
-    /// When the broker received it; for plain NATS, when this process did.
+    /// The broker time: when the broker received it; for plain NATS, when this process did.
     pub received: Timestamp,
     /// Its kind.
     pub kind: RecordKind,
-    /// Whole lines, or one document, unpacked. Empty for a tick.
+    /// Complete lines, or one document, uncompressed. Empty for a tick.
     pub lines: Bytes,
 }
 
 /// A record's kind, which its subject decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
-    /// Events: one of them or a batch envelope in each line.
+    /// Events: a call or a batch envelope in each line.
     Events,
     /// No events: only its time advances the watermark.
     Tick,

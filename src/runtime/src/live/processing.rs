@@ -12,7 +12,7 @@ use super::recovery::{RecoveredRulesChange, RecoveryStep, RulesChangePublication
 use crate::log::LogRecord;
 use crate::output::batch::{DeadLetter, DeadLetterCollector, OutputBatch, OutputItem, RulesActivation};
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
-use crate::output::dead_letter::FIRST_OF_MESSAGE;
+use crate::output::dead_letter::MAX_DEAD_LETTERS_PER_MESSAGE;
 use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Rejection};
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output};
 use rekindle_core::time::Timestamp;
@@ -81,7 +81,7 @@ impl Engine {
     /// Feeds records to the pipeline; returns the outputs in their order.
     fn feed(&mut self, records: &[LogRecord]) -> (Vec<Output>, Vec<DeadLetter>) {
         let entries: Vec<InputEntry<'_>> = records.iter().map(entry).collect();
-        let (mut outputs, mut dead_letters) = (Vec::new(), DeadLetterCollector::with_first(FIRST_OF_MESSAGE));
+        let (mut outputs, mut dead_letters) = (Vec::new(), DeadLetterCollector::new(MAX_DEAD_LETTERS_PER_MESSAGE));
         let mut reject = |rejection: Rejection<'_>| {
             let Rejection { entry, line, rejected } = rejection;
             dead_letters.add(records[entry].sequence, line + 1, rejected.reason, rejected.original);
@@ -90,7 +90,7 @@ impl Engine {
         // Before they are sorted: a forgotten user's place is given by the number of outputs before it.
         self.update_views(self.pipeline.plan(), &outputs);
         sort(&mut outputs);
-        (outputs, dead_letters.take())
+        (outputs, dead_letters.into_dead_letters())
     }
 
     /// The committed position once everything up to here is published.

@@ -61,68 +61,68 @@ pub struct OutputBatch {
     pub received: Vec<Timestamp>,
 }
 
-/// A rejected event.
+/// A dead letter: a rejected call with its place.
 #[derive(Debug)]
 pub struct DeadLetter {
-    /// The message it came in.
+    /// The sequence of its message.
     pub sequence: u64,
     /// Its line in the message, from 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub reason: RejectionReason,
-    /// What stood there.
+    /// The original bytes.
     pub original: Vec<u8>,
-    /// It stands for this and all that was rejected behind it in the message; `None`: for itself.
+    /// If it also stands for all later rejections of its message: their summary.
     pub rest: Option<DeadLetterSummary>,
 }
 
-/// What was rejected in one message behind its first few rejects.
+/// The rejections of one message after the first few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetterSummary {
-    /// How many there are, by reason.
+    /// Their number by reason.
     pub by_reason: BTreeMap<&'static str, u64>,
 }
 
 impl DeadLetterSummary {
-    /// How many there are.
+    /// Their number.
     pub fn count(&self) -> u64 {
         self.by_reason.values().sum()
     }
 }
 
-/// Gathers what is rejected, in the log's order: of each message the first few one by one, the rest together.
+/// Collects rejections in the log's order: of each message the first few one by one, the rest in a summary.
 #[derive(Debug)]
 pub struct DeadLetterCollector {
-    /// How many those are.
-    first: u64,
+    /// The number of rejections of a message that become dead letters of their own.
+    max_per_message: u64,
     dead_letters: Vec<DeadLetter>,
-    /// How many rejects there were of the message of the last.
+    /// The number of rejections of the last one's message.
     of_message: u64,
 }
 
 impl DeadLetterCollector {
-    /// None yet; of each message so many will be letters of their own.
-    pub fn with_first(first: u64) -> DeadLetterCollector {
-        DeadLetterCollector { first, dead_letters: Vec::new(), of_message: 0 }
+    /// An empty collector. This number of rejections of each message become dead letters of their own.
+    pub fn new(max_per_message: u64) -> DeadLetterCollector {
+        DeadLetterCollector { max_per_message, dead_letters: Vec::new(), of_message: 0 }
     }
 
-    /// Adds what was rejected in a line of a message.
+    /// Adds a rejection in a line of a message.
     pub fn add(&mut self, sequence: u64, line: u64, reason: RejectionReason, original: &[u8]) {
         let is_same = self.dead_letters.last().is_some_and(|last| last.sequence == sequence);
         self.of_message = if is_same { self.of_message + 1 } else { 1 };
-        if self.of_message > self.first
+        if self.of_message > self.max_per_message
             && let Some(rest) = self.dead_letters.last_mut().and_then(|last| last.rest.as_mut())
         {
             *rest.by_reason.entry(reason.code()).or_default() += 1;
             return;
         }
-        let is_rest = self.of_message > self.first;
+        let is_rest = self.of_message > self.max_per_message;
         let rest = is_rest.then(|| DeadLetterSummary { by_reason: BTreeMap::from([(reason.code(), 1)]) });
         self.dead_letters.push(DeadLetter { sequence, line, reason, original: original.to_vec(), rest });
     }
 
-    /// All of them.
-    pub fn take(self) -> Vec<DeadLetter> {
+    /// The dead letters.
+    pub fn into_dead_letters(self) -> Vec<DeadLetter> {
         self.dead_letters
     }
 }
@@ -141,24 +141,24 @@ pub struct RulesActivation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::dead_letter::FIRST_OF_MESSAGE as FIRST_FEW;
+    use crate::output::dead_letter::MAX_DEAD_LETTERS_PER_MESSAGE as MAX;
 
     #[test]
-    fn one_message_makes_few_letters_and_a_count_whatever_it_holds() {
-        let mut dead_letters = DeadLetterCollector::with_first(FIRST_FEW);
+    fn one_message_makes_few_dead_letters_and_a_summary() {
+        let mut dead_letters = DeadLetterCollector::new(MAX);
         let reason = |line| if line % 2 == 0 { RejectionReason::NotAnObject } else { RejectionReason::NoUser };
         dead_letters.add(6, 1, RejectionReason::NoTime, b"x");
         (1..=500_000).for_each(|line| dead_letters.add(7, line, reason(line), b"1"));
-        (1..=FIRST_FEW).for_each(|line| dead_letters.add(8, line, reason(line), b"2"));
-        let dead_letters = dead_letters.take();
+        (1..=MAX).for_each(|line| dead_letters.add(8, line, reason(line), b"2"));
+        let dead_letters = dead_letters.into_dead_letters();
         let of = |sequence| dead_letters.iter().filter(move |letter| letter.sequence == sequence);
         let counts = [6, 7, 8].map(|sequence| of(sequence).count() as u64);
-        assert_eq!(counts, [1, FIRST_FEW + 1, FIRST_FEW]);
+        assert_eq!(counts, [1, MAX + 1, MAX]);
         let rest = of(7).next_back().expect("the rest");
-        assert_eq!(rest.line, FIRST_FEW + 1);
+        assert_eq!(rest.line, MAX + 1);
         let expected =
             DeadLetterSummary { by_reason: BTreeMap::from([("no_user", 249_995), ("not_an_object", 249_995)]) };
         assert_eq!(rest.rest, Some(expected));
-        assert!(dead_letters.iter().filter(|letter| letter.rest.is_some()).count() == 1, "nothing else is left out");
+        assert!(dead_letters.iter().filter(|letter| letter.rest.is_some()).count() == 1, "nothing else is summarised");
     }
 }

@@ -1,8 +1,9 @@
-//! Dead letters: what could not be taken in, or given out, with the reason, the place and the original bytes. One JSON
-//! object each, the same in files and on NATS but for the place.
+//! Dead letters as JSON: what was rejected, or could not be published, with the reason, the place and the original bytes. The
+//! same in files and on NATS, except for the place.
 //!
-//! One message makes at most [`FIRST_OF_MESSAGE`] letters of what is rejected in it (a line of a file [`FIRST_OF_LINE`]), and
-//! one more that counts the rest: a message may hold half a million lines. Quoting an original is one pass over as much of it as there is room for.
+//! One message makes at most [`MAX_DEAD_LETTERS_PER_MESSAGE`] dead letters (a line of a file [`MAX_DEAD_LETTERS_PER_LINE`]), and
+//! one more with a summary of the rest, since a message may have half a million lines. Quoting an original takes one pass over
+//! the part of it that fits.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -15,44 +16,46 @@ use super::batch::DeadLetterSummary;
 use crate::files::source::LinePosition;
 use rekindle_core::decode::RejectionReason;
 
-/// So many rejects of one message become letters of their own.
-pub const FIRST_OF_MESSAGE: u64 = 10;
-/// So many of one line of a file do, or of a document: as many as the SDKs put into a batch, for a file is there to be mended.
-pub const FIRST_OF_LINE: u64 = 100;
-/// Most bytes of what is said of a reason: some quote what they found.
-const DETAIL_MAX: usize = 512;
-/// How a letter ends that has only the beginning of its original, and one that has all of it.
-const ENDS: [&str; 2] = ["\",\"truncated\":true}", "\"}"];
+/// The number of rejections of one message that become dead letters of their own.
+pub const MAX_DEAD_LETTERS_PER_MESSAGE: u64 = 10;
+/// The same for one line of a file, or one document: as many as the SDKs put into a batch, so that a file can be corrected.
+pub const MAX_DEAD_LETTERS_PER_LINE: u64 = 100;
+/// The bytes of a detail; some quote what they found.
+const MAX_DETAIL_BYTES: usize = 512;
+/// The end of a dead letter that has only the beginning of its original.
+const TRUNCATED_END: &str = "\",\"truncated\":true}";
+/// The end of a dead letter that has its original completely.
+const END: &str = "\"}";
 
-/// Where the original of a dead letter stood.
+/// The place of a dead letter's original.
 #[derive(Clone, Copy, Debug)]
 pub enum DeadLetterOrigin<'a> {
     /// In a line of a file.
     File(&'a LinePosition),
     /// In a message of the log.
     Message {
-        /// Its number in the stream.
+        /// The message's sequence.
         sequence: u64,
-        /// The line in it, from 1.
+        /// The line in the message, from 1.
         line: u64,
     },
-    /// Nowhere: it was to be published under this subject.
+    /// None: it was to be published under this subject.
     Output {
         /// The subject.
         subject: &'a str,
     },
 }
 
-/// A letter as it is written, and whether its original is all there.
+/// An encoded dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedDeadLetter {
     /// A JSON object.
     pub bytes: Vec<u8>,
-    /// Only the beginning of the original is there, and `truncated` says so.
+    /// It has only the beginning of the original, and the field `truncated`.
     pub is_cut: bool,
 }
 
-/// What a letter says beside its original. `rest`: it stands for more rejects of the same message.
+/// The fields of a dead letter, except its original. `rest` is the summary of further rejections of the same message.
 pub fn head(
     reason: &str,
     detail: &dyn fmt::Display,
@@ -81,13 +84,13 @@ pub fn head(
     head
 }
 
-/// A letter of at most `max_bytes`: of an original too long for that only the beginning is left. `original` stands in
-/// `original` where it is UTF-8, else in `original_base64`. What stands around the original is never cut: where that alone is
-/// too long, so is the letter.
+/// Encodes a dead letter in at most `max_bytes`: if the original is too long, only its beginning is kept. It is in the field
+/// `original` if it is UTF-8, otherwise in `original_base64`. The other fields are never truncated: if they alone are too long,
+/// so is the dead letter.
 pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> EncodedDeadLetter {
     let mut bytes = serde_json::to_vec(head).expect("a map can be written");
     bytes.pop();
-    let room = |written: &[u8], key: &str| max_bytes.saturating_sub(written.len() + key.len() + ENDS[0].len());
+    let room = |written: &[u8], key: &str| max_bytes.saturating_sub(written.len() + key.len() + TRUNCATED_END.len());
     let (as_text, as_base64) = (",\"original\":\"", ",\"original_base64\":\"");
     let is_cut = match text_of(original, room(&bytes, as_text)) {
         Some(text) => {
@@ -102,11 +105,11 @@ pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> En
             kept < original.len()
         }
     };
-    bytes.extend_from_slice(ENDS[usize::from(!is_cut)].as_bytes());
+    bytes.extend_from_slice(if is_cut { TRUNCATED_END } else { END }.as_bytes());
     EncodedDeadLetter { bytes, is_cut }
 }
 
-/// The same letter in at most `max_bytes`; `None`: it is no letter.
+/// Encodes a dead letter again, in at most `max_bytes`; `None`: it is no dead letter.
 pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<EncodedDeadLetter> {
     let Ok(Value::Object(mut head)) = serde_json::from_slice(letter) else { return None };
     let was_cut = head.remove("truncated").is_some();
@@ -117,14 +120,14 @@ pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<EncodedDeadLetter> {
     };
     let mut written = write(&head, &original, max_bytes);
     if was_cut && !written.is_cut {
-        written.bytes.truncate(written.bytes.len() - ENDS[1].len());
-        written.bytes.extend_from_slice(ENDS[0].as_bytes());
+        written.bytes.truncate(written.bytes.len() - END.len());
+        written.bytes.extend_from_slice(TRUNCATED_END.as_bytes());
         written.is_cut = true;
     }
     Some(written)
 }
 
-/// Appends a dead letter's line to `sink`; `is_cut` says that `original` is only the beginning.
+/// Appends a dead letter as a line to `sink`; `is_cut`: `original` is only the beginning.
 ///
 /// # Errors
 /// Those of the sink.
@@ -144,7 +147,7 @@ pub fn write_line(
     sink.write_all(b"\n")
 }
 
-/// What is said of a reason.
+/// The detail of a reason.
 pub fn detail(reason: &RejectionReason, rest: Option<&DeadLetterSummary>) -> String {
     let reason = bounded(reason);
     match rest {
@@ -155,12 +158,12 @@ pub fn detail(reason: &RejectionReason, rest: Option<&DeadLetterSummary>) -> Str
     }
 }
 
-/// As much of a text as there is room for.
+/// The beginning of a text that fits.
 fn bounded(text: &dyn fmt::Display) -> String {
     struct BoundedText(String);
     impl fmt::Write for BoundedText {
         fn write_str(&mut self, more: &str) -> fmt::Result {
-            let mut end = more.len().min(DETAIL_MAX.saturating_sub(self.0.len()));
+            let mut end = more.len().min(MAX_DETAIL_BYTES.saturating_sub(self.0.len()));
             while !more.is_char_boundary(end) {
                 end -= 1;
             }
@@ -175,12 +178,12 @@ fn bounded(text: &dyn fmt::Display) -> String {
     bounded.0
 }
 
-/// The beginning of an original, as far as it may be needed, if that is UTF-8.
+/// The beginning of an original that may fit, if it is UTF-8.
 fn text_of(original: &[u8], room: usize) -> Option<&str> {
     let beginning = &original[..original.len().min(room.saturating_add(1))];
     match std::str::from_utf8(beginning) {
         Ok(text) => Some(text),
-        // A character that goes on behind it.
+        // A character that continues after it.
         Err(error) if error.error_len().is_none() && beginning.len() < original.len() => {
             std::str::from_utf8(&beginning[..error.valid_up_to()]).ok()
         }
@@ -188,7 +191,7 @@ fn text_of(original: &[u8], room: usize) -> Option<&str> {
     }
 }
 
-/// Appends as much of a text as fits into `room` bytes when it is quoted for JSON. How many of its bytes that is.
+/// Appends the beginning of a text that fits into `room` bytes when it is quoted for JSON. Returns its number of bytes.
 fn quote(text: &str, room: usize, out: &mut Vec<u8>) -> usize {
     let (bytes, end) = (text.as_bytes(), out.len().saturating_add(room));
     let mut read = 0;
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_that_fits_is_whole() {
+    fn a_dead_letter_that_fits_is_complete() {
         let (_, whole) = letter("{\"ä\":\u{1}".as_bytes(), 1_000);
         assert_eq!(whole["original"], "{\"ä\":\u{1}");
         assert_eq!(whole.get("truncated"), None);
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_too_long_keeps_a_beginning_of_its_original_and_says_so() {
+    fn a_dead_letter_that_is_too_long_keeps_the_beginning_of_its_original() {
         let texts = ["aä\u{1}\"".repeat(10_000), "\u{1}".repeat(9_000) + &"a".repeat(90_000), "ä".repeat(50_000)];
         let binary = b"\xff".repeat(40_000);
         for max_bytes in [300, 301, 302, 303, 304, 305, 1_000, 20_000] {
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_never_cut_beyond_its_original() {
+    fn a_dead_letter_is_never_truncated_beyond_its_original() {
         let (_, letter) = letter(b"{", 10);
         assert_eq!(
             (&letter["original"], &letter["reason"], &letter["truncated"]),
@@ -277,7 +280,7 @@ mod tests {
         );
     }
 
-    /// However long the original and however much of it is escaped: what is read of it is what is written.
+    /// Whatever the original's length and escapes: no more of it is read than is written.
     #[test]
     fn quoting_takes_no_more_steps_than_there_is_room() {
         for original in ["\u{1}".repeat(1 << 20), "\"".repeat(1 << 20), "a\\".repeat(1 << 19), "a".repeat(1 << 20)] {
@@ -286,13 +289,13 @@ mod tests {
                 let read = quote(&original, room, &mut out);
                 assert!(out.len() <= room && read <= out.len(), "{read} read, {} written into {room}", out.len());
                 assert!(read == original.len() || room - out.len() < 6, "{read} read, {} of {room}", out.len());
-                assert!(text_of(original.as_bytes(), room).expect("text").len() <= room + 1, "no more is looked at");
+                assert!(text_of(original.as_bytes(), room).expect("text").len() <= room + 1, "no more is examined");
             }
         }
     }
 
     #[test]
-    fn a_letter_is_shortened_again_and_still_says_that_it_was() {
+    fn a_shortened_dead_letter_can_be_shortened_again() {
         let head = head("not_json", &"x", DeadLetterOrigin::Message { sequence: 7, line: 1 }, None);
         let original = "a\u{1}".repeat(5_000);
         let mut bytes = write(&head, original.as_bytes(), 20_000).bytes;
@@ -308,15 +311,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reason_quotes_is_bounded() {
+    fn the_detail_of_a_reason_is_bounded() {
         let reason = RejectionReason::UnknownType { found: Some("\u{1}ä".repeat(1 << 20)) };
         let said = detail(&reason, None);
-        assert!(said.len() < DETAIL_MAX + 10 && said.ends_with('…'), "{} bytes", said.len());
+        assert!(said.len() < MAX_DETAIL_BYTES + 10 && said.ends_with('…'), "{} bytes", said.len());
         assert_eq!(detail(&RejectionReason::NotAnObject, None), "valid JSON, but not an object");
     }
 
     #[test]
-    fn a_letter_for_the_rest_counts_them() {
+    fn a_dead_letter_for_the_rest_counts_them() {
         let rest = DeadLetterSummary { by_reason: BTreeMap::from([("not_an_object", 499_000), ("not_json", 3)]) };
         let head = head(
             "not_json",

@@ -18,7 +18,7 @@ use super::writer::{ReplayWriter, ReplayWriterMessage, SyncedOutputs, WaitingOut
 use crate::files::sink::{OutputFile, OutputFileError};
 use crate::files::source::{FileItem, FileSourceError, LineBlock, LinePosition, OVERSIZED_HEAD_BYTES};
 use crate::output::batch::{DeadLetter, DeadLetterCollector};
-use crate::output::dead_letter::{self, FIRST_OF_LINE};
+use crate::output::dead_letter::{self, MAX_DEAD_LETTERS_PER_LINE};
 use crate::pipeline::{ParallelDecoder, Pipeline, ReadAhead, Rejection};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::partition::Output;
@@ -202,12 +202,12 @@ fn feed_block(
 ) -> Result<(), OutputFileError> {
     let RejectionSinks { dead_letters, first } = rejections;
     // The dead letters of a line, or of a document, are limited like those of a message in a stream.
-    let (mut collector, mut count) = (DeadLetterCollector::with_first(FIRST_OF_LINE), 0);
+    let (mut collector, mut count) = (DeadLetterCollector::new(MAX_DEAD_LETTERS_PER_LINE), 0);
     let mut reject = |rejection: Rejection<'_>| {
         let rejected = rejection.rejected;
         count += 1;
         // The line within a document is found by going through all bytes before it.
-        let is_located = !block.is_document || count <= FIRST_OF_LINE + 1;
+        let is_located = !block.is_document || count <= MAX_DEAD_LETTERS_PER_LINE + 1;
         let place = if is_located { block.place_of(rejection.line, rejected.original) } else { block.place.clone() };
         first.add(&place, &rejected.reason, rejected.original);
         if dead_letters.is_some() {
@@ -217,7 +217,7 @@ fn feed_block(
     };
     pipeline.feed_decoded(decoded, &mut reject, outputs);
     let Some(dead_letters) = dead_letters else { return Ok(()) };
-    for DeadLetter { line, reason, original, rest, .. } in collector.take() {
+    for DeadLetter { line, reason, original, rest, .. } in collector.into_dead_letters() {
         let place = LinePosition { file: Arc::clone(&block.place.file), line };
         let (original, is_cut) = quoted(&reason, &original);
         dead_letters.write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_cut, sink))?;
