@@ -137,7 +137,7 @@ impl Story {
         };
         let mut encoder = CheckpointEncoder::new(&self.plan, &head).expect("small");
         encoder.links(&cut.links).expect("small");
-        captured.iter().for_each(|piece| encoder.captured(piece).expect("small"));
+        captured.iter().for_each(|piece| encoder.snapshot(piece).expect("small"));
         self.files.push(encoder.finish().expect("small").0);
         assert!(
             self.restored(self.options.partitions).encode_checkpoint() == moment,

@@ -28,7 +28,7 @@ impl Decimal {
     /// The largest number that an event or a rule may have, 10^24.
     pub const GIVEN_MAX: Decimal = Decimal(GIVEN_MAX);
 
-    /// So many millionths.
+    /// A number of millionths.
     pub const fn from_millionths(millionths: i128) -> Decimal {
         Decimal(millionths)
     }

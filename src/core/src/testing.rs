@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::decode::Decoder;
-use crate::partition::{ExecutionPlan, Output, OutputKind, Partition, PartitionInput, User};
+use crate::partition::{ExecutionPlan, LogInstant, Output, OutputKind, Partition, PartitionInput, User};
 use crate::rules;
 use crate::time::{Span, Timestamp};
 
@@ -99,7 +99,8 @@ impl Story {
 
     /// A user is forgotten, at the time told last; whether there was one.
     pub(crate) fn forget(&mut self, user: &str) -> bool {
-        self.partition.forget(&self.plan, user, (self.latest_read, self.position), &mut self.out)
+        let now = LogInstant { at: self.latest_read, position: self.position };
+        self.partition.forget(&self.plan, user, now, &mut self.out)
     }
 
     /// Time passes until then.

@@ -57,6 +57,15 @@ impl CheckpointBlockKind {
     }
 }
 
+/// What a block holds, of which partition, and how many items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockSummary {
+    pub(super) kind: CheckpointBlockKind,
+    /// 0 where the items are of no partition.
+    pub(super) partition: u16,
+    pub(super) items: u32,
+}
+
 /// A block whose checksum is right.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CheckpointBlock<'b> {
@@ -80,7 +89,7 @@ impl CheckpointBlockWriter {
     /// Appends a block to `out`.
     pub(super) fn write(
         &mut self,
-        (kind, partition, items): (CheckpointBlockKind, u16, u32),
+        BlockSummary { kind, partition, items }: BlockSummary,
         content: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
@@ -194,7 +203,7 @@ mod tests {
     fn written(content: &[u8]) -> Vec<u8> {
         let mut file = PREAMBLE.to_vec();
         CheckpointBlockWriter::new()
-            .write((CheckpointBlockKind::Users, 0, 1), content, &mut file)
+            .write(BlockSummary { kind: CheckpointBlockKind::Users, partition: 0, items: 1 }, content, &mut file)
             .expect("it is no larger than blocks are");
         file
     }

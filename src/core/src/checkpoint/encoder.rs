@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use super::block::{CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE};
+use super::block::{BlockSummary, CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE};
 use super::dictionary;
 use super::error::CodecError;
 use super::growth;
@@ -23,8 +23,8 @@ pub struct CheckpointEncoder {
     blocks: CheckpointBlockWriter,
     /// The content of the block that is open.
     content: CborWriter,
-    /// What the open block holds, of which partition, and how many items it has so far.
-    open: (CheckpointBlockKind, u16, u32),
+    /// The open block, with the number of items so far.
+    open: BlockSummary,
     totals: CheckpointTotals,
     out: Vec<u8>,
 }
@@ -38,14 +38,14 @@ impl CheckpointEncoder {
         let mut encoder = CheckpointEncoder {
             blocks: CheckpointBlockWriter::new(),
             content: CborWriter::new(),
-            open: (CheckpointBlockKind::Header, 0, 1),
+            open: BlockSummary { kind: CheckpointBlockKind::Header, partition: 0, items: 1 },
             totals: CheckpointTotals::default(),
             out: PREAMBLE.to_vec(),
         };
         head.write(&mut encoder.content);
         encoder.turn_to(CheckpointBlockKind::Keys, 0)?;
         dictionary::write(plan, &mut encoder.content);
-        encoder.open.2 = 1;
+        encoder.open.items = 1;
         encoder.close()?;
         Ok(encoder)
     }
@@ -54,10 +54,10 @@ impl CheckpointEncoder {
     ///
     /// # Errors
     /// A user's state is larger than a block can be.
-    pub fn captured(&mut self, captured: &SnapshotUsers) -> Result<(), CodecError> {
-        self.users(captured.partition, &captured.users)?;
-        self.totals.removed += captured.removed.len() as u64;
-        self.texts((CheckpointBlockKind::Removed, captured.partition), captured.removed.iter().map(|id| [&**id]))
+    pub fn snapshot(&mut self, part: &SnapshotUsers) -> Result<(), CodecError> {
+        self.users(part.partition, &part.users)?;
+        self.totals.removed += part.removed.len() as u64;
+        self.texts(CheckpointBlockKind::Removed, part.partition, part.removed.iter().map(|id| [&**id]))
     }
 
     /// Adds users of a partition.
@@ -73,7 +73,7 @@ impl CheckpointEncoder {
             self.turn_to(CheckpointBlockKind::Users, partition)?;
             user::write(user.borrow(), &mut self.content);
             self.totals.users += 1;
-            self.open.2 += 1;
+            self.open.items += 1;
         }
         Ok(())
     }
@@ -84,11 +84,11 @@ impl CheckpointEncoder {
     /// An id is larger than a block can be.
     pub fn links(&mut self, links: &LinksSnapshot) -> Result<(), CodecError> {
         self.totals.unlinked += links.unlinked.len() as u64;
-        self.texts((CheckpointBlockKind::Unlinked, 0), links.unlinked.iter().map(|visitor: &Arc<str>| [&**visitor]))?;
+        self.texts(CheckpointBlockKind::Unlinked, 0, links.unlinked.iter().map(|visitor: &Arc<str>| [&**visitor]))?;
         let before = self.totals.links;
         let mut count = 0;
         let pairs = links.iter().map(|(visitor, user)| [visitor, user]).inspect(|_| count += 1);
-        self.texts((CheckpointBlockKind::Links, 0), pairs)?;
+        self.texts(CheckpointBlockKind::Links, 0, pairs)?;
         self.totals.links = before + count;
         Ok(())
     }
@@ -100,19 +100,20 @@ impl CheckpointEncoder {
     pub fn growth(&mut self, rollup: &StoredRollup) -> Result<(), CodecError> {
         self.turn_to(CheckpointBlockKind::Growth, 0)?;
         growth::write(rollup, &mut self.content);
-        self.open.2 = 1;
+        self.open.items = 1;
         self.close()
     }
 
     fn texts<'t, const N: usize>(
         &mut self,
-        (kind, partition): (CheckpointBlockKind, u16),
+        kind: CheckpointBlockKind,
+        partition: u16,
         items: impl Iterator<Item = [&'t str; N]>,
     ) -> Result<(), CodecError> {
         for item in items {
             self.turn_to(kind, partition)?;
             item.iter().for_each(|text| self.content.str(text));
-            self.open.2 += 1;
+            self.open.items += 1;
         }
         Ok(())
     }
@@ -129,25 +130,25 @@ impl CheckpointEncoder {
     pub fn finish(mut self) -> Result<(Vec<u8>, CheckpointTotals), CodecError> {
         self.turn_to(CheckpointBlockKind::End, 0)?;
         self.totals.write(&mut self.content);
-        self.open.2 = 1;
+        self.open.items = 1;
         self.close()?;
         Ok((self.out, self.totals))
     }
 
     /// Closes the open block where it holds something else, or is full.
     fn turn_to(&mut self, kind: CheckpointBlockKind, partition: u16) -> Result<(), CodecError> {
-        if (self.open.0, self.open.1) != (kind, partition) || self.content.len() >= CONTENT_BYTES {
+        if (self.open.kind, self.open.partition) != (kind, partition) || self.content.len() >= CONTENT_BYTES {
             self.close()?;
-            self.open = (kind, partition, 0);
+            self.open = BlockSummary { kind, partition, items: 0 };
         }
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), CodecError> {
-        if self.open.2 > 0 {
+        if self.open.items > 0 {
             let content = std::mem::replace(&mut self.content, CborWriter::new()).into_bytes();
             self.blocks.write(self.open, &content, &mut self.out)?;
-            self.open.2 = 0;
+            self.open.items = 0;
         }
         Ok(())
     }

@@ -174,7 +174,7 @@ fn id(reader: &mut CborReader<'_>, what: &'static str) -> Result<Arc<str>, Codec
     reader.text(what).map(Arc::from)
 }
 
-/// So many items; nothing is reserved ahead for what may not be there.
+/// This number of items; no memory is reserved for items that may not be there.
 fn items<T>(count: u32, mut item: impl FnMut() -> Result<T, CodecError>) -> Result<Vec<T>, CodecError> {
     let mut items = Vec::new();
     for _ in 0..count {

@@ -38,6 +38,15 @@ pub enum PartitionInput<'e, 'a> {
     },
 }
 
+/// An instant, and the position in the log at which it was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogInstant {
+    /// The instant.
+    pub at: Timestamp,
+    /// The position.
+    pub position: u64,
+}
+
 /// Something the engine decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {

@@ -23,7 +23,7 @@ mod user;
 mod user_table;
 
 pub use export::UserStateExport;
-pub use io::{Cause, ExpiredUser, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange};
+pub use io::{Cause, ExpiredUser, LogInstant, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange};
 pub use packed::PackedUser;
 pub use report::{DeferredDecisionReport, ExposureReport, FeatureReport, UserReport};
 pub use user::User;
@@ -120,12 +120,14 @@ impl Partition {
                 let Some(user) = self.users.get_mut(slot) else { return };
                 self.snapshots.touch(slot, user);
                 if let Some(visitor) = visitor {
-                    self.steps.merge(plan, user, *visitor, (ts.max(watermark), position), out);
+                    self.steps.merge(plan, user, *visitor, LogInstant { at: ts.max(watermark), position }, out);
                 }
                 self.steps.take_event(plan, user, ProfileUpdate { event, ts, position }, watermark, out);
                 arm(&mut self.timers, slot, user, self.steps.state_ttl);
             }
-            PartitionInput::Advance { watermark, position } => self.advance(plan, watermark, position, out),
+            PartitionInput::Advance { watermark, position } => {
+                self.advance(plan, LogInstant { at: watermark, position }, out);
+            }
         }
     }
 
@@ -147,45 +149,33 @@ impl Partition {
         self.remove(id).map(Box::new)
     }
 
-    /// Forgets a user, state and all, after what is due at or before the watermark has fired. Whoever has the id
-    /// afterwards is someone new. False where nothing is known of the user.
-    pub fn forget(
-        &mut self,
-        plan: &ExecutionPlan,
-        id: &str,
-        (watermark, position): (Timestamp, u64),
-        out: &mut Vec<Output>,
-    ) -> bool {
+    /// Forgets a user, state and all, after what is due at or before the watermark `now` has fired. The id is that of a
+    /// new user afterwards. False where nothing is known of the user.
+    pub fn forget(&mut self, plan: &ExecutionPlan, id: &str, now: LogInstant, out: &mut Vec<Output>) -> bool {
         let Some(slot) = self.users.find(id) else { return false };
         let Some(user) = self.users.get_mut(slot) else { return false };
         self.snapshots.touch(slot, user);
-        let expired = self.steps.fire_due(plan, user, watermark, position, out);
+        let expired = self.steps.fire_due(plan, user, now, out);
         if let Some(at) = expired {
             self.steps.note_expired(plan, user, at);
         } else {
-            self.steps.note_gone(plan, user, watermark.max(user.profile.now));
+            self.steps.note_gone(plan, user, now.at.max(user.profile.now));
         }
         self.remove(id);
         expired.is_none()
     }
 
-    /// Lets a user go who has expired by an instant (or by its own clock, where that is ahead), at this place in the log;
-    /// false where nothing is known of the user, or something is to come yet.
-    pub fn expire(
-        &mut self,
-        plan: &ExecutionPlan,
-        id: &str,
-        (by, position): (Timestamp, u64),
-        out: &mut Vec<Output>,
-    ) -> bool {
+    /// Drops a user that has expired by an instant (or by its own clock, where that is ahead). False where nothing is known
+    /// of the user, or it has not expired.
+    pub fn expire(&mut self, plan: &ExecutionPlan, id: &str, by: LogInstant, out: &mut Vec<Output>) -> bool {
         let Some(slot) = self.users.find(id) else { return false };
         let Some(user) = self.users.get_mut(slot) else { return false };
-        let by = by.max(user.profile.now);
-        if !self.steps.expires_by(plan, user, by) {
+        let by = LogInstant { at: by.at.max(user.profile.now), ..by };
+        if !self.steps.expires_by(plan, user, by.at) {
             return false;
         }
         self.snapshots.touch(slot, user);
-        if let Some(at) = self.steps.fire_due(plan, user, by, position, out) {
+        if let Some(at) = self.steps.fire_due(plan, user, by, out) {
             self.steps.note_expired(plan, user, at);
         }
         self.remove(id);
@@ -346,7 +336,8 @@ impl Partition {
     }
 
     /// Fires everything due at or before the watermark.
-    fn advance(&mut self, plan: &ExecutionPlan, watermark: Timestamp, position: u64, out: &mut Vec<Output>) {
+    fn advance(&mut self, plan: &ExecutionPlan, to: LogInstant, out: &mut Vec<Output>) {
+        let watermark = to.at;
         while let Some(slot) = self.timers.pop_due(watermark) {
             if self.users.armed(slot).is_none_or(|armed| armed > watermark) {
                 continue;
@@ -357,7 +348,7 @@ impl Partition {
                 if user.due() <= watermark {
                     snapshots.touch(slot, user);
                 }
-                let expired = steps.fire_due(plan, user, watermark, position, out);
+                let expired = steps.fire_due(plan, user, to, out);
                 match expired {
                     None => arm(timers, slot, user, steps.state_ttl),
                     Some(at) => steps.note_expired(plan, user, at),

@@ -283,7 +283,7 @@ fn whoever_has_a_forgotten_id_is_someone_new() {
     assert_eq!((story.partition.len(), story.partition.counts().sizes.as_slice()), (0, &[0][..]));
     assert!(!story.forget(USER), "there is nobody left");
     story.wait(9 * 60 * MINUTE);
-    assert_eq!(story.told(), [""; 0], "what was held is gone, and no transition is told of");
+    assert_eq!(story.told(), [""; 0], "what was deferred is gone, and there is no transition");
     view(&mut story, 9 * 60 * MINUTE, USER, r#","messageId":"m""#);
     story.identify(9 * 60 * MINUTE, r#""tier":"new""#);
     assert_eq!(story.told(), ["32400000 enter s", "32400000 sent c"], "neither messageIds nor firings are known");
@@ -346,11 +346,11 @@ fn what_quiet_hours_hold_keeps_a_user() {
 /// The watermark is behind: an event meets who would be there if it were not.
 #[test]
 fn an_event_at_the_instant_of_dropping_meets_someone_new() {
-    for (at, expected) in [(HOUR - 1, "told of once"), (HOUR, "told of again")] {
+    for (at, expected) in [(HOUR - 1, "once"), (HOUR, "again")] {
         let mut story = Story::of("total(view) >= 1").dropping_after(HOUR);
         story.track(0, "View", "").track(at, "View", "");
         let enters = story.told().len();
-        assert_eq!(enters, if expected == "told of once" { 1 } else { 2 }, "{at}");
+        assert_eq!(enters, if expected == "once" { 1 } else { 2 }, "{at}");
         assert_eq!((story.partition.len(), story.partition.counts().sizes[0]), (1, 1), "{at}");
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::partition_task::PartitionQueues;
 use super::{PARALLEL_OPERATIONS_MIN, Pipeline};
 use rekindle_core::event::Event;
-use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::partition::{ExecutionPlan, LogInstant, Output};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Span, Timestamp};
 
@@ -87,7 +87,8 @@ impl Pipeline {
                 let in_parallel = queued.len() >= PARALLEL_OPERATIONS_MIN;
                 self.run_tasks(plan, queued, self.fired, in_parallel, out);
             }
-            let (at, by) = (partition_of(&id, self.partitions.len()), (ts.max(self.watermark()), self.position));
+            let at = partition_of(&id, self.partitions.len());
+            let by = LogInstant { at: ts.max(self.watermark()), position: self.position };
             match self.partitions[at].latest_event(&id) {
                 Some(latest) if latest > horizon => {
                     self.note_latest(std::slice::from_ref(&id), latest, false);

@@ -9,7 +9,7 @@ use super::decode::whole_lines;
 use super::partition_task::PartitionQueues;
 use super::{InputEntry, Pipeline, Rejection};
 use rekindle_core::decode::{RejectedCall, RejectionReason};
-use rekindle_core::partition::{ExpiredUser, Output};
+use rekindle_core::partition::{ExpiredUser, LogInstant, Output};
 use rekindle_core::route::partition_of;
 
 /// A user or an anonymous visitor that was forgotten by a request: the requested id, the user that it was linked to, or a
@@ -66,7 +66,8 @@ impl Pipeline {
     /// An id stands for the user with that id and, if it is linked as a visitor, for the user of that link. Afterwards the id
     /// is that of a new user, and of a new visitor.
     fn forget(&mut self, id: &str, out: &mut Vec<Output>) {
-        let (plan, now) = (Arc::clone(&self.plan), (self.watermark(), self.position));
+        let plan = Arc::clone(&self.plan);
+        let now = LogInstant { at: self.watermark(), position: self.position };
         let (mut had_anything, mut next) = (false, Some(Arc::<str>::from(id)));
         // Each turn removes a link, so no id comes twice.
         while let Some(id) = next.take() {
@@ -75,7 +76,7 @@ impl Pipeline {
             {
                 // A user that has expired by now is not linked to any more.
                 let mut queues = PartitionQueues::new(self.partitions.len());
-                self.expire_if_over(&plan, &user, now.0, ttl, &mut queues, out);
+                self.expire_if_over(&plan, &user, now.at, ttl, &mut queues, out);
             }
             next = self.links.user_of(&id).cloned();
             self.links.remove(&id);

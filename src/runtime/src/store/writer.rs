@@ -211,7 +211,7 @@ impl CheckpointObject {
 
     fn add(&mut self, parts: &[SnapshotUsers]) -> Result<(), StoreError> {
         for part in parts {
-            self.encoder.captured(part)?;
+            self.encoder.snapshot(part)?;
             let finished = self.encoder.take();
             self.buffer.extend_from_slice(&finished);
             if self.buffer.len() >= WRITE_BUFFER_BYTES {

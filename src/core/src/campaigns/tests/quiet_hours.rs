@@ -123,7 +123,7 @@ fn whose_zone_counts(#[case] zone_line: &str, #[case] calls: &[&str], #[case] ex
 const TOKYO: &str = r#""type":"page","context":{"timezone":"Asia/Tokyo"}"#;
 const LOS_ANGELES: &str = r#""type":"page","context":{"timezone":"America/Los_Angeles"}"#;
 
-/// What is told of a campaign that is held at midnight in Los Angeles (08:00Z) until 08:00 there (16:00Z), with these calls
+/// The outputs of a campaign that is deferred at midnight in Los Angeles (08:00Z) until 08:00 there (16:00Z), with these calls
 /// on the way.
 fn held_in_los_angeles(calls: &[(i64, &str)]) -> Vec<String> {
     let mut story = Story::under(&rules(&[("c", "quiet_hours = \"22:00-08:00\"")], ""));

@@ -1,0 +1,109 @@
+//! Evaluating a user's segments at its clock, and what their changes trigger.
+
+use std::sync::Arc;
+
+use super::decisions::MadeDecision;
+use super::{EvaluationOrigin, EvaluationPoint, StepContext};
+use crate::campaigns::quiet_hours::zone_of;
+use crate::campaigns::{self, DecisionSubject, DeferredDecision, Outcome, Trigger};
+use crate::engine::evaluate::EvaluationContext;
+use crate::engine::segments::reevaluate;
+use crate::growth::StateUpdater;
+use crate::partition::io::{Cause, Output, OutputKind, RulesChange};
+use crate::partition::{ExecutionPlan, User};
+use crate::rules::ruleset::{CampaignId, SegmentId, TransitionKind};
+
+impl StepContext {
+    /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
+    /// least, since everything due by the old ones has fired.
+    pub(in crate::partition) fn change_rules(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        change: &RulesChange,
+        out: &mut Vec<Output>,
+    ) {
+        user.profile.now = user.profile.now.max(change.watermark);
+        user.unsettled = true;
+        self.stale.clear();
+        let (position, origin) = (change.position, EvaluationOrigin::Rules(change.number));
+        self.evaluate(plan, user, &EvaluationPoint { position, origin, is_first: false, has_all_timed: true }, out);
+    }
+
+    /// One evaluation at the user's clock: segments, the campaigns that their changes trigger, then deferred decisions that are due.
+    pub(super) fn evaluate(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        point: &EvaluationPoint<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let was_unsettled = user.unsettled;
+        let covers_all = point.has_all_timed || was_unsettled;
+        if user.unsettled {
+            self.stale.extend(if point.is_first { &plan.dispatch.at_first } else { &plan.dispatch.all });
+            user.unsettled = false;
+        }
+        self.changes.changed.clear();
+        let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
+        // If not every timed segment was evaluated, the old due time still holds for the rest.
+        user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
+        if (was_unsettled || !self.changes.changed.is_empty())
+            && let Some(growth) = &plan.growth
+        {
+            let members = &user.profile.members;
+            let is_in = |segment| members.contains(segment);
+            StateUpdater::new(growth, &mut self.growth_deltas).update_stage(&mut user.growth, is_in, user.profile.now);
+        }
+        if !self.changes.changed.is_empty() {
+            let changed = std::mem::take(&mut self.changes.changed);
+            self.report_changes(plan, user, &changed, point, out);
+            self.changes.changed = changed;
+        }
+        let by_rules = matches!(point.origin, EvaluationOrigin::Rules(_));
+        if user.campaigns.next_release() <= user.profile.now && !by_rules {
+            self.decide_deferred(plan, user, point.position, out);
+        }
+    }
+
+    fn report_changes(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        changed: &[(SegmentId, TransitionKind)],
+        point: &EvaluationPoint<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let cause = point.cause();
+        let mut triggered: Vec<(CampaignId, Trigger)> = Vec::new();
+        for &(segment, change) in changed {
+            self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
+            let size = &mut self.counts.sizes[usize::from(segment.0)];
+            *size = if change == TransitionKind::Enter { *size + 1 } else { *size - 1 };
+            let decided = OutputKind::Transition { segment, change, cause: cause.clone() };
+            out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position: point.position, decided });
+            if matches!(cause, Cause::Rules { .. }) {
+                continue;
+            }
+            let trigger = Trigger { segment, change };
+            triggered.extend(plan.dispatch.campaigns(segment, change).iter().map(|id| (*id, trigger)));
+        }
+        triggered.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
+        for (id, trigger) in triggered {
+            let scope =
+                EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let outcome = campaigns::decide(&DecisionSubject { user: &user.id, scope }, id, &mut user.campaigns);
+            if let Outcome::Deferred { until } = outcome {
+                let cause = match &cause {
+                    Cause::Time | Cause::Rules { .. } => None,
+                    Cause::Event(id) => id.clone(),
+                };
+                let (campaign, trigger, zone) = (id, Some(trigger), Some(zone_of(&scope).1.into()));
+                user.campaigns.defer(DeferredDecision { campaign, trigger, until, zone, cause });
+            }
+            let cause = cause.clone();
+            let decision = MadeDecision { campaign: id, outcome, trigger, cause, position: point.position };
+            self.report_decision(plan, user, decision, out);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Applying an event to a user.
+
+use super::{EvaluationOrigin, EvaluationPoint, StepContext, activity_span};
+use crate::engine::evaluate::EvaluationContext;
+use crate::engine::profile::ProfileUpdate;
+use crate::event::{Scalar, field_value};
+use crate::growth::{GrowthEvent, StateUpdater};
+use crate::partition::io::{LogInstant, Output};
+use crate::partition::{ExecutionPlan, User};
+use crate::time::Timestamp;
+
+impl StepContext {
+    /// Semantics §3: what is due fires first, then the event is added and evaluated, unless it is a duplicate.
+    pub(in crate::partition) fn take_event(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        arrival: ProfileUpdate<'_, '_>,
+        watermark: Timestamp,
+        out: &mut Vec<Output>,
+    ) {
+        let now = arrival.ts.max(user.profile.now).max(watermark);
+        let to = LogInstant { at: now, position: arrival.position };
+        let message_id = arrival.event.message_id.as_deref();
+        let is_duplicate =
+            |user: &User| message_id.is_some_and(|id| user.profile.is_duplicate(id, now, plan.rules.dedup_window));
+        let (mut duplicate, mut is_first) = (is_duplicate(user), false);
+        if self.state_ttl.is_some_and(|ttl| user.profile.latest + ttl <= now)
+            && (!duplicate || self.expires_by(plan, user, now))
+        {
+            self.fire_due_or_renew(plan, user, to, out);
+            duplicate = is_duplicate(user);
+        }
+        if duplicate {
+            self.counts.duplicates += 1;
+        } else {
+            self.counts.applied += 1;
+            self.counts.late += u64::from(arrival.ts < watermark);
+            // A user that expires by now was replaced already.
+            let _ = self.fire_due(plan, user, to, out);
+            user.profile.now = now;
+            is_first = user.profile.first == Timestamp::NEVER;
+            self.record(plan, user, arrival);
+        }
+        if !duplicate || user.unsettled {
+            let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
+            let position = arrival.position;
+            let point =
+                EvaluationPoint { position, origin: EvaluationOrigin::Event(message_id), is_first, has_all_timed };
+            self.evaluate(plan, user, &point, out);
+        }
+    }
+
+    /// Adds the event to the user's state, and adds to `stale` the segments that this can have changed.
+    fn record(&mut self, plan: &ExecutionPlan, user: &mut User, arrival: ProfileUpdate<'_, '_>) {
+        self.stale.clear();
+        self.stale.extend(&plan.dispatch.any_event);
+        for (id, _) in &arrival.event.traits {
+            self.stale.extend(plan.dispatch.segments_reading_trait(*id));
+        }
+        self.match_names(plan, user, arrival);
+        if let Some(growth) = &plan.growth {
+            let ProfileUpdate { event, ts, position } = arrival;
+            let activity = activity_span(user);
+            let event = GrowthEvent { user: &user.id, event, names: &self.names, ts, position, activity };
+            StateUpdater::new(growth, &mut self.growth_deltas).apply(&mut user.growth, &event);
+        }
+        user.profile.record(&plan.rules, arrival);
+        for name in &self.names {
+            self.counts.by_name[usize::from(name.0)] += 1;
+            for (amount, field) in plan.dispatch.amounts(*name) {
+                match field_value(&arrival.event.fields, *field) {
+                    None => {}
+                    Some(Scalar::Number(_)) => self.counts.amounts[*amount][0] += 1,
+                    Some(_) => self.counts.amounts[*amount][1] += 1,
+                }
+            }
+            for id in plan.dispatch.features(*name) {
+                user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], arrival);
+            }
+            self.stale.extend(plan.dispatch.segments_reading_name(*name));
+        }
+    }
+
+    /// Finds the names that the event matches; `where` sees the traits as they are before it.
+    fn match_names(&mut self, plan: &ExecutionPlan, user: &User, arrival: ProfileUpdate<'_, '_>) {
+        let fields = &arrival.event.fields;
+        let scope = EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields };
+        self.names.clear();
+        self.names.extend(plan.dispatch.candidate_names(arrival.event).iter().filter(|name| {
+            let filter = plan.rules.names[usize::from(name.0)].filter.as_ref();
+            filter.is_none_or(|filter| scope.holds(filter))
+        }));
+    }
+}

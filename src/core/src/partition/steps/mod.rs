@@ -1,0 +1,85 @@
+//! The steps that change one user: firing timers, merging, applying an event, evaluating.
+
+mod decisions;
+mod evaluation;
+mod event;
+mod expiry;
+mod merging;
+
+use std::sync::Arc;
+
+use super::io::{Cause, ExpiredUser, PartitionCounters};
+use super::{ExecutionPlan, User};
+use crate::engine::dispatch::SegmentSet;
+use crate::engine::segments::SegmentChanges;
+use crate::growth::{ActivitySpan, RollupDeltas};
+use crate::rules::ruleset::NameId;
+use crate::time::{Span, Timestamp};
+
+/// The counters that all steps add to, and scratch space kept to save allocations.
+#[derive(Debug)]
+pub(super) struct StepContext {
+    pub(super) counts: PartitionCounters,
+    /// How long an idle user is kept; `None`: without limit.
+    pub(super) state_ttl: Option<Span>,
+    /// The users dropped since this was last taken.
+    pub(super) expired: Vec<ExpiredUser>,
+    /// The changes that are to be merged into the rollup of the growth numbers.
+    pub(super) growth_deltas: RollupDeltas,
+    /// The latest time that had been read when the rules changed last, and the number of that change.
+    pub(super) rules_change: Option<(Timestamp, u64)>,
+    stale: SegmentSet,
+    names: Vec<NameId>,
+    changes: SegmentChanges,
+}
+
+/// The circumstances of one evaluation: its log position and its cause.
+struct EvaluationPoint<'e> {
+    position: u64,
+    origin: EvaluationOrigin<'e>,
+    /// It is the user's first event.
+    is_first: bool,
+    /// Among the stale segments are all that time alone can change for the user.
+    has_all_timed: bool,
+}
+
+/// The cause of an evaluation.
+#[derive(Clone, Copy)]
+enum EvaluationOrigin<'e> {
+    Time,
+    /// An event, with its messageId if it has one.
+    Event(Option<&'e str>),
+    /// The change of the rules with this number.
+    Rules(u64),
+}
+
+impl EvaluationPoint<'_> {
+    fn cause(&self) -> Cause {
+        match self.origin {
+            EvaluationOrigin::Time => Cause::Time,
+            EvaluationOrigin::Event(id) => Cause::Event(id.map(Arc::from)),
+            EvaluationOrigin::Rules(change) => Cause::Rules { change },
+        }
+    }
+}
+
+impl StepContext {
+    pub(super) fn new(plan: &ExecutionPlan) -> StepContext {
+        let counts = PartitionCounters::new(&plan.rules);
+        StepContext {
+            counts,
+            state_ttl: None,
+            expired: Vec::new(),
+            growth_deltas: RollupDeltas::default(),
+            rules_change: None,
+            stale: SegmentSet::default(),
+            names: Vec::new(),
+            changes: SegmentChanges::default(),
+        }
+    }
+}
+
+/// The times of the user's first and latest event.
+fn activity_span(user: &User) -> ActivitySpan {
+    ActivitySpan { first: user.profile.first, latest: user.profile.latest }
+}
