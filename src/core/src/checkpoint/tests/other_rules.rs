@@ -1,0 +1,79 @@
+//! State that is read under other rules.
+
+use super::*;
+
+/// The rules with their parts in another order, names and indexes all others, and something added.
+fn rearranged() -> String {
+    let parts: Vec<&str> = RULES.split("[[").collect();
+    let added = "id = \"first\"\nwhen = \"total(purchase) >= 1 && count(fresh, '3h') == 0 && traits.new != 'x'\"\n";
+    let mut rules = String::from(
+        "[events]\nfresh = \"Added\"\norder = \"Order\"\npurchase = \"Order\"\nseen = \"View\"\n\
+         view = { event = \"View\", where = \"properties.price > 0.5 && traits.tier != 'none'\" }\n",
+    );
+    write!(rules, "[[segments]]\n{added}").expect("writing to a string cannot fail");
+    for part in parts[1..].iter().rev() {
+        write!(rules, "[[{part}").expect("writing to a string cannot fail");
+    }
+    rules
+}
+
+#[test]
+fn state_survives_rules_in_another_order_under_other_names() {
+    let story = told(RULES);
+    let mut back = restored(&rearranged(), &bytes(&story));
+    let kept = back.user().clone();
+    assert_eq!(kept.profile.features().len(), story.user().profile.features().len(), "the new features are empty");
+    assert!(["active", "rich", "recent"].iter().all(|segment| back.is_in(segment) == story.is_in(segment)));
+    let before = story.user();
+    let [(fired, capped, held), (old_fired, old_capped, old_held)] = [parts(&kept), parts(&before)];
+    assert_eq!((fired.len(), capped.len(), held.len()), (old_fired.len(), old_capped.len(), old_held.len()));
+    assert_eq!(back.plan.rules.campaigns[usize::from(held[0].campaign.0)].id, "night");
+    assert!(kept.unsettled, "the rules differ");
+    back.wait(3 * 3_600_000);
+    let values: Vec<String> = back.told();
+    assert!(values.iter().all(|line| !line.contains("first")), "total(purchase) starts at 0: {values:?}");
+}
+
+#[test]
+fn other_rules_are_found_to_hold_as_soon_as_time_moves() {
+    let story = told(RULES);
+    let rules = RULES.replace("total(seen) > 2", "total(seen) > 0").replace("max(order.total, '1d') > 7", "false");
+    let mut back = restored(&rules.replace("sum(order.total, '1d') > 5", "false"), &bytes(&story));
+    back.wait(90_000);
+    let told = back.told();
+    assert!(told.contains(&"2 idle: enter rich".to_owned()), "at the user's own clock: {told:?}");
+}
+
+#[test]
+fn state_that_the_new_rules_do_not_have_is_dropped() {
+    let story = told(RULES);
+    let rules = "[events]\norder = \"Order\"\n[[segments]]\nid = \"rich\"\nwhen = \"total(order.total) > 10\"\n";
+    let back = restored(rules, &bytes(&story));
+    let user = back.user();
+    assert_eq!(user.profile.features().len(), 1);
+    assert!(user.profile.traits.entries().is_empty());
+    let (fired, capped, held) = parts(&user);
+    assert!(fired.is_empty() && capped.is_empty() && held.is_empty());
+}
+
+#[test]
+fn a_feature_of_other_events_is_another_feature() {
+    let story = told(RULES);
+    for (from, to) in
+        [("> 0.5", "> 0.6"), ("'none'", "'no'"), ("&& traits", "|| traits"), ("properties.price", "context.price")]
+    {
+        let back = restored(&RULES.replace(from, to), &bytes(&story));
+        let lost = story.user().profile.features().len() - back.user().profile.features().len();
+        assert_eq!(lost, 2, "count and distinct of `view`, where {from} became {to}");
+    }
+}
+
+#[test]
+fn one_event_under_two_names_is_two_features() {
+    let rules = "[events]\na = \"View\"\nb = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(a) + total(b) == 4\"\n";
+    let mut story = Story::under(rules);
+    story.track(0, "View", "").track(1, "View", "");
+    let back = restored(rules, &bytes(&story));
+    assert!(back.is_in("s"));
+    assert_eq!(back.user().profile, story.user().profile);
+}
