@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::live::{PATIENCE, at, failing, until};
+use crate::running_source::{WAIT_MAX, at, failing, until};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -25,7 +25,7 @@ fn env(text: &str) -> Secret {
 async fn connect(nats: &NatsSettings) -> (NatsConnection, Health) {
     let health = Health::default();
     let access = NatsAccess::check(nats).expect("the settings are right");
-    let connection = tokio::time::timeout(PATIENCE, access.connect(1_000, health.part("nats"))).await;
+    let connection = tokio::time::timeout(WAIT_MAX, access.connect(1_000, health.part("nats"))).await;
     (connection.expect("connects"), health)
 }
 
@@ -35,7 +35,7 @@ async fn connects(nats: &NatsSettings) {
     assert_eq!(health.failing(), []);
     let mut inbox = connection.client.subscribe("test").await.unwrap();
     connection.client.publish("test", Bytes::from_static(b"hello")).await.unwrap();
-    let message = tokio::time::timeout(PATIENCE, futures_util::StreamExt::next(&mut inbox)).await;
+    let message = tokio::time::timeout(WAIT_MAX, futures_util::StreamExt::next(&mut inbox)).await;
     assert_eq!(message.unwrap().unwrap().payload, "hello");
 }
 
@@ -178,7 +178,7 @@ async fn a_server_that_is_not_there_is_waited_for() {
     // A proxy, because a server can't be put on a given port by this harness.
     let server = NatsServer::start();
     let _proxy = Proxy::listening(port, server.port());
-    let connection = tokio::time::timeout(PATIENCE, connecting).await.expect("connects").unwrap();
+    let connection = tokio::time::timeout(WAIT_MAX, connecting).await.expect("connects").unwrap();
     assert!(connection.status.is_up());
     until("ready", || health.failing().is_empty()).await;
 }
@@ -329,7 +329,7 @@ async fn a_server_without_jetstream_is_reported() {
     let without: Vec<&str> = text.lines().filter(|line| !line.starts_with("jetstream")).collect();
     fs::write(&config, without.join("\n")).unwrap();
     server.start_again();
-    let live = crate::live::Live::start(&at(&server.url()), crate::live::creating()).await;
+    let live = crate::running_source::RunningSource::start(&at(&server.url()), crate::live::creating()).await;
     live.failing("source", "it is not enabled on this server, or not for this account").await;
     assert_eq!(live.stop().await, []);
 }

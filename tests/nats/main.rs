@@ -2,7 +2,7 @@
 
 mod connect;
 mod harness;
-mod live;
 mod permissions;
+mod running_source;
 mod sink;
 mod source;

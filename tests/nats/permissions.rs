@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::live::{Live, PATIENCE, at, creating, numbers, until};
+use crate::running_source::{RunningSource, WAIT_MAX, at, creating, numbers, until};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull;
 use async_nats::{Client, ConnectOptions};
@@ -51,7 +51,7 @@ fn source() -> SourceSettings {
 async fn they_are_enough_to_read_events_and_to_tick() {
     let server = shipped();
     create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
-    let mut live = Live::start(&daemon(&server), source()).await;
+    let mut live = RunningSource::start(&daemon(&server), source()).await;
     live.ready().await;
     until("ticking", || live.status.ticks_received() > 2).await;
     let storefront = client(&server, "storefront", "change-me-storefront").await;
@@ -67,21 +67,21 @@ async fn they_are_enough_to_read_events_and_to_tick() {
 async fn creating_the_stream_takes_one_more() {
     let create = SourceSettings { create: true, ..source() };
     let server = shipped();
-    let live = Live::start(&daemon(&server), create.clone()).await;
+    let live = RunningSource::start(&daemon(&server), create.clone()).await;
     let why = live.failing("source", "could not create stream EVENTS").await;
     assert!(why.contains("does not permit this user to publish to $JS.API.STREAM.CREATE.EVENTS"), "{why}");
     let server =
         self::server(|config| config.replace("# \"$JS.API.STREAM.CREATE.EVENTS\"", "\"$JS.API.STREAM.CREATE.EVENTS\""));
-    let live = Live::start(&daemon(&server), create.clone()).await;
+    let live = RunningSource::start(&daemon(&server), create.clone()).await;
     live.ready().await;
     assert_eq!(live.connection.status.denials(), 0);
     // And another to be told who has the subjects.
     let other = SourceSettings { stream: "OTHER".to_owned(), ..create };
     let with_names = |config: &str| config.replace("# \"$JS", "\"$JS").replace("EVENTS\"", "*\"");
     let server = self::server(with_names);
-    let first = Live::start(&daemon(&server), creating()).await;
+    let first = RunningSource::start(&daemon(&server), creating()).await;
     first.ready().await;
-    let second = Live::start(&daemon(&server), other).await;
+    let second = RunningSource::start(&daemon(&server), other).await;
     second.failing("source", "stream EVENTS takes in some of its subjects").await;
 }
 
@@ -96,7 +96,7 @@ async fn each_of_them_is_needed_and_named_when_it_is_missing() {
     ] {
         let server = server(|config| config.replacen(&format!("\"{permission}\""), "\"nothing\"", 1));
         create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
-        let live = Live::start(&daemon(&server), source()).await;
+        let live = RunningSource::start(&daemon(&server), source()).await;
         let why = live.failing("source", &format!("does not permit this user to {part}")).await;
         // It remains so, and does not come and go with every attempt.
         for _ in 0..20 {
@@ -111,7 +111,7 @@ async fn a_revoked_permission_is_reported_and_used_once_it_is_granted_again() {
     let server = shipped();
     let admin = create_stream(&server, "EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
     // It takes effect when messages are asked for again, which is often with small batches.
-    let mut live = Live::start(&daemon(&server), SourceSettings { batch: 2, ..source() }).await;
+    let mut live = RunningSource::start(&daemon(&server), SourceSettings { batch: 2, ..source() }).await;
     live.ready().await;
     let file = server.folder().join("permissions.conf");
     let config = std::fs::read_to_string(&file).unwrap();
@@ -222,7 +222,7 @@ async fn outputs(jetstream: &Context, call: u64) -> u64 {
     let started = Instant::now();
     for reply in &replies {
         while stream.get_last_raw_message_by_subject(reply).await.is_err() {
-            assert!(started.elapsed() < PATIENCE, "no reply on {reply}");
+            assert!(started.elapsed() < WAIT_MAX, "no reply on {reply}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::sent_messages;
-use crate::live::{Live, at, creating, numbers, publish, until};
+use crate::running_source::{RunningSource, at, creating, numbers, publish, until};
 use rekindle_settings::{SourceSettings, StartPosition};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
@@ -12,7 +12,7 @@ use rekindle_test_kit::nats_server::proxy::Proxy;
 #[tokio::test]
 async fn a_server_killed_midway_loses_and_repeats_nothing() {
     let mut server = NatsServer::with_config("");
-    let mut live = Live::with_room(&at(&server.url()), creating(), 1).await;
+    let mut live = RunningSource::with_room(&at(&server.url()), creating(), 1).await;
     live.ready().await;
     publish(&live.connection, 0..30_000).await;
     let mut got = numbers(&live.batches.recv().await.unwrap());
@@ -31,7 +31,7 @@ async fn a_server_killed_midway_loses_and_repeats_nothing() {
 async fn a_request_on_a_lost_connection_is_not_waited_for() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
-    let mut live = Live::start(&at(&proxy.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&proxy.url()), creating()).await;
     live.ready().await;
     proxy.pause();
     let requests = sent_messages(&live);
@@ -59,9 +59,10 @@ async fn a_request_on_a_lost_connection_is_not_waited_for() {
 async fn a_cut_connection_loses_and_repeats_nothing() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
-    let publisher = Live::start(&at(&server.url()), SourceSettings { start: StartPosition::New, ..creating() }).await;
+    let publisher =
+        RunningSource::start(&at(&server.url()), SourceSettings { start: StartPosition::New, ..creating() }).await;
     publisher.ready().await;
-    let mut live = Live::with_room(&at(&proxy.url()), creating(), 1).await;
+    let mut live = RunningSource::with_room(&at(&proxy.url()), creating(), 1).await;
     let connection = publisher.connection.clone();
     let publishing = tokio::spawn(async move {
         for round in 0..40 {
@@ -86,7 +87,7 @@ async fn a_cut_connection_loses_and_repeats_nothing() {
 async fn a_peer_that_goes_silent_is_noticed_and_read_from_again() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
-    let mut live = Live::start(&at(&proxy.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&proxy.url()), creating()).await;
     live.ready().await;
     publish(&live.connection, 0..10).await;
     live.events(10).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::live::{Live, at, creating, numbers, until};
+use crate::running_source::{RunningSource, at, creating, numbers, until};
 use bytes::Bytes;
 use rekindle_core::time::Span;
 use rekindle_runtime::log::RecordKind;
@@ -16,7 +16,7 @@ fn core_nats() -> SourceSettings {
 #[tokio::test]
 async fn plain_subjects_are_read_in_order_and_numbered_by_the_source() {
     let server = NatsServer::with_config("");
-    let mut live = Live::start(&at(&server.url()), core_nats()).await;
+    let mut live = RunningSource::start(&at(&server.url()), core_nats()).await;
     live.ready().await;
     for number in 0..5_000 {
         live.connection.client.publish("events.track", format!("{number}\n").into()).await.unwrap();
@@ -32,7 +32,7 @@ async fn plain_subjects_are_read_in_order_and_numbered_by_the_source() {
 #[tokio::test]
 async fn a_tick_on_plain_nats_comes_after_every_event_before_it() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), core_nats()).await;
+    let mut live = RunningSource::start(&at(&server.url()), core_nats()).await;
     live.ready().await;
     assert!(live.batches.recv().await.unwrap()[0].lines.is_empty(), "the first tick");
     for round in 0..20_u64 {
@@ -57,7 +57,7 @@ async fn a_tick_on_plain_nats_comes_after_every_event_before_it() {
 #[tokio::test]
 async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), core_nats()).await;
+    let mut live = RunningSource::start(&at(&server.url()), core_nats()).await;
     live.ready().await;
     for round in 0..20_u64 {
         for number in 0..200 {
@@ -83,7 +83,8 @@ async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
 #[tokio::test]
 async fn a_silent_plain_subject_gets_ticks() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), SourceSettings { tick_interval: Span(50), ..core_nats() }).await;
+    let mut live =
+        RunningSource::start(&at(&server.url()), SourceSettings { tick_interval: Span(50), ..core_nats() }).await;
     for _ in 0..3 {
         let batch = tokio::time::timeout(Duration::from_secs(2), live.batches.recv()).await.expect("a tick").unwrap();
         assert!(batch[0].lines.is_empty());
@@ -93,7 +94,7 @@ async fn a_silent_plain_subject_gets_ticks() {
 #[tokio::test]
 async fn messages_lost_by_a_slow_reader_of_plain_subjects_are_counted() {
     let server = NatsServer::start();
-    let mut live = Live::with_room(&at(&server.url()), SourceSettings { batch: 10, ..core_nats() }, 1).await;
+    let mut live = RunningSource::with_room(&at(&server.url()), SourceSettings { batch: 10, ..core_nats() }, 1).await;
     live.ready().await;
     let publisher = async_nats::connect(server.url()).await.unwrap();
     for number in 0..80_000 {

@@ -8,7 +8,7 @@ mod ticks;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::live::{Live, at, creating, numbers, publish, until};
+use crate::running_source::{RunningSource, at, creating, numbers, publish, until};
 use async_nats::jetstream::stream::{Config, StorageType};
 use bytes::Bytes;
 use rekindle_core::time::Timestamp;
@@ -16,12 +16,12 @@ use rekindle_runtime::log::RecordKind;
 use rekindle_settings::{SourceSettings, StartPosition};
 use rekindle_test_kit::nats_server::NatsServer;
 
-async fn create_stream(live: &Live, config: Config) {
+async fn create_stream(live: &RunningSource, config: Config) {
     live.connection.jetstream.create_stream(config).await.expect("the stream is created");
 }
 
 /// The number of messages that the source's connection has sent: requests, as long as there are no ticks.
-fn sent_messages(live: &Live) -> u64 {
+fn sent_messages(live: &RunningSource) -> u64 {
     live.connection.client.statistics().out_messages.load(Ordering::Relaxed)
 }
 
@@ -36,7 +36,7 @@ fn stream_of(subjects: &[&str]) -> Config {
 #[tokio::test]
 async fn messages_come_once_and_in_order_with_the_brokers_time() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     publish(&live.connection, 0..20_000).await;
     let messages = live.events(20_000).await;
@@ -55,7 +55,7 @@ async fn messages_come_once_and_in_order_with_the_brokers_time() {
 #[tokio::test]
 async fn several_lines_in_a_message_are_handed_on_unchanged() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     live.connection.jetstream.publish("events.x.y", "{}\n{}\n\n{}".into()).await.unwrap().await.unwrap();
     assert_eq!(live.events(1).await[0].lines, Bytes::from_static(b"{}\n{}\n\n{}"));
@@ -64,21 +64,23 @@ async fn several_lines_in_a_message_are_handed_on_unchanged() {
 #[tokio::test]
 async fn reading_starts_where_the_settings_say() {
     let server = NatsServer::start();
-    let mut first = Live::start(&at(&server.url()), creating()).await;
+    let mut first = RunningSource::start(&at(&server.url()), creating()).await;
     first.ready().await;
     publish(&first.connection, 0..10).await;
     let fifth = first.events(10).await[4].received;
     for (start, expected) in
         [(StartPosition::First, 0), (StartPosition::Sequence(4), 3), (StartPosition::Sequence(0), 0)]
     {
-        let mut live = Live::start(&at(&server.url()), SourceSettings { start, ..creating() }).await;
+        let mut live = RunningSource::start(&at(&server.url()), SourceSettings { start, ..creating() }).await;
         assert_eq!(numbers(&live.events(10 - expected).await)[0], expected as u64, "{start:?}");
     }
     let mut live =
-        Live::start(&at(&server.url()), SourceSettings { start: StartPosition::Time(fifth), ..creating() }).await;
+        RunningSource::start(&at(&server.url()), SourceSettings { start: StartPosition::Time(fifth), ..creating() })
+            .await;
     let batch = live.batches.recv().await.unwrap();
     assert!(batch[0].received >= fifth && batch[0].sequence <= 5, "{:?}", batch[0]);
-    let mut live = Live::start(&at(&server.url()), SourceSettings { start: StartPosition::New, ..creating() }).await;
+    let mut live =
+        RunningSource::start(&at(&server.url()), SourceSettings { start: StartPosition::New, ..creating() }).await;
     live.ready().await;
     publish(&live.connection, 10..11).await;
     assert_eq!(numbers(&live.events(1).await), [10]);
@@ -88,7 +90,7 @@ async fn reading_starts_where_the_settings_say() {
 async fn a_slow_reader_loses_nothing_and_buffers_little() {
     let server = NatsServer::start();
     let source = SourceSettings { batch: 100, ..creating() };
-    let mut live = Live::with_room(&at(&server.url()), source, 1).await;
+    let mut live = RunningSource::with_room(&at(&server.url()), source, 1).await;
     live.ready().await;
     publish(&live.connection, 0..20_000).await;
     // Longer than a consumer may go without a heartbeat: a slow reader must not be mistaken for a silent server.
@@ -102,7 +104,7 @@ async fn a_slow_reader_loses_nothing_and_buffers_little() {
 #[tokio::test]
 async fn requests_to_forget_are_distinguished_from_events_and_ticks() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     for subject in ["events.track", "rekindle.control.forget", "rekindle.tick", "events.track"] {
         live.connection.jetstream.publish(subject, "x".into()).await.unwrap().await.unwrap();
@@ -120,7 +122,7 @@ async fn requests_to_forget_are_distinguished_from_events_and_ticks() {
 #[tokio::test]
 async fn stopping_hands_on_what_had_come_in() {
     let server = NatsServer::start();
-    let mut live = Live::with_room(&at(&server.url()), SourceSettings { batch: 1_000, ..creating() }, 1).await;
+    let mut live = RunningSource::with_room(&at(&server.url()), SourceSettings { batch: 1_000, ..creating() }, 1).await;
     live.ready().await;
     publish(&live.connection, 0..10_000).await;
     let mut got = numbers(&live.batches.recv().await.unwrap());
@@ -132,10 +134,10 @@ async fn stopping_hands_on_what_had_come_in() {
 #[tokio::test]
 async fn it_can_be_stopped_while_there_is_no_stream_and_no_server() {
     let mut server = NatsServer::start();
-    let live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
+    let live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     assert_eq!(live.stop().await, []);
-    let live = Live::start(&at(&server.url()), creating()).await;
+    let live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     server.kill();
     live.failing("nats", "Connection refused").await;
@@ -145,7 +147,7 @@ async fn it_can_be_stopped_while_there_is_no_stream_and_no_server() {
 #[tokio::test]
 async fn a_message_of_the_largest_size_is_handed_on() {
     let server = NatsServer::with_config("max_payload: 60MB\nmax_pending: 200MB");
-    let mut live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
+    let mut live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     // A stream on disk takes 32 MiB at most; and a request for messages asks for as much, until it meets a larger one.
     let in_memory =
@@ -166,7 +168,7 @@ async fn a_message_of_the_largest_size_is_handed_on() {
 async fn compressed_payloads_are_recognized_by_their_first_bytes() {
     use std::io::Write as _;
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     let text = b"{\"a\":1}\n".repeat(1_000);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{create_stream, sent_messages, stream_of};
-use crate::live::{Live, at, creating, numbers, publish, until};
+use crate::running_source::{RunningSource, at, creating, numbers, publish, until};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use rekindle_settings::SourceSettings;
 use rekindle_test_kit::nats_server::NatsServer;
@@ -11,7 +11,7 @@ use rekindle_test_kit::nats_server::NatsServer;
 #[tokio::test]
 async fn a_missing_stream_is_waited_for() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
+    let mut live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     let why = live.failing("source", "there is no stream EVENTS").await;
     assert!(
         why.contains("nats stream add EVENTS --subjects 'events.>,rekindle.tick,rekindle.control.forget'"),
@@ -27,7 +27,7 @@ async fn a_missing_stream_is_waited_for() {
 #[tokio::test]
 async fn a_stream_that_does_not_fit_is_refused_with_every_reason() {
     let server = NatsServer::start();
-    let live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
+    let live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     let bad = Config {
         retention: RetentionPolicy::Interest,
@@ -52,9 +52,9 @@ async fn a_stream_that_does_not_fit_is_refused_with_every_reason() {
 async fn a_subject_that_another_stream_has_is_named_with_that_stream() {
     let server = NatsServer::start();
     let nats = at(&server.url());
-    let first = Live::start(&nats, creating()).await;
+    let first = RunningSource::start(&nats, creating()).await;
     first.ready().await;
-    let second = Live::start(&nats, SourceSettings { stream: "OTHER".to_owned(), ..creating() }).await;
+    let second = RunningSource::start(&nats, SourceSettings { stream: "OTHER".to_owned(), ..creating() }).await;
     let why = second.failing("source", "could not create stream OTHER").await;
     assert!(
         why.contains("stream EVENTS takes in some of its subjects (events.>, rekindle.tick, rekindle.control.forget)"),
@@ -65,7 +65,7 @@ async fn a_subject_that_another_stream_has_is_named_with_that_stream() {
 #[tokio::test]
 async fn other_subjects_in_the_stream_are_skipped_and_are_no_gap() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
+    let mut live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     live.failing("source", "there is no stream").await;
     create_stream(&live, stream_of(&["events.>", "rekindle.tick", "rekindle.control.forget", "other"])).await;
     live.ready().await;
@@ -82,14 +82,14 @@ async fn other_subjects_in_the_stream_are_skipped_and_are_no_gap() {
 #[tokio::test]
 async fn messages_deleted_before_they_were_read_are_counted_as_missing() {
     let server = NatsServer::start();
-    let first = Live::start(&at(&server.url()), creating()).await;
+    let first = RunningSource::start(&at(&server.url()), creating()).await;
     first.ready().await;
     publish(&first.connection, 0..10).await;
     let stream = first.connection.jetstream.get_stream("EVENTS").await.unwrap();
     for sequence in [5, 6, 8] {
         stream.delete_message(sequence).await.unwrap();
     }
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     assert_eq!(numbers(&live.events(7).await), [0, 1, 2, 3, 6, 8, 9]);
     until("counted", || live.status.missing() == 3).await;
     assert_eq!((live.status.gaps(), live.status.recreations()), (2, 2), "each hole is asked for once more");
@@ -100,7 +100,7 @@ async fn messages_deleted_before_they_were_read_are_counted_as_missing() {
 async fn a_purge_is_survived_and_the_purged_messages_are_counted() {
     let server = NatsServer::start();
     let source = SourceSettings { batch: 10, ..creating() };
-    let mut live = Live::with_room(&at(&server.url()), source, 1).await;
+    let mut live = RunningSource::with_room(&at(&server.url()), source, 1).await;
     live.ready().await;
     publish(&live.connection, 0..1_000).await;
     until("read", || live.status.messages() > 0).await;
@@ -118,7 +118,7 @@ async fn a_purge_is_survived_and_the_purged_messages_are_counted() {
 #[tokio::test]
 async fn a_stream_deleted_and_created_again_has_lost_data() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     publish(&live.connection, 0..10).await;
     live.events(10).await;
@@ -137,7 +137,7 @@ async fn a_stream_deleted_and_created_again_has_lost_data() {
 #[tokio::test]
 async fn a_stream_created_again_and_refilled_at_once_is_not_read() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     publish(&live.connection, 0..10).await;
     live.events(10).await;
@@ -156,7 +156,7 @@ async fn a_stream_created_again_and_refilled_at_once_is_not_read() {
 #[tokio::test]
 async fn a_stream_created_at_another_time_is_not_read_at_all() {
     let server = NatsServer::start();
-    let first = Live::start(&at(&server.url()), creating()).await;
+    let first = RunningSource::start(&at(&server.url()), creating()).await;
     first.ready().await;
     publish(&first.connection, 0..10).await;
     let (out, mut batches) = tokio::sync::mpsc::channel(4);
@@ -165,7 +165,7 @@ async fn a_stream_created_at_another_time_is_not_read_at_all() {
         rekindle_nats::source::NatsSource::new(first.connection.clone(), creating(), out, health.part("source"));
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(source.created_at(1_772_532_000_123).run(stopped));
-    let why = crate::live::failing(&health, "source", "it is another one").await;
+    let why = crate::running_source::failing(&health, "source", "it is another one").await;
     assert!(why.contains("was created 2026-03-03T10:00:00.123Z"), "{why}");
     assert!(batches.try_recv().is_err());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::live::{Live, at, creating, publish, until};
+use crate::running_source::{RunningSource, at, creating, publish, until};
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_settings::SourceSettings;
 use rekindle_test_kit::nats_server::NatsServer;
@@ -11,7 +11,7 @@ use rekindle_test_kit::nats_server::NatsServer;
 async fn ticks_come_in_a_silent_stream_and_not_in_a_busy_one() {
     let server = NatsServer::start();
     let source = SourceSettings { tick_interval: Span(50), ..creating() };
-    let mut live = Live::start(&at(&server.url()), source).await;
+    let mut live = RunningSource::start(&at(&server.url()), source).await;
     let mut last = Timestamp(0);
     for _ in 0..5 {
         let batch = tokio::time::timeout(Duration::from_secs(2), live.batches.recv()).await.expect("a tick").unwrap();
@@ -33,8 +33,8 @@ async fn ticks_come_in_a_silent_stream_and_not_in_a_busy_one() {
 async fn two_daemons_on_a_stream_share_the_ticks() {
     let server = NatsServer::start();
     let source = SourceSettings { tick_interval: Span(100), ..creating() };
-    let one = Live::with_room(&at(&server.url()), source.clone(), 1_000).await;
-    let other = Live::with_room(&at(&server.url()), source, 1_000).await;
+    let one = RunningSource::with_room(&at(&server.url()), source.clone(), 1_000).await;
+    let other = RunningSource::with_room(&at(&server.url()), source, 1_000).await;
     until("ticking", || one.status.ticks_received() >= 20).await;
     let sent = one.status.ticks_sent() + other.status.ticks_sent();
     assert!(sent < 35, "{sent} ticks were sent where one daemon sends 20");
@@ -44,7 +44,7 @@ async fn two_daemons_on_a_stream_share_the_ticks() {
 async fn a_stalled_reader_gets_no_ticks() {
     let server = NatsServer::start();
     let source = SourceSettings { tick_interval: Span(50), ..creating() };
-    let live = Live::with_room(&at(&server.url()), source, 1).await;
+    let live = RunningSource::with_room(&at(&server.url()), source, 1).await;
     until("stalled", || live.status.ticks_sent() >= 2).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(live.status.ticks_sent() <= 3, "{}", live.status.ticks_sent());
@@ -53,7 +53,7 @@ async fn a_stalled_reader_gets_no_ticks() {
 #[tokio::test]
 async fn the_payload_of_a_tick_is_ignored() {
     let server = NatsServer::start();
-    let mut live = Live::start(&at(&server.url()), creating()).await;
+    let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
     live.connection.jetstream.publish("rekindle.tick", "{\"type\":\"track\"}".into()).await.unwrap().await.unwrap();
     let batch = live.batches.recv().await.unwrap();

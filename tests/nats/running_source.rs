@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// How long a test waits for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A running source and what a test observes of it.
-pub(crate) struct Live {
+pub(crate) struct RunningSource {
     pub(crate) batches: mpsc::Receiver<RecordBatch>,
     pub(crate) status: Arc<SourceStatus>,
     pub(crate) health: Health,
@@ -36,32 +36,32 @@ pub(crate) fn creating() -> SourceSettings {
     SourceSettings { create: true, tick_interval: Span(10_000), ..SourceSettings::default() }
 }
 
-impl Live {
-    pub(crate) async fn start(nats: &NatsSettings, source: SourceSettings) -> Live {
-        Live::with_room(nats, source, 64).await
+impl RunningSource {
+    pub(crate) async fn start(nats: &NatsSettings, source: SourceSettings) -> RunningSource {
+        RunningSource::with_room(nats, source, 64).await
     }
 
     /// With room for this number of batches that were not received.
-    pub(crate) async fn with_room(nats: &NatsSettings, source: SourceSettings, room: usize) -> Live {
+    pub(crate) async fn with_room(nats: &NatsSettings, source: SourceSettings, room: usize) -> RunningSource {
         // Shown when a test fails.
         let _ = tracing_subscriber::fmt().with_env_filter("info,async_nats=debug").with_test_writer().try_init();
         let health = Health::default();
         let access = NatsAccess::check(nats).expect("the settings are right");
         let connection = access.connect(source.batch, health.part("nats"));
-        let connection = tokio::time::timeout(PATIENCE, connection).await.expect("a connection");
+        let connection = tokio::time::timeout(WAIT_MAX, connection).await.expect("a connection");
         let (out, batches) = mpsc::channel(room);
         let source = NatsSource::new(connection.clone(), source, out, health.part("source"));
         let (stop, stopped) = watch::channel(false);
         let status = source.status();
         let task = tokio::spawn(source.run(stopped));
-        Live { batches, status, health, connection, stop, task }
+        RunningSource { batches, status, health, connection, stop, task }
     }
 
     /// The next messages without ticks.
     pub(crate) async fn events(&mut self, count: usize) -> Vec<LogRecord> {
         let mut found = Vec::new();
         while found.len() < count {
-            let batch = tokio::time::timeout(PATIENCE, self.batches.recv()).await;
+            let batch = tokio::time::timeout(WAIT_MAX, self.batches.recv()).await;
             let batch =
                 batch.unwrap_or_else(|_| panic!("{} of {count} came; {:?}", found.len(), self.health.failing()));
             found.extend(batch.expect("the source runs").into_iter().filter(|message| !message.lines.is_empty()));
@@ -83,7 +83,7 @@ impl Live {
     pub(crate) async fn stop(mut self) -> Vec<LogRecord> {
         self.stop.send(true).expect("it runs");
         let mut rest = Vec::new();
-        while let Some(batch) = tokio::time::timeout(PATIENCE, self.batches.recv()).await.expect("it ends") {
+        while let Some(batch) = tokio::time::timeout(WAIT_MAX, self.batches.recv()).await.expect("it ends") {
             rest.extend(batch);
         }
         self.task.await.expect("no panic");
@@ -99,7 +99,7 @@ pub(crate) async fn failing(health: &Health, part: &str, why: &str) -> String {
         if let Some((_, reason)) = reason() {
             return reason;
         }
-        assert!(started.elapsed() < PATIENCE, "{part} does not fail for {why:?}: {:?}", health.failing());
+        assert!(started.elapsed() < WAIT_MAX, "{part} does not fail for {why:?}: {:?}", health.failing());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -108,7 +108,7 @@ pub(crate) async fn failing(health: &Health, part: &str, why: &str) -> String {
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < PATIENCE, "not {what} in time");
+        assert!(started.elapsed() < WAIT_MAX, "not {what} in time");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
