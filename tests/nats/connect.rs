@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::running_source::{WAIT_MAX, at, failing, until};
+use crate::running_source::{RunningSource, WAIT_MAX, at, creating, failing, until};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -329,7 +329,7 @@ async fn a_server_without_jetstream_is_reported() {
     let without: Vec<&str> = text.lines().filter(|line| !line.starts_with("jetstream")).collect();
     fs::write(&config, without.join("\n")).unwrap();
     server.start_again();
-    let live = crate::running_source::RunningSource::start(&at(&server.url()), crate::live::creating()).await;
+    let live = RunningSource::start(&at(&server.url()), creating()).await;
     live.failing("source", "it is not enabled on this server, or not for this account").await;
     assert_eq!(live.stop().await, []);
 }
