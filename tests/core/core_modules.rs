@@ -256,7 +256,7 @@ fn no_module_may_import_a_later_one() {
 }
 
 #[test]
-fn growth_has_no_circles_and_imports_only_what_the_table_allows() {
+fn growth_has_no_cycles_and_imports_only_what_the_table_allows() {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for module in modules().iter().filter(|module| module.name() == "growth" && module.path.len() > 1) {
         found.entry(module.path[1].clone()).or_default().extend(module.growth_imports());
@@ -327,7 +327,7 @@ fn a_clock_is_found_however_it_is_written() {
 }
 
 #[test]
-fn what_is_allowed_or_no_code_is_no_mistake() {
+fn allowed_imports_comments_and_tests_are_not_mistakes() {
     for text in [
         "use crate::time::Span;\nuse super::value::Value;\nuse std::sync::Arc;",
         "// use crate::partition::User;\n//! [`Partition`](crate::partition::Partition)",
@@ -339,7 +339,7 @@ fn what_is_allowed_or_no_code_is_no_mistake() {
 }
 
 #[test]
-fn an_edge_nobody_needs_is_found() {
+fn unneeded_edge_is_found() {
     let found = mistakes(&[Module::new(Path::new("identity.rs"), "use crate::time::Span;\nuse crate::rules::X;")]);
     assert_eq!(found, ["identity may not import rules", "identity may import event, and does not"]);
 }

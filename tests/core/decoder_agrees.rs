@@ -30,12 +30,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn on_events(line in text::event(), projection in text::projection()) {
+    fn decoder_agrees_with_the_oracle_on_events(line in text::event(), projection in text::projection()) {
         agree(line.as_bytes(), &projection, 1 << 20)?;
     }
 
     #[test]
-    fn on_mutated_events(
+    fn decoder_agrees_with_the_oracle_on_mutated_events(
         line in text::event(),
         edits in prop::collection::vec(text::edit(), 1..4),
         projection in text::projection(),
@@ -44,28 +44,28 @@ proptest! {
     }
 
     #[test]
-    fn on_batches(line in text::batch(), edits in prop::collection::vec(text::edit(), 0..2), projection in text::projection()) {
+    fn decoder_agrees_with_the_oracle_on_batches(line in text::batch(), edits in prop::collection::vec(text::edit(), 0..2), projection in text::projection()) {
         agree(&text::edited(line.into_bytes(), &edits), &projection, 1 << 20)?;
     }
 
     #[test]
-    fn on_any_json(line in text::json(), projection in text::projection()) {
+    fn decoder_agrees_with_the_oracle_on_any_json(line in text::json(), projection in text::projection()) {
         agree(line.as_bytes(), &projection, 1 << 20)?;
     }
 
     #[test]
-    fn on_any_bytes(line in prop::collection::vec(any::<u8>(), 0..64), projection in text::projection()) {
+    fn decoder_agrees_with_the_oracle_on_any_bytes(line in prop::collection::vec(any::<u8>(), 0..64), projection in text::projection()) {
         agree(&line, &projection, 1 << 20)?;
     }
 
     #[test]
-    fn on_the_longest_event(line in text::event(), by in -2isize..3) {
+    fn decoder_agrees_with_the_oracle_at_the_size_limit(line in text::event(), by in -2isize..3) {
         let limit = line.len().saturating_add_signed(by);
         agree(line.as_bytes(), &Projection::default(), limit)?;
     }
 
     #[test]
-    fn around_the_nesting_limit(line in text::deep_event(), projection in text::projection()) {
+    fn decoder_agrees_with_the_oracle_at_the_nesting_limit(line in text::deep_event(), projection in text::projection()) {
         agree(line.as_bytes(), &projection, 1 << 20)?;
     }
 }
@@ -87,7 +87,7 @@ proptest! {
 
     /// What serde_json reads, the slow reading reads as the same.
     #[test]
-    fn the_slow_reading_knows_json(line in prop_oneof![text::event(), text::json(), text::deep_event()]) {
+    fn the_oracle_reads_json_like_serde_json(line in prop_oneof![text::event(), text::json(), text::deep_event()]) {
         if let Ok(value) = serde_json::from_str::<serde_json::Value>(&line) {
             let slowly = lenient::read(line.as_bytes());
             prop_assert_eq!(slowly.as_ref().map(plain), Some(value.clone()));
@@ -98,7 +98,7 @@ proptest! {
 }
 
 #[test]
-fn the_generator_makes_events_of_every_verdict() {
+fn the_generator_makes_calls_of_every_verdict() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen = std::collections::BTreeMap::<String, usize>::new();

@@ -1,4 +1,4 @@
-//! The conformance cases: rules and events in, exactly the expected journal out, however the work is split.
+//! The conformance cases: rules and events give exactly the expected journal, for any partitions, workers and batches.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
     let rules = String::from_utf8(read("rules.toml")).expect("rules are UTF-8");
     let until = String::from_utf8(read("until")).expect("`until` is UTF-8");
     let until = Timestamp::parse_rfc3339(until.trim()).expect("`until` is a time");
-    // With one at hand everybody else is packed between any two events.
+    // With one resident user, all others are packed between any two events.
     let resident_users = (partitions > 1).then_some(1);
     let options = PipelineOptions { partitions, workers, resident_users, ..PipelineOptions::default() };
     replay_bytes(&rules, &read("events.jsonl"), until, options, batch_bytes).expect("the rules compile")
@@ -77,7 +77,11 @@ fn every_case_gives_the_expected_journal() {
 #[case::line_by_line(64, 1, 0)]
 #[case::line_by_line_two_workers(7, 2, 0)]
 #[case::small_batches(7, 2, 5_000)]
-fn how_the_work_is_split_does_not_show(#[case] partitions: usize, #[case] workers: usize, #[case] batch_bytes: usize) {
+fn journal_does_not_depend_on_partitions_workers_and_batches(
+    #[case] partitions: usize,
+    #[case] workers: usize,
+    #[case] batch_bytes: usize,
+) {
     for case in cases() {
         let reference = journal(&case, 64, 1, 1 << 30);
         let split = journal(&case, partitions, workers, batch_bytes);

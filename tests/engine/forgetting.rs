@@ -1,5 +1,5 @@
-//! Users who are forgotten: because the log says so, or because they were idle for too long. The engine agrees with the
-//! naive oracle on random rules and logs, however the log is divided, and wherever it is cut and gone on with.
+//! Users that are forgotten on request, and users that expire. The engine agrees with the naive oracle on random rules and
+//! logs, however the log is divided, and wherever the state is saved and restored.
 
 use std::sync::{Arc, LazyLock};
 
@@ -15,7 +15,7 @@ use rekindle_test_kit::generator::{Scenario, scenario};
 use rekindle_test_kit::oracle::{self, ForgetPlan, compare};
 use serde_json::{Value as Json, json};
 
-/// Ids of the generator's users and visitors, and of nobody.
+/// Ids of the generator's users and visitors, and one that does not occur.
 const IDS: &[&str] = &["u0", "u0", "u1", "u2", "用户-一", "a0", "a1", "a2", "a b.*>", "nobody"];
 
 static DURATION: LazyLock<Regex> =
@@ -25,10 +25,10 @@ static DURATION: LazyLock<Regex> =
 #[derive(Clone, Debug)]
 struct Split {
     partitions: usize,
-    /// How many entries are fed at a time.
+    /// The number of entries per batch.
     batch: usize,
-    /// Before which entries the state is saved and restored.
-    cuts: Vec<usize>,
+    /// Indexes of the entries before which the state is saved and restored.
+    restores: Vec<usize>,
 }
 
 /// A log with requests to forget in it, its rules, and how to replay it.
@@ -83,8 +83,8 @@ impl Log {
         let mut pipeline = Pipeline::new(Arc::clone(&plan), self.options(split.partitions)).expect("threads start");
         let (entries, mut outputs, mut fed) = (self.entries(), Vec::new(), 0);
         while fed < entries.len() {
-            let next_cut = split.cuts.iter().copied().filter(|cut| *cut > fed).min().unwrap_or(entries.len());
-            let end = (fed + split.batch).min(next_cut).min(entries.len());
+            let next_restore = split.restores.iter().copied().filter(|at| *at > fed).min().unwrap_or(entries.len());
+            let end = (fed + split.batch).min(next_restore).min(entries.len());
             let batch = entries[fed..end].iter().map(|(kind, lines)| InputEntry {
                 kind: *kind,
                 lines,
@@ -93,7 +93,7 @@ impl Log {
             });
             pipeline.feed_entries(&batch.collect::<Vec<_>>(), &mut |_| {}, &mut outputs);
             fed = end;
-            if split.cuts.contains(&fed) {
+            if split.restores.contains(&fed) {
                 let (saved, partitions) = (pipeline.encode_checkpoint(), split.partitions * 2 + 1);
                 let restored = RestoredPipeline::read(&plan, &[&saved]).expect("what was saved");
                 pipeline =
@@ -108,7 +108,7 @@ impl Log {
         journal
     }
 
-    /// Where engine and oracle part.
+    /// The first difference of engine and oracle.
     fn disagreement(&self, split: &Split) -> Option<String> {
         let (until, disorder) = (self.until.0, self.max_disorder.0);
         let mut expected = oracle::run_forgetting(&self.rules, &self.events, until, disorder, &self.forgetting);
@@ -136,7 +136,7 @@ fn shortened(rules: &str, times: i64) -> (String, i64) {
 }
 
 fn whole() -> Split {
-    Split { partitions: 64, batch: usize::MAX / 2, cuts: Vec::new() }
+    Split { partitions: 64, batch: usize::MAX / 2, restores: Vec::new() }
 }
 
 type Requests = Vec<(prop::sample::Index, &'static str)>;
@@ -158,36 +158,36 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn engine_and_oracle_agree_on_who_is_forgotten(
+    fn engine_and_oracle_agree_on_forgotten_users(
         scenario in scenario(),
         requests in requests(8),
-        (partitions, batch, cuts) in splits(),
+        (partitions, batch, restores) in splits(),
     ) {
         let mut log = Log::new(&scenario, scenario.rules_toml(), ForgetPlan::default());
         let lines = log.count();
         log.forgetting.requests = placed(&requests, lines.max(1));
         let entries = log.entries().len();
-        let split = Split { partitions, batch, cuts: cuts.iter().map(|cut| cut.index(entries.max(1))).collect() };
+        let split = Split { partitions, batch, restores: restores.iter().map(|at| at.index(entries.max(1))).collect() };
         let disagreement = log.disagreement(&split);
         prop_assert!(disagreement.is_none(), "with {split:?}, {:?}, {}", log.forgetting, disagreement.unwrap_or_default());
         prop_assert!(log.journal(&split) == log.journal(&whole()), "with {split:?}, {:?}", log.forgetting);
     }
 
     #[test]
-    fn engine_and_oracle_agree_on_who_was_idle_for_too_long(
+    fn engine_and_oracle_agree_on_expired_users(
         scenario in scenario(),
         requests in requests(3),
         times in prop::sample::select(vec![24, 240, 2_400]),
         longer in prop::sample::select(vec![0i64, 1, 3_600_000]),
-        (partitions, batch, cuts) in splits(),
+        (partitions, batch, restores) in splits(),
     ) {
         let (rules, longest) = shortened(&scenario.rules_toml(), times);
         let mut log = Log::new(&scenario, rules, ForgetPlan::default());
         log.forgetting.requests = placed(&requests, log.count().max(1));
-        // Nothing in a rule is longer than two durations, and the part of a pane.
+        // No condition looks back further than two durations and a pane.
         log.forgetting.state_ttl_ms = Some(longest * 3 + 1_000 + longer);
         let entries = log.entries().len();
-        let split = Split { partitions, batch, cuts: cuts.iter().map(|cut| cut.index(entries.max(1))).collect() };
+        let split = Split { partitions, batch, restores: restores.iter().map(|at| at.index(entries.max(1))).collect() };
         let disagreement = log.disagreement(&split);
         prop_assert!(
             disagreement.is_none(),
@@ -197,10 +197,8 @@ proptest! {
     }
 }
 
-/// Both ways of being forgotten change what is decided in a good share of the scenarios: the tests above are about
-/// something.
 #[test]
-fn forgetting_shows_in_many_scenarios() {
+fn forgetting_and_expiry_change_the_journal_of_many_scenarios() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut by_request, mut by_idleness) = (0, 0);

@@ -1,6 +1,5 @@
 //! The engine without a process around it: the conformance cases, the oracle, and what must not change a result.
 
-mod checkpoint_cuts;
 mod conformance;
 mod forgetting;
 mod generator_covers;
@@ -9,3 +8,4 @@ mod metamorphic;
 mod oracle_agreement;
 mod oracle_by_hand;
 mod oracle_conformance;
+mod snapshots;

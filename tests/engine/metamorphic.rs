@@ -1,7 +1,7 @@
-//! What must not show: where a run was cut and its state saved and restored, who else is in the log, how the log came
-//! in batches, how often it ran. Over the conformance cases, and over random rules and logs.
+//! What must not change a journal: where the state was saved and restored, other users in the log, the sizes of batches,
+//! running again. Over the conformance cases, and over random rules and logs.
 //!
-//! What the journals hold is the business of other tests; here two runs are compared byte for byte.
+//! The content of the journals is checked by other tests; here two runs are compared byte for byte.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
 
-/// Given to the users of another log; no case has such ids.
+/// Prefix of the users of another log; no case has such ids.
 const OTHERS: &str = "other:";
 
 /// A log, its rules, and how to replay it.
@@ -29,7 +29,7 @@ struct Case {
     events: Vec<u8>,
     until: Timestamp,
     max_disorder: Span,
-    /// Users idle for so long are dropped.
+    /// Users that are idle for this long expire.
     state_ttl: Option<Span>,
 }
 
@@ -57,7 +57,7 @@ impl Case {
         }
     }
 
-    fn dropping_after(self, hours: i64) -> Case {
+    fn expiring_after(self, hours: i64) -> Case {
         Case { state_ttl: Some(Span(hours * 3_600_000)), ..self }
     }
 
@@ -96,14 +96,14 @@ impl Case {
         replay_bytes(&self.rules, &self.events, self.until, options, batch_bytes).expect("the rules compile")
     }
 
-    /// The journal of a run that is cut before each of these lines (ascending): saved, and gone on with elsewhere.
-    fn cut_journal(&self, cuts: &[usize], splits: &[(usize, usize)]) -> Vec<u8> {
+    /// The journal of a run whose state is saved before each of these lines (ascending) and restored with other partitions.
+    fn journal_with_restores(&self, restores: &[usize], splits: &[(usize, usize)]) -> Vec<u8> {
         let (plan, mut outputs) = (self.plan(), Vec::new());
         let mut splits = splits.iter().cycle();
         let mut next_options = || self.options(*splits.next().expect("there is a split"));
         let mut pipeline = Pipeline::new(Arc::clone(&plan), next_options()).expect("threads start");
         for (index, line) in self.lines().into_iter().enumerate() {
-            if cuts.contains(&index) {
+            if restores.contains(&index) {
                 let saved = pipeline.encode_checkpoint();
                 pipeline = restored(&plan, next_options(), &saved);
             }
@@ -114,7 +114,7 @@ impl Case {
     }
 }
 
-/// A pipeline that goes on from what another saved.
+/// A pipeline that is restored from the checkpoint of another.
 fn restored(plan: &Arc<ExecutionPlan>, options: PipelineOptions, saved: &[u8]) -> Pipeline {
     let restored = RestoredPipeline::read(plan, &[saved]).expect("what was saved");
     Pipeline::restore(Arc::clone(plan), options, restored).expect("what was saved")
@@ -128,7 +128,7 @@ fn written(plan: &ExecutionPlan, mut outputs: Vec<Output>) -> Vec<u8> {
     journal
 }
 
-/// Where two journals part, for people.
+/// The first difference of two journals, for people.
 fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
     let lines = |journal| String::from_utf8_lossy(journal).lines().map(str::to_owned).collect::<Vec<_>>();
     let (expected, found): (Vec<String>, Vec<String>) = (lines(expected), lines(found));
@@ -143,20 +143,20 @@ fn assert_same(case: &Case, what: &str, expected: &[u8], found: &[u8]) {
 }
 
 #[test]
-fn no_cut_shows_wherever_it_is() {
+fn restore_before_any_line_does_not_change_the_journal() {
     for name in ["identity-2", "windows-3"] {
         let case = Case::read(&Path::new(CASES).join(name));
         let (plan, expected, lines) = (case.plan(), case.journal(0), case.lines());
         let mut before = Vec::new();
         let mut first = Pipeline::new(Arc::clone(&plan), case.options((3, 1))).expect("threads start");
-        for cut in 0..=lines.len() {
+        for at_line in 0..=lines.len() {
             let saved = first.encode_checkpoint();
             let mut second = restored(&plan, case.options((8, 1)), &saved);
             let mut outputs = before.clone();
-            second.feed(&lines[cut..].concat(), &mut |_| {}, &mut outputs);
+            second.feed(&lines[at_line..].concat(), &mut |_| {}, &mut outputs);
             second.advance_to(case.until, &mut outputs);
-            assert_same(&case, &format!("cut before line {cut}"), &expected, &written(&plan, outputs));
-            if let Some(line) = lines.get(cut) {
+            assert_same(&case, &format!("restored before line {at_line}"), &expected, &written(&plan, outputs));
+            if let Some(line) = lines.get(at_line) {
                 first.feed(line, &mut |_| {}, &mut before);
             }
         }
@@ -164,22 +164,22 @@ fn no_cut_shows_wherever_it_is() {
 }
 
 #[test]
-fn no_sampled_cut_shows_in_any_case() {
+fn restores_do_not_change_the_journal_of_any_case() {
     for (index, case) in Case::all().iter().enumerate() {
         let (expected, count) = (case.journal(1 << 30), case.lines().len());
         for sample in 0..15 {
-            let cut = (sample * count / 15 + (sample * 7 + index * 13) % (count / 15)).min(count - 1);
-            let found = case.cut_journal(&[cut], &[(7, 1), (64, 2)]);
-            assert_same(case, &format!("cut before line {cut}"), &expected, &found);
+            let at_line = (sample * count / 15 + (sample * 7 + index * 13) % (count / 15)).min(count - 1);
+            let found = case.journal_with_restores(&[at_line], &[(7, 1), (64, 2)]);
+            assert_same(case, &format!("restored before line {at_line}"), &expected, &found);
         }
         let often: Vec<usize> = (0..count).step_by(23).collect();
-        let found = case.cut_journal(&often, &[(5, 1), (2, 1), (64, 1), (1, 1)]);
-        assert_same(case, "cut every 23 lines", &expected, &found);
+        let found = case.journal_with_restores(&often, &[(5, 1), (2, 1), (64, 1), (1, 1)]);
+        assert_same(case, "restored every 23 lines", &expected, &found);
     }
 }
 
 #[test]
-fn reading_and_writing_again_gives_the_same_bytes() {
+fn restored_pipeline_encodes_the_same_checkpoint() {
     for case in Case::all() {
         let (plan, mut outputs) = (case.plan(), Vec::new());
         let mut pipeline = Pipeline::new(Arc::clone(&plan), case.options((5, 1))).expect("threads start");
@@ -200,47 +200,40 @@ fn reading_and_writing_again_gives_the_same_bytes() {
     }
 }
 
-/// Users come and go; neither cuts nor batches nor others show in when they do.
 #[test]
-fn when_idle_users_are_dropped_depends_on_nothing_else() {
+fn expiry_does_not_depend_on_batches_restores_or_other_users() {
     let cases = Case::all();
-    let mut dropped = 0;
+    let mut expired = 0;
     let others = Case::all();
     for (index, (case, other)) in cases.into_iter().zip(others.iter().cycle().skip(1)).enumerate() {
         let forever = case.journal(1 << 30);
-        let case = case.dropping_after([1, 6, 30][index % 3]);
+        let case = case.expiring_after([1, 6, 30][index % 3]);
         let expected = case.journal(1 << 30);
-        dropped += usize::from(expected != forever);
+        expired += usize::from(expected != forever);
         for batch_bytes in [0, 3_000] {
             assert_same(&case, &format!("batches of {batch_bytes}"), &expected, &case.journal(batch_bytes));
         }
         let often: Vec<usize> = (0..case.lines().len()).step_by(41).collect();
-        let found = case.cut_journal(&often, &[(5, 1), (2, 2), (64, 1)]);
-        assert_same(&case, "cut every 41 lines", &expected, &found);
+        let found = case.journal_with_restores(&often, &[(5, 1), (2, 2), (64, 1)]);
+        assert_same(&case, "restored every 41 lines", &expected, &found);
         let (own, _) = journal_among_others(&case, other);
         assert_same(&case, &format!("mixed with {}", other.name), &expected, &own);
     }
-    assert!(dropped >= 12, "only {dropped} cases notice that users are dropped");
+    assert!(expired >= 12, "users expire in only {expired} cases");
 }
 
 #[test]
-fn repeated_runs_are_the_same() {
-    for case in Case::all() {
-        assert_same(&case, "run again", &case.journal(1 << 30), &case.journal(1 << 30));
-    }
-}
-
-#[test]
-fn batch_sizes_do_not_show() {
+fn journal_does_not_depend_on_batch_sizes_and_is_the_same_again() {
     for case in Case::all() {
         let expected = case.journal(1 << 30);
+        assert_same(&case, "run again", &expected, &case.journal(1 << 30));
         for batch_bytes in [0, 300, 1_000, 7_777, 50_000] {
             assert_same(&case, &format!("batches of {batch_bytes}"), &expected, &case.journal(batch_bytes));
         }
     }
 }
 
-/// A line of another log, under other users, at that time; `None` for what is no single call.
+/// A line of another log, with other users, at that time; `None` for a line that is not a single call.
 fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
     let mut call: Json = serde_json::from_slice(line).ok()?;
     let fields = call.as_object_mut().filter(|fields| !fields.contains_key("batch"))?;
@@ -252,7 +245,7 @@ fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
             _ => {}
         }
     }
-    // What would correct the time.
+    // These would correct the time.
     for key in ["originalTimestamp", "sentAt", "receivedAt"] {
         fields.remove(key);
     }
@@ -260,8 +253,8 @@ fn renamed(line: &[u8], at: Timestamp) -> Option<Vec<u8>> {
     Some(format!("{call}\n").into_bytes())
 }
 
-/// The log with another's users mixed in after each line, never later than the latest time read, so that nobody's
-/// events become late by them.
+/// The log with the users of another log mixed in after each line, never later than the latest time read, so that they make
+/// no event late.
 fn mixed(case: &Case, other: &Case) -> Vec<u8> {
     let mut log = Vec::new();
     let mut probe = Pipeline::new(case.plan(), case.options((1, 1))).expect("threads start");
@@ -289,15 +282,15 @@ fn own_lines(journal: &[u8]) -> Vec<u8> {
 
 /// The users' own lines with another log's users mixed in, and how many lines those have.
 fn journal_among_others(case: &Case, other: &Case) -> (Vec<u8>, usize) {
-    let crowd = mixed(case, other);
+    let mixed_log = mixed(case, other);
     let options = case.options((7, 1));
-    let journal = replay_bytes(&case.rules, &crowd, case.until, options, 2_000).expect("the rules compile");
+    let journal = replay_bytes(&case.rules, &mixed_log, case.until, options, 2_000).expect("the rules compile");
     let own = own_lines(&journal);
     (own.clone(), journal.len() - own.len())
 }
 
 #[test]
-fn other_users_do_not_show() {
+fn journal_does_not_depend_on_other_users() {
     let cases = Case::all();
     let mut others_lines = 0;
     for (case, other) in cases.iter().zip(cases.iter().cycle().skip(1)) {
@@ -305,28 +298,28 @@ fn other_users_do_not_show() {
         assert_same(case, &format!("mixed with {}", other.name), &case.journal(1 << 30), &own);
         others_lines += others;
     }
-    assert!(others_lines > 100_000, "the others did next to nothing: {others_lines} bytes of journal");
+    assert!(others_lines > 100_000, "the other users have only {others_lines} bytes of journal");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_cut_shows_in_random_scenarios(
+    fn restores_do_not_change_the_journal_in_random_scenarios(
         scenario in scenario(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        restores in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
         partitions in prop::collection::vec(prop::sample::select(vec![1, 3, 7, 64]), 1..4),
     ) {
         let case = Case::of(&scenario);
         let count = case.lines().len();
-        let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(count)).collect();
+        let restores: Vec<usize> = restores.iter().map(|at_line| at_line.index(count)).collect();
         let splits: Vec<(usize, usize)> = partitions.into_iter().map(|partitions| (partitions, 1)).collect();
-        let difference = difference(&case.journal(1 << 30), &case.cut_journal(&cuts, &splits));
-        prop_assert!(difference.is_none(), "cut at {cuts:?}, {}", difference.unwrap_or_default());
+        let difference = difference(&case.journal(1 << 30), &case.journal_with_restores(&restores, &splits));
+        prop_assert!(difference.is_none(), "restored at {restores:?}, {}", difference.unwrap_or_default());
     }
 
     #[test]
-    fn batch_sizes_do_not_show_in_random_scenarios(scenario in scenario(), batch_bytes in 0usize..3_000) {
+    fn journal_does_not_depend_on_batch_sizes_in_random_scenarios(scenario in scenario(), batch_bytes in 0usize..3_000) {
         let case = Case::of(&scenario);
         let expected = case.journal(1 << 30);
         prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None);
@@ -334,30 +327,30 @@ proptest! {
     }
 
     #[test]
-    fn other_users_do_not_show_in_random_scenarios(scenario in scenario(), other in scenario()) {
+    fn journal_does_not_depend_on_other_users_in_random_scenarios(scenario in scenario(), other in scenario()) {
         let (case, other) = (Case::of(&scenario), Case::of(&other));
         let (own, _) = journal_among_others(&case, &other);
         prop_assert_eq!(difference(&case.journal(1 << 30), &own), None);
     }
     #[test]
-    fn when_idle_users_are_dropped_depends_on_nothing_else_in_random_scenarios(
+    fn expiry_does_not_depend_on_batches_restores_or_other_users_in_random_scenarios(
         scenario in scenario(),
         other in scenario(),
         hours in prop::sample::select(vec![1i64, 2, 6, 25]),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        restores in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
         batch_bytes in 0usize..3_000,
     ) {
-        let (case, other) = (Case::of(&scenario).dropping_after(hours), Case::of(&other));
+        let (case, other) = (Case::of(&scenario).expiring_after(hours), Case::of(&other));
         let expected = case.journal(1 << 30);
         prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None, "batches of {}", batch_bytes);
-        let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(case.lines().len())).collect();
-        prop_assert_eq!(difference(&expected, &case.cut_journal(&cuts, &[(3, 1), (64, 1)])), None, "cut at {:?}", cuts);
+        let restores: Vec<usize> = restores.iter().map(|at_line| at_line.index(case.lines().len())).collect();
+        prop_assert_eq!(difference(&expected, &case.journal_with_restores(&restores, &[(3, 1), (64, 1)])), None, "restored at {:?}", restores);
         let (own, _) = journal_among_others(&case, &other);
         prop_assert_eq!(difference(&expected, &own), None, "among others");
     }
 }
 
-/// The journal where other rules take effect before a line: cut, saved and gone on with elsewhere on both sides of it.
+/// The journal where other rules take effect before a line; the state is saved and restored before and after that.
 fn journal_with_a_change(
     case: &Case,
     next: &Arc<ExecutionPlan>,
@@ -383,7 +376,7 @@ fn journal_with_a_change(
 }
 
 #[test]
-fn what_a_change_of_rules_comes_to_depends_on_nothing_else() {
+fn result_of_a_rules_change_does_not_depend_on_batches_partitions_or_restores() {
     const MORE: &str = "\n[[segments]]\nid = \"zz\"\nwhen = \"age() >= duration('1m')\"\n\
                         [[campaigns]]\nid = \"zz_mail\"\non = \"enter:zz\"\nchannel = \"email\"\n";
     for name in ["campaigns-1", "quiet-2", "identity-2"] {
@@ -395,7 +388,7 @@ fn what_a_change_of_rules_comes_to_depends_on_nothing_else() {
             let text = String::from_utf8_lossy(&expected);
             let by_rules =
                 text.lines().filter(|line| line.contains("\"segment\":\"zz\"") && line.contains("\"cause\":\"rules\""));
-            assert!(by_rules.count() > 0, "{name}: nobody was moved");
+            assert!(by_rules.count() > 0, "{name}: no user changed its segment");
             for (batch, splits) in [(7, [(3, 1), (64, 2), (5, 1)]), (1_000, [(64, 2), (2, 1), (64, 1)])] {
                 let found = journal_with_a_change(&case, &next, at, batch, splits);
                 assert_same(&case, &format!("rules changed before line {at}, batches of {batch}"), &expected, &found);

@@ -24,7 +24,7 @@ fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i6
         partitions: split.partitions,
         workers: 1,
         max_disorder: Span(max_disorder_ms),
-        // With one at hand everybody else is packed between any two events.
+        // With one resident user, all others are packed between any two events.
         resident_users: (split.partitions > 1).then_some(1),
         ..PipelineOptions::default()
     };
@@ -38,8 +38,8 @@ fn disagreement(scenario: &Scenario, split: Split) -> Option<String> {
     let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
     let (until, disorder) = (scenario.until_ms(), scenario.max_disorder_ms());
     let mut expected = oracle::run(&rules, &events, until, disorder);
-    // The journal's order is by due time. A user comes twice only as an id that was linked away as a visitor and later
-    // appears as a userId; that second life may begin before the first one's merge.
+    // The journal is ordered by due time. A user occurs twice only if its id was linked as a visitor and later appears as a
+    // userId; the second user may begin before the merge of the first.
     expected.sort_by_key(|line| line["at"].as_str().map(str::to_owned));
     let actual = engine_journal(&rules, &events, until, disorder, split);
     compare::difference(&expected, &actual)

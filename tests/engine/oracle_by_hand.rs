@@ -1,4 +1,4 @@
-//! The oracle on what the conformance cases leave open; every expected instant is worked out by hand.
+//! The oracle on what the conformance cases leave open; every expected instant was computed by hand.
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -94,7 +94,11 @@ fn an_id_linked_to_itself_keeps_its_past() {
 #[case("last(e.p) == 7 && !(last(e.p) != 7)", "7", "null")]
 #[case("total(e) / 4 == 0.5 && total(e) / 3 == 0.666667 && !(total(e) / 0 != 1)", "1", "1")]
 #[case("distinct(e.p, '1h') == 2 && last(e.p) != 1", "1", "\\\"1\\\"")]
-fn numbers_are_exact_and_unlike_values_are_unlike(#[case] when: &str, #[case] first: &str, #[case] second: &str) {
+fn numbers_are_exact_and_values_of_different_types_are_unequal(
+    #[case] when: &str,
+    #[case] first: &str,
+    #[case] second: &str,
+) {
     let property = |json: &str| format!(",\"properties\":{{\"p\":{}}}", json.replace('\\', ""));
     let events =
         track("u", "2026-03-05T00:00:00Z", &property(first)) + &track("u", "2026-03-05T00:00:01Z", &property(second));
@@ -112,7 +116,7 @@ fn merged_past_keeps_its_times_and_the_user_its_memberships() {
 }
 
 #[test]
-fn what_is_due_at_the_instant_of_an_event_comes_before_it() {
+fn timer_due_at_the_instant_of_an_event_fires_before_it() {
     let events = track("u", "2026-03-05T00:00:00Z", "") + &track("u", "2026-03-05T01:00:00Z", "");
     let journal = run(&segment("since(e) == duration('1h')"), &events);
     let (enter, exit) = ("s enter 2026-03-05T01:00:00.000Z", "s exit 2026-03-05T01:00:00.000Z");

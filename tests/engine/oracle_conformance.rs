@@ -1,5 +1,4 @@
-//! The oracle reproduces every conformance case, and a few more worked out by hand; only then may the engine be held
-//! against it.
+//! The oracle reproduces every conformance case: only then can the engine be compared with it.
 
 use std::path::Path;
 

@@ -103,7 +103,16 @@ pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         }
         Term::Negate(inner) | Term::Number(inner) => each_in_term(inner, see),
         Term::Condition(inner) => each_term(inner, see),
-        _ => {}
+        Term::Constant(_)
+        | Term::List(_)
+        | Term::Duration(_)
+        | Term::Feature(_)
+        | Term::Average { .. }
+        | Term::Since(_)
+        | Term::Idle
+        | Term::Age
+        | Term::Trait(_)
+        | Term::Field(_) => {}
     }
 }
 
@@ -115,7 +124,17 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
             see(*sum);
             see(*count);
         }
-        _ => {}
+        Term::Constant(_)
+        | Term::List(_)
+        | Term::Duration(_)
+        | Term::Idle
+        | Term::Age
+        | Term::Trait(_)
+        | Term::Field(_)
+        | Term::Arithmetic { .. }
+        | Term::Negate(_)
+        | Term::Number(_)
+        | Term::Condition(_) => {}
     }
 }
 
@@ -143,12 +162,22 @@ pub(super) fn each_comparison<'c>(
 /// The milliseconds by which a term grows each millisecond while no event arrives. The difference of two durations of equal
 /// slope is constant: time alone never changes a comparison of them.
 pub(super) fn slope(term: &Term) -> i64 {
-    use super::ruleset::Arithmetic::{Add, Subtract};
+    use super::ruleset::Arithmetic::{Add, Divide, Multiply, Subtract};
     match term {
         Term::Since(_) | Term::Idle | Term::Age => 1,
         Term::Arithmetic { op: Add, left, right } => slope(left) + slope(right),
         Term::Arithmetic { op: Subtract, left, right } => slope(left) - slope(right),
-        _ => 0,
+        Term::Arithmetic { op: Multiply | Divide, .. }
+        | Term::Constant(_)
+        | Term::List(_)
+        | Term::Duration(_)
+        | Term::Feature(_)
+        | Term::Average { .. }
+        | Term::Trait(_)
+        | Term::Field(_)
+        | Term::Negate(_)
+        | Term::Number(_)
+        | Term::Condition(_) => 0,
     }
 }
 
@@ -172,7 +201,18 @@ impl DependencyVisitor<'_> {
         match term {
             Term::Trait(id) => self.reads.traits.push(*id),
             Term::Idle | Term::Age => self.reads.any_event = true,
-            _ => {}
+            // Features follow; the terms inside are visited by themselves.
+            Term::Constant(_)
+            | Term::List(_)
+            | Term::Duration(_)
+            | Term::Feature(_)
+            | Term::Average { .. }
+            | Term::Since(_)
+            | Term::Field(_)
+            | Term::Arithmetic { .. }
+            | Term::Negate(_)
+            | Term::Number(_)
+            | Term::Condition(_) => {}
         }
         features_of(term, &mut |id| {
             let feature = &self.features[usize::from(id.0)];

@@ -44,6 +44,11 @@ use ruleset::Ruleset;
 
 use crate::diagnostics::Diagnostic;
 
+/// The names of all functions and methods of the language, so that tests can check that they cover all of it.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    functions::names().into_iter().chain(functions::METHODS)
+}
+
 /// Reads, checks and compiles a rules file.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! Cuts that are taken piece by piece while events go on: base and deltas give back the state of the very moment, and
-//! nobody notices that there was a cut.
+//! Snapshots that are taken in parts while events are applied: base and deltas restore the state at the instant at which the
+//! snapshot began, and a snapshot changes no output.
 
 use std::sync::Arc;
 
@@ -14,31 +14,31 @@ use rekindle_test_kit::generator::{Scenario, scenario};
 
 /// What happens before the next line of the log.
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+enum Step {
     /// Nothing.
     Feed,
-    /// A cut begins, unless one is under way.
-    Cut { whole: bool },
-    /// So much of the cut is taken down.
-    Capture(usize),
+    /// A snapshot begins, unless one is in progress.
+    BeginSnapshot { full: bool },
+    /// At most this number of users is added to the snapshot.
+    TakePart(usize),
     /// A user is forgotten.
     Forget(&'static str),
-    /// The rest of the cut is taken down, and the pipeline is replaced by what can be read of its files.
+    /// The snapshot is finished, and the pipeline is replaced by one that is restored from its files.
     Replace,
 }
 
-/// A pipeline that is cut, and the files of its cuts.
-struct Story {
+/// A pipeline whose snapshots are taken, and their files.
+struct SnapshotRun {
     plan: Arc<ExecutionPlan>,
     options: PipelineOptions,
     pipeline: Pipeline,
     /// A base and its deltas, oldest first.
     files: Vec<Vec<u8>>,
     number: u64,
-    /// The cut under way: its head, what was captured, and the state it must give back.
-    cut: Option<(SnapshotHeader, Vec<SnapshotUsers>, Vec<u8>)>,
+    /// The snapshot in progress: its header, its users so far, and the checkpoint that it must be equal to.
+    snapshot: Option<(SnapshotHeader, Vec<SnapshotUsers>, Vec<u8>)>,
     outputs: Vec<Output>,
-    cuts_checked: usize,
+    checked: usize,
 }
 
 fn plan(text: &str) -> Arc<ExecutionPlan> {
@@ -58,96 +58,100 @@ fn options(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> P
     }
 }
 
-impl Story {
-    fn new(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> Story {
+impl SnapshotRun {
+    fn new(scenario: &Scenario, partitions: usize, state_ttl: Option<Span>) -> SnapshotRun {
         let (plan, options) = (plan(&scenario.rules_toml()), options(scenario, partitions, state_ttl));
         let pipeline = Pipeline::new(Arc::clone(&plan), options.clone()).expect("threads start");
         let (files, outputs) = (Vec::new(), Vec::new());
-        Story { plan, options, pipeline, files, number: 0, cut: None, outputs, cuts_checked: 0 }
+        SnapshotRun { plan, options, pipeline, files, number: 0, snapshot: None, outputs, checked: 0 }
     }
 
-    fn turn(&mut self, turn: Turn) {
-        match turn {
-            Turn::Feed => {}
-            Turn::Forget(id) => {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Feed => {}
+            Step::Forget(id) => {
                 let lines = format!("{{\"user\":\"{id}\"}}");
                 let entry =
                     InputEntry { kind: RecordKind::Forget, lines: lines.as_bytes(), received: None, is_whole: false };
                 self.pipeline.feed_entries(&[entry], &mut |_| {}, &mut self.outputs);
             }
-            Turn::Cut { whole } => {
-                if self.cut.is_none() {
-                    let moment = self.pipeline.encode_checkpoint();
-                    self.cut = Some((self.pipeline.begin_snapshot(whole), Vec::new(), moment));
+            Step::BeginSnapshot { full } => {
+                if self.snapshot.is_none() {
+                    let expected = self.pipeline.encode_checkpoint();
+                    self.snapshot = Some((self.pipeline.begin_snapshot(full), Vec::new(), expected));
                 }
             }
-            Turn::Capture(most) => {
-                if let Some((_, captured, _)) = &mut self.cut {
+            Step::TakePart(most) => {
+                if let Some((_, users, _)) = &mut self.snapshot {
                     match self.pipeline.snapshot_part(most) {
-                        Some(pieces) => {
-                            let users: usize = pieces.iter().map(|piece| piece.users.len()).sum();
-                            assert!(users <= most, "{users} users in a piece of {most}");
-                            captured.extend(pieces);
+                        Some(parts) => {
+                            let count: usize = parts.iter().map(|part| part.users.len()).sum();
+                            assert!(count <= most, "{count} users in a part of {most}");
+                            users.extend(parts);
                         }
-                        None => self.end_cut(),
+                        None => self.write_file(),
                     }
                 }
             }
-            Turn::Replace => {
-                self.finish_cut();
-                self.turn(Turn::Cut { whole: false });
-                self.finish_cut();
+            Step::Replace => {
+                self.finish_snapshot();
+                self.step(Step::BeginSnapshot { full: false });
+                self.finish_snapshot();
                 self.pipeline = self.restored(self.options.partitions);
             }
         }
     }
 
-    fn finish_cut(&mut self) {
-        while self.cut.is_some() {
-            self.turn(Turn::Capture(3));
+    fn finish_snapshot(&mut self) {
+        while self.snapshot.is_some() {
+            self.step(Step::TakePart(3));
         }
     }
 
-    /// Everything is captured: writes the file, and checks what all files together give back.
-    fn end_cut(&mut self) {
+    /// Writes the file of a complete snapshot, and checks the state that all files together restore.
+    fn write_file(&mut self) {
         assert!(!self.pipeline.is_taking_snapshot());
-        let Some((cut, captured, moment)) = self.cut.take() else { return };
+        let Some((snapshot, users, expected)) = self.snapshot.take() else { return };
         let previous = self.number;
         self.number += 1;
-        if cut.is_full {
+        if snapshot.is_full {
             self.files.clear();
         }
         let base = self.number - self.files.len() as u64;
         let head = CheckpointHeader {
-            kind: if cut.is_full { FileKind::Base } else { FileKind::Delta },
+            kind: if snapshot.is_full { FileKind::Base } else { FileKind::Delta },
             number: self.number,
             base,
-            previous: if cut.is_full { self.number } else { previous },
+            previous: if snapshot.is_full { self.number } else { previous },
             sequence: 0,
-            position: cut.position,
-            fired: cut.fired,
-            forgotten: cut.forgotten,
-            latest_read: cut.latest_read,
-            rules_changes: cut.rules_changes.0,
-            rules_changed_at: cut.rules_changes.1,
+            position: snapshot.position,
+            fired: snapshot.fired,
+            forgotten: snapshot.forgotten,
+            latest_read: snapshot.latest_read,
+            rules_changes: snapshot.rules_changes.0,
+            rules_changed_at: snapshot.rules_changes.1,
             rules: self.plan.rules.version.clone(),
-            partitions: cut.partitions,
+            partitions: snapshot.partitions,
             stream: None,
             program: String::new(),
         };
         let mut encoder = CheckpointEncoder::new(&self.plan, &head).expect("small");
-        encoder.links(&cut.links).expect("small");
-        captured.iter().for_each(|piece| encoder.snapshot(piece).expect("small"));
+        encoder.links(&snapshot.links).expect("small");
+        users.iter().for_each(|part| encoder.snapshot(part).expect("small"));
         self.files.push(encoder.finish().expect("small").0);
         assert!(
-            self.restored(self.options.partitions).encode_checkpoint() == moment,
-            "cut {} is not of its moment",
+            self.restored(self.options.partitions).encode_checkpoint() == expected,
+            "snapshot {} is not of the instant at which it began",
             self.number
         );
         let elsewhere = self.restored(self.options.partitions + 4).encode_checkpoint();
         let back = restored(&self.plan, self.options.clone(), &[elsewhere]).encode_checkpoint();
-        assert!(back == moment, "cut {} is not of its moment, over more partitions", self.number);
-        self.cuts_checked += 1;
+        assert!(
+            back == expected,
+            "snapshot {} is not of the instant at which it began, over more partitions",
+            self.number
+        );
+        self.checked += 1;
     }
 
     fn restored(&self, partitions: usize) -> Pipeline {
@@ -165,14 +169,14 @@ fn restored(plan: &Arc<ExecutionPlan>, options: PipelineOptions, files: &[Vec<u8
     Pipeline::restore(Arc::clone(plan), options, restored).expect("what was written")
 }
 
-fn turn() -> impl Strategy<Value = Turn> {
+fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => Just(Turn::Feed),
-        2 => any::<bool>().prop_map(|odd| Turn::Cut { whole: odd }),
-        2 => Just(Turn::Cut { whole: false }),
-        5 => (1usize..4).prop_map(Turn::Capture),
-        1 => Just(Turn::Replace),
-        1 => prop::sample::select(vec!["u0", "u1", "u2", "a0", "a1"]).prop_map(Turn::Forget),
+        4 => Just(Step::Feed),
+        2 => any::<bool>().prop_map(|odd| Step::BeginSnapshot { full: odd }),
+        2 => Just(Step::BeginSnapshot { full: false }),
+        5 => (1usize..4).prop_map(Step::TakePart),
+        1 => Just(Step::Replace),
+        1 => prop::sample::select(vec!["u0", "u1", "u2", "a0", "a1"]).prop_map(Step::Forget),
     ]
 }
 
@@ -180,37 +184,37 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_give_back_their_moment_and_show_nowhere(
+    fn snapshots_restore_the_state_at_their_beginning_and_change_no_output(
         scenario in scenario(),
         partitions in prop::sample::select(vec![1usize, 3, 7]),
-        turns in prop::collection::vec(turn(), 20..200),
+        steps in prop::collection::vec(step(), 20..200),
         state_ttl in prop::sample::select(vec![None, Some(Span(3_600_000)), Some(Span(20_000_000))]),
     ) {
         let log = scenario.events_jsonl();
-        let mut story = Story::new(&scenario, partitions, state_ttl);
-        let mut uncut = Story::new(&scenario, partitions, state_ttl);
-        let mut turns = turns.into_iter().cycle();
+        let mut run = SnapshotRun::new(&scenario, partitions, state_ttl);
+        let mut without_snapshots = SnapshotRun::new(&scenario, partitions, state_ttl);
+        let mut steps = steps.into_iter().cycle();
         for line in log.split_inclusive(|byte| *byte == b'\n') {
-            let turn = turns.next().expect("there are turns");
-            story.turn(turn);
-            if let Turn::Forget(_) = turn {
-                uncut.turn(turn);
+            let step = steps.next().expect("there are steps");
+            run.step(step);
+            if let Step::Forget(_) = step {
+                without_snapshots.step(step);
             }
-            story.feed(line);
-            uncut.feed(line);
+            run.feed(line);
+            without_snapshots.feed(line);
         }
-        story.finish_cut();
-        story.turn(Turn::Cut { whole: false });
-        story.finish_cut();
-        prop_assert!(story.cuts_checked > 0);
+        run.finish_snapshot();
+        run.step(Step::BeginSnapshot { full: false });
+        run.finish_snapshot();
+        prop_assert!(run.checked > 0);
         let until = Timestamp(scenario.until_ms());
-        story.pipeline.advance_to(until, &mut story.outputs);
-        uncut.pipeline.advance_to(until, &mut uncut.outputs);
+        run.pipeline.advance_to(until, &mut run.outputs);
+        without_snapshots.pipeline.advance_to(until, &mut without_snapshots.outputs);
         let by_user = |mut outputs: Vec<Output>| {
             outputs.sort_by(|a, b| (&a.user, a.position).cmp(&(&b.user, b.position)));
             outputs
         };
-        prop_assert_eq!(by_user(story.outputs), by_user(uncut.outputs));
+        prop_assert_eq!(by_user(run.outputs), by_user(without_snapshots.outputs));
     }
 }
 
@@ -226,73 +230,72 @@ fn small() -> Pipeline {
         .expect("threads start")
 }
 
-fn captured_ids(pipeline: &mut Pipeline) -> Vec<String> {
+fn snapshot_ids(pipeline: &mut Pipeline) -> Vec<String> {
     let mut ids = Vec::new();
-    while let Some(pieces) = pipeline.snapshot_part(2) {
-        ids.extend(pieces.iter().flat_map(|piece| &piece.users).map(|user| user.id.to_string()));
+    while let Some(parts) = pipeline.snapshot_part(2) {
+        ids.extend(parts.iter().flat_map(|part| &part.users).map(|user| user.id.to_string()));
     }
     ids.sort();
     ids
 }
 
 #[test]
-fn a_cut_has_who_changed_since_the_last_began() {
+fn snapshot_has_the_users_changed_since_the_last_one_began() {
     let (mut pipeline, mut outputs) = (small(), Vec::new());
     let mut feed = |pipeline: &mut Pipeline, user: &str| pipeline.feed(&view(user, 0), &mut |_| {}, &mut outputs);
     feed(&mut pipeline, "a");
     feed(&mut pipeline, "b");
-    assert!(pipeline.begin_snapshot(false).is_full, "the first is whole");
+    assert!(pipeline.begin_snapshot(false).is_full, "the first is full");
     feed(&mut pipeline, "b");
     feed(&mut pipeline, "c");
-    assert_eq!(captured_ids(&mut pipeline), ["a", "b"]);
+    assert_eq!(snapshot_ids(&mut pipeline), ["a", "b"]);
     assert!(!pipeline.begin_snapshot(false).is_full);
-    assert_eq!(captured_ids(&mut pipeline), ["b", "c"]);
+    assert_eq!(snapshot_ids(&mut pipeline), ["b", "c"]);
     assert!(!pipeline.begin_snapshot(false).is_full);
-    assert_eq!(captured_ids(&mut pipeline), [""; 0]);
+    assert_eq!(snapshot_ids(&mut pipeline), [""; 0]);
     assert!(pipeline.begin_snapshot(true).is_full);
-    assert_eq!(captured_ids(&mut pipeline), ["a", "b", "c"]);
+    assert_eq!(snapshot_ids(&mut pipeline), ["a", "b", "c"]);
 }
 
 #[test]
-fn a_cut_that_was_given_up_is_followed_by_a_whole_one() {
+fn abandoned_snapshot_is_followed_by_a_full_one() {
     let (mut pipeline, mut outputs) = (small(), Vec::new());
     pipeline.feed(&[view("a", 0), view("b", 0)].concat(), &mut |_| {}, &mut outputs);
     pipeline.begin_snapshot(true);
     assert!(pipeline.snapshot_part(1).is_some() && pipeline.is_taking_snapshot());
     assert!(pipeline.begin_snapshot(false).is_full);
-    assert_eq!(captured_ids(&mut pipeline), ["a", "b"]);
+    assert_eq!(snapshot_ids(&mut pipeline), ["a", "b"]);
 }
 
 #[test]
-fn other_rules_leave_the_cut_under_way_as_it_was_and_make_the_next_whole() {
+fn rules_change_keeps_the_snapshot_in_progress_and_makes_the_next_one_full() {
     let (mut pipeline, mut outputs) = (small(), Vec::new());
     pipeline.feed(&[view("a", 0), view("b", 0)].concat(), &mut |_| {}, &mut outputs);
     pipeline.begin_snapshot(true);
     pipeline.change_rules(plan(&RULES.replace(">= 2", ">= 1")), &mut outputs);
     let mut members = Vec::new();
-    while let Some(pieces) = pipeline.snapshot_part(1) {
-        members
-            .extend(pieces.into_iter().flat_map(|piece| piece.users).map(|user| user.profile.members.iter().count()));
+    while let Some(parts) = pipeline.snapshot_part(1) {
+        members.extend(parts.into_iter().flat_map(|part| part.users).map(|user| user.profile.members.iter().count()));
     }
     assert_eq!(members, [0, 0], "as they were before the rules changed");
     assert!(pipeline.begin_snapshot(false).is_full);
 }
 
 #[test]
-fn time_that_fires_nothing_changes_nobody() {
+fn time_that_fires_no_timer_changes_no_user() {
     let rules = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"since(view) >= duration('20s')\"\n";
     let options = PipelineOptions { partitions: 1, workers: 1, ..PipelineOptions::default() };
     let (mut pipeline, mut outputs) = (Pipeline::new(plan(rules), options).expect("threads start"), Vec::new());
     pipeline.feed(&[view("a", 0), view("a", 15)].concat(), &mut |_| {}, &mut outputs);
     pipeline.begin_snapshot(true);
-    captured_ids(&mut pipeline);
+    snapshot_ids(&mut pipeline);
     let at = |second: i64| Timestamp(1_772_409_600_000 + second * 1_000);
-    // The wake-up that the first view set is found to be early.
+    // The timer that the first view set is too early.
     pipeline.advance_to(at(25), &mut outputs);
     pipeline.begin_snapshot(false);
-    assert_eq!(captured_ids(&mut pipeline), [""; 0]);
+    assert_eq!(snapshot_ids(&mut pipeline), [""; 0]);
     pipeline.advance_to(at(35), &mut outputs);
     assert_eq!(outputs.len(), 1);
     pipeline.begin_snapshot(false);
-    assert_eq!(captured_ids(&mut pipeline), ["a"]);
+    assert_eq!(snapshot_ids(&mut pipeline), ["a"]);
 }
