@@ -79,7 +79,7 @@ fn parsed(actions: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn an_action_set_off_by_time_says_all_there_is_to_say() {
+fn an_action_triggered_by_time_has_all_fields() {
     let actions = parsed(&actions(&[]));
     let action = actions.iter().find(|action| action["subject"] == "u7").expect("u7 left a cart behind");
     assert_eq!(action["specversion"], "1.0");
@@ -101,7 +101,7 @@ fn an_action_set_off_by_time_says_all_there_is_to_say() {
 }
 
 #[test]
-fn an_action_set_off_by_an_event_names_its_message_id() {
+fn an_action_triggered_by_an_event_has_its_message_id() {
     let actions = parsed(&actions(&[]));
     let action = actions.iter().find(|action| action["subject"] == "buyer").expect("the buyer is thanked");
     assert_eq!(action["data"]["trigger"], json!({"segment": "buyer", "change": "enter", "cause": "o1"}));

@@ -54,7 +54,7 @@ fn the_demo_shows_actions_serves_metrics_and_ends_with_a_summary() {
     assert!(events.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 1_000), "{events:?}");
 }
 
-/// Whoever names an address will look for the metrics there.
+/// With an explicit address, no other port is used.
 #[test]
 fn a_port_that_is_asked_for_and_taken_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -65,7 +65,7 @@ fn the_rules_of_the_readme_and_of_the_growth_page_compile() {
 }
 
 #[test]
-fn the_readme_shows_what_check_says_of_its_mistake() {
+fn the_readme_shows_the_output_of_check() {
     let folder = tempfile::tempdir().expect("a folder");
     let wrong = blocks("README.md", "toml")[0].replace("total(order) >= 3", "totl(order) >= 3");
     fs::write(folder.path().join("first.toml"), wrong).expect("written");

@@ -41,7 +41,7 @@ fn mistakes_of_file_and_environment_are_shown_together() {
 
 /// A pod whose service is named `rekindle` has them.
 #[test]
-fn variables_of_kubernetes_are_told_of_and_no_mistake() {
+fn variables_of_kubernetes_are_noted_and_no_mistake() {
     let folder = folder("");
     let all = [
         ("REKINDLE_SERVICE_HOST", "10.0.0.1"),
@@ -67,7 +67,7 @@ fn a_variable_can_mend_the_file() {
 
 /// A token of six characters was content enough, and one with a blank in it was one that nobody could show.
 #[test]
-fn a_token_that_can_be_guessed_or_not_be_shown_is_a_mistake_wherever_it_stands() {
+fn a_token_that_is_too_short_or_not_sendable_is_a_mistake_in_file_and_environment() {
     for (token, why) in [
         ("hunter2", "is shorter than 16 characters"),
         ("hunter2-hunter2", "is shorter than 16 characters"),

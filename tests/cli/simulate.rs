@@ -91,7 +91,7 @@ fn behind((received, line): &(Timestamp, Vec<u8>)) -> i64 {
 }
 
 #[tokio::test]
-async fn what_is_said_to_be_published_is_in_the_stream_and_can_be_read() {
+async fn messages_reported_as_published_are_in_the_stream_and_can_be_read() {
     let server = NatsServer::start();
     let context = with_stream(&server).await;
     let summary = end(simulate(&server, &["--rate", "3000", "--seconds", "3", "--batch", "7", "--users", "300"]));
@@ -117,7 +117,7 @@ fn show(summary: &str) {
 }
 
 #[tokio::test]
-async fn at_their_own_pace_shoppers_live_in_the_present_but_for_what_is_late() {
+async fn without_a_rate_timestamps_are_current_except_for_late_events() {
     let server = NatsServer::start();
     let context = with_stream(&server).await;
     end(simulate(&server, &["--users", "400000", "--seconds", "6"]));
@@ -152,7 +152,7 @@ async fn the_same_seed_does_the_same_under_other_message_ids() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_and_comes_back_has_all_that_was_acknowledged() {
+async fn a_server_that_restarts_has_all_acknowledged_messages() {
     let mut server = NatsServer::start();
     let context = with_stream(&server).await;
     let child = simulate(&server, &["--rate", "2000", "--seconds", "8", "--users", "200"]);
@@ -172,7 +172,7 @@ async fn a_server_that_goes_away_and_comes_back_has_all_that_was_acknowledged() 
 }
 
 #[tokio::test]
-async fn without_a_stream_it_publishes_all_the_same_and_says_so() {
+async fn without_a_stream_it_publishes_at_most_once_and_says_so() {
     let server = NatsServer::start();
     let client = async_nats::connect(server.url()).await.expect("it accepts");
     let mut heard = client.subscribe("my.shop").await.expect("subscribed");
@@ -201,7 +201,7 @@ async fn flat_out_and_ctrl_c_end_in_a_summary() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_with_what_to_do() {
+fn errors_say_what_to_do() {
     let nowhere = format!("nats://127.0.0.1:{}", free_port());
     for (args, said) in [
         (vec!["--server", nowhere.as_str()], "no connection to NATS at nats://127.0.0.1:"),

@@ -1,4 +1,4 @@
-//! Credentials, certificates and permissions that won't do: named, and no repair is needed once they do.
+//! Credentials, certificates and permissions that are refused: reported, and used without a restart once they are accepted.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The end under load: what was taken in is published, within the deadline; what could not be is said; a second signal
-//! ends at once.
+//! Draining under load: what was read is published within the deadline; what could not be is reported; a second signal
+//! ends the daemon at once.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
-/// So many shoppers, each of whom is seen once.
+/// The number of users, each with one event.
 const SHOPPERS: usize = 60_000;
 
-/// Each enters a segment, whoever else was there before.
+/// Each user enters a segment, independently of all others.
 fn views() -> Vec<Bytes> {
     let view = |n| format!(r#"{{"type":"track","event":"View","userId":"{n}","timestamp":"2026-03-02T10:00:00Z"}}"#);
     (1..=SHOPPERS).map(|n| Bytes::from(view(n))).collect()
@@ -42,7 +42,7 @@ async fn among_the_events(settings: TestDaemonSetup, broker: &Broker) -> TestDae
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_under_load_finishes_what_was_taken_in_and_the_next_start_goes_on_there() {
+async fn a_signal_under_load_drains_what_was_read_and_the_next_start_continues_there() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     broker.publish(&views(), None).await;
@@ -63,7 +63,7 @@ async fn a_signal_under_load_finishes_what_was_taken_in_and_the_next_start_goes_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_finished_within_the_deadline_is_said() {
+async fn work_that_is_unfinished_at_the_deadline_is_reported() {
     let server = NatsServer::start();
     let proxy = Proxy::to(server.port());
     let broker = Broker::with_events(&server.url()).await;
@@ -97,7 +97,7 @@ async fn a_second_signal_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_a_stream_of_outputs_has_nothing_to_finish() {
+async fn a_daemon_that_waits_for_the_output_stream_has_nothing_to_drain() {
     let server = NatsServer::start();
     let daemon = settings(&server.url()).set("OUTPUT_CREATE", false).start();
     daemon.wait_until_unready("there is no stream REKINDLE: create it");
@@ -105,7 +105,7 @@ async fn who_waits_for_a_stream_of_outputs_has_nothing_to_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_not_take_the_outputs_over_has_nothing_to_finish() {
+async fn a_daemon_that_may_not_take_over_the_outputs_has_nothing_to_drain() {
     let user = "{ user: rekindle, password: s3cr3t, permissions: { publish: { deny: [\"rekindle.progress\"] } } }";
     let server = NatsServer::with_config(&format!("authorization {{ users = [ {user} ] }}"));
     let daemon = settings(&server.url()).set("NATS_USER", "rekindle").set("NATS_PASSWORD", "s3cr3t").start();

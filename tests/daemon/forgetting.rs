@@ -1,4 +1,4 @@
-//! Users are forgotten where the log says so, whoever put it there, and where they were idle for too long.
+//! Users are forgotten at the position of a request in the log, whichever client published it, and after being idle for too long.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn view(user: &str) -> String {
     format!(r#"{{"type":"track","event":"View","userId":"{user}","timestamp":"2026-03-02T10:00:00Z"}}"#)
 }
 
-/// Asks for a user to be forgotten; the status, and what the answer says.
+/// Requests that a user is forgotten. The status and the body of the answer.
 fn delete(daemon: &TestDaemon, user: &str) -> (u16, Value) {
     let (status, body) = daemon.ask("DELETE", &format!("/v1/users/{user}"));
     (status, serde_json::from_str(&body).expect("JSON"))
@@ -28,7 +28,7 @@ fn metric(daemon: &TestDaemon, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_who_is_deleted_is_forgotten_at_a_place_of_the_log() {
+async fn a_deleted_user_is_forgotten_at_one_position_of_the_log() {
     let server = NatsServer::start();
     let daemon = settings(&server.url()).start();
     daemon.wait_until_ready();
@@ -43,7 +43,7 @@ async fn a_user_who_is_deleted_is_forgotten_at_a_place_of_the_log() {
     assert_eq!((request.subject.as_str(), &request.payload[..]), (FORGET, &br#"{"user":"u"}"#[..]));
     wait_until("u is forgotten", || daemon.ask("GET", "/v1/users/u").0 == 404);
     assert_eq!(daemon.ask("GET", "/v1/users/v?export").0, 200);
-    // What is told of in metrics is a moment old.
+    // Metrics are a moment old.
     wait_until("it is counted", || metric(&daemon, "rekindle_users_forgotten_total") == "1");
     assert_eq!(metric(&daemon, "rekindle_segment_users"), "1");
     broker.publish_one(view("u")).await;
@@ -55,7 +55,7 @@ async fn a_user_who_is_deleted_is_forgotten_at_a_place_of_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_visitors_id_forgets_the_user_whom_it_is_linked_to() {
+async fn a_visitors_id_forgets_the_linked_user() {
     let server = NatsServer::start();
     let daemon = settings(&server.url()).start();
     daemon.wait_until_ready();
@@ -71,7 +71,7 @@ async fn a_visitors_id_forgets_the_user_whom_it_is_linked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_are_forgotten_by_one_message_and_what_names_nobody_is_a_dead_letter() {
+async fn one_message_can_forget_several_users_and_a_request_without_a_user_is_a_dead_letter() {
     let server = NatsServer::start();
     let daemon = settings(&server.url()).start();
     daemon.wait_until_ready();
@@ -96,7 +96,7 @@ async fn several_are_forgotten_by_one_message_and_what_names_nobody_is_a_dead_le
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_the_log_cannot_be_written_nobody_is_forgotten() {
+async fn no_user_is_forgotten_while_the_log_cannot_be_written() {
     let mut server = NatsServer::start();
     let daemon = settings(&server.url()).start();
     daemon.wait_until_ready();
@@ -140,7 +140,7 @@ async fn on_plain_nats_a_user_is_forgotten_too() {
     wait_until("u is forgotten", || daemon.ask("GET", "/v1/users/u").0 == 404);
 }
 
-/// With rules by which many are idle for longer than anything is to come.
+/// With rules under which many users are idle for longer than their last timer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_users_are_dropped_as_replay_drops_them() {
     let rules = with_the_end(

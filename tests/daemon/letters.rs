@@ -17,7 +17,7 @@ fn published(daemon: &TestDaemon) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_message_makes_few_letters_that_count_all_its_rejects() {
+async fn one_message_makes_few_dead_letters_that_count_all_its_rejections() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let daemon = settings(&server.url()).start();
@@ -44,7 +44,7 @@ async fn one_message_makes_few_letters_that_count_all_its_rejects() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_letter_that_would_be_too_large_is_cut_and_none_is_lost() {
+async fn a_dead_letter_that_would_be_too_large_is_shortened_and_none_is_lost() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let daemon = settings(&server.url()).start();

@@ -1,5 +1,5 @@
 //! `rekindle run`, the real binary, against a real nats-server: what it publishes is what `replay` computes over the same
-//! log, whatever happens to the broker, the connection or the rules meanwhile; and what is wrong is said.
+//! log, whatever happens to the broker, the connection or the rules meanwhile; and that faults are reported.
 //!
 //! Where the log moves time alone (`clock = "events"`), outputs are compared byte for byte, in order per user. Where the
 //! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.

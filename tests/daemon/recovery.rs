@@ -1,4 +1,4 @@
-//! Starts that go on from what an earlier one left behind, and starts that are refused.
+//! Starts that continue from the state of an earlier run, and starts that are refused.
 
 use std::fs;
 use std::path::Path;
@@ -54,7 +54,7 @@ async fn users(broker: &Broker) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_daemon_goes_on_from_its_checkpoint_and_repeats_nothing() {
+async fn a_killed_daemon_resumes_from_its_checkpoint_and_repeats_nothing() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
@@ -62,7 +62,7 @@ async fn a_killed_daemon_goes_on_from_its_checkpoint_and_repeats_nothing() {
     let daemon = settings.start();
     daemon.wait_for_log("restoring a checkpoint");
     broker.wait_for_outputs(4).await;
-    // It knows whom it has seen: they enter no more.
+    // It knows these users: they do not enter again.
     for user in ["a", "b", "e"] {
         broker.publish_one(view(user)).await;
     }
@@ -72,7 +72,7 @@ async fn a_killed_daemon_goes_on_from_its_checkpoint_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rules_changed_while_it_was_away_take_effect_behind_what_is_out() {
+async fn rules_changed_while_the_daemon_was_down_take_effect_after_the_committed_position() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
@@ -94,7 +94,7 @@ async fn rules_changed_while_it_was_away_take_effect_behind_what_is_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn checkpoints_that_are_gone_are_not_begun_without() {
+async fn a_start_without_its_checkpoints_is_refused() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
@@ -106,11 +106,11 @@ async fn checkpoints_that_are_gone_are_not_begun_without() {
     broker.publish_one(view("d")).await;
     broker.wait_for_outputs(4).await;
     daemon.stop();
-    assert_eq!(users(&broker).await, ["a", "b", "c", "d"], "what is out is not sent again");
+    assert_eq!(users(&broker).await, ["a", "b", "c", "d"], "published outputs are not published again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_made_anew_under_its_name_is_refused() {
+async fn a_log_created_again_under_its_name_is_refused() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
@@ -128,7 +128,7 @@ async fn a_log_made_anew_under_its_name_is_refused() {
 
 /// Also on its first run, in which the daemon itself made the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_made_anew_and_refilled_ends_a_daemon_as_it_refuses_a_start() {
+async fn a_log_created_again_and_refilled_ends_a_daemon_and_refuses_a_start() {
     for (is_first_run, pause) in [(true, 0), (true, 100), (false, 0)] {
         let server = NatsServer::start();
         let broker = Broker::connect(&server.url()).await;
@@ -160,9 +160,9 @@ async fn a_log_made_anew_and_refilled_ends_a_daemon_as_it_refuses_a_start() {
     }
 }
 
-/// The broker's disk is put back to what it was before: events and outputs that it had acknowledged are gone.
+/// The broker's disk is restored to an earlier state: events and outputs that it had acknowledged are lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_lost_what_it_had_acknowledged_is_noticed() {
+async fn a_broker_that_lost_acknowledged_messages_is_detected() {
     let mut server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let daemon = often(&server).start();
@@ -190,11 +190,11 @@ async fn a_broker_that_lost_what_it_had_acknowledged_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_purged_stream_of_outputs_tells_nothing_of_progress_and_is_refused_unless_repeats_are_accepted() {
+async fn a_purged_output_stream_has_no_progress_record_and_is_refused_unless_repeats_are_accepted() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
-    // Out, and in no checkpoint.
+    // Published, and in no checkpoint.
     let daemon = settings.set("CHECKPOINT_INTERVAL", "1h").start();
     broker.publish_one(view("d")).await;
     broker.wait_for_outputs(4).await;
@@ -209,7 +209,7 @@ async fn a_purged_stream_of_outputs_tells_nothing_of_progress_and_is_refused_unl
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn settings_that_decide_can_be_changed_only_where_a_checkpoint_has_all_that_is_out() {
+async fn settings_that_affect_outputs_can_change_only_if_a_checkpoint_covers_all_published_outputs() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let settings = killed(&server, &broker).await;
@@ -231,7 +231,7 @@ async fn settings_that_decide_can_be_changed_only_where_a_checkpoint_has_all_tha
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn checkpoints_that_cannot_be_written_are_said_and_tried_again_and_nothing_stops() {
+async fn checkpoints_that_cannot_be_written_are_reported_and_retried_while_processing_continues() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let daemon = often(&server).start();
@@ -280,7 +280,7 @@ async fn a_second_daemon_takes_over_and_the_first_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn weaker_guarantees_are_said() {
+async fn weaker_guarantees_are_reported() {
     let server = NatsServer::start();
     let settings = settings(&server.url()).set("SOURCE_KIND", "nats").set("SOURCE_CREATE", false);
     let daemon = settings.set("OUTPUT_JETSTREAM", false).set("OUTPUT_CREATE", false).start();

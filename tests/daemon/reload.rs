@@ -1,4 +1,4 @@
-//! Other rules while events pour in: no event is lost, and what is about unchanged rules is as if nothing had happened.
+//! Reloads under load: no event is lost, and the outputs of unchanged rules are the same as without a reload.
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ fn text(stored: &BrokerMessage, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reloads_under_load_lose_nothing_and_leave_what_is_unchanged_alone() {
+async fn reloads_under_load_lose_nothing_and_do_not_affect_unchanged_rules() {
     let (server, log) = (NatsServer::start(), a_month());
     let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
@@ -97,7 +97,7 @@ fn taken_in(daemon: &TestDaemon) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_file_changes_nothing_and_says_why() {
+async fn a_bad_file_changes_nothing_and_is_reported() {
     let (server, log) = (NatsServer::start(), a_month());
     let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
     daemon.wait_until_ready();
@@ -128,7 +128,7 @@ fn rules_in_use(daemon: &TestDaemon) -> String {
 const ORDERS: &str = "[events]\norder = 'Order'\n[[segments]]\nid = 'buyer'\nwhen = 'total(order) >= 1'\n\
                       [[campaigns]]\nid = 'thanks'\non = 'enter:buyer'\nchannel = 'email'\n";
 
-/// A win-back for who has not ordered for so many days: a feature that the rules before did not have.
+/// A win-back for users without an order for this number of days: a feature that the rules before did not have.
 fn with_win_back(days: u32) -> String {
     let segment = format!("[[segments]]\nid = 'gone{days}'\nwhen = \"since(order) >= duration('{days}d')\"\n");
     let campaign = format!("[[campaigns]]\nid = 'win_back{days}'\non = 'enter:gone{days}'\nchannel = 'email'\n");
@@ -152,7 +152,7 @@ async fn published(broker: &Broker) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_new_feature_does_not_know_sets_no_campaign_off_after_a_reload_or_a_restart() {
+async fn a_cold_start_triggers_no_campaign_after_a_reload_or_a_restart() {
     let server = NatsServer::start();
     let daemon = TestDaemonSetup::new(&server.url(), ORDERS).start();
     daemon.wait_until_ready();
@@ -188,7 +188,7 @@ async fn what_a_new_feature_does_not_know_sets_no_campaign_off_after_a_reload_or
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_one_does_nothing() {
+async fn a_file_without_segments_is_refused_unless_allowed_and_an_unchanged_one_does_nothing() {
     let server = NatsServer::start();
     let daemon = TestDaemonSetup::new(&server.url(), ORDERS).start();
     daemon.wait_until_ready();
@@ -221,9 +221,9 @@ async fn a_file_without_segments_is_refused_unless_it_is_told_and_an_unchanged_o
     daemon.stop();
 }
 
-/// While the broker is away nobody knows what is out.
+/// While the broker is down, the committed position is unknown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
+async fn a_reload_signal_during_recovery_takes_effect_after_it() {
     let mut server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let daemon = TestDaemonSetup::new(&server.url(), ORDERS).start();
@@ -245,7 +245,7 @@ async fn a_signal_that_comes_before_everything_is_gone_through_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_never_comes_is_told_with_the_one_that_does() {
+async fn a_missing_event_name_is_reported_with_the_similar_one_that_occurs() {
     let server = NatsServer::start();
     let misspelt = ORDERS.replace("order = 'Order'", "order = 'Order Complete'");
     let daemon = TestDaemonSetup::new(&server.url(), &misspelt).set("ENGINE_UNSEEN_AFTER", "1s").start();

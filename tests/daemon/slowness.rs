@@ -1,4 +1,4 @@
-//! Whoever is slow slows the whole down: nothing is dropped, and memory has a bound.
+//! Backpressure: a slow part slows the others down; nothing is dropped, and memory is bounded.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use rekindle_test_kit::daemon::log::{ReplayedLog, THE_END, a_month, assert_same,
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
 
-/// How many bytes are published while everything stands still …
+/// How many bytes are published while the sink is blocked …
 const WAITING: usize = 32 << 20;
 /// … and how much memory may grow meanwhile.
 const GROWTH_MAX: u64 = 8 << 20;
 
-/// Waits until no more events are taken in, and returns how many messages there were.
+/// Waits until no more events are read, and returns the number of messages read.
 async fn standstill(daemon: &TestDaemon) -> f64 {
     let (mut before, mut since) = (-1.0, 0);
     for _ in 0..300 {
@@ -31,7 +31,7 @@ async fn standstill(daemon: &TestDaemon) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sink_that_is_stuck_holds_up_the_source_and_memory_does_not_grow() {
+async fn a_blocked_sink_blocks_the_source_and_memory_does_not_grow() {
     let granted = "publish: { allow: [\">\"] }";
     let revoked = "publish: { allow: [\">\"], deny: [\"rekindle.segments.>\"] }";
     let users = format!(
@@ -74,7 +74,7 @@ fn large_event() -> Bytes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn through_a_narrow_connection_everything_comes_late_and_whole() {
+async fn through_a_slow_connection_everything_arrives_late_and_complete() {
     let (server, log) = (NatsServer::start(), a_month());
     let proxy = Proxy::to(server.port());
     let daemon = TestDaemonSetup::new(&proxy.url(), &starter_pack()).start();

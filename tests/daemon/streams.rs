@@ -1,5 +1,5 @@
-//! Streams that are missing or won't do, and a server that is not there yet: said, with what to do; and the daemon goes
-//! on by itself once the cause is gone.
+//! Streams that are missing or do not fit, and a server that is not running yet: reported, with what to do; and the daemon
+//! continues by itself once the cause is gone.
 
 use rekindle_test_kit::daemon::broker::Broker;
 use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup, wait_until};
@@ -59,7 +59,7 @@ async fn a_stream_that_takes_in_other_subjects_is_named_until_it_is_edited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_not_there_is_waited_for() {
+async fn a_start_waits_for_a_server_that_is_down() {
     let mut server = NatsServer::start();
     server.kill();
     let daemon = settings(&server.url()).start();
@@ -69,9 +69,9 @@ async fn a_server_that_is_not_there_is_waited_for() {
     works(daemon, &broker).await;
 }
 
-/// An hour later nobody finds a line that was logged once.
+/// A line that was logged once is hard to find an hour later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_never_reached_is_said_again_and_again_and_shows_in_the_metrics() {
+async fn a_server_that_is_never_reached_is_logged_repeatedly_and_shown_in_metrics() {
     let mut server = NatsServer::start();
     server.kill();
     let daemon = settings(&server.url()).start();

@@ -1,4 +1,4 @@
-//! Who has the outputs, and when another may take them over.
+//! Who owns the outputs, and when another daemon may take them over.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -86,7 +86,7 @@ async fn a_daemon_that_cannot_work_takes_nothing_from_one_that_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_waits_for_the_present_owner_and_goes_on_from_what_that_wrote_last() {
+async fn a_start_waits_for_the_current_owner_and_continues_from_its_last_commit() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let first = often(&server).start();
@@ -117,7 +117,7 @@ async fn a_start_waits_for_the_present_owner_and_goes_on_from_what_that_wrote_la
     assert_eq!(users(&broker).await, ["a", "b", "c", "d"]);
 }
 
-/// It may wake up: then it finds that its time is over.
+/// If it continues afterwards, it finds that it was replaced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_hangs_is_replaced_once_it_has_been_silent_for_long_enough() {
     let server = NatsServer::start();
@@ -144,7 +144,7 @@ async fn an_owner_that_hangs_is_replaced_once_it_has_been_silent_for_long_enough
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_owner_that_ends_in_order_is_followed_by_the_one_that_waits() {
+async fn an_owner_that_drains_is_replaced_by_the_daemon_that_waits() {
     let server = NatsServer::start();
     let broker = Broker::with_events(&server.url()).await;
     let first = often(&server).start();
@@ -195,7 +195,7 @@ async fn evictions(takeover: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_that_are_started_again_whenever_they_end_do_not_evict_each_other() {
+async fn two_daemons_that_are_restarted_whenever_they_end_do_not_evict_each_other() {
     assert_eq!(evictions("wait").await, 0);
     let evicted = evictions("now").await;
     assert!(evicted <= 2, "{evicted} evictions in 14 seconds");

@@ -2,7 +2,6 @@
 //! partitions, and restarts from a checkpoint anywhere give the same numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -16,10 +15,11 @@ use rekindle_core::rules::growth::Stage;
 use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
+use rekindle_test_kit::growth_call::GrowthCall;
 
 mod naive;
 
-use naive::{CHANNELS, Call, count, funnels, reported, reported_funnels};
+use naive::{CHANNELS, count, funnels, reported, reported_funnels};
 
 const ZONE: &str = "America/New_York";
 
@@ -31,29 +31,6 @@ const DAY: i64 = 86_400_000;
 
 fn plan() -> Arc<ExecutionPlan> {
     Arc::new(ExecutionPlan::new(rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"))))
-}
-
-fn line(call: &Call) -> String {
-    let mut line = match call.name {
-        "identify" => r#"{"type":"identify","traits":{}"#.to_owned(),
-        "page" => r#"{"type":"page""#.to_owned(),
-        name => format!(
-            r#"{{"type":"track","event":"{name}","properties":{{"total":{},"discount":1{}}}"#,
-            call.value as f64 / 1e6,
-            if call.coupon { r#","coupon":"TEN""# } else { "" }
-        ),
-    };
-    for (key, id) in [("userId", &call.user), ("anonymousId", &call.visitor)] {
-        if let Some(id) = id {
-            let _ = write!(line, r#","{key}":"{id}""#);
-        }
-    }
-    if let Some(source) = call.source {
-        let _ = write!(line, r#","context":{{"campaign":{{"source":"{source}"}}}}"#);
-    }
-    let at = Timestamp(call.ms);
-    let _ = writeln!(line, r#","messageId":"m{}","timestamp":"{at}"}}"#, call.message);
-    line
 }
 
 fn options(partitions: usize) -> PipelineOptions {
@@ -77,7 +54,7 @@ fn end(pipeline: &mut Pipeline, until: Timestamp) -> GrowthNumbers {
 }
 
 /// Events of some users and visitors over 70 days, partly out of order; some are sent twice.
-fn calls() -> impl Strategy<Value = Vec<Call>> {
+fn calls() -> impl Strategy<Value = Vec<GrowthCall>> {
     const NAMES: [&str; 7] =
         ["page", "Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];
     let one = (
@@ -92,7 +69,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         drawn.sort_by_key(|(_, ((day, at, _), ..))| (*day, *at));
         let mut calls = Vec::new();
         for (index, ((day, at, late), (user, visitor, who), name, source, (value, coupon, twice))) in drawn {
-            let call = Call {
+            let call = GrowthCall {
                 // No two at the same time, so that the first never depends on the order.
                 ms: (START + (day - late) * DAY + at) / 1_000 * 1_000 + index as i64,
                 user: (who < 4).then(|| format!("u{user}")),
@@ -114,7 +91,7 @@ proptest! {
 
     #[test]
     fn numbers_agree_with_a_count_over_the_whole_log(calls in calls()) {
-        let lines: Vec<String> = calls.iter().map(line).collect();
+        let lines: Vec<String> = calls.iter().map(GrowthCall::line).collect();
         let until = Timestamp(START + 75 * DAY);
         let mut pipeline = Pipeline::new(plan(), options(4)).expect("threads start");
         feed(&mut pipeline, &lines, 7);
@@ -142,14 +119,14 @@ proptest! {
     #[test]
     fn active_users_count_in_their_stage_at_the_start_of_the_day(calls in calls()) {
         // Users only, and in order: otherwise the stage depends on the order of arrival.
-        let mut calls: Vec<Call> = calls.into_iter().filter(|call| call.user.is_some()).collect();
+        let mut calls: Vec<GrowthCall> = calls.into_iter().filter(|call| call.user.is_some()).collect();
         calls.iter_mut().for_each(|call| call.visitor = None);
         calls.sort_by_key(|call| call.ms);
         let zone = TimeZone::get(ZONE).expect("a zone");
         let mut pipeline = Pipeline::new(plan(), options(3)).expect("threads start");
         let mut outputs = Vec::new();
         for call in &calls {
-            pipeline.feed(line(call).as_bytes(), &mut |_| {}, &mut outputs);
+            pipeline.feed(call.line().as_bytes(), &mut |_| {}, &mut outputs);
         }
         let until = Timestamp(START + 75 * DAY);
         pipeline.advance_to(until, &mut outputs);
@@ -184,7 +161,7 @@ proptest! {
 
     #[test]
     fn numbers_do_not_depend_on_batches_partitions_and_restarts(calls in calls(), cut in 0.0f64..1.0, again in 0.0f64..1.0, piece in 1usize..40) {
-        let lines: Vec<String> = calls.iter().map(line).collect();
+        let lines: Vec<String> = calls.iter().map(GrowthCall::line).collect();
         let until = Timestamp(START + 75 * DAY);
         let mut whole = Pipeline::new(plan(), options(1)).expect("threads start");
         feed(&mut whole, &lines, lines.len());
@@ -216,7 +193,7 @@ fn long_log() -> Vec<String> {
     for day in 0..730i64 {
         for (user, at) in [(Some(day), 1), (day.checked_sub(7).filter(|user| *user >= 0), 2)] {
             let Some(user) = user else { continue };
-            calls.push(Call {
+            calls.push(GrowthCall {
                 ms: START + day * DAY + at * 1_000,
                 user: Some(format!("u{user}")),
                 visitor: None,
@@ -228,13 +205,13 @@ fn long_log() -> Vec<String> {
             });
         }
     }
-    calls.iter().map(line).collect()
+    calls.iter().map(GrowthCall::line).collect()
 }
 
 /// The day starts in one stage, and the first event of the day moves the user to another.
 #[test]
 fn stage_that_changes_during_a_day_does_not_count_for_that_day() {
-    let call = |day: i64, hours: i64, message: u32| Call {
+    let call = |day: i64, hours: i64, message: u32| GrowthCall {
         ms: START + day * DAY + hours * 3_600_000,
         user: Some("u".to_owned()),
         visitor: None,
@@ -246,7 +223,7 @@ fn stage_that_changes_during_a_day_does_not_count_for_that_day() {
     };
     let mut pipeline = Pipeline::new(plan(), options(1)).expect("threads start");
     // `gone` after five days, at noon UTC; back an hour later.
-    feed(&mut pipeline, &[line(&call(0, 0, 1)), line(&call(5, 1, 2)), line(&call(6, 0, 3))], 1);
+    feed(&mut pipeline, &[call(0, 0, 1).line(), call(5, 1, 2).line(), call(6, 0, 3).line()], 1);
     let numbers = end(&mut pipeline, Timestamp(START + 8 * DAY));
     assert_eq!(numbers.stages, [Stage::New, Stage::Active, Stage::Churned]);
     let by_stage: Vec<&[u64]> = [0, 5, 6].map(|day| numbers.days[day].active_by_stage.as_slice()).to_vec();
@@ -260,7 +237,7 @@ fn funnels_count_users_once_per_window_and_once_per_day() {
     for day in 0..35i64 {
         for (user, names) in [("often", &["Product Viewed", "Product Added"][..]), ("seldom", &["Product Viewed"])] {
             for (at, name) in names.iter().enumerate().filter(|_| user == "often" || day < 4) {
-                lines.push(line(&Call {
+                let call = GrowthCall {
                     ms: START + day * DAY + at as i64 * 60_000,
                     user: Some(user.to_owned()),
                     visitor: None,
@@ -269,7 +246,8 @@ fn funnels_count_users_once_per_window_and_once_per_day() {
                     value: 0,
                     coupon: false,
                     message: lines.len() as u32,
-                }));
+                };
+                lines.push(call.line());
             }
         }
     }
@@ -290,7 +268,7 @@ fn funnels_count_users_once_per_window_and_once_per_day() {
 
 #[test]
 fn promotion_is_compared_with_the_same_hours_a_week_earlier() {
-    let buy = |hours: i64, message: u32| Call {
+    let buy = |hours: i64, message: u32| GrowthCall {
         ms: START + hours * 3_600_000,
         user: Some(format!("u{message}")),
         visitor: None,
@@ -301,7 +279,7 @@ fn promotion_is_compared_with_the_same_hours_a_week_earlier() {
         message,
     };
     // An order every hour. The promotion starts on the 10th, at midnight in New York: 9 days less 8 hours later.
-    let lines: Vec<String> = (0..9 * 24 + 40).map(|hour| line(&buy(hour, hour as u32))).collect();
+    let lines: Vec<String> = (0..9 * 24 + 40).map(|hour| buy(hour, hour as u32).line()).collect();
     let starts = 8 * 24 + 16;
     for (hours, during) in [(starts, None), (starts + 30, Some(30)), (starts + 24 * 2 + 6 + 40, Some(24 * 2 + 6))] {
         let mut pipeline = Pipeline::new(plan(), options(2)).expect("threads start");
@@ -340,7 +318,7 @@ fn days_older_than_400_are_summed_into_known_counts() {
     assert_eq!(numbers.retention.day_7.rate(), Some(1.0));
     assert_eq!(numbers.retention.day_1.rate(), Some(0.0));
     // Late events of days that are no longer reported change only the known counts.
-    let late = Call {
+    let late = GrowthCall {
         ms: START + DAY,
         user: Some("late".to_owned()),
         visitor: None,
@@ -350,7 +328,7 @@ fn days_older_than_400_are_summed_into_known_counts() {
         coupon: false,
         message: 1 << 20,
     };
-    feed(&mut pipeline, &[line(&late)], 1);
+    feed(&mut pipeline, &[late.line()], 1);
     let report = pipeline.growth(Some(until)).expect("numbers");
     let after = &report.numbers;
     assert_eq!(after.days[398].known_users, 730);

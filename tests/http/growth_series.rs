@@ -1,6 +1,5 @@
 //! The page's growth numbers never have more series than the rules allow for.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rekindle::metrics::{MetricsPage, growth_series_max};
@@ -8,6 +7,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_test_kit::growth_call::GrowthCall;
 
 const RULES: &str = include_str!("../engine/growth_rules.toml");
 
@@ -15,41 +15,27 @@ const RULES: &str = include_str!("../engine/growth_rules.toml");
 const START: i64 = 1_772_366_400_000;
 const DAY: i64 = 86_400_000;
 
-fn add(lines: &mut String, user: &str, source: Option<&str>, name: &str, at: i64, total: f64) {
-    match name {
-        "page" | "identify" => write!(lines, r#"{{"type":"{name}""#),
-        _ => write!(
-            lines,
-            r#"{{"type":"track","event":"{name}","properties":{{"total":{total},"discount":1,"coupon":"TEN"}}"#
-        ),
-    }
-    .expect("writing to a string cannot fail");
-    if let Some(source) = source {
-        write!(lines, r#","context":{{"campaign":{{"source":"{source}"}}}}"#).expect("writing to a string cannot fail");
-    }
-    let time = Timestamp(at);
-    writeln!(lines, r#","userId":"{user}","messageId":"{user}-{at}","timestamp":"{time}"}}"#)
-        .expect("writing to a string cannot fail");
+fn call(user: String, source: Option<&'static str>, name: &'static str, ms: i64) -> GrowthCall {
+    GrowthCall { ms, user: Some(user), visitor: None, name, source, value: 2_500_000, coupon: true, message: 0 }
 }
 
-/// Two years in which every day somebody comes for the first time, and orders a week later; then a user of every channel who
-/// reaches everything.
+/// Two years with a new user every day, who orders a week later; then a user of every channel who reaches everything.
 fn log() -> String {
-    let mut lines = String::new();
+    let mut calls = Vec::new();
     for day in 0..730 {
-        add(&mut lines, &format!("u{day}"), None, "page", START + day * DAY + 1_000, 0.0);
+        calls.push(call(format!("u{day}"), None, "page", START + day * DAY + 1_000));
         if day >= 7 {
-            add(&mut lines, &format!("u{}", day - 7), None, "Order Completed", START + day * DAY + 2_000, 2.5);
+            calls.push(call(format!("u{}", day - 7), None, "Order Completed", START + day * DAY + 2_000));
         }
     }
     for (number, source) in [Some("google"), Some("newsletter"), None, Some("x")].into_iter().enumerate() {
         let names =
             ["Product Viewed", "Product Added", "Order Completed", "Order Completed", "Order Refunded", "identify"];
         for (step, name) in (0..).zip(names) {
-            add(&mut lines, &format!("all{number}"), source, name, START + 729 * DAY + step * 60_000, 1.0);
+            calls.push(call(format!("all{number}"), source, name, START + 729 * DAY + step * 60_000));
         }
     }
-    lines
+    (0..).zip(calls).map(|(message, call)| GrowthCall { message, ..call }.line()).collect()
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn serve_full_page() -> String {
     let address = listener.local_addr().expect("it is bound").to_string();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            // Whoever hangs up is asked for nothing more.
+            // A client that has disconnected needs no answer.
             let _ = answer(stream);
         }
     });

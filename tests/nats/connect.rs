@@ -167,7 +167,7 @@ async fn a_secret_in_a_file_is_read_again_at_each_attempt() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_waited_for() {
+async fn a_start_waits_for_a_server_that_is_down() {
     let port = free_port();
     let health = Health::default();
     let access = NatsAccess::check(&at(&format!("nats://127.0.0.1:{port}"))).unwrap();

@@ -19,28 +19,29 @@ use rekindle_core::time::{Clock, Span, SpanError};
 pub struct EngineSettings {
     /// The rules file, relative to the config file.
     pub rules: PathBuf,
-    /// How much later than others an event may come and still be in time; 0 to 1 day.
+    /// How far out of order events may arrive; later ones are still applied, and counted as late; 0 to 1 day.
     #[schemars(with = "DurationText")]
     pub max_disorder: Span,
-    /// A user idle for this long is dropped, once nothing is to come for them by time alone, and the links of visitors to
-    /// them; 0: never, else 1 hour to 100 years.
+    /// A user that is idle for this long and has no pending timers is dropped, with the links of its visitors; 0: never, else 1
+    /// hour to 100 years.
     #[schemars(with = "DurationText")]
     pub state_ttl: Span,
     /// The largest call accepted, in bytes; 1,024 to 67,108,864. A message, which may hold many, may have 16 times as many.
     #[schemars(range(min = 1_024, max = 67_108_864))]
     pub max_event_bytes: usize,
-    /// Ids that nobody means, in any case: they count as missing, and nobody is linked by them.
+    /// Placeholder ids, case-insensitive: they count as missing, and link no users.
     #[schemars(inner(length(min = 1, max = 256)))]
     pub placeholder_ids: Vec<String>,
-    /// How many parts the users are divided into; 1 to 4,096.
+    /// The number of partitions of users; 1 to 4,096.
     #[schemars(range(min = 1, max = 4_096))]
     pub partitions: u16,
-    /// Threads that work on partitions; 0: one per core; at most 1,024.
+    /// Worker threads; 0: one per core; at most 1,024.
     #[schemars(range(min = 0, max = 1_024))]
     pub workers: u16,
     /// What moves time.
     pub clock: Clock,
-    /// What the rules wait for is told if it has not come for this long; 0: never, else 1 second to 100 years.
+    /// Names that the rules read and that do not occur in the log for this long are reported; 0: never, else 1 second to 100
+    /// years.
     #[schemars(with = "DurationText")]
     pub unseen_after: Span,
 }
@@ -57,7 +58,7 @@ pub(super) const KEYS: [SettingKey; 9] = [
     ("clock", SettingKind::Text),
     ("unseen_after", SettingKind::Text),
 ];
-/// Longest `max_disorder`.
+/// The largest `max_disorder`.
 const DAY: Span = Span(86_400_000);
 /// From the shortest to the longest `state_ttl`: an hour to a hundred years.
 const STATE_TTL: RangeInclusive<Span> = Span(3_600_000)..=Span(36_525 * 86_400_000);

@@ -20,11 +20,11 @@ pub struct HttpSettings {
     #[schemars(with = "String")]
     #[schemars(regex(pattern = "^([0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]+$"))]
     pub listen: SocketAddr,
-    /// What clients must show as `Authorization: Bearer …` for anything but health, and metrics if these are open: the file
-    /// that holds it, or REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
+    /// The token that clients must send as `Authorization: Bearer …` for everything but health, and metrics if these are open:
+    /// the file that holds it, or REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
     #[schemars(rename = "token_file", with = "Option<std::path::PathBuf>")]
     pub token: Option<Secret>,
-    /// Whether metrics, which bear business figures, are for everyone who can reach the address, or need the token too.
+    /// Whether metrics, which contain business figures, are open to every client that can reach the address, or need the token.
     pub open_metrics: bool,
     /// The largest request body, in bytes; 0 to 16 MiB.
     #[schemars(range(min = 0, max = 16_777_216))]
@@ -32,10 +32,11 @@ pub struct HttpSettings {
     /// How long a request may take; 100 ms to 1 minute.
     #[schemars(with = "DurationText")]
     pub timeout: Span,
-    /// How many requests are worked on at a time; 1 to 10,000.
+    /// How many requests may be in progress at a time; 1 to 10,000.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_concurrency: usize,
-    /// How many connections there may be at a time; more are told so and closed, but for questions about health. 1 to 65,536.
+    /// How many connections may be open at a time; more are answered with an error and closed, except for requests about health.
+    /// 1 to 65,536.
     #[schemars(range(min = 1, max = 65_536))]
     pub max_connections: usize,
     /// How many of them one address may have (of IPv6, one network of 64 bits). 1 to 65,536.
@@ -43,10 +44,10 @@ pub struct HttpSettings {
     pub max_connections_per_address: usize,
 }
 
-/// What the file is called.
+/// What the file is, in messages.
 pub const TOKEN_FILE: &str = "the file with the API's token";
 
-/// How to come by one.
+/// How to create one.
 pub const TOKEN_HELP: &str = "take a long random one, such as `openssl rand -hex 32` gives";
 
 /// Shorter tokens could be found by trying.

@@ -1,11 +1,11 @@
 //! Settings of the daemon and of replays, read from TOML and the environment.
 //!
 //! [`Settings::load`] reports every problem at its place, like rules: in the file by line and column, in the environment by
-//! variable. What is left out has its default; the commented file `config/rekindle.toml` says all of them, and tests hold
-//! it, the JSON Schema and the code to each other. Each section has a file: what it holds, its defaults, how it is read;
-//! `agreement` has what sections must not contradict each other in.
+//! variable. Settings that are left out have their defaults; the commented file `config/rekindle.toml` lists all of them, and
+//! tests compare it, the JSON Schema and the code. Each section has a file with its fields, its defaults and how it is read;
+//! `agreement` checks that sections do not contradict each other.
 //!
-//! Nothing is opened in here, and the environment is handed in: the same text and variables are the same settings.
+//! Nothing is opened in here, and the environment is passed in: the same text and variables result in the same settings.
 
 mod agreement;
 mod checkpoint;
@@ -51,19 +51,19 @@ use rekindle_core::document::{self, TomlSection};
 pub struct Settings {
     /// What is computed, and how.
     pub engine: EngineSettings,
-    /// How to reach the NATS servers, and as whom.
+    /// How to reach the NATS servers, and with which credentials.
     pub nats: NatsSettings,
     /// Where events come from.
     pub source: SourceSettings,
-    /// Where what was decided goes.
+    /// Where outputs are published.
     pub output: OutputSettings,
-    /// Where the state is kept.
+    /// Where checkpoints are kept.
     pub checkpoint: CheckpointSettings,
     /// Metrics, health and the API.
     pub http: HttpSettings,
-    /// What is said on standard error, and how.
+    /// What is logged on standard error, and how.
     pub log: LogSettings,
-    /// How long finishing may take.
+    /// How long draining may take.
     pub shutdown: ShutdownSettings,
     /// The files that the file or the environment names, and where.
     #[schemars(skip)]

@@ -12,7 +12,7 @@ use super::reader::{SettingsReader, set};
 use rekindle_core::diagnostics::{Diagnostics, shorten, suggest};
 use rekindle_core::document::TomlSection;
 
-/// What is said on standard error, and how.
+/// What is logged on standard error, and how.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename = "Log")]
 #[schemars(deny_unknown_fields, default)]

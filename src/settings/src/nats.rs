@@ -1,4 +1,4 @@
-//! `[nats]`: how to reach the servers, and as whom.
+//! `[nats]`: how to reach the servers, and with which credentials.
 
 use std::net::Ipv6Addr;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
 use rekindle_core::document::TomlSection;
 
-/// How to reach the NATS servers, and as whom.
+/// How to reach the NATS servers, and with which credentials.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename = "Nats")]
 #[schemars(deny_unknown_fields, default)]
@@ -24,14 +24,14 @@ pub struct NatsSettings {
     /// Who connects.
     #[schemars(flatten, with = "AuthKeys")]
     pub auth: NatsAuth,
-    /// Encryption, and who the server must be.
+    /// Encryption, and the certificates to trust.
     pub tls: TlsSettings,
 }
 
-/// Who connects. At most one way is configured.
+/// The credentials. At most one kind is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NatsAuth {
-    /// Nobody in particular.
+    /// No credentials.
     None,
     /// A name and a password.
     User {
@@ -51,13 +51,13 @@ pub enum NatsAuth {
 /// Where a secret is: in a file, or given by the environment. Never in the settings file, never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// The file that holds it; blanks around it don't count. Read anew at every connection, so it can be rotated.
+    /// The file that holds it; blanks around it are ignored. It is read at every connection, so it can be rotated.
     File(PathBuf),
     /// The secret itself, from an environment variable.
     Environment(String),
 }
 
-/// Encryption, and who the server must be.
+/// Encryption, and the certificates to trust.
 #[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
 #[schemars(rename = "Tls")]
 #[schemars(deny_unknown_fields, default)]

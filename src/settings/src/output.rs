@@ -1,4 +1,4 @@
-//! `[output]`: where what was decided goes.
+//! `[output]`: where outputs are published.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
-/// Where what was decided goes.
+/// Where outputs are published.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename = "Output")]
 #[schemars(deny_unknown_fields, default)]

@@ -1,6 +1,6 @@
 //! What NATS allows as names: subjects, with and without wildcards, and streams.
 
-/// Longest subject; far more than anybody types, far less than what a server refuses.
+/// The longest subject: longer than any that is used, and shorter than what a server refuses.
 const SUBJECT_BYTES_MAX: usize = 256;
 /// Longest name of a stream.
 const STREAM_NAME_BYTES_MAX: usize = 255;

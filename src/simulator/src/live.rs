@@ -72,7 +72,7 @@ impl LiveStorefront {
         let begins = (stamps - stamps_span).max(stamps_before);
         self.moments.push_back((shop, begins));
         self.moments.push_back((shop_now, stamps.max(begins)));
-        // Whoever arrives from here on bears no earlier time.
+        // Lines that arrive from here on have no earlier timestamp.
         let earliest = shop - MAX_LATENESS;
         while self.moments.get(1).is_some_and(|(at, _)| *at < earliest) {
             self.moments.pop_front();

@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod data_sets;
 pub mod decoder_oracle;
 pub mod generator;
+pub mod growth_call;
 pub mod nats_server;
 pub mod oracle;
 pub mod prometheus_server;

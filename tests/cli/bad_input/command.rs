@@ -154,7 +154,7 @@ fn joined(lines: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Every one of `bad` is rejected for its reason, and stands in the dead letters with its line's number and its bytes;
-/// the journal is the same as without them, whoever's events stand before and after each.
+/// the journal is the same as without them, whichever users' events are before and after each.
 pub(crate) fn rejects(bad: &[(&[u8], &str)]) {
     let world = World::new();
     let good = |at: usize| view(["u1", "u2"][at % 2], 7 * u32::try_from(at).expect("few lines")).into_bytes();

@@ -41,7 +41,7 @@ fn breaks(packed: &[u8], said: &str) {
 }
 
 #[test]
-fn compression_is_told_by_content_not_by_name() {
+fn compression_is_detected_by_content_not_by_name() {
     let world = World::new();
     let text = [view("u1", 0), view("u2", 1)].join("\n");
     world.write("plain.zst", &text);
@@ -59,7 +59,7 @@ fn compression_is_told_by_content_not_by_name() {
 }
 
 #[test]
-fn a_file_cut_off_fails_and_says_where() {
+fn a_truncated_file_fails_with_the_position() {
     let text = log();
     for packed in [zstd(&text), gzip(&text)] {
         for part in [packed.len() / 2, packed.len() - 1] {

@@ -95,7 +95,7 @@ fn a_whole_number_is_the_id_of_its_digits() {
 }
 
 #[test]
-fn ids_that_nobody_means_are_none_and_are_counted_and_link_nobody() {
+fn placeholder_ids_count_as_missing_and_link_no_users() {
     let world = World::new();
     let visited = |user: &str, visitor: &str, second| {
         view(user, second).replacen("\"userId\"", &format!("\"anonymousId\":\"{visitor}\",\"userId\""), 1)

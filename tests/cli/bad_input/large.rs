@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::bad_input::command::{World, original, view};
 
-/// A view with so many bytes of padding.
+/// A view with this number of bytes of padding.
 fn padded(user: &str, second: u32, padding: usize) -> String {
     view(user, second).replacen("\"type\"", &format!("\"padding\":\"{}\",\"type\"", "x".repeat(padding)), 1)
 }

@@ -83,7 +83,7 @@ fn a_full_disk_under_standard_output_is_an_error() {
 }
 
 #[test]
-fn a_folder_that_does_not_exist_is_said_before_the_log_is_read() {
+fn a_missing_folder_is_reported_before_the_log_is_read() {
     let world = World::new();
     world.write("events.jsonl", view("u1", 0));
     for option in ["--output", "--actions", "--dead-letters", "--summary"] {
@@ -155,7 +155,7 @@ fn devices_may_be_shared() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
 }
 
-/// What a command says when whoever reads its standard output goes away after the first bytes.
+/// The output of a command when the reader of its standard output closes it after the first bytes.
 fn read_a_little(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
     use std::io::Read;
     let mut child =

@@ -94,7 +94,7 @@ fn five_hundred_segments_are_none_too_many() {
 }
 
 #[test]
-fn a_missing_rules_file_and_wrong_options_are_said() {
+fn a_missing_rules_file_and_wrong_options_are_reported() {
     let world = World::new();
     let check = world.run(&["check", "--rules", "missing.toml"]);
     assert_eq!(check.code, Some(1));
@@ -111,7 +111,7 @@ fn a_missing_rules_file_and_wrong_options_are_said() {
 }
 
 #[test]
-fn an_event_that_the_file_does_not_have_is_told_with_the_one_that_it_has() {
+fn a_missing_event_name_is_reported_with_the_similar_one_of_the_file() {
     let world = World::new();
     let rules = format!("{EVENTS}{}", segment("s", "total(view) > 1")).replace("Viewed", "Product Veiwed");
     world.write("rules.toml", &rules);

@@ -78,7 +78,7 @@ fn a_log_of_which_every_event_is_rejected_is_a_failure_that_shows_the_first() {
 
 #[cfg(unix)]
 #[test]
-fn whoever_forgot_to_name_a_file_is_told_that_the_terminal_is_waited_for() {
+fn without_a_file_name_the_terminal_is_read_with_a_note() {
     let world = World::new();
     world.write("type.py", TYPE_INTO_A_TERMINAL);
     let run = |more: &[&str]| {

@@ -35,7 +35,7 @@ fn a_time_is_read_to_the_millisecond(#[case] text: &str, #[case] utc: &str) {
 }
 
 #[test]
-fn the_ends_of_time_are_where_the_calendar_says() {
+fn times_at_the_ends_of_the_calendar_are_accepted() {
     let ms = |text: &str| Timestamp::parse_rfc3339(text).map(|at| at.0);
     assert_eq!(ms("0001-01-01T00:00:00Z"), Some(-62_135_596_800_000));
     assert_eq!(ms("1970-01-01T00:00:00Z"), Some(0));
@@ -236,7 +236,7 @@ fn a_call_of_a_batch_has_the_clocks_of_its_envelope_where_it_has_none() {
 
 /// `receivedAt` corrects and bounds; time is moved by the events' own alone.
 #[test]
-fn the_time_a_file_says_it_was_received_moves_no_time() {
+fn received_at_in_a_file_does_not_move_time() {
     let received =
         at("2026-03-05T09:00:00Z").replacen("\"type\"", "\"receivedAt\":\"2026-03-05T12:00:00Z\",\"type\"", 1);
     let journal = accepts(&[received.into_bytes(), view("u2", 60).into_bytes()]);

@@ -8,20 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::growth::{DayTotals, Money};
-
-/// An event as it was written.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) ms: i64,
-    pub(crate) user: Option<String>,
-    pub(crate) visitor: Option<String>,
-    pub(crate) name: &'static str,
-    /// `context.campaign.source`.
-    pub(crate) source: Option<&'static str>,
-    pub(crate) value: i64,
-    pub(crate) coupon: bool,
-    pub(crate) message: u32,
-}
+use rekindle_test_kit::growth_call::GrowthCall;
 
 /// The funnels that are counted: their steps, and how long after the start a step may be, in milliseconds.
 pub(crate) const FUNNELS: [(&[&str], i64); 2] = [
@@ -48,7 +35,7 @@ struct FunnelPath {
 }
 
 impl FunnelPath {
-    fn apply(&mut self, call: &Call, day: &dyn Fn(i64) -> Date) {
+    fn apply(&mut self, call: &GrowthCall, day: &dyn Fn(i64) -> Date) {
         for (funnel, (steps, within)) in FUNNELS.iter().enumerate() {
             for (step, _) in steps.iter().enumerate().rev().filter(|(_, name)| **name == call.name) {
                 let start = match step.checked_sub(1).map(|before| self.latest.get(&(funnel, before))) {
@@ -86,7 +73,7 @@ impl FunnelPath {
 }
 
 /// Funnels depend on the order of arrival, so the path of each user is followed call by call.
-pub(crate) fn funnels(calls: &[Call], zone: &TimeZone, today: Date) -> Funnels {
+pub(crate) fn funnels(calls: &[GrowthCall], zone: &TimeZone, today: Date) -> Funnels {
     let local = |ms: i64| Timestamp::from_millisecond(ms).expect("in range").to_zoned(zone.clone()).date();
     let (mut links, mut paths, mut seen) = (BTreeMap::new(), BTreeMap::<String, FunnelPath>::new(), BTreeSet::new());
     let mut firsts: BTreeMap<String, (i64, usize)> = BTreeMap::new();
@@ -182,7 +169,7 @@ pub(crate) fn without_order(tally: &DayTotals) -> DayTotals {
     DayTotals { sessions: 0, cart_sessions: 0, checkout_sessions: 0, cart_order_sessions: 0, ..*tally }
 }
 
-pub(crate) fn count(calls: &[Call], zone: &TimeZone, today: Date) -> Counted {
+pub(crate) fn count(calls: &[GrowthCall], zone: &TimeZone, today: Date) -> Counted {
     let local = |ms: i64| Timestamp::from_millisecond(ms).expect("in range").to_zoned(zone.clone());
     let mut links: BTreeMap<&str, &str> = BTreeMap::new();
     for call in calls {
@@ -191,7 +178,7 @@ pub(crate) fn count(calls: &[Call], zone: &TimeZone, today: Date) -> Counted {
         }
     }
     let mut seen = BTreeSet::new();
-    let mut users: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+    let mut users: BTreeMap<&str, Vec<&GrowthCall>> = BTreeMap::new();
     for call in calls.iter().filter(|call| seen.insert(call.message)) {
         let visitor = call.visitor.as_deref().unwrap_or_default();
         let whose = call.user.as_deref().unwrap_or_else(|| links.get(visitor).copied().unwrap_or(visitor));
@@ -210,8 +197,8 @@ pub(crate) fn count(calls: &[Call], zone: &TimeZone, today: Date) -> Counted {
     counted
 }
 
-fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, counted: &mut Counted) {
-    let day = |call: &Call| local(call.ms).date();
+fn count_user(calls: &[&GrowthCall], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, counted: &mut Counted) {
+    let day = |call: &GrowthCall| local(call.ms).date();
     let at = channel(calls[0].source);
     let first = day(calls[0]);
     let mut tally = |day: Date, add: &dyn Fn(&mut DayTotals)| add(counted.days.entry((day, at)).or_default());
@@ -220,7 +207,7 @@ fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, 
         tally(day(sign_up), &|t| t.sign_ups += 1);
     }
     let active: BTreeSet<Date> = calls.iter().map(|call| day(call)).collect();
-    let orders: Vec<&&Call> = calls.iter().filter(|call| call.name == "Order Completed").collect();
+    let orders: Vec<&&GrowthCall> = calls.iter().filter(|call| call.name == "Order Completed").collect();
     let bought: BTreeSet<Date> = orders.iter().map(|call| day(call)).collect();
     let mut now = first;
     while now <= today {
@@ -282,7 +269,7 @@ fn count_user(calls: &[&Call], local: &dyn Fn(i64) -> jiff::Zoned, today: Date, 
             *counted.week_cohorts.entry((monday(first), after, at)).or_default() += 1;
         }
     }
-    let hour = |call: &Call| local(call.ms).strftime("%Y-%m-%dT%H").to_string();
+    let hour = |call: &GrowthCall| local(call.ms).strftime("%Y-%m-%dT%H").to_string();
     *counted.hourly_new_users.entry(hour(calls[0])).or_default() += 1;
     for order in orders {
         let held = counted.hourly_orders.entry(hour(order)).or_default();

@@ -1,7 +1,7 @@
 //! Writes checkpoints at intervals, while processing continues.
 //!
-//! A checkpoint becomes valid when all outputs before it are published: the sink reports that when it passes a barrier that
-//! stands where the snapshot was begun. If writing fails (a full disk, a bucket that does not answer), the daemon continues,
+//! A checkpoint becomes valid when all outputs before it are published: the sink reports that when it passes a barrier at the
+//! position where the snapshot was started. If writing fails (a full disk, a bucket that does not answer), the daemon continues,
 //! reports it and retries; a start would replay more of the log then. If another daemon has claimed the store, this one ends.
 
 use std::sync::Arc;
@@ -25,11 +25,11 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 enum CheckpointWriteFailure {
     #[error(transparent)]
-    Cut(#[from] SnapshotError),
+    Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the sink has ended")]
-    SinkGone,
+    SinkEnded,
 }
 
 /// Writes checkpoints.
@@ -45,7 +45,7 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Writes checkpoints until told to stop.
+    /// Writes checkpoints until it is stopped.
     ///
     /// # Errors
     /// Another daemon has claimed the store, or its checkpoints are of another log.
@@ -65,7 +65,7 @@ impl Checkpointer {
         }
     }
 
-    /// Writes one. Whether it became valid.
+    /// Writes a checkpoint. Returns whether it became valid.
     pub(super) async fn write(&self) -> Result<bool, DaemonError> {
         let began = Instant::now();
         match self.try_write(began).await {
@@ -76,7 +76,9 @@ impl Checkpointer {
             Err(CheckpointWriteFailure::Store(
                 error @ (StoreError::Fenced { .. } | StoreError::OtherStream { .. }),
             )) => Err(error.into()),
-            Err(CheckpointWriteFailure::Cut(SnapshotError::Busy(_)) | CheckpointWriteFailure::SinkGone) => Ok(false),
+            Err(CheckpointWriteFailure::Snapshot(SnapshotError::Busy(_)) | CheckpointWriteFailure::SinkEnded) => {
+                Ok(false)
+            }
             Err(failure) => {
                 self.metrics.failed();
                 error!("no checkpoint was written: {failure}; processing continues, and it is retried");
@@ -96,7 +98,7 @@ impl Checkpointer {
             Box::new(move |head, plan, sequence, generation| checkpoints.begin(head, plan, sequence, generation));
         let CompletedSnapshot { completion, passed, sequence } = self.live.snapshot(is_full, begin).await?;
         let written = completion.wait().await?;
-        let passed = passed.await.map_err(|_| CheckpointWriteFailure::SinkGone)?;
+        let passed = passed.await.map_err(|_| CheckpointWriteFailure::SinkEnded)?;
         let (bytes, users) = (written.bytes, written.users);
         let kind = if written.is_base() { CheckpointKind::Base } else { CheckpointKind::Delta };
         self.checkpoints
@@ -108,7 +110,7 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Records of which stream the checkpoints are.
+    /// Records in the store which stream the checkpoints belong to.
     async fn record_stream(&self) -> Result<(), DaemonError> {
         if let Some(log) = &self.log {
             self.checkpoints.record_stream(log.clone()).await?;

@@ -1,4 +1,4 @@
-//! Why a daemon could not start, or not finish.
+//! Why a daemon could not start, or ended before it was drained.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use rekindle_nats::sink::CommitterClosed;
 use rekindle_runtime::pipeline::RestoreError;
 use rekindle_runtime::store::StoreError;
 
-/// A daemon that could not start, or not finish.
+/// Why a daemon could not start, or ended before it was drained.
 #[derive(Debug, Error)]
 pub enum DaemonError {
     /// The engine's thread can't be started.
@@ -32,7 +32,7 @@ pub enum DaemonError {
         /// All outputs of the source's messages up to this one are published.
         committed: u64,
     },
-    /// It must not continue to publish.
+    /// The sink must not continue to publish.
     #[error(transparent)]
     Ended(#[from] CommitterClosed),
     /// The checkpoints can't be used.

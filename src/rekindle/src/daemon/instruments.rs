@@ -20,9 +20,9 @@ pub struct Instruments {
     pub live: EngineHandle,
     /// Which parts do not work.
     pub health: Health,
-    /// What was published.
+    /// The sink's figures.
     pub sink: Arc<SinkStatus>,
-    /// The connection and what was read over it, once there is one.
+    /// The connection and the source's figures, once there is a connection.
     pub connected: watch::Receiver<Option<ConnectedBroker>>,
     /// Reloads of the rules.
     pub reloader: Arc<RulesReloader>,
@@ -36,11 +36,11 @@ pub struct Instruments {
     pub started: Instant,
 }
 
-/// What there is once there is a connection.
+/// Handles that exist only once there is a connection.
 #[derive(Clone, Debug)]
 pub struct ConnectedBroker {
     /// The connection.
     pub connection: NatsConnection,
-    /// What was read.
+    /// The source's figures.
     pub source: Arc<SourceStatus>,
 }

@@ -45,7 +45,7 @@ pub(super) struct MissingNamesMonitor {
     pub(super) after: Duration,
 }
 
-/// The rules that are checked, and the counts when that began.
+/// The rules that are checked, and the counts at the start of the check.
 struct MonitoredRules {
     version: String,
     since: Instant,
@@ -54,7 +54,7 @@ struct MonitoredRules {
 }
 
 impl MissingNamesMonitor {
-    /// Checks as long as the daemon runs; not at all if `[engine] unseen_after` is 0.
+    /// Checks while the daemon runs; not at all if `[engine] unseen_after` is 0.
     pub(super) async fn run(self) {
         if self.after.is_zero() {
             return;

@@ -2,10 +2,10 @@
 //!
 //! 1. `rekindle run` reads everything that the settings name and collects every mistake, before an address is bound.
 //! 2. [`Daemon::open`] restores the newest checkpoint and starts the engine with it.
-//! 3. [`Daemon::run`] connects to NATS, and waits until everything it needs is there and it is its turn. Only then it takes
-//!    over the checkpoints and the output stream, replays the log up to the committed position, and then reads, decides and
-//!    publishes until it is told to stop; a checkpoint is written at intervals. What is missing meanwhile (a server, a stream, a
-//!    permission) is retried, logged repeatedly, and shown in `/readyz`.
+//! 3. [`Daemon::run`] connects to NATS, and waits until everything it needs exists and no other daemon owns the outputs. Only
+//!    then it takes over the checkpoints and the output stream, replays the log up to the committed position, and then reads,
+//!    decides and publishes until it is stopped; a checkpoint is written at intervals. What is missing meanwhile (a server, a
+//!    stream, a permission) is retried, logged repeatedly, and shown in `/readyz`.
 //! 4. On the first signal it reads nothing more, processes and publishes what was read, and writes a last checkpoint, within a
 //!    deadline. On the second it ends at once.
 
@@ -62,7 +62,7 @@ use rekindle_settings::{Settings, SourceKind};
 /// How often the note about the rules in `/readyz` is brought up to date.
 const RULES_NOTE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What a daemon is made of: everything that was read and found correct before it starts.
+/// Everything that is read and checked before a daemon starts.
 pub struct DaemonInputs {
     /// The settings.
     pub settings: Settings,
@@ -70,7 +70,7 @@ pub struct DaemonInputs {
     pub access: NatsAccess,
     /// How the pipeline computes.
     pub pipeline: PipelineOptions,
-    /// What the operator says of a start that would be refused otherwise.
+    /// What the operator accepts at this start.
     pub options: StartOptions,
     /// The rules file.
     pub rules_path: PathBuf,
@@ -80,7 +80,7 @@ pub struct DaemonInputs {
     pub plan: Arc<ExecutionPlan>,
 }
 
-/// What the operator says of a start that would be refused otherwise.
+/// What the operator accepts: a start that needs it is refused otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartOptions {
     /// Ignore the checkpoints and read the log from where `[source] start` says; published outputs are not published again.
@@ -93,7 +93,7 @@ pub struct StartOptions {
 pub struct Daemon {
     settings: Settings,
     access: NatsAccess,
-    ends: EngineEndpoints,
+    endpoints: EngineEndpoints,
     instruments: Instruments,
     metrics: Arc<MetricsRegistry>,
     connected: watch::Sender<Option<ConnectedBroker>>,
@@ -103,7 +103,7 @@ pub struct Daemon {
     configured: String,
 }
 
-/// The parts that report to health. They are failing until they work, from the first moment that anybody can ask.
+/// The parts that report to health. They count as failing from the start until they work.
 struct HealthParts {
     nats: HealthPart,
     source: HealthPart,
@@ -136,15 +136,15 @@ impl Daemon {
         };
         let (StartPipeline { pipeline, rules }, startup) = StartupState::read(inputs).await?;
         let runtime = tokio::runtime::Handle::current();
-        let ends = live::start(pipeline, startup.restored, runtime).map_err(DaemonError::Threads)?;
+        let endpoints = live::start(pipeline, startup.restored, runtime).map_err(DaemonError::Threads)?;
         let RulesWithText { text, plan } = startup.rules_after_replay(rules);
         let version = plan.rules.version.clone();
         let active = ActiveRules { path: rules_path, text, version, since: wall_clock() };
         let (connected, is_connected) = watch::channel(None);
         let metrics = Arc::new(MetricsRegistry::default());
-        let reloader = RulesReloader::new(ends.live.clone(), health.clone(), checkpoints, active, &metrics);
+        let reloader = RulesReloader::new(endpoints.live.clone(), health.clone(), checkpoints, active, &metrics);
         let instruments = Instruments {
-            live: ends.live.clone(),
+            live: endpoints.live.clone(),
             reloader: Arc::new(reloader),
             health,
             sink: Arc::default(),
@@ -155,10 +155,10 @@ impl Daemon {
             started: Instant::now(),
         };
         collectors::register(&metrics, instruments.clone());
-        Ok(Daemon { settings, access, ends, instruments, metrics, connected, parts, startup, configured })
+        Ok(Daemon { settings, access, endpoints, instruments, metrics, connected, parts, startup, configured })
     }
 
-    /// What the parts of the daemon report.
+    /// Handles to the parts of the daemon.
     pub fn instruments(&self) -> Instruments {
         self.instruments.clone()
     }
@@ -173,13 +173,13 @@ impl Daemon {
     /// # Errors
     /// It must not run, or not everything that was read could be processed and published in time.
     pub async fn run(self, mut signals: Signals) -> Result<(), DaemonError> {
-        let Daemon { settings, access, ends, instruments, connected, parts, startup, configured, .. } = self;
-        let EngineEndpoints { batches, output_items, thread, .. } = ends;
+        let Daemon { settings, access, endpoints, instruments, connected, parts, startup, configured, .. } = self;
+        let EngineEndpoints { batches, output_items, thread, .. } = endpoints;
         let mut engine = tokio::task::spawn_blocking(move || thread.join().is_ok());
-        // They end when this function returns.
+        // The tasks end when this function returns.
         let _monitors = start_monitors(&instruments, &settings, configured);
 
-        // Connect, and wait for the outputs: until then nothing is read, so there is nothing to drain.
+        // Connect, and take over the outputs. Until then nothing is read, so there is nothing to drain.
         let starting = async {
             let connection = access.connect(settings.source.batch, parts.nats).await;
             let source = source(&settings, &connection, batches.clone(), parts.source.clone());
@@ -204,7 +204,7 @@ impl Daemon {
             _ = &mut engine => return Err(DaemonError::EngineDied),
         };
 
-        // Tell the engine what is published, which it replays without publishing it again.
+        // Recover: the engine replays the log up to the committed position without publishing its outputs again.
         let TakeoverResult { outlet, committed, startup, log, store_lock } = takeover;
         let (recovery, restored) = (startup.recovery(committed), startup.restored.sequence);
         let replay_to = recovery.last_needed();
@@ -218,7 +218,7 @@ impl Daemon {
         // The engine ends only after the sink.
         let _ = instruments.live.recover(recovery).await;
 
-        // Read, decide, publish and write checkpoints until told to stop.
+        // Run: read, decide, publish and write checkpoints until a signal comes.
         let mut tasks = MessageTasks::start(tasks::TaskInputs {
             source: source.after(restored).needing(replay_to),
             log,
@@ -261,7 +261,7 @@ impl Daemon {
 /// Starts the tasks that watch the others: repeated warnings, the rules file after a replay, missing names, the rules note.
 fn start_monitors(instruments: &Instruments, settings: &Settings, configured: String) -> JoinSet<()> {
     let mut monitors = JoinSet::new();
-    monitors.spawn(repeated_warning::remind(instruments.health.clone()));
+    monitors.spawn(repeated_warning::warn_repeatedly(instruments.health.clone()));
     let (live, reloader) = (instruments.live.clone(), Arc::clone(&instruments.reloader));
     monitors.spawn(async move {
         live.recovered().await;
@@ -309,7 +309,7 @@ fn sink(settings: &Settings, connection: &NatsConnection, instruments: &Instrume
     }
 }
 
-/// What the sequence numbers of dead letters count in: the stream, or for plain NATS, this run.
+/// What the sequence numbers of dead letters refer to: the stream, or for plain NATS, this run.
 fn origin(settings: &Settings) -> String {
     match settings.source.kind {
         SourceKind::JetStream => settings.source.stream.clone(),
@@ -317,18 +317,18 @@ fn origin(settings: &Settings) -> String {
     }
 }
 
-/// Now, as this machine has it.
+/// The wall clock of this machine.
 fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// A span of the settings, none of which is negative.
+/// A span of the settings, which is never negative.
 fn duration(span: Span) -> Duration {
     Duration::from_millis(u64::try_from(span.0).unwrap_or(0))
 }
 
-/// What does not work, apart from that the daemon is stopping.
+/// The failing parts and their reasons, other than that the daemon is stopping.
 fn unfinished_reasons(health: &Health) -> String {
     let failing = health.failing();
     let reasons = failing.iter().filter(|(part, _)| *part != "daemon").map(|(part, why)| format!("{part}: {why}"));

@@ -1,8 +1,8 @@
 //! Reloads the rules while running: a file with mistakes changes nothing, a correct one takes effect between two events.
 //!
-//! A file is used only when it has stopped changing: it may be half written. One from which all events, segments or
-//! campaigns are gone is refused unless the operator confirms it. What starts empty under other rules is reported in the log, in
-//! the answer, and in `/readyz` until its warm-up is over.
+//! A file is used only when it has stopped changing: it may be incomplete. A file without any events, segments or campaigns,
+//! where the rules in force have some, is refused unless the operator confirms it. What starts empty under other rules is
+//! reported in the log, in the answer, and in `/readyz` until its warm-up is over.
 
 use std::io;
 use std::path::Path;
@@ -41,11 +41,11 @@ const NOTE: &str = "rules";
 pub struct RulesReloader {
     live: EngineHandle,
     health: Health,
-    news: Mutex<RulesNotices>,
+    notices: Mutex<RulesNotices>,
     checkpoints: Option<CheckpointStore>,
-    in_use: Mutex<ActiveRules>,
+    active: Mutex<ActiveRules>,
     /// One reload at a time.
-    turn: tokio::sync::Mutex<()>,
+    reloading: tokio::sync::Mutex<()>,
     /// How many rules changes there were.
     changes: AtomicU64,
     metrics: ReloadMetrics,
@@ -57,8 +57,8 @@ struct RulesNotices {
     /// Why the last reload was refused.
     refused: Option<String>,
     /// What started empty with the last rules change, and the watermark of that change.
-    blind: Vec<ColdStart>,
-    began: Timestamp,
+    cold_starts: Vec<ColdStart>,
+    changed_at: Timestamp,
 }
 
 impl RulesReloader {
@@ -66,40 +66,40 @@ impl RulesReloader {
         live: EngineHandle,
         health: Health,
         checkpoints: Option<CheckpointStore>,
-        in_use: ActiveRules,
+        active: ActiveRules,
         registry: &MetricsRegistry,
     ) -> RulesReloader {
         let metrics = ReloadMetrics::register(registry);
-        metrics.loaded(in_use.since);
+        metrics.loaded(active.since);
         RulesReloader {
             live,
             health,
-            news: Mutex::new(RulesNotices { refused: None, blind: Vec::new(), began: Timestamp::MIN }),
+            notices: Mutex::new(RulesNotices { refused: None, cold_starts: Vec::new(), changed_at: Timestamp::MIN }),
             checkpoints,
-            in_use: Mutex::new(in_use),
-            turn: tokio::sync::Mutex::default(),
+            active: Mutex::new(active),
+            reloading: tokio::sync::Mutex::default(),
             changes: AtomicU64::new(0),
             metrics,
         }
     }
 
-    /// The daemon starts with these rules, not with those that it had read before.
+    /// The daemon starts with these rules instead of those that it read before.
     pub(super) fn start_with(&self, text: String, version: String) {
-        let path = self.in_use().path;
-        self.set_in_use(ActiveRules { path, text, version, since: wall_clock() });
+        let path = self.active().path;
+        self.set_active(ActiveRules { path, text, version, since: wall_clock() });
     }
 
     /// The rules in force.
-    pub fn in_use(&self) -> ActiveRules {
-        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn active(&self) -> ActiveRules {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_in_use(&self, rules: ActiveRules) {
+    fn set_active(&self, rules: ActiveRules) {
         self.metrics.loaded(rules.since);
-        *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
-    /// Reloads when the replay is complete: a signal that arrives earlier is kept. The result is logged.
+    /// Reloads when the replay is complete; a signal that arrives earlier is not lost. The result is logged.
     pub async fn reload_when_ready(&self) {
         if !self.live.is_live() {
             info!("the rules will be reloaded when the replay is complete");
@@ -114,7 +114,7 @@ impl RulesReloader {
     /// # Errors
     /// The rules in force remain, and why.
     pub async fn reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
-        let _turn = self.turn.lock().await;
+        let _reloading = self.reloading.lock().await;
         let reloaded = self.try_reload(allow_empty).await;
         match &reloaded {
             Ok(ReloadOutcome::Applied { reloaded: RulesActivation { rules, previous, .. }, compared }) => {
@@ -136,32 +136,33 @@ impl RulesReloader {
                 error!("{error}{}", first_problem(error));
             }
         }
-        self.news().refused = reloaded.as_ref().err().map(ToString::to_string);
+        self.notices().refused = reloaded.as_ref().err().map(ToString::to_string);
         self.renew_note();
         reloaded
     }
 
-    fn news(&self) -> MutexGuard<'_, RulesNotices> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn notices(&self) -> MutexGuard<'_, RulesNotices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Updates the note in `/readyz`: why the last reload was refused, and what is still warming up, by the watermark.
     pub(super) fn renew_note(&self) {
-        let (news, now) = (self.news(), self.live.stats().watermark);
-        let blind: Vec<_> = news.blind.iter().filter(|empty| empty.is_blind(news.began, now)).cloned().collect();
-        let told = (!blind.is_empty()).then(|| {
+        let (notices, now) = (self.notices(), self.live.stats().watermark);
+        let warming_up: Vec<_> =
+            notices.cold_starts.iter().filter(|empty| empty.is_blind(notices.changed_at, now)).cloned().collect();
+        let warm_up = (!warming_up.is_empty()).then(|| {
             format!(
                 "rules changed at {}, and these started empty and do not know the past: {}",
-                news.began,
-                listed(&blind)
+                notices.changed_at,
+                listed(&warming_up)
             )
         });
-        let note: Vec<String> = news.refused.iter().cloned().chain(told).collect();
+        let note: Vec<String> = notices.refused.iter().cloned().chain(warm_up).collect();
         self.health.note(NOTE, note.join("; "));
     }
 
     /// Records the text in the checkpoint store, as long as a part of the log may have to be replayed with it.
-    fn note(&self, version: &str, text: &str) -> RulesChangeRecorder {
+    fn recorder(&self, version: &str, text: &str) -> RulesChangeRecorder {
         let (version, text) = (version.to_owned(), text.to_owned());
         match self.checkpoints.clone() {
             Some(checkpoints) => Box::new(move |sequence| {
@@ -175,8 +176,8 @@ impl RulesReloader {
     }
 
     async fn try_reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
-        let path = self.in_use().path;
-        let text = settled(&path, || read(&path), SETTLED_AFTER).await?;
+        let path = self.active().path;
+        let text = read_settled(&path, || read(&path), SETTLED_AFTER).await?;
         let ruleset = match rules::compile(&text) {
             Ok(ruleset) => ruleset,
             Err(problems) => return Err(ReloadError::Mistakes { path, text, problems }),
@@ -187,30 +188,30 @@ impl RulesReloader {
             return Err(RulesChangeError::Recovering.into());
         }
         let before = Arc::clone(&self.live.stats().plan);
-        let in_use =
+        let active =
             ActiveRules { path: path.clone(), text: text.clone(), version: version.clone(), since: wall_clock() };
         if before.rules.version == version {
-            if self.in_use().version != version {
-                self.set_in_use(in_use);
+            if self.active().version != version {
+                self.set_active(active);
             }
             return Ok(ReloadOutcome::Unchanged { version });
         }
-        if let Some(lost) = lost(&before.rules, &ruleset).filter(|_| !allow_empty) {
+        if let Some(lost) = missing_kinds(&before.rules, &ruleset).filter(|_| !allow_empty) {
             return Err(ReloadError::Emptied { path, lost });
         }
         let next = Arc::new(ExecutionPlan::new(ruleset));
         let compared = compare(&before, &next);
-        let reloaded = self.live.change_rules(next, self.note(&version, &text)).await?;
+        let reloaded = self.live.change_rules(next, self.recorder(&version, &text)).await?;
         // Before the first event there is no past.
-        let blind = if reloaded.at > Timestamp::MIN { compared.new.clone() } else { Vec::new() };
-        *self.news() = RulesNotices { refused: None, blind, began: reloaded.at };
-        self.set_in_use(in_use);
+        let cold_starts = if reloaded.at > Timestamp::MIN { compared.new.clone() } else { Vec::new() };
+        *self.notices() = RulesNotices { refused: None, cold_starts, changed_at: reloaded.at };
+        self.set_active(active);
         Ok(ReloadOutcome::Applied { reloaded, compared })
     }
 }
 
-/// What the rules have and the next ones have not at all: `segments and no campaigns`.
-fn lost(before: &Ruleset, next: &Ruleset) -> Option<String> {
+/// What the rules in force have and the next ones lack completely: `segments and no campaigns`.
+fn missing_kinds(before: &Ruleset, next: &Ruleset) -> Option<String> {
     let kinds = [
         ("events", before.names.len(), next.names.len()),
         ("segments", before.segments.len(), next.segments.len()),
@@ -221,7 +222,7 @@ fn lost(before: &Ruleset, next: &Ruleset) -> Option<String> {
     (!lost.is_empty()).then(|| lost.join(" and no "))
 }
 
-/// The first of them, and how many more there are.
+/// The first of them, and the number of the others.
 fn listed(all: &[ColdStart]) -> String {
     let mut shown: Vec<String> = all.iter().take(LISTED_MAX).map(ToString::to_string).collect();
     if all.len() > LISTED_MAX {
@@ -232,7 +233,7 @@ fn listed(all: &[ColdStart]) -> String {
 
 impl RulesProvider for RulesReloader {
     fn active(&self) -> ActiveRules {
-        self.in_use()
+        RulesReloader::active(self)
     }
 
     fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
@@ -240,8 +241,8 @@ impl RulesProvider for RulesReloader {
     }
 }
 
-/// Reads until two reads agree: the file may be half written, or about to be replaced.
-async fn settled<R>(path: &Path, mut read: impl FnMut() -> R, pause: Duration) -> Result<String, ReloadError>
+/// Reads until two reads agree: the file may be incomplete, or about to be replaced.
+async fn read_settled<R>(path: &Path, mut read: impl FnMut() -> R, pause: Duration) -> Result<String, ReloadError>
 where
     R: Future<Output = io::Result<String>>,
 {
@@ -287,7 +288,7 @@ mod tests {
             count += 1;
             std::future::ready(reads.next().expect("there were fewer reads"))
         };
-        (settled(Path::new("rules.toml"), read, Duration::ZERO).await, count)
+        (read_settled(Path::new("rules.toml"), read, Duration::ZERO).await, count)
     }
 
     #[tokio::test]
@@ -316,7 +317,7 @@ mod tests {
         let events = "[events]\nview = 'View'\n";
         let segments = format!("{events}[[segments]]\nid = 's'\nwhen = 'total(view) > 1'\n");
         let whole = format!("{segments}[[campaigns]]\nid = 'c'\non = 'enter:s'\nchannel = 'email'\n");
-        let lost = |before: &str, next: &str| lost(&compiled(before), &compiled(next));
+        let lost = |before: &str, next: &str| missing_kinds(&compiled(before), &compiled(next));
         assert_eq!(lost(&whole, "").as_deref(), Some("events and no segments and no campaigns"));
         assert_eq!(lost(&whole, events).as_deref(), Some("segments and no campaigns"));
         assert_eq!(lost(&whole, &segments).as_deref(), Some("campaigns"));

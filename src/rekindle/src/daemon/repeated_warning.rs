@@ -1,4 +1,4 @@
-//! Logs repeatedly what keeps the daemon from being ready: a line that was logged once is not found an hour later.
+//! Logs repeatedly why the daemon is not ready: a line that was logged once is hard to find an hour later.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tracing::{info, warn};
 
 use rekindle_runtime::health::Health;
 
-/// When a failure is logged for the second time …
+/// When a failure is logged for the second time. The interval then doubles each time …
 const INTERVAL_MIN: Duration = Duration::from_secs(5);
-/// … and then after twice the interval each time, up to this.
+/// … up to this.
 const INTERVAL_MAX: Duration = Duration::from_secs(300);
 /// How often health is checked.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// When to log again.
+/// Decides when to log again.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct RepeatedWarning {
     /// For how long something has failed, the interval now, and how much of it has passed.
@@ -40,19 +40,19 @@ impl RepeatedWarning {
 }
 
 /// Logs, as long as any part fails, which ones fail, why, and for how long.
-pub(super) async fn remind(health: Health) {
-    let mut reminder = RepeatedWarning::default();
-    let (mut last, mut reminded) = (Instant::now(), false);
+pub(super) async fn warn_repeatedly(health: Health) {
+    let mut warning = RepeatedWarning::default();
+    let (mut last, mut has_warned) = (Instant::now(), false);
     loop {
         sleep(CHECK_INTERVAL).await;
         let failing = health.failing();
         let passed = last.elapsed();
         last = Instant::now();
-        if failing.is_empty() && std::mem::take(&mut reminded) {
+        if failing.is_empty() && std::mem::take(&mut has_warned) {
             info!("ready: every part works");
         }
-        if let Some(since) = reminder.pass(passed, !failing.is_empty()) {
-            reminded = true;
+        if let Some(since) = warning.pass(passed, !failing.is_empty()) {
+            has_warned = true;
             let why: Vec<String> = failing.iter().map(|(part, why)| format!("{part}: {why}")).collect();
             warn!(seconds = since.as_secs(), "still not ready after {} s: {}", since.as_secs(), why.join("; "));
         }
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn a_lasting_failure_is_logged_at_growing_intervals() {
-        let (mut reminder, mut said) = (RepeatedWarning::default(), Vec::new());
+        let (mut warning, mut said) = (RepeatedWarning::default(), Vec::new());
         for _ in 0..3_600 {
-            said.extend(reminder.pass(Duration::from_secs(1), true).map(|since| since.as_secs()));
+            said.extend(warning.pass(Duration::from_secs(1), true).map(|since| since.as_secs()));
         }
         assert_eq!(said[..8], [5, 15, 35, 75, 155, 315, 615, 915]);
         assert!(said.windows(2).all(|pair| pair[1] - pair[0] <= 300) && said.last() > Some(&3_300), "{said:?}");
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn a_failure_that_ends_resets_the_interval() {
-        let mut reminder = RepeatedWarning::default();
+        let mut warning = RepeatedWarning::default();
         for _ in 0..10 {
-            assert_eq!(reminder.pass(Duration::from_secs(4), true), None);
-            assert_eq!(reminder.pass(Duration::from_secs(4), false), None);
+            assert_eq!(warning.pass(Duration::from_secs(4), true), None);
+            assert_eq!(warning.pass(Duration::from_secs(4), false), None);
         }
-        assert_eq!(reminder.pass(Duration::from_secs(6), true), Some(Duration::from_secs(6)));
+        assert_eq!(warning.pass(Duration::from_secs(6), true), Some(Duration::from_secs(6)));
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens from the moment it is made.
+/// SIGINT and SIGTERM, from the moment that [`Signals::listen`] was called.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -12,7 +12,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen for SIGINT and SIGTERM, which end nothing by themselves any more.
+    /// Starts to listen for SIGINT and SIGTERM, which no longer end the process by themselves.
     ///
     /// # Errors
     /// The system refuses.
@@ -29,7 +29,7 @@ impl Signals {
     }
 }
 
-/// Begins to listen for SIGHUP.
+/// Starts to listen for SIGHUP.
 ///
 /// # Errors
 /// The system refuses.

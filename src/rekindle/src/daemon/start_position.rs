@@ -1,4 +1,4 @@
-//! The decision where a start continues: a pure function of what the checkpoint, the log and the output stream say.
+//! The decision where a start continues: a pure function of the states of the checkpoint, the log and the output stream.
 //!
 //! The three are found independently and must agree: outputs that a checkpoint counts are in the output stream, and the log
 //! is the stream from which they were computed. Where they disagree the start is refused, with what to do about it; a daemon
@@ -26,7 +26,7 @@ pub(super) struct LogState {
 pub(super) struct StartFacts<'a> {
     /// The checkpoint that was restored; `None`: there is none, or `--from-start` ignores it.
     pub(super) checkpoint: Option<&'a ManifestEntry>,
-    /// The stream of which the checkpoint is.
+    /// The stream that the checkpoint belongs to.
     pub(super) checkpoint_log: Option<&'a StreamIdentity>,
     /// No daemon has kept checkpoints in this store before.
     pub(super) is_new_store: bool,
@@ -34,7 +34,7 @@ pub(super) struct StartFacts<'a> {
     pub(super) restored: EngineStart,
     /// The log; `None`: events come on plain NATS.
     pub(super) log: Option<&'a LogState>,
-    /// What the output stream says of itself.
+    /// The state of the output stream.
     pub(super) outputs: &'a OutputRecovery,
     /// The settings on which outputs depend.
     pub(super) settings: &'a str,
@@ -44,9 +44,9 @@ pub(super) struct StartFacts<'a> {
 /// Where to continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StartDecision {
-    /// How many outputs are published: the next one has the ordinal after this.
+    /// The ordinal of the last published output.
     pub(super) ordinal: u64,
-    /// Up to where all outputs are published: only those behind it are.
+    /// The position up to which all outputs are published.
     pub(super) committed: CommittedPosition,
     /// What the operator should know.
     pub(super) warnings: Vec<StartWarning>,
@@ -98,7 +98,7 @@ pub enum StartConflict {
         /// How many were published when it was written.
         expected: u64,
     },
-    /// Nothing says what was published after the checkpoint.
+    /// It is unknown what was published after the checkpoint.
     #[error(
         "the output stream has no progress record any more (purged, expired, or written by an older version of Rekindle) and \
          ends with message {stream_last}; when checkpoint {number} was written it ended with message {expected}. Whether \
@@ -116,7 +116,7 @@ pub enum StartConflict {
     /// Published outputs behind the checkpoint were decided with other settings.
     #[error(
         "published outputs that no checkpoint covers were decided with other [engine] settings ({found}; now {expected}), and \
-         could not be told from new ones: start once with the former settings and stop with SIGTERM, which writes a checkpoint, \
+         could not be distinguished from new ones: start once with the former settings and stop with SIGTERM, which writes a checkpoint, \
          then change them; or continue with --accept-repeats, and some outputs may be published twice, or not at all"
     )]
     OtherSettings {
@@ -158,7 +158,7 @@ impl StartFacts<'_> {
         }
     }
 
-    /// The stream of which checkpoint or outputs are, and the log's, where they differ.
+    /// The stream that the checkpoint or the outputs belong to, and the log's, if they differ.
     fn other_log(&self) -> Option<(String, String)> {
         let log = self.log?.identity.to_string();
         let of_checkpoint = self.checkpoint_log.map(ToString::to_string);
@@ -193,7 +193,7 @@ impl StartFacts<'_> {
         }
     }
 
-    /// The log is read from its beginning; what is known to be published is not published again.
+    /// The log is read from its beginning; outputs that are known to be published are not published again.
     fn read_from_start(
         &self,
         ordinal: u64,
@@ -211,7 +211,7 @@ impl StartFacts<'_> {
         StartDecision { ordinal, committed, warnings }
     }
 
-    /// The progress record is gone. If nothing was published since the checkpoint, that one has what the record said.
+    /// The progress record is missing. If nothing was published since the checkpoint, the checkpoint has the same information.
     fn without_progress_record(&self) -> Result<StartDecision, StartConflict> {
         let Some(entry) = self.checkpoint.filter(|entry| entry.ordinal > 0) else {
             return Ok(StartDecision::of_whole_log(0, Vec::new()));

@@ -1,7 +1,7 @@
 //! Reads the newest usable checkpoint, and claims the checkpoint store.
 //!
-//! Reading takes nothing from another daemon: the store is [claimed](StartupState::claim) only when everything else is ready,
-//! because a daemon that wrote checkpoints until then ends with that.
+//! Reading does not affect another daemon: the store is [claimed](StartupState::claim) only when everything else is ready,
+//! because that ends the daemon that wrote checkpoints until then.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_runtime::store::{CheckpointStore, LoadedCheckpoint, ManifestEntry, RulesEntry, RulesText, StoreClaim};
 use rekindle_settings::SourceKind;
 
-/// What a start has been given, before anything was read.
+/// What a start is given, before anything is read.
 pub(super) struct StartInputs {
     pub(super) checkpoints: Option<CheckpointStore>,
     pub(super) pipeline: PipelineOptions,
@@ -33,7 +33,7 @@ pub(super) struct StartInputs {
     pub(super) configured: RulesWithText,
 }
 
-/// What a start knows before it has asked the broker.
+/// What a start knows before it has queried the broker.
 pub(super) struct StartupState {
     pub(super) inputs: StartInputs,
     /// The position of the log to which the pipeline was restored, and the generation of the rules in force there.
@@ -42,13 +42,13 @@ pub(super) struct StartupState {
     changes: VecDeque<RecoveredRulesChange>,
     /// The name of this start of the daemon; no other start has it.
     pub(super) instance: String,
-    /// This start's epoch, at least.
+    /// The lowest epoch that this start may use.
     pub(super) epoch: u64,
     /// The settings on which outputs depend.
     pub(super) settings: String,
     /// No daemon has kept checkpoints in this store before.
     is_new_store: bool,
-    /// The checkpoint that was restored, and the stream of which it is.
+    /// The checkpoint that was restored, and the stream it belongs to.
     checkpoint: Option<(ManifestEntry, Option<StreamIdentity>)>,
     /// The entries of the manifest when the checkpoint was read.
     stored: StoredEntries,
@@ -70,7 +70,7 @@ pub(super) struct StartPipeline {
     pub(super) rules: RulesWithText,
 }
 
-/// Compiles rules that were in force once, from the text in the checkpoint store.
+/// Compiles rules that were in force earlier, from the text in the checkpoint store.
 fn compile(stored: &RulesText) -> Result<Arc<ExecutionPlan>, DaemonError> {
     let compiled = rules::compile(&stored.text).map_err(|problems| DaemonError::StoredRules {
         version: stored.version.clone(),
@@ -202,7 +202,7 @@ impl StartupState {
         Ok(StartPipeline { pipeline, rules })
     }
 
-    /// Decides where to continue, given what the output stream and the log say.
+    /// Decides where to continue, given the states of the output stream and the log.
     pub(super) fn decide(
         &self,
         outputs: &OutputRecovery,
@@ -221,8 +221,8 @@ impl StartupState {
         facts.decide()
     }
 
-    /// What has to be replayed before outputs are new. `committed` is the committed position; `None`: outputs are in no
-    /// stream.
+    /// What has to be replayed before outputs are published. `committed` is the committed position; `None`: outputs are not
+    /// stored in a stream.
     pub(super) fn recovery(&self, committed: Option<CommittedPosition>) -> Recovery {
         let changes = self.changes.clone();
         let Some(mut committed) = committed.filter(|_| self.inputs.source == SourceKind::JetStream) else {

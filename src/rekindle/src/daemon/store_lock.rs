@@ -1,5 +1,5 @@
-//! Whether another daemon of this machine uses the checkpoint store: a lock on a file in its folder, which the system
-//! releases however a process ends. So a daemon that was killed is replaced at once, and one that hangs is not.
+//! A lock on a file in the checkpoint store's folder, which shows whether another daemon of this machine uses the store. The
+//! system releases it however a process ends: a daemon that was killed is replaced at once, and one that hangs is not.
 //!
 //! It only shortens the wait: who may write is decided by the manifest and the output stream. A bucket has no lock, and on a
 //! shared file system a lock may be valid on each machine only.
@@ -13,7 +13,7 @@ use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 
 /// The lock's file in the store's folder.
 const NAME: &str = "owner.lock";
-/// How often to try a lock that another process has.
+/// How often to try to acquire the lock while another process holds it.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The lock. Clones share it; it is released with the last one.
@@ -34,7 +34,7 @@ impl StoreLock {
         StoreLock(Arc::new(Mutex::new(LockFile { file, is_held: false })))
     }
 
-    /// Acquires the lock if no other process has it. Whether this one has it then.
+    /// Acquires the lock if no other process holds it. Returns whether this process holds it.
     pub(super) fn try_acquire(&self) -> bool {
         let mut lock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_free = !lock.is_held && lock.file.as_ref().is_some_and(|file| file.try_lock().is_ok());
@@ -42,7 +42,7 @@ impl StoreLock {
         lock.is_held
     }
 
-    /// Acquires the lock, however long another process has it.
+    /// Acquires the lock, and waits as long as another process holds it.
     pub(super) async fn acquire(&self) {
         let has_none = self.0.lock().unwrap_or_else(PoisonError::into_inner).file.is_none();
         while !has_none && !self.try_acquire() {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_has_the_lock_until_it_is_dropped() {
+    fn the_first_holds_the_lock_until_it_is_dropped() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = CheckpointSettings {
             store: CheckpointLocation::Folder(folder.path().to_owned()),

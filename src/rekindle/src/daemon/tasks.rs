@@ -17,7 +17,7 @@ use rekindle_runtime::log::RecordBatch;
 use rekindle_runtime::output::batch::OutputItem;
 use rekindle_runtime::store::CheckpointStore;
 
-/// How long the sink may take to say why it takes no more outputs from the engine.
+/// How long the sink may take to return the reason why it ended.
 const SINK_END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the tasks are started with.
@@ -42,7 +42,7 @@ pub(super) struct MessageTasks {
     sink: JoinHandle<Result<(), DaemonError>>,
     checkpoints: JoinHandle<Result<(), DaemonError>>,
     checkpointer: Option<Checkpointer>,
-    /// Why the source can't continue, if it can't.
+    /// Receives the reason why the source can't continue.
     source_conflict: oneshot::Receiver<StartConflict>,
     sink_status: Arc<SinkStatus>,
     stop: watch::Sender<bool>,
@@ -81,41 +81,41 @@ impl MessageTasks {
         }
     }
 
-    /// Waits until a task or the engine ends, which none does by itself while there is a source, unless it must not continue.
+    /// Waits until a task or the engine ends. While the source runs, each ends only if it must not continue.
     pub(super) async fn failed(&mut self, engine: &mut JoinHandle<bool>) -> DaemonError {
         tokio::select! {
             ended = &mut self.sink => reason(ended),
             ended = &mut self.checkpoints => reason(ended),
             Ok(conflict) = &mut self.source_conflict => conflict.into(),
             _ = engine => {
-                // The engine ends, too, when nobody takes its outputs any more: then the sink has ended, and says why.
+                // The engine also ends when the sink no longer receives its outputs: then the sink returns the reason.
                 let ended = tokio::time::timeout(SINK_END_TIMEOUT, &mut self.sink).await;
                 ended.map_or(DaemonError::EngineDied, reason)
             }
         }
     }
 
-    /// Stops the source, lets the engine process everything it was given, writes a last checkpoint, so that the next start has
-    /// nothing to replay, and publishes the rest.
+    /// Stops the source, waits until the engine has processed everything that was read, writes a last checkpoint, so that the
+    /// next start has nothing to replay, and publishes the remaining outputs.
     pub(super) async fn drain(self, engine: JoinHandle<bool>) -> Result<(), DaemonError> {
         let _ = self.stop.send(true);
         let _ = self.source.await;
         self.checkpoints.await.unwrap_or(Err(DaemonError::EngineDied))?;
-        // The whole queue is free: no batch waits in it any more.
+        // The whole queue can be reserved once no batch waits in it.
         drop(self.batches.reserve_many(live::BATCH_QUEUE_CAPACITY).await);
         self.sink_status.announce_release();
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.write().await?;
         }
-        // The engine ends when the last sender of its queues is gone.
+        // The engine ends when the last sender of its queues is dropped.
         drop(self.batches);
-        let is_well = engine.await.unwrap_or(false);
+        let engine_succeeded = engine.await.unwrap_or(false);
         self.sink.await.unwrap_or(Err(DaemonError::EngineDied))?;
-        if is_well { Ok(()) } else { Err(DaemonError::EngineDied) }
+        if engine_succeeded { Ok(()) } else { Err(DaemonError::EngineDied) }
     }
 }
 
-/// Why a task ended that should not have.
+/// Why a task ended that should have continued.
 fn reason(ended: Result<Result<(), DaemonError>, JoinError>) -> DaemonError {
     match ended {
         Ok(Err(error)) => error,
@@ -123,7 +123,7 @@ fn reason(ended: Result<Result<(), DaemonError>, JoinError>) -> DaemonError {
     }
 }
 
-/// Reads the log, as long as it is the stream that it was.
+/// Reads the log, as long as the stream is the same as before.
 async fn read(
     source: NatsSource,
     log: Option<StreamIdentity>,

@@ -64,7 +64,7 @@ fn value(page: &MetricsPage, series: &str) -> Option<f64> {
 }
 
 #[test]
-fn the_documents_tell_of_every_metric_as_it_is() {
+fn the_documents_have_the_table_of_all_metrics() {
     let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
     for metric in definitions::ALL {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
