@@ -259,7 +259,10 @@ mod tests {
         assert!(sound && out.contains("r.toml: ok") && out.contains(told), "{out}");
         std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
         let (sound, out) = checked(args.clone());
-        assert!(!sound && out.contains("mistake: a.items.price reads into `items`") && out.contains("each ="), "{out}");
+        assert!(
+            !sound && out.contains("mistake: a.items.price reads into `items`") && out.contains("elements of an array"),
+            "{out}"
+        );
         std::fs::write(&events, event("{}").replace("\"A\"", "\"AB\"") + "\n").unwrap();
         let (sound, out) = checked(args.clone());
         let told = "warning: no event matched `a` (\"A\"); the file has \"AB\" once\n  help: name it in [events]";
