@@ -1,4 +1,4 @@
-//! `rekindle checkpoint`.
+//! The command `rekindle checkpoint`.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::first_format::copied;
 
-/// What the command writes and says, and its exit code.
+/// The command's standard output and error, and its exit code.
 fn checkpoint(arguments: &[&str]) -> (String, String, Option<i32>) {
     let output = Command::new(env!("CARGO_BIN_EXE_rekindle"))
         .arg("checkpoint")
@@ -23,7 +23,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// What it writes; it must end well.
+/// The standard output of a command that must succeed.
 fn written(arguments: &[&str]) -> String {
     let (out, said, code) = checkpoint(arguments);
     assert_eq!(code, Some(0), "{said}");
@@ -49,7 +49,7 @@ fn checkpoints_are_listed_and_described() {
 }
 
 #[test]
-fn damage_is_named_and_fails() {
+fn damage_is_reported_and_fails() {
     let folder = copied();
     let store = text(folder.path());
     let sound = written(&["verify", "--store", store]);
@@ -68,7 +68,7 @@ fn damage_is_named_and_fails() {
 }
 
 #[test]
-fn users_are_exported_sorted_with_what_is_known_of_each() {
+fn users_are_exported_sorted_with_their_state() {
     let folder = copied();
     let config = folder.path().join("settings.toml");
     fs::write(&config, "[checkpoint]\nstore = '.'\n").expect("written");
@@ -83,7 +83,7 @@ fn users_are_exported_sorted_with_what_is_known_of_each() {
 }
 
 #[test]
-fn where_there_is_nothing_that_is_said_and_nothing_made() {
+fn a_missing_store_is_reported_and_not_created() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("nowhere");
     let (_, said, code) = checkpoint(&["ls", "--store", text(&missing)]);
@@ -94,5 +94,5 @@ fn where_there_is_nothing_that_is_said_and_nothing_made() {
     }
     let (_, said, code) = checkpoint(&["ls", "--store", "gs://bucket"]);
     assert!(code == Some(1) && said.contains("is neither a folder nor s3://bucket/prefix"), "{said}");
-    assert_eq!(checkpoint(&["ls"]).2, Some(2), "it must be said where");
+    assert_eq!(checkpoint(&["ls"]).2, Some(2), "the store must be given");
 }

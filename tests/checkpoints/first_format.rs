@@ -1,7 +1,7 @@
-//! The first format, as the first version that had it wrote it: it is read for good.
+//! The first checkpoint format, as the first version wrote it: every later version reads it.
 //!
 //! `first_format/` has the events and the rules, and in `store/` a base (of messages 1 to 4), a delta (5 to 8) and
-//! another delta (9 to 12), with links and users who are gone.
+//! another delta (9 to 12), with links and removed users.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Span;
 use rekindle_runtime::pipeline::RestoredPipeline;
 
-use crate::keeper::{Keeper, claim, in_folder, state_at};
+use crate::stored_pipeline::{StoredPipeline, claim, in_folder, state_at};
 
 pub(crate) fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/checkpoints/first_format/store")
 }
 
-/// A copy of the fixture that may be written to.
+/// A writable copy of the fixture.
 pub(crate) fn copied() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for entry in fs::read_dir(fixture()).expect("the fixture is there") {
@@ -31,25 +31,26 @@ pub(crate) fn copied() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn what_the_first_version_wrote_is_read() {
+async fn checkpoints_of_the_first_version_are_restored() {
     let folder = copied();
-    let (mut keeper, loaded) = Keeper::start(in_folder(folder.path()), claim("second")).await.expect("it is read");
-    assert!(keeper.sequence == 12 && loaded.skipped.is_empty());
+    let (mut stored, loaded) =
+        StoredPipeline::start(in_folder(folder.path()), claim("second")).await.expect("it is read");
+    assert!(stored.sequence == 12 && loaded.skipped.is_empty());
     assert!(
-        known(&keeper.pipeline.encode_checkpoint()) == known(&state_at(12)),
+        known(&stored.pipeline.encode_checkpoint()) == known(&state_at(12)),
         "another state than the events come to"
     );
-    keeper.feed_to(14);
-    keeper.checkpoint(false).await.expect("it can be gone on with");
-    let (again, _) = Keeper::start(in_folder(folder.path()), claim("third")).await.expect("it was written");
+    stored.feed_to(14);
+    stored.checkpoint(false).await.expect("it can be continued");
+    let (again, _) = StoredPipeline::start(in_folder(folder.path()), claim("third")).await.expect("it was written");
     assert!(again.sequence == 14 && known(&again.pipeline.encode_checkpoint()) == known(&state_at(14)));
-    assert!(again.pipeline.encode_checkpoint() == keeper.pipeline.encode_checkpoint());
+    assert!(again.pipeline.encode_checkpoint() == stored.pipeline.encode_checkpoint());
 }
 
-/// Users and links of a state, but for what the first format did not know: the zones of what is held, when users were
-/// identified, which counts as the time of their latest event by then, and messageIds of more than ten minutes before.
+/// Users and links of a state, without what the first format does not have: the zones of deferred decisions, when users were
+/// identified (it counts as the time of their latest event), and messageIds older than ten minutes.
 fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
-    let plan = crate::keeper::plan();
+    let plan = crate::stored_pipeline::plan();
     let restored = RestoredPipeline::read(&plan, &[state]).expect("just written");
     let ten_minutes = Ruleset { dedup_window: Span(600_000), ..plan.rules.clone() };
     let mut users: Vec<User> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
@@ -72,8 +73,8 @@ fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
 }
 
 #[test]
-fn the_fixture_holds_something_of_every_kind() {
-    let plan = crate::keeper::plan();
+fn the_fixture_has_every_kind_of_state() {
+    let plan = crate::stored_pipeline::plan();
     let state = state_at(12);
     let restored = RestoredPipeline::read(&plan, &[&state]).expect("just written");
     let users: Vec<_> = restored.partitions.iter().flatten().map(PackedUser::unpack).collect();
@@ -89,16 +90,16 @@ fn the_fixture_holds_something_of_every_kind() {
     assert!(!restored.links.is_empty());
 }
 
-/// How the fixture was made.
+/// How the fixture was written.
 #[tokio::test]
 #[ignore = "writes the fixture; its files are never to be replaced"]
 async fn write_the_fixture() {
     assert_eq!(FORMAT_VERSION, 1, "a later format gets a fixture of its own");
     assert!(!fixture().exists(), "the fixture is there already");
-    let (mut keeper, _) = Keeper::start(in_folder(&fixture()), claim("first")).await.expect("a folder");
+    let (mut stored, _) = StoredPipeline::start(in_folder(&fixture()), claim("first")).await.expect("a folder");
     for sequence in [4, 8, 12] {
-        keeper.feed_to(sequence);
-        keeper.checkpoint(false).await.expect("there is room");
+        stored.feed_to(sequence);
+        stored.checkpoint(false).await.expect("there is room");
     }
-    fs::remove_file(fixture().join("lock")).expect("it is of no use here");
+    fs::remove_file(fixture().join("lock")).expect("it is not needed");
 }

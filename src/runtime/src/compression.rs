@@ -27,7 +27,7 @@ impl Compression {
 
 /// The body of a message, uncompressed. A body that is damaged, or has more than `max_bytes`, is returned as it is: no JSON
 /// begins like that, so it is rejected.
-pub fn unpacked(body: Bytes, max_bytes: usize) -> Bytes {
+pub fn decompressed(body: Bytes, max_bytes: usize) -> Bytes {
     let Some(compression) = Compression::of(&body) else { return body };
     match decompress(&body, compression, max_bytes) {
         Ok(Some(decompressed)) => decompressed.into(),
@@ -72,16 +72,16 @@ mod tests {
         let text = br#"{"type":"track"}"#.repeat(1_000);
         for pack in [gzip, zstd] {
             let packed = Bytes::from(pack(&text));
-            assert_eq!(unpacked(packed.clone(), text.len()), text);
-            assert_eq!(unpacked(packed.clone(), text.len() - 1), packed);
-            let cut = packed.slice(..packed.len() - 1);
-            assert_eq!(unpacked(cut.clone(), 1 << 20), cut);
+            assert_eq!(decompressed(packed.clone(), text.len()), text);
+            assert_eq!(decompressed(packed.clone(), text.len() - 1), packed);
+            let truncated = packed.slice(..packed.len() - 1);
+            assert_eq!(decompressed(truncated.clone(), 1 << 20), truncated);
             let twice = Bytes::from([pack(b"{}\n"), pack(b"{}")].concat());
-            assert_eq!(unpacked(twice, 100), "{}\n{}");
-            assert_eq!(unpacked(Bytes::from(pack(b"")), 100), "");
+            assert_eq!(decompressed(twice, 100), "{}\n{}");
+            assert_eq!(decompressed(Bytes::from(pack(b"")), 100), "");
         }
         for plain in ["", "{}", "\u{1f}", "(", "P*M"] {
-            assert_eq!(unpacked(Bytes::from_static(plain.as_bytes()), 0), plain);
+            assert_eq!(decompressed(Bytes::from_static(plain.as_bytes()), 0), plain);
         }
     }
 
@@ -103,7 +103,7 @@ mod tests {
             };
             assert_eq!(held.len(), nothing.len(), "all of it");
             assert!(matches!(decompress(&packed, compression, 1 << 20), Ok(None)));
-            assert_eq!(unpacked(Bytes::from(packed.clone()), 1 << 20), packed);
+            assert_eq!(decompressed(Bytes::from(packed.clone()), 1 << 20), packed);
         }
     }
 }

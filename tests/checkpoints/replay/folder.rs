@@ -1,4 +1,4 @@
-//! What the command says of folders it can't go on from, of full disks, and of replays that are finished.
+//! What the command reports about folders that it can't resume from, about full disks, and about finished replays.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn world() -> tempfile::TempDir {
     folder
 }
 
-/// It fails with one message, which says all of this.
+/// It fails with one message that has all of these parts.
 fn fails_saying(output: &Output, parts: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), said.matches("error:").count()), (Some(1), 1), "{said}");
@@ -29,7 +29,7 @@ fn fails_saying(output: &Output, parts: &[&str]) {
 }
 
 #[test]
-fn a_finished_replay_says_so_and_gives_its_results_again() {
+fn a_finished_replay_reports_it_and_delivers_missing_results() {
     let world = world();
     let folder = world.path();
     let arguments = ["--until", UNTIL, "--actions", "actions.jsonl", "events.jsonl"];
@@ -60,14 +60,14 @@ fn a_full_disk_under_a_result_leaves_a_replay_that_can_be_finished() {
     let done = rekindle(world.path(), &[&arguments[..], &["journal.jsonl"]].concat());
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     fs::remove_dir_all(world.path().join("progress")).expect("removed");
-    let anew = rekindle(world.path(), &[&arguments[..], &["anew.jsonl"]].concat());
-    assert!(anew.status.success());
+    let fresh = rekindle(world.path(), &[&arguments[..], &["fresh.jsonl"]].concat());
+    assert!(fresh.status.success());
     let read = |name: &str| fs::read(world.path().join(name)).expect("a journal");
-    assert!(read("journal.jsonl") == read("anew.jsonl") && !read("anew.jsonl").is_empty());
+    assert!(read("journal.jsonl") == read("fresh.jsonl") && !read("fresh.jsonl").is_empty());
 }
 
 #[test]
-fn a_write_that_fails_on_the_way_leaves_a_replay_that_goes_on_from_its_last_commit() {
+fn a_replay_continues_from_its_last_commit_after_a_failed_write() {
     let world = world();
     let folder = world.path();
     // Three blocks, and more journal than the process may write.
@@ -93,7 +93,7 @@ fn a_write_that_fails_on_the_way_leaves_a_replay_that_goes_on_from_its_last_comm
 }
 
 #[test]
-fn a_result_that_may_not_be_written_is_found_out_at_once() {
+fn an_unwritable_result_is_reported_at_once() {
     let world = world();
     let output = rekindle(world.path(), &["--until", UNTIL, "--output", "nowhere/journal.jsonl", "events.jsonl"]);
     fails_saying(&output, &["could not write the journal to nowhere/journal.jsonl", "create it first"]);

@@ -56,7 +56,7 @@ fn blocks(log: &str, lines: usize) -> Source {
     source
 }
 
-/// The first so many items; then the disk fails.
+/// The first items, this number of them; then the disk fails.
 fn cut_off(mut source: Source, items: usize) -> Source {
     source.truncate(items);
     let cause = std::io::Error::other("the disk has failed");
@@ -77,7 +77,7 @@ fn uninterrupted(source: Source) -> (Vec<String>, PipelineTotals) {
     (results(folder.path()), totals)
 }
 
-/// A program that another test starts has our lock too, for the moment until it is that program: that passes.
+/// A child process of another test inherits the lock until it executes its program, so an attempt is repeated.
 fn open(folder: &Path, partitions: usize) -> Result<ResumableReplay, ReplayError> {
     for _ in 0..200 {
         match open_once(folder, partitions) {
@@ -104,7 +104,7 @@ fn newest(folder: &Path) -> [String; 2] {
     [newest.clone(), newest.replace(".json", ".state")]
 }
 
-/// Does to the folder what a crash, or a bad disk, may have done.
+/// Damages the folder like a crash or a bad disk.
 fn hurt(folder: &Path, dice: &mut Xoshiro256PlusPlus) {
     let [record, state] = newest(folder).map(|name| folder.join("progress").join(name));
     let next = record.to_string_lossy().replace(".json", "9.json.unfinished");
@@ -119,7 +119,7 @@ fn hurt(folder: &Path, dice: &mut Xoshiro256PlusPlus) {
     }
 }
 
-/// Flips a bit, or cuts the end off.
+/// Flips a bit, or truncates the file.
 fn damage(path: &Path, dice: &mut Xoshiro256PlusPlus) {
     let mut bytes = fs::read(path).expect("readable");
     let at = dice.random_range(0..bytes.len());
@@ -175,7 +175,7 @@ fn stopped_anywhere_and_hurt_it_comes_to_the_same_bytes_and_counts() {
     );
 }
 
-/// A folder with commits, of which the last came after some lines.
+/// A folder with commits, the last of which is after some lines.
 fn begun(log: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let mut replay = open(folder.path(), 4).expect("resumable");

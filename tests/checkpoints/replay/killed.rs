@@ -1,4 +1,4 @@
-//! The binary, killed with signal 9 while it reads files and pipes.
+//! The binary, killed with SIGKILL while it reads files and pipes.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -45,7 +45,7 @@ fn newest(progress: &Path) -> Option<u64> {
     names.filter_map(|name| name.to_str()?.strip_suffix(".json")?.parse().ok()).max()
 }
 
-/// Starts it, and kills it some time after so many commits more; whether it was still running.
+/// Kills it some time after this number of further commits; returns whether it was still running.
 fn kill(mut child: Child, progress: &Path, commits: u64, after: Duration) -> bool {
     let wanted = newest(progress).map_or(0, |newest| newest + commits);
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -62,7 +62,7 @@ fn kill(mut child: Child, progress: &Path, commits: u64, after: Duration) -> boo
     was_running
 }
 
-/// How the events get in.
+/// How the events are read.
 #[derive(Clone, Copy, Debug)]
 enum Input {
     Plain,
@@ -88,14 +88,14 @@ impl Input {
         }
         let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary runs");
         let (mut pipe, events) = (child.stdin.take().expect("a pipe"), folder.join("events.jsonl"));
-        // Who is killed reads no more: that ends the copying.
+        // A killed process reads no more, which ends the copying.
         thread::spawn(move || std::io::copy(&mut File::open(events).expect("the events"), &mut pipe));
         child
     }
 }
 
 #[test]
-fn killed_at_random_moments_it_comes_to_the_same_bytes() {
+fn killed_at_random_moments_it_writes_the_same_bytes() {
     let seed = 20_260_302;
     eprintln!("seed {seed}");
     let mut dice = dice(seed);
@@ -114,7 +114,7 @@ fn killed_at_random_moments_it_comes_to_the_same_bytes() {
         let progress = folder.join("progress");
         let (mut kills, mut resumed) = (0, 0);
         for turn in 0..most {
-            // Every other time at least one more: it has to come to an end.
+            // Every other time at least one more commit, so that it ends.
             let commits = turn % 2 + dice.random_range(0..2);
             let after = Duration::from_micros(dice.random_range(0..20_000));
             resumed += usize::from(newest(&progress).is_some_and(|newest| newest > 0));

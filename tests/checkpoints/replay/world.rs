@@ -1,4 +1,4 @@
-//! Rules, and random logs that give replays everything there is: late events, duplicates, merges, deferrals, rejects.
+//! Rules, and random logs with late events, duplicates, merges, deferred decisions and rejections.
 
 use std::fmt::Write as _;
 
@@ -55,7 +55,7 @@ pub(crate) fn dice(seed: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(seed)
 }
 
-/// So many lines over ten days, each with about `padding` bytes that nobody reads.
+/// Lines over ten days, each with about `padding` bytes that the rules do not read.
 pub(crate) fn log(seed: u64, lines: usize, padding: usize) -> String {
     let mut dice = dice(seed);
     let padding = "x".repeat(padding);

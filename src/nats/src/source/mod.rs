@@ -29,7 +29,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use crate::NatsConnection;
-use rekindle_runtime::compression::unpacked;
+use rekindle_runtime::compression::decompressed;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 use rekindle_settings::{SourceKind, SourceSettings};
@@ -120,7 +120,7 @@ impl NatsSource {
     fn body(&self, kind: RecordKind, payload: bytes::Bytes) -> bytes::Bytes {
         match kind {
             RecordKind::Tick => bytes::Bytes::new(),
-            RecordKind::Events | RecordKind::Forget => unpacked(payload, self.max_unpacked_bytes),
+            RecordKind::Events | RecordKind::Forget => decompressed(payload, self.max_unpacked_bytes),
         }
     }
 

@@ -52,7 +52,7 @@ pub struct EncodedDeadLetter {
     /// A JSON object.
     pub bytes: Vec<u8>,
     /// It has only the beginning of the original, and the field `truncated`.
-    pub is_cut: bool,
+    pub is_truncated: bool,
 }
 
 /// The fields of a dead letter, except its original. `rest` is the summary of further rejections of the same message.
@@ -92,7 +92,7 @@ pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> En
     bytes.pop();
     let room = |written: &[u8], key: &str| max_bytes.saturating_sub(written.len() + key.len() + TRUNCATED_END.len());
     let (as_text, as_base64) = (",\"original\":\"", ",\"original_base64\":\"");
-    let is_cut = match text_of(original, room(&bytes, as_text)) {
+    let is_truncated = match text_of(original, room(&bytes, as_text)) {
         Some(text) => {
             let room = room(&bytes, as_text);
             bytes.extend_from_slice(as_text.as_bytes());
@@ -105,29 +105,29 @@ pub fn write(head: &Map<String, Value>, original: &[u8], max_bytes: usize) -> En
             kept < original.len()
         }
     };
-    bytes.extend_from_slice(if is_cut { TRUNCATED_END } else { END }.as_bytes());
-    EncodedDeadLetter { bytes, is_cut }
+    bytes.extend_from_slice(if is_truncated { TRUNCATED_END } else { END }.as_bytes());
+    EncodedDeadLetter { bytes, is_truncated }
 }
 
 /// Encodes a dead letter again, in at most `max_bytes`; `None`: it is no dead letter.
 pub fn shorten(letter: &[u8], max_bytes: usize) -> Option<EncodedDeadLetter> {
     let Ok(Value::Object(mut head)) = serde_json::from_slice(letter) else { return None };
-    let was_cut = head.remove("truncated").is_some();
+    let was_truncated = head.remove("truncated").is_some();
     let original = match (head.remove("original"), head.remove("original_base64")) {
         (Some(Value::String(text)), _) => text.into_bytes(),
         (_, Some(Value::String(text))) => BASE64.decode(text).ok()?,
         _ => return None,
     };
     let mut written = write(&head, &original, max_bytes);
-    if was_cut && !written.is_cut {
+    if was_truncated && !written.is_truncated {
         written.bytes.truncate(written.bytes.len() - END.len());
         written.bytes.extend_from_slice(TRUNCATED_END.as_bytes());
-        written.is_cut = true;
+        written.is_truncated = true;
     }
     Some(written)
 }
 
-/// Appends a dead letter as a line to `sink`; `is_cut`: `original` is only the beginning.
+/// Appends a dead letter as a line to `sink`; `is_truncated`: `original` is only the beginning.
 ///
 /// # Errors
 /// Those of the sink.
@@ -136,11 +136,11 @@ pub fn write_line(
     rest: Option<&DeadLetterSummary>,
     place: &LinePosition,
     original: &[u8],
-    is_cut: bool,
+    is_truncated: bool,
     sink: &mut impl io::Write,
 ) -> io::Result<()> {
     let mut head = head(reason.code(), &detail(reason, rest), DeadLetterOrigin::File(place), rest);
-    if is_cut {
+    if is_truncated {
         head.insert("truncated".to_owned(), true.into());
     }
     sink.write_all(&write(&head, original, usize::MAX).bytes)?;
@@ -237,9 +237,9 @@ mod tests {
 
     fn letter(original: &[u8], max_bytes: usize) -> (usize, Value) {
         let head = head("not_json", &"x", DeadLetterOrigin::Message { sequence: 7, line: 1 }, None);
-        let EncodedDeadLetter { bytes, is_cut } = write(&head, original, max_bytes);
+        let EncodedDeadLetter { bytes, is_truncated } = write(&head, original, max_bytes);
         let letter: Value = serde_json::from_slice(&bytes).expect("a letter is JSON");
-        assert_eq!(letter.get("truncated").is_some(), is_cut);
+        assert_eq!(letter.get("truncated").is_some(), is_truncated);
         (bytes.len(), letter)
     }
 
@@ -301,7 +301,7 @@ mod tests {
         let mut bytes = write(&head, original.as_bytes(), 20_000).bytes;
         for max_bytes in [10_000, 9_999, 500, 100_000] {
             let shorter = shorten(&bytes, max_bytes).expect("it is a letter");
-            assert!(shorter.is_cut && shorter.bytes.len() <= max_bytes);
+            assert!(shorter.is_truncated && shorter.bytes.len() <= max_bytes);
             let letter: Value = serde_json::from_slice(&shorter.bytes).expect("JSON");
             assert_eq!((&letter["truncated"], &letter["sequence"]), (&true.into(), &7.into()));
             assert!(original.starts_with(letter["original"].as_str().expect("text")));

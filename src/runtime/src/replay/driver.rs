@@ -219,8 +219,9 @@ fn feed_block(
     let Some(dead_letters) = dead_letters else { return Ok(()) };
     for DeadLetter { line, reason, original, rest, .. } in collector.into_dead_letters() {
         let place = LinePosition { file: Arc::clone(&block.place.file), line };
-        let (original, is_cut) = quoted(&reason, &original);
-        dead_letters.write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_cut, sink))?;
+        let (original, is_truncated) = quoted(&reason, &original);
+        dead_letters
+            .write(|sink| dead_letter::write_line(&reason, rest.as_ref(), &place, original, is_truncated, sink))?;
     }
     Ok(())
 }
@@ -228,8 +229,8 @@ fn feed_block(
 /// The part of a rejected text that its dead letter has, and whether it is truncated: a text that is too large is quoted to the
 /// same length as a line that was never read completely.
 fn quoted<'a>(reason: &RejectionReason, original: &'a [u8]) -> (&'a [u8], bool) {
-    let is_cut = reason.is_too_large() && original.len() > OVERSIZED_HEAD_BYTES;
-    (if is_cut { &original[..OVERSIZED_HEAD_BYTES] } else { original }, is_cut)
+    let is_truncated = reason.is_too_large() && original.len() > OVERSIZED_HEAD_BYTES;
+    (if is_truncated { &original[..OVERSIZED_HEAD_BYTES] } else { original }, is_truncated)
 }
 
 /// The results up to a commit.

@@ -70,8 +70,8 @@ impl DeadLetterEnvelope<'_> {
             received: None,
             truncation: DeadLetterTruncation::default(),
         };
-        let EncodedDeadLetter { bytes, is_cut } = write(message.payload_bytes_max(self.max_payload));
-        (message.payload, message.truncation.is_truncated) = (bytes.into(), is_cut);
+        let EncodedDeadLetter { bytes, is_truncated } = write(message.payload_bytes_max(self.max_payload));
+        (message.payload, message.truncation.is_truncated) = (bytes.into(), is_truncated);
         message
     }
 }
@@ -95,9 +95,9 @@ pub(in crate::sink) fn undeliverable_output(
 pub(in crate::sink) fn truncate(dead_letter: &mut OutputMessage, max_payload: usize) -> bool {
     let bytes_max = dead_letter.payload_bytes_max(max_payload);
     if dead_letter.payload.len() > bytes_max
-        && let Some(EncodedDeadLetter { bytes, is_cut }) = dead_letter::shorten(&dead_letter.payload, bytes_max)
+        && let Some(EncodedDeadLetter { bytes, is_truncated }) = dead_letter::shorten(&dead_letter.payload, bytes_max)
     {
-        (dead_letter.payload, dead_letter.truncation.is_truncated) = (bytes.into(), is_cut);
+        (dead_letter.payload, dead_letter.truncation.is_truncated) = (bytes.into(), is_truncated);
     }
     dead_letter.payload.len() <= bytes_max
 }

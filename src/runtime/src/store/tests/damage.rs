@@ -1,17 +1,17 @@
-//! Damaged, missing and foreign files: found, named, and not used.
+//! Damaged, missing and foreign files: detected, reported, and not used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::{ObjectFinding, SkippedCheckpoint, StoreClaim, StoreError};
-use super::keeper::{Keeper, RULES, claim, in_folder, plan, states, wait};
+use super::stored_pipeline::{RULES, StoredPipeline, claim, in_folder, plan, states, wait};
 
 /// A folder with two bases and a delta on each: of messages 1, 3, 5 and 7.
 fn kept() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut keeper = Keeper::start(in_folder(folder.path(), 2), "first").expect("an empty folder");
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 2), "first").expect("an empty folder");
     for (sequence, whole) in [(1, true), (3, false), (5, true), (7, false)] {
-        keeper.feed_to(sequence).checkpoint(whole).expect("there is room");
+        stored.feed_to(sequence).checkpoint(whole).expect("there is room");
     }
     folder
 }
@@ -34,8 +34,8 @@ fn flip(path: &Path) {
 
 /// Damages a file of each of these names in turn, and gives what starting then says.
 fn start(folder: &Path) -> Result<(u64, Vec<SkippedCheckpoint>, Vec<u8>), StoreError> {
-    let (keeper, loaded) = Keeper::start_with(in_folder(folder, 2), claim("second"))?;
-    Ok((keeper.sequence, loaded.skipped, keeper.pipeline.encode_checkpoint()))
+    let (stored, loaded) = StoredPipeline::start_with(in_folder(folder, 2), claim("second"))?;
+    Ok((stored.sequence, loaded.skipped, stored.pipeline.encode_checkpoint()))
 }
 
 /// The damage that verifying finds.
@@ -45,7 +45,7 @@ fn verify(folder: &Path) -> Vec<ObjectFinding> {
 }
 
 #[test]
-fn what_is_intact_is_used_whole() {
+fn intact_checkpoints_are_used() {
     let folder = kept();
     assert_eq!(wait(in_folder(folder.path(), 2).verify()).expect("intact").len(), 5, "four checkpoints, one of rules");
     assert!(verify(folder.path()).is_empty());
@@ -53,9 +53,9 @@ fn what_is_intact_is_used_whole() {
     assert!(sequence == 7 && skipped.is_empty() && state == states()[7]);
 }
 
-/// For each way of damage, the object damaged, the message whose checkpoint is used then, and what is said.
+/// For each kind of damage: the damaged object, the message whose checkpoint is used instead, and the error.
 #[test]
-fn damage_is_named_and_the_checkpoint_before_it_used() {
+fn damage_is_reported_and_the_checkpoint_before_it_is_used() {
     type Damage = fn(&Path, &Path);
     let cut_off: Damage = |path, _| {
         let bytes = fs::read(path).expect("it is there");
@@ -106,19 +106,19 @@ fn damage_is_named_and_the_checkpoint_before_it_used() {
 }
 
 #[test]
-fn the_checkpoint_after_damage_is_whole_and_what_is_damaged_goes() {
+fn the_checkpoint_after_damage_is_a_base_and_damaged_ones_are_removed() {
     let folder = kept();
     flip(&folder.path().join(OBJECTS[3]));
-    let mut keeper = Keeper::start(in_folder(folder.path(), 1), "second").expect("others are intact");
-    assert!(keeper.checkpoints.next_is_full());
-    keeper.feed_to(8).checkpoint(false).expect("there is room");
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 1), "second").expect("others are intact");
+    assert!(stored.checkpoints.next_is_full());
+    stored.feed_to(8).checkpoint(false).expect("there is room");
     assert!(verify(folder.path()).is_empty());
     assert!(OBJECTS.iter().all(|name| !folder.path().join(name).exists()));
     assert_eq!(start(folder.path()).expect("intact").0, 8);
 }
 
 #[test]
-fn where_none_can_be_used_starting_is_refused_with_what_to_do() {
+fn a_start_is_refused_if_no_checkpoint_can_be_used() {
     let folder = kept();
     flip(&folder.path().join(OBJECTS[0]));
     fs::remove_file(folder.path().join(OBJECTS[2])).expect("removed");
@@ -127,12 +127,12 @@ fn where_none_can_be_used_starting_is_refused_with_what_to_do() {
     let said = refused.to_string();
     assert!(said.contains("000000000003-1.base") && said.contains("--from-start"), "{said}");
     let from_start = StoreClaim { from_start: true, ..claim("third") };
-    let (keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten");
-    assert!(keeper.sequence == 0 && loaded.state.is_none());
+    let (stored, loaded) = StoredPipeline::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten");
+    assert!(stored.sequence == 0 && loaded.state.is_none());
 }
 
 #[test]
-fn damaged_rules_make_what_was_written_under_them_unusable() {
+fn damaged_rules_make_the_checkpoints_under_them_unusable() {
     let folder = kept();
     let rules = folder.path().join(rules_object());
     for text in [RULES.replace(">= 2", ">= 3"), "[[segments]]\n".to_owned()] {
@@ -174,11 +174,11 @@ fn a_damaged_or_missing_manifest_is_refused_and_can_be_forgotten() {
     fs::write(&manifest, b"{").expect("written");
     fs::write(&copy, b"{").expect("written");
     let from_start = StoreClaim { from_start: true, ..claim("third") };
-    assert_eq!(Keeper::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten").0.sequence, 0);
+    assert_eq!(StoredPipeline::start_with(in_folder(folder.path(), 2), from_start).expect("forgotten").0.sequence, 0);
 }
 
 #[test]
-fn where_the_manifest_is_damaged_or_gone_its_copy_is_used_and_both_are_whole_again() {
+fn the_copy_of_a_damaged_or_missing_manifest_is_used_and_both_are_written_again() {
     let damages: [fn(&Path); 4] = [
         flip,
         |path| fs::write(path, b"").expect("written"),
@@ -191,13 +191,13 @@ fn where_the_manifest_is_damaged_or_gone_its_copy_is_used_and_both_are_whole_aga
         assert_eq!(fs::read(&manifest).expect("there"), fs::read(&copy).expect("there"));
         damage(&manifest);
         let damaged = |folder: &Path| verify(folder).into_iter().map(|finding| finding.object).collect::<Vec<_>>();
-        assert_eq!(damaged(folder.path()), ["manifest.json"], "it is named, and all that counts is intact");
-        let (mut keeper, loaded) =
-            Keeper::start_with(in_folder(folder.path(), 2), claim("second")).expect("by the copy");
+        assert_eq!(damaged(folder.path()), ["manifest.json"], "it is reported, and all valid objects are intact");
+        let (mut stored, loaded) =
+            StoredPipeline::start_with(in_folder(folder.path(), 2), claim("second")).expect("by the copy");
         assert!(
-            keeper.sequence == 7 && loaded.skipped.is_empty() && keeper.pipeline.encode_checkpoint() == states()[7]
+            stored.sequence == 7 && loaded.skipped.is_empty() && stored.pipeline.encode_checkpoint() == states()[7]
         );
-        keeper.checkpoint(true).expect("there is room");
+        stored.checkpoint(true).expect("there is room");
         let first = fs::read(&manifest).expect("there");
         assert_eq!(first, fs::read(&copy).expect("there"));
         // And the other way: it is only a copy.
@@ -209,9 +209,9 @@ fn where_the_manifest_is_damaged_or_gone_its_copy_is_used_and_both_are_whole_aga
     }
 }
 
-/// `/etc/passwd` was opened, and shown in what was said of it.
+/// Such a manifest once made `/etc/passwd` be opened and quoted in an error.
 #[test]
-fn a_manifest_that_names_what_is_not_of_its_place_is_refused() {
+fn a_manifest_that_names_foreign_objects_is_refused() {
     for name in
         ["/etc/passwd", "../outside.base", "..", "", "deeper/000000000001-1.base", "a\\b.base", "a\u{1b}[31m.base"]
     {
@@ -234,12 +234,12 @@ fn a_manifest_that_names_what_is_not_of_its_place_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_written_only_its_owner_may_read() {
+fn files_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let above = tempfile::tempdir().expect("a folder");
     let folder = above.path().join("deep/checkpoints");
-    let mut keeper = Keeper::start(in_folder(&folder, 2), "first").expect("an empty folder");
-    keeper.feed_to(3).checkpoint(true).expect("there is room");
+    let mut stored = StoredPipeline::start(in_folder(&folder, 2), "first").expect("an empty folder");
+    stored.feed_to(3).checkpoint(true).expect("there is room");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&above.path().join("deep"))), (0o700, 0o700));
     let names: Vec<PathBuf> =
@@ -250,28 +250,28 @@ fn what_is_written_only_its_owner_may_read() {
     }
 }
 
-/// Whoever may write to the folder cannot have other files overwritten, whatever names are guessed.
+/// Somebody who can write to the folder cannot make other files be overwritten by links under guessed names.
 #[cfg(unix)]
 #[test]
-fn links_in_the_place_of_what_is_written_are_not_followed() {
+fn links_in_the_place_of_files_are_not_followed() {
     use std::os::unix::fs::symlink;
     let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let (precious, missing) = (elsewhere.path().join("precious"), elsewhere.path().join("missing"));
     fs::write(&precious, "precious").expect("written");
-    let mut keeper = Keeper::start(in_folder(folder.path(), 2), "first").expect("an empty folder");
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 2), "first").expect("an empty folder");
     for name in ["manifest.json.unfinished", "manifest-copy.json.unfinished", "000000000001-1.base.unfinished"] {
         symlink(&precious, folder.path().join(name)).expect("a link");
     }
     symlink(&missing, folder.path().join("000000000002-1.delta.unfinished")).expect("a link");
-    keeper.feed_to(1).checkpoint(true).expect("the links are put away");
-    keeper.feed_to(3).checkpoint(false).expect("the links are put away");
+    stored.feed_to(1).checkpoint(true).expect("the links are put away");
+    stored.feed_to(3).checkpoint(false).expect("the links are put away");
     assert_eq!(fs::read_to_string(&precious).expect("there"), "precious");
     assert!(!missing.exists());
     assert!(verify(folder.path()).is_empty());
     let lock = folder.path().join("lock");
     fs::remove_file(&lock).expect("it was there");
     symlink(&missing, &lock).expect("a link");
-    let refused = keeper.feed_to(5).checkpoint(false).expect_err("the lock is none").to_string();
+    let refused = stored.feed_to(5).checkpoint(false).expect_err("the lock is none").to_string();
     assert!(refused.contains("symbolic link") && !missing.exists(), "{refused}");
 }
 
@@ -280,39 +280,40 @@ fn files_of_others_in_the_folder_are_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let others = ["notes.txt", "a-1.base", "rules.toml", "2026-03-02.delta"];
     others.iter().for_each(|name| fs::write(folder.path().join(name), "x").expect("written"));
-    let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("no checkpoint is there");
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 1), "first").expect("no checkpoint is there");
     for sequence in 1..4 {
-        keeper.feed_to(sequence).checkpoint(true).expect("there is room");
+        stored.feed_to(sequence).checkpoint(true).expect("there is room");
     }
     assert!(others.iter().all(|name| folder.path().join(name).exists()));
 }
 
 #[test]
-fn rules_are_kept_for_as_long_as_something_is_replayed_under_them() {
+fn rules_are_kept_as_long_as_something_may_be_replayed_under_them() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
-    keeper.feed_to(2).checkpoint(true).expect("there is room");
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
+    stored.feed_to(2).checkpoint(true).expect("there is room");
     let other = RULES.replace(">= 2", ">= 3");
     let changed = std::sync::Arc::new(rekindle_core::partition::ExecutionPlan::new(
         rekindle_core::rules::compile(&other).expect("sound"),
     ));
     let version = changed.rules.version.clone();
-    keeper.feed_to(4);
-    let note = |keeper: &Keeper, version: &str, text: &str| wait(keeper.checkpoints.record_rules(4, version, text));
+    stored.feed_to(4);
+    let note =
+        |stored: &StoredPipeline, version: &str, text: &str| wait(stored.checkpoints.record_rules(4, version, text));
     let noted =
         [(&version, &other), (&version, &other), (&plan().rules.version, &RULES.to_owned()), (&version, &other)];
-    let numbers = noted.map(|(version, text)| note(&keeper, version, text).expect("there is room"));
-    assert_eq!(numbers, [1, 1, 2, 3], "what holds already is not noted again");
-    let (_, loaded) = Keeper::start_with(in_folder(folder.path(), 1), claim("second")).expect("intact");
+    let numbers = noted.map(|(version, text)| note(&stored, version, text).expect("there is room"));
+    assert_eq!(numbers, [1, 1, 2, 3], "rules in force are not recorded again");
+    let (_, loaded) = StoredPipeline::start_with(in_folder(folder.path(), 1), claim("second")).expect("intact");
     let after: Vec<_> = loaded.rules.iter().map(|it| (it.number, it.sequence, it.version.as_str())).collect();
     let first = plan().rules.version.clone();
     assert_eq!(after, [(1, 4, version.as_str()), (2, 4, first.as_str()), (3, 4, version.as_str())]);
     assert_eq!(loaded.rules[0].text, other);
-    let mut keeper = Keeper::start(in_folder(folder.path(), 1), "third").expect("intact");
-    keeper.feed_to(4).pipeline.change_rules(changed, &mut Vec::new());
-    keeper.generation = 3;
-    keeper.checkpoint(false).expect("there is room");
-    assert!(!folder.path().join(rules_object()).exists(), "nothing is replayed under the first rules any more");
-    let (keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 1), claim("fourth")).expect("intact");
-    assert_eq!((keeper.pipeline.plan().rules.version.as_str(), loaded.rules.len()), (version.as_str(), 0));
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 1), "third").expect("intact");
+    stored.feed_to(4).pipeline.change_rules(changed, &mut Vec::new());
+    stored.generation = 3;
+    stored.checkpoint(false).expect("there is room");
+    assert!(!folder.path().join(rules_object()).exists(), "nothing is replayed under the first rules now");
+    let (stored, loaded) = StoredPipeline::start_with(in_folder(folder.path(), 1), claim("fourth")).expect("intact");
+    assert_eq!((stored.pipeline.plan().rules.version.as_str(), loaded.rules.len()), (version.as_str(), 0));
 }

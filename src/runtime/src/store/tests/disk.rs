@@ -1,4 +1,4 @@
-//! A disk that fails, stops, and loses its power.
+//! A simulated disk that fails, stops, and loses power.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ pub(super) enum Fault {
     FailsHalfway,
     /// The step never happens, and nothing after it.
     Stops,
-    /// The step happens, nobody hears of it, and nothing happens after it.
+    /// The step happens, its result is lost, and nothing happens after it.
     StopsAfterwards,
 }
 
@@ -25,11 +25,11 @@ pub(super) enum Fault {
 pub(super) enum Unsynced {
     /// They are as they were before.
     Lost,
-    /// They are as they were made; what stands in files was lost all the same.
+    /// They are as they were written; the contents of files are lost all the same.
     Kept,
 }
 
-/// A disk in memory that knows what would outlive a loss of power. Clones are the same disk.
+/// A disk in memory that knows what would survive a loss of power. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultyDisk(Arc<Mutex<State>>);
 
@@ -37,14 +37,14 @@ pub(super) struct FaultyDisk(Arc<Mutex<State>>);
 struct State {
     names: BTreeMap<PathBuf, usize>,
     synced_names: BTreeMap<PathBuf, usize>,
-    /// What stands in files by number, and what of it was synced.
+    /// The contents of files by number, and the synced part.
     files: Vec<(Vec<u8>, Vec<u8>)>,
     steps: Vec<String>,
     fault: Option<(usize, Fault)>,
     stopped: bool,
 }
 
-/// What the step is to do.
+/// What a step does.
 #[derive(PartialEq, Eq)]
 enum Verdict {
     Whole,

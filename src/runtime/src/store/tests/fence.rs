@@ -1,15 +1,15 @@
-//! Two who write at the same time: one of them is told so, and does no harm.
+//! Two writers at the same time: the former one gets an error, and changes nothing.
 
 use super::super::{StoreClaim, StoreError};
-use super::keeper::{Keeper, claim, in_folder, plan, states, stream, wait};
+use super::stored_pipeline::{StoredPipeline, claim, in_folder, plan, states, stream, wait};
 use rekindle_core::checkpoint::StreamIdentity;
 
 #[test]
-fn who_was_overtaken_is_told_by_whom_and_changes_nothing() {
+fn a_fenced_writer_learns_of_its_successor_and_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut first = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
+    let mut first = StoredPipeline::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
     first.feed_to(1).checkpoint(false).expect("it is the only one");
-    let mut second = Keeper::start(in_folder(folder.path(), 1), "second").expect("the first has a checkpoint");
+    let mut second = StoredPipeline::start(in_folder(folder.path(), 1), "second").expect("the first has a checkpoint");
     second.feed_to(3).checkpoint(true).expect("it came last");
     first.feed_to(5);
     for _ in 0..2 {
@@ -20,16 +20,16 @@ fn who_was_overtaken_is_told_by_whom_and_changes_nothing() {
     }
     assert!(matches!(wait(first.checkpoints.record_rules(5, "other", "")), Err(StoreError::Fenced { .. })));
     second.checkpoint(false).expect("nobody has disturbed it");
-    let third = Keeper::start(in_folder(folder.path(), 1), "third").expect("it was written");
+    let third = StoredPipeline::start(in_folder(folder.path(), 1), "third").expect("it was written");
     assert!(third.sequence == 4 && third.pipeline.encode_checkpoint() == states()[4]);
 }
 
 #[test]
-fn whose_the_checkpoints_are_can_be_asked_before_anything_else_is_taken_over() {
+fn the_claim_can_be_confirmed_before_anything_else_is_taken_over() {
     let folder = tempfile::tempdir().expect("a folder");
-    let first = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
+    let first = StoredPipeline::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
     wait(first.checkpoints.confirm()).expect("nobody else has started");
-    let second = Keeper::start(in_folder(folder.path(), 1), "second").expect("the first has written nothing");
+    let second = StoredPipeline::start(in_folder(folder.path(), 1), "second").expect("the first has written nothing");
     match wait(first.checkpoints.confirm()) {
         Err(StoreError::Fenced { epoch: 2, instance, .. }) => assert_eq!(instance, "second"),
         other => panic!("{other:?}"),
@@ -38,7 +38,7 @@ fn whose_the_checkpoints_are_can_be_asked_before_anything_else_is_taken_over() {
 }
 
 #[test]
-fn what_the_overtaken_wrote_is_removed_and_not_the_other_way_round() {
+fn the_successor_removes_what_a_fenced_writer_wrote_and_not_vice_versa() {
     let folder = tempfile::tempdir().expect("a folder");
     let names = || {
         let entries = std::fs::read_dir(folder.path()).expect("readable");
@@ -46,9 +46,9 @@ fn what_the_overtaken_wrote_is_removed_and_not_the_other_way_round() {
         names.sort();
         names.into_iter().map(|name| name.expect("text")).filter(|name| name.ends_with("base")).collect::<Vec<_>>()
     };
-    let mut first = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
+    let mut first = StoredPipeline::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
     first.feed_to(1).checkpoint(false).expect("it is the only one");
-    let mut second = Keeper::start(in_folder(folder.path(), 1), "second").expect("the first has a checkpoint");
+    let mut second = StoredPipeline::start(in_folder(folder.path(), 1), "second").expect("the first has a checkpoint");
     assert!(first.checkpoint(true).is_err());
     assert_eq!(names(), ["000000000001-1.base", "000000000002-1.base"]);
     second.checkpoint(true).expect("it came last");
@@ -56,7 +56,7 @@ fn what_the_overtaken_wrote_is_removed_and_not_the_other_way_round() {
 }
 
 #[test]
-fn of_many_who_claim_at_once_each_gets_an_epoch_of_its_own() {
+fn concurrent_claims_get_different_epochs() {
     let folder = tempfile::tempdir().expect("a folder");
     let claims: Vec<_> = (0..8)
         .map(|index| {
@@ -71,37 +71,41 @@ fn of_many_who_claim_at_once_each_gets_an_epoch_of_its_own() {
 }
 
 #[test]
-fn an_epoch_is_never_below_what_is_asked_for() {
+fn an_epoch_is_never_below_the_requested_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let of = |epoch_at_least| wait(in_folder(folder.path(), 1).claim(StoreClaim { epoch_at_least, ..claim("x") }));
     assert_eq!([7, 3].map(|least| of(least).expect("claimed")), [7, 8]);
 }
 
 #[test]
-fn nothing_is_written_that_is_not_claimed() {
+fn nothing_is_written_without_a_claim() {
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoints = in_folder(folder.path(), 1);
     assert!(matches!(wait(checkpoints.record_rules(0, "v", "")), Err(StoreError::NotClaimed { .. })));
-    let mut keeper = Keeper::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
-    let cut = keeper.pipeline.begin_snapshot(true);
-    assert!(matches!(checkpoints.begin(cut, plan(), 0, 0), Err(StoreError::NotClaimed { .. })));
+    let mut stored = StoredPipeline::start(in_folder(folder.path(), 1), "first").expect("an empty folder");
+    let snapshot = stored.pipeline.begin_snapshot(true);
+    assert!(matches!(checkpoints.begin(snapshot, plan(), 0, 0), Err(StoreError::NotClaimed { .. })));
 }
 
 #[test]
 fn checkpoints_of_another_stream_are_refused_and_can_be_forgotten() {
     let folder = tempfile::tempdir().expect("a folder");
-    Keeper::start(in_folder(folder.path(), 1), "first").expect("empty").feed_to(1).checkpoint(true).expect("written");
+    StoredPipeline::start(in_folder(folder.path(), 1), "first")
+        .expect("empty")
+        .feed_to(1)
+        .checkpoint(true)
+        .expect("written");
     let stream = StreamIdentity { created_ms: stream().created_ms + 1, ..stream() };
     let other = StoreClaim { stream: Some(stream), ..claim("second") };
     let refused = wait(in_folder(folder.path(), 1).claim(other.clone())).expect_err("another stream").to_string();
     assert!(refused.contains("are of another stream (EVENTS, created 2026-03-02T00:00:00.000Z)"), "{refused}");
     assert!(refused.contains("--from-start"), "{refused}");
     let from_start = StoreClaim { from_start: true, ..other };
-    let (mut keeper, loaded) = Keeper::start_with(in_folder(folder.path(), 1), from_start).expect("forgotten");
-    assert!(keeper.sequence == 0 && loaded.skipped.is_empty());
-    keeper.feed_to(2).checkpoint(false).expect("written");
+    let (mut stored, loaded) = StoredPipeline::start_with(in_folder(folder.path(), 1), from_start).expect("forgotten");
+    assert!(stored.sequence == 0 && loaded.skipped.is_empty());
+    stored.feed_to(2).checkpoint(false).expect("written");
     assert_eq!(
-        Keeper::start_with(in_folder(folder.path(), 1), StoreClaim { stream: None, ..claim("x") })
+        StoredPipeline::start_with(in_folder(folder.path(), 1), StoreClaim { stream: None, ..claim("x") })
             .expect("kept")
             .0
             .sequence,

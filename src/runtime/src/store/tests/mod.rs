@@ -4,4 +4,4 @@ mod damage;
 mod disk;
 mod faults;
 mod fence;
-mod keeper;
+mod stored_pipeline;

@@ -1,4 +1,4 @@
-//! Who keeps checkpoints in these tests: a pipeline on a small log, cut now and then.
+//! The fixture of these tests: a pipeline on a small log whose checkpoints are stored now and then.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ when = "count(view, '1h') >= 2"
 /// Messages of the log.
 pub(super) const MESSAGES: u64 = 8;
 
-/// A pipeline whose state is kept.
-pub(super) struct Keeper {
+/// A pipeline with its checkpoint store.
+pub(super) struct StoredPipeline {
     pub(super) checkpoints: CheckpointStore,
     pub(super) pipeline: Pipeline,
     /// The last message fed.
@@ -39,7 +39,7 @@ fn options() -> PipelineOptions {
     PipelineOptions { partitions: 3, workers: 1, ..PipelineOptions::default() }
 }
 
-/// The lines of a message: some users come, some come again, a visitor becomes a user.
+/// The lines of a message: new and returning users, and a visitor who is linked.
 fn message(sequence: u64) -> Vec<u8> {
     let mut lines = String::new();
     for index in 0..6 {
@@ -58,7 +58,7 @@ fn feed(pipeline: &mut Pipeline, sequence: u64) {
     pipeline.feed(&message(sequence), &mut |_| {}, &mut Vec::new());
 }
 
-/// The state after each message, from none on.
+/// The state after each message, beginning with none.
 pub(super) fn states() -> Vec<Vec<u8>> {
     let mut pipeline = Pipeline::new(plan(), options()).expect("threads start");
     let mut states = vec![pipeline.encode_checkpoint()];
@@ -88,16 +88,16 @@ pub(super) fn in_folder(path: &Path, keep: usize) -> CheckpointStore {
     CheckpointStore::over(Arc::new(Folder::open(path).expect("a folder")), keep)
 }
 
-impl Keeper {
-    /// Claims the checkpoints, and goes on where they stand.
-    pub(super) fn start(checkpoints: CheckpointStore, instance: &str) -> Result<Keeper, StoreError> {
-        Keeper::start_with(checkpoints, claim(instance)).map(|(keeper, _)| keeper)
+impl StoredPipeline {
+    /// Claims the checkpoints, and continues from the latest.
+    pub(super) fn start(checkpoints: CheckpointStore, instance: &str) -> Result<StoredPipeline, StoreError> {
+        StoredPipeline::start_with(checkpoints, claim(instance)).map(|(stored, _)| stored)
     }
 
     pub(super) fn start_with(
         checkpoints: CheckpointStore,
         claim: StoreClaim,
-    ) -> Result<(Keeper, LoadedCheckpoint), StoreError> {
+    ) -> Result<(StoredPipeline, LoadedCheckpoint), StoreError> {
         wait(checkpoints.claim(claim))?;
         let mut loaded = wait(checkpoints.load())?;
         let (pipeline, sequence, generation) = match loaded.state.take() {
@@ -115,11 +115,11 @@ impl Keeper {
                 (Pipeline::new(plan(), options()).expect("threads start"), 0, generation)
             }
         };
-        Ok((Keeper { checkpoints, pipeline, sequence, generation }, loaded))
+        Ok((StoredPipeline { checkpoints, pipeline, sequence, generation }, loaded))
     }
 
     /// Feeds the next messages, up to this one.
-    pub(super) fn feed_to(&mut self, sequence: u64) -> &mut Keeper {
+    pub(super) fn feed_to(&mut self, sequence: u64) -> &mut StoredPipeline {
         while self.sequence < sequence {
             self.sequence += 1;
             feed(&mut self.pipeline, self.sequence);
@@ -127,17 +127,17 @@ impl Keeper {
         self
     }
 
-    /// Writes a checkpoint of this moment, the next message coming in meanwhile.
-    pub(super) fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
-        let whole = whole || self.checkpoints.next_is_full();
+    /// Writes a checkpoint of this moment, and applies the next message meanwhile.
+    pub(super) fn checkpoint(&mut self, full: bool) -> Result<(), StoreError> {
+        let full = full || self.checkpoints.next_is_full();
         let at = self.sequence;
-        let cut = self.pipeline.begin_snapshot(whole);
-        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), at, self.generation)?;
+        let snapshot = self.pipeline.begin_snapshot(full);
+        let writer = self.checkpoints.begin(snapshot, Arc::clone(self.pipeline.plan()), at, self.generation)?;
         if at < MESSAGES {
             self.feed_to(at + 1);
         }
-        while let Some(pieces) = self.pipeline.snapshot_part(2) {
-            writer.push(pieces);
+        while let Some(parts) = self.pipeline.snapshot_part(2) {
+            writer.push(parts);
         }
         let written = wait(writer.finish().wait())?;
         wait(self.checkpoints.commit(written, PublishedOutputs { ordinal: at * 10, last: Some(at * 100) }))

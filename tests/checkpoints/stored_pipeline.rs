@@ -1,5 +1,5 @@
-//! Who keeps checkpoints in these tests: a pipeline on a log of a few messages, under rules that remember something of
-//! every kind.
+//! The fixture of these tests: a pipeline on a log of a few messages with its checkpoint store, under rules with every kind of
+//! feature.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use rekindle_settings::{CheckpointLocation, CheckpointSettings};
 pub(crate) const RULES: &str = include_str!("first_format/rules.toml");
 const EVENTS: &str = include_str!("first_format/events.jsonl");
 
-/// A pipeline whose state is kept.
-pub(crate) struct Keeper {
+/// A pipeline with its checkpoint store.
+pub(crate) struct StoredPipeline {
     pub(crate) checkpoints: CheckpointStore,
     pub(crate) pipeline: Pipeline,
     pub(crate) sequence: u64,
@@ -35,7 +35,7 @@ pub(crate) fn messages() -> Vec<String> {
     lines.chunks(3).map(|chunk| chunk.join("\n") + "\n").collect()
 }
 
-/// The state after so many messages.
+/// The state after this number of messages.
 pub(crate) fn state_at(sequence: u64) -> Vec<u8> {
     let mut pipeline = Pipeline::new(plan(), options()).expect("threads start");
     for message in messages().iter().take(sequence as usize) {
@@ -55,12 +55,12 @@ pub(crate) fn in_folder(path: &Path) -> CheckpointStore {
     CheckpointStore::open(&settings).expect("the folder is made").expect("a store")
 }
 
-impl Keeper {
-    /// Claims the checkpoints, and goes on where they stand.
+impl StoredPipeline {
+    /// Claims the checkpoints, and continues from the latest.
     pub(crate) async fn start(
         checkpoints: CheckpointStore,
         claim: StoreClaim,
-    ) -> Result<(Keeper, LoadedCheckpoint), StoreError> {
+    ) -> Result<(StoredPipeline, LoadedCheckpoint), StoreError> {
         checkpoints.claim(claim).await?;
         let mut loaded = checkpoints.load().await?;
         let (pipeline, sequence) = match loaded.state.take() {
@@ -73,7 +73,7 @@ impl Keeper {
                 (Pipeline::new(plan(), options()).expect("threads start"), 0)
             }
         };
-        Ok((Keeper { checkpoints, pipeline, sequence }, loaded))
+        Ok((StoredPipeline { checkpoints, pipeline, sequence }, loaded))
     }
 
     /// Feeds the next messages, up to this one.
@@ -85,11 +85,11 @@ impl Keeper {
     }
 
     /// Writes a checkpoint of this moment.
-    pub(crate) async fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
-        let cut = self.pipeline.begin_snapshot(whole || self.checkpoints.next_is_full());
-        let writer = self.checkpoints.begin(cut, Arc::clone(self.pipeline.plan()), self.sequence, 0)?;
-        while let Some(pieces) = self.pipeline.snapshot_part(2) {
-            writer.push(pieces);
+    pub(crate) async fn checkpoint(&mut self, full: bool) -> Result<(), StoreError> {
+        let snapshot = self.pipeline.begin_snapshot(full || self.checkpoints.next_is_full());
+        let writer = self.checkpoints.begin(snapshot, Arc::clone(self.pipeline.plan()), self.sequence, 0)?;
+        while let Some(parts) = self.pipeline.snapshot_part(2) {
+            writer.push(parts);
         }
         let written = writer.finish().wait().await?;
         let outputs = PublishedOutputs { ordinal: self.sequence * 10, last: Some(self.sequence * 100) };
