@@ -37,7 +37,7 @@ pub struct IdentityLinks {
     /// How many chunks before those were left behind without a link.
     chunks_gone: usize,
     /// How many entries of the chunks the last snapshot had.
-    cut_at: usize,
+    snapshot_end: usize,
     /// The visitors whose links were removed since the last snapshot.
     unlinked: Vec<Arc<str>>,
     /// The bytes of all ids, each counted once.
@@ -223,7 +223,7 @@ impl IdentityLinks {
     /// Empties the place of a link that is no more.
     fn take_from_place(&mut self, visitor: Arc<str>, linked: &LinkTarget) {
         self.id_bytes -= id_bytes(&visitor);
-        if linked.place < self.cut_at || linked.was_cut {
+        if linked.place < self.snapshot_end || linked.was_cut {
             self.unlinked.push(visitor);
         }
         let at = linked.place / CHUNK - self.chunks_gone;
@@ -242,7 +242,7 @@ impl IdentityLinks {
         for (visitor, user) in chunk.links.iter().flatten() {
             let place = self.put((Arc::clone(visitor), Arc::clone(user)));
             if let Some(linked) = self.users.get_mut(visitor) {
-                linked.was_cut |= linked.place < self.cut_at;
+                linked.was_cut |= linked.place < self.snapshot_end;
                 linked.place = place;
             }
         }
@@ -264,12 +264,12 @@ impl IdentityLinks {
     }
 
     /// Everything that was linked and unlinked since the last snapshot; `whole`: all links.
-    pub fn cut(&mut self, whole: bool) -> LinksSnapshot {
-        let from = if whole { 0 } else { self.cut_at };
+    pub fn snapshot(&mut self, whole: bool) -> LinksSnapshot {
+        let from = if whole { 0 } else { self.snapshot_end };
         let unlinked = std::mem::take(&mut self.unlinked);
-        self.cut_at = self.places();
+        self.snapshot_end = self.places();
         let (first, skip) = ((from / CHUNK).max(self.chunks_gone) - self.chunks_gone, from % CHUNK);
-        let chunks: Vec<_> = match from == self.cut_at {
+        let chunks: Vec<_> = match from == self.snapshot_end {
             true => Vec::new(),
             false => self.chunks.range(first..).map(|chunk| Arc::clone(&chunk.links)).collect(),
         };
@@ -326,8 +326,8 @@ impl LinksSnapshot {
 mod tests {
     use super::*;
 
-    fn pairs(cut: &LinksSnapshot) -> Vec<(String, String)> {
-        cut.iter().map(|(visitor, user)| (visitor.to_owned(), user.to_owned())).collect()
+    fn pairs(snapshot: &LinksSnapshot) -> Vec<(String, String)> {
+        snapshot.iter().map(|(visitor, user)| (visitor.to_owned(), user.to_owned())).collect()
     }
 
     #[test]
@@ -337,22 +337,22 @@ mod tests {
         for index in 0..CHUNK + 3 {
             links.insert(&name(index), "u");
         }
-        let first = links.cut(false);
+        let first = links.snapshot(false);
         for index in CHUNK + 3..2 * CHUNK + 5 {
             links.insert(&name(index), "w");
         }
         assert_eq!(pairs(&first).len(), CHUNK + 3);
-        let second = links.cut(false);
+        let second = links.snapshot(false);
         assert!(links.remove(&name(1)) && links.remove(&name(CHUNK + 3)) && !links.remove(&name(1)));
         assert!(links.insert(&name(1), "x"));
         let expected: Vec<_> = (CHUNK + 3..2 * CHUNK + 5).map(|index| (name(index), "w".to_owned())).collect();
         assert_eq!(pairs(&second), expected);
         assert!(second.unlinked.is_empty());
-        let third = links.cut(false);
+        let third = links.snapshot(false);
         assert_eq!(pairs(&third), [(name(1), "x".to_owned())]);
         assert_eq!(third.unlinked.iter().map(|id| &**id).collect::<Vec<_>>(), [name(1), name(CHUNK + 3)]);
-        assert_eq!(pairs(&links.cut(false)), []);
-        let whole = links.cut(true);
+        assert_eq!(pairs(&links.snapshot(false)), []);
+        let whole = links.snapshot(true);
         assert_eq!((pairs(&whole).len(), links.len(), whole.unlinked.len()), (2 * CHUNK + 4, 2 * CHUNK + 4, 0));
     }
 
@@ -386,9 +386,9 @@ mod tests {
         assert_eq!((sorted(&links), links.visitors_of("u").len(), links.user_of("a")), (vec![("b", "v")], 0, None));
         assert!(links.remove_visitors("u").is_empty());
         links.insert("b", "u");
-        assert_eq!(links.cut(false).iter().collect::<Vec<_>>(), [("b", "v")]);
+        assert_eq!(links.snapshot(false).iter().collect::<Vec<_>>(), [("b", "v")]);
         assert_eq!(links.remove_visitors("v"), ["b".into()]);
-        assert_eq!(links.cut(false).unlinked, ["b".into()]);
+        assert_eq!(links.snapshot(false).unlinked, ["b".into()]);
     }
 
     #[test]
@@ -429,7 +429,7 @@ mod tests {
         assert!(links.chunks.len() <= 2 && links.heap_bytes() < full, "{} chunks", links.chunks.len());
     }
 
-    /// Whatever is linked and unlinked between cuts, a base and the deltas on it come to the links there are.
+    /// Whatever is linked and unlinked between snapshots, a base and the deltas after it give the current links.
     #[test]
     fn deltas_lead_from_a_base_to_the_links_there_are() {
         let mut random = 88_172_645_463_325_252_u64;
@@ -457,12 +457,12 @@ mod tests {
                 }
             }
             let whole = round % 20 == 0;
-            let cut = links.cut(whole);
+            let snapshot = links.snapshot(whole);
             if whole {
                 stored.clear();
             }
-            cut.unlinked.iter().for_each(|visitor| drop(stored.remove(&**visitor)));
-            for (visitor, user) in cut.iter() {
+            snapshot.unlinked.iter().for_each(|visitor| drop(stored.remove(&**visitor)));
+            for (visitor, user) in snapshot.iter() {
                 stored.entry(visitor.to_owned()).or_insert_with(|| user.to_owned());
             }
             let now: std::collections::BTreeMap<_, _> =

@@ -1,6 +1,6 @@
-//! What a thing of the rules is, in words that no other change of the rules alters: the keys that state is stored by.
+//! Definitions of features and caps that do not depend on the rest of the rules: the keys that state is stored by.
 //!
-//! The words are part of the stored format. Saying something in other words loses the state stored under the old ones.
+//! They are part of the stored format: a definition in other words loses the state stored under the old one.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! What a checkpoint's numbers stand for: the keys of features, traits, segments, campaigns and caps, stated once per
-//! partition. Users name them by their place in these lists.
+//! What a checkpoint's ids refer to: the keys of features, traits, segments, campaigns and caps, stored once per file.
+//! Users refer to them by their index in these lists.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::rules::ruleset::Ruleset;
 /// The keys of some rules, by kind, each in the order of the rules.
 pub(super) struct RulesKeys(pub(super) [Vec<String>; 5]);
 
-/// For each number in a checkpoint, what it is under the rules of now; `None`: these do not know it.
+/// For each id in a checkpoint, the id under the current rules; `None`: these have nothing of this key.
 pub(super) struct KeyDictionary {
     pub(super) features: KeyMapping,
     pub(super) traits: KeyMapping,
@@ -24,7 +24,7 @@ pub(super) struct KeyDictionary {
     pub(super) growth: Option<GrowthMigration>,
 }
 
-/// One kind's numbers.
+/// The ids of one kind.
 pub(super) struct KeyMapping(Vec<Option<u16>>);
 
 impl RulesKeys {
@@ -98,15 +98,15 @@ impl KeyMapping {
         let mut ids: HashMap<&str, u16> = keys.iter().map(String::as_str).zip(0..).collect();
         let mut known = Vec::new();
         for _ in 0..reader.array("a list of keys")? {
-            // Removed, so that no two numbers have the same meaning.
+            // Removed, so that no two ids have the same meaning.
             known.push(ids.remove(reader.text("a key")?));
         }
         Ok(KeyMapping(known))
     }
 
-    /// Reads a number: what it stands for, where the rules know it.
+    /// Reads an id, and translates it to the current rules.
     pub(super) fn id(&self, reader: &mut CborReader<'_>, what: &'static str) -> Result<Option<u16>, CodecError> {
         let index = usize::try_from(reader.u64(what)?).unwrap_or(usize::MAX);
-        self.0.get(index).copied().ok_or_else(|| reader.wrong("a number without a key"))
+        self.0.get(index).copied().ok_or_else(|| reader.wrong("an id without a key"))
     }
 }

@@ -22,7 +22,7 @@ pub enum CodecError {
         /// Where the block begins, in bytes.
         at: usize,
     },
-    /// It ends before its end.
+    /// It ends before its last block.
     #[error("the checkpoint is cut off: it ends at byte {at}, and more was to come")]
     Truncated {
         /// How many bytes there are.

@@ -26,7 +26,7 @@ pub struct CheckpointFile<'b> {
 #[derive(Clone, Copy, Debug)]
 pub struct CheckpointPart<'b>(CheckpointBlock<'b>);
 
-/// What it takes to read the parts of a file for some rules.
+/// Reads the parts of a file under certain rules.
 pub struct CheckpointReader<'p> {
     plan: &'p ExecutionPlan,
     known: KeyDictionary,
@@ -39,13 +39,13 @@ pub struct CheckpointReader<'p> {
 pub enum PartContent {
     /// Users of a partition.
     Users(u16, Vec<PackedUser>),
-    /// Users of a partition who are gone.
+    /// Ids of users of a partition that were removed.
     Removed(u16, Vec<Arc<str>>),
     /// Visitors with the user each is linked to.
     Links(Vec<(Arc<str>, Arc<str>)>),
-    /// Visitors whose links are gone.
+    /// Visitors whose links were removed.
     Unlinked(Vec<Arc<str>>),
-    /// The growth numbers; `None`: the rules of now know nothing of what is in them.
+    /// The growth numbers; `None`: the current rules have none of them.
     Growth(Option<Box<Rollup>>),
 }
 
@@ -60,11 +60,11 @@ impl<'b> CheckpointFile<'b> {
             return Err(CodecError::Truncated { at: bytes.len() });
         };
         let [head, keys, parts @ ..] = blocks else {
-            return Err(CodecError::Block { what: "a file without head and keys", at: end.at });
+            return Err(CodecError::Block { what: "a file without header and keys", at: end.at });
         };
         for (block, kind) in [(head, CheckpointBlockKind::Header), (keys, CheckpointBlockKind::Keys)] {
             if block.kind != kind {
-                return Err(CodecError::Block { what: "a block in another's place", at: block.at });
+                return Err(CodecError::Block { what: "a block out of order", at: block.at });
             }
         }
         let head = CheckpointHeader::read(&mut CborReader::new(&head.content()?))?;
@@ -84,21 +84,21 @@ impl<'b> CheckpointFile<'b> {
                 | CheckpointBlockKind::Header
                 | CheckpointBlockKind::Keys
                 | CheckpointBlockKind::End => {
-                    return Err(CodecError::Block { what: "a block that stands there twice", at: part.at });
+                    return Err(CodecError::Block { what: "a block that may occur once only", at: part.at });
                 }
             };
             if part.partition >= head.partitions || of_delta.1 && head.kind == CheckpointKind::Base {
-                return Err(CodecError::Block { what: "a block that does not go with the head", at: part.at });
+                return Err(CodecError::Block { what: "a block that the header excludes", at: part.at });
             }
             *of_delta.0 += u64::from(part.items);
         }
         if counted != totals {
-            return Err(CodecError::Block { what: "other numbers than there are", at: end.at });
+            return Err(CodecError::Block { what: "totals that differ from the content", at: end.at });
         }
         Ok(CheckpointFile { head, keys: *keys, parts: parts.iter().copied().map(CheckpointPart).collect(), totals })
     }
 
-    /// What it says of itself.
+    /// The header.
     pub fn head(&self) -> &CheckpointHeader {
         &self.head
     }

@@ -152,8 +152,8 @@ impl CheckpointHeader {
             program: String::new(),
         };
         let (mut kind, mut stream, mut created_ms) = (None, None, None);
-        for _ in 0..reader.map("the head")? {
-            match reader.text("a key of the head")? {
+        for _ in 0..reader.map("the header")? {
+            match reader.text("a key of the header")? {
                 "kind" => {
                     kind = match reader.text("the kind")? {
                         "base" => Some(CheckpointKind::Base),
@@ -176,12 +176,12 @@ impl CheckpointHeader {
                 "fired" => head.fired = reader.time("up to when time had fired")?,
                 "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),
                 "stream_created" => created_ms = Some(reader.i64("when the stream was created")?),
-                _ => reader.skip("what the head says besides")?,
+                _ => reader.skip("an unknown entry of the header")?,
             }
         }
         reader.end()?;
         let Some(kind) = kind.filter(|_| head.partitions > 0) else {
-            return Err(reader.wrong("a head that says too little"));
+            return Err(reader.wrong("an incomplete header"));
         };
         let stream = stream.zip(created_ms).map(|(name, created_ms)| StreamIdentity { name, created_ms });
         Ok(CheckpointHeader { kind, stream, ..head })

@@ -1,15 +1,14 @@
 //! Checkpoints: the state of users and links as bytes, and back. Pure; who stores the bytes is no concern here.
 //!
-//! **What it promises.** One checkpoint is one run of bytes, a *file*: a *base* holds everything, a *delta* what changed
-//! since the file it continues. Any change of its bytes, and any end before its end, is found and said
-//! ([`CodecError`]); no bytes make it panic, or take more memory than a multiple of what they hold.
+//! **What it promises.** One checkpoint is one *file*: a *base* contains everything, a *delta* what changed since the file
+//! that it continues. Damage and truncation are detected and reported ([`CodecError`]); no bytes make it panic, or take
+//! more memory than a multiple of their own size.
 //!
-//! **What survives a change of the rules.** Nothing is stored by its index in the rules: features go by their
-//! definition (what is kept of which events, see `definition`), traits by path, segments and campaigns by id, caps by
-//! what they count. So under other rules the state of unchanged features is kept, that of features no longer there is
-//! dropped, and a new feature starts empty. Every user is then evaluated again as soon as time moves.
-//!
-//! The growth numbers go by the names of channels and stages, and by what funnels are made of.
+//! **What survives a change of the rules.** Nothing is stored by its index in the rules. The keys are definitions of
+//! features (what is kept of which events, see `definition`), paths of traits, ids of segments and campaigns, and what caps
+//! count; for the growth numbers, names of channels and stages and the steps of funnels. So under other rules the state of
+//! unchanged features is kept, that of removed features is dropped, and a new feature starts empty. Every user is then
+//! evaluated again as soon as time advances.
 //!
 //! **What it does not do.** Counts and timers are not stored: counts begin at 0, timers are rebuilt from the users.
 //! The committed position is not known yet when a file is written; it is in the store's manifest, beside the file's name.
@@ -26,7 +25,7 @@
 //! A block (numbers little-endian):
 //!
 //! ```text
-//! 0   1  what it holds: 1 head, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers
+//! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -37,9 +36,9 @@
 //! ```
 //!
 //! Contents are CBOR. First comes the [`CheckpointHeader`], a map with names for keys, of which unknown ones are ignored; then
-//! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, visitors unlinked, and the growth numbers whole where the rules ask for them, in
-//! any order; last, once, how many of each there are. Nothing may follow. Of a file's own contents, what is removed is
-//! removed before what is there is added.
+//! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, unlinked visitors and, where the
+//! rules define growth numbers, all of those, in any order; last, once, how many of each there are. Nothing may follow.
+//! Within a file, removals apply before additions.
 
 mod block;
 mod definition;

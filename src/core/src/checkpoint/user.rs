@@ -49,7 +49,7 @@ pub(super) fn read(rules: &Ruleset, known: &KeyDictionary, reader: &mut CborRead
         };
         section.read(&mut user, &mut CborStateReader { rules, known, reader })?;
         if section == UserSection::Traits {
-            // The first format has no such time, which would follow; no identify call is later than the latest event.
+            // The first format has no `Identified` section, which would follow; no identify call is later than the latest event.
             user.profile.traits.set_identified(user.profile.latest);
         }
     }

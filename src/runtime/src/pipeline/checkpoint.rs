@@ -63,7 +63,7 @@ impl Pipeline {
         for (visitor, user) in pairs {
             links.insert(visitor, user);
         }
-        encoder.links(&links.cut(true))?;
+        encoder.links(&links.snapshot(true))?;
         if let Some((rollup, today)) = self.growth_snapshot() {
             encoder.growth(&rollup.stored(today))?;
         }

@@ -195,7 +195,7 @@ impl Pipeline {
         }
         pipeline.merge_growth(&plan);
         // The next snapshot has the links made from here on.
-        pipeline.links.cut(true);
+        pipeline.links.snapshot(true);
         Ok(pipeline)
     }
 }

@@ -76,7 +76,7 @@ impl Pipeline {
             rules_changes: self.rules_changes,
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_full: full,
-            links: self.links.cut(full),
+            links: self.links.snapshot(full),
             growth: self.growth_snapshot(),
         }
     }

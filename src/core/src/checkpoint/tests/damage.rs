@@ -89,7 +89,7 @@ fn users_in_a_block_of_another_partition_are_refused() {
     encoder.users(1, story.partition.users()).expect("small");
     let (bytes, _) = encoder.finish().expect("small");
     let error = CheckpointFile::read(&bytes).expect_err("there is one partition");
-    assert!(matches!(error, CodecError::Block { what: "a block that does not go with the head", .. }), "{error}");
+    assert!(matches!(error, CodecError::Block { what: "a block that the header excludes", .. }), "{error}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_delta_has_the_changed_users_and_the_removed_ids() {
     while story.partition.snapshot_part(0, 100).is_some() {}
     let mut links = IdentityLinks::default();
     links.insert("v", "u");
-    links.cut(false);
+    links.snapshot(false);
     links.remove("v");
     story.partition.detach("idle");
     story.track(100_000, "Order", "");
@@ -35,9 +35,9 @@ fn a_delta_has_the_changed_users_and_the_removed_ids() {
     let mut encoder =
         CheckpointEncoder::new(&story.plan, &CheckpointHeader { kind: CheckpointKind::Delta, number: 2, ..head("") })
             .expect("small");
-    encoder.links(&links.cut(false)).expect("small");
-    while let Some((piece, _)) = story.partition.snapshot_part(0, 1) {
-        encoder.snapshot(&piece).expect("small");
+    encoder.links(&links.snapshot(false)).expect("small");
+    while let Some((part, _)) = story.partition.snapshot_part(0, 1) {
+        encoder.snapshot(&part).expect("small");
     }
     let (encoded, totals) = encoder.finish().expect("small");
     assert_eq!(totals, CheckpointTotals { users: 1, removed: 1, links: 0, unlinked: 1 });

@@ -96,7 +96,7 @@ fn bytes_with(story: &Story, links: &mut IdentityLinks) -> Vec<u8> {
     let mut users: Vec<_> = story.partition.users().collect();
     users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     let mut encoder = CheckpointEncoder::new(&story.plan, &head(&story.plan.rules.version)).expect("small");
-    encoder.links(&links.cut(true)).expect("small");
+    encoder.links(&links.snapshot(true)).expect("small");
     encoder.users(0, users).expect("small");
     encoder.finish().expect("small").0
 }
