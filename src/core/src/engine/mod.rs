@@ -1,8 +1,9 @@
-//! The engine: one user's state, and what it says about their segments. Pure.
+//! The engine: one user's state, and which segments the user is in because of it. Pure.
 //!
-//! A [`Profile`](profile::UserProfile) is everything stored of one user. Events are added to it at their own time
-//! ([`Profile::record`](profile::UserProfile::record)); a [`Scope`](evaluate::EvaluationContext) reads conditions off it at an instant,
-//! and says until when, events apart, the answer stands. [`segments::reevaluate`] turns that into transitions.
+//! A [`UserProfile`](profile::UserProfile) is everything stored of one user, campaign and growth state apart. Events are
+//! added to it at their own time ([`record`](profile::UserProfile::record)); an
+//! [`EvaluationContext`](evaluate::EvaluationContext) evaluates conditions on it at an instant, and computes until when the
+//! result holds if no event comes. [`segments::reevaluate`] turns that into transitions.
 //!
 //! No clock, no IO, no randomness; time is an argument. Many users, their timers and their order are `partition`'s.
 

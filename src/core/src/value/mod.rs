@@ -1,4 +1,4 @@
-//! Values as conditions see them, and how two of them compare.
+//! Values as conditions see them, the operators on them, and the results of evaluation.
 
 mod operators;
 mod result;
