@@ -141,7 +141,7 @@ pub enum StoreFailure {
     Object(ObjectError),
     /// An object was read, and is damaged.
     #[error("{0}")]
-    Damaged(ObjectDamage),
+    Damaged(Box<ObjectDamage>),
 }
 
 fn listed(skipped: &[SkippedCheckpoint]) -> String {

@@ -58,10 +58,10 @@ impl StoreShared {
                 return Err(StoreError::Failed {
                     attempt: format!("read {}", entry.object),
                     place: self.objects.place(),
-                    cause: StoreFailure::Damaged(damage),
+                    cause: StoreFailure::Damaged(damage.into()),
                 });
             }
-            Err(LoadFailure::Unreachable(error)) => return Err(error),
+            Err(LoadFailure::Unreachable(error)) => return Err(*error),
         };
         let file = CheckpointFile::read(&bytes)?;
         Ok(Some(CheckpointInspection {
@@ -105,14 +105,14 @@ impl StoreShared {
         let bytes = match read_object(&*self.objects, entry) {
             Ok(bytes) => bytes,
             Err(LoadFailure::Damaged(damage)) => return Ok(vec![checkpoint(Some(damage))]),
-            Err(LoadFailure::Unreachable(error)) => return Err(error),
+            Err(LoadFailure::Unreachable(error)) => return Err(*error),
         };
         let plan = match stored_rules(&*self.objects, manifest, entry) {
             Ok(rules) => rules.plan,
             Err((object, LoadFailure::Damaged(damage))) => {
-                return Ok(vec![ObjectFinding { object, damage: Some(damage) }]);
+                return Ok(vec![ObjectFinding { object: object.to_owned(), damage: Some(damage) }]);
             }
-            Err((_, LoadFailure::Unreachable(error))) => return Err(error),
+            Err((_, LoadFailure::Unreachable(error))) => return Err(*error),
         };
         let mut findings = vec![checkpoint(check_file(&plan, &bytes).err().map(ObjectDamage::Checkpoint))];
         let rules = manifest.rules.iter().find(|rules| rules.number == entry.generation);

@@ -120,7 +120,7 @@ pub enum ObjectDamage {
 /// Why an object could not be loaded: damage is final, otherwise a retry may succeed.
 pub(super) enum LoadFailure {
     Damaged(ObjectDamage),
-    Unreachable(StoreError),
+    Unreachable(Box<StoreError>),
 }
 
 /// Why a checkpoint could not be loaded.
@@ -185,13 +185,13 @@ fn load_one(
 ) -> Result<LoadedState, CheckpointFailure> {
     let failure = |object: &str, failure: LoadFailure| match failure {
         LoadFailure::Damaged(damage) => CheckpointFailure::Damaged(object.to_owned(), damage),
-        LoadFailure::Unreachable(error) => CheckpointFailure::Unreachable(error),
+        LoadFailure::Unreachable(error) => CheckpointFailure::Unreachable(*error),
     };
     let chain = manifest.chain(entry.number);
     if chain.is_empty() {
         return Err(failure(&entry.object, LoadFailure::Damaged(ObjectDamage::ChainBroken)));
     }
-    let stored = stored_rules(objects, manifest, entry).map_err(|(object, error)| failure(&object, error))?;
+    let stored = stored_rules(objects, manifest, entry).map_err(|(object, error)| failure(object, error))?;
     let mut files = Vec::new();
     for part in &chain {
         files.push(read_object(objects, part).map_err(|error| failure(&part.object, error))?);
@@ -218,18 +218,18 @@ pub(super) fn read_object(objects: &dyn ObjectStorage, entry: &ManifestEntry) ->
 }
 
 /// The rules that a checkpoint was written under. A failure comes with the name of the object that it concerns.
-pub(super) fn stored_rules(
+pub(super) fn stored_rules<'m>(
     objects: &dyn ObjectStorage,
-    manifest: &Manifest,
-    entry: &ManifestEntry,
-) -> Result<StoredRules, (String, LoadFailure)> {
+    manifest: &'m Manifest,
+    entry: &'m ManifestEntry,
+) -> Result<StoredRules, (&'m str, LoadFailure)> {
     let recorded =
         manifest.rules.iter().find(|rules| (rules.number, &rules.version) == (entry.generation, &entry.rules));
     let Some(recorded) = recorded else {
         let damage = ObjectDamage::RulesUnknown(entry.rules.clone());
-        return Err((entry.object.clone(), LoadFailure::Damaged(damage)));
+        return Err((&entry.object, LoadFailure::Damaged(damage)));
     };
-    compiled_rules(objects, recorded).map_err(|error| (recorded.object.clone(), error))
+    compiled_rules(objects, recorded).map_err(|error| (recorded.object.as_str(), error))
 }
 
 fn compiled_rules(objects: &dyn ObjectStorage, recorded: &RulesEntry) -> Result<StoredRules, LoadFailure> {
@@ -260,7 +260,8 @@ fn rules_texts(
                 cause,
             };
             let bytes = objects.read(&rules.object).map_err(|error| failed(StoreFailure::Object(error)))?;
-            let text = String::from_utf8(bytes).map_err(|_| failed(StoreFailure::Damaged(ObjectDamage::NotText)))?;
+            let text =
+                String::from_utf8(bytes).map_err(|_| failed(StoreFailure::Damaged(ObjectDamage::NotText.into())))?;
             Ok(RulesText { number: rules.number, sequence: rules.sequence, version: rules.version.clone(), text })
         })
         .collect()
@@ -270,11 +271,11 @@ fn read(objects: &dyn ObjectStorage, name: &str) -> Result<Vec<u8>, LoadFailure>
     objects.read(name).map_err(|error| match error {
         ObjectError::Missing => LoadFailure::Damaged(ObjectDamage::Missing),
         ObjectError::Unreadable(error) => LoadFailure::Damaged(ObjectDamage::Unreadable(error)),
-        other => LoadFailure::Unreachable(StoreError::Failed {
+        other => LoadFailure::Unreachable(Box::new(StoreError::Failed {
             attempt: format!("read {name}"),
             place: objects.place(),
             cause: StoreFailure::Object(other),
-        }),
+        })),
     })
 }
 
