@@ -191,6 +191,7 @@ impl Api {
         let mut ends =
             live::start(pipeline, live::EngineStart::default(), runtime.handle().clone()).expect("a thread starts");
         runtime.block_on(ends.live.recover(live::Recovery::default())).expect("the engine runs");
+        runtime.block_on(ends.live.recovered());
         runtime.spawn(async move { while ends.output_items.recv().await.is_some() {} });
         let (live, health) = (ends.live, Health::default());
         let rules = Arc::new(RulesFile {
