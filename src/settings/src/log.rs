@@ -58,7 +58,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 28] = [
+const TARGETS: [&str; 30] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
@@ -67,10 +67,11 @@ const TARGETS: [&str; 28] = [
     "rekindle::metrics",
     "rekindle::reload",
     "rekindle_nats",
-    "rekindle_nats::api",
     "rekindle_nats::connect",
+    "rekindle_nats::connect_failure",
     "rekindle_nats::credentials",
-    "rekindle_nats::failure",
+    "rekindle_nats::jetstream_api",
+    "rekindle_nats::retry",
     "rekindle_nats::sink",
     "rekindle_nats::source",
     "rekindle_nats::status",
@@ -78,6 +79,7 @@ const TARGETS: [&str; 28] = [
     "rekindle_nats::subjects",
     "rekindle_nats::tls",
     "rekindle_runtime",
+    "rekindle_runtime::checksummed_json",
     "rekindle_runtime::compression",
     "rekindle_runtime::files",
     "rekindle_runtime::health",
