@@ -31,7 +31,10 @@ impl CompactWriter<'_> {
     fn number(&mut self, number: impl VarInt) {
         let mut bytes = [0; 10];
         let length = number.encode_var(&mut bytes);
-        self.out.extend_from_slice(&bytes[..length]);
+        // Copied whole: a copy of a fixed length is a few instructions, one of any length is a call.
+        let end = self.out.len() + length;
+        self.out.extend_from_slice(&bytes);
+        self.out.truncate(end);
     }
 
     pub(crate) fn unsigned(&mut self, number: u64) {

@@ -17,6 +17,8 @@ pub struct PlaceholderIds {
     /// In small letters, sorted.
     texts: Vec<String>,
     longest: usize,
+    /// One bit for each of their lengths up to 127 bytes; the last one for all greater ones.
+    lengths: u128,
 }
 
 impl PlaceholderIds {
@@ -26,7 +28,8 @@ impl PlaceholderIds {
         texts.sort_unstable();
         texts.dedup();
         let longest = texts.iter().map(String::len).max().unwrap_or(0);
-        PlaceholderIds { texts, longest }
+        let lengths = texts.iter().fold(0, |lengths, text| lengths | length_bit(text));
+        PlaceholderIds { texts, longest, lengths }
     }
 
     /// Whether that is one of them.
@@ -36,10 +39,15 @@ impl PlaceholderIds {
             return false;
         }
         match id.is_ascii() {
+            true if self.lengths & length_bit(id) == 0 => false,
             true => self.texts.iter().any(|text| text.eq_ignore_ascii_case(id)),
             false => self.texts.binary_search(&id.to_lowercase()).is_ok(),
         }
     }
+}
+
+fn length_bit(text: &str) -> u128 {
+    1 << text.len().min(127)
 }
 
 /// The usual ones.
@@ -142,5 +150,8 @@ mod tests {
         let own = PlaceholderIds::new(["Аноним", "x"]);
         assert!(own.contains("аНОНИМ") && own.contains("X") && !own.contains("undefined"));
         assert!(!PlaceholderIds::new([""; 0]).contains("undefined"));
+        let (long, longer) = ("x".repeat(127), "x".repeat(200));
+        let of_long = PlaceholderIds::new([&longer]);
+        assert!(of_long.contains(&longer.to_uppercase()) && !of_long.contains(&long) && !of_long.contains("x"));
     }
 }

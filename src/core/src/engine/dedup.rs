@@ -127,8 +127,22 @@ impl DedupState {
 
     /// Writes the messages, in any format: each was usually accepted a little after the one before.
     pub(crate) fn write<W: StateWriter>(&self, latest: Timestamp, writer: &mut W) {
+        // Usually nothing has to be sorted.
+        let has_runs = self.many.as_ref().is_some_and(|many| !many.runs.is_empty());
+        if !has_runs && self.queue.iter().is_sorted_by_key(|(hash, accepted)| (*accepted, *hash)) {
+            DedupState::write_entries(self.queue.iter().copied(), latest, writer);
+        } else {
+            DedupState::write_entries(self.iter(), latest, writer);
+        }
+    }
+
+    fn write_entries<W: StateWriter>(
+        entries: impl ExactSizeIterator<Item = DedupEntry>,
+        latest: Timestamp,
+        writer: &mut W,
+    ) {
         let mut previous = latest;
-        writer.list("message_ids", ListShape::Records, self.iter(), |writer, (hash, accepted)| {
+        writer.list("message_ids", ListShape::Records, entries, |writer, (hash, accepted)| {
             writer.record("", 2, |writer| {
                 writer.hash("hash", hash);
                 writer.time_near("accepted", previous, accepted);

@@ -97,18 +97,30 @@ fn is_element(item: &Value<'_>, element: &str) -> bool {
 /// missing value, an array or an object every comparison is false.
 #[inline]
 pub fn compare(op: Comparison, left: &Value<'_>, right: &Value<'_>) -> bool {
-    let has_none = |value: &Value<'_>| matches!(value, Value::Missing | Value::Json(_) | Value::List(_));
-    if has_none(left) || has_none(right) {
-        return false;
+    if let Some(ordering) = order(left, right) {
+        return op.accepts(ordering);
     }
-    let ordering = order(left, right);
+    let has_none = |value: &Value<'_>| matches!(value, Value::Missing | Value::Json(_) | Value::List(_));
     match op {
+        _ if has_none(left) || has_none(right) => false,
         Comparison::Equal => equal(left, right),
         Comparison::NotEqual => !equal(left, right),
-        Comparison::Less => ordering == Some(Ordering::Less),
-        Comparison::LessOrEqual => matches!(ordering, Some(Ordering::Less | Ordering::Equal)),
-        Comparison::Greater => ordering == Some(Ordering::Greater),
-        Comparison::GreaterOrEqual => matches!(ordering, Some(Ordering::Greater | Ordering::Equal)),
+        _ => false,
+    }
+}
+
+impl Comparison {
+    /// Whether it holds for two sides that are in this order.
+    #[inline]
+    pub fn accepts(self, ordering: Ordering) -> bool {
+        match self {
+            Comparison::Equal => ordering.is_eq(),
+            Comparison::NotEqual => ordering.is_ne(),
+            Comparison::Less => ordering.is_lt(),
+            Comparison::LessOrEqual => ordering.is_le(),
+            Comparison::Greater => ordering.is_gt(),
+            Comparison::GreaterOrEqual => ordering.is_ge(),
+        }
     }
 }
 
