@@ -2,10 +2,12 @@
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::fields::{NestingDepth, ProjectedObject, ProjectedPath, Text};
+use super::Decoder;
+use super::draft::{CallDraft, TypedField};
+use super::fields::{NestingDepth, Text};
 use super::ignored::{ArrayProbe, IgnoredValue, ObjectKey, ignore_scalars};
+use super::projected::{ProjectedObject, ProjectedPath};
 use super::scalar::read_field;
-use super::{CallDraft, Decoder, TypedField};
 use crate::event::CallType;
 
 /// Reads the outermost value into a draft; false when it is valid JSON and no object.
@@ -70,19 +72,19 @@ impl<'de> Visitor<'de> for EnvelopeVisitor<'_, '_, 'de> {
                     draft.leaves_out |= !is_read;
                     let paths = &self.decoder.properties;
                     let seed = ProjectedObject { paths, is_read, sink: &mut draft.properties, depth: inside };
-                    draft.wrong_types.note(TypedField::Properties, map.next_value_seed(seed)?);
+                    draft.wrong_types.record(TypedField::Properties, map.next_value_seed(seed)?);
                 }
                 "context" => {
                     let paths = &self.decoder.context;
                     let is_read = !paths.is_empty();
                     let seed = ProjectedObject { paths, is_read, sink: &mut draft.context, depth: inside };
-                    wrong.note(TypedField::Context, map.next_value_seed(seed)?);
+                    wrong.record(TypedField::Context, map.next_value_seed(seed)?);
                 }
                 "traits" => {
                     let paths = &self.decoder.traits;
                     let is_read = !paths.is_empty();
                     let seed = ProjectedObject { paths, is_read, sink: &mut draft.traits, depth: inside };
-                    wrong.note(TypedField::Traits, map.next_value_seed(seed)?);
+                    wrong.record(TypedField::Traits, map.next_value_seed(seed)?);
                 }
                 "name" | "category" => match self.decoder.properties.child(&key) {
                     Some(node) => map.next_value_seed(ProjectedPath::new(node, &mut draft.page, inside, key))?,

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::draft::{TypeErrors, TypedField};
 use super::fields::{NestingDepth, Text};
 use super::ids::RawId;
 use super::ignored::IgnoredValue;
 use super::times::RawTime;
-use super::{TypeErrors, TypedField};
 use crate::time::Timestamp;
 
 /// A value of a field that may hold null as well.
@@ -77,7 +77,7 @@ pub(super) fn read_field<'de, T: ScalarValue<'de>, A: MapAccess<'de>>(
     depth: NestingDepth,
 ) -> Result<Option<T>, A::Error> {
     let value = map.next_value_seed(ScalarOrNull { depth, value: PhantomData })?;
-    wrong_types.note(field, value.is_some());
+    wrong_types.record(field, value.is_some());
     Ok(value.flatten())
 }
 
