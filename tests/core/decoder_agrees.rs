@@ -5,12 +5,12 @@
 use proptest::prelude::*;
 use rekindle_core::decode::Decoder;
 use rekindle_core::rules::ruleset::Projection;
-use rekindle_test_kit::decoder_oracle::{lenient, reading, text};
+use rekindle_test_kit::decoder_oracle::{lenient, reading, text, verdict};
 
 fn agree(line: &[u8], projection: &Projection, max_event_bytes: usize) -> Result<(), TestCaseError> {
     let mut decoded = Vec::new();
     Decoder::new(projection, max_event_bytes).decode(line, &mut decoded);
-    let found: Vec<_> = decoded.iter().map(|call| reading::of_decoded(call).without_unread(projection)).collect();
+    let found: Vec<_> = decoded.iter().map(|call| verdict::of_decoded(call).without_unread(projection)).collect();
     let expected = reading::of_line(line, projection, max_event_bytes);
     let expected: Vec<_> = expected.into_iter().map(|verdict| verdict.without_unread(projection)).collect();
     let alike = found.len() == expected.len() && found.iter().zip(&expected).all(|(a, b)| a == b);

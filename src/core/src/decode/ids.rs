@@ -86,7 +86,7 @@ pub(super) fn text<'a>(id: RawId<'a>, call: &[u8], field: &str) -> Option<Text<'
 /// The decimal text of a JSON number that is whole, however it is written: `1.20e3` is `1200`. `None`: it is not whole,
 /// or has more than a thousand digits.
 fn whole_number(text: &str) -> Option<String> {
-    const MOST_DIGITS: usize = 1_000;
+    const DIGITS_MAX: usize = 1_000;
     if !is_json_number(text) {
         return None;
     }
@@ -101,7 +101,7 @@ fn whole_number(text: &str) -> Option<String> {
     }
     // An exponent too large to be read leaves no whole number of so few digits.
     let point = i64::try_from(whole.len()).ok()?.checked_add(exponent.parse().ok()?)?;
-    let point = usize::try_from(point).ok().filter(|point| (significant.len()..=MOST_DIGITS).contains(point))?;
+    let point = usize::try_from(point).ok().filter(|point| (significant.len()..=DIGITS_MAX).contains(point))?;
     Some(format!("{sign}{}", &format!("{significant:0<point$}")[first..]))
 }
 

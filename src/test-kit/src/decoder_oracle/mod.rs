@@ -5,3 +5,4 @@ pub mod lenient;
 pub mod reading;
 pub mod structure;
 pub mod text;
+pub mod verdict;
