@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rekindle::api::{ApiError, HttpServer, MetricsCache, Routes};
+use rekindle::api::{ApiError, ApiServices, HttpServer, MetricsCache, Routes};
 use rekindle_settings::{HttpSettings, Secret};
 
 use super::{TOKEN, open, with_token};
@@ -130,16 +130,21 @@ fn metrics_are_not_for_web_pages_and_may_need_the_token() {
     assert_eq!(closed.get("/readyz").status, 200);
 }
 
-fn refusal(settings: &HttpSettings) -> String {
-    let api = open();
-    let services = rekindle::api::ApiServices {
+/// What routes of this API would serve.
+fn services(api: &Api) -> ApiServices {
+    ApiServices {
         live: api.live.clone(),
         health: api.health.clone(),
         rules: api.rules.clone(),
         forget: api.log.clone(),
         started: Instant::now(),
-    };
-    Routes::new(services, MetricsCache::new(|_| Vec::new()), settings).expect_err("the settings are bad").to_string()
+    }
+}
+
+fn refusal(settings: &HttpSettings) -> String {
+    Routes::new(services(&open()), MetricsCache::new(|_| Vec::new()), settings)
+        .expect_err("the settings are bad")
+        .to_string()
 }
 
 #[test]
@@ -165,14 +170,8 @@ fn without_a_token_only_loopback_addresses_are_served() {
     let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
     assert!(refusal(&HttpSettings { listen: everywhere, ..HttpSettings::default() }).contains("http.token_file"));
     let api = open();
-    let services = rekindle::api::ApiServices {
-        live: api.live.clone(),
-        health: api.health.clone(),
-        rules: api.rules.clone(),
-        forget: api.log.clone(),
-        started: Instant::now(),
-    };
-    let routes = Routes::new(services, MetricsCache::new(|_| Vec::new()), &HttpSettings::default()).expect("loopback");
+    let routes =
+        Routes::new(services(&api), MetricsCache::new(|_| Vec::new()), &HttpSettings::default()).expect("loopback");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let served =
         runtime.block_on(async { HttpServer::bind(everywhere).await?.serve(routes, std::future::pending()).await });
