@@ -95,11 +95,9 @@ impl UserProfile {
         }
     }
 
-    /// Adds an event to one feature.
-    pub fn record_feature(&mut self, id: FeatureId, feature: &Feature, arrival: ProfileUpdate<'_, '_>) {
-        let ProfileUpdate { event, ts, position } = arrival;
-        let input = FeatureInput { event, ts, position, now: self.now };
-        feature.kind.record(&input, |empty| self.state_mut(id, empty));
+    /// Adds a match to one feature.
+    pub(crate) fn record_feature(&mut self, id: FeatureId, feature: &Feature, input: &FeatureInput<'_, '_>) {
+        feature.kind.record(input, |empty| self.state_mut(id, empty));
     }
 
     /// A feature's memory, where it has any.

@@ -3,7 +3,7 @@
 use super::state::StoredFeature;
 use super::window::Window;
 use crate::decimal::Decimal;
-use crate::event::{Event, FieldId, Scalar, field_value};
+use crate::event::{FieldId, Scalar, field_value};
 use crate::time::Timestamp;
 use crate::value::{Comparison, ConditionResult, TermResult, Value};
 
@@ -96,20 +96,22 @@ pub(crate) trait AggregateFunction: Copy {
 /// An event on its way into a feature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FeatureInput<'e, 'a> {
-    /// The event.
-    pub(crate) event: &'e Event<'a>,
+    /// The values of the match, by field.
+    pub(crate) fields: &'e [(FieldId, Scalar<'a>)],
     /// Its own time.
     pub(crate) ts: Timestamp,
     /// Its position in the log.
     pub(crate) position: u64,
     /// The user's clock.
     pub(crate) now: Timestamp,
+    /// Another match of the same event by the same name was recorded before this one.
+    pub(crate) is_repeated: bool,
 }
 
 impl<'e, 'a> FeatureInput<'e, 'a> {
     /// The value of a property, if the event has it.
     pub(crate) fn value(&self, field: FieldId) -> Option<&'e Scalar<'a>> {
-        field_value(&self.event.fields, field)
+        field_value(self.fields, field)
     }
 
     /// The value of a property, if it is a number.

@@ -3,6 +3,7 @@
 //! Every time the engine computes with is a [`Timestamp`]: UTC milliseconds since 1970-01-01T00:00:00Z. There is no
 //! clock in here; time comes from the log.
 
+mod calendar;
 mod span;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use calendar::{CalendarUnit, ZoneCalendar};
 pub use span::{Span, SpanError};
 
 /// An instant: UTC milliseconds since 1970. Earlier instants are negative.

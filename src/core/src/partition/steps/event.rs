@@ -4,6 +4,7 @@ use super::{EvaluationOrigin, EvaluationPoint, StepContext, activity_span};
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{Scalar, field_value};
+use crate::features::FeatureInput;
 use crate::growth::{GrowthEvent, StateUpdater};
 use crate::partition::io::{LogInstant, Output};
 use crate::partition::{ExecutionPlan, User};
@@ -75,8 +76,11 @@ impl StepContext {
                     Some(_) => self.counts.amounts[*amount][1] += 1,
                 }
             }
+            let ProfileUpdate { event, ts, position } = arrival;
+            let (fields, now) = (event.fields.as_slice(), user.profile.now);
+            let input = FeatureInput { fields, ts, position, now, is_repeated: false };
             for id in plan.dispatch.features(*name) {
-                user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], arrival);
+                user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &input);
             }
             self.stale.extend(plan.dispatch.segments_reading_name(*name));
         }

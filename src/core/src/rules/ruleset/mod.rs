@@ -20,10 +20,12 @@ pub use feature::Feature;
 pub use projection::Projection;
 pub use term::Term;
 
+use std::sync::Arc;
+
 use super::growth::GrowthRules;
 use crate::event::{CallType, FieldId};
 pub use crate::features::{FeatureKind, Window};
-use crate::time::Span;
+use crate::time::{Span, ZoneCalendar};
 pub use crate::value::{Arithmetic, Comparison};
 
 /// A rules file, checked and compiled.
@@ -33,6 +35,8 @@ pub struct Ruleset {
     pub version: String,
     /// The zone of users whose own is unknown; UTC by default.
     pub timezone: jiff::tz::TimeZone,
+    /// The days, weeks, months, quarters and years of `timezone`.
+    pub calendar: Arc<ZoneCalendar>,
     /// IANA name of `timezone`.
     pub timezone_name: String,
     /// How long a user's messageIds are remembered; 24 hours by default.

@@ -16,6 +16,7 @@ pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
 pub(super) use segments::SEGMENT_KEYS;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use toml::Spanned;
@@ -29,6 +30,7 @@ use crate::rules::ruleset::{Condition, Ruleset};
 use crate::rules::syntax::{self, Expression};
 use crate::rules::{dependencies, time_zones};
 use crate::time::Span;
+use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
 pub(super) const TOP_KEYS: [&str; 11] = [
@@ -83,6 +85,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
         version,
+        calendar: Arc::new(ZoneCalendar::new(timezone.clone())),
         timezone,
         timezone_name,
         dedup_window,
