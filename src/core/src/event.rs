@@ -66,6 +66,14 @@ pub struct TraitId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackedId(pub u16);
 
+/// One of the arrays of objects that the rules read element by element (an index into the plan's projection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ArrayId(pub u16);
+
+/// One of the values that the rules read of an array's elements (an index into the array's projection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemFieldId(pub u16);
+
 /// When an event happened, as far as the event itself says (semantics §2). What cannot be read, or lies before 1990 or
 /// after 2100, is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,10 +119,51 @@ pub struct Event<'a> {
     pub received_at: Option<Timestamp>,
     /// The projected properties and context fields that are there, by field.
     pub fields: Vec<(FieldId, Scalar<'a>)>,
+    /// The projected arrays that are there, each once.
+    pub arrays: Vec<ItemArray<'a>>,
     /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
     pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
     /// How many of its projected values were larger than [`MAX_VALUE_BYTES`], and so count as missing.
     pub oversized: u16,
+}
+
+/// How many elements of an array are read, from its first on.
+pub const MAX_ITEMS: usize = 1_000;
+
+/// The elements of an array that are objects, in the array's order, with their projected values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemArray<'a> {
+    /// Which array.
+    pub array: ArrayId,
+    /// Where the values of each element end.
+    ends: Vec<u32>,
+    /// The values of all elements, one element after the other.
+    values: Vec<(ItemFieldId, Scalar<'a>)>,
+}
+
+impl<'a> ItemArray<'a> {
+    /// An array without elements.
+    pub fn new(array: ArrayId) -> ItemArray<'a> {
+        ItemArray { array, ends: Vec::new(), values: Vec::new() }
+    }
+
+    /// Adds an element with the values that it has.
+    pub fn push(&mut self, values: impl IntoIterator<Item = (ItemFieldId, Scalar<'a>)>) {
+        self.values.extend(values);
+        self.ends.push(u32::try_from(self.values.len()).unwrap_or(u32::MAX));
+    }
+
+    /// The elements, each as its values.
+    pub fn items(&self) -> impl Iterator<Item = &[(ItemFieldId, Scalar<'a>)]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.values[start as usize..*end as usize])
+    }
+
+    /// The same, owning its texts.
+    fn into_owned<'o>(self) -> ItemArray<'o> {
+        let values = self.values.into_iter().map(|(id, value)| (id, value.into_owned())).collect();
+        ItemArray { array: self.array, ends: self.ends, values }
+    }
 }
 
 /// The value an event has in a field.
@@ -145,6 +194,13 @@ impl CallType {
     }
 }
 
+impl<'a> Event<'a> {
+    /// The elements of an array that are objects; none where there is no such array.
+    pub fn items(&self, array: ArrayId) -> impl Iterator<Item = &[(ItemFieldId, Scalar<'a>)]> {
+        self.arrays.iter().filter(move |found| found.array == array).flat_map(ItemArray::items)
+    }
+}
+
 impl Event<'_> {
     /// The same event, owning its texts. Its original is elsewhere, and empty here.
     pub fn into_owned<'o>(self) -> Event<'o> {
@@ -161,6 +217,7 @@ impl Event<'_> {
             time: self.time.into_owned(),
             received_at: self.received_at,
             fields: self.fields.into_iter().map(|(id, value)| (id, value.into_owned())).collect(),
+            arrays: self.arrays.into_iter().map(ItemArray::into_owned).collect(),
             traits: self.traits.into_iter().map(|(id, value)| (id, value.map(Scalar::into_owned))).collect(),
             oversized: self.oversized,
         }
@@ -205,6 +262,16 @@ impl Scalar<'_> {
             Scalar::Number(n) => Scalar::Number(n),
             Scalar::Text(t) => Scalar::Text(Cow::Owned(t.into_owned())),
             Scalar::Json(json) => Scalar::Json(Cow::Owned(json.into_owned())),
+        }
+    }
+
+    /// The same value, with its text borrowed from this one.
+    pub fn borrowed(&self) -> Scalar<'_> {
+        match self {
+            Scalar::Bool(b) => Scalar::Bool(*b),
+            Scalar::Number(n) => Scalar::Number(*n),
+            Scalar::Text(t) => Scalar::Text(Cow::Borrowed(t)),
+            Scalar::Json(json) => Scalar::Json(Cow::Borrowed(json)),
         }
     }
 }

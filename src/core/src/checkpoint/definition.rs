@@ -6,12 +6,15 @@ use std::fmt::Write as _;
 
 use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
-use crate::rules::ruleset::{Arithmetic, Cap, Comparison, Condition, Feature, NameId, Ruleset, Term, TextTest};
+use crate::rules::notation;
+use crate::rules::ruleset::{
+    Arithmetic, Cap, Comparison, Condition, Feature, MatchValueSource, NameId, Ruleset, Term, TextTest,
+};
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
 /// the rules does not matter, what it selects does.
 pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
-    let kept = feature.kind.definition(&|id| field(rules, id));
+    let kept = feature.kind.definition(&|id| value(rules, feature.name, id));
     format!("{kept} of {}", event(rules, feature.name))
 }
 
@@ -30,7 +33,9 @@ pub(super) fn path(parts: &[String]) -> String {
 fn event(rules: &Ruleset, id: NameId) -> String {
     let name = &rules.names[usize::from(id.0)];
     let mut text = name.call.name().to_owned();
-    for part in name.event.as_deref().map(quoted).into_iter().chain(name.filter.as_ref().map(|f| condition(rules, f))) {
+    let each = name.each.map(|array| format!("each {}", path(&rules.projection.arrays[usize::from(array.0)].path)));
+    let filter = name.filter.as_ref().map(|filter| condition(rules, filter));
+    for part in name.event.as_deref().map(quoted).into_iter().chain(each).chain(filter) {
         text.push(' ');
         text.push_str(&part);
     }
@@ -85,6 +90,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Age => "age".to_owned(),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
+        Term::Item { array, field } => format!("item.{}", path(notation::item_path(rules, *array, *field))),
         Term::Arithmetic { op, left, right } => {
             let op = match op {
                 Arithmetic::Add => "add",
@@ -115,6 +121,20 @@ fn number(number: Decimal) -> String {
     match digits.parse::<f64>() {
         Ok(double) if Decimal::parse(&double.to_string()) == Some(number) => format!("#{:016x}", double.to_bits()),
         _ => format!("={digits}"),
+    }
+}
+
+/// What a match has in a field: what it is computed of, since the name in the rules does not matter.
+fn value(rules: &Ruleset, name: NameId, id: FieldId) -> String {
+    let name = &rules.names[usize::from(name.0)];
+    match name.values.iter().find(|value| value.field == id).map(|value| value.source) {
+        Some(MatchValueSource::Let(index)) => list("let", [term(rules, &name.lets[usize::from(index)].term)]),
+        Some(MatchValueSource::Property { item, property }) => {
+            let item = name.each.zip(item).map(|(array, item)| path(notation::item_path(rules, array, item)));
+            let item = item.map_or_else(String::new, |item| format!("item.{item}|"));
+            format!("{item}{}", field(rules, property))
+        }
+        None => field(rules, id),
     }
 }
 

@@ -7,8 +7,9 @@ use super::batch::{EnvelopeDefaults, ParsedText};
 use super::draft::{CallDraft, PAGE_FIELDS};
 use super::envelope::EnvelopeVisitor;
 use super::fields::{FieldRole, NestingDepth, PathNode, ProjectedValues};
+use super::items::ItemReader;
 use super::{Decoded, PlaceholderIds, RejectedCall, RejectionReason, first_line, repair, split};
-use crate::event::{CallType, Event, TrackedId};
+use crate::event::{ArrayId, CallType, Event, TrackedId};
 use crate::rules::ruleset::Projection;
 
 /// A message, or a line of a file, may hold this many times `max_event_bytes`: it may be a batch.
@@ -28,6 +29,8 @@ pub struct Decoder {
     reads_of_unknown: bool,
     pub(super) context: PathNode,
     pub(super) traits: PathNode,
+    /// By `ArrayId`.
+    pub(super) arrays: Vec<ItemReader>,
     pub(super) max_event_bytes: usize,
     pub(super) placeholder_ids: PlaceholderIds,
 }
@@ -58,15 +61,21 @@ impl Decoder {
             reads_of_unknown: projection.property_events.is_none(),
             context: PathNode::default(),
             traits: PathNode::default(),
+            arrays: Vec::new(),
             max_event_bytes,
             placeholder_ids: PlaceholderIds::default(),
         };
         for (index, path) in (0..).zip(&projection.fields) {
             match path.split_first() {
                 Some((root, rest)) if root == "context" => decoder.context.insert(rest, FieldRole::Field(index)),
-                Some((_, rest)) => decoder.properties.insert(rest, FieldRole::Field(index)),
-                None => {}
+                Some((root, rest)) if root == "properties" => decoder.properties.insert(rest, FieldRole::Field(index)),
+                // A value of a match, which is no part of the event.
+                Some(_) | None => {}
             }
+        }
+        for (index, array) in (0..).zip(&projection.arrays) {
+            decoder.properties.insert(&array.path, FieldRole::Array(index));
+            decoder.arrays.push(ItemReader::new(ArrayId(index), array));
         }
         (0..).zip(PAGE_FIELDS).for_each(|(number, field)| decoder.properties.watch(field, number));
         for (event, id) in projection.tracked.iter().zip((0..).map(TrackedId)) {

@@ -1,5 +1,7 @@
 //! A call while it is read, and the event that it becomes.
 
+use std::borrow::Cow;
+
 use strum::{FromRepr, IntoStaticStr};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -9,7 +11,7 @@ use super::fields::{FieldRole, PathNode, ProjectedValues, Text};
 use super::ids::{self, RawId};
 use super::times::CallTimes;
 use super::{Decoder, MAX_ID_BYTES, RejectionReason, split};
-use crate::event::{CallType, Event, FieldId, TraitId};
+use crate::event::{CallType, Event, FieldId, Scalar, TraitId};
 
 /// The longest messageId that is kept as it came, in bytes; of a longer one its 128-bit xxh3 is kept.
 pub const MAX_MESSAGE_ID_BYTES: usize = 128;
@@ -133,9 +135,17 @@ impl<'a> CallDraft<'a> {
         let oversized = [self.properties.oversized(is_field), self.context.oversized(is_field)];
         let oversized = oversized.into_iter().fold(self.traits.oversized(|_| true), u16::saturating_add);
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
+        let (mut arrays, mut oversized_items) = (Vec::new(), 0_u16);
         for (slot, value) in self.properties.values.into_iter().chain(self.context.values) {
-            if let (FieldRole::Field(id), Some(value)) = (slot, value) {
-                fields.push((FieldId(id), value));
+            match (slot, value) {
+                (FieldRole::Field(id), Some(value)) => fields.push((FieldId(id), value)),
+                (FieldRole::Array(id), Some(Scalar::Json(Cow::Borrowed(text)))) => {
+                    if let Some((array, too_large)) = decoder.arrays[usize::from(id)].read(text) {
+                        arrays.push(array);
+                        oversized_items = oversized_items.saturating_add(too_large);
+                    }
+                }
+                _ => {}
             }
         }
         let of_trait = |(slot, value)| if let FieldRole::Trait(id) = slot { Some((TraitId(id), value)) } else { None };
@@ -151,8 +161,9 @@ impl<'a> CallDraft<'a> {
             time: self.times.event_time(),
             received_at: self.times.received_at(),
             fields,
+            arrays,
             traits: self.traits.values.into_iter().filter_map(of_trait).collect(),
-            oversized,
+            oversized: oversized.saturating_add(oversized_items),
         }))
     }
 

@@ -32,6 +32,8 @@ pub(super) enum FieldRole {
     Field(u16),
     /// A trait, by the projection's index.
     Trait(u16),
+    /// An array whose elements are read, by the projection's index: its value is the text from the array on.
+    Array(u16),
     /// Read for no more than whether it is there; each such key has a number of its own.
     Presence(u8),
     /// The traits in a context, as a whole.
@@ -103,6 +105,11 @@ impl PathNode {
         self.slots.iter().any(|slot| matches!(slot, FieldRole::Field(_) | FieldRole::Trait(_)))
     }
 
+    /// Whether elements of an array that stands here are read.
+    pub(super) fn holds_items(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot, FieldRole::Array(_)))
+    }
+
     /// Whether a slot is its own or stands below it.
     fn holds(&self, slot: FieldRole) -> bool {
         self.slots.contains(&slot) || self.children.iter().any(|(_, child)| child.holds(slot))
@@ -128,6 +135,12 @@ impl<'a> ProjectedValues<'a> {
     /// For a text; `is_checked` if it is known to be JSON.
     pub(super) fn of(text: &'a str, is_checked: bool) -> ProjectedValues<'a> {
         ProjectedValues { text, is_checked, ..ProjectedValues::default() }
+    }
+
+    /// Forgets what was read, for another object of the same text.
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.oversized.clear();
     }
 
     /// Whether the text has to be read again.
@@ -181,7 +194,7 @@ impl<'a> ProjectedValues<'a> {
     }
 
     pub(super) fn keep_none_of_oversized(&mut self, node: &PathNode) {
-        for slot in &node.slots {
+        for slot in node.slots.iter().filter(|slot| !matches!(slot, FieldRole::Array(_))) {
             self.keep(*slot, None);
             self.oversized.push(*slot);
         }

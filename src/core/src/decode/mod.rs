@@ -21,6 +21,7 @@ mod fields;
 mod forget;
 mod ids;
 mod ignored;
+mod items;
 mod projected;
 mod rejection;
 mod repair;

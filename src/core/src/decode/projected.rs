@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{NestingDepth, PathNode, ProjectedValues, Text, forget, mark_absent};
+use super::fields::{FieldRole, NestingDepth, PathNode, ProjectedValues, Text, forget, mark_absent};
 use super::ignored::{IgnoredValue, ObjectKey};
 use crate::decimal::Decimal;
 use crate::event::{MAX_VALUE_BYTES, Scalar};
@@ -29,6 +29,15 @@ pub(super) struct ProjectedPath<'n, 's, 'a> {
     place: Option<&'a str>,
     /// The key it stands under.
     key: Text<'a>,
+}
+
+/// The members of an object that is an element of an array.
+pub(super) fn read_item<'de, A: MapAccess<'de>>(
+    paths: &PathNode,
+    sink: &mut ProjectedValues<'de>,
+    map: A,
+) -> Result<(), A::Error> {
+    read_children(paths, sink, NestingDepth(0), map)
 }
 
 impl<'n, 's, 'a> ProjectedPath<'n, 's, 'a> {
@@ -111,17 +120,31 @@ fn read_children<'de, A: MapAccess<'de>>(
 
 impl<'de> ProjectedPath<'_, '_, 'de> {
     fn keep<E>(self, value: Option<Scalar<'de>>) -> Result<(), E> {
-        let Some((last, others)) = self.node.slots.split_last() else { return Ok(()) };
-        for slot in others {
+        let mut slots = self.node.slots.iter().filter(|slot| !matches!(slot, FieldRole::Array(_)));
+        let Some(last) = slots.next_back() else { return Ok(()) };
+        for slot in slots {
             self.sink.keep(*slot, value.clone());
         }
         self.sink.keep(*last, value);
         Ok(())
     }
 
+    /// Keeps where an array stands, for its elements to be read later.
+    fn keep_items<E>(&mut self) -> Result<(), E> {
+        let Some(place) = self.place.or_else(|| self.sink.after_key(&self.key)) else {
+            self.sink.lost_a_place = true;
+            return Ok(());
+        };
+        for slot in self.node.slots.iter().filter(|slot| matches!(slot, FieldRole::Array(_))) {
+            self.sink.keep(*slot, Some(Scalar::Json(Cow::Borrowed(place))));
+        }
+        Ok(())
+    }
+
     /// Keeps a value as its text has it.
     fn keep_from_text<E>(self, read: impl FnOnce(&'de str) -> RetainedValue<'de>) -> Result<(), E> {
         if !self.node.is_kept() {
+            // Nothing but its presence, or its elements, is read.
             return self.keep(Some(Scalar::Bool(true)));
         }
         let Some(place) = self.place.or_else(|| self.sink.after_key(&self.key)) else {
@@ -220,8 +243,11 @@ impl<'de> Visitor<'de> for ProjectedPath<'_, '_, 'de> {
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
         self.keep_text(Cow::Borrowed(text))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, seq: A) -> Result<(), A::Error> {
         IgnoredValue(self.depth).visit_seq(seq)?;
+        if self.node.holds_items() {
+            self.keep_items()?;
+        }
         self.keep_from_text(compact)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {

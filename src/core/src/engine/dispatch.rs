@@ -126,7 +126,7 @@ impl DispatchIndex {
             dispatch.amounts_by_name[usize::from(amount.name.0)].push((at, amount.field));
         }
         let nobody = UserProfile::new(Timestamp::MIN);
-        let blank = EvaluationContext { rules, profile: &nobody, now: nobody.now, fields: &[] };
+        let blank = EvaluationContext::new(rules, &nobody, nobody.now);
         for (segment, id) in rules.segments.iter().zip((0..).map(SegmentId)) {
             dispatch.index_segment(&segment.reads, id);
             // Without the event it reads, a segment is what it is without any; what others come to is not known here.

@@ -7,7 +7,7 @@
 //! change nothing. It is never later than the true change.
 
 use super::profile::UserProfile;
-use crate::event::{FieldId, Scalar, field_value};
+use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
 use crate::rules::ruleset::{Condition, FeatureId, Ruleset, Term, TextTest};
 use crate::time::Timestamp;
 pub use crate::value::ConditionResult;
@@ -22,11 +22,18 @@ pub struct EvaluationContext<'a> {
     pub profile: &'a UserProfile,
     /// The instant.
     pub now: Timestamp,
-    /// The event's fields; empty outside `where`.
+    /// The event's fields, or the values of a match; empty where a condition is about neither.
     pub fields: &'a [(FieldId, Scalar<'a>)],
+    /// The values of the array's element; empty outside `where` and `let` of a name with `each`.
+    pub item: &'a [(ItemFieldId, Scalar<'a>)],
 }
 
 impl<'a> EvaluationContext<'a> {
+    /// A user at an instant, without an event.
+    pub fn new(rules: &'a Ruleset, profile: &'a UserProfile, now: Timestamp) -> EvaluationContext<'a> {
+        EvaluationContext { rules, profile, now, fields: &[], item: &[] }
+    }
+
     /// Whether the condition holds.
     pub fn holds(&self, condition: &'a Condition) -> bool {
         self.outlook(condition).holds
@@ -139,6 +146,10 @@ impl<'a> EvaluationContext<'a> {
             Term::Age => TermResult::elapsed(self.profile.first, self.now),
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
+            Term::Item { field, .. } => {
+                let found = self.item.iter().find(|(other, _)| other == field);
+                TermResult::constant(found.map_or(Value::Missing, |(_, value)| Value::from(value)))
+            }
             Term::Arithmetic { op, left, right } => self.arithmetic(*op, left, right),
             Term::Negate(inner) => {
                 let inner = self.read(inner);

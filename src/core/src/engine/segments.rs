@@ -27,7 +27,7 @@ pub fn reevaluate(
     let mut from = 0;
     while let Some(id) = stale.next_from(from) {
         let segment = &rules.segments[usize::from(id.0)];
-        let scope = EvaluationContext { rules, profile, now: profile.now, fields: &[] };
+        let scope = EvaluationContext::new(rules, profile, profile.now);
         let outlook = scope.outlook(&segment.when);
         until = until.min(outlook.until);
         if outlook.holds != profile.members.contains(id) {

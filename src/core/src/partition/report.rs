@@ -72,7 +72,7 @@ impl UserReport {
     pub(super) fn new(plan: &ExecutionPlan, user: &User, watermark: Timestamp) -> UserReport {
         let (rules, profile) = (&plan.rules, &user.profile);
         let at = watermark.max(profile.now);
-        let scope = EvaluationContext { rules, profile, now: at, fields: &[] };
+        let scope = EvaluationContext::new(rules, profile, at);
         let due = user.due();
         let campaigns = &user.campaigns;
         UserReport {

@@ -45,7 +45,10 @@ pub(super) fn property_events(
         if let Some(filter) = &name.filter {
             each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
         }
-        reads
+        for value in &name.lets {
+            each_in_term(&value.term, &mut |term| reads |= matches!(term, Term::Field(_)));
+        }
+        reads || name.each.is_some() || !name.values.is_empty()
     };
     let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == CallType::Track && is_read(*id, name));
     read.map(|(_, name)| name.event.clone()).collect()
@@ -112,7 +115,8 @@ pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::Idle
         | Term::Age
         | Term::Trait(_)
-        | Term::Field(_) => {}
+        | Term::Field(_)
+        | Term::Item { .. } => {}
     }
 }
 
@@ -131,6 +135,7 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::Age
         | Term::Trait(_)
         | Term::Field(_)
+        | Term::Item { .. }
         | Term::Arithmetic { .. }
         | Term::Negate(_)
         | Term::Number(_)
@@ -175,6 +180,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Average { .. }
         | Term::Trait(_)
         | Term::Field(_)
+        | Term::Item { .. }
         | Term::Negate(_)
         | Term::Number(_)
         | Term::Condition(_) => 0,
@@ -209,6 +215,7 @@ impl DependencyVisitor<'_> {
             | Term::Average { .. }
             | Term::Since(_)
             | Term::Field(_)
+            | Term::Item { .. }
             | Term::Arithmetic { .. }
             | Term::Negate(_)
             | Term::Number(_)
@@ -260,7 +267,9 @@ pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
     for condition in rules.segments.iter().map(|segment| &segment.when).chain(filters).chain(conditions) {
         each_term(condition, &mut |term| see(term));
     }
-    for (_, term) in rules.campaigns.iter().flat_map(|campaign| &campaign.payload_from) {
+    let lets = rules.names.iter().flat_map(|name| &name.lets).map(|value| &value.term);
+    let payloads = rules.campaigns.iter().flat_map(|campaign| &campaign.payload_from).map(|(_, term)| term);
+    for term in payloads.chain(lets) {
         each_in_term(term, &mut |term| see(term));
     }
     found

@@ -1,7 +1,7 @@
 //! Features and terms of a compiled ruleset as the rules write them.
 
 use super::ruleset::{Arithmetic, Comparison, FeatureId, Ruleset, Term};
-use crate::event::{FieldId, Scalar, TraitId};
+use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`
 pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
@@ -22,6 +22,7 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Age => "age()".to_owned(),
         Term::Trait(id) => user_trait(rules, *id),
         Term::Field(id) => field(rules, *id),
+        Term::Item { array, field } => format!("item.{}", item_path(rules, *array, *field).join(".")),
         Term::Arithmetic { op, left, right } => {
             let op = match op {
                 Arithmetic::Add => '+',
@@ -45,6 +46,11 @@ pub fn user_trait(rules: &Ruleset, id: TraitId) -> String {
 /// `properties.price`
 pub fn field(rules: &Ruleset, id: FieldId) -> String {
     rules.projection.fields[usize::from(id.0)].join(".")
+}
+
+/// The path of a value in an element of an array.
+pub(crate) fn item_path(rules: &Ruleset, array: ArrayId, field: ItemFieldId) -> &[String] {
+    &rules.projection.arrays[usize::from(array.0)].fields[usize::from(field.0)]
 }
 
 /// `>=`

@@ -25,7 +25,7 @@ pub(super) fn has_array(name: &EventName) -> bool {
 }
 
 /// Help for a path that leads into an array.
-pub const ARRAY_HELP: &str = "elements of an array cannot be read: send the value as a property of the event itself";
+pub const ARRAY_HELP: &str = "name its elements in [events], line = { event = \"Order Completed\", each = \"products\" }, and read them: sum(line.price, '7d')";
 
 /// Notes on what valid rules read and events that follow the specification do not have.
 pub fn notes(rules: &Ruleset) -> Vec<String> {

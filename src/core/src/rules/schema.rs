@@ -136,8 +136,13 @@ struct EventTable {
     event: Option<String>,
     /// The type of call. Default: "track".
     r#type: Option<EventType>,
-    /// A condition on the event itself: only events that meet it match.
+    /// An array of the event's properties: the name matches once for each of its first 1,000 elements that is an object.
+    #[schemars(length(min = 1))]
+    each: Option<String>,
+    /// A condition on the event itself, or on an element (`item.x`): only what meets it matches.
     r#where: Option<String>,
+    /// Values of each match, computed of the event's properties (`properties.x`) and of the element (`item.x`).
+    r#let: Option<BTreeMap<String, String>>,
 }
 
 #[derive(JsonSchema)]

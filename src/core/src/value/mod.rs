@@ -7,6 +7,7 @@ pub use operators::{Arithmetic, Comparison};
 pub use result::ConditionResult;
 pub(crate) use result::TermResult;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::decimal::Decimal;
@@ -50,6 +51,19 @@ impl<'a> From<&'a Scalar<'_>> for Value<'a> {
 impl From<Option<Decimal>> for Value<'_> {
     fn from(number: Option<Decimal>) -> Self {
         number.map_or(Value::Missing, Value::Number)
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The value as that of an event; `None`: it is missing, a list or a duration.
+    pub fn to_scalar(self) -> Option<Scalar<'a>> {
+        match self {
+            Value::Bool(value) => Some(Scalar::Bool(value)),
+            Value::Number(number) => Some(Scalar::Number(number)),
+            Value::Text(text) => Some(Scalar::Text(Cow::Borrowed(text))),
+            Value::Json(json) => Some(Scalar::Json(Cow::Borrowed(json))),
+            Value::Missing | Value::List(_) | Value::Span(_) | Value::Forever | Value::MinusForever => None,
+        }
     }
 }
 

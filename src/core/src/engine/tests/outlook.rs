@@ -76,7 +76,7 @@ proptest! {
         let outlooks: Vec<_> = (profile.now.0 - START..END)
             .map(|ms| {
                 let now = Timestamp(START + ms);
-                (now, EvaluationContext { rules, profile, now, fields: &[] }.outlook(&rules.segments[0].when))
+                (now, EvaluationContext::new(rules, profile, now).outlook(&rules.segments[0].when))
             })
             .collect();
         let mut next_change = Timestamp::NEVER;
@@ -101,7 +101,7 @@ proptest! {
         let (mut was_in, mut expected) = (story.is_in("s"), Vec::new());
         for ms in from..=END {
             let (rules, profile) = (&story.plan.rules, &story.user().profile);
-            let scope = EvaluationContext { rules, profile, now: Timestamp(START + ms), fields: &[] };
+            let scope = EvaluationContext::new(rules, profile, Timestamp(START + ms));
             let is_in = scope.holds(&rules.segments[0].when);
             if is_in != was_in {
                 expected.push(format!("{ms} {} s", if is_in { "enter" } else { "exit" }));

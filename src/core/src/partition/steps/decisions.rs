@@ -33,8 +33,7 @@ impl StepContext {
         for deferred in due {
             let campaign = &plan.rules.campaigns[usize::from(deferred.campaign.0)];
             let of_campaign = Trigger { segment: campaign.segment, change: campaign.change };
-            let scope =
-                EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
             let outcome =
                 campaigns::decide_deferred(&DecisionSubject { user: &user.id, scope }, &deferred, &mut user.campaigns);
             let trigger = deferred.trigger.unwrap_or(of_campaign);
@@ -66,12 +65,7 @@ impl StepContext {
         }
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
-                let scope = EvaluationContext {
-                    rules: &plan.rules,
-                    profile: &user.profile,
-                    now: user.profile.now,
-                    fields: &[],
-                };
+                let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
                 let campaign = &plan.rules.campaigns[usize::from(campaign.0)];
                 Some(Box::new(campaigns::payload(&scope, campaign, variant)))
             }

@@ -90,8 +90,7 @@ impl StepContext {
         }
         triggered.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
         for (id, trigger) in triggered {
-            let scope =
-                EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields: &[] };
+            let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
             let outcome = campaigns::decide(&DecisionSubject { user: &user.id, scope }, id, &mut user.campaigns);
             if let Outcome::Deferred { until } = outcome {
                 let cause = match &cause {

@@ -1,9 +1,9 @@
 //! Applying an event to a user.
 
+use super::matches::EventMatch;
 use super::{EvaluationOrigin, EvaluationPoint, StepContext, activity_span};
-use crate::engine::evaluate::EvaluationContext;
 use crate::engine::profile::ProfileUpdate;
-use crate::event::{Scalar, field_value};
+use crate::event::{FieldId, Scalar, field_value};
 use crate::features::FeatureInput;
 use crate::growth::{GrowthEvent, StateUpdater};
 use crate::partition::io::{LogInstant, Output};
@@ -59,7 +59,7 @@ impl StepContext {
         for (id, _) in &arrival.event.traits {
             self.stale.extend(plan.dispatch.segments_reading_trait(*id));
         }
-        self.match_names(plan, user, arrival);
+        let values = self.find_matches(plan, user, arrival.event);
         if let Some(growth) = &plan.growth {
             let ProfileUpdate { event, ts, position } = arrival;
             let activity = activity_span(user);
@@ -69,31 +69,35 @@ impl StepContext {
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;
-            for (amount, field) in plan.dispatch.amounts(*name) {
-                match field_value(&arrival.event.fields, *field) {
-                    None => {}
-                    Some(Scalar::Number(_)) => self.counts.amounts[*amount][0] += 1,
-                    Some(_) => self.counts.amounts[*amount][1] += 1,
-                }
-            }
-            let ProfileUpdate { event, ts, position } = arrival;
-            let (fields, now) = (event.fields.as_slice(), user.profile.now);
-            let input = FeatureInput { fields, ts, position, now, is_repeated: false };
-            for id in plan.dispatch.features(*name) {
-                user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &input);
-            }
             self.stale.extend(plan.dispatch.segments_reading_name(*name));
         }
+        let matches = std::mem::take(&mut self.matches);
+        for found in &matches {
+            self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values));
+        }
+        self.matches = matches;
     }
 
-    /// Finds the names that the event matches; `where` sees the traits as they are before it.
-    fn match_names(&mut self, plan: &ExecutionPlan, user: &User, arrival: ProfileUpdate<'_, '_>) {
-        let fields = &arrival.event.fields;
-        let scope = EvaluationContext { rules: &plan.rules, profile: &user.profile, now: user.profile.now, fields };
-        self.names.clear();
-        self.names.extend(plan.dispatch.candidate_names(arrival.event).iter().filter(|name| {
-            let filter = plan.rules.names[usize::from(name.0)].filter.as_ref();
-            filter.is_none_or(|filter| scope.holds(filter))
-        }));
+    /// Adds one match to the features of its name.
+    fn record_match(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        arrival: ProfileUpdate<'_, '_>,
+        found: &EventMatch,
+        fields: &[(FieldId, Scalar<'_>)],
+    ) {
+        for (amount, field) in plan.dispatch.amounts(found.name) {
+            match field_value(fields, *field) {
+                None => {}
+                Some(Scalar::Number(_)) => self.counts.amounts[*amount][0] += 1,
+                Some(_) => self.counts.amounts[*amount][1] += 1,
+            }
+        }
+        let ProfileUpdate { ts, position, .. } = arrival;
+        let input = FeatureInput { fields, ts, position, now: user.profile.now, is_repeated: found.ordinal > 0 };
+        for id in plan.dispatch.features(found.name) {
+            user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &input);
+        }
     }
 }

@@ -4,6 +4,7 @@ mod decisions;
 mod evaluation;
 mod event;
 mod expiry;
+mod matches;
 mod merging;
 
 use std::sync::Arc;
@@ -29,7 +30,10 @@ pub(super) struct StepContext {
     /// The latest time that had been read when the rules changed last, and the number of that change.
     pub(super) rules_change: Option<(Timestamp, u64)>,
     stale: SegmentSet,
+    /// The names that the event matches, each once.
     names: Vec<NameId>,
+    /// Its matches, by name.
+    matches: Vec<matches::EventMatch>,
     changes: SegmentChanges,
 }
 
@@ -74,6 +78,7 @@ impl StepContext {
             rules_change: None,
             stale: SegmentSet::default(),
             names: Vec::new(),
+            matches: Vec::new(),
             changes: SegmentChanges::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod events;
 mod linking;
+mod matches;
 mod removal;
 mod timers;
 mod traits;

@@ -1,10 +1,12 @@
 //! The features, projected fields and traits of a rules file, each once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use crate::event::{FieldId, TraitId};
-use crate::rules::ruleset::{Feature, FeatureId, FeatureKind, NameId, Projection};
+use crate::event::{ArrayId, FieldId, ItemFieldId, TraitId};
+use crate::rules::ruleset::{
+    ArrayProjection, Feature, FeatureId, FeatureKind, MatchValue, MatchValueSource, NameId, Projection,
+};
 
 /// Assigns ids: equal features, fields and traits have equal ids.
 #[derive(Default)]
@@ -12,6 +14,11 @@ pub(in crate::rules) struct FeatureRegistry {
     features: Interner<Feature>,
     fields: Interner<Vec<String>>,
     traits: Interner<Vec<String>>,
+    arrays: Interner<Vec<String>>,
+    /// By `ArrayId`.
+    item_fields: Vec<Interner<Vec<String>>>,
+    /// The values of matches that something reads, by name.
+    match_values: BTreeMap<NameId, Vec<MatchValue>>,
 }
 
 /// There are more features, properties or traits than ids.
@@ -35,8 +42,51 @@ impl FeatureRegistry {
         self.traits.id(path).map(TraitId).ok_or(IdSpaceExhausted { what: "traits" })
     }
 
+    /// `path` leads from the properties to the array.
+    pub(in crate::rules) fn array(&mut self, path: Vec<String>) -> Result<ArrayId, IdSpaceExhausted> {
+        let id = self.arrays.id(path).map(ArrayId).ok_or(IdSpaceExhausted { what: "arrays" })?;
+        if self.item_fields.len() < self.arrays.items.len() {
+            self.item_fields.push(Interner::default());
+        }
+        Ok(id)
+    }
+
+    /// `path` leads from an element to the value.
+    pub(in crate::rules) fn item_field(
+        &mut self,
+        array: ArrayId,
+        path: Vec<String>,
+    ) -> Result<ItemFieldId, IdSpaceExhausted> {
+        let id = self.item_fields[usize::from(array.0)].id(path);
+        id.map(ItemFieldId).ok_or(IdSpaceExhausted { what: "properties" })
+    }
+
+    /// The field of a match's value. `path` starts with the name; `source` is asked for where the value comes from, once.
+    pub(in crate::rules) fn match_field(
+        &mut self,
+        name: NameId,
+        path: Vec<String>,
+        source: impl FnOnce(&mut FeatureRegistry) -> Result<MatchValueSource, IdSpaceExhausted>,
+    ) -> Result<FieldId, IdSpaceExhausted> {
+        let known = self.fields.items.len();
+        let field = self.field(path)?;
+        if self.fields.items.len() > known {
+            let source = source(self)?;
+            self.match_values.entry(name).or_default().push(MatchValue { field, source });
+        }
+        Ok(field)
+    }
+
+    /// The values of a name's matches that something reads.
+    pub(in crate::rules) fn take_match_values(&mut self, name: NameId) -> Vec<MatchValue> {
+        self.match_values.remove(&name).unwrap_or_default()
+    }
+
     pub(in crate::rules) fn into_parts(self) -> (Vec<Feature>, Projection) {
+        let fields_of = self.item_fields.into_iter().map(|fields| fields.items);
+        let arrays = self.arrays.items.into_iter().zip(fields_of);
         let projection = Projection {
+            arrays: arrays.map(|(path, fields)| ArrayProjection { path, fields }).collect(),
             fields: self.fields.items,
             traits: self.traits.items,
             tracked: Vec::new(),

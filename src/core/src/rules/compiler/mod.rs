@@ -16,22 +16,36 @@ mod typed_term;
 use std::ops::Range;
 
 pub(super) use path::ROOTS;
-pub(super) use symbols::SymbolTable;
+pub(super) use symbols::{MatchShape, SymbolTable};
 pub(super) use typed_term::{TermType, TypedTerm};
 
 use super::ruleset::{FeatureId, FeatureKind, NameId};
 use crate::diagnostics::Diagnostics;
+use crate::event::ArrayId;
 use feature_registry::IdSpaceExhausted;
 
 /// Where a condition is written, which decides what it can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConditionContext {
-    /// `where` of an event name: the event and the traits, no history.
-    Where,
+    /// `where` of an event name: the event, an element of its array and the traits, no history.
+    Where(Option<ArrayId>),
+    /// A term of `let` of an event name, which sees the same.
+    Let(Option<ArrayId>),
     /// `when` of the segment with this index: history, and the segments above.
     When(usize),
     /// `if` and `payload_from` of a campaign: history and every segment.
     Campaign,
+}
+
+impl ConditionContext {
+    /// The key of an event name whose value it is, which sees one event only.
+    pub(super) fn event_key(self) -> Option<&'static str> {
+        match self {
+            ConditionContext::Where(_) => Some("where"),
+            ConditionContext::Let(_) => Some("let"),
+            ConditionContext::When(_) | ConditionContext::Campaign => None,
+        }
+    }
 }
 
 /// Compiles the conditions of one context.

@@ -19,6 +19,11 @@ impl ConditionCompiler<'_, '_, '_> {
             return None;
         };
         let root = path.root;
+        if root == "item" && !self.symbols.names.contains_key(root)
+            || root == "item" && self.context.event_key().is_some()
+        {
+            return self.item(path, node);
+        }
         if !ROOTS.contains(&root) {
             self.not_a_value(&path, node);
             return None;
@@ -32,18 +37,37 @@ impl ConditionCompiler<'_, '_, '_> {
             let id = self.within_limits(&node.span, id)?;
             return Some(TypedTerm::new(Term::Trait(id), TermType::Dynamic));
         }
-        if self.context != ConditionContext::Where {
+        if self.context.event_key().is_none() {
             let help = if root == "properties" {
                 format!("name the event and use its latest value: last(E.{})", path.fields.join("."))
             } else {
                 "define an event with such a `where` in [events], and use its name here".to_owned()
             };
-            let message = format!("`{root}` belongs to one event, and can only be used in its `where`");
+            let message = format!("`{root}` belongs to one event, and can only be used in its `where` and `let`");
             return self.fail(&node.span, message, help);
         }
         let id = self.symbols.registry.field(std::iter::once(root.to_owned()).chain(path.fields).collect());
         let id = self.within_limits(&node.span, id)?;
         Some(TypedTerm::new(Term::Field(id), TermType::Dynamic))
+    }
+
+    /// `item.x`
+    fn item(&mut self, path: DottedPath<'_>, node: &Expression) -> Option<TypedTerm> {
+        let (ConditionContext::Where(array) | ConditionContext::Let(array)) = self.context else {
+            let help = "define a name with `each` in [events], and use it here: line = { event = \"Order Completed\", each = \"products\" }";
+            let message = "`item` is an element of an event's array, and can only be used in `where` and `let` of a name with `each`";
+            return self.fail(&node.span, message, help);
+        };
+        let Some(array) = array else {
+            let help = "add `each`, the array whose elements are meant: each = \"products\"";
+            return self.fail(&node.span, "`item` is an element of an array, but this name has no `each`", help);
+        };
+        if path.fields.is_empty() {
+            return self.fail(&node.span, "`item` is not a value by itself", "add a name: item.price");
+        }
+        let id = self.symbols.registry.item_field(array, path.fields);
+        let field = self.within_limits(&node.span, id)?;
+        Some(TypedTerm::new(Term::Item { array, field }, TermType::Dynamic))
     }
 
     /// `(…).x`, `f(…).x`.
@@ -60,9 +84,10 @@ impl ConditionCompiler<'_, '_, '_> {
     fn not_a_value(&mut self, path: &DottedPath<'_>, node: &Expression) {
         let (root, written) = (path.root, path.written());
         let is_event = self.symbols.names.contains_key(root);
-        if is_event && self.context == ConditionContext::Where {
+        if let Some(key) = self.context.event_key().filter(|_| is_event) {
             let help = format!("write properties.{}", path.fields.first().map_or("name", String::as_str));
-            self.problems.add(&node.span, "`where` sees only one event, and cannot refer to events by name", help);
+            let message = format!("`{key}` sees only one event, and cannot refer to events by name");
+            self.problems.add(&node.span, message, help);
         } else if is_event && path.fields.is_empty() {
             let help = format!("use one of its numbers: count({root}, '7d'), since({root}), total({root})");
             self.problems.add(&node.span, format!("`{root}` is an event, not a value"), help);

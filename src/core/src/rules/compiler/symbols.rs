@@ -3,14 +3,17 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::feature_registry::FeatureRegistry;
-use crate::rules::ruleset::{Feature, NameId, Projection};
+use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
+use crate::event::{ArrayId, FieldId};
+use crate::rules::ruleset::{Feature, MatchValueSource, NameId, Projection};
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
 #[derive(Default)]
 pub(in crate::rules) struct SymbolTable {
     /// Names of `[events]`, also those with mistakes, so that using them is not a second mistake.
     pub(in crate::rules) names: HashMap<String, NameId>,
+    /// What matches of a name have of their own; only of names with `each` or `let`.
+    pub(in crate::rules) match_shapes: HashMap<NameId, MatchShape>,
     /// The names whose events have their products in an array.
     pub(in crate::rules) product_arrays: HashSet<NameId>,
     /// Event names in file order.
@@ -28,6 +31,15 @@ pub(in crate::rules) struct SymbolTable {
     pub(super) is_overflow_reported: bool,
     /// Segments visited so far in the search for cycles.
     cycle_steps: Cell<usize>,
+}
+
+/// What matches of a name have beside the event's properties.
+#[derive(Clone, Debug, Default)]
+pub(in crate::rules) struct MatchShape {
+    /// The array whose elements they are.
+    pub(in crate::rules) each: Option<ArrayId>,
+    /// The names of `let`, in file order.
+    pub(in crate::rules) lets: Vec<String>,
 }
 
 /// Segments visited in the search for cycles, over all conditions. Beyond it, a cycle is reported as a segment that is defined
@@ -63,6 +75,25 @@ impl SymbolTable {
             }
         }
         None
+    }
+
+    /// The field that has `E.p`: the event's property, or a value of the match.
+    pub(in crate::rules) fn value_field(
+        &mut self,
+        name: NameId,
+        event: &str,
+        property: &[String],
+    ) -> Result<FieldId, IdSpaceExhausted> {
+        let below = |root: &str| std::iter::once(root.to_owned()).chain(property.iter().cloned()).collect::<Vec<_>>();
+        let Some(shape) = self.match_shapes.get(&name) else { return self.registry.field(below("properties")) };
+        let of_let = shape.lets.iter().position(|id| [id.as_str()] == property);
+        self.registry.match_field(name, below(event), |registry| {
+            if let Some(index) = of_let.and_then(|index| u16::try_from(index).ok()) {
+                return Ok(MatchValueSource::Let(index));
+            }
+            let item = shape.each.map(|array| registry.item_field(array, property.to_vec())).transpose()?;
+            Ok(MatchValueSource::Property { item, property: registry.field(below("properties"))? })
+        })
     }
 
     /// The compiled features and projection.

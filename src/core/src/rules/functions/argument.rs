@@ -72,8 +72,7 @@ impl ConditionCompiler<'_, '_, '_> {
 
     /// The projected field of a property.
     pub(super) fn property_field(&mut self, subject: &FunctionArgument) -> Option<FieldId> {
-        let path = std::iter::once("properties".to_owned()).chain(subject.property.iter().cloned()).collect();
-        let id = self.symbols.registry.field(path);
+        let id = self.symbols.value_field(subject.name, &subject.event, &subject.property);
         self.within_limits(&subject.span, id)
     }
 

@@ -17,7 +17,7 @@ mod segment;
 mod value;
 mod window;
 
-use super::compiler::{ConditionCompiler, ConditionContext, TypedTerm};
+use super::compiler::{ConditionCompiler, TypedTerm};
 use super::syntax::{Expression, ExpressionKind, FunctionCall};
 use crate::diagnostics::{join_quoted, nearest, shorten};
 
@@ -69,9 +69,9 @@ impl ConditionCompiler<'_, '_, '_> {
     /// Compiles a call.
     pub(super) fn call(&mut self, call: &FunctionCall) -> Option<TypedTerm> {
         let Some(function) = named(&call.name) else { return self.unknown_function(call) };
-        if self.context == ConditionContext::Where && function.reads_history {
+        if let Some(key) = self.context.event_key().filter(|_| function.reads_history) {
             let name = function.name;
-            let message = format!("`where` sees only one event and the traits, but {name}() reads the user's history");
+            let message = format!("`{key}` sees only one event and the traits, but {name}() reads the user's history");
             return self.fail(&call.name_span, message, "use it in a segment's `when` or a campaign's `if`");
         }
         (function.compile)(self, call)

@@ -16,8 +16,8 @@ pub(super) fn in_segment(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Fu
         return compiler.fail(&call.span, "in_segment takes one segment's id", help);
     };
     let id = only_text(compiler, argument, "the argument must be the id of a segment in quotes", help)?;
-    if compiler.context == ConditionContext::Where {
-        let message = "`where` sees the event and the traits, not segments";
+    if let Some(key) = compiler.context.event_key() {
+        let message = format!("`{key}` sees the event and the traits, not segments");
         return compiler.fail(&call.name_span, message, "use it in `when` or `if`");
     }
     let Some(&segment) = compiler.symbols.segments.get(id) else {

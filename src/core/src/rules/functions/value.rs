@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::only_text;
 use crate::document;
-use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
+use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
 use crate::rules::ruleset::{Condition, Term};
 use crate::rules::syntax::{ExpressionKind, FunctionCall};
 use crate::time::Span;
@@ -26,7 +26,7 @@ pub(super) fn duration(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Func
 pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     if let Some(path) = argument.as_path()
-        && compiler.context != ConditionContext::Where
+        && compiler.context.event_key().is_none()
         && compiler.symbols.names.contains_key(path.root)
     {
         let written = path.written();
@@ -55,7 +55,7 @@ pub(super) fn has(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionC
         }
     }
     let is_event = argument.as_path().is_some_and(|path| compiler.symbols.names.contains_key(path.root));
-    if is_event && compiler.context != ConditionContext::Where {
+    if is_event && compiler.context.event_key().is_none() {
         let help = "test for such an event with total(E) > 0, for its latest value with last(E.p) == …";
         return compiler.fail(&argument.span, "has(…) cannot test past events", help);
     }

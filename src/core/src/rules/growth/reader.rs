@@ -138,8 +138,12 @@ impl<'t> RulesReader<'t> {
     fn growth_field(&mut self, section: &TomlSection<'t>, root: &str, parts: &[&str]) -> Option<FieldId> {
         let path = std::iter::once(root).chain(parts.iter().copied()).map(str::to_owned).collect();
         let id = self.symbols.registry.field(path);
-        ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context: ConditionContext::Where }
-            .within_limits(&section.span, id)
+        ConditionCompiler {
+            symbols: &mut self.symbols,
+            problems: &mut self.problems,
+            context: ConditionContext::Where(None),
+        }
+        .within_limits(&section.span, id)
     }
 
     fn orders(&mut self, section: &TomlSection<'t>, names: &[EventName]) -> Option<OrderRules> {

@@ -10,20 +10,22 @@
 
 mod campaign;
 mod condition;
+mod event_name;
 mod feature;
 mod projection;
 mod term;
 
 pub use campaign::{Campaign, Cap, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
+pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::Feature;
-pub use projection::Projection;
+pub use projection::{ArrayProjection, Projection};
 pub use term::Term;
 
 use std::sync::Arc;
 
 use super::growth::GrowthRules;
-use crate::event::{CallType, FieldId};
+use crate::event::FieldId;
 pub use crate::features::{FeatureKind, Window};
 use crate::time::{Span, ZoneCalendar};
 pub use crate::value::{Arithmetic, Comparison};
@@ -76,19 +78,6 @@ pub struct SegmentId(pub u16);
 /// A campaign, in file order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CampaignId(pub u16);
-
-/// A name that the rules give to some events.
-#[derive(Clone, Debug)]
-pub struct EventName {
-    /// The name, as conditions write it.
-    pub id: String,
-    /// The call it selects: track, page or screen.
-    pub call: CallType,
-    /// Which `event` of a track call; `None` for pages and screens.
-    pub event: Option<String>,
-    /// `where`: a further condition. It reads fields and traits, not the user's history.
-    pub filter: Option<Condition>,
-}
 
 /// A segment.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Terms: expressions that have a value.
 
 use super::{Condition, FeatureId};
-use crate::event::{FieldId, Scalar, TraitId};
+use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
 
@@ -31,8 +31,15 @@ pub enum Term {
     Age,
     /// `traits.x`.
     Trait(TraitId),
-    /// `properties.x` or `context.x`; in `where` only.
+    /// `properties.x` or `context.x`; in `where` and `let` only.
     Field(FieldId),
+    /// `item.x`: a value of the array's element; in `where` and `let` of a name with `each` only.
+    Item {
+        /// The array.
+        array: ArrayId,
+        /// The value.
+        field: ItemFieldId,
+    },
     /// `left op right`: two numbers, or the sum or difference of two durations. Missing when a side is missing or not a
     /// number, on division by zero, and where the result is larger than 10^30 in size.
     Arithmetic {

@@ -26,7 +26,7 @@ use crate::diagnostics::SourceMap;
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable};
-use crate::rules::ruleset::{Condition, Ruleset};
+use crate::rules::ruleset::{Condition, NameId, Ruleset};
 use crate::rules::syntax::{self, Expression};
 use crate::rules::{dependencies, time_zones};
 use crate::time::Span;
@@ -67,7 +67,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let (timezone, timezone_name) = reader.timezone(&root);
     let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
-    let names = reader.events(&root);
+    let mut names = reader.events(&root);
     let segments = reader.segments(&root);
     let campaigns = reader.campaigns(&root);
     let caps = reader.caps(&root);
@@ -77,6 +77,9 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         return Err(reader.problems.into_sorted());
     }
     debug_assert_eq!(segments.len(), reader.symbols.segment_order.len(), "a segment was dropped without a problem");
+    for (id, name) in (0..).map(NameId).zip(&mut names) {
+        name.values = reader.symbols.registry.take_match_values(id);
+    }
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);

@@ -67,13 +67,13 @@ use super::{only_problem, problems, rules_with};
 )]
 #[case::properties_outside_where(
     "properties.price > 1",
-    "`properties` belongs to one event, and can only be used in its `where`",
+    "`properties` belongs to one event, and can only be used in its `where` and `let`",
     "properties.price",
     "last(E.price)"
 )]
 #[case::context_outside_where(
     "context.page.path == 'x'",
-    "`context` belongs to one event, and can only be used in its `where`",
+    "`context` belongs to one event, and can only be used in its `where` and `let`",
     "context.page.path",
     "where"
 )]
@@ -192,13 +192,13 @@ use super::{only_problem, problems, rules_with};
     "sum(order.products.price, '7d') > 0",
     "sum finds nothing in `order.products`, which is an array",
     "order.products.price",
-    "a property of the event itself"
+    "each = \"products\""
 )]
 #[case::total_of_products(
     "total(order.products) > 0",
     "total finds nothing in `order.products`, which is an array",
     "order.products",
-    "a property of the event itself"
+    "each = \"products\""
 )]
 #[case::single_equals("traits.a = 'x'", "`=` is not an operator", "=", "write `==`")]
 #[case::single_ampersand("traits.a & traits.b", "`&` is not an operator", "&", "write `&&`")]

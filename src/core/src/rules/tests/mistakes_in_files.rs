@@ -71,6 +71,60 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
     "'Product Viewed'",
     "letters"
 )]
+#[case::item_without_each(
+    "events.v = { event = 'A', where = 'item.price > 1' }",
+    "`item` is an element of an array, but this name has no `each`",
+    "item.price",
+    "each = \"products\""
+)]
+#[case::item_alone(
+    "events.v = { event = 'A', each = 'products', where = 'item == 1' }",
+    "`item` is not a value by itself",
+    "item",
+    "item.price"
+)]
+#[case::each_with_properties(
+    "events.v = { event = 'A', each = 'properties.products' }",
+    "`each` names an array of the event's properties",
+    "'properties.products'",
+    "below the properties"
+)]
+#[case::each_with_an_empty_part(
+    "events.v = { event = 'A', each = 'cart..lines' }",
+    "`each` names an array of the event's properties",
+    "'cart..lines'",
+    ""
+)]
+#[case::history_in_let(
+    "events.v = { event = 'A', let = { n = 'total(v)' } }",
+    "`let` sees only one event and the traits, but total() reads the user's history",
+    "total",
+    ""
+)]
+#[case::duration_in_let(
+    "events.v = { event = 'A', let = { n = \"duration('1h')\" } }",
+    "a duration cannot be a value of `let`",
+    "duration('1h')",
+    "a number, a text"
+)]
+#[case::let_with_another_let(
+    "events.v = { event = 'A', let = { n = 'properties.a', m = 'n * 2' } }",
+    "unknown name `n`",
+    "n",
+    ""
+)]
+#[case::let_with_a_number(
+    "events.v = { event = 'A', let = { n = 3 } }",
+    "a value of `let` is a term in quotes, but this is a whole number",
+    "3",
+    "net ="
+)]
+#[case::let_with_an_odd_name(
+    "events.v = { event = 'A', let = { 'n-1' = 'properties.a' } }",
+    "`n-1` cannot name a value of `let`",
+    "'n-1'",
+    "letters"
+)]
 #[case::event_without_event("events.v = { where = 'traits.a' }", "event `v` has no `event`", "v", "add event")]
 #[case::event_type_unknown(
     "events.v = { type = 'pag' }",

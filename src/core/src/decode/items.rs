@@ -1,0 +1,128 @@
+//! The elements of an array that the rules read (`each`): objects, of which projected paths are kept.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::fields::{FieldRole, PathNode, ProjectedValues};
+use super::projected::read_item;
+use crate::event::{ArrayId, ItemArray, ItemFieldId, MAX_ITEMS, Scalar};
+use crate::rules::ruleset::ArrayProjection;
+
+/// What is read of an array's elements.
+#[derive(Clone, Debug)]
+pub(super) struct ItemReader {
+    array: ArrayId,
+    paths: PathNode,
+}
+
+impl ItemReader {
+    pub(super) fn new(array: ArrayId, projection: &ArrayProjection) -> ItemReader {
+        let mut paths = PathNode::default();
+        for (index, path) in (0..).zip(&projection.fields) {
+            paths.insert(path, FieldRole::Field(index));
+        }
+        ItemReader { array, paths }
+    }
+
+    /// The elements of the array that a text begins with, which is known to be JSON; `None`: it begins with something else. With the
+    /// number of their values that are larger than values may be.
+    pub(super) fn read<'a>(&self, text: &'a str) -> Option<(ItemArray<'a>, u16)> {
+        if !text.starts_with('[') {
+            return None;
+        }
+        // A key that is written with escapes does not tell where its value stands: then every value is read from its own text.
+        self.read_as(text, false).or_else(|| self.read_as(text, true))
+    }
+
+    fn read_as<'a>(&self, text: &'a str, is_checked: bool) -> Option<(ItemArray<'a>, u16)> {
+        let mut elements = ArrayVisitor {
+            reader: self,
+            read: ItemArray::new(self.array),
+            sink: ProjectedValues::of(text, is_checked),
+            oversized: 0,
+        };
+        sonic_rs::Deserializer::from_str(text).deserialize_seq(&mut elements).ok()?;
+        (!elements.sink.lost_a_place()).then_some((elements.read, elements.oversized))
+    }
+}
+
+struct ArrayVisitor<'r, 'a> {
+    reader: &'r ItemReader,
+    read: ItemArray<'a>,
+    /// The values of the element that is being read.
+    sink: ProjectedValues<'a>,
+    oversized: u16,
+}
+
+impl<'de> Visitor<'de> for &mut ArrayVisitor<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        for _ in 0..MAX_ITEMS {
+            if seq.next_element_seed(ElementVisitor(&mut *self))?.is_none() {
+                return Ok(());
+            }
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+/// One element; only objects are kept.
+struct ElementVisitor<'v, 'r, 'a>(&'v mut ArrayVisitor<'r, 'a>);
+
+impl<'de> DeserializeSeed<'de> for ElementVisitor<'_, '_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ElementVisitor<'_, '_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let ArrayVisitor { reader, read, sink, oversized } = self.0;
+        sink.clear();
+        read_item(&reader.paths, sink, map)?;
+        *oversized = oversized.saturating_add(sink.oversized(|_| true));
+        read.push(sink.values.drain(..).filter_map(kept));
+        Ok(())
+    }
+}
+
+fn kept((slot, value): (FieldRole, Option<Scalar<'_>>)) -> Option<(ItemFieldId, Scalar<'_>)> {
+    match (slot, value) {
+        (FieldRole::Field(id), Some(value)) => Some((ItemFieldId(id), value)),
+        _ => None,
+    }
+}
