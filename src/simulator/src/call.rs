@@ -10,12 +10,24 @@ use super::catalogue::{Catalogue, ProductId};
 pub(super) struct CallLine<'a> {
     pub(super) message_id: String,
     pub(super) timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_id: Option<&'a str>,
-    pub(super) anonymous_id: &'a str,
     #[serde(flatten)]
     pub(super) call: &'a CallBody,
-    pub(super) context: &'a CallContext,
+    #[serde(flatten)]
+    pub(super) origin: CallOrigin<'a>,
+}
+
+/// Whom a call is about, and where it comes from.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CallOrigin<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_id: Option<&'a str>,
+    /// The shopper's device. The shop's own servers send it for guests only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) anonymous_id: Option<&'a str>,
+    /// Nothing in calls of the shop's own servers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<&'a CallContext>,
 }
 
 /// Which call, and what only that call has.
@@ -31,38 +43,70 @@ pub(super) enum CallBody {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum CallProperties {
+    CheckIn {},
     Page { path: &'static str },
     Account { method: &'static str },
     Search { query: String },
     List { list_id: &'static str, category: &'static str },
-    Product(OrderItem),
-    Cart { value: f64, currency: &'static str, products: Vec<OrderItem> },
-    Coupon { order_id: String, coupon: String, discount: f64 },
+    Product(ProductProperties),
+    Cart { cart_id: String, value: f64, currency: &'static str, products: Vec<OrderItem> },
+    Coupon { order_id: String, cart_id: String, coupon_id: String, coupon_name: String, discount: f64 },
     Order(OrderProperties),
+    Shipment { order_id: String, carrier: &'static str },
+    Ticket(TicketProperties),
+}
+
+/// A product that is looked at, or put into a cart.
+#[derive(Serialize)]
+pub(super) struct ProductProperties {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cart_id: Option<String>,
+    #[serde(flatten)]
+    pub(super) item: OrderItem,
+    pub(super) currency: &'static str,
 }
 
 /// A checkout or an order.
 #[derive(Serialize)]
 pub(super) struct OrderProperties {
     pub(super) order_id: String,
-    pub(super) total: f64,
-    pub(super) currency: &'static str,
+    pub(super) cart_id: String,
+    /// What a checkout comes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<f64>,
+    /// What an order comes to: `revenue` less `discount`, with `shipping` and `tax`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) total: Option<f64>,
+    pub(super) revenue: f64,
+    pub(super) shipping: f64,
+    pub(super) tax: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) discount: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coupon: Option<String>,
+    pub(super) currency: &'static str,
     pub(super) products: Vec<OrderItem>,
 }
 
-/// A product, one piece of it.
+/// A product, and how many of it.
 #[derive(Serialize)]
 pub(super) struct OrderItem {
     product_id: String,
+    sku: String,
     name: String,
     category: &'static str,
+    brand: &'static str,
     price: f64,
     quantity: u32,
-    currency: &'static str,
+}
+
+/// A request to customer care.
+#[derive(Clone, Serialize)]
+pub(super) struct TicketProperties {
+    pub(super) ticket_id: String,
+    pub(super) topic: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) order_id: Option<String>,
 }
 
 /// Who somebody is; no address, no name.
@@ -73,9 +117,15 @@ pub(super) struct ShopperTraits {
     pub(super) timezone: &'static str,
     pub(super) gender: &'static str,
     pub(super) email_opt_in: bool,
+    /// `1984-02-29`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) birthday: Option<String>,
+    /// Of subscribers: the day on which the subscription is next renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) renews_at: Option<String>,
 }
 
-/// Where a call comes from.
+/// Where a call of a shopper's device comes from.
 #[derive(Serialize)]
 pub(super) struct CallContext {
     pub(super) timezone: &'static str,
@@ -101,14 +151,15 @@ pub(super) struct Device {
 pub(super) const CURRENCY: &str = "USD";
 
 impl OrderItem {
-    pub(super) fn new(product: ProductId, catalogue: &Catalogue) -> OrderItem {
+    pub(super) fn new(product: ProductId, quantity: u32, catalogue: &Catalogue) -> OrderItem {
         OrderItem {
             product_id: product.id(),
+            sku: product.sku(),
             name: product.name(),
             category: product.category(),
+            brand: product.brand(),
             price: dollars(catalogue.price(product)),
-            quantity: 1,
-            currency: CURRENCY,
+            quantity,
         }
     }
 }

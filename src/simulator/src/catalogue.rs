@@ -5,8 +5,8 @@ use super::random::RandomStream;
 /// Products per category.
 const RANGE: u16 = 120;
 
-/// Names a product line can have; with a category's noun they make up a product's name.
-const LINES: [&str; 10] =
+/// The brands; with a category's noun they make up a product's name.
+const BRANDS: [&str; 10] =
     ["Aurora", "Birch", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper"];
 
 /// A category: its id, the median price in US dollars, the spread (sigma) of the price's logarithm, and six nouns.
@@ -69,11 +69,25 @@ impl ProductId {
         format!("{}-{:03}", self.category(), self.0 % RANGE)
     }
 
+    /// Its stock keeping unit: `SHO017`.
+    pub(super) fn sku(self) -> String {
+        format!("{}{:03}", self.category()[..3].to_uppercase(), self.0 % RANGE)
+    }
+
     /// What it is called: `Fjord Sneaker`.
     pub(super) fn name(self) -> String {
         let nouns = CATEGORIES[usize::from(self.0 / RANGE)].3;
-        let place = usize::from(self.0 % RANGE);
-        format!("{} {}", LINES[place % LINES.len()], nouns[place / LINES.len() % nouns.len()])
+        format!("{} {}", self.brand(), nouns[usize::from(self.0 % RANGE) / BRANDS.len() % nouns.len()])
+    }
+
+    /// Who makes it.
+    pub(super) fn brand(self) -> &'static str {
+        BRANDS[usize::from(self.0 % RANGE) % BRANDS.len()]
+    }
+
+    /// Whether one buys several of it at a time.
+    pub(super) fn is_staple(self) -> bool {
+        matches!(self.category(), "grocery" | "beauty" | "baby")
     }
 
     /// Its category's id.

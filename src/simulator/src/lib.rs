@@ -8,21 +8,30 @@
 //! - One JSON object per line, in the order of *arrival*. A line arrives at its `timestamp`, or up to [`MAX_LATENESS`]
 //!   after it: about one line in twenty within 2 s, one in five hundred up to 30 s late.
 //! - About one line in a hundred arrives a second time, byte for byte, within 30 s of its `timestamp`.
-//! - Every line has `type`, `messageId`, `timestamp`, `anonymousId` (and `userId` where the shopper is signed in) and a
-//!   `context` with `timezone`, `campaign.source`, `campaign.medium` and `device.type`.
+//! - Every line has `type`, `messageId` and `timestamp`. Those of shoppers' devices have `anonymousId` (and `userId` where
+//!   the shopper is signed in) and a `context` with `timezone`, `campaign.source`, `campaign.medium` and `device.type`;
+//!   those of the shop's own servers (shipments, tickets) have the `userId`, or a guest's `anonymousId`, and no `context`.
+//! - Names and properties are those of Segment's e-commerce specification (v2). Beyond it, checkouts and orders have the
+//!   `cart_id` of the cart they come from, and there are `Order Shipped`, `Order Delivered`, `Ticket Opened`, `Ticket
+//!   Answered`, `Ticket Closed` and `Checked In`.
 //!
 //! A shop has a history only once it was advanced: some 75 days make everybody's segments settle. Two thousand shoppers
-//! then make about 1,400 events of 385 bytes a day, less than one visit a week each.
+//! then make about 1,600 events of 385 bytes a day, less than one visit a week each.
 //!
 //! Money and hours come from the floating-point functions of the platform, so another platform may differ in a cent.
-//! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`], what
-//! the shop sells in [`catalogue`]; [`live`] makes a live stream of it.
+//! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`] and
+//! [`check_in`], what the shop does for them in [`service`], what it sells in [`catalogue`]; [`live`] makes a live stream
+//! of it.
 
 mod call;
+mod cart;
 mod catalogue;
+mod check_in;
 pub mod live;
+mod outbox;
 mod random;
 mod rhythm;
+mod service;
 mod session;
 mod shopper;
 #[cfg(test)]
@@ -33,9 +42,9 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
 use catalogue::Catalogue;
+use outbox::PendingLines;
 use rekindle_core::time::{Span, Timestamp};
 use rhythm::Rhythm;
-use session::PendingLine;
 use shopper::Shopper;
 
 /// The longest time between an event's `timestamp` and its arrival.
@@ -61,10 +70,10 @@ pub struct SimulatorOptions {
 pub struct Simulator {
     shop: Shop,
     shoppers: Vec<Shopper>,
-    /// When each shopper next comes by.
-    visits: BinaryHeap<Reverse<(i64, u32)>>,
-    /// Lines of visits under way that have not arrived yet.
-    pending: BinaryHeap<Reverse<PendingLine>>,
+    /// When each shopper next does something.
+    wakes: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Lines that are decided on and have not arrived yet: of visits under way, and what the shop sends in the days after.
+    pending: PendingLines,
 }
 
 /// What all shoppers share.
@@ -102,13 +111,14 @@ impl Simulator {
             silent_until: i64::MIN,
         };
         let mut shoppers = Vec::new();
-        let mut visits = Vec::new();
+        let mut wakes = Vec::new();
         for slot in 0..count {
-            let shopper = Shopper::new(slot);
-            visits.push(Reverse((shopper.first_visit(&shop, start.0), slot)));
+            let mut shopper = Shopper::new(slot);
+            shopper.next_visit = shopper.first_visit(&shop, start.0);
+            wakes.push(Reverse((shopper.wakes_at(), slot)));
             shoppers.push(shopper);
         }
-        Simulator { shop, shoppers, visits: visits.into(), pending: BinaryHeap::new() }
+        Simulator { shop, shoppers, wakes: wakes.into(), pending: BinaryHeap::new() }
     }
 
     /// Appends every event that arrives after the last call's `to` and not after this one's, one JSON object per line,
@@ -127,15 +137,15 @@ impl Simulator {
     /// The next event that arrives, if it does so at or before `to`.
     pub fn next(&mut self, to: Timestamp) -> Option<ArrivingLine> {
         loop {
-            let visit = self.visits.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
+            let wake = self.wakes.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
             let arrival = self.pending.peek().map_or(Timestamp::NEVER.0, |next| next.0.at);
-            if visit.min(arrival) > to.0 || visit.min(arrival) == Timestamp::NEVER.0 {
+            if wake.min(arrival) > to.0 || wake.min(arrival) == Timestamp::NEVER.0 {
                 return None;
             }
-            // At the same instant a visit goes first: its lines must be pending before any line of that instant leaves,
+            // At the same instant a shopper goes first: the lines must be pending before any line of that instant leaves,
             // or the order would depend on the size of the caller's steps.
-            if visit <= arrival {
-                self.visit_next();
+            if wake <= arrival {
+                self.wake_next();
             } else if let Some(Reverse(line)) = self.pending.pop() {
                 return Some(ArrivingLine { at: Timestamp(line.at), time: Timestamp(line.time), line: line.bytes });
             }
@@ -146,19 +156,25 @@ impl Simulator {
     /// comes after is the same as if it had been advanced to there.
     pub fn skip(&mut self, to: Timestamp) {
         self.shop.silent_until = self.shop.silent_until.max(to.0);
-        while self.visits.peek().is_some_and(|next| next.0.0 <= to.0) {
-            self.visit_next();
+        while self.wakes.peek().is_some_and(|next| next.0.0 <= to.0) {
+            self.wake_next();
         }
         self.pending.retain(|line| line.0.at > to.0);
     }
 
-    /// Lets the next shopper make a visit, and go back to sleep.
-    fn visit_next(&mut self) {
-        let Some(mut next) = self.visits.peek_mut() else { return };
+    /// Lets the next shopper make a visit, or check in, and go back to sleep.
+    fn wake_next(&mut self) {
+        let Some(mut next) = self.wakes.peek_mut() else { return };
         let Reverse((at, slot)) = *next;
-        match self.shoppers.get_mut(slot as usize) {
-            Some(shopper) => *next = Reverse((session::visit(&self.shop, shopper, at, &mut self.pending), slot)),
-            None => drop(PeekMut::pop(next)),
+        let Some(shopper) = self.shoppers.get_mut(slot as usize) else {
+            PeekMut::pop(next);
+            return;
+        };
+        if at < shopper.next_visit {
+            check_in::check_in(&self.shop, shopper, at, &mut self.pending);
+        } else {
+            session::visit(&self.shop, shopper, at, &mut self.pending);
         }
+        *next = Reverse((shopper.wakes_at(), slot));
     }
 }

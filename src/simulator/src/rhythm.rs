@@ -64,8 +64,7 @@ impl Rhythm {
 
     /// A likely hour on the local day of `at`; the day after where that hour is over already.
     pub(super) fn likely_hour(&self, dice: &mut RandomStream, home: HomeZone, at: i64) -> i64 {
-        let offset = self.offset_ms(home, at);
-        let midnight = (at + offset).div_euclid(DAY) * DAY - offset;
+        let midnight = self.local_day(home, at) * DAY - self.offset_ms(home, at);
         let chosen = midnight + dice.weighted(&self.hours) * HOUR + dice.between(0, HOUR - 1);
         if chosen > at { chosen } else { chosen + DAY }
     }
@@ -74,6 +73,17 @@ impl Rhythm {
     pub(super) fn awake(&self, dice: &mut RandomStream, home: HomeZone, at: i64) -> i64 {
         let of_day = (at + self.offset_ms(home, at)).rem_euclid(DAY);
         if of_day >= 7 * HOUR { at } else { at - of_day + 7 * HOUR + dice.between(0, 3 * HOUR) }
+    }
+
+    /// The number of the local day of `at`, since 1970.
+    pub(super) fn local_day(&self, home: HomeZone, at: i64) -> i64 {
+        (at + self.offset_ms(home, at)).div_euclid(DAY)
+    }
+
+    /// When a local day is so far advanced.
+    pub(super) fn instant(&self, home: HomeZone, local_day: i64, of_day: i64) -> i64 {
+        let local = local_day * DAY + of_day;
+        local - self.offset_ms(home, local)
     }
 
     /// Local time less UTC.

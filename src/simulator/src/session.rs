@@ -2,18 +2,18 @@
 //!
 //! A visit is played through at the moment it begins; its lines wait until they arrive.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
+use super::Shop;
 use super::call::{
-    CURRENCY, CallBody, CallContext, CallLine, CallProperties, CampaignContext, Device, OrderItem, OrderProperties,
-    ShopperTraits, dollars,
+    CURRENCY, CallBody, CallContext, CallOrigin, CallProperties, CampaignContext, Device, OrderItem, OrderProperties,
+    ProductProperties, ShopperTraits, TicketProperties, dollars,
 };
+use super::cart::OrderAmounts;
 use super::catalogue::{CATEGORY_COUNT, ProductId, category_name, search_words};
+use super::check_in::plan_check_in;
+use super::outbox::{Outbox, PendingLines};
 use super::random::RandomStream;
+use super::service::ShopService;
 use super::shopper::{Shopper, ShopperHabits, ShopperProfile};
-use super::{MAX_LATENESS, Shop};
-use rekindle_core::time::Timestamp;
 
 /// The chance that somebody who has an account is not signed in when a visit begins.
 const STARTS_SIGNED_OUT: f64 = 0.15;
@@ -23,29 +23,16 @@ const SIGNS_UP_AT_CHECKOUT: f64 = 0.75;
 const REMOVES: f64 = 0.08;
 /// The chance that what was left in the cart is still there at the next ordinary visit.
 const CART_KEPT: f64 = 0.5;
-/// The chance that a line arrives twice.
-const DUPLICATE: f64 = 0.01;
-/// The chance that a line arrives up to 2 s late, and that it arrives up to 30 s late.
-const LATE: (f64, f64) = (0.05, 0.002);
-
-/// A line on its way. Ordered by arrival; ties break by shopper, then by the line's place in the visit.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PendingLine {
-    /// When it arrives.
-    pub(super) at: i64,
-    slot: u32,
-    ordinal: u32,
-    /// The time it bears.
-    pub(super) time: i64,
-    /// The line, without the newline.
-    pub(super) bytes: Vec<u8>,
-}
+/// The chance of taking one more of what one buys several of.
+const ONE_MORE: f64 = 0.4;
+/// The chance that who leaves something in the cart has a question about it, and asks customer care.
+const ASKS_ABOUT_CART: f64 = 0.12;
 
 /// A visit under way.
 struct Visit<'a> {
     shop: &'a Shop,
     shopper: &'a mut Shopper,
-    pending: &'a mut BinaryHeap<Reverse<PendingLine>>,
+    outbox: Outbox<'a>,
     profile: &'a ShopperProfile,
     habits: ShopperHabits,
     dice: &'a mut RandomStream,
@@ -53,22 +40,18 @@ struct Visit<'a> {
     anonymous_id: String,
     user_id: String,
     signed_in: bool,
-    ordinal: u32,
     /// The time of the next event.
     now: i64,
 }
 
-/// Plays a visit that begins at `at`, and returns when the next one begins.
-pub(super) fn visit(
-    shop: &Shop,
-    shopper: &mut Shopper,
-    at: i64,
-    pending: &mut BinaryHeap<Reverse<PendingLine>>,
-) -> i64 {
+/// Plays a visit that begins at `at`, and decides when the next one begins.
+pub(super) fn visit(shop: &Shop, shopper: &mut Shopper, at: i64, pending: &mut PendingLines) {
     let profile = shopper.profile(shop);
     let mut dice = RandomStream::of(shop.seed, [shopper.number(shop), u64::from(shopper.visits)]);
-    let end = Visit::begin(shop, shopper, &profile, &mut dice, at, pending).play();
-    shopper.next_visit(shop, &profile, &mut dice, end)
+    let outbox = Outbox::new(shop, shopper, &format!("{:x}", shopper.visits), pending);
+    let end = Visit::begin(shop, shopper, &profile, &mut dice, at, outbox).play();
+    shopper.next_visit = shopper.next_visit(shop, &profile, &mut dice, end);
+    plan_check_in(shop, shopper, end);
 }
 
 impl<'a> Visit<'a> {
@@ -78,7 +61,7 @@ impl<'a> Visit<'a> {
         profile: &'a ShopperProfile,
         dice: &'a mut RandomStream,
         at: i64,
-        pending: &'a mut BinaryHeap<Reverse<PendingLine>>,
+        outbox: Outbox<'a>,
     ) -> Visit<'a> {
         shopper.signed_up |= profile.established;
         let device = u8::from(profile.two_devices && dice.chance(0.3));
@@ -94,11 +77,10 @@ impl<'a> Visit<'a> {
             user_id: shopper.user_id(shop),
             signed_in: shopper.signed_up && !dice.chance(STARTS_SIGNED_OUT),
             habits: profile.kind.habits(),
-            ordinal: 0,
             now: at,
             shop,
             shopper,
-            pending,
+            outbox,
             profile,
             dice,
         }
@@ -109,12 +91,17 @@ impl<'a> Visit<'a> {
         self.land();
         if !self.shopper.comes_for_cart {
             if !self.dice.chance(CART_KEPT) {
-                self.shopper.cart.clear();
+                self.shopper.cart.replace();
             }
             self.browse();
         }
         if !self.shopper.cart.is_empty() {
             self.look_into_cart();
+        }
+        if !self.shopper.cart.is_empty() && self.dice.chance(ASKS_ABOUT_CART) {
+            let ticket_id = format!("t{}-{}", self.shopper.number(self.shop), self.shopper.visits);
+            let (ticket, at) = (TicketProperties { ticket_id, topic: "product", order_id: None }, self.now);
+            self.service().answer(&ticket, at);
         }
         self.now
     }
@@ -122,7 +109,8 @@ impl<'a> Visit<'a> {
     fn land(&mut self) {
         let (name, path) = if self.shopper.comes_for_cart { ("Cart", "/cart") } else { ("Home", "/") };
         self.say(CallBody::Page { name, properties: CallProperties::Page { path } });
-        if self.signed_in && self.shopper.visits == 0 {
+        // The shop tells anew what changes by itself: when a subscription is renewed.
+        if self.signed_in && (self.shopper.visits == 0 || self.profile.is_subscriber()) {
             self.identify();
         }
     }
@@ -168,23 +156,25 @@ impl<'a> Visit<'a> {
         if first && self.dice.chance(self.habits.search) {
             self.track("Products Searched", CallProperties::Search { query: search_words(product) });
         }
-        self.track_product("Product Viewed", product);
+        self.track_product("Product Viewed", product, 1, None);
     }
 
     fn add(&mut self, product: ProductId) {
-        self.track_product("Product Added", product);
+        let quantity = if product.is_staple() { 1 + self.dice.repeats(ONE_MORE).min(5) } else { 1 };
+        let cart_id = self.cart_id();
+        self.track_product("Product Added", product, quantity, Some(cart_id.clone()));
         if self.dice.chance(REMOVES) {
-            self.track_product("Product Removed", product);
+            self.track_product("Product Removed", product, quantity, Some(cart_id));
         } else {
-            self.shopper.cart.push(product);
+            self.shopper.cart.add(product, quantity);
         }
     }
 
     /// Cart, checkout, coupon, order; each step loses some.
     fn look_into_cart(&mut self) {
         if self.shopper.comes_for_cart || self.dice.chance(0.8) {
-            let (value, products) = (dollars(self.cart_cents()), self.cart_items());
-            self.track("Cart Viewed", CallProperties::Cart { value, currency: CURRENCY, products });
+            let (cart_id, value, products) = (self.cart_id(), dollars(self.cart_cents()), self.cart_items());
+            self.track("Cart Viewed", CallProperties::Cart { cart_id, value, currency: CURRENCY, products });
         }
         if !self.dice.chance(self.habits.checkout) {
             return;
@@ -199,17 +189,26 @@ impl<'a> Visit<'a> {
     fn check_out(&mut self) {
         let order_id = format!("o{}-{}", self.shopper.number(self.shop), self.shopper.visits);
         let cents = self.cart_cents();
-        let order = self.order(&order_id, cents, None);
-        self.track("Checkout Started", CallProperties::Order(order));
+        let amounts = OrderAmounts::new(cents, 0);
+        let checkout =
+            OrderProperties { value: Some(amounts.total()), total: None, ..self.order(&order_id, amounts, None) };
+        self.track("Checkout Started", CallProperties::Order(checkout));
         let coupon = self.dice.chance(self.habits.coupon).then(|| self.coupon());
-        if let Some((coupon, percent)) = &coupon {
-            let discount = dollars(cents * percent / 100);
-            let properties = CallProperties::Coupon { order_id: order_id.clone(), coupon: coupon.clone(), discount };
+        let amounts = OrderAmounts::new(cents, coupon.as_ref().map_or(0, |(_, percent)| *percent));
+        if let Some((code, percent)) = &coupon {
+            let properties = CallProperties::Coupon {
+                order_id: order_id.clone(),
+                cart_id: self.cart_id(),
+                coupon_id: code.clone(),
+                coupon_name: format!("{percent} % off"),
+                discount: dollars(amounts.discount),
+            };
             self.track("Coupon Applied", properties);
         }
         if self.dice.chance(self.habits.order) {
-            let order = self.order(&order_id, cents, coupon);
+            let (order, ordered) = (self.order(&order_id, amounts, coupon), self.now);
             self.track("Order Completed", CallProperties::Order(order));
+            self.service().ship(&order_id, ordered);
             self.settle_order();
         }
     }
@@ -217,21 +216,25 @@ impl<'a> Visit<'a> {
     /// What an order changes: the cart is empty, and the tier may rise.
     fn settle_order(&mut self) {
         let before = self.shopper.tier();
-        self.shopper.cart.clear();
+        self.shopper.cart.replace();
         self.shopper.orders += 1;
         if self.signed_in && self.shopper.tier() != before {
             self.identify();
         }
     }
 
-    fn order(&self, order_id: &str, cents: i64, coupon: Option<(String, i64)>) -> OrderProperties {
-        let off = coupon.as_ref().map(|(_, percent)| cents * percent / 100);
+    fn order(&self, order_id: &str, amounts: OrderAmounts, coupon: Option<(String, i64)>) -> OrderProperties {
         OrderProperties {
             order_id: order_id.to_owned(),
-            total: dollars(cents - off.unwrap_or(0)),
-            currency: CURRENCY,
-            discount: off.map(dollars),
+            cart_id: self.cart_id(),
+            value: None,
+            total: Some(amounts.total()),
+            revenue: dollars(amounts.revenue),
+            shipping: dollars(amounts.shipping),
+            tax: dollars(amounts.tax),
+            discount: coupon.is_some().then(|| dollars(amounts.discount)),
             coupon: coupon.map(|(code, _)| code),
+            currency: CURRENCY,
             products: self.cart_items(),
         }
     }
@@ -259,21 +262,34 @@ impl<'a> Visit<'a> {
     }
 
     fn identify(&mut self) {
-        let ShopperProfile { home, gender, email_opt_in, .. } = *self.profile;
-        let (timezone, country, tier) = (home.timezone, home.country, self.shopper.tier());
-        self.say(CallBody::Identify { traits: ShopperTraits { tier, country, timezone, gender, email_opt_in } });
+        let ShopperProfile { home, gender, email_opt_in, birthday, .. } = *self.profile;
+        let traits = ShopperTraits {
+            tier: self.shopper.tier(),
+            country: home.country,
+            timezone: home.timezone,
+            gender,
+            email_opt_in,
+            birthday: birthday.map(|day| day.to_string()),
+            renews_at: self.profile.renews_at(self.now).map(|day| day.to_string()),
+        };
+        self.say(CallBody::Identify { traits });
+    }
+
+    fn cart_id(&self) -> String {
+        self.shopper.cart.id(self.shopper.number(self.shop))
     }
 
     fn cart_cents(&self) -> i64 {
-        self.shopper.cart.iter().map(|product| self.shop.catalogue.price(*product)).sum()
+        self.shopper.cart.cents(&self.shop.catalogue)
     }
 
     fn cart_items(&self) -> Vec<OrderItem> {
-        self.shopper.cart.iter().map(|product| OrderItem::new(*product, &self.shop.catalogue)).collect()
+        self.shopper.cart.items(&self.shop.catalogue)
     }
 
-    fn track_product(&mut self, event: &'static str, product: ProductId) {
-        self.track(event, CallProperties::Product(OrderItem::new(product, &self.shop.catalogue)));
+    fn track_product(&mut self, event: &'static str, product: ProductId, quantity: u32, cart_id: Option<String>) {
+        let item = OrderItem::new(product, quantity, &self.shop.catalogue);
+        self.track(event, CallProperties::Product(ProductProperties { cart_id, item, currency: CURRENCY }));
     }
 
     fn track(&mut self, event: &'static str, properties: CallProperties) {
@@ -282,48 +298,23 @@ impl<'a> Visit<'a> {
 
     /// Sends a call off at `now`, and lets some time pass.
     fn say(&mut self, call: CallBody) {
-        let bytes = if self.is_silent() { Vec::new() } else { self.line(&call) };
-        self.send(bytes);
+        let origin = CallOrigin {
+            user_id: self.signed_in.then_some(self.user_id.as_str()),
+            anonymous_id: Some(&self.anonymous_id),
+            context: Some(&self.context),
+        };
+        self.outbox.send(self.dice, self.now, origin, &call);
         self.now += (self.dice.log_normal(22_000.0, 0.8) as i64).clamp(400, 600_000);
     }
 
-    /// Whether nobody will see a line of this moment, however late it arrives.
-    fn is_silent(&self) -> bool {
-        self.now + MAX_LATENESS.0 <= self.shop.silent_until
-    }
-
-    fn line(&self, call: &CallBody) -> Vec<u8> {
-        let line = CallLine {
-            message_id: format!("{:x}.{:x}.{:x}", self.shopper.number(self.shop), self.shopper.visits, self.ordinal),
-            timestamp: Timestamp(self.now).to_string(),
-            user_id: self.signed_in.then_some(self.user_id.as_str()),
-            anonymous_id: &self.anonymous_id,
-            call,
-            context: &self.context,
+    /// What the shop's servers do for this shopper.
+    fn service(&mut self) -> ShopService<'_, 'a> {
+        let (user, device) = (self.user_id.as_str(), self.anonymous_id.as_str());
+        let customer = CallOrigin {
+            user_id: self.signed_in.then_some(user),
+            anonymous_id: (!self.signed_in).then_some(device),
+            context: None,
         };
-        serde_json::to_vec(&line).expect("only a map with keys that are no strings can fail here, and there is none")
-    }
-
-    fn send(&mut self, bytes: Vec<u8>) {
-        let late = if self.dice.chance(LATE.1) {
-            self.dice.between(2_000, MAX_LATENESS.0)
-        } else if self.dice.chance(LATE.0) {
-            self.dice.between(1, 2_000)
-        } else {
-            0
-        };
-        if self.dice.chance(DUPLICATE) {
-            let again = self.now + self.dice.between(late, MAX_LATENESS.0);
-            self.arrive(again, bytes.clone());
-        }
-        self.arrive(self.now + late, bytes);
-    }
-
-    fn arrive(&mut self, at: i64, bytes: Vec<u8>) {
-        if at > self.shop.silent_until {
-            let (slot, ordinal, time) = (self.shopper.slot, self.ordinal, self.now);
-            self.pending.push(Reverse(PendingLine { at, slot, ordinal, time, bytes }));
-        }
-        self.ordinal += 1;
+        ShopService { outbox: &mut self.outbox, dice: self.dice, customer }
     }
 }

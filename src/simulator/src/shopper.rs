@@ -1,7 +1,10 @@
 //! Who the shoppers are: five kinds with their habits, the channels they come by, and when they come again.
 
+use jiff::civil::{Date, date};
+
 use super::Shop;
-use super::catalogue::{CATEGORY_COUNT, ProductId};
+use super::cart::Cart;
+use super::catalogue::CATEGORY_COUNT;
 use super::random::{RandomStream, hash};
 use super::rhythm::{DAY, HOUR, HomeZone};
 
@@ -52,6 +55,10 @@ pub(super) struct ShopperHabits {
     pub(super) go_cold: f64,
     /// The chance that no visit follows at all.
     pub(super) leave: f64,
+    /// The chance that somebody checks in daily.
+    pub(super) check_in: f64,
+    /// The chance that somebody has a subscription.
+    pub(super) subscribe: f64,
 }
 
 /// Where a visit comes from: `campaign.source` and `campaign.medium`.
@@ -86,6 +93,13 @@ const RETURNING: [(VisitChannel, u32); 6] = [
 /// Who the established customers are.
 const ESTABLISHED_KINDS: [(ShopperKind, u32); 5] = kinds(22, 42, 20, 4, 12);
 
+/// The earliest birthday, and how many days after it the latest is.
+const BIRTHDAYS: (Date, i64) = (date(1950, 1, 1), 57 * 365);
+/// The share of shoppers who tell their birthday.
+const TELLS_BIRTHDAY: f64 = 0.85;
+/// How many days after the last a subscription is renewed.
+const RENEWAL_DAYS: i64 = 30;
+
 const GENDERS: [(&str, u32); 3] = [("f", 52), ("m", 44), ("x", 4)];
 
 const fn kinds(loyal: u32, regular: u32, bargain: u32, once: u32, window: u32) -> [(ShopperKind, u32); 5] {
@@ -114,7 +128,13 @@ pub(super) struct Shopper {
     /// Comes back now for what was left in the cart.
     pub(super) comes_for_cart: bool,
     /// What was left in the cart.
-    pub(super) cart: Vec<ProductId>,
+    pub(super) cart: Cart,
+    /// When the next visit begins.
+    pub(super) next_visit: i64,
+    /// When the next check-in is, if there is one before the next visit.
+    pub(super) next_check_in: Option<i64>,
+    /// The local day of the last check-in.
+    pub(super) last_check_in_day: i64,
 }
 
 /// What never changes about a shopper. It is drawn again for each visit instead of being stored, with the same result.
@@ -132,28 +152,58 @@ pub(super) struct ShopperProfile {
     /// Visits come from a second device now and then.
     pub(super) two_devices: bool,
     pub(super) mobile_first: bool,
+    /// The day of birth, of those who tell it.
+    pub(super) birthday: Option<Date>,
+    /// The local minute of the day at which members check in.
+    pub(super) check_in_minute: Option<i64>,
+    /// Of subscribers: the renewals are on days of this number, modulo [`RENEWAL_DAYS`].
+    renewal: Option<i64>,
 }
 
 impl ShopperKind {
     /// The kind's habits.
     pub(super) fn habits(self) -> ShopperHabits {
         #[rustfmt::skip]
-        let [days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave] = match self {
-            //                      days  view  add   chkt  order coup  srch  sign  cold  leave
-            ShopperKind::Loyal =>         [3.5,  0.80, 0.16, 0.66, 0.72, 0.12, 0.35, 0.60, 0.02, 0.003],
-            ShopperKind::Regular =>       [9.0,  0.78, 0.13, 0.54, 0.60, 0.12, 0.40, 0.35, 0.06, 0.02],
-            ShopperKind::BargainHunter => [11.0, 0.84, 0.12, 0.52, 0.48, 0.75, 0.65, 0.40, 0.08, 0.03],
-            ShopperKind::OneTime =>       [9.0,  0.70, 0.14, 0.50, 0.56, 0.20, 0.60, 0.15, 0.05, 0.60],
-            ShopperKind::WindowShopper => [6.0,  0.84, 0.05, 0.32, 0.36, 0.15, 0.20, 0.10, 0.06, 0.10],
+        let [days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave, check_in, subscribe] = match self {
+            //                      days  view  add   chkt  order coup  srch  sign  cold  leave  chkin subs
+            ShopperKind::Loyal =>         [3.5,  0.80, 0.16, 0.66, 0.72, 0.12, 0.35, 0.60, 0.02, 0.003, 0.35, 0.30],
+            ShopperKind::Regular =>       [9.0,  0.78, 0.13, 0.54, 0.60, 0.12, 0.40, 0.35, 0.06, 0.02,  0.15, 0.12],
+            ShopperKind::BargainHunter => [11.0, 0.84, 0.12, 0.52, 0.48, 0.75, 0.65, 0.40, 0.08, 0.03,  0.10, 0.02],
+            ShopperKind::OneTime =>       [9.0,  0.70, 0.14, 0.50, 0.56, 0.20, 0.60, 0.15, 0.05, 0.60,  0.00, 0.00],
+            ShopperKind::WindowShopper => [6.0,  0.84, 0.05, 0.32, 0.36, 0.15, 0.20, 0.10, 0.06, 0.10,  0.05, 0.00],
         };
-        ShopperHabits { days_between, next_view, add, checkout, order, coupon, search, sign_up, go_cold, leave }
+        ShopperHabits {
+            days_between,
+            next_view,
+            add,
+            checkout,
+            order,
+            coupon,
+            search,
+            sign_up,
+            go_cold,
+            leave,
+            check_in,
+            subscribe,
+        }
     }
 }
 
 impl Shopper {
     /// The first who has this place.
     pub(super) fn new(slot: u32) -> Shopper {
-        Shopper { slot, generation: 0, visits: 0, orders: 0, signed_up: false, comes_for_cart: false, cart: Vec::new() }
+        Shopper {
+            slot,
+            generation: 0,
+            visits: 0,
+            orders: 0,
+            signed_up: false,
+            comes_for_cart: false,
+            cart: Cart::default(),
+            next_visit: 0,
+            next_check_in: None,
+            last_check_in_day: i64::MIN / 2,
+        }
     }
 
     /// A number that no other shopper has, past or present.
@@ -168,8 +218,10 @@ impl Shopper {
         let Acquisition(acquired, brings) = dice.weighted(&ACQUISITION);
         let gender = *dice.weighted(&GENDERS);
         let any = i64::from(CATEGORY_COUNT) - 1;
+        let kind = *dice.weighted(if established { &ESTABLISHED_KINDS } else { brings });
+        let habits = kind.habits();
         ShopperProfile {
-            kind: *dice.weighted(if established { &ESTABLISHED_KINDS } else { brings }),
+            kind,
             established,
             home: shop.rhythm.home(&mut dice),
             gender,
@@ -178,7 +230,15 @@ impl Shopper {
             acquired: *acquired,
             two_devices: dice.chance(0.25),
             mobile_first: dice.chance(0.62),
+            birthday: dice.chance(TELLS_BIRTHDAY).then(|| birthday(&mut dice)),
+            check_in_minute: dice.chance(habits.check_in).then(|| dice.between(7 * 60, 22 * 60)),
+            renewal: dice.chance(habits.subscribe).then(|| dice.between(0, RENEWAL_DAYS - 1)),
         }
+    }
+
+    /// When something next happens.
+    pub(super) fn wakes_at(&self) -> i64 {
+        self.next_check_in.map_or(self.next_visit, |check_in| check_in.min(self.next_visit))
     }
 
     /// The channel of a visit.
@@ -243,4 +303,25 @@ impl Shopper {
             _ => "gold",
         }
     }
+}
+
+impl ShopperProfile {
+    /// The day, after that of `at`, on which a subscriber's subscription is renewed.
+    pub(super) fn renews_at(&self, at: i64) -> Option<Date> {
+        let tomorrow = at.div_euclid(DAY) + 1;
+        let day = tomorrow + (self.renewal? - tomorrow).rem_euclid(RENEWAL_DAYS);
+        days_after(date(1970, 1, 1), day)
+    }
+
+    pub(super) fn is_subscriber(&self) -> bool {
+        self.renewal.is_some()
+    }
+}
+
+fn birthday(dice: &mut RandomStream) -> Date {
+    days_after(BIRTHDAYS.0, dice.between(0, BIRTHDAYS.1)).unwrap_or(BIRTHDAYS.0)
+}
+
+fn days_after(from: Date, days: i64) -> Option<Date> {
+    from.checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }

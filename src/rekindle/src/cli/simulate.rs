@@ -54,7 +54,7 @@ pub struct SimulateArgs {
 
     /// Publish this many events a second, or `max`: as many as possible
     ///
-    /// Without, shoppers act at --speed, by the hours of day and night: 2,000 of them cause some 1,400 events a day.
+    /// Without, shoppers act at --speed, by the hours of day and night: 2,000 of them cause some 1,600 events a day.
     #[arg(long, value_name = "N", value_parser = PublishRate::parse)]
     rate: Option<PublishRate>,
 
