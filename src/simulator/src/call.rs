@@ -71,10 +71,10 @@ pub(super) struct ProductProperties {
 pub(super) struct OrderProperties {
     pub(super) order_id: String,
     pub(super) cart_id: String,
-    /// What a checkout comes to.
+    /// The amount of a checkout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<f64>,
-    /// What an order comes to: `revenue` less `discount`, with `shipping` and `tax`.
+    /// The amount of an order: `revenue` less `discount`, with `shipping` and `tax`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) total: Option<f64>,
     pub(super) revenue: f64,

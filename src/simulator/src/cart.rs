@@ -1,4 +1,4 @@
-//! A shopper's cart, and what its contents come to.
+//! A shopper's cart, and the amounts of an order of its contents.
 
 use super::call::{OrderItem, dollars};
 use super::catalogue::{Catalogue, ProductId};
@@ -18,7 +18,7 @@ pub(super) struct Cart {
     contents: Vec<(ProductId, u32)>,
 }
 
-/// What an order comes to, in cents.
+/// The amounts of an order, in cents.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OrderAmounts {
     /// The goods at their prices.
@@ -63,7 +63,7 @@ impl Cart {
 }
 
 impl OrderAmounts {
-    /// Goods for `revenue` cents, less so many per cent.
+    /// Goods for `revenue` cents, less a discount of `percent_off` per cent.
     pub(super) fn new(revenue: i64, percent_off: i64) -> OrderAmounts {
         let discount = revenue * percent_off / 100;
         let goods = revenue - discount;

@@ -109,7 +109,7 @@ impl<'a> Visit<'a> {
     fn land(&mut self) {
         let (name, path) = if self.shopper.comes_for_cart { ("Cart", "/cart") } else { ("Home", "/") };
         self.say(CallBody::Page { name, properties: CallProperties::Page { path } });
-        // The shop tells anew what changes by itself: when a subscription is renewed.
+        // The shop repeats a trait that changes by itself: when a subscription is renewed.
         if self.signed_in && (self.shopper.visits == 0 || self.profile.is_subscriber()) {
             self.identify();
         }
