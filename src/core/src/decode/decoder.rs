@@ -8,7 +8,7 @@ use super::draft::{CallDraft, PAGE_FIELDS};
 use super::envelope::EnvelopeVisitor;
 use super::fields::{FieldRole, NestingDepth, PathNode, ProjectedValues};
 use super::items::ItemReader;
-use super::{Decoded, PlaceholderIds, RejectedCall, RejectionReason, first_line, repair, split};
+use super::{Decoded, PlaceholderIds, RejectedCall, RejectionReason, first_line, repair, scan, split};
 use crate::event::{ArrayId, CallType, Event, TrackedId};
 use crate::rules::ruleset::Projection;
 
@@ -170,6 +170,19 @@ impl Decoder {
 
     /// Reads one call or the envelope of a batch; what is not JSON is repaired and read again.
     pub(super) fn read<'a>(
+        &self,
+        text: &'a [u8],
+        defaults: Option<&EnvelopeDefaults<'_>>,
+    ) -> Result<ParsedText<'a>, RejectionReason> {
+        let mut draft = CallDraft::default();
+        match scan::read_call(self, text, &mut draft) {
+            true => draft.finish(self, text, defaults),
+            false => self.read_unusual(text, defaults),
+        }
+    }
+
+    /// The same, whatever a call looks like.
+    pub(super) fn read_unusual<'a>(
         &self,
         text: &'a [u8],
         defaults: Option<&EnvelopeDefaults<'_>>,

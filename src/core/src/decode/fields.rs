@@ -92,7 +92,13 @@ impl PathNode {
     }
 
     pub(super) fn child(&self, key: &str) -> Option<&PathNode> {
-        self.children.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+        self.numbered_child(key.as_bytes()).map(|(_, node)| node)
+    }
+
+    /// A child, with its number among them.
+    pub(super) fn numbered_child(&self, key: &[u8]) -> Option<(usize, &PathNode)> {
+        let mut children = self.children.iter().enumerate();
+        children.find(|(_, (name, _))| name.as_bytes() == key).map(|(number, (_, node))| (number, node))
     }
 
     /// Whether what was read has a value for it that is not null.
@@ -200,7 +206,24 @@ impl<'a> ProjectedValues<'a> {
         }
     }
 
-    pub(super) fn keep(&mut self, slot: FieldRole, value: Option<Scalar<'a>>) {
+    /// Keeps the value that stands at a node.
+    pub(super) fn keep_at(&mut self, node: &PathNode, value: Option<Scalar<'a>>) {
+        let mut slots = node.slots.iter().filter(|slot| !matches!(slot, FieldRole::Array(_)));
+        let Some(last) = slots.next_back() else { return };
+        for slot in slots {
+            self.keep(*slot, value.clone());
+        }
+        self.keep(*last, value);
+    }
+
+    /// Keeps where an array stands, for its elements to be read later: the text from the array on.
+    pub(super) fn keep_items_at(&mut self, node: &PathNode, place: &'a str) {
+        for slot in node.slots.iter().filter(|slot| matches!(slot, FieldRole::Array(_))) {
+            self.keep(*slot, Some(Scalar::Json(Cow::Borrowed(place))));
+        }
+    }
+
+    fn keep(&mut self, slot: FieldRole, value: Option<Scalar<'a>>) {
         match self.values.iter_mut().find(|(other, _)| *other == slot) {
             Some((_, held)) => *held = value,
             None => self.values.push((slot, value)),

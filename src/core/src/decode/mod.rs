@@ -10,8 +10,8 @@
 //!
 //! Nothing here knows the broker's time, `--until` or the user; those checks come later.
 //!
-//! [`Decoder`] (`decoder`) reads a text into a `CallDraft` (`draft`) with the visitors of `envelope`, `projected`, `scalar` and
-//! `ignored`; `batch` reads the calls of a batch.
+//! [`Decoder`] (`decoder`) reads a text into a `CallDraft` (`draft`): a usual call by one pass over its bytes (`scan`), any other
+//! with the visitors of `envelope`, `projected`, `scalar` and `ignored`; `batch` reads the calls of a batch.
 
 mod batch;
 mod decoder;
@@ -26,6 +26,7 @@ mod projected;
 mod rejection;
 mod repair;
 mod scalar;
+mod scan;
 mod split;
 mod times;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{FieldRole, NestingDepth, PathNode, ProjectedValues, Text, forget, mark_absent};
+use super::fields::{NestingDepth, PathNode, ProjectedValues, Text, forget, mark_absent};
 use super::ignored::{IgnoredValue, ObjectKey};
 use crate::decimal::Decimal;
 use crate::event::{MAX_VALUE_BYTES, Scalar};
@@ -120,12 +120,7 @@ fn read_children<'de, A: MapAccess<'de>>(
 
 impl<'de> ProjectedPath<'_, '_, 'de> {
     fn keep<E>(self, value: Option<Scalar<'de>>) -> Result<(), E> {
-        let mut slots = self.node.slots.iter().filter(|slot| !matches!(slot, FieldRole::Array(_)));
-        let Some(last) = slots.next_back() else { return Ok(()) };
-        for slot in slots {
-            self.sink.keep(*slot, value.clone());
-        }
-        self.sink.keep(*last, value);
+        self.sink.keep_at(self.node, value);
         Ok(())
     }
 
@@ -135,9 +130,7 @@ impl<'de> ProjectedPath<'_, '_, 'de> {
             self.sink.lost_a_place = true;
             return Ok(());
         };
-        for slot in self.node.slots.iter().filter(|slot| matches!(slot, FieldRole::Array(_))) {
-            self.sink.keep(*slot, Some(Scalar::Json(Cow::Borrowed(place))));
-        }
+        self.sink.keep_items_at(self.node, place);
         Ok(())
     }
 
@@ -177,7 +170,7 @@ impl<'de> ProjectedPath<'_, '_, 'de> {
 }
 
 /// What is kept of a value.
-enum RetainedValue<'a> {
+pub(super) enum RetainedValue<'a> {
     Value(Option<Scalar<'a>>),
     TooLarge,
 }
@@ -256,7 +249,8 @@ impl<'de> Visitor<'de> for ProjectedPath<'_, '_, 'de> {
     }
 }
 
-fn compact(place: &str) -> RetainedValue<'_> {
+/// What is kept of the array or object that a text begins with.
+pub(super) fn compact(place: &str) -> RetainedValue<'_> {
     match json::compact(place, MAX_VALUE_BYTES) {
         JsonPrefix::Value(json) => RetainedValue::Value(Some(Scalar::Json(json))),
         JsonPrefix::TooLarge => RetainedValue::TooLarge,

@@ -5,6 +5,7 @@
 
 mod calendar;
 mod span;
+mod usual;
 
 use std::fmt;
 use std::ops::{Add, Range, Sub};
@@ -64,8 +65,12 @@ impl Timestamp {
     ///
     /// `None` for anything else, and for what lies before 1990 or after 2100.
     pub fn parse_client(text: &str) -> Option<Timestamp> {
-        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let time = if is_number { since_1970(text) } else { parse(text, TimeGrammar::Client) };
+        let is_number = || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let time = match usual::read(text.as_bytes()) {
+            None if is_number() => since_1970(text),
+            None => parse(text, TimeGrammar::Client),
+            time => time,
+        };
         time.filter(|time| Timestamp::BELIEVED.contains(time))
     }
 
@@ -94,6 +99,9 @@ enum TimeGrammar {
 }
 
 fn parse(text: &str, grammar: TimeGrammar) -> Option<Timestamp> {
+    if let Some(time) = usual::read(text.as_bytes()) {
+        return Some(time);
+    }
     let is_lenient = grammar == TimeGrammar::Client;
     let (date, rest) = text.as_bytes().split_at_checked(DATE_BYTES)?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
@@ -204,6 +212,9 @@ impl Timestamp {
     /// Hands on its text: RFC 3339 in UTC with exactly three decimals (`2026-03-03T10:00:00.000Z`). An instant before the
     /// year 0000 or after the year 9999, which RFC 3339 cannot write, reads as the first or the last that it can.
     pub fn with_text<R>(self, take: impl FnOnce(&str) -> R) -> R {
+        if let Some(digits) = usual::written(self) {
+            return take(str::from_utf8(&digits).expect("digits are text"));
+        }
         let written = self.clamp(Timestamp::FIRST_WRITTEN, Timestamp::LAST_WRITTEN);
         let civil = jiff::Timestamp::from_millisecond(written.0).map(|instant| Offset::UTC.to_datetime(instant));
         // jiff's instants end a day before the year 9999 does.

@@ -1,0 +1,142 @@
+//! Times since 1970 as nearly everybody writes them, `2026-03-05T09:00:00.123Z`, read and written without a calendar library.
+
+use super::Timestamp;
+
+/// How many bytes such a text has.
+const TEXT_BYTES: usize = 24;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The last day that has such a text, in the year 9999, counted from 1970-01-01.
+const LAST_DAY: i64 = 2_932_896;
+
+/// Days from 0000-03-01, with which a year of these functions begins, to 1970-01-01.
+const DAYS_BEFORE_1970: u32 = 719_468;
+
+/// Days of 400 years.
+const CYCLE_DAYS: u32 = 146_097;
+
+/// The time that a text says; `None`: it has another form, or is no time.
+pub(super) fn read(text: &[u8]) -> Option<Timestamp> {
+    let text: &[u8; TEXT_BYTES] = text.try_into().ok()?;
+    if [text[4], text[7], text[10], text[13], text[16], text[19], text[23]] != *b"--T::.Z" {
+        return None;
+    }
+    // Each digit plus 6 is below 16, as no other byte is.
+    let mut sixteenths = 0;
+    let mut digit = |at: usize| {
+        let digit = u32::from(text[at].wrapping_sub(b'0'));
+        sixteenths |= digit + 6;
+        digit
+    };
+    let mut two = |at: usize| digit(at) * 10 + digit(at + 1);
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
+    let ms = two(20) * 10 + digit(22);
+    let is_time = sixteenths < 16 && hour < 24 && minute < 60 && second < 60;
+    let is_date = year >= 1970 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
+    if !is_time || !is_date {
+        return None;
+    }
+    let of_day = ((hour * 60 + minute) * 60 + second) * 1_000 + ms;
+    Some(Timestamp(i64::from(days(year, month, day)) * DAY_MS + i64::from(of_day)))
+}
+
+/// The text of a time; `None`: it is before 1970 or after 9999.
+pub(super) fn written(time: Timestamp) -> Option<[u8; TEXT_BYTES]> {
+    let (days, of_day) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS));
+    let days = u32::try_from(days).ok().filter(|_| days <= LAST_DAY)?;
+    let of_day = u32::try_from(of_day).ok()?;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut two = |at: usize, number: u32| {
+        text[at] = b'0' + (number / 10) as u8;
+        text[at + 1] = b'0' + (number % 10) as u8;
+    };
+    let (year, month, day) = date(days);
+    let (seconds, ms) = (of_day / 1_000, of_day % 1_000);
+    two(0, year / 100);
+    two(2, year % 100);
+    two(5, month);
+    two(8, day);
+    two(11, seconds / 3_600);
+    two(14, seconds / 60 % 60);
+    two(17, seconds % 60);
+    two(20, ms / 10);
+    text[22] = b'0' + (ms % 10) as u8;
+    Some(text)
+}
+
+fn month_days(year: u32, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01. Years are counted from March, so that the leap day is the last of its year.
+fn days(year: u32, month: u32, day: u32) -> u32 {
+    let (year, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let of_year = (153 * months + 2) / 5 + day - 1;
+    year * 365 + year / 4 - year / 100 + year / 400 + of_year - DAYS_BEFORE_1970
+}
+
+/// The year, month and day of a number of days since 1970-01-01.
+fn date(days: u32) -> (u32, u32, u32) {
+    let days = days + DAYS_BEFORE_1970;
+    let (cycle, of_cycle) = (days / CYCLE_DAYS, days % CYCLE_DAYS);
+    // Without the leap days before it: the last days of four, of a hundred and of four hundred years.
+    let of_cycle_years = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
+    let of_year = of_cycle - (365 * of_cycle_years + of_cycle_years / 4 - of_cycle_years / 100);
+    let months = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * months + 2) / 5 + 1;
+    let (month, next) = if months < 10 { (months + 3, 0) } else { (months - 9, 1) };
+    (cycle * 400 + of_cycle_years + next, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_day_to_the_year_9999_is_that_of_the_calendar_library() {
+        let (mut day, mut count) = (date(1970, 1, 1), 0);
+        loop {
+            let text = format!("{day}T23:59:59.999Z");
+            let time = Timestamp((count + 1) * DAY_MS - 1);
+            assert_eq!(read(text.as_bytes()), Some(time), "{text}");
+            assert_eq!(written(time).as_ref().map(<[u8; TEXT_BYTES]>::as_slice), Some(text.as_bytes()));
+            let Ok(next) = day.checked_add(1.day()) else { break };
+            (day, count) = (next, count + 1);
+        }
+        assert_eq!(count, LAST_DAY);
+        assert_eq!((written(Timestamp((LAST_DAY + 1) * DAY_MS)), written(Timestamp(-1))), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_is_written(ms in 0..(LAST_DAY + 1) * DAY_MS) {
+            prop_assert_eq!(written(Timestamp(ms)).and_then(|text| read(&text)), Some(Timestamp(ms)));
+        }
+
+        #[test]
+        fn a_text_is_no_time_unless_the_calendar_library_takes_it_for_the_same(
+            text in "(19[67][0-9]|20[0-9]{2})-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9][.][0-9]{3}Z",
+            edit in prop::option::of((0..TEXT_BYTES, prop::sample::select(&b"0129:-.TtZz +/\x00\xff"[..]))),
+        ) {
+            let mut text = text.into_bytes();
+            edit.into_iter().for_each(|(at, byte)| text[at] = byte);
+            let library = str::from_utf8(&text).ok().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+            let read = read(&text);
+            prop_assert!(read.is_none() || read.map(|time| time.0) == library.map(|time| time.as_millisecond()), "{:?}", read);
+            // A leap second is left to others.
+            let is_usual = text[4] == b'-' && text[10] == b'T' && text[23] == b'Z' && text[17] < b'6' && text[0] != b'+' && text[19] == b'.';
+            prop_assert!(!is_usual || read.is_some() || library.is_none_or(|time| time.as_millisecond() < 0));
+        }
+    }
+}
