@@ -2,6 +2,7 @@
 
 mod actions;
 mod bad_input;
+mod cookbook;
 mod demo;
 mod docs;
 mod faults;

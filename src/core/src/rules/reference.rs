@@ -1,7 +1,11 @@
-//! The language reference, `docs/rules.md`, compiled into the binary: `rekindle rules` prints it.
+//! The language reference, `docs/rules.md` and the examples of `docs/cookbook.md`, compiled into the binary: `rekindle
+//! rules` prints them.
 
 /// The reference, in Markdown.
 pub const TEXT: &str = include_str!("../../../../docs/rules.md");
+
+/// Whole examples, each with events and what comes of them, in Markdown.
+pub const COOKBOOK: &str = include_str!("../../../../docs/cookbook.md");
 
 #[cfg(test)]
 mod tests {
