@@ -1,6 +1,8 @@
 //! `rekindle demo`: a simulated storefront, the real engine, no server.
 
 mod screen;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output};
-use rekindle_core::rules;
+use rekindle_core::rules::{self, ruleset::Ruleset};
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_simulator::{Simulator, SimulatorOptions};
@@ -29,6 +31,8 @@ const STARTER_PACK: &str = include_str!("../../../../config/rules.toml");
 
 /// Virtual history that is simulated before anything is shown: long enough for shoppers to have gone cold.
 const WARM_UP: Span = Span(75 * 86_400_000);
+
+const DAY: Span = Span(86_400_000);
 
 /// When the simulated shop opens: 2026-01-01T00:00:00Z.
 const OPENING: Timestamp = Timestamp(1_767_225_600_000);
@@ -74,12 +78,16 @@ pub struct DemoArgs {
     listen: Option<SocketAddr>,
 }
 
+fn starter_pack() -> Result<Ruleset, FileLoadError> {
+    rules::compile(STARTER_PACK).map_err(|problems| {
+        FileLoadError::Wrong(rekindle_core::diagnostics::render("starter pack", STARTER_PACK, &problems, false))
+    })
+}
+
 pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     let rules = match &args.rules {
         Some(path) => load_rules(path)?,
-        None => rules::compile(STARTER_PACK).map_err(|problems| {
-            FileLoadError::Wrong(rekindle_core::diagnostics::render("starter pack", STARTER_PACK, &problems, false))
-        })?,
+        None => starter_pack()?,
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
@@ -169,7 +177,7 @@ impl Demo {
         ))?;
         let warmed_up_at = OPENING + WARM_UP;
         while self.now < warmed_up_at && !stop.load(Ordering::Relaxed) {
-            self.advance(self.now + Span(86_400_000));
+            self.advance(self.now + DAY);
         }
         screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
         let started = Instant::now();
