@@ -12,7 +12,7 @@ use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_test_kit::generator::{Scenario, scenario};
-use rekindle_test_kit::oracle::{self, ForgetPlan, compare};
+use rekindle_test_kit::oracle::{self, ForgetPlan, OracleInput, compare};
 use serde_json::{Value as Json, json};
 
 /// Ids of the generator's users and visitors, and one that does not occur.
@@ -110,8 +110,14 @@ impl Log {
 
     /// The first difference of engine and oracle.
     fn disagreement(&self, split: &Split) -> Option<String> {
-        let (until, disorder) = (self.until.0, self.max_disorder.0);
-        let mut expected = oracle::run_forgetting(&self.rules, &self.events, until, disorder, &self.forgetting);
+        let mut expected = oracle::run(&OracleInput {
+            rules_toml: &self.rules,
+            events_jsonl: &self.events,
+            until_ms: self.until.0,
+            max_disorder_ms: self.max_disorder.0,
+            secret: &[],
+            forgetting: self.forgetting.clone(),
+        });
         expected.sort_by_key(|line| line["at"].as_str().map(str::to_owned));
         let journal = self.journal(split);
         let lines = journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use rekindle_test_kit::generator::{Scenario, scenario};
-use rekindle_test_kit::oracle::{self, compare};
+use rekindle_test_kit::oracle::{self, OracleInput, compare};
 use serde_json::Value as Json;
 
 const SCENARIOS: usize = 400;
@@ -17,8 +17,18 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 fn journal(scenario: &Scenario) -> Vec<Json> {
-    let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
-    oracle::run(&rules, &events, scenario.until_ms(), scenario.max_disorder_ms())
+    journal_of(scenario, &scenario.events_jsonl())
+}
+
+/// The journal of another log under the rules of a scenario.
+fn journal_of(scenario: &Scenario, events: &[u8]) -> Vec<Json> {
+    oracle::run(&OracleInput {
+        rules_toml: &scenario.rules_toml(),
+        events_jsonl: events,
+        until_ms: scenario.until_ms(),
+        max_disorder_ms: scenario.max_disorder_ms(),
+        ..OracleInput::default()
+    })
 }
 
 #[test]
@@ -134,7 +144,7 @@ fn comparison_finds_a_missing_line() {
 #[test]
 fn the_oracle_treats_users_independently() {
     for scenario in scenarios().iter().take(40) {
-        let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
+        let events = scenario.events_jsonl();
         let mixed_log: String = String::from_utf8_lossy(&events)
             .lines()
             .map(|line| match line.replace("\"userId\":\"", "\"userId\":\"x-").replace("Id\":\"a", "Id\":\"x-a") {
@@ -149,9 +159,8 @@ fn the_oracle_treats_users_independently() {
                 _ => format!("{line}\n"),
             })
             .collect();
-        let (until, disorder) = (scenario.until_ms(), scenario.max_disorder_ms());
-        let alone = oracle::run(&rules, &events, until, disorder);
-        let mut mixed = oracle::run(&rules, mixed_log.as_bytes(), until, disorder);
+        let alone = journal(scenario);
+        let mut mixed = journal_of(scenario, mixed_log.as_bytes());
         mixed.retain(|line| !line["user"].as_str().unwrap_or_default().starts_with("x-"));
         assert_eq!(compare::difference(&alone, &mixed), None, "{scenario:?}");
     }

@@ -8,7 +8,7 @@ use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;
 use rekindle_test_kit::generator::{Scenario, scenario};
-use rekindle_test_kit::oracle::{self, compare};
+use rekindle_test_kit::oracle::{self, OracleInput, compare};
 use serde_json::Value as Json;
 
 /// How the engine's work is split.
@@ -37,7 +37,14 @@ fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i6
 fn disagreement(scenario: &Scenario, split: Split) -> Option<String> {
     let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
     let (until, disorder) = (scenario.until_ms(), scenario.max_disorder_ms());
-    let mut expected = oracle::run(&rules, &events, until, disorder);
+    let input = OracleInput {
+        rules_toml: &rules,
+        events_jsonl: &events,
+        until_ms: until,
+        max_disorder_ms: disorder,
+        ..OracleInput::default()
+    };
+    let mut expected = oracle::run(&input);
     // The journal is ordered by due time. A user occurs twice only if its id was linked as a visitor and later appears as a
     // userId; the second user may begin before the merge of the first.
     expected.sort_by_key(|line| line["at"].as_str().map(str::to_owned));

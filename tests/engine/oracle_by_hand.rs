@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::Value as Json;
 
-use rekindle_test_kit::oracle;
+use rekindle_test_kit::oracle::{self, OracleInput};
 
 const UNTIL_2027_MS: i64 = 1_798_761_600_000;
 
@@ -22,7 +22,14 @@ fn run(rules: &str, events: &str) -> Vec<String> {
         }
         _ => format!("merged {} {}", text(line, "from"), text(line, "at")),
     };
-    oracle::run(rules, events.as_bytes(), UNTIL_2027_MS, 5_000).iter().map(show).collect()
+    let input = OracleInput {
+        rules_toml: rules,
+        events_jsonl: events.as_bytes(),
+        until_ms: UNTIL_2027_MS,
+        max_disorder_ms: 5_000,
+        ..OracleInput::default()
+    };
+    oracle::run(&input).iter().map(show).collect()
 }
 
 fn segment(when: &str) -> String {

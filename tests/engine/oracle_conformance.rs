@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use rekindle_test_kit::oracle::{self, compare};
+use rekindle_test_kit::oracle::{self, OracleInput, compare};
 use rstest::rstest;
 
 #[rstest]
 fn oracle_reproduces_case(#[files("../../tests/conformance/*/rules.toml")] rules: std::path::PathBuf) {
     let case = rules.parent().expect("a file lies in a folder");
-    let rules = std::fs::read_to_string(&rules).expect("the case has rules");
+    let rules_toml = std::fs::read_to_string(&rules).expect("the case has rules");
     let until = read(case, "until");
     let until_ms = std::str::from_utf8(&until)
         .ok()
@@ -17,7 +17,10 @@ fn oracle_reproduces_case(#[files("../../tests/conformance/*/rules.toml")] rules
         .as_millisecond();
     let expected = lines(&read(case, "expected.jsonl"));
     assert!(!expected.is_empty(), "the case expects something");
-    let actual = oracle::run(&rules, &read(case, "events.jsonl"), until_ms, 5_000);
+    let (events, max_disorder_ms) = (read(case, "events.jsonl"), 5_000);
+    let input =
+        OracleInput { rules_toml: &rules_toml, events_jsonl: &events, until_ms, max_disorder_ms, ..Default::default() };
+    let actual = oracle::run(&input);
     if let Some(difference) = compare::difference(&expected, &actual) {
         panic!("{}: {difference}", case.display());
     }

@@ -2,18 +2,17 @@
 
 use std::cmp::Reverse;
 
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::{Timestamp, ToSpan, civil};
-use regex::Regex;
 use serde_json::{Value as Json, json};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::evaluate::EvaluationScope;
+use super::history::OracleMatch;
 use super::log::print_time;
-use super::rules::{OracleCampaign, OracleRules};
+use super::rules::{OracleCampaign, OracleRules, OracleTrigger};
+use super::share::{hmac_share, share};
 use super::user::OracleUser;
+use super::zone::OracleZone;
 
-/// A decision `sent`, `control` or `holdout`.
+/// A decision that counts for `cooldown` and `max_per_user`.
 #[derive(Clone)]
 pub(crate) struct OracleExposure {
     campaign: usize,
@@ -21,26 +20,82 @@ pub(crate) struct OracleExposure {
     sent: bool,
 }
 
+/// What set off a campaign.
+#[derive(Clone)]
+pub(crate) enum OracleCause {
+    Change(OracleChange),
+    Match(OracleMatchCause),
+}
+
+/// A change of a segment.
+#[derive(Clone)]
+pub(crate) struct OracleChange {
+    pub(crate) segment: usize,
+    pub(crate) enter: bool,
+    /// The instance that changed it: index of the entry of `[per]`, and the key.
+    pub(crate) instance: Option<(usize, String)>,
+    pub(crate) at: i64,
+}
+
+/// A match, and what a draw for it depends on.
+#[derive(Clone)]
+pub(crate) struct OracleMatchCause {
+    pub(crate) one: OracleMatch,
+    pub(crate) text: String,
+}
+
 /// A decision that is deferred to the end of quiet hours.
 #[derive(Clone)]
 pub(crate) struct OracleDeferral {
     campaign: usize,
+    cause: OracleCause,
+    /// When it was deferred.
+    at: i64,
     pub(crate) until: i64,
     zone: OracleZone,
 }
 
+impl OracleCause {
+    /// The instance whose change it is.
+    pub(crate) fn instance(&self) -> Option<&(usize, String)> {
+        match self {
+            OracleCause::Change(change) => change.instance.as_ref(),
+            OracleCause::Match(_) => None,
+        }
+    }
+
+    fn sets_off(&self, trigger: &OracleTrigger) -> bool {
+        match (self, trigger) {
+            (OracleCause::Change(change), OracleTrigger::Change { segment, enter }) => {
+                (change.segment, change.enter) == (*segment, *enter)
+            }
+            (OracleCause::Match(found), OracleTrigger::Match { name }) => found.one.name == *name,
+            _ => false,
+        }
+    }
+
+    fn draw_text(&self, rules: &OracleRules) -> String {
+        match self {
+            OracleCause::Match(found) => found.text.clone(),
+            OracleCause::Change(change) => {
+                let direction = if change.enter { "enter" } else { "exit" };
+                let key = change.instance.as_ref().map(|(_, key)| format!(":{key}")).unwrap_or_default();
+                format!("{}:{direction}:{}{key}", rules.segments[change.segment].id, print_time(change.at))
+            }
+        }
+    }
+}
+
 impl OracleUser {
-    /// Decides the campaigns that the changed segments trigger.
-    pub(crate) fn run_campaigns(&mut self, changed: &[usize], rules: &OracleRules, journal: &mut Vec<Json>) {
-        let is_triggered = |campaign: &OracleCampaign| {
-            changed.contains(&campaign.segment) && self.member_of[campaign.segment] == campaign.enter
-        };
-        let mut due: Vec<usize> =
-            (0..rules.campaigns.len()).filter(|index| is_triggered(&rules.campaigns[*index])).collect();
-        due.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
-        for index in due {
-            let decision = self.decide(index, None, rules);
-            self.record(index, decision, rules, journal);
+    /// Decides the campaigns that are set off.
+    pub(crate) fn run_campaigns(&mut self, causes: &[OracleCause], rules: &OracleRules, journal: &mut Vec<Json>) {
+        let mut order: Vec<usize> = (0..rules.campaigns.len()).collect();
+        order.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
+        for index in order {
+            for cause in causes.iter().filter(|cause| cause.sets_off(&rules.campaigns[index].on)) {
+                let decision = self.decide(index, cause, None, rules);
+                self.record(index, cause.clone(), decision, rules, journal);
+            }
         }
     }
 
@@ -50,34 +105,59 @@ impl OracleUser {
             self.deferred.drain(..).partition(|one| one.until <= self.now);
         self.deferred = waiting;
         due.sort_by_key(|one| (Reverse(rules.campaigns[one.campaign].priority), one.campaign));
-        for OracleDeferral { campaign: index, zone, .. } in due {
-            let campaign = &rules.campaigns[index];
-            let is_still_member = self.member_of[campaign.segment] == campaign.enter;
-            let decision = if is_still_member { self.decide(index, Some(&zone), rules) } else { ("stale", None) };
-            self.record(index, decision, rules, journal);
+        for held in due {
+            let decision = if self.still_holds(&held.cause) {
+                self.decide(held.campaign, &held.cause, Some(&held), rules)
+            } else {
+                ("stale", None)
+            };
+            self.record(held.campaign, held.cause, decision, rules, journal);
         }
     }
 
-    /// The outcome, and until when it is deferred. `deferred_in`: for a deferred decision, the zone in which it was deferred.
+    /// Whether a segment is still as its change left it; for a match always.
+    fn still_holds(&self, cause: &OracleCause) -> bool {
+        let OracleCause::Change(change) = cause else { return true };
+        let inside = match &change.instance {
+            None => Some(self.member_of[change.segment]),
+            Some(place) => self.instances.get(place).map(|instance| instance.member_of[change.segment]),
+        };
+        inside == Some(change.enter)
+    }
+
+    /// The outcome, and until when it is deferred. `held`: what was deferred before, when it is decided again.
     fn decide(
         &self,
         index: usize,
-        deferred_in: Option<&OracleZone>,
+        cause: &OracleCause,
+        held: Option<&OracleDeferral>,
         rules: &OracleRules,
     ) -> (&'static str, Option<i64>) {
         let campaign = &rules.campaigns[index];
-        let scene = EvaluationScope { user: self, now: self.now, event: (&Json::Null, &Json::Null) };
-        if campaign.condition.as_ref().is_some_and(|condition| !scene.holds(condition)) {
+        let age = match (held, cause) {
+            (Some(held), _) => self.now - held.at,
+            (None, OracleCause::Match(found)) => self.now - found.one.at,
+            (None, OracleCause::Change(_)) => 0,
+        };
+        if age > campaign.expires {
+            return ("too_late", None);
+        }
+        let scope = EvaluationScope::caused(self, cause, rules);
+        if campaign.condition.as_ref().is_some_and(|condition| !scope.holds(condition)) {
             return ("condition", None);
         }
         let exposures: Vec<i64> = self.exposures.iter().filter(|one| one.campaign == index).map(|one| one.at).collect();
         if campaign.max_per_user.is_some_and(|max| exposures.len() >= max) {
             return ("max_per_user", None);
         }
+        let fired_for_key = scope.instance.and_then(|(_, instance)| instance.fired.get(&index)).copied();
+        if campaign.max_per_key.is_some_and(|max| fired_for_key.unwrap_or(0) >= max) {
+            return ("max_per_key", None);
+        }
         if campaign.cooldown.is_some_and(|cooldown| exposures.iter().any(|at| self.now - at < cooldown)) {
             return ("cooldown", None);
         }
-        let minds_quiet_hours = deferred_in.is_none_or(|zone| *zone != self.zone(rules));
+        let minds_quiet_hours = held.is_none_or(|held| held.zone != self.zone(rules));
         if let Some(until) =
             campaign.quiet_hours.and_then(|hours| self.quiet_until(hours, rules)).filter(|_| minds_quiet_hours)
         {
@@ -86,6 +166,13 @@ impl OracleUser {
         }
         if self.is_capped(campaign, rules) {
             return ("capped", None);
+        }
+        let draw = || {
+            let text = format!("chance:{}:{}:{}", campaign.id, self.id, cause.draw_text(rules));
+            hmac_share(&rules.secret, &text)
+        };
+        if campaign.chance.is_some_and(|chance| draw() >= chance) {
+            return ("no_luck", None);
         }
         if share(&format!("control:{}", self.id)) < rules.control {
             return ("control", None);
@@ -113,17 +200,17 @@ impl OracleUser {
     fn record(
         &mut self,
         index: usize,
-        decision: (&'static str, Option<i64>),
+        cause: OracleCause,
+        (outcome, until): (&'static str, Option<i64>),
         rules: &OracleRules,
         journal: &mut Vec<Json>,
     ) {
-        let (campaign, (outcome, until)) = (&rules.campaigns[index], decision);
+        let campaign = &rules.campaigns[index];
         let mut line = json!({
             "kind": "decision", "user": self.id, "campaign": campaign.id, "outcome": outcome, "at": print_time(self.now),
         });
-        if let Some(until) = until {
-            line["until"] = json!(print_time(until));
-            self.deferred.push(OracleDeferral { campaign: index, until, zone: self.zone(rules) });
+        if let Some((_, key)) = cause.instance() {
+            line["key"] = json!(key);
         }
         if outcome == "sent" {
             line["channel"] = json!(campaign.channel);
@@ -131,82 +218,19 @@ impl OracleUser {
                 line["variant"] = json!(variant);
             }
         }
-        if matches!(outcome, "sent" | "control" | "holdout") {
+        if matches!(outcome, "no_luck" | "sent" | "control" | "holdout") {
             self.exposures.push(OracleExposure { campaign: index, at: self.now, sent: outcome == "sent" });
+            if let Some(instance) = cause.instance().and_then(|place| self.instances.get_mut(place)) {
+                *instance.fired.entry(index).or_default() += 1;
+            }
+        }
+        if let Some(until) = until {
+            line["until"] = json!(print_time(until));
+            let zone = self.zone(rules);
+            self.deferred.push(OracleDeferral { campaign: index, cause, at: self.now, until, zone });
         }
         journal.push(line);
     }
-
-    /// The end of the quiet hours the user is in, if in any.
-    fn quiet_until(&self, (start, end): (i64, i64), rules: &OracleRules) -> Option<i64> {
-        let zone = self.zone(rules).clock();
-        let local = Timestamp::from_millisecond(self.now).expect("the clock is a call's").to_zoned(zone.clone());
-        let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
-        let quiet = if start < end { start <= minute && minute < end } else { start <= minute || minute < end };
-        if !quiet {
-            return None;
-        }
-        let end_of_day = |day: i64| {
-            let date = local.date().checked_add(day.days()).expect("a day beside a call's is a date");
-            date.at(i8::try_from(end / 60).expect("an hour"), i8::try_from(end % 60).expect("a minute"), 0, 0)
-        };
-        (-1..=2).flat_map(|day| instants_of(end_of_day(day), &zone)).filter(|instant| *instant > self.now).min()
-    }
-
-    fn zone(&self, rules: &OracleRules) -> OracleZone {
-        let by_trait = self.traits.get("timezone").and_then(Json::as_str);
-        let by_context = self.context_zone.as_ref().map(|(_, zone)| zone.as_str());
-        let of_rules = || OracleZone::parse(&rules.timezone).expect("the rules' zone is known");
-        by_trait.or(by_context).and_then(OracleZone::parse).unwrap_or_else(of_rules)
-    }
-}
-
-/// A time zone.
-#[derive(Clone, PartialEq)]
-enum OracleZone {
-    Named(String),
-    /// Minutes ahead of UTC.
-    Fixed(i32),
-}
-
-impl OracleZone {
-    fn parse(name: &str) -> Option<OracleZone> {
-        let upper = name.to_ascii_uppercase();
-        if upper == "ETC/UNKNOWN" || upper == "FACTORY" {
-            return None;
-        }
-        let bare = upper.strip_prefix("UTC").or_else(|| upper.strip_prefix("GMT")).unwrap_or(&upper);
-        let offset = Regex::new(r"^([+\-\x{2212}])([01]?[0-9]|2[0-3])(:?([0-5][0-9]))?$").expect("it is sound");
-        if let Some(parts) = offset.captures(bare) {
-            let number = |group| parts.get(group).map_or(0, |digits| digits.as_str().parse::<i32>().expect("digits"));
-            let minutes = number(2) * 60 + number(4);
-            return Some(OracleZone::Fixed(if &parts[1] == "+" { minutes } else { -minutes }));
-        }
-        let zone = TimeZone::get(name).ok()?;
-        zone.iana_name().map(|name| OracleZone::Named(name.to_owned()))
-    }
-
-    fn clock(&self) -> TimeZone {
-        match self {
-            OracleZone::Named(name) => TimeZone::get(name).expect("it was found before"),
-            OracleZone::Fixed(minutes) => TimeZone::fixed(Offset::from_seconds(minutes * 60).expect("less than a day")),
-        }
-    }
-}
-
-/// The instants of a local time: two where clocks are set back over it, shifted where they skip it.
-fn instants_of(local: civil::DateTime, zone: &TimeZone) -> Vec<i64> {
-    let ambiguous = zone.to_ambiguous_timestamp(local);
-    let instants = match ambiguous.offset() {
-        AmbiguousOffset::Fold { .. } => vec![ambiguous.earlier(), ambiguous.later()],
-        _ => vec![ambiguous.compatible()],
-    };
-    instants.into_iter().flatten().map(Timestamp::as_millisecond).collect()
-}
-
-/// The hash of a key as a number from 0 to 1.
-fn share(key: &str) -> f64 {
-    xxh3_64(key.as_bytes()) as f64 / 2f64.powi(64)
 }
 
 fn variant<'c>(campaign: &'c OracleCampaign, user: &str) -> Option<&'c str> {

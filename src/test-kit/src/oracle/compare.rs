@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-const FIELDS: [&str; 10] =
-    ["kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant"];
+const FIELDS: [&str; 11] =
+    ["kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key"];
+
+/// Causes that the semantics name; an engine may tell others.
+const CAUSES: [&str; 2] = ["ttl", "max"];
 
 /// What is wrong with `actual`: the first user whose journals differ, with both; `None` if all agree.
 pub fn difference(expected: &[Json], actual: &[Json]) -> Option<String> {
@@ -32,10 +35,12 @@ pub fn difference(expected: &[Json], actual: &[Json]) -> Option<String> {
 fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal {
-        let shown: Vec<String> = FIELDS
+        let mut shown: Vec<String> = FIELDS
             .iter()
             .filter_map(|field| line.get(field).map(|value| format!("{field} {}", value.as_str().unwrap_or("?"))))
             .collect();
+        let cause = line["cause"].as_str().filter(|cause| CAUSES.contains(cause));
+        shown.extend(cause.map(|cause| format!("cause {cause}")));
         users.entry(line["user"].as_str().unwrap_or("?").to_owned()).or_default().push(shown.join(", "));
     }
     users

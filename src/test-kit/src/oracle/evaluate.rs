@@ -1,29 +1,64 @@
-//! Evaluates expressions by scanning all events of the user.
+//! Evaluates expressions by scanning everything that happened to the user, or to one of its keys.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::expression::{OracleExpression, PathRoot};
-use super::user::{OracleEvent, OracleUser};
+use super::campaign::OracleCause;
+use super::expression::{OracleExpression, OracleWindow, PathRoot};
+use super::history::{OracleHistory, OracleMatch};
+use super::instance::OracleInstance;
+use super::rules::OracleRules;
+use super::user::OracleUser;
 use super::value::{OracleValue, number_or_none};
 use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// What an expression is evaluated on.
+#[derive(Clone, Copy)]
 pub(crate) struct EvaluationScope<'a> {
+    pub(crate) rules: &'a OracleRules,
     pub(crate) user: &'a OracleUser,
     pub(crate) now: i64,
-    /// The properties and the context of the event that a `where` looks at; null elsewhere.
-    pub(crate) event: (&'a Json, &'a Json),
+    /// The instance that is asked, with its key; `None`: the user is.
+    pub(crate) instance: Option<(&'a str, &'a OracleInstance)>,
+    /// The event that a `where` or `let` looks at.
+    pub(crate) call: Option<ScopedCall<'a>>,
+    /// The match that set off a campaign.
+    pub(crate) matched: Option<&'a OracleMatch>,
 }
 
-impl EvaluationScope<'_> {
+/// What a `where` or `let` sees of an event.
+#[derive(Clone, Copy)]
+pub(crate) struct ScopedCall<'a> {
+    pub(crate) properties: &'a Json,
+    pub(crate) context: &'a Json,
+    /// The element, with `each`.
+    pub(crate) item: Option<&'a Json>,
+}
+
+impl<'a> EvaluationScope<'a> {
+    /// The user, at its clock.
+    pub(crate) fn of_user(user: &'a OracleUser, rules: &'a OracleRules) -> EvaluationScope<'a> {
+        EvaluationScope { rules, user, now: user.now, instance: None, call: None, matched: None }
+    }
+
+    /// What a campaign asks: the instance whose change set it off, if it is there, or the user.
+    pub(crate) fn caused(user: &'a OracleUser, cause: &'a OracleCause, rules: &'a OracleRules) -> EvaluationScope<'a> {
+        let place = cause.instance().and_then(|place| user.instances.get_key_value(place));
+        let matched = match cause {
+            OracleCause::Match(found) => Some(&found.one),
+            OracleCause::Change(_) => None,
+        };
+        let instance = place.map(|((_, key), instance)| (key.as_str(), instance));
+        EvaluationScope { instance, matched, ..EvaluationScope::of_user(user, rules) }
+    }
+
     /// Whether a condition is true.
     pub(crate) fn holds(&self, node: &OracleExpression) -> bool {
         self.value(node).is_true()
     }
 
-    fn value(&self, node: &OracleExpression) -> OracleValue {
+    pub(crate) fn value(&self, node: &OracleExpression) -> OracleValue {
         match node {
             OracleExpression::Literal(value) => value.clone(),
             OracleExpression::List(items) => OracleValue::List(items.iter().map(|item| self.value(item)).collect()),
@@ -47,50 +82,86 @@ impl EvaluationScope<'_> {
             }
             OracleExpression::Field(root, path) => self.field(*root, path),
             OracleExpression::Has(root, path) => OracleValue::Bool(!self.field(*root, path).is_missing()),
-            OracleExpression::InSegment(segment) => OracleValue::Bool(self.user.member_of[*segment]),
-            OracleExpression::Window(function, name, path, length) => self.window(function, *name, path, *length),
-            OracleExpression::Total(name, path) if path.is_empty() => count(self.named(*name).count()),
-            OracleExpression::Total(name, path) => sum(&numbers(self.named(*name), path)),
-            OracleExpression::Last(name, path) => self.last(*name, path),
-            OracleExpression::Since(name) => self.elapsed(self.named(*name).map(|entry| entry.at).max()),
-            OracleExpression::Idle => self.elapsed(self.user.entries.iter().map(|entry| entry.at).max()),
-            OracleExpression::Age => self.elapsed(self.user.entries.iter().map(|entry| entry.at).min()),
+            OracleExpression::InSegment(segment) => OracleValue::Bool(self.is_in_segment(*segment)),
+            OracleExpression::KeysIn(segment) => {
+                let per = self.rules.segments[*segment].per.expect("a segment with `per`");
+                count(self.user.keys(per).filter(|(_, instance)| instance.member_of[*segment]).count())
+            }
+            OracleExpression::Key => {
+                self.instance.map_or(OracleValue::Missing, |(key, _)| OracleValue::Text(key.to_owned()))
+            }
+            OracleExpression::OfUser(function) => self.asking_user().value(function),
+            OracleExpression::Window(function, name, path, window) => self.window(function, *name, path, *window),
+            OracleExpression::Total(name, path) if path.is_empty() => count(self.history().named(*name).count()),
+            OracleExpression::Total(name, path) => sum(&numbers(self.history().named(*name), path)),
+            OracleExpression::Last(name, path) => value_of(self.having(*name, path).max_by_key(|one| one.at), path),
+            OracleExpression::First(name, path) => value_of(self.having(*name, path).min_by_key(|one| one.at), path),
+            OracleExpression::Since(name) => self.elapsed(self.history().named(*name).map(|one| one.at).max()),
+            OracleExpression::Idle => self.elapsed(self.history().times.iter().copied().max()),
+            OracleExpression::Age => self.elapsed(self.history().times.iter().copied().min()),
+            OracleExpression::Gap(name) => self.gap(*name),
+            OracleExpression::UsualGap(name) => self.usual_gap(*name),
+            OracleExpression::Followed(first, second, within) => {
+                count(self.history().named(*second).filter(|one| one.follows(*first, *within)).count())
+            }
+            OracleExpression::Days(name, days) => count(self.days(*name, *days)),
+            OracleExpression::Streak(name) => count(self.streak(*name)),
+            OracleExpression::Until(moment) => self.until(moment),
+            OracleExpression::Anniversary(moment) => OracleValue::Bool(self.is_anniversary(moment)),
+            OracleExpression::Hour => count(usize::try_from(self.local_time().hour()).expect("0 to 23")),
+            OracleExpression::Weekday => {
+                let weekday = self.local_time().weekday().to_monday_one_offset();
+                count(usize::try_from(weekday).expect("1 to 7"))
+            }
         }
     }
 
+    /// Everything that happened to what is asked.
+    pub(crate) fn history(&self) -> &'a OracleHistory {
+        self.instance.map_or(&self.user.history, |(_, instance)| &instance.history)
+    }
+
+    /// The same, asking the user.
+    pub(crate) fn asking_user(&self) -> EvaluationScope<'a> {
+        EvaluationScope { instance: None, ..*self }
+    }
+
     fn field(&self, root: PathRoot, path: &[String]) -> OracleValue {
+        let of_call = |get: fn(ScopedCall<'a>) -> Option<&'a Json>| {
+            self.call.and_then(get).map_or(OracleValue::Missing, |json| OracleValue::at_path(json, path))
+        };
         match root {
-            PathRoot::Properties => OracleValue::at_path(self.event.0, path),
-            PathRoot::Context => OracleValue::at_path(self.event.1, path),
+            PathRoot::Properties => of_call(|call| Some(call.properties)),
+            PathRoot::Context => of_call(|call| Some(call.context)),
+            PathRoot::Item => of_call(|call| call.item),
+            PathRoot::Event => self.matched.map_or(OracleValue::Missing, |one| one.value(path)),
             PathRoot::Traits => OracleValue::at_path(&self.user.traits, path),
         }
     }
 
-    fn named(&self, name: usize) -> impl Iterator<Item = &OracleEvent> {
-        self.user.entries.iter().filter(move |entry| entry.names.contains(&name))
+    fn is_in_segment(&self, segment: usize) -> bool {
+        match (self.rules.segments[segment].per, self.instance) {
+            (None, _) => self.user.member_of[segment],
+            (Some(_), Some((_, instance))) => instance.member_of[segment],
+            (Some(_), None) => panic!("`in_segment` asks the user about a segment with `per`"),
+        }
     }
 
-    fn elapsed(&self, from: Option<i64>) -> OracleValue {
-        OracleValue::Duration(from.map_or(f64::INFINITY, |from| (self.now - from) as f64))
+    fn having(&self, name: usize, path: &[String]) -> impl Iterator<Item = &'a OracleMatch> {
+        self.history().named(name).filter(|one| !one.value(path).is_missing())
     }
 
-    fn window(&self, function: &str, name: usize, path: &[String], length_ms: i64) -> OracleValue {
-        let (width, in_window) = panes(length_ms);
-        let newest = self.now.div_euclid(width);
-        let within = |entry: &&OracleEvent| {
-            let pane = entry.at.div_euclid(width);
-            newest - in_window < pane && pane <= newest
-        };
-        let entries: Vec<&OracleEvent> = self.named(name).filter(within).collect();
-        let values = numbers(entries.iter().copied(), path);
+    fn window(&self, function: &str, name: usize, path: &[String], window: OracleWindow) -> OracleValue {
+        let matches: Vec<&OracleMatch> = self.history().named(name).filter(|one| self.is_within(window, one)).collect();
+        let values = numbers(matches.iter().copied(), path);
         match function {
-            "count" => count(entries.len()),
+            "count" => count(matches.len()),
             "sum" => sum(&values),
             "min" => number_or_none(values.into_iter().min()),
             "max" => number_or_none(values.into_iter().max()),
             "avg" => sum(&values).arithmetic("/", &count(values.len())),
             _ => {
-                let keys = entries.iter().filter_map(|entry| match OracleValue::at_path(&entry.properties, path) {
+                let keys = matches.iter().filter_map(|one| match one.value(path) {
                     OracleValue::Text(text) => Some((None, text)),
                     OracleValue::Number(number) => Some((Some(number), String::new())),
                     _ => None,
@@ -100,10 +171,20 @@ impl EvaluationScope<'_> {
         }
     }
 
-    fn last(&self, name: usize, path: &[String]) -> OracleValue {
-        let having = self.named(name).filter(|entry| !OracleValue::at_path(&entry.properties, path).is_missing());
-        let Some(latest) = having.max_by_key(|entry| (entry.at, entry.arrival)) else { return OracleValue::Missing };
-        OracleValue::at_path(&latest.properties, path)
+    fn is_within(&self, window: OracleWindow, one: &OracleMatch) -> bool {
+        match window {
+            OracleWindow::Sliding(length) => {
+                let (width, in_window) = panes(length);
+                let (newest, pane) = (self.now.div_euclid(width), one.at.div_euclid(width));
+                newest - in_window < pane && pane <= newest
+            }
+            OracleWindow::Calendar(period, later) => {
+                let calendar = &self.rules.calendar;
+                let today = calendar.day_of(self.now);
+                calendar.period_start(period, today, later) <= one.at
+                    && one.at < calendar.period_start(period, today, later + 1)
+            }
+        }
     }
 }
 
@@ -113,13 +194,17 @@ pub(crate) fn panes(length_ms: i64) -> (i64, i64) {
     (width, (length_ms + width - 1) / width)
 }
 
-fn numbers<'e>(entries: impl Iterator<Item = &'e OracleEvent>, path: &[String]) -> Vec<OracleDecimal> {
-    entries
-        .filter_map(|entry| match OracleValue::at_path(&entry.properties, path) {
+fn numbers<'e>(matches: impl Iterator<Item = &'e OracleMatch>, path: &[String]) -> Vec<OracleDecimal> {
+    matches
+        .filter_map(|one| match one.value(path) {
             OracleValue::Number(number) => Some(number),
             _ => None,
         })
         .collect()
+}
+
+fn value_of(found: Option<&OracleMatch>, path: &[String]) -> OracleValue {
+    found.map_or(OracleValue::Missing, |one| one.value(path))
 }
 
 fn sum(values: &[OracleDecimal]) -> OracleValue {

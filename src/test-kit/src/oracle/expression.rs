@@ -1,8 +1,8 @@
-//! Resolves the names in an expression. Panics on anything that is not part of the language.
+//! Expressions of the language, with their names resolved.
 
 use regex::Regex;
 
-use super::syntax::{self, SyntaxNode};
+use super::calendar::CalendarPeriod;
 use super::value::OracleValue;
 
 /// Where a path of fields starts.
@@ -11,6 +11,19 @@ pub(crate) enum PathRoot {
     Properties,
     Context,
     Traits,
+    /// The element of an array that a name with `each` looks at.
+    Item,
+    /// The match that set off a campaign.
+    Event,
+}
+
+/// The time that a function looks back on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OracleWindow {
+    /// Milliseconds.
+    Sliding(i64),
+    /// The period that now lies in, or one so many periods later.
+    Calendar(CalendarPeriod, i32),
 }
 
 /// An expression.
@@ -31,170 +44,72 @@ pub(crate) enum OracleExpression {
     Matches(Box<OracleExpression>, Regex),
     Field(PathRoot, Vec<String>),
     Has(PathRoot, Vec<String>),
-    /// `count`, `sum`, `min`, `max`, `avg`, `distinct` of a name's property (no path for `count`) over milliseconds.
-    Window(String, usize, Vec<String>, i64),
-    /// `total`; of events where the path is empty.
+    /// `count`, `sum`, `min`, `max`, `avg`, `distinct` of a name's property (no path for `count`) over a window.
+    Window(String, usize, Vec<String>, OracleWindow),
+    /// `total`; of matches where the path is empty.
     Total(usize, Vec<String>),
+    First(usize, Vec<String>),
     Last(usize, Vec<String>),
     Since(usize),
+    Gap(usize),
+    UsualGap(usize),
+    /// On how many of the last so many days there was a match.
+    Days(usize, i32),
+    Streak(usize),
+    /// How many of the second name came at most so many milliseconds after the first.
+    Followed(usize, usize, i64),
+    Until(Box<OracleExpression>),
+    Anniversary(Box<OracleExpression>),
+    Hour,
+    Weekday,
     Idle,
     Age,
     InSegment(usize),
+    /// How many instances are in a segment.
+    KeysIn(usize),
+    /// `key()`.
+    Key,
+    /// `user.f(…)`: what the function says of the user.
+    OfUser(Box<OracleExpression>),
 }
 
-/// Parses an expression; `names` and `segments` are the ids it may use.
-pub(crate) fn parse(text: &str, names: &[String], segments: &[String]) -> OracleExpression {
-    NameResolver { text, names, segments }.lower(&syntax::parse(text))
-}
-
-/// A duration literal in milliseconds: `30m`, `1h30m`.
-pub(crate) fn parse_duration(text: &str) -> i64 {
-    let part = Regex::new("([0-9]+)(ms|s|m|h|d|w)").expect("the pattern is fixed and valid");
-    let mut length = 0;
-    let mut total = 0;
-    for found in part.captures_iter(text) {
-        length += found[0].len();
-        let unit = match &found[2] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => 7 * 86_400_000,
-        };
-        total += found[1].parse::<i64>().expect("a number of at most 18 digits") * unit;
-    }
-    assert!(!text.is_empty() && length == text.len(), "`{text}` is no duration");
-    total
-}
-
-struct NameResolver<'a> {
-    text: &'a str,
-    names: &'a [String],
-    segments: &'a [String],
-}
-
-impl NameResolver<'_> {
-    fn lower(&self, syntax: &SyntaxNode) -> OracleExpression {
-        match syntax {
-            SyntaxNode::Literal(value) => OracleExpression::Literal(value.clone()),
-            SyntaxNode::List(items) => OracleExpression::List(items.iter().map(|item| self.lower(item)).collect()),
-            SyntaxNode::Name(_) | SyntaxNode::Field(..) => {
-                let (root, path) = self.field(syntax);
-                OracleExpression::Field(root, path)
-            }
-            SyntaxNode::Method(subject, name, argument) => self.method(subject, name, argument),
-            SyntaxNode::Call(name, arguments) => self.call(name, arguments),
-            SyntaxNode::Unary(sign, operand) => {
-                let operand = Box::new(self.lower(operand));
-                if *sign == "!" { OracleExpression::Not(operand) } else { OracleExpression::Negate(operand) }
-            }
-            SyntaxNode::Binary(operator, left, right) => {
-                self.operator(operator, Box::new(self.lower(left)), Box::new(self.lower(right)))
-            }
+impl OracleExpression {
+    /// The expressions right inside this one.
+    pub(crate) fn children(&self) -> Vec<&OracleExpression> {
+        match self {
+            OracleExpression::Not(inner)
+            | OracleExpression::Negate(inner)
+            | OracleExpression::ToNumber(inner)
+            | OracleExpression::Until(inner)
+            | OracleExpression::Anniversary(inner)
+            | OracleExpression::OfUser(inner)
+            | OracleExpression::Matches(inner, _) => vec![inner],
+            OracleExpression::And(left, right)
+            | OracleExpression::Or(left, right)
+            | OracleExpression::Compare(_, left, right)
+            | OracleExpression::Arithmetic(_, left, right)
+            | OracleExpression::In(left, right)
+            | OracleExpression::Text(_, left, right) => vec![left, right],
+            OracleExpression::List(items) => items.iter().collect(),
+            _ => Vec::new(),
         }
     }
 
-    fn method(&self, subject: &SyntaxNode, name: &str, argument: &SyntaxNode) -> OracleExpression {
-        let subject = Box::new(self.lower(subject));
-        match name {
-            "matches" => {
-                OracleExpression::Matches(subject, Regex::new(&self.string(argument)).expect("a valid pattern"))
-            }
-            "startsWith" | "endsWith" | "contains" => {
-                OracleExpression::Text(name.to_owned(), subject, Box::new(self.lower(argument)))
-            }
-            other => panic!("{}: `{other}` is not in the language", self.text),
-        }
-    }
-
-    fn call(&self, function: &str, arguments: &[SyntaxNode]) -> OracleExpression {
-        let argument = |index: usize| &arguments[index];
-        match function {
-            "number" => OracleExpression::ToNumber(Box::new(self.lower(argument(0)))),
-            "has" => {
-                let (root, path) = self.field(argument(0));
-                OracleExpression::Has(root, path)
-            }
-            "duration" => OracleExpression::Literal(OracleValue::Duration(self.milliseconds(argument(0)) as f64)),
-            "idle" => OracleExpression::Idle,
-            "age" => OracleExpression::Age,
-            "since" => OracleExpression::Since(self.name(argument(0)).0),
-            "in_segment" => OracleExpression::InSegment(self.segment(&self.string(argument(0)))),
-            "total" => {
-                let (name, path) = self.name(argument(0));
-                OracleExpression::Total(name, path)
-            }
-            "last" => {
-                let (name, path) = self.name(argument(0));
-                OracleExpression::Last(name, path)
-            }
-            window @ ("count" | "sum" | "min" | "max" | "avg" | "distinct") => {
-                let (name, path) = self.name(argument(0));
-                OracleExpression::Window(window.to_owned(), name, path, self.milliseconds(argument(1)))
-            }
-            other => panic!("{}: `{other}` is not in the language", self.text),
-        }
-    }
-
-    fn operator(
-        &self,
-        operator: &'static str,
-        left: Box<OracleExpression>,
-        right: Box<OracleExpression>,
-    ) -> OracleExpression {
-        match operator {
-            "&&" => OracleExpression::And(left, right),
-            "||" => OracleExpression::Or(left, right),
-            "in" => OracleExpression::In(left, right),
-            "==" | "!=" | "<" | "<=" | ">" | ">=" => OracleExpression::Compare(operator, left, right),
-            "+" | "-" | "*" | "/" => OracleExpression::Arithmetic(operator, left, right),
-            _ => panic!("{}: `{operator}` is not in the language", self.text),
-        }
-    }
-
-    fn field(&self, syntax: &SyntaxNode) -> (PathRoot, Vec<String>) {
-        let path = self.path(syntax);
-        let root = match path[0].as_str() {
-            "properties" => PathRoot::Properties,
-            "context" => PathRoot::Context,
-            "traits" => PathRoot::Traits,
-            other => panic!("{}: `{other}` has no fields here", self.text),
-        };
-        (root, path[1..].to_vec())
-    }
-
-    fn name(&self, syntax: &SyntaxNode) -> (usize, Vec<String>) {
-        let path = self.path(syntax);
-        let name = self.names.iter().position(|name| *name == path[0]);
-        (name.unwrap_or_else(|| panic!("{}: no event is named `{}`", self.text, path[0])), path[1..].to_vec())
-    }
-
-    fn path(&self, syntax: &SyntaxNode) -> Vec<String> {
-        match syntax {
-            SyntaxNode::Name(name) => vec![name.clone()],
-            SyntaxNode::Field(target, field) => {
-                let mut path = self.path(target);
-                path.push(field.clone());
-                path
-            }
-            _ => panic!("{}: {syntax:?} is no path of names", self.text),
-        }
-    }
-
-    fn segment(&self, id: &str) -> usize {
-        let place = self.segments.iter().position(|segment| segment == id);
-        place.unwrap_or_else(|| panic!("{}: no segment `{id}` above this place", self.text))
-    }
-
-    fn string(&self, syntax: &SyntaxNode) -> String {
-        match syntax {
-            SyntaxNode::Literal(OracleValue::Text(text)) => text.clone(),
-            _ => panic!("{}: {syntax:?} should be a string literal", self.text),
-        }
-    }
-
-    fn milliseconds(&self, syntax: &SyntaxNode) -> i64 {
-        parse_duration(&self.string(syntax))
+    /// Whether its value moves evenly with time.
+    pub(crate) fn is_moving(&self) -> bool {
+        let is_condition = matches!(
+            self,
+            OracleExpression::Not(_)
+                | OracleExpression::And(..)
+                | OracleExpression::Or(..)
+                | OracleExpression::Compare(..)
+                | OracleExpression::In(..)
+                | OracleExpression::Text(..)
+        );
+        let moves = matches!(
+            self,
+            OracleExpression::Since(_) | OracleExpression::Idle | OracleExpression::Age | OracleExpression::Until(_)
+        );
+        moves || !is_condition && self.children().into_iter().any(OracleExpression::is_moving)
     }
 }

@@ -1,89 +1,93 @@
-//! Every instant at which time alone could change anything. Most change nothing; each is evaluated.
+//! Every instant at which time alone could change a condition. Most change nothing; each is evaluated.
 
 use std::collections::BTreeSet;
 
-use super::evaluate::panes;
-use super::expression::OracleExpression;
-use super::rules::OracleSegment;
-use super::user::OracleEvent;
-use super::value::OracleValue;
+use super::calendar::later_day;
+use super::evaluate::{EvaluationScope, panes};
+use super::expression::{OracleExpression, OracleWindow};
+use super::moment;
 
-/// The distances from an event at which time alone could change a segment, by the windows and constants of the segments.
-pub(crate) struct ChangeInstants {
-    windows: BTreeSet<i64>,
-    /// What `since`, `idle` and `age` are compared with: the constants, and their sums and differences.
-    offsets: BTreeSet<i64>,
-}
-
-impl ChangeInstants {
-    pub(crate) fn of(segments: &[OracleSegment]) -> ChangeInstants {
-        let mut change_instants = ChangeInstants { windows: BTreeSet::new(), offsets: BTreeSet::new() };
-        for segment in segments {
-            change_instants.collect(&segment.when);
+impl EvaluationScope<'_> {
+    /// Adds the instants after now and up to `until`, as things are now.
+    pub(crate) fn collect_instants(&self, node: &OracleExpression, until: i64, found: &mut BTreeSet<i64>) {
+        let mut inside = BTreeSet::new();
+        let scope = if let OracleExpression::OfUser(_) = node { self.asking_user() } else { *self };
+        for child in node.children() {
+            scope.collect_instants(child, until, &mut inside);
         }
-        change_instants
-    }
-
-    /// The instants after `after` and up to `until`, in order.
-    pub(crate) fn instants(&self, entries: &[OracleEvent], after: i64, until: i64) -> BTreeSet<i64> {
-        let mut instants = BTreeSet::new();
-        for entry in entries {
-            instants.extend(self.windows.iter().map(|length| {
-                let (width, count) = panes(*length);
-                (entry.at.div_euclid(width) + count) * width
-            }));
-            instants.extend(self.offsets.iter().flat_map(|offset| [entry.at + offset, entry.at + offset + 1]));
-        }
-        instants.retain(|instant| after < *instant && *instant <= until);
-        instants
-    }
-
-    fn collect(&mut self, node: &OracleExpression) {
-        match node {
-            OracleExpression::Window(_, _, _, length) => drop(self.windows.insert(*length)),
-            OracleExpression::Compare(_, left, right) => {
-                let mut constants = Vec::new();
-                durations(left, &mut constants);
-                durations(right, &mut constants);
-                self.offsets.extend(signed_sums(&constants));
+        inside.extend(self.own_instants(node, until));
+        inside.retain(|instant| self.now < *instant && *instant <= until);
+        if let OracleExpression::Compare(_, left, right) = node
+            && (left.is_moving() || right.is_moving())
+        {
+            // Between two of the instants inside it, one side moves away from the other evenly.
+            let ends: Vec<i64> = inside.iter().copied().chain([until + 1]).collect();
+            let starts: Vec<i64> = std::iter::once(self.now).chain(inside.iter().copied()).collect();
+            for (start, end) in starts.into_iter().zip(ends) {
+                for operator in [">=", ">"] {
+                    inside.extend(self.crossing(operator, (left, right), start, end));
+                }
             }
-            _ => {}
         }
-        for child in children(node) {
-            self.collect(child);
+        found.extend(inside);
+    }
+
+    /// The first instant after `start` and before `end` at which a comparison is otherwise than at `start`.
+    fn crossing(
+        &self,
+        operator: &str,
+        (left, right): (&OracleExpression, &OracleExpression),
+        start: i64,
+        end: i64,
+    ) -> Option<i64> {
+        let holds_at = |now: i64| {
+            let then = EvaluationScope { now, ..*self };
+            then.value(left).compare(operator, &then.value(right))
+        };
+        let (mut before, mut after) = (start, end - 1);
+        let at_start = holds_at(before);
+        if holds_at(after) == at_start {
+            return None;
         }
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if holds_at(middle) == at_start {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Some(after)
     }
-}
 
-fn durations(node: &OracleExpression, found: &mut Vec<i64>) {
-    if let OracleExpression::Literal(OracleValue::Duration(length)) = node {
-        found.push(*length as i64);
-    }
-    for child in children(node) {
-        durations(child, found);
-    }
-}
-
-/// Everything the constants can add up to, each taken, left or subtracted.
-fn signed_sums(constants: &[i64]) -> BTreeSet<i64> {
-    constants.iter().fold(BTreeSet::from([0]), |sums, constant| {
-        sums.iter().flat_map(|sum| [*sum, sum + constant, sum - constant]).collect()
-    })
-}
-
-fn children(node: &OracleExpression) -> Vec<&OracleExpression> {
-    match node {
-        OracleExpression::Not(inner)
-        | OracleExpression::Negate(inner)
-        | OracleExpression::ToNumber(inner)
-        | OracleExpression::Matches(inner, _) => vec![inner],
-        OracleExpression::And(left, right)
-        | OracleExpression::Or(left, right)
-        | OracleExpression::Compare(_, left, right)
-        | OracleExpression::Arithmetic(_, left, right)
-        | OracleExpression::In(left, right)
-        | OracleExpression::Text(_, left, right) => vec![left, right],
-        OracleExpression::List(items) => items.iter().collect(),
-        _ => Vec::new(),
+    /// When what this function itself looks at could change.
+    fn own_instants(&self, node: &OracleExpression, until: i64) -> Vec<i64> {
+        let calendar = &self.rules.calendar;
+        let times = |name: usize| self.history().named(name).map(|one| one.at);
+        match node {
+            OracleExpression::Window(_, name, _, OracleWindow::Sliding(length)) => {
+                let (width, count) = panes(*length);
+                times(*name).map(|at| (at.div_euclid(width) + count) * width).collect()
+            }
+            OracleExpression::Window(_, name, _, OracleWindow::Calendar(period, _)) => times(*name)
+                .map(|at| calendar.day_of(at))
+                .flat_map(|day| [1, 2].map(|later| calendar.period_start(*period, day, later)))
+                .collect(),
+            OracleExpression::Days(name, days) => {
+                times(*name).map(|at| calendar.day_start(later_day(calendar.day_of(at), *days))).collect()
+            }
+            OracleExpression::Streak(name) => {
+                times(*name).map(|at| calendar.day_start(later_day(calendar.day_of(at), 2))).collect()
+            }
+            OracleExpression::Anniversary(text) => {
+                let Some(moment) = self.moment(text) else { return Vec::new() };
+                let day = moment.day(calendar);
+                (calendar.day_of(self.now).year()..=calendar.day_of(until).year())
+                    .filter_map(|year| moment::anniversary(day, year))
+                    .flat_map(|day| [calendar.day_start(day), calendar.day_start(later_day(day, 1))])
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }

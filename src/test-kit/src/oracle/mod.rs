@@ -1,22 +1,32 @@
 //! The naive oracle: computes the expected journal of a log by brute force.
 //!
 //! It is written from docs/semantics.md alone and shares no code with the engine. It keeps the list of all accepted events
-//! of every user and re-scans it for every evaluation. To find what time alone changes, it collects every instant at which
-//! anything could change and evaluates at each of them. It is slow on purpose: it has no panes, timers or partitions, whose
-//! mistakes would be hard to see.
+//! of every user, and of all matches of each of its keys, and re-scans it for every evaluation. To find what time alone
+//! changes, it collects every instant at which anything could change and evaluates at each of them; where a comparison has
+//! something that moves with time, it searches for them. It is slow on purpose: it has no panes, timers or partitions,
+//! whose mistakes would be hard to see.
 //!
 //! It trusts its input: rules that do not parse, or that have wrong types, make it panic.
 
+mod calendar;
 mod campaign;
 pub mod compare;
 mod evaluate;
 mod expression;
+mod history;
+mod instance;
 mod instants;
 mod log;
+mod moment;
+mod moments;
+mod resolve;
 mod rules;
+mod share;
+mod span;
 mod syntax;
 mod user;
 mod value;
+mod zone;
 
 use std::collections::BTreeMap;
 
@@ -29,11 +39,18 @@ use user::OracleUser;
 /// Before every event.
 const BEGINNING: i64 = i64::MIN / 4;
 
-/// The journal of a log, in order per user; the order between users is arbitrary.
-///
-/// `events_jsonl`: one call, or batch of calls, per line. `until_ms` and `max_disorder_ms`: as in `rekindle replay`.
-pub fn run(rules_toml: &str, events_jsonl: &[u8], until_ms: i64, max_disorder_ms: i64) -> Vec<Json> {
-    run_forgetting(rules_toml, events_jsonl, until_ms, max_disorder_ms, &ForgetPlan::default())
+/// A log, its rules, and how to replay it.
+#[derive(Clone, Debug, Default)]
+pub struct OracleInput<'a> {
+    pub rules_toml: &'a str,
+    /// One call, or batch of calls, per line.
+    pub events_jsonl: &'a [u8],
+    /// The end of time, UTC milliseconds.
+    pub until_ms: i64,
+    pub max_disorder_ms: i64,
+    /// What draws depend on; mostly empty.
+    pub secret: &'a [u8],
+    pub forgetting: ForgetPlan,
 }
 
 /// Which users are forgotten, and when.
@@ -46,25 +63,20 @@ pub struct ForgetPlan {
     pub state_ttl_ms: Option<i64>,
 }
 
-/// Like [`run`], with users that are forgotten and expire.
-pub fn run_forgetting(
-    rules_toml: &str,
-    events_jsonl: &[u8],
-    until_ms: i64,
-    max_disorder_ms: i64,
-    forgetting: &ForgetPlan,
-) -> Vec<Json> {
+/// The journal of a log, in order per user; the order between users is arbitrary.
+pub fn run(input: &OracleInput<'_>) -> Vec<Json> {
+    let (until_ms, max_disorder_ms) = (input.until_ms, input.max_disorder_ms);
     let mut state = OracleState {
-        rules: &OracleRules::parse(rules_toml),
+        rules: &OracleRules::parse(input.rules_toml, input.secret),
         users: BTreeMap::new(),
         links: BTreeMap::new(),
         watermark: BEGINNING,
-        state_ttl: forgetting.state_ttl_ms,
+        state_ttl: input.forgetting.state_ttl_ms,
         journal: Vec::new(),
     };
     let mut arrival = 0;
-    for (index, line) in events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        for (_, id) in forgetting.requests.iter().filter(|(before, _)| *before == index) {
+    for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
             state.forget(id);
         }
         for call in log::calls(line, until_ms) {
@@ -131,19 +143,21 @@ impl OracleState<'_> {
             now = now.max(state.now);
             user = self.renewed(user, now);
             user.advance(self.rules, now, &mut self.journal);
-            user.merge(state);
+            user.merge(state, self.rules);
             self.journal.push(json!({"kind": "merged", "user": id, "from": from, "at": log::print_time(now)}));
             user.now = now;
+            for per in 0..self.rules.pers.len() {
+                user.make_room(per, 0, self.rules, &mut self.journal);
+            }
             if user.is_duplicate(&call, now, self.rules) {
-                user.evaluate(self.rules, &mut self.journal);
+                user.evaluate(&[], self.rules, &mut self.journal);
             }
         } else {
             user = self.renewed(user, now);
         }
         if !user.is_duplicate(&call, now, self.rules) {
             user.advance(self.rules, now, &mut self.journal);
-            user.accept(call, now, arrival, self.rules);
-            user.evaluate(self.rules, &mut self.journal);
+            user.accept(call, now, arrival, self.rules, &mut self.journal);
         }
         self.users.insert(id, user);
     }
@@ -199,7 +213,7 @@ impl OracleState<'_> {
 
     /// Whether the user has expired by `now`.
     fn is_expired(&self, user: &OracleUser, now: i64) -> bool {
-        let latest = user.entries.iter().map(|entry| entry.at).max();
+        let latest = user.history.times.iter().copied().max();
         let (Some(ttl), Some(latest)) = (self.state_ttl, latest) else { return false };
         let mut then = user.clone();
         then.advance(self.rules, now, &mut Vec::new());

@@ -1,51 +1,79 @@
 //! A rules file, as the oracle reads it.
 
+use toml::de::DeTable;
 use toml::{Table, Value as Toml};
 
-use super::expression::{self, OracleExpression, parse_duration};
-use super::instants::ChangeInstants;
+use super::calendar::OracleCalendar;
+use super::expression::OracleExpression;
 use super::log::OracleCallType;
+use super::resolve::{self, parse_duration};
+use super::zone::OracleZone;
 
 /// The whole file.
 pub(crate) struct OracleRules {
-    pub(crate) timezone: String,
+    pub(crate) zone: OracleZone,
+    pub(crate) calendar: OracleCalendar,
+    /// What draws depend on.
+    pub(crate) secret: Vec<u8>,
     pub(crate) dedup_window: i64,
     pub(crate) control: f64,
     pub(crate) names: Vec<OracleEventName>,
     pub(crate) segments: Vec<OracleSegment>,
     pub(crate) campaigns: Vec<OracleCampaign>,
     pub(crate) caps: Vec<OracleCap>,
-    /// When time alone could change a segment.
-    pub(crate) change_instants: ChangeInstants,
+    pub(crate) pers: Vec<OraclePer>,
 }
 
 /// An entry of `[events]`.
 pub(crate) struct OracleEventName {
     pub(crate) kind: OracleCallType,
     pub(crate) event: Option<String>,
+    /// The path of the array whose elements it looks at.
+    pub(crate) each: Option<Vec<String>>,
     pub(crate) filter: Option<OracleExpression>,
+    pub(crate) lets: Vec<(String, OracleExpression)>,
+}
+
+/// An entry of `[per]`.
+pub(crate) struct OraclePer {
+    /// The path of the key in a match.
+    pub(crate) key: Vec<String>,
+    pub(crate) ttl: i64,
+    pub(crate) max: usize,
 }
 
 /// An entry of `[[segments]]`.
 pub(crate) struct OracleSegment {
     pub(crate) id: String,
+    /// Index of the entry of `[per]`.
+    pub(crate) per: Option<usize>,
     pub(crate) when: OracleExpression,
 }
 
 /// An entry of `[[campaigns]]`.
 pub(crate) struct OracleCampaign {
     pub(crate) id: String,
-    pub(crate) segment: usize,
-    pub(crate) enter: bool,
+    pub(crate) on: OracleTrigger,
     pub(crate) channel: String,
     pub(crate) priority: i64,
     pub(crate) condition: Option<OracleExpression>,
     pub(crate) cooldown: Option<i64>,
     pub(crate) max_per_user: Option<usize>,
+    pub(crate) max_per_key: Option<usize>,
+    /// The share of draws that are won.
+    pub(crate) chance: Option<f64>,
+    /// How old a match, or something held, may be.
+    pub(crate) expires: i64,
     /// First quiet minute of the day and the first that is not.
     pub(crate) quiet_hours: Option<(i64, i64)>,
     pub(crate) holdout: f64,
     pub(crate) variants: Vec<(String, f64)>,
+}
+
+/// What sets off a campaign.
+pub(crate) enum OracleTrigger {
+    Change { segment: usize, enter: bool },
+    Match { name: usize },
 }
 
 /// An entry of `[[caps]]`.
@@ -57,11 +85,12 @@ pub(crate) struct OracleCap {
 
 impl OracleRules {
     /// Reads a rules file; panics on mistakes.
-    pub(crate) fn parse(text: &str) -> OracleRules {
+    pub(crate) fn parse(text: &str, secret: &[u8]) -> OracleRules {
         let file: Table = text.parse().unwrap_or_else(|error| panic!("the rules are no TOML: {error}\n{text}"));
         let none = Table::new();
         let events = file.get("events").and_then(Toml::as_table).unwrap_or(&none);
-        let name_ids: Vec<String> = events.keys().cloned().collect();
+        let name_ids = file_order(text, "events");
+        let per_ids = file_order(text, "per");
         let segments = tables(&file, "segments");
         let segment_ids: Vec<String> = segments.iter().map(|table| required(table, "id")).collect();
         let segments: Vec<OracleSegment> = segments
@@ -69,15 +98,20 @@ impl OracleRules {
             .enumerate()
             .map(|(place, table)| OracleSegment {
                 id: required(table, "id"),
-                when: expression::parse(&required(table, "when"), &name_ids, &segment_ids[..place]),
+                per: string(table, "per").map(|id| position(&per_ids, &id)),
+                when: resolve::parse(&required(table, "when"), &name_ids, &segment_ids[..place]),
             })
             .collect();
+        let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
+        let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
-            timezone: string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned()),
+            calendar: OracleCalendar::new(zone.clock()),
+            zone,
+            secret: secret.to_vec(),
             dedup_window: duration(&file, "dedup_window").unwrap_or(86_400_000),
             control: number(&file, "control").unwrap_or(0.0),
-            names: events.values().map(name).collect(),
-            change_instants: ChangeInstants::of(&segments),
+            names: name_ids.iter().map(|id| name(&events[id])).collect(),
+            pers: per_ids.iter().map(|id| per(&file["per"][id])).collect(),
             segments,
             campaigns: tables(&file, "campaigns")
                 .into_iter()
@@ -91,7 +125,8 @@ impl OracleRules {
 fn name(entry: &Toml) -> OracleEventName {
     let Some(table) = entry.as_table() else {
         let event = entry.as_str().expect("an event's name is a string or a table").to_owned();
-        return OracleEventName { kind: OracleCallType::Track, event: Some(event), filter: None };
+        let (each, filter, lets) = (None, None, Vec::new());
+        return OracleEventName { kind: OracleCallType::Track, event: Some(event), each, filter, lets };
     };
     let kind = match string(table, "type").as_deref() {
         None | Some("track") => OracleCallType::Track,
@@ -99,23 +134,66 @@ fn name(entry: &Toml) -> OracleEventName {
         Some("screen") => OracleCallType::Screen,
         Some(other) => panic!("events of type `{other}` have no names"),
     };
-    let filter = string(table, "where").map(|text| expression::parse(&text, &[], &[]));
-    OracleEventName { kind, event: string(table, "event"), filter }
+    let term = |text: &str| resolve::parse(text, &[], &[]);
+    let lets = table.get("let").and_then(Toml::as_table).cloned().unwrap_or_default();
+    OracleEventName {
+        kind,
+        event: string(table, "event"),
+        each: string(table, "each").map(|path| path_of(&path)),
+        filter: string(table, "where").map(|text| term(&text)),
+        lets: lets.iter().map(|(id, text)| (id.clone(), term(text.as_str().expect("a term")))).collect(),
+    }
+}
+
+fn per(entry: &Toml) -> OraclePer {
+    let table = entry.as_table().expect("an entry of [per] is a table");
+    OraclePer {
+        key: path_of(&required(table, "key")),
+        ttl: duration(table, "ttl").expect("a [per] has a `ttl`"),
+        max: count(table, "max").unwrap_or(20),
+    }
+}
+
+fn path_of(dotted: &str) -> Vec<String> {
+    dotted.split('.').map(str::to_owned).collect()
+}
+
+fn position(ids: &[String], id: &str) -> usize {
+    ids.iter().position(|other| other == id).unwrap_or_else(|| panic!("`{id}` is not defined"))
+}
+
+/// The keys of a table in the order of the file.
+fn file_order(text: &str, section: &str) -> Vec<String> {
+    let file = DeTable::parse(text).expect("it was parsed before");
+    let entries = file.get_ref().get(section).and_then(|entry| entry.get_ref().as_table());
+    let mut keys: Vec<(usize, String)> = entries
+        .into_iter()
+        .flat_map(|table| table.keys())
+        .map(|key| (key.span().start, key.get_ref().to_string()))
+        .collect();
+    keys.sort();
+    keys.into_iter().map(|(_, key)| key).collect()
 }
 
 fn campaign(table: &Table, names: &[String], segments: &[String]) -> OracleCampaign {
     let on = required(table, "on");
-    let (change, segment) = on.split_once(':').expect("`on` is `enter:` or `exit:` and a segment");
+    let (change, id) = on.split_once(':').expect("`on` is `enter:`, `exit:` or `event:`, and an id");
+    let on = match change {
+        "event" => OracleTrigger::Match { name: position(names, id) },
+        _ => OracleTrigger::Change { segment: position(segments, id), enter: change == "enter" },
+    };
     let variants = table.get("variants").and_then(Toml::as_array).cloned().unwrap_or_default();
     OracleCampaign {
         id: required(table, "id"),
-        segment: segments.iter().position(|id| id == segment).expect("`on` names a segment"),
-        enter: change == "enter",
+        on,
         channel: required(table, "channel"),
         priority: table.get("priority").and_then(Toml::as_integer).unwrap_or(0),
-        condition: string(table, "if").map(|text| expression::parse(&text, names, segments)),
+        condition: string(table, "if").map(|text| resolve::parse(&text, names, segments)),
         cooldown: duration(table, "cooldown"),
         max_per_user: count(table, "max_per_user"),
+        max_per_key: count(table, "max_per_key"),
+        chance: number(table, "chance"),
+        expires: duration(table, "expires").unwrap_or(86_400_000),
         quiet_hours: string(table, "quiet_hours").map(|text| quiet_hours(&text)),
         holdout: number(table, "holdout").unwrap_or(0.0),
         variants: variants

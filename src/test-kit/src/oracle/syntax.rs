@@ -14,7 +14,7 @@ pub(crate) enum SyntaxNode {
     Name(String),
     Field(Box<SyntaxNode>, String),
     Call(String, Vec<SyntaxNode>),
-    Method(Box<SyntaxNode>, String, Box<SyntaxNode>),
+    Method(Box<SyntaxNode>, String, Vec<SyntaxNode>),
     Unary(&'static str, Box<SyntaxNode>),
     Binary(&'static str, Box<SyntaxNode>, Box<SyntaxNode>),
 }
@@ -101,9 +101,7 @@ impl<'a> TokenReader<'a> {
             } else if self.take(".") {
                 let name = self.next().to_owned();
                 target = if self.take("(") {
-                    let argument = self.level(0);
-                    self.expect(")");
-                    SyntaxNode::Method(Box::new(target), name, Box::new(argument))
+                    SyntaxNode::Method(Box::new(target), name, self.items(")"))
                 } else {
                     SyntaxNode::Field(Box::new(target), name)
                 };

@@ -1,34 +1,32 @@
-//! One user: all its accepted events, and what follows from them.
+//! One user: all that happened to it, and what follows from that.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::campaign::{OracleDeferral, OracleExposure};
-use super::evaluate::EvaluationScope;
+use super::campaign::{OracleCause, OracleChange, OracleDeferral, OracleExposure, OracleMatchCause};
+use super::evaluate::{EvaluationScope, ScopedCall};
+use super::history::{OracleHistory, OracleMatch};
+use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
 use super::rules::{OracleEventName, OracleRules};
 
-/// An accepted event.
-#[derive(Clone, Debug)]
-pub(crate) struct OracleEvent {
-    /// When it happened, UTC milliseconds.
-    pub(crate) at: i64,
-    /// Its place in the log, which breaks ties of time.
-    pub(crate) arrival: usize,
-    /// Indexes of the names that it matches.
-    pub(crate) names: Vec<usize>,
-    pub(crate) properties: Json,
-}
+/// The elements of an array that `each` looks at.
+const ELEMENTS_MAX: usize = 1_000;
 
 /// A user, or a visitor not yet linked to one.
 #[derive(Clone)]
 pub(crate) struct OracleUser {
     pub(crate) id: String,
     pub(crate) now: i64,
-    pub(crate) entries: Vec<OracleEvent>,
+    pub(crate) history: OracleHistory,
+    /// By index of the entry of `[per]`, and key.
+    pub(crate) instances: BTreeMap<(usize, String), OracleInstance>,
     /// The latest traits, an object; a null is a value.
     pub(crate) traits: Json,
     /// When the latest identify call happened.
     identified: Option<i64>,
+    /// By segment; of those without `per`.
     pub(crate) member_of: Vec<bool>,
     pub(crate) exposures: Vec<OracleExposure>,
     pub(crate) deferred: Vec<OracleDeferral>,
@@ -43,7 +41,8 @@ impl OracleUser {
         OracleUser {
             id: id.to_owned(),
             now: super::BEGINNING,
-            entries: Vec::new(),
+            history: OracleHistory::default(),
+            instances: BTreeMap::new(),
             traits: Json::Object(Map::new()),
             identified: None,
             member_of: vec![false; rules.segments.len()],
@@ -62,29 +61,67 @@ impl OracleUser {
 
     /// Evaluates at every instant up to and including `until` at which something could change.
     pub(crate) fn advance(&mut self, rules: &OracleRules, until: i64, journal: &mut Vec<Json>) {
-        let mut instants = rules.change_instants.instants(&self.entries, self.now, until);
+        let mut instants = self.change_instants(rules, until);
         loop {
-            let release = self.deferred.iter().map(|one| one.until).filter(|release| *release <= until).min();
-            let Some(due) = instants.first().copied().into_iter().chain(release).min() else { break };
-            instants.remove(&due);
+            let others = self.deferred.iter().map(|one| one.until).chain(self.next_forgetting(rules));
+            let due = others.filter(|due| *due <= until).chain(instants.first().copied()).min();
+            let Some(due) = due else { break };
+            let lines = journal.len();
             self.now = self.now.max(due);
-            self.evaluate(rules, journal);
+            self.forget_keys(rules, journal);
+            self.evaluate(&[], rules, journal);
             self.release_deferred(rules, journal);
+            // A change may move others: `keys_in` may stand beside what moves with time.
+            if journal.len() > lines {
+                instants = self.change_instants(rules, until);
+            }
+            instants.retain(|instant| *instant > self.now);
         }
         self.now = self.now.max(until);
     }
 
-    /// Adds an event to the state, at its own time.
-    pub(crate) fn accept(&mut self, call: OracleCall, now: i64, arrival: usize, rules: &OracleRules) {
-        let scene = EvaluationScope { user: self, now, event: (&call.properties, &call.context) };
-        let matches = |name: &OracleEventName| {
-            name.kind == call.kind
-                && (name.kind != OracleCallType::Track || name.event.is_none() || name.event == call.event)
-                && name.filter.as_ref().is_none_or(|filter| scene.holds(filter))
-        };
-        let names = (0..rules.names.len()).filter(|index| matches(&rules.names[*index])).collect();
+    /// The instants after now and up to `until` at which time alone could change a segment.
+    fn change_instants(&self, rules: &OracleRules, until: i64) -> BTreeSet<i64> {
+        let mut instants = BTreeSet::new();
+        if until > self.now {
+            for segment in &rules.segments {
+                for scope in self.scopes(segment.per, rules) {
+                    scope.collect_instants(&segment.when, until, &mut instants);
+                }
+            }
+        }
+        instants
+    }
+
+    /// What a segment is evaluated on: the user, or each of its instances in the order of their keys.
+    fn scopes<'a>(&'a self, per: Option<usize>, rules: &'a OracleRules) -> Vec<EvaluationScope<'a>> {
+        let of_user = EvaluationScope::of_user(self, rules);
+        let Some(per) = per else { return vec![of_user] };
+        let instances = self.keys(per).map(|(key, instance)| Some((key.as_str(), instance)));
+        instances.map(|instance| EvaluationScope { instance, ..of_user }).collect()
+    }
+
+    /// Adds an event to the state, at its own time, and evaluates.
+    pub(crate) fn accept(
+        &mut self,
+        call: OracleCall,
+        now: i64,
+        arrival: usize,
+        rules: &OracleRules,
+        journal: &mut Vec<Json>,
+    ) {
         self.now = now;
-        self.entries.push(OracleEvent { at: call.at, arrival, names, properties: call.properties });
+        let matches = self.matches(&call, arrival, rules);
+        self.history.times.push(call.at);
+        let mut causes: Vec<OracleMatchCause> = Vec::new();
+        for one in matches {
+            self.history.add(one.clone());
+            self.touch_keys(&one, rules, journal);
+            let earlier = causes.iter().filter(|cause| cause.one.name == one.name).count();
+            let ordinal = if earlier > 0 { format!("#{}", earlier + 1) } else { String::new() };
+            let event = call.message.clone().unwrap_or_else(|| print_time(call.at));
+            causes.push(OracleMatchCause { one, text: event + &ordinal });
+        }
         self.messages.extend(call.message.map(|id| (id, now)));
         if call.kind == OracleCallType::Identify {
             self.learn(call.traits, call.at);
@@ -92,30 +129,89 @@ impl OracleUser {
         if let Some(zone) = call.context.get("timezone").and_then(Json::as_str) {
             self.context_zone = Some((arrival, zone.to_owned()));
         }
+        let causes: Vec<OracleCause> = causes.into_iter().map(OracleCause::Match).collect();
+        self.evaluate(&causes, rules, journal);
     }
 
-    /// Evaluates every segment once, at `now`, and decides the campaigns that the transitions trigger.
-    pub(crate) fn evaluate(&mut self, rules: &OracleRules, journal: &mut Vec<Json>) {
-        let mut changed = Vec::new();
-        for (index, segment) in rules.segments.iter().enumerate() {
-            let inside =
-                EvaluationScope { user: self, now: self.now, event: (&Json::Null, &Json::Null) }.holds(&segment.when);
-            if inside == self.member_of[index] {
+    /// The matches of an event, by file order of the names, then by the array's.
+    fn matches(&self, call: &OracleCall, arrival: usize, rules: &OracleRules) -> Vec<OracleMatch> {
+        let mut matches = Vec::new();
+        for (index, name) in rules.names.iter().enumerate() {
+            let is_of_name = name.kind == call.kind
+                && (name.kind != OracleCallType::Track || name.event.is_none() || name.event == call.event);
+            if !is_of_name {
                 continue;
             }
-            self.member_of[index] = inside;
-            changed.push(index);
-            journal.push(json!({
-                "kind": "transition", "user": self.id, "segment": segment.id,
-                "change": if inside { "enter" } else { "exit" }, "at": print_time(self.now),
-            }));
+            let items: Vec<Option<&Json>> = match &name.each {
+                None => vec![None],
+                Some(path) => {
+                    let array = path.iter().try_fold(&call.properties, |json, key| json.as_object()?.get(key));
+                    let elements = array.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+                    elements.iter().take(ELEMENTS_MAX).filter(|item| item.is_object()).map(Some).collect()
+                }
+            };
+            matches.extend(items.into_iter().filter_map(|item| self.match_of(index, call, item, arrival, rules)));
         }
-        self.run_campaigns(&changed, rules, journal);
+        matches
+    }
+
+    fn match_of(
+        &self,
+        name: usize,
+        call: &OracleCall,
+        item: Option<&Json>,
+        arrival: usize,
+        rules: &OracleRules,
+    ) -> Option<OracleMatch> {
+        let seen = ScopedCall { properties: &call.properties, context: &call.context, item };
+        let scope = EvaluationScope { call: Some(seen), ..EvaluationScope::of_user(self, rules) };
+        let OracleEventName { filter, lets, .. } = &rules.names[name];
+        if filter.as_ref().is_some_and(|filter| !scope.holds(filter)) {
+            return None;
+        }
+        let mut one = OracleMatch::new(call.at, arrival, name, call.properties.clone());
+        one.item = item.cloned();
+        one.lets = lets.iter().map(|(id, term)| (id.clone(), scope.value(term))).collect();
+        Some(one)
+    }
+
+    /// Evaluates every segment once, at `now`, and decides the campaigns that its changes and the matches set off.
+    pub(crate) fn evaluate(&mut self, matches: &[OracleCause], rules: &OracleRules, journal: &mut Vec<Json>) {
+        let mut causes = Vec::new();
+        for (index, segment) in rules.segments.iter().enumerate() {
+            let is_inside = |scope: EvaluationScope<'_>| {
+                let place = segment.per.zip(scope.instance.map(|(key, _)| key.to_owned()));
+                (place, scope.holds(&segment.when))
+            };
+            let values: Vec<_> = self.scopes(segment.per, rules).into_iter().map(is_inside).collect();
+            for (instance, enter) in values {
+                let members = match &instance {
+                    None => &mut self.member_of,
+                    Some(place) => &mut self.instances.get_mut(place).expect("it was evaluated").member_of,
+                };
+                if members[index] == enter {
+                    continue;
+                }
+                members[index] = enter;
+                let mut line = json!({
+                    "kind": "transition", "user": self.id, "segment": segment.id,
+                    "change": if enter { "enter" } else { "exit" }, "at": print_time(self.now),
+                });
+                if let Some((_, key)) = &instance {
+                    line["key"] = json!(key);
+                }
+                journal.push(line);
+                causes.push(OracleCause::Change(OracleChange { segment: index, enter, instance, at: self.now }));
+            }
+        }
+        causes.extend_from_slice(matches);
+        self.run_campaigns(&causes, rules, journal);
     }
 
     /// Adds the past of a visitor whose clock is at the same instant.
-    pub(crate) fn merge(&mut self, visitor: OracleUser) {
-        self.entries.extend(visitor.entries);
+    pub(crate) fn merge(&mut self, visitor: OracleUser, rules: &OracleRules) {
+        self.history.merge(visitor.history);
+        self.merge_keys(visitor.instances, rules);
         self.messages.extend(visitor.messages);
         self.exposures.extend(visitor.exposures);
         self.context_zone = self.context_zone.take().max(visitor.context_zone);

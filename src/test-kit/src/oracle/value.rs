@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value as Json;
 
+use super::span::OracleSpan;
 use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// The largest value, in bytes of JSON.
@@ -15,8 +16,7 @@ pub(crate) enum OracleValue {
     Missing,
     Bool(bool),
     Number(OracleDecimal),
-    /// Milliseconds; infinite for `since` of an event that never occurred.
-    Duration(f64),
+    Duration(OracleSpan),
     Text(String),
     List(Vec<OracleValue>),
     /// Equal to nothing, itself included.
@@ -58,7 +58,7 @@ impl OracleValue {
     fn order(&self, other: &OracleValue) -> Option<Ordering> {
         match (self, other) {
             (OracleValue::Number(left), OracleValue::Number(right)) => Some(left.cmp(right)),
-            (OracleValue::Duration(left), OracleValue::Duration(right)) => left.partial_cmp(right),
+            (OracleValue::Duration(left), OracleValue::Duration(right)) => Some(left.cmp(right)),
             (OracleValue::Text(left), OracleValue::Text(right)) => Some(left.cmp(right)),
             _ => None,
         }
@@ -94,13 +94,21 @@ impl OracleValue {
 
     /// `+ - * /`; missing where there is no result.
     pub(crate) fn arithmetic(&self, operator: &str, other: &OracleValue) -> OracleValue {
-        if let (OracleValue::Duration(left), OracleValue::Duration(right)) = (self, other) {
-            let result = match operator {
-                "+" => left + right,
-                "-" => left - right,
-                _ => f64::NAN,
-            };
-            return if result.is_nan() { OracleValue::Missing } else { OracleValue::Duration(result) };
+        let span = |span: Option<OracleSpan>| span.map_or(OracleValue::Missing, OracleValue::Duration);
+        match (self, operator, other) {
+            (OracleValue::Duration(left), "+", OracleValue::Duration(right)) => return span(left.plus(*right)),
+            (OracleValue::Duration(left), "-", OracleValue::Duration(right)) => {
+                return span(left.plus(right.negated()));
+            }
+            (OracleValue::Duration(left), "/", OracleValue::Duration(right)) => {
+                return number_or_none(left.over(*right).and_then(OracleDecimal::bounded));
+            }
+            (OracleValue::Duration(length), "*", OracleValue::Number(number))
+            | (OracleValue::Number(number), "*", OracleValue::Duration(length)) => return span(length.times(number)),
+            (OracleValue::Duration(length), "/", OracleValue::Number(number)) => {
+                return span(length.over_number(number));
+            }
+            _ => {}
         }
         let (OracleValue::Number(left), OracleValue::Number(right)) = (self, other) else {
             return OracleValue::Missing;
@@ -127,6 +135,7 @@ impl OracleValue {
     pub(crate) fn negate(&self) -> OracleValue {
         match self {
             OracleValue::Number(value) => OracleValue::Number(value.negated()),
+            OracleValue::Duration(length) => OracleValue::Duration(length.negated()),
             _ => OracleValue::Missing,
         }
     }
