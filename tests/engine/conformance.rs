@@ -25,21 +25,26 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
 
 /// Per user, in order: only the fields that are compared.
 fn by_user(journal: &[u8]) -> BTreeMap<String, Vec<String>> {
-    const COMPARED: [&str; 10] =
-        ["kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant"];
+    const COMPARED: [&str; 11] =
+        ["kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key"];
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let record: Value = serde_json::from_slice(line).expect("the journal is JSON lines");
-        let fields = COMPARED.iter().filter_map(|key| Some(format!("{key}={}", record.get(*key)?)));
+        let mut fields: Vec<String> =
+            COMPARED.iter().filter_map(|key| Some(format!("{key}={}", record.get(*key)?))).collect();
+        // An engine may tell other causes than these.
+        let cause = record["cause"].as_str().filter(|cause| ["ttl", "max"].contains(cause));
+        fields.extend(cause.map(|cause| format!("cause={cause}")));
         let user = record["user"].as_str().expect("every record has a user").to_owned();
-        users.entry(user).or_default().push(fields.collect::<Vec<_>>().join(" "));
+        users.entry(user).or_default().push(fields.join(" "));
     }
     users
 }
 
 fn cases() -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(CASES).expect("tests/conformance is there");
-    let mut cases: Vec<_> = entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_dir()).collect();
+    let mut cases: Vec<_> =
+        entries.map(|entry| entry.expect("readable").path()).filter(|path| path.join("rules.toml").exists()).collect();
     cases.sort();
     assert!(cases.len() >= 24, "only {} conformance cases found", cases.len());
     cases

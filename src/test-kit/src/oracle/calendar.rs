@@ -55,13 +55,11 @@ impl OracleCalendar {
         date
     }
 
-    /// The first instant of the period in which a day lies, or of one so many periods later.
+    /// The first instant of the period in which a day lies, or of the one `later` periods later.
     pub(crate) fn period_start(&self, period: CalendarPeriod, day: Date, later: i32) -> i64 {
         let day = match period {
             CalendarPeriod::Day => later_day(day, later),
-            CalendarPeriod::Week => {
-                later_day(day, 7 * later - i32::from(day.weekday().to_monday_zero_offset()))
-            }
+            CalendarPeriod::Week => later_day(day, 7 * later - i32::from(day.weekday().to_monday_zero_offset())),
             CalendarPeriod::Month => month(day, 1, later),
             CalendarPeriod::Quarter => month(day, 3, later),
             CalendarPeriod::Year => month(day, 12, later),
@@ -70,12 +68,12 @@ impl OracleCalendar {
     }
 }
 
-/// The day so many days later, or earlier.
+/// The day that is `days` days later.
 pub(crate) fn later_day(day: Date, days: i32) -> Date {
     day.saturating_add(days.days())
 }
 
-/// The first day of the period of so many months in which a day lies, or of one so many periods later.
+/// The first day of the period of `months` months in which a day lies, or of the one `later` periods later.
 fn month(day: Date, months: i32, later: i32) -> Date {
     let since_year_0 = i32::from(day.year()) * 12 + i32::from(day.month()) - 1;
     let first = (since_year_0.div_euclid(months) + later) * months;

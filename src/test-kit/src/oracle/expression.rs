@@ -22,7 +22,7 @@ pub(crate) enum PathRoot {
 pub(crate) enum OracleWindow {
     /// Milliseconds.
     Sliding(i64),
-    /// The period that now lies in, or one so many periods later.
+    /// The period that now lies in (0), or the one before it (-1).
     Calendar(CalendarPeriod, i32),
 }
 
@@ -53,10 +53,10 @@ pub(crate) enum OracleExpression {
     Since(usize),
     Gap(usize),
     UsualGap(usize),
-    /// On how many of the last so many days there was a match.
+    /// On how many of the last days, today among them, there was a match.
     Days(usize, i32),
     Streak(usize),
-    /// How many of the second name came at most so many milliseconds after the first.
+    /// How many of the second name came at most this many milliseconds after the first.
     Followed(usize, usize, i64),
     Until(Box<OracleExpression>),
     Anniversary(Box<OracleExpression>),

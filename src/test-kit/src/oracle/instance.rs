@@ -63,7 +63,7 @@ impl OracleUser {
         }
     }
 
-    /// Removes what is beyond the `max` of a `[per]` that so many more instances join.
+    /// Removes the oldest instances of a `[per]`, until `more` can join without exceeding `max`.
     pub(crate) fn make_room(&mut self, per: usize, more: usize, rules: &OracleRules, journal: &mut Vec<Json>) {
         while self.keys(per).count() + more > rules.pers[per].max {
             let oldest = self.keys(per).min_by_key(|(key, instance)| (instance.latest(), *key));

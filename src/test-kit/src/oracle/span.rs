@@ -50,9 +50,7 @@ impl OracleSpan {
         let millionths = millionths(number).filter(|divisor| *divisor != 0)?;
         match self {
             OracleSpan::Finite(length) => Some(OracleSpan::Finite(length.checked_mul(1_000_000)? / millionths)),
-            OracleSpan::Infinite { negative } => {
-                Some(OracleSpan::Infinite { negative: negative != (millionths < 0) })
-            }
+            OracleSpan::Infinite { negative } => Some(OracleSpan::Infinite { negative: negative != (millionths < 0) }),
         }
     }
 
