@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::decimal::Decimal;
 use crate::event::Scalar;
-use crate::time::Timestamp;
+use crate::time::{DaySet, Timestamp};
 
 /// The form of a list's items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,13 @@ pub(crate) trait StateWriter {
     fn pane(&mut self, name: &'static str, pane: i64);
     /// A pane that follows another one (`None`: the first).
     fn pane_after(&mut self, previous: Option<i64>, pane: i64);
+    /// A set of days.
+    fn days(&mut self, name: &'static str, days: &DaySet) {
+        self.record(name, 2, |writer| {
+            writer.pane("latest", days.latest().unwrap_or(0));
+            writer.list("bits", ListShape::Values, days.words().into_iter(), |writer, word| writer.count("bits", word));
+        });
+    }
     /// Which variant of state follows, where the rules do not say so.
     fn tag(&mut self, tag: u8);
     /// The next `fields` values belong together. Without a name they are exported as values of what contains them.
@@ -106,6 +113,14 @@ pub(crate) trait StateReader {
     fn id(&mut self, keys: KeySpace, what: &'static str) -> Result<Option<u16>, Self::Error>;
     fn pane(&mut self, what: &'static str) -> Result<i64, Self::Error>;
     fn pane_after(&mut self, previous: Option<i64>, what: &'static str) -> Result<i64, Self::Error>;
+    fn days(&mut self, what: &'static str) -> Result<DaySet, Self::Error> {
+        self.record(2, what)?;
+        let latest = self.pane(what)?;
+        let words = self.list(ListShape::Values, what, |reader| reader.count(what))?;
+        let days = DaySet::from_words(latest, &words);
+        self.verify(|| days.is_some(), "days that could not have been written")?;
+        Ok(days.unwrap_or(DaySet::EMPTY))
+    }
     /// The tag that was written, or in a format without tags the one that the rules expect.
     fn tag(&mut self, expected: impl FnOnce() -> u8) -> u8;
     fn record(&mut self, fields: u64, what: &'static str) -> Result<(), Self::Error>;

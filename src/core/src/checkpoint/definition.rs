@@ -14,8 +14,9 @@ use crate::rules::ruleset::{
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
 /// the rules does not matter, what it selects does.
 pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
-    let kept = feature.kind.definition(&|id| value(rules, feature.name, id));
-    format!("{kept} of {}", event(rules, feature.name))
+    let kept = feature.kind.definition(&|id| value(rules, feature.name, id), &rules.timezone_name);
+    let second = feature.second.map(|name| format!(" then {}", event(rules, name)));
+    format!("{kept} of {}{}", event(rules, feature.name), second.unwrap_or_default())
 }
 
 /// `86400000 "email"`: the length of time and the channel. The same actions count when `max` changes.

@@ -83,10 +83,10 @@ pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
     let is_new = |before: &[String], key: &String| !before.contains(key);
     let readers = explain::users_of_features(next_rules);
     let features = after.iter().zip(0..).filter(|(key, _)| is_new(&before, key)).map(|(_, id)| {
-        let window = next_rules.features[usize::from(id)].kind.window();
+        let looks_back = next_rules.features[usize::from(id)].kind.looks_back();
         ColdStart {
             what: notation::feature(next_rules, FeatureId(id)),
-            blind: window.map_or(WarmUp::ForGood, |window| WarmUp::For(window.length)),
+            blind: looks_back.map_or(WarmUp::ForGood, WarmUp::For),
             read_by: readers[usize::from(id)].clone(),
         }
     });

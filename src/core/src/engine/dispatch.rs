@@ -15,6 +15,8 @@ pub struct DispatchIndex {
     pages: Vec<NameId>,
     screens: Vec<NameId>,
     features_by_name: Vec<Vec<FeatureId>>,
+    /// By name: the features whose second name it is.
+    features_by_second_name: Vec<Vec<FeatureId>>,
     /// By name: its amounts, each with its index in the rules.
     amounts_by_name: Vec<Vec<(usize, FieldId)>>,
     segments_by_name: Vec<SegmentSet>,
@@ -92,6 +94,7 @@ impl DispatchIndex {
             pages: Vec::new(),
             screens: Vec::new(),
             features_by_name: vec![Vec::new(); rules.names.len()],
+            features_by_second_name: vec![Vec::new(); rules.names.len()],
             amounts_by_name: vec![Vec::new(); rules.names.len()],
             segments_by_name: vec![SegmentSet::default(); rules.names.len()],
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
@@ -121,6 +124,9 @@ impl DispatchIndex {
         }
         for (feature, id) in rules.features.iter().zip((0..).map(FeatureId)) {
             dispatch.features_by_name[usize::from(feature.name.0)].push(id);
+            if let Some(second) = feature.second {
+                dispatch.features_by_second_name[usize::from(second.0)].push(id);
+            }
         }
         for (at, amount) in rules.amounts.iter().enumerate() {
             dispatch.amounts_by_name[usize::from(amount.name.0)].push((at, amount.field));
@@ -186,6 +192,11 @@ impl DispatchIndex {
     /// The features an event of this name feeds.
     pub fn features(&self, name: NameId) -> &[FeatureId] {
         &self.features_by_name[usize::from(name.0)]
+    }
+
+    /// The features it feeds whose second name this is.
+    pub fn features_second(&self, name: NameId) -> &[FeatureId] {
+        &self.features_by_second_name[usize::from(name.0)]
     }
 
     /// The amounts of an event of this name: the index in the rules, and the property.

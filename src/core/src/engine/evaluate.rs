@@ -8,6 +8,7 @@
 
 use super::profile::UserProfile;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
+use crate::features::FeatureClock;
 use crate::rules::ruleset::{Condition, FeatureId, Ruleset, Term, TextTest};
 use crate::time::Timestamp;
 pub use crate::value::ConditionResult;
@@ -122,7 +123,7 @@ impl<'a> EvaluationContext<'a> {
     fn feature_against_constant(&self, op: Comparison, left: &Term, right: &Term) -> Option<ConditionResult> {
         let (Term::Feature(id), Term::Constant(constant)) = (left, right) else { return None };
         let kind = &self.rules.features[usize::from(id.0)].kind;
-        kind.comparison(self.profile.feature(*id), self.now, op, &Value::from(constant))
+        kind.comparison(self.profile.feature(*id), self.clock(), op, &Value::from(constant))
     }
 
     /// The term's value.
@@ -178,7 +179,11 @@ impl<'a> EvaluationContext<'a> {
     }
 
     fn feature(&self, id: FeatureId) -> TermResult<'a> {
-        self.rules.features[usize::from(id.0)].kind.result(self.profile.feature(id), self.now)
+        self.rules.features[usize::from(id.0)].kind.result(self.profile.feature(id), self.clock())
+    }
+
+    fn clock(&self) -> FeatureClock<'a> {
+        FeatureClock { now: self.now, calendar: &self.rules.calendar }
     }
 }
 

@@ -7,7 +7,7 @@ use super::membership::MembershipSet;
 use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, Scalar, TraitId, field_value};
-use crate::features::{FeatureInput, FeatureState};
+use crate::features::{FeatureClock, FeatureInput, FeatureState};
 use crate::rules::ruleset::{Feature, FeatureId, Ruleset};
 use crate::time::{Span, Timestamp};
 
@@ -95,8 +95,11 @@ impl UserProfile {
         }
     }
 
-    /// Adds a match to one feature.
+    /// Adds a match to one feature. A match of a feature's second name adds to what its first name began.
     pub(crate) fn record_feature(&mut self, id: FeatureId, feature: &Feature, input: &FeatureInput<'_, '_>) {
+        if input.is_second && self.feature(id).is_none() {
+            return;
+        }
         feature.kind.record(input, |empty| self.state_mut(id, empty));
     }
 
@@ -121,9 +124,9 @@ impl UserProfile {
     /// Frees what time has made worthless at the user's clock: panes that left their window, messageIds out of the
     /// dedup window. Changes no answer.
     pub fn tidy(&mut self, rules: &Ruleset) {
-        let now = self.now;
-        self.dedup.forget(now, rules.dedup_window);
-        self.features.retain_mut(|(id, state)| rules.features[usize::from(id.0)].kind.expire(state, now));
+        let clock = FeatureClock { now: self.now, calendar: &rules.calendar };
+        self.dedup.forget(self.now, rules.dedup_window);
+        self.features.retain_mut(|(id, state)| rules.features[usize::from(id.0)].kind.expire(state, clock));
     }
 
     /// Merges the state of an anonymous visitor (semantics §2, *Linking*); both clocks are at the same instant, and everything

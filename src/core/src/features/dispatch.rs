@@ -43,17 +43,28 @@ macro_rules! feature_registry {
                 }
             }
 
-            /// Whether its value, other than a duration, can change by time alone.
-            pub(crate) fn changes_with_time(&self) -> bool {
+            /// How long after an event the event can still change the value, at most; `None`: for good.
+            pub(crate) fn looks_back(&self) -> Option<$crate::time::Span> {
                 match self {
-                    $(FeatureKind::$kind(function) => function.changes_with_time(),)*
+                    $(FeatureKind::$kind(function) => function.looks_back(),)*
+                }
+            }
+
+            /// How time alone changes the value, if it does: see [`AggregateFunction::change_by_time`].
+            pub(crate) fn change_by_time(&self, notation: &str) -> Option<String> {
+                match self {
+                    $(FeatureKind::$kind(function) => function.change_by_time(notation),)*
                 }
             }
 
             /// The key that its state is stored under, apart from the event: see [`AggregateFunction::definition`].
-            pub(crate) fn definition(&self, path: &dyn Fn($crate::event::FieldId) -> String) -> String {
+            pub(crate) fn definition(
+                &self,
+                path: &dyn Fn($crate::event::FieldId) -> String,
+                zone: &str,
+            ) -> String {
                 match self {
-                    $(FeatureKind::$kind(function) => function.definition(path),)*
+                    $(FeatureKind::$kind(function) => function.definition(path, zone),)*
                 }
             }
 
@@ -99,13 +110,13 @@ macro_rules! feature_registry {
             pub(crate) fn result<'s>(
                 &self,
                 state: Option<&'s FeatureState>,
-                now: $crate::time::Timestamp,
+                clock: FeatureClock<'_>,
             ) -> $crate::value::TermResult<'s> {
                 match (self, state) {
                     $((FeatureKind::$kind(function), Some(FeatureState::$kind(state))) => {
-                        function.result(Some(state), now)
+                        function.result(Some(state), clock)
                     })*
-                    $((FeatureKind::$kind(function), _) => function.result(None, now),)*
+                    $((FeatureKind::$kind(function), _) => function.result(None, clock),)*
                 }
             }
 
@@ -113,22 +124,22 @@ macro_rules! feature_registry {
             pub(crate) fn comparison(
                 &self,
                 state: Option<&FeatureState>,
-                now: $crate::time::Timestamp,
+                clock: FeatureClock<'_>,
                 op: $crate::value::Comparison,
                 constant: &$crate::value::Value<'_>,
             ) -> Option<$crate::value::ConditionResult> {
                 match (self, state) {
                     $((FeatureKind::$kind(function), Some(FeatureState::$kind(state))) => {
-                        function.comparison(Some(state), now, op, constant)
+                        function.comparison(Some(state), clock, op, constant)
                     })*
-                    $((FeatureKind::$kind(function), _) => function.comparison(None, now, op, constant),)*
+                    $((FeatureKind::$kind(function), _) => function.comparison(None, clock, op, constant),)*
                 }
             }
 
             /// Drops what no later value can depend on; false when nothing is left.
-            pub(crate) fn expire(&self, state: &mut FeatureState, now: $crate::time::Timestamp) -> bool {
+            pub(crate) fn expire(&self, state: &mut FeatureState, clock: FeatureClock<'_>) -> bool {
                 match (self, state) {
-                    $((FeatureKind::$kind(function), FeatureState::$kind(state)) => function.expire(state, now),)*
+                    $((FeatureKind::$kind(function), FeatureState::$kind(state)) => function.expire(state, clock),)*
                     _ => true,
                 }
             }

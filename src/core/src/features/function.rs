@@ -1,10 +1,11 @@
 //! What a kind of feature has to say: the trait that every line of the registry implements.
 
+use super::clock::FeatureClock;
 use super::state::StoredFeature;
 use super::window::Window;
 use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar, field_value};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::value::{Comparison, ConditionResult, TermResult, Value};
 
 /// A function over a user's events, with its parameters: what is kept of an event, and what the state is worth.
@@ -34,16 +35,24 @@ pub(crate) trait AggregateFunction: Copy {
         None
     }
 
-    /// Whether its value, other than a duration, can change by time alone.
-    fn changes_with_time(&self) -> bool {
-        self.window().is_some()
+    /// How long after an event the event can still change the value, at most; `None`: for good.
+    fn looks_back(&self) -> Option<Span> {
+        self.window().map(|window| window.longest())
+    }
+
+    /// How time alone changes the value, if it does so otherwise than a duration grows: `a pane of … leaves`.
+    fn change_by_time(&self, notation: &str) -> Option<String> {
+        Some(match self.window()? {
+            Window::Sliding(window) => format!("a pane of {notation} leaves, every {} at most", Span(window.pane_ms)),
+            Window::Calendar(window) => format!("{notation} changes when the {} ends", window.unit().name()),
+        })
     }
 
     /// The key that its state is stored under, apart from the event: `sum properties.total 604800000`. Part of the
-    /// checkpoint format.
-    fn definition(&self, path: &dyn Fn(FieldId) -> String) -> String {
+    /// checkpoint format. `zone` is the rules' time zone.
+    fn definition(&self, path: &dyn Fn(FieldId) -> String, zone: &str) -> String {
         let fields = self.fields().into_iter().map(path);
-        let window = self.window().map(|window| window.length.0.to_string());
+        let window = self.window().map(|window| window.definition(zone));
         std::iter::once(Self::STORED_NAME.to_owned()).chain(fields).chain(window).collect::<Vec<_>>().join(" ")
     }
 
@@ -52,14 +61,14 @@ pub(crate) trait AggregateFunction: Copy {
         format!("{}({arguments})", Self::NAME)
     }
 
-    /// The arguments as the rules write them: `order.total, 7d`.
+    /// The arguments as the rules write them: `order.total, 7d`. `event` is the name of its events, or `a, b` of two.
     fn arguments(&self, event: &str, property: &dyn Fn(FieldId) -> String) -> String {
         let mut arguments: Vec<String> =
             self.fields().into_iter().map(|field| format!("{event}.{}", property(field))).collect();
         if arguments.is_empty() {
             arguments.push(event.to_owned());
         }
-        arguments.extend(self.window().map(|window| window.length.to_string()));
+        arguments.extend(self.window().map(|window| window.to_string()));
         arguments.join(", ")
     }
 
@@ -73,14 +82,14 @@ pub(crate) trait AggregateFunction: Copy {
     fn add(&self, state: &mut Self::State, input: Self::Input<'_>, event: &FeatureInput<'_, '_>);
 
     /// Its value at `now`, and the instant at which time alone changes it next. `None`: nothing was recorded of the user.
-    fn result<'s>(&self, state: Option<&'s Self::State>, now: Timestamp) -> TermResult<'s>;
+    fn result<'s>(&self, state: Option<&'s Self::State>, clock: FeatureClock<'_>) -> TermResult<'s>;
 
     /// Whether `value op constant` at `now`, and until when at least; `None`: [`result`](AggregateFunction::result) says
     /// all there is to say. A function whose value changes step by step can say when the comparison itself changes.
     fn comparison(
         &self,
         _state: Option<&Self::State>,
-        _now: Timestamp,
+        _clock: FeatureClock<'_>,
         _op: Comparison,
         _constant: &Value<'_>,
     ) -> Option<ConditionResult> {
@@ -88,8 +97,8 @@ pub(crate) trait AggregateFunction: Copy {
     }
 
     /// Drops what no later value can depend on; false when nothing is left.
-    fn expire(&self, state: &mut Self::State, now: Timestamp) -> bool {
-        self.window().is_none_or(|window| state.expire(&window, now))
+    fn expire(&self, state: &mut Self::State, clock: FeatureClock<'_>) -> bool {
+        self.window().is_none_or(|window| state.expire(&window, clock))
     }
 }
 
@@ -103,9 +112,11 @@ pub(crate) struct FeatureInput<'e, 'a> {
     /// Its position in the log.
     pub(crate) position: u64,
     /// The user's clock.
-    pub(crate) now: Timestamp,
+    pub(crate) clock: FeatureClock<'e>,
     /// Another match of the same event by the same name was recorded before this one.
     pub(crate) is_repeated: bool,
+    /// It is a match of the second name of a feature that has two.
+    pub(crate) is_second: bool,
 }
 
 impl<'e, 'a> FeatureInput<'e, 'a> {

@@ -1,7 +1,9 @@
 //! `last(E.p)`.
 
+use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
 use super::state::StoredFeature;
+use super::timed_value::TimedValue;
 use super::window::Window;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{FieldId, Scalar};
@@ -15,17 +17,12 @@ pub struct LastValue {
     pub field: FieldId,
 }
 
-/// A value with the time of its event.
+/// The latest value; of two at the same time the later arrival.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TimedValue {
-    at: Timestamp,
-    /// The event's position in the log: of two at the same time the later arrival counts.
-    position: u64,
-    value: Scalar<'static>,
-}
+pub(crate) struct LatestValue(TimedValue);
 
 impl AggregateFunction for LastValue {
-    type State = Box<TimedValue>;
+    type State = Box<LatestValue>;
     type Input<'e> = Scalar<'static>;
 
     const STORED_NAME: &'static str = "last";
@@ -36,50 +33,46 @@ impl AggregateFunction for LastValue {
     }
 
     fn heap_bytes_max(&self) -> usize {
-        size_of::<TimedValue>()
+        size_of::<LatestValue>()
     }
 
     fn input<'e>(&self, event: &FeatureInput<'e, '_>) -> Option<Scalar<'static>> {
         event.value(self.field).map(|value| value.clone().into_owned())
     }
 
-    fn add(&self, state: &mut Box<TimedValue>, value: Scalar<'static>, event: &FeatureInput<'_, '_>) {
-        (**state).merge(TimedValue { at: event.ts, position: event.position, value });
+    fn add(&self, state: &mut Box<LatestValue>, value: Scalar<'static>, event: &FeatureInput<'_, '_>) {
+        if event.ts >= state.0.at {
+            state.0 = TimedValue { at: event.ts, position: event.position, value };
+        }
     }
 
-    fn result<'s>(&self, state: Option<&'s Box<TimedValue>>, _now: Timestamp) -> TermResult<'s> {
-        TermResult::constant(state.map_or(Value::Missing, |last| Value::from(&last.value)))
+    fn result<'s>(&self, state: Option<&'s Box<LatestValue>>, _clock: FeatureClock<'_>) -> TermResult<'s> {
+        TermResult::constant(state.map_or(Value::Missing, |last| Value::from(&last.0.value)))
     }
 }
 
-impl StoredFeature for TimedValue {
+impl StoredFeature for LatestValue {
     /// Older than every event.
     fn empty() -> Self {
-        TimedValue { at: Timestamp::MIN, position: 0, value: Scalar::Bool(false) }
+        LatestValue(TimedValue { at: Timestamp::MIN, position: 0, value: Scalar::Bool(false) })
     }
 
-    /// The later one; of two with the same time and position, the other one.
+    /// At equal times the other's counts as the earlier arrival (semantics §2, *Linking*).
     fn merge(&mut self, other: Self) {
-        if (other.at, other.position) >= (self.at, self.position) {
+        if other.0.at > self.0.at {
             *self = other;
         }
     }
 
     fn heap_bytes(&self) -> usize {
-        self.value.heap_bytes()
+        self.0.value.heap_bytes()
     }
 
     fn write<W: StateWriter>(&self, writer: &mut W) {
-        writer.record("last", 3, |writer| {
-            writer.time("at", self.at);
-            writer.position(self.position);
-            writer.scalar("value", &self.value);
-        });
+        self.0.write("last", writer);
     }
 
     fn read<R: StateReader>(_window: Option<&Window>, reader: &mut R) -> Result<Self, R::Error> {
-        reader.record(3, "a latest value")?;
-        let (at, position) = (reader.time("a latest value's time")?, reader.position("a latest value's position")?);
-        Ok(TimedValue { at, position, value: reader.scalar("a latest value")? })
+        TimedValue::read(reader).map(LatestValue)
     }
 }

@@ -1,5 +1,6 @@
 //! `since(E)`.
 
+use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
 use super::state::StoredFeature;
 use super::window::Window;
@@ -30,8 +31,8 @@ impl AggregateFunction for LatestTime {
         state.merge(ts);
     }
 
-    fn result<'s>(&self, state: Option<&'s Timestamp>, now: Timestamp) -> TermResult<'s> {
-        state.map_or(TermResult::constant(Value::Forever), |at| TermResult::elapsed(*at, now))
+    fn result<'s>(&self, state: Option<&'s Timestamp>, clock: FeatureClock<'_>) -> TermResult<'s> {
+        state.map_or(TermResult::constant(Value::Forever), |at| TermResult::elapsed(*at, clock.now))
     }
 }
 

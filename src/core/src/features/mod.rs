@@ -10,29 +10,48 @@
 #[macro_use]
 mod dispatch;
 mod aggregates;
+mod clock;
+mod day_count;
+mod day_streak;
+mod first_value;
+mod followed_count;
 mod function;
 mod last_value;
+mod latest_gap;
 mod latest_time;
 mod pane_function;
 mod panes;
+mod period_distinct;
 mod state;
+mod timed_value;
 mod total_count;
 mod total_sum;
+mod usual_gap;
 mod window;
 mod window_count;
 mod window_distinct;
 mod window_max;
 mod window_min;
 mod window_numeric_count;
+mod window_result;
 mod window_sum;
 
 pub(crate) use aggregates::DecimalSum;
+pub(crate) use clock::FeatureClock;
+pub(crate) use day_count::DAYS_MAX;
+pub use day_count::DayCount;
+pub use day_streak::DayStreak;
+pub use first_value::FirstValue;
+pub use followed_count::FollowedCount;
 pub(crate) use function::FeatureInput;
 pub use last_value::LastValue;
+pub use latest_gap::LatestGap;
 pub use latest_time::LatestTime;
+pub use period_distinct::PeriodDistinct;
 pub use total_count::TotalCount;
 pub use total_sum::TotalSum;
-pub use window::Window;
+pub use usual_gap::UsualGap;
+pub use window::{CalendarWindow, SlidingWindow, Window};
 pub use window_count::WindowCount;
 pub use window_distinct::WindowDistinct;
 pub use window_max::WindowMax;
@@ -55,7 +74,7 @@ feature_registry! {
     3 WindowMin,
     /// `max(E.p, W)`
     4 WindowMax,
-    /// `distinct(E.p, W)`
+    /// `distinct(E.p, W)`, but for the window of a period before the current one
     5 WindowDistinct,
     /// `total(E)`
     6 TotalCount,
@@ -65,6 +84,20 @@ feature_registry! {
     8 LastValue,
     /// `since(E)`
     9 LatestTime,
+    /// `distinct(E.p, 'last_month')`
+    10 PeriodDistinct,
+    /// `first(E.p)`
+    11 FirstValue,
+    /// `gap(E)`
+    12 LatestGap,
+    /// `usual_gap(E)`
+    13 UsualGap,
+    /// `days(E, n)`
+    14 DayCount,
+    /// `streak(E)`
+    15 DayStreak,
+    /// `followed(A, B, W)`
+    16 FollowedCount,
 }
 
 #[cfg(test)]

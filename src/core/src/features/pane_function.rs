@@ -1,11 +1,12 @@
 //! Functions that accumulate one value per pane of a window: `count`, `sum`, `min`, `max`.
 
 use super::aggregates::Aggregate;
+use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
-use super::panes::{self, PaneComparison, Panes};
+use super::panes::Panes;
 use super::window::Window;
+use super::window_result::WindowReading;
 use crate::event::FieldId;
-use crate::time::Timestamp;
 use crate::value::{Comparison, ConditionResult, TermResult, Value};
 
 /// An [`AggregateFunction`] whose state is one aggregate per pane.
@@ -59,8 +60,7 @@ impl<F: PaneFunction> AggregateFunction for F {
     }
 
     fn heap_bytes_max(&self) -> usize {
-        let panes = usize::try_from(PaneFunction::window(self).panes).unwrap_or(usize::MAX);
-        panes * size_of::<(i64, F::Aggregate)>()
+        PaneFunction::window(self).panes_max() * size_of::<(i64, F::Aggregate)>()
     }
 
     fn input<'e>(&self, event: &FeatureInput<'e, '_>) -> Option<F::Aggregate> {
@@ -68,24 +68,24 @@ impl<F: PaneFunction> AggregateFunction for F {
     }
 
     fn add(&self, state: &mut Self::State, input: F::Aggregate, event: &FeatureInput<'_, '_>) {
-        let window = PaneFunction::window(self);
-        state.add(&window, window.pane_of(event.ts.0), event.now, input);
+        state.add(&PaneFunction::window(self), event.ts, event.clock, input);
     }
 
-    fn result<'s>(&self, state: Option<&'s Self::State>, now: Timestamp) -> TermResult<'s> {
+    fn result<'s>(&self, state: Option<&'s Self::State>, clock: FeatureClock<'_>) -> TermResult<'s> {
         let window = PaneFunction::window(self);
-        panes::result(state.map_or(&[][..], |state| state.live(&window, now)), &window, F::EMPTY)
+        let panes = state.map_or(&[][..], |state| state.live(&window, clock));
+        WindowReading { window, clock, empty: F::EMPTY }.result(panes)
     }
 
     fn comparison(
         &self,
         state: Option<&Self::State>,
-        now: Timestamp,
+        clock: FeatureClock<'_>,
         op: Comparison,
         constant: &Value<'_>,
     ) -> Option<ConditionResult> {
         let window = PaneFunction::window(self);
-        let comparison = PaneComparison { window, op, constant, empty: F::EMPTY };
-        Some(comparison.result(state.map_or(&[][..], |state| state.live(&window, now))))
+        let panes = state.map_or(&[][..], |state| state.live(&window, clock));
+        Some(WindowReading { window, clock, empty: F::EMPTY }.comparison(panes, op, constant))
     }
 }

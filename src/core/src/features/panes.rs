@@ -1,11 +1,11 @@
 //! The state of a window: one aggregate per pane with events.
 
 use super::aggregates::Aggregate;
+use super::clock::FeatureClock;
 use super::state::StoredFeature;
-use super::window::{Window, is_in_range};
+use super::window::{PanePlace, Window};
 use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::time::Timestamp;
-use crate::value::{Comparison, ConditionResult, TermResult, Value, compare};
 
 /// One aggregate per pane with events, oldest first. At most 60 of them are in a window; older ones stay until
 /// [`expire`](Panes::expire) and are passed over meanwhile.
@@ -21,11 +21,18 @@ impl<T> Default for Panes<T> {
 }
 
 impl<T: Aggregate> Panes<T> {
-    /// Adds `value` at `pane`, unless that pane has left the window by `now`.
-    pub(crate) fn add(&mut self, window: &Window, pane: i64, now: Timestamp, value: T) {
-        self.expire(window, now);
-        if pane >= window.oldest_pane(now) {
+    /// Adds `value` at an instant, unless its pane has left the window by `now`.
+    pub(crate) fn add(&mut self, window: &Window, at: Timestamp, clock: FeatureClock<'_>, value: T) {
+        let PanePlace { pane, oldest } = window.place(at, clock);
+        self.drop_before(oldest);
+        if pane >= oldest {
             self.put(pane, value);
+        }
+    }
+
+    fn drop_before(&mut self, oldest: i64) {
+        if self.entries.first().is_some_and(|(pane, _)| *pane < oldest) {
+            self.entries.retain(|(pane, _)| *pane >= oldest);
         }
     }
 
@@ -37,9 +44,9 @@ impl<T: Aggregate> Panes<T> {
         }
     }
 
-    /// The panes in the window at `now`, oldest first.
-    pub(crate) fn live(&self, window: &Window, now: Timestamp) -> &[(i64, T)] {
-        let oldest = window.oldest_pane(now);
+    /// The panes that are in the window at `now` or will be, oldest first.
+    pub(crate) fn live(&self, window: &Window, clock: FeatureClock<'_>) -> &[(i64, T)] {
+        let oldest = window.oldest_pane(clock);
         let from = self.entries.iter().position(|(pane, _)| *pane >= oldest).unwrap_or(self.entries.len());
         &self.entries[from..]
     }
@@ -56,11 +63,8 @@ impl<T: Aggregate> StoredFeature for Panes<T> {
         Panes::default()
     }
 
-    fn expire(&mut self, window: &Window, now: Timestamp) -> bool {
-        let oldest = window.oldest_pane(now);
-        if self.entries.first().is_some_and(|(pane, _)| *pane < oldest) {
-            self.entries.retain(|(pane, _)| *pane >= oldest);
-        }
+    fn expire(&mut self, window: &Window, clock: FeatureClock<'_>) -> bool {
+        self.drop_before(window.oldest_pane(clock));
         !self.entries.is_empty()
     }
 
@@ -96,7 +100,7 @@ impl<T: Aggregate> StoredFeature for Panes<T> {
         let entries = reader.list(ListShape::Pairs, "a window's panes", |reader| {
             let pane = reader.pane_after(previous, "a pane")?;
             previous = Some(pane);
-            reader.verify(|| is_in_range(window, pane), "a pane out of range")?;
+            reader.verify(|| window.is_some_and(|window| window.has_in_range(pane)), "a pane out of range")?;
             Ok((pane, T::read(reader)?))
         })?;
         Ok(Panes { entries })
@@ -111,41 +115,4 @@ pub(crate) fn combine<T: Aggregate>(panes: &[(i64, T)]) -> Option<T> {
         total.add(*value);
     }
     Some(total)
-}
-
-/// The value of the panes in a window, until the oldest of them leaves; `empty` where there are none.
-pub(super) fn result<T: Aggregate>(panes: &[(i64, T)], window: &Window, empty: Value<'static>) -> TermResult<'static> {
-    let until = panes.first().map_or(Timestamp::NEVER, |(pane, _)| window.leaves_at(*pane));
-    TermResult { value: combine(panes).map_or(empty, T::to_value), slope: 0, until }
-}
-
-/// A comparison of a window's value with a constant.
-pub(super) struct PaneComparison<'c> {
-    pub(super) window: Window,
-    pub(super) op: Comparison,
-    pub(super) constant: &'c Value<'c>,
-    /// The value of an empty window.
-    pub(super) empty: Value<'static>,
-}
-
-impl PaneComparison<'_> {
-    /// Whether it holds over these panes, and until when: it changes when a certain pane leaves.
-    pub(super) fn result<T: Aggregate>(&self, panes: &[(i64, T)]) -> ConditionResult {
-        let holds = |aggregate: Option<T>| compare(self.op, &aggregate.map_or(self.empty, T::to_value), self.constant);
-        // From the newest pane to the oldest: what the window holds once those before have left.
-        let mut aggregate = None;
-        let mut outlook = ConditionResult { holds: holds(aggregate), until: Timestamp::NEVER };
-        for (pane, value) in panes.iter().rev() {
-            let mut older = *value;
-            if let Some(newer) = aggregate {
-                older.add(newer);
-            }
-            aggregate = Some(older);
-            let holds = holds(aggregate);
-            if holds != outlook.holds {
-                outlook = ConditionResult { holds, until: self.window.leaves_at(*pane) };
-            }
-        }
-        outlook
-    }
 }

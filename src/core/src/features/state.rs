@@ -1,16 +1,16 @@
 //! What the state of a feature can do by itself, whatever function it belongs to.
 
+use super::clock::FeatureClock;
 use super::window::Window;
 use crate::encoding::{StateReader, StateWriter};
-use crate::time::Timestamp;
 
 /// The state of a feature for one user.
 pub(crate) trait StoredFeature: Sized {
     /// The state before the first event.
     fn empty() -> Self;
 
-    /// Drops what has left the window at `now`; false when nothing is left.
-    fn expire(&mut self, _window: &Window, _now: Timestamp) -> bool {
+    /// Drops what has left the window; false when nothing is left.
+    fn expire(&mut self, _window: &Window, _clock: FeatureClock<'_>) -> bool {
         true
     }
 
@@ -32,8 +32,8 @@ impl<S: StoredFeature> StoredFeature for Box<S> {
         Box::new(S::empty())
     }
 
-    fn expire(&mut self, window: &Window, now: Timestamp) -> bool {
-        (**self).expire(window, now)
+    fn expire(&mut self, window: &Window, clock: FeatureClock<'_>) -> bool {
+        (**self).expire(window, clock)
     }
 
     fn merge(&mut self, other: Self) {

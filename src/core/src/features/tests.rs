@@ -1,24 +1,27 @@
 //! The states of windows, against their definitions.
 
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::aggregates::EventCount;
+use super::clock::FeatureClock;
 use super::panes::{Panes, combine};
 use super::window::Window;
 use super::window_distinct::{DISTINCT_VALUES_MAX, DistinctPanes};
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, ZoneCalendar};
 
 #[test]
 fn distinct_reads_a_thousand_beyond_a_thousand_and_stays_right_as_values_leave() {
     let window = Window::new(Span(60));
     let mut values = DistinctPanes::default();
-    let now = Timestamp(59);
+    let calendar = ZoneCalendar::new(TimeZone::UTC);
+    let clock = |now: i64| FeatureClock { now: Timestamp(now), calendar: &calendar };
     for value in 0..1_500u64 {
         // 25 values in each of the 60 panes.
-        values.add(&window, value as i64 % 60, now, value.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        values.add(&window, Timestamp(value as i64 % 60), clock(59), value.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     }
     for now in 59..=119 {
-        let live = values.live(&window, Timestamp(now));
+        let live = values.live(&window, clock(now));
         let in_window = 25 * (119 - now) as usize;
         assert_eq!(
             combine(&live).map_or(0, |EventCount(count)| count) as usize,
@@ -31,7 +34,7 @@ fn distinct_reads_a_thousand_beyond_a_thousand_and_stays_right_as_values_leave()
 proptest! {
     #[test]
     fn panes_are_at_most_sixty_and_cover_the_window(length in 1i64..100_000_000_000) {
-        let window = Window::new(Span(length));
+        let Window::Sliding(window) = Window::new(Span(length)) else { panic!("a length") };
         prop_assert!((1..=60).contains(&window.panes));
         prop_assert!(window.panes * window.pane_ms >= length);
         prop_assert!((window.panes - 1) * window.pane_ms < length);
@@ -43,19 +46,22 @@ proptest! {
         mut events in prop::collection::vec((0i64..500, 0i64..300), 1..40),
     ) {
         let window = Window::new(Span(length));
+        let Window::Sliding(sliding) = window else { panic!("a length") };
+        let calendar = ZoneCalendar::new(TimeZone::UTC);
+        let clock = |now: i64| FeatureClock { now: Timestamp(now), calendar: &calendar };
         let (mut panes, mut now) = (Panes::default(), 0);
         // Each event comes at or after its own time, and the clock never goes back.
         events.sort_by_key(|(at, late)| at + late);
         for (at, late) in &events {
             now = at + late;
-            panes.add(&window, window.pane_of(*at), Timestamp(now), EventCount(1));
+            panes.add(&window, Timestamp(*at), clock(now), EventCount(1));
         }
         for later in 0..300 {
             let now = now + later;
-            let (newest, g) = (now.div_euclid(window.pane_ms), window.pane_ms);
-            let counted = |at: i64| at.div_euclid(g) > newest - window.panes && at.div_euclid(g) <= newest;
+            let (newest, g) = (now.div_euclid(sliding.pane_ms), sliding.pane_ms);
+            let counted = |at: i64| at.div_euclid(g) > newest - sliding.panes && at.div_euclid(g) <= newest;
             let expected = events.iter().filter(|(at, _)| counted(*at)).count() as u64;
-            let found = combine(panes.live(&window, Timestamp(now))).map_or(0, |EventCount(count)| count);
+            let found = combine(panes.live(&window, clock(now))).map_or(0, |EventCount(count)| count);
             prop_assert_eq!(found, expected, "at {}", now);
         }
     }

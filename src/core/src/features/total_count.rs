@@ -1,11 +1,11 @@
 //! `total(E)`.
 
 use super::aggregates::{Aggregate, EventCount};
+use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
 use super::state::StoredFeature;
 use super::window::Window;
 use crate::encoding::{StateReader, StateWriter};
-use crate::time::Timestamp;
 use crate::value::TermResult;
 
 /// Events of all time.
@@ -31,7 +31,7 @@ impl AggregateFunction for TotalCount {
         state.add(input);
     }
 
-    fn result<'s>(&self, state: Option<&'s EventCount>, _now: Timestamp) -> TermResult<'s> {
+    fn result<'s>(&self, state: Option<&'s EventCount>, _clock: FeatureClock<'_>) -> TermResult<'s> {
         TermResult::constant(state.copied().unwrap_or(EventCount::empty()).to_value())
     }
 }

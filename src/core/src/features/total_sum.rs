@@ -1,12 +1,12 @@
 //! `total(E.p)`.
 
 use super::aggregates::{Aggregate, DecimalSum};
+use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
 use super::state::StoredFeature;
 use super::window::Window;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::FieldId;
-use crate::time::Timestamp;
 use crate::value::TermResult;
 
 /// The sum of the property over all time.
@@ -43,7 +43,7 @@ impl AggregateFunction for TotalSum {
         state.add(input);
     }
 
-    fn result<'s>(&self, state: Option<&'s Box<DecimalSum>>, _now: Timestamp) -> TermResult<'s> {
+    fn result<'s>(&self, state: Option<&'s Box<DecimalSum>>, _clock: FeatureClock<'_>) -> TermResult<'s> {
         TermResult::constant(state.map_or(DecimalSum::empty(), |sum| **sum).to_value())
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::aggregates::EventCount;
+use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
-use super::panes::{self, PaneComparison};
 use super::state::StoredFeature;
-use super::window::{Window, is_in_range};
+use super::window::{PanePlace, Window};
+use super::window_result::WindowReading;
 use crate::decimal::Decimal;
 use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::event::{FieldId, Scalar};
@@ -19,10 +20,10 @@ use crate::value::{Comparison, ConditionResult, TermResult, Value};
 pub(crate) const DISTINCT_VALUES_MAX: usize = 1_000;
 
 /// The greatest number of bytes that a value takes, in a search tree that is half full.
-const DISTINCT_VALUE_BYTES: usize = 40;
+pub(super) const DISTINCT_VALUE_BYTES: usize = 40;
 
 /// The value of a window without events.
-const EMPTY: Value<'static> = Value::Number(Decimal::ZERO);
+pub(super) const EMPTY: Value<'static> = Value::Number(Decimal::ZERO);
 
 /// How many different texts and numbers the property had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,28 +67,36 @@ impl AggregateFunction for WindowDistinct {
     }
 
     fn add(&self, state: &mut DistinctPanes, value_hash: u64, event: &FeatureInput<'_, '_>) {
-        state.add(&self.window, self.window.pane_of(event.ts.0), event.now, value_hash);
+        state.add(&self.window, event.ts, event.clock, value_hash);
     }
 
-    fn result<'s>(&self, state: Option<&'s DistinctPanes>, now: Timestamp) -> TermResult<'s> {
-        let live = state.map_or_else(Vec::new, |state| state.live(&self.window, now));
-        panes::result(&live, &self.window, EMPTY)
+    fn result<'s>(&self, state: Option<&'s DistinctPanes>, clock: FeatureClock<'_>) -> TermResult<'s> {
+        self.reading(clock).result(&self.live(state, clock))
     }
 
     fn comparison(
         &self,
         state: Option<&DistinctPanes>,
-        now: Timestamp,
+        clock: FeatureClock<'_>,
         op: Comparison,
         constant: &Value<'_>,
     ) -> Option<ConditionResult> {
-        let live = state.map_or_else(Vec::new, |state| state.live(&self.window, now));
-        Some(PaneComparison { window: self.window, op, constant, empty: EMPTY }.result(&live))
+        Some(self.reading(clock).comparison(&self.live(state, clock), op, constant))
+    }
+}
+
+impl WindowDistinct {
+    fn reading<'c>(&self, clock: FeatureClock<'c>) -> WindowReading<'c> {
+        WindowReading { window: self.window, clock, empty: EMPTY }
+    }
+
+    fn live(&self, state: Option<&DistinctPanes>, clock: FeatureClock<'_>) -> Vec<(i64, EventCount)> {
+        state.map_or_else(Vec::new, |state| state.live(&self.window, clock))
     }
 }
 
 /// What tells one value from another: texts and numbers only. Stored, so the hash is fixed for good.
-fn value_hash(value: &Scalar<'_>) -> Option<u64> {
+pub(super) fn value_hash(value: &Scalar<'_>) -> Option<u64> {
     let mut hasher = Xxh3::new();
     match value {
         Scalar::Text(text) => {
@@ -104,10 +113,11 @@ fn value_hash(value: &Scalar<'_>) -> Option<u64> {
 }
 
 impl DistinctPanes {
-    /// Adds a value at `pane`, unless that pane has left the window by `now`.
-    pub(crate) fn add(&mut self, window: &Window, pane: i64, now: Timestamp, value_hash: u64) {
-        if pane >= window.oldest_pane(now) {
-            self.expire(window, now);
+    /// Adds a value at an instant, unless its pane has left the window by `now`.
+    pub(crate) fn add(&mut self, window: &Window, at: Timestamp, clock: FeatureClock<'_>, value_hash: u64) {
+        let PanePlace { pane, oldest } = window.place(at, clock);
+        if pane >= oldest {
+            self.latest.retain(|_, pane| *pane >= oldest);
             self.put(pane, value_hash);
         }
     }
@@ -122,8 +132,8 @@ impl DistinctPanes {
     }
 
     /// How many values each pane in the window was the last of, oldest pane first.
-    pub(crate) fn live(&self, window: &Window, now: Timestamp) -> Vec<(i64, EventCount)> {
-        let oldest = window.oldest_pane(now);
+    pub(crate) fn live(&self, window: &Window, clock: FeatureClock<'_>) -> Vec<(i64, EventCount)> {
+        let oldest = window.oldest_pane(clock);
         let mut panes: Vec<i64> = self.latest.values().copied().filter(|pane| *pane >= oldest).collect();
         panes.sort_unstable();
         panes.chunk_by(|a, b| a == b).map(|same| (same[0], EventCount(same.len() as u64))).collect()
@@ -141,8 +151,8 @@ impl StoredFeature for DistinctPanes {
         DistinctPanes::default()
     }
 
-    fn expire(&mut self, window: &Window, now: Timestamp) -> bool {
-        let oldest = window.oldest_pane(now);
+    fn expire(&mut self, window: &Window, clock: FeatureClock<'_>) -> bool {
+        let oldest = window.oldest_pane(clock);
         self.latest.retain(|_, pane| *pane >= oldest);
         !self.latest.is_empty()
     }
@@ -177,7 +187,7 @@ impl StoredFeature for DistinctPanes {
         let (mut previous, mut values) = (None, 0);
         let entries = reader.list(ListShape::Pairs, "a window's distinct values", |reader| {
             let (hash, pane) = (reader.hash("a distinct value")?, reader.pane("a distinct value's pane")?);
-            reader.verify(|| is_in_range(window, pane), "a pane out of range")?;
+            reader.verify(|| window.is_some_and(|window| window.has_in_range(pane)), "a pane out of range")?;
             let is_sound =
                 previous.replace(hash).is_none_or(|previous| previous < hash) && values < DISTINCT_VALUES_MAX;
             reader.verify(|| is_sound, "distinct values out of order, or too many")?;

@@ -15,7 +15,7 @@ use crate::growth::UserGrowthState;
 use crate::json::JsonText;
 use crate::rules::notation;
 use crate::rules::ruleset::FeatureId;
-use crate::time::Timestamp;
+use crate::time::{DaySet, Timestamp};
 use crate::value::Value;
 
 /// All state of one user.
@@ -84,10 +84,10 @@ impl<'p> JsonStateWriter<'p> {
 
     /// From when to when (exclusive) a pane reaches.
     fn pane_interval(&mut self, pane: i64) {
-        let pane_ms = self.window.map_or(0, |window| window.pane_ms);
-        let begins = pane.saturating_mul(pane_ms);
-        self.time("from", Timestamp(begins));
-        self.time("until", Timestamp(begins.saturating_add(pane_ms)));
+        let interval = self.window.map(|window| window.pane_interval(pane, &self.plan.rules.calendar));
+        for (name, at) in ["from", "until"].into_iter().zip(interval.into_iter().flatten()) {
+            self.time(name, at);
+        }
     }
 }
 
@@ -159,6 +159,10 @@ impl StateWriter for JsonStateWriter<'_> {
 
     fn pane_after(&mut self, _previous: Option<i64>, pane: i64) {
         self.pane_interval(pane);
+    }
+
+    fn days(&mut self, name: &'static str, days: &DaySet) {
+        self.insert(name, JsonText::of(&days.dates().map(|date| date.to_string()).collect::<Vec<_>>()));
     }
 
     fn tag(&mut self, _tag: u8) {}

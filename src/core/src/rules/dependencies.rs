@@ -224,7 +224,8 @@ impl DependencyVisitor<'_> {
         features_of(term, &mut |id| {
             let feature = &self.features[usize::from(id.0)];
             self.reads.names.push(feature.name);
-            self.reads.time |= feature.kind.changes_with_time();
+            self.reads.names.extend(feature.second);
+            self.reads.time |= feature.kind.looks_back().is_some();
         });
     }
 }

@@ -114,10 +114,8 @@ fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
     });
     dependencies::each_term(condition, &mut |term| {
         dependencies::features_of(term, &mut |id| {
-            if let Some(window) = rules.features[usize::from(id.0)].kind.window() {
-                let every = crate::time::Span(window.pane_ms);
-                found.insert(format!("a pane of {} leaves, every {every} at most", notation::feature(rules, id)));
-            }
+            let kind = &rules.features[usize::from(id.0)].kind;
+            found.extend(kind.change_by_time(&notation::feature(rules, id)));
         });
     });
     found

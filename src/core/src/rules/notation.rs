@@ -6,8 +6,9 @@ use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 /// `sum(order.total, 7d)`
 pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
     let feature = &rules.features[usize::from(id.0)];
-    let event = &rules.names[usize::from(feature.name.0)].id;
-    feature.kind.notation(event, &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
+    let events = [Some(feature.name), feature.second].into_iter().flatten();
+    let events: Vec<&str> = events.map(|name| rules.names[usize::from(name.0)].id.as_str()).collect();
+    feature.kind.notation(&events.join(", "), &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
 }
 
 /// A term as the rules write it.

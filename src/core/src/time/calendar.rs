@@ -140,6 +140,17 @@ impl ZoneCalendar {
 }
 
 impl CalendarUnit {
+    /// In the singular: `month`.
+    pub fn name(self) -> &'static str {
+        match self {
+            CalendarUnit::Day => "day",
+            CalendarUnit::Week => "week",
+            CalendarUnit::Month => "month",
+            CalendarUnit::Quarter => "quarter",
+            CalendarUnit::Year => "year",
+        }
+    }
+
     /// The unit's number that a day lies in.
     fn of_day(self, day: i64) -> i64 {
         let months = || {
@@ -177,7 +188,7 @@ fn offset_ms(zone: &TimeZone, at: jiff::Timestamp) -> i64 {
     i64::from(zone.to_offset(at).seconds()) * 1_000
 }
 
-fn date_of_day(day: i64) -> Date {
+pub(super) fn date_of_day(day: i64) -> Date {
     EPOCH.saturating_add(day.clamp(*DAY_RANGE.start(), *DAY_RANGE.end()).days())
 }
 

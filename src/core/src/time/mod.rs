@@ -4,6 +4,8 @@
 //! clock in here; time comes from the log.
 
 mod calendar;
+mod day_bits;
+mod day_set;
 mod span;
 mod usual;
 
@@ -17,6 +19,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use calendar::{CalendarUnit, ZoneCalendar};
+pub(crate) use day_bits::DayBits;
+pub(crate) use day_set::DaySet;
 pub use span::{Span, SpanError};
 
 /// An instant: UTC milliseconds since 1970. Earlier instants are negative.

@@ -39,6 +39,12 @@ when = """sum(order.total, '1d') > 5 || avg(order.total, '2d') > 5 || min(order.
 id = "recent"
 when = "last(seen.id) == 'a' || since(order) < duration('1h') || traits['vip level'] in [1, 'x']"
 
+[[segments]]
+id = "regular"
+when = """count(seen, 'this_month') > 5 || distinct(seen.id, 'last_month') > 5 || distinct(seen.id, 'today') > 5
+          || first(order.total) == 3 || gap(order) < usual_gap(order) || days(seen, 30) > 5 || streak(order) > 5
+          || followed(seen, order, '1h') > 5"""
+
 [[campaigns]]
 id = "mail"
 on = "enter:active"

@@ -69,6 +69,21 @@ fn a_feature_of_other_events_is_another_feature() {
 }
 
 #[test]
+fn another_time_zone_begins_the_days_and_periods_anew() {
+    let story = told(RULES);
+    let features = |story: &Story| -> Vec<String> {
+        let ids = story.user().profile.feature_ids().collect::<Vec<_>>();
+        ids.into_iter().map(|id| crate::rules::notation::feature(&story.plan.rules, id)).collect()
+    };
+    let mut expected = features(&story);
+    let of_days = ["this_month", "last_month", "today", "days(", "streak("];
+    expected.retain(|feature| !of_days.iter().any(|part| feature.contains(part)));
+    assert_eq!(features(&story).len(), expected.len() + of_days.len());
+    let back = restored(&format!("timezone = \"Europe/Berlin\"\n{RULES}"), &bytes(&story));
+    assert_eq!(features(&back), expected);
+}
+
+#[test]
 fn one_event_under_two_names_is_two_features() {
     let rules = "[events]\na = \"View\"\nb = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(a) + total(b) == 4\"\n";
     let mut story = Story::under(rules);

@@ -18,7 +18,7 @@ use super::orders::{OrderDay, PlacedOrder, UserOrders};
 use super::user_state::UserGrowthState;
 use crate::compact::{CompactReader, CompactWriter, OURS};
 use crate::growth::calendar::Day;
-use crate::time::Timestamp;
+use crate::time::{DayBits, Timestamp};
 
 impl UserGrowthState {
     /// Appends the state.
@@ -31,9 +31,10 @@ impl UserGrowthState {
         writer.signed(self.latest.since(self.stage_day));
         writer.out.push(self.stage_before);
         writer.unsigned(self.depths.into());
-        writer.unsigned(self.days.recent);
-        writer.unsigned(self.days.older.len() as u64);
-        self.days.older.iter().for_each(|word| writer.unsigned(*word));
+        let DayBits { recent, older } = &self.days.0;
+        writer.unsigned(*recent);
+        writer.unsigned(older.len() as u64);
+        older.iter().for_each(|word| writer.unsigned(*word));
         writer.unsigned(self.steps.slots.len() as u64);
         self.steps.slots.iter().for_each(|step| writer.step(step));
         writer.out.push(u8::from(self.orders.is_some()));
@@ -52,7 +53,7 @@ impl UserGrowthState {
         let (stage_day, stage_before) = (latest.plus(-reader.signed()), reader.byte());
         let depths = reader.small();
         let (recent, older) = (reader.unsigned(), reader.all_into(ThinVec::with_capacity, CompactReader::unsigned));
-        let days = ActiveDays { recent, older };
+        let days = ActiveDays(DayBits { recent, older });
         let steps = FunnelSteps { slots: reader.all_into(ThinVec::with_capacity, CompactReader::step) };
         let orders = (reader.byte() == 1).then(|| Box::new(reader.orders()));
         UserGrowthState {

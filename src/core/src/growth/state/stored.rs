@@ -11,7 +11,7 @@ use super::orders::{OrderDay, PlacedOrder, UserOrders};
 use super::user_state::UserGrowthState;
 use crate::growth::calendar::Day;
 use crate::growth::plan::{FunnelStep, GrowthMigration, RowLayout, StateBounds};
-use crate::time::Timestamp;
+use crate::time::{DayBits, Timestamp};
 
 /// The fixed numbers at the start of a state.
 const FIXED: usize = 10;
@@ -23,7 +23,7 @@ const ORDER_DAY: usize = 7;
 impl UserGrowthState {
     /// The state as numbers.
     pub fn stored(&self) -> Vec<i64> {
-        let days: Vec<i64> = self.days.words().map(|word| word.cast_signed()).collect();
+        let days: Vec<i64> = self.days.0.words().map(|word| word.cast_signed()).collect();
         let mut numbers = vec![
             self.latest.0.into(),
             self.first.0.into(),
@@ -81,7 +81,7 @@ impl UserGrowthState {
         }
         let words: Vec<u64> = words.iter().map(|word| word.cast_unsigned()).collect();
         let state = UserGrowthState {
-            days: ActiveDays::from_words(&words)?,
+            days: ActiveDays(DayBits::from_words(&words)?),
             steps: FunnelSteps { slots: steps.chunks_exact(STEP).map(step).collect::<Option<_>>()? },
             orders: match fixed[9] {
                 0 if rest.is_empty() => None,

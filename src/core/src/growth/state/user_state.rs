@@ -72,7 +72,7 @@ impl UserGrowthState {
     /// The heap bytes it takes, its own size included.
     pub fn heap_bytes(&self) -> usize {
         size_of::<UserGrowthState>()
-            + self.days.heap_bytes()
+            + self.days.0.heap_bytes()
             + self.steps.heap_bytes()
             + self.orders.as_ref().map_or(0, |orders| size_of::<UserOrders>() + orders.heap_bytes())
     }

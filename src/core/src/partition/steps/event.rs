@@ -4,7 +4,7 @@ use super::matches::EventMatch;
 use super::{EvaluationOrigin, EvaluationPoint, StepContext, activity_span};
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{FieldId, Scalar, field_value};
-use crate::features::FeatureInput;
+use crate::features::{FeatureClock, FeatureInput};
 use crate::growth::{GrowthEvent, StateUpdater};
 use crate::partition::io::{LogInstant, Output};
 use crate::partition::{ExecutionPlan, User};
@@ -95,7 +95,13 @@ impl StepContext {
             }
         }
         let ProfileUpdate { ts, position, .. } = arrival;
-        let input = FeatureInput { fields, ts, position, now: user.profile.now, is_repeated: found.ordinal > 0 };
+        let clock = FeatureClock { now: user.profile.now, calendar: &plan.rules.calendar };
+        let input = FeatureInput { fields, ts, position, clock, is_repeated: found.ordinal > 0, is_second: false };
+        // First as a match of the second name: where both names are the same, it does not follow itself.
+        let second = FeatureInput { is_second: true, ..input };
+        for id in plan.dispatch.features_second(found.name) {
+            user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &second);
+        }
         for id in plan.dispatch.features(found.name) {
             user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &input);
         }

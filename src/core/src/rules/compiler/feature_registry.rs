@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use crate::event::{ArrayId, FieldId, ItemFieldId, TraitId};
-use crate::rules::ruleset::{
-    ArrayProjection, Feature, FeatureId, FeatureKind, MatchValue, MatchValueSource, NameId, Projection,
-};
+use crate::rules::ruleset::{ArrayProjection, Feature, FeatureId, MatchValue, MatchValueSource, NameId, Projection};
 
 /// Assigns ids: equal features, fields and traits have equal ids.
 #[derive(Default)]
@@ -29,8 +27,8 @@ pub(in crate::rules) struct IdSpaceExhausted {
 }
 
 impl FeatureRegistry {
-    pub(in crate::rules) fn feature(&mut self, name: NameId, kind: FeatureKind) -> Result<FeatureId, IdSpaceExhausted> {
-        self.features.id(Feature { name, kind }).map(FeatureId).ok_or(IdSpaceExhausted { what: "features" })
+    pub(in crate::rules) fn feature(&mut self, feature: Feature) -> Result<FeatureId, IdSpaceExhausted> {
+        self.features.id(feature).map(FeatureId).ok_or(IdSpaceExhausted { what: "features" })
     }
 
     /// `path` starts with `properties` or `context`.

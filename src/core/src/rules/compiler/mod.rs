@@ -19,7 +19,7 @@ pub(super) use path::ROOTS;
 pub(super) use symbols::{MatchShape, SymbolTable};
 pub(super) use typed_term::{TermType, TypedTerm};
 
-use super::ruleset::{FeatureId, FeatureKind, NameId};
+use super::ruleset::{Feature, FeatureId, FeatureKind, NameId};
 use crate::diagnostics::Diagnostics;
 use crate::event::ArrayId;
 use feature_registry::IdSpaceExhausted;
@@ -73,7 +73,11 @@ impl ConditionCompiler<'_, '_, '_> {
         name: NameId,
         kind: impl Into<FeatureKind>,
     ) -> Option<FeatureId> {
-        let id = self.symbols.registry.feature(name, kind.into());
+        self.add_feature(span, Feature { name, second: None, kind: kind.into() })
+    }
+
+    pub(super) fn add_feature(&mut self, span: &Range<usize>, feature: Feature) -> Option<FeatureId> {
+        let id = self.symbols.registry.feature(feature);
         self.within_limits(span, id)
     }
 

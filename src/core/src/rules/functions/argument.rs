@@ -62,6 +62,9 @@ impl ConditionCompiler<'_, '_, '_> {
                 "last" => {
                     format!("name the property: last({event}.price); for the time since the last one, since({event})")
                 }
+                "first" => {
+                    format!("name the property: first({event}.price); for the time since the first event, age()")
+                }
                 _ => format!("name the property: {function}({event}.price, '7d')"),
             };
             return self.fail(&subject.span, format!("{function} needs a property of `{event}`"), help);

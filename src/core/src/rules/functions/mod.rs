@@ -34,7 +34,7 @@ pub(super) struct Function {
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 15] = [
+pub(super) const FUNCTIONS: [Function; 21] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -43,7 +43,13 @@ pub(super) const FUNCTIONS: [Function; 15] = [
     Function { name: "distinct", usage: "distinct(view.category, '7d')", reads_history: true, compile: window::distinct },
     Function { name: "total", usage: "total(order) or total(order.total)", reads_history: true, compile: history::total },
     Function { name: "last", usage: "last(order.total)", reads_history: true, compile: history::last },
+    Function { name: "first", usage: "first(order.total)", reads_history: true, compile: history::first },
     Function { name: "since", usage: "since(order)", reads_history: true, compile: history::since },
+    Function { name: "gap", usage: "gap(order)", reads_history: true, compile: history::gap },
+    Function { name: "usual_gap", usage: "usual_gap(order)", reads_history: true, compile: history::usual_gap },
+    Function { name: "days", usage: "days(order, 30)", reads_history: true, compile: history::days },
+    Function { name: "streak", usage: "streak(login)", reads_history: true, compile: history::streak },
+    Function { name: "followed", usage: "followed(view, order, '1h')", reads_history: true, compile: history::followed },
     Function { name: "idle", usage: "idle()", reads_history: true, compile: history::idle },
     Function { name: "age", usage: "age()", reads_history: true, compile: history::age },
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },

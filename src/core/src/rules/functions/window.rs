@@ -1,12 +1,18 @@
 //! Functions over a window: `count`, `sum`, `min`, `max`, `avg`, `distinct`.
 
+use std::ops::Range;
+
+use strum::VariantNames;
+
 use super::argument::FunctionArgument;
+use crate::diagnostics::{join_quoted, nearest, shorten};
 use crate::event::FieldId;
-use crate::features::{WindowCount, WindowDistinct, WindowMax, WindowMin, WindowNumericCount, WindowSum};
+use crate::features::{
+    PeriodDistinct, WindowCount, WindowDistinct, WindowMax, WindowMin, WindowNumericCount, WindowSum,
+};
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
-use crate::rules::ruleset::{FeatureKind, Term, Window};
+use crate::rules::ruleset::{CalendarWindow, FeatureKind, Term, Window};
 use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
-use crate::time::Span;
 
 /// `count(E, W)`
 pub(super) fn count(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
@@ -15,7 +21,7 @@ pub(super) fn count(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functio
     let subject = subject?;
     if !subject.property.is_empty() {
         let (written, event) = (subject.written(), &subject.event);
-        let length = window.map_or(Span(7 * 86_400_000), |window| window.length);
+        let length = window.map_or_else(|| "7d".to_owned(), |window| window.to_string());
         let help = format!(
             "count({event}, '{length}') counts events; sum({written}, '{length}') adds up values, distinct({written}, '{length}') counts different ones"
         );
@@ -42,7 +48,10 @@ pub(super) fn max(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionC
 
 /// `distinct(E.p, W)`
 pub(super) fn distinct(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
-    let typed = compiler.windowed(call, |field, window| WindowDistinct { field, window }.into())?;
+    let typed = compiler.windowed(call, |field, window| match window {
+        Window::Calendar(window) if window.is_previous() => PeriodDistinct { field, window }.into(),
+        window => WindowDistinct { field, window }.into(),
+    })?;
     Some(TypedTerm { is_distinct: true, ..typed })
 }
 
@@ -72,13 +81,30 @@ impl ConditionCompiler<'_, '_, '_> {
 
     fn window(&mut self, argument: &Expression) -> Option<Window> {
         match &argument.kind {
-            ExpressionKind::Text(text) => self.time_literal(text, &argument.span).map(Window::new),
+            ExpressionKind::Text(text) => match text.parse::<CalendarWindow>() {
+                Ok(window) => Some(window.into()),
+                Err(_) if text.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+                    self.misspelt_period(text, &argument.span)
+                }
+                Err(_) => self.time_literal(text, &argument.span).map(Window::new),
+            },
+            ExpressionKind::Name(name) if name.parse::<CalendarWindow>().is_ok() => {
+                self.fail(&argument.span, "the window must be a literal in quotes", format!("write '{name}'"))
+            }
             ExpressionKind::Mistake => None,
             ExpressionKind::Call(call) if call.name == "duration" => {
                 self.fail(&argument.span, "a window is written without duration(…)", "write just '7d'")
             }
             _ => self.fail(&argument.span, "the window must be a literal in quotes", "write it like '7d'"),
         }
+    }
+
+    fn misspelt_period<T>(&mut self, text: &str, span: &Range<usize>) -> Option<T> {
+        let help = match nearest(text, CalendarWindow::VARIANTS.iter().copied()) {
+            Some(known) => format!("did you mean '{known}'?"),
+            None => format!("write a length like '7d', or one of {}", join_quoted(CalendarWindow::VARIANTS)),
+        };
+        self.fail(span, format!("there is no window {}", shorten(text)), help)
     }
 
     /// Reports a call without the two arguments that it needs.

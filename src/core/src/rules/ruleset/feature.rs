@@ -8,6 +8,8 @@ use crate::features::FeatureKind;
 pub struct Feature {
     /// Which events feed it.
     pub name: NameId,
+    /// Which other events feed it too, where it is of two: `b` of `followed(a, b, '1h')`.
+    pub second: Option<NameId>,
     /// What is kept.
     pub kind: FeatureKind,
 }

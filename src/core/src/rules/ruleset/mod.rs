@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use super::growth::GrowthRules;
 use crate::event::FieldId;
-pub use crate::features::{FeatureKind, Window};
+pub use crate::features::{CalendarWindow, FeatureKind, Window};
 use crate::time::{Span, ZoneCalendar};
 pub use crate::value::{Arithmetic, Comparison};
 

@@ -14,7 +14,8 @@ pub enum Term {
     List(Vec<Scalar<'static>>),
     /// `duration('45m')`.
     Duration(Span),
-    /// The value of a feature of kind `LastValue` (anything), or of another kind but `LatestTime` (a number).
+    /// The value of a feature of any kind but `LatestTime`: anything of `LastValue` and `FirstValue`, a duration of `LatestGap`
+    /// and `UsualGap`, a number of the rest.
     Feature(FeatureId),
     /// `avg(E.p, W)`: a `WindowSum` over a `WindowNumericCount`; missing when that is 0.
     Average {

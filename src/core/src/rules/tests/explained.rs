@@ -28,6 +28,10 @@ when = "traits.tier == 'gold'"
 id = "undecided"
 when = "since(view) > since(cart) + duration('1h') && avg(view.price, '1d') > 3 * last(cart.price)"
 
+[[segments]]
+id = "regular"
+when = "count(view, 'this_month') > 5 || distinct(view.id, 'last_week') > 3 || days(cart, 30) > 12 || streak(view) > 6 || followed(view, cart, '1h') > 1 && gap(cart) < usual_gap(cart)"
+
 [[campaigns]]
 id = "nudge"
 on = "enter:hot"

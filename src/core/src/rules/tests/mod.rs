@@ -4,6 +4,7 @@ mod explained;
 mod growth;
 mod mistakes_in_conditions;
 mod mistakes_in_files;
+mod mistakes_in_history;
 mod plans;
 mod schema;
 

@@ -29,7 +29,8 @@ fn a_comparison_of_a_window_reads_its_event_and_time() {
     let rules = compiled(&rules_with("count(view, '30m') >= 2"));
     let window = Window::new(Span(1_800_000));
     assert_eq!(rules.features[0].kind, WindowCount { window }.into());
-    assert_eq!((window.pane_ms, window.panes), (30_000, 60));
+    let Window::Sliding(sliding) = window else { panic!("a length of time is a sliding window") };
+    assert_eq!((sliding.pane_ms, sliding.panes), (30_000, 60));
     let reads = &rules.segments[0].reads;
     assert_eq!(
         *reads,
