@@ -27,8 +27,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["time", "event"]),
     ("route", &[]),
-    ("engine", &["time", "event", "encoding", "value", "features", "rules"]),
-    ("campaigns", &["time", "json", "event", "rules", "encoding", "engine"]),
+    ("engine", &["time", "decimal", "event", "encoding", "value", "features", "rules"]),
+    ("campaigns", &["time", "json", "rules", "encoding", "engine"]),
     ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
     (
         "partition",

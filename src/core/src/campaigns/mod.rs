@@ -12,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::engine::evaluate::EvaluationContext;
+use crate::engine::local_time::zone_of;
 use crate::json::JsonText;
 use crate::rules::ruleset::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
@@ -127,7 +128,7 @@ pub fn decide_deferred(
         return outcome;
     }
     if let Some(quiet) = campaign.quiet_hours {
-        let (zone, name) = quiet_hours::zone_of(&subject.scope);
+        let (zone, name) = zone_of(&subject.scope);
         let is_another = deferred.zone.as_deref() != Some(name.as_str());
         if let Some(until) = quiet.end_after(subject.scope.now, &zone).filter(|_| is_another) {
             return Outcome::Deferred { until };

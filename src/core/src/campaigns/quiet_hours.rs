@@ -4,9 +4,8 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::engine::evaluate::EvaluationContext;
-use crate::event::Scalar;
+use crate::engine::local_time::zone_of;
 use crate::rules::ruleset::QuietHours;
-use crate::rules::time_zones;
 use crate::time::Timestamp;
 
 impl QuietHours {
@@ -53,16 +52,4 @@ fn first_after(local: DateTime, now: Timestamp, zone: &TimeZone) -> Option<Times
         AmbiguousOffset::Gap { before, .. } => at(before),
         AmbiguousOffset::Fold { before, after } => at(before).filter(|first| *first > now).or_else(|| at(after)),
     }
-}
-
-/// The user's zone, and its name: trait `timezone`, else the `context.timezone` that arrived last, else the rules'
-/// zone. A name that is no zone counts as the rules' zone.
-pub fn zone_of(scope: &EvaluationContext<'_>) -> (TimeZone, String) {
-    let (rules, profile) = (scope.rules, scope.profile);
-    let of_trait = rules.projection.timezone_trait.and_then(|id| profile.trait_value(id));
-    let name = match of_trait {
-        Some(Scalar::Text(name)) => Some(name.as_ref()),
-        _ => profile.zone.as_ref().map(|(_, name)| name.as_ref()),
-    };
-    name.and_then(time_zones::named).unwrap_or_else(|| (rules.timezone.clone(), rules.timezone_name.clone()))
 }

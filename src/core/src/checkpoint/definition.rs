@@ -62,6 +62,7 @@ fn condition(rules: &Ruleset, piece: &Condition) -> String {
             list(op, [of(left), of(right)])
         }
         Condition::InSegment(id) => list("in_segment", [quoted(&rules.segments[usize::from(id.0)].id)]),
+        Condition::Anniversary(inner) => list("anniversary", [of(inner)]),
         Condition::Has(inner) => list("has", [of(inner)]),
         Condition::IsTrue(inner) => list("is_true", [of(inner)]),
         Condition::Text { test, subject, argument } => {
@@ -89,21 +90,30 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Since(id) => list("since", [feature_at(id.0)]),
         Term::Idle => "idle".to_owned(),
         Term::Age => "age".to_owned(),
+        Term::Until(inner) => list("until", [term(rules, inner)]),
+        Term::LocalHour => "hour".to_owned(),
+        Term::LocalWeekday => "weekday".to_owned(),
+        Term::Moving(moving) => moving.steps.iter().fold(term(rules, &moving.function), |inner, step| {
+            let operand = term(rules, &step.operand);
+            let sides = if step.is_operand_left { [operand, inner] } else { [inner, operand] };
+            list(arithmetic(step.op), sides)
+        }),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", path(notation::item_path(rules, *array, *field))),
-        Term::Arithmetic { op, left, right } => {
-            let op = match op {
-                Arithmetic::Add => "add",
-                Arithmetic::Subtract => "sub",
-                Arithmetic::Multiply => "mul",
-                Arithmetic::Divide => "div",
-            };
-            list(op, [term(rules, left), term(rules, right)])
-        }
+        Term::Arithmetic { op, left, right } => list(arithmetic(*op), [term(rules, left), term(rules, right)]),
         Term::Negate(inner) => list("neg", [term(rules, inner)]),
         Term::Number(inner) => list("number", [term(rules, inner)]),
         Term::Condition(inner) => condition(rules, inner),
+    }
+}
+
+fn arithmetic(op: Arithmetic) -> &'static str {
+    match op {
+        Arithmetic::Add => "add",
+        Arithmetic::Subtract => "sub",
+        Arithmetic::Multiply => "mul",
+        Arithmetic::Divide => "div",
     }
 }
 

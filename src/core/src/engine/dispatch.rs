@@ -153,7 +153,7 @@ impl DispatchIndex {
         }
         if reads.time {
             self.timed.insert(id);
-            if reads.any_event || reads.names.is_empty() {
+            if reads.any_event || reads.time_of_traits || reads.names.is_empty() {
                 self.always_timed.insert(id);
             }
             for feature in reads.names.iter().flat_map(|name| &self.features_by_name[usize::from(name.0)]) {

@@ -1,10 +1,13 @@
 //! Conditions and terms, evaluated against one user at one instant; and until when the answer stands.
 //!
-//! Between two events of a user only time moves, and it moves values in two ways: panes leave windows, at known
-//! instants, and durations (`since`, `idle`, `age`) grow by a millisecond each millisecond. So for every comparison the
-//! next instant at which its truth can change is computed, not searched for. It is exact for a window compared with a
-//! constant and for durations; for the rest (arithmetic on windows) it is the next pane to leave, which may turn out to
-//! change nothing. It is never later than the true change.
+//! Between two events of a user only time moves, and it moves values in two ways: panes leave windows and days begin, at
+//! known instants, and durations (`since`, `idle`, `age`, `until`) change by a millisecond each millisecond. So for every
+//! comparison the next instant at which its truth can change is worked out. It is exact for a window compared with a
+//! constant, for durations, and for one of them under arithmetic (`moving`); for the rest (arithmetic on windows) it is
+//! the next pane to leave, which may turn out to change nothing. It is never later than the true change.
+//!
+//! That holds for what stands in `when`. Where two durations are multiplied, which only campaigns may ask, at one instant,
+//! until when the answer stands is not known.
 
 use super::profile::UserProfile;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
@@ -53,6 +56,7 @@ impl<'a> EvaluationContext<'a> {
             Condition::Any(parts) => self.joint_outlook(parts, false),
             Condition::Compare { op, left, right } => self.comparison(*op, left, right),
             Condition::InSegment(segment) => settled(self.profile.members.contains(*segment)),
+            Condition::Anniversary(date) => self.anniversary(date),
             Condition::Has(term) => settled(self.value(term) != Value::Missing),
             Condition::IsTrue(term) => {
                 let reading = self.read(term);
@@ -110,6 +114,11 @@ impl<'a> EvaluationContext<'a> {
         if let Some(outlook) = self.feature_against_constant(op.mirrored(), right, left) {
             return outlook;
         }
+        match (left, right) {
+            (Term::Moving(moving), limit) => return self.moving_comparison(op, moving, limit),
+            (limit, Term::Moving(moving)) => return self.moving_comparison(op.mirrored(), moving, limit),
+            _ => {}
+        }
         let (left, right) = (self.read(left), self.read(right));
         let mut until = left.until.min(right.until);
         if let (Value::Span(a), Value::Span(b)) = (left.value, right.value) {
@@ -131,7 +140,7 @@ impl<'a> EvaluationContext<'a> {
         self.read(term).value
     }
 
-    fn read(&self, term: &'a Term) -> TermResult<'a> {
+    pub(super) fn read(&self, term: &'a Term) -> TermResult<'a> {
         match term {
             Term::Constant(scalar) => TermResult::constant(Value::from(scalar)),
             Term::List(items) => TermResult::constant(Value::List(items)),
@@ -145,6 +154,10 @@ impl<'a> EvaluationContext<'a> {
             }
             Term::Idle => TermResult::elapsed(self.profile.latest, self.now),
             Term::Age => TermResult::elapsed(self.profile.first, self.now),
+            Term::Until(date) => self.until(date),
+            Term::LocalHour => TermResult::constant(self.local_hour()),
+            Term::LocalWeekday => TermResult::constant(self.local_weekday()),
+            Term::Moving(moving) => self.moving(moving),
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
             Term::Item { field, .. } => {
@@ -171,8 +184,8 @@ impl<'a> EvaluationContext<'a> {
         let (left, right) = (self.read(left), self.read(right));
         let value = arithmetic(op, &left.value, &right.value);
         let slope = match (value, op) {
+            (Value::Span(_), Arithmetic::Add) => left.slope + right.slope,
             (Value::Span(_), Arithmetic::Subtract) => left.slope - right.slope,
-            (Value::Span(_), _) => left.slope + right.slope,
             _ => 0,
         };
         TermResult { value, slope, until: left.until.min(right.until) }

@@ -7,10 +7,13 @@
 //!
 //! No clock, no IO, no randomness; time is an argument. Many users, their timers and their order are `partition`'s.
 
+mod dates;
 pub mod dedup;
 pub mod dispatch;
 pub mod evaluate;
+pub mod local_time;
 pub mod membership;
+mod moving;
 pub mod profile;
 pub mod segments;
 #[cfg(test)]

@@ -82,7 +82,10 @@ pub(super) fn each_term<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Te
         Condition::Compare { left, right, .. } => {
             [left, right].map(|term| each_in_term(term, see)).into_iter().collect()
         }
-        Condition::Has(term) | Condition::IsTrue(term) | Condition::Matches { subject: term, .. } => {
+        Condition::Anniversary(term)
+        | Condition::Has(term)
+        | Condition::IsTrue(term)
+        | Condition::Matches { subject: term, .. } => {
             each_in_term(term, see);
         }
         Condition::Text { subject, argument, .. } => {
@@ -104,7 +107,11 @@ pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
             each_in_term(left, see);
             each_in_term(right, see);
         }
-        Term::Negate(inner) | Term::Number(inner) => each_in_term(inner, see),
+        Term::Negate(inner) | Term::Number(inner) | Term::Until(inner) => each_in_term(inner, see),
+        Term::Moving(moving) => {
+            each_in_term(&moving.function, see);
+            moving.steps.iter().for_each(|step| each_in_term(&step.operand, see));
+        }
         Term::Condition(inner) => each_term(inner, see),
         Term::Constant(_)
         | Term::List(_)
@@ -114,6 +121,8 @@ pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::Since(_)
         | Term::Idle
         | Term::Age
+        | Term::LocalHour
+        | Term::LocalWeekday
         | Term::Trait(_)
         | Term::Field(_)
         | Term::Item { .. } => {}
@@ -133,6 +142,10 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::Duration(_)
         | Term::Idle
         | Term::Age
+        | Term::Until(_)
+        | Term::LocalHour
+        | Term::LocalWeekday
+        | Term::Moving(_)
         | Term::Trait(_)
         | Term::Field(_)
         | Term::Item { .. }
@@ -164,12 +177,33 @@ pub(super) fn each_comparison<'c>(
     });
 }
 
+/// Whether time alone can change a comparison of two terms, other than by features in them: one side changes with every
+/// millisecond, and the other does not change with it.
+pub(super) fn crosses(left: &Term, right: &Term) -> bool {
+    matches!(left, Term::Moving(_)) || matches!(right, Term::Moving(_)) || slope(left) != slope(right)
+}
+
+/// Calls `see` with what every `anniversary` in a condition asks about.
+pub(super) fn anniversaries<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Term)) {
+    match condition {
+        Condition::Anniversary(term) => see(term),
+        Condition::Not(inner) => anniversaries(inner, see),
+        Condition::All(items) | Condition::Any(items) => items.iter().for_each(|item| anniversaries(item, see)),
+        _ => each_term(condition, &mut |term| {
+            if let Term::Condition(inner) = term {
+                anniversaries(inner, see);
+            }
+        }),
+    }
+}
+
 /// The milliseconds by which a term grows each millisecond while no event arrives. The difference of two durations of equal
 /// slope is constant: time alone never changes a comparison of them.
 pub(super) fn slope(term: &Term) -> i64 {
     use super::ruleset::Arithmetic::{Add, Divide, Multiply, Subtract};
     match term {
         Term::Since(_) | Term::Idle | Term::Age => 1,
+        Term::Until(_) => -1,
         Term::Arithmetic { op: Add, left, right } => slope(left) + slope(right),
         Term::Arithmetic { op: Subtract, left, right } => slope(left) - slope(right),
         Term::Arithmetic { op: Multiply | Divide, .. }
@@ -178,6 +212,9 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Duration(_)
         | Term::Feature(_)
         | Term::Average { .. }
+        | Term::LocalHour
+        | Term::LocalWeekday
+        | Term::Moving(_)
         | Term::Trait(_)
         | Term::Field(_)
         | Term::Item { .. }
@@ -194,7 +231,11 @@ struct DependencyVisitor<'f> {
 
 impl DependencyVisitor<'_> {
     fn condition(&mut self, condition: &Condition) {
-        each_comparison(condition, &mut |_, left, right| self.reads.time |= slope(left) != slope(right));
+        each_comparison(condition, &mut |_, left, right| self.reads.time |= crosses(left, right));
+        anniversaries(condition, &mut |date| {
+            self.reads.time = true;
+            self.reads.time_of_traits |= reads_trait(date);
+        });
         segments_of(condition, &mut |segment| self.reads.segments.push(segment));
         let mut terms = Vec::new();
         each_term(condition, &mut |term| terms.push(term));
@@ -207,6 +248,7 @@ impl DependencyVisitor<'_> {
         match term {
             Term::Trait(id) => self.reads.traits.push(*id),
             Term::Idle | Term::Age => self.reads.any_event = true,
+            Term::Until(date) => self.reads.time_of_traits |= reads_trait(date),
             // Features follow; the terms inside are visited by themselves.
             Term::Constant(_)
             | Term::List(_)
@@ -214,6 +256,9 @@ impl DependencyVisitor<'_> {
             | Term::Feature(_)
             | Term::Average { .. }
             | Term::Since(_)
+            | Term::LocalHour
+            | Term::LocalWeekday
+            | Term::Moving(_)
             | Term::Field(_)
             | Term::Item { .. }
             | Term::Arithmetic { .. }
@@ -228,6 +273,12 @@ impl DependencyVisitor<'_> {
             self.reads.time |= feature.kind.looks_back().is_some();
         });
     }
+}
+
+fn reads_trait(term: &Term) -> bool {
+    let mut found = false;
+    each_in_term(term, &mut |term| found |= matches!(term, Term::Trait(_)));
+    found
 }
 
 /// Calls `see` with every segment that a condition refers to.

@@ -108,9 +108,13 @@ fn segment_id(rules: &Ruleset, id: SegmentId) -> &str {
 fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     dependencies::each_comparison(condition, &mut |op, left, right| {
-        if dependencies::slope(left) != dependencies::slope(right) {
+        if dependencies::crosses(left, right) {
             found.insert(crossing(rules, op, left, right));
         }
+    });
+    dependencies::anniversaries(condition, &mut |date| {
+        let date = notation::term(rules, date);
+        found.insert(format!("the day of anniversary({date}) begins or ends"));
     });
     dependencies::each_term(condition, &mut |term| {
         dependencies::features_of(term, &mut |id| {
@@ -123,18 +127,24 @@ fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
 
 /// `since(cart) reaches 30m`
 fn crossing(rules: &Ruleset, op: Comparison, left: &Term, right: &Term) -> String {
-    let ((mover, limit), reaches) = match (op, left, right) {
-        (Comparison::GreaterOrEqual | Comparison::Less, left, Term::Duration(_)) => ((left, right), true),
-        (Comparison::LessOrEqual | Comparison::Greater, Term::Duration(_), right) => ((right, left), true),
-        (Comparison::LessOrEqual | Comparison::Greater, left, Term::Duration(_)) => ((left, right), false),
-        (Comparison::GreaterOrEqual | Comparison::Less, Term::Duration(_), right) => ((right, left), false),
-        _ => {
-            let op = notation::comparison(op);
-            return format!("{} {op} {} may turn", notation::term(rules, left), notation::term(rules, right));
-        }
+    let (mover, mover_op, limit) = match (left, right) {
+        (Term::Moving(_), _) | (_, Term::Moving(_)) => return may_turn(rules, op, left, right),
+        (mover, Term::Duration(_)) => (mover, op, right),
+        (Term::Duration(_), mover) => (mover, op.mirrored(), left),
+        _ => return may_turn(rules, op, left, right),
+    };
+    let is_rising = dependencies::slope(mover) > 0;
+    let reaches = match mover_op {
+        Comparison::GreaterOrEqual | Comparison::Less => is_rising,
+        Comparison::LessOrEqual | Comparison::Greater => !is_rising,
+        Comparison::Equal | Comparison::NotEqual => return may_turn(rules, op, left, right),
     };
     let (mover, limit) = (notation::term(rules, mover), notation::term(rules, limit));
     if reaches { format!("{mover} reaches {limit}") } else { format!("{mover} passes {limit} by a millisecond") }
+}
+
+fn may_turn(rules: &Ruleset, op: Comparison, left: &Term, right: &Term) -> String {
+    format!("{} {} {} may turn", notation::term(rules, left), notation::comparison(op), notation::term(rules, right))
 }
 
 fn campaigns(rules: &Ruleset, out: &mut String) {

@@ -1,6 +1,6 @@
 //! Features and terms of a compiled ruleset as the rules write them.
 
-use super::ruleset::{Arithmetic, Comparison, FeatureId, Ruleset, Term};
+use super::ruleset::{Arithmetic, Comparison, FeatureId, MovingTerm, Ruleset, Term};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`
@@ -21,21 +21,35 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Average { sum, .. } => feature(rules, *sum).replacen("sum", "avg", 1),
         Term::Idle => "idle()".to_owned(),
         Term::Age => "age()".to_owned(),
+        Term::Until(text) => format!("until({})", term(rules, text)),
+        Term::LocalHour => "hour()".to_owned(),
+        Term::LocalWeekday => "weekday()".to_owned(),
+        Term::Moving(moving) => self::moving(rules, moving),
         Term::Trait(id) => user_trait(rules, *id),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", item_path(rules, *array, *field).join(".")),
         Term::Arithmetic { op, left, right } => {
-            let op = match op {
-                Arithmetic::Add => '+',
-                Arithmetic::Subtract => '-',
-                Arithmetic::Multiply => '*',
-                Arithmetic::Divide => '/',
-            };
-            format!("({} {op} {})", term(rules, left), term(rules, right))
+            format!("({} {} {})", term(rules, left), arithmetic(*op), term(rules, right))
         }
         Term::Negate(inner) => format!("-{}", term(rules, inner)),
         Term::Number(inner) => format!("number({})", term(rules, inner)),
         Term::Condition(_) => "(…)".to_owned(),
+    }
+}
+
+fn moving(rules: &Ruleset, moving: &MovingTerm) -> String {
+    moving.steps.iter().fold(term(rules, &moving.function), |inner, step| {
+        let (op, operand) = (arithmetic(step.op), term(rules, &step.operand));
+        if step.is_operand_left { format!("({operand} {op} {inner})") } else { format!("({inner} {op} {operand})") }
+    })
+}
+
+fn arithmetic(op: Arithmetic) -> char {
+    match op {
+        Arithmetic::Add => '+',
+        Arithmetic::Subtract => '-',
+        Arithmetic::Multiply => '*',
+        Arithmetic::Divide => '/',
     }
 }
 

@@ -8,6 +8,7 @@ mod day_bits;
 mod day_set;
 mod span;
 mod usual;
+mod written;
 
 use std::fmt;
 use std::ops::{Add, Range, Sub};
@@ -22,6 +23,7 @@ pub use calendar::{CalendarUnit, ZoneCalendar};
 pub(crate) use day_bits::DayBits;
 pub(crate) use day_set::DaySet;
 pub use span::{Span, SpanError};
+pub use written::WrittenTime;
 
 /// An instant: UTC milliseconds since 1970. Earlier instants are negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,9 +110,7 @@ fn parse(text: &str, grammar: TimeGrammar) -> Option<Timestamp> {
     }
     let is_lenient = grammar == TimeGrammar::Client;
     let (date, rest) = text.as_bytes().split_at_checked(DATE_BYTES)?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
-    let year = i16::try_from(digits(&[*y1, *y2, *y3, *y4])?).ok()?;
-    let date = Date::new(year, two(*m1, *m2)?, two(*d1, *d2)?).ok()?;
+    let date = date_of(date)?;
     let (local, ahead) = match rest {
         [] if is_lenient => (date.at(0, 0, 0, 0), SignedDuration::ZERO),
         [b'T' | b't' | b' ', h1, h2, b':', m1, m2, rest @ ..] => {
@@ -133,6 +133,13 @@ fn parse(text: &str, grammar: TimeGrammar) -> Option<Timestamp> {
         ahead => local.checked_sub(ahead).ok().filter(|utc| utc.year() >= 0)?,
     };
     i64::try_from(utc.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
+}
+
+/// The date that `2026-03-05` writes.
+fn date_of(text: &[u8]) -> Option<Date> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
+    let year = i16::try_from(digits(&[*y1, *y2, *y3, *y4])?).ok()?;
+    Date::new(year, two(*m1, *m2)?, two(*d1, *d2)?).ok()
 }
 
 fn digits(bytes: &[u8]) -> Option<i32> {

@@ -1,5 +1,6 @@
 //! Values as conditions see them, the operators on them, and the results of evaluation.
 
+mod durations;
 mod operators;
 mod result;
 
@@ -146,8 +147,9 @@ pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
+/// The order of two values of one kind; `None`: they have none.
 #[inline]
-fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
+pub(crate) fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     Some(match (left, right) {
         (Value::Number(a), Value::Number(b)) => a.cmp(b),
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
@@ -170,34 +172,7 @@ pub fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>) -> Va
             Arithmetic::Multiply => a.times(*b),
             Arithmetic::Divide => a.over(*b),
         }),
-        (
-            Value::Span(_) | Value::Forever | Value::MinusForever,
-            Value::Span(_) | Value::Forever | Value::MinusForever,
-        ) => match op {
-            Arithmetic::Add => add_durations(*left, *right),
-            Arithmetic::Subtract => add_durations(*left, opposite(*right)),
-            Arithmetic::Multiply | Arithmetic::Divide => Value::Missing,
-        },
-        _ => Value::Missing,
-    }
-}
-
-/// Infinite and infinite make nothing where they point in opposite directions.
-fn add_durations<'a>(left: Value<'_>, right: Value<'_>) -> Value<'a> {
-    match (left, right) {
-        (Value::Span(a), Value::Span(b)) => Value::Span(a.saturating_add(b)),
-        (Value::Forever, Value::MinusForever) | (Value::MinusForever, Value::Forever) => Value::Missing,
-        (Value::Forever, _) | (_, Value::Forever) => Value::Forever,
-        _ => Value::MinusForever,
-    }
-}
-
-fn opposite<'a>(duration: Value<'_>) -> Value<'a> {
-    match duration {
-        Value::Span(ms) => Value::Span(ms.saturating_neg()),
-        Value::Forever => Value::MinusForever,
-        Value::MinusForever => Value::Forever,
-        _ => Value::Missing,
+        _ => durations::arithmetic(op, left, right),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What becomes of a campaign: outcomes in their order, limits at their edges, quiet hours, groups, payloads.
 
 mod groups;
+mod local_time;
 mod outcomes;
 mod payloads;
 mod quiet_hours;

@@ -9,7 +9,7 @@ use crate::testing::Story;
 /// The payload of the only action that is sent when a customer with these traits does this, by the terms.
 fn payload(terms: &str, traits: &str, happened: &[(&str, &str)]) -> String {
     let mut story = Story::under(&format!(
-        "[events]\nview = 'View'\norder = 'Order'\nend = 'End'\n[[segments]]\nid = 's'\nwhen = 'total(end) == 1'\n\
+        "[events]\nview = 'View'\norder = 'Order'\nend = 'End'\nnone = 'None'\n[[segments]]\nid = 's'\nwhen = 'total(end) == 1'\n\
          [[campaigns]]\nid = 'c'\non = 'enter:s'\nchannel = 'email'\npayload_from = {{ {terms} }}\n"
     ));
     story.identify(0, traits);
@@ -55,6 +55,16 @@ fn arrays_and_objects_go_out_as_they_came() {
             r#""items":[{"sku":"A\u0041","price":10.50,"quantity":2e0},{"sku":"B"}],"none":[],"#,
             r#""ship":{"zip":"1","city":"Ulm"},"tags":[1,"x"]}"#
         )
+    );
+}
+
+#[test]
+fn durations_go_out_as_milliseconds() {
+    let terms = "idle = 'since(view)', ratio = 'since(view) / since(order)', never = 'since(none)', \
+                 left = 'until(traits.day)', half = 'age() / 2 + idle() * 3'";
+    assert_eq!(
+        payload(terms, r#""day":"2026-03-02T00:00:02Z""#, &[("View", ""), ("Order", "")]),
+        r#"{"half":500,"idle":999,"left":1000,"never":null,"ratio":1.001002}"#
     );
 }
 

@@ -2,8 +2,11 @@
 
 mod calendar;
 mod comparisons;
+mod dates;
+mod durations;
 mod functions;
 mod naive_history;
+mod moving;
 mod numbers;
 mod outlook;
 mod seen;

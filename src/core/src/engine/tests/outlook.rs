@@ -38,6 +38,10 @@ fn atom() -> impl Strategy<Value = String> {
         "(count(view, 'W') >= 1) != (since(order) > duration('D'))",
         "(idle() >= duration('D')) == true",
         "traits.x == 'a'",
+        "since(view) * 2 / 3 O duration('D') * 1.5",
+        "idle() / duration('1ms') * 5 + count(view, 'W') O N0",
+        "duration('D') - since(view) / 2 O duration('1ms') * count(order, 'W')",
+        "N - (age() - duration('D')) / duration('2ms') O sum(order.price, 'W')",
         "total(view) O N",
     ]);
     (form, window, span, op, 0u8..4).prop_map(|(form, window, span, op, number)| {

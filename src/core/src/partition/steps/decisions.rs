@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::StepContext;
-use crate::campaigns::quiet_hours::zone_of;
 use crate::campaigns::{self, DecisionSubject, DeferredDecision, Outcome, Trigger};
 use crate::engine::evaluate::EvaluationContext;
+use crate::engine::local_time::zone_of;
 use crate::partition::io::{Cause, Output, OutputKind};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{CampaignId, Ruleset};

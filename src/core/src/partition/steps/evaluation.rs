@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::decisions::MadeDecision;
 use super::{EvaluationOrigin, EvaluationPoint, StepContext};
-use crate::campaigns::quiet_hours::zone_of;
 use crate::campaigns::{self, DecisionSubject, DeferredDecision, Outcome, Trigger};
 use crate::engine::evaluate::EvaluationContext;
+use crate::engine::local_time::zone_of;
 use crate::engine::segments::reevaluate;
 use crate::growth::StateUpdater;
 use crate::partition::io::{Cause, Output, OutputKind, RulesChange};

@@ -36,7 +36,8 @@ impl ConditionCompiler<'_, '_, '_> {
         let (left_typed, right_typed) = (left_typed?, right_typed?);
         self.check_types(op, (&left_typed, left), (&right_typed, right), span)?;
         self.check_distinct(op, &left_typed, &right_typed, span)?;
-        Some(Condition::Compare { op, left: left_typed.term, right: right_typed.term })
+        let (left, right) = self.comparable_sides(left_typed, right_typed, span)?;
+        Some(Condition::Compare { op, left, right })
     }
 
     fn check_types(

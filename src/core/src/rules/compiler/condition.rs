@@ -73,6 +73,7 @@ impl ConditionCompiler<'_, '_, '_> {
             }
         };
         let (item_typed, list) = (item_typed?, list_term?);
+        self.stands_still(&item_typed)?;
         if item_typed.kind == TermType::Duration {
             return self.fail(
                 &item.span,

@@ -1,12 +1,13 @@
 //! Compiles the tree of a condition: its names are resolved, its types are checked.
 //!
 //! `condition`, `comparison` and `text_test` compile what is true or false; `term` and `path` what has a value, with the
-//! functions in [`super::functions`]. What they refer to is in `symbols`; what the compiled rules remember, each thing once,
+//! functions in [`super::functions`]; `motion` holds what changes with every millisecond to comparisons. What they refer to is in `symbols`; what the compiled rules remember, each thing once,
 //! in `feature_registry`.
 
 mod comparison;
 mod condition;
 mod feature_registry;
+mod motion;
 mod path;
 mod symbols;
 mod term;
@@ -15,6 +16,7 @@ mod typed_term;
 
 use std::ops::Range;
 
+pub(super) use motion::Motion;
 pub(super) use path::ROOTS;
 pub(super) use symbols::{MatchShape, SymbolTable};
 pub(super) use typed_term::{TermType, TypedTerm};

@@ -27,6 +27,8 @@ pub(in crate::rules) struct SymbolTable {
     /// Which segments each segment's `when` names.
     pub(in crate::rules) segment_uses: Vec<Vec<usize>>,
     pub(in crate::rules) registry: FeatureRegistry,
+    /// Something asks for the user's local time.
+    pub(in crate::rules) reads_local_time: bool,
     /// That an id space is exhausted was reported.
     pub(super) is_overflow_reported: bool,
     /// Segments visited so far in the search for cycles.

@@ -51,10 +51,12 @@ impl ConditionCompiler<'_, '_, '_> {
                 Some(TypedTerm::new(Term::Constant(Scalar::Number(value.negated())), TermType::Number))
             }
             (TermType::Number | TermType::Dynamic, term) => {
-                Some(TypedTerm::new(Term::Negate(Box::new(term)), TermType::Number))
+                let negated = TypedTerm::new(Term::Negate(Box::new(term)), TermType::Number);
+                Some(TypedTerm { motion: typed.motion.bent(), ..negated })
             }
             (kind, _) => {
-                self.fail(&inner.span, format!("a minus needs a number, but this is {}", kind.described()), "")
+                let help = if kind == TermType::Duration { "multiply it: … * -1" } else { "" };
+                self.fail(&inner.span, format!("a minus needs a number, but this is {}", kind.described()), help)
             }
         }
     }
@@ -68,21 +70,56 @@ impl ConditionCompiler<'_, '_, '_> {
     ) -> Option<TypedTerm> {
         let (left_typed, right_typed) = (self.term(left), self.term(right));
         let (left_typed, right_typed) = (left_typed?, right_typed?);
-        let is_numeric = |kind| matches!(kind, TermType::Number | TermType::Dynamic);
-        let kind = match (left_typed.kind, right_typed.kind, op) {
-            (TermType::Duration, TermType::Duration, Arithmetic::Add | Arithmetic::Subtract) => TermType::Duration,
-            (a, b, _) if is_numeric(a) && is_numeric(b) => TermType::Number,
-            (TermType::Duration, _, _) | (_, TermType::Duration, _) => {
-                let help = "write the result out: duration('90m')";
-                return self.fail(span, "durations can only be added and subtracted", help);
-            }
-            (a, b, _) => {
-                let (node, kind) = if is_numeric(a) { (right, b) } else { (left, a) };
-                let message = format!("arithmetic needs numbers, but this is {}", kind.described());
-                return self.fail(&node.span, message, "");
-            }
-        };
+        let kind = self.arithmetic_type(op, (left_typed.kind, left), (right_typed.kind, right), span)?;
+        let motion = self.motion_of(op, left_typed.motion, right_typed.motion)?;
         let (left, right) = (Box::new(left_typed.term), Box::new(right_typed.term));
-        Some(TypedTerm::new(Term::Arithmetic { op, left, right }, kind))
+        Some(TypedTerm { motion, ..TypedTerm::new(Term::Arithmetic { op, left, right }, kind) })
+    }
+
+    /// The type of `left op right`, where such types can be worked with.
+    fn arithmetic_type(
+        &mut self,
+        op: Arithmetic,
+        (left, left_node): (TermType, &Expression),
+        (right, right_node): (TermType, &Expression),
+        span: &Range<usize>,
+    ) -> Option<TermType> {
+        use Arithmetic::{Add, Divide, Multiply, Subtract};
+        use TermType::{Duration, Number};
+        let is_numeric = |kind| matches!(kind, Number | TermType::Dynamic);
+        match (left, right, op) {
+            (Duration, Duration, Add | Subtract) => Some(Duration),
+            (Duration, Duration, Divide) => Some(Number),
+            (Duration, Duration, Multiply) => {
+                let help = "multiply one of them by a number: … * 1.5";
+                self.fail(span, "two durations cannot be multiplied", help)
+            }
+            (a, b, _) if is_numeric(a) && is_numeric(b) => Some(Number),
+            (Duration, number, Multiply | Divide) | (number, Duration, Multiply) if is_numeric(number) => {
+                Some(Duration)
+            }
+            (number, Duration, Divide) if is_numeric(number) => {
+                let help = "divide the duration by the number, or by another duration: … / duration('1d')";
+                self.fail(span, "a number cannot be divided by a duration", help)
+            }
+            (number, Duration, _) if is_numeric(number) => self.number_and_duration(left_node, span),
+            (Duration, number, _) if is_numeric(number) => self.number_and_duration(right_node, span),
+            (a, b, _) => {
+                let is_sound = |kind| is_numeric(kind) || kind == Duration;
+                let (node, kind) = if is_sound(a) { (right_node, b) } else { (left_node, a) };
+                self.fail(&node.span, format!("arithmetic needs numbers, but this is {}", kind.described()), "")
+            }
+        }
+    }
+
+    /// A number, or what may be one, added to or subtracted from a duration.
+    fn number_and_duration<T>(&mut self, number: &Expression, span: &Range<usize>) -> Option<T> {
+        let help = match &number.kind {
+            ExpressionKind::Number(value) => {
+                format!("give {value} a unit: duration('{value}m'), duration('{value}d')")
+            }
+            _ => "make it a duration: … * duration('1d')".to_owned(),
+        };
+        self.fail(span, "a duration and a number cannot be added or subtracted", help)
     }
 }

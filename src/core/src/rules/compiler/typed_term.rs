@@ -1,5 +1,6 @@
 //! A compiled term with its type.
 
+use super::motion::Motion;
 use crate::rules::ruleset::Term;
 
 /// The type of a term's value, as far as the rules determine it.
@@ -19,6 +20,8 @@ pub(in crate::rules) struct TypedTerm {
     pub(in crate::rules) kind: TermType,
     /// It is a plain `distinct(…)`, which is exact up to 1,000 only.
     pub(in crate::rules) is_distinct: bool,
+    /// What in it changes with every millisecond.
+    pub(in crate::rules) motion: Motion,
 }
 
 impl TermType {
@@ -36,6 +39,6 @@ impl TermType {
 
 impl TypedTerm {
     pub(in crate::rules) fn new(term: Term, kind: TermType) -> TypedTerm {
-        TypedTerm { term, kind, is_distinct: false }
+        TypedTerm { term, kind, is_distinct: false, motion: Motion::default() }
     }
 }

@@ -7,17 +7,19 @@
 //! |---|---|
 //! | `window` | over a window |
 //! | `history` | over all events of the user |
+//! | `moment` | of dates, and of the user's local time |
 //! | `segment` | of memberships |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
 
 mod argument;
 mod history;
+mod moment;
 mod segment;
 mod value;
 mod window;
 
-use super::compiler::{ConditionCompiler, TypedTerm};
+use super::compiler::{ConditionCompiler, Motion, TypedTerm};
 use super::syntax::{Expression, ExpressionKind, FunctionCall};
 use crate::diagnostics::{join_quoted, nearest, shorten};
 
@@ -34,7 +36,7 @@ pub(super) struct Function {
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 21] = [
+pub(super) const FUNCTIONS: [Function; 25] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -56,6 +58,10 @@ pub(super) const FUNCTIONS: [Function; 21] = [
     Function { name: "duration", usage: "duration('45m')", reads_history: false, compile: value::duration },
     Function { name: "has", usage: "has(traits.email)", reads_history: false, compile: value::has },
     Function { name: "number", usage: "number(last(order.total)) or number(properties.total)", reads_history: false, compile: value::number },
+    Function { name: "until", usage: "until(traits.renewal)", reads_history: false, compile: moment::until },
+    Function { name: "anniversary", usage: "anniversary(traits.birthday)", reads_history: false, compile: moment::anniversary },
+    Function { name: "hour", usage: "hour()", reads_history: false, compile: moment::hour },
+    Function { name: "weekday", usage: "weekday()", reads_history: false, compile: moment::weekday },
 ];
 
 /// Methods of a text: `x.startsWith(…)`.
@@ -80,7 +86,11 @@ impl ConditionCompiler<'_, '_, '_> {
             let message = format!("`{key}` sees only one event and the traits, but {name}() reads the user's history");
             return self.fail(&call.name_span, message, "use it in a segment's `when` or a campaign's `if`");
         }
-        (function.compile)(self, call)
+        let typed = (function.compile)(self, call)?;
+        if typed.term.is_moving_function() {
+            return Some(TypedTerm { motion: Motion::of_function(&call.span), ..typed });
+        }
+        Some(typed)
     }
 
     fn unknown_function<T>(&mut self, call: &FunctionCall) -> Option<T> {

@@ -35,6 +35,8 @@ pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functi
     }
     let typed = compiler.term(argument)?;
     match typed.kind {
+        // So that what moves with time is one function under arithmetic.
+        TermType::Number if typed.motion.is_any() => Some(typed),
         TermType::Number | TermType::Text | TermType::Dynamic => {
             Some(TypedTerm::new(Term::Number(Box::new(typed.term)), TermType::Number))
         }

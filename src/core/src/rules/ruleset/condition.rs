@@ -29,6 +29,8 @@ pub enum Condition {
     },
     /// `in_segment('id')`.
     InSegment(SegmentId),
+    /// `anniversary(x)`: whether today has the month and day of the instant or the date that a text names.
+    Anniversary(Term),
     /// `has(traits.x)`, `has(properties.x)`, `has(context.x)`: there and not null. Always a `Term::Trait` or `Term::Field`.
     Has(Term),
     /// A trait, property or `last(…)` as a condition: true when it is the boolean `true`.
@@ -80,6 +82,8 @@ pub struct ConditionDependencies {
     pub segments: Vec<SegmentId>,
     /// It reads `idle()`: any event changes it. (`age()` alone changes with a late first event, so it counts too.)
     pub any_event: bool,
-    /// Time alone can change it: it reads a window, or compares `since`, `idle` or `age`.
+    /// Time alone can change it: it reads a window, compares `since`, `idle`, `age` or `until`, or asks for an anniversary.
     pub time: bool,
+    /// Time alone can change it whatever events there were: it asks `until` or `anniversary` of a trait.
+    pub time_of_traits: bool,
 }

@@ -12,6 +12,7 @@ mod campaign;
 mod condition;
 mod event_name;
 mod feature;
+mod moving_term;
 mod projection;
 mod term;
 
@@ -19,6 +20,7 @@ pub use campaign::{Campaign, Cap, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::Feature;
+pub use moving_term::{MovingTerm, MovingTermStep};
 pub use projection::{ArrayProjection, Projection};
 pub use term::Term;
 

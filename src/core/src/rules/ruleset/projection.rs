@@ -16,9 +16,9 @@ pub struct Projection {
     pub tracked: Vec<String>,
     /// The track events of which something reads properties; `None`: of any.
     pub property_events: Option<Vec<String>>,
-    /// `context.timezone`, where a campaign has quiet hours.
+    /// `context.timezone`, where a campaign has quiet hours or asks for `hour()`, `weekday()`.
     pub timezone_field: Option<FieldId>,
-    /// `traits.timezone`, where a campaign has quiet hours.
+    /// `traits.timezone`, where a campaign has quiet hours or asks for `hour()`, `weekday()`.
     pub timezone_trait: Option<TraitId>,
 }
 

@@ -1,6 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{Condition, FeatureId};
+use super::{Condition, FeatureId, MovingTerm};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -30,6 +30,15 @@ pub enum Term {
     Idle,
     /// `age()`, a duration.
     Age,
+    /// `until(x)`: the duration from now to the instant, or the beginning of the date, that a text names; missing where it
+    /// names none.
+    Until(Box<Term>),
+    /// `hour()`: the user's local hour, 0 to 23; in `if` and `payload_from` only.
+    LocalHour,
+    /// `weekday()`: the user's local day, 1 (Monday) to 7; in `if` and `payload_from` only.
+    LocalWeekday,
+    /// One moving function under arithmetic, as a side of a comparison.
+    Moving(Box<MovingTerm>),
     /// `traits.x`.
     Trait(TraitId),
     /// `properties.x` or `context.x`; in `where` and `let` only.
@@ -41,8 +50,9 @@ pub enum Term {
         /// The value.
         field: ItemFieldId,
     },
-    /// `left op right`: two numbers, or the sum or difference of two durations. Missing when a side is missing or not a
-    /// number, on division by zero, and where the result is larger than 10^30 in size.
+    /// `left op right`: two numbers; the sum, the difference or the quotient of two durations; a duration times or divided by a
+    /// number. Missing when a side is missing or something else, on division by zero, and where a number would be larger than
+    /// 10^30 in size.
     Arithmetic {
         /// Which operation.
         op: Arithmetic,

@@ -1,7 +1,6 @@
 //! `[[campaigns]]`: what a transition triggers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,7 +10,7 @@ use super::{RulesReader, condition_in, expression_in};
 use crate::diagnostics::shorten;
 use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::json::JsonText;
-use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType};
+use crate::rules::compiler::{ConditionCompiler, ConditionContext};
 use crate::rules::ruleset::{Campaign, Condition, QuietHours, SegmentId, Term, TransitionKind, Variant};
 use crate::time::Span;
 
@@ -236,16 +235,8 @@ impl<'t> RulesReader<'t> {
             context: ConditionContext::Campaign,
         };
         let typed = compiler.term(&node)?;
-        if typed.kind == TermType::Duration {
-            return duration_in_payload(&mut compiler, &node.span);
-        }
         Some(typed.term)
     }
-}
-
-fn duration_in_payload(compiler: &mut ConditionCompiler<'_, '_, '_>, span: &Range<usize>) -> Option<Term> {
-    let help = "send a comparison instead: since(order) > duration('30d')";
-    compiler.fail(span, "a payload field cannot be a duration", help)
 }
 
 /// `"08:30"` as minutes since midnight.

@@ -72,7 +72,9 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let campaigns = reader.campaigns(&root);
     let caps = reader.caps(&root);
     let growth = reader.growth(&root, &names, (timezone.clone(), timezone_name.clone()));
-    let zone_ids = campaigns.iter().any(|campaign| campaign.quiet_hours.is_some()).then(|| reader.zone_ids()).flatten();
+    let reads_zones =
+        reader.symbols.reads_local_time || campaigns.iter().any(|campaign| campaign.quiet_hours.is_some());
+    let zone_ids = reads_zones.then(|| reader.zone_ids()).flatten();
     if !reader.problems.is_empty() {
         return Err(reader.problems.into_sorted());
     }

@@ -49,3 +49,29 @@ priority = 5
     );
     insta::assert_snapshot!(explain(&rules, 100));
 }
+
+#[test]
+fn dates_and_what_moves_are_explained() {
+    let rules = compiled(
+        r#"
+[events]
+order = "Order Completed"
+
+[[segments]]
+id = "s"
+when = "anniversary(traits.birthday) || -(idle() / duration('1d')) * 2 < 1 || until(last(order.due)) <= duration('3d') || duration('4d') > until(last(order.due)) || idle() == duration('1d') || idle() * 2 > duration('1d')"
+"#,
+    );
+    let text = explain(&rules, 100);
+    for line in [
+        "  changes with: any event, event order, traits.birthday",
+        "  by time: the day of anniversary(traits.birthday) begins or ends",
+        "  by time: ((0 - (idle() / 1d)) * 2) < 1 may turn",
+        "  by time: until(last(order.due)) reaches 3d",
+        "  by time: until(last(order.due)) passes 4d by a millisecond",
+        "  by time: idle() == 1d may turn",
+        "  by time: (idle() * 2) > 1d may turn",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line:?} in\n{text}");
+    }
+}

@@ -138,12 +138,6 @@ use super::{only_problem, problems, rules_with};
 )]
 #[case::place_in_a_list("traits.tags[0] == 'x'", "only a text in quotes can be used in [ ]", "traits.tags[0]", "")]
 #[case::text_arithmetic("traits.a + 'x' == 'yx'", "arithmetic needs numbers, but this is a text", "'x'", "")]
-#[case::duration_times_two(
-    "idle() * 2 > duration('1d')",
-    "durations can only be added and subtracted",
-    "idle() * 2",
-    "duration('90m')"
-)]
 #[case::minus_a_text("-'x' == 1", "a minus needs a number, but this is a text", "'x'", "")]
 #[case::contains_on_a_number(
     "total(view).contains('1')",

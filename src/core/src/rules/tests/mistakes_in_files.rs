@@ -251,12 +251,6 @@ fn a_wrong_file_says_what_and_where(
     "3",
     "payload"
 )]
-#[case::payload_from_duration(
-    "on = 'exit:s'\npayload_from = { x = 'idle()' }",
-    "a payload field cannot be a duration",
-    "idle()",
-    ""
-)]
 #[case::payload_twice(
     "on = 'exit:s'\npayload = { x = 1 }\npayload_from = { x = 'total(a)' }",
     "payload and payload_from both have `x`",

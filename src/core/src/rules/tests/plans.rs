@@ -210,3 +210,20 @@ channel = "push"
     assert_eq!(rules.projection.fields[usize::from(field.0)], ["context", "timezone"]);
     assert_eq!((rules.caps[0].max, rules.caps[0].per), (2, Span(86_400_000)));
 }
+
+#[test]
+fn time_changes_what_asks_about_dates_and_what_moves() {
+    for (when, time, time_of_traits) in [
+        ("until(traits.x) < duration('1d')", true, true),
+        ("until(last(order.x)) < duration('1d') && traits.y == 1", true, false),
+        ("since(order) + until(traits.x) > duration('1d')", false, true),
+        ("anniversary(traits.x)", true, true),
+        ("anniversary(last(order.x)) == traits.y", true, false),
+        ("since(order) * 2 > duration('1d')", true, false),
+        ("since(order) - since(view) > duration('1d') * 2", false, false),
+        ("duration('1d') * traits.x > duration('1h')", false, false),
+    ] {
+        let reads = compiled(&rules_with(when)).segments.remove(0).reads;
+        assert_eq!((reads.time, reads.time_of_traits), (time, time_of_traits), "{when}");
+    }
+}
