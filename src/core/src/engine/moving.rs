@@ -28,9 +28,9 @@ impl<'a> EvaluationContext<'a> {
         let holds = compare(op, &apply_all(&steps, function.value), &limit.value);
         let until = function.until.min(limit.until).min(steps_until);
         let Value::Span(start_ms) = function.value else { return ConditionResult { holds, until } };
-        let course = Course { start_ms, slope: function.slope, steps, op, limit: limit.value };
+        let comparison = MovingComparison { start_ms, slope: function.slope, steps, op, limit: limit.value };
         let last = until.0.saturating_sub(self.now.0);
-        let change = course.next_change(holds, last).map_or(until, |ms| Timestamp(self.now.0.saturating_add(ms)));
+        let change = comparison.next_change(holds, last).map_or(until, |ms| Timestamp(self.now.0.saturating_add(ms)));
         ConditionResult { holds, until: change }
     }
 
@@ -96,7 +96,7 @@ fn apply_all<'v>(steps: &[ValueStep<'_>], start: Value<'v>) -> Value<'v> {
 }
 
 /// A comparison as the function moves and all else stands still.
-struct Course<'a> {
+struct MovingComparison<'a> {
     /// The function's value now.
     start_ms: i64,
     /// By how much it changes each millisecond: 1 or -1.
@@ -106,9 +106,9 @@ struct Course<'a> {
     limit: Value<'a>,
 }
 
-/// How far a course has come. Time only leads from one to a later one.
+/// How far a comparison has come. Time only leads from one to a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+enum CrossingStage {
     /// The value is too large to be one, and comes nearer.
     NotYetAValue,
     /// It is on the side of the limit where it comes from.
@@ -121,7 +121,7 @@ enum Stage {
     NoLongerAValue,
 }
 
-impl Course<'_> {
+impl MovingComparison<'_> {
     /// In how many milliseconds, at least 1 and at most `last`, the comparison no longer is what it is now.
     fn next_change(&self, holds: bool, last: i64) -> Option<i64> {
         let (mut from, mut stage) = (0, self.stage(0));
@@ -136,7 +136,7 @@ impl Course<'_> {
     }
 
     /// The first millisecond of a later stage than the one at `from`; there is one at `last`.
-    fn first_after(&self, stage: Stage, from: i64, last: i64) -> i64 {
+    fn first_after(&self, stage: CrossingStage, from: i64, last: i64) -> i64 {
         let (mut in_stage, mut after) = (from, last);
         while after - in_stage > 1 {
             let middle = in_stage + (after - in_stage) / 2;
@@ -157,24 +157,24 @@ impl Course<'_> {
         apply_all(&self.steps, self.function(ms))
     }
 
-    fn stage(&self, ms: i64) -> Stage {
+    fn stage(&self, ms: i64) -> CrossingStage {
         let (mut value, mut is_rising) = (self.function(ms), self.slope > 0);
         for step in &self.steps {
             let next = step.apply(&value);
             is_rising ^= step.is_falling();
             if next == Value::Missing {
                 return match (step.overflow(&value), is_rising) {
-                    (Ordering::Equal, _) => Stage::AtLimit,
-                    (Ordering::Greater, true) | (Ordering::Less, false) => Stage::NoLongerAValue,
-                    (Ordering::Greater, false) | (Ordering::Less, true) => Stage::NotYetAValue,
+                    (Ordering::Equal, _) => CrossingStage::AtLimit,
+                    (Ordering::Greater, true) | (Ordering::Less, false) => CrossingStage::NoLongerAValue,
+                    (Ordering::Greater, false) | (Ordering::Less, true) => CrossingStage::NotYetAValue,
                 };
             }
             value = next;
         }
         match (order(&value, &self.limit), is_rising) {
-            (None | Some(Ordering::Equal), _) => Stage::AtLimit,
-            (Some(Ordering::Less), true) | (Some(Ordering::Greater), false) => Stage::BeforeLimit,
-            (Some(Ordering::Greater), true) | (Some(Ordering::Less), false) => Stage::BehindLimit,
+            (None | Some(Ordering::Equal), _) => CrossingStage::AtLimit,
+            (Some(Ordering::Less), true) | (Some(Ordering::Greater), false) => CrossingStage::BeforeLimit,
+            (Some(Ordering::Greater), true) | (Some(Ordering::Less), false) => CrossingStage::BehindLimit,
         }
     }
 }
