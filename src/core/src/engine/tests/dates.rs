@@ -12,7 +12,7 @@ use crate::value::Value;
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
-/// What is told of a user who was identified with this date, under a time zone, from `from` until a time.
+/// The transitions of a user who was identified with this date, under a time zone, from `from` until a time.
 fn told(zone: &str, when: &str, date: &str, from: &str, until: &str) -> Vec<String> {
     let at = |text: &str| Timestamp::parse_rfc3339(text).expect("a time").0 - START;
     let mut story = Story::under(&format!("timezone = '{zone}'\n{}", segments(&[("s", when)])));
