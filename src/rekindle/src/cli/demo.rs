@@ -49,6 +49,7 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 /// Watch the engine at work on a simulated storefront; needs no server and no files
 ///
 /// Two thousand shoppers come, browse, fill carts, buy, go cold and come back, in accelerated time: days pass in seconds.
+/// The shop ships their orders, some late, and answers their tickets; members check in every day.
 /// The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on is printed. Ctrl-C
 /// ends the demo with a summary.
 #[derive(Debug, Args)]

@@ -34,7 +34,12 @@ const FINAL_ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Publish the events of a simulated storefront on NATS
 ///
 /// The shop of `rekindle demo`: shoppers come, browse, fill carts, buy, go cold and come back, as Segment calls, one line
-/// per event. They have 75 days of history at the start. Timestamps start now. Ctrl-C ends it with a summary.
+/// per event; the shop's servers tell of shipments and tickets. They have 75 days of history at the start. Timestamps
+/// start now. Ctrl-C ends it with a summary.
+///
+/// Names and properties are those of Segment's e-commerce specification, with the `cart_id` in checkouts and orders, too.
+/// Beyond it: Order Shipped, Order Delivered (`order_id`), Ticket Opened, Ticket Answered, Ticket Closed (`ticket_id`),
+/// Checked In, and the traits `birthday` and `renews_at`.
 ///
 /// If a stream has the subject, every message is acknowledged and none is lost; otherwise messages are published at most
 /// once. As in practice, some events come late and some twice.
