@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rekindle_core::campaigns::DeferredDecision;
+use rekindle_core::campaigns::{DeferredDecision, TransitionTrigger, Trigger};
 use rekindle_core::checkpoint::FORMAT_VERSION;
 use rekindle_core::engine::traits::UserTraits;
 use rekindle_core::partition::{PackedUser, User};
@@ -60,7 +60,7 @@ fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
             .campaigns
             .deferred()
             .iter()
-            .map(|decision| DeferredDecision { zone: None, ..decision.clone() })
+            .map(|decision| without_time(DeferredDecision { zone: None, ..decision.clone() }))
             .collect();
         user.campaigns.set_deferred(deferred);
         user.profile.tidy(&ten_minutes);
@@ -70,6 +70,16 @@ fn known(state: &[u8]) -> (Vec<User>, Vec<(String, String)>) {
     }
     let links = restored.links.iter().map(|(visitor, user)| (visitor.to_string(), user.to_string()));
     (users, links.collect::<std::collections::BTreeMap<_, _>>().into_iter().collect())
+}
+
+/// When the decision was deferred is not known: it counts as if that were the end of the quiet hours.
+fn without_time(decision: DeferredDecision) -> DeferredDecision {
+    let at = decision.until;
+    let trigger = decision.trigger.map(|trigger| match trigger {
+        Trigger::Transition(transition) => Trigger::Transition(TransitionTrigger { at, ..transition }),
+        Trigger::Match(matched) => Trigger::Match(matched),
+    });
+    DeferredDecision { trigger, at, ..decision }
 }
 
 #[test]

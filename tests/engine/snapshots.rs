@@ -131,6 +131,7 @@ impl SnapshotRun {
             rules_changes: snapshot.rules_changes.0,
             rules_changed_at: snapshot.rules_changes.1,
             rules: self.plan.rules.version.clone(),
+            secret: snapshot.secret,
             partitions: snapshot.partitions,
             stream: None,
             program: String::new(),

@@ -13,8 +13,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::campaigns::Outcome;
 use crate::json::JsonText;
-use crate::partition::{Output, OutputKind};
-use crate::rules::ruleset::Ruleset;
+use crate::partition::{Cause, Output, OutputKind};
+use crate::rules::ruleset::{CampaignTrigger, Ruleset};
 use crate::time::Timestamp;
 
 /// The CloudEvents `source` of everything Rekindle emits, unless the settings say otherwise.
@@ -79,6 +79,8 @@ pub struct ActionData<'a> {
     campaign: &'a str,
     channel: &'a str,
     expires: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
     #[serde(serialize_with = "object")]
     payload: Option<&'a BTreeMap<String, JsonText>>,
     rules: &'a str,
@@ -87,11 +89,32 @@ pub struct ActionData<'a> {
     variant: Option<&'a str>,
 }
 
+/// The change of a segment, or the event, that triggered it.
 #[derive(Debug, Serialize)]
 struct ActionTrigger<'a> {
     cause: Option<&'a str>,
-    change: &'static str,
-    segment: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<&'a str>,
+}
+
+impl<'a> ActionTrigger<'a> {
+    fn new(rules: &'a Ruleset, on: CampaignTrigger, cause: &'a Cause) -> ActionTrigger<'a> {
+        let cause = cause.name();
+        match on {
+            CampaignTrigger::Transition { segment, change } => {
+                let segment = Some(rules.segments[usize::from(segment.0)].id.as_str());
+                ActionTrigger { cause, change: Some(change.name()), event: None, segment }
+            }
+            CampaignTrigger::Match(name) => {
+                let event = Some(rules.names[usize::from(name.0)].id.as_str());
+                ActionTrigger { cause, change: None, event, segment: None }
+            }
+        }
+    }
 }
 
 /// No payload is an empty one.
@@ -114,13 +137,10 @@ pub fn action<'a>(rules: &'a Ruleset, output: &'a Output, source: &'a str) -> Op
         campaign: &campaign.id,
         channel: &campaign.channel,
         expires: (output.at + campaign.expires).to_string(),
+        key: trigger.key.as_deref(),
         payload: payload.as_deref(),
         rules: &rules.version,
-        trigger: ActionTrigger {
-            cause: cause.name(),
-            change: trigger.change.name(),
-            segment: &rules.segments[usize::from(trigger.segment.0)].id,
-        },
+        trigger: ActionTrigger::new(rules, trigger.on, cause),
         user: &output.user,
         variant: variant.and_then(|index| campaign.variants.get(index)).map(|variant| variant.id.as_str()),
     };

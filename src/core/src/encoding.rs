@@ -32,6 +32,8 @@ pub(crate) enum KeySpace {
     Segments,
     Campaigns,
     Caps,
+    Names,
+    Fields,
 }
 
 /// Writes parts of a user's state in one format.

@@ -62,6 +62,8 @@ struct JournalLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
     at: JournalInstant,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +90,7 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
         outcome: None,
         segment: None,
         change: None,
+        key: None,
         from: None,
         at: JournalInstant(output.at),
         until: None,
@@ -102,11 +105,12 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
             line.change = Some(change.name());
             line.cause = cause.name();
         }
-        OutputKind::Decision { campaign, outcome, cause, .. } => {
+        OutputKind::Decision { campaign, outcome, trigger, cause, .. } => {
             let campaign = &rules.campaigns[usize::from(campaign.0)];
             line.kind = "decision";
             line.campaign = Some(&campaign.id);
             line.outcome = Some(outcome.name());
+            line.key = trigger.key.as_deref();
             line.cause = cause.name();
             match outcome {
                 Outcome::Deferred { until } => line.until = Some(JournalInstant(*until)),

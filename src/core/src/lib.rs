@@ -23,6 +23,7 @@ pub mod json;
 pub mod partition;
 pub mod route;
 pub mod rules;
+pub mod secret;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use crate::decode::Decoder;
 use crate::partition::{ExecutionPlan, LogInstant, Output, OutputKind, Partition, PartitionInput, User};
 use crate::rules;
+use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 
 /// 2026-03-02T00:00:00Z, a Monday. All panes of windows up to an hour begin here, and those of whole hours.
@@ -45,6 +46,11 @@ impl Story {
     /// Users who are idle for so long are dropped.
     pub(crate) fn dropping_after(self, state_ttl: i64) -> Story {
         Story { partition: Partition::new(&self.plan).with_state_ttl(Some(Span(state_ttl))), ..self }
+    }
+
+    /// Draws go by this secret.
+    pub(crate) fn with_secret(self, secret: DrawSecret) -> Story {
+        Story { partition: Partition::new(&self.plan).with_secret(secret), ..self }
     }
 
     /// Under rules whose only segment `s` has this condition.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 
 use super::keys::{SettingKey, SettingKind};
+use super::nats::Secret;
 use super::reader::{SettingsReader, set};
 use rekindle_core::document::TomlSection;
 use rekindle_core::event::PLACEHOLDER_IDS;
@@ -44,10 +45,18 @@ pub struct EngineSettings {
     /// years.
     #[schemars(with = "DurationText")]
     pub unseen_after: Span,
+    /// The secret that draws of campaigns (`chance`) depend on: the file that holds it, or REKINDLE_ENGINE_SECRET in the
+    /// environment. It is read at the start only, and stays the same as long as the checkpoints do. Without one, draws can be
+    /// foreseen.
+    #[schemars(rename = "secret_file", with = "Option<std::path::PathBuf>")]
+    pub secret: Option<Secret>,
 }
 
+/// What the file is, in messages.
+pub const SECRET_FILE: &str = "the secret file";
+
 /// Keys of `[engine]`.
-pub(super) const KEYS: [SettingKey; 9] = [
+pub(super) const KEYS: [SettingKey; 10] = [
     ("rules", SettingKind::Text),
     ("max_disorder", SettingKind::Text),
     ("state_ttl", SettingKind::Text),
@@ -57,6 +66,7 @@ pub(super) const KEYS: [SettingKey; 9] = [
     ("workers", SettingKind::Number),
     ("clock", SettingKind::Text),
     ("unseen_after", SettingKind::Text),
+    ("secret_file", SettingKind::Text),
 ];
 /// The largest `max_disorder`.
 const DAY: Span = Span(86_400_000);
@@ -75,6 +85,7 @@ impl Default for EngineSettings {
             workers: 0,
             clock: Clock::Log,
             unseen_after: Span(3_600_000),
+            secret: None,
         }
     }
 }
@@ -116,6 +127,7 @@ impl EngineSettings {
         set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
         set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
         set(&mut self.unseen_after, unseen_after(section, reader));
+        self.secret = reader.secret(("engine", section), "secret", SECRET_FILE).map(|(secret, _)| secret);
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) const SECTIONS: [(&str, &[SettingKey]); 9] = [
 ];
 
 /// Secrets that a variable may hold itself; in the file stands only where they are, under the key with `_file` behind.
-pub(super) const SECRETS: [(&str, &str); 5] = [
+pub(super) const SECRETS: [(&str, &str); 6] = [
+    ("engine", "secret"),
     ("nats", "password"),
     ("nats", "token"),
     ("nats", "nkey"),

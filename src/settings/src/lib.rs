@@ -26,7 +26,7 @@ mod subject;
 mod tests;
 
 pub use checkpoint::{CheckpointLocation, CheckpointSettings};
-pub use engine::{EngineSettings, StateTtlError};
+pub use engine::{EngineSettings, SECRET_FILE, StateTtlError};
 pub use errors::{SettingPlace, SettingsErrors, VariableError, blotted, masked, masked_within};
 pub use http::{HttpSettings, TOKEN_FILE, TOKEN_HELP, check_token};
 pub use log::{LogFormat, LogLevels, LogSettings};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rekindle_core::campaigns::{Outcome, Trigger};
+use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
-use rekindle_core::rules::ruleset::{CampaignId, SegmentId, TransitionKind};
+use rekindle_core::rules::ruleset::{CampaignId, CampaignTrigger, SegmentId, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::{DeadLetter, OutputBatch, OutputItem};
 use rekindle_runtime::output::committed_position::CommittedPosition;
@@ -44,7 +44,10 @@ pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
     let decided = OutputKind::Decision {
         campaign: CampaignId(0),
         outcome,
-        trigger: Trigger { segment: SegmentId(0), change: TransitionKind::Enter },
+        trigger: TriggerOrigin::of(CampaignTrigger::Transition {
+            segment: SegmentId(0),
+            change: TransitionKind::Enter,
+        }),
         cause: Cause::Event(Some(format!("m{number}").into())),
         payload: Some(Box::new(payload.into())),
     };

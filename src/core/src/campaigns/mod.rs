@@ -1,31 +1,39 @@
-//! Campaigns: what follows from a segment's change, for one user at one instant. Pure.
+//! Campaigns: what follows from a segment's change or from a match, for one user at one instant. Pure.
 //!
-//! [`decide`] goes through the outcomes of semantics §6 in their order and yields the first that applies. What it
+//! [`decide`] goes through the outcomes of semantics §12 in their order and yields the first that applies. What it
 //! stores of a user is the user's [`CampaignState`]. When quiet hours end, the caller asks for the deferred decisions again.
 
+mod deferred_codec;
 pub mod groups;
 pub mod quiet_hours;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use std::collections::BTreeMap;
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::local_time::zone_of;
 use crate::json::JsonText;
-use crate::rules::ruleset::{Campaign, CampaignId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{Campaign, CampaignId, Ruleset, TransitionKind};
+use crate::secret::DrawSecret;
 use crate::time::Timestamp;
 pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};
+pub use trigger::{MatchTrigger, TransitionTrigger, Trigger, TriggerOrigin};
 
 /// The outcome of a triggered campaign.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
+    /// The match, or the deferral, was longer than `expires` ago.
+    TooLate,
     /// Its `if` is false.
     Condition,
     /// The user had `max_per_user` exposures to it already.
     MaxPerUser,
+    /// The key had `max_per_key` exposures to it already.
+    MaxPerKey,
     /// The latest exposure was less than `cooldown` ago.
     Cooldown,
     /// A decision of this campaign is deferred already.
@@ -37,6 +45,8 @@ pub enum Outcome {
     },
     /// A cap is full.
     Capped,
+    /// Its draw (`chance`) is lost.
+    NoLuck,
     /// The user is in the global control group.
     Control,
     /// The user is in the campaign's own holdout.
@@ -55,32 +65,38 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome's name, in the order they are tried.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 13] = [
+        "too_late",
         "condition",
         "max_per_user",
+        "max_per_key",
         "cooldown",
         "pending",
         "deferred",
         "capped",
+        "no_luck",
         "control",
         "holdout",
         "sent",
         "stale",
     ];
 
-    /// Its index in [`NAMES`](Outcome::NAMES).
+    /// Its index in [`NAMES`](Outcome::NAMES). What is stored has names instead: there will be more.
     pub fn index(&self) -> usize {
         match self {
-            Outcome::Condition => 0,
-            Outcome::MaxPerUser => 1,
-            Outcome::Cooldown => 2,
-            Outcome::Pending => 3,
-            Outcome::Deferred { .. } => 4,
-            Outcome::Capped => 5,
-            Outcome::Control => 6,
-            Outcome::Holdout => 7,
-            Outcome::Sent { .. } => 8,
-            Outcome::Stale => 9,
+            Outcome::TooLate => 0,
+            Outcome::Condition => 1,
+            Outcome::MaxPerUser => 2,
+            Outcome::MaxPerKey => 3,
+            Outcome::Cooldown => 4,
+            Outcome::Pending => 5,
+            Outcome::Deferred { .. } => 6,
+            Outcome::Capped => 7,
+            Outcome::NoLuck => 8,
+            Outcome::Control => 9,
+            Outcome::Holdout => 10,
+            Outcome::Sent { .. } => 11,
+            Outcome::Stale => 12,
         }
     }
 
@@ -90,18 +106,29 @@ impl Outcome {
     }
 }
 
-/// The user that a decision is about.
+/// The user that a decision is about, and what triggered it.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionSubject<'a> {
     /// The user's id: groups and variants are drawn from it.
     pub user: &'a str,
-    /// The user's state at the instant of the decision.
+    /// The secret that draws depend on.
+    pub secret: &'a DrawSecret,
+    /// What triggered it.
+    pub trigger: &'a Trigger,
+    /// The messageId of the event that did, if there is one.
+    pub message_id: Option<&'a str>,
+    /// The user's state at the instant of the decision, and what the campaign reads of the match.
     pub scope: EvaluationContext<'a>,
 }
 
-/// Decides about a campaign that a change has just triggered, and records the outcome.
+/// Decides about a campaign that was just triggered, and records the outcome.
 pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, state: &mut CampaignState) -> Outcome {
     let campaign = campaign(subject.scope.rules, id);
+    if let Trigger::Match(matched) = subject.trigger
+        && subject.scope.now - matched.ts > campaign.expires
+    {
+        return Outcome::TooLate;
+    }
     if let Some(outcome) = barred(subject, campaign, id, state) {
         return outcome;
     }
@@ -111,18 +138,19 @@ pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, state: &mut Campaig
     expose(subject, campaign, id, state)
 }
 
-/// Decides again about a deferred decision whose quiet hours have ended: from the top, if the trigger still holds and
-/// triggers the campaign by the current rules. Quiet hours count only for a user whose zone has changed since.
+/// Decides again about a deferred decision whose quiet hours have ended: from the top, if its trigger still holds. Quiet
+/// hours count only for a user whose zone has changed since.
 pub fn decide_deferred(
     subject: &DecisionSubject<'_>,
     deferred: &DeferredDecision,
     state: &mut CampaignState,
 ) -> Outcome {
     let campaign = campaign(subject.scope.rules, deferred.campaign);
-    let is_in = subject.scope.profile.members.contains(campaign.segment);
-    let trigger = Trigger { segment: campaign.segment, change: campaign.change };
-    if deferred.trigger != Some(trigger) || is_in != (campaign.change == TransitionKind::Enter) {
+    if !holds_still(subject, campaign) {
         return Outcome::Stale;
+    }
+    if subject.scope.now - deferred.at > campaign.expires {
+        return Outcome::TooLate;
     }
     if let Some(outcome) = barred(subject, campaign, deferred.campaign, state) {
         return outcome;
@@ -135,6 +163,19 @@ pub fn decide_deferred(
         }
     }
     expose(subject, campaign, deferred.campaign, state)
+}
+
+/// Whether what triggered a deferred decision triggers the campaign by the current rules, and the user is still where the
+/// transition led. A match is what it was for good.
+fn holds_still(subject: &DecisionSubject<'_>, campaign: &Campaign) -> bool {
+    campaign.on == subject.trigger.on()
+        && match subject.trigger {
+            Trigger::Transition(TransitionTrigger { segment, change, .. }) => {
+                let is_in = subject.scope.profile.members.contains(*segment);
+                is_in == (*change == TransitionKind::Enter)
+            }
+            Trigger::Match(_) => true,
+        }
 }
 
 fn campaign(rules: &Ruleset, id: CampaignId) -> &Campaign {
@@ -155,8 +196,17 @@ fn barred(
     if campaign.max_per_user.is_some_and(|max| exposures.is_some_and(|exposures| exposures.count >= max)) {
         return Some(Outcome::MaxPerUser);
     }
+    if campaign.max_per_key.is_some_and(|max| exposures_of_key(subject.trigger) >= max) {
+        return Some(Outcome::MaxPerKey);
+    }
     let cooling = campaign.cooldown.zip(exposures).is_some_and(|(cooldown, exposures)| now - exposures.last < cooldown);
     cooling.then_some(Outcome::Cooldown)
+}
+
+/// How often the campaign fired for the key of its trigger, in the life of that key's state.
+fn exposures_of_key(_trigger: &Trigger) -> u32 {
+    // No segment has `per` yet, and so no trigger has a key.
+    0
 }
 
 fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, state: &mut CampaignState) -> Outcome {
@@ -165,6 +215,9 @@ fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, st
         return Outcome::Capped;
     }
     let ordinal = state.record_exposure(id, now);
+    if campaign.chance.is_some_and(|chance| !is_won(subject, campaign, chance)) {
+        return Outcome::NoLuck;
+    }
     if groups::in_control(subject.user, rules.control) {
         return Outcome::Control;
     }
@@ -174,6 +227,12 @@ fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, st
     state.record_action(&rules.caps, &campaign.channel, now);
     let variant = groups::variant(&campaign.id, subject.user, &campaign.variants);
     Outcome::Sent { variant, ordinal: ordinal.into() }
+}
+
+/// Whether the draw is won. The same trigger of the same user draws the same, whenever it is decided.
+fn is_won(subject: &DecisionSubject<'_>, campaign: &Campaign, chance: f64) -> bool {
+    let cause = subject.trigger.draw_cause(subject.scope.rules, subject.message_id);
+    subject.secret.share(&format!("chance:{}:{}:{cause}", campaign.id, subject.user)) < chance
 }
 
 /// The payload of an action: the campaign's fixed fields, the variant's in their place, and the computed ones (null
@@ -191,13 +250,4 @@ pub fn payload(
         payload.insert(name.clone(), scope.value(term).to_json());
     }
     payload
-}
-
-/// The change that triggered a campaign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trigger {
-    /// The segment.
-    pub segment: SegmentId,
-    /// How it changed.
-    pub change: TransitionKind,
 }

@@ -3,18 +3,13 @@
 use std::sync::Arc;
 
 use super::Trigger;
+use super::deferred_codec;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
-use crate::rules::ruleset::{CampaignId, Cap, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignId, CampaignTrigger, Cap};
 use crate::time::Timestamp;
 
 /// More exposures than any campaign has to one user; counting on from here cannot overflow.
 const EXPOSURES_MAX: u32 = u32::MAX / 2;
-/// The fields of a deferred decision whose trigger is a segment that the rules do not have any more.
-const FIELDS: u64 = 4;
-/// With the segment and the change that triggered it.
-const FIELDS_WITH_TRIGGER: u64 = 6;
-/// Without zone and trigger.
-const FIELDS_OF_FIRST_FORMAT: u64 = 3;
 
 /// One user's campaign state. Empty for the many users to whom no campaign was ever exposed.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -31,7 +26,7 @@ pub type ExposuresByCampaign = Vec<(CampaignId, Exposures)>;
 /// exactly when the first of `max` is within `per`.
 pub type CapTimes = Vec<(u16, Vec<Timestamp>)>;
 
-/// The exposures of one campaign to one user: decisions `sent`, `control` or `holdout`.
+/// The exposures of one campaign to one user: decisions `no_luck`, `control`, `holdout` or `sent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exposures {
     /// How many times.
@@ -41,12 +36,14 @@ pub struct Exposures {
 }
 
 /// A decision that waits for the end of quiet hours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeferredDecision {
     /// The campaign.
     pub campaign: CampaignId,
-    /// The change that triggered it; `None`: of a segment that the rules do not have any more.
+    /// What triggered it; `None`: a segment or a name that the rules do not have any more.
     pub trigger: Option<Trigger>,
+    /// When it was first deferred.
+    pub at: Timestamp,
     /// When the quiet hours end.
     pub until: Timestamp,
     /// The zone whose clocks decide that; `None`: it is not known any more.
@@ -58,7 +55,7 @@ pub struct DeferredDecision {
 /// A format that deferred decisions are read from.
 pub(crate) trait TriggerLookup {
     /// What triggers a campaign by the current rules, in a format that may lack the trigger of a decision.
-    fn trigger_of(&self, campaign: CampaignId) -> Option<Trigger>;
+    fn trigger_of(&self, campaign: CampaignId) -> Option<CampaignTrigger>;
 }
 
 impl CampaignState {
@@ -121,6 +118,7 @@ impl CampaignState {
         self.exposures.capacity() * size_of::<(CampaignId, Exposures)>()
             + self.cap_times.capacity() * size_of::<(u16, Vec<Timestamp>)>()
             + self.deferred.capacity() * size_of::<DeferredDecision>()
+            + self.deferred.iter().flat_map(|held| &held.trigger).map(Trigger::heap_bytes).sum::<usize>()
             + times.sum::<usize>()
             + texts.sum::<usize>()
     }
@@ -241,50 +239,15 @@ impl CampaignState {
 
     /// Writes the deferred decisions, in any format.
     pub(crate) fn write_deferred<W: StateWriter>(&self, writer: &mut W) {
-        writer.list("held", ListShape::Records, self.deferred.iter(), |writer, deferred| {
-            let fields = if deferred.trigger.is_some() { FIELDS_WITH_TRIGGER } else { FIELDS };
-            writer.variable_record(fields, |writer| {
-                writer.id("campaign", KeySpace::Campaigns, deferred.campaign.0);
-                writer.time("until", deferred.until);
-                writer.optional_text("cause", deferred.cause.as_deref());
-                writer.optional_text("timezone", deferred.zone.as_deref());
-                if let Some(Trigger { segment, change }) = deferred.trigger {
-                    writer.hidden_id(KeySpace::Segments, segment.0);
-                    writer.flag(change == TransitionKind::Enter);
-                }
-            });
-        });
+        let deferred = self.deferred.iter();
+        writer.list("held", ListShape::Records, deferred, |writer, deferred| deferred_codec::write(deferred, writer));
     }
 
-    /// Reads the deferred decisions of campaigns that the current rules have. The first format has neither the zone nor the
-    /// trigger: it is what triggers the campaign now.
+    /// Reads the deferred decisions of campaigns that the current rules have.
     pub(crate) fn read_deferred<R: StateReader + TriggerLookup>(
         reader: &mut R,
     ) -> Result<Vec<DeferredDecision>, R::Error> {
-        let all = reader.list(ListShape::Records, "a user's deferred decisions", |reader| {
-            let fields = reader.variable_record("a deferred decision")?;
-            let is_sound = [FIELDS_OF_FIRST_FORMAT, FIELDS, FIELDS_WITH_TRIGGER].contains(&fields);
-            reader.verify(|| is_sound, "an array of another length")?;
-            let campaign = reader.id(KeySpace::Campaigns, "a deferred campaign")?.map(CampaignId);
-            let until = reader.time("until when it is deferred")?;
-            let cause = reader.optional_text("the cause of a deferred decision")?;
-            let zone = if fields > FIELDS_OF_FIRST_FORMAT {
-                reader.optional_text("the zone of a deferred decision")?
-            } else {
-                None
-            };
-            let trigger = match fields {
-                FIELDS_WITH_TRIGGER => {
-                    let segment = reader.id(KeySpace::Segments, "the segment that triggered it")?.map(SegmentId);
-                    let is_enter = reader.flag("the change that triggered it")?;
-                    let change = if is_enter { TransitionKind::Enter } else { TransitionKind::Exit };
-                    segment.map(|segment| Trigger { segment, change })
-                }
-                FIELDS => None,
-                _ => campaign.and_then(|campaign| reader.trigger_of(campaign)),
-            };
-            Ok(campaign.map(|campaign| DeferredDecision { campaign, trigger, until, zone, cause }))
-        })?;
+        let all = reader.list(ListShape::Records, "a user's deferred decisions", deferred_codec::read)?;
         Ok(all.into_iter().flatten().collect())
     }
 }

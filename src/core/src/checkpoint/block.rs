@@ -10,7 +10,9 @@ use super::error::CodecError;
 /// - 1: of deferred decisions, neither the zone nor the trigger is known; numbers of traits and latest values are doubles; of
 ///   arrays and objects there is less than they were; when a user was identified is not known, and no trait is null.
 /// - 2: all of that is known; numbers are decimals, arrays and objects stand as they came.
-pub const FORMAT_VERSION: u16 = 2;
+/// - 3: never written: of 4 no flipped bit makes a version that is read.
+/// - 4: deferred decisions have the time of the deferral, and may be those of matches; there are keys of names and properties.
+pub const FORMAT_VERSION: u16 = 4;
 
 /// What a file begins with, with its version.
 pub(super) const PREAMBLE: [u8; 8] =

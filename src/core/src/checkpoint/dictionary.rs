@@ -1,5 +1,5 @@
-//! What a checkpoint's ids refer to: the keys of features, traits, segments, campaigns and caps, stored once per file.
-//! Users refer to them by their index in these lists.
+//! What a checkpoint's ids refer to: the keys of features, traits, segments, campaigns, caps, names of events and
+//! properties, stored once per file. Users refer to them by their index in these lists.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,13 @@ use crate::partition::ExecutionPlan;
 use crate::rules::ruleset::Ruleset;
 
 /// The keys of some rules, by kind, each in the order of the rules.
-pub(super) struct RulesKeys(pub(super) [Vec<String>; 5]);
+pub(super) struct RulesKeys(pub(super) [Vec<String>; KINDS]);
+
+/// How many kinds of keys there are, beside those of the growth numbers.
+const KINDS: usize = 7;
+
+/// How many there were before version 4: no names and no properties.
+const KINDS_BEFORE: usize = 5;
 
 /// For each id in a checkpoint, the id under the current rules; `None`: these have nothing of this key.
 pub(super) struct KeyDictionary {
@@ -20,11 +26,14 @@ pub(super) struct KeyDictionary {
     pub(super) segments: KeyMapping,
     pub(super) campaigns: KeyMapping,
     pub(super) caps: KeyMapping,
+    pub(super) names: KeyMapping,
+    pub(super) fields: KeyMapping,
     /// How the growth numbers are read; `None`: not at all.
     pub(super) growth: Option<GrowthMigration>,
 }
 
 /// The ids of one kind.
+#[derive(Default)]
 pub(super) struct KeyMapping(Vec<Option<u16>>);
 
 impl RulesKeys {
@@ -35,6 +44,8 @@ impl RulesKeys {
             numbered(rules.segments.iter().map(|segment| segment.id.clone())),
             numbered(rules.campaigns.iter().map(|campaign| campaign.id.clone())),
             numbered(rules.caps.iter().map(definition::cap)),
+            numbered(rules.names.iter().map(|name| name.id.clone())),
+            numbered(rules.projection.fields.iter().map(|path| definition::path(path))),
         ])
     }
 }
@@ -69,20 +80,24 @@ pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
 impl KeyDictionary {
     /// Reads a checkpoint's keys, and finds each in the rules.
     pub(super) fn read(plan: &ExecutionPlan, reader: &mut CborReader<'_>) -> Result<KeyDictionary, CodecError> {
-        let RulesKeys([features, traits, segments, campaigns, caps]) = RulesKeys::of(&plan.rules);
-        let kinds = reader.array("the keys")?;
-        if !(5..=6).contains(&kinds) {
-            return Err(reader.wrong("an array of another length"));
-        }
+        let RulesKeys([features, traits, segments, campaigns, caps, names, fields]) = RulesKeys::of(&plan.rules);
+        let kinds = usize::try_from(reader.array("the keys")?).unwrap_or(usize::MAX);
+        let (has_names, has_growth) = match kinds.checked_sub(KINDS_BEFORE) {
+            Some(more @ (0 | 1)) => (false, more == 1),
+            Some(more @ (2 | 3)) => (true, more == 3),
+            _ => return Err(reader.wrong("an array of another length")),
+        };
         let mut dictionary = KeyDictionary {
             features: KeyMapping::read(&features, reader)?,
             traits: KeyMapping::read(&traits, reader)?,
             segments: KeyMapping::read(&segments, reader)?,
             campaigns: KeyMapping::read(&campaigns, reader)?,
             caps: KeyMapping::read(&caps, reader)?,
+            names: if has_names { KeyMapping::read(&names, reader)? } else { KeyMapping::default() },
+            fields: if has_names { KeyMapping::read(&fields, reader)? } else { KeyMapping::default() },
             growth: None,
         };
-        if kinds == 6 {
+        if has_growth {
             let mut keys = Vec::new();
             for _ in 0..reader.array("the keys of the growth numbers")? {
                 keys.push(reader.text("a key of the growth numbers")?.to_owned());

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
+use crate::secret::SecretFingerprint;
 use crate::time::Timestamp;
 
 /// What a file is, and of which moment of which log.
@@ -33,6 +34,8 @@ pub struct CheckpointHeader {
     pub rules_changes: u64,
     /// The latest time that had been read when they did last; [`Timestamp::MIN`]: they never did.
     pub rules_changed_at: Timestamp,
+    /// The fingerprint of the secret that draws depended on.
+    pub secret: SecretFingerprint,
     /// How many partitions the users were in.
     pub partitions: u16,
     /// The stream that the log is; `None`: the log is no stream.
@@ -108,6 +111,7 @@ impl CheckpointHeader {
             ("forgotten", self.forgotten),
             ("rules_changes", self.rules_changes),
             ("partitions", self.partitions.into()),
+            ("secret", self.secret.0),
         ];
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
         let times =
@@ -147,6 +151,8 @@ impl CheckpointHeader {
             rules: String::new(),
             rules_changes: 0,
             rules_changed_at: Timestamp::MIN,
+            // Before there were secrets, draws had none.
+            secret: SecretFingerprint::default(),
             partitions: 0,
             stream: None,
             program: String::new(),
@@ -170,6 +176,7 @@ impl CheckpointHeader {
                 "position" => head.position = reader.u64("the position")?,
                 "forgotten" => head.forgotten = reader.u64("how many were forgotten")?,
                 "partitions" => head.partitions = reader.u16("the number of partitions")?,
+                "secret" => head.secret = SecretFingerprint(reader.u64("the secret's fingerprint")?),
                 "rules_changes" => head.rules_changes = reader.u64("how often the rules changed")?,
                 "rules_changed_at" => head.rules_changed_at = reader.time("when the rules changed")?,
                 "latest_read" => head.latest_read = reader.time("the latest time read")?,

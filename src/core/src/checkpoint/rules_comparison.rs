@@ -78,7 +78,7 @@ impl fmt::Display for ColdStart {
 /// Compares the state that two rulesets keep.
 pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
     let (rules, next_rules) = (&plan.rules, &next.rules);
-    let (RulesKeys([before, traits_before, _, _, caps_before]), RulesKeys([after, traits, _, _, caps])) =
+    let (RulesKeys([before, traits_before, _, _, caps_before, ..]), RulesKeys([after, traits, _, _, caps, ..])) =
         (RulesKeys::of(rules), RulesKeys::of(next_rules));
     let is_new = |before: &[String], key: &String| !before.contains(key);
     let readers = explain::users_of_features(next_rules);

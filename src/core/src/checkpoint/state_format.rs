@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::dictionary::{KeyDictionary, KeyMapping};
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
-use crate::campaigns::{Trigger, TriggerLookup};
+use crate::campaigns::TriggerLookup;
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::event::Scalar;
 use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
 use crate::partition::sections::{SectionReader, SectionWriter};
-use crate::rules::ruleset::{CampaignId, FeatureId, Ruleset};
+use crate::rules::ruleset::{CampaignId, CampaignTrigger, FeatureId, Ruleset};
 use crate::time::Timestamp;
 
 impl StateWriter for CborWriter {
@@ -153,6 +153,8 @@ impl<'r> CborStateReader<'r, '_> {
             KeySpace::Segments => &self.known.segments,
             KeySpace::Campaigns => &self.known.campaigns,
             KeySpace::Caps => &self.known.caps,
+            KeySpace::Names => &self.known.names,
+            KeySpace::Fields => &self.known.fields,
         }
     }
 }
@@ -282,9 +284,8 @@ impl StateReader for CborStateReader<'_, '_> {
 }
 
 impl TriggerLookup for CborStateReader<'_, '_> {
-    fn trigger_of(&self, campaign: CampaignId) -> Option<Trigger> {
-        let campaign = self.rules.campaigns.get(usize::from(campaign.0))?;
-        Some(Trigger { segment: campaign.segment, change: campaign.change })
+    fn trigger_of(&self, campaign: CampaignId) -> Option<CampaignTrigger> {
+        self.rules.campaigns.get(usize::from(campaign.0)).map(|campaign| campaign.on)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId};
-use crate::rules::ruleset::{CampaignId, FeatureId, NameId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignId, CampaignTrigger, FeatureId, NameId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// The rules, indexed by what sets their parts off.
@@ -23,6 +23,7 @@ pub struct DispatchIndex {
     segments_by_trait: Vec<SegmentSet>,
     readers: Vec<SegmentSet>,
     campaigns: Vec<[Vec<CampaignId>; 2]>,
+    campaigns_by_name: Vec<Vec<CampaignId>>,
     /// Segments that any event can change.
     pub any_event: SegmentSet,
     /// Segments that time alone can change.
@@ -100,6 +101,7 @@ impl DispatchIndex {
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
             readers: vec![SegmentSet::default(); rules.segments.len()],
             campaigns: vec![[Vec::new(), Vec::new()]; rules.segments.len()],
+            campaigns_by_name: vec![Vec::new(); rules.names.len()],
             any_event: SegmentSet::default(),
             timed: SegmentSet::default(),
             always_timed: SegmentSet::default(),
@@ -141,7 +143,12 @@ impl DispatchIndex {
             }
         }
         for (campaign, id) in rules.campaigns.iter().zip((0..).map(CampaignId)) {
-            dispatch.campaigns[usize::from(campaign.segment.0)][campaign.change as usize].push(id);
+            match campaign.on {
+                CampaignTrigger::Transition { segment, change } => {
+                    dispatch.campaigns[usize::from(segment.0)][change as usize].push(id);
+                }
+                CampaignTrigger::Match(name) => dispatch.campaigns_by_name[usize::from(name.0)].push(id),
+            }
         }
         dispatch
     }
@@ -222,5 +229,10 @@ impl DispatchIndex {
     /// The campaigns that a change of this segment triggers, in file order.
     pub fn campaigns(&self, segment: SegmentId, change: TransitionKind) -> &[CampaignId] {
         &self.campaigns[usize::from(segment.0)][change as usize]
+    }
+
+    /// The campaigns that a match of this name triggers, in file order.
+    pub fn campaigns_on_match(&self, name: NameId) -> &[CampaignId] {
+        &self.campaigns_by_name[usize::from(name.0)]
     }
 }

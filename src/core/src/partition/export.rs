@@ -9,7 +9,7 @@ use super::sections::{SectionWriter, UserSection};
 use super::{ExecutionPlan, User};
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateWriter};
-use crate::event::Scalar;
+use crate::event::{FieldId, Scalar};
 use crate::features::{DecimalSum, Window};
 use crate::growth::UserGrowthState;
 use crate::json::JsonText;
@@ -145,6 +145,8 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Traits => rules.projection.traits[index].join("."),
             // A cap has no id of its own.
             KeySpace::Caps => id.to_string(),
+            KeySpace::Names => rules.names[index].id.clone(),
+            KeySpace::Fields => notation::field(rules, FieldId(id)),
         };
         self.insert(name, JsonText::of(&text));
     }
@@ -220,6 +222,8 @@ impl StateWriter for JsonStateWriter<'_> {
                 }
                 KeySpace::Segments => entry.id("segment", keys, key),
                 KeySpace::Campaigns => entry.id("campaign", keys, key),
+                KeySpace::Names => entry.id("event", keys, key),
+                KeySpace::Fields => entry.id("property", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

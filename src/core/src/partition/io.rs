@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::campaigns::{Outcome, Trigger};
+use crate::campaigns::{Outcome, TriggerOrigin};
 use crate::event::Event;
 use crate::json::JsonText;
 use crate::rules::ruleset::{CampaignId, Ruleset, SegmentId, TransitionKind};
@@ -78,9 +78,9 @@ pub enum OutputKind {
         campaign: CampaignId,
         /// The outcome.
         outcome: Outcome,
-        /// The change that triggered it.
-        trigger: Trigger,
-        /// The cause of that change.
+        /// The change or the match that triggered it.
+        trigger: TriggerOrigin,
+        /// The cause of that.
         cause: Cause,
         /// The action's payload, if one is sent.
         payload: Option<Box<BTreeMap<String, JsonText>>>,
@@ -155,7 +155,8 @@ pub struct PartitionCounters {
     pub dropped_out: Vec<u64>,
     /// Users in each segment now: enters less exits, merged and dropped.
     pub sizes: Vec<u64>,
-    /// Decisions by campaign and outcome, as in [`Outcome::NAMES`].
+    /// Decisions by campaign and outcome, as in [`Outcome::NAMES`]. Stored by the names of outcomes.
+    #[serde(with = "super::decision_counts")]
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
     /// By numeric property of the rules: values that were numbers, and values that were ignored since they were not.
     #[serde(default)]

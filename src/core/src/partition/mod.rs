@@ -8,6 +8,7 @@
 //! added at its own time and evaluated once. A user has one timer, the earliest instant at which time alone can
 //! change anything; it may be early, never late.
 
+mod decision_counts;
 mod export;
 mod io;
 mod packed;
@@ -35,6 +36,7 @@ use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
 use crate::growth;
 use crate::rules::ruleset::Ruleset;
+use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 use snapshot::SnapshotTracker;
 use steps::StepContext;
@@ -102,6 +104,12 @@ impl Partition {
     /// a new user, whether or not the watermark is past it.
     pub fn with_state_ttl(mut self, state_ttl: Option<Span>) -> Partition {
         self.steps.state_ttl = state_ttl;
+        self
+    }
+
+    /// The same, with this secret for draws; without, it is empty.
+    pub fn with_secret(mut self, secret: DrawSecret) -> Partition {
+        self.steps.secret = secret;
         self
     }
 
@@ -259,7 +267,8 @@ impl Partition {
     /// The same counts and none of the users, for other rules: counts of segments, campaigns and names that are in both
     /// go on.
     pub fn emptied(&self, plan: &ExecutionPlan, next: &ExecutionPlan) -> Partition {
-        let mut emptied = Partition::new(next).with_state_ttl(self.steps.state_ttl);
+        let mut emptied =
+            Partition::new(next).with_state_ttl(self.steps.state_ttl).with_secret(self.steps.secret.clone());
         emptied.users = self.users.emptied();
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
         emptied.steps.rules_change = self.steps.rules_change;

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use super::sections::{SectionReader, SectionWriter, UserSection};
 use super::snapshot::SnapshotEpoch;
 use super::user::User;
-use crate::campaigns::{Trigger, TriggerLookup};
+use crate::campaigns::TriggerLookup;
 use crate::compact::{CompactReader, CompactWriter, OURS};
 use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
-use crate::rules::ruleset::{CampaignId, FeatureId};
+use crate::rules::ruleset::{CampaignId, CampaignTrigger, FeatureId};
 use crate::time::Timestamp;
 
 /// How many bytes the snapshot epoch takes.
@@ -130,7 +130,7 @@ impl SectionWriter for CompactWriter<'_> {
 
 /// Packed decisions have their triggers.
 impl TriggerLookup for CompactReader<'_> {
-    fn trigger_of(&self, _campaign: CampaignId) -> Option<Trigger> {
+    fn trigger_of(&self, _campaign: CampaignId) -> Option<CampaignTrigger> {
         None
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{ExecutionPlan, User};
+use crate::campaigns::Trigger;
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::notation;
@@ -61,6 +62,12 @@ pub struct ExposureReport {
 pub struct DeferredDecisionReport {
     /// The campaign.
     pub campaign: String,
+    /// What triggered it, as the rules write it: `enter:dormant`, `event:spin`; `None`: it is gone from the rules.
+    pub on: Option<String>,
+    /// The key whose state triggered it, of a segment with `per`.
+    pub key: Option<String>,
+    /// When it was first deferred.
+    pub at: Timestamp,
     /// When the quiet hours end.
     pub until: Timestamp,
     /// The zone by whose clocks they do, where it is known.
@@ -103,8 +110,12 @@ impl UserReport {
             held: campaigns
                 .deferred()
                 .iter()
-                .map(|deferred| DeferredDecisionReport {
+                .map(|deferred| (deferred, deferred.trigger.as_ref().map(Trigger::origin)))
+                .map(|(deferred, trigger)| DeferredDecisionReport {
                     campaign: rules.campaigns[usize::from(deferred.campaign.0)].id.clone(),
+                    on: trigger.as_ref().map(|trigger| rules.trigger_name(trigger.on)),
+                    key: trigger.and_then(|trigger| trigger.key).as_deref().map(str::to_owned),
+                    at: deferred.at,
                     until: deferred.until,
                     timezone: deferred.zone.as_deref().map(str::to_owned),
                 })

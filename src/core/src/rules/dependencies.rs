@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::growth::GrowthRules;
 use super::ruleset::{
-    Condition, ConditionDependencies, EventName, Feature, FeatureId, NameId, NumericProperty, Ruleset, Term,
+    Campaign, CampaignTrigger, Condition, ConditionDependencies, EventName, Feature, FeatureId, NameId,
+    NumericProperty, Ruleset, Term,
 };
 use crate::event::{CallType, FieldId, TraitId};
 
@@ -28,11 +29,12 @@ pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
     events.into_iter().cloned().collect()
 }
 
-/// The track events of which a feature, a `where` or the growth numbers read a property. `None`: properties of every event
+/// The track events of which a feature, a `where`, a campaign or the growth numbers read a property. `None`: properties of every event
 /// can be read.
 pub(super) fn property_events(
     names: &[EventName],
     features: &[Feature],
+    campaigns: &[Campaign],
     growth: Option<&GrowthRules>,
 ) -> Option<Vec<String>> {
     let sales = growth.map(|growth| {
@@ -41,6 +43,7 @@ pub(super) fn property_events(
     });
     let is_read = |id: NameId, name: &EventName| {
         let mut reads = features.iter().any(|feature| feature.name == id && !feature.kind.fields().is_empty())
+            || campaigns.iter().any(|it| it.on == CampaignTrigger::Match(id) && !it.reads.is_empty())
             || sales.is_some_and(|sales| sales.contains(&Some(id)));
         if let Some(filter) = &name.filter {
             each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
@@ -304,6 +307,19 @@ pub fn fields_in(condition: &Condition) -> Vec<FieldId> {
         }
     });
     found
+}
+
+/// What a campaign's `if` and `payload_from` read of the match that triggers it, ascending.
+pub(super) fn fields_of_match(condition: Option<&Condition>, payload_from: &[(String, Term)]) -> Vec<FieldId> {
+    let mut found: BTreeSet<FieldId> = condition.map(fields_in).unwrap_or_default().into_iter().collect();
+    for (_, term) in payload_from {
+        each_in_term(term, &mut |term| {
+            if let Term::Field(id) = term {
+                found.insert(*id);
+            }
+        });
+    }
+    found.into_iter().collect()
 }
 
 /// The traits that segments, names and campaigns read.

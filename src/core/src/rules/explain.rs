@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::ruleset::{Comparison, Condition, ConditionDependencies, FeatureId, Ruleset, SegmentId, Term};
+use super::ruleset::{
+    Campaign, CampaignTrigger, Comparison, Condition, ConditionDependencies, FeatureId, Ruleset, SegmentId, Term,
+};
 use super::{dependencies, notation};
 
 /// Explains a ruleset: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
@@ -81,7 +83,11 @@ fn segments(rules: &Ruleset, out: &mut String) {
         for when in by_time(rules, &segment.when) {
             line(out, format_args!("  by time: {when}"));
         }
-        let fired = rules.campaigns.iter().filter(|campaign| segment_id(rules, campaign.segment) == segment.id);
+        let is_of = |campaign: &&Campaign| match campaign.on {
+            CampaignTrigger::Transition { segment: on, .. } => segment_id(rules, on) == segment.id,
+            CampaignTrigger::Match(_) => false,
+        };
+        let fired = rules.campaigns.iter().filter(is_of);
         let fired: Vec<&str> = fired.map(|campaign| campaign.id.as_str()).collect();
         if !fired.is_empty() {
             line(out, format_args!("  triggers: {}", fired.join(", ")));
@@ -155,15 +161,15 @@ fn campaigns(rules: &Ruleset, out: &mut String) {
     let mut order: Vec<_> = rules.campaigns.iter().collect();
     order.sort_by_key(|campaign| std::cmp::Reverse(campaign.priority));
     for campaign in order {
-        let segment = segment_id(rules, campaign.segment);
-        let change = campaign.change.name();
-        line(
-            out,
-            format_args!(
-                "  {} (priority {}): on {change}:{segment}, by {}",
-                campaign.id, campaign.priority, campaign.channel
-            ),
-        );
+        let on = rules.trigger_name(campaign.on);
+        line(out, format_args!("  {} (priority {}): on {on}, by {}", campaign.id, campaign.priority, campaign.channel));
+        if !campaign.reads.is_empty() {
+            let fields = campaign.reads.iter().map(|id| rules.projection.fields[usize::from(id.0)][1..].join("."));
+            line(out, format_args!("    reads event.{}", fields.collect::<Vec<_>>().join(", event.")));
+        }
+        if let Some(chance) = campaign.chance {
+            line(out, format_args!("    draws: {chance} win"));
+        }
     }
 }
 

@@ -87,7 +87,7 @@ struct RulesSchema {
     events: Option<()>,
     /// Segments of users.
     segments: Option<Vec<SegmentSchema>>,
-    /// Campaigns: what is sent when a user enters or leaves a segment.
+    /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
     campaigns: Option<Vec<CampaignSchema>>,
     /// The maximum number of messages to a user, over all campaigns.
     caps: Option<Vec<CapSchema>>,
@@ -174,8 +174,8 @@ struct CampaignSchema {
     /// Its name in subjects and metrics.
     #[schemars(with = "IdText")]
     id: (),
-    /// What triggers it: "enter:segment" or "exit:segment".
-    #[schemars(regex(pattern = "^(enter|exit):[A-Za-z0-9_-]{1,64}$"))]
+    /// What triggers it: "enter:segment", "exit:segment" or "event:name".
+    #[schemars(regex(pattern = "^((enter|exit):[A-Za-z0-9_-]{1,64}|event:[A-Za-z_][A-Za-z0-9_]*)$"))]
     on: String,
     /// How the message is delivered.
     #[schemars(with = "IdText")]
@@ -188,11 +188,17 @@ struct CampaignSchema {
     /// The maximum number of exposures of a user, ever.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     max_per_user: Option<i64>,
+    /// The maximum number of exposures for one key of a user; only with a segment with `per`.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    max_per_key: Option<i64>,
     /// A condition that must also hold at the decision.
     r#if: Option<String>,
     /// Hours in which nothing is sent, in the user's local time: "22:00-08:00".
     #[schemars(regex(pattern = r"^\s*([01][0-9]|2[0-3]):[0-5][0-9]\s*-\s*([01][0-9]|2[0-3]):[0-5][0-9]\s*$"))]
     quiet_hours: Option<String>,
+    /// A draw, each time the campaign decides: the share of draws that win. Without it, nothing is drawn.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    chance: Option<f64>,
     /// The share of users to whom this campaign is not sent, for comparison. Default: 0.
     #[schemars(range(min = 0.0, max = 1.0))]
     holdout: Option<f64>,
@@ -202,7 +208,8 @@ struct CampaignSchema {
     payload: Option<Map<String, Value>>,
     /// Computed fields of the action: an expression for each.
     payload_from: Option<BTreeMap<String, String>>,
-    /// How long the action is worth delivering. Default: "24h".
+    /// How long the action is worth delivering, and how long ago the event or the deferral may be when the campaign decides.
+    /// Default: "24h".
     #[schemars(with = "Option<DurationText>")]
     expires: Option<()>,
     /// A line for people.

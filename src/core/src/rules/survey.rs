@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::decimal::Decimal;
 use crate::event::{Event, FieldId, Scalar};
 use crate::rules::products::ARRAY_HELP;
-use crate::rules::ruleset::{EventName, NameId, NumericProperty, Projection, Ruleset};
+use crate::rules::ruleset::{CampaignTrigger, EventName, NameId, NumericProperty, Projection, Ruleset};
 
 /// The most characters of a text that is shown as an example.
 const EXAMPLE_CHARS_MAX: usize = 40;
@@ -66,7 +66,15 @@ impl<'r> PropertySurvey<'r> {
             let name = feature.name;
             feature.kind.fields().into_iter().map(move |field| NumericProperty { name, field })
         });
-        let read: BTreeSet<NumericProperty> = of_features.chain(amounts.iter().copied()).collect();
+        let of_campaigns = rules.campaigns.iter().flat_map(|campaign| {
+            let name = match campaign.on {
+                CampaignTrigger::Match(name) => Some(name),
+                CampaignTrigger::Transition { .. } => None,
+            };
+            name.into_iter()
+                .flat_map(|name| campaign.reads.iter().map(move |field| NumericProperty { name, field: *field }))
+        });
+        let read: BTreeSet<NumericProperty> = of_features.chain(of_campaigns).chain(amounts.iter().copied()).collect();
         let properties = read.into_iter().map(|read| {
             let path = projection.fields[usize::from(read.field.0)].clone();
             let around = (2..path.len()).rev().filter_map(|length| field(&mut projection, &path[..length]));

@@ -56,7 +56,7 @@ pub(super) struct UserStateResponse {
     /// The earliest instant at which time alone may change anything; null: it can't.
     #[schema(format = DateTime)]
     next_wake_up: Option<String>,
-    /// The campaigns the user was exposed to: sent, control or holdout.
+    /// The campaigns the user was exposed to: sent, control, holdout or a lost draw.
     fired: Vec<ExposureEntry>,
     /// The decisions that quiet hours defer.
     held: Vec<DeferredDecisionEntry>,
@@ -95,6 +95,14 @@ pub(super) struct ExposureEntry {
 pub(super) struct DeferredDecisionEntry {
     /// The campaign.
     campaign: String,
+    /// What triggered it: `enter:SEGMENT`, `exit:SEGMENT` or `event:NAME`; null where the rules do not have that any more.
+    on: Option<String>,
+    /// The key whose state triggered it, of a segment with `per`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// When it was deferred first.
+    #[schema(format = DateTime)]
+    at: String,
     /// When the quiet hours end.
     #[schema(format = DateTime)]
     until: String,
@@ -198,6 +206,9 @@ impl UserStateResponse {
         });
         let held = report.held.into_iter().map(|held| DeferredDecisionEntry {
             campaign: held.campaign,
+            on: held.on,
+            key: held.key,
+            at: held.at.to_string(),
             until: held.until.to_string(),
             timezone: held.timezone,
         });

@@ -13,6 +13,7 @@ use super::terminal::{field, lines};
 use super::{CliError, load_config};
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{FeatureReport, UserReport};
+use rekindle_core::secret::SecretFingerprint;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_runtime::store::{CheckpointInspection, CheckpointStore, LoadedCheckpoint, Manifest, ManifestEntry};
@@ -174,7 +175,9 @@ async fn export(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(
     for skipped in skipped {
         let _ = writeln!(std::io::stderr(), "skipped {}", field(&skipped.to_string()));
     }
-    let state = state.ok_or_else(|| CheckpointCommandError::NoCheckpoints(checkpoints.place()))?;
+    let mut state = state.ok_or_else(|| CheckpointCommandError::NoCheckpoints(checkpoints.place()))?;
+    // Nothing is drawn here, so the secret is not needed.
+    state.restored.head.secret = SecretFingerprint::default();
     // The state as of the snapshot, not as of a watermark: exporting fires no timer.
     let mut ids: Vec<Arc<str>> = state.restored.partitions.iter().flatten().map(|user| user.id().into()).collect();
     ids.sort_unstable();
@@ -197,7 +200,11 @@ fn line(report: &UserReport) -> JsonText {
     let traits: BTreeMap<String, JsonText> = report.traits.iter().cloned().collect();
     let fired =
         report.fired.iter().map(|it| json!({"campaign": it.campaign, "count": it.count, "last": it.last.to_string()}));
-    let held = report.held.iter().map(|it| json!({"campaign": it.campaign, "until": it.until.to_string()}));
+    let held = report.held.iter().map(|it| {
+        json!({
+            "campaign": it.campaign, "on": it.on, "key": it.key, "at": it.at.to_string(), "until": it.until.to_string(),
+        })
+    });
     JsonText::of(&BTreeMap::from([
         ("user", JsonText::of(&*report.user)),
         ("at", JsonText::of(&report.at.to_string())),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::load::FileLoadError;
+use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
@@ -23,6 +24,7 @@ use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules::{self, ruleset::Ruleset};
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
+use rekindle_settings::Secret;
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use screen::Screen;
 
@@ -73,6 +75,10 @@ pub struct DemoArgs {
     /// Run these rules instead of the starter pack
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+
+    /// The file with the secret that draws of campaigns (`chance`) depend on; without one, the secret is empty
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
 
     /// The address of /metrics and /healthz; by default 127.0.0.1:9464, or another port where that one is in use
     #[arg(long, value_name = "ADDRESS")]
@@ -165,7 +171,8 @@ struct Demo {
 
 impl Demo {
     fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<DemoMetrics>) -> Result<Demo, CliError> {
-        let pipeline = Pipeline::new(Arc::clone(&plan), PipelineOptions::default())?;
+        let secret = LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).as_ref())?;
+        let pipeline = Pipeline::new(Arc::clone(&plan), PipelineOptions { secret, ..PipelineOptions::default() })?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         Ok(Demo { plan, simulator: Simulator::new(options), pipeline, board, lines: Vec::new(), now: OPENING })
     }

@@ -11,6 +11,7 @@ use rekindle_runtime::replay::ReplayError;
 use rekindle_runtime::store::StoreError;
 
 use super::load::FileLoadError;
+use super::secret::SecretFileError;
 use super::{growth, terminal};
 use crate::api::ApiError;
 use crate::daemon::DaemonError;
@@ -73,6 +74,9 @@ pub enum CliError {
     /// The checkpoint store can't be used.
     #[error("error: {0}")]
     Store(#[from] StoreError),
+    /// The secret can't be read.
+    #[error("error: {0}")]
+    Secret(#[from] SecretFileError),
     /// A checkpoint can't be restored.
     #[error("error: {0}")]
     Restore(#[from] RestoreError),

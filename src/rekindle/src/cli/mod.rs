@@ -12,12 +12,14 @@ pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod schema;
+mod secret;
 pub mod simulate;
 mod summary;
 mod terminal;
 
 pub use error::CliError;
 pub use load::FileLoadError;
+pub use secret::SecretFileError;
 
 use load::{load_config, load_rules};
 
@@ -111,7 +113,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The pipeline's options by the settings.
+/// The pipeline's options by the settings; the secret is to be read.
 pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
     PipelineOptions {
         partitions: usize::from(settings.partitions),
@@ -122,7 +124,7 @@ pub(crate) fn pipeline_options(settings: &EngineSettings) -> PipelineOptions {
         until: None,
         clock: settings.clock,
         state_ttl: settings.state_ttl(),
-        resident_users: None,
+        ..PipelineOptions::default()
     }
 }
 

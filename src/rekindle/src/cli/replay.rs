@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::ArgumentError;
 use super::outputs::{NamedPath, refuse_shared_files};
+use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary, counted};
 use super::{CliError, load_config, load_rules, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::partition::ExecutionPlan;
@@ -21,7 +22,7 @@ use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::{
     ReplayError, ReplayResult, ReplaySinks, ReplayState, ResultTargets, ResumableReplay, replay,
 };
-use rekindle_settings::EngineSettings;
+use rekindle_settings::{EngineSettings, Secret};
 
 /// Replays event files through the engine and writes the journal: every segment change, campaign decision and merge,
 /// as JSON lines ordered by due time, then user. The same events and rules always give the same bytes, for any --partitions
@@ -35,8 +36,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     rules: Option<PathBuf>,
 
-    /// Take rules, max_disorder, state_ttl, max_event_bytes, placeholder_ids, partitions and workers from this settings
-    /// file; options given beside it win
+    /// Take rules, max_disorder, state_ttl, max_event_bytes, placeholder_ids, secret_file, partitions and workers from this
+    /// settings file; options given beside it win
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -68,6 +69,11 @@ pub struct ReplayArgs {
     /// Default: undefined, null, [object Object], NaN, none, nil, 0, guest, anonymous, unknown, true and false
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     placeholder_ids: Option<Vec<String>>,
+
+    /// The file with the secret that draws of campaigns (`chance`) depend on, less a line end at its end; without one, the
+    /// secret is empty
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
 
     /// Write the journal here instead of to standard output
     #[arg(long, short, value_name = "FILE")]
@@ -137,10 +143,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let events = args.events.iter().map(|path| ("events", path.as_path()));
     let parts = args.checkpoint.iter().flat_map(|folder| ResumableReplay::files(folder)).collect::<Vec<_>>();
     let progress = parts.iter().map(|path| ("progress", path.as_path()));
-    let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).chain(progress).collect();
+    let secret = args.secret_file.iter().map(|path| ("the secret", path.as_path()));
+    let inputs: Vec<_> = events.chain([("rules", settings.rules.as_path())]).chain(secret).chain(progress).collect();
     refuse_shared_files(&outputs, &inputs)?;
     let plan = Arc::new(ExecutionPlan::new(load_rules(&settings.rules)?));
-    let options = pipeline_options(&settings);
+    let secret = LoadedSecret::of_command(settings.secret.as_ref())?;
+    let options = PipelineOptions { secret, ..pipeline_options(&settings) };
     let summary_file = create("the summary", args.summary.as_deref())?;
     let outcome = match &args.checkpoint {
         None => replay_at_once(args, Arc::clone(&plan), options),
@@ -275,6 +283,9 @@ impl ReplayArgs {
         }
         if let Some(ids) = &self.placeholder_ids {
             settings.placeholder_ids = ids.iter().filter(|id| !id.is_empty()).cloned().collect();
+        }
+        if let Some(path) = &self.secret_file {
+            settings.secret = Some(Secret::File(path.clone()));
         }
         settings.max_disorder = self.max_disorder.unwrap_or(settings.max_disorder);
         settings.state_ttl = self.state_ttl.unwrap_or(settings.state_ttl);

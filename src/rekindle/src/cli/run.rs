@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::load::{FileLoadError, ignored_variables, load_config, load_settled_rules};
+use super::secret::LoadedSecret;
 use super::{CliError, pipeline_options};
 use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
 use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up};
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_nats::NatsAccess;
+use rekindle_runtime::pipeline::PipelineOptions;
 
 /// How many threads answer HTTP.
 const WEB_THREADS: usize = 2;
@@ -46,11 +49,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let mut mistakes = Vec::new();
     let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
     let access = NatsAccess::check(&config.nats);
+    let secret = LoadedSecret::of(config.engine.secret.as_ref());
+    let secret = secret.map_err(|error| mistakes.push(format!("error: {error}"))).ok();
     let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
-    let (Some((ruleset, text)), Some(access)) = (rules, access) else {
+    let (Some((ruleset, text)), Some(access), Some(secret)) = (rules, access, secret) else {
         return Err(CliError::Load(FileLoadError::Wrong(mistakes.join("\n"))));
     };
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(CliError::Logging)?;
+    warn_of_secret(&secret, &ruleset);
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
     // HTTP has threads of its own: health checks do not wait for the daemon's work, nor that for requests.
     let web = tokio::runtime::Builder::new_multi_thread()
@@ -63,7 +69,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let signals = Signals::listen().map_err(CliError::system("listen for signals"))?;
         let mut hang_ups = hang_up().map_err(CliError::system("listen for signals"))?;
         let (listen, http) = (config.http.listen, config.http.clone());
-        let options = pipeline_options(&config.engine);
+        let options = PipelineOptions { secret: secret.secret, ..pipeline_options(&config.engine) };
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
         let inputs = DaemonInputs {
@@ -112,4 +118,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     runtime.shutdown_background();
     web.shutdown_background();
     ended
+}
+
+fn warn_of_secret(LoadedSecret { secret, warnings }: &LoadedSecret, rules: &Ruleset) {
+    warnings.iter().for_each(|warning| warn!("{warning}"));
+    let draws = rules.campaigns.iter().find(|campaign| campaign.chance.is_some());
+    if let (Some(campaign), true, true) = (draws, secret.is_empty(), warnings.is_empty()) {
+        let campaign = &campaign.id;
+        warn!(
+            campaign,
+            "a campaign draws (`chance`), and without [engine] secret_file everybody can foresee the draws"
+        );
+    }
 }

@@ -100,11 +100,14 @@ impl RecentDecisions {
 impl RecentDecision {
     /// The bytes that it occupies: its place in the buffer, and its texts.
     fn bytes(&self) -> usize {
-        let cause = match &self.decision.decided {
-            OutputKind::Decision { cause: Cause::Event(Some(id)), .. } => id.len(),
+        let texts = match &self.decision.decided {
+            OutputKind::Decision { cause, trigger, .. } => {
+                let cause = if let Cause::Event(Some(id)) = cause { id.len() } else { 0 };
+                cause + trigger.key.as_ref().map_or(0, |key| key.len())
+            }
             _ => 0,
         };
-        size_of::<RecentDecision>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + cause
+        size_of::<RecentDecision>() + size_of::<(u64, Arc<str>)>() + self.decision.user.len() + texts
     }
 }
 
@@ -114,7 +117,7 @@ fn without_payload(decision: &Output) -> Output {
         OutputKind::Decision { campaign, outcome, trigger, cause, payload: _ } => OutputKind::Decision {
             campaign: *campaign,
             outcome: outcome.clone(),
-            trigger: *trigger,
+            trigger: trigger.clone(),
             cause: cause.clone(),
             payload: None,
         },
@@ -153,12 +156,13 @@ impl DecisionBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rekindle_core::campaigns::{Outcome, Trigger};
+    use rekindle_core::campaigns::{Outcome, TriggerOrigin};
     use rekindle_core::rules;
-    use rekindle_core::rules::ruleset::{CampaignId, SegmentId, TransitionKind};
+    use rekindle_core::rules::ruleset::{CampaignId, CampaignTrigger, SegmentId, TransitionKind};
 
     fn decision(user: &str, at: i64) -> Output {
-        let trigger = Trigger { segment: SegmentId(0), change: TransitionKind::Enter };
+        let on = CampaignTrigger::Transition { segment: SegmentId(0), change: TransitionKind::Enter };
+        let trigger = TriggerOrigin::of(on);
         let decided = OutputKind::Decision {
             campaign: CampaignId(0),
             outcome: Outcome::Cooldown,

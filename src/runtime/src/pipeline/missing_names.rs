@@ -9,7 +9,7 @@ use std::fmt;
 use super::{ObservedNames, PipelineTotals};
 use rekindle_core::diagnostics::nearest;
 use rekindle_core::event::{CallType, FieldId};
-use rekindle_core::rules::ruleset::{EventName, Ruleset};
+use rekindle_core::rules::ruleset::{CampaignTrigger, EventName, Ruleset};
 use rekindle_core::rules::{dependencies, notation};
 
 /// If no name is similar to a missing one, this number of the most frequent names is listed.
@@ -54,6 +54,13 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
     let mut read: BTreeSet<FieldId> = BTreeSet::new();
     for feature in rules.features.iter().filter(|feature| matched(usize::from(feature.name.0)) > 0) {
         read.extend(feature.kind.fields());
+    }
+    for campaign in &rules.campaigns {
+        if let CampaignTrigger::Match(name) = campaign.on
+            && matched(usize::from(name.0)) > 0
+        {
+            read.extend(&campaign.reads);
+        }
     }
     for name in rules.names.iter().filter(|name| occurrences(name, totals) > 0) {
         read.extend(name.filter.iter().flat_map(dependencies::fields_in));

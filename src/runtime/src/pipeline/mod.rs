@@ -129,7 +129,7 @@ impl Pipeline {
     /// The system refuses to start the threads.
     pub fn new(plan: Arc<ExecutionPlan>, options: PipelineOptions) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let partition = |_| {
-            let partition = Partition::new(&plan).with_state_ttl(options.state_ttl);
+            let partition = Partition::new(&plan).with_state_ttl(options.state_ttl).with_secret(options.secret.clone());
             match options.resident_users {
                 Some(resident) => partition.with_resident_users(resident),
                 None => partition,

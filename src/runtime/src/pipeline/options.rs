@@ -4,6 +4,7 @@
 
 use rekindle_core::decode::{Decoder, PlaceholderIds};
 use rekindle_core::rules::ruleset::Ruleset;
+use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Clock, Span, Timestamp};
 
 /// How a pipeline is built.
@@ -28,6 +29,8 @@ pub struct PipelineOptions {
     pub resident_users: Option<usize>,
     /// A user without events for this long, and without pending timers, expires; `None`: never.
     pub state_ttl: Option<Span>,
+    /// What draws depend on.
+    pub secret: DrawSecret,
 }
 
 impl PipelineOptions {
@@ -38,8 +41,11 @@ impl PipelineOptions {
             Clock::Events => "events",
         };
         let state_ttl = self.state_ttl.unwrap_or(Span(0));
+        // Without a secret as before there were any.
+        let secret =
+            if self.secret.is_empty() { String::new() } else { format!(", secret {}", self.secret.fingerprint()) };
         format!(
-            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}, placeholder_ids {}",
+            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}, placeholder_ids {}{secret}",
             self.max_disorder, self.max_event_bytes, self.placeholder_ids
         )
     }
@@ -66,6 +72,7 @@ impl Default for PipelineOptions {
             until: None,
             clock: Clock::Log,
             state_ttl: None,
+            secret: DrawSecret::default(),
             resident_users: None,
         }
     }

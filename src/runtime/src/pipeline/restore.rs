@@ -15,6 +15,7 @@ use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition};
 use rekindle_core::route::partition_of;
+use rekindle_core::secret::SecretFingerprint;
 
 /// A pipeline that cannot be restored.
 #[derive(Debug, Error)]
@@ -22,6 +23,17 @@ pub enum RestoreError {
     /// The checkpoint can't be read.
     #[error("could not read the checkpoint: {0}")]
     State(#[from] CodecError),
+    /// Draws would go on differently.
+    #[error(
+        "the checkpoint was written with another secret (its fingerprint is {found}, and that of the secret given now \
+         {given}): name the file that it was written with (secret_file, --secret-file), or start without the checkpoint"
+    )]
+    OtherSecret {
+        /// The fingerprint of the checkpoint's.
+        found: SecretFingerprint,
+        /// The fingerprint of the one that was given.
+        given: SecretFingerprint,
+    },
     /// The workers can't be started.
     #[error("could not start the worker threads: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),
@@ -136,13 +148,18 @@ impl Pipeline {
     /// known, restore under them, [fire](Pipeline::fire_timers), and change the rules.
     ///
     /// # Errors
-    /// A user is there twice, or in another user's partition; or the system refuses to start the threads.
+    /// A user is there twice, or in another user's partition; the checkpoint was written with another secret; or the system
+    /// refuses to start the threads.
     pub fn restore(
         plan: Arc<ExecutionPlan>,
         options: PipelineOptions,
         restored: RestoredPipeline,
     ) -> Result<Pipeline, RestoreError> {
         let RestoredPipeline { head, links, partitions, growth } = restored;
+        let (found, given) = (head.secret, options.secret.fingerprint());
+        if found != given {
+            return Err(RestoreError::OtherSecret { found, given });
+        }
         let mut pipeline = Pipeline::new(Arc::clone(&plan), options)?;
         pipeline.latest_read = head.latest_read;
         pipeline.position = head.position;
@@ -215,6 +232,7 @@ mod tests {
     use super::*;
     use rekindle_core::partition::{Cause, Output, OutputKind};
     use rekindle_core::rules;
+    use rekindle_core::secret::DrawSecret;
     use rekindle_core::time::Timestamp;
 
     const RULES: &str = "[events]\nview = \"View\"\n[[segments]]\nid = \"s\"\nwhen = \"total(view) >= 2\"\n";
@@ -234,9 +252,14 @@ mod tests {
     }
 
     fn restore(text: &str, checkpoint: &[u8]) -> Result<Pipeline, RestoreError> {
+        restore_with(DrawSecret::default(), text, checkpoint)
+    }
+
+    fn restore_with(secret: DrawSecret, text: &str, checkpoint: &[u8]) -> Result<Pipeline, RestoreError> {
         let plan = plan(text);
         let restored = RestoredPipeline::read(&plan, &[checkpoint]).map_err(|(_, error)| error)?;
-        Pipeline::restore(plan, PipelineOptions { workers: 1, partitions: 3, ..PipelineOptions::default() }, restored)
+        let options = PipelineOptions { workers: 1, partitions: 3, secret, ..PipelineOptions::default() };
+        Pipeline::restore(plan, options, restored)
     }
 
     #[test]
@@ -258,6 +281,23 @@ mod tests {
             other => unreachable!("{other:?}"),
         };
         assert_eq!(outputs.iter().map(cause).collect::<Vec<_>>(), [Cause::Rules { change: 1 }]);
+    }
+
+    #[test]
+    fn a_checkpoint_that_was_written_with_another_secret_is_refused() {
+        let secret = |text: &str| DrawSecret::of_file(text.as_bytes());
+        let refused = restore_with(secret("a"), RULES, &checkpoint()).err().expect("the checkpoint has no secret");
+        let given = secret("a").fingerprint();
+        let message =
+            format!("with another secret (its fingerprint is none, and that of the secret given now {given})");
+        assert!(refused.to_string().contains(&message), "{refused}");
+        let options = PipelineOptions { workers: 1, secret: secret("a"), ..PipelineOptions::default() };
+        let checkpoint = Pipeline::new(plan(RULES), options).expect("threads start").encode_checkpoint();
+        assert!(restore_with(secret("a\n"), RULES, &checkpoint).is_ok());
+        for other in ["b", ""] {
+            let restored = restore_with(secret(other), RULES, &checkpoint);
+            assert!(matches!(restored, Err(RestoreError::OtherSecret { .. })), "{other:?}");
+        }
     }
 
     #[test]

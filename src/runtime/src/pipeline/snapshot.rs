@@ -8,6 +8,7 @@ use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::SnapshotUsers;
+use rekindle_core::secret::SecretFingerprint;
 use rekindle_core::time::Timestamp;
 
 /// The part of a snapshot that is taken when it begins: everything but the users.
@@ -23,6 +24,8 @@ pub struct SnapshotHeader {
     pub forgotten: u64,
     /// The number of rules changes, and the greatest time read at the last one.
     pub rules_changes: (u64, Timestamp),
+    /// The fingerprint of the secret that draws depend on.
+    pub secret: SecretFingerprint,
     /// The number of partitions.
     pub partitions: u16,
     /// It has all users, not only those changed since the last snapshot.
@@ -74,6 +77,7 @@ impl Pipeline {
             fired: self.fired.max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             rules_changes: self.rules_changes,
+            secret: self.options.secret.fingerprint(),
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_full: full,
             links: self.links.snapshot(full),

@@ -8,6 +8,7 @@ use super::writer::WaitingOutput;
 use crate::checksummed_json::{self, ChecksummedJsonError};
 use crate::pipeline::{PipelineOptions, PipelineTotals};
 use rekindle_core::rules::ruleset::Ruleset;
+use rekindle_core::secret::SecretFingerprint;
 use rekindle_core::time::Timestamp;
 
 /// The version of the file that is written, and the only one that is read.
@@ -25,6 +26,9 @@ pub(super) struct ReplayArguments {
     state_ttl_ms: Option<i64>,
     max_event_bytes: u64,
     placeholder_ids: String,
+    /// The fingerprint of the secret.
+    #[serde(default)]
+    secret: SecretFingerprint,
     /// The events files by the names that were given: dead letters contain them.
     events: Vec<String>,
     actions: bool,
@@ -55,6 +59,7 @@ impl ReplayArguments {
             state_ttl_ms: options.state_ttl.map(|ttl| ttl.0),
             max_event_bytes: options.max_event_bytes as u64,
             placeholder_ids: options.placeholder_ids.to_string(),
+            secret: options.secret.fingerprint(),
             events,
             actions: results.actions,
             dead_letters: results.dead_letters,
@@ -70,6 +75,7 @@ impl ReplayArguments {
             ("--state-ttl", self.state_ttl_ms != other.state_ttl_ms),
             ("--max-event-bytes", self.max_event_bytes != other.max_event_bytes),
             ("--placeholder-ids", self.placeholder_ids != other.placeholder_ids),
+            ("--secret-file", self.secret != other.secret),
             ("events files", self.events != other.events),
             ("results (--actions)", self.actions != other.actions),
             ("results (--dead-letters)", self.dead_letters != other.dead_letters),

@@ -73,6 +73,7 @@ impl StoreShared {
             rules_changes: snapshot.rules_changes.0,
             rules_changed_at: snapshot.rules_changes.1,
             rules: plan.rules.version.clone(),
+            secret: snapshot.secret,
             partitions: snapshot.partitions,
             stream: manifest.stream.clone(),
             program: env!("CARGO_PKG_VERSION").to_owned(),

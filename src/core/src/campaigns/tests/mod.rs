@@ -2,6 +2,7 @@
 
 mod groups;
 mod local_time;
+mod matches;
 mod outcomes;
 mod payloads;
 mod quiet_hours;

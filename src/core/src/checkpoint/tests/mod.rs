@@ -15,6 +15,7 @@ use crate::campaigns::state::{CapTimes, DeferredDecision, ExposuresByCampaign};
 use crate::identity::IdentityLinks;
 use crate::partition::{ExecutionPlan, PackedUser, Partition, User};
 use crate::rules;
+use crate::secret::SecretFingerprint;
 use crate::testing::{START, Story, USER};
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -91,6 +92,7 @@ fn head(rules: &str) -> CheckpointHeader {
         rules: rules.to_owned(),
         rules_changes: 3,
         rules_changed_at: Timestamp(START - 2),
+        secret: SecretFingerprint(77),
         partitions: 1,
         stream: Some(StreamIdentity { name: "EVENTS".to_owned(), created_ms: START }),
         program: "0.0.0".to_owned(),

@@ -1,26 +1,98 @@
-//! Decisions of campaigns: those that were deferred, and reporting all of them.
+//! Decisions of campaigns: those that were triggered, those that were deferred, and reporting all of them.
 
 use std::sync::Arc;
 
-use super::StepContext;
-use crate::campaigns::{self, DecisionSubject, DeferredDecision, Outcome, Trigger};
+use super::{EvaluationPoint, MatchedEvent, PendingTrigger, StepContext, TriggeredCampaign};
+use crate::campaigns::{self, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin};
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::local_time::zone_of;
+use crate::engine::profile::UserProfile;
+use crate::event::{FieldId, Scalar, field_value};
 use crate::partition::io::{Cause, Output, OutputKind};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{CampaignId, Ruleset};
 
 /// A decision that was made, with the position in the log at which it was.
-pub(super) struct MadeDecision {
-    pub(super) campaign: CampaignId,
-    pub(super) outcome: Outcome,
-    pub(super) trigger: Trigger,
+struct MadeDecision<'t> {
+    campaign: CampaignId,
+    outcome: Outcome,
+    /// `None`: it is gone from the rules.
+    trigger: Option<&'t Trigger>,
     /// The cause of the trigger.
-    pub(super) cause: Cause,
-    pub(super) position: u64,
+    cause: Cause,
+    position: u64,
 }
 
 impl StepContext {
+    /// Adds the campaigns that the event's matches trigger.
+    pub(super) fn note_triggering_matches(&mut self, plan: &ExecutionPlan) {
+        for (index, found) in self.matches.iter().enumerate() {
+            for campaign in plan.dispatch.campaigns_on_match(found.name) {
+                let trigger = PendingTrigger::Match(index);
+                self.triggered.push(TriggeredCampaign { campaign: *campaign, trigger });
+            }
+        }
+    }
+
+    /// The trigger with all that a decision about it needs. Of the values of a match these are what the campaign reads.
+    fn trigger(
+        &self,
+        plan: &ExecutionPlan,
+        triggered: TriggeredCampaign,
+        matched: Option<MatchedEvent<'_>>,
+    ) -> Option<Trigger> {
+        let index = match triggered.trigger {
+            PendingTrigger::Transition(transition) => return Some(Trigger::Transition(transition)),
+            PendingTrigger::Match(index) => index,
+        };
+        let (found, MatchedEvent { event, values, ts }) = (self.matches.get(index)?, matched?);
+        let fields = found.fields(event, values);
+        let read = |field: &FieldId| Some((*field, field_value(fields, *field)?.clone().into_owned()));
+        let reads = &plan.rules.campaigns[usize::from(triggered.campaign.0)].reads;
+        let values = reads.iter().filter_map(read).collect();
+        Some(Trigger::Match(MatchTrigger { name: found.name, ordinal: found.ordinal.saturating_add(1), ts, values }))
+    }
+
+    /// Decides about all that was triggered: by priority, then file order; one campaign's as it happened.
+    pub(super) fn decide_triggered(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        point: &EvaluationPoint<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let (mut triggered, cause) = (std::mem::take(&mut self.triggered), point.cause());
+        triggered.sort_by_key(|triggered| plan.rules.decision_rank(triggered.campaign));
+        for triggered in triggered.drain(..) {
+            let campaign = triggered.campaign;
+            let Some(trigger) = self.trigger(plan, triggered, point.matched) else { continue };
+            let message_id = match &cause {
+                Cause::Time | Cause::Rules { .. } => None,
+                Cause::Event(id) => id.as_ref(),
+            };
+            let scope = scope_of(plan, &user.profile, trigger.values());
+            let subject = DecisionSubject {
+                user: &user.id,
+                secret: &self.secret,
+                trigger: &trigger,
+                message_id: message_id.map(AsRef::as_ref),
+                scope,
+            };
+            let outcome = campaigns::decide(&subject, campaign, &mut user.campaigns);
+            let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
+            let (cause, position) = (cause.clone(), point.position);
+            let decision =
+                MadeDecision { campaign, outcome: outcome.clone(), trigger: Some(&trigger), cause, position };
+            self.report_decision(plan, user, decision, out);
+            if let Outcome::Deferred { until } = outcome {
+                let (cause, at) = (message_id.cloned(), user.profile.now);
+                user.campaigns.defer(DeferredDecision { campaign, trigger: Some(trigger), at, until, zone, cause });
+            }
+        }
+        // Its memory serves the next event.
+        self.triggered = triggered;
+    }
+
     pub(super) fn decide_deferred(
         &mut self,
         plan: &ExecutionPlan,
@@ -31,32 +103,42 @@ impl StepContext {
         let mut due = user.campaigns.release_deferred(user.profile.now);
         due.sort_by_key(|deferred| plan.rules.decision_rank(deferred.campaign));
         for deferred in due {
-            let campaign = &plan.rules.campaigns[usize::from(deferred.campaign.0)];
-            let of_campaign = Trigger { segment: campaign.segment, change: campaign.change };
-            let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
-            let outcome =
-                campaigns::decide_deferred(&DecisionSubject { user: &user.id, scope }, &deferred, &mut user.campaigns);
-            let trigger = deferred.trigger.unwrap_or(of_campaign);
-            let cause = deferred.cause.clone().map_or(Cause::Time, |id| Cause::Event(Some(id)));
-            let campaign = deferred.campaign;
+            let (outcome, zone) = match &deferred.trigger {
+                None => (Outcome::Stale, None),
+                Some(trigger) => {
+                    let scope = scope_of(plan, &user.profile, trigger.values());
+                    let message_id = deferred.cause.as_deref();
+                    let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
+                    let outcome = campaigns::decide_deferred(&subject, &deferred, &mut user.campaigns);
+                    let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
+                    (outcome, zone)
+                }
+            };
+            let cause = match (&deferred.trigger, &deferred.cause) {
+                (Some(Trigger::Match(_)), id) => Cause::Event(id.clone()),
+                (_, Some(id)) => Cause::Event(Some(Arc::clone(id))),
+                (_, None) => Cause::Time,
+            };
+            let (campaign, trigger) = (deferred.campaign, deferred.trigger.as_ref());
+            let decision = MadeDecision { campaign, outcome: outcome.clone(), trigger, cause, position };
+            self.report_decision(plan, user, decision, out);
             if let Outcome::Deferred { until } = outcome {
-                let zone = Some(zone_of(&scope).1.into());
                 user.campaigns.defer(DeferredDecision { until, zone, ..deferred });
             }
-            self.report_decision(plan, user, MadeDecision { campaign, outcome, trigger, cause, position }, out);
         }
     }
 
     /// Counts a decision and appends it to the outputs.
-    pub(super) fn report_decision(
+    fn report_decision(
         &mut self,
         plan: &ExecutionPlan,
         user: &User,
-        decision: MadeDecision,
+        decision: MadeDecision<'_>,
         out: &mut Vec<Output>,
     ) {
-        let MadeDecision { campaign, mut outcome, trigger, cause, position } = decision;
-        self.counts.decisions[usize::from(campaign.0)][outcome.index()] += 1;
+        let MadeDecision { campaign: id, mut outcome, trigger, cause, position } = decision;
+        let campaign = &plan.rules.campaigns[usize::from(id.0)];
+        self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
         if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)
             && user.profile.now <= latest_read
         {
@@ -65,15 +147,24 @@ impl StepContext {
         }
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
-                let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
-                let campaign = &plan.rules.campaigns[usize::from(campaign.0)];
+                let scope = scope_of(plan, &user.profile, trigger.map(Trigger::values).unwrap_or_default());
                 Some(Box::new(campaigns::payload(&scope, campaign, variant)))
             }
             _ => None,
         };
-        let decided = OutputKind::Decision { campaign, outcome, trigger, cause, payload };
+        let trigger = trigger.map_or_else(|| TriggerOrigin::of(campaign.on), Trigger::origin);
+        let decided = OutputKind::Decision { campaign: id, outcome, trigger, cause, payload };
         out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
     }
+}
+
+/// What the terms of a campaign see: the user, and what it reads of the match.
+fn scope_of<'a>(
+    plan: &'a ExecutionPlan,
+    profile: &'a UserProfile,
+    fields: &'a [(FieldId, Scalar<'static>)],
+) -> EvaluationContext<'a> {
+    EvaluationContext { fields, ..EvaluationContext::new(&plan.rules, profile, profile.now) }
 }
 
 impl Ruleset {

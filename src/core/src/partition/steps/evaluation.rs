@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use super::decisions::MadeDecision;
-use super::{EvaluationOrigin, EvaluationPoint, StepContext};
-use crate::campaigns::{self, DecisionSubject, DeferredDecision, Outcome, Trigger};
-use crate::engine::evaluate::EvaluationContext;
-use crate::engine::local_time::zone_of;
+use super::{EvaluationOrigin, EvaluationPoint, PendingTrigger, StepContext, TriggeredCampaign};
+use crate::campaigns::TransitionTrigger;
 use crate::engine::segments::reevaluate;
 use crate::growth::StateUpdater;
 use crate::partition::io::{Cause, Output, OutputKind, RulesChange};
 use crate::partition::{ExecutionPlan, User};
-use crate::rules::ruleset::{CampaignId, SegmentId, TransitionKind};
+use crate::rules::ruleset::{SegmentId, TransitionKind};
 
 impl StepContext {
     /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
@@ -27,10 +24,16 @@ impl StepContext {
         user.unsettled = true;
         self.stale.clear();
         let (position, origin) = (change.position, EvaluationOrigin::Rules(change.number));
-        self.evaluate(plan, user, &EvaluationPoint { position, origin, is_first: false, has_all_timed: true }, out);
+        self.evaluate(
+            plan,
+            user,
+            &EvaluationPoint { position, origin, is_first: false, has_all_timed: true, matched: None },
+            out,
+        );
     }
 
-    /// One evaluation at the user's clock: segments, the campaigns that their changes trigger, then deferred decisions that are due.
+    /// One evaluation at the user's clock: segments, the campaigns that their changes and the event's matches
+    /// trigger, then deferred decisions that are due.
     pub(super) fn evaluate(
         &mut self,
         plan: &ExecutionPlan,
@@ -60,49 +63,38 @@ impl StepContext {
             self.report_changes(plan, user, &changed, point, out);
             self.changes.changed = changed;
         }
+        if !self.triggered.is_empty() {
+            self.decide_triggered(plan, user, point, out);
+        }
         let by_rules = matches!(point.origin, EvaluationOrigin::Rules(_));
         if user.campaigns.next_release() <= user.profile.now && !by_rules {
             self.decide_deferred(plan, user, point.position, out);
         }
     }
 
+    /// Reports changes, and adds the campaigns that they trigger. A change of rules triggers none.
     fn report_changes(
         &mut self,
         plan: &ExecutionPlan,
-        user: &mut User,
+        user: &User,
         changed: &[(SegmentId, TransitionKind)],
         point: &EvaluationPoint<'_>,
         out: &mut Vec<Output>,
     ) {
-        let cause = point.cause();
-        let mut triggered: Vec<(CampaignId, Trigger)> = Vec::new();
+        let (cause, at) = (point.cause(), user.profile.now);
         for &(segment, change) in changed {
             self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
             let size = &mut self.counts.sizes[usize::from(segment.0)];
             *size = if change == TransitionKind::Enter { *size + 1 } else { *size - 1 };
             let decided = OutputKind::Transition { segment, change, cause: cause.clone() };
-            out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position: point.position, decided });
+            out.push(Output { at, user: Arc::clone(&user.id), position: point.position, decided });
             if matches!(cause, Cause::Rules { .. }) {
                 continue;
             }
-            let trigger = Trigger { segment, change };
-            triggered.extend(plan.dispatch.campaigns(segment, change).iter().map(|id| (*id, trigger)));
-        }
-        triggered.sort_by_key(|(id, _)| plan.rules.decision_rank(*id));
-        for (id, trigger) in triggered {
-            let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
-            let outcome = campaigns::decide(&DecisionSubject { user: &user.id, scope }, id, &mut user.campaigns);
-            if let Outcome::Deferred { until } = outcome {
-                let cause = match &cause {
-                    Cause::Time | Cause::Rules { .. } => None,
-                    Cause::Event(id) => id.clone(),
-                };
-                let (campaign, trigger, zone) = (id, Some(trigger), Some(zone_of(&scope).1.into()));
-                user.campaigns.defer(DeferredDecision { campaign, trigger, until, zone, cause });
+            for campaign in plan.dispatch.campaigns(segment, change) {
+                let trigger = PendingTrigger::Transition(TransitionTrigger { segment, change, key: None, at });
+                self.triggered.push(TriggeredCampaign { campaign: *campaign, trigger });
             }
-            let cause = cause.clone();
-            let decision = MadeDecision { campaign: id, outcome, trigger, cause, position: point.position };
-            self.report_decision(plan, user, decision, out);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Applying an event to a user.
 
-use super::matches::EventMatch;
-use super::{EvaluationOrigin, EvaluationPoint, StepContext, activity_span};
+use super::matches::{EventMatch, MatchValues};
+use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext, activity_span};
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureInput};
@@ -25,7 +25,7 @@ impl StepContext {
         let message_id = arrival.event.message_id.as_deref();
         let is_duplicate =
             |user: &User| message_id.is_some_and(|id| user.profile.is_duplicate(id, now, plan.rules.dedup_window));
-        let (mut duplicate, mut is_first) = (is_duplicate(user), false);
+        let (mut duplicate, mut is_first, mut values) = (is_duplicate(user), false, MatchValues::new());
         if self.state_ttl.is_some_and(|ttl| user.profile.latest + ttl <= now)
             && (!duplicate || self.expires_by(plan, user, now))
         {
@@ -41,19 +41,20 @@ impl StepContext {
             let _ = self.fire_due(plan, user, to, out);
             user.profile.now = now;
             is_first = user.profile.first == Timestamp::NEVER;
-            self.record(plan, user, arrival);
+            values = self.record(plan, user, arrival);
         }
         if !duplicate || user.unsettled {
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
-            let position = arrival.position;
-            let point =
-                EvaluationPoint { position, origin: EvaluationOrigin::Event(message_id), is_first, has_all_timed };
+            let (position, origin) = (arrival.position, EvaluationOrigin::Event(message_id));
+            let matched = Some(MatchedEvent { event: arrival.event, values: &values, ts: arrival.ts });
+            let point = EvaluationPoint { position, origin, is_first, has_all_timed, matched };
             self.evaluate(plan, user, &point, out);
         }
     }
 
-    /// Adds the event to the user's state, and adds to `stale` the segments that this can have changed.
-    fn record(&mut self, plan: &ExecutionPlan, user: &mut User, arrival: ProfileUpdate<'_, '_>) {
+    /// Adds the event to the user's state, and adds to `stale` the segments that this can have changed. Returns the values of
+    /// its matches.
+    fn record<'e>(&mut self, plan: &ExecutionPlan, user: &mut User, arrival: ProfileUpdate<'e, '_>) -> MatchValues<'e> {
         self.stale.clear();
         self.stale.extend(&plan.dispatch.any_event);
         for (id, _) in &arrival.event.traits {
@@ -76,6 +77,8 @@ impl StepContext {
             self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values));
         }
         self.matches = matches;
+        self.note_triggering_matches(plan);
+        values
     }
 
     /// Adds one match to the features of its name.

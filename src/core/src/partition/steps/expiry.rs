@@ -36,6 +36,7 @@ impl StepContext {
                 origin: EvaluationOrigin::Time,
                 is_first: false,
                 has_all_timed,
+                matched: None,
             };
             self.evaluate(plan, user, &point, out);
         }

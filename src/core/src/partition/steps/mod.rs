@@ -11,10 +11,13 @@ use std::sync::Arc;
 
 use super::io::{Cause, ExpiredUser, PartitionCounters};
 use super::{ExecutionPlan, User};
+use crate::campaigns::TransitionTrigger;
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::segments::SegmentChanges;
+use crate::event::{Event, FieldId, Scalar};
 use crate::growth::{ActivitySpan, RollupDeltas};
-use crate::rules::ruleset::NameId;
+use crate::rules::ruleset::{CampaignId, NameId};
+use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 
 /// The counters that all steps add to, and scratch space kept to save allocations.
@@ -29,12 +32,31 @@ pub(super) struct StepContext {
     pub(super) growth_deltas: RollupDeltas,
     /// The latest time that had been read when the rules changed last, and the number of that change.
     pub(super) rules_change: Option<(Timestamp, u64)>,
+    /// What draws depend on.
+    pub(super) secret: DrawSecret,
     stale: SegmentSet,
     /// The names that the event matches, each once.
     names: Vec<NameId>,
     /// Its matches, by name.
     matches: Vec<matches::EventMatch>,
     changes: SegmentChanges,
+    /// The campaigns that the event triggers, each with what did, in the order in which it happened.
+    triggered: Vec<TriggeredCampaign>,
+}
+
+/// A campaign with what triggered it.
+#[derive(Debug)]
+struct TriggeredCampaign {
+    campaign: CampaignId,
+    trigger: PendingTrigger,
+}
+
+/// A trigger as it is kept until its decision.
+#[derive(Debug)]
+enum PendingTrigger {
+    Transition(TransitionTrigger),
+    /// The index of the match among those of the event.
+    Match(usize),
 }
 
 /// The circumstances of one evaluation: its log position and its cause.
@@ -45,6 +67,16 @@ struct EvaluationPoint<'e> {
     is_first: bool,
     /// Among the stale segments are all that time alone can change for the user.
     has_all_timed: bool,
+    /// The event, if its matches may trigger campaigns.
+    matched: Option<MatchedEvent<'e>>,
+}
+
+/// An event that was added to the user's state, with the values of its matches.
+#[derive(Clone, Copy)]
+struct MatchedEvent<'e> {
+    event: &'e Event<'e>,
+    values: &'e [(FieldId, Scalar<'e>)],
+    ts: Timestamp,
 }
 
 /// The cause of an evaluation.
@@ -76,10 +108,12 @@ impl StepContext {
             expired: Vec::new(),
             growth_deltas: RollupDeltas::default(),
             rules_change: None,
+            secret: DrawSecret::default(),
             stale: SegmentSet::default(),
             names: Vec::new(),
             matches: Vec::new(),
             changes: SegmentChanges::default(),
+            triggered: Vec::new(),
         }
     }
 }

@@ -35,8 +35,19 @@ pub(super) enum ConditionContext {
     Let(Option<ArrayId>),
     /// `when` of the segment with this index: history, and the segments above.
     When(usize),
-    /// `if` and `payload_from` of a campaign: history and every segment.
-    Campaign,
+    /// `if` and `payload_from` of a campaign: history, every segment, and the match that triggers it.
+    Campaign(TriggeringMatch),
+}
+
+/// What `event.x` refers to in the terms of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TriggeringMatch {
+    /// Nothing: no match triggers the campaign.
+    None,
+    /// A match of this name.
+    Of(NameId),
+    /// It is not known, because `on` has a mistake.
+    Unknown,
 }
 
 impl ConditionContext {
@@ -45,7 +56,7 @@ impl ConditionContext {
         match self {
             ConditionContext::Where(_) => Some("where"),
             ConditionContext::Let(_) => Some("let"),
-            ConditionContext::When(_) | ConditionContext::Campaign => None,
+            ConditionContext::When(_) | ConditionContext::Campaign(_) => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Compiles dotted paths: `traits.x`, `properties.x`, `context.x`.
 
-use super::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
+use super::{ConditionCompiler, ConditionContext, TermType, TriggeringMatch, TypedTerm};
 use crate::diagnostics::shorten;
 use crate::rules::functions;
 use crate::rules::ruleset::Term;
@@ -8,6 +8,9 @@ use crate::rules::syntax::{DottedPath, Expression, ExpressionKind};
 
 /// Names at the start of a path.
 pub(in crate::rules) const ROOTS: [&str; 3] = ["traits", "properties", "context"];
+
+/// The name at the start of a path into the match that triggers a campaign. Not reserved: an event may have this name too.
+const MATCH_ROOT: &str = "event";
 
 impl ConditionCompiler<'_, '_, '_> {
     /// `traits.x`, `properties.x`, `context.x`; every other path is a mistake.
@@ -24,6 +27,9 @@ impl ConditionCompiler<'_, '_, '_> {
         {
             return self.item(path, node);
         }
+        if let Some(on) = self.triggering_match(root) {
+            return self.property_of_trigger(on, path, node);
+        }
         if !ROOTS.contains(&root) {
             self.not_a_value(&path, node);
             return None;
@@ -38,7 +44,9 @@ impl ConditionCompiler<'_, '_, '_> {
             return Some(TypedTerm::new(Term::Trait(id), TermType::Dynamic));
         }
         if self.context.event_key().is_none() {
-            let help = if root == "properties" {
+            let help = if root == "properties" && self.triggering_match(MATCH_ROOT).is_some() {
+                format!("write event.{} for that of the event that triggers the campaign", path.fields.join("."))
+            } else if root == "properties" {
                 format!("name the event and use its latest value: last(E.{})", path.fields.join("."))
             } else {
                 "define an event with such a `where` in [events], and use its name here".to_owned()
@@ -48,6 +56,30 @@ impl ConditionCompiler<'_, '_, '_> {
         }
         let id = self.symbols.registry.field(std::iter::once(root.to_owned()).chain(path.fields).collect());
         let id = self.within_limits(&node.span, id)?;
+        Some(TypedTerm::new(Term::Field(id), TermType::Dynamic))
+    }
+
+    /// What a path with this root refers to, if that is the match that triggers the campaign.
+    pub(in crate::rules) fn triggering_match(&self, root: &str) -> Option<TriggeringMatch> {
+        match self.context {
+            ConditionContext::Campaign(on) if root == MATCH_ROOT && on != TriggeringMatch::None => Some(on),
+            _ => None,
+        }
+    }
+
+    fn property_of_trigger(
+        &mut self,
+        on: TriggeringMatch,
+        path: DottedPath<'_>,
+        node: &Expression,
+    ) -> Option<TypedTerm> {
+        if path.fields.is_empty() {
+            let help = "add the name of a property: event.total";
+            return self.fail(&node.span, "`event` is not a value by itself", help);
+        }
+        // Of an event that is unknown, the mistake is in `on`.
+        let TriggeringMatch::Of(name) = on else { return None };
+        let id = self.property_of_match(name, path.fields, node.span.clone())?;
         Some(TypedTerm::new(Term::Field(id), TermType::Dynamic))
     }
 
@@ -84,7 +116,19 @@ impl ConditionCompiler<'_, '_, '_> {
     fn not_a_value(&mut self, path: &DottedPath<'_>, node: &Expression) {
         let (root, written) = (path.root, path.written());
         let is_event = self.symbols.names.contains_key(root);
-        if let Some(key) = self.context.event_key().filter(|_| is_event) {
+        if root == MATCH_ROOT && !is_event {
+            let (message, help) = match self.context.event_key() {
+                Some(key) => {
+                    let property = path.fields.first().map_or("name", String::as_str);
+                    (format!("`{key}` is about one event already"), format!("write properties.{property}"))
+                }
+                None => (
+                    "`event` is the event that triggers a campaign, and there is none here".to_owned(),
+                    "it is for `if` and payload_from of a campaign with on = \"event:…\"".to_owned(),
+                ),
+            };
+            self.problems.add(&node.span, message, help);
+        } else if let Some(key) = self.context.event_key().filter(|_| is_event) {
             let help = format!("write properties.{}", path.fields.first().map_or("name", String::as_str));
             let message = format!("`{key}` sees only one event, and cannot refer to events by name");
             self.problems.add(&node.span, message, help);

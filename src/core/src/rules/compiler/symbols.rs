@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
-use crate::rules::ruleset::{Feature, MatchValueSource, NameId, Projection};
+use crate::rules::ruleset::{CampaignTrigger, Feature, MatchValueSource, NameId, Projection};
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
 #[derive(Default)]
@@ -96,6 +96,14 @@ impl SymbolTable {
             let item = shape.each.map(|array| registry.item_field(array, property.to_vec())).transpose()?;
             Ok(MatchValueSource::Property { item, property: registry.field(below("properties"))? })
         })
+    }
+
+    /// Whether a campaign that this triggers is about one key of a user: a segment with `per` does it.
+    pub(in crate::rules) fn is_per_key(&self, on: CampaignTrigger) -> bool {
+        match on {
+            // No segment has `per` yet.
+            CampaignTrigger::Transition { .. } | CampaignTrigger::Match(_) => false,
+        }
     }
 
     /// The compiled features and projection.

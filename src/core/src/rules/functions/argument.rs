@@ -79,6 +79,17 @@ impl ConditionCompiler<'_, '_, '_> {
         self.within_limits(&subject.span, id)
     }
 
+    /// What `event.x` reads where a match of this name triggers a campaign: the same as `NAME.x`.
+    pub(in crate::rules) fn property_of_match(
+        &mut self,
+        name: NameId,
+        property: Vec<String>,
+        span: Range<usize>,
+    ) -> Option<FieldId> {
+        let event = self.symbols.name_order.get(usize::from(name.0)).cloned().unwrap_or_default();
+        self.property_field(&FunctionArgument { event, name, property, span })
+    }
+
     /// Refuses arrays and their elements.
     pub(super) fn outside_arrays(&mut self, function: &str, subject: &FunctionArgument) -> Option<()> {
         let is_array = subject.property.first().is_some_and(|first| first == products::PRODUCTS)

@@ -27,6 +27,7 @@ pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functi
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     if let Some(path) = argument.as_path()
         && compiler.context.event_key().is_none()
+        && compiler.triggering_match(path.root).is_none()
         && compiler.symbols.names.contains_key(path.root)
     {
         let written = path.written();
@@ -52,11 +53,14 @@ pub(super) fn has(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionC
         ExpressionKind::Mistake => return None,
         _ => {
             let message = "has(…) tests whether a trait, a property or a context field is there";
-            let help = "write has(traits.name); in `where`, also has(properties.name) and has(context.name)";
+            let help = "write has(traits.name); in `where`, also has(properties.name) and has(context.name); in a campaign on an \
+                        event, has(event.name)";
             return compiler.fail(&argument.span, message, help);
         }
     }
-    let is_event = argument.as_path().is_some_and(|path| compiler.symbols.names.contains_key(path.root));
+    let is_event = argument.as_path().is_some_and(|path| {
+        compiler.symbols.names.contains_key(path.root) && compiler.triggering_match(path.root).is_none()
+    });
     if is_event && compiler.context.event_key().is_none() {
         let help = "test for such an event with total(E) > 0, for its latest value with last(E.p) == …";
         return compiler.fail(&argument.span, "has(…) cannot test past events", help);

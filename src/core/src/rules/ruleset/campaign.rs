@@ -1,8 +1,9 @@
-//! Campaigns and caps: what a transition triggers, and how often.
+//! Campaigns and caps: what a transition or a match triggers, and how often.
 
 use std::collections::BTreeMap;
 
-use super::{Condition, SegmentId, Term};
+use super::{Condition, NameId, SegmentId, Term};
+use crate::event::FieldId;
 use crate::json::JsonText;
 use crate::time::Span;
 
@@ -13,10 +14,10 @@ pub struct Campaign {
     pub id: String,
     /// One line for people; empty if there is none.
     pub description: String,
-    /// The segment whose transition triggers it.
-    pub segment: SegmentId,
-    /// Which transition.
-    pub change: TransitionKind,
+    /// What triggers it.
+    pub on: CampaignTrigger,
+    /// What it reads of the match that triggers it (`event.x`), ascending.
+    pub reads: Vec<FieldId>,
     /// The channel of its actions.
     pub channel: String,
     /// Campaigns of higher priority decide first; 0 by default.
@@ -27,8 +28,12 @@ pub struct Campaign {
     pub cooldown: Option<Span>,
     /// The maximum number of exposures of a user, ever.
     pub max_per_user: Option<u32>,
+    /// The maximum number of exposures for one key of a user, in the life of its state.
+    pub max_per_key: Option<u32>,
     /// Local hours in which nothing is sent.
     pub quiet_hours: Option<QuietHours>,
+    /// The chance, 0 to 1, that a draw is won; `None`: nothing is drawn.
+    pub chance: Option<f64>,
     /// The share of users, 0 to 1, in its holdout.
     pub holdout: f64,
     /// The variants; may be empty.
@@ -37,8 +42,23 @@ pub struct Campaign {
     pub payload: BTreeMap<String, JsonText>,
     /// Payload fields computed at the decision.
     pub payload_from: Vec<(String, Term)>,
-    /// How long after the decision the action is worth delivering; 24 hours by default.
+    /// How long after the decision the action is worth delivering, and how long a match or a deferred decision is worth
+    /// deciding; 24 hours by default.
     pub expires: Span,
+}
+
+/// What triggers a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignTrigger {
+    /// `enter:SEGMENT`, `exit:SEGMENT`.
+    Transition {
+        /// The segment.
+        segment: SegmentId,
+        /// Which transition.
+        change: TransitionKind,
+    },
+    /// `event:NAME`: every match of a name.
+    Match(NameId),
 }
 
 /// Which transition of a segment triggers a campaign.

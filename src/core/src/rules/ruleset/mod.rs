@@ -16,7 +16,7 @@ mod moving_term;
 mod projection;
 mod term;
 
-pub use campaign::{Campaign, Cap, QuietHours, TransitionKind, Variant};
+pub use campaign::{Campaign, CampaignTrigger, Cap, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::Feature;
@@ -104,6 +104,16 @@ pub struct NumericProperty {
 }
 
 impl Ruleset {
+    /// What triggers a campaign, as the rules write it: `enter:dormant`, `event:spin`.
+    pub fn trigger_name(&self, on: CampaignTrigger) -> String {
+        match on {
+            CampaignTrigger::Transition { segment, change } => {
+                format!("{}:{}", change.name(), self.segments[usize::from(segment.0)].id)
+            }
+            CampaignTrigger::Match(name) => format!("event:{}", self.names[usize::from(name.0)].id),
+        }
+    }
+
     /// An amount as the rules write it: `order.total`.
     pub fn amount_name(&self, amount: NumericProperty) -> String {
         let path = &self.projection.fields[usize::from(amount.field.0)];

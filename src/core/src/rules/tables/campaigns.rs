@@ -1,4 +1,4 @@
-//! `[[campaigns]]`: what a transition triggers.
+//! `[[campaigns]]`: what a transition or a match triggers.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,19 +11,22 @@ use crate::diagnostics::shorten;
 use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::json::JsonText;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext};
-use crate::rules::ruleset::{Campaign, Condition, QuietHours, SegmentId, Term, TransitionKind, Variant};
+use crate::rules::dependencies;
+use crate::rules::ruleset::{Campaign, Condition, QuietHours, Term, Variant};
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 14] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 16] = [
     "id",
     "on",
     "channel",
     "priority",
     "cooldown",
     "max_per_user",
+    "max_per_key",
     "if",
     "quiet_hours",
+    "chance",
     "holdout",
     "variants",
     "payload",
@@ -70,65 +73,42 @@ impl<'t> RulesReader<'t> {
     /// Every key is read before the first missing one ends it, so that all mistakes are found.
     fn campaign(&mut self, section: &TomlSection<'t>, id: &str) -> Option<Campaign> {
         let trigger = self.trigger(section);
+        let context = ConditionContext::Campaign(trigger.context());
         let channel = self.channel(section);
-        let condition = self.campaign_condition(section);
+        let condition = self.campaign_condition(section, context);
         let problems = &mut self.problems;
         let priority = section.integer("priority", i64::MIN..=i64::MAX, problems).unwrap_or(0);
         let cooldown = section.duration("cooldown", problems);
         let max_per_user = section.integer("max_per_user", 1..=i64::from(u32::MAX), problems);
+        let chance = section.number("chance", 0.0..=1.0, problems);
         let holdout = section.number("holdout", 0.0..=1.0, problems).unwrap_or(0.0);
         let expires = section.duration("expires", problems).unwrap_or(EXPIRES);
         let description = section.string("description", problems).map(|text| (*text.get_ref()).to_owned());
+        let max_per_key = self.max_per_key(section, trigger.known());
         let quiet_hours = self.quiet_hours(section);
         let variants = self.variants(section);
         let payload = self.payload(section);
-        let payload_from = self.payload_from(section);
-        let (segment, change) = trigger?;
+        let payload_from = self.payload_from(section, context);
+        let condition = condition?;
         Some(Campaign {
             id: id.to_owned(),
             description: description.unwrap_or_default(),
-            segment,
-            change,
+            on: trigger.known()?,
+            reads: dependencies::fields_of_match(condition.as_ref(), &payload_from),
             channel: channel?,
             priority,
-            condition: condition?,
+            condition,
             cooldown,
             max_per_user: max_per_user.and_then(|most| u32::try_from(most).ok()),
+            max_per_key,
             quiet_hours,
+            chance,
             holdout,
             variants,
             payload,
             payload_from,
             expires,
         })
-    }
-
-    fn trigger(&mut self, section: &TomlSection<'t>) -> Option<(SegmentId, TransitionKind)> {
-        const HELP: &str = "write on = \"enter:dormant\" or on = \"exit:dormant\"";
-        let text = section.needed_string("on", "\"enter:dormant\"", &mut self.problems)?;
-        let span = text.span();
-        let Some((change, id)) = text.get_ref().split_once(':') else {
-            self.problems.add(&span, "`on` must name a change and a segment", HELP);
-            return None;
-        };
-        let known_change = match change {
-            "enter" => Some(TransitionKind::Enter),
-            "exit" => Some(TransitionKind::Exit),
-            _ => {
-                self.problems.add(
-                    &span,
-                    format!("the change must be `enter` or `exit`, not {}", shorten(change)),
-                    HELP,
-                );
-                None
-            }
-        };
-        let Some(&segment) = self.symbols.segments.get(id) else {
-            let help = self.problems.suggest(id, self.symbols.segment_order.iter().map(String::as_str), "segments");
-            self.problems.add_missing(&span, format!("there is no segment {}", shorten(id)), help);
-            return None;
-        };
-        Some((SegmentId(u16::try_from(segment).ok()?), known_change?))
     }
 
     fn channel(&mut self, section: &TomlSection<'t>) -> Option<String> {
@@ -138,12 +118,16 @@ impl<'t> RulesReader<'t> {
     }
 
     /// `Some(None)`: there is no `if`.
-    fn campaign_condition(&mut self, section: &TomlSection<'t>) -> Option<Option<Condition>> {
+    fn campaign_condition(
+        &mut self,
+        section: &TomlSection<'t>,
+        context: ConditionContext,
+    ) -> Option<Option<Condition>> {
         if section.get("if").is_none() {
             return Some(None);
         }
         let text = section.string("if", &mut self.problems)?;
-        condition_in(self.file, &text, ConditionContext::Campaign, &mut self.symbols, &mut self.problems).map(Some)
+        condition_in(self.file, &text, context, &mut self.symbols, &mut self.problems).map(Some)
     }
 
     fn quiet_hours(&mut self, section: &TomlSection<'t>) -> Option<QuietHours> {
@@ -208,7 +192,7 @@ impl<'t> RulesReader<'t> {
         fields.iter().map(|(key, value)| (key.clone(), JsonText::of(value))).collect()
     }
 
-    fn payload_from(&mut self, section: &TomlSection<'t>) -> Vec<(String, Term)> {
+    fn payload_from(&mut self, section: &TomlSection<'t>, context: ConditionContext) -> Vec<(String, Term)> {
         let Some((table, _)) = section.table("payload_from", &mut self.problems) else { return Vec::new() };
         let fixed: Option<&DeTable<'_>> = section.get("payload").and_then(|value| value.get_ref().as_table());
         let mut terms = Vec::new();
@@ -217,23 +201,19 @@ impl<'t> RulesReader<'t> {
                 let message = format!("payload and payload_from both have {}", shorten(key));
                 self.problems.add(&span, message, "remove one of them");
             }
-            terms.extend(self.payload_term(value).map(|term| (key.to_owned(), term)));
+            terms.extend(self.payload_term(value, context).map(|term| (key.to_owned(), term)));
         }
         terms
     }
 
-    fn payload_term(&mut self, value: &'t TomlValue<'t>) -> Option<Term> {
+    fn payload_term(&mut self, value: &'t TomlValue<'t>, context: ConditionContext) -> Option<Term> {
         let DeValue::String(text) = value.get_ref() else {
             let message = format!("payload_from has expressions in quotes, but this is {}", kind_of(value.get_ref()));
             self.problems.add(&value.span(), message, "fixed values go into payload");
             return None;
         };
         let node = expression_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)?;
-        let mut compiler = ConditionCompiler {
-            symbols: &mut self.symbols,
-            problems: &mut self.problems,
-            context: ConditionContext::Campaign,
-        };
+        let mut compiler = ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context };
         let typed = compiler.term(&node)?;
         Some(typed.term)
     }

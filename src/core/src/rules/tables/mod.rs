@@ -1,5 +1,6 @@
 //! Reads the tables of a rules file, in the order in which they depend on each other.
 
+mod campaign_triggers;
 mod campaigns;
 mod caps;
 mod events;
@@ -25,7 +26,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::diagnostics::SourceMap;
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
-use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable};
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable, TriggeringMatch};
 use crate::rules::ruleset::{Condition, NameId, Ruleset};
 use crate::rules::syntax::{self, Expression};
 use crate::rules::{dependencies, time_zones};
@@ -85,7 +86,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
-    projection.property_events = dependencies::property_events(&names, &features, growth.as_ref());
+    projection.property_events = dependencies::property_events(&names, &features, &campaigns, growth.as_ref());
     let segments = segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
@@ -162,7 +163,7 @@ impl<'t> RulesReader<'t> {
         let mut compiler = ConditionCompiler {
             symbols: &mut self.symbols,
             problems: &mut self.problems,
-            context: ConditionContext::Campaign,
+            context: ConditionContext::Campaign(TriggeringMatch::None),
         };
         Some((compiler.within_limits(&(0..0), field)?, compiler.within_limits(&(0..0), user_trait)?))
     }

@@ -6,8 +6,6 @@ use super::{only_problem, problems};
 use crate::diagnostics;
 use crate::rules::compile;
 
-const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\na = 'A'\n";
-
 #[rstest]
 #[case::unknown_top_key("segment = 3", "unknown key `segment` in the rules", "segment", "did you mean `segments`?")]
 #[case::unknown_zone(
@@ -176,96 +174,6 @@ fn a_wrong_file_says_what_and_where(
     #[case] help: &str,
 ) {
     let (found, span, advice) = only_problem(text);
-    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
-    assert!(advice.contains(help), "{advice:?} has no {help:?}");
-}
-
-#[rstest]
-#[case::no_change("on = 's'", "`on` must name a change and a segment", "'s'", "enter:dormant")]
-#[case::unknown_change(
-    "on = 'into:s'",
-    "the change must be `enter` or `exit`, not `into`",
-    "'into:s'",
-    "enter:dormant"
-)]
-#[case::unknown_segment("on = 'enter:t'", "there is no segment `t`", "'enter:t'", "did you mean `s`?")]
-#[case::no_trigger("", "campaign `c` has no `on`", "[[campaigns]]", "add on")]
-#[case::bad_channel("on = 'exit:s'\nchannel = 'e mail'", "`e mail` cannot be a channel", "'e mail'", "letters")]
-#[case::priority_not_whole(
-    "on = 'exit:s'\npriority = 1.5",
-    "`priority` must be a whole number, but this is a decimal number",
-    "1.5",
-    ""
-)]
-#[case::cooldown(
-    "on = 'exit:s'\ncooldown = '1 week'",
-    "this is not a duration: `1 week` is not a whole number followed by a unit (ms, s, m, h, d, w)",
-    "'1 week'",
-    "7d"
-)]
-#[case::max_per_user("on = 'exit:s'\nmax_per_user = -1", "`max_per_user` must be between 1 and 4294967295", "-1", "")]
-#[case::hours("on = 'exit:s'\nquiet_hours = '22-8'", "`22-8` are not quiet hours", "'22-8'", "22:00-08:00")]
-#[case::hour_24(
-    "on = 'exit:s'\nquiet_hours = '22:00-24:00'",
-    "`22:00-24:00` are not quiet hours",
-    "'22:00-24:00'",
-    "23:59"
-)]
-#[case::quiet_all_day(
-    "on = 'exit:s'\nquiet_hours = '08:00-08:00'",
-    "these quiet hours end when they start",
-    "'08:00-08:00'",
-    ""
-)]
-#[case::holdout("on = 'exit:s'\nholdout = 20", "`holdout` must be between 0 and 1", "20", "")]
-#[case::weight("on = 'exit:s'\nvariants = [{ id = 'a', weight = 0 }]", "a weight must be above 0", "0", "")]
-#[case::no_weight(
-    "on = 'exit:s'\nvariants = [{ id = 'a' }]",
-    "a variant of campaign `c` has no `weight`",
-    "{ id = 'a' }",
-    "weight = 1"
-)]
-#[case::variant_twice(
-    "on = 'exit:s'\nvariants = [{ id = 'a', weight = 1 }, { id = \"a\", weight = 1 }]",
-    "variant `a` is defined twice",
-    "\"a\"",
-    ""
-)]
-#[case::variant_no_table(
-    "on = 'exit:s'\nvariants = ['a']",
-    "each of `variants` must be a table, but this is a string",
-    "'a'",
-    ""
-)]
-#[case::budget("on = 'exit:s'\nbudget = 100", "`budget` is not supported yet", "budget", "later")]
-#[case::unknown_key(
-    "on = 'exit:s'\ncool_down = '1d'",
-    "unknown key `cool_down` in this campaign",
-    "cool_down",
-    "did you mean `cooldown`?"
-)]
-#[case::payload_infinite("on = 'exit:s'\npayload = { x = inf }", "JSON has no such number", "inf", "")]
-#[case::payload_from_fixed(
-    "on = 'exit:s'\npayload_from = { x = 3 }",
-    "payload_from has expressions in quotes, but this is a whole number",
-    "3",
-    "payload"
-)]
-#[case::payload_twice(
-    "on = 'exit:s'\npayload = { x = 1 }\npayload_from = { x = 'total(a)' }",
-    "payload and payload_from both have `x`",
-    "x",
-    ""
-)]
-#[case::condition("on = 'exit:s'\nif = 'total(b) > 1'", "there is no event `b` in [events]", "b", "did you mean `a`?")]
-fn a_wrong_campaign_says_what_and_where(
-    #[case] keys: &str,
-    #[case] message: &str,
-    #[case] underlined: &str,
-    #[case] help: &str,
-) {
-    let channel = if keys.contains("channel") { "" } else { "channel = 'email'\n" };
-    let (found, span, advice) = only_problem(&format!("{SEGMENT}[[campaigns]]\nid = 'c'\n{channel}{keys}\n"));
     assert_eq!((found.as_str(), span.as_str()), (message, underlined));
     assert!(advice.contains(help), "{advice:?} has no {help:?}");
 }

@@ -227,3 +227,26 @@ fn time_changes_what_asks_about_dates_and_what_moves() {
         assert_eq!((reads.time, reads.time_of_traits), (time, time_of_traits), "{when}");
     }
 }
+
+#[test]
+fn a_campaign_on_an_event_reads_the_properties_that_its_terms_name() {
+    let text = r#"
+        [events]
+        event = "Other"
+        spin = "Wheel Spun"
+        [[campaigns]]
+        id = "prize"
+        on = "event:spin"
+        channel = "push"
+        chance = 0.25
+        if = "event.wheel == 'gold' && total(event) == 0"
+        payload_from = { coins = "event.coins * 2", nested = "event.place.city", coins_again = "number(event.coins)" }
+    "#;
+    let rules = compiled(text);
+    let campaign = &rules.campaigns[0];
+    assert_eq!((rules.trigger_name(campaign.on).as_str(), campaign.chance), ("event:spin", Some(0.25)));
+    let paths: Vec<String> =
+        campaign.reads.iter().map(|id| rules.projection.fields[usize::from(id.0)].join(".")).collect();
+    assert_eq!(paths, ["properties.wheel", "properties.coins", "properties.place.city"]);
+    assert_eq!(rules.projection.property_events.as_deref(), Some(["Wheel Spun".to_owned()].as_slice()));
+}

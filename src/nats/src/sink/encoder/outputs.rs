@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_nats::subject::Subject;
 use rekindle_core::action::{self, Action, event_id};
-use rekindle_core::campaigns::Outcome;
+use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::journal;
 use rekindle_core::partition::{Cause, Output, OutputKind};
 use rekindle_core::time::Timestamp;
@@ -28,10 +28,10 @@ impl MessageEncoder {
                 let subject = job.subjects.transition(*segment, *change);
                 messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
             }
-            OutputKind::Decision { campaign, outcome, cause, .. } => {
+            OutputKind::Decision { campaign, outcome, trigger, cause, .. } => {
                 if self.with_decisions {
                     let campaign_id = &rules.campaigns[usize::from(campaign.0)].id;
-                    let id = output_id("decision", campaign_id, outcome.name(), output, Some(cause));
+                    let id = decision_id(campaign_id, outcome, trigger, output, cause);
                     let subject = job.subjects.decision(*campaign, outcome);
                     messages.push(self.journal_line(MessageKind::Decision, subject, id, job, output));
                 }
@@ -127,9 +127,41 @@ fn output_id(kind: &str, subject: &str, change: &str, output: &Output, cause: Op
     event_id(&format!("{kind}\0{subject}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
 }
 
+/// The same for a decision, of which one event can cause several: of a campaign on its matches, or on the keys of a segment.
+fn decision_id(campaign: &str, outcome: &Outcome, trigger: &TriggerOrigin, output: &Output, cause: &Cause) -> String {
+    let ordinal = if trigger.ordinal > 1 { format!("#{}", trigger.ordinal) } else { String::new() };
+    let key = trigger.key.as_ref().map(|key| format!("\0{key}")).unwrap_or_default();
+    let subject = format!("{campaign}{ordinal}{key}");
+    output_id("decision", &subject, outcome.name(), output, Some(cause))
+}
+
 #[cfg(test)]
 mod tests {
+    use rekindle_core::rules::ruleset::{CampaignTrigger, NameId};
+
     use super::*;
+
+    #[test]
+    fn decisions_about_matches_of_one_event_have_different_ids() {
+        let output = Output {
+            at: Timestamp(5),
+            user: "u".into(),
+            position: 1,
+            decided: OutputKind::Merged { from: "x".into() },
+        };
+        let cause = Cause::Event(Some("m1".into()));
+        let of = |ordinal, key: Option<&str>| {
+            let trigger = TriggerOrigin {
+                ordinal,
+                key: key.map(Into::into),
+                ..TriggerOrigin::of(CampaignTrigger::Match(NameId(0)))
+            };
+            decision_id("c", &Outcome::Capped, &trigger, &output, &cause)
+        };
+        let ids = [of(1, None), of(2, None), of(3, None), of(1, Some("k")), of(1, Some("l"))];
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+        assert_eq!(of(1, None), output_id("decision", "c", "capped", &output, Some(&cause)), "as it was");
+    }
 
     #[test]
     fn two_outputs_of_one_instant_have_different_ids() {

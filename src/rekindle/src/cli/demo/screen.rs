@@ -11,7 +11,7 @@ use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
-use rekindle_core::rules::ruleset::{Campaign, TransitionKind};
+use rekindle_core::rules::ruleset::{Campaign, CampaignTrigger, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::PipelineTotals;
 
@@ -86,13 +86,19 @@ impl Screen {
         let rules = &self.plan.rules;
         let campaign = &rules.campaigns[usize::from(campaign.0)];
         let variant = variant.and_then(|index| campaign.variants.get(index)).map_or("", |variant| &variant.id);
-        let verb = match trigger.change {
-            TransitionKind::Enter => "entered",
-            TransitionKind::Exit => "left",
+        let (verb, what) = match trigger.on {
+            CampaignTrigger::Transition { segment, change } => {
+                let verb = match change {
+                    TransitionKind::Enter => "entered",
+                    TransitionKind::Exit => "left",
+                };
+                (verb, &rules.segments[usize::from(segment.0)].id)
+            }
+            CampaignTrigger::Match(name) => ("did", &rules.names[usize::from(name.0)].id),
         };
-        let segment = &rules.segments[usize::from(trigger.segment.0)].id;
+        let key = trigger.key.as_deref().map_or_else(String::new, |key| format!(" with {}", field(key)));
         Some(format!(
-            "{}  {:<7} {:<22} {:<10} to {:<14} who {verb} {segment}{}",
+            "{}  {:<7} {:<22} {:<10} to {:<14} who {verb} {what}{key}{}",
             minute(output.at),
             campaign.channel,
             campaign.id,
@@ -164,7 +170,7 @@ fn in_words(campaign: &Campaign, payload: &BTreeMap<String, JsonText>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rekindle_core::campaigns::Trigger;
+    use rekindle_core::campaigns::TriggerOrigin;
     use rekindle_core::partition::Cause;
     use rekindle_core::rules;
     use rekindle_core::rules::ruleset::{CampaignId, SegmentId};
@@ -180,7 +186,10 @@ mod tests {
         let decided = OutputKind::Decision {
             campaign: CampaignId(0),
             outcome: Outcome::Sent { variant: None, ordinal: 0 },
-            trigger: Trigger { segment: SegmentId(0), change: TransitionKind::Enter },
+            trigger: TriggerOrigin::of(CampaignTrigger::Transition {
+                segment: SegmentId(0),
+                change: TransitionKind::Enter,
+            }),
             cause: Cause::Time,
             payload: Some(Box::new(payload)),
         };
