@@ -46,7 +46,8 @@ fn every_section_is_read() {
     use rekindle_core::time::{Span, Timestamp};
 
     let config = read(
-        "engine = { rules = 'r.toml', max_disorder = '1s', state_ttl = '90d', workers = 3, clock = 'events', unseen_after = '2h' }
+        "engine = { rules = 'r.toml', max_disorder = '1s', state_ttl = '90d', workers = 3, clock = 'events', unseen_after = '2h',
+                   secret_file = 'draws.secret' }
         [nats]
         servers = ['tls://a.example:4222', 'nats://[::1]:4223', 'nats://b']
         name = 'shop'
@@ -113,6 +114,7 @@ fn every_section_is_read() {
     );
     assert_eq!(config.engine.state_ttl(), Some(Span(90 * 86_400_000)));
     assert_eq!(config.engine.unseen_after, Span(7_200_000));
+    assert_eq!(config.engine.secret, Some(Secret::File(file("draws.secret"))));
     let tls = TlsSettings {
         required: true,
         ca_file: Some("/ca.pem".into()),
@@ -186,7 +188,7 @@ fn every_section_is_read() {
     assert_eq!(config.log.level.to_string(), "warn,rekindle_nats::source=debug,async_nats=off");
     assert_eq!(config.shutdown, ShutdownSettings { deadline: Span(600_000) });
     let named: Vec<_> = config.files.iter().map(|file| file.what).collect();
-    assert_eq!(named.len(), 7, "{named:?}");
+    assert_eq!(named.len(), 8, "{named:?}");
 
     let start = |text: &str| read(&format!("[source]\nstart = {text}")).source.start;
     assert_eq!([start("'first'"), start("'new'")], [StartPosition::First, StartPosition::New]);

@@ -38,7 +38,7 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
 )]
 #[case::properties_for_event(
     "on = 'event:a'\nif = 'properties.x == 1'",
-    "`properties` belongs to one event, and can only be used in its `where`",
+    "`properties` belongs to one event, and can only be used in its `where` and `let`",
     "properties.x",
     "write event.x"
 )]
