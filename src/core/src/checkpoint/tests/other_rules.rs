@@ -81,6 +81,17 @@ fn another_time_zone_begins_the_days_and_periods_anew() {
     assert_eq!(features(&story).len(), expected.len() + of_days.len());
     let back = restored(&format!("timezone = \"Europe/Berlin\"\n{RULES}"), &bytes(&story));
     assert_eq!(features(&back), expected);
+    let blind: Vec<String> = compare(&story.plan, &back.plan).new.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        blind,
+        [
+            "count(seen, this_month): 31d, in segment regular",
+            "distinct(seen.id, last_month): 62d, in segment regular",
+            "distinct(seen.id, today): 1d, in segment regular",
+            "days(seen, 30): 30d, in segment regular",
+            "streak(order): 366d, in segment regular",
+        ]
+    );
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn track(story: &mut Story, user: &str, event: NaiveEvent) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn segments_change_when_their_definitions_say(
@@ -173,10 +173,15 @@ proptest! {
         k in 0i64..4,
         events in events(),
         after in prop_oneof![4 => 0i64..20, 1 => 300i64..500],
+        only in prop::option::weighted(0.9, any::<prop::sample::Index>()),
     ) {
         let (zone, base) = place;
         let base = Timestamp::parse_rfc3339(base).expect("a time").0;
-        let conditions = conditions(k);
+        let mut conditions = conditions(k);
+        // Alone, so that no other condition wakes the user.
+        if let Some(only) = only {
+            conditions = vec![conditions.swap_remove(only.index(conditions.len()))];
+        }
         let mut story = Story::under(&rules(zone, &conditions));
         // Every user is packed and unpacked between two events.
         story.partition = Partition::new(&story.plan).with_resident_users(1);
