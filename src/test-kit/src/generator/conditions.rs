@@ -2,175 +2,57 @@
 
 use proptest::prelude::*;
 
+use super::LanguageParts;
 use super::picks::Picks;
-
-/// `count`, `sum`, … of the rules language, and every way to put them to use. The first are the plainest.
-const SEGMENT_TEMPLATES: &[&str] = &[
-    "count({name}, {window}) {comparison} {integer}",
-    "total({name}) {comparison} {integer}",
-    "since({name}) {comparison} duration({duration})",
-    "idle() {comparison} duration({duration})",
-    "age() {comparison} duration({duration})",
-    "in_segment({segment})",
-    "sum({name}.{number}, {window}) {comparison} {double}",
-    "min({name}.{number}, {window}) {comparison} {double}",
-    "max({name}.{number}, {window}) {comparison} {double}",
-    "avg({name}.{number}, {window}) {comparison} {double}",
-    "distinct({name}.{any}, {window}) {comparison} {integer}",
-    "total({name}.{number}) {comparison} {double}",
-    "last({name}.{number}) {comparison} {double}",
-    "last({name}.{string}) {comparison} {text}",
-    "last({name}.gift)",
-    "last({name}.{string}) in [{text}, {text}]",
-    "last({name}.{string}).startsWith({text})",
-    "since({name}) {comparison} since({name})",
-    "duration({duration}) {comparison} since({name})",
-    "since({name}) + duration({duration}) {comparison} duration({duration}) - duration('1s')",
-    "since({name}) - duration({duration}) {comparison} since({name})",
-    "since({name}) - since({name}) {comparison} duration({duration})",
-    "idle() + duration({duration}) {comparison} age()",
-    "in_segment({segment}) == false",
-    "(since({name}) < duration({duration})) != in_segment({segment})",
-    "traits.{trait} {comparison} {text}",
-    "traits.age {comparison} {double}",
-    "traits.age {comparison} {integer}",
-    "has(traits.{trait})",
-    "traits.vip",
-    "traits.{trait} in [{text}, {text}, {integer}]",
-    "{text} in traits.tags",
-    "traits.{trait}.startsWith({text})",
-    "traits.{trait}.endsWith({text})",
-    "traits.{trait}.contains({text})",
-    "traits.{trait}.matches({pattern})",
-    "count({name}, {window}) - count({name}, {window}) {comparison} {integer}",
-    "total({name}) * 2 / 3 {comparison} {integer}",
-    "total({name}) / total({name}) {comparison} {integer}",
-    "-total({name}) / 2 {comparison} {integer}",
-    "sum({name}.{number}, {window}) / count({name}, {window}) {comparison} {double}",
-    "-total({name}.{number}) {comparison} {double}",
-    "max({name}.{number}, {window}) - min({name}.{number}, {window}) {comparison} {double}",
-    "traits.age + 1 {comparison} {double}",
-    "number(last({name}.{number})) {comparison} {double}",
-    "number(last({name}.coupon)) + 0.1 {comparison} {double}",
-    "number(traits.age) / 3 {comparison} {double}",
-    "last({name}.{number}) * last({name}.{number}) {comparison} {double}",
-    "total({name}.{number}) - total({name}.{number}) / 7 {comparison} {double}",
-    "last({name}.tags) {comparison} {text}",
-    "last({name}.price) in [12345678901234567, 12345678901234568, 0.1]",
-    "total({name}.{number}) {comparison} traits.age",
-    // Those that change most often stand here again, written the way rules mostly are.
-    "since({name}) < duration({duration})",
-    "since({name}) >= duration({duration})",
-    "idle() >= duration({duration})",
-    "idle() < duration({duration})",
-    "count({name}, {window}) >= {integer}",
-    "count({name}, {window}) == {integer}",
-    "count({name}, {window}) < {integer}",
-    "sum({name}.{number}, {window}) > {double}",
-    "distinct({name}.{any}, {window}) >= {integer}",
-    "since({name}) < duration({duration})",
-    "since({name}) >= duration({duration})",
-    "idle() >= duration({duration})",
-    "idle() < duration({duration})",
-    "count({name}, {window}) >= {integer}",
-    "count({name}, {window}) == {integer}",
-    "count({name}, {window}) < {integer}",
-    "sum({name}.{number}, {window}) > {double}",
-    "distinct({name}.{any}, {window}) >= {integer}",
-];
-
-/// What a `where` may look at.
-const FILTER_TEMPLATES: &[&str] = &[
-    "properties.category {comparison} {text}",
-    "properties.price {comparison} {double}",
-    "has(properties.{any})",
-    "properties.gift",
-    "properties.category in [{text}, {text}]",
-    "properties.quantity in [1, 2.0, {text}]",
-    "{text} in properties.tags",
-    "properties.category.startsWith({text})",
-    "properties.coupon.endsWith({text})",
-    "properties.price.contains({text})",
-    "properties.path.matches({pattern})",
-    "context.device.type {comparison} {text}",
-    "has(context.device)",
-    "traits.{trait} {comparison} {text}",
-    "traits.vip",
-    "properties.price * properties.quantity {comparison} {double}",
-    "properties.quantity / 2 {comparison} {double}",
-    "properties.price {comparison} traits.age",
-    "number(properties.price) {comparison} {double}",
-    "properties.tags {comparison} {text}",
-    "properties.price == 12345678901234568",
-];
-
-const COMPARISONS: &[&str] = &[">=", ">", "<", "<=", "==", "!=", ">=", "<"];
-const INTEGERS: &[&str] = &["1", "2", "0", "3", "4", "-1"];
-const DOUBLES: &[&str] = &["10.0", "19.5", "0.0", "0.3", "55.5", "120.25", "-3.25", "0.000001", "1e13", "50"];
-const NUMBER_PROPERTIES: &[&str] = &["price", "total", "quantity", "price", "missing"];
-const STRING_PROPERTIES: &[&str] = &["category", "coupon", "path"];
-const ANY_PROPERTIES: &[&str] = &["category", "price", "coupon", "quantity", "tags", "details.color"];
-const TEXTS: &[&str] = &["'shoes'", "'books'", "'X'", "'gold'", "''", "'s'", "'мода'"];
-const PATTERNS: &[&str] = &["'^s'", "'oo'", "'^(gold|shoes)$'", "'[0-9]+'", "'/p/.*'"];
-const TRAITS: &[&str] = &["tier", "gender", "age", "vip", "timezone", "nickname"];
-
-/// Lengths of windows, and their milliseconds; the log snaps to the edges of their panes.
-pub(crate) const WINDOWS: &[(&str, i64)] = &[
-    ("1h", 3_600_000),
-    ("1m", 60_000),
-    ("5m", 300_000),
-    ("30m", 1_800_000),
-    ("90m", 5_400_000),
-    ("6h", 21_600_000),
-    ("1d", 86_400_000),
-    ("3d", 259_200_000),
-    ("7d", 604_800_000),
-    ("90s", 90_000),
-    ("59s", 59_000),
-    ("61ms", 61),
-    ("7777ms", 7_777),
-    ("1s", 1_000),
-    ("1h30m", 5_400_000),
-    ("1ms", 1),
-];
-
-/// Constants that times are compared with, and their milliseconds; the log's gaps come from here too.
-pub(crate) const DURATIONS: &[(&str, i64)] = &[
-    ("1h", 3_600_000),
-    ("5m", 300_000),
-    ("20m", 1_200_000),
-    ("90s", 90_000),
-    ("6h", 21_600_000),
-    ("1d", 86_400_000),
-    ("26h", 93_600_000),
-    ("7d", 604_800_000),
-    ("61ms", 61),
-    ("1s", 1_000),
-    ("1ms", 1),
-    ("1m30s", 90_000),
-];
+use super::pools;
+use super::templates;
 
 /// A condition.
 #[derive(Clone, Debug)]
 pub(crate) enum GeneratedCondition {
-    Segment(Vec<u8>),
-    Filter(Vec<u8>),
+    /// The choices of a template and of what fills its blanks.
+    Leaf(Vec<u8>),
     Not(Box<GeneratedCondition>),
     And(Box<GeneratedCondition>, Box<GeneratedCondition>),
     Or(Box<GeneratedCondition>, Box<GeneratedCondition>),
 }
 
-/// The condition of a segment or a campaign.
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConditionPlace {
+    /// The `where` of a name.
+    Filter {
+        each: bool,
+    },
+    Segment,
+    /// The `if` of a campaign.
+    Campaign {
+        on_event: bool,
+    },
+}
+
+/// A segment that conditions may speak of.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentName {
+    pub(crate) id: String,
+    /// Index of its entry of `[per]`.
+    pub(crate) per: Option<usize>,
+}
+
+/// What a condition may speak of; see [`choose`] for the gaps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vocabulary<'v> {
+    pub(crate) parts: LanguageParts,
+    pub(crate) place: ConditionPlace,
+    pub(crate) names: &'v [Option<String>],
+    pub(crate) segments: &'v [Option<SegmentName>],
+    /// The entry of `[per]` whose instances are asked; `None`: the user is.
+    pub(crate) per: Option<usize>,
+}
+
+/// Any condition.
 pub(crate) fn condition() -> impl Strategy<Value = GeneratedCondition> {
-    tree(prop::collection::vec(any::<u8>(), 7).prop_map(GeneratedCondition::Segment).boxed())
-}
-
-/// The `where` of an event's name.
-pub(crate) fn filter() -> impl Strategy<Value = GeneratedCondition> {
-    tree(prop::collection::vec(any::<u8>(), 4).prop_map(GeneratedCondition::Filter).boxed())
-}
-
-fn tree(leaf: BoxedStrategy<GeneratedCondition>) -> impl Strategy<Value = GeneratedCondition> {
+    let leaf = prop::collection::vec(any::<u8>(), 9).prop_map(GeneratedCondition::Leaf);
     leaf.prop_recursive(3, 5, 2, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone())
@@ -183,16 +65,15 @@ fn tree(leaf: BoxedStrategy<GeneratedCondition>) -> impl Strategy<Value = Genera
 }
 
 impl GeneratedCondition {
-    /// The text, given the names of events and the segments it may speak of; see [`choose`] for the gaps in them.
-    pub(crate) fn to_cel(&self, names: &[Option<String>], segments: &[Option<String>]) -> String {
+    /// The text, where it may speak of this.
+    pub(crate) fn to_cel(&self, vocabulary: &Vocabulary<'_>) -> String {
         let side = |condition: &GeneratedCondition| match condition {
-            GeneratedCondition::Segment(_) | GeneratedCondition::Filter(_) => condition.to_cel(names, segments),
-            _ => format!("({})", condition.to_cel(names, segments)),
+            GeneratedCondition::Leaf(_) => condition.to_cel(vocabulary),
+            _ => format!("({})", condition.to_cel(vocabulary)),
         };
         match self {
-            GeneratedCondition::Segment(choices) => fill(SEGMENT_TEMPLATES, choices, names, segments),
-            GeneratedCondition::Filter(choices) => fill(FILTER_TEMPLATES, choices, names, segments),
-            GeneratedCondition::Not(inner) => format!("!({})", inner.to_cel(names, segments)),
+            GeneratedCondition::Leaf(choices) => vocabulary.fill(choices),
+            GeneratedCondition::Not(inner) => format!("!({})", inner.to_cel(vocabulary)),
             GeneratedCondition::And(left, right) => format!("{} && {}", side(left), side(right)),
             GeneratedCondition::Or(left, right) => format!("{} || {}", side(left), side(right)),
         }
@@ -207,39 +88,90 @@ pub(crate) fn choose<'i>(ids: &'i [Option<String>], picks: &mut Picks<'_>) -> &'
     chosen.or_else(|| ids.iter().flatten().next()).expect("at least one id is kept")
 }
 
-fn fill(templates: &[&str], choices: &[u8], names: &[Option<String>], segments: &[Option<String>]) -> String {
-    let mut picks = Picks::new(choices);
-    let template = picks.pick(templates);
-    if template.contains("{segment}") && segments.iter().all(Option::is_none) {
-        return "true".to_owned();
+impl Vocabulary<'_> {
+    /// The plainest come first.
+    fn templates(&self) -> Vec<&'static str> {
+        let mut lists: Vec<&[&str]> = Vec::new();
+        let LanguageParts { calendar, keys, .. } = self.parts;
+        match self.place {
+            ConditionPlace::Filter { each } => {
+                lists.push(templates::FILTER_TEMPLATES);
+                lists.extend(each.then_some(templates::ITEM_TEMPLATES));
+            }
+            ConditionPlace::Segment | ConditionPlace::Campaign { .. } => {
+                lists.push(templates::SEGMENT_TEMPLATES);
+                lists.extend(calendar.then_some(templates::CALENDAR_TEMPLATES));
+                if self.per.is_some() {
+                    lists.push(templates::KEY_TEMPLATES);
+                    lists.extend(calendar.then_some(templates::KEY_CALENDAR_TEMPLATES));
+                } else {
+                    lists.extend(keys.then_some(templates::KEYS_IN_TEMPLATES));
+                }
+            }
+        }
+        if let ConditionPlace::Campaign { on_event } = self.place {
+            // These stand between many others.
+            lists.extend(calendar.then_some([templates::IF_TEMPLATES; 3]).into_iter().flatten());
+            lists.extend(on_event.then_some([templates::EVENT_TEMPLATES; 8]).into_iter().flatten());
+        }
+        lists.concat()
     }
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (blank, after) = after.split_once('}').expect("blanks are closed");
-        text.push_str(before);
-        text.push_str(&blank_text(blank, &mut picks, names, segments));
-        rest = after;
-    }
-    text + rest
-}
 
-fn blank_text(blank: &str, picks: &mut Picks<'_>, names: &[Option<String>], segments: &[Option<String>]) -> String {
-    let pool = match blank {
-        "name" => return choose(names, picks).to_owned(),
-        "segment" => return format!("'{}'", choose(segments, picks)),
-        "window" => return format!("'{}'", picks.pick(WINDOWS).0),
-        "duration" => return format!("'{}'", picks.pick(DURATIONS).0),
-        "comparison" => COMPARISONS,
-        "integer" => INTEGERS,
-        "double" => DOUBLES,
-        "number" => NUMBER_PROPERTIES,
-        "string" => STRING_PROPERTIES,
-        "any" => ANY_PROPERTIES,
-        "text" => TEXTS,
-        "pattern" => PATTERNS,
-        "trait" => TRAITS,
-        other => unreachable!("no pool fills `{other}`"),
-    };
-    picks.pick(pool).to_owned()
+    fn fill(&self, choices: &[u8]) -> String {
+        let mut picks = Picks::new(choices);
+        let template = picks.pick(&self.templates());
+        let needs = |blank: &str, ids: Vec<Option<String>>| template.contains(blank) && ids.iter().all(Option::is_none);
+        if needs("{segment}", self.askable_segments()) || needs("{keyed}", self.keyed_segments()) {
+            return "true".to_owned();
+        }
+        let mut text = String::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (blank, after) = after.split_once('}').expect("blanks are closed");
+            text.push_str(before);
+            text.push_str(&self.blank_text(blank, &mut picks));
+            rest = after;
+        }
+        text + rest
+    }
+
+    fn blank_text(&self, blank: &str, picks: &mut Picks<'_>) -> String {
+        let pool = match blank {
+            "name" => return choose(self.names, picks).to_owned(),
+            "segment" => return format!("'{}'", choose(&self.askable_segments(), picks)),
+            "keyed" => return format!("'{}'", choose(&self.keyed_segments(), picks)),
+            "window" | "length" => return format!("'{}'", picks.pick(pools::WINDOWS).0),
+            "calendar" => return format!("'{}'", picks.pick(pools::CALENDAR_WINDOWS)),
+            "duration" => return format!("'{}'", picks.pick(pools::DURATIONS).0),
+            "comparison" => pools::COMPARISONS,
+            "integer" => pools::INTEGERS,
+            "double" => pools::DOUBLES,
+            "number" => pools::NUMBER_PROPERTIES,
+            "string" => pools::STRING_PROPERTIES,
+            "any" => pools::ANY_PROPERTIES,
+            "text" => pools::TEXTS,
+            "pattern" => pools::PATTERNS,
+            "trait" => pools::TRAITS,
+            "days" => pools::DAYS,
+            "factor" => pools::FACTORS,
+            "key" => pools::KEYS,
+            "moment" => pools::MOMENT_TRAITS,
+            other => unreachable!("no pool fills `{other}`"),
+        };
+        picks.pick(pool).to_owned()
+    }
+
+    /// What `in_segment` may ask: of an instance, segments of its own key and of users; of a user, those of users.
+    fn askable_segments(&self) -> Vec<Option<String>> {
+        self.ids(|segment| segment.per.is_none() || segment.per == self.per)
+    }
+
+    fn keyed_segments(&self) -> Vec<Option<String>> {
+        self.ids(|segment| segment.per.is_some())
+    }
+
+    fn ids(&self, is_kept: impl Fn(&SegmentName) -> bool) -> Vec<Option<String>> {
+        let id = |segment: &SegmentName| is_kept(segment).then(|| segment.id.clone());
+        self.segments.iter().map(|segment| segment.as_ref().and_then(id)).collect()
+    }
 }

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::conditions::{DURATIONS, WINDOWS};
 use super::picks::Picks;
+use super::pools::{DURATIONS, WINDOWS};
+use super::properties::{self, CATEGORIES, object, push};
 
 /// Where a log begins: a plain day, then nights in which clocks change, and the turn of the year.
 const BEGINNINGS: &[&str] = &[
@@ -15,10 +16,20 @@ const BEGINNINGS: &[&str] = &[
     "2026-04-04T13:30:00Z",
     "2026-10-03T14:30:00Z",
     "2026-12-31T23:59:00Z",
+    // Clocks change at midnight in Havana, Beirut, Santiago and Cairo, and Samoa skips a day.
+    "2026-03-28T20:00:00Z",
+    "2026-10-24T19:00:00Z",
+    "2026-04-04T21:00:00Z",
+    "2026-09-05T22:00:00Z",
+    "2026-04-23T20:00:00Z",
+    "2026-10-29T19:30:00Z",
+    "2011-12-29T08:00:00Z",
+    "2028-02-28T12:00:00Z",
 ];
 const GAPS_MS: &[i64] = &[
     60_000, 0, 1, 61, 0, 1_000, 5_000, 7_777, 90_000, 300_000, 1_200_000, 3_600_000, 5_400_000, 21_600_000, 86_400_000,
 ];
+const LONG_GAPS_MS: &[i64] = &[43_200_000, 172_800_000, 2_678_400_000];
 const LATE_MS: &[i64] = &[0, 0, 0, 0, 0, 0, 0, 1, 3_000, 5_000, 5_001, 61_000, 3_600_000, 172_800_000];
 const ENDS_MS: &[i64] = &[3_600_000, 0, 1, 61, 86_400_000, 691_200_000, -60_000];
 /// What a client's clock is ahead of the broker's.
@@ -27,6 +38,9 @@ const CLOCKS_OFF_MS: &[i64] = &[0, 0, -40, 280_000, -10_800_000, 86_400_000];
 const WAITED_MS: &[i64] = &[0, 20, 1, 1_000, 3_600_000];
 /// How long it was on its way; what is negative, the clocks don't agree on.
 const TRAVELLED_MS: &[i64] = &[0, 20, 300, -20];
+const DAY_MS: i64 = 86_400_000;
+/// When it is midnight somewhere, in minutes of the UTC day.
+const MIDNIGHTS_MINUTES: &[i64] = &[0, 180, 240, 300, 330, 600, 660, 720, 780, 810, 960, 1_260, 1_320, 1_380];
 const DISORDERS_MS: &[i64] = &[5_000, 5_000, 0, 60_000];
 
 const USERS: &[&str] =
@@ -45,56 +59,6 @@ const EVENTS: &[&str] = &[
     "",
 ];
 
-/// JSON texts of the properties; an empty one leaves the property out.
-const NUMBERS: &[&str] = &[
-    "19.5",
-    "",
-    "10",
-    "0.1",
-    "0.2",
-    "80",
-    "55.5",
-    "120.25",
-    "-3.25",
-    "1e1",
-    "10.0000004",
-    "0.0000005",
-    "0.0000015",
-    "-0.0000005",
-    "1e-9",
-    "1e13",
-    "-1e13",
-    "1e25",
-    "1e24",
-    "-1e24",
-    "-0.0",
-    "12345678901234567",
-    "12345678901234568",
-    "\" 109.30\"",
-    "\"12e3\"",
-    "null",
-    "true",
-    "\"12.5\"",
-    "[1]",
-    "{}",
-];
-const CATEGORIES: &[&str] =
-    &["\"shoes\"", "\"shoes\"", "\"books\"", "\"\"", "\"мода\"", "", "null", "7", "[\"shoes\"]"];
-const COUPONS: &[&str] = &["", "", "\"X\"", "\"gold\"", "\"SUMMER-X\"", "null", "10.5"];
-const QUANTITIES: &[&str] = &["", "1", "2", "5", "2.5"];
-const EXTRAS: &[&str] = &[
-    "",
-    "",
-    "\"gift\":true",
-    "\"gift\":false",
-    "\"gift\":\"yes\"",
-    "\"tags\":[\"shoes\",\"X\",null,3]",
-    "\"tags\":\"shoes\"",
-    "\"tags\":[ 7 , [\"shoes\"],{\"a\":\"X\"} ]",
-    "\"path\":\"/p/12\"",
-    "\"details\":{\"color\":\"red\"}",
-    "\"details\":null",
-];
 const TRAITS: &[&str] = &[
     "",
     "\"tier\":\"gold\"",
@@ -107,6 +71,21 @@ const TRAITS: &[&str] = &[
     "\"vip\":\"true\"",
     "\"tags\":[\"shoes\",\"gold\"]",
     "\"nickname\":\"shoes 0\"",
+    "\"nickname\":\"2026-03-05T00:00:00.0009+00:00\"",
+    "\"renews_at\":\"2026-03-07\"",
+    "\"renews_at\":\"2026-03-08T07:30:00Z\"",
+    "\"renews_at\":\"2026-11-02T00:30:00-03:00\"",
+    "\"renews_at\":\"2026-10-25\"",
+    "\"renews_at\":\"2026-04-06T00:00:00.5+12:45\"",
+    "\"renews_at\":\"never\"",
+    "\"renews_at\":1772704800000",
+    "\"birthday\":\"1990-03-06\"",
+    "\"birthday\":\"2024-02-29\"",
+    "\"birthday\":\"1984-04-05\"",
+    "\"birthday\":\"2011-12-30\"",
+    "\"birthday\":\"1990-10-25T22:30:00Z\"",
+    "\"birthday\":\"1990-02-30\"",
+    "\"birthday\":null",
     "\"timezone\":\"America/New_York\"",
     "\"timezone\":\"Europe/Berlin\"",
     "\"timezone\":\"America/St_Johns\"",
@@ -189,7 +168,7 @@ pub(crate) struct GeneratedLog {
 
 /// Any log of up to 60 lines.
 pub(crate) fn log() -> impl Strategy<Value = GeneratedLog> {
-    let step = prop::collection::vec(any::<u8>(), 56);
+    let step = prop::collection::vec(any::<u8>(), 128);
     (prop::collection::vec(any::<u8>(), 3), prop::collection::vec(step, 1..60))
         .prop_map(|(head, steps)| GeneratedLog { head, steps })
 }
@@ -229,14 +208,24 @@ impl GeneratedLog {
 
 fn gap(picks: &mut Picks<'_>) -> i64 {
     let (plain, from_rules, duration_ms) = (picks.pick(GAPS_MS), picks.rarely(4), picks.pick(DURATIONS).1);
-    if from_rules { duration_ms } else { plain }
+    let (is_long, long) = (picks.rarely(40), picks.pick(LONG_GAPS_MS));
+    match (is_long, from_rules) {
+        (true, _) => long,
+        (false, true) => duration_ms,
+        (false, false) => plain,
+    }
 }
 
-/// Now and then forward to the edge of some window's pane, or one millisecond beside it.
+/// Now and then forward to the edge of some window's pane or to some zone's midnight, or one millisecond beside it.
 fn snap(at: i64, picks: &mut Picks<'_>) -> i64 {
-    let (snaps, length_ms, beside) = (picks.rarely(5), picks.pick(WINDOWS).1, picks.pick(&[0, 1, -1]));
+    let (snaps, length_ms, beside) = (picks.index(10), picks.pick(WINDOWS).1, picks.pick(&[0, 1, -1]));
+    let midnight = picks.pick(MIDNIGHTS_MINUTES) * 60_000;
     let pane = ((length_ms + 59) / 60).max(1);
-    if snaps { (at.div_euclid(pane) + 1) * pane + beside } else { at }
+    match snaps {
+        8 => ((at - midnight).div_euclid(DAY_MS) + 1) * DAY_MS + midnight + beside,
+        9 => (at.div_euclid(pane) + 1) * pane + beside,
+        _ => at,
+    }
 }
 
 fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
@@ -262,10 +251,10 @@ fn line(at: i64, index: usize, picks: &mut Picks<'_>) -> String {
         "group" => fields.push("\"groupId\":\"g\",\"traits\":{\"tier\":\"gold\"}".to_owned()),
         "page" | "screen" => {
             push(&mut fields, "category", picks.pick(CATEGORIES));
-            fields.push(format!("\"properties\":{}", properties(picks)));
+            fields.push(format!("\"properties\":{}", properties::properties(picks)));
         }
         "alias" => {}
-        _ => fields.push(format!("\"properties\":{}", properties(picks))),
+        _ => fields.push(format!("\"properties\":{}", properties::properties(picks))),
     }
     if spoilt == 22 {
         fields.retain(|field| !field.starts_with(&format!("\"{}\":", spoilt_field.0)));
@@ -305,29 +294,6 @@ fn identify(fields: &mut Vec<String>, call: &str, picks: &mut Picks<'_>) {
     if form == 23 {
         fields.retain(|field| !field.starts_with("\"userId\""));
         fields.push(format!("\"userId\":\"{}\"", "long".repeat(64 + picks.index(2))));
-    }
-}
-
-fn properties(picks: &mut Picks<'_>) -> String {
-    let mut fields = Vec::new();
-    push(&mut fields, "price", picks.pick(NUMBERS));
-    push(&mut fields, "total", picks.pick(NUMBERS));
-    push(&mut fields, "category", picks.pick(CATEGORIES));
-    push(&mut fields, "coupon", picks.pick(COUPONS));
-    push(&mut fields, "quantity", picks.pick(QUANTITIES));
-    let extra = picks.pick(EXTRAS);
-    fields.push(extra.to_owned());
-    object(&fields.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-fn object(fields: &[&str]) -> String {
-    let there: Vec<&str> = fields.iter().copied().filter(|field| !field.is_empty()).collect();
-    format!("{{{}}}", there.join(","))
-}
-
-fn push(fields: &mut Vec<String>, key: &str, json: &str) {
-    if !json.is_empty() {
-        fields.push(format!("\"{key}\":{json}"));
     }
 }
 

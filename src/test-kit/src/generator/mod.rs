@@ -5,10 +5,15 @@
 //! its pool. Gaps between events come from the same lengths as windows and durations, and snap to the edges of panes,
 //! so that coincidences are frequent.
 
+mod campaigns;
 mod conditions;
 mod events;
+mod lets;
 mod picks;
+mod pools;
+mod properties;
 mod rules;
+mod templates;
 
 use std::fmt;
 
@@ -24,9 +29,34 @@ pub struct Scenario {
     log: GeneratedLog,
 }
 
-/// Any scenario.
+/// Parts of the language.
+#[derive(Clone, Copy, Debug)]
+pub struct LanguageParts {
+    /// `each` and `let`.
+    pub each: bool,
+    /// Calendar windows, days, gaps, and arithmetic of durations.
+    pub calendar: bool,
+    /// Campaigns on events, `chance` and `expires`.
+    pub triggers: bool,
+    /// `[per]`.
+    pub keys: bool,
+}
+
+impl LanguageParts {
+    /// The whole language.
+    pub const ALL: LanguageParts = LanguageParts { each: true, calendar: true, triggers: true, keys: true };
+    /// What the engine has so far.
+    pub const BUILT: LanguageParts = LanguageParts { each: false, calendar: true, triggers: false, keys: false };
+}
+
+/// Any scenario that the engine can run.
 pub fn scenario() -> impl Strategy<Value = Scenario> {
-    (rules::model(), events::log()).prop_map(|(rules, log)| Scenario { rules, log })
+    scenario_of(LanguageParts::BUILT)
+}
+
+/// Any scenario of these parts of the language.
+pub fn scenario_of(parts: LanguageParts) -> impl Strategy<Value = Scenario> {
+    (rules::model(parts), events::log()).prop_map(|(rules, log)| Scenario { rules, log })
 }
 
 impl Scenario {
@@ -38,6 +68,11 @@ impl Scenario {
     /// The log, one line per event or oddity.
     pub fn events_jsonl(&self) -> Vec<u8> {
         self.log.to_jsonl().into_bytes()
+    }
+
+    /// What draws depend on; mostly empty.
+    pub fn secret(&self) -> &'static str {
+        self.rules.secret()
     }
 
     /// Where the replay ends, in UTC milliseconds; mostly after the last event.

@@ -4,73 +4,90 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::conditions::{self, GeneratedCondition, choose};
+use super::LanguageParts;
+use super::campaigns::{self, GeneratedCampaign};
+use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary};
+use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
 use super::picks::Picks;
 
-/// What `[events]` can select; the ids of names start with the first of each.
-const SELECTORS: &[(&str, &str)] = &[
-    ("view", "event = \"Product Viewed\""),
-    ("cart", "event = \"Product Added\""),
-    ("order", "event = \"Order Completed\""),
-    ("page", "type = \"page\""),
-    ("screen", "type = \"screen\""),
-    ("any", "type = \"track\""),
-];
-
-const RULES_ZONES: &[&str] =
-    &["", "", "America/New_York", "Asia/Shanghai", "Europe/Berlin", "Australia/Lord_Howe", "GMT-0530"];
-const CHANNELS: &[&str] = &["email", "push", "sms"];
-const PRIORITIES: &[i64] = &[0, 0, 5, 9, -3];
-const COOLDOWNS: &[&str] = &["", "", "10m", "1h", "3h", "1d"];
-const MAX_PER_USER: &[usize] = &[0, 0, 0, 0, 1, 2, 3];
-const SHARES: &[&str] = &["", "", "", "", "", "", "0.3", "0.5", "1"];
-const QUIET_HOURS: &[&str] = &[
+const RULES_ZONES: &[&str] = &[
     "",
     "",
-    "22:00-08:00",
-    "01:30-03:30",
-    "00:00-06:00",
-    "21:30-07:15",
-    "02:30-03:15",
-    "12:00-14:00",
-    "06:00-04:30",
-    "01:45-02:15",
-    "01:00-01:30",
-    "22:00-02:30",
-    "00:00-22:59",
-    "23:59-00:00",
+    "America/New_York",
+    "Asia/Shanghai",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",
+    "GMT-0530",
+    "Pacific/Auckland",
+    "America/Santiago",
+    "Africa/Cairo",
+    "America/Havana",
+    "Asia/Beirut",
+    "Pacific/Apia",
 ];
-const VARIANTS: &[&[(&str, &str)]] =
-    &[&[], &[], &[("a", "1"), ("b", "2")], &[("a", "0.5"), ("b", "0.25"), ("c", "3")], &[("only", "1")]];
-
+const KEYS: &[&str] = &["cart_id", "product_id", "cart_id", "product_id", "category", "label", "details.color"];
+const TTLS: &[&str] = &["1d", "6h", "7d", "1h", "90s", "30d", "1d", "7d", "1ms", "61ms"];
+const KEYS_MAX: &[usize] = &[0, 0, 1, 2, 1, 2, 3];
 /// A rules file before it is text.
 #[derive(Clone, Debug)]
 pub(crate) struct RulesModel {
+    parts: LanguageParts,
     head: Vec<u8>,
-    /// Whether it is kept (if none is, the first is), what it selects, and its `where`.
-    names: Vec<(bool, u8, Option<GeneratedCondition>)>,
-    /// Whether it is kept (if none is, the first is), and its `when`.
-    segments: Vec<(bool, GeneratedCondition)>,
-    campaigns: Vec<(Vec<u8>, Option<GeneratedCondition>)>,
+    names: Vec<GeneratedName>,
+    /// Entries of `[per]`.
+    pers: Vec<Vec<u8>>,
+    segments: Vec<GeneratedSegment>,
+    campaigns: Vec<GeneratedCampaign>,
     caps: Vec<Vec<u8>>,
 }
 
-/// Any rules file.
-pub(crate) fn model() -> impl Strategy<Value = RulesModel> {
+/// An entry of `[events]`.
+#[derive(Clone, Debug)]
+struct GeneratedName {
+    /// If none is, the first is.
+    is_kept: bool,
+    choices: Vec<u8>,
+    filter: Option<GeneratedCondition>,
+}
+
+/// An entry of `[[segments]]`.
+#[derive(Clone, Debug)]
+struct GeneratedSegment {
+    /// If none is, the first is.
+    is_kept: bool,
+    /// Which `[per]` it has, if any.
+    per: u8,
+    when: GeneratedCondition,
+}
+
+/// Any rules file of these parts of the language.
+pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
+    let choices = |count| prop::collection::vec(any::<u8>(), count);
+    let kept = || prop::bool::weighted(0.95);
+    let name = (kept(), choices(2), prop::option::weighted(0.25, conditions::condition()))
+        .prop_map(|(is_kept, choices, filter)| GeneratedName { is_kept, choices, filter });
+    let segment = (kept(), any::<u8>(), conditions::condition()).prop_map(|(is_kept, per, when)| GeneratedSegment {
+        is_kept,
+        per,
+        when,
+    });
     (
-        prop::collection::vec(any::<u8>(), 3),
-        prop::collection::vec(
-            (prop::bool::weighted(0.95), any::<u8>(), prop::option::weighted(0.25, conditions::filter())),
-            1..6,
-        ),
-        prop::collection::vec((prop::bool::weighted(0.95), conditions::condition()), 1..8),
-        prop::collection::vec(
-            (prop::collection::vec(any::<u8>(), 9), prop::option::weighted(0.2, conditions::condition())),
-            0..7,
-        ),
-        prop::collection::vec(prop::collection::vec(any::<u8>(), 3), 0..3),
+        choices(4),
+        prop::collection::vec(name, 1..6),
+        prop::collection::vec(choices(3), 0..4),
+        prop::collection::vec(segment, 1..8),
+        prop::collection::vec(campaigns::campaign(), 0..7),
+        prop::collection::vec(choices(3), 0..3),
     )
-        .prop_map(|(head, names, segments, campaigns, caps)| RulesModel { head, names, segments, campaigns, caps })
+        .prop_map(move |(head, names, pers, segments, campaigns, caps)| RulesModel {
+            parts,
+            head,
+            names,
+            pers: if parts.keys { pers } else { Vec::new() },
+            segments,
+            campaigns,
+            caps,
+        })
 }
 
 impl RulesModel {
@@ -81,28 +98,48 @@ impl RulesModel {
         text
     }
 
+    /// What draws depend on.
+    pub(crate) fn secret(&self) -> &'static str {
+        Picks::new(&self.head[3..]).pick(&[
+            "",
+            "",
+            "shh",
+            "a secret longer than a block of SHA-256, which has 64 bytes in it",
+        ])
+    }
+
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let mut head = Picks::new(&self.head);
         optional(text, "timezone", head.pick(RULES_ZONES))?;
         optional(text, "dedup_window", head.pick(&["", "10m", "1h", "1s", "12h"]))?;
         number(text, "control", head.pick(&["", "", "", "", "0.1", "0.5"]))?;
         let names = self.write_names(text)?;
-        let mut segments: Vec<Option<String>> = Vec::new();
-        let any_kept = self.segments.iter().any(|(kept, _)| *kept);
-        for (index, (kept, condition)) in self.segments.iter().enumerate() {
-            let id = (*kept || (index == 0 && !any_kept)).then(|| format!("s{index}"));
-            if let Some(id) = &id {
-                let when = quote(&condition.to_cel(&names, &segments));
-                writeln!(text, "\n[[segments]]\nid = \"{id}\"\nwhen = {when}")?;
-            }
-            segments.push(id);
+        for (index, choices) in self.pers.iter().enumerate() {
+            let mut picks = Picks::new(choices);
+            let (key, ttl, max) = (picks.pick(KEYS), picks.pick(TTLS), picks.pick(KEYS_MAX));
+            writeln!(text, "\n[per.k{index}]\nkey = \"{key}\"\nttl = \"{ttl}\"")?;
+            number(text, "max", &if max > 0 { max.to_string() } else { String::new() })?;
         }
-        for (index, (choices, condition)) in self.campaigns.iter().enumerate() {
-            writeln!(text, "\n[[campaigns]]\nid = \"c{index}\"")?;
-            write_campaign(text, &mut Picks::new(choices), &segments)?;
-            if let Some(condition) = condition {
-                writeln!(text, "if = {}", quote(&condition.to_cel(&names, &segments)))?;
+        let mut segments: Vec<Option<SegmentName>> = Vec::new();
+        let any_kept = self.segments.iter().any(|segment| segment.is_kept);
+        for (index, segment) in self.segments.iter().enumerate() {
+            if !segment.is_kept && (index > 0 || any_kept) {
+                segments.push(None);
+                continue;
             }
+            // Half of them are of users.
+            let per = usize::from(segment.per) % (2 * self.pers.len()).max(1);
+            let name = SegmentName { id: format!("s{index}"), per: per.checked_sub(self.pers.len().max(1)) };
+            let place = ConditionPlace::Segment;
+            let vocabulary = Vocabulary { parts: self.parts, place, names: &names, segments: &segments, per: name.per };
+            writeln!(text, "\n[[segments]]\nid = \"{}\"", name.id)?;
+            optional(text, "per", &name.per.map(|per| format!("k{per}")).unwrap_or_default())?;
+            writeln!(text, "when = {}", quote(&segment.when.to_cel(&vocabulary)))?;
+            segments.push(Some(name));
+        }
+        for (index, campaign) in self.campaigns.iter().enumerate() {
+            writeln!(text, "\n[[campaigns]]\nid = \"c{index}\"")?;
+            campaign.write(text, self.parts, &names, &segments)?;
         }
         for choices in &self.caps {
             let mut picks = Picks::new(choices);
@@ -116,58 +153,43 @@ impl RulesModel {
     fn write_names(&self, text: &mut String) -> Result<Vec<Option<String>>, std::fmt::Error> {
         writeln!(text, "\n[events]")?;
         let mut names = Vec::new();
-        let any_kept = self.names.iter().any(|(kept, ..)| *kept);
-        for (index, (kept, selector, filter)) in self.names.iter().enumerate() {
-            if !kept && (index > 0 || any_kept) {
+        let any_kept = self.names.iter().any(|name| name.is_kept);
+        let selectors = if self.parts.each { [SELECTORS, EACH_SELECTORS].concat() } else { SELECTORS.to_vec() };
+        for (index, name) in self.names.iter().enumerate() {
+            if !name.is_kept && (index > 0 || any_kept) {
                 names.push(None);
                 continue;
             }
-            let (prefix, selector) = Picks::new(&[*selector]).pick(SELECTORS);
-            let id = format!("{prefix}{index}");
-            match filter {
-                Some(filter) => {
-                    let condition = quote(&filter.to_cel(&[], &[]));
-                    writeln!(text, "{id} = {{ {selector}, where = {condition} }}")?;
-                }
-                None => writeln!(text, "{id} = {{ {selector} }}")?,
+            let mut picks = Picks::new(&name.choices);
+            let (prefix, selector) = picks.pick(&selectors);
+            let each = selector.contains("each = ");
+            let lets = if self.parts.each { picks.pick(if each { ITEM_LETS } else { LETS }) } else { "" };
+            let mut entry = selector.to_owned();
+            if let Some(filter) = &name.filter {
+                let place = ConditionPlace::Filter { each };
+                let vocabulary = Vocabulary { parts: self.parts, place, names: &[], segments: &[], per: None };
+                write!(entry, ", where = {}", quote(&filter.to_cel(&vocabulary)))?;
             }
+            if !lets.is_empty() {
+                write!(entry, ", let = {{ {lets} }}")?;
+            }
+            let id = format!("{prefix}{index}");
+            writeln!(text, "{id} = {{ {entry} }}")?;
             names.push(Some(id));
         }
         Ok(names)
     }
 }
 
-fn write_campaign(text: &mut String, picks: &mut Picks<'_>, segments: &[Option<String>]) -> std::fmt::Result {
-    let segment = choose(segments, picks);
-    writeln!(text, "on = \"{}:{segment}\"", picks.pick(&["enter", "enter", "exit"]))?;
-    writeln!(text, "channel = \"{}\"", picks.pick(CHANNELS))?;
-    let (priority, max) = (picks.pick(PRIORITIES), picks.pick(MAX_PER_USER));
-    if priority != 0 {
-        writeln!(text, "priority = {priority}")?;
-    }
-    if max > 0 {
-        writeln!(text, "max_per_user = {max}")?;
-    }
-    optional(text, "cooldown", picks.pick(COOLDOWNS))?;
-    optional(text, "quiet_hours", picks.pick(QUIET_HOURS))?;
-    number(text, "holdout", picks.pick(SHARES))?;
-    let variants: Vec<String> =
-        picks.pick(VARIANTS).iter().map(|(id, weight)| format!("{{ id = \"{id}\", weight = {weight} }}")).collect();
-    if !variants.is_empty() {
-        writeln!(text, "variants = [{}]", variants.join(", "))?;
-    }
-    Ok(())
-}
-
-fn optional(text: &mut String, key: &str, value: &str) -> std::fmt::Result {
+pub(crate) fn optional(text: &mut String, key: &str, value: &str) -> std::fmt::Result {
     if value.is_empty() { Ok(()) } else { writeln!(text, "{key} = \"{value}\"") }
 }
 
-fn number(text: &mut String, key: &str, value: &str) -> std::fmt::Result {
+pub(crate) fn number(text: &mut String, key: &str, value: &str) -> std::fmt::Result {
     if value.is_empty() { Ok(()) } else { writeln!(text, "{key} = {value}") }
 }
 
 /// The text as a TOML string.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
