@@ -147,7 +147,7 @@ fn every_function_operator_and_key_occurs_in_rules() {
     // Functions that the engine may not have yet.
     let new = ["first", "gap", "usual_gap", "days", "followed", "streak", "until", "anniversary", "hour", "weekday"];
     let new = new.into_iter().chain(["keys_in", "key"]).map(|name| format!("{name}("));
-    let functions = rekindle_core::rules::function_names().into_iter().map(|name| format!("{name}("));
+    let functions = rekindle_core::rules::function_names().map(|name| format!("{name}("));
     for word in words.into_iter().map(str::to_owned).chain(new).chain(functions) {
         let count = rules.matches(&word).count();
         assert!(count >= 10, "`{word}` occurs {count} times in {SCENARIOS} rules files");
