@@ -9,3 +9,4 @@ mod faults;
 mod growth_commands;
 mod settings;
 mod simulate;
+mod starter_pack;
