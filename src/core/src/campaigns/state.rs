@@ -42,7 +42,7 @@ pub struct DeferredDecision {
     pub campaign: CampaignId,
     /// What triggered it; `None`: a segment or a name that the rules do not have any more.
     pub trigger: Option<Trigger>,
-    /// When it was first deferred.
+    /// When it was deferred.
     pub at: Timestamp,
     /// When the quiet hours end.
     pub until: Timestamp,

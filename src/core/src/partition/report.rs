@@ -66,7 +66,7 @@ pub struct DeferredDecisionReport {
     pub on: Option<String>,
     /// The key whose state triggered it, of a segment with `per`.
     pub key: Option<String>,
-    /// When it was first deferred.
+    /// When it was deferred.
     pub at: Timestamp,
     /// When the quiet hours end.
     pub until: Timestamp,

@@ -100,7 +100,7 @@ pub(super) struct DeferredDecisionEntry {
     /// The key whose state triggered it, of a segment with `per`.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
-    /// When it was deferred first.
+    /// When it was deferred.
     #[schema(format = DateTime)]
     at: String,
     /// When the quiet hours end.

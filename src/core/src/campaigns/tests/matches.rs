@@ -229,3 +229,16 @@ fn each_match_of_an_event_has_a_draw_of_its_own() {
     let outcome = |cause: &str| if share(cause) < share("m1#2") { "sent c" } else { "no_luck c" };
     assert_eq!(story.decided(), ["m1", "m1#2", "m1#3"].map(outcome));
 }
+
+#[test]
+fn what_is_deferred_once_more_is_late_by_its_latest_deferral_and_draws_by_its_change() {
+    let secret = || DrawSecret::of_file(b"a secret");
+    let share = secret().share("chance:c:u:on:enter:2026-03-02T05:00:00.000Z");
+    let lines = format!("quiet_hours = \"22:00-08:00\"\nexpires = \"4h\"\nchance = {:?}", share + 1e-9);
+    let mut story = Story::under(&rules(&[("c", &lines)], "")).with_secret(secret());
+    story.track(5 * HOUR, "View", "");
+    // Three hours west of UTC it is 05:00 when the quiet hours of UTC end.
+    story.identify(6 * HOUR, r#""timezone":"-03:00""#).wait(11 * HOUR);
+    let hours = [(5, "deferred"), (8, "deferred"), (11, "sent")];
+    assert_eq!(decisions(&mut story), hours.map(|(at, outcome)| format!("{} {outcome} c", at * HOUR)));
+}

@@ -123,7 +123,7 @@ impl StepContext {
             let decision = MadeDecision { campaign, outcome: outcome.clone(), trigger, cause, position };
             self.report_decision(plan, user, decision, out);
             if let Outcome::Deferred { until } = outcome {
-                user.campaigns.defer(DeferredDecision { until, zone, ..deferred });
+                user.campaigns.defer(DeferredDecision { at: user.profile.now, until, zone, ..deferred });
             }
         }
     }
