@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;
@@ -19,7 +20,9 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
     let until = Timestamp::parse_rfc3339(until.trim()).expect("`until` is a time");
     // With one resident user, all others are packed between any two events.
     let resident_users = (partitions > 1).then_some(1);
-    let options = PipelineOptions { partitions, workers, resident_users, ..PipelineOptions::default() };
+    // Without the file the secret is empty.
+    let secret = DrawSecret::of_file(&fs::read(case.join("secret")).unwrap_or_default());
+    let options = PipelineOptions { partitions, workers, resident_users, secret, ..PipelineOptions::default() };
     replay_bytes(&rules, &read("events.jsonl"), until, options, batch_bytes).expect("the rules compile")
 }
 

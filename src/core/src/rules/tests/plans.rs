@@ -240,13 +240,14 @@ fn a_campaign_on_an_event_reads_the_properties_that_its_terms_name() {
         channel = "push"
         chance = 0.25
         if = "event.wheel == 'gold' && total(event) == 0"
-        payload_from = { coins = "event.coins * 2", nested = "event.place.city", coins_again = "number(event.coins)" }
+        payload_from = { coins = "event.coins * 2", nested = "event.place.city", coins_again = "number(event.coins)",
+                         left = "until(event.ends)" }
     "#;
     let rules = compiled(text);
     let campaign = &rules.campaigns[0];
     assert_eq!((rules.trigger_name(campaign.on).as_str(), campaign.chance), ("event:spin", Some(0.25)));
     let paths: Vec<String> =
         campaign.reads.iter().map(|id| rules.projection.fields[usize::from(id.0)].join(".")).collect();
-    assert_eq!(paths, ["properties.wheel", "properties.coins", "properties.place.city"]);
+    assert_eq!(paths, ["properties.wheel", "properties.coins", "properties.place.city", "properties.ends"]);
     assert_eq!(rules.projection.property_events.as_deref(), Some(["Wheel Spun".to_owned()].as_slice()));
 }
