@@ -29,6 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("identity", &["time", "event"]),
     ("route", &[]),
     ("engine", &["time", "decimal", "event", "encoding", "value", "features", "rules"]),
+    ("survey", &["time", "decimal", "event", "rules", "engine"]),
     ("campaigns", &["time", "json", "event", "secret", "rules", "encoding", "engine"]),
     ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
     (

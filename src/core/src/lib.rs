@@ -24,6 +24,7 @@ pub mod partition;
 pub mod route;
 pub mod rules;
 pub mod secret;
+pub mod survey;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -77,7 +77,7 @@ pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec
 }
 
 /// Calls `see` with every term in a condition, the outer before the inner.
-pub(super) fn each_term<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Term)) {
+pub(crate) fn each_term<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Term)) {
     match condition {
         Condition::Constant(_) | Condition::InSegment(_) => {}
         Condition::Not(inner) => each_term(inner, see),
@@ -103,7 +103,7 @@ pub(super) fn each_term<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'c Te
 }
 
 /// Calls `see` with a term and every term in it.
-pub(super) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
+pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
     see(term);
     match term {
         Term::Arithmetic { left, right, .. } => {
@@ -320,6 +320,17 @@ pub(super) fn fields_of_match(condition: Option<&Condition>, payload_from: &[(St
         });
     }
     found.into_iter().collect()
+}
+
+/// The properties and context fields in a term.
+pub fn fields_in_term(term: &Term) -> Vec<FieldId> {
+    let mut found = Vec::new();
+    each_in_term(term, &mut |term| {
+        if let Term::Field(id) = term {
+            found.push(*id);
+        }
+    });
+    found
 }
 
 /// The traits that segments, names and campaigns read.

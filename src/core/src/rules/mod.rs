@@ -19,7 +19,7 @@
 //! | a key of a table of the file, or a table | its file in `tables`, and its shape in [`schema`] |
 //!
 //! The other modules work on a compiled ruleset: [`dependencies`] (what can change a condition), [`notation`] (features
-//! and terms as the rules write them), [`explain`] (`rekindle check --explain`), [`survey`] and [`products`] (what the
+//! and terms as the rules write them), [`explain`] (`rekindle check --explain`), [`products`] (what the
 //! rules read compared with events), [`reference`](mod@reference) (the language reference).
 
 pub mod dependencies;
@@ -30,7 +30,6 @@ pub mod products;
 pub mod reference;
 pub mod ruleset;
 pub mod schema;
-pub mod survey;
 pub mod time_zones;
 
 mod compiler;

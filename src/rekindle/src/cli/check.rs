@@ -36,8 +36,8 @@ pub struct CheckArgs {
     /// past; transitions that result from that trigger no campaign
     #[arg(long, value_name = "OLD_RULES")]
     pub replacing: Option<PathBuf>,
-    /// Event files to check the rules against: amounts that are not numbers, properties inside arrays, events and properties that
-    /// do not occur in the file. What can never occur is a mistake
+    /// Event files to check the rules against: how often every name, property and trait that the rules read is there, and of which
+    /// type; then amounts that are not numbers, properties inside arrays, and what is never there. What can never occur is a mistake
     #[arg(long, value_name = "EVENTS", conflicts_with = "config")]
     pub against: Vec<PathBuf>,
     /// Also print what the rules compile to: features and who shares them, bytes per user, what changes each segment
@@ -257,6 +257,9 @@ mod tests {
         let (sound, out) = checked(args.clone());
         let told = "warning: a.total is not a number in 1 of 2 events (such as \"109.30\"): sums and means ignore it\n  help: ";
         assert!(sound && out.contains("r.toml: ok") && out.contains(told), "{out}");
+        let listed =
+            "a (\"A\"): 2 events\n  a.total: 2 of 2, as number 1, number in quotes 1\n  a.items.price: never\n";
+        assert!(out.contains(listed), "{out}");
         std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
         let (sound, out) = checked(args.clone());
         assert!(

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use rekindle_core::decode::Decoder;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::ruleset::Ruleset;
-use rekindle_core::rules::survey::PropertySurvey;
+use rekindle_core::survey::EventSurvey;
 use rekindle_runtime::files::source::{EventFiles, FileItem, FileSourceError};
 use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{InputEntry, MissingNameKind, Pipeline, PipelineOptions, missing_names};
 use rekindle_settings::EngineSettings;
 
-/// Reads the events, and writes where they and the rules disagree; true if none of that is a mistake.
+/// Reads the events, and writes what is there of everything that the rules read, then where events and rules disagree; true if
+/// none of that is a mistake.
 ///
 /// # Errors
 /// `out` cannot be written to. Events that cannot be read are reported there, and count as a mistake.
 pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
-    let mut survey = PropertySurvey::new(rules);
+    let mut survey = EventSurvey::new(rules);
     let plan = Arc::new(ExecutionPlan::new(rules.clone()));
     let mut pipeline =
         match Pipeline::new(plan, PipelineOptions { partitions: 1, workers: 1, ..PipelineOptions::default() }) {
@@ -32,27 +33,25 @@ pub(super) fn check(rules: &Ruleset, events: &[PathBuf], out: &mut dyn Write) ->
         writeln!(out, "{error}")?;
         return Ok(false);
     }
+    let totals = pipeline.totals();
+    for line in survey.lines(&totals.counts.by_name) {
+        writeln!(out, "{line}")?;
+    }
     let findings = survey.findings();
     for finding in &findings {
         let kind = if finding.is_mistake { "mistake" } else { "warning" };
         writeln!(out, "{kind}: {}\n  help: {}", finding.text, finding.help)?;
     }
-    for missing in missing_names(rules, &pipeline.totals(), &[], "the file") {
-        writeln!(out, "warning: {missing}\n  help: {}", help(missing.kind))?;
+    let unmatched = missing_names(rules, &totals, &[], "the file");
+    for missing in unmatched.into_iter().filter(|missing| missing.kind == MissingNameKind::Event) {
+        writeln!(out, "warning: {missing}\n  help: name it in [events] exactly as the site sends it")?;
     }
     Ok(findings.iter().all(|finding| !finding.is_mistake))
 }
 
-fn help(kind: MissingNameKind) -> &'static str {
-    match kind {
-        MissingNameKind::Event => "name it in [events] exactly as the site sends it",
-        MissingNameKind::Field | MissingNameKind::Trait => "write it exactly as the site sends it",
-    }
-}
-
 /// Passes the events to the survey, which counts properties, and to the pipeline, which counts matches of the rules.
 fn read_events(
-    survey: &mut PropertySurvey<'_>,
+    survey: &mut EventSurvey<'_>,
     pipeline: &mut Pipeline,
     events: &[PathBuf],
 ) -> Result<(), FileSourceError> {

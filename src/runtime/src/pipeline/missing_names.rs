@@ -9,7 +9,7 @@ use std::fmt;
 use super::{ObservedNames, PipelineTotals};
 use rekindle_core::diagnostics::nearest;
 use rekindle_core::event::{CallType, FieldId};
-use rekindle_core::rules::ruleset::{CampaignTrigger, EventName, Ruleset};
+use rekindle_core::rules::ruleset::{CampaignTrigger, EventName, MatchValueSource, Ruleset};
 use rekindle_core::rules::{dependencies, notation};
 
 /// If no name is similar to a missing one, this number of the most frequent names is listed.
@@ -53,17 +53,20 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
     }
     let mut read: BTreeSet<FieldId> = BTreeSet::new();
     for feature in rules.features.iter().filter(|feature| matched(usize::from(feature.name.0)) > 0) {
-        read.extend(feature.kind.fields());
+        let name = &rules.names[usize::from(feature.name.0)];
+        read.extend(feature.kind.fields().into_iter().filter_map(|field| field_of_event(name, field)));
     }
     for campaign in &rules.campaigns {
         if let CampaignTrigger::Match(name) = campaign.on
             && matched(usize::from(name.0)) > 0
         {
-            read.extend(&campaign.reads);
+            let name = &rules.names[usize::from(name.0)];
+            read.extend(campaign.reads.iter().filter_map(|field| field_of_event(name, *field)));
         }
     }
     for name in rules.names.iter().filter(|name| occurrences(name, totals) > 0) {
         read.extend(name.filter.iter().flat_map(dependencies::fields_in));
+        read.extend(name.lets.iter().flat_map(|value| dependencies::fields_in_term(&value.term)));
     }
     for id in read.into_iter().filter(|id| !seen.fields.contains(&id.0)) {
         found.push(MissingName {
@@ -82,6 +85,15 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
         }
     }
     found
+}
+
+/// The field of the event that a value of a match is. `None`: it is worked out, or looked for in an element first.
+fn field_of_event(name: &EventName, field: FieldId) -> Option<FieldId> {
+    match name.values.iter().find(|value| value.field == field).map(|value| value.source) {
+        None => Some(field),
+        Some(MatchValueSource::Property { item: None, property }) => Some(property),
+        Some(MatchValueSource::Property { item: Some(_), .. } | MatchValueSource::Let(_)) => None,
+    }
 }
 
 /// The number of events that a name may select, regardless of its `where`.
@@ -204,6 +216,27 @@ mod tests {
             assert_eq!(reported_sorted, expected_sorted);
             assert_eq!(reported[..4], expected[..4]);
         }
+    }
+
+    #[test]
+    fn a_value_that_a_match_has_of_its_own_is_not_missing() {
+        let rules = r#"
+            [events]
+            line = { event = "Order", each = "products", let = { worth = "item.price * properties.rate" } }
+            order = { event = "Order", let = { net = "properties.total * 2" } }
+            [[segments]]
+            id = "s"
+            when = "sum(line.worth, '7d') > 5 || last(line.sku) == 'a' || sum(order.net, '7d') > 5 || last(order.note) == 'x'"
+        "#;
+        let compiled = rules::compile(rules).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let mut pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled.clone())), PipelineOptions::default())
+            .expect("threads start");
+        let order = track("Order", r#""total":1,"products":[{"price":2,"sku":"a"}]"#);
+        pipeline.feed(order.as_bytes(), &mut |_| {}, &mut Vec::new());
+        let missing = missing_names(&compiled, &pipeline.totals(), &[], "the file");
+        let mut missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        missing.sort();
+        assert_eq!(missing, ["no event had properties.note", "no event had properties.rate"]);
     }
 
     #[test]

@@ -1,0 +1,124 @@
+//! What the rules read of the events of a name: values of its matches, and what its `where` and `let` look at.
+
+use std::collections::BTreeSet;
+
+use crate::event::{ArrayId, FieldId, ItemFieldId, TraitId};
+use crate::rules::ruleset::{CampaignTrigger, MatchValueSource, NameId, Ruleset, Term};
+use crate::rules::{dependencies, notation};
+
+/// A value that the rules read of the events of a name.
+#[derive(Clone, Debug)]
+pub(super) struct ValueRead {
+    /// As the rules write it: `order.total`, `properties.total`, `item.price`.
+    pub(super) written: String,
+    pub(super) source: ValueSource,
+    /// Whether it is summed or averaged.
+    pub(super) is_amount: bool,
+}
+
+/// Where a value of a name comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ValueSource {
+    /// The event.
+    Event(FieldId),
+    /// An element of the array.
+    Item(ItemFieldId),
+    /// An element, or else the event.
+    ItemOrEvent(ItemFieldId, FieldId),
+    /// The term of `let` at this index.
+    Let(usize),
+}
+
+impl ValueSource {
+    /// Whether it is found once for each element of the array of `each`, and not once for each event.
+    pub(super) fn is_of_elements(self) -> bool {
+        !matches!(self, ValueSource::Event(_))
+    }
+
+    /// The event's field that it reads, if it does.
+    pub(super) fn field(self) -> Option<FieldId> {
+        match self {
+            ValueSource::Event(field) | ValueSource::ItemOrEvent(_, field) => Some(field),
+            ValueSource::Item(_) | ValueSource::Let(_) => None,
+        }
+    }
+}
+
+/// The values that are read of a name's events, each once.
+pub(super) fn values_of(rules: &Ruleset, id: NameId) -> Vec<ValueRead> {
+    let name = &rules.names[usize::from(id.0)];
+    let amounts: BTreeSet<FieldId> =
+        rules.amounts.iter().filter(|amount| amount.name == id).map(|amount| amount.field).collect();
+    let mut values: Vec<ValueRead> = fields_of_matches(rules, id)
+        .into_iter()
+        .filter_map(|field| {
+            let written = format!("{}.{}", name.id, rules.projection.fields[usize::from(field.0)][1..].join("."));
+            let source = source_of(rules, id, field)?;
+            Some(ValueRead { written, source, is_amount: amounts.contains(&field) })
+        })
+        .collect();
+    let known: BTreeSet<ValueSource> = values.iter().map(|value| value.source).collect();
+    let mut looked_at = BTreeSet::new();
+    let mut see = |term: &Term| match term {
+        Term::Field(field) => _ = looked_at.insert((ValueSource::Event(*field), notation::field(rules, *field))),
+        Term::Item { array, field } => {
+            let written = format!("item.{}", item_path(rules, *array, *field));
+            looked_at.insert((ValueSource::Item(*field), written));
+        }
+        _ => {}
+    };
+    name.filter.iter().for_each(|filter| dependencies::each_term(filter, &mut see));
+    name.lets.iter().for_each(|value| dependencies::each_in_term(&value.term, &mut see));
+    values.extend(
+        looked_at.into_iter().filter(|(source, _)| !known.contains(source)).map(|(source, written)| ValueRead {
+            written,
+            source,
+            is_amount: false,
+        }),
+    );
+    values
+}
+
+/// The traits that the rules read.
+pub(super) fn traits(rules: &Ruleset) -> BTreeSet<TraitId> {
+    dependencies::traits_in_rules(rules)
+}
+
+/// The fields that features, campaigns and growth numbers read of a name's matches.
+fn fields_of_matches(rules: &Ruleset, id: NameId) -> BTreeSet<FieldId> {
+    let mut fields: BTreeSet<FieldId> =
+        rules.amounts.iter().filter(|amount| amount.name == id).map(|amount| amount.field).collect();
+    for feature in rules.features.iter().filter(|feature| feature.name == id) {
+        fields.extend(feature.kind.fields());
+    }
+    for campaign in rules.campaigns.iter().filter(|campaign| campaign.on == CampaignTrigger::Match(id)) {
+        fields.extend(&campaign.reads);
+    }
+    if let Some(orders) = rules.growth.iter().filter_map(|growth| growth.orders.as_ref()).find(|it| it.name == id) {
+        fields.extend([orders.coupon, orders.category, orders.order_id]);
+    }
+    fields
+}
+
+/// Where a field of a match comes from. `None`: a `let` that looks at traits, which are not known here.
+fn source_of(rules: &Ruleset, id: NameId, field: FieldId) -> Option<ValueSource> {
+    let name = &rules.names[usize::from(id.0)];
+    let own = name.values.iter().find(|value| value.field == field);
+    match own.map(|value| value.source) {
+        None => Some(ValueSource::Event(field)),
+        Some(MatchValueSource::Property { item: None, property }) => Some(ValueSource::Event(property)),
+        Some(MatchValueSource::Property { item: Some(item), property }) => {
+            Some(ValueSource::ItemOrEvent(item, property))
+        }
+        Some(MatchValueSource::Let(index)) => {
+            let mut has_traits = false;
+            let term = &name.lets[usize::from(index)].term;
+            dependencies::each_in_term(term, &mut |term| has_traits |= matches!(term, Term::Trait(_)));
+            (!has_traits).then_some(ValueSource::Let(usize::from(index)))
+        }
+    }
+}
+
+fn item_path(rules: &Ruleset, array: ArrayId, field: ItemFieldId) -> String {
+    notation::item_path(rules, array, field).join(".")
+}
