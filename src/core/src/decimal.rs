@@ -68,6 +68,13 @@ impl Decimal {
         Some(Decimal(if is_negative { -magnitude } else { magnitude }))
     }
 
+    /// The number, if it is whole and has at most 64 bits, with a sign or without.
+    pub fn whole_within_64_bits(self) -> Option<i128> {
+        let whole = self.0 / SCALE;
+        let is_whole = whole * SCALE == self.0;
+        (is_whole && (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole)).then_some(whole)
+    }
+
     /// Whether an event or a rule may have it.
     pub fn is_given(self) -> bool {
         self.0.unsigned_abs() <= GIVEN_MAX.unsigned_abs()

@@ -34,6 +34,7 @@ pub(crate) enum KeySpace {
     Caps,
     Names,
     Fields,
+    Pers,
 }
 
 /// Writes parts of a user's state in one format.
@@ -46,6 +47,10 @@ pub(crate) trait StateWriter {
     fn sum(&mut self, name: &'static str, millionths: i128);
     fn decimal(&mut self, name: &'static str, number: Decimal);
     fn time(&mut self, name: &'static str, time: Timestamp);
+    /// A time that is not exported.
+    fn hidden_time(&mut self, time: Timestamp) {
+        self.time("", time);
+    }
     /// A time that is usually close to another one that the reader knows.
     fn time_near(&mut self, name: &'static str, other: Timestamp, time: Timestamp);
     fn hash(&mut self, name: &'static str, hash: u64);

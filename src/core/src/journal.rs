@@ -60,9 +60,9 @@ struct JournalLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     segment: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
     at: JournalInstant,
@@ -89,8 +89,8 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
         campaign: None,
         outcome: None,
         segment: None,
-        change: None,
         key: None,
+        change: None,
         from: None,
         at: JournalInstant(output.at),
         until: None,
@@ -100,7 +100,8 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
         action: None,
     };
     match &output.decided {
-        OutputKind::Transition { segment, change, cause } => {
+        OutputKind::Transition { segment, change, key, cause } => {
+            line.key = key.as_deref();
             line.segment = Some(&rules.segments[usize::from(segment.0)].id);
             line.change = Some(change.name());
             line.cause = cause.name();
@@ -132,11 +133,13 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
 }
 
 impl Cause {
-    /// The messageId, `time`, `rules`, or nothing for an event without messageId.
+    /// The messageId, `time`, `ttl`, `max`, `rules`, or nothing for an event without messageId.
     pub fn name(&self) -> Option<&str> {
         match self {
             Cause::Time => Some("time"),
             Cause::Event(id) => id.as_deref(),
+            Cause::Ttl => Some("ttl"),
+            Cause::Max => Some("max"),
             Cause::Rules { .. } => Some("rules"),
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn plan() -> Arc<ExecutionPlan> {
 pub(crate) fn transition(user: &str, number: u64) -> Output {
     let change = if number.is_multiple_of(2) { TransitionKind::Enter } else { TransitionKind::Exit };
     let cause = Cause::Event(Some(format!("m{number}").into()));
-    let decided = OutputKind::Transition { segment: SegmentId(0), change, cause };
+    let decided = OutputKind::Transition { segment: SegmentId(0), change, key: None, cause };
     Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
 }
 

@@ -100,6 +100,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the campaign fired: it counts for `cooldown`, `max_per_user` and `max_per_key`.
+    pub fn is_exposure(&self) -> bool {
+        matches!(self, Outcome::NoLuck | Outcome::Control | Outcome::Holdout | Outcome::Sent { .. })
+    }
+
     /// Its name in the journal.
     pub fn name(&self) -> &'static str {
         Outcome::NAMES[self.index()]
@@ -165,14 +170,19 @@ pub fn decide_deferred(
     expose(subject, campaign, deferred.campaign, state)
 }
 
-/// Whether what triggered a deferred decision triggers the campaign by the current rules, and the user is still where the
-/// transition led. A match is what it was for good.
+/// Whether what triggered a deferred decision triggers the campaign by the current rules, and the user, or the instance of the
+/// key, is still where the transition led. A match is what it was for good.
 fn holds_still(subject: &DecisionSubject<'_>, campaign: &Campaign) -> bool {
     campaign.on == subject.trigger.on()
         && match subject.trigger {
-            Trigger::Transition(TransitionTrigger { segment, change, .. }) => {
-                let is_in = subject.scope.profile.members.contains(*segment);
-                is_in == (*change == TransitionKind::Enter)
+            Trigger::Transition(TransitionTrigger { segment, change, key, .. }) => {
+                let is_of_key = subject.scope.rules.segments[usize::from(segment.0)].per.is_some();
+                let members = match key {
+                    None => Some(&subject.scope.profile.members),
+                    Some(_) => subject.scope.instance.map(|instance| &instance.members),
+                };
+                let is_in = members.map(|members| members.contains(*segment));
+                is_of_key == key.is_some() && is_in == Some(*change == TransitionKind::Enter)
             }
             Trigger::Match(_) => true,
         }
@@ -196,17 +206,14 @@ fn barred(
     if campaign.max_per_user.is_some_and(|max| exposures.is_some_and(|exposures| exposures.count >= max)) {
         return Some(Outcome::MaxPerUser);
     }
-    if campaign.max_per_key.is_some_and(|max| exposures_of_key(subject.trigger) >= max) {
+    if campaign
+        .max_per_key
+        .is_some_and(|max| subject.scope.instance.is_some_and(|instance| instance.exposures_to(id) >= max))
+    {
         return Some(Outcome::MaxPerKey);
     }
     let cooling = campaign.cooldown.zip(exposures).is_some_and(|(cooldown, exposures)| now - exposures.last < cooldown);
     cooling.then_some(Outcome::Cooldown)
-}
-
-/// How often the campaign fired for the key of its trigger, in the life of that key's state.
-fn exposures_of_key(_trigger: &Trigger) -> u32 {
-    // No segment has `per` yet, and so no trigger has a key.
-    0
 }
 
 fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, state: &mut CampaignState) -> Outcome {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::{FieldId, Scalar};
-use crate::rules::ruleset::{CampaignTrigger, NameId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{CampaignTrigger, NameId, PerId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What triggered a decision, with all that a decision about it needs later, however much later.
@@ -76,6 +76,13 @@ impl Trigger {
             Trigger::Transition(transition) => TriggerOrigin { on: self.on(), ordinal: 1, key: transition.key.clone() },
             Trigger::Match(matched) => TriggerOrigin { on: self.on(), ordinal: matched.ordinal, key: None },
         }
+    }
+
+    /// The key whose state changed, of a segment that still has a `per`.
+    pub fn key(&self, rules: &Ruleset) -> Option<(PerId, &str)> {
+        let Trigger::Transition(TransitionTrigger { segment, key: Some(key), .. }) = self else { return None };
+        let per = rules.segments.get(usize::from(segment.0))?.per?;
+        Some((per, key))
     }
 
     /// What `event.x` reads; empty for a transition.

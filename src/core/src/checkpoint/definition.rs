@@ -8,15 +8,21 @@ use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
-    Arithmetic, Cap, Comparison, Condition, Feature, MatchValueSource, NameId, Ruleset, Term, TextTest,
+    Arithmetic, Cap, Comparison, Condition, Feature, MatchValueSource, NameId, PerId, Ruleset, Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
 /// the rules does not matter, what it selects does.
 pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
     let kept = feature.kind.definition(&|id| value(rules, feature.name, id), &rules.timezone_name);
-    let second = feature.second.map(|name| format!(" then {}", event(rules, name)));
-    format!("{kept} of {}{}", event(rules, feature.name), second.unwrap_or_default())
+    let second = feature.second.map(|name| format!(" then {}", event(rules, name))).unwrap_or_default();
+    let per = feature.per.map(|id| format!(" per {}", per(rules, id))).unwrap_or_default();
+    format!("{kept} of {}{second}{per}", event(rules, feature.name))
+}
+
+/// `cart_id`: what the instances are of. Under another `ttl` or `max` they are the same.
+pub(super) fn per(rules: &Ruleset, id: PerId) -> String {
+    quoted(&rules.pers[usize::from(id.0)].key)
 }
 
 /// `86400000 "email"`: the length of time and the channel. The same actions count when `max` changes.
@@ -98,6 +104,10 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
             let sides = if step.is_operand_left { [operand, inner] } else { [inner, operand] };
             list(arithmetic(step.op), sides)
         }),
+        Term::InstanceIdle => "idle".to_owned(),
+        Term::InstanceAge => "age".to_owned(),
+        Term::Key => "key".to_owned(),
+        Term::KeysIn(id) => list("keys_in", [quoted(&rules.segments[usize::from(id.0)].id)]),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", path(notation::item_path(rules, *array, *field))),

@@ -8,15 +8,15 @@ use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
-use crate::rules::ruleset::Ruleset;
+use crate::rules::ruleset::{PerId, Ruleset};
 
 /// The keys of some rules, by kind, each in the order of the rules.
 pub(super) struct RulesKeys(pub(super) [Vec<String>; KINDS]);
 
 /// How many kinds of keys there are, beside those of the growth numbers.
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
-/// How many there were before version 4: no names and no properties.
+/// How many there were before version 4: no names, no properties and no `[per.K]`.
 const KINDS_BEFORE: usize = 5;
 
 /// For each id in a checkpoint, the id under the current rules; `None`: these have nothing of this key.
@@ -28,6 +28,7 @@ pub(super) struct KeyDictionary {
     pub(super) caps: KeyMapping,
     pub(super) names: KeyMapping,
     pub(super) fields: KeyMapping,
+    pub(super) pers: KeyMapping,
     /// How the growth numbers are read; `None`: not at all.
     pub(super) growth: Option<GrowthMigration>,
 }
@@ -46,6 +47,7 @@ impl RulesKeys {
             numbered(rules.caps.iter().map(definition::cap)),
             numbered(rules.names.iter().map(|name| name.id.clone())),
             numbered(rules.projection.fields.iter().map(|path| definition::path(path))),
+            numbered((0..).map(PerId).take(rules.pers.len()).map(|id| definition::per(rules, id))),
         ])
     }
 }
@@ -61,30 +63,30 @@ fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
     .collect()
 }
 
-/// Writes the rules' keys; those of the growth numbers, if there are any, come last.
+/// Writes the rules' keys; those of the growth numbers, of which there may be none, come last.
 pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
     let RulesKeys(kinds) = RulesKeys::of(&plan.rules);
-    writer.array((kinds.len() + usize::from(plan.growth.is_some())) as u64);
+    writer.array((kinds.len() + 1) as u64);
     for keys in &kinds {
         writer.array(keys.len() as u64);
         for key in keys {
             writer.str(key);
         }
     }
-    if let Some(growth) = &plan.growth {
-        writer.array(growth.keys().len() as u64);
-        growth.keys().iter().for_each(|key| writer.str(key));
-    }
+    let growth = plan.growth.as_ref().map_or(&[][..], |growth| growth.keys());
+    writer.array(growth.len() as u64);
+    growth.iter().for_each(|key| writer.str(key));
 }
 
 impl KeyDictionary {
     /// Reads a checkpoint's keys, and finds each in the rules.
     pub(super) fn read(plan: &ExecutionPlan, reader: &mut CborReader<'_>) -> Result<KeyDictionary, CodecError> {
-        let RulesKeys([features, traits, segments, campaigns, caps, names, fields]) = RulesKeys::of(&plan.rules);
-        let kinds = usize::try_from(reader.array("the keys")?).unwrap_or(usize::MAX);
-        let (has_names, has_growth) = match kinds.checked_sub(KINDS_BEFORE) {
-            Some(more @ (0 | 1)) => (false, more == 1),
-            Some(more @ (2 | 3)) => (true, more == 3),
+        let RulesKeys([features, traits, segments, campaigns, caps, names, fields, pers]) = RulesKeys::of(&plan.rules);
+        // Those of the growth numbers come last; before version 4 they could be left out.
+        let (has_names, has_growth) = match usize::try_from(reader.array("the keys")?).unwrap_or(usize::MAX) {
+            KINDS_BEFORE => (false, false),
+            kinds if kinds == KINDS_BEFORE + 1 => (false, true),
+            kinds if kinds == KINDS + 1 => (true, true),
             _ => return Err(reader.wrong("an array of another length")),
         };
         let mut dictionary = KeyDictionary {
@@ -95,6 +97,7 @@ impl KeyDictionary {
             caps: KeyMapping::read(&caps, reader)?,
             names: if has_names { KeyMapping::read(&names, reader)? } else { KeyMapping::default() },
             fields: if has_names { KeyMapping::read(&fields, reader)? } else { KeyMapping::default() },
+            pers: if has_names { KeyMapping::read(&pers, reader)? } else { KeyMapping::default() },
             growth: None,
         };
         if has_growth {
@@ -102,7 +105,9 @@ impl KeyDictionary {
             for _ in 0..reader.array("the keys of the growth numbers")? {
                 keys.push(reader.text("a key of the growth numbers")?.to_owned());
             }
-            dictionary.growth = plan.growth.as_ref().and_then(|growth| GrowthMigration::new(&keys, growth));
+            let stored = Some(keys).filter(|keys| !keys.is_empty());
+            dictionary.growth =
+                plan.growth.as_ref().zip(stored).and_then(|(growth, keys)| GrowthMigration::new(&keys, growth));
         }
         Ok(dictionary)
     }

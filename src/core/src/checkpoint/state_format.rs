@@ -9,6 +9,7 @@ use super::wire::{CborReader, CborWriter};
 use crate::campaigns::TriggerLookup;
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
+use crate::engine::feature_set::FeatureLookup;
 use crate::event::Scalar;
 use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
@@ -155,6 +156,7 @@ impl<'r> CborStateReader<'r, '_> {
             KeySpace::Caps => &self.known.caps,
             KeySpace::Names => &self.known.names,
             KeySpace::Fields => &self.known.fields,
+            KeySpace::Pers => &self.known.pers,
         }
     }
 }
@@ -301,7 +303,9 @@ impl SectionReader for CborStateReader<'_, '_> {
         let state = UserGrowthState::restore(&numbers, migration);
         state.map(|state| Some(Box::new(state))).ok_or_else(|| self.reader.wrong("invalid growth numbers"))
     }
+}
 
+impl FeatureLookup for CborStateReader<'_, '_> {
     fn feature_kind(&self, id: FeatureId) -> Option<FeatureKind> {
         self.rules.features.get(usize::from(id.0)).map(|feature| feature.kind)
     }

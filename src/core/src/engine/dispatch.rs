@@ -3,7 +3,9 @@
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId};
-use crate::rules::ruleset::{CampaignId, CampaignTrigger, FeatureId, NameId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{
+    CampaignId, CampaignTrigger, Feature, FeatureId, NameId, PerId, Ruleset, SegmentId, TransitionKind,
+};
 use crate::time::Timestamp;
 
 /// The rules, indexed by what sets their parts off.
@@ -17,6 +19,10 @@ pub struct DispatchIndex {
     features_by_name: Vec<Vec<FeatureId>>,
     /// By name: the features whose second name it is.
     features_by_second_name: Vec<Vec<FeatureId>>,
+    /// By `[per.K]`: the features of its instances, those by name and those by second name.
+    keyed_features: Vec<Vec<[Vec<FeatureId>; 2]>>,
+    /// By `[per.K]`: the segments of its instances.
+    segments_by_per: Vec<SegmentSet>,
     /// By name: its amounts, each with its index in the rules.
     amounts_by_name: Vec<Vec<(usize, FieldId)>>,
     segments_by_name: Vec<SegmentSet>,
@@ -74,6 +80,11 @@ impl SegmentSet {
         other.words.iter().enumerate().all(|(at, more)| more & !self.words.get(at).copied().unwrap_or(0) == 0)
     }
 
+    /// Whether a segment is in here.
+    pub fn contains(&self, segment: SegmentId) -> bool {
+        self.words.get(usize::from(segment.0) / 64).is_some_and(|word| word >> (segment.0 % 64) & 1 == 1)
+    }
+
     /// Takes the first segment, in file order, at or after `from`.
     pub fn next_from(&self, from: u16) -> Option<SegmentId> {
         let mut word = usize::from(from) / 64;
@@ -96,6 +107,8 @@ impl DispatchIndex {
             screens: Vec::new(),
             features_by_name: vec![Vec::new(); rules.names.len()],
             features_by_second_name: vec![Vec::new(); rules.names.len()],
+            keyed_features: vec![vec![Default::default(); rules.names.len()]; rules.pers.len()],
+            segments_by_per: vec![SegmentSet::default(); rules.pers.len()],
             amounts_by_name: vec![Vec::new(); rules.names.len()],
             segments_by_name: vec![SegmentSet::default(); rules.names.len()],
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
@@ -125,10 +138,7 @@ impl DispatchIndex {
             }
         }
         for (feature, id) in rules.features.iter().zip((0..).map(FeatureId)) {
-            dispatch.features_by_name[usize::from(feature.name.0)].push(id);
-            if let Some(second) = feature.second {
-                dispatch.features_by_second_name[usize::from(second.0)].push(id);
-            }
+            dispatch.index_feature(feature, id);
         }
         for (at, amount) in rules.amounts.iter().enumerate() {
             dispatch.amounts_by_name[usize::from(amount.name.0)].push((at, amount.field));
@@ -136,7 +146,11 @@ impl DispatchIndex {
         let nobody = UserProfile::new(Timestamp::MIN);
         let blank = EvaluationContext::new(rules, &nobody, nobody.now);
         for (segment, id) in rules.segments.iter().zip((0..).map(SegmentId)) {
-            dispatch.index_segment(&segment.reads, id);
+            dispatch.index_segment(rules, id);
+            if segment.per.is_some() {
+                // A new user has no instances but those that its first event touches.
+                continue;
+            }
             // Without the event it reads, a segment is what it is without any; what others come to is not known here.
             if !segment.reads.segments.is_empty() || blank.holds(&segment.when) {
                 dispatch.at_first.insert(id);
@@ -153,12 +167,29 @@ impl DispatchIndex {
         dispatch
     }
 
-    fn index_segment(&mut self, reads: &crate::rules::ruleset::ConditionDependencies, id: SegmentId) {
+    fn index_feature(&mut self, feature: &Feature, id: FeatureId) {
+        let (first, second) = (Some(feature.name), feature.second);
+        for (is_second, name) in [first, second].into_iter().enumerate() {
+            let Some(name) = name.map(|name| usize::from(name.0)) else { continue };
+            match (feature.per, is_second) {
+                (None, 0) => self.features_by_name[name].push(id),
+                (None, _) => self.features_by_second_name[name].push(id),
+                (Some(per), _) => self.keyed_features[usize::from(per.0)][name][is_second].push(id),
+            }
+        }
+    }
+
+    fn index_segment(&mut self, rules: &Ruleset, id: SegmentId) {
+        let segment = &rules.segments[usize::from(id.0)];
+        let reads = &segment.reads;
         self.all.insert(id);
         if reads.any_event {
             self.any_event.insert(id);
         }
-        if reads.time {
+        if let Some(per) = segment.per {
+            // Of what time alone changes, each instance knows when.
+            self.segments_by_per[usize::from(per.0)].insert(id);
+        } else if reads.time {
             self.timed.insert(id);
             if reads.any_event || reads.time_of_traits || reads.names.is_empty() {
                 self.always_timed.insert(id);
@@ -174,7 +205,10 @@ impl DispatchIndex {
             self.segments_by_trait[usize::from(read.0)].insert(id);
         }
         for read in &reads.segments {
-            self.readers[usize::from(read.0)].insert(id);
+            // Where an instance changed, its other segments are evaluated anyway.
+            if segment.per.is_none() || rules.segments[usize::from(read.0)].per.is_none() {
+                self.readers[usize::from(read.0)].insert(id);
+            }
         }
     }
 
@@ -206,6 +240,16 @@ impl DispatchIndex {
         &self.features_by_second_name[usize::from(name.0)]
     }
 
+    /// The features of an instance that a match of this name feeds: those by name, and those whose second name it is.
+    pub fn keyed_features(&self, per: PerId, name: NameId) -> &[Vec<FeatureId>; 2] {
+        &self.keyed_features[usize::from(per.0)][usize::from(name.0)]
+    }
+
+    /// The segments with this `per`.
+    pub fn segments_of(&self, per: PerId) -> &SegmentSet {
+        &self.segments_by_per[usize::from(per.0)]
+    }
+
     /// The amounts of an event of this name: the index in the rules, and the property.
     pub fn amounts(&self, name: NameId) -> &[(usize, FieldId)] {
         &self.amounts_by_name[usize::from(name.0)]
@@ -221,7 +265,7 @@ impl DispatchIndex {
         &self.segments_by_trait[usize::from(id.0)]
     }
 
-    /// The segments that read membership in this one; all come after it.
+    /// The segments that read membership in this one, of instances of the same key apart; all come after it.
     pub fn readers(&self, segment: SegmentId) -> &SegmentSet {
         &self.readers[usize::from(segment.0)]
     }

@@ -9,10 +9,12 @@
 //! That holds for what stands in `when`. Where two durations are multiplied, which only campaigns may ask, at one instant,
 //! until when the answer stands is not known.
 
+use super::instances::KeyInstance;
 use super::profile::UserProfile;
+use crate::decimal::Decimal;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
-use crate::features::FeatureClock;
-use crate::rules::ruleset::{Condition, FeatureId, Ruleset, Term, TextTest};
+use crate::features::{FeatureClock, FeatureState};
+use crate::rules::ruleset::{Condition, Feature, FeatureId, Ruleset, SegmentId, Term, TextTest};
 use crate::time::Timestamp;
 pub use crate::value::ConditionResult;
 use crate::value::{Arithmetic, Comparison, TermResult, Value, arithmetic, compare, negate, number};
@@ -26,6 +28,8 @@ pub struct EvaluationContext<'a> {
     pub profile: &'a UserProfile,
     /// The instant.
     pub now: Timestamp,
+    /// The instance of a key that is asked about; `None`: the user is.
+    pub instance: Option<&'a KeyInstance>,
     /// The event's fields, or the values of a match; empty where a condition is about neither.
     pub fields: &'a [(FieldId, Scalar<'a>)],
     /// The values of the array's element; empty outside `where` and `let` of a name with `each`.
@@ -35,7 +39,7 @@ pub struct EvaluationContext<'a> {
 impl<'a> EvaluationContext<'a> {
     /// A user at an instant, without an event.
     pub fn new(rules: &'a Ruleset, profile: &'a UserProfile, now: Timestamp) -> EvaluationContext<'a> {
-        EvaluationContext { rules, profile, now, fields: &[], item: &[] }
+        EvaluationContext { rules, profile, now, instance: None, fields: &[], item: &[] }
     }
 
     /// Whether the condition holds.
@@ -55,7 +59,7 @@ impl<'a> EvaluationContext<'a> {
             Condition::All(parts) => self.joint_outlook(parts, true),
             Condition::Any(parts) => self.joint_outlook(parts, false),
             Condition::Compare { op, left, right } => self.comparison(*op, left, right),
-            Condition::InSegment(segment) => settled(self.profile.members.contains(*segment)),
+            Condition::InSegment(segment) => settled(self.is_in(*segment)),
             Condition::Anniversary(date) => self.anniversary(date),
             Condition::Has(term) => settled(self.value(term) != Value::Missing),
             Condition::IsTrue(term) => {
@@ -131,8 +135,8 @@ impl<'a> EvaluationContext<'a> {
     /// A feature compared with a constant, where the feature knows best when that changes.
     fn feature_against_constant(&self, op: Comparison, left: &Term, right: &Term) -> Option<ConditionResult> {
         let (Term::Feature(id), Term::Constant(constant)) = (left, right) else { return None };
-        let kind = &self.rules.features[usize::from(id.0)].kind;
-        kind.comparison(self.profile.feature(*id), self.clock(), op, &Value::from(constant))
+        let feature = &self.rules.features[usize::from(id.0)];
+        feature.kind.comparison(self.state(feature, *id), self.clock(), op, &Value::from(constant))
     }
 
     /// The term's value.
@@ -158,6 +162,13 @@ impl<'a> EvaluationContext<'a> {
             Term::LocalHour => TermResult::constant(self.local_hour()),
             Term::LocalWeekday => TermResult::constant(self.local_weekday()),
             Term::Moving(moving) => self.moving(moving),
+            Term::InstanceIdle => TermResult::elapsed(self.instance.map_or(Timestamp::MIN, |it| it.latest), self.now),
+            Term::InstanceAge => TermResult::elapsed(self.instance.map_or(Timestamp::NEVER, |it| it.first), self.now),
+            Term::Key => TermResult::constant(self.instance.map_or(Value::Missing, |it| Value::Text(&it.key))),
+            Term::KeysIn(segment) => {
+                let count = self.profile.keys.count_in(*segment);
+                TermResult::constant(Value::Number(Decimal::from(count)))
+            }
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
             Term::Item { field, .. } => {
@@ -192,7 +203,23 @@ impl<'a> EvaluationContext<'a> {
     }
 
     fn feature(&self, id: FeatureId) -> TermResult<'a> {
-        self.rules.features[usize::from(id.0)].kind.result(self.profile.feature(id), self.clock())
+        let feature = &self.rules.features[usize::from(id.0)];
+        feature.kind.result(self.state(feature, id), self.clock())
+    }
+
+    /// The state of a feature: the user's, or the instance's.
+    fn state(&self, feature: &Feature, id: FeatureId) -> Option<&'a FeatureState> {
+        match feature.per {
+            None => self.profile.feature(id),
+            Some(_) => self.instance?.features.get(id),
+        }
+    }
+
+    fn is_in(&self, segment: SegmentId) -> bool {
+        match self.rules.segments[usize::from(segment.0)].per {
+            None => self.profile.members.contains(segment),
+            Some(_) => self.instance.is_some_and(|instance| instance.members.contains(segment)),
+        }
     }
 
     fn clock(&self) -> FeatureClock<'a> {

@@ -3,6 +3,8 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::dedup::DedupState;
+use super::feature_set::FeatureSet;
+use super::instances::KeyInstances;
 use super::membership::MembershipSet;
 use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
@@ -28,8 +30,10 @@ pub struct UserProfile {
     pub traits: UserTraits,
     /// The `context.timezone` that arrived last, with the log position it arrived at.
     pub zone: Option<(u64, Box<str>)>,
-    /// Feature cells, ascending by feature.
-    features: Vec<(FeatureId, FeatureState)>,
+    /// What is remembered per key.
+    pub keys: KeyInstances,
+    /// Feature states.
+    features: FeatureSet,
     /// The messageIds accepted lately.
     dedup: DedupState,
 }
@@ -55,19 +59,19 @@ impl UserProfile {
             members: MembershipSet::default(),
             traits: UserTraits::default(),
             zone: None,
-            features: Vec::new(),
+            keys: KeyInstances::default(),
+            features: FeatureSet::default(),
             dedup: DedupState::default(),
         }
     }
 
     /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let features = self.features.iter().map(|(_, state)| state.heap_bytes()).sum::<usize>();
         self.members.heap_bytes()
             + self.traits.heap_bytes()
             + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
-            + self.features.capacity() * size_of::<(FeatureId, FeatureState)>()
-            + features
+            + self.features.heap_bytes()
+            + self.keys.heap_bytes()
             + self.dedup.heap_bytes()
     }
 
@@ -97,23 +101,12 @@ impl UserProfile {
 
     /// Adds a match to one feature. A match of a feature's second name adds to what its first name began.
     pub(crate) fn record_feature(&mut self, id: FeatureId, feature: &Feature, input: &FeatureInput<'_, '_>) {
-        if input.is_second && self.feature(id).is_none() {
-            return;
-        }
-        feature.kind.record(input, |empty| self.state_mut(id, empty));
+        self.features.record(id, feature, input);
     }
 
     /// A feature's memory, where it has any.
     pub(crate) fn feature(&self, id: FeatureId) -> Option<&FeatureState> {
-        self.features.binary_search_by_key(&id, |(other, _)| *other).ok().map(|at| &self.features[at].1)
-    }
-
-    fn state_mut(&mut self, id: FeatureId, empty: impl FnOnce() -> FeatureState) -> &mut FeatureState {
-        let at = self.features.binary_search_by_key(&id, |(other, _)| *other).unwrap_or_else(|at| {
-            self.features.insert(at, (id, empty()));
-            at
-        });
-        &mut self.features[at].1
+        self.features.get(id)
     }
 
     /// The value of a trait.
@@ -126,7 +119,8 @@ impl UserProfile {
     pub fn tidy(&mut self, rules: &Ruleset) {
         let clock = FeatureClock { now: self.now, calendar: &rules.calendar };
         self.dedup.forget(self.now, rules.dedup_window);
-        self.features.retain_mut(|(id, state)| rules.features[usize::from(id.0)].kind.expire(state, clock));
+        self.features.expire(rules, clock);
+        self.keys.tidy(rules, clock);
     }
 
     /// Merges the state of an anonymous visitor (semantics §2, *Linking*); both clocks are at the same instant, and everything
@@ -140,27 +134,23 @@ impl UserProfile {
         self.traits.merge(visitor.traits);
         self.zone = self.zone.take().into_iter().chain(visitor.zone).max_by_key(|zone| zone.0);
         self.dedup.merge(visitor.dedup);
-        for (id, state) in visitor.features {
-            self.merge_feature(id, state);
-        }
-    }
-
-    fn merge_feature(&mut self, id: FeatureId, theirs: FeatureState) {
-        let Ok(at) = self.features.binary_search_by_key(&id, |(other, _)| *other) else {
-            self.state_mut(id, || theirs);
-            return;
-        };
-        self.features[at].1.merge(theirs);
+        self.features.merge(visitor.features);
+        self.keys.merge(visitor.keys);
     }
 
     /// The features that have state, ascending.
     pub fn feature_ids(&self) -> impl Iterator<Item = FeatureId> + '_ {
-        self.features.iter().map(|(id, _)| *id)
+        self.features.states().iter().map(|(id, _)| *id)
     }
 
     /// All feature states, ascending by feature.
     pub(crate) fn features(&self) -> &[(FeatureId, FeatureState)] {
-        &self.features
+        self.features.states()
+    }
+
+    /// Writes the feature states, in any format.
+    pub(crate) fn write_features<W: StateWriter>(&self, writer: &mut W) {
+        self.features.write(writer);
     }
 
     /// The accepted messageIds.
@@ -186,8 +176,8 @@ impl UserProfile {
         Ok(())
     }
 
-    /// Restores the feature states, ascending by feature.
-    pub(crate) fn set_features(&mut self, features: Vec<(FeatureId, FeatureState)>) {
+    /// Restores the feature states.
+    pub(crate) fn set_features(&mut self, features: FeatureSet) {
         self.features = features;
     }
 

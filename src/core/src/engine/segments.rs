@@ -1,22 +1,70 @@
 //! One evaluation of a user's segments, and the changes it finds.
 
+use std::sync::Arc;
+
 use super::dispatch::{DispatchIndex, SegmentSet};
 use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
-use crate::rules::ruleset::{Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{PerId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// What an evaluation found.
 #[derive(Debug, Default)]
 pub struct SegmentChanges {
-    /// The segments that changed, in file order.
-    pub changed: Vec<(SegmentId, TransitionKind)>,
+    /// The segments that changed, in file order; one with `per`, by key.
+    pub changed: Vec<SegmentChange>,
+    /// The segments of instances all of whose segments are evaluated.
+    touched: SegmentSet,
 }
 
-/// Evaluates the segments of `stale` at the user's clock, in file order, and those that read one that changed. The
-/// user's memberships are brought up to date. Returns the first instant at which time alone can change one of those
-/// evaluated.
+/// A user, or an instance of a key, entered or left a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentChange {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Which way.
+    pub change: TransitionKind,
+    /// The key, of a segment with `per`.
+    pub key: Option<Arc<str>>,
+}
+
+/// Evaluates the segments of `stale` at the user's clock, in file order, and those that read one that changed; of instances that
+/// are marked or due (`everything`: of all), all segments. The memberships are brought up to date. Returns the first instant
+/// at which time alone can change one of the user's segments that were evaluated.
 pub fn reevaluate(
+    rules: &Ruleset,
+    dispatch: &DispatchIndex,
+    profile: &mut UserProfile,
+    everything: bool,
+    stale: &mut SegmentSet,
+    changes: &mut SegmentChanges,
+) -> Timestamp {
+    changes.changed.clear();
+    if profile.keys.is_empty() {
+        profile.keys.settle(rules);
+        return evaluate_user(rules, dispatch, profile, stale, changes);
+    }
+    changes.touched.clear();
+    if profile.keys.touch(rules, everything, profile.now) {
+        for instance in profile.keys.iter().filter(|instance| instance.is_touched) {
+            changes.touched.extend(dispatch.segments_of(instance.per));
+        }
+    }
+    let mut until = Timestamp::NEVER;
+    let mut from = 0;
+    while let Some(id) = earlier(stale.next_from(from), changes.touched.next_from(from)) {
+        match rules.segments[usize::from(id.0)].per {
+            None => until = until.min(evaluate_segment(rules, dispatch, profile, id, stale, changes)),
+            Some(per) => evaluate_instances(rules, dispatch, profile, (id, per), stale, changes),
+        }
+        from = id.0 + 1;
+    }
+    profile.keys.settle(rules);
+    until
+}
+
+/// A user without instances.
+fn evaluate_user(
     rules: &Ruleset,
     dispatch: &DispatchIndex,
     profile: &mut UserProfile,
@@ -26,16 +74,63 @@ pub fn reevaluate(
     let mut until = Timestamp::NEVER;
     let mut from = 0;
     while let Some(id) = stale.next_from(from) {
-        let segment = &rules.segments[usize::from(id.0)];
-        let scope = EvaluationContext::new(rules, profile, profile.now);
-        let outlook = scope.outlook(&segment.when);
-        until = until.min(outlook.until);
-        if outlook.holds != profile.members.contains(id) {
-            profile.members.set(id, outlook.holds);
-            changes.changed.push((id, if outlook.holds { TransitionKind::Enter } else { TransitionKind::Exit }));
-            stale.extend(dispatch.readers(id));
+        if rules.segments[usize::from(id.0)].per.is_none() {
+            until = until.min(evaluate_segment(rules, dispatch, profile, id, stale, changes));
         }
         from = id.0 + 1;
     }
     until
+}
+
+fn evaluate_segment(
+    rules: &Ruleset,
+    dispatch: &DispatchIndex,
+    profile: &mut UserProfile,
+    id: SegmentId,
+    stale: &mut SegmentSet,
+    changes: &mut SegmentChanges,
+) -> Timestamp {
+    let outlook = EvaluationContext::new(rules, profile, profile.now).outlook(&rules.segments[usize::from(id.0)].when);
+    if outlook.holds != profile.members.contains(id) {
+        profile.members.set(id, outlook.holds);
+        changes.changed.push(SegmentChange { segment: id, change: TransitionKind::to(outlook.holds), key: None });
+        stale.extend(dispatch.readers(id));
+    }
+    outlook.until
+}
+
+/// A segment with `per`, for all instances where something that it reads of the user changed, else for those that are marked.
+fn evaluate_instances(
+    rules: &Ruleset,
+    dispatch: &DispatchIndex,
+    profile: &mut UserProfile,
+    (id, per): (SegmentId, PerId),
+    stale: &mut SegmentSet,
+    changes: &mut SegmentChanges,
+) {
+    let is_stale = stale.contains(id);
+    for index in profile.keys.range(per) {
+        let instance = profile.keys.at(index);
+        if !is_stale && !instance.is_touched {
+            continue;
+        }
+        let scope =
+            EvaluationContext { instance: Some(instance), ..EvaluationContext::new(rules, profile, profile.now) };
+        let outlook = scope.outlook(&rules.segments[usize::from(id.0)].when);
+        let instance = profile.keys.at_mut(index);
+        instance.due = instance.due.min(outlook.until);
+        if outlook.holds != instance.members.contains(id) {
+            instance.members.set(id, outlook.holds);
+            let change = TransitionKind::to(outlook.holds);
+            changes.changed.push(SegmentChange { segment: id, change, key: Some(Arc::clone(&instance.key)) });
+            // Segments below that read this one, of this instance and of the user.
+            instance.is_touched = true;
+            changes.touched.extend(dispatch.segments_of(per));
+            stale.extend(dispatch.readers(id));
+        }
+    }
+}
+
+fn earlier(one: Option<SegmentId>, other: Option<SegmentId>) -> Option<SegmentId> {
+    one.into_iter().chain(other).min()
 }

@@ -110,6 +110,8 @@ impl StateWriter for JsonStateWriter<'_> {
         self.insert(name, JsonText::of(&time.to_string()));
     }
 
+    fn hidden_time(&mut self, _time: Timestamp) {}
+
     fn time_near(&mut self, name: &'static str, _other: Timestamp, time: Timestamp) {
         self.time(name, time);
     }
@@ -141,6 +143,7 @@ impl StateWriter for JsonStateWriter<'_> {
         let text = match keys {
             KeySpace::Segments => rules.segments[index].id.clone(),
             KeySpace::Campaigns => rules.campaigns[index].id.clone(),
+            KeySpace::Pers => rules.pers[index].id.clone(),
             KeySpace::Features => notation::feature(rules, FeatureId(id)),
             KeySpace::Traits => rules.projection.traits[index].join("."),
             // A cap has no id of its own.
@@ -224,6 +227,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Campaigns => entry.id("campaign", keys, key),
                 KeySpace::Names => entry.id("event", keys, key),
                 KeySpace::Fields => entry.id("property", keys, key),
+                KeySpace::Pers => entry.id("per", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

@@ -69,6 +69,8 @@ pub enum OutputKind {
         segment: SegmentId,
         /// Which way.
         change: TransitionKind,
+        /// The key that did, of a segment with `per`.
+        key: Option<Arc<str>>,
         /// The cause.
         cause: Cause,
     },
@@ -99,6 +101,10 @@ pub enum Cause {
     Time,
     /// An event, by its messageId where it has one.
     Event(Option<Arc<str>>),
+    /// A key was forgotten, `ttl` after its latest match.
+    Ttl,
+    /// A key was forgotten, since the user had as many as it may have.
+    Max,
     /// Other rules took effect.
     Rules {
         /// The number of the change, from 1.
@@ -153,8 +159,14 @@ pub struct PartitionCounters {
     /// Users that were in each segment when they were dropped or forgotten: likewise.
     #[serde(default)]
     pub dropped_out: Vec<u64>,
-    /// Users in each segment now: enters less exits, merged and dropped.
+    /// Users, or keys, in each segment now: enters less exits, merged and dropped.
     pub sizes: Vec<u64>,
+    /// Keys of each `[per.K]` now.
+    #[serde(default)]
+    pub keys: Vec<u64>,
+    /// Keys of each `[per.K]` that were forgotten: by `ttl`, by `max`.
+    #[serde(default)]
+    pub keys_forgotten: Vec<[u64; 2]>,
     /// Decisions by campaign and outcome, as in [`Outcome::NAMES`]. Stored by the names of outcomes.
     #[serde(with = "super::decision_counts")]
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
@@ -172,6 +184,8 @@ impl PartitionCounters {
             merged_out: vec![0; rules.segments.len()],
             dropped_out: vec![0; rules.segments.len()],
             sizes: vec![0; rules.segments.len()],
+            keys: vec![0; rules.pers.len()],
+            keys_forgotten: vec![[0; 2]; rules.pers.len()],
             decisions: vec![[0; Outcome::NAMES.len()]; rules.campaigns.len()],
             amounts: vec![[0; 2]; rules.amounts.len()],
             ..PartitionCounters::default()
@@ -183,16 +197,18 @@ impl PartitionCounters {
         let mut counts = PartitionCounters::new(next);
         (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);
         (counts.merged, counts.expired) = (self.merged, self.expired);
-        let ids = |rules: &Ruleset| -> [Vec<String>; 4] {
+        let ids = |rules: &Ruleset| -> [Vec<String>; 5] {
             [
+                rules.pers.iter().map(|per| per.id.clone()).collect(),
                 rules.names.iter().map(|name| name.id.clone()).collect(),
                 rules.segments.iter().map(|segment| segment.id.clone()).collect(),
                 rules.campaigns.iter().map(|campaign| campaign.id.clone()).collect(),
                 rules.amounts.iter().map(|amount| rules.amount_name(*amount)).collect(),
             ]
         };
-        let [names, segments, campaigns, amounts] = ids(rules);
-        let [next_names, next_segments, next_campaigns, next_amounts] = ids(next);
+        let [pers, names, segments, campaigns, amounts] = ids(rules);
+        let [next_pers, next_names, next_segments, next_campaigns, next_amounts] = ids(next);
+        carry(&pers, &self.keys_forgotten, &next_pers, &mut counts.keys_forgotten);
         carry(&names, &self.by_name, &next_names, &mut counts.by_name);
         carry(&segments, &self.transitions, &next_segments, &mut counts.transitions);
         carry(&segments, &self.merged_out, &next_segments, &mut counts.merged_out);
@@ -213,6 +229,10 @@ impl PartitionCounters {
         add_each(&mut self.merged_out, &other.merged_out);
         add_each(&mut self.dropped_out, &other.dropped_out);
         add_each(&mut self.sizes, &other.sizes);
+        add_each(&mut self.keys, &other.keys);
+        for (ours, theirs) in self.keys_forgotten.iter_mut().zip(&other.keys_forgotten) {
+            add_each(ours, theirs);
+        }
         for (ours, theirs) in self.transitions.iter_mut().zip(&other.transitions) {
             add_each(ours, theirs);
         }

@@ -290,21 +290,15 @@ impl Partition {
         change: &RulesChange,
         out: &mut Vec<Output>,
     ) {
-        self.count_in(&user);
+        self.steps.enter_segments(&user);
         self.steps.change_rules(plan, &mut user, change, out);
         self.put(user);
     }
 
     /// Inserts a user, as it was removed or restored from a checkpoint.
     pub fn attach(&mut self, user: User) {
-        self.count_in(&user);
+        self.steps.enter_segments(&user);
         self.put(user);
-    }
-
-    fn count_in(&mut self, user: &User) {
-        for segment in user.profile.members.iter() {
-            self.steps.counts.sizes[usize::from(segment.0)] += 1;
-        }
     }
 
     fn put(&mut self, user: User) {

@@ -14,6 +14,7 @@ use super::snapshot::SnapshotEpoch;
 use super::user::User;
 use crate::campaigns::TriggerLookup;
 use crate::compact::{CompactReader, CompactWriter, OURS};
+use crate::engine::feature_set::FeatureLookup;
 use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
 use crate::rules::ruleset::{CampaignId, CampaignTrigger, FeatureId};
@@ -139,7 +140,9 @@ impl SectionReader for CompactReader<'_> {
     fn growth(&mut self) -> Result<Option<Box<UserGrowthState>>, std::convert::Infallible> {
         Ok(Some(Box::new(UserGrowthState::unpack(self))))
     }
+}
 
+impl FeatureLookup for CompactReader<'_> {
     fn feature_kind(&self, _id: FeatureId) -> Option<FeatureKind> {
         None
     }

@@ -7,13 +7,13 @@
 
 use super::User;
 use crate::campaigns::{CampaignState, TriggerLookup};
-use crate::encoding::{KeySpace, StateReader, StateWriter};
+use crate::encoding::{StateReader, StateWriter};
 use crate::engine::dedup::DedupState;
+use crate::engine::feature_set::{FeatureLookup, FeatureSet};
+use crate::engine::instances::KeyInstances;
 use crate::engine::membership::MembershipSet;
 use crate::engine::traits::UserTraits;
-use crate::features::{FeatureKind, FeatureState};
 use crate::growth::UserGrowthState;
-use crate::rules::ruleset::FeatureId;
 use crate::time::Timestamp;
 
 /// A format that a user's sections are written in.
@@ -23,12 +23,9 @@ pub(crate) trait SectionWriter: StateWriter {
 }
 
 /// A format that a user's sections are read from.
-pub(crate) trait SectionReader: StateReader + TriggerLookup {
+pub(crate) trait SectionReader: StateReader + FeatureLookup + TriggerLookup {
     /// `None`: the current rules have no growth numbers.
     fn growth(&mut self) -> Result<Option<Box<UserGrowthState>>, Self::Error>;
-
-    /// The kind of a feature, in a format that needs the rules to tell.
-    fn feature_kind(&self, id: FeatureId) -> Option<FeatureKind>;
 }
 
 /// A section. Its number is its key in checkpoints, and part of their format.
@@ -45,12 +42,13 @@ pub(crate) enum UserSection {
     Unsettled = 8,
     Growth = 9,
     Identified = 10,
+    Keys = 11,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 11] = [
+    pub(crate) const ALL: [UserSection; 12] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -62,6 +60,7 @@ impl UserSection {
         UserSection::Caps,
         UserSection::Deferred,
         UserSection::Unsettled,
+        UserSection::Keys,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -89,6 +88,7 @@ impl UserSection {
             UserSection::Caps => !user.campaigns.cap_times().is_empty(),
             UserSection::Deferred => !user.campaigns.deferred().is_empty(),
             UserSection::Unsettled => user.unsettled,
+            UserSection::Keys => !profile.keys.is_empty(),
         }
     }
 
@@ -100,10 +100,7 @@ impl UserSection {
             UserSection::Traits => profile.traits.write(writer),
             UserSection::Identified => writer.time("latest_identify", profile.traits.identified()),
             UserSection::Zone => profile.write_zone(writer),
-            UserSection::Features => {
-                let states = profile.features().iter().map(|(id, state)| (id.0, state));
-                writer.map("features", KeySpace::Features, states, |writer, state| state.write(writer));
-            }
+            UserSection::Features => profile.write_features(writer),
             UserSection::Dedup => profile.dedup().write(profile.latest, writer),
             UserSection::Growth => {
                 if let Some(state) = &user.growth {
@@ -114,6 +111,7 @@ impl UserSection {
             UserSection::Caps => user.campaigns.write_cap_times(writer),
             UserSection::Deferred => user.campaigns.write_deferred(writer),
             UserSection::Unsettled => writer.flag(user.unsettled),
+            UserSection::Keys => profile.keys.write(profile.latest, writer),
         }
     }
 
@@ -127,19 +125,14 @@ impl UserSection {
             }
             UserSection::Identified => profile.traits.set_identified(reader.time("a user's latest identify call")?),
             UserSection::Zone => profile.read_zone(reader)?,
-            UserSection::Features => {
-                let states = reader.map(KeySpace::Features, "a user's features", |reader, id| {
-                    let kind = reader.feature_kind(FeatureId(id));
-                    Ok((FeatureId(id), FeatureState::read(kind.as_ref(), reader)?))
-                })?;
-                profile.set_features(states);
-            }
+            UserSection::Features => profile.set_features(FeatureSet::read(reader)?),
             UserSection::Dedup => profile.set_dedup(DedupState::read(profile.latest, reader)?),
             UserSection::Growth => user.growth = reader.growth()?,
             UserSection::Exposures => user.campaigns.set_exposures(CampaignState::read_exposures(reader)?),
             UserSection::Caps => user.campaigns.set_cap_times(CampaignState::read_cap_times(reader)?),
             UserSection::Deferred => user.campaigns.set_deferred(CampaignState::read_deferred(reader)?),
             UserSection::Unsettled => user.unsettled = reader.flag("whether a user is unsettled")?,
+            UserSection::Keys => profile.keys = KeyInstances::read(profile.latest, reader)?,
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::snapshot::SnapshotEpoch;
 use crate::campaigns::CampaignState;
 use crate::engine::profile::UserProfile;
 use crate::growth;
+use crate::rules::ruleset::SegmentId;
 use crate::time::{Span, Timestamp};
 
 /// One user, with everything the partition keeps about them.
@@ -53,7 +54,13 @@ impl User {
 
     /// The earliest instant at which anything can change without an event.
     pub fn due(&self) -> Timestamp {
-        self.segments_due.min(self.campaigns.next_release())
+        self.segments_due.min(self.profile.keys.due()).min(self.campaigns.next_release())
+    }
+
+    /// The segments that the user is in, and those of its keys, each as often as keys are in it.
+    pub fn memberships(&self) -> impl Iterator<Item = SegmentId> {
+        let of_keys = self.profile.keys.iter().flat_map(|instance| instance.members.iter());
+        self.profile.members.iter().chain(of_keys)
     }
 
     /// When the user is dropped if no event comes: once idle for `state_ttl` and with nothing to come by time alone.

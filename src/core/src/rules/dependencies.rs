@@ -36,6 +36,7 @@ pub(super) fn property_events(
     features: &[Feature],
     campaigns: &[Campaign],
     growth: Option<&GrowthRules>,
+    has_keys: bool,
 ) -> Option<Vec<String>> {
     let sales = growth.map(|growth| {
         let (orders, refunds) = (&growth.orders, &growth.refunds);
@@ -51,7 +52,7 @@ pub(super) fn property_events(
         for value in &name.lets {
             each_in_term(&value.term, &mut |term| reads |= matches!(term, Term::Field(_)));
         }
-        reads || name.each.is_some() || !name.values.is_empty()
+        reads || has_keys || name.each.is_some() || !name.values.is_empty()
     };
     let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == CallType::Track && is_read(*id, name));
     read.map(|(_, name)| name.event.clone()).collect()
@@ -128,6 +129,10 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::LocalWeekday
         | Term::Trait(_)
         | Term::Field(_)
+        | Term::InstanceIdle
+        | Term::InstanceAge
+        | Term::Key
+        | Term::KeysIn(_)
         | Term::Item { .. } => {}
     }
 }
@@ -151,6 +156,10 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::Moving(_)
         | Term::Trait(_)
         | Term::Field(_)
+        | Term::InstanceIdle
+        | Term::InstanceAge
+        | Term::Key
+        | Term::KeysIn(_)
         | Term::Item { .. }
         | Term::Arithmetic { .. }
         | Term::Negate(_)
@@ -205,7 +214,7 @@ pub(super) fn anniversaries<'c>(condition: &'c Condition, see: &mut dyn FnMut(&'
 pub(super) fn slope(term: &Term) -> i64 {
     use super::ruleset::Arithmetic::{Add, Divide, Multiply, Subtract};
     match term {
-        Term::Since(_) | Term::Idle | Term::Age => 1,
+        Term::Since(_) | Term::Idle | Term::Age | Term::InstanceIdle | Term::InstanceAge => 1,
         Term::Until(_) => -1,
         Term::Arithmetic { op: Add, left, right } => slope(left) + slope(right),
         Term::Arithmetic { op: Subtract, left, right } => slope(left) - slope(right),
@@ -220,6 +229,8 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Moving(_)
         | Term::Trait(_)
         | Term::Field(_)
+        | Term::Key
+        | Term::KeysIn(_)
         | Term::Item { .. }
         | Term::Negate(_)
         | Term::Number(_)
@@ -252,6 +263,7 @@ impl DependencyVisitor<'_> {
             Term::Trait(id) => self.reads.traits.push(*id),
             Term::Idle | Term::Age => self.reads.any_event = true,
             Term::Until(date) => self.reads.time_of_traits |= reads_trait(date),
+            Term::KeysIn(segment) => self.reads.segments.push(*segment),
             // Features follow; the terms inside are visited by themselves.
             Term::Constant(_)
             | Term::List(_)
@@ -263,6 +275,9 @@ impl DependencyVisitor<'_> {
             | Term::LocalWeekday
             | Term::Moving(_)
             | Term::Field(_)
+            | Term::InstanceIdle
+            | Term::InstanceAge
+            | Term::Key
             | Term::Item { .. }
             | Term::Arithmetic { .. }
             | Term::Negate(_)
@@ -271,8 +286,11 @@ impl DependencyVisitor<'_> {
         }
         features_of(term, &mut |id| {
             let feature = &self.features[usize::from(id.0)];
-            self.reads.names.push(feature.name);
-            self.reads.names.extend(feature.second);
+            // An instance that an event touches is evaluated anyway.
+            if feature.per.is_none() {
+                self.reads.names.push(feature.name);
+                self.reads.names.extend(feature.second);
+            }
             self.reads.time |= feature.kind.looks_back().is_some();
         });
     }

@@ -85,7 +85,10 @@ struct RulesSchema {
     /// Names for events: the name in conditions on the left, the site's event on the right.
     #[schemars(with = "Option<BTreeMap<EventId, EventSchema>>")]
     events: Option<()>,
-    /// Segments of users.
+    /// State for each value of a key, like each cart: what segments with `per` are about.
+    #[schemars(with = "Option<BTreeMap<IdText, PerSchema>>")]
+    per: Option<()>,
+    /// Segments of users, or of keys.
     segments: Option<Vec<SegmentSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
     campaigns: Option<Vec<CampaignSchema>>,
@@ -157,10 +160,28 @@ enum EventType {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
+struct PerSchema {
+    /// The property of matches whose values are the keys: a text of 1 to 256 bytes, or a whole number.
+    #[schemars(length(min = 1))]
+    key: String,
+    /// How long after its latest match a key is forgotten.
+    #[schemars(with = "DurationText")]
+    ttl: (),
+    /// How many keys of a user are kept at a time. Default: 20.
+    #[schemars(range(min = 1, max = 1000))]
+    max: Option<u16>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
 struct SegmentSchema {
     /// Its name in campaigns, subjects and metrics.
     #[schemars(with = "IdText")]
     id: (),
+    /// The [per.…] whose keys are the members; left out: users are.
+    #[schemars(with = "Option<IdText>")]
+    per: Option<()>,
     /// The condition for being a member; `rekindle rules` prints the language reference.
     when: String,
     /// A line for people.

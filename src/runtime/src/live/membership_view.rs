@@ -67,6 +67,7 @@ impl MembershipView {
     pub fn update(&self, outputs: &[Output]) {
         for output in outputs {
             match &output.decided {
+                OutputKind::Transition { key: Some(_), .. } => {}
                 OutputKind::Transition { segment, change: TransitionKind::Enter, .. } => {
                     self.part(&output.user).entry(Arc::clone(&output.user)).or_default().set(*segment, true);
                 }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     fn change(user: &str, segment: u16, change: TransitionKind) -> Output {
-        output(user, OutputKind::Transition { segment: SegmentId(segment), change, cause: Cause::Time })
+        output(user, OutputKind::Transition { segment: SegmentId(segment), change, key: None, cause: Cause::Time })
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::campaigns::{self, DecisionSubject, DeferredDecision, MatchTrigger, Ou
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::local_time::zone_of;
 use crate::engine::profile::UserProfile;
-use crate::event::{FieldId, Scalar, field_value};
+use crate::event::{FieldId, field_value};
 use crate::partition::io::{Cause, Output, OutputKind};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{CampaignId, Ruleset};
@@ -67,10 +67,10 @@ impl StepContext {
             let campaign = triggered.campaign;
             let Some(trigger) = self.trigger(plan, triggered, point.matched) else { continue };
             let message_id = match &cause {
-                Cause::Time | Cause::Rules { .. } => None,
+                Cause::Time | Cause::Ttl | Cause::Max | Cause::Rules { .. } => None,
                 Cause::Event(id) => id.as_ref(),
             };
-            let scope = scope_of(plan, &user.profile, trigger.values());
+            let scope = scope_of(plan, &user.profile, Some(&trigger));
             let subject = DecisionSubject {
                 user: &user.id,
                 secret: &self.secret,
@@ -106,7 +106,7 @@ impl StepContext {
             let (outcome, zone) = match &deferred.trigger {
                 None => (Outcome::Stale, None),
                 Some(trigger) => {
-                    let scope = scope_of(plan, &user.profile, trigger.values());
+                    let scope = scope_of(plan, &user.profile, Some(trigger));
                     let message_id = deferred.cause.as_deref();
                     let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
                     let outcome = campaigns::decide_deferred(&subject, &deferred, &mut user.campaigns);
@@ -132,11 +132,15 @@ impl StepContext {
     fn report_decision(
         &mut self,
         plan: &ExecutionPlan,
-        user: &User,
+        user: &mut User,
         decision: MadeDecision<'_>,
         out: &mut Vec<Output>,
     ) {
         let MadeDecision { campaign: id, mut outcome, trigger, cause, position } = decision;
+        if let Some((per, key)) = trigger.and_then(|trigger| trigger.key(&plan.rules)).filter(|_| outcome.is_exposure())
+        {
+            user.profile.keys.record_exposure(per, key, id);
+        }
         let campaign = &plan.rules.campaigns[usize::from(id.0)];
         self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
         if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)
@@ -147,7 +151,7 @@ impl StepContext {
         }
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
-                let scope = scope_of(plan, &user.profile, trigger.map(Trigger::values).unwrap_or_default());
+                let scope = scope_of(plan, &user.profile, trigger);
                 Some(Box::new(campaigns::payload(&scope, campaign, variant)))
             }
             _ => None,
@@ -158,13 +162,16 @@ impl StepContext {
     }
 }
 
-/// What the terms of a campaign see: the user, and what it reads of the match.
+/// What the terms of a campaign see: the user, the instance of the key, and what it reads of the match.
 fn scope_of<'a>(
     plan: &'a ExecutionPlan,
     profile: &'a UserProfile,
-    fields: &'a [(FieldId, Scalar<'static>)],
+    trigger: Option<&'a Trigger>,
 ) -> EvaluationContext<'a> {
-    EvaluationContext { fields, ..EvaluationContext::new(&plan.rules, profile, profile.now) }
+    let fields = trigger.map(Trigger::values).unwrap_or_default();
+    let key = trigger.and_then(|trigger| trigger.key(&plan.rules));
+    let instance = key.and_then(|(per, key)| profile.keys.get(per, key));
+    EvaluationContext { fields, instance, ..EvaluationContext::new(&plan.rules, profile, profile.now) }
 }
 
 impl Ruleset {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{EvaluationOrigin, EvaluationPoint, PendingTrigger, StepContext, TriggeredCampaign};
 use crate::campaigns::TransitionTrigger;
-use crate::engine::segments::reevaluate;
+use crate::engine::segments::{SegmentChange, reevaluate};
 use crate::growth::StateUpdater;
 use crate::partition::io::{Cause, Output, OutputKind, RulesChange};
 use crate::partition::{ExecutionPlan, User};
-use crate::rules::ruleset::{SegmentId, TransitionKind};
+use crate::rules::ruleset::TransitionKind;
 
 impl StepContext {
     /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
@@ -47,8 +47,8 @@ impl StepContext {
             self.stale.extend(if point.is_first { &plan.dispatch.at_first } else { &plan.dispatch.all });
             user.unsettled = false;
         }
-        self.changes.changed.clear();
-        let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, &mut self.stale, &mut self.changes);
+        let (stale, changes) = (&mut self.stale, &mut self.changes);
+        let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, was_unsettled, stale, changes);
         // If not every timed segment was evaluated, the old due time still holds for the rest.
         user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
         if (was_unsettled || !self.changes.changed.is_empty())
@@ -77,22 +77,23 @@ impl StepContext {
         &mut self,
         plan: &ExecutionPlan,
         user: &User,
-        changed: &[(SegmentId, TransitionKind)],
+        changed: &[SegmentChange],
         point: &EvaluationPoint<'_>,
         out: &mut Vec<Output>,
     ) {
         let (cause, at) = (point.cause(), user.profile.now);
-        for &(segment, change) in changed {
+        for SegmentChange { segment, change, key } in changed {
+            let (segment, change) = (*segment, *change);
             self.counts.transitions[usize::from(segment.0)][change as usize] += 1;
             let size = &mut self.counts.sizes[usize::from(segment.0)];
             *size = if change == TransitionKind::Enter { *size + 1 } else { *size - 1 };
-            let decided = OutputKind::Transition { segment, change, cause: cause.clone() };
+            let decided = OutputKind::Transition { segment, change, key: key.clone(), cause: cause.clone() };
             out.push(Output { at, user: Arc::clone(&user.id), position: point.position, decided });
             if matches!(cause, Cause::Rules { .. }) {
                 continue;
             }
             for campaign in plan.dispatch.campaigns(segment, change) {
-                let trigger = PendingTrigger::Transition(TransitionTrigger { segment, change, key: None, at });
+                let trigger = PendingTrigger::Transition(TransitionTrigger { segment, change, key: key.clone(), at });
                 self.triggered.push(TriggeredCampaign { campaign: *campaign, trigger });
             }
         }

@@ -41,7 +41,7 @@ impl StepContext {
             let _ = self.fire_due(plan, user, to, out);
             user.profile.now = now;
             is_first = user.profile.first == Timestamp::NEVER;
-            values = self.record(plan, user, arrival);
+            values = self.record(plan, user, arrival, out);
         }
         if !duplicate || user.unsettled {
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
@@ -54,7 +54,13 @@ impl StepContext {
 
     /// Adds the event to the user's state, and adds to `stale` the segments that this can have changed. Returns the values of
     /// its matches.
-    fn record<'e>(&mut self, plan: &ExecutionPlan, user: &mut User, arrival: ProfileUpdate<'e, '_>) -> MatchValues<'e> {
+    fn record<'e>(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        arrival: ProfileUpdate<'e, '_>,
+        out: &mut Vec<Output>,
+    ) -> MatchValues<'e> {
         self.stale.clear();
         self.stale.extend(&plan.dispatch.any_event);
         for (id, _) in &arrival.event.traits {
@@ -74,7 +80,7 @@ impl StepContext {
         }
         let matches = std::mem::take(&mut self.matches);
         for found in &matches {
-            self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values));
+            self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values), out);
         }
         self.matches = matches;
         self.note_triggering_matches(plan);
@@ -89,6 +95,7 @@ impl StepContext {
         arrival: ProfileUpdate<'_, '_>,
         found: &EventMatch,
         fields: &[(FieldId, Scalar<'_>)],
+        out: &mut Vec<Output>,
     ) {
         for (amount, field) in plan.dispatch.amounts(found.name) {
             match field_value(fields, *field) {
@@ -108,5 +115,6 @@ impl StepContext {
         for id in plan.dispatch.features(found.name) {
             user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &input);
         }
+        self.record_keys(plan, user, found, fields, &input, out);
     }
 }

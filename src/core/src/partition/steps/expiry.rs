@@ -31,6 +31,7 @@ impl StepContext {
                 plan.dispatch.timed_for(user.profile.features().iter().map(|(id, _)| *id), &mut self.stale);
                 user.profile.tidy(&plan.rules);
             }
+            self.forget_expired_keys(plan, user, to.position, out);
             let point = EvaluationPoint {
                 position: to.position,
                 origin: EvaluationOrigin::Time,
@@ -91,7 +92,7 @@ impl StepContext {
 
     /// The user is dropped or forgotten: it leaves its segments without a transition.
     pub(in crate::partition) fn note_gone(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
-        user.profile.members.iter().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
+        user.memberships().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
         if let Some(growth) = &plan.growth {
             StateUpdater::new(growth, &mut self.growth_deltas).remove(user.growth.as_deref(), at);
         }
@@ -99,8 +100,21 @@ impl StepContext {
 
     /// The user is in no segment any more, without a transition.
     pub(in crate::partition) fn leave_segments(&mut self, user: &User) {
-        for segment in user.profile.members.iter() {
+        for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] -= 1;
+        }
+        for instance in user.profile.keys.iter() {
+            self.counts.keys[usize::from(instance.per.0)] -= 1;
+        }
+    }
+
+    /// The user is in its segments, and its keys are there, without a transition.
+    pub(in crate::partition) fn enter_segments(&mut self, user: &User) {
+        for segment in user.memberships() {
+            self.counts.sizes[usize::from(segment.0)] += 1;
+        }
+        for instance in user.profile.keys.iter() {
+            self.counts.keys[usize::from(instance.per.0)] += 1;
         }
     }
 }

@@ -19,9 +19,7 @@ impl StepContext {
         out: &mut Vec<Output>,
     ) {
         let now = at.max(user.profile.now).max(visitor.profile.now);
-        for segment in visitor.profile.members.iter() {
-            self.counts.sizes[usize::from(segment.0)] += 1;
-        }
+        self.enter_segments(&visitor);
         let to = LogInstant { at: now, position };
         let expired = self.fire_due(plan, &mut visitor, to, out);
         self.leave_segments(&visitor);
@@ -36,12 +34,15 @@ impl StepContext {
             let merged = MergedVisitor { state: visitor.growth.take(), activity: activity_span(&visitor) };
             StateUpdater::new(growth, &mut self.growth_deltas).merge(&mut user.growth, activity, merged, now);
         }
-        visitor.profile.members.iter().for_each(|segment| self.counts.merged_out[usize::from(segment.0)] += 1);
+        visitor.memberships().for_each(|segment| self.counts.merged_out[usize::from(segment.0)] += 1);
+        self.leave_segments(user);
         user.profile.merge(&plan.rules, visitor.profile);
+        self.enter_segments(user);
         user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
         user.unsettled = true;
         self.counts.merged += 1;
         let decided = OutputKind::Merged { from: visitor.id };
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
+        self.forget_surplus_keys(plan, user, position, out);
     }
 }

@@ -4,6 +4,7 @@ mod decisions;
 mod evaluation;
 mod event;
 mod expiry;
+mod keys;
 mod matches;
 mod merging;
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::term::is_user;
 use super::{ConditionCompiler, TermType, TypedTerm};
 use crate::event::Scalar;
 use crate::rules::ruleset::{Condition, Term};
@@ -18,8 +19,9 @@ impl ConditionCompiler<'_, '_, '_> {
             ExpressionKind::Or(items) => self.conditions(items).map(Condition::Any),
             ExpressionKind::Compare(op, left, right) => self.compare(*op, left, right, &node.span),
             ExpressionKind::In(item, list) => self.membership(item, list),
-            ExpressionKind::MethodCall(subject, call) => self.text_test(subject, call),
-            ExpressionKind::Number(_)
+            ExpressionKind::MethodCall(subject, call) if !is_user(subject) => self.text_test(subject, call),
+            ExpressionKind::MethodCall(..)
+            | ExpressionKind::Number(_)
             | ExpressionKind::Text(_)
             | ExpressionKind::Null
             | ExpressionKind::List(_)

@@ -86,7 +86,7 @@ impl ConditionCompiler<'_, '_, '_> {
         name: NameId,
         kind: impl Into<FeatureKind>,
     ) -> Option<FeatureId> {
-        self.add_feature(span, Feature { name, second: None, kind: kind.into() })
+        self.add_feature(span, Feature { per: self.symbols.per, name, second: None, kind: kind.into() })
     }
 
     pub(super) fn add_feature(&mut self, span: &Range<usize>, feature: Feature) -> Option<FeatureId> {

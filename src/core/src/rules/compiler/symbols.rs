@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
-use crate::rules::ruleset::{CampaignTrigger, Feature, MatchValueSource, NameId, Projection};
+use crate::rules::ruleset::{CampaignTrigger, Feature, MatchValueSource, NameId, PerId, Projection};
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
 #[derive(Default)]
@@ -18,6 +18,14 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) product_arrays: HashSet<NameId>,
     /// Event names in file order.
     pub(in crate::rules) name_order: Vec<String>,
+    /// The ids of `[per.K]`, in file order, also those with mistakes.
+    pub(in crate::rules) per_order: Vec<String>,
+    /// The `[per.K]` whose instances the condition that is being compiled asks about; `None`: it asks about users.
+    pub(in crate::rules) per: Option<PerId>,
+    /// The condition that is being compiled belongs to a `[per.K]`, and the part that is being compiled to the user.
+    pub(in crate::rules) is_user_part: bool,
+    /// The `[per.K]` of each segment.
+    pub(in crate::rules) segment_pers: Vec<Option<PerId>>,
     /// Segments by id, also those with mistakes; of two with the same id, the first.
     pub(in crate::rules) segments: HashMap<String, usize>,
     /// Segment ids in file order.
@@ -98,11 +106,13 @@ impl SymbolTable {
         })
     }
 
-    /// Whether a campaign that this triggers is about one key of a user: a segment with `per` does it.
-    pub(in crate::rules) fn is_per_key(&self, on: CampaignTrigger) -> bool {
+    /// The `[per.K]` of the keys that trigger a campaign; `None`: users do.
+    pub(in crate::rules) fn per_of(&self, on: CampaignTrigger) -> Option<PerId> {
         match on {
-            // No segment has `per` yet.
-            CampaignTrigger::Transition { .. } | CampaignTrigger::Match(_) => false,
+            CampaignTrigger::Transition { segment, .. } => {
+                self.segment_pers.get(usize::from(segment.0)).copied().flatten()
+            }
+            CampaignTrigger::Match(_) => None,
         }
     }
 

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::{ConditionCompiler, TermType, TypedTerm};
 use crate::event::Scalar;
+use crate::rules::functions;
 use crate::rules::ruleset::{Arithmetic, Term};
-use crate::rules::syntax::{Expression, ExpressionKind};
+use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
 
 impl ConditionCompiler<'_, '_, '_> {
     /// Compiles a term. `None`: it has mistakes, and each was reported.
@@ -32,6 +33,7 @@ impl ConditionCompiler<'_, '_, '_> {
             ExpressionKind::Negate(inner) => self.negate(inner),
             ExpressionKind::Arithmetic(op, left, right) => self.arithmetic(*op, left, right, &node.span),
             ExpressionKind::Mistake => None,
+            ExpressionKind::MethodCall(receiver, call) if is_user(receiver) => self.user_call(receiver, call),
             ExpressionKind::MethodCall(..)
             | ExpressionKind::Not(_)
             | ExpressionKind::And(_)
@@ -42,6 +44,22 @@ impl ConditionCompiler<'_, '_, '_> {
                 Some(TypedTerm::new(Term::Condition(Box::new(condition)), TermType::Bool))
             }
         }
+    }
+
+    /// `user.f(…)`, in a condition about a key.
+    fn user_call(&mut self, receiver: &Expression, call: &FunctionCall) -> Option<TypedTerm> {
+        let Some(per) = self.symbols.per else {
+            let help = format!("write {} without `user.`", call.name);
+            return self.fail(&receiver.span, "`user.` belongs to conditions about a key: segments with `per`", help);
+        };
+        if functions::named(&call.name).is_some_and(|function| !function.is_of_matches()) {
+            let help = format!("write {} without `user.`", call.name);
+            return self.fail(&receiver.span, format!("{} does not ask about matches", call.name), help);
+        }
+        (self.symbols.per, self.symbols.is_user_part) = (None, true);
+        let typed = self.call(call);
+        (self.symbols.per, self.symbols.is_user_part) = (Some(per), false);
+        typed
     }
 
     fn negate(&mut self, inner: &Expression) -> Option<TypedTerm> {
@@ -122,4 +140,9 @@ impl ConditionCompiler<'_, '_, '_> {
         };
         self.fail(span, "a duration and a number cannot be added or subtracted", help)
     }
+}
+
+/// Whether a function stands behind `user.`.
+pub(super) fn is_user(receiver: &Expression) -> bool {
+    matches!(&receiver.kind, ExpressionKind::Name(name) if name == "user")
 }

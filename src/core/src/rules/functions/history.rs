@@ -86,7 +86,7 @@ pub(super) fn followed(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Func
         .and_then(|text| compiler.length_of_time(text, &call.arguments[2].span));
     let (first, second, within) = (first?, second?, within?);
     let (name, second) = (first.name, Some(second.name));
-    let feature = Feature { name, second, kind: FollowedCount { within }.into() };
+    let feature = Feature { per: compiler.symbols.per, name, second, kind: FollowedCount { within }.into() };
     let feature = compiler.add_feature(&call.span, feature)?;
     Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
 }
@@ -94,13 +94,15 @@ pub(super) fn followed(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Func
 /// `idle()`
 pub(super) fn idle(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
-    Some(TypedTerm::new(Term::Idle, TermType::Duration))
+    let term = if compiler.symbols.per.is_some() { Term::InstanceIdle } else { Term::Idle };
+    Some(TypedTerm::new(term, TermType::Duration))
 }
 
 /// `age()`
 pub(super) fn age(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
-    Some(TypedTerm::new(Term::Age, TermType::Duration))
+    let term = if compiler.symbols.per.is_some() { Term::InstanceAge } else { Term::Age };
+    Some(TypedTerm::new(term, TermType::Duration))
 }
 
 impl ConditionCompiler<'_, '_, '_> {

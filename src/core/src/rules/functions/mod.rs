@@ -8,7 +8,7 @@
 //! | `window` | over a window |
 //! | `history` | over all events of the user |
 //! | `moment` | of dates, and of the user's local time |
-//! | `segment` | of memberships |
+//! | `segment` | of memberships and keys |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
 
@@ -34,9 +34,16 @@ pub(super) struct Function {
     compile: fn(&mut ConditionCompiler<'_, '_, '_>, &FunctionCall) -> Option<TypedTerm>,
 }
 
+impl Function {
+    /// Whether it asks about matches, or memberships, of a user or of an instance of a key.
+    pub(super) fn is_of_matches(&self) -> bool {
+        self.reads_history || matches!(self.name, "in_segment" | "keys_in")
+    }
+}
+
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 25] = [
+pub(super) const FUNCTIONS: [Function; 27] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -55,6 +62,8 @@ pub(super) const FUNCTIONS: [Function; 25] = [
     Function { name: "idle", usage: "idle()", reads_history: true, compile: history::idle },
     Function { name: "age", usage: "age()", reads_history: true, compile: history::age },
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
+    Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },
+    Function { name: "key", usage: "key()", reads_history: false, compile: segment::key },
     Function { name: "duration", usage: "duration('45m')", reads_history: false, compile: value::duration },
     Function { name: "has", usage: "has(traits.email)", reads_history: false, compile: value::has },
     Function { name: "number", usage: "number(last(order.total)) or number(properties.total)", reads_history: false, compile: value::number },

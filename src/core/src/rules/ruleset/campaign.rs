@@ -102,6 +102,11 @@ pub struct Cap {
 }
 
 impl TransitionKind {
+    /// The one that leads into a segment, or out of it.
+    pub fn to(is_in: bool) -> TransitionKind {
+        if is_in { TransitionKind::Enter } else { TransitionKind::Exit }
+    }
+
     /// `enter` or `exit`.
     pub fn name(self) -> &'static str {
         match self {

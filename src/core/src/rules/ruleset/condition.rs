@@ -74,11 +74,11 @@ pub enum TextTest {
 /// What a condition reads, and therefore what can change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConditionDependencies {
-    /// Events that feed a feature it reads.
+    /// Events that feed a feature of the user that it reads.
     pub names: Vec<NameId>,
     /// Traits it reads.
     pub traits: Vec<TraitId>,
-    /// Segments it reads through `in_segment`.
+    /// Segments it reads through `in_segment` and `keys_in`.
     pub segments: Vec<SegmentId>,
     /// It reads `idle()`: any event changes it. (`age()` alone changes with a late first event, so it counts too.)
     pub any_event: bool,

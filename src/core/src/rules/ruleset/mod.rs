@@ -13,6 +13,7 @@ mod condition;
 mod event_name;
 mod feature;
 mod moving_term;
+mod per;
 mod projection;
 mod term;
 
@@ -21,6 +22,7 @@ pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::Feature;
 pub use moving_term::{MovingTerm, MovingTermStep};
+pub use per::{PerId, PerKey};
 pub use projection::{ArrayProjection, Projection};
 pub use term::Term;
 
@@ -49,7 +51,9 @@ pub struct Ruleset {
     pub control: f64,
     /// `[events]`, in file order.
     pub names: Vec<EventName>,
-    /// Everything that is remembered per user.
+    /// `[per.K]`, in file order.
+    pub pers: Vec<PerKey>,
+    /// Everything that is remembered per user, or per instance of a key.
     pub features: Vec<Feature>,
     /// `[[segments]]`, in file order.
     pub segments: Vec<Segment>,
@@ -88,6 +92,8 @@ pub struct Segment {
     pub id: String,
     /// One line for people, from the rules' `description`; empty if there is none.
     pub description: String,
+    /// The `[per.K]` whose instances are its members; `None`: users are.
+    pub per: Option<PerId>,
     /// The condition for being a member.
     pub when: Condition,
     /// What can change its value.

@@ -1,6 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{Condition, FeatureId, MovingTerm};
+use super::{Condition, FeatureId, MovingTerm, SegmentId};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -39,6 +39,14 @@ pub enum Term {
     LocalWeekday,
     /// One moving function under arithmetic, as a side of a comparison.
     Moving(Box<MovingTerm>),
+    /// `idle()` of an instance of a key.
+    InstanceIdle,
+    /// `age()` of an instance of a key.
+    InstanceAge,
+    /// `key()`: the instance's key.
+    Key,
+    /// `keys_in('id')`: how many instances are in a segment with `per`.
+    KeysIn(SegmentId),
     /// `traits.x`.
     Trait(TraitId),
     /// `properties.x` or `context.x`; in `where` and `let` only.

@@ -97,7 +97,7 @@ impl<'t> RulesReader<'t> {
     pub(super) fn max_per_key(&mut self, section: &TomlSection<'t>, on: Option<CampaignTrigger>) -> Option<u32> {
         let span = section.get("max_per_key")?.span();
         let max = section.integer("max_per_key", 1..=i64::from(u32::MAX), &mut self.problems)?;
-        if on.is_some_and(|on| !self.symbols.is_per_key(on)) {
+        if on.is_some_and(|on| self.symbols.per_of(on).is_none()) {
             let help = "to limit how often a user gets it, write max_per_user";
             let message = "`max_per_key` counts by key, but no segment with `per` triggers this campaign";
             self.problems.add(&span, message, help);

@@ -74,6 +74,7 @@ impl<'t> RulesReader<'t> {
     fn campaign(&mut self, section: &TomlSection<'t>, id: &str) -> Option<Campaign> {
         let trigger = self.trigger(section);
         let context = ConditionContext::Campaign(trigger.context());
+        self.symbols.per = trigger.known().and_then(|on| self.symbols.per_of(on));
         let channel = self.channel(section);
         let condition = self.campaign_condition(section, context);
         let problems = &mut self.problems;
@@ -89,6 +90,7 @@ impl<'t> RulesReader<'t> {
         let variants = self.variants(section);
         let payload = self.payload(section);
         let payload_from = self.payload_from(section, context);
+        self.symbols.per = None;
         let condition = condition?;
         Some(Campaign {
             id: id.to_owned(),

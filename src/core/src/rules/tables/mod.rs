@@ -5,6 +5,7 @@ mod campaigns;
 mod caps;
 mod events;
 mod payload;
+mod per;
 mod segments;
 
 #[cfg(test)]
@@ -13,6 +14,8 @@ pub(super) use campaigns::{CAMPAIGN_KEYS, VARIANT_KEYS};
 pub(super) use caps::CAP_KEYS;
 #[cfg(test)]
 pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
+#[cfg(test)]
+pub(super) use per::PER_KEYS;
 #[cfg(test)]
 pub(super) use segments::SEGMENT_KEYS;
 
@@ -34,11 +37,12 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 11] = [
+pub(super) const TOP_KEYS: [&str; 12] = [
     "timezone",
     "control",
     "dedup_window",
     "events",
+    "per",
     "segments",
     "campaigns",
     "caps",
@@ -69,6 +73,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
     let mut names = reader.events(&root);
+    let pers = reader.pers(&root);
     let segments = reader.segments(&root);
     let campaigns = reader.campaigns(&root);
     let caps = reader.caps(&root);
@@ -86,7 +91,9 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
-    projection.property_events = dependencies::property_events(&names, &features, &campaigns, growth.as_ref());
+    let has_keys = !pers.is_empty();
+    projection.property_events =
+        dependencies::property_events(&names, &features, &campaigns, growth.as_ref(), has_keys);
     let segments = segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
@@ -97,6 +104,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         dedup_window,
         control,
         names,
+        pers,
         segments,
         campaigns,
         caps,

@@ -6,11 +6,11 @@ use super::{RulesReader, expression_in};
 use crate::document::TomlSection;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext};
 use crate::rules::dependencies;
-use crate::rules::ruleset::{Condition, ConditionDependencies, Feature, Segment};
+use crate::rules::ruleset::{Condition, ConditionDependencies, Feature, PerId, Segment};
 use crate::rules::syntax::{Expression, ExpressionKind};
 
 /// Keys of a segment.
-pub(in crate::rules) const SEGMENT_KEYS: [&str; 3] = ["id", "when", "description"];
+pub(in crate::rules) const SEGMENT_KEYS: [&str; 4] = ["id", "when", "per", "description"];
 
 impl<'t> RulesReader<'t> {
     /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that messages distinguish a segment
@@ -28,6 +28,8 @@ impl<'t> RulesReader<'t> {
             if !id.is_empty() {
                 section.title = format!("segment `{id}`");
             }
+            let per = self.segment_per(&section);
+            self.symbols.segment_pers.push(per);
             self.symbols.segment_order.push(id);
             self.symbols.segment_places.push(section.span.start);
             sections.push(section);
@@ -62,6 +64,20 @@ impl<'t> RulesReader<'t> {
         text.to_owned()
     }
 
+    fn segment_per(&mut self, section: &TomlSection<'t>) -> Option<PerId> {
+        let text = section.string("per", &mut self.problems)?;
+        let known = &self.symbols.per_order;
+        let found = known.iter().position(|id| id == text.get_ref());
+        if found.is_none() {
+            let help = match known.is_empty() {
+                true => "define it: [per.cart] with key = \"cart_id\" and ttl = \"30d\"".to_owned(),
+                false => self.problems.suggest(text.get_ref(), known.iter().map(String::as_str), "keys"),
+            };
+            self.problems.add_missing(&text.span(), format!("there is no [per.{}]", text.get_ref()), help);
+        }
+        found.and_then(|index| u16::try_from(index).ok()).map(PerId)
+    }
+
     fn when(&mut self, section: &TomlSection<'t>) -> Option<Expression> {
         let text: Spanned<&str> =
             section.needed_string("when", "\"since(order) > duration('30d')\"", &mut self.problems)?;
@@ -71,13 +87,18 @@ impl<'t> RulesReader<'t> {
     fn segment(&mut self, section: &TomlSection<'t>, index: usize, node: Option<Expression>) -> Option<Segment> {
         let description = section.string("description", &mut self.problems).map(|text| (*text.get_ref()).to_owned());
         let context = ConditionContext::When(index);
-        let when: Condition = ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context }
-            .condition(&node?)?;
+        let per = self.symbols.segment_pers[index];
+        let node = node?;
+        self.symbols.per = per;
+        let when: Option<Condition> =
+            ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context }.condition(&node);
+        self.symbols.per = None;
         let id = self.symbols.segment_order[index].clone();
         Some(Segment {
             id,
             description: description.unwrap_or_default(),
-            when,
+            per,
+            when: when?,
             reads: ConditionDependencies::default(),
         })
     }
@@ -94,7 +115,7 @@ pub(super) fn with_reads(mut segments: Vec<Segment>, features: &[Feature]) -> Ve
 /// Calls `see` with the id in every `in_segment('id')`.
 fn collect_uses(node: &Expression, see: &mut dyn FnMut(&str)) {
     if let ExpressionKind::Call(call) = &node.kind
-        && call.name == "in_segment"
+        && matches!(call.name.as_str(), "in_segment" | "keys_in")
         && let [Expression { kind: ExpressionKind::Text(id), .. }] = call.arguments.as_slice()
     {
         see(id);

@@ -22,9 +22,10 @@ impl MessageEncoder {
     pub(super) fn output(&mut self, job: &EncodingJob, output: &Output, messages: &mut Vec<OutputMessage>) {
         let rules = &job.plan.rules;
         match &output.decided {
-            OutputKind::Transition { segment, change, cause } => {
+            OutputKind::Transition { segment, change, key, cause } => {
                 let segment_id = &rules.segments[usize::from(segment.0)].id;
-                let id = output_id("transition", segment_id, change.name(), output, Some(cause));
+                let about = key.as_deref().map_or_else(|| segment_id.clone(), |key| format!("{segment_id}\0{key}"));
+                let id = output_id("transition", &about, change.name(), output, Some(cause));
                 let subject = job.subjects.transition(*segment, *change);
                 messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
             }
@@ -122,6 +123,8 @@ fn output_id(kind: &str, subject: &str, change: &str, output: &Output, cause: Op
         None | Some(Cause::Time) => String::new(),
         Some(Cause::Event(Some(id))) => format!("m{id}"),
         Some(Cause::Event(None)) => format!("p{}", output.position),
+        Some(Cause::Ttl) => "t".to_owned(),
+        Some(Cause::Max) => format!("x{}", output.position),
         Some(Cause::Rules { change }) => format!("r{change}"),
     };
     event_id(&format!("{kind}\0{subject}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))

@@ -1,0 +1,59 @@
+//! `[per.K]`: state for each value of a key.
+
+use toml::de::DeValue;
+
+use super::RulesReader;
+use crate::document::{TomlSection, in_file_order, kind_of};
+use crate::event::FieldId;
+use crate::rules::ruleset::{NameId, PerKey};
+
+/// Keys of a `[per.K]`.
+pub(in crate::rules) const PER_KEYS: [&str; 3] = ["key", "ttl", "max"];
+
+impl<'t> RulesReader<'t> {
+    /// Reads `[per.K]`. The names of events are known.
+    pub(super) fn pers(&mut self, root: &TomlSection<'t>) -> Vec<PerKey> {
+        let Some((table, _)) = root.table("per", &mut self.problems) else { return Vec::new() };
+        let entries = in_file_order(table);
+        if let Some((_, span, _)) = entries.get(usize::from(u16::MAX)) {
+            self.problems.add(span, "there are more than 65,535 keys in [per]", "");
+            return Vec::new();
+        }
+        let mut pers = Vec::with_capacity(entries.len());
+        for (id, span, value) in entries {
+            self.check_id("key in [per]", id, &span);
+            self.symbols.per_order.push(id.to_owned());
+            let DeValue::Table(table) = value.get_ref() else {
+                let message = format!("a key in [per] is a table, but this is {}", kind_of(value.get_ref()));
+                self.problems.add(&value.span(), message, "write [per.cart] with key = \"cart_id\" and ttl = \"30d\"");
+                continue;
+            };
+            let section = TomlSection::open(format!("[per.{id}]"), span, table, &PER_KEYS, &mut self.problems);
+            pers.extend(self.per(id, &section));
+        }
+        pers
+    }
+
+    fn per(&mut self, id: &str, section: &TomlSection<'t>) -> Option<PerKey> {
+        section.need("ttl", "\"30d\"", &mut self.problems);
+        let key = section.needed_string("key", "\"cart_id\"", &mut self.problems);
+        let ttl = section.duration("ttl", &mut self.problems);
+        let max = section.integer("max", 1..=PerKey::MAX_INSTANCES, &mut self.problems);
+        let key = key?;
+        let path: Vec<String> = key.get_ref().split('.').map(str::to_owned).collect();
+        if path.iter().any(String::is_empty) || path[0] == "properties" {
+            let help = "write the path below the properties: key = \"cart_id\"";
+            self.problems.add(&key.span(), "`key` names a property of the matches", help);
+            return None;
+        }
+        let names = self.symbols.name_order.clone();
+        let fields: Result<Vec<FieldId>, _> =
+            (0..).map(NameId).zip(&names).map(|(name, event)| self.symbols.value_field(name, event, &path)).collect();
+        let Ok(fields) = fields else {
+            self.problems.add(&key.span(), "these rules read more than 65,536 different properties", "");
+            return None;
+        };
+        let max = max.and_then(|max| u16::try_from(max).ok()).unwrap_or(PerKey::DEFAULT_INSTANCES);
+        Some(PerKey { id: id.to_owned(), key: path.join("."), ttl: ttl?, max, fields })
+    }
+}
