@@ -151,8 +151,9 @@ impl Story {
         }
         let rules = &self.plan.rules;
         line + &match &output.decided {
-            OutputKind::Transition { segment, change, .. } => {
-                format!("{} {}", change.name(), rules.segments[usize::from(segment.0)].id)
+            OutputKind::Transition { segment, change, key, .. } => {
+                let key = key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
+                format!("{} {}{key}", change.name(), rules.segments[usize::from(segment.0)].id)
             }
             OutputKind::Decision { campaign, outcome, .. } => {
                 format!("{} {}", outcome.name(), rules.campaigns[usize::from(campaign.0)].id)

@@ -43,8 +43,8 @@ impl UserStateExport {
             profile.time("next_wake_up", user.due());
         }
         for section in UserSection::ALL {
-            // An empty list or map is exported as such, a value that is not there as null.
-            if section != UserSection::Identified || section.is_present(user) {
+            // An empty list or map is exported as such, a value that is not there as null; keys only where the rules have any.
+            if !matches!(section, UserSection::Identified | UserSection::Keys) || section.is_present(user) {
                 section.write(user, if section.is_of_campaigns() { &mut campaigns } else { &mut profile });
             }
         }

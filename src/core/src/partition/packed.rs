@@ -181,6 +181,17 @@ mod tests {
         per = "1d"
     "#;
 
+    const KEYS: &str = r#"
+        [per.item]
+        key = "id"
+        ttl = "30d"
+
+        [[segments]]
+        id = "item"
+        per = "item"
+        when = "count(view, '1h') >= 1 && since(view) >= duration('1s') && key() != 'd'"
+    "#;
+
     fn assert_comes_back(user: &User) -> usize {
         let mut packed = vec![];
         pack(user, &mut packed);
@@ -198,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_user_comes_back_as_it_was() {
-        let mut story = Story::under(RULES);
+        let mut story = Story::under(&format!("{RULES}{KEYS}"));
         story.identify(0, r#""tier":"gold","list":["x",2,true],"object":{"a": 1.50}"#);
         story.call(1, USER, r#""type":"page","messageId":"m0","context":{"timezone":"UTC"}"#);
         for (at, id, list) in

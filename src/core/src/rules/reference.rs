@@ -23,7 +23,8 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 16] = [
+        let words: [&[&str]; 17] = [
+            &tables::PER_KEYS,
             &tables::TOP_KEYS,
             &tables::CAP_KEYS,
             &tables::EVENT_KEYS,

@@ -1,6 +1,7 @@
 //! Partitions: events, linking, removal of users, and the timer queue.
 
 mod events;
+mod keys;
 mod linking;
 mod matches;
 mod removal;

@@ -34,7 +34,9 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let campaign = "/properties/campaigns/items";
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
-    let tables: [(&str, &[&str]); 11] = [
+    let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
+    let tables: [(&str, &[&str]); 12] = [
+        (per, &tables::PER_KEYS),
         ("", &tables::TOP_KEYS),
         ("/properties/caps/items", &tables::CAP_KEYS),
         (event, &tables::EVENT_KEYS),
