@@ -59,6 +59,9 @@ impl MovingTerm {
 impl Term {
     /// Whether it is a function that grows or shrinks with every millisecond: `since`, `idle`, `age`, `until`.
     pub fn is_moving_function(&self) -> bool {
-        matches!(self, Term::Since(_) | Term::Idle | Term::Age | Term::Until(_))
+        matches!(
+            self,
+            Term::Since(_) | Term::Idle | Term::Age | Term::InstanceIdle | Term::InstanceAge | Term::Until(_)
+        )
     }
 }
