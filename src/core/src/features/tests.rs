@@ -5,10 +5,16 @@ use proptest::prelude::*;
 
 use super::aggregates::EventCount;
 use super::clock::FeatureClock;
+use super::function::{AggregateFunction as _, FeatureInput};
 use super::panes::{Panes, combine};
-use super::window::Window;
+use super::period_distinct::{DistinctPeriods, PeriodDistinct};
+use super::state::StoredFeature as _;
+use super::window::{CalendarWindow, Window};
 use super::window_distinct::{DISTINCT_VALUES_MAX, DistinctPanes};
+use crate::decimal::Decimal;
+use crate::event::FieldId;
 use crate::time::{Span, Timestamp, ZoneCalendar};
+use crate::value::Value;
 
 #[test]
 fn distinct_reads_a_thousand_beyond_a_thousand_and_stays_right_as_values_leave() {
@@ -119,4 +125,40 @@ mod merged {
             prop_assert_eq!(&other, &expected);
         }
     }
+}
+
+#[test]
+fn distinct_values_of_the_period_before_are_its_own_and_a_thousand_at_most() {
+    let calendar = ZoneCalendar::new(TimeZone::UTC);
+    let (february, march, april) = (Timestamp(2_700_000_000), Timestamp(5_200_000_000), Timestamp(7_900_000_000));
+    let kind = PeriodDistinct { field: FieldId(0), window: CalendarWindow::LastMonth };
+    let mut user = DistinctPeriods::empty();
+    let add = |user: &mut DistinctPeriods, ts: Timestamp, values: std::ops::Range<u64>| {
+        for value in values {
+            let clock = FeatureClock { now: ts, calendar: &calendar };
+            let event = FeatureInput { fields: &[], ts, position: 0, clock, is_repeated: false, is_second: false };
+            kind.add(user, value.wrapping_mul(0x9E37_79B9_7F4A_7C15), &event);
+        }
+    };
+    let assert_count = |user: &DistinctPeriods, now: Timestamp, expected: u64| {
+        let found = kind.result(Some(user), FeatureClock { now, calendar: &calendar }).value;
+        assert_eq!(found, Value::Number(Decimal::from(expected)), "at {now}");
+    };
+    add(&mut user, february, 0..1_500);
+    assert_count(&user, february, 0);
+    add(&mut user, march, 0..900);
+    // What came in March drops nothing of February.
+    assert_count(&user, march, 1_000);
+    assert_count(&user, april, 900);
+    // Of two users, in either order.
+    let mut visitor = DistinctPeriods::empty();
+    add(&mut visitor, march, 800..1_500);
+    let (mut one, mut other) = (user.clone(), visitor.clone());
+    one.merge(visitor);
+    other.merge(user);
+    assert_eq!(one, other);
+    assert_count(&one, april, 1_000);
+    let of_march = FeatureClock { now: march, calendar: &calendar };
+    assert!(kind.expire(&mut one, of_march));
+    assert!(!kind.expire(&mut one, FeatureClock { now: Timestamp(12_000_000_000), calendar: &calendar }));
 }
