@@ -1,7 +1,7 @@
 //! `loadtest`: fault and performance tests of Rekindle.
 //!
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
-//! decoder and engine and the limits of the machine, `nats` the daemon on a real server, `scale` memory and cost of many
+//! decoder and engine and the limits of the machine, `language` what state per key and arrays cost, `nats` the daemon on a real server, `scale` memory and cost of many
 //! users, `membership` how fast readers see changes of segments. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
@@ -12,6 +12,7 @@ mod engine;
 mod engine_feed;
 mod error;
 mod figures;
+mod language;
 mod machine;
 mod membership;
 mod nats;
@@ -45,6 +46,7 @@ struct LoadtestCli {
 enum LoadtestCommand {
     Chaos(Box<chaos::ChaosArgs>),
     Engine(engine::EngineArgs),
+    Language(language::LanguageArgs),
     Nats(nats::NatsArgs),
     Scale(scale::ScaleArgs),
     /// A part of `scale`, in a process of its own
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
     let outcome = match LoadtestCli::parse().command {
         LoadtestCommand::Chaos(args) => run(chaos::run(&args)),
         LoadtestCommand::Engine(args) => engine::run(&args),
+        LoadtestCommand::Language(args) => language::run(&args),
         LoadtestCommand::Nats(args) => run(nats::run(&args)),
         LoadtestCommand::Scale(args) => run(scale::run(&args)),
         LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),

@@ -14,17 +14,17 @@ use crate::table::grouped;
 use crate::{counting, process};
 
 /// When idle users were last seen.
-const SEEN: Timestamp = Timestamp(1_772_409_600_000);
+pub(crate) const SEEN: Timestamp = Timestamp(1_772_409_600_000);
 /// How long ago that is: longer than any window of the rules they are measured with.
 const AWAY: Span = Span(90 * 86_400_000);
 
 /// The size of the state.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct StateSize {
-    pub(super) users: u64,
+pub(crate) struct StateSize {
+    pub(crate) users: u64,
     /// All bytes of the engine in the end, by the allocator's count.
     pub(super) bytes: u64,
-    pub(super) bytes_per_user: f64,
+    pub(crate) bytes_per_user: f64,
     /// The same without the bytes of the users' ids.
     pub(super) bytes_per_user_beyond_id: f64,
     /// The engine's own count.
@@ -35,7 +35,7 @@ pub(super) struct StateSize {
 
 impl StateSize {
     /// As a table or a line of text.
-    pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
             ("users", grouped(self.users)),
             (
@@ -66,10 +66,19 @@ pub(super) fn of_events(
 
 /// The state of this number of users with a view and a cart event long ago.
 pub(super) fn of_idle_users(plan: &Arc<ExecutionPlan>, users: u32) -> Result<StateSize, Error> {
+    of_idle_events(plan, users, visits)
+}
+
+/// The state of this number of users with some events around [`SEEN`], which is long ago.
+pub(crate) fn of_idle_events(
+    plan: &Arc<ExecutionPlan>,
+    users: u32,
+    events: fn(std::ops::Range<u32>) -> Vec<u8>,
+) -> Result<StateSize, Error> {
     of(plan, |pipeline| {
         let mut journal = Journal::new(plan);
         for first in (0..users).step_by(10_000) {
-            let block = EventBlocks::new(visits(first..users.min(first + 10_000)));
+            let block = EventBlocks::new(events(first..users.min(first + 10_000)));
             feed(&block, pipeline, None, &mut journal);
         }
         feed(&EventBlocks::new(Vec::new()), pipeline, Some(SEEN + AWAY), &mut journal);
