@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::check_against;
 use super::load::{FileLoadError, ignored_variables, read_rules, read_settings, read_text, wrong_settings};
+use super::secret::LoadedSecret;
 use super::summary::counted;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
 use rekindle_core::diagnostics::Diagnostic;
@@ -15,7 +16,8 @@ use rekindle_core::partition::{ExecutionPlan, User};
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::rules::{self, explain};
 use rekindle_settings::{
-    SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted, check_token,
+    SECRET_FILE, Secret, SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted,
+    check_token,
 };
 
 /// Check rules and settings, and show every problem at its place
@@ -65,6 +67,10 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
                 if let Some(note) = ignored_variables(&config) {
                     writeln!(out, "note: {note}")?;
                 }
+                let secret = LoadedSecret::of(config.engine.secret.as_ref()).unwrap_or_default();
+                for warning in secret.warnings {
+                    writeln!(out, "note: {warning}")?;
+                }
                 match named_files(path, &config) {
                     Ok(()) => writeln!(out, "{}: ok", path.display())?,
                     Err(mistakes) => {
@@ -111,7 +117,7 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
 }
 
 /// Opens every file that settings name, and reads a byte of each: a file that is missing or not readable by this user is a
-/// problem of the settings. Their contents are not checked, except for the API's token.
+/// problem of the settings. Their contents are not checked, except for the API's token and the size of the secret.
 fn named_files(path: &Path, config: &Settings) -> Result<(), SettingsErrors> {
     let text = read_text(path).map(|text| blotted(&text)).unwrap_or_default();
     let mut mistakes = SettingsErrors { text, in_file: Vec::new(), in_variables: Vec::new() };
@@ -124,6 +130,10 @@ fn named_files(path: &Path, config: &Settings) -> Result<(), SettingsErrors> {
             Ok(()) if file.what == TOKEN_FILE => {
                 let Err(why) = token_in(&file.path) else { continue };
                 (format!("the token in {} {why}", file.path.display()), TOKEN_HELP.to_owned())
+            }
+            Ok(()) if file.what == SECRET_FILE => {
+                let Err(error) = LoadedSecret::of(Some(&Secret::File(file.path.clone()))) else { continue };
+                (error.to_string(), String::new())
             }
             Ok(()) => continue,
         };

@@ -1,4 +1,4 @@
-//! Reads the secret that draws depend on. It is read once, at the start: whoever changes it begins anew.
+//! Reads the secret that draws depend on. It is read once, at the start; a reload of the rules does not read it.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
