@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
+use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
 use rekindle_runtime::replay::replay_bytes;
@@ -31,6 +32,7 @@ struct Case {
     max_disorder: Span,
     /// Users that are idle for this long expire.
     state_ttl: Option<Span>,
+    secret: &'static str,
 }
 
 impl Case {
@@ -43,6 +45,7 @@ impl Case {
             until: Timestamp::parse_rfc3339(read("until").trim()).expect("`until` is a time"),
             max_disorder: Span(5_000),
             state_ttl: None,
+            secret: "",
         }
     }
 
@@ -54,6 +57,7 @@ impl Case {
             until: Timestamp(scenario.until_ms()),
             max_disorder: Span(scenario.max_disorder_ms()),
             state_ttl: None,
+            secret: scenario.secret(),
         }
     }
 
@@ -80,6 +84,7 @@ impl Case {
             until,
             state_ttl,
             resident_users,
+            secret: DrawSecret::of_file(self.secret.as_bytes()),
             ..PipelineOptions::default()
         }
     }

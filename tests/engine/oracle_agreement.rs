@@ -4,6 +4,7 @@
 //! journals. `PROPTEST_CASES` sets how many are tried.
 
 use proptest::prelude::*;
+use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::replay_bytes;
@@ -19,36 +20,38 @@ struct Split {
 }
 
 /// The engine's journal; the one place where these tests meet the engine.
-fn engine_journal(rules: &str, events: &[u8], until_ms: i64, max_disorder_ms: i64, split: Split) -> Vec<Json> {
+fn engine_journal(input: &OracleInput<'_>, split: Split) -> Vec<Json> {
     let options = PipelineOptions {
         partitions: split.partitions,
         workers: 1,
-        max_disorder: Span(max_disorder_ms),
+        max_disorder: Span(input.max_disorder_ms),
+        secret: DrawSecret::of_file(input.secret),
         // With one resident user, all others are packed between any two events.
         resident_users: (split.partitions > 1).then_some(1),
         ..PipelineOptions::default()
     };
-    let journal =
-        replay_bytes(rules, events, Timestamp(until_ms), options, split.batch_bytes).expect("the rules compile");
+    let until = Timestamp(input.until_ms);
+    let journal = replay_bytes(input.rules_toml, input.events_jsonl, until, options, split.batch_bytes)
+        .expect("the rules compile");
     let lines = journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).expect("the journal is JSONL")).collect()
 }
 
 fn disagreement(scenario: &Scenario, split: Split) -> Option<String> {
     let (rules, events) = (scenario.rules_toml(), scenario.events_jsonl());
-    let (until, disorder) = (scenario.until_ms(), scenario.max_disorder_ms());
     let input = OracleInput {
         rules_toml: &rules,
         events_jsonl: &events,
-        until_ms: until,
-        max_disorder_ms: disorder,
+        until_ms: scenario.until_ms(),
+        max_disorder_ms: scenario.max_disorder_ms(),
+        secret: scenario.secret().as_bytes(),
         ..OracleInput::default()
     };
     let mut expected = oracle::run(&input);
     // The journal is ordered by due time. A user occurs twice only if its id was linked as a visitor and later appears as a
     // userId; the second user may begin before the merge of the first.
     expected.sort_by_key(|line| line["at"].as_str().map(str::to_owned));
-    let actual = engine_journal(&rules, &events, until, disorder, split);
+    let actual = engine_journal(&input, split);
     compare::difference(&expected, &actual)
 }
 

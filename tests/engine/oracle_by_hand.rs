@@ -11,11 +11,15 @@ fn track(user: &str, time: &str, rest: &str) -> String {
     format!("{{\"type\":\"track\",\"event\":\"E\",\"userId\":\"{user}\",\"timestamp\":\"{time}\"{rest}}}\n")
 }
 
-/// The journal as `segment change at`, `campaign outcome at`, or `merged from at`.
+/// The journal as `segment change at`, `campaign outcome at`, or `merged from at`; after a segment its key and the cause.
 fn run(rules: &str, events: &str) -> Vec<String> {
     let text = |line: &Json, field: &str| line[field].as_str().unwrap_or_default().to_owned();
     let show = |line: &Json| match line["kind"].as_str() {
-        Some("transition") => format!("{} {} {}", text(line, "segment"), text(line, "change"), text(line, "at")),
+        Some("transition") => {
+            let of_key = ["key", "cause"].map(|field| line[field].as_str().map(|text| format!(" {text}")));
+            let of_key = of_key.into_iter().flatten().collect::<String>();
+            format!("{} {} {}{of_key}", text(line, "segment"), text(line, "change"), text(line, "at"))
+        }
         Some("decision") => {
             let until = line["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
             format!("{} {} {}{until}", text(line, "campaign"), text(line, "outcome"), text(line, "at"))
@@ -128,4 +132,94 @@ fn timer_due_at_the_instant_of_an_event_fires_before_it() {
     let journal = run(&segment("since(e) == duration('1h')"), &events);
     let (enter, exit) = ("s enter 2026-03-05T01:00:00.000Z", "s exit 2026-03-05T01:00:00.000Z");
     assert_eq!(journal, [enter, exit, "s enter 2026-03-05T02:00:00.000Z", "s exit 2026-03-05T02:00:00.001Z"]);
+}
+
+#[rstest]
+#[case::clocks_go_forward_at_midnight("Africa/Cairo", "2026-04-23T21:30:00Z", "2026-04-23T22:00:00.000Z")]
+#[case::the_hour_after_a_skipped_midnight("Africa/Cairo", "2026-04-23T22:00:00Z", "2026-04-24T21:00:00.000Z")]
+#[case::clocks_go_back_from_midnight("America/Santiago", "2026-04-05T02:30:00Z", "2026-04-05T04:00:00.000Z")]
+#[case::midnight_comes_twice("America/Havana", "2026-11-01T05:30:00Z", "2026-11-02T05:00:00.000Z")]
+#[case::clocks_go_back_over_midnight("America/St_Johns", "2006-10-29T02:00:00Z", "2006-10-29T02:30:00.000Z")]
+#[case::the_second_time_before_midnight("America/St_Johns", "2006-10-29T02:45:00Z", "2006-10-30T03:30:00.000Z")]
+#[case::the_day_before_the_skipped_one("Pacific/Apia", "2011-12-30T09:00:00Z", "2011-12-30T10:00:00.000Z")]
+fn a_day_ends_where_the_next_begins(#[case] zone: &str, #[case] at: &str, #[case] end: &str) {
+    let rules = format!("timezone = \"{zone}\"\n{}", segment("count(e, 'today') >= 1"));
+    let journal = run(&rules, &track("u", at, ""));
+    assert_eq!(journal.get(1), Some(&format!("s exit {end}")), "{journal:?}");
+}
+
+#[rstest]
+#[case::week("'this_week'", "2026-03-09T00:00:00.000Z")]
+#[case::month("'this_month'", "2026-04-01T00:00:00.000Z")]
+#[case::quarter("'last_quarter'", "2026-07-01T00:00:00.000Z")]
+#[case::year("'this_year'", "2027-01-01T00:00:00.000Z")]
+fn a_period_ends_for_an_idle_user(#[case] window: &str, #[case] end: &str) {
+    let journal = run(&segment(&format!("count(e, {window}) >= 1")), &track("u", "2026-03-05T12:00:00Z", ""));
+    assert_eq!(journal.last(), Some(&format!("s exit {end}")));
+}
+
+#[rstest]
+#[case::product("since(e) > usual_gap(e) * 1.5", "enter 2026-03-05T02:30:00.001Z", None)]
+#[case::quotient_is_cut(
+    "since(e) / 3 == duration('1h')",
+    "enter 2026-03-05T04:00:00.000Z",
+    Some("exit 2026-03-05T04:00:00.003Z")
+)]
+#[case::share_is_rounded("since(e) / usual_gap(e) >= 2", "enter 2026-03-05T02:59:59.999Z", None)]
+#[case::date_in_the_rules_zone("until(last(e.by)) < duration('1h')", "enter 2026-03-05T23:00:00.001Z", None)]
+#[case::anniversary(
+    "anniversary(last(e.by)) && total(e) == 2",
+    "enter 2026-03-06T00:00:00.000Z",
+    Some("exit 2026-03-07T00:00:00.000Z")
+)]
+#[case::days("days(e, 2) == 1 && total(e) == 2", "enter 2026-03-05T01:00:00.000Z", Some("exit 2026-03-07T00:00:00.000Z"))]
+#[case::streak("streak(e) == 0", "enter 2026-03-07T00:00:00.000Z", None)]
+#[case::followed("followed(e, e, '1h') >= 1", "enter 2026-03-05T01:00:00.000Z", None)]
+fn what_moves_with_time_changes_at_its_millisecond(
+    #[case] when: &str,
+    #[case] first: &str,
+    #[case] second: Option<&str>,
+) {
+    let by = ",\"properties\":{\"by\":\"2026-03-06\"}";
+    let events = track("u", "2026-03-05T00:00:00Z", by) + &track("u", "2026-03-05T01:00:00Z", by);
+    let journal = run(&segment(when), &events);
+    let expected: Vec<String> = [Some(first), second].into_iter().flatten().map(|text| format!("s {text}")).collect();
+    assert_eq!(journal, expected);
+}
+
+const KEYED: &str = "[events]\ne = \"E\"\n[per.k]\nkey = \"p\"\nttl = \"1h\"\nmax = 2\n\
+                     [[segments]]\nid = \"s\"\nper = \"k\"\nwhen = \"total(e) >= 1\"\n";
+
+#[test]
+fn keys_are_forgotten_after_their_time_and_when_there_are_too_many() {
+    let key = |minute: u32, key: &str| {
+        track("u", &format!("2026-03-05T00:{minute:02}:00Z"), &format!(",\"properties\":{{\"p\":{key}}}"))
+    };
+    let events = [key(0, "\"a\""), key(10, "7.0"), key(20, "2.5"), key(30, "\"b\""), key(40, "7")].concat();
+    let expected = [
+        "s enter 2026-03-05T00:00:00.000Z a",
+        "s enter 2026-03-05T00:10:00.000Z 7",
+        "s exit 2026-03-05T00:30:00.000Z a max",
+        "s enter 2026-03-05T00:30:00.000Z b",
+        "s exit 2026-03-05T01:30:00.000Z b ttl",
+        "s exit 2026-03-05T01:40:00.000Z 7 ttl",
+    ];
+    assert_eq!(run(KEYED, &events), expected);
+}
+
+#[test]
+fn a_match_older_than_the_ttl_makes_no_key() {
+    let at = |time: &str| track("u", time, ",\"properties\":{\"p\":\"a\"}");
+    let events = [track("u", "2026-03-05T01:00:00Z", ""), at("2026-03-05T00:00:00Z"), at("2026-03-05T00:00:00.001Z")];
+    let expected = ["s enter 2026-03-05T01:00:00.000Z a", "s exit 2026-03-05T01:00:00.001Z a ttl"];
+    assert_eq!(run(KEYED, &events.concat()), expected);
+}
+
+#[test]
+fn a_let_stands_before_the_element_and_the_element_before_the_event() {
+    let rules = "[events]\ne = { event = \"E\", each = \"items\", let = { p = \"item.p * 2\" } }\n\
+                 f = { event = \"E\", each = \"items\" }\n\
+                 [[segments]]\nid = \"s\"\nwhen = \"total(e.p) == 4 && total(f.p) == 12 && count(e, '1h') == 2\"\n";
+    let properties = ",\"properties\":{\"p\":10,\"items\":[{\"p\":2},5,{\"p\":null}]}";
+    assert_eq!(run(rules, &track("u", "2026-03-05T00:00:00Z", properties))[0], "s enter 2026-03-05T00:00:00.000Z");
 }

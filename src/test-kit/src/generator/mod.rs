@@ -46,7 +46,7 @@ impl LanguageParts {
     /// The whole language.
     pub const ALL: LanguageParts = LanguageParts { each: true, calendar: true, triggers: true, keys: true };
     /// What the engine has so far.
-    pub const BUILT: LanguageParts = LanguageParts { each: true, calendar: true, triggers: false, keys: false };
+    pub const BUILT: LanguageParts = LanguageParts { each: true, calendar: true, triggers: true, keys: false };
 }
 
 /// Any scenario that the engine can run.
