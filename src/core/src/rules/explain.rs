@@ -7,38 +7,72 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::ruleset::{
-    Campaign, CampaignTrigger, Comparison, Condition, ConditionDependencies, FeatureId, Ruleset, SegmentId, Term,
+    Campaign, CampaignTrigger, Comparison, Condition, Feature, FeatureId, PerId, Ruleset, Segment, SegmentId, Term,
 };
 use super::{dependencies, notation};
 
+/// What is there of each subject whatever the rules, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct SubjectSizes {
+    /// Of a user, beside its id.
+    pub user_bytes: usize,
+    /// Of an instance of a key, beside the key.
+    pub key_bytes: usize,
+}
+
 /// Explains a ruleset: features and who shares them, bytes per user, what the decoder reads, what changes each segment.
-/// `user_bytes` is the size of a user without features.
-pub fn explain(rules: &Ruleset, user_bytes: usize) -> String {
+/// The sizes are those of a user, and of an instance of a key, without features.
+pub fn explain(rules: &Ruleset, sizes: SubjectSizes) -> String {
     let mut out = String::new();
-    features(rules, user_bytes, &mut out);
+    features(rules, sizes, &mut out);
     decoded(rules, &mut out);
     segments(rules, &mut out);
     campaigns(rules, &mut out);
     out
 }
 
-fn features(rules: &Ruleset, user_bytes: usize, out: &mut String) {
-    let users = users_of_features(rules);
-    let total: usize = rules.features.iter().map(|feature| feature.kind.bytes_max()).sum();
+fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSizes, out: &mut String) {
+    let of_user = features_of(rules, None);
+    let count = of_user.len();
     line(
         out,
         format_args!(
-            "a user: {user_bytes} bytes and the id, and at most {total} bytes for {} features",
-            rules.features.len()
+            "a user: {user_bytes} bytes and the id, and at most {} bytes for {count} features",
+            bytes(&of_user)
         ),
     );
-    for (index, feature) in rules.features.iter().enumerate() {
-        let Ok(id) = u16::try_from(index) else { break };
-        let name = notation::feature(rules, FeatureId(id));
-        let used_by: Vec<&str> = users[index].iter().map(String::as_str).collect();
-        line(out, format_args!("  {name}: at most {} bytes; for {}", feature.kind.bytes_max(), used_by.join(", ")));
+    list_features(rules, &of_user, out);
+    for (per, id) in rules.pers.iter().zip((0..).map(PerId)) {
+        let of_key = features_of(rules, Some(id));
+        line(
+            out,
+            format_args!(
+                "a key of [per.{}], at most {} of a user: {key_bytes} bytes and the key, and at most {} bytes for {} features",
+                per.id,
+                per.max,
+                bytes(&of_key),
+                of_key.len()
+            ),
+        );
+        list_features(rules, &of_key, out);
     }
     out.push('\n');
+}
+
+fn features_of(rules: &Ruleset, per: Option<PerId>) -> Vec<(FeatureId, &Feature)> {
+    (0..).map(FeatureId).zip(&rules.features).filter(|(_, feature)| feature.per == per).collect()
+}
+
+fn bytes(features: &[(FeatureId, &Feature)]) -> usize {
+    features.iter().map(|(_, feature)| feature.kind.bytes_max()).sum()
+}
+
+fn list_features(rules: &Ruleset, features: &[(FeatureId, &Feature)], out: &mut String) {
+    let users = users_of_features(rules);
+    for (id, feature) in features {
+        let (name, used_by) = (notation::feature(rules, *id), users[usize::from(id.0)].join(", "));
+        line(out, format_args!("  {name}: at most {} bytes; for {used_by}", feature.kind.bytes_max()));
+    }
 }
 
 /// The readers of each feature: `segment active`, `campaign reminder`.
@@ -69,17 +103,22 @@ fn features_in(condition: &Condition) -> BTreeSet<FeatureId> {
 }
 
 fn decoded(rules: &Ruleset, out: &mut String) {
-    let fields = rules.projection.fields.iter().map(|path| path.join("."));
+    let is_of_event = |path: &&Vec<String>| matches!(path[0].as_str(), "properties" | "context");
+    let fields = rules.projection.fields.iter().filter(is_of_event).map(|path| path.join("."));
+    let items = rules.projection.arrays.iter().flat_map(|array| {
+        array.fields.iter().map(|path| format!("properties.{}[].{}", array.path.join("."), path.join(".")))
+    });
     let traits = rules.projection.traits.iter().map(|path| format!("traits.{}", path.join(".")));
-    let all: Vec<String> = fields.chain(traits).collect();
+    let all: Vec<String> = fields.chain(items).chain(traits).collect();
     line(out, format_args!("read from events: {}", if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }));
     out.push('\n');
 }
 
 fn segments(rules: &Ruleset, out: &mut String) {
     for segment in &rules.segments {
-        line(out, format_args!("segment {}", segment.id));
-        line(out, format_args!("  changes with: {}", changes_with(rules, &segment.reads)));
+        let of = segment.per.map(|per| format!(", of the keys of [per.{}]", rules.pers[usize::from(per.0)].id));
+        line(out, format_args!("segment {}{}", segment.id, of.unwrap_or_default()));
+        line(out, format_args!("  changes with: {}", changes_with(rules, segment)));
         for when in by_time(rules, &segment.when) {
             line(out, format_args!("  by time: {when}"));
         }
@@ -95,8 +134,12 @@ fn segments(rules: &Ruleset, out: &mut String) {
     }
 }
 
-fn changes_with(rules: &Ruleset, reads: &ConditionDependencies) -> String {
+fn changes_with(rules: &Ruleset, segment: &Segment) -> String {
+    let reads = &segment.reads;
     let mut parts = Vec::new();
+    if segment.per.is_some() {
+        parts.push("a match of its key".to_owned());
+    }
     if reads.any_event {
         parts.push("any event".to_owned());
     }

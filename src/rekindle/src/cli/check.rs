@@ -12,13 +12,18 @@ use super::secret::LoadedSecret;
 use super::summary::counted;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
 use rekindle_core::diagnostics::Diagnostic;
+use rekindle_core::engine::instances::KeyInstance;
 use rekindle_core::partition::{ExecutionPlan, User};
+use rekindle_core::rules;
+use rekindle_core::rules::explain::{self, SubjectSizes};
 use rekindle_core::rules::ruleset::Ruleset;
-use rekindle_core::rules::{self, explain};
 use rekindle_settings::{
     SECRET_FILE, Secret, SettingPlace, Settings, SettingsErrors, TOKEN_FILE, TOKEN_HELP, VariableError, blotted,
     check_token,
 };
+
+/// The sizes of users and keys, for `--explain`.
+const SIZES: SubjectSizes = SubjectSizes { user_bytes: size_of::<User>(), key_bytes: size_of::<KeyInstance>() };
 
 /// Check rules and settings, and show every problem at its place
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -172,7 +177,7 @@ fn accepted(file: &Path, rules: &Ruleset, explain: bool, out: &mut dyn Write) ->
         writeln!(out, "note: {note}")?;
     }
     if explain {
-        write!(out, "\n{}", explain::explain(rules, size_of::<User>()))?;
+        write!(out, "\n{}", explain::explain(rules, SIZES))?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What `check --explain` says of a plan.
 
 use super::compiled;
-use crate::rules::explain::explain;
+use crate::rules::explain::{SubjectSizes, explain};
+
+const SIZES: SubjectSizes = SubjectSizes { user_bytes: 100, key_bytes: 50 };
 
 #[test]
 fn a_plan_is_explained() {
@@ -47,7 +49,7 @@ channel = "email"
 priority = 5
 "#,
     );
-    insta::assert_snapshot!(explain(&rules, 100));
+    insta::assert_snapshot!(explain(&rules, SIZES));
 }
 
 #[test]
@@ -62,7 +64,7 @@ id = "s"
 when = "anniversary(traits.birthday) || -(idle() / duration('1d')) * 2 < 1 || until(last(order.due)) <= duration('3d') || duration('4d') > until(last(order.due)) || idle() == duration('1d') || idle() * 2 > duration('1d')"
 "#,
     );
-    let text = explain(&rules, 100);
+    let text = explain(&rules, SIZES);
     for line in [
         "  changes with: any event, event order, traits.birthday",
         "  by time: the day of anniversary(traits.birthday) begins or ends",
@@ -71,6 +73,43 @@ when = "anniversary(traits.birthday) || -(idle() / duration('1d')) * 2 < 1 || un
         "  by time: until(last(order.due)) passes 4d by a millisecond",
         "  by time: idle() == 1d may turn",
         "  by time: (idle() * 2) > 1d may turn",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line:?} in\n{text}");
+    }
+}
+
+#[test]
+fn keys_are_explained_by_themselves() {
+    let rules = compiled(
+        r#"
+[events]
+add = "Product Added"
+line = { event = "Order Completed", each = "products" }
+
+[per.cart]
+key = "cart_id"
+ttl = "30d"
+max = 7
+
+[[segments]]
+id = "left"
+per = "cart"
+when = "since(add) >= duration('1h') && user.total(line) == 0"
+
+[[segments]]
+id = "leaver"
+when = "keys_in('left') >= 3"
+"#,
+    );
+    let text = explain(&rules, SIZES);
+    for line in [
+        "a user: 100 bytes and the id, and at most 40 bytes for 1 features",
+        "a key of [per.cart], at most 7 of a user: 50 bytes and the key, and at most 40 bytes for 1 features",
+        "  since(add): at most 40 bytes; for segment left",
+        "read from events: properties.cart_id, properties.products[].cart_id",
+        "segment left, of the keys of [per.cart]",
+        "  changes with: a match of its key, event line",
+        "  changes with: segment left",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line:?} in\n{text}");
     }
