@@ -7,14 +7,14 @@ use super::window::Window;
 use crate::decimal::Decimal;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::FieldId;
-use crate::time::{CalendarUnit, DaySet, Span, Timestamp};
+use crate::time::{CalendarUnit, DayBits, DaySet, Span, Timestamp};
 use crate::value::{Comparison, ConditionResult, TermResult, Value, compare};
 
 /// The greatest number of days that `days` looks back over, and that `streak` counts.
 pub(crate) const DAYS_MAX: u16 = 366;
 
 /// The bytes that a set of days takes on the heap.
-pub(super) const DAY_SET_BYTES: usize = 16 + 8 * size_of::<u64>();
+pub(super) const DAY_SET_BYTES: usize = 16 + DayBits::DAYS / 8;
 
 /// On how many of the last days, today among them, there was an event by its own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
