@@ -8,7 +8,7 @@ use rekindle_test_kit::daemon::log::{lines, starter_pack};
 use rekindle_test_kit::oracle::{self, OracleInput, compare};
 use serde_json::Value;
 
-/// One shopper in so many: the oracle is slow.
+/// One of this number of shoppers is kept: the oracle is slow.
 const ONE_IN: usize = 12;
 
 const UNTIL: &str = "2026-03-20T00:00:00Z";
