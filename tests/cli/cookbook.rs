@@ -10,8 +10,23 @@ use serde_json::Value;
 /// A rules file with more lines than this, blank ones not counted, is no short example.
 const RULES_LINES_MAX: usize = 18;
 
-/// What the issue of the language asks for, by the headings.
-const WANTED: [&str; 1] = ["The shoes in an order's products"];
+/// What shops ask for, by the headings.
+const WANTED: [&str; 14] = [
+    "The shoes in an order's products",
+    "Each cart by its `cart_id`",
+    "Each ticket",
+    "No promotions while a ticket is open",
+    "An order that is not shipped",
+    "The same category viewed three times, and nothing of it bought",
+    "This month",
+    "Three days before a renewal",
+    "A birthday",
+    "Days active of the last 30",
+    "A, then B within an hour",
+    "A message for each order",
+    "Time to buy again",
+    "Days in a row",
+];
 
 struct Example<'t> {
     title: &'t str,
