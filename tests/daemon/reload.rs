@@ -105,7 +105,7 @@ async fn a_bad_file_changes_nothing_and_is_reported() {
     let version = rules_in_use(&daemon);
     let reload = async {
         broker.wait_for_outputs(1).await;
-        daemon.reload(&starter_pack().replace("total(order) >= 2", "totl(order) >= 2"));
+        daemon.reload(&starter_pack().replacen("total(order) >= 2", "totl(order) >= 2", 1));
         wait_until("the refusal", || reloads(&daemon, "refused") == 1.0);
     };
     tokio::join!(broker.publish(&log.messages, Some(20_000)), reload);
