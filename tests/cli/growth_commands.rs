@@ -29,8 +29,13 @@ budget = 10
 
 /// A folder with rules and events.
 fn folder(events: &[String]) -> TempDir {
+    folder_with(RULES, events)
+}
+
+/// A folder with these rules and events.
+pub(super) fn folder_with(rules: &str, events: &[String]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("rules.toml"), RULES).expect("the rules");
+    fs::write(folder.path().join("rules.toml"), rules).expect("the rules");
     fs::write(folder.path().join("events.jsonl"), events.concat()).expect("the events");
     folder
 }
@@ -41,14 +46,14 @@ fn run(folder: &Path, args: &[&str]) -> Output {
     command.args(["--rules", "rules.toml", "--input", "events.jsonl"]).output().expect("it runs")
 }
 
-fn json(folder: &Path, args: &[&str]) -> Value {
+pub(super) fn json(folder: &Path, args: &[&str]) -> Value {
     let output = run(folder, args);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// An event at a day and time of March 2026, by ids as JSON members.
-fn event(at: &str, ids: &str, name: &str, properties: &str) -> String {
+pub(super) fn event(at: &str, ids: &str, name: &str, properties: &str) -> String {
     let message = format!("{at}{ids}{name}").replace('"', "");
     format!(
         "{{\"type\":\"track\",\"event\":\"{name}\",\"messageId\":\"{message}\",{ids},\
@@ -65,7 +70,7 @@ fn order(at: &str, user: &str, total: f64) -> String {
 }
 
 /// Arguments that list every pair.
-fn with_all_pairs<'a>(args: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn with_all_pairs<'a>(args: &[&'a str]) -> Vec<&'a str> {
     args.iter().copied().chain(["--min-baskets", "1", "--significance", "1", "--min-support", "0"]).collect()
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod faults;
 mod growth_commands;
+mod growth_items;
 mod secret;
 mod settings;
 mod simulate;

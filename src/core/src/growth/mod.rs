@@ -41,9 +41,12 @@ pub use counts::{DayTotals, WindowTotals};
 pub use money::{Figure, Money, Ratio};
 pub use plan::{GrowthMigration, GrowthPlan, StageMembership};
 pub use rollup::{
-    DAYS_KEPT, ObservedEvent, OrderPart, Rollup, RollupDeltas, Sale, SparseRow, StoredCategories, StoredRollup,
+    DAYS_KEPT, ObservedEvent, OrderItem, OrderPart, Rollup, RollupDeltas, Sale, SparseRow, StoredCategories,
+    StoredRollup,
 };
-pub use state::{ActivitySpan, GrowthEvent, MergedVisitor, StateUpdater, UserGrowthState, add_missing_funnel_windows};
+pub use state::{
+    ActivitySpan, EventMatches, GrowthEvent, MergedVisitor, StateUpdater, UserGrowthState, add_missing_funnel_windows,
+};
 
 /// A hasher with a fixed seed, so that iteration does not differ between runs.
 pub(crate) type FixedHashBuilder = foldhash::fast::FixedState;

@@ -97,6 +97,10 @@ fn fields_of_matches(rules: &Ruleset, id: NameId) -> BTreeSet<FieldId> {
     if let Some(orders) = rules.growth.iter().filter_map(|growth| growth.orders.as_ref()).find(|it| it.name == id) {
         fields.extend([orders.coupon, orders.category, orders.order_id]);
     }
+    let orders = rules.growth.iter().filter_map(|growth| growth.orders.as_ref());
+    if let Some(items) = orders.filter_map(|orders| orders.items.as_ref()).find(|items| items.name == id) {
+        fields.extend([items.category, items.price, items.quantity, items.id, items.title]);
+    }
     fields
 }
 

@@ -1,6 +1,6 @@
 //! Counts the baskets of a log: the products of completed orders, and those of sessions.
 //!
-//! The basket of an order is the products it lists (`properties.products`), or its own product if it lists none. The basket
+//! The basket of an order is its items, where the rules name them; the products it lists (`properties.products`); or its own product if it lists none. The basket
 //! of a session is the products that were viewed, added to the cart or bought in it: of every event that names one (other than
 //! `Product Removed`, which removes none either), and of its orders. The session of a visitor continues under the id of the
 //! user whom the visitor is merged into: it is one basket with the user's own if the gap between them is no longer than the
@@ -16,7 +16,7 @@ use strum::AsRefStr;
 
 use super::baskets::{AssociationMeasures, AssociationRule, BasketIndex};
 use crate::growth::FixedHashBuilder;
-use crate::growth::rollup::{ObservedEvent, Sale};
+use crate::growth::rollup::{ObservedEvent, OrderItem, Sale};
 use crate::time::{Span, Timestamp};
 
 /// The most different items and pairs of items that are counted exactly.
@@ -40,6 +40,8 @@ pub struct BasketCounter {
     sessions: BasketIndex,
     open: HashMap<Arc<str>, OpenSession, FixedHashBuilder>,
     gap: Span,
+    /// Orders are read as their text lists products, also where the rules name their items.
+    reads_products: bool,
 }
 
 /// A session that has not ended.
@@ -155,7 +157,13 @@ impl BasketCounter {
             sessions: BasketIndex::with_capacity(capacity.items, capacity.pairs),
             open: HashMap::default(),
             gap,
+            reads_products: false,
         }
+    }
+
+    /// Orders are read as their text lists products, also where the rules name their items: for another key than theirs.
+    pub fn reading_products(self) -> BasketCounter {
+        BasketCounter { reads_products: true, ..self }
     }
 
     /// Adds an event with its text, in log order.
@@ -169,11 +177,14 @@ impl BasketCounter {
             self.open.remove(&event.user);
         }
         let is_order = matches!(event.sale, Some(Sale::Order { .. }));
-        if !event.in_session && !is_order || memchr::memmem::find(text, &self.quoted).is_none() {
-            self.extend(event);
-            return;
-        }
-        let items = self.items(text, is_order);
+        let items = match &event.sale {
+            Some(Sale::Order { items: Some(items), .. }) if !self.reads_products => self.numbers_of(items),
+            _ if !event.in_session && !is_order || memchr::memmem::find(text, &self.quoted).is_none() => {
+                self.extend(event);
+                return;
+            }
+            _ => self.items(text, is_order),
+        };
         if is_order {
             self.orders.add(&items);
         }
@@ -226,17 +237,27 @@ impl BasketCounter {
         products.into_iter().filter_map(|product| self.number(product)).collect()
     }
 
+    /// The products that the rules say an order has.
+    fn numbers_of(&mut self, items: &[OrderItem]) -> Vec<u32> {
+        items.iter().filter_map(|item| self.number_of(&item.id, || item.name.clone())).collect()
+    }
+
     fn number(&mut self, product: &Value) -> Option<u32> {
         let id: Arc<str> = match &product[self.key.as_str()] {
             Value::String(id) if !id.is_empty() => id.as_str().into(),
             Value::Number(id) => id.to_string().into(),
             _ => return None,
         };
-        if let Some(number) = self.names.numbers.get(&id) {
+        self.number_of(&id, || product["name"].as_str().map(|name| name.trim().into()))
+    }
+
+    /// The number of an item; a new one has this name.
+    fn number_of(&mut self, id: &str, name: impl FnOnce() -> Option<Box<str>>) -> Option<u32> {
+        if let Some(number) = self.names.numbers.get(id) {
             return Some(*number);
         }
         let number = u32::try_from(self.names.items.len()).ok()?;
-        let name = product["name"].as_str().filter(|_| self.key != "name").map(|name| name.trim().into());
+        let (id, name): (Arc<str>, _) = (id.into(), name().filter(|_| self.key != "name"));
         self.names.items.push((Arc::clone(&id), name));
         self.names.numbers.insert(id, number);
         Some(number)

@@ -60,12 +60,23 @@ pub enum Sale {
         value: i64,
         /// Its parts by category: at least one.
         parts: Vec<OrderPart>,
+        /// Its products, where the rules say which matches they are.
+        items: Option<Vec<OrderItem>>,
     },
     /// A refund.
     Refund {
         /// The refunded value in millionths.
         value: i64,
     },
+}
+
+/// A product of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderItem {
+    /// What identifies it.
+    pub id: Box<str>,
+    /// Its name, if it has one.
+    pub name: Option<Box<str>>,
 }
 
 /// The part of an order in one category.

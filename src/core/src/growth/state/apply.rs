@@ -1,10 +1,11 @@
 //! Applies an event of a user, a change of its segments, and its removal.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::updater::StateUpdater;
 use super::user_state::{CART, CART_ORDER, CHECKOUT, UserGrowthState};
-use crate::event::{CallType, Event};
+use crate::event::{CallType, Event, FieldId, Scalar};
 use crate::growth::calendar::Hour;
 use crate::growth::counts::{DayCount, HourCount};
 use crate::growth::plan::{NO_STAGE, OUTSIDE};
@@ -21,12 +22,33 @@ pub struct GrowthEvent<'e, 'a> {
     pub event: &'e Event<'a>,
     /// The names it matches.
     pub names: &'e [NameId],
+    /// The values of its matches.
+    pub matches: EventMatches<'e>,
     /// Its time.
     pub ts: Timestamp,
     /// Its position in the log.
     pub position: u64,
     /// The user's activity before it.
     pub activity: ActivitySpan,
+}
+
+/// The matches of an event. Calls its second argument with the values of each match of a name, in the array's order.
+#[derive(Clone, Copy)]
+pub struct EventMatches<'e>(pub &'e MatchVisitor<'e>);
+
+type MatchVisitor<'e> = dyn Fn(NameId, &mut dyn FnMut(&[(FieldId, Scalar<'_>)])) + 'e;
+
+impl EventMatches<'_> {
+    /// Calls `see` with the values of each match of a name.
+    pub(super) fn each(&self, name: NameId, mut see: impl FnMut(&[(FieldId, Scalar<'_>)])) {
+        (self.0)(name, &mut see);
+    }
+}
+
+impl fmt::Debug for EventMatches<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventMatches")
+    }
 }
 
 /// The times of a user's first and latest event.

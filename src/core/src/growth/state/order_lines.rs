@@ -13,6 +13,7 @@ use sonic_rs::{JsonValueTrait, LazyValue};
 
 use crate::decimal::Decimal;
 use crate::diagnostics::floor_char_boundary;
+use crate::event::Scalar;
 use crate::growth::rollup::OrderPart;
 
 /// Most lines of an order that are read, the first ones.
@@ -25,7 +26,7 @@ const WEIGHT_MAX: i128 = 100_000_000_000_000_000;
 const ONE: i64 = 1_000_000;
 
 /// A line of an order, its numbers in millionths.
-struct OrderLine {
+pub(super) struct OrderLine {
     category: Option<Box<str>>,
     price: i128,
     quantity: i128,
@@ -39,14 +40,18 @@ pub(super) fn whole(category: Option<&str>, value: i64) -> Vec<OrderPart> {
 /// The parts of an order by the categories of its lines, ascending; one part without a category if no line has one.
 pub(super) fn parts(lines: &str, value: i64) -> Vec<OrderPart> {
     let items = sonic_rs::to_array_iter(lines).filter_map(Result::ok).filter(|item| item.is_object()).take(LINES_MAX);
-    let lines: Vec<OrderLine> = items.map(|item| OrderLine::of(&item)).collect();
+    parts_of(&items.map(|item| OrderLine::of(&item)).collect::<Vec<_>>(), value)
+}
+
+/// The same of lines that were read.
+pub(super) fn parts_of(lines: &[OrderLine], value: i64) -> Vec<OrderPart> {
     if lines.iter().all(|line| line.category.is_none()) {
         return whole(None, value);
     }
     let weights: [fn(&OrderLine) -> i128; 3] = [OrderLine::worth, |line| line.quantity, |_| 1];
     for weight in weights {
         let mut by_category: BTreeMap<Option<Box<str>>, i128> = BTreeMap::new();
-        for line in &lines {
+        for line in lines {
             *by_category.entry(line.category.clone()).or_default() += weight(line);
         }
         if by_category.values().any(|weight| *weight > 0) {
@@ -70,6 +75,16 @@ impl OrderLine {
         }
     }
 
+    /// A line of these values. A text that is no category is none.
+    pub(super) fn of_match(
+        category: Option<&str>,
+        price: Option<&Scalar<'_>>,
+        quantity: Option<&Scalar<'_>>,
+    ) -> OrderLine {
+        let number = |value: Option<&Scalar<'_>>, missing: i64| value.map_or(i128::from(missing), size);
+        OrderLine { category: category.map(truncated), price: number(price, 0), quantity: number(quantity, ONE) }
+    }
+
     fn worth(&self) -> i128 {
         let one = i128::from(ONE);
         ((self.price * self.quantity + one / 2) / one).min(WEIGHT_MAX)
@@ -82,7 +97,20 @@ fn millionths(value: &LazyValue<'_>) -> i128 {
         Some(text) => Decimal::from_text(text),
         None => Decimal::parse(value.as_raw_str()),
     };
-    number.map_or(0, |number| number.millionths().clamp(0, WEIGHT_MAX))
+    number.map_or(0, clamped)
+}
+
+/// The same of a value of a match.
+fn size(value: &Scalar<'_>) -> i128 {
+    match value {
+        Scalar::Number(number) => clamped(*number),
+        Scalar::Text(text) => Decimal::from_text(text).map_or(0, clamped),
+        Scalar::Bool(_) | Scalar::Json(_) => 0,
+    }
+}
+
+fn clamped(number: Decimal) -> i128 {
+    number.millionths().clamp(0, WEIGHT_MAX)
 }
 
 /// A category as it is counted.

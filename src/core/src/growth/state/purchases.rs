@@ -3,17 +3,17 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::apply::GrowthEvent;
-use super::order_lines;
+use super::order_lines::{self, OrderLine};
 use super::orders::{OrderDay, PlacedOrder};
 use super::updater::StateUpdater;
 use super::user_state::UserGrowthState;
 use crate::decimal::Decimal;
 use crate::decode::repaired;
-use crate::event::{FieldId, Scalar};
+use crate::event::{FieldId, Scalar, field_value};
 use crate::growth::calendar::Hour;
 use crate::growth::counts::{HourAmount, HourCount};
-use crate::growth::rollup::{CategorySale, OrderPart, Sale};
-use crate::rules::growth::{OrderRules, RefundRules};
+use crate::growth::rollup::{CategorySale, OrderItem, OrderPart, Sale};
+use crate::rules::growth::{OrderItemRules, OrderRules, RefundRules};
 
 /// The largest amount of one event: 10^12 of the currency. Larger ones are clamped to it.
 const AMOUNT_MAX: i64 = 1_000_000_000_000_000_000;
@@ -27,14 +27,15 @@ impl StateUpdater<'_> {
         rules: &OrderRules,
         hour: Hour,
     ) -> bool {
+        let mut order = None;
+        event.matches.each(rules.name, |fields| {
+            order.get_or_insert_with(|| OrderEvent::of(fields, rules));
+        });
+        let Some(OrderEvent { id, value, discount, has_coupon, category }) = order else { return false };
         let orders = state.orders.get_or_insert_default();
-        if let Some(id) = order_id(event, rules.order_id)
-            && !orders.insert_id(id)
-        {
+        if id.is_some_and(|id| !orders.insert_id(id)) {
             return false;
         }
-        let (value, discount) = (amount(event, rules.value), amount(event, rules.discount));
-        let has_coupon = has_coupon(event, rules.coupon);
         let more = OrderDay::of_order(hour.day(), value, discount, has_coupon);
         orders.add(&more, Some(PlacedOrder { at: event.ts, value }), state.channel, self);
         self.deltas.add_hour(hour, HourCount::Orders, 1);
@@ -43,7 +44,7 @@ impl StateUpdater<'_> {
         }
         self.deltas.add_hour_amount(hour, HourAmount::Gmv, value);
         self.deltas.add_hour_amount(hour, HourAmount::Discount, discount);
-        let parts = order_parts(event, rules.category, value);
+        let parts = order_parts(event, rules, category.as_deref(), value);
         for part in &parts {
             if let Some(category) = &part.category {
                 self.deltas.add_category_sale(CategorySale {
@@ -54,7 +55,8 @@ impl StateUpdater<'_> {
                 });
             }
         }
-        self.deltas.observe_sale(Sale::Order { value, parts });
+        let items = rules.items.as_ref().filter(|_| self.deltas.is_observing()).map(|items| basket(event, items));
+        self.deltas.observe_sale(Sale::Order { value, parts, items });
         true
     }
 
@@ -66,7 +68,11 @@ impl StateUpdater<'_> {
         rules: &RefundRules,
         hour: Hour,
     ) {
-        let refunded = amount(event, rules.value);
+        let mut refunded = None;
+        event.matches.each(rules.name, |fields| {
+            refunded.get_or_insert_with(|| amount(fields, rules.value));
+        });
+        let refunded = refunded.unwrap_or(0);
         let more = OrderDay::of_refund(hour.day(), refunded);
         state.orders.get_or_insert_default().add(&more, None, state.channel, self);
         self.deltas.add_hour_amount(hour, HourAmount::Refunded, refunded);
@@ -74,12 +80,45 @@ impl StateUpdater<'_> {
     }
 }
 
-/// The parts of an order: by its own category, or by those of its lines.
-fn order_parts(event: &GrowthEvent<'_, '_>, category: FieldId, value: i64) -> Vec<OrderPart> {
-    if let Some(Scalar::Text(category)) = field(event, category)
-        && !category.is_empty()
-    {
-        return order_lines::whole(Some(category), value);
+/// What the growth numbers read of an order.
+struct OrderEvent {
+    /// The hash of its id.
+    id: Option<u64>,
+    /// In millionths.
+    value: i64,
+    /// In millionths.
+    discount: i64,
+    has_coupon: bool,
+    category: Option<Box<str>>,
+}
+
+impl OrderEvent {
+    fn of(fields: &[(FieldId, Scalar<'_>)], rules: &OrderRules) -> OrderEvent {
+        OrderEvent {
+            id: order_id(fields, rules.order_id),
+            value: amount(fields, rules.value),
+            discount: amount(fields, rules.discount),
+            has_coupon: has_coupon(fields, rules.coupon),
+            category: text(fields, rules.category).map(Box::from),
+        }
+    }
+}
+
+/// The parts of an order: by its own category, or by those of its items.
+fn order_parts(event: &GrowthEvent<'_, '_>, rules: &OrderRules, category: Option<&str>, value: i64) -> Vec<OrderPart> {
+    if category.is_some() {
+        return order_lines::whole(category, value);
+    }
+    if let Some(items) = &rules.items {
+        let mut lines = Vec::new();
+        event.matches.each(items.name, |fields| {
+            lines.push(OrderLine::of_match(
+                text(fields, items.category),
+                field_value(fields, items.price),
+                field_value(fields, items.quantity),
+            ));
+        });
+        return order_lines::parts_of(&lines, value);
     }
     // The decoder keeps no array of more than 8 KiB, and orders with many lines have larger ones.
     let repaired = repaired(event.event.original);
@@ -89,8 +128,22 @@ fn order_parts(event: &GrowthEvent<'_, '_>, category: FieldId, value: i64) -> Ve
         .map_or_else(|| order_lines::whole(None, value), |products| order_lines::parts(products.as_raw_str(), value))
 }
 
-fn has_coupon(event: &GrowthEvent<'_, '_>, id: FieldId) -> bool {
-    match field(event, id) {
+/// The products of an order, as baskets have them.
+fn basket(event: &GrowthEvent<'_, '_>, rules: &OrderItemRules) -> Vec<OrderItem> {
+    let mut items = Vec::new();
+    event.matches.each(rules.name, |fields| {
+        let id = match field_value(fields, rules.id) {
+            Some(Scalar::Text(id)) if !id.is_empty() => Some(id.as_ref().into()),
+            Some(Scalar::Number(id)) => Some(id.to_string().into()),
+            _ => None,
+        };
+        items.extend(id.map(|id| OrderItem { id, name: text(fields, rules.title).map(|name| name.trim().into()) }));
+    });
+    items
+}
+
+fn has_coupon(fields: &[(FieldId, Scalar<'_>)], id: FieldId) -> bool {
+    match field_value(fields, id) {
         None | Some(Scalar::Bool(false)) => false,
         Some(Scalar::Text(text)) => !text.is_empty(),
         Some(Scalar::Number(number)) => *number != Decimal::ZERO,
@@ -99,20 +152,24 @@ fn has_coupon(event: &GrowthEvent<'_, '_>, id: FieldId) -> bool {
     }
 }
 
-fn field<'v, 'a>(event: &GrowthEvent<'v, 'a>, id: FieldId) -> Option<&'v Scalar<'a>> {
-    event.event.fields.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
+/// A text that is not empty.
+fn text<'v>(fields: &'v [(FieldId, Scalar<'_>)], id: FieldId) -> Option<&'v str> {
+    match field_value(fields, id) {
+        Some(Scalar::Text(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
 }
 
 /// A number in millionths; 0 where the value is not a number.
-fn amount(event: &GrowthEvent<'_, '_>, id: FieldId) -> i64 {
-    match field(event, id) {
+fn amount(fields: &[(FieldId, Scalar<'_>)], id: FieldId) -> i64 {
+    match field_value(fields, id) {
         Some(Scalar::Number(number)) => number.millionths().clamp((-AMOUNT_MAX).into(), AMOUNT_MAX.into()) as i64,
         _ => 0,
     }
 }
 
-fn order_id(event: &GrowthEvent<'_, '_>, id: FieldId) -> Option<u64> {
-    match field(event, id)? {
+fn order_id(fields: &[(FieldId, Scalar<'_>)], id: FieldId) -> Option<u64> {
+    match field_value(fields, id)? {
         Scalar::Text(text) if !text.is_empty() => Some(xxh3_64(text.as_bytes())),
         // A number and a text with its digits are the same id.
         Scalar::Number(number) => Some(xxh3_64(number.to_string().as_bytes())),

@@ -5,9 +5,10 @@ use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext, activi
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureInput};
-use crate::growth::{GrowthEvent, StateUpdater};
+use crate::growth::{EventMatches, GrowthEvent, StateUpdater};
 use crate::partition::io::{LogInstant, Output};
 use crate::partition::{ExecutionPlan, User};
+use crate::rules::ruleset::NameId;
 use crate::time::Timestamp;
 
 impl StepContext {
@@ -70,7 +71,12 @@ impl StepContext {
         if let Some(growth) = &plan.growth {
             let ProfileUpdate { event, ts, position } = arrival;
             let activity = activity_span(user);
-            let event = GrowthEvent { user: &user.id, event, names: &self.names, ts, position, activity };
+            let each_match = |name: NameId, see: &mut dyn FnMut(&[(FieldId, Scalar<'_>)])| {
+                let found = self.matches.iter().filter(|found| found.name == name);
+                found.for_each(|found| see(found.fields(event, &values)));
+            };
+            let matches = EventMatches(&each_match);
+            let event = GrowthEvent { user: &user.id, event, names: &self.names, matches, ts, position, activity };
             StateUpdater::new(growth, &mut self.growth_deltas).apply(&mut user.growth, &event);
         }
         user.profile.record(&plan.rules, arrival);

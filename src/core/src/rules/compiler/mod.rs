@@ -16,6 +16,7 @@ mod typed_term;
 
 use std::ops::Range;
 
+pub(super) use feature_registry::IdSpaceExhausted;
 pub(super) use motion::Motion;
 pub(super) use path::ROOTS;
 pub(super) use symbols::{MatchShape, SymbolTable};
@@ -24,7 +25,6 @@ pub(super) use typed_term::{TermType, TypedTerm};
 use super::ruleset::{Feature, FeatureId, FeatureKind, NameId};
 use crate::diagnostics::Diagnostics;
 use crate::event::ArrayId;
-use feature_registry::IdSpaceExhausted;
 
 /// Where a condition is written, which decides what it can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

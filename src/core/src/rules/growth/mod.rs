@@ -1,5 +1,6 @@
 //! The rules of the growth numbers: `[growth]`, `[[funnels]]`, `[[promotions]]`, `[[targets]]`, compiled.
 
+mod items;
 mod reader;
 mod reader_lists;
 mod schema;
@@ -90,6 +91,27 @@ pub struct OrderRules {
     pub category: FieldId,
     /// Its id: of a user's orders with the same id only the first counts.
     pub order_id: FieldId,
+    /// Its items; `None`: they are looked for in `products`, as Segment's specification has them.
+    pub items: Option<OrderItemRules>,
+}
+
+/// The matches that are the items of an order, and their values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderItemRules {
+    /// The name with `each`.
+    pub name: NameId,
+    /// What orders are split by: the category, or the brand.
+    pub category: FieldId,
+    /// The price of one.
+    pub price: FieldId,
+    /// How many.
+    pub quantity: FieldId,
+    /// What identifies the product in baskets.
+    pub id: FieldId,
+    /// The name of the property that `id` is.
+    pub id_property: String,
+    /// The product's name.
+    pub title: FieldId,
 }
 
 /// The events that are refunds, and their properties.

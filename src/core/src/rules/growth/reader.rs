@@ -11,13 +11,13 @@ use super::{CHANNELS_MAX, Channel, DEFAULT_CHANNELS, GrowthRules, LifecycleStage
 use crate::diagnostics::shorten;
 use crate::document::{TomlSection, in_file_order};
 use crate::event::{CallType, FieldId};
-use crate::rules::compiler::{ConditionCompiler, ConditionContext};
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, IdSpaceExhausted};
 use crate::rules::ruleset::{EventName, NameId, SegmentId};
 use crate::rules::tables::RulesReader;
 use crate::time::Span;
 
 /// Keys of `[growth]`.
-pub(crate) const GROWTH_KEYS: [&str; 15] = [
+pub(crate) const GROWTH_KEYS: [&str; 20] = [
     "timezone",
     "session_gap",
     "own_hosts",
@@ -31,6 +31,11 @@ pub(crate) const GROWTH_KEYS: [&str; 15] = [
     "discount",
     "coupon",
     "category",
+    "items",
+    "item_category",
+    "item_price",
+    "item_quantity",
+    "item_id",
     "channels",
     "lifecycle",
 ];
@@ -102,7 +107,10 @@ impl<'t> RulesReader<'t> {
             None if section.get(key).is_some() => None,
             None => {
                 let takes_all = |name: &EventName| {
-                    name.call == CallType::Track && name.event.as_deref() == Some(default) && name.filter.is_none()
+                    name.call == CallType::Track
+                        && name.event.as_deref() == Some(default)
+                        && name.filter.is_none()
+                        && name.each.is_none()
                 };
                 let at = names.iter().position(takes_all)?;
                 self.symbols.names.get(&names[at].id).copied()
@@ -121,23 +129,47 @@ impl<'t> RulesReader<'t> {
         found
     }
 
-    /// The property that a key names, or the default.
-    fn property(&mut self, section: &TomlSection<'t>, key: &'static str, default: &str) -> Option<FieldId> {
-        let named = section.string(key, &mut self.problems);
-        let path = named.as_ref().map_or(default, |named| named.get_ref());
+    /// The value of an event's matches that a key names, or the default.
+    fn property(
+        &mut self,
+        section: &TomlSection<'t>,
+        name: Option<(NameId, &str)>,
+        key: &'static str,
+        default: &str,
+    ) -> Option<FieldId> {
+        let text = section.string(key, &mut self.problems);
+        self.value_of(section, name, text.as_ref(), default)
+    }
+
+    /// The value of a name's matches that a text names, or the default.
+    pub(super) fn value_of(
+        &mut self,
+        section: &TomlSection<'t>,
+        name: Option<(NameId, &str)>,
+        text: Option<&Spanned<&'t str>>,
+        default: &str,
+    ) -> Option<FieldId> {
+        let path = text.map_or(default, |text| text.get_ref());
         let parts: Vec<&str> = path.split('.').collect();
         if parts.iter().any(|part| part.is_empty()) {
-            let span = named.map_or(section.span.clone(), |named| named.span());
+            let span = text.map_or(section.span.clone(), |text| text.span());
             let help = "write the name of a property of the event, like \"total\" or \"pricing.total\"";
             self.problems.add(&span, format!("{} is not a property", shorten(path)), help);
             return None;
         }
-        self.growth_field(section, "properties", &parts)
+        let Some((id, name)) = name else { return self.growth_field(section, "properties", &parts) };
+        let parts: Vec<String> = parts.into_iter().map(str::to_owned).collect();
+        let field = self.symbols.value_field(id, name, &parts);
+        self.growth_limits(section, field)
     }
 
     fn growth_field(&mut self, section: &TomlSection<'t>, root: &str, parts: &[&str]) -> Option<FieldId> {
         let path = std::iter::once(root).chain(parts.iter().copied()).map(str::to_owned).collect();
         let id = self.symbols.registry.field(path);
+        self.growth_limits(section, id)
+    }
+
+    fn growth_limits<T>(&mut self, section: &TomlSection<'t>, id: Result<T, IdSpaceExhausted>) -> Option<T> {
         ConditionCompiler {
             symbols: &mut self.symbols,
             problems: &mut self.problems,
@@ -147,28 +179,53 @@ impl<'t> RulesReader<'t> {
     }
 
     fn orders(&mut self, section: &TomlSection<'t>, names: &[EventName]) -> Option<OrderRules> {
-        let name = self.named(section, "orders", "Order Completed", names);
+        let name = self.sale(section, "orders", "Order Completed", names);
+        // Also without one, so that all mistakes are found.
+        let of = name.as_ref().map(|(id, name)| (*id, name.as_str()));
         let [value, discount, coupon, category, order_id] = [
-            self.property(section, "order_value", "total"),
-            self.property(section, "discount", "discount"),
-            self.property(section, "coupon", "coupon"),
-            self.property(section, "category", "category"),
-            self.property(section, "order_id", "order_id"),
+            self.property(section, of, "order_value", "total"),
+            self.property(section, of, "discount", "discount"),
+            self.property(section, of, "coupon", "coupon"),
+            self.property(section, of, "category", "category"),
+            self.property(section, of, "order_id", "order_id"),
         ];
+        let (name, _) = name?;
+        let items = self.order_items(section, name, names);
         Some(OrderRules {
-            name: name?,
+            name,
             value: value?,
             discount: discount?,
             coupon: coupon?,
             category: category?,
             order_id: order_id?,
+            items,
         })
     }
 
     fn refunds(&mut self, section: &TomlSection<'t>, names: &[EventName]) -> Option<RefundRules> {
-        let name = self.named(section, "refunds", "Order Refunded", names);
-        let value = self.property(section, "refund_value", "total");
-        Some(RefundRules { name: name?, value: value? })
+        let name = self.sale(section, "refunds", "Order Refunded", names);
+        let of = name.as_ref().map(|(id, name)| (*id, name.as_str()));
+        let value = self.property(section, of, "refund_value", "total");
+        Some(RefundRules { name: name?.0, value: value? })
+    }
+
+    /// The event of orders or refunds, which counts once.
+    fn sale(
+        &mut self,
+        section: &TomlSection<'t>,
+        key: &'static str,
+        default: &str,
+        names: &[EventName],
+    ) -> Option<(NameId, String)> {
+        let id = self.named(section, key, default, names)?;
+        let name = names.iter().find(|name| self.symbols.names.get(&name.id) == Some(&id))?;
+        if let (Some(_), Some(value)) = (name.each, section.get(key)) {
+            let message = format!("`{}` matches once for each element of an array, but {key} count once", name.id);
+            let help = "name the event itself, and its items with items = \"line\"";
+            self.problems.add(&value.span(), message, help);
+            return None;
+        }
+        Some((id, name.id.clone()))
     }
 
     fn channels(&mut self, section: &TomlSection<'t>) -> Vec<Channel> {

@@ -43,6 +43,16 @@ pub(in crate::rules) struct GrowthSchema {
     coupon: Option<String>,
     /// The property with the category of an order. Default: "category".
     category: Option<String>,
+    /// The name with `each` whose matches are the items of an order. Without it: the elements of `products`.
+    items: Option<String>,
+    /// The value of an item that orders are split by: its category, or its brand. Default: "category".
+    item_category: Option<String>,
+    /// The value of an item with the price of one. Default: "price".
+    item_price: Option<String>,
+    /// The value of an item with how many there are. Default: "quantity".
+    item_quantity: Option<String>,
+    /// The value of an item that identifies the product in baskets. Default: "product_id".
+    item_id: Option<String>,
     /// First-touch channels, with the campaign sources and referring hosts of each.
     #[schemars(with = "Option<BTreeMap<ChannelId, Vec<String>>>")]
     channels: Option<()>,

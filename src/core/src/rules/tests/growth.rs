@@ -148,3 +148,40 @@ fn channels_and_funnels_have_a_maximum() {
     let funnel = |at| format!("[[funnels]]\nid = 'f{at}'\nsteps = ['view', 'order']\nwithin = '1h'\n");
     assert!(problems(&format!("{BASE}[growth]\n{}", many(9, &funnel)))[0].0.contains("more than 8 funnels"));
 }
+
+const ITEMS: &str = "line = { event = 'Order Completed', each = 'products' }\n";
+
+#[test]
+fn the_items_of_orders_are_matches_of_a_name() {
+    let text = BASE.replace("big =", &format!("{ITEMS}big ="));
+    let growth =
+        compiled(&format!("{text}[growth]\nitems = 'line'\nitem_id = 'sku'\n")).growth.expect("growth numbers");
+    let orders = growth.orders.expect("orders");
+    assert_eq!(orders.name, NameId(1), "not the name with each");
+    let items = orders.items.expect("items");
+    assert_eq!((items.name, items.id_property.as_str()), (NameId(2), "sku"));
+}
+
+#[rstest]
+#[case("items = 'lines'", "there is no event `lines`", "'lines'", "did you mean `line`?")]
+#[case("items = 'order'", "`order` has no `each`, so it has no items", "'order'", "each = \"products\"")]
+#[case(
+    "orders = 'view'\nitems = 'line'",
+    "the items `line` are of another event than the orders, `view`",
+    "'line'",
+    "the same `event`"
+)]
+#[case("item_id = 'sku'", "`item_id` is of the items of orders, and there are none", "'sku'", "items = \"line\"")]
+#[case(
+    "orders = 'line'",
+    "`line` matches once for each element of an array, but orders count once",
+    "'line'",
+    "items = \"line\""
+)]
+#[case("items = 'line'\nitem_price = 'a..b'", "`a..b` is not a property", "'a..b'", "")]
+fn a_mistake_in_items_is_reported(#[case] more: &str, #[case] message: &str, #[case] span: &str, #[case] help: &str) {
+    let text = BASE.replace("big =", &format!("{ITEMS}big ="));
+    let (found, underlined, advice) = only_problem(&format!("{text}[growth]\n{more}\n"));
+    assert_eq!((found.as_str(), underlined.as_str()), (message, span));
+    assert!(advice.contains(help), "{advice:?} has no {help:?}");
+}

@@ -13,6 +13,7 @@ use crate::cli::terminal::field;
 use rekindle_core::growth::analysis::basket_counter::{BasketCapacity, NamedAssociationRule};
 use rekindle_core::growth::analysis::baskets::AssociationMeasures;
 use rekindle_core::growth::analysis::{AssociationThresholds, BasketCounter, BasketReport};
+use rekindle_core::rules::growth::GrowthRules;
 
 /// Finds what is bought and viewed together: pairs of products in orders and in sessions
 ///
@@ -32,9 +33,10 @@ pub(super) struct BasketsArgs {
     #[arg(long, value_enum, default_value = "both")]
     of: BasketSelection,
 
-    /// The property that identifies a product, of the products of an order and of events with one
-    #[arg(long, value_name = "PROPERTY", default_value = "product_id")]
-    item: String,
+    /// The property that identifies a product, of the products of an order and of events with one [default: `item_id` of the
+    /// rules' [growth], else product_id]
+    #[arg(long, value_name = "PROPERTY")]
+    item: Option<String>,
 
     /// The least number of baskets with both
     #[arg(long, value_name = "N", default_value_t = AssociationThresholds::default().baskets)]
@@ -90,14 +92,23 @@ fn lift(text: &str) -> Result<f64, ArgumentError> {
     lift.ok_or(ArgumentError::Lift)
 }
 
+/// The property that identifies a product, and a counter of baskets by it.
+pub(super) fn counter(growth: &GrowthRules, item: Option<&str>, capacity: BasketCapacity) -> (String, BasketCounter) {
+    let of_rules = growth.orders.as_ref().and_then(|orders| orders.items.as_ref());
+    let of_rules = of_rules.map(|items| items.id_property.as_str());
+    let key = item.or(of_rules).unwrap_or("product_id");
+    let counter = BasketCounter::new(key, growth.session_gap, capacity);
+    (key.to_owned(), if of_rules == Some(key) { counter } else { counter.reading_products() })
+}
+
 pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
     let rules = args.inputs.load()?;
     if args.of != BasketSelection::Sessions {
         require_orders(&rules, &args.inputs.rules)?;
     }
-    let gap = growth_rules(&rules, &args.inputs.rules)?.session_gap;
+    let growth = growth_rules(&rules, &args.inputs.rules)?;
     let capacity = BasketCapacity { items: args.max_items as usize, pairs: args.max_pairs as usize };
-    let mut counter = BasketCounter::new(&args.item, gap, capacity);
+    let (item, mut counter) = counter(growth, args.item.as_deref(), capacity);
     args.inputs.observe(rules, &mut |event, text| counter.add(&event, text))?;
     let thresholds = AssociationThresholds {
         baskets: args.min_baskets,
@@ -113,14 +124,14 @@ pub(super) fn run(args: &BasketsArgs) -> Result<(), CliError> {
         BasketSelection::Both => vec![orders, sessions],
     };
     if reports.iter().all(|report| report.baskets == 0) {
-        return Err(GrowthCommandError::NoItems(args.item.clone()).into());
+        return Err(GrowthCommandError::NoItems(item).into());
     }
     let top = args.top.unwrap_or(if args.json { usize::MAX } else { 20 });
     let found: Vec<usize> = reports.iter().map(|report| report.rules.len()).collect();
     reports.iter_mut().for_each(|report| report.rules.truncate(top));
     if args.json {
         let json = serde_json::json!({
-            "item": args.item, "min_support": args.min_support, "min_baskets": args.min_baskets,
+            "item": item, "min_support": args.min_support, "min_baskets": args.min_baskets,
             "significance": args.significance, "baskets": reports,
         });
         return print(json.to_string());

@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::GrowthCommandError;
+use super::baskets::counter;
 use super::inputs::{GrowthInputs, growth_rules};
 use super::report_page::ReportPage;
 use crate::cli::CliError;
 use crate::cli::outputs::refuse_shared_files;
 use crate::cli::summary::passed_over_in_words;
 use rekindle_core::growth::analysis::basket_counter::BasketCapacity;
-use rekindle_core::growth::analysis::{AssociationThresholds, BasketCounter, DayWindow, SalesLog, explain};
+use rekindle_core::growth::analysis::{AssociationThresholds, DayWindow, SalesLog, explain};
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::rules::growth::Metric;
 use rekindle_runtime::files::sink::OutputFile;
@@ -39,9 +40,9 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "SHARE", default_value = "0.001", value_parser = super::baskets::share)]
     min_support: f64,
 
-    /// The property that identifies a product
-    #[arg(long, value_name = "PROPERTY", default_value = "product_id")]
-    item: String,
+    /// The property that identifies a product [default: `item_id` of the rules' [growth], else product_id]
+    #[arg(long, value_name = "PROPERTY")]
+    item: Option<String>,
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
@@ -49,9 +50,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let inputs: Vec<_> = inputs.chain([("rules", args.inputs.rules.as_path())]).collect();
     refuse_shared_files(&[("the report", args.output.as_path())], &inputs)?;
     let rules = args.inputs.load()?;
-    let gap = growth_rules(&rules, &args.inputs.rules)?.session_gap;
+    let growth = growth_rules(&rules, &args.inputs.rules)?;
+    let (_, mut counter) = counter(growth, args.item.as_deref(), BasketCapacity::default());
     let mut output = OutputFile::create("the report", Some(&args.output))?;
-    let mut counter = BasketCounter::new(&args.item, gap, BasketCapacity::default());
     let mut sales = SalesLog::default();
     let (pipeline, report) = args.inputs.observe(rules, &mut |event, text| {
         sales.add(&event);
