@@ -172,7 +172,11 @@ fn a_period_ends_for_an_idle_user(#[case] window: &str, #[case] end: &str) {
     "enter 2026-03-06T00:00:00.000Z",
     Some("exit 2026-03-07T00:00:00.000Z")
 )]
-#[case::days("days(e, 2) == 1 && total(e) == 2", "enter 2026-03-05T01:00:00.000Z", Some("exit 2026-03-07T00:00:00.000Z"))]
+#[case::days(
+    "days(e, 2) == 1 && total(e) == 2",
+    "enter 2026-03-05T01:00:00.000Z",
+    Some("exit 2026-03-07T00:00:00.000Z")
+)]
 #[case::streak("streak(e) == 0", "enter 2026-03-07T00:00:00.000Z", None)]
 #[case::followed("followed(e, e, '1h') >= 1", "enter 2026-03-05T01:00:00.000Z", None)]
 fn what_moves_with_time_changes_at_its_millisecond(

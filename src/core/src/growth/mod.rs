@@ -41,7 +41,7 @@ pub use counts::{DayTotals, WindowTotals};
 pub use money::{Figure, Money, Ratio};
 pub use plan::{GrowthMigration, GrowthPlan, StageMembership};
 pub use rollup::{
-    DAYS_KEPT, ObservedEvent, OrderItem, OrderPart, Rollup, RollupDeltas, Sale, SparseRow, StoredCategories,
+    DAYS_KEPT, ObservedEvent, OrderPart, PurchasedItem, Rollup, RollupDeltas, Sale, SparseRow, StoredCategories,
     StoredRollup,
 };
 pub use state::{

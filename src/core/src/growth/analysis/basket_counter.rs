@@ -16,7 +16,7 @@ use strum::AsRefStr;
 
 use super::baskets::{AssociationMeasures, AssociationRule, BasketIndex};
 use crate::growth::FixedHashBuilder;
-use crate::growth::rollup::{ObservedEvent, OrderItem, Sale};
+use crate::growth::rollup::{ObservedEvent, PurchasedItem, Sale};
 use crate::time::{Span, Timestamp};
 
 /// The most different items and pairs of items that are counted exactly.
@@ -238,7 +238,7 @@ impl BasketCounter {
     }
 
     /// The products that the rules say an order has.
-    fn numbers_of(&mut self, items: &[OrderItem]) -> Vec<u32> {
+    fn numbers_of(&mut self, items: &[PurchasedItem]) -> Vec<u32> {
         items.iter().filter_map(|item| self.number_of(&item.id, || item.name.clone())).collect()
     }
 

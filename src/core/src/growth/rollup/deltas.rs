@@ -61,7 +61,7 @@ pub enum Sale {
         /// Its parts by category: at least one.
         parts: Vec<OrderPart>,
         /// Its products, where the rules say which matches they are.
-        items: Option<Vec<OrderItem>>,
+        items: Option<Vec<PurchasedItem>>,
     },
     /// A refund.
     Refund {
@@ -72,7 +72,7 @@ pub enum Sale {
 
 /// A product of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderItem {
+pub struct PurchasedItem {
     /// What identifies it.
     pub id: Box<str>,
     /// Its name, if it has one.

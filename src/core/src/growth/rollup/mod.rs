@@ -9,7 +9,7 @@ mod stored;
 pub(crate) use categories::{CategoryTotal, DayCategories};
 pub(crate) use contribution::UserContribution;
 pub(crate) use deltas::CategorySale;
-pub use deltas::OrderItem;
+pub use deltas::PurchasedItem;
 pub use deltas::{ObservedEvent, OrderPart, RollupDeltas, Sale};
 pub(crate) use row::{RollupRow, reported};
 pub use stored::{SparseRow, StoredCategories, StoredRollup};

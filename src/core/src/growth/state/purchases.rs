@@ -12,7 +12,7 @@ use crate::decode::repaired;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::growth::calendar::Hour;
 use crate::growth::counts::{HourAmount, HourCount};
-use crate::growth::rollup::{CategorySale, OrderItem, OrderPart, Sale};
+use crate::growth::rollup::{CategorySale, OrderPart, PurchasedItem, Sale};
 use crate::rules::growth::{OrderItemRules, OrderRules, RefundRules};
 
 /// The largest amount of one event: 10^12 of the currency. Larger ones are clamped to it.
@@ -129,7 +129,7 @@ fn order_parts(event: &GrowthEvent<'_, '_>, rules: &OrderRules, category: Option
 }
 
 /// The products of an order, as baskets have them.
-fn basket(event: &GrowthEvent<'_, '_>, rules: &OrderItemRules) -> Vec<OrderItem> {
+fn basket(event: &GrowthEvent<'_, '_>, rules: &OrderItemRules) -> Vec<PurchasedItem> {
     let mut items = Vec::new();
     event.matches.each(rules.name, |fields| {
         let id = match field_value(fields, rules.id) {
@@ -137,7 +137,7 @@ fn basket(event: &GrowthEvent<'_, '_>, rules: &OrderItemRules) -> Vec<OrderItem>
             Some(Scalar::Number(id)) => Some(id.to_string().into()),
             _ => None,
         };
-        items.extend(id.map(|id| OrderItem { id, name: text(fields, rules.title).map(|name| name.trim().into()) }));
+        items.extend(id.map(|id| PurchasedItem { id, name: text(fields, rules.title).map(|name| name.trim().into()) }));
     });
     items
 }
