@@ -1,19 +1,21 @@
-//! Compares events with what the rules read of them (`rekindle check --against`): how often each name, property and trait is
-//! there, as what type, and which are never there.
+//! Compares events with what the rules read of them (`rekindle check --against`): how often each name, property, key and
+//! trait is there, as what type, and which are never there.
 //!
 //! A name counts here by its call and event alone, without its `where`.
 
+mod keys;
 mod observations;
 mod reads;
 
 use crate::decimal::grouped;
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::profile::UserProfile;
-use crate::event::{CallType, Event, FieldId, ItemFieldId, Scalar, TraitId, field_value};
+use crate::event::{CallType, Event, FieldId, Scalar, TraitId, field_value};
 use crate::rules::notation;
 use crate::rules::products::ARRAY_HELP;
 use crate::rules::ruleset::{EventName, NameId, Projection, Ruleset};
 use crate::time::Timestamp;
+use keys::SurveyedKey;
 use observations::ValueObservations;
 use reads::{ValueRead, ValueSource};
 
@@ -39,6 +41,8 @@ struct SurveyedName {
     /// Their elements that are objects; without `each`, the events.
     elements: u64,
     values: Vec<SurveyedValue>,
+    /// By `PerId`.
+    keys: Vec<SurveyedKey>,
 }
 
 /// A value that the rules read of a name.
@@ -67,13 +71,12 @@ impl<'r> EventSurvey<'r> {
         let mut projection = Projection { property_events: None, ..rules.projection.clone() };
         let ids = (0..).map(NameId).take(rules.names.len());
         let names = ids.map(|id| {
-            let values = reads::values_of(rules, id).into_iter().map(|read| {
-                let path = read.source.field().map(|field| projection.fields[usize::from(field.0)].clone());
-                let path = path.unwrap_or_default();
-                let around = (2..path.len()).rev().filter_map(|length| field(&mut projection, &path[..length]));
-                SurveyedValue { around: around.collect(), read, seen: ValueObservations::default() }
-            });
-            SurveyedName { values: values.collect(), ..SurveyedName::default() }
+            let mut surveyed = |read| SurveyedValue::new(read, &mut projection);
+            SurveyedName {
+                values: reads::values_of(rules, id).into_iter().map(&mut surveyed).collect(),
+                keys: reads::keys_of(rules, id).into_iter().map(|read| SurveyedKey::new(surveyed(read))).collect(),
+                ..SurveyedName::default()
+            }
         });
         let names = names.collect();
         let traits = reads::traits(rules).into_iter().map(|id| (id, ValueObservations::default())).collect();
@@ -114,6 +117,7 @@ impl<'r> EventSurvey<'r> {
                 lines.push(format!("  {}: {}", value.read.written, value.seen.described(surveyed.of(value))));
             }
         }
+        lines.extend(self.key_lines());
         if !self.traits.is_empty() {
             lines.push(format!("identify: {}", times(self.identifies, "call")));
         }
@@ -134,6 +138,7 @@ impl<'r> EventSurvey<'r> {
                 found.extend(never(name, value));
             }
         }
+        found.extend(self.key_findings());
         for (id, _) in self.traits.iter().filter(|(_, seen)| self.identifies > 0 && seen.all() == 0) {
             let text = format!("no identify had {}", notation::user_trait(self.rules, *id));
             found.push(SurveyFinding { text, help: SPELLING_HELP.to_owned(), is_mistake: false });
@@ -212,22 +217,13 @@ impl SurveyedName {
     /// Adds what is read of an event, or of an element of its array.
     fn add_values(&mut self, name: &EventName, event: &Event<'_>, scope: EvaluationContext<'_>, is_element: bool) {
         for value in self.values.iter_mut().filter(|value| value.read.source.is_of_elements() == is_element) {
-            let found = match value.read.source {
-                ValueSource::Event(field) => field_value(&event.fields, field),
-                ValueSource::Item(item) => item_value(scope.item, item),
-                ValueSource::ItemOrEvent(item, field) => {
-                    item_value(scope.item, item).or_else(|| field_value(&event.fields, field))
-                }
-                ValueSource::Let(index) => {
-                    let found = scope.value(&name.lets[index].term).to_scalar();
-                    found.iter().for_each(|found| value.seen.add(found));
-                    continue;
-                }
-            };
-            match found {
-                Some(found) => value.seen.add(found),
+            match value.read.source.find(name, &scope) {
+                Some(found) => value.seen.add(&found),
                 None => value.look_for_arrays(event),
             }
+        }
+        for key in self.keys.iter_mut().filter(|key| key.value.read.source.is_of_elements() == is_element) {
+            key.value.read.source.find(name, &scope).iter().for_each(|found| key.add(found));
         }
     }
 
@@ -255,6 +251,12 @@ impl SurveyedName {
 }
 
 impl SurveyedValue {
+    fn new(read: ValueRead, projection: &mut Projection) -> SurveyedValue {
+        let path = read.source.field().map(|field| projection.fields[usize::from(field.0)].clone()).unwrap_or_default();
+        let around = (2..path.len()).rev().filter_map(|length| field(projection, &path[..length])).collect();
+        SurveyedValue { read, around, seen: ValueObservations::default() }
+    }
+
     /// Notes that an enclosing field of a value that is not there is an array.
     fn look_for_arrays(&mut self, event: &Event<'_>) {
         let is_array = |id: &&FieldId| matches!(field_value(&event.fields, **id), Some(Scalar::Json(json)) if json.starts_with('['));
@@ -262,10 +264,6 @@ impl SurveyedValue {
             self.seen.in_arrays.get_or_insert((*array, 0)).1 += 1;
         }
     }
-}
-
-fn item_value<'v, 'a>(item: &'v [(ItemFieldId, Scalar<'a>)], id: ItemFieldId) -> Option<&'v Scalar<'a>> {
-    item.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
 }
 
 /// `line ("Order Completed", each products)`, `home (page)`

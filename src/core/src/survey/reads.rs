@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{ArrayId, FieldId, ItemFieldId, TraitId};
-use crate::rules::ruleset::{CampaignTrigger, MatchValueSource, NameId, Ruleset, Term};
+use crate::engine::evaluate::EvaluationContext;
+use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId, field_value};
+use crate::rules::ruleset::{CampaignTrigger, EventName, MatchValueSource, NameId, PerKey, Ruleset, Term};
 use crate::rules::{dependencies, notation};
 
 /// A value that the rules read of the events of a name.
@@ -33,6 +34,18 @@ impl ValueSource {
     /// Whether it is found once for each element of the array of `each`, and not once for each event.
     pub(super) fn is_of_elements(self) -> bool {
         !matches!(self, ValueSource::Event(_))
+    }
+
+    /// The value, in the event and the element of a context.
+    pub(super) fn find<'a>(self, name: &'a EventName, scope: &EvaluationContext<'a>) -> Option<Scalar<'a>> {
+        let of_item = |id| scope.item.iter().find(|(other, _)| *other == id).map(|(_, value)| value);
+        let found = match self {
+            ValueSource::Event(field) => field_value(scope.fields, field),
+            ValueSource::Item(item) => of_item(item),
+            ValueSource::ItemOrEvent(item, field) => of_item(item).or_else(|| field_value(scope.fields, field)),
+            ValueSource::Let(index) => return scope.value(&name.lets[index].term).to_scalar(),
+        };
+        found.map(Scalar::borrowed)
     }
 
     /// The event's field that it reads, if it does.
@@ -77,6 +90,18 @@ pub(super) fn values_of(rules: &Ruleset, id: NameId) -> Vec<ValueRead> {
         }),
     );
     values
+}
+
+/// The keys in a name's matches, by `PerId`.
+pub(super) fn keys_of(rules: &Ruleset, id: NameId) -> Vec<ValueRead> {
+    let name = &rules.names[usize::from(id.0)];
+    let key = |per: &PerKey| {
+        let field = per.field(id);
+        // What a `let` makes of a trait is not known here: such a key is never there.
+        let source = source_of(rules, id, field).unwrap_or(ValueSource::Event(field));
+        ValueRead { written: format!("{}.{}", name.id, per.key), source, is_amount: false }
+    };
+    rules.pers.iter().map(key).collect()
 }
 
 /// The traits that the rules read.

@@ -150,3 +150,61 @@ fn everything_that_the_rules_read_is_counted_by_its_types() {
         ]
     );
 }
+
+#[test]
+fn keys_are_counted_in_the_names_that_have_them() {
+    let rules = compiled(
+        r#"
+        [events]
+        add = "Added"
+        bought = "Bought"
+        view = "Viewed"
+        line = { event = "Bought", each = "products" }
+        [per.cart]
+        key = "cart_id"
+        ttl = "30d"
+        [per.ticket]
+        key = "ticket"
+        ttl = "30d"
+        [[segments]]
+        id = "left"
+        per = "cart"
+        when = "total(add) > 0 && total(bought) == 0 && user.total(view) > 0"
+        [[segments]]
+        id = "open"
+        per = "ticket"
+        when = "total(view) > 0"
+        "#,
+    );
+    let calls = [
+        track("Added", r#"{"cart_id":"c1"}"#),
+        track("Added", r#"{"cart_id":7}"#),
+        track("Added", r#"{"cart_id":7.5}"#),
+        track("Added", r#"{"cart_id":""}"#),
+        track("Viewed", "{}"),
+        track("Bought", r#"{"products":[{"cart_id":true},{"cart_id":"c2"}]}"#),
+    ];
+    let survey = surveyed(&rules, &calls);
+    let lines = survey.lines(&[4, 1, 1, 1]);
+    let of_keys = lines.iter().skip_while(|line| !line.starts_with("[per"));
+    assert_eq!(
+        of_keys.collect::<Vec<_>>(),
+        [
+            "[per.cart], key cart_id",
+            "  add.cart_id: 4 of 4, as number 2, text 2; 2 cannot be keys",
+            "  bought.cart_id: never",
+            "  line.cart_id: 2 of 2, as text 1, true or false 1; 1 cannot be keys",
+            "[per.ticket], key ticket",
+            "  view.ticket: never",
+        ]
+    );
+    let found: Vec<String> = survey.findings().into_iter().map(|finding| finding.text).collect();
+    assert_eq!(
+        found,
+        [
+            "2 values of add.cart_id cannot be keys (such as \"\"): [per.cart] ignores them",
+            "1 value of line.cart_id cannot be keys (such as true): [per.cart] ignores them",
+            "no event had a key ticket of [per.ticket]: nothing is remembered per ticket",
+        ]
+    );
+}

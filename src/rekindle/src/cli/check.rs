@@ -43,7 +43,7 @@ pub struct CheckArgs {
     /// past; transitions that result from that trigger no campaign
     #[arg(long, value_name = "OLD_RULES")]
     pub replacing: Option<PathBuf>,
-    /// Event files to check the rules against: how often every name, property and trait that the rules read is there, and of which
+    /// Event files to check the rules against: how often every name, property, key and trait that the rules read is there, and of which
     /// type; then amounts that are not numbers, properties inside arrays, and what is never there. What can never occur is a mistake
     #[arg(long, value_name = "EVENTS", conflicts_with = "config")]
     pub against: Vec<PathBuf>,
