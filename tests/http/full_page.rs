@@ -17,11 +17,12 @@ use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
-const RULES: &str = "[events]\nview = 'View'\n
+const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
-const EVENT: &str = r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z"}"#;
+const EVENT: &str =
+    r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z","properties":{"sku":"a"}}"#;
 
 /// How many latencies there are in it: 1 ms, 2 ms, and so on.
 pub(crate) const LATENCIES: u64 = 1_000;

@@ -3,6 +3,7 @@
 mod access;
 mod connections;
 mod engine;
+mod keys;
 mod limits;
 mod users;
 

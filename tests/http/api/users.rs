@@ -70,7 +70,7 @@ fn everything_stored_about_a_user_is_exported() {
 
 /// Checks an answer against its schema in the OpenAPI document.
 #[track_caller]
-fn assert_documented(api: &Api, schema: &str, answer: &serde_json::Value) {
+pub(super) fn assert_documented(api: &Api, schema: &str, answer: &serde_json::Value) {
     let document = api.get("/v1/openapi.json").json();
     let root = json!({"$ref": format!("#/components/schemas/{schema}"), "components": document["components"]});
     let validator = jsonschema::validator_for(&root).expect("a schema");

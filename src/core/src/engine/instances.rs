@@ -99,6 +99,11 @@ impl KeyInstance {
         self.exposures.iter().find(|(id, _)| *id == campaign).map_or(0, |(_, count)| *count)
     }
 
+    /// The campaigns that fired for it, with how often each did.
+    pub fn exposures(&self) -> impl Iterator<Item = (CampaignId, u32)> {
+        self.exposures.iter().copied()
+    }
+
     fn merge(&mut self, other: KeyInstance) {
         self.first = self.first.min(other.first);
         self.latest = self.latest.max(other.latest);

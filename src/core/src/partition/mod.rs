@@ -26,7 +26,9 @@ mod user_table;
 pub use export::UserStateExport;
 pub use io::{Cause, ExpiredUser, LogInstant, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange};
 pub use packed::PackedUser;
-pub use report::{DeferredDecisionReport, ExposureReport, FeatureReport, UserReport};
+pub use report::{
+    DeferredDecisionReport, ExposureReport, FeatureReport, KeyExposureReport, KeyInstanceReport, UserReport,
+};
 pub use user::User;
 
 use std::borrow::Cow;

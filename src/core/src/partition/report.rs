@@ -5,10 +5,15 @@ use std::sync::Arc;
 use super::{ExecutionPlan, User};
 use crate::campaigns::Trigger;
 use crate::engine::evaluate::EvaluationContext;
+use crate::engine::instances::KeyInstance;
+use crate::engine::membership::MembershipSet;
 use crate::json::JsonText;
 use crate::rules::notation;
-use crate::rules::ruleset::{FeatureId, Ruleset, Term};
+use crate::rules::ruleset::{FeatureId, PerId, Ruleset, Term};
 use crate::time::Timestamp;
+
+/// The most values of features of instances in a report, and the most instances.
+const INSTANCE_VALUES_MAX: usize = 5_000;
 
 /// A user as it stands at an instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +28,12 @@ pub struct UserReport {
     pub latest_event: Timestamp,
     /// The segments the user is in, in file order.
     pub segments: Vec<String>,
-    /// Every feature of the rules with its value.
+    /// Every feature of users with its value; those of keys are in `keys`.
     pub features: Vec<FeatureReport>,
+    /// The instances of the user's keys, by `[per.K]` in file order, then by key: those with the latest matches.
+    pub keys: Vec<KeyInstanceReport>,
+    /// How many instances more there are.
+    pub keys_left_off: usize,
     /// The latest traits that the rules read, by path.
     pub traits: Vec<(String, JsonText)>,
     /// The `context.timezone` that arrived last, where the rules have quiet hours.
@@ -44,6 +53,38 @@ pub struct FeatureReport {
     pub feature: String,
     /// Its value: durations in milliseconds; null where there is none.
     pub value: JsonText,
+}
+
+/// An instance of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyInstanceReport {
+    /// The `[per.K]`.
+    pub per: String,
+    /// The key.
+    pub key: Arc<str>,
+    /// Time of its earliest match.
+    pub first_match: Timestamp,
+    /// Time of its latest match.
+    pub latest_match: Timestamp,
+    /// When it is forgotten if no match comes.
+    pub forgotten_at: Timestamp,
+    /// The segments it is in, in file order.
+    pub segments: Vec<String>,
+    /// Every feature of instances of this `[per.K]` with its value.
+    pub features: Vec<FeatureReport>,
+    /// How often campaigns fired for it.
+    pub fired: Vec<KeyExposureReport>,
+    /// The earliest instant at which time alone may change or forget it.
+    pub next_wake_up: Timestamp,
+}
+
+/// How often a campaign fired for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyExposureReport {
+    /// The campaign.
+    pub campaign: String,
+    /// How often.
+    pub count: u32,
 }
 
 /// The exposures to a campaign.
@@ -82,13 +123,16 @@ impl UserReport {
         let scope = EvaluationContext::new(rules, profile, at);
         let due = user.due();
         let campaigns = &user.campaigns;
+        let keys = keys(&scope, rules);
         UserReport {
             user: Arc::clone(&user.id),
             at,
             first_event: profile.first,
             latest_event: profile.latest,
-            segments: profile.members.iter().map(|id| rules.segments[usize::from(id.0)].id.clone()).collect(),
+            segments: segments(&profile.members, rules),
             features: features(&scope, rules),
+            keys_left_off: profile.keys.iter().len() - keys.len(),
+            keys,
             traits: profile
                 .traits
                 .values()
@@ -124,16 +168,60 @@ impl UserReport {
     }
 }
 
+fn segments(members: &MembershipSet, rules: &Ruleset) -> Vec<String> {
+    members.iter().map(|id| rules.segments[usize::from(id.0)].id.clone()).collect()
+}
+
+/// The features of the user, or of the instance that is asked about.
 fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
-    let ids = (0..).map(FeatureId).take(rules.features.len());
-    let mut reports: Vec<FeatureReport> = ids
+    let per = scope.instance.map(|instance| instance.per);
+    let mut reports: Vec<FeatureReport> = features_of(per, rules)
         .map(|id| {
             let value = scope.value(&Term::Feature(id)).to_json();
             FeatureReport { feature: notation::feature(rules, id), value }
         })
         .collect();
-    for (name, term) in [("idle()", Term::Idle), ("age()", Term::Age)] {
+    let [idle, age] = match per {
+        None => [Term::Idle, Term::Age],
+        Some(_) => [Term::InstanceIdle, Term::InstanceAge],
+    };
+    for (name, term) in [("idle()", idle), ("age()", age)] {
         reports.push(FeatureReport { feature: name.to_owned(), value: scope.value(&term).to_json() });
     }
     reports
+}
+
+fn features_of(per: Option<PerId>, rules: &Ruleset) -> impl Iterator<Item = FeatureId> {
+    let all = (0..).map(FeatureId).zip(&rules.features);
+    all.filter(move |(_, feature)| feature.per == per).map(|(id, _)| id)
+}
+
+/// As many instances as [`INSTANCE_VALUES_MAX`] allows, those with the latest matches first to be there.
+fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport> {
+    let all = &scope.profile.keys;
+    let mut latest: Vec<&KeyInstance> = all.iter().collect();
+    latest.sort_by_key(|instance| std::cmp::Reverse(instance.latest));
+    let mut values = 0;
+    let fitting = latest.iter().take_while(|instance| {
+        values += 1 + features_of(Some(instance.per), rules).count();
+        values <= INSTANCE_VALUES_MAX
+    });
+    let fitting = fitting.count();
+    latest.truncate(fitting);
+    latest.sort_by(|a, b| (a.per, &a.key).cmp(&(b.per, &b.key)));
+    let report = |instance: &KeyInstance| KeyInstanceReport {
+        per: rules.pers[usize::from(instance.per.0)].id.clone(),
+        key: Arc::clone(&instance.key),
+        first_match: instance.first,
+        latest_match: instance.latest,
+        forgotten_at: instance.forgotten_at(rules),
+        segments: segments(&instance.members, rules),
+        features: features(&EvaluationContext { instance: Some(instance), ..*scope }, rules),
+        fired: instance
+            .exposures()
+            .map(|(id, count)| KeyExposureReport { campaign: rules.campaigns[usize::from(id.0)].id.clone(), count })
+            .collect(),
+        next_wake_up: instance.due,
+    };
+    latest.into_iter().map(report).collect()
 }

@@ -19,6 +19,7 @@ mod error;
 mod export;
 mod forget;
 mod growth;
+mod keys;
 mod limits;
 mod observe;
 mod openapi;

@@ -9,10 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cursor;
+use super::keys::texts;
 use super::params::{PageRequest, PathId};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
-use rekindle_runtime::live::membership_view::MembershipCursor;
+use rekindle_runtime::live::membership_view::{MembershipCursor, SegmentMember};
 
 /// All segments, as the rules order them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,7 +34,10 @@ pub(super) struct SegmentEntry {
     id: String,
     /// One line for people; empty if the rules have none.
     description: String,
-    /// How many users are in, as of a moment ago.
+    /// The `[per.K]` whose keys are its members; left out: users are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per: Option<String>,
+    /// How many users (with `per`: keys of users) are in, as of a moment ago.
     users: u64,
 }
 
@@ -44,10 +48,42 @@ pub(super) struct SegmentEntry {
 pub(super) struct SegmentUsersResponse {
     /// The segment.
     segment: String,
-    /// Ids, in no order that means anything.
-    users: Vec<String>,
+    /// Users, in no order that means anything.
+    users: Vec<SegmentMemberEntry>,
     /// The `cursor` of the next page; null: this was the last.
     next: Option<String>,
+}
+
+/// A user of a segment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SegmentUser)]
+#[serde(untagged)]
+pub(super) enum SegmentMemberEntry {
+    /// The id.
+    User(String),
+    /// Of a segment with `per`, the id and the keys that are in.
+    Keys(UserKeysEntry),
+}
+
+/// A user with keys in a segment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UserKeys)]
+#[schema(example = json!({"user": "u42", "keys": ["c-42", "c-7"]}))]
+pub(super) struct UserKeysEntry {
+    /// The user's id.
+    user: String,
+    /// The keys, ascending.
+    keys: Vec<String>,
+}
+
+impl SegmentMemberEntry {
+    fn new(member: &SegmentMember) -> SegmentMemberEntry {
+        let user = member.user.to_string();
+        if member.keys.is_empty() {
+            return SegmentMemberEntry::User(user);
+        }
+        SegmentMemberEntry::Keys(UserKeysEntry { user, keys: texts(&member.keys) })
+    }
 }
 
 /// All segments with their sizes
@@ -60,6 +96,7 @@ pub(super) async fn segments(State(services): State<Arc<ApiServices>>) -> Json<S
     let segments = stats.plan.rules.segments.iter().zip(sizes).map(|(segment, users)| SegmentEntry {
         id: segment.id.clone(),
         description: segment.description.clone(),
+        per: segment.per.map(|per| stats.plan.rules.pers[usize::from(per.0)].id.clone()),
         users,
     });
     Json(SegmentsResponse { segments: segments.collect() })
@@ -69,10 +106,13 @@ pub(super) async fn segments(State(services): State<Arc<ApiServices>>) -> Json<S
 ///
 /// Users who stay in the segment while it is read are seen exactly once. Each page reads the view again, so large pages
 /// are cheaper than many small ones.
+///
+/// Of a segment with `per`, each entry is an object with `user` and `keys`, all of the user that are in; `limit` is then the
+/// most keys on the page, unless its only user has more.
 #[utoipa::path(get, path = "/v1/segments/{id}/users", tag = "segments",
     params(
         ("id" = String, Path, description = "The segment's id", example = "cart_abandoned"),
-        ("limit" = Option<u32>, Query, description = "The most users on the page", minimum = 1, maximum = 10_000, example = 100),
+        ("limit" = Option<u32>, Query, description = "The most users (with `per`: keys) on the page", minimum = 1, maximum = 10_000, example = 100),
         ("cursor" = Option<String>, Query, description = "`next` of the page before", pattern = "^[A-Za-z0-9_-]+$", example = "MDo"),
     ),
     responses(
@@ -96,7 +136,7 @@ pub(super) async fn segment_users(
     let found = tokio::task::spawn_blocking(move || {
         let page = view.users_in(&segment, &from, paging.limit);
         page.map(|page| SegmentUsersResponse {
-            users: page.users.iter().map(|user| user.to_string()).collect(),
+            users: page.users.iter().map(SegmentMemberEntry::new).collect(),
             next: page.next.as_ref().map(cursor::encode),
             segment,
         })

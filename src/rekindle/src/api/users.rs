@@ -10,13 +10,18 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::export::UserExportResponse;
+use super::keys::{KeyInstanceEntry, SegmentKeysEntry};
 use super::params::{PathId, UserDetail};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_core::journal;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
+use rekindle_core::partition::{ExecutionPlan, FeatureReport, Output, UserReport};
 use rekindle_runtime::live::EngineBusy;
+use rekindle_runtime::live::membership_view::SegmentKeys;
+
+/// The most keys of one user in an answer from the live view.
+const KEYS_MAX: usize = 5_000;
 
 /// Everything known of a user, at one instant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,8 +51,14 @@ pub(super) struct UserStateResponse {
     latest_event: String,
     /// The segments the user is in, as the rules order them.
     segments: Vec<String>,
-    /// Every feature of the rules.
+    /// Every feature of users; those of keys are in `keys`.
     features: Vec<FeatureEntry>,
+    /// The state of each key of the user, where the rules have `[per]`: those with the latest matches, by key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<KeyInstanceEntry>,
+    /// How many keys more there are; left out: none.
+    #[serde(skip_serializing_if = "is_zero")]
+    keys_left_off: usize,
     /// The latest traits that the rules read, by path.
     #[schema(value_type = BTreeMap<String, Value>)]
     traits: BTreeMap<String, JsonText>,
@@ -130,6 +141,17 @@ pub(super) struct UserSegmentsResponse {
     user: String,
     /// The segments, as the rules order them; none for somebody nobody knows.
     segments: Vec<String>,
+    /// The segments with `per` that keys of the user are in, as the rules order them; left out: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<SegmentKeysEntry>,
+    /// How many keys more there are; left out: none.
+    #[serde(skip_serializing_if = "is_zero")]
+    keys_left_off: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Everything known of a user
@@ -184,8 +206,11 @@ pub(super) async fn user_segments(
     State(services): State<Arc<ApiServices>>,
     PathId(user): PathId,
 ) -> Json<UserSegmentsResponse> {
-    let segments = services.live.view().segments_of(&user);
-    Json(UserSegmentsResponse { user, segments })
+    let view = services.live.view();
+    let (segments, keys) = (view.segments_of(&user), view.keys_of(&user, KEYS_MAX));
+    let entry = |SegmentKeys { segment, keys }| SegmentKeysEntry::new(segment, &keys);
+    let (keys, keys_left_off) = (keys.segments.into_iter().map(entry).collect(), keys.left_off);
+    Json(UserSegmentsResponse { user, segments, keys, keys_left_off })
 }
 
 /// The output's line of the journal, as JSON.
@@ -195,10 +220,14 @@ fn line(plan: &ExecutionPlan, output: &Output) -> Option<Value> {
     serde_json::from_slice(&line).ok()
 }
 
+impl FeatureEntry {
+    pub(super) fn new(report: FeatureReport) -> FeatureEntry {
+        FeatureEntry { feature: report.feature, value: report.value }
+    }
+}
+
 impl UserStateResponse {
     fn new(report: UserReport, decisions: Vec<Value>) -> UserStateResponse {
-        let features =
-            report.features.into_iter().map(|report| FeatureEntry { feature: report.feature, value: report.value });
         let fired = report.fired.into_iter().map(|fired| ExposureEntry {
             campaign: fired.campaign,
             count: fired.count,
@@ -218,7 +247,9 @@ impl UserStateResponse {
             first_event: report.first_event.to_string(),
             latest_event: report.latest_event.to_string(),
             segments: report.segments,
-            features: features.collect(),
+            features: report.features.into_iter().map(FeatureEntry::new).collect(),
+            keys: report.keys.into_iter().map(KeyInstanceEntry::new).collect(),
+            keys_left_off: report.keys_left_off,
             traits: report.traits.into_iter().collect(),
             timezone: report.timezone,
             next_wake_up: report.next_wake_up.map(|at| at.to_string()),

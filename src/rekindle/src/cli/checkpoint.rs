@@ -12,7 +12,7 @@ use super::error::CheckpointCommandError;
 use super::terminal::{field, lines};
 use super::{CliError, load_config};
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{FeatureReport, UserReport};
+use rekindle_core::partition::{FeatureReport, KeyInstanceReport, UserReport};
 use rekindle_core::secret::SecretFingerprint;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
@@ -192,11 +192,7 @@ async fn export(checkpoints: &CheckpointStore, out: &mut impl Write) -> Result<(
 
 /// A user as a line of JSON, with the field names of the API.
 fn line(report: &UserReport) -> JsonText {
-    let feature = |it: &FeatureReport| {
-        let entry = [("feature", JsonText::of(&it.feature)), ("value", it.value.clone())];
-        BTreeMap::from(entry)
-    };
-    let features: Vec<_> = report.features.iter().map(feature).collect();
+    let keys: Vec<_> = report.keys.iter().map(key).collect();
     let traits: BTreeMap<String, JsonText> = report.traits.iter().cloned().collect();
     let fired =
         report.fired.iter().map(|it| json!({"campaign": it.campaign, "count": it.count, "last": it.last.to_string()}));
@@ -211,11 +207,40 @@ fn line(report: &UserReport) -> JsonText {
         ("first_event", JsonText::of(&report.first_event.to_string())),
         ("latest_event", JsonText::of(&report.latest_event.to_string())),
         ("segments", JsonText::of(&report.segments)),
-        ("features", JsonText::of(&features)),
+        ("features", features(&report.features)),
+        ("keys", JsonText::of(&keys)),
+        ("keys_left_off", JsonText::of(&report.keys_left_off)),
         ("traits", JsonText::of(&traits)),
         ("timezone", JsonText::of(&report.timezone)),
         ("next_wake_up", JsonText::of(&report.next_wake_up.map(|at| at.to_string()))),
         ("fired", JsonText::of(&fired.collect::<Vec<_>>())),
         ("held", JsonText::of(&held.collect::<Vec<_>>())),
     ]))
+}
+
+fn features(reports: &[FeatureReport]) -> JsonText {
+    let feature = |it: &FeatureReport| {
+        let entry = [("feature", JsonText::of(&it.feature)), ("value", it.value.clone())];
+        BTreeMap::from(entry)
+    };
+    JsonText::of(&reports.iter().map(feature).collect::<Vec<_>>())
+}
+
+/// An instance of a key.
+fn key(report: &KeyInstanceReport) -> BTreeMap<&'static str, JsonText> {
+    let fired = report.fired.iter().map(|it| json!({"campaign": it.campaign, "count": it.count}));
+    let [first_match, latest_match, forgotten_at, next_wake_up] =
+        [report.first_match, report.latest_match, report.forgotten_at, report.next_wake_up]
+            .map(|at| JsonText::of(&at.to_string()));
+    BTreeMap::from([
+        ("per", JsonText::of(&report.per)),
+        ("key", JsonText::of(&*report.key)),
+        ("first_match", first_match),
+        ("latest_match", latest_match),
+        ("forgotten_at", forgotten_at),
+        ("segments", JsonText::of(&report.segments)),
+        ("features", features(&report.features)),
+        ("fired", JsonText::of(&fired.collect::<Vec<_>>())),
+        ("next_wake_up", next_wake_up),
+    ])
 }

@@ -12,7 +12,7 @@ use rekindle_core::campaigns::Outcome;
 pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
-use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{PerKey, Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{PipelineTotals, missing_names};
 
@@ -83,7 +83,7 @@ impl<'a> Summary<'a> {
             .zip(&counts.decisions)
             .map(|(campaign, outcomes)| (campaign.id.clone(), Value::Object(nonzero(Outcome::NAMES, *outcomes))))
             .collect();
-        json!({
+        let mut summary = json!({
             "rules": self.rules.version,
             "until": self.run.until.to_string(),
             "events": self.totals.events,
@@ -105,7 +105,21 @@ impl<'a> Summary<'a> {
             "seconds": self.run.took.as_secs_f64(),
             "events_per_second": self.events_per_second().round(),
             "peak_memory_bytes": self.peak_memory_bytes,
-        })
+        });
+        if !self.rules.pers.is_empty() {
+            let keys = self.keys().map(|(per, [now, ttl, max])| {
+                (per.id.clone(), json!({"now": now, "forgotten": {"ttl": ttl, "max": max}}))
+            });
+            summary["keys"] = keys.collect::<Map<_, _>>().into();
+        }
+        summary
+    }
+
+    /// How many keys there are now, and how many were forgotten because of `ttl` and `max`.
+    fn keys(&self) -> impl Iterator<Item = (&PerKey, [u64; 3])> {
+        let counts = self.totals.counts.keys.iter().zip(&self.totals.counts.keys_forgotten);
+        let counts = counts.map(|(now, [ttl, max])| [*now, *ttl, *max]);
+        self.rules.pers.iter().zip(counts)
     }
 }
 
@@ -156,6 +170,10 @@ impl fmt::Display for Summary<'_> {
             write!(f, ", {} dropped after being idle", grouped(counts.expired))?;
         }
         writeln!(f)?;
+        for (per, [now, ttl, max]) in self.keys() {
+            let (now, ttl, max) = (grouped(now), grouped(ttl), grouped(max));
+            writeln!(f, "keys         {:<28} {now} now, forgotten: {ttl} by ttl, {max} by max", per.id)?;
+        }
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;
         // Names that a simulated storefront does not send are no mistake.

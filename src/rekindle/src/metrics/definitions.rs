@@ -70,7 +70,10 @@ metrics! {
     OVERSIZED_VALUES: Counter "rekindle_values_oversized_total" []
         "Values of properties, traits and context that the rules read and that had more than 8 KiB of JSON: they count as missing.";
     TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
-    SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now.";
+    SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now; keys of users, where the segment has `per`.";
+    KEYS: Gauge "rekindle_keys" ["per"] "Instances of keys now, by `[per.K]`.";
+    KEYS_FORGOTTEN: Counter "rekindle_keys_forgotten_total" ["per", "reason"]
+        "Instances of keys forgotten, by `[per.K]` and reason: ttl, or max where the user had as many as it may have.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
     USERS: Gauge "rekindle_users" [] "Users with state.";
     LINKS: Gauge "rekindle_links" [] "Anonymous visitors linked to a user.";

@@ -60,6 +60,12 @@ impl MetricsPage {
         for (segment, size) in rules.segments.iter().zip(&totals.counts.sizes) {
             self.add(&SEGMENT_USERS, &[&segment.id], *size as f64);
         }
+        let forgotten = totals.counts.keys.iter().zip(&totals.counts.keys_forgotten);
+        for (per, (keys, [ttl, max])) in rules.pers.iter().zip(forgotten) {
+            self.add(&KEYS, &[&per.id], *keys as f64);
+            self.count(&KEYS_FORGOTTEN, &[&per.id, "ttl"], *ttl);
+            self.count(&KEYS_FORGOTTEN, &[&per.id, "max"], *max);
+        }
         for (campaign, counts) in rules.campaigns.iter().zip(&totals.counts.decisions) {
             for (outcome, count) in Outcome::NAMES.iter().zip(counts) {
                 self.count(&DECISIONS, &[&campaign.id, outcome], *count);

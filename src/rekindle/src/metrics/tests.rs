@@ -17,7 +17,7 @@ use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
-const RULES: &str = "[events]\nview = 'View'\n
+const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\nmax = 1\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
@@ -165,6 +165,28 @@ fn after_a_reload_removed_series_are_gone_and_kept_ones_go_on() {
     assert_eq!(gone, [""; 0]);
     assert_eq!(series(&after).iter().filter(|one| one.starts_with("rekindle_rules_info")).count(), 1);
     assert_eq!(series(&after).len(), series(&before).len());
+}
+
+#[test]
+fn keys_are_counted_by_what_they_are_keys_of() {
+    let mut pipeline = pipeline(RULES);
+    for (minute, user, sku) in [(0, "u", "a"), (1, "u", "b"), (2, "v", "a"), (3, "u", "c")] {
+        let at = format!("\"timestamp\":\"2026-03-05T09:0{minute}:00Z\",\"properties\":{{\"sku\":\"{sku}\"}}");
+        feed(&mut pipeline, &format!(r#"{{"type":"track","event":"View","userId":"{user}",{at}}}"#));
+    }
+    let forgotten = |page: &MetricsPage, reason: &str| {
+        value(page, &format!(r#"rekindle_keys_forgotten_total{{per="item",reason="{reason}"}}"#))
+    };
+    let full = page(&pipeline, Timestamp(0));
+    assert_eq!(value(&full, r#"rekindle_keys{per="item"}"#), Some(2.0));
+    assert_eq!((forgotten(&full, "ttl"), forgotten(&full, "max")), (Some(0.0), Some(2.0)));
+    for user in ["u", "v"] {
+        let later = "\"timestamp\":\"2026-03-05T11:00:00Z\"";
+        feed(&mut pipeline, &format!(r#"{{"type":"identify","userId":"{user}",{later}}}"#));
+    }
+    let empty = page(&pipeline, Timestamp(0));
+    assert_eq!(value(&empty, r#"rekindle_keys{per="item"}"#), Some(0.0));
+    assert_eq!((forgotten(&empty, "ttl"), forgotten(&empty, "max")), (Some(2.0), Some(2.0)));
 }
 
 #[test]

@@ -226,7 +226,7 @@ impl Engine {
         view.update(&outputs[done..]);
         recent.add(plan, &outputs[done..]);
         for ExpiredUser { user, .. } in self.pipeline.expired() {
-            view.set(user, self.pipeline.user(user).as_deref().map(|user| &user.profile.members));
+            view.set(user, self.pipeline.user(user).as_deref());
         }
         self.forget_decisions();
     }
