@@ -66,7 +66,7 @@ fn a_user_is_described_with_its_keys() {
         "per": "cart", "key": "b", "first_match": "2026-03-05T09:00:01.000Z", "latest_match": "2026-03-05T09:00:03.000Z",
         "forgotten_at": "2026-04-04T09:00:03.000Z", "segments": ["cart_open", "cart_full"],
         "features": [
-            {"feature": "count(cart, '7d')", "value": 2}, {"feature": "total(cart)", "value": 2},
+            {"feature": "count(cart, 7d)", "value": 2}, {"feature": "total(cart)", "value": 2},
             {"feature": "idle()", "value": 0}, {"feature": "age()", "value": 2_000},
         ],
         "fired": [{"campaign": "finish", "count": 1}], "next_wake_up": b["next_wake_up"],
