@@ -51,7 +51,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("action", &["time", "json", "rules", "campaigns", "partition"]),
-    ("journal", &["time", "rules", "campaigns", "partition", "action"]),
+    ("journal", &["time", "json", "rules", "campaigns", "partition", "action"]),
     (
         "checkpoint",
         &[

@@ -170,7 +170,7 @@ impl<'p> Journal<'p> {
         let started = own_processor_time();
         let ready = self.sorter.release(outputs, final_before);
         for output in &ready {
-            journal::write_line(&self.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
+            journal::append_line(&self.plan.rules, output, &mut self.buffer);
         }
         self.outputs += ready.len() as u64;
         self.bytes += self.buffer.len() as u64;

@@ -5,10 +5,9 @@
 
 use std::io;
 
-use serde::Serialize;
-
 use crate::action::action_id;
 use crate::campaigns::Outcome;
+use crate::json::{JsonObjectWriter, key_text};
 use crate::partition::{Cause, Output, OutputKind};
 use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
@@ -24,8 +23,8 @@ impl JournalSorter {
     /// at the end of the log).
     pub fn release(&mut self, outputs: &mut Vec<Output>, watermark: Timestamp) -> Vec<Output> {
         self.waiting.append(outputs);
-        let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|output| output.at < watermark);
-        self.waiting = waiting;
+        let mut ready = Vec::with_capacity(self.waiting.len());
+        ready.extend(self.waiting.extract_if(.., |output| output.at < watermark));
         in_order(ready)
     }
 
@@ -40,96 +39,60 @@ fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {
     outputs
 }
 
-/// An instant as the journal writes it.
-struct JournalInstant(Timestamp);
-
-impl Serialize for JournalInstant {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.with_text(|text| serializer.serialize_str(text))
-    }
-}
-
-#[derive(Serialize)]
-struct JournalLine<'a> {
-    kind: &'static str,
-    user: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    campaign: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    segment: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a str>,
-    at: JournalInstant,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<JournalInstant>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    variant: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<String>,
-}
-
-/// Appends an output's line to `sink`.
+/// Writes an output's line to `sink`.
 ///
 /// # Errors
 /// Those of the sink.
 pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -> io::Result<()> {
-    let mut line = JournalLine {
-        kind: "transition",
-        user: &output.user,
-        campaign: None,
-        outcome: None,
-        segment: None,
-        key: None,
-        change: None,
-        from: None,
-        at: JournalInstant(output.at),
-        until: None,
-        channel: None,
-        variant: None,
-        cause: None,
-        action: None,
+    let mut line = Vec::new();
+    append_line(rules, output, &mut line);
+    sink.write_all(&line)
+}
+
+/// Appends an output's line to others.
+pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
+    let kind = match output.decided {
+        OutputKind::Transition { .. } => "transition",
+        OutputKind::Decision { .. } => "decision",
+        OutputKind::Merged { .. } => "merged",
     };
+    let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), kind);
+    line.text(key_text!("user"), &output.user);
     match &output.decided {
         OutputKind::Transition { segment, change, key, cause } => {
-            line.key = key.as_deref();
-            line.segment = Some(&rules.segments[usize::from(segment.0)].id);
-            line.change = Some(change.name());
-            line.cause = cause.name();
+            line.text(key_text!("segment"), &rules.segments[usize::from(segment.0)].id);
+            line.text_if_any(key_text!("key"), key.as_deref());
+            line.text(key_text!("change"), change.name());
+            output.at.with_text(|at| line.text(key_text!("at"), at));
+            line.text_if_any(key_text!("cause"), cause.name());
         }
         OutputKind::Decision { campaign, outcome, trigger, cause, .. } => {
             let campaign = &rules.campaigns[usize::from(campaign.0)];
-            line.kind = "decision";
-            line.campaign = Some(&campaign.id);
-            line.outcome = Some(outcome.name());
-            line.key = trigger.key.as_deref();
-            line.cause = cause.name();
+            line.text(key_text!("campaign"), &campaign.id);
+            line.text(key_text!("outcome"), outcome.name());
+            line.text_if_any(key_text!("key"), trigger.key.as_deref());
+            output.at.with_text(|at| line.text(key_text!("at"), at));
             match outcome {
-                Outcome::Deferred { until } => line.until = Some(JournalInstant(*until)),
-                Outcome::Sent { variant, ordinal } => {
-                    line.channel = Some(&campaign.channel);
-                    line.variant = variant.and_then(|index| campaign.variants.get(index)).map(|v| v.id.as_str());
-                    line.action = Some(action_id(&campaign.id, &output.user, output.at, *ordinal));
+                Outcome::Deferred { until } => until.with_text(|until| line.text(key_text!("until"), until)),
+                Outcome::Sent { variant, .. } => {
+                    line.text(key_text!("channel"), &campaign.channel);
+                    let variant = variant.and_then(|index| campaign.variants.get(index));
+                    line.text_if_any(key_text!("variant"), variant.map(|variant| variant.id.as_str()));
                 }
                 _ => {}
             }
+            line.text_if_any(key_text!("cause"), cause.name());
+            if let Outcome::Sent { ordinal, .. } = outcome {
+                line.text(key_text!("action"), &action_id(&campaign.id, &output.user, output.at, *ordinal));
+            }
         }
         OutputKind::Merged { from } => {
-            line.kind = "merged";
-            line.from = Some(from);
+            line.text(key_text!("from"), from);
+            output.at.with_text(|at| line.text(key_text!("at"), at));
         }
     }
-    serde_json::to_writer(&mut *sink, &line)?;
-    sink.write_all(b"\n")
+    line.end();
+    lines.push(b'\n');
 }
 
 impl Cause {

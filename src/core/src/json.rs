@@ -6,6 +6,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+mod object_writer;
+
+pub(crate) use object_writer::{JsonObjectWriter, key_text};
+
 /// A JSON value as its text.
 #[derive(Clone)]
 pub struct JsonText(Box<RawValue>);
@@ -137,6 +141,41 @@ fn after_string(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
+/// How many bytes of a string are looked at together.
+const RUN_CHUNK_BYTES: usize = 8;
+
+/// From inside a string to the next byte that is a quote, a backslash or a control character, or to the end of the text.
+#[inline(always)]
+pub(crate) fn plain_run(text: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+        let stops = stops(*chunk);
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize / 8;
+        }
+        at += RUN_CHUNK_BYTES;
+    }
+    last_plain_run(text, at)
+}
+
+/// The same where fewer bytes are left than a chunk has.
+fn last_plain_run(text: &[u8], at: usize) -> usize {
+    let is_plain = |byte: &&u8| !matches!(**byte, b'"' | b'\\' | ..b' ');
+    at + text.get(at..).unwrap_or_default().iter().take_while(is_plain).count()
+}
+
+/// For each byte the highest of its bits, from the lowest byte to the first that is a quote, a backslash or a control
+/// character; what it has for bytes behind that one means nothing.
+#[inline(always)]
+fn stops(chunk: [u8; RUN_CHUNK_BYTES]) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; RUN_CHUNK_BYTES]);
+    let bytes = u64::from_le_bytes(chunk);
+    // Each subtraction borrows at the first byte that is too small, and not before; one above 0x7f is none of them.
+    let quotes = (bytes ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslashes = (bytes ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    let controls = bytes.wrapping_sub(ONES * b' ' as u64);
+    (quotes | backslashes | controls) & !bytes & (ONES << 7)
+}
+
 /// The number that `text` begins with, as it is spelled.
 pub(crate) fn number(text: &str) -> &str {
     let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
@@ -192,6 +231,21 @@ mod tests {
         }
         assert!(matches!(compact("[1, 2]", 9), JsonPrefix::Value(Cow::Owned(_))));
         assert!(matches!(compact("[1,2], 3", 9), JsonPrefix::Value(Cow::Borrowed("[1,2]"))), "nothing is copied");
+    }
+
+    #[test]
+    fn every_byte_that_ends_a_run_does_so_at_every_place() {
+        for byte in 0..=u8::MAX {
+            let is_stop = byte < b' ' || byte == b'"' || byte == b'\\';
+            for (at, around) in
+                (0..RUN_CHUNK_BYTES).flat_map(|at| [b'x', b'!', b'#', b'[', b']', 0xff].map(|byte| (at, byte)))
+            {
+                let mut chunk = [around; RUN_CHUNK_BYTES];
+                chunk[at] = byte;
+                let expected = if is_stop { 8 * at as u32 + 7 } else { 64 };
+                assert_eq!(stops(chunk).trailing_zeros(), expected, "{byte} at {at} among {around}");
+            }
+        }
     }
 
     #[test]

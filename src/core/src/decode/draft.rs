@@ -80,16 +80,17 @@ impl TypeErrors {
 }
 
 impl<'a> CallDraft<'a> {
-    /// The event, or the envelope of a batch; `text` is what it was read from, `defaults` are those of its envelope.
+    /// The event, or the envelope of a batch, taken out of the draft; `text` is what it was read from, `defaults` are those of its envelope.
     pub(super) fn finish(
-        mut self,
+        &mut self,
         decoder: &Decoder,
         text: &'a [u8],
         defaults: Option<&EnvelopeDefaults<'_>>,
     ) -> Result<ParsedText<'a>, RejectionReason> {
         if self.is_batch {
             let context_bytes = split::last_member(text, "context").map_or(0, |context| context.len());
-            let defaults = EnvelopeDefaults { context: self.context, context_bytes, times: self.times };
+            let context = std::mem::take(&mut self.context);
+            let defaults = EnvelopeDefaults { context, context_bytes, times: std::mem::take(&mut self.times) };
             return Ok(ParsedText::Envelope(defaults));
         }
         let [user_id, own_anonymous_id, previous_id, message_id] = self.ids(text);
@@ -126,17 +127,20 @@ impl<'a> CallDraft<'a> {
             let has_traits = self.context.has(FieldRole::ContextTraits);
             self.context.take_lacking(&defaults.context, |slot| !(has_traits && matches!(slot, FieldRole::Trait(_))));
         }
+        let is_field = |slot| matches!(slot, FieldRole::Field(_));
+        let mut oversized = self.properties.oversized(is_field).saturating_add(self.context.oversized(is_field));
+        let mut traits = Vec::new();
         if call == CallType::Identify {
             self.traits.take_lacking(&self.context, |slot| matches!(slot, FieldRole::Trait(_)));
-        } else {
-            self.traits = ProjectedValues::default();
+            oversized = oversized.saturating_add(self.traits.oversized(|_| true));
+            traits.extend(self.traits.values.drain(..).filter_map(|(slot, value)| match slot {
+                FieldRole::Trait(id) => Some((TraitId(id), value)),
+                _ => None,
+            }));
         }
-        let is_field = |slot| matches!(slot, FieldRole::Field(_));
-        let oversized = [self.properties.oversized(is_field), self.context.oversized(is_field)];
-        let oversized = oversized.into_iter().fold(self.traits.oversized(|_| true), u16::saturating_add);
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
         let (mut arrays, mut oversized_items) = (Vec::new(), 0_u16);
-        for (slot, value) in self.properties.values.into_iter().chain(self.context.values) {
+        for (slot, value) in self.properties.values.drain(..).chain(self.context.values.drain(..)) {
             match (slot, value) {
                 (FieldRole::Field(id), Some(value)) => fields.push((FieldId(id), value)),
                 (FieldRole::Array(id), Some(Scalar::Json(Cow::Borrowed(text)))) => {
@@ -148,7 +152,6 @@ impl<'a> CallDraft<'a> {
                 _ => {}
             }
         }
-        let of_trait = |(slot, value)| if let FieldRole::Trait(id) = slot { Some((TraitId(id), value)) } else { None };
         Ok(ParsedText::Event(Event {
             original: text,
             call,
@@ -162,7 +165,7 @@ impl<'a> CallDraft<'a> {
             received_at: self.times.received_at(),
             fields,
             arrays,
-            traits: self.traits.values.into_iter().filter_map(of_trait).collect(),
+            traits,
             oversized: oversized.saturating_add(oversized_items),
         }))
     }

@@ -4,6 +4,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::fields::{FieldRole, PathNode, ProjectedValues};
 use super::projected::read_item;
+use super::scan;
 use crate::event::{ArrayId, ItemArray, ItemFieldId, MAX_ITEMS, Scalar};
 use crate::rules::ruleset::ArrayProjection;
 
@@ -29,6 +30,11 @@ impl ItemReader {
         if !text.starts_with('[') {
             return None;
         }
+        scan::read_items(text, &self.paths, self.array).or_else(|| self.read_unusual(text))
+    }
+
+    /// The same, whatever the elements look like; of a text that begins with an array.
+    pub(super) fn read_unusual<'a>(&self, text: &'a str) -> Option<(ItemArray<'a>, u16)> {
         // A key that is written with escapes does not tell where its value stands: then every value is read from its own text.
         self.read_as(text, false).or_else(|| self.read_as(text, true))
     }
@@ -120,7 +126,8 @@ impl<'de> Visitor<'de> for ElementVisitor<'_, '_, 'de> {
     }
 }
 
-fn kept((slot, value): (FieldRole, Option<Scalar<'_>>)) -> Option<(ItemFieldId, Scalar<'_>)> {
+/// What an element has of what was read of it.
+pub(super) fn kept((slot, value): (FieldRole, Option<Scalar<'_>>)) -> Option<(ItemFieldId, Scalar<'_>)> {
     match (slot, value) {
         (FieldRole::Field(id), Some(value)) => Some((ItemFieldId(id), value)),
         _ => None,

@@ -37,7 +37,11 @@ impl WindowReading<'_> {
             let (holds, until) = self.periods(window, panes).outlook(|value| compare(op, &value, constant));
             return ConditionResult { holds, until };
         }
-        let holds = |aggregate: Option<T>| compare(op, &self.value(aggregate), constant);
+        let holds = |aggregate: Option<T>| match (self.value(aggregate), constant) {
+            // Nearly always so, and then without a call for each pane.
+            (Value::Number(number), Value::Number(constant)) => op.accepts(number.cmp(constant)),
+            (value, constant) => compare(op, &value, constant),
+        };
         // From the newest pane to the oldest: what the window holds once those before have left.
         let mut aggregate = None;
         let mut outlook = ConditionResult { holds: holds(aggregate), until: Timestamp::NEVER };

@@ -138,12 +138,17 @@ impl TimerQueue {
             return false;
         }
         self.floor = soonest;
-        for mut block in std::mem::take(&mut self.buckets[bucket]).blocks {
+        let mut blocks = std::mem::take(&mut self.buckets[bucket]).blocks;
+        for mut block in blocks.drain(..) {
             for (key, user) in block.drain(..) {
                 let lower = self.bucket(key);
                 self.buckets[lower].push((key, user), &mut self.spare);
             }
             keep(block, &mut self.spare);
+        }
+        // All keys went to lower buckets. The list is soon filled again, and kept if it is small.
+        if self.buckets[bucket].is_empty() && blocks.capacity() <= SPARE {
+            self.buckets[bucket] = TimerBucket { blocks };
         }
         true
     }

@@ -16,24 +16,51 @@ const DAYS_BEFORE_1970: u32 = 719_468;
 /// Days of 400 years.
 const CYCLE_DAYS: u32 = 146_097;
 
+/// Eight bytes of the text. Digits have a high half of 3; what stands between them is given.
+struct EightBytes {
+    high: u64,
+    between: u64,
+    expected: u64,
+}
+
+impl EightBytes {
+    /// Of a form in which `0` stands for any digit.
+    const fn new(form: [u8; 8]) -> EightBytes {
+        let (mut high, mut between, mut at) = (0, 0, 0);
+        while at < form.len() {
+            let mask = if form[at] == b'0' { &mut high } else { &mut between };
+            *mask |= 0xff << (8 * at);
+            at += 1;
+        }
+        let expected = u64::from_le_bytes(form);
+        EightBytes { high: high & 0xf0f0_f0f0_f0f0_f0f0, between, expected }
+    }
+
+    /// The two digits at each place as a number, in the byte of that place; `None`: the bytes have another form.
+    #[inline(always)]
+    fn pairs(&self, bytes: u64) -> Option<[u8; 8]> {
+        let digits = bytes & (self.high >> 4);
+        // A digit plus 6 is below 16.
+        let is_digits = (digits + ((self.high >> 4) & 0x0606_0606_0606_0606)) & self.high == 0;
+        let is_form = bytes & (self.high | self.between) == self.expected;
+        (is_digits && is_form).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+    }
+}
+
+const YEAR_MONTH: EightBytes = EightBytes::new(*b"0000-00-");
+const DAY_HOUR_MINUTE: EightBytes = EightBytes::new(*b"00T00:00");
+const SECOND: EightBytes = EightBytes::new(*b":00.000Z");
+
 /// The time that a text says; `None`: it has another form, or is no time.
 pub(super) fn read(text: &[u8]) -> Option<Timestamp> {
     let text: &[u8; TEXT_BYTES] = text.try_into().ok()?;
-    if [text[4], text[7], text[10], text[13], text[16], text[19], text[23]] != *b"--T::.Z" {
-        return None;
-    }
-    // Each digit plus 6 is below 16, as no other byte is.
-    let mut sixteenths = 0;
-    let mut digit = |at: usize| {
-        let digit = u32::from(text[at].wrapping_sub(b'0'));
-        sixteenths |= digit + 6;
-        digit
-    };
-    let mut two = |at: usize| digit(at) * 10 + digit(at + 1);
-    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
-    let (hour, minute, second) = (two(11), two(14), two(17));
-    let ms = two(20) * 10 + digit(22);
-    let is_time = sixteenths < 16 && hour < 24 && minute < 60 && second < 60;
+    let ([first, second, third], []) = text.as_chunks::<8>() else { return None };
+    let [century, _, of_century, _, _, month, ..] = YEAR_MONTH.pairs(u64::from_le_bytes(*first))?.map(u32::from);
+    let [day, _, _, hour, _, _, minute, _] = DAY_HOUR_MINUTE.pairs(u64::from_le_bytes(*second))?.map(u32::from);
+    let [_, second, _, _, hundredths, _, thousandths, _] = SECOND.pairs(u64::from_le_bytes(*third))?.map(u32::from);
+    // Behind the last digit stands no other: its pair is ten times the digit.
+    let (year, ms) = (century * 100 + of_century, hundredths * 10 + thousandths / 10);
+    let is_time = hour < 24 && minute < 60 && second < 60;
     let is_date = year >= 1970 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
     if !is_time || !is_date {
         return None;

@@ -216,7 +216,7 @@ pub(super) async fn user_segments(
 /// The output's line of the journal, as JSON.
 fn line(plan: &ExecutionPlan, output: &Output) -> Option<Value> {
     let mut line = Vec::new();
-    journal::write_line(&plan.rules, output, &mut line).ok()?;
+    journal::append_line(&plan.rules, output, &mut line);
     serde_json::from_slice(&line).ok()
 }
 

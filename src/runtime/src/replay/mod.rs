@@ -15,7 +15,6 @@ mod resumable;
 mod resume;
 mod writer;
 
-use std::io;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -123,7 +122,5 @@ pub fn replay_bytes(
 }
 
 fn append(plan: &ExecutionPlan, outputs: &[Output], journal: &mut Vec<u8>) {
-    let written: io::Result<()> =
-        outputs.iter().try_for_each(|output| journal::write_line(&plan.rules, output, journal));
-    written.expect("writing to memory cannot fail");
+    outputs.iter().for_each(|output| journal::append_line(&plan.rules, output, journal));
 }

@@ -52,10 +52,9 @@ pub(super) struct WaitingOutput {
 impl WaitingOutput {
     fn new(plan: &ExecutionPlan, output: &Output, with_action: bool) -> WaitingOutput {
         let (mut journal, mut action) = (Vec::new(), Vec::new());
-        const MEMORY: &str = "writing to memory cannot fail";
-        journal::write_line(&plan.rules, output, &mut journal).expect(MEMORY);
+        journal::append_line(&plan.rules, output, &mut journal);
         if with_action {
-            action::write_line(&plan.rules, output, &mut action).expect(MEMORY);
+            action::write_line(&plan.rules, output, &mut action).expect("writing to memory cannot fail");
         }
         WaitingOutput {
             at_ms: output.at.0,
@@ -80,6 +79,8 @@ pub(super) struct ReplayWriter {
     waiting_before: VecDeque<WaitingOutput>,
     journal: OutputFile,
     actions: Option<OutputFile>,
+    /// The line of the journal that is being written.
+    line: Vec<u8>,
 }
 
 impl ReplayWriter {
@@ -90,7 +91,8 @@ impl ReplayWriter {
         journal: OutputFile,
         actions: Option<OutputFile>,
     ) -> ReplayWriter {
-        ReplayWriter { plan, sorter: JournalSorter::default(), waiting_before: waiting_before.into(), journal, actions }
+        let waiting_before = waiting_before.into();
+        ReplayWriter { plan, sorter: JournalSorter::default(), waiting_before, journal, actions, line: Vec::new() }
     }
 
     /// Writes until the channel is closed. Returns the files, which are not finished yet.
@@ -118,7 +120,9 @@ impl ReplayWriter {
         for output in outputs {
             let key = (output.at.0, &*output.user, output.position);
             self.write_waiting(|waiting| waiting.key() <= key)?;
-            self.journal.write(|sink| journal::write_line(&self.plan.rules, output, sink))?;
+            self.line.clear();
+            journal::append_line(&self.plan.rules, output, &mut self.line);
+            self.journal.write(|sink| sink.write_all(&self.line))?;
             if let Some(actions) = &mut self.actions {
                 actions.write(|sink| action::write_line(&self.plan.rules, output, sink))?;
             }

@@ -14,15 +14,15 @@ mod tokens;
 
 use std::borrow::Cow;
 
-use super::Decoder;
-use super::draft::{CallDraft, TypedField};
+use super::draft::CallDraft;
 use super::fields::{PathNode, ProjectedValues, Text, forget, mark_absent};
 use super::ids::RawId;
 use super::projected::{RetainedValue, compact};
 use super::scalar::ScalarValue;
+use super::{Decoder, items};
 use crate::decimal::Decimal;
-use crate::event::{CallType, MAX_VALUE_BYTES, Scalar};
-use tokens::JsonTokens;
+use crate::event::{ArrayId, CallType, ItemArray, MAX_ITEMS, MAX_VALUE_BYTES, Scalar};
+use tokens::{after_blanks, after_number, after_plain_string, plain_key, skip, skip_container};
 
 /// How many objects on the way to a projected path may stand inside one another.
 const PATH_DEPTH_MAX: u8 = 60;
@@ -30,16 +30,26 @@ const PATH_DEPTH_MAX: u8 = 60;
 /// Reads a call into a blank draft; `false`: it is not a usual one, and the draft is of no use.
 pub(super) fn read_call<'a>(decoder: &Decoder, text: &'a [u8], draft: &mut CallDraft<'a>) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
-    let scan = CallScan { text, tokens: JsonTokens(text.as_bytes()) };
-    scan.call(decoder, draft).is_some()
+    let scanned = match tokens::is_plain(text.as_bytes()) {
+        true => CallScan::<true>(text).call(decoder, draft),
+        false => CallScan::<false>(text).call(decoder, draft),
+    };
+    scanned.is_some()
 }
 
-/// The scan of one text. Each function takes where something begins and gives where it ends; `None`: it is unusual.
-#[derive(Clone, Copy)]
-struct CallScan<'a> {
-    text: &'a str,
-    tokens: JsonTokens<'a>,
+/// Reads the elements of the array that a text begins with, as [`ItemReader::read`](super::items::ItemReader::read) gives them;
+/// `None`: not all of them are usual.
+pub(super) fn read_items<'a>(text: &'a str, paths: &PathNode, array: ArrayId) -> Option<(ItemArray<'a>, u16)> {
+    match tokens::is_plain(text.as_bytes()) {
+        true => CallScan::<true>(text).items(paths, array),
+        false => CallScan::<false>(text).items(paths, array),
+    }
 }
+
+/// The scan of one text, which may be plain. As of [`tokens`], each function takes the text from something on and gives what is
+/// behind it; `None`: it is unusual.
+#[derive(Clone, Copy)]
+struct CallScan<'a, const IS_PLAIN: bool>(&'a str);
 
 /// The keys of an object that have occurred, a bit each.
 #[derive(Default)]
@@ -56,222 +66,289 @@ impl SeenKeys {
     }
 }
 
-impl<'a> CallScan<'a> {
+/// The keys of a call that mean something.
+#[derive(Clone, Copy)]
+enum CallKey {
+    Type,
+    Event,
+    UserId,
+    AnonymousId,
+    PreviousId,
+    MessageId,
+    Timestamp,
+    OriginalTimestamp,
+    SentAt,
+    ReceivedAt,
+    Properties,
+    Context,
+    Traits,
+    Name,
+    Category,
+    Batch,
+}
+
+impl CallKey {
     #[inline(always)]
+    fn of(key: &[u8]) -> Option<CallKey> {
+        // By length first: so no key is compared with more than three.
+        let is = |name: &[u8], known: CallKey| (key == name).then_some(known);
+        match key.len() {
+            4 => is(b"type", CallKey::Type).or_else(|| is(b"name", CallKey::Name)),
+            5 => is(b"event", CallKey::Event).or_else(|| is(b"batch", CallKey::Batch)),
+            6 => is(b"userId", CallKey::UserId)
+                .or_else(|| is(b"traits", CallKey::Traits))
+                .or_else(|| is(b"sentAt", CallKey::SentAt)),
+            7 => is(b"context", CallKey::Context),
+            8 => is(b"category", CallKey::Category),
+            9 => is(b"messageId", CallKey::MessageId).or_else(|| is(b"timestamp", CallKey::Timestamp)),
+            10 => is(b"properties", CallKey::Properties)
+                .or_else(|| is(b"receivedAt", CallKey::ReceivedAt))
+                .or_else(|| is(b"previousId", CallKey::PreviousId)),
+            11 => is(b"anonymousId", CallKey::AnonymousId),
+            17 => is(b"originalTimestamp", CallKey::OriginalTimestamp),
+            _ => None,
+        }
+    }
+}
+
+impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
     fn call(self, decoder: &Decoder, draft: &mut CallDraft<'a>) -> Option<()> {
-        let tokens = self.tokens;
-        let mut at = tokens.blanks(0);
-        if tokens.byte(at) != b'{' {
-            return None;
-        }
+        let mut rest = after_blanks(after_blanks(self.0.as_bytes()).strip_prefix(b"{")?);
         let mut seen = SeenKeys::default();
-        at = tokens.blanks(at + 1);
         loop {
-            let (key_end, value) = tokens.plain_key(at)?;
-            at = self.member(&self.tokens.0[at + 1..key_end], value, decoder, draft, &mut seen)?;
-            at = tokens.blanks(at);
-            match tokens.byte(at) {
-                b',' => at = tokens.blanks(at + 1),
-                b'}' => break,
-                _ => return None,
-            }
+            let (key, value) = plain_key::<IS_PLAIN>(rest)?;
+            rest = match self.member(key, value, decoder, draft, &mut seen)? {
+                [b',', behind @ ..] => after_blanks(behind),
+                behind => match after_blanks(behind) {
+                    [b',', behind @ ..] => after_blanks(behind),
+                    [b'}', behind @ ..] => return after_blanks(behind).is_empty().then_some(()),
+                    _ => return None,
+                },
+            };
         }
-        (tokens.blanks(at + 1) == tokens.0.len()).then_some(())
+    }
+
+    /// The text that begins with some bytes of it, and ends before others.
+    #[inline(always)]
+    fn text(self, from: &[u8], to: &[u8]) -> Option<&'a str> {
+        let text = self.0;
+        text.get(text.len() - from.len()..text.len() - to.len())
+    }
+
+    /// The inside of a string without escapes, from behind its opening quote, and what is behind it.
+    #[inline(always)]
+    fn string<'t>(self, string: &'t [u8]) -> Option<(&'a str, &'t [u8])> {
+        let behind = after_plain_string::<IS_PLAIN>(string)?;
+        let text = self.0;
+        Some((text.get(text.len() - string.len()..text.len() - behind.len() - 1)?, behind))
     }
 
     /// The value of a key of the outermost object.
     #[inline(always)]
-    fn member(
+    fn member<'t>(
         self,
-        key: &'a [u8],
-        at: usize,
+        key: &[u8],
+        value: &'t [u8],
         decoder: &Decoder,
         draft: &mut CallDraft<'a>,
         seen: &mut SeenKeys,
-    ) -> Option<usize> {
-        let mut field = |field: TypedField| seen.insert(field as usize);
+    ) -> Option<&'t [u8]> {
+        let Some(key) = CallKey::of(key) else { return skip::<IS_PLAIN>(value) };
+        seen.insert(key as usize)?;
         match key {
-            b"type" => {
-                field(TypedField::Type)?;
-                let (call, end) = self.scalar::<Text<'a>>(at)?;
+            CallKey::Type => {
+                let (call, behind) = self.scalar::<Text<'a>>(value)?;
                 draft.call = call.map(|text| CallType::named(&text).ok_or(text));
-                Some(end)
+                Some(behind)
             }
-            b"event" => {
-                field(TypedField::Event)?;
-                let (name, end) = self.scalar::<Text<'a>>(at)?;
+            CallKey::Event => {
+                let (name, behind) = self.scalar::<Text<'a>>(value)?;
                 draft.known = name.as_deref().and_then(|name| decoder.events.get(name)).copied();
                 draft.name = name;
-                Some(end)
+                Some(behind)
             }
-            b"userId" => {
-                field(TypedField::UserId)?;
-                self.scalar_into(at, &mut draft.user_id)
-            }
-            b"anonymousId" => {
-                field(TypedField::AnonymousId)?;
-                self.scalar_into(at, &mut draft.anonymous_id)
-            }
-            b"previousId" => {
-                field(TypedField::PreviousId)?;
-                self.scalar_into(at, &mut draft.previous_id)
-            }
-            b"messageId" => {
-                field(TypedField::MessageId)?;
-                self.scalar_into(at, &mut draft.message_id)
-            }
-            b"timestamp" => {
-                field(TypedField::Timestamp)?;
-                self.scalar_into(at, &mut draft.times.timestamp)
-            }
-            b"originalTimestamp" => {
-                field(TypedField::OriginalTimestamp)?;
-                self.scalar_into(at, &mut draft.times.original_timestamp)
-            }
-            b"sentAt" => {
-                field(TypedField::SentAt)?;
-                self.scalar_into(at, &mut draft.times.sent_at)
-            }
-            b"receivedAt" => {
-                field(TypedField::ReceivedAt)?;
-                self.scalar_into(at, &mut draft.times.received_at)
-            }
-            b"properties" => {
-                field(TypedField::Properties)?;
+            CallKey::UserId => self.scalar_into(value, &mut draft.user_id),
+            CallKey::AnonymousId => self.scalar_into(value, &mut draft.anonymous_id),
+            CallKey::PreviousId => self.scalar_into(value, &mut draft.previous_id),
+            CallKey::MessageId => self.scalar_into(value, &mut draft.message_id),
+            CallKey::Timestamp => self.scalar_into(value, &mut draft.times.timestamp),
+            CallKey::OriginalTimestamp => self.scalar_into(value, &mut draft.times.original_timestamp),
+            CallKey::SentAt => self.scalar_into(value, &mut draft.times.sent_at),
+            CallKey::ReceivedAt => self.scalar_into(value, &mut draft.times.received_at),
+            CallKey::Properties => {
                 let is_read = decoder.reads_properties(draft);
-                self.object(&decoder.properties, is_read, &mut draft.properties, at)
+                self.object(&decoder.properties, is_read, &mut draft.properties, value)
             }
-            b"context" => {
-                field(TypedField::Context)?;
-                self.object(&decoder.context, !decoder.context.is_empty(), &mut draft.context, at)
-            }
-            b"traits" => {
-                field(TypedField::Traits)?;
-                self.object(&decoder.traits, !decoder.traits.is_empty(), &mut draft.traits, at)
-            }
-            b"name" | b"category" => {
-                // Numbered behind the typed fields.
-                seen.insert(TypedField::Traits as usize + key.len())?;
-                match decoder.properties.child(str::from_utf8(key).ok()?) {
-                    Some(node) => self.path(node, &mut draft.page, at, 1),
-                    None => self.tokens.skip(at),
-                }
-            }
-            b"batch" => None,
-            _ => self.tokens.skip(at),
+            CallKey::Context => self.object(&decoder.context, !decoder.context.is_empty(), &mut draft.context, value),
+            CallKey::Traits => self.object(&decoder.traits, !decoder.traits.is_empty(), &mut draft.traits, value),
+            CallKey::Name => self.page_field("name", decoder, draft, value),
+            CallKey::Category => self.page_field("category", decoder, draft, value),
+            CallKey::Batch => None,
+        }
+    }
+
+    fn page_field<'t>(
+        self,
+        key: &str,
+        decoder: &Decoder,
+        draft: &mut CallDraft<'a>,
+        value: &'t [u8],
+    ) -> Option<&'t [u8]> {
+        match decoder.properties.child(key) {
+            Some(node) => self.path(node, &mut draft.page, value, 1),
+            None => skip::<IS_PLAIN>(value),
         }
     }
 
     #[inline(always)]
-    fn scalar_into<T: UsualScalar<'a>>(self, at: usize, field: &mut Option<T>) -> Option<usize> {
-        let (value, end) = self.scalar(at)?;
+    fn scalar_into<'t, T: UsualScalar<'a>>(self, value: &'t [u8], field: &mut Option<T>) -> Option<&'t [u8]> {
+        let (value, behind) = self.scalar(value)?;
         *field = value;
-        Some(end)
+        Some(behind)
     }
 
     /// The value of a field that holds one: a string, perhaps a whole number, or null.
     #[inline(always)]
-    fn scalar<T: UsualScalar<'a>>(self, at: usize) -> Option<(Option<T>, usize)> {
-        match self.tokens.byte(at) {
-            b'"' => {
-                let end = self.tokens.plain_string(at + 1)?;
-                Some((Some(T::from_text(Cow::Borrowed(self.text.get(at + 1..end)?))), end + 1))
+    fn scalar<'t, T: UsualScalar<'a>>(self, value: &'t [u8]) -> Option<(Option<T>, &'t [u8])> {
+        match value {
+            [b'"', string @ ..] => {
+                let (text, behind) = self.string(string)?;
+                Some((Some(T::from_text(Cow::Borrowed(text))), behind))
             }
-            b'0'..=b'9' => {
-                let end = self.tokens.number(at)?;
-                let digits = self.text.get(at..end)?;
+            [b'0'..=b'9', ..] => {
+                let behind = after_number(value)?;
+                let digits = self.text(value, behind)?;
                 let is_whole = digits.len() <= WHOLE_DIGITS_MAX && digits.bytes().all(|byte| byte.is_ascii_digit());
-                Some((Some(T::from_digits(digits).filter(|_| is_whole)?), end))
+                Some((Some(T::from_digits(digits).filter(|_| is_whole)?), behind))
             }
-            b'n' => Some((None, self.tokens.literal(at, b"null")?)),
+            [b'n', b'u', b'l', b'l', behind @ ..] => Some((None, behind)),
             _ => None,
         }
     }
 
     /// An object, read or stepped over.
     #[inline(always)]
-    fn object(self, paths: &PathNode, is_read: bool, sink: &mut ProjectedValues<'a>, at: usize) -> Option<usize> {
-        match self.tokens.byte(at) {
-            b'{' if is_read => self.members(paths, sink, at, 1),
-            b'{' => self.tokens.skip_container(at),
-            b'n' => self.tokens.literal(at, b"null"),
+    fn object<'t>(
+        self,
+        paths: &PathNode,
+        is_read: bool,
+        sink: &mut ProjectedValues<'a>,
+        value: &'t [u8],
+    ) -> Option<&'t [u8]> {
+        match value {
+            [b'{', inside @ ..] if is_read => self.members(paths, sink, inside, 1),
+            [b'{', ..] => skip_container::<IS_PLAIN>(value),
+            [b'n', b'u', b'l', b'l', behind @ ..] => Some(behind),
             _ => None,
         }
     }
 
-    /// The members of an object with projected paths below it.
-    fn members(self, node: &PathNode, sink: &mut ProjectedValues<'a>, at: usize, depth: u8) -> Option<usize> {
-        let tokens = self.tokens;
+    /// The members of an object with projected paths below it, from behind its opening bracket.
+    fn members<'t>(
+        self,
+        node: &PathNode,
+        sink: &mut ProjectedValues<'a>,
+        inside: &'t [u8],
+        depth: u8,
+    ) -> Option<&'t [u8]> {
         let mut seen = SeenKeys::default();
-        let mut at = tokens.blanks(at + 1);
-        if tokens.byte(at) == b'}' {
-            return Some(at + 1);
+        let mut rest = after_blanks(inside);
+        if let [b'}', behind @ ..] = rest {
+            return Some(behind);
         }
         if depth > PATH_DEPTH_MAX {
             return None;
         }
         loop {
-            let (key_end, value) = tokens.plain_key(at)?;
-            at = match node.numbered_child(&self.tokens.0[at + 1..key_end]) {
+            let (key, value) = plain_key::<IS_PLAIN>(rest)?;
+            let behind = match node.numbered_child(key) {
                 Some((number, child)) => {
                     seen.insert(number)?;
                     self.path(child, sink, value, depth + 1)?
                 }
-                None => tokens.skip(value)?,
+                None => skip::<IS_PLAIN>(value)?,
             };
-            at = tokens.blanks(at);
-            match tokens.byte(at) {
-                b',' => at = tokens.blanks(at + 1),
-                b'}' => return Some(at + 1),
+            match after_blanks(behind) {
+                [b',', behind @ ..] => rest = after_blanks(behind),
+                [b'}', behind @ ..] => return Some(behind),
                 _ => return None,
             }
         }
     }
 
+    /// The elements of the array that the text begins with.
+    fn items(self, paths: &PathNode, array: ArrayId) -> Option<(ItemArray<'a>, u16)> {
+        let (mut read, mut oversized) = (ItemArray::new(array), 0_u16);
+        let mut sink = ProjectedValues::default();
+        let mut rest = after_blanks(self.0.as_bytes().strip_prefix(b"[")?);
+        if let [b']', ..] = rest {
+            return Some((read, 0));
+        }
+        for number in 0.. {
+            let behind = match rest {
+                [b'{', inside @ ..] if number < MAX_ITEMS => {
+                    sink.clear();
+                    let behind = self.members(paths, &mut sink, inside, 1)?;
+                    oversized = oversized.saturating_add(sink.oversized(|_| true));
+                    read.push(sink.values.drain(..).filter_map(items::kept));
+                    behind
+                }
+                _ => skip::<IS_PLAIN>(rest)?,
+            };
+            match after_blanks(behind) {
+                [b',', behind @ ..] => rest = after_blanks(behind),
+                [b']', ..] => break,
+                _ => return None,
+            }
+        }
+        Some((read, oversized))
+    }
+
     /// The value at a projected path.
-    fn path(self, node: &PathNode, sink: &mut ProjectedValues<'a>, at: usize, depth: u8) -> Option<usize> {
-        let tokens = self.tokens;
+    fn path<'t>(self, node: &PathNode, sink: &mut ProjectedValues<'a>, value: &'t [u8], depth: u8) -> Option<&'t [u8]> {
         // What stands here has not been read before, but an object around it may have marked it as absent.
         forget(node, sink);
         mark_absent(node, sink, false);
-        let (value, end) = match tokens.byte(at) {
-            b'"' => {
-                let end = tokens.plain_string(at + 1)?;
-                let text = self.text.get(at + 1..end).filter(|text| text.len() + 2 <= MAX_VALUE_BYTES)?;
-                (Some(Scalar::Text(Cow::Borrowed(text))), end + 1)
-            }
-            b'-' | b'0'..=b'9' => {
-                let end = tokens.number(at)?;
-                let number = self.text.get(at..end)?;
-                (if node.is_kept() { Decimal::parse(number).map(Scalar::Number) } else { PRESENT }, end)
-            }
-            b't' => (Some(Scalar::Bool(true)), tokens.literal(at, b"true")?),
-            b'f' => (Some(Scalar::Bool(false)), tokens.literal(at, b"false")?),
-            b'n' => (None, tokens.literal(at, b"null")?),
-            opening @ (b'{' | b'[') => {
-                let end = match opening == b'{' && !node.is_empty() {
-                    true => self.members(node, sink, at, depth)?,
-                    false => tokens.skip_container(at)?,
-                };
-                if opening == b'[' && node.holds_items() {
-                    sink.keep_items_at(node, self.text.get(at..)?);
+        let (kept, behind) = match value {
+            [b'"', string @ ..] => {
+                let (text, behind) = self.string(string)?;
+                if text.len() + 2 > MAX_VALUE_BYTES {
+                    return None;
                 }
-                let value = match node.is_kept() {
-                    true => compact(self.text.get(at..end)?),
+                (Some(Scalar::Text(Cow::Borrowed(text))), behind)
+            }
+            [b'-' | b'0'..=b'9', ..] => {
+                let behind = after_number(value)?;
+                let number = self.text(value, behind)?;
+                (if node.is_kept() { Decimal::parse(number).map(Scalar::Number) } else { PRESENT }, behind)
+            }
+            [b't', b'r', b'u', b'e', behind @ ..] => (Some(Scalar::Bool(true)), behind),
+            [b'f', b'a', b'l', b's', b'e', behind @ ..] => (Some(Scalar::Bool(false)), behind),
+            [b'n', b'u', b'l', b'l', behind @ ..] => (None, behind),
+            [opening @ (b'{' | b'['), inside @ ..] => {
+                let behind = match *opening == b'{' && !node.is_empty() {
+                    true => self.members(node, sink, inside, depth)?,
+                    false => skip_container::<IS_PLAIN>(value)?,
+                };
+                if *opening == b'[' && node.holds_items() {
+                    sink.keep_items_at(node, self.text(value, &[])?);
+                }
+                let kept = match node.is_kept() {
+                    true => compact(self.text(value, behind)?),
                     false => RetainedValue::Value(PRESENT),
                 };
-                match value {
-                    RetainedValue::Value(value) => (value, end),
+                match kept {
+                    RetainedValue::Value(kept) => (kept, behind),
                     RetainedValue::TooLarge => {
                         sink.keep_none_of_oversized(node);
-                        return Some(end);
+                        return Some(behind);
                     }
                 }
             }
             _ => return None,
         };
-        sink.keep_at(node, value);
-        Some(end)
+        sink.keep_at(node, kept);
+        Some(behind)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::mutants::MutantSource;
 use super::*;
 use crate::decode::batch::{EnvelopeDefaults, ParsedText};
+use crate::decode::fields::FieldRole;
 use crate::event::Event;
 use crate::rules::ruleset::{ArrayProjection, Projection};
 
@@ -78,6 +79,12 @@ fn takes(decoder: &Decoder, text: &[u8], defaults: Option<&EnvelopeDefaults<'_>>
     let mut draft = CallDraft::default();
     if !read_call(decoder, text, &mut draft) {
         return false;
+    }
+    for (slot, value) in &draft.properties.values {
+        if let (FieldRole::Array(array), Some(Scalar::Json(Cow::Borrowed(text)))) = (slot, value) {
+            let reader = &decoder.arrays[usize::from(*array)];
+            assert_eq!(reader.read(text), reader.read_unusual(text), "{text}");
+        }
     }
     let scanned = reading(draft.finish(decoder, text, defaults));
     let expected = reading(decoder.read_unusual(text, defaults));

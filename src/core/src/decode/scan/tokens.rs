@@ -1,4 +1,9 @@
 //! The tokens of a JSON text, found by their bytes.
+//!
+//! Each function takes the text from a token's first byte on and gives what is behind it; `None`: it is not plainly JSON. `IS_PLAIN`
+//! says that the whole text [is plain](is_plain), so that strings end at the next quote.
+
+use crate::json::plain_run;
 
 /// The longest number in bytes. As a double it is finite: the visitors, which read doubles, reject others.
 const NUMBER_BYTES_MAX: usize = 300;
@@ -6,262 +11,268 @@ const NUMBER_BYTES_MAX: usize = 300;
 /// How deep arrays and objects may stand inside one that is stepped over.
 const CONTAINERS_MAX: u32 = 60;
 
-/// How many bytes are looked at together.
-const CHUNK_BYTES: usize = 8;
+/// How many bytes of a text are looked at together.
+const CHUNK_BYTES: usize = 32;
 
-/// The bytes of a text. Each function takes where a token begins and gives where it ends; `None`: it is not plainly JSON.
-/// Behind the text stand zeros, which end every token and are none.
-#[derive(Clone, Copy)]
-pub(super) struct JsonTokens<'a>(pub(super) &'a [u8]);
+/// How many bytes of a string are looked at together.
+const STRING_CHUNK_BYTES: usize = 8;
 
-impl JsonTokens<'_> {
-    #[inline(always)]
-    pub(super) fn byte(self, at: usize) -> u8 {
-        self.0.get(at).copied().unwrap_or(0)
+/// Whether a text has no backslash and no control character. Short texts count as if they had.
+#[inline(always)]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let is_plain = |bytes: &[u8]| {
+        let marks = |byte: &u8| u8::from(*byte < b' ') | u8::from(*byte == b'\\');
+        bytes.iter().fold(0, |all, byte| all | marks(byte)) == 0
+    };
+    // The last chunk overlaps the one before it.
+    let (chunks, _) = text.as_chunks::<CHUNK_BYTES>();
+    text.last_chunk::<CHUNK_BYTES>().is_some_and(|last| is_plain(chunks.as_flattened()) & is_plain(last))
+}
+
+#[inline(always)]
+pub(super) fn after_blanks(rest: &[u8]) -> &[u8] {
+    match rest {
+        [..=b' ', ..] => skip_blanks(rest),
+        _ => rest,
     }
+}
 
-    #[inline(always)]
-    pub(super) fn blanks(self, mut at: usize) -> usize {
-        if self.byte(at) > b' ' {
-            return at;
+fn skip_blanks(mut rest: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}
+
+/// From behind a string's opening quote to behind its closing one; a string without escapes.
+#[inline(always)]
+pub(super) fn after_plain_string<const IS_PLAIN: bool>(rest: &[u8]) -> Option<&[u8]> {
+    if IS_PLAIN {
+        return after_quote(rest);
+    }
+    let end = rest.get(plain_run(rest, 0)..)?;
+    end.strip_prefix(b"\"")
+}
+
+/// From behind a string's opening quote to behind its closing one.
+#[inline(always)]
+fn after_string<const IS_PLAIN: bool>(rest: &[u8]) -> Option<&[u8]> {
+    if IS_PLAIN { after_quote(rest) } else { after_escapes(rest) }
+}
+
+#[inline(always)]
+fn after_quote(mut rest: &[u8]) -> Option<&[u8]> {
+    const ONES: u64 = u64::from_le_bytes([1; STRING_CHUNK_BYTES]);
+    while let Some((chunk, behind)) = rest.split_first_chunk::<STRING_CHUNK_BYTES>() {
+        // The highest bit of the first byte that is a quote, and perhaps of bytes behind it.
+        let unlike = u64::from_le_bytes(*chunk) ^ (ONES * b'"' as u64);
+        let quotes = unlike.wrapping_sub(ONES) & !unlike & (ONES << 7);
+        if quotes != 0 {
+            return rest.get(quotes.trailing_zeros() as usize / 8 + 1..);
         }
-        while matches!(self.byte(at), b' ' | b'\t' | b'\n' | b'\r') {
-            at += 1;
+        rest = behind;
+    }
+    after_last_quote(rest)
+}
+
+/// The same where fewer bytes are left than a chunk has.
+#[inline(never)]
+fn after_last_quote(rest: &[u8]) -> Option<&[u8]> {
+    rest.get(rest.iter().position(|byte| *byte == b'"')? + 1..)
+}
+
+fn after_escapes(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        rest = match rest.get(plain_run(rest, 0)..)? {
+            [b'"', behind @ ..] => return Some(behind),
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', behind @ ..] => behind,
+            // Surrogates are not plain: they come in pairs, or are a mistake.
+            [b'\\', b'u', b'd' | b'D', b'8'..=b'f', ..] => return None,
+            [b'\\', b'u', a, b, c, d, behind @ ..] if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) => behind,
+            _ => return None,
+        };
+    }
+}
+
+/// A number without an exponent.
+#[inline(always)]
+pub(super) fn after_number(number: &[u8]) -> Option<&[u8]> {
+    let mut rest = match number.strip_prefix(b"-").unwrap_or(number) {
+        [b'0', behind @ ..] => behind,
+        [b'1'..=b'9', behind @ ..] => after_digits(behind),
+        _ => return None,
+    };
+    if let [b'.', fraction @ ..] = rest {
+        let [b'0'..=b'9', behind @ ..] = fraction else { return None };
+        rest = after_digits(behind);
+    }
+    let is_usual = !matches!(rest, [b'e' | b'E', ..]) && number.len() - rest.len() <= NUMBER_BYTES_MAX;
+    is_usual.then_some(rest)
+}
+
+#[inline(always)]
+fn after_digits(mut rest: &[u8]) -> &[u8] {
+    while let [b'0'..=b'9', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}
+
+/// From an object's key, which must have no escapes, to behind the key and to its value.
+#[inline(always)]
+pub(super) fn plain_key<const IS_PLAIN: bool>(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let key = rest.strip_prefix(b"\"")?;
+    let behind = after_plain_string::<IS_PLAIN>(key)?;
+    Some((&key[..key.len() - behind.len() - 1], value(behind)?))
+}
+
+/// From behind a key to its value.
+#[inline(always)]
+fn value(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b':', behind @ ..] => Some(after_blanks(behind)),
+        _ => skip_blanks(rest).strip_prefix(b":").map(after_blanks),
+    }
+}
+
+/// From any key to its value.
+#[inline(always)]
+fn skip_key<const IS_PLAIN: bool>(rest: &[u8]) -> Option<&[u8]> {
+    value(after_string::<IS_PLAIN>(rest.strip_prefix(b"\"")?)?)
+}
+
+/// Steps over any value.
+#[inline(always)]
+pub(super) fn skip<const IS_PLAIN: bool>(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'{' | b'[', ..] => skip_container::<IS_PLAIN>(rest),
+        _ => skip_scalar::<IS_PLAIN>(rest),
+    }
+}
+
+#[inline(always)]
+fn skip_scalar<const IS_PLAIN: bool>(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'"', string @ ..] => after_string::<IS_PLAIN>(string),
+        [b'-' | b'0'..=b'9', ..] => after_number(rest),
+        [b't', b'r', b'u', b'e', behind @ ..]
+        | [b'n', b'u', b'l', b'l', behind @ ..]
+        | [b'f', b'a', b'l', b's', b'e', behind @ ..] => Some(behind),
+        _ => None,
+    }
+}
+
+/// Steps over an array or object.
+#[inline(never)]
+pub(super) fn skip_container<const IS_PLAIN: bool>(mut rest: &[u8]) -> Option<&[u8]> {
+    // The lowest bit is of the innermost one: 1 for an object.
+    let (mut objects, mut depth) = (0_u64, 0_u32);
+    'value: loop {
+        match rest {
+            [opening @ (b'{' | b'['), inside @ ..] => {
+                let is_object = *opening == b'{';
+                (objects, depth) = (objects << 1 | u64::from(is_object), depth + 1);
+                if depth > CONTAINERS_MAX {
+                    return None;
+                }
+                rest = after_blanks(inside);
+                // The closing bracket stands two places behind the opening one.
+                if rest.first().is_none_or(|first| *first != opening + 2) {
+                    if is_object {
+                        rest = skip_key::<IS_PLAIN>(rest)?;
+                    }
+                    continue 'value;
+                }
+            }
+            [b'"', string @ ..] => {
+                rest = after_string::<IS_PLAIN>(string)?;
+                // Members that are strings as well, without blanks.
+                while let ([b',', b'"', key @ ..], 1) = (rest, objects & 1) {
+                    match after_string::<IS_PLAIN>(key)? {
+                        [b':', b'"', string @ ..] => rest = after_string::<IS_PLAIN>(string)?,
+                        behind => {
+                            rest = value(behind)?;
+                            continue 'value;
+                        }
+                    }
+                }
+                rest = after_blanks(rest);
+            }
+            _ => rest = after_blanks(skip_scalar::<IS_PLAIN>(rest)?),
         }
-        at
-    }
-
-    /// From behind a string's opening quote to its closing one; a string without escapes.
-    #[inline(always)]
-    pub(super) fn plain_string(self, at: usize) -> Option<usize> {
-        let end = self.plain_run(at);
-        (self.byte(end) == b'"').then_some(end)
-    }
-
-    /// From behind a string's opening quote to its closing one.
-    #[inline(always)]
-    fn string(self, mut at: usize) -> Option<usize> {
         loop {
-            at = self.plain_run(at);
-            match self.byte(at) {
-                b'"' => return Some(at),
-                b'\\' => at = self.escape(at)?,
+            match (rest, objects & 1) {
+                ([b',', behind @ ..], is_object) => {
+                    rest = after_blanks(behind);
+                    if is_object == 1 {
+                        rest = skip_key::<IS_PLAIN>(rest)?;
+                    }
+                    continue 'value;
+                }
+                ([b'}', behind @ ..], 1) | ([b']', behind @ ..], 0) => {
+                    (objects, depth) = (objects >> 1, depth - 1);
+                    if depth == 0 {
+                        return Some(behind);
+                    }
+                    rest = after_blanks(behind);
+                }
                 _ => return None,
             }
         }
     }
-
-    /// To the next byte that ends a string, begins an escape or must not stand in a string.
-    #[inline(always)]
-    fn plain_run(self, mut at: usize) -> usize {
-        while let Some(chunk) = self.0.get(at..).and_then(|rest| rest.first_chunk()) {
-            let stops = stops(*chunk);
-            if stops != 0 {
-                return at + stops.trailing_zeros() as usize / 8;
-            }
-            at += CHUNK_BYTES;
-        }
-        self.last_plain_run(at)
-    }
-
-    /// The same where fewer bytes are left than a chunk has.
-    fn last_plain_run(self, at: usize) -> usize {
-        let is_plain = |byte: &&u8| !matches!(**byte, b'"' | b'\\' | ..b' ');
-        at + self.0.get(at..).unwrap_or_default().iter().take_while(is_plain).count()
-    }
-
-    /// An escape. Surrogates are not plain: they come in pairs, or are a mistake.
-    #[cold]
-    fn escape(self, at: usize) -> Option<usize> {
-        match self.byte(at + 1) {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-            b'u' => {
-                let digits = self.0.get(at + 2..at + 6)?;
-                let is_surrogate = matches!(digits, [b'd' | b'D', b'8'..=b'f', ..]);
-                (digits.iter().all(u8::is_ascii_hexdigit) && !is_surrogate).then_some(at + 6)
-            }
-            _ => None,
-        }
-    }
-
-    /// A number without an exponent.
-    #[inline(always)]
-    pub(super) fn number(self, at: usize) -> Option<usize> {
-        let mut end = at + usize::from(self.byte(at) == b'-');
-        end = match self.byte(end) {
-            b'0' => end + 1,
-            b'1'..=b'9' => self.digits(end + 1),
-            _ => return None,
-        };
-        if self.byte(end) == b'.' {
-            let fraction = end + 1;
-            end = self.digits(fraction);
-            if end == fraction {
-                return None;
-            }
-        }
-        let is_usual = !matches!(self.byte(end), b'e' | b'E') && end - at <= NUMBER_BYTES_MAX;
-        is_usual.then_some(end)
-    }
-
-    #[inline(always)]
-    fn digits(self, mut at: usize) -> usize {
-        while self.byte(at).is_ascii_digit() {
-            at += 1;
-        }
-        at
-    }
-
-    #[inline(always)]
-    pub(super) fn literal(self, at: usize, literal: &[u8]) -> Option<usize> {
-        let end = at + literal.len();
-        (self.0.get(at..end) == Some(literal)).then_some(end)
-    }
-
-    /// From an object's key, which must have no escapes, to where the key ends and where its value begins.
-    #[inline(always)]
-    pub(super) fn plain_key(self, at: usize) -> Option<(usize, usize)> {
-        if self.byte(at) != b'"' {
-            return None;
-        }
-        let end = self.plain_string(at + 1)?;
-        Some((end, self.value(end + 1)?))
-    }
-
-    /// From behind a key to its value.
-    #[inline(always)]
-    fn value(self, at: usize) -> Option<usize> {
-        let colon = self.blanks(at);
-        (self.byte(colon) == b':').then(|| self.blanks(colon + 1))
-    }
-
-    /// From any key to its value.
-    #[inline(always)]
-    fn skip_key(self, at: usize) -> Option<usize> {
-        if self.byte(at) != b'"' {
-            return None;
-        }
-        self.value(self.string(at + 1)? + 1)
-    }
-
-    /// Steps over any value.
-    #[inline(always)]
-    pub(super) fn skip(self, at: usize) -> Option<usize> {
-        match self.byte(at) {
-            b'{' | b'[' => self.skip_container(at),
-            _ => self.skip_scalar(at),
-        }
-    }
-
-    #[inline(always)]
-    fn skip_scalar(self, at: usize) -> Option<usize> {
-        match self.byte(at) {
-            b'"' => Some(self.string(at + 1)? + 1),
-            b'-' | b'0'..=b'9' => self.number(at),
-            b't' => self.literal(at, b"true"),
-            b'f' => self.literal(at, b"false"),
-            b'n' => self.literal(at, b"null"),
-            _ => None,
-        }
-    }
-
-    /// Steps over an array or object.
-    #[inline(never)]
-    pub(super) fn skip_container(self, mut at: usize) -> Option<usize> {
-        // The lowest bit is of the innermost one: 1 for an object.
-        let (mut objects, mut depth) = (0_u64, 0_u32);
-        'value: loop {
-            match self.byte(at) {
-                opening @ (b'{' | b'[') => {
-                    let is_object = opening == b'{';
-                    (objects, depth) = (objects << 1 | u64::from(is_object), depth + 1);
-                    if depth > CONTAINERS_MAX {
-                        return None;
-                    }
-                    at = self.blanks(at + 1);
-                    // The closing bracket stands two places behind the opening one.
-                    if self.byte(at) != opening + 2 {
-                        if is_object {
-                            at = self.skip_key(at)?;
-                        }
-                        continue 'value;
-                    }
-                }
-                _ => at = self.blanks(self.skip_scalar(at)?),
-            }
-            loop {
-                match (self.byte(at), objects & 1) {
-                    (b',', is_object) => {
-                        at = self.blanks(at + 1);
-                        if is_object == 1 {
-                            at = self.skip_key(at)?;
-                        }
-                        continue 'value;
-                    }
-                    (b'}', 1) | (b']', 0) => {
-                        (objects, depth, at) = (objects >> 1, depth - 1, at + 1);
-                        if depth == 0 {
-                            return Some(at);
-                        }
-                        at = self.blanks(at);
-                    }
-                    _ => return None,
-                }
-            }
-        }
-    }
-}
-
-/// For each byte the highest of its bits, from the lowest byte to the first that is a quote, a backslash or a control
-/// character; what it has for bytes behind that one means nothing.
-#[inline(always)]
-fn stops(chunk: [u8; CHUNK_BYTES]) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; CHUNK_BYTES]);
-    let bytes = u64::from_le_bytes(chunk);
-    // Each subtraction borrows at the first byte that is too small, and not before; one above 0x7f is none of them.
-    let quotes = (bytes ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
-    let backslashes = (bytes ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    let controls = bytes.wrapping_sub(ONES * b' ' as u64);
-    (quotes | backslashes | controls) & !bytes & (ONES << 7)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// How many bytes of a text are behind what ends at `rest`.
+    fn place(text: &str, rest: Option<&[u8]>) -> Option<usize> {
+        rest.map(|rest| text.len() - rest.len())
+    }
+
     #[test]
     fn a_string_ends_at_the_first_quote_that_is_not_escaped() {
         for before in 0..40 {
             let plain = "é".repeat(before / 2) + &"x".repeat(before % 2);
             for (text, plainly, at_all) in [
-                (format!("{plain}\", \"{plain}"), Some(before), Some(before)),
-                (format!("{plain}\\\"\""), None, Some(before + 2)),
-                (format!("{plain}\\u00e9{plain}\""), None, Some(before * 2 + 6)),
+                (format!("{plain}\", \"{plain}"), Some(before + 1), Some(before + 1)),
+                (format!("{plain}\\\"\""), None, Some(before + 3)),
+                (format!("{plain}\\u00e9{plain}\""), None, Some(before * 2 + 7)),
                 (format!("{plain}\\ud83d\\ude00\""), None, None),
                 (format!("{plain}\\u00g0\""), None, None),
+                (format!("{plain}\\u00"), None, None),
                 (format!("{plain}\\x\""), None, None),
                 (format!("{plain}\\"), None, None),
                 (format!("{plain}\n\""), None, None),
                 (format!("{plain}\u{0}\""), None, None),
                 (plain.clone(), None, None),
             ] {
-                let tokens = JsonTokens(text.as_bytes());
-                assert_eq!((tokens.plain_string(0), tokens.string(0)), (plainly, at_all), "{text:?}");
+                let bytes = text.as_bytes();
+                let found = [after_plain_string::<false>(bytes), after_string::<false>(bytes)];
+                assert_eq!(found.map(|rest| place(&text, rest)), [plainly, at_all], "{text:?}");
+                if !text.contains(['\\', '\n', '\0']) {
+                    let found = [after_plain_string::<true>(bytes), after_string::<true>(bytes)];
+                    assert_eq!(found.map(|rest| place(&text, rest)), [plainly, at_all], "{text:?}");
+                }
             }
         }
     }
 
     #[test]
-    fn every_byte_that_ends_a_run_does_so_at_every_place() {
-        for byte in 0..=u8::MAX {
-            let is_stop = byte < b' ' || byte == b'"' || byte == b'\\';
-            for (at, around) in
-                (0..CHUNK_BYTES).flat_map(|at| [b'x', b'!', b'#', b'[', b']', 0xff].map(|byte| (at, byte)))
-            {
-                let mut chunk = [around; CHUNK_BYTES];
-                chunk[at] = byte;
-                let expected = if is_stop { 8 * at as u32 + 7 } else { 64 };
-                assert_eq!(stops(chunk).trailing_zeros(), expected, "{byte} at {at} among {around}");
+    fn a_text_is_plain_if_no_byte_of_it_is_a_control_character_or_a_backslash() {
+        for length in 0..100 {
+            let mut text = vec![b'x'; length];
+            assert_eq!(is_plain(&text), length >= CHUNK_BYTES);
+            for at in 0..length {
+                for byte in [0, 1, b'\n', 0x1f, b'\\'] {
+                    text[at] = byte;
+                    assert!(!is_plain(&text), "{byte} at {at} of {length}");
+                }
+                for byte in [b' ', b'"', b'[', b']', 0x7f, 0x80, 0xff, b'x'] {
+                    text[at] = byte;
+                    assert_eq!(is_plain(&text), length >= CHUNK_BYTES, "{byte} at {at} of {length}");
+                }
             }
         }
     }
@@ -271,11 +282,18 @@ mod tests {
         for (text, end) in [
             ("[]", Some(2)),
             ("{}x", Some(2)),
-            (r#"{"a":[1,-0.50,{"b":{}}],"c\n":"\"]"} ]"#, Some(36)),
+            (r#"{"a":[1,-0.50,{"b":{}}],"c":"]"} ]"#, Some(32)),
+            (r#"{"a":"b","c":"d","e" : "f" ,"g":1,"h":"i"}"#, Some(42)),
+            (r#"["a","b","c"]"#, Some(13)),
             ("[ 1 , [ ] , { \"a\" : null } ]", Some(28)),
             ("[1 2]", None),
             ("[1,]", None),
             ("[,1]", None),
+            (r#"["a":"b"]"#, None),
+            (r#"["a","b":"c"]"#, None),
+            (r#"{"a":"b","c"}"#, None),
+            (r#"{"a":"b","c","d":"e"}"#, None),
+            (r#"{"a":"b",}"#, None),
             ("{\"a\"}", None),
             ("{\"a\":}", None),
             ("{\"a\":1,}", None),
@@ -291,12 +309,14 @@ mod tests {
             ("[nul", None),
             ("[NaN]", None),
             ("[1", None),
+            ("{", None),
             ("", None),
         ] {
-            assert_eq!(JsonTokens(text.as_bytes()).skip(0), end, "{text}");
+            assert_eq!(place(text, skip::<false>(text.as_bytes())), end, "{text}");
+            assert_eq!(place(text, skip::<true>(text.as_bytes())), end, "{text}");
         }
         let deep = |levels| "[".repeat(levels) + &"]".repeat(levels);
-        assert_eq!(JsonTokens(deep(60).as_bytes()).skip(0), Some(120));
-        assert_eq!(JsonTokens(deep(61).as_bytes()).skip(0), None);
+        assert_eq!(skip::<true>(deep(60).as_bytes()), Some(&[][..]));
+        assert_eq!(skip::<true>(deep(61).as_bytes()), None);
     }
 }

@@ -76,6 +76,8 @@ pub(super) struct MessageEncoder {
     dead_letter_subject: Subject,
     subjects: Option<(Arc<ExecutionPlan>, Arc<OutputSubjects>)>,
     buffer: Writer<BytesMut>,
+    /// The line of the journal that is being encoded.
+    line: Vec<u8>,
     last_dead_letter: DeadLetterPlace,
     /// The largest message that the server accepts.
     pub(super) max_payload: usize,
@@ -112,6 +114,7 @@ impl MessageEncoder {
             source,
             subjects: None,
             buffer: BytesMut::new().writer(),
+            line: Vec::new(),
             last_dead_letter: DeadLetterPlace::default(),
             max_payload: usize::MAX,
         }

@@ -79,9 +79,10 @@ impl MessageEncoder {
         job: &EncodingJob,
         output: &Output,
     ) -> OutputMessage {
-        journal::write_line(&job.plan.rules, output, &mut self.buffer).expect("writing to memory cannot fail");
-        let mut payload = self.take_written();
-        payload.truncate(payload.len() - 1);
+        self.line.clear();
+        journal::append_line(&job.plan.rules, output, &mut self.line);
+        self.buffer.get_mut().extend_from_slice(self.line.trim_ascii_end());
+        let payload = self.take_written();
         let attributes = CloudEventAttributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
         OutputMessage {
             kind,

@@ -81,7 +81,7 @@ impl Fixture {
     fn note(&mut self, outputs: &[Output]) {
         for output in outputs {
             let mut line = Vec::new();
-            journal::write_line(&self.pipeline.plan().rules, output, &mut line).expect("memory");
+            journal::append_line(&self.pipeline.plan().rules, output, &mut line);
             let line: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
             let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
             let (what, of_what) = match text("kind").as_str() {
