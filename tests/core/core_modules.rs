@@ -63,6 +63,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "encoding",
             "features",
             "rules",
+            "engine",
             "identity",
             "campaigns",
             "growth",

@@ -278,7 +278,9 @@ mod tests {
         std::fs::write(&events, event(r#"{"items":[{"price":1}]}"#)).unwrap();
         let (sound, out) = checked(args.clone());
         assert!(
-            !sound && out.contains("mistake: a.items.price reads into `items`") && out.contains("elements of an array"),
+            !sound
+                && out.contains("mistake: a.items.price reads into `items`")
+                && out.contains("name its elements in [events]"),
             "{out}"
         );
         std::fs::write(&events, event("{}").replace("\"A\"", "\"AB\"") + "\n").unwrap();
