@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::campaigns::Outcome;
 use crate::json::JsonText;
-use crate::partition::{Cause, Output, OutputKind};
+use crate::partition::{Cause, DecisionOutput, Output, OutputKind};
 use crate::rules::ruleset::{CampaignTrigger, Ruleset};
 use crate::time::Timestamp;
 
@@ -127,11 +127,9 @@ fn object<S: Serializer>(payload: &Option<&BTreeMap<String, JsonText>>, serializ
 
 /// The action of an output, if it is one. `source` names the emitter.
 pub fn action<'a>(rules: &'a Ruleset, output: &'a Output, source: &'a str) -> Option<Action<'a>> {
-    let OutputKind::Decision { campaign, outcome: Outcome::Sent { variant, ordinal }, trigger, cause, payload } =
-        &output.decided
-    else {
-        return None;
-    };
+    let OutputKind::Decision(decision) = &output.decided else { return None };
+    let DecisionOutput { campaign, outcome, trigger, cause, payload } = &**decision;
+    let Outcome::Sent { variant, ordinal } = outcome else { return None };
     let campaign = &rules.campaigns[usize::from(campaign.0)];
     let data = ActionData {
         campaign: &campaign.id,

@@ -8,7 +8,7 @@ use std::io;
 use crate::action::action_id;
 use crate::campaigns::Outcome;
 use crate::json::{JsonObjectWriter, key_text};
-use crate::partition::{Cause, Output, OutputKind};
+use crate::partition::{Cause, DecisionOutput, Output, OutputKind};
 use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
@@ -23,8 +23,7 @@ impl JournalSorter {
     /// at the end of the log).
     pub fn release(&mut self, outputs: &mut Vec<Output>, watermark: Timestamp) -> Vec<Output> {
         self.waiting.append(outputs);
-        let mut ready = Vec::with_capacity(self.waiting.len());
-        ready.extend(self.waiting.extract_if(.., |output| output.at < watermark));
+        let ready = self.waiting.extract_if(.., |output| output.at < watermark).collect();
         in_order(ready)
     }
 
@@ -53,7 +52,7 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
 pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
     let kind = match output.decided {
         OutputKind::Transition { .. } => "transition",
-        OutputKind::Decision { .. } => "decision",
+        OutputKind::Decision(_) => "decision",
         OutputKind::Merged { .. } => "merged",
     };
     let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), kind);
@@ -66,7 +65,8 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
             output.at.with_text(|at| line.text(key_text!("at"), at));
             line.text_if_any(key_text!("cause"), cause.name());
         }
-        OutputKind::Decision { campaign, outcome, trigger, cause, .. } => {
+        OutputKind::Decision(decision) => {
+            let DecisionOutput { campaign, outcome, trigger, cause, .. } = &**decision;
             let campaign = &rules.campaigns[usize::from(campaign.0)];
             line.text(key_text!("campaign"), &campaign.id);
             line.text(key_text!("outcome"), outcome.name());

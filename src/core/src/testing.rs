@@ -155,8 +155,9 @@ impl Story {
                 let key = key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
                 format!("{} {}{key}", change.name(), rules.segments[usize::from(segment.0)].id)
             }
-            OutputKind::Decision { campaign, outcome, .. } => {
-                format!("{} {}", outcome.name(), rules.campaigns[usize::from(campaign.0)].id)
+            OutputKind::Decision(decision) => {
+                let campaign = &rules.campaigns[usize::from(decision.campaign.0)].id;
+                format!("{} {campaign}", decision.outcome.name())
             }
             OutputKind::Merged { from } => format!("merged {from}"),
         }

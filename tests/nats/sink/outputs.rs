@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
+use rekindle_core::partition::{Cause, DecisionOutput, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::ruleset::{CampaignId, CampaignTrigger, SegmentId, TransitionKind};
 use rekindle_core::time::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) fn transition(user: &str, number: u64) -> Output {
 
 pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
     let payload = [("product".to_owned(), JsonText::of(&format!("p{number}")))];
-    let decided = OutputKind::Decision {
+    let decided = OutputKind::Decision(Box::new(DecisionOutput {
         campaign: CampaignId(0),
         outcome,
         trigger: TriggerOrigin::of(CampaignTrigger::Transition {
@@ -50,7 +50,7 @@ pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
         }),
         cause: Cause::Event(Some(format!("m{number}").into())),
         payload: Some(Box::new(payload.into())),
-    };
+    }));
     Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
 }
 

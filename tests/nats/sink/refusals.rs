@@ -105,7 +105,9 @@ async fn a_missing_permission(mode: PublishMode, reason: &str) {
 
 fn huge(number: u64, bytes: usize) -> rekindle_core::partition::Output {
     let mut output = outputs::action("u", number);
-    if let rekindle_core::partition::OutputKind::Decision { payload: Some(payload), .. } = &mut output.decided {
+    if let rekindle_core::partition::OutputKind::Decision(decision) = &mut output.decided
+        && let Some(payload) = &mut decision.payload
+    {
         payload.insert("text".to_owned(), rekindle_core::json::JsonText::of(&"x".repeat(bytes)));
     }
     output

@@ -75,23 +75,27 @@ pub enum OutputKind {
         cause: Cause,
     },
     /// A campaign was decided.
-    Decision {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The outcome.
-        outcome: Outcome,
-        /// The change or the match that triggered it.
-        trigger: TriggerOrigin,
-        /// The cause of that.
-        cause: Cause,
-        /// The action's payload, if one is sent.
-        payload: Option<Box<BTreeMap<String, JsonText>>>,
-    },
+    Decision(Box<DecisionOutput>),
     /// An anonymous visitor's state was merged into the user's.
     Merged {
         /// The visitor.
         from: Arc<str>,
     },
+}
+
+/// The decision of a campaign. Apart, since it is larger than other outputs, and rarer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionOutput {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The change or the match that triggered it.
+    pub trigger: TriggerOrigin,
+    /// The cause of that.
+    pub cause: Cause,
+    /// The action's payload, if one is sent.
+    pub payload: Option<Box<BTreeMap<String, JsonText>>>,
 }
 
 /// The cause of a change.

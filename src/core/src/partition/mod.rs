@@ -24,7 +24,9 @@ mod user;
 mod user_table;
 
 pub use export::UserStateExport;
-pub use io::{Cause, ExpiredUser, LogInstant, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange};
+pub use io::{
+    Cause, DecisionOutput, ExpiredUser, LogInstant, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange,
+};
 pub use packed::PackedUser;
 pub use report::{
     DeferredDecisionReport, ExposureReport, FeatureReport, KeyExposureReport, KeyInstanceReport, UserReport,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
-use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
+use rekindle_core::partition::{Cause, DecisionOutput, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 
 /// The number of decisions of one user that are kept.
@@ -49,7 +49,7 @@ impl RecentDecisions {
 
     /// Adds the decisions among these outputs.
     pub(super) fn add(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
-        let mut decisions = outputs.iter().filter(|o| matches!(o.decided, OutputKind::Decision { .. })).peekable();
+        let mut decisions = outputs.iter().filter(|o| matches!(o.decided, OutputKind::Decision(_))).peekable();
         if decisions.peek().is_none() {
             return;
         }
@@ -101,9 +101,9 @@ impl RecentDecision {
     /// The bytes that it occupies: its place in the buffer, and its texts.
     fn bytes(&self) -> usize {
         let texts = match &self.decision.decided {
-            OutputKind::Decision { cause, trigger, .. } => {
-                let cause = if let Cause::Event(Some(id)) = cause { id.len() } else { 0 };
-                cause + trigger.key.as_ref().map_or(0, |key| key.len())
+            OutputKind::Decision(decision) => {
+                let cause = if let Cause::Event(Some(id)) = &decision.cause { id.len() } else { 0 };
+                size_of::<DecisionOutput>() + cause + decision.trigger.key.as_ref().map_or(0, |key| key.len())
             }
             _ => 0,
         };
@@ -114,13 +114,16 @@ impl RecentDecision {
 /// Payloads are not kept here, as they are not in the journal.
 fn without_payload(decision: &Output) -> Output {
     let decided = match &decision.decided {
-        OutputKind::Decision { campaign, outcome, trigger, cause, payload: _ } => OutputKind::Decision {
-            campaign: *campaign,
-            outcome: outcome.clone(),
-            trigger: trigger.clone(),
-            cause: cause.clone(),
-            payload: None,
-        },
+        OutputKind::Decision(decision) => {
+            let DecisionOutput { campaign, outcome, trigger, cause, payload: _ } = &**decision;
+            OutputKind::Decision(Box::new(DecisionOutput {
+                campaign: *campaign,
+                outcome: outcome.clone(),
+                trigger: trigger.clone(),
+                cause: cause.clone(),
+                payload: None,
+            }))
+        }
         other => other.clone(),
     };
     Output { at: decision.at, user: Arc::clone(&decision.user), position: decision.position, decided }
@@ -163,13 +166,13 @@ mod tests {
     fn decision(user: &str, at: i64) -> Output {
         let on = CampaignTrigger::Transition { segment: SegmentId(0), change: TransitionKind::Enter };
         let trigger = TriggerOrigin::of(on);
-        let decided = OutputKind::Decision {
+        let decided = OutputKind::Decision(Box::new(DecisionOutput {
             campaign: CampaignId(0),
             outcome: Outcome::Cooldown,
             trigger,
             cause: Cause::Time,
             payload: None,
-        };
+        }));
         Output { at: Timestamp(at), user: user.into(), position: 0, decided }
     }
 
@@ -205,10 +208,10 @@ mod tests {
         let bytes = || recent.state.lock().expect("not poisoned").bytes;
         for at in 0..10_000 {
             let mut large = decision(&format!("{at:0>256}"), at);
-            if let OutputKind::Decision { payload, cause, .. } = &mut large.decided {
+            if let OutputKind::Decision(decision) = &mut large.decided {
                 let items = rekindle_core::json::JsonText::of(&"x".repeat(8_000));
-                *payload = Some(Box::new([("items".to_owned(), items)].into()));
-                *cause = Cause::Event(Some("m".repeat(128).into()));
+                decision.payload = Some(Box::new([("items".to_owned(), items)].into()));
+                decision.cause = Cause::Event(Some("m".repeat(128).into()));
             }
             recent.add(&plan, &[large]);
             assert!(bytes() <= 64_000);
@@ -216,7 +219,7 @@ mod tests {
         let kept = recent.state.lock().expect("not poisoned").order.len();
         assert!((64..200).contains(&kept), "{kept}");
         let latest = recent.of(&format!("{:0>256}", 9_999));
-        assert!(matches!(&latest[0].1.decided, OutputKind::Decision { payload: None, .. }));
+        assert!(matches!(&latest[0].1.decided, OutputKind::Decision(decision) if decision.payload.is_none()));
         recent.forget(&format!("{:0>256}", 9_999));
         recent.forget_before(&format!("{:0>256}", 9_998), Timestamp(i64::MAX));
         for at in 9_900..9_998 {

@@ -16,8 +16,9 @@ fn sent(zone_line: &str, calls: &[&str]) -> String {
     });
     story.track(23 * 3_600_000 + 1_800_000, "End", "");
     let payload = |output: &crate::partition::Output| match &output.decided {
-        crate::partition::OutputKind::Decision { payload, outcome, .. } => {
-            Some(payload.as_ref().map_or(outcome.name().to_owned(), |it| serde_json::to_string(it).expect("JSON")))
+        crate::partition::OutputKind::Decision(decision) => {
+            let outcome = decision.outcome.name().to_owned();
+            Some(decision.payload.as_ref().map_or(outcome, |it| serde_json::to_string(it).expect("JSON")))
         }
         _ => None,
     };

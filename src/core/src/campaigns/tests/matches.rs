@@ -21,7 +21,7 @@ fn decisions(story: &mut Story) -> Vec<String> {
 
 fn payloads(outputs: &[Output]) -> Vec<String> {
     let payload = |output: &Output| match &output.decided {
-        OutputKind::Decision { payload: Some(payload), .. } => serde_json::to_string(payload).ok(),
+        OutputKind::Decision(decision) => serde_json::to_string(decision.payload.as_ref()?).ok(),
         _ => None,
     };
     outputs.iter().filter_map(payload).collect()
@@ -45,7 +45,7 @@ fn the_condition_and_the_payload_read_the_match() {
     assert_eq!(payloads(&outputs), [r#"{"id":"b","twice":22}"#]);
     let causes: Vec<_> = outputs
         .iter()
-        .filter(|it| matches!(&it.decided, OutputKind::Decision { cause: Cause::Event(None), .. }))
+        .filter(|it| matches!(&it.decided, OutputKind::Decision(decision) if decision.cause == Cause::Event(None)))
         .collect();
     assert_eq!(causes.len(), 3);
 }
@@ -211,7 +211,7 @@ fn each_element_triggers_the_campaign_with_its_own_values() {
     story.track(1, "Order", PRODUCTS);
     let outputs = story.outputs();
     let ordinal = |output: &Output| match &output.decided {
-        OutputKind::Decision { outcome, trigger, .. } => Some((outcome.name(), trigger.ordinal)),
+        OutputKind::Decision(decision) => Some((decision.outcome.name(), decision.trigger.ordinal)),
         _ => None,
     };
     let decided: Vec<_> = outputs.iter().filter_map(ordinal).collect();

@@ -21,7 +21,7 @@ fn payload(terms: &str, traits: &str, happened: &[(&str, &str)]) -> String {
         .outputs()
         .iter()
         .filter_map(|output| match &output.decided {
-            OutputKind::Decision { payload: Some(payload), .. } => serde_json::to_string(payload).ok(),
+            OutputKind::Decision(decision) => serde_json::to_string(decision.payload.as_ref()?).ok(),
             _ => None,
         })
         .collect();

@@ -8,7 +8,7 @@ use crate::engine::evaluate::EvaluationContext;
 use crate::engine::local_time::zone_of;
 use crate::engine::profile::UserProfile;
 use crate::event::{FieldId, field_value};
-use crate::partition::io::{Cause, Output, OutputKind};
+use crate::partition::io::{Cause, DecisionOutput, Output, OutputKind};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{CampaignId, Ruleset};
 
@@ -157,7 +157,8 @@ impl StepContext {
             _ => None,
         };
         let trigger = trigger.map_or_else(|| TriggerOrigin::of(campaign.on), Trigger::origin);
-        let decided = OutputKind::Decision { campaign: id, outcome, trigger, cause, payload };
+        let decided = DecisionOutput { campaign: id, outcome, trigger, cause, payload };
+        let decided = OutputKind::Decision(Box::new(decided));
         out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
     }
 }

@@ -7,7 +7,7 @@ use async_nats::subject::Subject;
 use rekindle_core::action::{self, Action, event_id};
 use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::journal;
-use rekindle_core::partition::{Cause, Output, OutputKind};
+use rekindle_core::partition::{Cause, DecisionOutput, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::RulesActivation;
 use rekindle_settings::ContentMode;
@@ -29,7 +29,8 @@ impl MessageEncoder {
                 let subject = job.subjects.transition(*segment, *change);
                 messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
             }
-            OutputKind::Decision { campaign, outcome, trigger, cause, .. } => {
+            OutputKind::Decision(decision) => {
+                let DecisionOutput { campaign, outcome, trigger, cause, .. } = &**decision;
                 if self.with_decisions {
                     let campaign_id = &rules.campaigns[usize::from(campaign.0)].id;
                     let id = decision_id(campaign_id, outcome, trigger, output, cause);

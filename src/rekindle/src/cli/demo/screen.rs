@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
+use rekindle_core::partition::{DecisionOutput, ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules::ruleset::{Campaign, CampaignTrigger, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::PipelineTotals;
@@ -78,11 +78,9 @@ impl Screen {
     }
 
     fn action_in_words(&self, output: &Output) -> Option<String> {
-        let OutputKind::Decision { campaign, outcome: Outcome::Sent { variant, .. }, trigger, payload, .. } =
-            &output.decided
-        else {
-            return None;
-        };
+        let OutputKind::Decision(decision) = &output.decided else { return None };
+        let DecisionOutput { campaign, outcome, trigger, payload, .. } = &**decision;
+        let Outcome::Sent { variant, .. } = outcome else { return None };
         let rules = &self.plan.rules;
         let campaign = &rules.campaigns[usize::from(campaign.0)];
         let variant = variant.and_then(|index| campaign.variants.get(index)).map_or("", |variant| &variant.id);
@@ -183,7 +181,7 @@ mod tests {
         let rules = rules::compile(text).unwrap_or_else(|_| unreachable!("the rules have no mistake"));
         let screen = Screen::new(Arc::new(ExecutionPlan::new(rules)));
         let payload = [("name".to_owned(), JsonText::of("x\u{1b}[2J\nnew line\u{202e}"))].into_iter().collect();
-        let decided = OutputKind::Decision {
+        let decided = OutputKind::Decision(Box::new(DecisionOutput {
             campaign: CampaignId(0),
             outcome: Outcome::Sent { variant: None, ordinal: 0 },
             trigger: TriggerOrigin::of(CampaignTrigger::Transition {
@@ -192,7 +190,7 @@ mod tests {
             }),
             cause: Cause::Time,
             payload: Some(Box::new(payload)),
-        };
+        }));
         let output = Output { at: Timestamp(0), user: "u\u{1b}]0;evil\u{7}\u{9b}".into(), position: 0, decided };
         let line = screen.action_in_words(&output).expect("an action");
         assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line:?}");

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::*;
 use rekindle_core::campaigns::Outcome;
-use rekindle_core::partition::OutputKind;
+use rekindle_core::partition::{DecisionOutput, OutputKind};
 use rekindle_core::rules::ruleset::TransitionKind;
 
 /// How long somebody watches.
@@ -55,7 +55,8 @@ fn watch(rules: Ruleset) -> Watched {
                     let id = &plan.rules.segments[usize::from(segment.0)].id;
                     watched.entered.entry(id.clone()).and_modify(|times| *times += 1);
                 }
-                OutputKind::Decision { campaign, outcome, .. } => {
+                OutputKind::Decision(decision) => {
+                    let DecisionOutput { campaign, outcome, .. } = *decision;
                     let id = &plan.rules.campaigns[usize::from(campaign.0)].id;
                     if matches!(outcome, Outcome::Sent { .. }) {
                         watched.sent.entry(id.clone()).and_modify(|times| *times += 1);
