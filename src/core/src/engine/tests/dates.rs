@@ -153,3 +153,16 @@ fn no_date_of_any_year_makes_a_user_wake_in_vain() {
         assert!(wake_up > 50 * DAY && wake_up < 366 * DAY, "{date}: {wake_up}");
     }
 }
+
+#[test]
+fn a_campaign_asks_about_the_dates_of_the_match_that_triggers_it() {
+    let mut story = Story::under(
+        "[events]\norder = 'Order'\n[[campaigns]]\nid = 'c'\non = 'event:order'\nchannel = 'email'\n\
+         if = \"until(event.due) > duration('1d') && anniversary(event.placed)\"\n",
+    );
+    let order = |due: &str, placed: &str| format!("\"due\":\"{due}\",\"placed\":\"{placed}\"");
+    story.track(0, "Order", &order("2026-03-03T00:00:00.001Z", "1999-03-02"));
+    story.track(0, "Order", &order("2026-03-03", "1999-03-02"));
+    story.track(0, "Order", &order("2026-03-09", "1999-03-03"));
+    assert_eq!(story.told(), ["0 sent c", "0 condition c", "0 condition c"]);
+}

@@ -171,6 +171,28 @@ fn the_present_is_not_seen_in_where_and_let() {
 }
 
 #[test]
+fn what_moves_of_a_key_and_of_its_user_are_two_functions() {
+    let of_key = |when: &str| {
+        rules_with("true")
+            + "[per.cart]\nkey = 'cart_id'\nttl = '30d'\n[[segments]]\nid = 'k'\nper = 'cart'\nwhen = \"\"\""
+            + when
+            + "\"\"\"\n"
+    };
+    for when in ["idle() * 2 > user.idle()", "since(cart) / 2 > user.since(order)"] {
+        let (message, span, _) = only_problem(&of_key(when));
+        assert_eq!((message.as_str(), span.as_str()), (MANY, when));
+    }
+    compiled(&of_key("idle() * 2 > duration('1d') && user.since(order) / duration('1d') > 3 && idle() > user.idle()"));
+}
+
+#[test]
+fn a_campaign_on_an_event_may_ask_about_dates_of_its_match() {
+    let text = "[events]\norder = 'Order'\n[[campaigns]]\nid = 'c'\non = 'event:order'\nchannel = 'email'\n\
+                if = \"until(event.due) > duration('1d') && !anniversary(event.due)\"\npayload_from = { a = \"until(event.due)\" }\n";
+    compiled(text);
+}
+
+#[test]
 fn what_moves_may_be_compared_in_these_ways() {
     for when in [
         "since(view) - since(cart) > duration('1d') * 2",
