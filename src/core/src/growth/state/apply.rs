@@ -36,7 +36,10 @@ pub struct GrowthEvent<'e, 'a> {
 #[derive(Clone, Copy)]
 pub struct EventMatches<'e>(pub &'e MatchVisitor<'e>);
 
-type MatchVisitor<'e> = dyn Fn(NameId, &mut dyn FnMut(&[(FieldId, Scalar<'_>)])) + 'e;
+type MatchVisitor<'e> = dyn Fn(NameId, MatchReader<'_>) + 'e;
+
+/// What is called with the values of each match.
+pub type MatchReader<'r> = &'r mut dyn FnMut(&[(FieldId, Scalar<'_>)]);
 
 impl EventMatches<'_> {
     /// Calls `see` with the values of each match of a name.

@@ -21,7 +21,7 @@ mod stored;
 mod updater;
 mod user_state;
 
-pub use apply::{ActivitySpan, EventMatches, GrowthEvent};
+pub use apply::{ActivitySpan, EventMatches, GrowthEvent, MatchReader};
 pub use form_1::add_missing_funnel_windows;
 pub use merge::MergedVisitor;
 pub use updater::StateUpdater;
