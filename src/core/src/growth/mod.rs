@@ -45,7 +45,8 @@ pub use rollup::{
     StoredRollup,
 };
 pub use state::{
-    ActivitySpan, EventMatches, GrowthEvent, MergedVisitor, StateUpdater, UserGrowthState, add_missing_funnel_windows,
+    ActivitySpan, EventMatches, GrowthEvent, MatchReader, MergedVisitor, StateUpdater, UserGrowthState,
+    add_missing_funnel_windows,
 };
 
 /// A hasher with a fixed seed, so that iteration does not differ between runs.

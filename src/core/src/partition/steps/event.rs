@@ -5,7 +5,7 @@ use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext, activi
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureInput};
-use crate::growth::{EventMatches, GrowthEvent, StateUpdater};
+use crate::growth::{EventMatches, GrowthEvent, MatchReader, StateUpdater};
 use crate::partition::io::{LogInstant, Output};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::NameId;
@@ -71,7 +71,7 @@ impl StepContext {
         if let Some(growth) = &plan.growth {
             let ProfileUpdate { event, ts, position } = arrival;
             let activity = activity_span(user);
-            let each_match = |name: NameId, see: &mut dyn FnMut(&[(FieldId, Scalar<'_>)])| {
+            let each_match = |name: NameId, see: MatchReader<'_>| {
                 let found = self.matches.iter().filter(|found| found.name == name);
                 found.for_each(|found| see(found.fields(event, &values)));
             };
