@@ -1,6 +1,7 @@
 //! What becomes of a campaign: outcomes in their order, limits at their edges, quiet hours, groups, payloads.
 
 mod groups;
+mod keys;
 mod local_time;
 mod matches;
 mod outcomes;

@@ -2,9 +2,9 @@
 //!
 //! | output | subject | payload | id |
 //! |---|---|---|---|
-//! | transition | `<prefix>.segments.<segment>.<enter or exit>` | the journal's line | hash of user, segment, change, time, cause |
+//! | transition | `<prefix>.segments.<segment>.<enter or exit>` | the journal's line | hash of user, segment, key, change, time, cause |
 //! | action | `<prefix>.actions.<channel>.<campaign>` | CloudEvent | the action's own |
-//! | decision, if enabled | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, outcome, time, cause |
+//! | decision, if enabled | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, key, number of the match, outcome, time, cause |
 //! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
 //! | rules change | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, generation |
 //! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |

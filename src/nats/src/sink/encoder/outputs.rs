@@ -24,7 +24,7 @@ impl MessageEncoder {
         match &output.decided {
             OutputKind::Transition { segment, change, key, cause } => {
                 let segment_id = &rules.segments[usize::from(segment.0)].id;
-                let about = key.as_deref().map_or_else(|| segment_id.clone(), |key| format!("{segment_id}\0{key}"));
+                let about = about_key(segment_id, key.as_deref());
                 let id = output_id("transition", &about, change.name(), output, Some(cause));
                 let subject = job.subjects.transition(*segment, *change);
                 messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
@@ -135,9 +135,13 @@ fn output_id(kind: &str, subject: &str, change: &str, output: &Output, cause: Op
 /// The same for a decision, of which one event can cause several: of a campaign on its matches, or on the keys of a segment.
 fn decision_id(campaign: &str, outcome: &Outcome, trigger: &TriggerOrigin, output: &Output, cause: &Cause) -> String {
     let ordinal = if trigger.ordinal > 1 { format!("#{}", trigger.ordinal) } else { String::new() };
-    let key = trigger.key.as_ref().map(|key| format!("\0{key}")).unwrap_or_default();
-    let subject = format!("{campaign}{ordinal}{key}");
+    let subject = about_key(&format!("{campaign}{ordinal}"), trigger.key.as_deref());
     output_id("decision", &subject, outcome.name(), output, Some(cause))
+}
+
+/// What an output is about, with the key. A key may have any character, so its length is told before it.
+fn about_key(subject: &str, key: Option<&str>) -> String {
+    key.map_or_else(|| subject.to_owned(), |key| format!("{subject}\0{}:{key}", key.len()))
 }
 
 #[cfg(test)]
@@ -166,6 +170,31 @@ mod tests {
         let ids = [of(1, None), of(2, None), of(3, None), of(1, Some("k")), of(1, Some("l"))];
         assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
         assert_eq!(of(1, None), output_id("decision", "c", "capped", &output, Some(&cause)), "as it was");
+    }
+
+    #[test]
+    fn transitions_of_keys_have_ids_of_their_own() {
+        let change = |user: &str, position, key: Option<&str>, cause: &Cause| {
+            let output = Output {
+                at: Timestamp(5),
+                user: user.into(),
+                position,
+                decided: OutputKind::Merged { from: "x".into() },
+            };
+            output_id("transition", &about_key("s", key), "exit", &output, Some(cause))
+        };
+        let (event, another) = (Cause::Event(Some("m1".into())), Cause::Rules { change: 1 });
+        let mut ids = Vec::new();
+        for cause in [&event, &another, &Cause::Time, &Cause::Ttl, &Cause::Max] {
+            ids.extend([None, Some("a"), Some("b"), Some("a\0b")].map(|key| change("u", 1, key, cause)));
+        }
+        ids.push(change("u", 2, Some("a"), &Cause::Max));
+        ids.push(change("v\0exit\0u", 1, Some("a"), &Cause::Time));
+        ids.push(change("u", 1, Some("a\0exit\0v"), &Cause::Time));
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+        assert_eq!(change("u", 1, Some("a"), &Cause::Ttl), change("u", 9, Some("a"), &Cause::Ttl));
+        let as_before = "transition\0s\0exit\0u\05\0mm1";
+        assert_eq!(change("u", 1, None, &event), event_id(as_before));
     }
 
     #[test]
