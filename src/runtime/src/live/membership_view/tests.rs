@@ -102,10 +102,10 @@ impl Carts {
         self.view.update(&outputs);
     }
 
-    /// A view that is made anew has the same in it.
+    /// A view that is made again has the same in it.
     fn check(&self) {
-        let anew = MembershipView::new(Arc::clone(self.pipeline.plan()), self.pipeline.users());
-        assert_eq!(everything(&self.view), everything(&anew));
+        let again = MembershipView::new(Arc::clone(self.pipeline.plan()), self.pipeline.users());
+        assert_eq!(everything(&self.view), everything(&again));
     }
 
     fn add(&mut self, user: &str, cart: &str) {
