@@ -27,6 +27,9 @@ use tokens::{after_blanks, after_number, after_plain_string, plain_key, skip, sk
 /// How many objects on the way to a projected path may stand inside one another.
 const PATH_DEPTH_MAX: u8 = 60;
 
+/// The depth of a value whose path has one key.
+const OUTERMOST_PATH_DEPTH: u8 = 2;
+
 /// Reads a call into a blank draft; `false`: it is not a usual one, and the draft is of no use.
 pub(super) fn read_call<'a>(decoder: &Decoder, text: &'a [u8], draft: &mut CallDraft<'a>) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
@@ -195,7 +198,7 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
         value: &'t [u8],
     ) -> Option<&'t [u8]> {
         match decoder.properties.child(key) {
-            Some(node) => self.path(node, &mut draft.page, value, 1),
+            Some(node) => self.path(node, &mut draft.page, value, OUTERMOST_PATH_DEPTH),
             None => skip::<IS_PLAIN>(value),
         }
     }
@@ -306,8 +309,10 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
 
     /// The value at a projected path.
     fn path<'t>(self, node: &PathNode, sink: &mut ProjectedValues<'a>, value: &'t [u8], depth: u8) -> Option<&'t [u8]> {
-        // What stands here has not been read before, but an object around it may have marked it as absent.
-        forget(node, sink);
+        // What stands here has not been read before, but an object around it, if that is read as well, has marked it as absent.
+        if depth > OUTERMOST_PATH_DEPTH {
+            forget(node, sink);
+        }
         mark_absent(node, sink, false);
         let (kept, behind) = match value {
             [b'"', string @ ..] => {
