@@ -166,7 +166,7 @@ fn splits() -> impl Strategy<Value = (usize, usize, Vec<prop::sample::Index>)> {
 
 /// A scenario in which nothing changes for a user that was idle for as long as all durations of the rules: without calendars.
 fn expiring_scenario() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { calendar: false, ..LanguageParts::BUILT })
+    scenario_of(LanguageParts { calendar: false, ..LanguageParts::ALL })
 }
 
 proptest! {

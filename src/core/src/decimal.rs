@@ -75,9 +75,9 @@ impl Decimal {
         (is_whole && (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole)).then_some(whole)
     }
 
-    /// Whether an event or a rule may have it.
-    pub fn is_given(self) -> bool {
-        self.0.unsigned_abs() <= GIVEN_MAX.unsigned_abs()
+    /// Whether a term may give it: it is at most 10^30 in size.
+    pub fn is_in_range(self) -> bool {
+        self.0.unsigned_abs() <= RESULT_MAX.unsigned_abs()
     }
 
     /// `self + other`; `None`: it is larger than 10^30 in size.

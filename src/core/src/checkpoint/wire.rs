@@ -184,10 +184,10 @@ impl<'b> CborReader<'b> {
         })
     }
 
-    /// A number of an event.
+    /// A number of an event, or one that a `let` worked out.
     pub(super) fn decimal(&mut self, what: &'static str) -> Result<Decimal, CodecError> {
         let number = Decimal::from_millionths(self.i128(what)?);
-        if number.is_given() { Ok(number) } else { Err(self.wrong("a number out of range")) }
+        if number.is_in_range() { Ok(number) } else { Err(self.wrong("a number out of range")) }
     }
 
     /// A double as the first format has it; one that no decimal is near counts as the nearest.

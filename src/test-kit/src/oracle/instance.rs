@@ -111,14 +111,14 @@ impl OracleUser {
     }
 }
 
-/// A text of 1 to 256 bytes, or a whole number within 64 bits.
+/// A text of 1 to 256 bytes, or a whole number within 64 bits, with a sign or without.
 fn key_text(value: &OracleValue) -> Option<String> {
     match value {
         OracleValue::Text(text) => (1..=KEY_BYTES_MAX).contains(&text.len()).then(|| text.clone()),
         OracleValue::Number(number) => {
             let millionths: i128 = number.millionths().parse().ok()?;
             let whole = (millionths % 1_000_000 == 0).then_some(millionths / 1_000_000)?;
-            i64::try_from(whole).ok().map(|whole| whole.to_string())
+            (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole).then(|| whole.to_string())
         }
         _ => None,
     }

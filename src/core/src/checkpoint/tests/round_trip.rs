@@ -50,3 +50,13 @@ fn an_idle_user_takes_little_more_than_the_id() {
     let each = (bytes(&story).len() - empty) / 100;
     assert!(each <= 60, "{each} bytes for an idle user");
 }
+
+#[test]
+fn numbers_of_let_may_be_larger_than_those_of_events() {
+    let rules = "[events]\norder = { event = \"Order\", let = { twice = \"properties.total * 2\" } }\n\
+                 [[segments]]\nid = \"a\"\nwhen = \"last(order.twice) > 1 && max(order.twice, '1d') > 1\"\n";
+    let mut story = Story::under(rules);
+    story.track(0, "Order", r#""total":1e24"#);
+    let bytes = bytes(&story);
+    assert!(self::bytes(&restored(rules, &bytes)) == bytes);
+}
