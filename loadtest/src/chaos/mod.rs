@@ -75,7 +75,7 @@ pub(crate) struct ChaosArgs {
     #[arg(long, value_name = "U", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
 
-    /// The rules (default: the starter pack)
+    /// The rules (default: the starter pack, with more keys and draws)
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
@@ -100,6 +100,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const FINISHED_WITHIN: Duration = Duration::from_secs(90);
 /// How long the creation of the streams may take.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// The file with the secret of the draws.
+const SECRET_FILE: &str = "draws.secret";
 /// The time before the first fault and after the last one.
 const QUIET: Duration = Duration::from_millis(1_500);
 
@@ -134,9 +136,14 @@ impl ChaosArgs {
     fn rules(&self) -> Result<String, Error> {
         match &self.rules {
             Some(path) => fs::read_to_string(path).map_err(Error::file("read", path)),
-            None => Ok(include_str!("../../../config/rules.toml").to_owned()),
+            None => Ok(default_rules()),
         }
     }
+}
+
+/// The starter pack, and what it has little of.
+fn default_rules() -> String {
+    concat!(include_str!("../../../config/rules.toml"), include_str!("rules.toml")).to_owned()
 }
 
 /// Time comes from the events only: a replay of the log does not know when the server received it. A zombie's successor takes over
@@ -145,7 +152,7 @@ fn settings(servers: &[String], replicas: u32, has_zombies: bool) -> String {
     let takeover = if has_zombies { "now" } else { "wait" };
     let servers: Vec<String> = servers.iter().map(|server| format!("'{server}'")).collect();
     format!(
-        "[engine]\nrules = 'rules.toml'\nclock = 'events'\n\
+        "[engine]\nrules = 'rules.toml'\nclock = 'events'\nsecret_file = '{SECRET_FILE}'\n\
          [nats]\nservers = [{}]\n\
          [source]\ncreate = true\nreplicas = {replicas}\n\
          [output]\ncreate = true\ndecisions = true\nmax_age = '0s'\nreplicas = {replicas}\ntakeover = '{takeover}'\n\
@@ -176,6 +183,8 @@ async fn test(args: &ChaosArgs, seed: u64, folder: &Path) -> Result<ChaosReport,
     let urls = proxy.as_ref().map_or_else(|| servers.urls(), |proxy| vec![proxy.url()]);
     let rules = publisher::with_the_end(&args.rules()?);
     let replicas = if args.cluster { 3 } else { 1 };
+    let secret = folder.join(SECRET_FILE);
+    fs::write(&secret, format!("secret {seed}\n")).map_err(Error::file("write", &secret))?;
     let mut setup =
         DaemonSetup::new(binary.clone(), folder, &rules, &settings(&urls, replicas, args.zombie.is_some()))?;
     let context = streams::connect(&servers.urls(), "loadtest").await?;
@@ -328,4 +337,9 @@ fn write_received<'s>(
         fs::write(&path, text).map_err(Error::file("write", path))?;
     }
     Ok(())
+}
+
+#[test]
+fn the_default_rules_have_no_mistake() {
+    assert!(rekindle_core::rules::compile(&default_rules()).is_ok());
 }
