@@ -3,136 +3,24 @@
 //!
 //! The content of the journals is checked by other tests; here two runs are compared byte for byte.
 
-use std::fs;
+mod case;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
-use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, RestoredPipeline};
+use rekindle_runtime::pipeline::Pipeline;
 use rekindle_runtime::replay::replay_bytes;
-use rekindle_test_kit::generator::{Scenario, scenario};
+use rekindle_test_kit::generator::scenario;
 use serde_json::Value as Json;
 
-const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
+use case::{CASES, Case, restored, written};
 
 /// Prefix of the users of another log; no case has such ids.
 const OTHERS: &str = "other:";
-
-/// A log, its rules, and how to replay it.
-struct Case {
-    name: String,
-    rules: String,
-    events: Vec<u8>,
-    until: Timestamp,
-    max_disorder: Span,
-    /// Users that are idle for this long expire.
-    state_ttl: Option<Span>,
-    secret: &'static str,
-}
-
-impl Case {
-    fn read(folder: &Path) -> Case {
-        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{folder:?}: {e}"));
-        Case {
-            name: folder.display().to_string(),
-            rules: read("rules.toml"),
-            events: fs::read(folder.join("events.jsonl")).expect("events.jsonl"),
-            until: Timestamp::parse_rfc3339(read("until").trim()).expect("`until` is a time"),
-            max_disorder: Span(5_000),
-            state_ttl: None,
-            secret: "",
-        }
-    }
-
-    fn of(scenario: &Scenario) -> Case {
-        Case {
-            name: "a random scenario".to_owned(),
-            rules: scenario.rules_toml(),
-            events: scenario.events_jsonl(),
-            until: Timestamp(scenario.until_ms()),
-            max_disorder: Span(scenario.max_disorder_ms()),
-            state_ttl: None,
-            secret: scenario.secret(),
-        }
-    }
-
-    fn expiring_after(self, hours: i64) -> Case {
-        Case { state_ttl: Some(Span(hours * 3_600_000)), ..self }
-    }
-
-    fn all() -> Vec<Case> {
-        let entries = fs::read_dir(CASES).expect("tests/conformance is there");
-        let mut folders: Vec<_> =
-            entries.map(|entry| entry.expect("readable").path()).filter(|p| p.join("rules.toml").exists()).collect();
-        folders.sort();
-        assert!(folders.len() >= 24, "only {} conformance cases found", folders.len());
-        folders.iter().map(|folder| Case::read(folder)).collect()
-    }
-
-    fn options(&self, (partitions, workers): (usize, usize)) -> PipelineOptions {
-        let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
-        let resident_users = (partitions > 1).then_some(1);
-        PipelineOptions {
-            partitions,
-            workers,
-            max_disorder,
-            until,
-            state_ttl,
-            resident_users,
-            secret: DrawSecret::of_file(self.secret.as_bytes()),
-            ..PipelineOptions::default()
-        }
-    }
-
-    fn plan(&self) -> Arc<ExecutionPlan> {
-        Arc::new(ExecutionPlan::new(rules::compile(&self.rules).expect("the rules compile")))
-    }
-
-    fn lines(&self) -> Vec<&[u8]> {
-        self.events.split_inclusive(|byte| *byte == b'\n').collect()
-    }
-
-    fn journal(&self, batch_bytes: usize) -> Vec<u8> {
-        let options = self.options((64, 1));
-        replay_bytes(&self.rules, &self.events, self.until, options, batch_bytes).expect("the rules compile")
-    }
-
-    /// The journal of a run whose state is saved before each of these lines (ascending) and restored with other partitions.
-    fn journal_with_restores(&self, restores: &[usize], splits: &[(usize, usize)]) -> Vec<u8> {
-        let (plan, mut outputs) = (self.plan(), Vec::new());
-        let mut splits = splits.iter().cycle();
-        let mut next_options = || self.options(*splits.next().expect("there is a split"));
-        let mut pipeline = Pipeline::new(Arc::clone(&plan), next_options()).expect("threads start");
-        for (index, line) in self.lines().into_iter().enumerate() {
-            if restores.contains(&index) {
-                let saved = pipeline.encode_checkpoint();
-                pipeline = restored(&plan, next_options(), &saved);
-            }
-            pipeline.feed(line, &mut |_| {}, &mut outputs);
-        }
-        pipeline.advance_to(self.until, &mut outputs);
-        written(&plan, outputs)
-    }
-}
-
-/// A pipeline that is restored from the checkpoint of another.
-fn restored(plan: &Arc<ExecutionPlan>, options: PipelineOptions, saved: &[u8]) -> Pipeline {
-    let restored = RestoredPipeline::read(plan, &[saved]).expect("what was saved");
-    Pipeline::restore(Arc::clone(plan), options, restored).expect("what was saved")
-}
-
-fn written(plan: &ExecutionPlan, mut outputs: Vec<Output>) -> Vec<u8> {
-    let mut journal = Vec::new();
-    for output in JournalSorter::default().release(&mut outputs, Timestamp::NEVER) {
-        journal::write_line(&plan.rules, &output, &mut journal).expect("writing to memory cannot fail");
-    }
-    journal
-}
 
 /// The first difference of two journals, for people.
 fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
@@ -314,12 +202,11 @@ proptest! {
     fn restores_do_not_change_the_journal_in_random_scenarios(
         scenario in scenario(),
         restores in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
-        partitions in prop::collection::vec(prop::sample::select(vec![1, 3, 7, 64]), 1..4),
+        splits in prop::collection::vec(prop::sample::select(vec![(1, 1), (3, 2), (7, 1), (64, 2), (64, 1)]), 1..4),
     ) {
         let case = Case::of(&scenario);
         let count = case.lines().len();
         let restores: Vec<usize> = restores.iter().map(|at_line| at_line.index(count)).collect();
-        let splits: Vec<(usize, usize)> = partitions.into_iter().map(|partitions| (partitions, 1)).collect();
         let difference = difference(&case.journal(1 << 30), &case.journal_with_restores(&restores, &splits));
         prop_assert!(difference.is_none(), "restored at {restores:?}, {}", difference.unwrap_or_default());
     }
@@ -385,7 +272,7 @@ fn journal_with_a_change(
 fn result_of_a_rules_change_does_not_depend_on_batches_partitions_or_restores() {
     const MORE: &str = "\n[[segments]]\nid = \"zz\"\nwhen = \"age() >= duration('1m')\"\n\
                         [[campaigns]]\nid = \"zz_mail\"\non = \"enter:zz\"\nchannel = \"email\"\n";
-    for name in ["campaigns-1", "quiet-2", "identity-2"] {
+    for name in ["campaigns-1", "quiet-2", "identity-2", "perkey-1", "triggers-1"] {
         let case = Case::read(&Path::new(CASES).join(name));
         let next = rules::compile(&format!("{}{MORE}", case.rules)).expect("the rules compile");
         let (next, count) = (Arc::new(ExecutionPlan::new(next)), case.lines().len());
