@@ -119,8 +119,8 @@ pub struct Event<'a> {
     pub received_at: Option<Timestamp>,
     /// The projected properties and context fields that are there, by field.
     pub fields: Vec<(FieldId, Scalar<'a>)>,
-    /// The projected arrays that are there, each once.
-    pub arrays: Vec<ItemArray<'a>>,
+    /// The projected arrays that are there, each once; apart, since few events have any.
+    pub arrays: Option<Box<ItemArrays<'a>>>,
     /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
     pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
     /// How many of its projected values were larger than [`MAX_VALUE_BYTES`], and so count as missing.
@@ -140,6 +140,10 @@ pub struct ItemArray<'a> {
     /// The values of all elements, one element after the other.
     values: Vec<(ItemFieldId, Scalar<'a>)>,
 }
+
+/// The arrays of one event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ItemArrays<'a>(pub Vec<ItemArray<'a>>);
 
 impl<'a> ItemArray<'a> {
     /// An array without elements.
@@ -195,9 +199,14 @@ impl CallType {
 }
 
 impl<'a> Event<'a> {
+    /// Its arrays.
+    pub fn arrays(&self) -> &[ItemArray<'a>] {
+        self.arrays.as_ref().map_or(&[], |arrays| &arrays.0)
+    }
+
     /// The elements of an array that are objects; none where there is no such array.
     pub fn items(&self, array: ArrayId) -> impl Iterator<Item = &[(ItemFieldId, Scalar<'a>)]> {
-        self.arrays.iter().filter(move |found| found.array == array).flat_map(ItemArray::items)
+        self.arrays().iter().filter(move |found| found.array == array).flat_map(ItemArray::items)
     }
 }
 
@@ -217,7 +226,9 @@ impl Event<'_> {
             time: self.time.into_owned(),
             received_at: self.received_at,
             fields: self.fields.into_iter().map(|(id, value)| (id, value.into_owned())).collect(),
-            arrays: self.arrays.into_iter().map(ItemArray::into_owned).collect(),
+            arrays: self
+                .arrays
+                .map(|arrays| Box::new(ItemArrays(arrays.0.into_iter().map(ItemArray::into_owned).collect()))),
             traits: self.traits.into_iter().map(|(id, value)| (id, value.map(Scalar::into_owned))).collect(),
             oversized: self.oversized,
         }

@@ -11,7 +11,7 @@ use super::fields::{FieldRole, PathNode, ProjectedValues, Text};
 use super::ids::{self, RawId};
 use super::times::CallTimes;
 use super::{Decoder, MAX_ID_BYTES, RejectionReason, split};
-use crate::event::{CallType, Event, FieldId, Scalar, TraitId};
+use crate::event::{CallType, Event, FieldId, ItemArrays, Scalar, TraitId};
 
 /// The longest messageId that is kept as it came, in bytes; of a longer one its 128-bit xxh3 is kept.
 pub const MAX_MESSAGE_ID_BYTES: usize = 128;
@@ -139,13 +139,13 @@ impl<'a> CallDraft<'a> {
             }));
         }
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
-        let (mut arrays, mut oversized_items) = (Vec::new(), 0_u16);
+        let (mut arrays, mut oversized_items) = (None::<Box<ItemArrays<'_>>>, 0_u16);
         for (slot, value) in self.properties.values.drain(..).chain(self.context.values.drain(..)) {
             match (slot, value) {
                 (FieldRole::Field(id), Some(value)) => fields.push((FieldId(id), value)),
                 (FieldRole::Array(id), Some(Scalar::Json(Cow::Borrowed(text)))) => {
                     if let Some((array, too_large)) = decoder.arrays[usize::from(id)].read(text) {
-                        arrays.push(array);
+                        arrays.get_or_insert_default().0.push(array);
                         oversized_items = oversized_items.saturating_add(too_large);
                     }
                 }

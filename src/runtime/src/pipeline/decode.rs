@@ -69,6 +69,9 @@ impl<'a> EntrySlice<'a> {
     }
 }
 
+/// The decoded calls of a slice take less than 512 KiB: a larger allocation goes to the operating system and back each time.
+const _: () = assert!(size_of::<Decoded<'static>>() <= 248);
+
 fn decode_slice<'a>(decoder: &Decoder, slice: &[EntrySlice<'a>]) -> DecodedSlice<'a> {
     let lines = slice.iter().map(|part| part.bytes.len()).sum::<usize>() / 256 + slice.len();
     let mut decoded = DecodedSlice {
