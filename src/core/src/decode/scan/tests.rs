@@ -146,7 +146,6 @@ fn mutants_of_calls_are_declined_or_read_as_the_visitors_read_them() {
         };
         taken += usize::from(takes(decoder, &mutant, (number % 3 == 0).then_some(&defaults)));
     }
-    println!("{taken} of {count} mutants were taken");
     assert!(taken * 4 > count && taken * 10 < count * 9, "{taken} of {count} mutants were taken");
 }
 

@@ -22,9 +22,8 @@ impl ConditionCompiler<'_, '_, '_> {
             return None;
         };
         let root = path.root;
-        if root == "item" && !self.symbols.names.contains_key(root)
-            || root == "item" && self.context.event_key().is_some()
-        {
+        // An event may have this name too, and is meant where events can be named.
+        if root == "item" && (self.context.event_key().is_some() || !self.symbols.names.contains_key(root)) {
             return self.item(path, node);
         }
         if let Some(on) = self.triggering_match(root) {

@@ -193,7 +193,7 @@ mod tests {
         ids.push(change("u", 1, Some("a\0exit\0v"), &Cause::Time));
         assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
         assert_eq!(change("u", 1, Some("a"), &Cause::Ttl), change("u", 9, Some("a"), &Cause::Ttl));
-        let as_before = "transition\0s\0exit\0u\05\0mm1";
+        let as_before = "transition\0s\0exit\0u\x005\0mm1";
         assert_eq!(change("u", 1, None, &event), event_id(as_before));
     }
 
