@@ -70,6 +70,10 @@ impl LiveStorefront {
         let shop_now = if is_cut_short { told.last().map_or(shop, |last| last.at) } else { until };
         // Whatever passed before this span did not pass in the shop.
         let begins = (stamps - stamps_span).max(stamps_before);
+        // Where the first lines are asked for long after the shop was made, late ones from before its opening are not as late.
+        if self.moments.len() == 1 {
+            self.moments.pop_back();
+        }
         self.moments.push_back((shop, begins));
         self.moments.push_back((shop_now, stamps.max(begins)));
         // Lines that arrive from here on have no earlier timestamp.
