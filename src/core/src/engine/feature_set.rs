@@ -16,8 +16,25 @@ pub(crate) trait FeatureLookup {
 pub(crate) struct FeatureSet(Vec<(FeatureId, FeatureState)>);
 
 impl FeatureSet {
+    /// Adds a match to the features that it feeds: those whose second name it is, then those by name. Where both names are the
+    /// same, it does not follow itself.
+    pub(crate) fn record_match(
+        &mut self,
+        rules: &Ruleset,
+        [by_name, by_second_name]: [&[FeatureId]; 2],
+        input: &FeatureInput<'_, '_>,
+    ) {
+        let second = FeatureInput { is_second: true, ..*input };
+        for id in by_second_name {
+            self.record(*id, &rules.features[usize::from(id.0)], &second);
+        }
+        for id in by_name {
+            self.record(*id, &rules.features[usize::from(id.0)], input);
+        }
+    }
+
     /// Adds a match to one feature. A match of a feature's second name changes nothing before one of its first.
-    pub(crate) fn record(&mut self, id: FeatureId, feature: &Feature, input: &FeatureInput<'_, '_>) {
+    fn record(&mut self, id: FeatureId, feature: &Feature, input: &FeatureInput<'_, '_>) {
         if input.is_second && self.get(id).is_none() {
             return;
         }

@@ -198,13 +198,7 @@ impl KeyInstances {
         instance.latest_name = Some(name);
         instance.first = instance.first.min(input.ts);
         instance.latest = instance.latest.max(input.ts);
-        let [by_name, by_second_name] = features;
-        // As in the steps of a user: first as a match of the second name.
-        let second = FeatureInput { is_second: true, ..input };
-        let second = by_second_name.iter().map(|id| (id, &second));
-        for (id, input) in second.chain(by_name.iter().map(|id| (id, &input))) {
-            instance.features.record(*id, &rules.features[usize::from(id.0)], input);
-        }
+        instance.features.record_match(rules, features.each_ref().map(Vec::as_slice), &input);
         removed
     }
 

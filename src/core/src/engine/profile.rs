@@ -10,7 +10,7 @@ use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, Scalar, TraitId, field_value};
 use crate::features::{FeatureClock, FeatureInput, FeatureState};
-use crate::rules::ruleset::{Feature, FeatureId, Ruleset};
+use crate::rules::ruleset::{FeatureId, Ruleset};
 use crate::time::{Span, Timestamp};
 
 /// One user's state.
@@ -81,7 +81,7 @@ impl UserProfile {
     }
 
     /// Adds an event at its own time: to the first and latest times, the messageIds, the traits and the zone. Its
-    /// features are added by [`record_feature`](UserProfile::record_feature).
+    /// features are added by [`record_match`](UserProfile::record_match).
     pub fn record(&mut self, rules: &Ruleset, arrival: ProfileUpdate<'_, '_>) {
         self.first = self.first.min(arrival.ts);
         self.latest = self.latest.max(arrival.ts);
@@ -99,9 +99,9 @@ impl UserProfile {
         }
     }
 
-    /// Adds a match to one feature. A match of a feature's second name adds to what its first name began.
-    pub(crate) fn record_feature(&mut self, id: FeatureId, feature: &Feature, input: &FeatureInput<'_, '_>) {
-        self.features.record(id, feature, input);
+    /// Adds a match to the features that it feeds, by name and by second name.
+    pub(crate) fn record_match(&mut self, rules: &Ruleset, features: [&[FeatureId]; 2], input: &FeatureInput<'_, '_>) {
+        self.features.record_match(rules, features, input);
     }
 
     /// A feature's memory, where it has any.

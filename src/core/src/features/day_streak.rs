@@ -41,12 +41,7 @@ impl AggregateFunction for DayStreak {
     }
 
     fn add(&self, state: &mut DaySet, ts: Timestamp, event: &FeatureInput<'_, '_>) {
-        let oldest = oldest(event.clock);
-        let day = event.clock.calendar.unit_of(CalendarUnit::Day, ts);
-        if day >= oldest {
-            state.insert(day);
-            state.drop_before(oldest);
-        }
+        state.insert_from(oldest(event.clock), event.clock.calendar.unit_of(CalendarUnit::Day, ts));
     }
 
     fn result<'s>(&self, state: Option<&'s DaySet>, clock: FeatureClock<'_>) -> TermResult<'s> {

@@ -37,6 +37,14 @@ impl DaySet {
         }
     }
 
+    /// Adds a day and drops those before `oldest`; nothing happens where the day is one of these itself.
+    pub(crate) fn insert_from(&mut self, oldest: i64, day: i64) {
+        if day >= oldest {
+            self.insert(day);
+            self.drop_before(oldest);
+        }
+    }
+
     /// Drops the days before this one.
     pub(crate) fn drop_before(&mut self, oldest: i64) {
         if self.latest < oldest {

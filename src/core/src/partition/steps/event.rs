@@ -113,14 +113,8 @@ impl StepContext {
         let ProfileUpdate { ts, position, .. } = arrival;
         let clock = FeatureClock { now: user.profile.now, calendar: &plan.rules.calendar };
         let input = FeatureInput { fields, ts, position, clock, is_repeated: found.ordinal > 0, is_second: false };
-        // First as a match of the second name: where both names are the same, it does not follow itself.
-        let second = FeatureInput { is_second: true, ..input };
-        for id in plan.dispatch.features_second(found.name) {
-            user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &second);
-        }
-        for id in plan.dispatch.features(found.name) {
-            user.profile.record_feature(*id, &plan.rules.features[usize::from(id.0)], &input);
-        }
+        let features = [plan.dispatch.features(found.name), plan.dispatch.features_second(found.name)];
+        user.profile.record_match(&plan.rules, features, &input);
         self.record_keys(plan, user, found, fields, &input, out);
     }
 }
