@@ -24,17 +24,34 @@ pub(crate) enum ListShape {
     Records,
 }
 
-/// What an id, or the key of a map, refers to by its index in the rules.
+/// What an id, or the key of a map, refers to by its index in the rules. Its number is its place among the keys of a checkpoint,
+/// and part of their format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeySpace {
-    Features,
-    Traits,
-    Segments,
-    Campaigns,
-    Caps,
-    Names,
-    Fields,
-    Pers,
+    Features = 0,
+    Traits = 1,
+    Segments = 2,
+    Campaigns = 3,
+    Caps = 4,
+    Names = 5,
+    Fields = 6,
+    Pers = 7,
+    Budgets = 8,
+}
+
+impl KeySpace {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [KeySpace; 9] = [
+        KeySpace::Features,
+        KeySpace::Traits,
+        KeySpace::Segments,
+        KeySpace::Campaigns,
+        KeySpace::Caps,
+        KeySpace::Names,
+        KeySpace::Fields,
+        KeySpace::Pers,
+        KeySpace::Budgets,
+    ];
 }
 
 /// Writes parts of a user's state in one format.

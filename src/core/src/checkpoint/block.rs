@@ -12,7 +12,9 @@ use super::error::CodecError;
 /// - 2: all of that is known; numbers are decimals, arrays and objects stand as they came.
 /// - 3: never written: of 4 no flipped bit makes a version that is read.
 /// - 4: deferred decisions have the time of the deferral, and may be those of matches; there are keys of names and properties.
-pub const FORMAT_VERSION: u16 = 4;
+/// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
+/// - 8: there are keys of budgets.
+pub const FORMAT_VERSION: u16 = 8;
 
 /// What a file begins with, with its version.
 pub(super) const PREAMBLE: [u8; 8] =

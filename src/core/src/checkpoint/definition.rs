@@ -107,6 +107,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::InstanceIdle => "idle".to_owned(),
         Term::InstanceAge => "age".to_owned(),
         Term::Key => "key".to_owned(),
+        Term::CouponCode => "code".to_owned(),
         Term::KeysIn(id) => list("keys_in", [quoted(&rules.segments[usize::from(id.0)].id)]),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),

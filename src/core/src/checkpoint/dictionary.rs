@@ -1,34 +1,30 @@
-//! What a checkpoint's ids refer to: the keys of features, traits, segments, campaigns, caps, names of events and
-//! properties, stored once per file. Users refer to them by their index in these lists.
+//! What a checkpoint's ids refer to: the keys of features, traits, segments and the like, stored once per file. Users refer to them by their index in these lists.
 
 use std::collections::HashMap;
 
 use super::definition;
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
+use crate::encoding::KeySpace;
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
 use crate::rules::ruleset::{PerId, Ruleset};
 
-/// The keys of some rules, by kind, each in the order of the rules.
-pub(super) struct RulesKeys(pub(super) [Vec<String>; KINDS]);
+/// The keys of some rules, by kind ([`KeySpace`]), each in the order of the rules.
+pub(super) struct RulesKeys([Vec<String>; KINDS]);
 
 /// How many kinds of keys there are, beside those of the growth numbers.
-const KINDS: usize = 8;
+const KINDS: usize = KeySpace::ALL.len();
+
+/// How many kinds of keys a file has, beside those of the growth numbers, from version 4 on.
+const KINDS_SINCE_4: std::ops::RangeInclusive<usize> = 8..=KINDS;
 
 /// How many there were before version 4: no names, no properties and no `[per.K]`.
-const KINDS_BEFORE: usize = 5;
+const KINDS_BEFORE_4: usize = 5;
 
 /// For each id in a checkpoint, the id under the current rules; `None`: these have nothing of this key.
 pub(super) struct KeyDictionary {
-    pub(super) features: KeyMapping,
-    pub(super) traits: KeyMapping,
-    pub(super) segments: KeyMapping,
-    pub(super) campaigns: KeyMapping,
-    pub(super) caps: KeyMapping,
-    pub(super) names: KeyMapping,
-    pub(super) fields: KeyMapping,
-    pub(super) pers: KeyMapping,
+    kinds: [KeyMapping; KINDS],
     /// How the growth numbers are read; `None`: not at all.
     pub(super) growth: Option<GrowthMigration>,
 }
@@ -39,28 +35,38 @@ pub(super) struct KeyMapping(Vec<Option<u16>>);
 
 impl RulesKeys {
     pub(super) fn of(rules: &Ruleset) -> RulesKeys {
-        RulesKeys([
-            numbered(rules.features.iter().map(|feature| definition::feature(rules, feature))),
-            numbered(rules.projection.traits.iter().map(|path| definition::path(path))),
-            numbered(rules.segments.iter().map(|segment| segment.id.clone())),
-            numbered(rules.campaigns.iter().map(|campaign| campaign.id.clone())),
-            numbered(rules.caps.iter().map(definition::cap)),
-            numbered(rules.names.iter().map(|name| name.id.clone())),
-            numbered(rules.projection.fields.iter().map(|path| definition::path(path))),
-            numbered((0..).map(PerId).take(rules.pers.len()).map(|id| definition::per(rules, id))),
-        ])
+        RulesKeys(KeySpace::ALL.map(|kind| numbered(keys_of(rules, kind))))
+    }
+
+    /// The keys of one kind.
+    pub(super) fn kind(&self, kind: KeySpace) -> &[String] {
+        &self.0[kind as usize]
+    }
+}
+
+fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
+    match kind {
+        KeySpace::Features => rules.features.iter().map(|feature| definition::feature(rules, feature)).collect(),
+        KeySpace::Traits => rules.projection.traits.iter().map(|path| definition::path(path)).collect(),
+        KeySpace::Segments => rules.segments.iter().map(|segment| segment.id.clone()).collect(),
+        KeySpace::Campaigns => rules.campaigns.iter().map(|campaign| campaign.id.clone()).collect(),
+        KeySpace::Caps => rules.caps.iter().map(definition::cap).collect(),
+        KeySpace::Names => rules.names.iter().map(|name| name.id.clone()).collect(),
+        KeySpace::Fields => rules.projection.fields.iter().map(|path| definition::path(path)).collect(),
+        KeySpace::Pers => (0..).map(PerId).take(rules.pers.len()).map(|id| definition::per(rules, id)).collect(),
+        KeySpace::Budgets => rules.budgets.iter().map(|budget| budget.id.clone()).collect(),
     }
 }
 
 /// Tells apart what is defined twice in the same way (one event may have two names): by which of them it is.
-fn numbered(keys: impl Iterator<Item = String>) -> Vec<String> {
+fn numbered(keys: Vec<String>) -> Vec<String> {
     let mut times: HashMap<String, u32> = HashMap::new();
-    keys.map(|key| {
+    let numbered = keys.into_iter().map(|key| {
         let before = times.entry(key.clone()).or_default();
         *before += 1;
         if *before == 1 { key } else { format!("{key} #{before}") }
-    })
-    .collect()
+    });
+    numbered.collect()
 }
 
 /// Writes the rules' keys; those of the growth numbers, of which there may be none, come last.
@@ -81,25 +87,18 @@ pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
 impl KeyDictionary {
     /// Reads a checkpoint's keys, and finds each in the rules.
     pub(super) fn read(plan: &ExecutionPlan, reader: &mut CborReader<'_>) -> Result<KeyDictionary, CodecError> {
-        let RulesKeys([features, traits, segments, campaigns, caps, names, fields, pers]) = RulesKeys::of(&plan.rules);
+        let rules = RulesKeys::of(&plan.rules);
         // Those of the growth numbers come last; before version 4 they could be left out.
-        let (has_names, has_growth) = match usize::try_from(reader.array("the keys")?).unwrap_or(usize::MAX) {
-            KINDS_BEFORE => (false, false),
-            kinds if kinds == KINDS_BEFORE + 1 => (false, true),
-            kinds if kinds == KINDS + 1 => (true, true),
+        let (stored, has_growth) = match usize::try_from(reader.array("the keys")?).unwrap_or(usize::MAX) {
+            KINDS_BEFORE_4 => (KINDS_BEFORE_4, false),
+            lists if lists == KINDS_BEFORE_4 + 1 => (KINDS_BEFORE_4, true),
+            lists if KINDS_SINCE_4.contains(&lists.saturating_sub(1)) => (lists - 1, true),
             _ => return Err(reader.wrong("an array of another length")),
         };
-        let mut dictionary = KeyDictionary {
-            features: KeyMapping::read(&features, reader)?,
-            traits: KeyMapping::read(&traits, reader)?,
-            segments: KeyMapping::read(&segments, reader)?,
-            campaigns: KeyMapping::read(&campaigns, reader)?,
-            caps: KeyMapping::read(&caps, reader)?,
-            names: if has_names { KeyMapping::read(&names, reader)? } else { KeyMapping::default() },
-            fields: if has_names { KeyMapping::read(&fields, reader)? } else { KeyMapping::default() },
-            pers: if has_names { KeyMapping::read(&pers, reader)? } else { KeyMapping::default() },
-            growth: None,
-        };
+        let mut dictionary = KeyDictionary { kinds: Default::default(), growth: None };
+        for kind in KeySpace::ALL.into_iter().take(stored) {
+            dictionary.kinds[kind as usize] = KeyMapping::read(rules.kind(kind), reader)?;
+        }
         if has_growth {
             let mut keys = Vec::new();
             for _ in 0..reader.array("the keys of the growth numbers")? {
@@ -110,6 +109,11 @@ impl KeyDictionary {
                 plan.growth.as_ref().zip(stored).and_then(|(growth, keys)| GrowthMigration::new(&keys, growth));
         }
         Ok(dictionary)
+    }
+
+    /// The ids of one kind.
+    pub(super) fn kind(&self, kind: KeySpace) -> &KeyMapping {
+        &self.kinds[kind as usize]
     }
 }
 

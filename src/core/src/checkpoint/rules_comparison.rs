@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::dictionary::RulesKeys;
+use crate::encoding::KeySpace;
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
 use crate::rules::ruleset::{FeatureId, Ruleset};
@@ -78,27 +79,31 @@ impl fmt::Display for ColdStart {
 /// Compares the state that two rulesets keep.
 pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
     let (rules, next_rules) = (&plan.rules, &next.rules);
-    let (RulesKeys([before, traits_before, _, _, caps_before, ..]), RulesKeys([after, traits, _, _, caps, ..])) =
-        (RulesKeys::of(rules), RulesKeys::of(next_rules));
-    let is_new = |before: &[String], key: &String| !before.contains(key);
+    let (before, after) = (RulesKeys::of(rules), RulesKeys::of(next_rules));
+    let is_new = |kind, key: &String| !before.kind(kind).contains(key);
     let readers = explain::users_of_features(next_rules);
-    let features = after.iter().zip(0..).filter(|(key, _)| is_new(&before, key)).map(|(_, id)| {
-        let looks_back = next_rules.features[usize::from(id)].kind.looks_back();
-        ColdStart {
-            what: notation::feature(next_rules, FeatureId(id)),
-            blind: looks_back.map_or(WarmUp::ForGood, WarmUp::For),
-            read_by: readers[usize::from(id)].clone(),
-        }
-    });
+    let features =
+        after.kind(KeySpace::Features).iter().zip(0..).filter(|(key, _)| is_new(KeySpace::Features, key)).map(
+            |(_, id)| {
+                let looks_back = next_rules.features[usize::from(id)].kind.looks_back();
+                ColdStart {
+                    what: notation::feature(next_rules, FeatureId(id)),
+                    blind: looks_back.map_or(WarmUp::ForGood, WarmUp::For),
+                    read_by: readers[usize::from(id)].clone(),
+                }
+            },
+        );
     let mut new: Vec<ColdStart> = features.collect();
     let until_said = |what: String| ColdStart { what, blind: WarmUp::UntilSaid, read_by: Vec::new() };
     let timezone = next_rules.projection.timezone_trait.map(|id| usize::from(id.0));
-    let new_traits = traits.iter().enumerate().filter(|(at, key)| is_new(&traits_before, key) && Some(*at) != timezone);
+    let traits = after.kind(KeySpace::Traits).iter().enumerate();
+    let new_traits = traits.filter(|(at, key)| is_new(KeySpace::Traits, key) && Some(*at) != timezone);
     new.extend(new_traits.map(|(_, key)| until_said(format!("traits.{key}"))));
     if knows_zones(next_rules) && !knows_zones(rules) {
         new.push(until_said("the time zones of users".to_owned()));
     }
-    let new_caps = caps.iter().zip(&next_rules.caps).filter(|(key, _)| is_new(&caps_before, key));
+    let new_caps =
+        after.kind(KeySpace::Caps).iter().zip(&next_rules.caps).filter(|(key, _)| is_new(KeySpace::Caps, key));
     new.extend(new_caps.map(|(_, cap)| {
         let channel = cap.channel.as_ref().map(|channel| format!(" by {channel}")).unwrap_or_default();
         let what = format!("the cap of {} per {}{channel}", cap.max, cap.per);
@@ -110,6 +115,7 @@ pub fn compare(plan: &ExecutionPlan, next: &ExecutionPlan) -> RulesComparison {
             new.push(ColdStart { what: "the growth numbers".to_owned(), blind: WarmUp::ForGood, read_by: Vec::new() });
         }
     }
+    let (before, after) = (before.kind(KeySpace::Features), after.kind(KeySpace::Features));
     let kept = after.iter().filter(|key| before.contains(key)).count();
     RulesComparison { kept, new, dropped: before.len() - kept }
 }

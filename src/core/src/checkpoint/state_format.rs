@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::dictionary::{KeyDictionary, KeyMapping};
+use super::dictionary::KeyDictionary;
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
 use crate::campaigns::TriggerLookup;
@@ -146,21 +146,6 @@ pub(super) struct CborStateReader<'r, 'b> {
     pub(super) reader: &'r mut CborReader<'b>,
 }
 
-impl<'r> CborStateReader<'r, '_> {
-    fn mapping(&self, keys: KeySpace) -> &'r KeyMapping {
-        match keys {
-            KeySpace::Features => &self.known.features,
-            KeySpace::Traits => &self.known.traits,
-            KeySpace::Segments => &self.known.segments,
-            KeySpace::Campaigns => &self.known.campaigns,
-            KeySpace::Caps => &self.known.caps,
-            KeySpace::Names => &self.known.names,
-            KeySpace::Fields => &self.known.fields,
-            KeySpace::Pers => &self.known.pers,
-        }
-    }
-}
-
 impl StateReader for CborStateReader<'_, '_> {
     type Error = CodecError;
 
@@ -213,7 +198,7 @@ impl StateReader for CborStateReader<'_, '_> {
     }
 
     fn id(&mut self, keys: KeySpace, what: &'static str) -> Result<Option<u16>, CodecError> {
-        self.mapping(keys).id(self.reader, what)
+        self.known.kind(keys).id(self.reader, what)
     }
 
     fn pane(&mut self, what: &'static str) -> Result<i64, CodecError> {
@@ -265,7 +250,7 @@ impl StateReader for CborStateReader<'_, '_> {
         what: &'static str,
         mut read: impl FnMut(&mut Self, u16) -> Result<T, CodecError>,
     ) -> Result<Vec<T>, CodecError> {
-        let mapping = self.mapping(keys);
+        let mapping = self.known.kind(keys);
         let mut entries: Vec<(u16, T)> = Vec::new();
         for _ in 0..self.reader.map(what)? {
             match mapping.id(self.reader, what)? {

@@ -9,9 +9,6 @@ use super::{TomlValue, as_number, duration, in_file_order, kind_of};
 use crate::diagnostics::{Diagnostics, nearest, shorten, suggest};
 use crate::time::Span;
 
-/// Keys of later versions.
-const LATER_KEYS: [&str; 1] = ["budget"];
-
 /// A table whose keys are known.
 pub struct TomlSection<'a> {
     /// Its name in messages: ``segment `dormant` ``.
@@ -38,19 +35,16 @@ impl<'a> TomlSection<'a> {
             if keys.contains(&key) {
                 continue;
             }
-            if LATER_KEYS.contains(&key) {
-                problems.add(
-                    &span,
-                    format!("`{key}` is not supported yet"),
-                    "remove it; it will come with a later version",
-                );
-            } else {
-                misspelt.extend(nearest(key, keys.iter().copied()));
-                let help = suggest(key, keys.iter().copied(), "keys here");
-                problems.add(&span, format!("unknown key {} in {title}", shorten(key)), help);
-            }
+            misspelt.extend(nearest(key, keys.iter().copied()));
+            let help = suggest(key, keys.iter().copied(), "keys here");
+            problems.add(&span, format!("unknown key {} in {title}", shorten(key)), help);
         }
         TomlSection { title, span, table, misspelt }
+    }
+
+    /// Opens a table that may have any key.
+    pub(crate) fn of_any_keys(title: impl Into<String>, span: Range<usize>, table: &'a DeTable<'a>) -> TomlSection<'a> {
+        TomlSection { title: title.into(), span, table, misspelt: Vec::new() }
     }
 
     /// The value of a key, if it is there.

@@ -34,12 +34,14 @@ pub struct EvaluationContext<'a> {
     pub fields: &'a [(FieldId, Scalar<'a>)],
     /// The values of the array's element; empty outside `where` and `let` of a name with `each`.
     pub item: &'a [(ItemFieldId, Scalar<'a>)],
+    /// The code of the reservation that a match may settle; `None` elsewhere.
+    pub code: Option<&'a str>,
 }
 
 impl<'a> EvaluationContext<'a> {
     /// A user at an instant, without an event.
     pub fn new(rules: &'a Ruleset, profile: &'a UserProfile, now: Timestamp) -> EvaluationContext<'a> {
-        EvaluationContext { rules, profile, now, instance: None, fields: &[], item: &[] }
+        EvaluationContext { rules, profile, now, instance: None, fields: &[], item: &[], code: None }
     }
 
     /// Whether the condition holds.
@@ -165,6 +167,7 @@ impl<'a> EvaluationContext<'a> {
             Term::InstanceIdle => TermResult::elapsed(self.instance.map_or(Timestamp::MIN, |it| it.latest), self.now),
             Term::InstanceAge => TermResult::elapsed(self.instance.map_or(Timestamp::NEVER, |it| it.first), self.now),
             Term::Key => TermResult::constant(self.instance.map_or(Value::Missing, |it| Value::Text(&it.key))),
+            Term::CouponCode => TermResult::constant(self.code.map_or(Value::Missing, Value::Text)),
             Term::KeysIn(segment) => {
                 let count = self.profile.keys.count_in(*segment);
                 TermResult::constant(Value::Number(Decimal::from(count)))

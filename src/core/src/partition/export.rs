@@ -144,6 +144,7 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Segments => rules.segments[index].id.clone(),
             KeySpace::Campaigns => rules.campaigns[index].id.clone(),
             KeySpace::Pers => rules.pers[index].id.clone(),
+            KeySpace::Budgets => rules.budgets[index].id.clone(),
             KeySpace::Features => notation::feature(rules, FeatureId(id)),
             KeySpace::Traits => rules.projection.traits[index].join("."),
             // A cap has no id of its own.
@@ -228,6 +229,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Names => entry.id("event", keys, key),
                 KeySpace::Fields => entry.id("property", keys, key),
                 KeySpace::Pers => entry.id("per", keys, key),
+                KeySpace::Budgets => entry.id("budget", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::growth::GrowthRules;
 use super::ruleset::{
     Campaign, CampaignTrigger, Condition, ConditionDependencies, EventName, Feature, FeatureId, NameId,
-    NumericProperty, Ruleset, Term,
+    NumericProperty, Ruleset, Settlement, Spend, Term,
 };
 use crate::event::{CallType, FieldId, TraitId};
 
@@ -45,6 +45,7 @@ pub(super) fn property_events(
     let is_read = |id: NameId, name: &EventName| {
         let mut reads = features.iter().any(|feature| feature.name == id && !feature.kind.fields().is_empty())
             || campaigns.iter().any(|it| it.on == CampaignTrigger::Match(id) && !it.reads.is_empty())
+            || campaigns.iter().filter_map(|it| it.settle.as_ref()).any(|settle| settle.on == id)
             || sales.is_some_and(|sales| sales.contains(&Some(id)));
         if let Some(filter) = &name.filter {
             each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
@@ -132,6 +133,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::InstanceIdle
         | Term::InstanceAge
         | Term::Key
+        | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Item { .. } => {}
     }
@@ -159,6 +161,7 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::InstanceIdle
         | Term::InstanceAge
         | Term::Key
+        | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Item { .. }
         | Term::Arithmetic { .. }
@@ -230,6 +233,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Trait(_)
         | Term::Field(_)
         | Term::Key
+        | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Item { .. }
         | Term::Negate(_)
@@ -278,6 +282,7 @@ impl DependencyVisitor<'_> {
             | Term::InstanceIdle
             | Term::InstanceAge
             | Term::Key
+            | Term::CouponCode
             | Term::Item { .. }
             | Term::Arithmetic { .. }
             | Term::Negate(_)
@@ -327,10 +332,14 @@ pub fn fields_in(condition: &Condition) -> Vec<FieldId> {
     found
 }
 
-/// What a campaign's `if` and `payload_from` read of the match that triggers it, ascending.
-pub(super) fn fields_of_match(condition: Option<&Condition>, payload_from: &[(String, Term)]) -> Vec<FieldId> {
+/// What a campaign's `if`, `payload_from` and costs read of the match that triggers it, ascending.
+pub(super) fn fields_of_match(
+    condition: Option<&Condition>,
+    payload_from: &[(String, Term)],
+    spends: &[Spend],
+) -> Vec<FieldId> {
     let mut found: BTreeSet<FieldId> = condition.map(fields_in).unwrap_or_default().into_iter().collect();
-    for (_, term) in payload_from {
+    for term in payload_from.iter().map(|(_, term)| term).chain(spends.iter().map(|spend| &spend.cost)) {
         each_in_term(term, &mut |term| {
             if let Term::Field(id) = term {
                 found.insert(*id);
@@ -338,6 +347,13 @@ pub(super) fn fields_of_match(condition: Option<&Condition>, payload_from: &[(St
         });
     }
     found.into_iter().collect()
+}
+
+/// What a settlement reads of the match that may settle a reservation.
+pub fn fields_of_settlement(settle: &Settlement) -> Vec<FieldId> {
+    let mut found = settle.when.as_ref().map(fields_in).unwrap_or_default();
+    found.extend(settle.amount.iter().flat_map(fields_in_term));
+    found
 }
 
 /// The properties and context fields in a term.
@@ -365,9 +381,14 @@ pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
         each_term(condition, &mut |term| see(term));
     }
     let lets = rules.names.iter().flat_map(|name| &name.lets).map(|value| &value.term);
-    let payloads = rules.campaigns.iter().flat_map(|campaign| &campaign.payload_from).map(|(_, term)| term);
-    for term in payloads.chain(lets) {
+    let decided = rules.campaigns.iter().flat_map(Campaign::terms);
+    let settlements = rules.campaigns.iter().filter_map(|campaign| campaign.settle.as_ref());
+    let amounts = settlements.clone().filter_map(|settle| settle.amount.as_ref());
+    for term in decided.chain(amounts).chain(lets) {
         each_in_term(term, &mut |term| see(term));
+    }
+    for condition in settlements.filter_map(|settle| settle.when.as_ref()) {
+        each_term(condition, &mut |term| see(term));
     }
     found
 }

@@ -88,7 +88,7 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     }
     for campaign in &rules.campaigns {
         let mut all = campaign.condition.as_ref().map(features_in).unwrap_or_default();
-        for (_, term) in &campaign.payload_from {
+        for term in campaign.terms() {
             dependencies::each_in_term(term, &mut |inner| dependencies::features_of(inner, &mut |id| all.extend([id])));
         }
         note(all, format!("campaign {}", campaign.id));
@@ -212,6 +212,14 @@ fn campaigns(rules: &Ruleset, out: &mut String) {
         }
         if let Some(chance) = campaign.chance {
             line(out, format_args!("    draws: {chance} win"));
+        }
+        for spend in &campaign.spends {
+            let (budget, cost) = (&rules.budgets[usize::from(spend.budget.0)].id, notation::term(rules, &spend.cost));
+            line(out, format_args!("    spends {cost} of budget {budget}, decided at the end of the second"));
+        }
+        if let Some(settle) = &campaign.settle {
+            let on = &rules.names[usize::from(settle.on.0)].id;
+            line(out, format_args!("    reserves its costs for {}, or until {on} settles them", settle.within));
         }
     }
 }

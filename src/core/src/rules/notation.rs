@@ -28,6 +28,7 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::InstanceIdle => "idle()".to_owned(),
         Term::InstanceAge => "age()".to_owned(),
         Term::Key => "key()".to_owned(),
+        Term::CouponCode => "code()".to_owned(),
         Term::KeysIn(id) => format!("keys_in('{}')", rules.segments[usize::from(id.0)].id),
         Term::Trait(id) => user_trait(rules, *id),
         Term::Field(id) => field(rules, *id),

@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 17] = [
+        let words: [&[&str]; 20] = [
             &tables::PER_KEYS,
             &tables::TOP_KEYS,
             &tables::CAP_KEYS,
@@ -32,6 +32,9 @@ mod tests {
             &tables::SEGMENT_KEYS,
             &tables::CAMPAIGN_KEYS,
             &tables::VARIANT_KEYS,
+            &tables::BUDGET_KEYS,
+            &tables::SPEND_KEYS,
+            &tables::SETTLE_KEYS,
             &functions::METHODS,
             &compiler::ROOTS,
             &growth::GROWTH_KEYS,

@@ -12,6 +12,9 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
+use strum::VariantNames;
+
+use crate::time::CalendarUnit;
 
 /// The JSON Schema of rules files.
 pub fn schema() -> Value {
@@ -90,6 +93,8 @@ struct RulesSchema {
     per: Option<()>,
     /// Segments of users, or of keys.
     segments: Option<Vec<SegmentSchema>>,
+    /// Budgets: how much campaigns may spend, and in which period.
+    budgets: Option<Vec<BudgetSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
     campaigns: Option<Vec<CampaignSchema>>,
     /// The maximum number of messages to a user, over all campaigns.
@@ -191,6 +196,72 @@ struct SegmentSchema {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
+struct BudgetSchema {
+    /// Its name in campaigns, subjects and metrics.
+    #[schemars(with = "IdText")]
+    id: (),
+    /// The most that is spent and reserved in one period.
+    #[schemars(range(min = 0.0, max = 1e24))]
+    limit: f64,
+    /// The period, in the rules' time zone; left out: all time is one.
+    #[schemars(extend("enum" = CalendarUnit::VARIANTS))]
+    per: Option<String>,
+    /// A line for people.
+    description: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
+struct SpendSchema {
+    /// The budget.
+    #[schemars(with = "IdText")]
+    budget: (),
+    /// How much one action costs: an expression with a number, of at least 0.
+    cost: String,
+}
+
+/// Other keys are fields of the coupon in the payload.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
+struct CouponSchema {
+    /// What it is: "percent", "amount", "free_shipping".
+    kind: Option<String>,
+    /// How much of it.
+    #[schemars(range(min = 0.0))]
+    value: Option<f64>,
+    /// The smallest order that it can be used for.
+    #[schemars(range(min = 0.0))]
+    min_spend: Option<f64>,
+    /// How long it is valid.
+    #[schemars(with = "DurationText")]
+    valid: (),
+    /// What its codes begin with.
+    #[schemars(length(max = 32))]
+    prefix: Option<String>,
+    /// How many characters follow, which cannot be guessed. Default: 10.
+    #[schemars(range(min = 6, max = 26))]
+    length: Option<i64>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
+struct SettleSchema {
+    /// The event that says what was spent.
+    on: String,
+    /// What must hold for an event to settle the oldest reservation: event.x, traits.x and code().
+    when: Option<String>,
+    /// What was spent of the first budget: an expression with a number. Default: its whole cost.
+    amount: Option<String>,
+    /// How long the costs are reserved. Default: as long as the coupon is valid.
+    #[schemars(with = "Option<DurationText>")]
+    within: Option<()>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
 struct CampaignSchema {
     /// Its name in subjects and metrics.
     #[schemars(with = "IdText")]
@@ -225,6 +296,12 @@ struct CampaignSchema {
     holdout: Option<f64>,
     /// Alternatives to compare; a user always gets the same one.
     variants: Option<Vec<VariantSchema>>,
+    /// What it takes of budgets: all of it, or it is not sent.
+    spends: Option<Vec<SpendSchema>>,
+    /// A coupon with a code that cannot be guessed; its fields and the code are in the payload.
+    coupon: Option<CouponSchema>,
+    /// The costs are reserved until an event says what was spent, or the time is over.
+    settle: Option<SettleSchema>,
     /// Constant fields of the action.
     payload: Option<Map<String, Value>>,
     /// Computed fields of the action: an expression for each.

@@ -119,6 +119,9 @@ fn fields_of_matches(rules: &Ruleset, id: NameId) -> BTreeSet<FieldId> {
     for campaign in rules.campaigns.iter().filter(|campaign| campaign.on == CampaignTrigger::Match(id)) {
         fields.extend(&campaign.reads);
     }
+    for settle in rules.campaigns.iter().filter_map(|campaign| campaign.settle.as_ref()).filter(|it| it.on == id) {
+        fields.extend(dependencies::fields_of_settlement(settle));
+    }
     if let Some(orders) = rules.growth.iter().filter_map(|growth| growth.orders.as_ref()).find(|it| it.name == id) {
         fields.extend([orders.coupon, orders.category, orders.order_id]);
     }

@@ -11,6 +11,7 @@
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, ToSpan};
+use strum::{EnumString, VariantNames};
 
 use crate::time::Timestamp;
 
@@ -22,7 +23,8 @@ const DAY_RANGE: std::ops::RangeInclusive<i64> = -719_528..=2_932_896;
 const TABLE_END_MS: i64 = 5_680_281_600_000;
 
 /// A unit of the calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum CalendarUnit {
     /// A calendar day.
     Day,

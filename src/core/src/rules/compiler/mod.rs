@@ -37,6 +37,19 @@ pub(super) enum ConditionContext {
     When(usize),
     /// `if` and `payload_from` of a campaign: history, every segment, and the match that triggers it.
     Campaign(TriggeringMatch),
+    /// A term about one match, in a table that names it: what it settles, what it is worth.
+    OfMatch(MatchTermContext),
+}
+
+/// What a term about one match can refer to, beside the match (`event.x`) and the traits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MatchTermContext {
+    /// The match.
+    pub(super) of: TriggeringMatch,
+    /// The key that the term is the value of.
+    pub(super) key: &'static str,
+    /// `code()`, the code of a coupon.
+    pub(super) has_code: bool,
 }
 
 /// What `event.x` refers to in the terms of a campaign.
@@ -56,6 +69,7 @@ impl ConditionContext {
         match self {
             ConditionContext::Where(_) => Some("where"),
             ConditionContext::Let(_) => Some("let"),
+            ConditionContext::OfMatch(context) => Some(context.key),
             ConditionContext::When(_) | ConditionContext::Campaign(_) => None,
         }
     }

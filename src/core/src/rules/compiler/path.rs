@@ -1,6 +1,6 @@
 //! Compiles dotted paths: `traits.x`, `properties.x`, `context.x`.
 
-use super::{ConditionCompiler, ConditionContext, TermType, TriggeringMatch, TypedTerm};
+use super::{ConditionCompiler, ConditionContext, MatchTermContext, TermType, TriggeringMatch, TypedTerm};
 use crate::diagnostics::shorten;
 use crate::rules::functions;
 use crate::rules::ruleset::Term;
@@ -42,7 +42,7 @@ impl ConditionCompiler<'_, '_, '_> {
             let id = self.within_limits(&node.span, id)?;
             return Some(TypedTerm::new(Term::Trait(id), TermType::Dynamic));
         }
-        if self.context.event_key().is_none() {
+        if !matches!(self.context, ConditionContext::Where(_) | ConditionContext::Let(_)) {
             let help = if root == "properties" && self.triggering_match(MATCH_ROOT).is_some() {
                 format!("write event.{} for that of the event that triggers the campaign", path.fields.join("."))
             } else if root == "properties" {
@@ -62,6 +62,7 @@ impl ConditionCompiler<'_, '_, '_> {
     pub(in crate::rules) fn triggering_match(&self, root: &str) -> Option<TriggeringMatch> {
         match self.context {
             ConditionContext::Campaign(on) if root == MATCH_ROOT && on != TriggeringMatch::None => Some(on),
+            ConditionContext::OfMatch(MatchTermContext { of, .. }) if root == MATCH_ROOT => Some(of),
             _ => None,
         }
     }

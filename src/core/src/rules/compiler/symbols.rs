@@ -18,6 +18,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) product_arrays: HashSet<NameId>,
     /// Event names in file order.
     pub(in crate::rules) name_order: Vec<String>,
+    /// The ids of `[[budgets]]`, in file order, also those with mistakes.
+    pub(in crate::rules) budget_order: Vec<String>,
     /// The ids of `[per.K]`, in file order, also those with mistakes.
     pub(in crate::rules) per_order: Vec<String>,
     /// The `[per.K]` whose instances the condition that is being compiled asks about; `None`: it asks about users.

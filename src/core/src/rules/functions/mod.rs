@@ -43,7 +43,7 @@ impl Function {
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 27] = [
+pub(super) const FUNCTIONS: [Function; 28] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -64,6 +64,7 @@ pub(super) const FUNCTIONS: [Function; 27] = [
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
     Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },
     Function { name: "key", usage: "key()", reads_history: false, compile: segment::key },
+    Function { name: "code", usage: "code()", reads_history: false, compile: segment::code },
     Function { name: "duration", usage: "duration('45m')", reads_history: false, compile: value::duration },
     Function { name: "has", usage: "has(traits.email)", reads_history: false, compile: value::has },
     Function { name: "number", usage: "number(last(order.total)) or number(properties.total)", reads_history: false, compile: value::number },

@@ -2,7 +2,7 @@
 
 use super::only_text;
 use crate::diagnostics::shorten;
-use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType, TypedTerm};
+use crate::rules::compiler::{ConditionCompiler, ConditionContext, MatchTermContext, TermType, TypedTerm};
 use crate::rules::ruleset::{Condition, PerId, SegmentId, Term};
 use crate::rules::syntax::{Expression, FunctionCall};
 
@@ -49,6 +49,20 @@ pub(super) fn key(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionC
         return compiler.fail(&call.span, "key() is the key of a [per.…], and there is none here", help);
     }
     Some(TypedTerm::new(Term::Key, TermType::Text))
+}
+
+/// `code()`
+pub(super) fn code(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
+    let [] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
+    match compiler.context {
+        ConditionContext::OfMatch(MatchTermContext { has_code: true, .. }) => {
+            Some(TypedTerm::new(Term::CouponCode, TermType::Text))
+        }
+        _ => {
+            let help = "it is for `settle` of a campaign with a coupon: when = \"event.coupon == code()\"";
+            compiler.fail(&call.span, "code() is the code of a coupon, and there is none here", help)
+        }
+    }
 }
 
 impl ConditionCompiler<'_, '_, '_> {

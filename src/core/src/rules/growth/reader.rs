@@ -119,7 +119,7 @@ impl<'t> RulesReader<'t> {
     }
 
     /// The name of `[events]` with a text.
-    pub(super) fn event_name(&mut self, name: &Spanned<&'t str>) -> Option<NameId> {
+    pub(in crate::rules) fn event_name(&mut self, name: &Spanned<&'t str>) -> Option<NameId> {
         let found = self.symbols.names.get(*name.get_ref()).copied();
         if found.is_none() {
             let known = self.symbols.name_order.iter().map(String::as_str);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Condition, NameId, SegmentId, Term};
+use super::{Condition, Coupon, NameId, SegmentId, Settlement, Spend, Term};
 use crate::event::FieldId;
 use crate::json::JsonText;
 use crate::time::Span;
@@ -38,6 +38,12 @@ pub struct Campaign {
     pub holdout: f64,
     /// The variants; may be empty.
     pub variants: Vec<Variant>,
+    /// What it takes of budgets; empty: it is decided at once.
+    pub spends: Vec<Spend>,
+    /// The coupon that its actions bear.
+    pub coupon: Option<Coupon>,
+    /// What settles the costs it has reserved; `None`: they are spent at once.
+    pub settle: Option<Settlement>,
     /// Constant payload fields.
     pub payload: BTreeMap<String, JsonText>,
     /// Payload fields computed at the decision.
@@ -99,6 +105,13 @@ pub struct Cap {
     pub per: Span,
     /// Only actions of this channel count; `None`: of all.
     pub channel: Option<String>,
+}
+
+impl Campaign {
+    /// The terms that a decision asks for a value, beside its `if`.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        self.payload_from.iter().map(|(_, term)| term).chain(self.spends.iter().map(|spend| &spend.cost))
+    }
 }
 
 impl TransitionKind {

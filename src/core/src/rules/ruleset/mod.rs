@@ -8,6 +8,7 @@
 //! - `Condition::InSegment` only names a segment above the one it is part of.
 //! - No two features are equal: two segments that read the same event, property and window share one.
 
+mod budget;
 mod campaign;
 mod condition;
 mod event_name;
@@ -17,6 +18,7 @@ mod per;
 mod projection;
 mod term;
 
+pub use budget::{Budget, BudgetId, Coupon, Settlement, Spend};
 pub use campaign::{Campaign, CampaignTrigger, Cap, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
@@ -57,6 +59,8 @@ pub struct Ruleset {
     pub features: Vec<Feature>,
     /// `[[segments]]`, in file order.
     pub segments: Vec<Segment>,
+    /// `[[budgets]]`, in file order.
+    pub budgets: Vec<Budget>,
     /// `[[campaigns]]`, in file order.
     pub campaigns: Vec<Campaign>,
     /// `[[caps]]`, in file order.

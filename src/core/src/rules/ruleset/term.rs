@@ -45,6 +45,8 @@ pub enum Term {
     InstanceAge,
     /// `key()`: the instance's key.
     Key,
+    /// `code()`: the code of a reservation's coupon; in `settle` only.
+    CouponCode,
     /// `keys_in('id')`: how many instances are in a segment with `per`.
     KeysIn(SegmentId),
     /// `traits.x`.

@@ -16,7 +16,7 @@ use crate::rules::ruleset::{Campaign, Condition, QuietHours, Term, Variant};
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 16] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 19] = [
     "id",
     "on",
     "channel",
@@ -29,6 +29,9 @@ pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 16] = [
     "chance",
     "holdout",
     "variants",
+    "spends",
+    "coupon",
+    "settle",
     "payload",
     "payload_from",
     "expires",
@@ -90,13 +93,16 @@ impl<'t> RulesReader<'t> {
         let variants = self.variants(section);
         let payload = self.payload(section);
         let payload_from = self.payload_from(section, context);
+        let spends = self.spends(section, context);
         self.symbols.per = None;
+        let coupon = self.coupon(section);
+        let settle = self.settlement(section, &spends, coupon.as_ref());
         let condition = condition?;
         Some(Campaign {
             id: id.to_owned(),
             description: description.unwrap_or_default(),
             on: trigger.known()?,
-            reads: dependencies::fields_of_match(condition.as_ref(), &payload_from),
+            reads: dependencies::fields_of_match(condition.as_ref(), &payload_from, &spends),
             channel: channel?,
             priority,
             condition,
@@ -107,6 +113,9 @@ impl<'t> RulesReader<'t> {
             chance,
             holdout,
             variants,
+            spends,
+            coupon,
+            settle,
             payload,
             payload_from,
             expires,

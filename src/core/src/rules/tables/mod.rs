@@ -1,5 +1,6 @@
 //! Reads the tables of a rules file, in the order in which they depend on each other.
 
+mod budgets;
 mod campaign_triggers;
 mod campaigns;
 mod caps;
@@ -8,6 +9,8 @@ mod payload;
 mod per;
 mod segments;
 
+#[cfg(test)]
+pub(super) use budgets::{BUDGET_KEYS, SETTLE_KEYS, SPEND_KEYS};
 #[cfg(test)]
 pub(super) use campaigns::{CAMPAIGN_KEYS, VARIANT_KEYS};
 #[cfg(test)]
@@ -37,13 +40,14 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 12] = [
+pub(super) const TOP_KEYS: [&str; 13] = [
     "timezone",
     "control",
     "dedup_window",
     "events",
     "per",
     "segments",
+    "budgets",
     "campaigns",
     "caps",
     "growth",
@@ -75,6 +79,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let mut names = reader.events(&root);
     let pers = reader.pers(&root);
     let segments = reader.segments(&root);
+    let budgets = reader.budgets(&root);
     let campaigns = reader.campaigns(&root);
     let caps = reader.caps(&root);
     let growth = reader.growth(&root, &names, (timezone.clone(), timezone_name.clone()));
@@ -106,6 +111,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         names,
         pers,
         segments,
+        budgets,
         campaigns,
         caps,
         amounts: dependencies::amounts(&features, growth.as_ref()),

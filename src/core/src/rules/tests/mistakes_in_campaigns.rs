@@ -62,7 +62,7 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
     "0",
     ""
 )]
-#[case::code("on = 'event:a'\npayload_from = { c = 'code()' }", "there is no function `code`", "code", "")]
+#[case::code("on = 'event:a'\npayload_from = { c = 'cade()' }", "there is no function `cade`", "cade", "")]
 #[case::no_trigger("", "campaign `c` has no `on`", "[[campaigns]]", "add on")]
 #[case::bad_channel("on = 'exit:s'\nchannel = 'e mail'", "`e mail` cannot be a channel", "'e mail'", "letters")]
 #[case::priority_not_whole(
@@ -111,7 +111,43 @@ const SEGMENT: &str = "[[segments]]\nid = 's'\nwhen = 'total(a) > 0'\n[events]\n
     "'a'",
     ""
 )]
-#[case::budget("on = 'exit:s'\nbudget = 100", "`budget` is not supported yet", "budget", "later")]
+#[case::budget("on = 'exit:s'\nbudget = 100", "unknown key `budget` in this campaign", "budget", "")]
+#[case::spends_of_none(
+    "on = 'exit:s'\nspends = [{ budget = 'summer', cost = '1' }]",
+    "there is no budget `summer` in [[budgets]]",
+    "'summer'",
+    "there are no budgets yet"
+)]
+#[case::settle_alone(
+    "on = 'exit:s'\nsettle = { on = 'a', within = '1d' }",
+    "`settle` says what was spent, but this campaign spends nothing",
+    "{ on = 'a', within = '1d' }",
+    "add `spends`"
+)]
+#[case::coupon_for_good(
+    "on = 'exit:s'\ncoupon = { kind = 'percent' }",
+    "the coupon of campaign `c` has no `valid`",
+    "{ kind = 'percent' }",
+    "\"7d\""
+)]
+#[case::coupon_misspelt(
+    "on = 'exit:s'\ncoupon = { valid = '7d', lenght = 8 }",
+    "a coupon has no key `lenght`",
+    "lenght",
+    "did you mean `length`?"
+)]
+#[case::coupon_short(
+    "on = 'exit:s'\ncoupon = { valid = '7d', length = 5 }",
+    "`length` must be between 6 and 26",
+    "5",
+    ""
+)]
+#[case::code_elsewhere(
+    "on = 'exit:s'\npayload_from = { code = 'code()' }",
+    "code() is the code of a coupon, and there is none here",
+    "code()",
+    "settle"
+)]
 #[case::unknown_key(
     "on = 'exit:s'\ncool_down = '1d'",
     "unknown key `cool_down` in this campaign",

@@ -35,7 +35,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
     let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
-    let tables: [(&str, &[&str]); 12] = [
+    let tables: [(&str, &[&str]); 15] = [
         (per, &tables::PER_KEYS),
         ("", &tables::TOP_KEYS),
         ("/properties/caps/items", &tables::CAP_KEYS),
@@ -48,6 +48,9 @@ fn the_schema_has_the_readers_keys_and_no_other() {
         ("/properties/promotions/items", &growth::PROMOTION_KEYS),
         ("/properties/targets/items", &growth::TARGET_KEYS),
         (&variant, &tables::VARIANT_KEYS),
+        ("/properties/budgets/items", &tables::BUDGET_KEYS),
+        (&format!("{campaign}/properties/spends/items"), &tables::SPEND_KEYS),
+        (&format!("{campaign}/properties/settle"), &tables::SETTLE_KEYS),
     ];
     for (place, keys) in tables {
         let table = schema.pointer(place).unwrap_or_else(|| panic!("nothing at {place} in {schema:#}"));
