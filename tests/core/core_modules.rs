@@ -31,6 +31,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("engine", &["time", "decimal", "event", "encoding", "value", "features", "rules"]),
     ("survey", &["time", "decimal", "event", "rules", "engine"]),
     ("campaigns", &["time", "json", "event", "secret", "rules", "encoding", "engine"]),
+    ("goals", &["time", "event", "encoding", "rules"]),
     ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
     (
         "partition",
@@ -47,6 +48,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "rules",
             "engine",
             "campaigns",
+            "goals",
             "growth",
         ],
     ),
@@ -66,6 +68,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "engine",
             "identity",
             "campaigns",
+            "goals",
             "growth",
             "partition",
         ],

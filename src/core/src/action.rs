@@ -33,6 +33,8 @@ pub mod types {
     pub const DECISION: &str = "rekindle.decision.v1";
     /// A visitor's past became a user's.
     pub const MERGED: &str = "rekindle.merged.v1";
+    /// What became of an exposure to a goal.
+    pub const OUTCOME: &str = "rekindle.outcome.v1";
     /// Other rules took effect.
     pub const RULES: &str = "rekindle.rules.v1";
     /// What could not be taken in, or given out.

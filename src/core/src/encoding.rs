@@ -37,11 +37,12 @@ pub(crate) enum KeySpace {
     Fields = 6,
     Pers = 7,
     Budgets = 8,
+    Goals = 9,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 9] = [
+    pub(crate) const ALL: [KeySpace; 10] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -51,7 +52,17 @@ impl KeySpace {
         KeySpace::Fields,
         KeySpace::Pers,
         KeySpace::Budgets,
+        KeySpace::Goals,
     ];
+}
+
+/// Something of the rules that state refers to for as long as it must, whatever becomes of the rules.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleReference {
+    /// Its index in the current rules.
+    Current(u16),
+    /// Its id: the current rules have nothing of this id.
+    Gone(Arc<str>),
 }
 
 /// Writes parts of a user's state in one format.
@@ -83,6 +94,10 @@ pub(crate) trait StateWriter {
     fn hidden_id(&mut self, keys: KeySpace, id: u16) {
         self.id("", keys, id);
     }
+    /// An id, also of something that the current rules do not have.
+    fn reference(&mut self, name: &'static str, keys: KeySpace, reference: &RuleReference);
+    /// One of a few words, by its place among them.
+    fn choice(&mut self, name: &'static str, words: &[&'static str], place: u8);
     /// A pane of a window.
     fn pane(&mut self, name: &'static str, pane: i64);
     /// A pane that follows another one (`None`: the first).
@@ -135,6 +150,9 @@ pub(crate) trait StateReader {
     fn optional_text(&mut self, what: &'static str) -> Result<Option<Arc<str>>, Self::Error>;
     /// `None`: the current rules have nothing of this id.
     fn id(&mut self, keys: KeySpace, what: &'static str) -> Result<Option<u16>, Self::Error>;
+    fn reference(&mut self, keys: KeySpace, what: &'static str) -> Result<RuleReference, Self::Error>;
+    /// A place below `count`.
+    fn choice(&mut self, count: u8, what: &'static str) -> Result<u8, Self::Error>;
     fn pane(&mut self, what: &'static str) -> Result<i64, Self::Error>;
     fn pane_after(&mut self, previous: Option<i64>, what: &'static str) -> Result<i64, Self::Error>;
     fn days(&mut self, what: &'static str) -> Result<DaySet, Self::Error> {

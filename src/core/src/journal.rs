@@ -7,8 +7,8 @@ use std::io;
 
 use crate::action::action_id;
 use crate::campaigns::Outcome;
-use crate::json::{JsonObjectWriter, key_text};
-use crate::partition::{Cause, DecisionOutput, Output, OutputKind};
+use crate::json::{JsonObjectWriter, key_raw, key_text};
+use crate::partition::{Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind};
 use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
@@ -54,6 +54,7 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
         OutputKind::Transition { .. } => "transition",
         OutputKind::Decision(_) => "decision",
         OutputKind::Merged { .. } => "merged",
+        OutputKind::GoalOutcome(_) => "outcome",
     };
     let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), kind);
     line.text(key_text!("user"), &output.user);
@@ -88,6 +89,17 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
         }
         OutputKind::Merged { from } => {
             line.text(key_text!("from"), from);
+            output.at.with_text(|at| line.text(key_text!("at"), at));
+        }
+        OutputKind::GoalOutcome(outcome) => {
+            let GoalOutcomeOutput { campaign, goal, group, variant, exposed, count, value } = &**outcome;
+            line.text(key_text!("campaign"), campaign);
+            line.text(key_text!("goal"), goal);
+            line.text(key_text!("group"), group.name());
+            line.text_if_any(key_text!("variant"), variant.as_deref());
+            exposed.with_text(|exposed| line.text(key_text!("exposed"), exposed));
+            line.raw(key_raw!("count"), &count.to_string());
+            line.raw(key_raw!("value"), &value.map_or_else(|| "null".to_owned(), |value| value.to_string()));
             output.at.with_text(|at| line.text(key_text!("at"), at));
         }
     }

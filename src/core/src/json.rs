@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 mod object_writer;
 
-pub(crate) use object_writer::{JsonObjectWriter, key_text};
+pub(crate) use object_writer::{JsonObjectWriter, key_raw, key_text};
 
 /// A JSON value as its text.
 #[derive(Clone)]

@@ -16,6 +16,7 @@ mod encoding;
 pub mod engine;
 pub mod event;
 pub mod features;
+pub mod goals;
 pub mod growth;
 pub mod identity;
 pub mod journal;

@@ -160,6 +160,16 @@ impl Story {
                 format!("{} {campaign}", decision.outcome.name())
             }
             OutputKind::Merged { from } => format!("merged {from}"),
+            OutputKind::GoalOutcome(outcome) => {
+                let value = outcome.value.map_or_else(|| "null".to_owned(), |value| value.to_string());
+                format!(
+                    "{} {} {}: {} worth {value}",
+                    outcome.group.name(),
+                    outcome.campaign,
+                    outcome.goal,
+                    outcome.count
+                )
+            }
         }
     }
 }

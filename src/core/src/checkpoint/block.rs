@@ -13,7 +13,7 @@ use super::error::CodecError;
 /// - 3: never written: of 4 no flipped bit makes a version that is read.
 /// - 4: deferred decisions have the time of the deferral, and may be those of matches; there are keys of names and properties.
 /// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
-/// - 8: there are keys of budgets.
+/// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
 pub const FORMAT_VERSION: u16 = 8;
 
 /// What a file begins with, with its version.
@@ -52,12 +52,15 @@ pub(super) enum CheckpointBlockKind {
     Unlinked = 6,
     End = 7,
     Growth = 8,
+    Uplift = 9,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
-        use CheckpointBlockKind::{End, Growth, Header, Keys, Links, Removed, Unlinked, Users};
-        [Header, Keys, Users, Removed, Links, Unlinked, End, Growth].into_iter().find(|kind| *kind as u8 == code)
+        use CheckpointBlockKind::{End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
+        [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift]
+            .into_iter()
+            .find(|kind| *kind as u8 == code)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::definition;
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
-use crate::encoding::KeySpace;
+use crate::encoding::{KeySpace, RuleReference};
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
 use crate::rules::ruleset::{PerId, Ruleset};
@@ -25,13 +25,15 @@ const KINDS_BEFORE_4: usize = 5;
 /// For each id in a checkpoint, the id under the current rules; `None`: these have nothing of this key.
 pub(super) struct KeyDictionary {
     kinds: [KeyMapping; KINDS],
+    /// The current rules, where references by name are looked up.
+    rules: RulesKeys,
     /// How the growth numbers are read; `None`: not at all.
     pub(super) growth: Option<GrowthMigration>,
 }
 
-/// The ids of one kind.
+/// The ids of one kind: what each is in the current rules, or its key.
 #[derive(Default)]
-pub(super) struct KeyMapping(Vec<Option<u16>>);
+pub(super) struct KeyMapping(Vec<RuleReference>);
 
 impl RulesKeys {
     pub(super) fn of(rules: &Ruleset) -> RulesKeys {
@@ -55,6 +57,7 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Fields => rules.projection.fields.iter().map(|path| definition::path(path)).collect(),
         KeySpace::Pers => (0..).map(PerId).take(rules.pers.len()).map(|id| definition::per(rules, id)).collect(),
         KeySpace::Budgets => rules.budgets.iter().map(|budget| budget.id.clone()).collect(),
+        KeySpace::Goals => rules.goals.iter().map(|goal| goal.id.clone()).collect(),
     }
 }
 
@@ -95,10 +98,11 @@ impl KeyDictionary {
             lists if KINDS_SINCE_4.contains(&lists.saturating_sub(1)) => (lists - 1, true),
             _ => return Err(reader.wrong("an array of another length")),
         };
-        let mut dictionary = KeyDictionary { kinds: Default::default(), growth: None };
+        let mut kinds: [KeyMapping; KINDS] = Default::default();
         for kind in KeySpace::ALL.into_iter().take(stored) {
-            dictionary.kinds[kind as usize] = KeyMapping::read(rules.kind(kind), reader)?;
+            kinds[kind as usize] = KeyMapping::read(rules.kind(kind), reader)?;
         }
+        let mut dictionary = KeyDictionary { kinds, rules, growth: None };
         if has_growth {
             let mut keys = Vec::new();
             for _ in 0..reader.array("the keys of the growth numbers")? {
@@ -115,6 +119,13 @@ impl KeyDictionary {
     pub(super) fn kind(&self, kind: KeySpace) -> &KeyMapping {
         &self.kinds[kind as usize]
     }
+
+    /// What is written by its id, since the rules that it was written under did not have it.
+    pub(super) fn reference(&self, kind: KeySpace, id: &str) -> RuleReference {
+        let place = self.rules.kind(kind).iter().position(|key| key == id);
+        let place = place.and_then(|place| u16::try_from(place).ok());
+        place.map_or_else(|| RuleReference::Gone(id.into()), RuleReference::Current)
+    }
 }
 
 impl KeyMapping {
@@ -123,14 +134,31 @@ impl KeyMapping {
         let mut known = Vec::new();
         for _ in 0..reader.array("a list of keys")? {
             // Removed, so that no two ids have the same meaning.
-            known.push(ids.remove(reader.text("a key")?));
+            let key = reader.text("a key")?;
+            known.push(ids.remove(key).map_or_else(|| RuleReference::Gone(key.into()), RuleReference::Current));
         }
         Ok(KeyMapping(known))
     }
 
     /// Reads an id, and translates it to the current rules.
     pub(super) fn id(&self, reader: &mut CborReader<'_>, what: &'static str) -> Result<Option<u16>, CodecError> {
+        Ok(match self.at(reader, what)? {
+            RuleReference::Current(id) => Some(*id),
+            RuleReference::Gone(_) => None,
+        })
+    }
+
+    /// The same, also of what the current rules do not have.
+    pub(super) fn reference(
+        &self,
+        reader: &mut CborReader<'_>,
+        what: &'static str,
+    ) -> Result<RuleReference, CodecError> {
+        self.at(reader, what).cloned()
+    }
+
+    fn at(&self, reader: &mut CborReader<'_>, what: &'static str) -> Result<&RuleReference, CodecError> {
         let index = usize::try_from(reader.u64(what)?).unwrap_or(usize::MAX);
-        self.0.get(index).copied().ok_or_else(|| reader.wrong("an id without a key"))
+        self.0.get(index).ok_or_else(|| reader.wrong("an id without a key"))
     }
 }

@@ -8,8 +8,10 @@ use super::dictionary;
 use super::error::CodecError;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
+use super::uplift;
 use super::user;
 use super::wire::CborWriter;
+use crate::goals::UpliftCounts;
 use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
 use crate::partition::{ExecutionPlan, SnapshotUsers, User};
@@ -100,6 +102,17 @@ impl CheckpointEncoder {
     pub fn growth(&mut self, rollup: &StoredRollup) -> Result<(), CodecError> {
         self.turn_to(CheckpointBlockKind::Growth, 0)?;
         growth::write(rollup, &mut self.content);
+        self.open.items = 1;
+        self.close()
+    }
+
+    /// Adds what was counted of goals, once.
+    ///
+    /// # Errors
+    /// It is larger than a block can be.
+    pub fn uplift(&mut self, counts: &UpliftCounts) -> Result<(), CodecError> {
+        self.turn_to(CheckpointBlockKind::Uplift, 0)?;
+        uplift::write(counts, &mut self.content);
         self.open.items = 1;
         self.close()
     }

@@ -8,8 +8,10 @@ use super::dictionary::KeyDictionary;
 use super::error::CodecError;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
+use super::uplift;
 use super::user;
 use super::wire::CborReader;
+use crate::goals::UpliftCounts;
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, PackedUser};
 
@@ -47,6 +49,8 @@ pub enum PartContent {
     Unlinked(Vec<Arc<str>>),
     /// The growth numbers; `None`: the current rules have none of them.
     Growth(Option<Box<Rollup>>),
+    /// What was counted of goals.
+    Uplift(UpliftCounts),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -69,7 +73,7 @@ impl<'b> CheckpointFile<'b> {
         }
         let head = CheckpointHeader::read(&mut CborReader::new(&head.content()?))?;
         let totals = CheckpointTotals::read(&mut CborReader::new(&end.content()?))?;
-        let (mut counted, mut has_growth) = (CheckpointTotals::default(), false);
+        let (mut counted, mut has_growth, mut has_uplift) = (CheckpointTotals::default(), false, false);
         for part in parts {
             let of_delta = match part.kind {
                 CheckpointBlockKind::Users => (&mut counted.users, false),
@@ -80,7 +84,12 @@ impl<'b> CheckpointFile<'b> {
                     has_growth = true;
                     continue;
                 }
+                CheckpointBlockKind::Uplift if !has_uplift => {
+                    has_uplift = true;
+                    continue;
+                }
                 CheckpointBlockKind::Growth
+                | CheckpointBlockKind::Uplift
                 | CheckpointBlockKind::Header
                 | CheckpointBlockKind::Keys
                 | CheckpointBlockKind::End => {
@@ -145,6 +154,7 @@ impl CheckpointPart<'_> {
                 let Some(translation) = &reading.known.growth else { return Ok(PartContent::Growth(None)) };
                 PartContent::Growth(Some(Box::new(growth::read(translation, &mut reader)?)))
             }
+            CheckpointBlockKind::Uplift => PartContent::Uplift(uplift::read(&mut reader)?),
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)
             }

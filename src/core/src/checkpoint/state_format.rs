@@ -8,7 +8,7 @@ use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
 use crate::campaigns::TriggerLookup;
 use crate::decimal::Decimal;
-use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
+use crate::encoding::{KeySpace, ListShape, RuleReference, StateReader, StateWriter};
 use crate::engine::feature_set::FeatureLookup;
 use crate::event::Scalar;
 use crate::features::FeatureKind;
@@ -74,6 +74,17 @@ impl StateWriter for CborWriter {
 
     fn id(&mut self, _name: &'static str, _keys: KeySpace, id: u16) {
         self.u64(id.into());
+    }
+
+    fn reference(&mut self, _name: &'static str, _keys: KeySpace, reference: &RuleReference) {
+        match reference {
+            RuleReference::Current(id) => self.u64((*id).into()),
+            RuleReference::Gone(id) => self.str(id),
+        }
+    }
+
+    fn choice(&mut self, _name: &'static str, _words: &[&'static str], place: u8) {
+        self.u64(place.into());
     }
 
     fn pane(&mut self, _name: &'static str, pane: i64) {
@@ -199,6 +210,20 @@ impl StateReader for CborStateReader<'_, '_> {
 
     fn id(&mut self, keys: KeySpace, what: &'static str) -> Result<Option<u16>, CodecError> {
         self.known.kind(keys).id(self.reader, what)
+    }
+
+    /// What was gone from the rules that wrote it may be there again in the current ones.
+    fn reference(&mut self, keys: KeySpace, what: &'static str) -> Result<RuleReference, CodecError> {
+        match self.reader.is_text(what)? {
+            true => self.reader.text(what).map(|id| self.known.reference(keys, id)),
+            false => self.known.kind(keys).reference(self.reader, what),
+        }
+    }
+
+    fn choice(&mut self, count: u8, what: &'static str) -> Result<u8, CodecError> {
+        let place = self.reader.u64(what)?;
+        let place = u8::try_from(place).ok().filter(|place| *place < count);
+        place.ok_or_else(|| self.reader.wrong("a choice out of range"))
     }
 
     fn pane(&mut self, what: &'static str) -> Result<i64, CodecError> {

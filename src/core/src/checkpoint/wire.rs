@@ -153,6 +153,11 @@ impl<'b> CborReader<'b> {
         Ok(is_null)
     }
 
+    /// Whether a text is next.
+    pub(super) fn is_text(&mut self, what: &'static str) -> Result<bool, CodecError> {
+        Ok(self.read(what, |decoder| decoder.datatype())? == Type::String)
+    }
+
     /// An instant between [`Timestamp::MIN`] and [`Timestamp::NEVER`]: the engine's arithmetic cannot overflow on it.
     pub(super) fn time(&mut self, what: &'static str) -> Result<Timestamp, CodecError> {
         let time = Timestamp(self.i64(what)?);

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::{CompactReader, NULL_TAG};
+use super::{CompactReader, NULL_TAG, OURS};
 use crate::decimal::Decimal;
-use crate::encoding::{KeySpace, ListShape, StateReader};
+use crate::encoding::{KeySpace, ListShape, RuleReference, StateReader};
 use crate::event::Scalar;
 use crate::time::Timestamp;
 
@@ -84,6 +84,17 @@ impl StateReader for CompactReader<'_> {
 
     fn id(&mut self, _keys: KeySpace, _what: &'static str) -> Result<Option<u16>, Infallible> {
         Ok(Some(self.small()))
+    }
+
+    fn reference(&mut self, _keys: KeySpace, _what: &'static str) -> Result<RuleReference, Infallible> {
+        Ok(match self.unsigned().checked_sub(1) {
+            None => RuleReference::Gone(self.str().into()),
+            Some(id) => RuleReference::Current(u16::try_from(id).expect(OURS)),
+        })
+    }
+
+    fn choice(&mut self, _count: u8, _what: &'static str) -> Result<u8, Infallible> {
+        Ok(self.byte())
     }
 
     fn pane(&mut self, _what: &'static str) -> Result<i64, Infallible> {

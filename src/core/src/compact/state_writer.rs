@@ -2,7 +2,7 @@
 
 use super::{CompactWriter, NULL_TAG};
 use crate::decimal::Decimal;
-use crate::encoding::{KeySpace, ListShape, StateWriter};
+use crate::encoding::{KeySpace, ListShape, RuleReference, StateWriter};
 use crate::event::Scalar;
 use crate::time::Timestamp;
 
@@ -93,6 +93,21 @@ impl StateWriter for CompactWriter<'_> {
 
     fn id(&mut self, _name: &'static str, _keys: KeySpace, id: u16) {
         self.unsigned(id.into());
+    }
+
+    /// 0 stands for a text that follows.
+    fn reference(&mut self, _name: &'static str, _keys: KeySpace, reference: &RuleReference) {
+        match reference {
+            RuleReference::Current(id) => self.unsigned(u64::from(*id) + 1),
+            RuleReference::Gone(id) => {
+                self.unsigned(0);
+                self.bytes(id.as_bytes());
+            }
+        }
+    }
+
+    fn choice(&mut self, _name: &'static str, _words: &[&'static str], place: u8) {
+        self.out.push(place);
     }
 
     fn pane(&mut self, _name: &'static str, pane: i64) {

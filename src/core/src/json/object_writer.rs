@@ -15,6 +15,14 @@ macro_rules! key_text {
 }
 pub(crate) use key_text;
 
+/// A key between its member's comma and its value that is no text. It must need no escapes.
+macro_rules! key_raw {
+    ($key:literal) => {
+        concat!(",\"", $key, "\":")
+    };
+}
+pub(crate) use key_raw;
+
 impl<'b> JsonObjectWriter<'b> {
     /// Begins an object with a member; its key is that of [`key_text`].
     pub(crate) fn begin(out: &'b mut Vec<u8>, key: &'static str, text: &str) -> JsonObjectWriter<'b> {
@@ -34,6 +42,12 @@ impl<'b> JsonObjectWriter<'b> {
             escape(text, self.out);
         }
         self.out.push(b'"');
+    }
+
+    /// Adds a member whose value is JSON already; its key is that of [`key_raw`].
+    pub(crate) fn raw(&mut self, key: &'static str, json: &str) {
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(json.as_bytes());
     }
 
     /// Adds a member if it has a value.

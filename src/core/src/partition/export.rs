@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::sections::{SectionWriter, UserSection};
 use super::{ExecutionPlan, User};
 use crate::decimal::Decimal;
-use crate::encoding::{KeySpace, ListShape, StateWriter};
+use crate::encoding::{KeySpace, ListShape, RuleReference, StateWriter};
 use crate::event::{FieldId, Scalar};
 use crate::features::{DecimalSum, Window};
 use crate::growth::UserGrowthState;
@@ -43,8 +43,10 @@ impl UserStateExport {
             profile.time("next_wake_up", user.due());
         }
         for section in UserSection::ALL {
-            // An empty list or map is exported as such, a value that is not there as null; keys only where the rules have any.
-            if !matches!(section, UserSection::Identified | UserSection::Keys) || section.is_present(user) {
+            // An empty list or map is exported as such, a value that is not there as null; keys and goals only where there are any.
+            if !matches!(section, UserSection::Identified | UserSection::Keys | UserSection::Goals)
+                || section.is_present(user)
+            {
                 section.write(user, if section.is_of_campaigns() { &mut campaigns } else { &mut profile });
             }
         }
@@ -151,8 +153,20 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Caps => id.to_string(),
             KeySpace::Names => rules.names[index].id.clone(),
             KeySpace::Fields => notation::field(rules, FieldId(id)),
+            KeySpace::Goals => rules.goals[index].id.clone(),
         };
         self.insert(name, JsonText::of(&text));
+    }
+
+    fn reference(&mut self, name: &'static str, keys: KeySpace, reference: &RuleReference) {
+        match reference {
+            RuleReference::Current(id) => self.id(name, keys, *id),
+            RuleReference::Gone(id) => self.text(name, id),
+        }
+    }
+
+    fn choice(&mut self, name: &'static str, words: &[&'static str], place: u8) {
+        self.optional_text(name, words.get(usize::from(place)).copied());
     }
 
     fn hidden_id(&mut self, _keys: KeySpace, _id: u16) {}
@@ -230,6 +244,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Fields => entry.id("property", keys, key),
                 KeySpace::Pers => entry.id("per", keys, key),
                 KeySpace::Budgets => entry.id("budget", keys, key),
+                KeySpace::Goals => entry.id("goal", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

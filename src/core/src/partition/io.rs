@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::campaigns::{Outcome, TriggerOrigin};
+use crate::decimal::Decimal;
 use crate::event::Event;
+use crate::goals::ExposureGroup;
 use crate::json::JsonText;
 use crate::rules::ruleset::{CampaignId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
@@ -81,6 +83,27 @@ pub enum OutputKind {
         /// The visitor.
         from: Arc<str>,
     },
+    /// An exposure to a goal of a campaign is mature.
+    GoalOutcome(Box<GoalOutcomeOutput>),
+}
+
+/// What became of an exposure. With ids, since the rules need not have the campaign any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoalOutcomeOutput {
+    /// The campaign's id.
+    pub campaign: Arc<str>,
+    /// The goal's id.
+    pub goal: Arc<str>,
+    /// The group of the decision that exposed the user.
+    pub group: ExposureGroup,
+    /// Its variant, if one was sent.
+    pub variant: Option<Arc<str>>,
+    /// When that was.
+    pub exposed: Timestamp,
+    /// How many matches of the goal came.
+    pub count: u64,
+    /// Their sum; `None`: it is larger than 10^30 in size.
+    pub value: Option<Decimal>,
 }
 
 /// The decision of a campaign. Apart, since it is larger than other outputs, and rarer.

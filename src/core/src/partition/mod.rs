@@ -25,7 +25,8 @@ mod user_table;
 
 pub use export::UserStateExport;
 pub use io::{
-    Cause, DecisionOutput, ExpiredUser, LogInstant, Output, OutputKind, PartitionCounters, PartitionInput, RulesChange,
+    Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind, PartitionCounters,
+    PartitionInput, RulesChange,
 };
 pub use packed::PackedUser;
 pub use report::{
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
+use crate::goals::UpliftCounts;
 use crate::growth;
 use crate::rules::ruleset::Ruleset;
 use crate::secret::DrawSecret;
@@ -215,6 +217,11 @@ impl Partition {
     /// The changes that are to be merged into the rollup of the growth numbers.
     pub fn growth_deltas(&mut self) -> &mut growth::RollupDeltas {
         &mut self.steps.growth_deltas
+    }
+
+    /// Takes what was counted of goals since this was last asked.
+    pub fn take_uplift(&mut self) -> UpliftCounts {
+        std::mem::take(&mut self.steps.uplift)
     }
 
     /// The counters.

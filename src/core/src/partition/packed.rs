@@ -190,6 +190,12 @@ mod tests {
         id = "item"
         per = "item"
         when = "count(view, '1h') >= 1 && since(view) >= duration('1s') && key() != 'd'"
+
+        [[goals]]
+        id = "buy"
+        on = "order"
+        value = "total"
+        within = "1h"
     "#;
 
     fn assert_comes_back(user: &User) -> usize {

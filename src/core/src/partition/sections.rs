@@ -13,6 +13,7 @@ use crate::engine::feature_set::{FeatureLookup, FeatureSet};
 use crate::engine::instances::KeyInstances;
 use crate::engine::membership::MembershipSet;
 use crate::engine::traits::UserTraits;
+use crate::goals::GoalExposures;
 use crate::growth::UserGrowthState;
 use crate::time::Timestamp;
 
@@ -43,12 +44,13 @@ pub(crate) enum UserSection {
     Growth = 9,
     Identified = 10,
     Keys = 11,
+    Goals = 13,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 12] = [
+    pub(crate) const ALL: [UserSection; 13] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -61,6 +63,7 @@ impl UserSection {
         UserSection::Deferred,
         UserSection::Unsettled,
         UserSection::Keys,
+        UserSection::Goals,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -70,7 +73,7 @@ impl UserSection {
 
     /// Whether it is about campaigns, which are exported by themselves.
     pub(crate) fn is_of_campaigns(self) -> bool {
-        matches!(self, UserSection::Exposures | UserSection::Caps | UserSection::Deferred)
+        matches!(self, UserSection::Exposures | UserSection::Caps | UserSection::Deferred | UserSection::Goals)
     }
 
     /// Whether the user has anything in it.
@@ -89,6 +92,7 @@ impl UserSection {
             UserSection::Deferred => !user.campaigns.deferred().is_empty(),
             UserSection::Unsettled => user.unsettled,
             UserSection::Keys => !profile.keys.is_empty(),
+            UserSection::Goals => !user.goals.is_empty(),
         }
     }
 
@@ -112,6 +116,7 @@ impl UserSection {
             UserSection::Deferred => user.campaigns.write_deferred(writer),
             UserSection::Unsettled => writer.flag(user.unsettled),
             UserSection::Keys => profile.keys.write(profile.latest, writer),
+            UserSection::Goals => user.goals.write(writer),
         }
     }
 
@@ -133,6 +138,7 @@ impl UserSection {
             UserSection::Deferred => user.campaigns.set_deferred(CampaignState::read_deferred(reader)?),
             UserSection::Unsettled => user.unsettled = reader.flag("whether a user is unsettled")?,
             UserSection::Keys => profile.keys = KeyInstances::read(profile.latest, reader)?,
+            UserSection::Goals => user.goals = GoalExposures::read(reader)?,
         }
         Ok(())
     }

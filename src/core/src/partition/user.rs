@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::snapshot::SnapshotEpoch;
 use crate::campaigns::CampaignState;
 use crate::engine::profile::UserProfile;
+use crate::goals::GoalExposures;
 use crate::growth;
 use crate::rules::ruleset::SegmentId;
 use crate::time::{Span, Timestamp};
@@ -18,6 +19,8 @@ pub struct User {
     pub profile: UserProfile,
     /// Exposures, actions and deferred decisions.
     pub campaigns: CampaignState,
+    /// Exposures to the goals of campaigns.
+    pub goals: GoalExposures,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
@@ -37,6 +40,7 @@ impl User {
             id,
             profile: UserProfile::new(now),
             campaigns: CampaignState::default(),
+            goals: GoalExposures::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
@@ -49,12 +53,13 @@ impl User {
     pub fn heap_bytes(&self) -> usize {
         // An `Arc` has two counters before its text.
         let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
-        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + self.campaigns.heap_bytes() + growth
+        let campaigns = self.campaigns.heap_bytes() + self.goals.heap_bytes();
+        self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + campaigns + growth
     }
 
     /// The earliest instant at which anything can change without an event.
     pub fn due(&self) -> Timestamp {
-        self.segments_due.min(self.profile.keys.due()).min(self.campaigns.next_release())
+        self.segments_due.min(self.profile.keys.due()).min(self.campaigns.next_release()).min(self.goals.due())
     }
 
     /// The segments that the user is in, and those of its keys, each as often as keys are in it.

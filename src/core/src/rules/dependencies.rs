@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::growth::GrowthRules;
 use super::ruleset::{
-    Campaign, CampaignTrigger, Condition, ConditionDependencies, EventName, Feature, FeatureId, NameId,
+    Campaign, CampaignTrigger, Condition, ConditionDependencies, EventName, Feature, FeatureId, Goal, NameId,
     NumericProperty, Ruleset, Settlement, Spend, Term,
 };
 use crate::event::{CallType, FieldId, TraitId};
@@ -29,15 +29,19 @@ pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
     events.into_iter().cloned().collect()
 }
 
-/// The track events of which a feature, a `where`, a campaign or the growth numbers read a property. `None`: properties of every event
-/// can be read.
-pub(super) fn property_events(
-    names: &[EventName],
-    features: &[Feature],
-    campaigns: &[Campaign],
-    growth: Option<&GrowthRules>,
-    has_keys: bool,
-) -> Option<Vec<String>> {
+/// What may read properties of the matches of a name, beside the name itself.
+pub(super) struct PropertyReaders<'r> {
+    pub(super) features: &'r [Feature],
+    pub(super) campaigns: &'r [Campaign],
+    pub(super) goals: &'r [Goal],
+    pub(super) growth: Option<&'r GrowthRules>,
+    pub(super) has_keys: bool,
+}
+
+/// The track events of which a feature, a `where`, a campaign, a goal or the growth numbers read a property. `None`: properties
+/// of every event can be read.
+pub(super) fn property_events(names: &[EventName], readers: &PropertyReaders<'_>) -> Option<Vec<String>> {
+    let PropertyReaders { features, campaigns, goals, growth, has_keys } = *readers;
     let sales = growth.map(|growth| {
         let (orders, refunds) = (&growth.orders, &growth.refunds);
         [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
@@ -46,6 +50,7 @@ pub(super) fn property_events(
         let mut reads = features.iter().any(|feature| feature.name == id && !feature.kind.fields().is_empty())
             || campaigns.iter().any(|it| it.on == CampaignTrigger::Match(id) && !it.reads.is_empty())
             || campaigns.iter().filter_map(|it| it.settle.as_ref()).any(|settle| settle.on == id)
+            || goals.iter().any(|goal| goal.on == id && goal.value.is_some())
             || sales.is_some_and(|sales| sales.contains(&Some(id)));
         if let Some(filter) = &name.filter {
             each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
@@ -59,13 +64,14 @@ pub(super) fn property_events(
     read.map(|(_, name)| name.event.clone()).collect()
 }
 
-/// The properties that features and growth numbers add up, each once.
-pub(super) fn amounts(features: &[Feature], growth: Option<&GrowthRules>) -> Vec<NumericProperty> {
+/// The properties that features, goals and growth numbers add up, each once.
+pub(super) fn amounts(features: &[Feature], goals: &[Goal], growth: Option<&GrowthRules>) -> Vec<NumericProperty> {
     let of_feature = |feature: &Feature| {
         let name = feature.name;
         feature.kind.numeric_fields().into_iter().map(move |field| NumericProperty { name, field })
     };
     let mut amounts: Vec<NumericProperty> = features.iter().flat_map(of_feature).collect();
+    amounts.extend(goals.iter().filter_map(|goal| Some(NumericProperty { name: goal.on, field: goal.value? })));
     if let Some(growth) = growth {
         let orders = growth.orders.iter();
         amounts.extend(

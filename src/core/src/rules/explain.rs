@@ -210,6 +210,10 @@ fn campaigns(rules: &Ruleset, out: &mut String) {
             let fields = campaign.reads.iter().map(|id| rules.projection.fields[usize::from(id.0)][1..].join("."));
             line(out, format_args!("    reads event.{}", fields.collect::<Vec<_>>().join(", event.")));
         }
+        if !campaign.goals.is_empty() {
+            let goals = campaign.goals.iter().map(|id| rules.goals[usize::from(id.0)].id.as_str());
+            line(out, format_args!("    measured by {}", goals.collect::<Vec<_>>().join(", ")));
+        }
         if let Some(chance) = campaign.chance {
             line(out, format_args!("    draws: {chance} win"));
         }

@@ -23,10 +23,11 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 20] = [
+        let words: [&[&str]; 21] = [
             &tables::PER_KEYS,
             &tables::TOP_KEYS,
             &tables::CAP_KEYS,
+            &tables::GOAL_KEYS,
             &tables::EVENT_KEYS,
             &tables::EVENT_TYPES,
             &tables::SEGMENT_KEYS,

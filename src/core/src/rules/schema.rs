@@ -99,6 +99,8 @@ struct RulesSchema {
     campaigns: Option<Vec<CampaignSchema>>,
     /// The maximum number of messages to a user, over all campaigns.
     caps: Option<Vec<CapSchema>>,
+    /// Goals: what users are to do after a campaign, counted in those who get it and those who do not.
+    goals: Option<Vec<GoalSchema>>,
     /// The growth numbers: users, retention, funnels, commerce. They are computed only with this section.
     growth: Option<GrowthSchema>,
     /// Funnels: steps that users take in order, and how many reach each. Belongs to [growth].
@@ -310,6 +312,8 @@ struct CampaignSchema {
     /// Default: "24h".
     #[schemars(with = "Option<DurationText>")]
     expires: Option<()>,
+    /// The ids of the goals that it is measured by. Default: all.
+    goals: Option<Vec<String>>,
     /// A line for people.
     description: Option<String>,
 }
@@ -341,4 +345,21 @@ struct CapSchema {
     /// The channel whose messages are counted. Default: all channels together.
     #[schemars(with = "Option<IdText>")]
     channel: Option<()>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
+struct GoalSchema {
+    /// Its name in outcomes and metrics.
+    #[schemars(with = "IdText")]
+    id: (),
+    /// The name of [events] whose matches count.
+    on: String,
+    /// The property of the matches that is added up: a number. Default: nothing is added up.
+    #[schemars(length(min = 1))]
+    value: Option<String>,
+    /// How long after the exposure matches count.
+    #[schemars(with = "DurationText")]
+    within: (),
 }

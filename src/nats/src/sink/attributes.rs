@@ -59,6 +59,7 @@ fn event_type(kind: MessageKind) -> &'static str {
         MessageKind::Action => types::ACTION,
         MessageKind::Decision => types::DECISION,
         MessageKind::Merged => types::MERGED,
+        MessageKind::GoalOutcome => types::OUTCOME,
         MessageKind::Rules => types::RULES,
         MessageKind::DeadLetter => types::DEAD_LETTER,
         // Progress records are no events: only the daemon reads them.

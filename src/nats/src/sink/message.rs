@@ -20,6 +20,8 @@ pub enum MessageKind {
     Decision,
     /// A visitor's state was merged into a user's.
     Merged,
+    /// What became of an exposure to a goal.
+    GoalOutcome,
     /// Other rules took effect.
     Rules,
     /// A dead letter.
@@ -30,7 +32,8 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Every kind's name, in the order of the enum.
-    pub const NAMES: [&'static str; 7] = ["transition", "action", "decision", "merged", "rules", "letter", "progress"];
+    pub const NAMES: [&'static str; 8] =
+        ["transition", "action", "decision", "merged", "outcome", "rules", "letter", "progress"];
 }
 
 /// A message to publish.

@@ -10,6 +10,8 @@ pub(super) struct OutputSubjects {
     segments: Vec<[Subject; 2]>,
     actions: Vec<Subject>,
     decisions: Vec<Vec<Subject>>,
+    /// Before the campaign and the goal, which the rules need not have any more.
+    outcomes: String,
 }
 
 impl OutputSubjects {
@@ -30,6 +32,7 @@ impl OutputSubjects {
                 .map(|c| format!("{prefix}.actions.{}.{}", c.channel, c.id).into())
                 .collect(),
             decisions: rules.campaigns.iter().map(|campaign| decisions(&campaign.id)).collect(),
+            outcomes: format!("{prefix}.outcomes"),
         }
     }
 
@@ -43,5 +46,9 @@ impl OutputSubjects {
 
     pub(super) fn decision(&self, campaign: CampaignId, outcome: &Outcome) -> Subject {
         self.decisions[usize::from(campaign.0)][outcome.index()].clone()
+    }
+
+    pub(super) fn outcome(&self, campaign: &str, goal: &str) -> Subject {
+        format!("{}.{campaign}.{goal}", self.outcomes).into()
     }
 }

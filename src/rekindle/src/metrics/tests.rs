@@ -42,6 +42,7 @@ fn stats(pipeline: &Pipeline) -> EngineStats {
         queued_batches: 1,
         queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
+        uplift: pipeline.uplift(),
     }
 }
 

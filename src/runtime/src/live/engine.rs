@@ -380,6 +380,7 @@ impl Engine {
             queued_batches: self.batches.len(),
             queued_outputs: self.output_items.max_capacity() - self.output_items.capacity(),
             growth: self.growth.last(),
+            uplift: self.pipeline.uplift(),
         });
         self.statistics_published = Instant::now();
     }

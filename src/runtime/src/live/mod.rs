@@ -35,6 +35,7 @@ use engine::{Engine, EngineChannels};
 use membership_view::MembershipView;
 use recent_decisions::RecentDecisions;
 pub use recovery::{RecoveredRulesChange, Recovery};
+use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
 use rekindle_core::time::Timestamp;
@@ -80,6 +81,8 @@ pub struct EngineStats {
     /// The growth numbers, as of some seconds ago; `None`: the rules define none, nothing was read, or the engine is recovering
     /// or has due timers that have not fired.
     pub growth: Option<Arc<GrowthReport>>,
+    /// The counts of goals.
+    pub uplift: Arc<UpliftCounts>,
 }
 
 /// The engine does not answer: it is stopping, or too many requests are waiting.
@@ -153,6 +156,7 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
         queued_batches: 0,
         queued_outputs: 0,
         growth: None,
+        uplift: Arc::default(),
     };
     let shared = Arc::new(EngineShared {
         view: Mutex::new(Arc::new(MembershipView::new(plan, pipeline.users()))),

@@ -68,6 +68,9 @@ impl Pipeline {
         if let Some((rollup, today)) = self.growth_snapshot() {
             encoder.growth(&rollup.stored(today))?;
         }
+        if !self.uplift.is_empty() {
+            encoder.uplift(&self.uplift)?;
+        }
         sink(&encoder.finish()?.0)
     }
 }

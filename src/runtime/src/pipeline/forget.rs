@@ -88,7 +88,7 @@ impl Pipeline {
             self.forgotten.extend(visitors.into_iter().map(|user| ForgottenUser { user, outputs }));
             self.forgotten.push(ForgottenUser { user: id, outputs });
         }
-        self.merge_growth(&plan);
+        self.merge_aggregates(&plan);
         self.forgotten_count += u64::from(had_anything);
         self.collect_expired();
     }

@@ -14,14 +14,14 @@
 //! 2. **Order**: in the log's order each event gets its time, its user and the watermark before it, and is queued for the
 //!    user's partition. What is linked hands the visitor's state over to the user's partition.
 //! 3. **Partition tasks**: each partition applies its queue, and fires its due timers, on one thread at a time.
-//! 4. **Outputs**: those of all tasks are appended, and the growth deltas merged.
+//! 4. **Outputs**: those of all tasks are appended, and what they counted of growth and goals is added up.
 //!
 //! Each block passes all stages before the next one is ordered, so outputs depend neither on the size of the blocks nor on
 //! the number of partitions or workers. A request to forget a user divides a batch: what precedes it is applied first.
 //!
 //! # Beside the path
 //!
-//! `timers` (when timers fire), `forget` and `expiry` (how users are removed), `rules_change`, `growth`; `queries` and `totals`
+//! `timers` (when timers fire), `forget` and `expiry` (how users are removed), `rules_change`, `growth`, `uplift`; `queries` and `totals`
 //! only read. `snapshot` copies the state in parts while processing goes on; `checkpoint` encodes it at once, and `restore`
 //! builds a pipeline from what was stored.
 //!
@@ -52,6 +52,7 @@ mod snapshot;
 mod tests;
 mod timers;
 mod totals;
+mod uplift;
 
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ pub use queries::UserExport;
 pub use read_ahead::{ParallelDecoder, ReadAhead};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
+use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition};
@@ -120,6 +122,8 @@ pub struct Pipeline {
     snapshot: SnapshotProgress,
     /// The rollup of the growth numbers; only if the rules define some.
     rollup: Option<Box<Rollup>>,
+    /// The counts of goals.
+    uplift: Arc<UpliftCounts>,
 }
 
 impl Pipeline {
@@ -162,6 +166,7 @@ impl Pipeline {
             expired_links: Vec::new(),
             round: 1,
             snapshot: SnapshotProgress::default(),
+            uplift: Arc::default(),
         })
     }
 

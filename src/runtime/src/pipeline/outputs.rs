@@ -50,7 +50,7 @@ impl Pipeline {
             out.extend(task.into_outputs());
         }
         self.collect_expired();
-        self.merge_growth(plan);
+        self.merge_aggregates(plan);
         // A visitor's last outputs come from the partition of the user it was merged into, which may precede its own.
         if !handovers.is_empty() {
             out[first..].sort_by_key(|output| output.position);

@@ -11,6 +11,7 @@ use super::{Pipeline, PipelineOptions};
 use rekindle_core::checkpoint::{
     CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta, merge,
 };
+use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition};
@@ -50,6 +51,8 @@ pub struct RestoredPipeline {
     pub partitions: Vec<Vec<PackedUser>>,
     /// The rollup of the growth numbers; `None`: it starts empty, or there is none.
     pub growth: Option<Box<Rollup>>,
+    /// The counts of goals.
+    pub uplift: UpliftCounts,
 }
 
 impl RestoredPipeline {
@@ -61,7 +64,7 @@ impl RestoredPipeline {
     pub fn read(plan: &ExecutionPlan, files: &[&[u8]]) -> Result<RestoredPipeline, (usize, CodecError)> {
         let mut last: Option<CheckpointHeader> = None;
         let mut links = IdentityLinks::default();
-        let mut growth = None;
+        let (mut growth, mut uplift) = (None, UpliftCounts::default());
         let mut partitions: Vec<Vec<PartitionDelta>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
             let (head, contents) = read_one(plan, last.as_ref(), bytes).map_err(|error| (index, error))?;
@@ -71,12 +74,17 @@ impl RestoredPipeline {
             for of_partition in &mut partitions {
                 of_partition.push(PartitionDelta::default());
             }
-            add_contents(contents, &mut partitions, &mut links, &mut growth);
+            for content in add_contents(contents, &mut partitions, &mut links) {
+                match content {
+                    AggregateContent::Growth(rollup) => growth = rollup,
+                    AggregateContent::Uplift(counts) => uplift = counts,
+                }
+            }
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
         let partitions = partitions.into_par_iter().map(merge).collect();
-        Ok(RestoredPipeline { head, links, partitions, growth })
+        Ok(RestoredPipeline { head, links, partitions, growth, uplift })
     }
 }
 
@@ -105,14 +113,19 @@ fn read_one(
     Ok((head.clone(), contents))
 }
 
-/// Adds the contents of a file; removals come before additions.
+/// What a file has of all users together: each file has all of it.
+enum AggregateContent {
+    Growth(Option<Box<Rollup>>),
+    Uplift(UpliftCounts),
+}
+
+/// Adds the contents of a file; removals come before additions. Returns what is of no user.
 fn add_contents(
     contents: Vec<PartContent>,
     partitions: &mut [Vec<PartitionDelta>],
     links: &mut IdentityLinks,
-    growth: &mut Option<Box<Rollup>>,
-) {
-    let mut linked = Vec::new();
+) -> Vec<AggregateContent> {
+    let (mut linked, mut aggregates) = (Vec::new(), Vec::new());
     for content in contents {
         match content {
             PartContent::Users(partition, users) => {
@@ -125,7 +138,8 @@ fn add_contents(
                     changes.removed.extend(removed);
                 }
             }
-            PartContent::Growth(rollup) => *growth = rollup,
+            PartContent::Growth(rollup) => aggregates.push(AggregateContent::Growth(rollup)),
+            PartContent::Uplift(counts) => aggregates.push(AggregateContent::Uplift(counts)),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -137,6 +151,7 @@ fn add_contents(
     for (visitor, user) in linked.into_iter().flatten() {
         links.insert(&visitor, &user);
     }
+    aggregates
 }
 
 impl Pipeline {
@@ -155,7 +170,7 @@ impl Pipeline {
         options: PipelineOptions,
         restored: RestoredPipeline,
     ) -> Result<Pipeline, RestoreError> {
-        let RestoredPipeline { head, links, partitions, growth } = restored;
+        let RestoredPipeline { head, links, partitions, growth, uplift } = restored;
         let (found, given) = (head.secret, options.secret.fingerprint());
         if found != given {
             return Err(RestoreError::OtherSecret { found, given });
@@ -166,6 +181,7 @@ impl Pipeline {
         pipeline.forgotten_count = head.forgotten;
         pipeline.rules_changes = (head.rules_changes, head.rules_changed_at);
         pipeline.links = links;
+        pipeline.uplift = Arc::new(uplift);
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = head.fired.min(watermark);
@@ -210,7 +226,7 @@ impl Pipeline {
                 users.for_each(|user| user.growth.iter().for_each(|state| add(state)))
             });
         }
-        pipeline.merge_growth(&plan);
+        pipeline.merge_aggregates(&plan);
         // The next snapshot has the links made from here on.
         pipeline.links.snapshot(true);
         Ok(pipeline)

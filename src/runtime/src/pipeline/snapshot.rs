@@ -3,7 +3,10 @@
 //! What a snapshot contains is fixed when it begins, whatever is applied before its last part is taken: a partition copies a
 //! user that is about to change first. It is kept in memory; storing it is the checkpoint store's task.
 
+use std::sync::Arc;
+
 use super::Pipeline;
+use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::identity::LinksSnapshot;
@@ -34,6 +37,8 @@ pub struct SnapshotHeader {
     pub links: LinksSnapshot,
     /// The rollup of the growth numbers, with the business day of the watermark; `None`: there is none.
     pub growth: Option<(Box<Rollup>, Day)>,
+    /// The counts of goals.
+    pub uplift: Arc<UpliftCounts>,
 }
 
 /// How far a snapshot has been taken.
@@ -82,6 +87,7 @@ impl Pipeline {
             is_full: full,
             links: self.links.snapshot(full),
             growth: self.growth_snapshot(),
+            uplift: self.uplift(),
         }
     }
 

@@ -86,6 +86,7 @@ impl StoreShared {
             plan,
             links: snapshot.links,
             growth: snapshot.growth,
+            uplift: snapshot.uplift,
         };
         state.begun = Some(number);
         state.next += 1;

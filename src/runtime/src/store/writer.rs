@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::error::{StoreError, StoreFailure};
 use super::objects::{ObjectError, ObjectStorage, ObjectWriter};
 use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind};
+use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::identity::LinksSnapshot;
@@ -70,6 +71,7 @@ pub(super) struct CheckpointStart {
     pub(super) plan: Arc<ExecutionPlan>,
     pub(super) links: LinksSnapshot,
     pub(super) growth: Option<(Box<Rollup>, Day)>,
+    pub(super) uplift: Arc<UpliftCounts>,
 }
 
 impl CheckpointWriter {
@@ -189,11 +191,14 @@ struct CheckpointObject {
 
 impl CheckpointObject {
     fn begin(start: CheckpointStart) -> Result<CheckpointObject, StoreError> {
-        let CheckpointStart { objects, object: name, head, generation, plan, links, growth } = start;
+        let CheckpointStart { objects, object: name, head, generation, plan, links, growth, uplift } = start;
         let mut encoder = CheckpointEncoder::new(&plan, &head)?;
         encoder.links(&links)?;
         if let Some((rollup, today)) = growth {
             encoder.growth(&rollup.stored(today))?;
+        }
+        if !uplift.is_empty() {
+            encoder.uplift(&uplift)?;
         }
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, error))?;
         Ok(CheckpointObject {

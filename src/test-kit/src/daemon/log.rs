@@ -162,6 +162,7 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
                 }
             }
             "merged" => put("rekindle.merged".to_owned(), line),
+            "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
             kind => panic!("{kind} is not in a journal"),
         }
     }
@@ -171,7 +172,7 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
 
 /// Whether a message on this subject is about a user, and replay would write it.
 pub fn is_output(subject: &str) -> bool {
-    let begins = ["rekindle.segments.", "rekindle.actions.", "rekindle.decisions."];
+    let begins = ["rekindle.segments.", "rekindle.actions.", "rekindle.decisions.", "rekindle.outcomes."];
     subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin))
 }
 

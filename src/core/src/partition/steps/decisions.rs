@@ -141,6 +141,7 @@ impl StepContext {
         {
             user.profile.keys.record_exposure(per, key, id);
         }
+        self.expose_to_goals(plan, user, id, &outcome);
         let campaign = &plan.rules.campaigns[usize::from(id.0)];
         self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
         if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)

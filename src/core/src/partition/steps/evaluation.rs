@@ -33,7 +33,7 @@ impl StepContext {
     }
 
     /// One evaluation at the user's clock: segments, the campaigns that their changes and the event's matches
-    /// trigger, then deferred decisions that are due.
+    /// trigger, then deferred decisions that are due, then goals.
     pub(super) fn evaluate(
         &mut self,
         plan: &ExecutionPlan,
@@ -69,6 +69,9 @@ impl StepContext {
         let by_rules = matches!(point.origin, EvaluationOrigin::Rules(_));
         if user.campaigns.next_release() <= user.profile.now && !by_rules {
             self.decide_deferred(plan, user, point.position, out);
+        }
+        if user.goals.due() <= user.profile.now && !by_rules {
+            self.mature_goals(plan, user, point.position, out);
         }
     }
 

@@ -88,6 +88,7 @@ impl StepContext {
         for found in &matches {
             self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values), out);
         }
+        self.count_goals(plan, user, &matches, &arrival, &values);
         self.matches = matches;
         self.note_triggering_matches(plan);
         values

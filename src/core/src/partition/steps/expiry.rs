@@ -69,9 +69,9 @@ impl StepContext {
             return user.expires(self.state_ttl).is_some_and(|at| at <= to);
         }
         let (mut probe, counts) = (user.clone(), self.counts.clone());
-        let growth_deltas = std::mem::take(&mut self.growth_deltas);
+        let (growth_deltas, uplift) = (std::mem::take(&mut self.growth_deltas), std::mem::take(&mut self.uplift));
         let expired = self.fire_due(plan, &mut probe, LogInstant { at: to, position: 0 }, &mut Vec::new()).is_some();
-        (self.counts, self.growth_deltas) = (counts, growth_deltas);
+        (self.counts, self.growth_deltas, self.uplift) = (counts, growth_deltas, uplift);
         expired
     }
 

@@ -39,6 +39,7 @@ impl StepContext {
         user.profile.merge(&plan.rules, visitor.profile);
         self.enter_segments(user);
         user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
+        user.goals.merge(visitor.goals);
         user.unsettled = true;
         self.counts.merged += 1;
         let decided = OutputKind::Merged { from: visitor.id };

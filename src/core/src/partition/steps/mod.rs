@@ -4,6 +4,7 @@ mod decisions;
 mod evaluation;
 mod event;
 mod expiry;
+mod goals;
 mod keys;
 mod matches;
 mod merging;
@@ -16,6 +17,7 @@ use crate::campaigns::TransitionTrigger;
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::segments::SegmentChanges;
 use crate::event::{Event, FieldId, Scalar};
+use crate::goals::UpliftCounts;
 use crate::growth::{ActivitySpan, RollupDeltas};
 use crate::rules::ruleset::{CampaignId, NameId};
 use crate::secret::DrawSecret;
@@ -31,6 +33,8 @@ pub(super) struct StepContext {
     pub(super) expired: Vec<ExpiredUser>,
     /// The changes that are to be merged into the rollup of the growth numbers.
     pub(super) growth_deltas: RollupDeltas,
+    /// What was counted of goals since this was last taken.
+    pub(super) uplift: UpliftCounts,
     /// The latest time that had been read when the rules changed last, and the number of that change.
     pub(super) rules_change: Option<(Timestamp, u64)>,
     /// What draws depend on.
@@ -108,6 +112,7 @@ impl StepContext {
             state_ttl: None,
             expired: Vec::new(),
             growth_deltas: RollupDeltas::default(),
+            uplift: UpliftCounts::default(),
             rules_change: None,
             secret: DrawSecret::default(),
             stale: SegmentSet::default(),

@@ -1,6 +1,7 @@
 //! Partitions: events, linking, removal of users, and the timer queue.
 
 mod events;
+mod goals;
 mod keys;
 mod linking;
 mod matches;

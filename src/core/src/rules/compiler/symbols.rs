@@ -36,6 +36,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) segment_places: Vec<usize>,
     /// Which segments each segment's `when` names.
     pub(in crate::rules) segment_uses: Vec<Vec<usize>>,
+    /// Goal ids in file order, also those with mistakes.
+    pub(in crate::rules) goal_order: Vec<String>,
     pub(in crate::rules) registry: FeatureRegistry,
     /// Something asks for the user's local time.
     pub(in crate::rules) reads_local_time: bool,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Condition, Coupon, NameId, SegmentId, Settlement, Spend, Term};
+use super::{Condition, Coupon, GoalId, NameId, SegmentId, Settlement, Spend, Term};
 use crate::event::FieldId;
 use crate::json::JsonText;
 use crate::time::Span;
@@ -51,6 +51,8 @@ pub struct Campaign {
     /// How long after the decision the action is worth delivering, and how long a match or a deferred decision is worth
     /// deciding; 24 hours by default.
     pub expires: Span,
+    /// The goals by which it is measured, in file order of `[[goals]]`.
+    pub goals: Vec<GoalId>,
 }
 
 /// What triggers a campaign.

@@ -13,6 +13,7 @@ mod campaign;
 mod condition;
 mod event_name;
 mod feature;
+mod goal;
 mod moving_term;
 mod per;
 mod projection;
@@ -23,6 +24,7 @@ pub use campaign::{Campaign, CampaignTrigger, Cap, QuietHours, TransitionKind, V
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::Feature;
+pub use goal::{Goal, GoalId};
 pub use moving_term::{MovingTerm, MovingTermStep};
 pub use per::{PerId, PerKey};
 pub use projection::{ArrayProjection, Projection};
@@ -65,9 +67,11 @@ pub struct Ruleset {
     pub campaigns: Vec<Campaign>,
     /// `[[caps]]`, in file order.
     pub caps: Vec<Cap>,
+    /// `[[goals]]`, in file order.
+    pub goals: Vec<Goal>,
     /// `[growth]` and what belongs to it; `None`: no growth numbers are computed.
     pub growth: Option<GrowthRules>,
-    /// The properties that features or the growth numbers add up or average; each once.
+    /// The properties that features, goals or the growth numbers add up or average; each once.
     pub amounts: Vec<NumericProperty>,
     /// What the decoder keeps of an event.
     pub projection: Projection,

@@ -16,7 +16,7 @@ use crate::rules::ruleset::{Campaign, Condition, QuietHours, Term, Variant};
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 19] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 20] = [
     "id",
     "on",
     "channel",
@@ -35,6 +35,7 @@ pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 19] = [
     "payload",
     "payload_from",
     "expires",
+    "goals",
     "description",
 ];
 /// Keys of a variant.
@@ -94,6 +95,7 @@ impl<'t> RulesReader<'t> {
         let payload = self.payload(section);
         let payload_from = self.payload_from(section, context);
         let spends = self.spends(section, context);
+        let goals = self.campaign_goals(section);
         self.symbols.per = None;
         let coupon = self.coupon(section);
         let settle = self.settlement(section, &spends, coupon.as_ref());
@@ -119,6 +121,7 @@ impl<'t> RulesReader<'t> {
             payload,
             payload_from,
             expires,
+            goals,
         })
     }
 

@@ -5,6 +5,7 @@ mod campaign_triggers;
 mod campaigns;
 mod caps;
 mod events;
+mod goals;
 mod payload;
 mod per;
 mod segments;
@@ -17,6 +18,8 @@ pub(super) use campaigns::{CAMPAIGN_KEYS, VARIANT_KEYS};
 pub(super) use caps::CAP_KEYS;
 #[cfg(test)]
 pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
+#[cfg(test)]
+pub(super) use goals::GOAL_KEYS;
 #[cfg(test)]
 pub(super) use per::PER_KEYS;
 #[cfg(test)]
@@ -33,14 +36,15 @@ use crate::diagnostics::SourceMap;
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable, TriggeringMatch};
+use crate::rules::dependencies::{self, PropertyReaders};
 use crate::rules::ruleset::{Condition, NameId, Ruleset};
 use crate::rules::syntax::{self, Expression};
-use crate::rules::{dependencies, time_zones};
+use crate::rules::time_zones;
 use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 13] = [
+pub(super) const TOP_KEYS: [&str; 14] = [
     "timezone",
     "control",
     "dedup_window",
@@ -50,6 +54,7 @@ pub(super) const TOP_KEYS: [&str; 13] = [
     "budgets",
     "campaigns",
     "caps",
+    "goals",
     "growth",
     "funnels",
     "promotions",
@@ -80,6 +85,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let pers = reader.pers(&root);
     let segments = reader.segments(&root);
     let budgets = reader.budgets(&root);
+    let goals = reader.goals(&root);
     let campaigns = reader.campaigns(&root);
     let caps = reader.caps(&root);
     let growth = reader.growth(&root, &names, (timezone.clone(), timezone_name.clone()));
@@ -97,8 +103,14 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
     let has_keys = !pers.is_empty();
-    projection.property_events =
-        dependencies::property_events(&names, &features, &campaigns, growth.as_ref(), has_keys);
+    let readers = PropertyReaders {
+        features: &features,
+        campaigns: &campaigns,
+        goals: &goals,
+        growth: growth.as_ref(),
+        has_keys,
+    };
+    projection.property_events = dependencies::property_events(&names, &readers);
     let segments = segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
@@ -114,8 +126,9 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         budgets,
         campaigns,
         caps,
-        amounts: dependencies::amounts(&features, growth.as_ref()),
+        amounts: dependencies::amounts(&features, &goals, growth.as_ref()),
         features,
+        goals,
         growth,
         projection,
     })

@@ -5,6 +5,7 @@ mod growth;
 mod mistakes_in_campaigns;
 mod mistakes_in_conditions;
 mod mistakes_in_files;
+mod mistakes_in_goals;
 mod mistakes_in_history;
 mod mistakes_in_moments;
 mod plans;

@@ -35,10 +35,11 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
     let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
-    let tables: [(&str, &[&str]); 15] = [
+    let tables: [(&str, &[&str]); 16] = [
         (per, &tables::PER_KEYS),
         ("", &tables::TOP_KEYS),
         ("/properties/caps/items", &tables::CAP_KEYS),
+        ("/properties/goals/items", &tables::GOAL_KEYS),
         (event, &tables::EVENT_KEYS),
         ("/properties/segments/items", &tables::SEGMENT_KEYS),
         (campaign, &tables::CAMPAIGN_KEYS),

@@ -1,4 +1,4 @@
-//! Messages of outputs: transitions, decisions, actions, merges and rules changes.
+//! Messages of outputs: transitions, decisions, actions, merges, outcomes of goals and rules changes.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -49,6 +49,13 @@ impl MessageEncoder {
             OutputKind::Merged { from } => {
                 let id = output_id("merged", from, "", output, None);
                 messages.push(self.journal_line(MessageKind::Merged, self.merged_subject.clone(), id, job, output));
+            }
+            OutputKind::GoalOutcome(outcome) => {
+                // A user has one exposure to each goal of a campaign at a time.
+                let about = format!("{}\0{}", outcome.campaign, outcome.goal);
+                let id = output_id("outcome", &about, outcome.group.name(), output, None);
+                let subject = job.subjects.outcome(&outcome.campaign, &outcome.goal);
+                messages.push(self.journal_line(MessageKind::GoalOutcome, subject, id, job, output));
             }
         }
     }

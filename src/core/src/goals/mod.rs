@@ -1,0 +1,17 @@
+//! Goals: who was exposed to which campaign, what they did then, and what that adds up to (semantics §15). Pure.
+//!
+//! A user's [`GoalExposures`] are open until their goal's `within` has passed; then each is told, and added to the
+//! [`UpliftCounts`]: whole numbers and exact sums, the same for any number of partitions. State and counts refer to campaigns and
+//! goals by id, so that both outlive a campaign that the rules do not have any more. What may be concluded from the counts is
+//! worked out elsewhere.
+
+mod exposure;
+mod exposures;
+mod tally;
+mod uplift_counts;
+
+pub use exposure::{ExposureGroup, GoalExposure, GoalKey};
+pub use exposures::GoalExposures;
+pub(crate) use exposures::{ExposingDecision, GoalMatch};
+pub use tally::GoalTally;
+pub use uplift_counts::{UpliftCounts, UpliftKey};
