@@ -100,6 +100,22 @@ impl Decimal {
         self.scaled_product(SCALE, other.0)
     }
 
+    /// The nearest double.
+    pub fn to_double(self) -> f64 {
+        let millionths = self.millionths();
+        match i32::try_from(millionths) {
+            // Both are exact, so that only the quotient is rounded.
+            Ok(millionths) => f64::from(millionths) / 1e6,
+            Err(_) => self.to_string().parse().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// A double, rounded half to even to a millionth from its shortest digits. `None`: it is larger than 10^24 in size, or no
+    /// number.
+    pub fn from_double(double: f64) -> Option<Decimal> {
+        double.is_finite().then(|| Decimal::parse(&double.to_string())).flatten()
+    }
+
     /// `-self`.
     pub fn negated(self) -> Decimal {
         Decimal(self.0.wrapping_neg())

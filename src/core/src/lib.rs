@@ -21,6 +21,7 @@ pub mod growth;
 pub mod identity;
 pub mod journal;
 pub mod json;
+pub mod models;
 pub mod partition;
 pub mod route;
 pub mod rules;

@@ -99,6 +99,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Until(inner) => list("until", [term(rules, inner)]),
         Term::LocalHour => "hour".to_owned(),
         Term::LocalWeekday => "weekday".to_owned(),
+        Term::Model(question) => notation::model_question(rules, *question),
         Term::Moving(moving) => moving.steps.iter().fold(term(rules, &moving.function), |inner, step| {
             let operand = term(rules, &step.operand);
             let sides = if step.is_operand_left { [operand, inner] } else { [inner, operand] };

@@ -1,7 +1,7 @@
 //! Conditions and terms, evaluated against one user at one instant; and until when the answer stands.
 //!
 //! Between two events of a user only time moves, and it moves values in two ways: panes leave windows and days begin, at
-//! known instants, and durations (`since`, `idle`, `age`, `until`) change by a millisecond each millisecond. So for every
+//! known instants, durations (`since`, `idle`, `age`, `until`) change by a millisecond each millisecond, and `p_alive` falls. So for every
 //! comparison the next instant at which its truth can change is worked out. It is exact for a window compared with a
 //! constant, for durations, and for one of them under arithmetic (`moving`); for the rest (arithmetic on windows) it is
 //! the next pane to leave, which may turn out to change nothing. It is never later than the true change.
@@ -163,6 +163,7 @@ impl<'a> EvaluationContext<'a> {
             Term::Until(date) => self.until(date),
             Term::LocalHour => TermResult::constant(self.local_hour()),
             Term::LocalWeekday => TermResult::constant(self.local_weekday()),
+            Term::Model(question) => TermResult::constant(self.model(*question)),
             Term::Moving(moving) => self.moving(moving),
             Term::InstanceIdle => TermResult::elapsed(self.instance.map_or(Timestamp::MIN, |it| it.latest), self.now),
             Term::InstanceAge => TermResult::elapsed(self.instance.map_or(Timestamp::NEVER, |it| it.first), self.now),

@@ -16,6 +16,7 @@ pub mod instances;
 mod instances_codec;
 pub mod local_time;
 pub mod membership;
+pub mod model;
 mod moving;
 pub mod profile;
 pub mod segments;

@@ -11,6 +11,7 @@
 mod dispatch;
 mod aggregates;
 mod clock;
+mod counted_matches;
 mod day_count;
 mod day_streak;
 mod first_value;
@@ -38,6 +39,8 @@ mod window_sum;
 
 pub(crate) use aggregates::DecimalSum;
 pub(crate) use clock::FeatureClock;
+pub use counted_matches::CountedMatches;
+pub(crate) use counted_matches::MatchCount;
 pub(crate) use day_count::DAYS_MAX;
 pub use day_count::DayCount;
 pub use day_streak::DayStreak;
@@ -98,6 +101,8 @@ feature_registry! {
     15 DayStreak,
     /// `followed(A, B, W)`
     16 FollowedCount,
+    /// What a model of `[[models]]` counts.
+    17 CountedMatches,
 }
 
 #[cfg(test)]

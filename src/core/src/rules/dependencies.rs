@@ -141,6 +141,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::Key
         | Term::CouponCode
         | Term::KeysIn(_)
+        | Term::Model(_)
         | Term::Item { .. } => {}
     }
 }
@@ -149,6 +150,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
 pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
     match term {
         Term::Feature(id) | Term::Since(id) => see(*id),
+        Term::Model(question) => see(question.feature),
         Term::Average { sum, count } => {
             see(*sum);
             see(*count);
@@ -241,6 +243,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Key
         | Term::CouponCode
         | Term::KeysIn(_)
+        | Term::Model(_)
         | Term::Item { .. }
         | Term::Negate(_)
         | Term::Number(_)
@@ -289,6 +292,7 @@ impl DependencyVisitor<'_> {
             | Term::InstanceAge
             | Term::Key
             | Term::CouponCode
+            | Term::Model(_)
             | Term::Item { .. }
             | Term::Arithmetic { .. }
             | Term::Negate(_)

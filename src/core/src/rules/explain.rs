@@ -86,6 +86,9 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     for segment in &rules.segments {
         note(features_in(&segment.when), format!("segment {}", segment.id));
     }
+    for model in &rules.models {
+        note(BTreeSet::from([model.feature]), format!("model {}", model.id));
+    }
     for campaign in &rules.campaigns {
         let mut all = campaign.condition.as_ref().map(features_in).unwrap_or_default();
         for term in campaign.terms() {

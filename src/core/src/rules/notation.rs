@@ -1,6 +1,6 @@
 //! Features and terms of a compiled ruleset as the rules write them.
 
-use super::ruleset::{Arithmetic, Comparison, FeatureId, MovingTerm, Ruleset, Term};
+use super::ruleset::{Arithmetic, Comparison, FeatureId, ModelQuestion, ModelScore, MovingTerm, Ruleset, Term};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`
@@ -24,6 +24,7 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Until(text) => format!("until({})", term(rules, text)),
         Term::LocalHour => "hour()".to_owned(),
         Term::LocalWeekday => "weekday()".to_owned(),
+        Term::Model(question) => model_question(rules, *question),
         Term::Moving(moving) => self::moving(rules, moving),
         Term::InstanceIdle => "idle()".to_owned(),
         Term::InstanceAge => "age()".to_owned(),
@@ -39,6 +40,16 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Negate(inner) => format!("-{}", term(rules, inner)),
         Term::Number(inner) => format!("number({})", term(rules, inner)),
         Term::Condition(_) => "(…)".to_owned(),
+    }
+}
+
+/// `p_alive('buying')`
+pub(crate) fn model_question(rules: &Ruleset, question: ModelQuestion) -> String {
+    let id = &rules.models[usize::from(question.model.0)].id;
+    match question.score {
+        ModelScore::PAlive => format!("p_alive('{id}')"),
+        ModelScore::Expected(within) => format!("expected('{id}', '{within}')"),
+        ModelScore::Value(within) => format!("clv('{id}', '{within}')"),
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Arithmetic, Value};
+use super::{Arithmetic, Value, doubles};
 use crate::decimal::Decimal;
 
 /// Millionths of one, which decimals count.
@@ -22,6 +22,10 @@ pub(super) fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>
         (Arithmetic::Multiply, duration, Value::Number(factor)) => times(*duration, *factor),
         (Arithmetic::Multiply, Value::Number(factor), duration) => times(*duration, *factor),
         (Arithmetic::Divide, duration, Value::Number(divisor)) => over(*duration, *divisor),
+        (Arithmetic::Multiply, duration, Value::Double(by)) | (Arithmetic::Multiply, Value::Double(by), duration) => {
+            doubles::scaled_duration(op, duration, *by)
+        }
+        (Arithmetic::Divide, duration, Value::Double(by)) => doubles::scaled_duration(op, duration, *by),
         (Arithmetic::Divide, dividend, divisor) => ratio(*dividend, *divisor),
         (Arithmetic::Add, left, right) => sum(*left, *right),
         (Arithmetic::Subtract, left, right) => sum(*left, opposite(*right)),

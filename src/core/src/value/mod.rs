@@ -1,5 +1,6 @@
 //! Values as conditions see them, the operators on them, and the results of evaluation.
 
+mod doubles;
 mod durations;
 mod operators;
 mod result;
@@ -24,6 +25,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A number.
     Number(Decimal),
+    /// A finite number that a model gave (semantics §16), or that was worked out of one.
+    Double(f64),
     /// A string.
     Text(&'a str),
     /// A list that the rules write out.
@@ -49,6 +52,12 @@ impl<'a> From<&'a Scalar<'_>> for Value<'a> {
     }
 }
 
+impl From<Option<f64>> for Value<'_> {
+    fn from(number: Option<f64>) -> Self {
+        number.map_or(Value::Missing, Value::Double)
+    }
+}
+
 impl From<Option<Decimal>> for Value<'_> {
     fn from(number: Option<Decimal>) -> Self {
         number.map_or(Value::Missing, Value::Number)
@@ -56,11 +65,12 @@ impl From<Option<Decimal>> for Value<'_> {
 }
 
 impl<'a> Value<'a> {
-    /// The value as that of an event; `None`: it is missing, a list or a duration.
+    /// The value as that of an event, a double as millionths; `None`: it is missing, a list or a duration.
     pub fn to_scalar(self) -> Option<Scalar<'a>> {
         match self {
             Value::Bool(value) => Some(Scalar::Bool(value)),
             Value::Number(number) => Some(Scalar::Number(number)),
+            Value::Double(double) => Decimal::from_double(double).map(Scalar::Number),
             Value::Text(text) => Some(Scalar::Text(Cow::Borrowed(text))),
             Value::Json(json) => Some(Scalar::Json(Cow::Borrowed(json))),
             Value::Missing | Value::List(_) | Value::Span(_) | Value::Forever | Value::MinusForever => None,
@@ -76,6 +86,7 @@ impl Value<'_> {
             Value::Missing | Value::Forever | Value::MinusForever => JsonText::null(),
             Value::Bool(value) => JsonText::of(value),
             Value::Number(number) => JsonText::from_text(&number.to_string()).unwrap_or_else(JsonText::null),
+            Value::Double(double) => JsonText::of(double),
             Value::Text(text) => JsonText::of(text),
             Value::List(items) => {
                 JsonText::of(&items.iter().map(|item| Value::from(item).to_json()).collect::<Vec<_>>())
@@ -98,6 +109,7 @@ impl Value<'_> {
 /// Whether an element of an array, as its JSON, is the same as a value.
 fn is_element(item: &Value<'_>, element: &str) -> bool {
     match (item, element.as_bytes().first()) {
+        (Value::Double(double), Some(b'-' | b'0'..=b'9')) => element.parse() == Ok(*double),
         (Value::Bool(value), Some(b't' | b'f')) => (element == "true") == *value,
         (Value::Number(number), Some(b'-' | b'0'..=b'9')) => Decimal::parse(element) == Some(*number),
         (Value::Text(text), Some(b'"')) if !element.contains('\\') => element[1..].strip_suffix('"') == Some(*text),
@@ -152,6 +164,9 @@ pub fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
 pub(crate) fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     Some(match (left, right) {
         (Value::Number(a), Value::Number(b)) => a.cmp(b),
+        (Value::Double(a), Value::Double(b)) => a.partial_cmp(b)?,
+        (Value::Double(a), Value::Number(b)) => a.partial_cmp(&b.to_double())?,
+        (Value::Number(a), Value::Double(b)) => a.to_double().partial_cmp(b)?,
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
         (Value::Span(a), Value::Span(b)) => a.cmp(b),
         (Value::Forever, Value::Forever) | (Value::MinusForever, Value::MinusForever) => Ordering::Equal,
@@ -172,6 +187,9 @@ pub fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>) -> Va
             Arithmetic::Multiply => a.times(*b),
             Arithmetic::Divide => a.over(*b),
         }),
+        (Value::Double(a), Value::Double(b)) => doubles::arithmetic(op, *a, *b),
+        (Value::Double(a), Value::Number(b)) => doubles::arithmetic(op, *a, b.to_double()),
+        (Value::Number(a), Value::Double(b)) => doubles::arithmetic(op, a.to_double(), *b),
         _ => durations::arithmetic(op, left, right),
     }
 }
@@ -180,6 +198,7 @@ pub fn arithmetic<'a>(op: Arithmetic, left: &Value<'_>, right: &Value<'_>) -> Va
 pub fn number<'a>(value: &Value<'_>) -> Value<'a> {
     match value {
         Value::Number(number) => Value::Number(*number),
+        Value::Double(double) => Value::Double(*double),
         Value::Text(text) => Value::from(Decimal::from_text(text)),
         _ => Value::Missing,
     }
@@ -189,6 +208,7 @@ pub fn number<'a>(value: &Value<'_>) -> Value<'a> {
 pub fn negate<'a>(value: &Value<'_>) -> Value<'a> {
     match value {
         Value::Number(n) => Value::Number(n.negated()),
+        Value::Double(double) => Value::Double(-double),
         _ => Value::Missing,
     }
 }

@@ -1,7 +1,7 @@
 //! What changes with every millisecond, and where that may stand (semantics §10).
 //!
-//! The instant at which a segment changes is worked out beforehand. So that this stays cheap, `since`, `idle`, `age` and
-//! `until` stand in comparisons only, and a comparison in a `when` has either just durations added and subtracted, or one
+//! The instant at which a segment changes is worked out beforehand. So that this stays cheap, `since`, `idle`, `age`,
+//! `until` and `p_alive` stand in comparisons only, and a comparison in a `when` has either just durations added and subtracted, or one
 //! such function under any arithmetic with what stands still. Elsewhere everything is asked at one instant, and nothing is
 //! refused.
 
@@ -31,7 +31,7 @@ impl Motion {
     }
 
     /// That of a term on which an operation was done.
-    pub(super) fn bent(mut self) -> Motion {
+    pub(in crate::rules) fn bent(mut self) -> Motion {
         self.is_bent = !self.functions.is_empty();
         self
     }
@@ -76,7 +76,9 @@ impl ConditionCompiler<'_, '_, '_> {
             return self.fail(span, message, help);
         }
         let side = |term: Term| match MovingTerm::of(&term) {
-            Some(moving) if !moving.steps.is_empty() => Term::Moving(Box::new(moving)),
+            Some(moving) if !moving.steps.is_empty() || matches!(moving.function, Term::Model(_)) => {
+                Term::Moving(Box::new(moving))
+            }
             _ => term,
         };
         Some((side(left.term), side(right.term)))

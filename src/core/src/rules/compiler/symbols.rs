@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
-use crate::rules::ruleset::{CampaignTrigger, Feature, MatchValueSource, NameId, PerId, Projection};
+use crate::rules::ruleset::{CampaignTrigger, CustomerModel, Feature, MatchValueSource, NameId, PerId, Projection};
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) per: Option<PerId>,
     /// The condition that is being compiled belongs to a `[per.K]`, and the part that is being compiled to the user.
     pub(in crate::rules) is_user_part: bool,
+    /// The models by id, in file order; `None`: it has a mistake.
+    pub(in crate::rules) models: Vec<(String, Option<CustomerModel>)>,
     /// The `[per.K]` of each segment.
     pub(in crate::rules) segment_pers: Vec<Option<PerId>>,
     /// Segments by id, also those with mistakes; of two with the same id, the first.

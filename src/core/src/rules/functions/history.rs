@@ -142,7 +142,7 @@ impl ConditionCompiler<'_, '_, '_> {
     }
 
     /// A length of time; a window of the calendar is none.
-    fn length_of_time(&mut self, text: &str, span: &Range<usize>) -> Option<Span> {
+    pub(super) fn length_of_time(&mut self, text: &str, span: &Range<usize>) -> Option<Span> {
         if text.parse::<CalendarWindow>().is_ok() {
             let help = "write it like '1h'; windows of the calendar are for count, sum and their like";
             return self.fail(span, format!("'{text}' is no length of time"), help);

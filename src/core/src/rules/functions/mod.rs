@@ -8,18 +8,21 @@
 //! | `window` | over a window |
 //! | `history` | over all events of the user |
 //! | `moment` | of dates, and of the user's local time |
+//! | `model` | of models: who is still a customer |
 //! | `segment` | of memberships and keys |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
 
 mod argument;
 mod history;
+mod model;
 mod moment;
 mod segment;
 mod value;
 mod window;
 
 use super::compiler::{ConditionCompiler, Motion, TypedTerm};
+use super::ruleset::Term;
 use super::syntax::{Expression, ExpressionKind, FunctionCall};
 use crate::diagnostics::{join_quoted, nearest, shorten};
 
@@ -37,13 +40,16 @@ pub(super) struct Function {
 impl Function {
     /// Whether it asks about matches, or memberships, of a user or of an instance of a key.
     pub(super) fn is_of_matches(&self) -> bool {
-        self.reads_history || matches!(self.name, "in_segment" | "keys_in")
+        (self.reads_history && !OF_USERS.contains(&self.name)) || matches!(self.name, "in_segment" | "keys_in")
     }
 }
 
+/// Functions that read the history of the user whom a condition is about, also where it is about a key.
+const OF_USERS: [&str; 3] = ["p_alive", "expected", "clv"];
+
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 28] = [
+pub(super) const FUNCTIONS: [Function; 31] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -72,6 +78,9 @@ pub(super) const FUNCTIONS: [Function; 28] = [
     Function { name: "anniversary", usage: "anniversary(traits.birthday)", reads_history: false, compile: moment::anniversary },
     Function { name: "hour", usage: "hour()", reads_history: false, compile: moment::hour },
     Function { name: "weekday", usage: "weekday()", reads_history: false, compile: moment::weekday },
+    Function { name: "p_alive", usage: "p_alive('buying')", reads_history: true, compile: model::p_alive },
+    Function { name: "expected", usage: "expected('buying', '90d')", reads_history: true, compile: model::expected },
+    Function { name: "clv", usage: "clv('buying', '365d')", reads_history: true, compile: model::clv },
 ];
 
 /// Methods of a text: `x.startsWith(…)`.
@@ -98,7 +107,10 @@ impl ConditionCompiler<'_, '_, '_> {
         }
         let typed = (function.compile)(self, call)?;
         if typed.term.is_moving_function() {
-            return Some(TypedTerm { motion: Motion::of_function(&call.span), ..typed });
+            let motion = Motion::of_function(&call.span);
+            // It does not change at an even rate.
+            let motion = if matches!(typed.term, Term::Model(_)) { motion.bent() } else { motion };
+            return Some(TypedTerm { motion, ..typed });
         }
         Some(typed)
     }

@@ -14,6 +14,7 @@ mod condition;
 mod event_name;
 mod feature;
 mod goal;
+mod model;
 mod moving_term;
 mod per;
 mod projection;
@@ -25,6 +26,7 @@ pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::Feature;
 pub use goal::{Goal, GoalId};
+pub use model::{CustomerModel, ModelId, ModelQuestion, ModelScore};
 pub use moving_term::{MovingTerm, MovingTermStep};
 pub use per::{PerId, PerKey};
 pub use projection::{ArrayProjection, Projection};
@@ -57,6 +59,8 @@ pub struct Ruleset {
     pub names: Vec<EventName>,
     /// `[per.K]`, in file order.
     pub pers: Vec<PerKey>,
+    /// `[[models]]`, in file order.
+    pub models: Vec<CustomerModel>,
     /// Everything that is remembered per user, or per instance of a key.
     pub features: Vec<Feature>,
     /// `[[segments]]`, in file order.

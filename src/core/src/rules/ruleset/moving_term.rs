@@ -1,6 +1,6 @@
 //! Terms that change with every millisecond, by more than a slope.
 
-use super::Term;
+use super::{ModelQuestion, ModelScore, Term};
 use crate::decimal::Decimal;
 use crate::event::Scalar;
 use crate::value::Arithmetic;
@@ -57,11 +57,17 @@ impl MovingTerm {
 }
 
 impl Term {
-    /// Whether it is a function that grows or shrinks with every millisecond: `since`, `idle`, `age`, `until`.
+    /// Whether it is a function that grows or shrinks with every millisecond: `since`, `idle`, `age`, `until`, `p_alive`.
     pub fn is_moving_function(&self) -> bool {
         matches!(
             self,
-            Term::Since(_) | Term::Idle | Term::Age | Term::InstanceIdle | Term::InstanceAge | Term::Until(_)
+            Term::Since(_)
+                | Term::Idle
+                | Term::Age
+                | Term::InstanceIdle
+                | Term::InstanceAge
+                | Term::Until(_)
+                | Term::Model(ModelQuestion { score: ModelScore::PAlive, .. })
         )
     }
 }

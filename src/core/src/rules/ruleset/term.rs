@@ -1,6 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{Condition, FeatureId, MovingTerm, SegmentId};
+use super::{Condition, FeatureId, ModelQuestion, MovingTerm, SegmentId};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -37,6 +37,8 @@ pub enum Term {
     LocalHour,
     /// `weekday()`: the user's local day, 1 (Monday) to 7; in `if` and `payload_from` only.
     LocalWeekday,
+    /// `p_alive('id')`, `expected('id', '90d')`, `clv('id', '90d')`: a double; missing before the user's first match.
+    Model(ModelQuestion),
     /// One moving function under arithmetic, as a side of a comparison.
     Moving(Box<MovingTerm>),
     /// `idle()` of an instance of a key.

@@ -6,6 +6,7 @@ mod campaigns;
 mod caps;
 mod events;
 mod goals;
+mod models;
 mod payload;
 mod per;
 mod segments;
@@ -20,6 +21,8 @@ pub(super) use caps::CAP_KEYS;
 pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
 #[cfg(test)]
 pub(super) use goals::GOAL_KEYS;
+#[cfg(test)]
+pub(super) use models::MODEL_KEYS;
 #[cfg(test)]
 pub(super) use per::PER_KEYS;
 #[cfg(test)]
@@ -44,12 +47,13 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 14] = [
+pub(super) const TOP_KEYS: [&str; 15] = [
     "timezone",
     "control",
     "dedup_window",
     "events",
     "per",
+    "models",
     "segments",
     "budgets",
     "campaigns",
@@ -83,6 +87,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
     let mut names = reader.events(&root);
     let pers = reader.pers(&root);
+    let models = reader.models(&root);
     let segments = reader.segments(&root);
     let budgets = reader.budgets(&root);
     let goals = reader.goals(&root);
@@ -122,6 +127,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         control,
         names,
         pers,
+        models,
         segments,
         budgets,
         campaigns,

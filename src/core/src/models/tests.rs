@@ -1,0 +1,1 @@
+//! Vectors from the papers and of an independent computation with 60 digits.
