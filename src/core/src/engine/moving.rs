@@ -90,7 +90,9 @@ impl ValueStep<'_> {
     fn overflow(&self, value: &Value<'_>) -> Ordering {
         let (value, operand) = match (value, &self.operand) {
             (Value::Number(value), Value::Number(operand)) => (value.millionths(), operand.millionths()),
-            (Value::Double(value), Value::Number(operand)) => return self.overflow_of_double(*value, operand.to_double()),
+            (Value::Double(value), Value::Number(operand)) => {
+                return self.overflow_of_double(*value, operand.to_double());
+            }
             _ => return Ordering::Equal,
         };
         match self.op {
@@ -130,12 +132,8 @@ impl MovingFunction<'_> {
     /// Its value in so many milliseconds.
     fn value(&self, ms: i64) -> Value<'static> {
         match self {
-            MovingFunction::Even { start_ms, slope } => {
-                Value::Span(start_ms.saturating_add(slope.saturating_mul(ms)))
-            }
-            MovingFunction::PAlive { user, now } => {
-                Value::Double(user.p_alive(Timestamp(now.0.saturating_add(ms))))
-            }
+            MovingFunction::Even { start_ms, slope } => Value::Span(start_ms.saturating_add(slope.saturating_mul(ms))),
+            MovingFunction::PAlive { user, now } => Value::Double(user.p_alive(Timestamp(now.0.saturating_add(ms)))),
         }
     }
 

@@ -34,11 +34,8 @@ impl Hypergeometric {
     /// Near 1 the series can converge slowly. Then the function is continued from 0.9: it solves a linear differential
     /// equation of second order, whose Taylor series at a point `w` has the radius `1 - w`. Each step goes half as far.
     pub(super) fn weighted(self, w: f64, log_weight: f64) -> Option<f64> {
-        let number = if w <= SERIES_END || self.c - self.a - self.b > FAST_DECAY {
-            self.series(w)?
-        } else {
-            self.continued(w)?
-        };
+        let number =
+            if w <= SERIES_END || self.c - self.a - self.b > FAST_DECAY { self.series(w)? } else { self.continued(w)? };
         Some(libm::exp(log_weight + number.log) * number.factor).filter(|value| value.is_finite())
     }
 

@@ -25,6 +25,7 @@ mod tests {
     fn every_key_and_function_is_in_the_reference() {
         let words: [&[&str]; 21] = [
             &tables::PER_KEYS,
+            &tables::MODEL_KEYS,
             &tables::TOP_KEYS,
             &tables::CAP_KEYS,
             &tables::GOAL_KEYS,

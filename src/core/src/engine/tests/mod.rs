@@ -5,6 +5,7 @@ mod comparisons;
 mod dates;
 mod durations;
 mod functions;
+mod models;
 mod moving;
 mod naive_history;
 mod numbers;

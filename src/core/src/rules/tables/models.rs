@@ -114,8 +114,14 @@ impl<'t> RulesReader<'t> {
             return Some((None, None));
         }
         if given < keys.len() + 1 {
-            let missing: Vec<String> = ["value"].iter().chain(&keys).filter(|key| section.get(key).is_none()).map(|key| format!("`{key}`")).collect();
-            let message = format!("{} has something of what purchases are worth, but no {}", section.title, missing.join(", "));
+            let missing: Vec<String> = ["value"]
+                .iter()
+                .chain(&keys)
+                .filter(|key| section.get(key).is_none())
+                .map(|key| format!("`{key}`"))
+                .collect();
+            let message =
+                format!("{} has something of what purchases are worth, but no {}", section.title, missing.join(", "));
             let help = "`value`, `p`, `q` and `gamma` belong together: `rekindle fit --value` prints them; leave all out where clv(…) is not asked for";
             self.problems.add(&section.span, message, help);
             return None;

@@ -7,6 +7,7 @@ mod mistakes_in_conditions;
 mod mistakes_in_files;
 mod mistakes_in_goals;
 mod mistakes_in_history;
+mod mistakes_in_models;
 mod mistakes_in_moments;
 mod plans;
 mod schema;

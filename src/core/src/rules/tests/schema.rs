@@ -37,6 +37,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
     let tables: [(&str, &[&str]); 16] = [
         (per, &tables::PER_KEYS),
+        ("/properties/models/items", &tables::MODEL_KEYS),
         ("", &tables::TOP_KEYS),
         ("/properties/caps/items", &tables::CAP_KEYS),
         ("/properties/goals/items", &tables::GOAL_KEYS),
@@ -80,6 +81,20 @@ big = { event = "Order Completed", where = "properties.total > 100" }
 [[segments]]
 id = "s"
 when = "total(view) > 0"
+[[models]]
+id = "buying"
+kind = "mbg_nbd"
+on = "big"
+min_gap = "1h"
+unit = "7d"
+r = 0.5
+alpha = 6
+a = 1
+b = 1.6
+value = "total"
+p = 6.25
+q = 3.74
+gamma = 15.44
 [[campaigns]]
 id = "c"
 on = "enter:s"
