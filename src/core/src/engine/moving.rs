@@ -129,7 +129,7 @@ enum MovingFunction<'a> {
 }
 
 impl MovingFunction<'_> {
-    /// Its value in so many milliseconds.
+    /// Its value that many milliseconds from now.
     fn value(&self, ms: i64) -> Value<'static> {
         match self {
             MovingFunction::Even { start_ms, slope } => Value::Span(start_ms.saturating_add(slope.saturating_mul(ms))),
