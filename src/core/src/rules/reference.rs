@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 21] = [
+        let words: [&[&str]; 22] = [
             &tables::PER_KEYS,
             &tables::MODEL_KEYS,
             &tables::TOP_KEYS,
