@@ -37,6 +37,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "partition",
         &[
+            "route",
             "time",
             "decimal",
             "json",

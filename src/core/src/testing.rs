@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::decode::Decoder;
-use crate::partition::{ExecutionPlan, LogInstant, Output, OutputKind, Partition, PartitionInput, User};
+use crate::partition::{ExecutionPlan, LogInstant, Output, OutputKind, Partition, PartitionInput, TimerMark, User};
 use crate::rules;
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
@@ -112,7 +112,7 @@ impl Story {
     /// Time passes until then.
     pub(crate) fn wait(&mut self, until: i64) -> &mut Story {
         self.latest_read = self.latest_read.max(Timestamp(START + until));
-        let input = PartitionInput::Advance { watermark: self.latest_read, position: self.position };
+        let input = PartitionInput::Advance { to: TimerMark::through(self.latest_read), position: self.position };
         self.partition.apply(&self.plan, input, &mut self.out);
         self
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::TimerMark;
 use crate::campaigns::{Outcome, TriggerOrigin};
 use crate::decimal::Decimal;
 use crate::event::Event;
@@ -31,11 +32,11 @@ pub enum PartitionInput<'e, 'a> {
         /// The event links an anonymous visitor to the user: the visitor, if it has state to merge.
         visitor: Option<Box<super::User>>,
     },
-    /// The log's watermark: everything due at or before it fires.
+    /// Time passes: every timer before the mark fires.
     Advance {
-        /// The watermark.
-        watermark: Timestamp,
-        /// The log position at which it was reached.
+        /// The mark, which the watermark has reached.
+        to: TimerMark,
+        /// The log position then.
         position: u64,
     },
 }

@@ -19,6 +19,7 @@ mod snapshot;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod timer_mark;
 mod timer_queue;
 mod user;
 mod user_table;
@@ -32,6 +33,7 @@ pub use packed::PackedUser;
 pub use report::{
     DeferredDecisionReport, ExposureReport, FeatureReport, KeyExposureReport, KeyInstanceReport, UserReport,
 };
+pub use timer_mark::TimerMark;
 pub use user::User;
 
 use std::borrow::Cow;
@@ -41,6 +43,7 @@ use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
 use crate::goals::UpliftCounts;
 use crate::growth;
+use crate::route::turn_of;
 use crate::rules::ruleset::Ruleset;
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
@@ -139,15 +142,13 @@ impl Partition {
                 self.steps.take_event(plan, user, ProfileUpdate { event, ts, position }, watermark, out);
                 arm(&mut self.timers, slot, user, self.steps.state_ttl);
             }
-            PartitionInput::Advance { watermark, position } => {
-                self.advance(plan, LogInstant { at: watermark, position }, out);
-            }
+            PartitionInput::Advance { to, position } => self.advance(plan, to, position, out),
         }
     }
 
-    /// An instant no later than `until` up to which no more than `most` timers are due, or those of one instant: how far to
+    /// A mark no later than `until` before which lie no more than `most` timers, or those of one instant and turn: how far to
     /// advance in one short step.
-    pub fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
+    pub fn next_stop(&mut self, until: TimerMark, most: usize) -> TimerMark {
         self.timers.next_stop(until, most)
     }
 
@@ -349,20 +350,24 @@ impl Partition {
         slot
     }
 
-    /// Fires everything due at or before the watermark.
-    fn advance(&mut self, plan: &ExecutionPlan, to: LogInstant, out: &mut Vec<Output>) {
-        let watermark = to.at;
-        while let Some(slot) = self.timers.pop_due(watermark) {
-            if self.users.armed(slot).is_none_or(|armed| armed > watermark) {
+    /// Fires every timer before the mark.
+    fn advance(&mut self, plan: &ExecutionPlan, to: TimerMark, position: u64, out: &mut Vec<Output>) {
+        while let Some(slot) = self.timers.pop_due(to) {
+            if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
                 continue;
             }
             let Partition { users, timers, steps, snapshots } = self;
             let expired = users.change(slot, |user| {
+                let by = to.instant_for(&user.id);
+                // The timer was that of a user who was in this slot before; this one has another.
+                if user.armed > by {
+                    return None;
+                }
                 user.armed = Timestamp::NEVER;
-                if user.due() <= watermark {
+                if user.due() <= by {
                     snapshots.touch(slot, user);
                 }
-                let expired = steps.fire_due(plan, user, to, out);
+                let expired = steps.fire_due(plan, user, LogInstant { at: by, position }, out);
                 match expired {
                     None => arm(timers, slot, user, steps.state_ttl),
                     Some(at) => steps.note_expired(plan, user, at),
@@ -381,6 +386,6 @@ fn arm(timers: &mut TimerQueue, slot: u32, user: &mut User, state_ttl: Option<Sp
     let due = user.wake_up(state_ttl);
     if due < user.armed {
         user.armed = due;
-        timers.push(due, slot);
+        timers.push(due, turn_of(&user.id), slot);
     }
 }

@@ -1,30 +1,55 @@
-//! Timers of a partition's users, earliest first: a monotone radix heap.
+//! Timers of a partition's users, earliest first, those of one instant by their users' turns: a monotone radix heap.
 //!
 //! Time only moves forward, so a key never lies before the last one popped. That allows one bucket per highest bit in
-//! which a key differs from it: pushing is constant work, and a key moves to a lower bucket at most 64 times in its
+//! which a key differs from it: pushing is constant work, and a key moves to a lower bucket at most 96 times in its
 //! life. (Ahuja, Mehlhorn, Orlin, Tarjan: *Faster algorithms for the shortest path problem*, 1990.)
+//!
+//! Where all timers of an instant are due, their order does not matter, and they are taken from several buckets as they are.
 //!
 //! Buckets are made of blocks of one size, which go from one bucket to another: buckets grow and shrink all the time.
 
+use super::timer_mark::{TimerKey, TimerMark};
 use crate::time::Timestamp;
 
 /// How many timers a block holds.
 const BLOCK: usize = 64;
 /// The number of empty blocks that are kept.
 const SPARE: usize = 16;
+/// The buckets up to this one hold the timers due at the same instant as the floor.
+const LAST_OF_INSTANT: usize = TimerKey::TURN_BITS;
 
 /// Due times with the user (an index) each belongs to. The same user may occur more than once.
 #[derive(Clone, Debug)]
 pub(super) struct TimerQueue {
     /// No key lies before it.
-    floor: i64,
+    floor: TimerKey,
     buckets: Vec<TimerBucket>,
+    /// The buckets that are not empty, a bit for each.
+    occupied: u128,
     /// Empty blocks.
     spare: Vec<TimerBlock>,
     len: usize,
 }
 
-type TimerBlock = Vec<(i64, u32)>;
+/// A key, and below it the user's index: 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wakeup(u128);
+
+impl Wakeup {
+    fn new(key: TimerKey, user: u32) -> Wakeup {
+        Wakeup(key.bits() << 32 | u128::from(user))
+    }
+
+    fn key(self) -> TimerKey {
+        TimerKey::from_bits(self.0 >> 32)
+    }
+
+    fn user(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+type TimerBlock = Vec<Wakeup>;
 
 /// Timers in no order: full blocks, and a last one that is not empty.
 #[derive(Clone, Debug, Default)]
@@ -41,22 +66,22 @@ impl TimerBucket {
         self.blocks.is_empty()
     }
 
-    fn push(&mut self, wake_up: (i64, u32), spare: &mut Vec<TimerBlock>) {
+    fn push(&mut self, wakeup: Wakeup, spare: &mut Vec<TimerBlock>) {
         if self.blocks.last().is_none_or(|last| last.len() == BLOCK) {
             self.blocks.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK)));
         }
         if let Some(last) = self.blocks.last_mut() {
-            last.push(wake_up);
+            last.push(wakeup);
         }
     }
 
-    fn pop(&mut self, spare: &mut Vec<TimerBlock>) -> Option<(i64, u32)> {
+    fn pop(&mut self, spare: &mut Vec<TimerBlock>) -> Option<Wakeup> {
         let last = self.blocks.last_mut()?;
-        let wake_up = last.pop();
+        let wakeup = last.pop();
         if last.is_empty() {
             self.blocks.pop().into_iter().for_each(|block| keep(block, spare));
         }
-        wake_up
+        wakeup
     }
 }
 
@@ -69,81 +94,108 @@ fn keep(block: TimerBlock, spare: &mut Vec<TimerBlock>) {
 
 impl Default for TimerQueue {
     fn default() -> TimerQueue {
-        TimerQueue { floor: i64::MIN, buckets: vec![TimerBucket::default(); 65], spare: Vec::new(), len: 0 }
+        TimerQueue {
+            floor: TimerKey::from_bits(0),
+            buckets: vec![TimerBucket::default(); TimerKey::BITS + 1],
+            occupied: 0,
+            spare: Vec::new(),
+            len: 0,
+        }
     }
 }
 
 impl TimerQueue {
-    /// Adds a timer. One before the last one popped counts as due at that instant.
-    pub(super) fn push(&mut self, due: Timestamp, user: u32) {
-        let key = due.0.max(self.floor);
-        let bucket = self.bucket(key);
-        self.buckets[bucket].push((key, user), &mut self.spare);
+    /// Adds a timer of a user with this turn. One before the last one popped counts as due when that was.
+    pub(super) fn push(&mut self, due: Timestamp, turn: u32, user: u32) {
+        self.put(Wakeup::new(TimerKey::new(due, turn).max(self.floor), user));
         self.len += 1;
     }
 
-    /// Removes one of the earliest timers, if it is due at or before `now`.
-    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<u32> {
-        if self.buckets[0].is_empty() && !self.refill(now) {
-            return None;
-        }
-        if self.floor > now.0 {
-            return None;
-        }
-        let (_, user) = self.buckets[0].pop(&mut self.spare)?;
-        self.len -= 1;
-        Some(user)
+    fn put(&mut self, wakeup: Wakeup) {
+        // The floor never lies above a key, so the highest differing bit orders them.
+        let differing = wakeup.key().bits() ^ self.floor.bits();
+        let bucket = 128 - differing.leading_zeros() as usize;
+        self.buckets[bucket].push(wakeup, &mut self.spare);
+        self.occupied |= 1 << bucket;
     }
 
-    /// An instant no later than `until` (and no earlier than the earliest timer) up to which no more than `most` timers
-    /// are due, or those of one instant.
-    pub(super) fn next_stop(&mut self, until: Timestamp, most: usize) -> Timestamp {
+    /// The first bucket that is not empty.
+    fn first(&self) -> Option<usize> {
+        (self.occupied != 0).then_some(self.occupied.trailing_zeros() as usize)
+    }
+
+    /// Removes one of the timers before the mark, none of which is due earlier; unless all timers of its instant are before
+    /// the mark, none of them has an earlier turn.
+    pub(super) fn pop_due(&mut self, mark: TimerMark) -> Option<u32> {
+        let end = mark.end();
+        let mut bucket = self.first()?;
+        let usable = if self.floor.last_of_instant() < end { LAST_OF_INSTANT } else { 0 };
+        if bucket > usable {
+            if !self.refill(end) {
+                return None;
+            }
+            bucket = 0;
+        }
+        if self.floor >= end {
+            return None;
+        }
+        let wakeup = self.buckets[bucket].pop(&mut self.spare)?;
+        if self.buckets[bucket].is_empty() {
+            self.occupied &= !(1 << bucket);
+        }
+        self.len -= 1;
+        Some(wakeup.user())
+    }
+
+    /// A mark no later than `until` (and later than the earliest timer) before which lie no more than `most` timers, or those
+    /// of one instant and turn.
+    pub(super) fn next_stop(&mut self, until: TimerMark, most: usize) -> TimerMark {
+        let end = until.end();
         loop {
             // Bucket 0 holds the keys at the floor; bucket b those whose highest bit unlike the floor's is b - 1, which
             // are later than all in lower buckets, and no earlier than the floor with that bit set and those below it not.
             let mut due = self.buckets[0].len();
-            let floor = self.floor as u64;
+            let floor = self.floor.bits();
             let soonest_of = |bucket: usize| {
-                let bit = 1u64 << (bucket - 1);
-                (floor & !(bit | (bit - 1)) | (!floor & bit)) as i64
+                let bit = 1u128 << (bucket - 1);
+                TimerKey::from_bits(floor & !(bit - 1) | bit)
             };
-            let full = (1..self.buckets.len()).filter(|bucket| !self.buckets[*bucket].is_empty()).find(|bucket| {
+            let full = (1..self.buckets.len()).filter(|bucket| self.occupied >> bucket & 1 == 1).find(|bucket| {
                 due += self.buckets[*bucket].len();
-                due > most || soonest_of(*bucket) > until.0
+                due > most || soonest_of(*bucket) >= end
             });
             let Some(full) = full else { return until };
             let (before, soonest) = (due - self.buckets[full].len(), soonest_of(full));
-            if soonest > until.0 {
+            if soonest >= end {
                 return until;
             }
             if before > 0 {
-                return Timestamp(soonest - 1).max(Timestamp(self.floor)).min(until);
+                return soonest.mark();
             }
             // The soonest of a full bucket become bucket 0, and the rest of it is divided.
-            if !self.refill(until) {
+            if !self.refill(end) {
                 return until;
             }
             if self.buckets[0].len() > most {
-                return Timestamp(self.floor);
+                return TimerKey::from_bits(self.floor.bits() + 1).mark();
             }
         }
     }
 
-    /// Makes the soonest key the floor, and so moves all keys equal to it to bucket 0, unless it lies after `now`.
-    fn refill(&mut self, now: Timestamp) -> bool {
-        let Some(bucket) = self.buckets.iter().position(|bucket| !bucket.is_empty()) else { return false };
-        let keys = self.buckets[bucket].blocks.iter().flatten().map(|(key, _)| *key);
-        let Some(soonest) = keys.min() else { return false };
-        if soonest > now.0 {
+    /// Makes the soonest key the floor, and so moves all keys equal to it to bucket 0, unless it is not before `end`.
+    fn refill(&mut self, end: TimerKey) -> bool {
+        let Some(bucket) = self.first() else { return false };
+        let Some(soonest) = self.buckets[bucket].blocks.iter().flatten().min().map(|wakeup| wakeup.key()) else {
+            return false;
+        };
+        if soonest >= end {
             return false;
         }
         self.floor = soonest;
+        self.occupied &= !(1 << bucket);
         let mut blocks = std::mem::take(&mut self.buckets[bucket]).blocks;
         for mut block in blocks.drain(..) {
-            for (key, user) in block.drain(..) {
-                let lower = self.bucket(key);
-                self.buckets[lower].push((key, user), &mut self.spare);
-            }
+            block.drain(..).for_each(|wakeup| self.put(wakeup));
             keep(block, &mut self.spare);
         }
         // All keys went to lower buckets. The list is soon filled again, and kept if it is small.
@@ -153,17 +205,11 @@ impl TimerQueue {
         true
     }
 
-    fn bucket(&self, key: i64) -> usize {
-        // The floor never lies above a key, so the highest differing bit orders them, the sign bit included.
-        let differing = (key ^ self.floor) as u64;
-        64 - differing.leading_zeros() as usize
-    }
-
     /// The bytes it takes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let blocks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.blocks.len()).sum::<usize>();
         let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.blocks.capacity()).sum::<usize>();
-        blocks * BLOCK * size_of::<(i64, u32)>()
+        blocks * BLOCK * size_of::<Wakeup>()
             + lists * size_of::<TimerBlock>()
             + self.buckets.capacity() * size_of::<TimerBucket>()
     }
@@ -180,28 +226,46 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_timer_takes_16_bytes() {
+        assert_eq!(size_of::<Wakeup>(), 16);
+    }
+
     proptest! {
+        /// Whatever the marks are: next stops, or any others.
         #[test]
-        fn between_two_stops_lie_few_wake_ups_or_those_of_one_instant(
-            keys in prop::collection::vec(-50i64..5_000, 1..200),
+        fn what_lies_before_a_mark_is_popped_and_between_two_stops_lies_little(
+            keys in prop::collection::vec((-3i64..30, prop_oneof![0u32..4, any::<u32>()]), 1..200),
             most in 1usize..20,
-            until in -10i64..6_000,
+            until in (-5i64..40, prop_oneof![Just(0u32), any::<u32>()]),
+            others in prop::collection::vec((-5i64..40, any::<u32>()), 0..4),
         ) {
+            let mark = |(instant, turns): (i64, u32)| TimerMark { instant: Timestamp(instant), turns };
             let mut timers = TimerQueue::default();
-            keys.iter().for_each(|key| timers.push(Timestamp(*key), 0));
-            let (mut left, mut last) = (keys, i64::MIN);
-            while last < until {
-                let stop = timers.next_stop(Timestamp(until), most).0;
-                prop_assert!(stop > last && stop <= until, "{last} to {stop} of {until}");
-                let due: Vec<i64> = left.iter().copied().filter(|key| *key <= stop).collect();
-                prop_assert!(due.len() <= most || due.iter().all(|key| *key == stop), "{due:?} at {stop}");
-                for _ in 0..due.len() {
-                    prop_assert!(timers.pop_due(Timestamp(stop)).is_some());
-                }
-                prop_assert!(timers.pop_due(Timestamp(stop)).is_none());
-                left.retain(|key| *key > stop);
-                last = stop;
+            for (at, (due, turn)) in keys.iter().enumerate() {
+                timers.push(Timestamp(*due), *turn, u32::try_from(at).expect("few"));
             }
+            let key = |user: u32| TimerKey::new(Timestamp(keys[user as usize].0), keys[user as usize].1);
+            let (mut left, mut last, until) = ((0..keys.len()).collect::<Vec<usize>>(), TimerMark::MIN, mark(until));
+            let mut others: Vec<TimerMark> = others.into_iter().map(mark).filter(|other| *other < until).collect();
+            others.sort();
+            while last < until {
+                let mut stop = timers.next_stop(until, most);
+                prop_assert!(stop > last && stop <= until, "{last:?} to {stop:?} of {until:?}");
+                let mut is_other = false;
+                if let Some(other) = others.pop_if(|other| *other > last) {
+                    (stop, is_other) = (other, true);
+                }
+                let (due, rest): (Vec<usize>, Vec<usize>) = left.iter().partition(|user| key(**user as u32) < stop.end());
+                let is_one = due.iter().all(|user| key(*user as u32) == key(due[0] as u32));
+                prop_assert!(is_other || due.len() <= most || is_one, "{due:?} at {stop:?}");
+                let mut popped: Vec<usize> = std::iter::from_fn(|| timers.pop_due(stop)).map(|user| user as usize).collect();
+                prop_assert!(popped.is_sorted_by_key(|user| keys[*user].0));
+                popped.sort_unstable();
+                prop_assert_eq!(popped, due);
+                (left, last) = (rest, stop);
+            }
+            prop_assert_eq!(timers.len(), left.len());
         }
     }
 }

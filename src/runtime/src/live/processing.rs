@@ -14,8 +14,7 @@ use crate::output::batch::{DeadLetter, DeadLetterCollector, OutputBatch, OutputI
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use crate::output::dead_letter::MAX_DEAD_LETTERS_PER_MESSAGE;
 use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Rejection};
-use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output};
-use rekindle_core::time::Timestamp;
+use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, TimerMark};
 
 /// About the number of timers that fire in one action, since events that arrive meanwhile wait for them.
 const TIMERS_PER_ACTION: usize = 2_000;
@@ -34,7 +33,7 @@ fn skip_published(outputs: &mut Vec<Output>, partial: Option<PartialGroup>, befo
     partial.messages
 }
 
-fn entry(record: &LogRecord) -> InputEntry<'_> {
+pub(super) fn entry(record: &LogRecord) -> InputEntry<'_> {
     InputEntry { kind: record.kind, lines: &record.lines, received: Some(record.received), is_whole: true }
 }
 
@@ -48,7 +47,7 @@ impl Engine {
         let Some(last) = records.last() else { return Ok(()) };
         let before = CommittedPosition { open: partial, ..self.committed_position() };
         let first_position = self.pipeline.position();
-        self.pipeline.limit_timers(self.pipeline.fired());
+        self.pipeline.limit_timers(self.pipeline.timer_mark());
         let (mut outputs, dead_letters) = self.feed(records);
         self.sequence = last.sequence;
         let messages_published = skip_published(&mut outputs, partial, 0);
@@ -95,11 +94,13 @@ impl Engine {
 
     /// The committed position once everything up to here is published.
     fn committed_position(&self) -> CommittedPosition {
+        let mark = self.pipeline.timer_mark();
         CommittedPosition {
             sequence: self.sequence,
             position: self.pipeline.position(),
             watermark_ms: self.pipeline.watermark().0,
-            fired_ms: Some(self.pipeline.fired().0),
+            fired_ms: Some(mark.instant.0),
+            fired_turns: mark.turns,
             rules: self.pipeline.plan().rules.version.clone(),
             generation: self.generation,
             open: None,
@@ -124,8 +125,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Fires the timers due by then, and publishes the outputs; of a partially published group, the rest.
-    fn fire_timers(&mut self, to: Timestamp, partial: Option<PartialGroup>) -> Result<(), SinkClosed> {
+    /// Fires the timers before the mark, and publishes the outputs; of a partially published group, the rest.
+    fn fire_timers(&mut self, to: TimerMark, partial: Option<PartialGroup>) -> Result<(), SinkClosed> {
         let before = CommittedPosition { open: partial, ..self.committed_position() };
         let mut outputs = self.timer_outputs(to);
         let messages_published = skip_published(&mut outputs, partial, 0);
@@ -137,8 +138,8 @@ impl Engine {
         self.publish(OutputItem::Batch(batch))
     }
 
-    /// Fires the timers due by then; returns the outputs in their order.
-    fn timer_outputs(&mut self, to: Timestamp) -> Vec<Output> {
+    /// Fires the timers before the mark; returns the outputs in their order.
+    fn timer_outputs(&mut self, to: TimerMark) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.pipeline.fire_timers(to, &mut outputs);
         self.update_views(self.pipeline.plan(), &outputs);
@@ -149,7 +150,7 @@ impl Engine {
     /// Replays as far as the records in the backlog allow. At the end the engine is running.
     pub(super) fn recover(&mut self) -> Result<(), SinkClosed> {
         while let EngineState::Recovering { recovery: Some(recovery), backlog } = &mut self.state {
-            match recovery.next(self.sequence, self.pipeline.fired(), backlog) {
+            match recovery.next(self.sequence, self.pipeline.timer_mark(), backlog) {
                 RecoveryStep::Wait => return Ok(()),
                 RecoveryStep::ApplyPublished(records) => {
                     self.pipeline.limit_timers(recovery.committed.fired());
@@ -185,7 +186,7 @@ impl Engine {
         match publication {
             None | Some(RulesChangePublication::Nothing) => self.fire_all_timers()?,
             Some(RulesChangePublication::All | RulesChangePublication::Partial(_)) => {
-                drop(self.timer_outputs(self.pipeline.watermark()));
+                drop(self.timer_outputs(TimerMark::through(self.pipeline.watermark())));
             }
         }
         let previous = self.pipeline.plan().rules.version.clone();

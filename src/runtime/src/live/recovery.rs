@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use crate::log::{LogRecord, RecordBatch};
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
-use rekindle_core::partition::ExecutionPlan;
-use rekindle_core::time::Timestamp;
+use rekindle_core::partition::{ExecutionPlan, TimerMark};
 
 /// What a start has to replay.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +44,8 @@ pub(super) enum RecoveryStep {
     SkipTo(u64),
     /// Apply these as one group, of which a part may be published.
     Apply(Vec<LogRecord>, Option<PartialGroup>),
-    /// Fire the timers due up to then; all of their outputs are published, or a part.
-    FireTimers(Timestamp, Option<PartialGroup>),
+    /// Fire the timers up to the mark; all of their outputs are published, or a part.
+    FireTimers(TimerMark, Option<PartialGroup>),
     /// Change the rules.
     ChangeRules(RecoveredRulesChange, RulesChangePublication),
     /// The recovery is finished.
@@ -71,17 +70,17 @@ impl Recovery {
     }
 
     /// The next step after the record `sequence`, with all timers fired up to `fired`; the backlog has the next records.
-    pub(super) fn next(&mut self, sequence: u64, fired: Timestamp, backlog: &mut RecordBatch) -> RecoveryStep {
+    pub(super) fn next(&mut self, sequence: u64, fired: TimerMark, backlog: &mut RecordBatch) -> RecoveryStep {
         if sequence >= self.committed.sequence {
             let up_to = self.committed.fired();
-            if up_to < Timestamp::NEVER && fired < up_to {
+            if up_to < TimerMark::NEVER && fired < up_to {
                 return RecoveryStep::FireTimers(up_to, None);
             }
             if let Some(open) = self.committed.open
-                && let Some(to) = open.fires_to_ms
+                && let Some(to) = open.fires_to()
             {
                 self.committed.open = None;
-                return RecoveryStep::FireTimers(Timestamp(to), Some(open));
+                return RecoveryStep::FireTimers(to, Some(open));
             }
         }
         let next_is_beyond = |limit: u64| backlog.first().is_some_and(|record| record.sequence > limit);
@@ -138,6 +137,7 @@ mod tests {
     use super::*;
     use crate::log::RecordKind;
     use rekindle_core::rules;
+    use rekindle_core::time::Timestamp;
 
     fn records(sequences: impl IntoIterator<Item = u64>) -> RecordBatch {
         let record = |sequence| LogRecord {
@@ -163,7 +163,7 @@ mod tests {
 
     /// All steps after `sequence`, as text, with the records of the log arriving a few at a time.
     fn steps(mut recovery: Recovery, mut sequence: u64, log: &[u64], at_a_time: usize) -> Vec<String> {
-        let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), RecordBatch::new(), log, Timestamp::MIN);
+        let (mut steps, mut backlog, mut rest, mut fired) = (Vec::new(), RecordBatch::new(), log, TimerMark::MIN);
         loop {
             let step = match recovery.next(sequence, fired, &mut backlog) {
                 RecoveryStep::Wait => {
@@ -193,7 +193,7 @@ mod tests {
                 }
                 RecoveryStep::FireTimers(to, open) => {
                     fired = fired.max(to);
-                    format!("fire to {to:?}, {:?} published", open.map(|open| open.sent))
+                    format!("fire to {}+{}, {:?} published", to.instant.0, to.turns, open.map(|open| open.sent))
                 }
                 RecoveryStep::Finish => {
                     steps.push("finish".to_owned());
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_partially_published_rules_change_continues_where_it_stopped() {
-        let open = PartialGroup { through: 6, sent: 2, messages: 0, fires_to_ms: None, changes_rules_to: Some(1) };
+        let open = PartialGroup { sent: 2, changes_rules_to: Some(1), ..PartialGroup::messages_through(6) };
         let recovery = Recovery { committed: committed(6, 0, Some(open)), changes: [change(6, 1)].into() };
         let last = format!("change 1 Partial({open:?})");
         assert_eq!(steps(recovery, 5, &[6, 7], 2), ["apply published [6]", last.as_str(), "finish"]);
@@ -273,8 +273,8 @@ mod tests {
             steps(recovery, 5, &[6, 7], 2),
             [
                 "apply published [6]",
-                "fire to Timestamp(50), None published",
-                "fire to Timestamp(70), Some(3) published",
+                "fire to 50+0, None published",
+                "fire to 70+0, Some(3) published",
                 "change 1 Nothing",
                 "finish"
             ],
@@ -283,8 +283,23 @@ mod tests {
         let recovery = Recovery { committed: fired(None), changes: VecDeque::new() };
         assert_eq!(
             steps(recovery, 6, &[7], 2),
-            ["fire to Timestamp(50), None published", "finish"],
+            ["fire to 50+0, None published", "finish"],
             "from a checkpoint at the committed position"
+        );
+    }
+
+    /// Also where steps of one instant were published, and one in part.
+    #[test]
+    fn timers_fire_as_far_as_they_had_within_an_instant() {
+        let to = TimerMark { instant: Timestamp(50), turns: 9 };
+        let open = PartialGroup { sent: 3, ..PartialGroup::messages_through(6).firing_to(Some(to)) };
+        let committed = CommittedPosition { fired_ms: Some(50), fired_turns: 7, ..committed(6, 0, Some(open)) };
+        let written = serde_json::to_string(&committed).expect("JSON");
+        assert!(written.contains(r#""fired_ms":50,"fired_turns":7"#), "{written}");
+        let committed = serde_json::from_str(&written).expect("JSON");
+        assert_eq!(
+            steps(Recovery { committed, changes: VecDeque::new() }, 6, &[7], 2),
+            ["fire to 50+7, None published", "fire to 50+9, Some(3) published", "finish"]
         );
     }
 

@@ -1,5 +1,7 @@
 //! The live engine between two channels: no broker, no HTTP.
 
+mod timer_steps;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::committed_position::CommittedPosition;
 use rekindle_core::decode::RejectionReason;
-use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::partition::{ExecutionPlan, Output, TimerMark};
 use rekindle_core::time::Timestamp;
 
 /// One item of the queue to the sink, in the log's order.
@@ -43,8 +43,8 @@ pub struct OutputBatch {
     pub plan: Arc<ExecutionPlan>,
     /// A rules change, which precedes the outputs.
     pub rules_activation: Option<RulesActivation>,
-    /// The group is no records, but the timers due up to this instant.
-    pub fires_to: Option<Timestamp>,
+    /// The group is no records, but the timers up to this mark.
+    pub fires_to: Option<TimerMark>,
     /// The outputs, in order per user, without those that are known to be published.
     pub outputs: Vec<Output>,
     /// The committed position before the group, with the part of the group that is published.

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use rekindle_core::partition::TimerMark;
 use rekindle_core::time::Timestamp;
 
 /// A progress record.
@@ -49,6 +50,9 @@ pub struct CommittedPosition {
     /// The outputs of all timers due at or before it are published; `None`: of all timers due at the watermark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fired_ms: Option<i64>,
+    /// So are those of the timers due a millisecond later, of users whose [turn](rekindle_core::route::turn_of) is below this.
+    #[serde(default, skip_serializing_if = "is_no_turn")]
+    pub fired_turns: u32,
     /// The fingerprint of the rules that decided.
     pub rules: String,
     /// The number of rules changes at run time since the first start.
@@ -71,6 +75,9 @@ pub struct PartialGroup {
     /// The group is the timers due up to this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fires_to_ms: Option<i64>,
+    /// And those due a millisecond later, of users whose turn is below this.
+    #[serde(default, skip_serializing_if = "is_no_turn")]
+    pub fires_to_turns: u32,
     /// The group is the rules change with this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_rules_to: Option<u64>,
@@ -80,6 +87,10 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+fn is_no_turn(turns: &u32) -> bool {
+    *turns == 0
+}
+
 fn is_false(truth: &bool) -> bool {
     !truth
 }
@@ -87,7 +98,18 @@ fn is_false(truth: &bool) -> bool {
 impl PartialGroup {
     /// A group of records of which nothing is published.
     pub fn messages_through(through: u64) -> PartialGroup {
-        PartialGroup { through, sent: 0, messages: 0, fires_to_ms: None, changes_rules_to: None }
+        PartialGroup { through, sent: 0, messages: 0, fires_to_ms: None, fires_to_turns: 0, changes_rules_to: None }
+    }
+
+    /// Up to where the group's timers go; `None`: it is no group of timers.
+    pub fn fires_to(&self) -> Option<TimerMark> {
+        self.fires_to_ms.map(|ms| TimerMark { instant: Timestamp(ms), turns: self.fires_to_turns })
+    }
+
+    /// The same group, of timers if `to` says up to where.
+    pub fn firing_to(self, to: Option<TimerMark>) -> PartialGroup {
+        let (fires_to_ms, fires_to_turns) = (to.map(|to| to.instant.0), to.map_or(0, |to| to.turns));
+        PartialGroup { fires_to_ms, fires_to_turns, ..self }
     }
 }
 
@@ -97,9 +119,9 @@ impl CommittedPosition {
         self.open.map_or(0, |open| open.through).max(self.sequence)
     }
 
-    /// Up to when the outputs of all timers are published.
-    pub fn fired(&self) -> Timestamp {
-        self.fired_ms.map_or(Timestamp::NEVER, Timestamp)
+    /// Up to where the outputs of all timers are published.
+    pub fn fired(&self) -> TimerMark {
+        self.fired_ms.map_or(TimerMark::NEVER, |ms| TimerMark { instant: Timestamp(ms), turns: self.fired_turns })
     }
 
     /// Nothing is published; the log begins after this sequence.

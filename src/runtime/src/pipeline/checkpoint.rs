@@ -39,7 +39,7 @@ impl Pipeline {
             previous: 0,
             sequence: 0,
             position: self.position,
-            fired: self.fired.max(Timestamp::MIN),
+            fired: self.fired().max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             latest_read: self.latest_read,
             rules: self.plan.rules.version.clone(),

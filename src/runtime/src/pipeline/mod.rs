@@ -71,7 +71,7 @@ use rekindle_core::event::CallType;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::identity::IdentityLinks;
-use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition};
+use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition, TimerMark};
 use rekindle_core::time::Timestamp;
 pub use restore::{RestoreError, RestoredPipeline};
 use sequencer::DecodedEntries;
@@ -92,10 +92,10 @@ pub struct Pipeline {
     /// The greatest time read, of an event or (with [`Clock::Log`](rekindle_core::time::Clock::Log)) of the broker; the
     /// watermark is `max_disorder` before it.
     latest_read: Timestamp,
-    /// All timers due at or before it have fired.
-    fired: Timestamp,
-    /// Batches fire no timers due after it, except those of users who have events in the batch.
-    timer_limit: Timestamp,
+    /// All timers before it have fired.
+    fired: TimerMark,
+    /// Batches fire no timers after it, except those of users who have events in the batch.
+    timer_limit: TimerMark,
     position: u64,
     /// The number of rules changes, and the greatest time read at the last one.
     rules_changes: (u64, Timestamp),
@@ -147,8 +147,8 @@ impl Pipeline {
             options,
             links: IdentityLinks::default(),
             latest_read: Timestamp::MIN,
-            fired: Timestamp::MIN,
-            timer_limit: Timestamp::NEVER,
+            fired: TimerMark::MIN,
+            timer_limit: TimerMark::NEVER,
             position: 0,
             rules_changes: (0, Timestamp::MIN),
             pending_outputs: Vec::new(),
@@ -238,7 +238,7 @@ impl Pipeline {
         let (plan, first_position) = (Arc::clone(&self.plan), self.position);
         let queues = self.sequence_all(&plan, batch, reject, out);
         let accepted = self.position - first_position;
-        let fire_to = self.watermark().min(self.timer_limit);
+        let fire_to = TimerMark::through(self.watermark()).min(self.timer_limit);
         self.run_tasks(&plan, queues, fire_to, accepted >= PARALLEL_OPERATIONS_MIN as u64, out);
     }
 }

@@ -7,11 +7,10 @@ use rayon::prelude::*;
 
 use super::Pipeline;
 use super::partition_task::{PartitionQueues, PartitionTask, StateHandover};
-use rekindle_core::partition::{ExecutionPlan, Output};
-use rekindle_core::time::Timestamp;
+use rekindle_core::partition::{ExecutionPlan, Output, TimerMark};
 
 impl Pipeline {
-    /// Runs every partition's queue to its end, then fires the timers due at or before `fire_to`, and appends the outputs to
+    /// Runs every partition's queue to its end, then fires the timers before `fire_to`, and appends the outputs to
     /// `out`.
     ///
     /// A task that needs a visitor's state which another partition has not handed over yet pauses until the next round. Some
@@ -20,7 +19,7 @@ impl Pipeline {
         &mut self,
         plan: &ExecutionPlan,
         queues: PartitionQueues<'e, 'a>,
-        fire_to: Timestamp,
+        fire_to: TimerMark,
         in_parallel: bool,
         out: &mut Vec<Output>,
     ) {

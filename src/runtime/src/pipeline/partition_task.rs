@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rekindle_core::event::Event;
-use rekindle_core::partition::{ExecutionPlan, Output, Partition, PartitionInput, User};
+use rekindle_core::partition::{ExecutionPlan, Output, Partition, PartitionInput, TimerMark, User};
 use rekindle_core::time::Timestamp;
 
 /// One operation of a partition's queue.
@@ -144,8 +144,8 @@ impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
         self.out
     }
 
-    /// Runs until the queue is empty and the timers due by `fire_to` have fired, or until a visitor's state is missing.
-    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[StateHandover], fire_to: Timestamp, position: u64) {
+    /// Runs until the queue is empty and the timers before `fire_to` have fired, or until a visitor's state is missing.
+    pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[StateHandover], fire_to: TimerMark, position: u64) {
         match self.waiting.take() {
             Some(sequenced) => self.apply_event(plan, sequenced, handovers),
             None => self.partition.warm(self.queue.as_slice().iter().map(PartitionOperation::user_needed)),
@@ -158,11 +158,8 @@ impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
                 }
                 None => {
                     if !self.is_done {
-                        self.partition.apply(
-                            plan,
-                            PartitionInput::Advance { watermark: fire_to, position },
-                            &mut self.out,
-                        );
+                        let advance = PartitionInput::Advance { to: fire_to, position };
+                        self.partition.apply(plan, advance, &mut self.out);
                         self.is_done = true;
                     }
                     return;

@@ -43,7 +43,7 @@ impl Pipeline {
     /// A user's report at the instant up to which timers have [fired](Pipeline::fired); `None`: the id is unknown, or that of
     /// a visitor who was merged into a user.
     pub fn report(&self, user: &str) -> Option<UserReport> {
-        self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.fired)
+        self.partitions[partition_of(user, self.partitions.len())].report(&self.plan, user, self.fired())
     }
 
     /// A user's state.

@@ -14,7 +14,7 @@ use rekindle_core::checkpoint::{
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
-use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition};
+use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition, TimerMark};
 use rekindle_core::route::partition_of;
 use rekindle_core::secret::SecretFingerprint;
 
@@ -184,11 +184,11 @@ impl Pipeline {
         pipeline.uplift = Arc::new(uplift);
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
-        pipeline.fired = head.fired.min(watermark);
+        pipeline.fired = TimerMark::through(head.fired.min(watermark));
         let (same_count, same_rules) = (partitions.len() == count, head.rules == plan.rules.version);
         let change = (!same_rules).then(|| pipeline.next_rules_change());
         // No timers fire before then again.
-        let due_from = pipeline.fired;
+        let due_from = pipeline.fired();
         let by_partition = if same_count && same_rules {
             pipeline.snapshot.track_changes();
             partitions

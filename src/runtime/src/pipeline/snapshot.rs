@@ -79,7 +79,7 @@ impl Pipeline {
         SnapshotHeader {
             position: self.position,
             latest_read: self.latest_read,
-            fired: self.fired.max(Timestamp::MIN),
+            fired: self.fired().max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             rules_changes: self.rules_changes,
             secret: self.options.secret.fingerprint(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use super::partition_task::PartitionQueues;
-use rekindle_core::partition::Output;
+use rekindle_core::partition::{Output, TimerMark};
 use rekindle_core::time::Timestamp;
 
 impl Pipeline {
@@ -18,24 +18,29 @@ impl Pipeline {
 
     /// All timers due at or before this instant have fired: the watermark, unless timers are [limited](Pipeline::limit_timers).
     pub fn fired(&self) -> Timestamp {
+        self.fired.instant
+    }
+
+    /// All timers before this mark have fired: perhaps also some due right after [`fired`](Pipeline::fired).
+    pub fn timer_mark(&self) -> TimerMark {
         self.fired
     }
 
-    /// From here on batches fire no timers that are due after `limit`, except those of users who have events in the batch.
+    /// From here on batches fire no timers after `limit`, except those of users who have events in the batch.
     /// The rest is left to [`fire_timers`](Pipeline::fire_timers).
-    pub fn limit_timers(&mut self, limit: Timestamp) {
+    pub fn limit_timers(&mut self, limit: TimerMark) {
         self.timer_limit = limit;
     }
 
-    /// An instant no later than the watermark by which about `max_timers` timers are due, or all those of one instant.
-    pub fn next_timer_step(&mut self, max_timers: usize) -> Timestamp {
-        let (watermark, each) = (self.watermark(), max_timers / self.partitions.len());
-        let stops = self.partitions.iter_mut().map(|partition| partition.next_stop(watermark, each.max(1)));
-        stops.min().unwrap_or(watermark)
+    /// A mark no later than the watermark before which lie about `max_timers` timers, or fewer.
+    pub fn next_timer_step(&mut self, max_timers: usize) -> TimerMark {
+        let (until, each) = (TimerMark::through(self.watermark()), max_timers / self.partitions.len());
+        let stops = self.partitions.iter_mut().map(|partition| partition.next_stop(until, each.max(1)));
+        stops.min().unwrap_or(until)
     }
 
-    /// Fires the timers due at or before `to`, which the watermark has reached.
-    pub fn fire_timers(&mut self, to: Timestamp, out: &mut Vec<Output>) {
+    /// Fires the timers before `to`, which the watermark has reached.
+    pub fn fire_timers(&mut self, to: TimerMark, out: &mut Vec<Output>) {
         self.begin_batch();
         let plan = Arc::clone(&self.plan);
         self.run_tasks(&plan, PartitionQueues::new(self.partitions.len()), to, true, out);
@@ -44,7 +49,7 @@ impl Pipeline {
     /// Advances the watermark to `to`, and fires all timers due by then.
     pub fn advance_to(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         self.advance_watermark(to);
-        self.fire_timers(self.watermark(), out);
+        self.fire_timers(TimerMark::through(self.watermark()), out);
     }
 
     /// Advances the watermark to `to`, and leaves the timers due by then to [`fire_timers`](Pipeline::fire_timers).

@@ -21,7 +21,7 @@ use crate::output::batch::{DeadLetter, DeadLetterCollector};
 use crate::output::dead_letter::{self, MAX_DEAD_LETTERS_PER_LINE};
 use crate::pipeline::{ParallelDecoder, Pipeline, ReadAhead, Rejection};
 use rekindle_core::decode::RejectionReason;
-use rekindle_core::partition::Output;
+use rekindle_core::partition::{Output, TimerMark};
 use rekindle_core::time::Timestamp;
 
 /// The number of output batches that may wait for the writer.
@@ -75,7 +75,7 @@ impl ReplayDriver<'_> {
         dead_letters: &mut Option<OutputFile>,
         sender: &SyncSender<ReplayWriterMessage>,
     ) -> Result<(), ReplayError> {
-        self.pipeline.limit_timers(Timestamp::MIN);
+        self.pipeline.limit_timers(TimerMark::MIN);
         let decoder = self.pipeline.decoder();
         let mut source = source.map(|item| Ok::<_, ReplayError>(item?));
         let mut next = self.next(&mut source)?.map(|item| DecodedItem::of(item, &decoder));

@@ -136,9 +136,8 @@ impl MessageEncoder {
             messages_published,
         } = output_batch;
         let open = before.open.unwrap_or(PartialGroup {
-            fires_to_ms: fires_to.map(|to| to.0),
             changes_rules_to: rules_activation.is_some().then_some(committed.generation),
-            ..PartialGroup::messages_through(committed.sequence)
+            ..PartialGroup::messages_through(committed.sequence).firing_to(fires_to)
         });
         EncodingJob {
             subjects: self.subjects_of(&plan),

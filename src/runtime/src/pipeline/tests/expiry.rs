@@ -34,7 +34,7 @@ fn links_expire_with_their_user_after_the_same_event_wherever_batches_end() {
         fixture.pipeline = Pipeline::new(plan(RULES), options).expect("threads start");
         for batch in lines.chunks(size) {
             if limited {
-                fixture.pipeline.limit_timers(fixture.pipeline.fired());
+                fixture.pipeline.limit_timers(fixture.pipeline.timer_mark());
             }
             let batch: Vec<(String, &str)> =
                 batch.iter().map(|(minute, line)| (time(*minute), line.as_str())).collect();
@@ -47,7 +47,7 @@ fn links_expire_with_their_user_after_the_same_event_wherever_batches_end() {
             })
             .collect();
         links.sort();
-        fixture.pipeline.fire_timers(fixture.pipeline.watermark(), &mut Vec::new());
+        fixture.pipeline.fire_timers(TimerMark::through(fixture.pipeline.watermark()), &mut Vec::new());
         let all = fixture.pipeline.totals();
         (links, all.links, all.counts.expired, fixture.pipeline.encode_checkpoint())
     };

@@ -6,6 +6,7 @@ mod forget;
 mod messages;
 mod queries;
 mod rules_change;
+mod timers;
 mod values;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use super::{InputEntry, Pipeline, PipelineOptions};
 use crate::log::RecordKind;
 use rekindle_core::journal;
-use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::partition::{ExecutionPlan, Output, TimerMark};
 use rekindle_core::rules;
 use rekindle_core::time::{Clock, Timestamp};
 
