@@ -1,6 +1,7 @@
 //! The timer queue, against a sorted map.
 
 use super::*;
+use crate::partition::TimerMark;
 
 /// Push (at some time after the latest popped), or pop all until (so much later).
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +29,13 @@ proptest! {
         for (user, turn) in (0u32..).zip(turns) {
             match turn {
                 Turn::Push(ahead) => {
-                    timers.push(Timestamp(now + ahead), user);
+                    timers.push(Timestamp(now + ahead), user.wrapping_mul(0x9e37_79b9), user);
                     model.entry((now + ahead).max(popped_at)).or_default().push(user);
                 }
                 Turn::PopUntil(later) => {
                     now += later;
                     let mut found = Vec::new();
-                    while let Some(user) = timers.pop_due(Timestamp(now)) {
+                    while let Some(user) = timers.pop_due(TimerMark::through(Timestamp(now))) {
                         found.push(user);
                     }
                     let mut expected = Vec::new();
