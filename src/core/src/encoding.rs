@@ -38,11 +38,12 @@ pub(crate) enum KeySpace {
     Pers = 7,
     Budgets = 8,
     Goals = 9,
+    Ledgers = 10,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 10] = [
+    pub(crate) const ALL: [KeySpace; 11] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -53,6 +54,7 @@ impl KeySpace {
         KeySpace::Pers,
         KeySpace::Budgets,
         KeySpace::Goals,
+        KeySpace::Ledgers,
     ];
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use crate::action::action_id;
 use crate::campaigns::Outcome;
 use crate::json::{JsonObjectWriter, key_raw, key_text};
-use crate::partition::{Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind};
+use crate::partition::{Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind, PointsOutput};
 use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
@@ -53,6 +53,7 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
     let kind = match output.decided {
         OutputKind::Transition { .. } => "transition",
         OutputKind::Decision(_) => "decision",
+        OutputKind::Points(_) => "points",
         OutputKind::Merged { .. } => "merged",
         OutputKind::GoalOutcome(_) => "outcome",
     };
@@ -87,6 +88,17 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
                 line.text(key_text!("action"), &action_id(&campaign.id, &output.user, output.at, *ordinal));
             }
         }
+        OutputKind::Points(points) => {
+            let PointsOutput { ledger, change, amount, balance, cause, price, .. } = &**points;
+            line.text(key_text!("ledger"), &rules.ledgers[usize::from(ledger.0)].id);
+            line.text(key_text!("change"), change.name());
+            line.raw(key_raw!("amount"), &amount.to_string());
+            line.raw(key_raw!("balance"), &balance.to_string());
+            output.at.with_text(|at| line.text(key_text!("at"), at));
+            line.text_if_any(key_text!("cause"), cause.name());
+            let campaign = price.as_ref().map(|price| rules.campaigns[usize::from(price.campaign.0)].id.as_str());
+            line.text_if_any(key_text!("paid_for"), campaign);
+        }
         OutputKind::Merged { from } => {
             line.text(key_text!("from"), from);
             output.at.with_text(|at| line.text(key_text!("at"), at));
@@ -108,13 +120,14 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
 }
 
 impl Cause {
-    /// The messageId, `time`, `ttl`, `max`, `rules`, or nothing for an event without messageId.
+    /// The messageId, `time`, `ttl`, `max`, `points`, `rules`, or nothing for an event without messageId.
     pub fn name(&self) -> Option<&str> {
         match self {
             Cause::Time => Some("time"),
             Cause::Event(id) => id.as_deref(),
             Cause::Ttl => Some("ttl"),
             Cause::Max => Some("max"),
+            Cause::Points { .. } => Some("points"),
             Cause::Rules { .. } => Some("rules"),
         }
     }

@@ -23,6 +23,7 @@ pub mod journal;
 pub mod json;
 pub mod models;
 pub mod partition;
+pub mod points;
 pub mod route;
 pub mod rules;
 pub mod secret;

@@ -159,6 +159,10 @@ impl Story {
                 let campaign = &rules.campaigns[usize::from(decision.campaign.0)].id;
                 format!("{} {campaign}", decision.outcome.name())
             }
+            OutputKind::Points(points) => {
+                let ledger = &rules.ledgers[usize::from(points.ledger.0)].id;
+                format!("{} {} {ledger}, {} left", points.change.name(), points.amount, points.balance)
+            }
             OutputKind::Merged { from } => format!("merged {from}"),
             OutputKind::GoalOutcome(outcome) => {
                 let value = outcome.value.map_or_else(|| "null".to_owned(), |value| value.to_string());

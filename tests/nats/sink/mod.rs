@@ -110,7 +110,7 @@ async fn context(server: &NatsServer) -> Context {
 }
 
 fn output_stream() -> stream::Config {
-    let subjects = ["segments.>", "actions.>", "decisions.>", "merged", "rules", "progress"]
+    let subjects = ["segments.>", "actions.>", "decisions.>", "points.>", "outcomes.>", "merged", "rules", "progress"]
         .map(|rest| format!("rekindle.{rest}"));
     stream::Config {
         name: "REKINDLE".to_owned(),

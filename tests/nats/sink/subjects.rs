@@ -53,10 +53,19 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
     let figures = sink.finish().await.figures();
     assert_eq!(
         MessageKind::NAMES.into_iter().zip(figures.published).collect::<Vec<_>>(),
-        [("transition", 2), ("action", 1), ("decision", 2), ("merged", 1), ("rules", 1), ("letter", 0)]
-            .into_iter()
-            .chain([("progress", figures.batches)])
-            .collect::<Vec<_>>()
+        [
+            ("transition", 2),
+            ("action", 1),
+            ("decision", 2),
+            ("points", 0),
+            ("merged", 1),
+            ("outcome", 0),
+            ("rules", 1),
+            ("letter", 0)
+        ]
+        .into_iter()
+        .chain([("progress", figures.batches)])
+        .collect::<Vec<_>>()
     );
 
     let found = outputs_of(&context).await;

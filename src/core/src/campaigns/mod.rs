@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::local_time::zone_of;
 use crate::json::JsonText;
-use crate::rules::ruleset::{Campaign, CampaignId, Ruleset, TransitionKind};
+use crate::points::Points;
+use crate::rules::ruleset::{Campaign, CampaignId, CampaignPrice, Ruleset, TransitionKind};
 use crate::secret::DrawSecret;
 use crate::time::Timestamp;
 pub(crate) use state::TriggerLookup;
@@ -45,6 +46,8 @@ pub enum Outcome {
     },
     /// A cap is full.
     Capped,
+    /// The user has fewer points than its `price`, or the price is none.
+    Insufficient,
     /// Its draw (`chance`) is lost.
     NoLuck,
     /// The user is in the global control group.
@@ -65,7 +68,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome's name, in the order they are tried.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "too_late",
         "condition",
         "max_per_user",
@@ -74,6 +77,7 @@ impl Outcome {
         "pending",
         "deferred",
         "capped",
+        "insufficient",
         "no_luck",
         "control",
         "holdout",
@@ -92,11 +96,12 @@ impl Outcome {
             Outcome::Pending => 5,
             Outcome::Deferred { .. } => 6,
             Outcome::Capped => 7,
-            Outcome::NoLuck => 8,
-            Outcome::Control => 9,
-            Outcome::Holdout => 10,
-            Outcome::Sent { .. } => 11,
-            Outcome::Stale => 12,
+            Outcome::Insufficient => 8,
+            Outcome::NoLuck => 9,
+            Outcome::Control => 10,
+            Outcome::Holdout => 11,
+            Outcome::Sent { .. } => 12,
+            Outcome::Stale => 13,
         }
     }
 
@@ -221,19 +226,31 @@ fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, st
     if state.is_capped(&rules.caps, &campaign.channel, now) {
         return Outcome::Capped;
     }
+    if campaign.price.as_ref().is_some_and(|price| !is_affordable(&subject.scope, price)) {
+        return Outcome::Insufficient;
+    }
     let ordinal = state.record_exposure(id, now);
     if campaign.chance.is_some_and(|chance| !is_won(subject, campaign, chance)) {
         return Outcome::NoLuck;
     }
-    if groups::in_control(subject.user, rules.control) {
-        return Outcome::Control;
-    }
-    if groups::in_holdout(&campaign.id, subject.user, campaign.holdout) {
-        return Outcome::Holdout;
+    // Who pays, gets.
+    if campaign.price.is_none() {
+        if groups::in_control(subject.user, rules.control) {
+            return Outcome::Control;
+        }
+        if groups::in_holdout(&campaign.id, subject.user, campaign.holdout) {
+            return Outcome::Holdout;
+        }
     }
     state.record_action(&rules.caps, &campaign.channel, now);
     let variant = groups::variant(&campaign.id, subject.user, &campaign.variants);
     Outcome::Sent { variant, ordinal: ordinal.into() }
+}
+
+/// Whether the price is at least a point, and the balance covers it.
+fn is_affordable(scope: &EvaluationContext<'_>, price: &CampaignPrice) -> bool {
+    let amount = Points::of(&scope.value(&price.amount));
+    amount > Points::ZERO && scope.profile.points.balance(price.ledger).covers(amount)
 }
 
 /// Whether the draw is won. The same trigger of the same user draws the same, whenever it is decided.

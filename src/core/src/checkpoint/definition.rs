@@ -8,21 +8,33 @@ use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
-    Arithmetic, Cap, Comparison, Condition, Feature, MatchValueSource, NameId, PerId, Ruleset, Term, TextTest,
+    Arithmetic, Cap, Comparison, Condition, Feature, FeatureSource, LedgerId, MatchValueSource, NameId, PerId, Ruleset,
+    Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
 /// the rules does not matter, what it selects does.
 pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
-    let kept = feature.kind.definition(&|id| value(rules, feature.name, id), &rules.timezone_name);
+    let name = match feature.source {
+        FeatureSource::Matches(name) => name,
+        FeatureSource::Points(id) => {
+            let kept = feature.kind.definition(&|id| field(rules, id), &rules.timezone_name);
+            return format!("{kept} of ledger {}", ledger(rules, id));
+        }
+    };
+    let kept = feature.kind.definition(&|id| value(rules, name, id), &rules.timezone_name);
     let second = feature.second.map(|name| format!(" then {}", event(rules, name))).unwrap_or_default();
     let per = feature.per.map(|id| format!(" per {}", per(rules, id))).unwrap_or_default();
-    format!("{kept} of {}{second}{per}", event(rules, feature.name))
+    format!("{kept} of {}{second}{per}", event(rules, name))
 }
 
 /// `cart_id`: what the instances are of. Under another `ttl` or `max` they are the same.
 pub(super) fn per(rules: &Ruleset, id: PerId) -> String {
     quoted(&rules.pers[usize::from(id.0)].key)
+}
+
+fn ledger(rules: &Ruleset, id: LedgerId) -> String {
+    quoted(&rules.ledgers[usize::from(id.0)].id)
 }
 
 /// `86400000 "email"`: the length of time and the channel. The same actions count when `max` changes.
@@ -110,6 +122,8 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Key => "key".to_owned(),
         Term::CouponCode => "code".to_owned(),
         Term::KeysIn(id) => list("keys_in", [quoted(&rules.segments[usize::from(id.0)].id)]),
+        Term::Balance(id) => list("balance", [ledger(rules, *id)]),
+        Term::Expiring { ledger: id, within } => list("expiring", [ledger(rules, *id), format!("{}ms", within.0)]),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", path(notation::item_path(rules, *array, *field))),

@@ -58,6 +58,7 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Pers => (0..).map(PerId).take(rules.pers.len()).map(|id| definition::per(rules, id)).collect(),
         KeySpace::Budgets => rules.budgets.iter().map(|budget| budget.id.clone()).collect(),
         KeySpace::Goals => rules.goals.iter().map(|goal| goal.id.clone()).collect(),
+        KeySpace::Ledgers => rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
     }
 }
 

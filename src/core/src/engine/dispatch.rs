@@ -4,7 +4,8 @@ use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId};
 use crate::rules::ruleset::{
-    CampaignId, CampaignTrigger, Feature, FeatureId, NameId, PerId, Ruleset, SegmentId, TransitionKind,
+    CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, LedgerId, NameId, PerId, Ruleset, SegmentId,
+    TransitionKind,
 };
 use crate::time::Timestamp;
 
@@ -25,7 +26,10 @@ pub struct DispatchIndex {
     segments_by_per: Vec<SegmentSet>,
     /// By name: its amounts, each with its index in the rules.
     amounts_by_name: Vec<Vec<(usize, FieldId)>>,
+    /// By ledger: the features of what is earned and spent in it.
+    features_by_ledger: Vec<Vec<FeatureId>>,
     segments_by_name: Vec<SegmentSet>,
+    segments_by_ledger: Vec<SegmentSet>,
     segments_by_trait: Vec<SegmentSet>,
     readers: Vec<SegmentSet>,
     campaigns: Vec<[Vec<CampaignId>; 2]>,
@@ -110,6 +114,8 @@ impl DispatchIndex {
             keyed_features: vec![vec![Default::default(); rules.names.len()]; rules.pers.len()],
             segments_by_per: vec![SegmentSet::default(); rules.pers.len()],
             amounts_by_name: vec![Vec::new(); rules.names.len()],
+            features_by_ledger: vec![Vec::new(); rules.ledgers.len()],
+            segments_by_ledger: vec![SegmentSet::default(); rules.ledgers.len()],
             segments_by_name: vec![SegmentSet::default(); rules.names.len()],
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
             readers: vec![SegmentSet::default(); rules.segments.len()],
@@ -168,7 +174,10 @@ impl DispatchIndex {
     }
 
     fn index_feature(&mut self, feature: &Feature, id: FeatureId) {
-        let (first, second) = (Some(feature.name), feature.second);
+        if let FeatureSource::Points(ledger) = feature.source {
+            self.features_by_ledger[usize::from(ledger.0)].push(id);
+        }
+        let (first, second) = (feature.name(), feature.second);
         for (is_second, name) in [first, second].into_iter().enumerate() {
             let Some(name) = name.map(|name| usize::from(name.0)) else { continue };
             match (feature.per, is_second) {
@@ -191,15 +200,21 @@ impl DispatchIndex {
             self.segments_by_per[usize::from(per.0)].insert(id);
         } else if reads.time {
             self.timed.insert(id);
-            if reads.any_event || reads.time_of_traits || reads.names.is_empty() {
+            let is_of_features = !reads.names.is_empty() || !reads.ledgers.is_empty();
+            if reads.any_event || reads.time_of_traits || reads.time_of_points || !is_of_features {
                 self.always_timed.insert(id);
             }
-            for feature in reads.names.iter().flat_map(|name| &self.features_by_name[usize::from(name.0)]) {
+            let of_names = reads.names.iter().flat_map(|name| &self.features_by_name[usize::from(name.0)]);
+            let of_ledgers = reads.ledgers.iter().flat_map(|ledger| &self.features_by_ledger[usize::from(ledger.0)]);
+            for feature in of_names.chain(of_ledgers) {
                 self.timed_by_feature[usize::from(feature.0)].insert(id);
             }
         }
         for name in &reads.names {
             self.segments_by_name[usize::from(name.0)].insert(id);
+        }
+        for ledger in &reads.ledgers {
+            self.segments_by_ledger[usize::from(ledger.0)].insert(id);
         }
         for read in &reads.traits {
             self.segments_by_trait[usize::from(read.0)].insert(id);
@@ -258,6 +273,16 @@ impl DispatchIndex {
     /// The segments that read an event of this name.
     pub fn segments_reading_name(&self, name: NameId) -> &SegmentSet {
         &self.segments_by_name[usize::from(name.0)]
+    }
+
+    /// The features that what is earned and spent in a ledger feeds.
+    pub fn features_of_ledger(&self, ledger: LedgerId) -> &[FeatureId] {
+        &self.features_by_ledger[usize::from(ledger.0)]
+    }
+
+    /// The segments that read the points of a ledger.
+    pub fn segments_reading_ledger(&self, ledger: LedgerId) -> &SegmentSet {
+        &self.segments_by_ledger[usize::from(ledger.0)]
     }
 
     /// The segments that read this trait.

@@ -15,7 +15,7 @@ use crate::decimal::Decimal;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureState};
 use crate::rules::ruleset::{Condition, Feature, FeatureId, Ruleset, SegmentId, Term, TextTest};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 pub use crate::value::ConditionResult;
 use crate::value::{Arithmetic, Comparison, TermResult, Value, arithmetic, compare, negate, number};
 
@@ -134,9 +134,18 @@ impl<'a> EvaluationContext<'a> {
         ConditionResult { holds: compare(op, &left.value, &right.value), until }
     }
 
-    /// A feature compared with a constant, where the feature knows best when that changes.
+    /// A feature, or `expiring`, compared with a constant, where it knows best when that changes.
     fn feature_against_constant(&self, op: Comparison, left: &Term, right: &Term) -> Option<ConditionResult> {
-        let (Term::Feature(id), Term::Constant(constant)) = (left, right) else { return None };
+        let Term::Constant(constant) = right else { return None };
+        let id = match left {
+            Term::Feature(id) => id,
+            Term::Expiring { ledger, within } => {
+                let (by, constant) = (self.now + *within, Value::from(constant));
+                let outlook = self.profile.points.expiring_comparison(*ledger, by, op, &constant);
+                return Some(ConditionResult { until: comes_within(outlook.until, *within), ..outlook });
+            }
+            _ => return None,
+        };
         let feature = &self.rules.features[usize::from(id.0)];
         feature.kind.comparison(self.state(feature, *id), self.clock(), op, &Value::from(constant))
     }
@@ -172,6 +181,11 @@ impl<'a> EvaluationContext<'a> {
             Term::KeysIn(segment) => {
                 let count = self.profile.keys.count_in(*segment);
                 TermResult::constant(Value::Number(Decimal::from(count)))
+            }
+            Term::Balance(ledger) => TermResult::constant(self.profile.points.balance(*ledger).to_value()),
+            Term::Expiring { ledger, within } => {
+                let reading = self.profile.points.expiring(*ledger, self.now + *within);
+                TermResult { until: comes_within(reading.until, *within), ..reading }
             }
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
@@ -229,6 +243,11 @@ impl<'a> EvaluationContext<'a> {
     fn clock(&self) -> FeatureClock<'a> {
         FeatureClock { now: self.now, calendar: &self.rules.calendar }
     }
+}
+
+/// When points that expire at an instant are at most `within` away from it.
+fn comes_within(expiry: Timestamp, within: Span) -> Timestamp {
+    if expiry == Timestamp::NEVER { Timestamp::NEVER } else { expiry - within }
 }
 
 /// In how many milliseconds `difference + slope * ms` next changes its answer to `op 0`; at least 1.

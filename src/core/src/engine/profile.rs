@@ -10,6 +10,7 @@ use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, Scalar, TraitId, field_value};
 use crate::features::{FeatureClock, FeatureInput, FeatureState};
+use crate::points::UserPoints;
 use crate::rules::ruleset::{FeatureId, Ruleset};
 use crate::time::{Span, Timestamp};
 
@@ -32,6 +33,8 @@ pub struct UserProfile {
     pub zone: Option<(u64, Box<str>)>,
     /// What is remembered per key.
     pub keys: KeyInstances,
+    /// What is left of the points that were earned.
+    pub points: UserPoints,
     /// Feature states.
     features: FeatureSet,
     /// The messageIds accepted lately.
@@ -60,6 +63,7 @@ impl UserProfile {
             traits: UserTraits::default(),
             zone: None,
             keys: KeyInstances::default(),
+            points: UserPoints::default(),
             features: FeatureSet::default(),
             dedup: DedupState::default(),
         }
@@ -72,6 +76,7 @@ impl UserProfile {
             + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
             + self.features.heap_bytes()
             + self.keys.heap_bytes()
+            + self.points.heap_bytes()
             + self.dedup.heap_bytes()
     }
 
@@ -104,6 +109,11 @@ impl UserProfile {
         self.features.record_match(rules, features, input);
     }
 
+    /// Adds what was earned or spent in a ledger to the features that it feeds.
+    pub(crate) fn record_points(&mut self, rules: &Ruleset, features: &[FeatureId], input: &FeatureInput<'_, '_>) {
+        self.features.record_match(rules, [features, &[]], input);
+    }
+
     /// A feature's memory, where it has any.
     pub(crate) fn feature(&self, id: FeatureId) -> Option<&FeatureState> {
         self.features.get(id)
@@ -121,6 +131,7 @@ impl UserProfile {
         self.dedup.forget(self.now, rules.dedup_window);
         self.features.expire(rules, clock);
         self.keys.tidy(rules, clock);
+        self.points.tidy(self.now, &rules.calendar);
     }
 
     /// Merges the state of an anonymous visitor (semantics §2, *Linking*); both clocks are at the same instant, and everything
@@ -136,6 +147,7 @@ impl UserProfile {
         self.dedup.merge(visitor.dedup);
         self.features.merge(visitor.features);
         self.keys.merge(visitor.keys);
+        self.points.merge(visitor.points);
     }
 
     /// The features that have state, ascending.

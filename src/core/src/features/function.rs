@@ -102,6 +102,13 @@ pub(crate) trait AggregateFunction: Copy {
     }
 }
 
+/// Points that were earned or spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PointsFlow {
+    Earned(Decimal),
+    Spent(Decimal),
+}
+
 /// An event on its way into a feature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FeatureInput<'e, 'a> {
@@ -117,6 +124,8 @@ pub(crate) struct FeatureInput<'e, 'a> {
     pub(crate) is_repeated: bool,
     /// It is a match of the second name of a feature that has two.
     pub(crate) is_second: bool,
+    /// The points that were earned or spent, of a feature of a ledger.
+    pub(crate) points: Option<PointsFlow>,
 }
 
 impl<'e, 'a> FeatureInput<'e, 'a> {

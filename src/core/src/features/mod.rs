@@ -23,6 +23,8 @@ mod latest_time;
 mod pane_function;
 mod panes;
 mod period_distinct;
+mod points_earned;
+mod points_spent;
 mod state;
 mod timed_value;
 mod total_count;
@@ -46,11 +48,13 @@ pub use day_count::DayCount;
 pub use day_streak::DayStreak;
 pub use first_value::FirstValue;
 pub use followed_count::FollowedCount;
-pub(crate) use function::FeatureInput;
+pub(crate) use function::{FeatureInput, PointsFlow};
 pub use last_value::LastValue;
 pub use latest_gap::LatestGap;
 pub use latest_time::LatestTime;
 pub use period_distinct::PeriodDistinct;
+pub use points_earned::PointsEarned;
+pub use points_spent::PointsSpent;
 pub use total_count::TotalCount;
 pub use total_sum::TotalSum;
 pub use usual_gap::UsualGap;
@@ -103,6 +107,10 @@ feature_registry! {
     16 FollowedCount,
     /// What a model of `[[models]]` counts.
     17 CountedMatches,
+    /// `earned(L, W)`
+    18 PointsEarned,
+    /// `spent(L, W)`
+    19 PointsSpent,
 }
 
 #[cfg(test)]

@@ -136,7 +136,15 @@ fn distinct_values_of_the_period_before_are_its_own_and_a_thousand_at_most() {
     let add = |user: &mut DistinctPeriods, ts: Timestamp, values: std::ops::Range<u64>| {
         for value in values {
             let clock = FeatureClock { now: ts, calendar: &calendar };
-            let event = FeatureInput { fields: &[], ts, position: 0, clock, is_repeated: false, is_second: false };
+            let event = FeatureInput {
+                fields: &[],
+                ts,
+                position: 0,
+                clock,
+                is_repeated: false,
+                is_second: false,
+                points: None,
+            };
             kind.add(user, value.wrapping_mul(0x9E37_79B9_7F4A_7C15), &event);
         }
     };

@@ -43,10 +43,10 @@ impl UserStateExport {
             profile.time("next_wake_up", user.due());
         }
         for section in UserSection::ALL {
-            // An empty list or map is exported as such, a value that is not there as null; keys and goals only where there are any.
-            if !matches!(section, UserSection::Identified | UserSection::Keys | UserSection::Goals)
-                || section.is_present(user)
-            {
+            // An empty list or map is exported as such, a value that is not there as null; keys, points and goals only where
+            // there are any.
+            let only_if_any = [UserSection::Identified, UserSection::Keys, UserSection::Points, UserSection::Goals];
+            if !only_if_any.contains(&section) || section.is_present(user) {
                 section.write(user, if section.is_of_campaigns() { &mut campaigns } else { &mut profile });
             }
         }
@@ -147,6 +147,7 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Campaigns => rules.campaigns[index].id.clone(),
             KeySpace::Pers => rules.pers[index].id.clone(),
             KeySpace::Budgets => rules.budgets[index].id.clone(),
+            KeySpace::Ledgers => rules.ledgers[index].id.clone(),
             KeySpace::Features => notation::feature(rules, FeatureId(id)),
             KeySpace::Traits => rules.projection.traits[index].join("."),
             // A cap has no id of its own.
@@ -245,6 +246,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Pers => entry.id("per", keys, key),
                 KeySpace::Budgets => entry.id("budget", keys, key),
                 KeySpace::Goals => entry.id("goal", keys, key),
+                KeySpace::Ledgers => entry.id("ledger", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::TimerMark;
+use super::points_counters::LedgerCounters;
 use crate::campaigns::{Outcome, TriggerOrigin};
 use crate::decimal::Decimal;
 use crate::event::Event;
 use crate::goals::ExposureGroup;
 use crate::json::JsonText;
-use crate::rules::ruleset::{CampaignId, Ruleset, SegmentId, TransitionKind};
+use crate::points::{Points, PointsBalance};
+use crate::rules::ruleset::{CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// An input, in the order of the log.
@@ -79,6 +81,8 @@ pub enum OutputKind {
     },
     /// A campaign was decided.
     Decision(Box<DecisionOutput>),
+    /// The points of a ledger changed, or would have.
+    Points(Box<PointsOutput>),
     /// An anonymous visitor's state was merged into the user's.
     Merged {
         /// The visitor.
@@ -122,6 +126,63 @@ pub struct DecisionOutput {
     pub payload: Option<Box<BTreeMap<String, JsonText>>>,
 }
 
+/// A change of a user's points in a ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointsOutput {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// What happened.
+    pub change: PointsChange,
+    /// How many points; of a refusal, how many were asked for.
+    pub amount: Points,
+    /// The balance after.
+    pub balance: PointsBalance,
+    /// The cause.
+    pub cause: Cause,
+    /// How many changes of points the same event made before.
+    pub ordinal: u32,
+    /// What was paid for, if it was a campaign.
+    pub price: Option<PointsPrice>,
+}
+
+/// What points were paid for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointsPrice {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// What triggered its decision.
+    pub trigger: TriggerOrigin,
+}
+
+/// What happened to points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointsChange {
+    /// A match earned them.
+    Earned,
+    /// A match or a price spent them.
+    Spent,
+    /// There were fewer than a match would have spent.
+    Refused,
+    /// They were not spent in time.
+    Expired,
+}
+
+impl PointsChange {
+    /// Every one.
+    pub const ALL: [PointsChange; 4] =
+        [PointsChange::Earned, PointsChange::Spent, PointsChange::Refused, PointsChange::Expired];
+
+    /// Its name in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            PointsChange::Earned => "earned",
+            PointsChange::Spent => "spent",
+            PointsChange::Refused => "refused",
+            PointsChange::Expired => "expired",
+        }
+    }
+}
+
 /// The cause of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -133,6 +194,13 @@ pub enum Cause {
     Ttl,
     /// A key was forgotten, since the user had as many as it may have.
     Max,
+    /// A decision of the same instant spent points.
+    Points {
+        /// How many evaluations for that reason there were at that instant, this one included.
+        round: u32,
+        /// The cause of the first evaluation.
+        origin: Box<Cause>,
+    },
     /// Other rules took effect.
     Rules {
         /// The number of the change, from 1.
@@ -198,6 +266,9 @@ pub struct PartitionCounters {
     /// Decisions by campaign and outcome, as in [`Outcome::NAMES`]. Stored by the names of outcomes.
     #[serde(with = "super::decision_counts")]
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
+    /// Points by ledger.
+    #[serde(default)]
+    pub points: Vec<LedgerCounters>,
     /// By numeric property of the rules: values that were numbers, and values that were ignored since they were not.
     #[serde(default)]
     pub amounts: Vec<[u64; 2]>,
@@ -215,27 +286,29 @@ impl PartitionCounters {
             keys: vec![0; rules.pers.len()],
             keys_forgotten: vec![[0; 2]; rules.pers.len()],
             decisions: vec![[0; Outcome::NAMES.len()]; rules.campaigns.len()],
+            points: vec![LedgerCounters::default(); rules.ledgers.len()],
             amounts: vec![[0; 2]; rules.amounts.len()],
             ..PartitionCounters::default()
         }
     }
 
-    /// The same counts by the ids of other rules; users in segments are counted from 0.
+    /// The same counts by the ids of other rules; users in segments, and balances, are counted from 0.
     pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> PartitionCounters {
         let mut counts = PartitionCounters::new(next);
         (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);
         (counts.merged, counts.expired) = (self.merged, self.expired);
-        let ids = |rules: &Ruleset| -> [Vec<String>; 5] {
+        let ids = |rules: &Ruleset| -> [Vec<String>; 6] {
             [
                 rules.pers.iter().map(|per| per.id.clone()).collect(),
                 rules.names.iter().map(|name| name.id.clone()).collect(),
                 rules.segments.iter().map(|segment| segment.id.clone()).collect(),
                 rules.campaigns.iter().map(|campaign| campaign.id.clone()).collect(),
                 rules.amounts.iter().map(|amount| rules.amount_name(*amount)).collect(),
+                rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
             ]
         };
-        let [pers, names, segments, campaigns, amounts] = ids(rules);
-        let [next_pers, next_names, next_segments, next_campaigns, next_amounts] = ids(next);
+        let [pers, names, segments, campaigns, amounts, ledgers] = ids(rules);
+        let [next_pers, next_names, next_segments, next_campaigns, next_amounts, next_ledgers] = ids(next);
         carry(&pers, &self.keys_forgotten, &next_pers, &mut counts.keys_forgotten);
         carry(&names, &self.by_name, &next_names, &mut counts.by_name);
         carry(&segments, &self.transitions, &next_segments, &mut counts.transitions);
@@ -243,6 +316,8 @@ impl PartitionCounters {
         carry(&segments, &self.dropped_out, &next_segments, &mut counts.dropped_out);
         carry(&campaigns, &self.decisions, &next_campaigns, &mut counts.decisions);
         carry(&amounts, &self.amounts, &next_amounts, &mut counts.amounts);
+        carry(&ledgers, &self.points, &next_ledgers, &mut counts.points);
+        counts.points.iter_mut().for_each(|points| points.balance = 0);
         counts
     }
 
@@ -266,6 +341,9 @@ impl PartitionCounters {
         }
         for (ours, theirs) in self.decisions.iter_mut().zip(&other.decisions) {
             add_each(ours, theirs);
+        }
+        for (ours, theirs) in self.points.iter_mut().zip(&other.points) {
+            ours.unite(theirs);
         }
         for (ours, theirs) in self.amounts.iter_mut().zip(&other.amounts) {
             add_each(ours, theirs);

@@ -13,6 +13,7 @@ mod export;
 mod io;
 mod packed;
 mod packed_users;
+mod points_counters;
 mod report;
 pub(crate) mod sections;
 mod snapshot;
@@ -27,11 +28,13 @@ mod user_table;
 pub use export::UserStateExport;
 pub use io::{
     Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind, PartitionCounters,
-    PartitionInput, RulesChange,
+    PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange,
 };
 pub use packed::PackedUser;
+pub use points_counters::LedgerCounters;
 pub use report::{
-    DeferredDecisionReport, ExposureReport, FeatureReport, KeyExposureReport, KeyInstanceReport, UserReport,
+    DeferredDecisionReport, ExposureReport, FeatureReport, KeyExposureReport, KeyInstanceReport, LedgerReport,
+    LotReport, UserReport,
 };
 pub use timer_mark::TimerMark;
 pub use user::User;

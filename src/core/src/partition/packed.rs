@@ -182,6 +182,17 @@ mod tests {
     "#;
 
     const KEYS: &str = r#"
+        [[ledgers]]
+        id = "points"
+        expires = "30d"
+        daily_max = 1000
+        earn = [{ on = "order", amount = "event.total" }]
+
+        [[ledgers]]
+        id = "coins"
+        earn = [{ on = "order", amount = "12" }]
+        spend = [{ on = "view", amount = "1", debt = true }]
+
         [per.item]
         key = "id"
         ttl = "30d"

@@ -8,12 +8,16 @@ use crate::engine::evaluate::EvaluationContext;
 use crate::engine::instances::KeyInstance;
 use crate::engine::membership::MembershipSet;
 use crate::json::JsonText;
+use crate::points::{Points, PointsBalance, UserLedger, UserPoints};
 use crate::rules::notation;
-use crate::rules::ruleset::{FeatureId, PerId, Ruleset, Term};
+use crate::rules::ruleset::{FeatureId, Ledger, LedgerId, PerId, Ruleset, Term};
 use crate::time::Timestamp;
 
 /// The most values of features of instances in a report, and the most instances.
 const INSTANCE_VALUES_MAX: usize = 5_000;
+
+/// The most lots of a ledger in a report.
+const LOTS_REPORTED_MAX: usize = 100;
 
 /// A user as it stands at an instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +38,8 @@ pub struct UserReport {
     pub keys: Vec<KeyInstanceReport>,
     /// How many instances more there are.
     pub keys_left_off: usize,
+    /// The ledgers, in file order.
+    pub ledgers: Vec<LedgerReport>,
     /// The latest traits that the rules read, by path.
     pub traits: Vec<(String, JsonText)>,
     /// The `context.timezone` that arrived last, where the rules have quiet hours.
@@ -76,6 +82,30 @@ pub struct KeyInstanceReport {
     pub fired: Vec<KeyExposureReport>,
     /// The earliest instant at which time alone may change or forget it.
     pub next_wake_up: Timestamp,
+}
+
+/// The user's points in a ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerReport {
+    /// The ledger.
+    pub ledger: String,
+    /// The points, less the debt.
+    pub balance: PointsBalance,
+    /// What was spent beyond the balance.
+    pub debt: Points,
+    /// The points by expiry, those that expire first before others.
+    pub lots: Vec<LotReport>,
+    /// How many lots more there are.
+    pub lots_left_off: usize,
+}
+
+/// Points that expire at one instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LotReport {
+    /// What is left of them.
+    pub left: Points,
+    /// When they expire; `None`: never.
+    pub expires: Option<Timestamp>,
 }
 
 /// How often a campaign fired for a key.
@@ -133,6 +163,7 @@ impl UserReport {
             features: features(&scope, rules),
             keys_left_off: profile.keys.iter().len() - keys.len(),
             keys,
+            ledgers: ledgers(&profile.points, rules),
             traits: profile
                 .traits
                 .values()
@@ -170,6 +201,26 @@ impl UserReport {
 
 fn segments(members: &MembershipSet, rules: &Ruleset) -> Vec<String> {
     members.iter().map(|id| rules.segments[usize::from(id.0)].id.clone()).collect()
+}
+
+fn ledgers(points: &UserPoints, rules: &Ruleset) -> Vec<LedgerReport> {
+    let report = |(id, ledger): (LedgerId, &Ledger)| {
+        let lots = points.ledger(id).map(|ledger| ledger.lots().iter());
+        let lots_all = lots.clone().map_or(0, |lots| lots.len());
+        let lots = lots.into_iter().flatten().take(LOTS_REPORTED_MAX).map(|lot| LotReport {
+            left: lot.left,
+            expires: Some(lot.expires).filter(|expires| *expires < Timestamp::NEVER),
+        });
+        let lots: Vec<LotReport> = lots.collect();
+        LedgerReport {
+            ledger: ledger.id.clone(),
+            balance: points.balance(id),
+            debt: points.ledger(id).map_or(Points::ZERO, UserLedger::debt),
+            lots_left_off: lots_all - lots.len(),
+            lots,
+        }
+    };
+    (0..).map(LedgerId).zip(&rules.ledgers).map(report).collect()
 }
 
 /// The features of the user, or of the instance that is asked about.

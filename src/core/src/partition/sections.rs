@@ -15,6 +15,7 @@ use crate::engine::membership::MembershipSet;
 use crate::engine::traits::UserTraits;
 use crate::goals::GoalExposures;
 use crate::growth::UserGrowthState;
+use crate::points::UserPoints;
 use crate::time::Timestamp;
 
 /// A format that a user's sections are written in.
@@ -44,13 +45,14 @@ pub(crate) enum UserSection {
     Growth = 9,
     Identified = 10,
     Keys = 11,
+    Points = 12,
     Goals = 13,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 13] = [
+    pub(crate) const ALL: [UserSection; 14] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -63,6 +65,7 @@ impl UserSection {
         UserSection::Deferred,
         UserSection::Unsettled,
         UserSection::Keys,
+        UserSection::Points,
         UserSection::Goals,
     ];
 
@@ -93,6 +96,7 @@ impl UserSection {
             UserSection::Unsettled => user.unsettled,
             UserSection::Keys => !profile.keys.is_empty(),
             UserSection::Goals => !user.goals.is_empty(),
+            UserSection::Points => !profile.points.is_empty(),
         }
     }
 
@@ -117,6 +121,7 @@ impl UserSection {
             UserSection::Unsettled => writer.flag(user.unsettled),
             UserSection::Keys => profile.keys.write(profile.latest, writer),
             UserSection::Goals => user.goals.write(writer),
+            UserSection::Points => profile.points.write(profile.latest, writer),
         }
     }
 
@@ -139,6 +144,7 @@ impl UserSection {
             UserSection::Unsettled => user.unsettled = reader.flag("whether a user is unsettled")?,
             UserSection::Keys => profile.keys = KeyInstances::read(profile.latest, reader)?,
             UserSection::Goals => user.goals = GoalExposures::read(reader)?,
+            UserSection::Points => profile.points = UserPoints::read(profile.latest, reader)?,
         }
         Ok(())
     }

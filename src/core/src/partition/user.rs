@@ -59,7 +59,8 @@ impl User {
 
     /// The earliest instant at which anything can change without an event.
     pub fn due(&self) -> Timestamp {
-        self.segments_due.min(self.profile.keys.due()).min(self.campaigns.next_release()).min(self.goals.due())
+        let of_profile = self.profile.keys.due().min(self.profile.points.due());
+        self.segments_due.min(of_profile).min(self.campaigns.next_release()).min(self.goals.due())
     }
 
     /// The segments that the user is in, and those of its keys, each as often as keys are in it.
@@ -68,11 +69,11 @@ impl User {
         self.profile.members.iter().chain(of_keys)
     }
 
-    /// When the user is dropped if no event comes: once idle for `state_ttl` and with nothing to come by time alone.
-    /// `None`: something is to come before, or there is no such time.
+    /// When the user is dropped if no event comes: once idle for `state_ttl`, with nothing to come by time alone, no points
+    /// and no debt. `None`: something is to come before, or there is no such time.
     pub fn expires(&self, state_ttl: Option<Span>) -> Option<Timestamp> {
         // What is due for a user that was not evaluated yet is not known.
-        let is_settled = !self.unsettled && self.due() == Timestamp::NEVER;
+        let is_settled = !self.unsettled && self.due() == Timestamp::NEVER && !self.profile.points.has_balance();
         state_ttl.filter(|_| is_settled).map(|ttl| self.profile.now.max(self.profile.latest + ttl))
     }
 

@@ -1,13 +1,16 @@
 //! What a compiled condition reads, and therefore what can change it.
 
+mod properties;
+
+pub(super) use properties::{PropertyReaders, amounts, property_events};
+
 use std::collections::BTreeSet;
 
-use super::growth::GrowthRules;
 use super::ruleset::{
-    Campaign, CampaignTrigger, Condition, ConditionDependencies, EventName, Feature, FeatureId, Goal, NameId,
-    NumericProperty, Ruleset, Settlement, Spend, Term,
+    Campaign, Condition, ConditionDependencies, EventName, Feature, FeatureId, FeatureSource, Ledger, Ruleset,
+    Settlement, Term,
 };
-use crate::event::{CallType, FieldId, TraitId};
+use crate::event::{FieldId, TraitId};
 
 /// What `condition` reads of the user, in all its terms and nested conditions.
 pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDependencies {
@@ -20,6 +23,8 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDepend
     reads.traits.dedup();
     reads.segments.sort_unstable();
     reads.segments.dedup();
+    reads.ledgers.sort_unstable();
+    reads.ledgers.dedup();
     reads
 }
 
@@ -27,61 +32,6 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDepend
 pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
     let events: BTreeSet<&String> = names.iter().filter_map(|name| name.event.as_ref()).collect();
     events.into_iter().cloned().collect()
-}
-
-/// What may read properties of the matches of a name, beside the name itself.
-pub(super) struct PropertyReaders<'r> {
-    pub(super) features: &'r [Feature],
-    pub(super) campaigns: &'r [Campaign],
-    pub(super) goals: &'r [Goal],
-    pub(super) growth: Option<&'r GrowthRules>,
-    pub(super) has_keys: bool,
-}
-
-/// The track events of which a feature, a `where`, a campaign, a goal or the growth numbers read a property. `None`: properties
-/// of every event can be read.
-pub(super) fn property_events(names: &[EventName], readers: &PropertyReaders<'_>) -> Option<Vec<String>> {
-    let PropertyReaders { features, campaigns, goals, growth, has_keys } = *readers;
-    let sales = growth.map(|growth| {
-        let (orders, refunds) = (&growth.orders, &growth.refunds);
-        [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
-    });
-    let is_read = |id: NameId, name: &EventName| {
-        let mut reads = features.iter().any(|feature| feature.name == id && !feature.kind.fields().is_empty())
-            || campaigns.iter().any(|it| it.on == CampaignTrigger::Match(id) && !it.reads.is_empty())
-            || campaigns.iter().filter_map(|it| it.settle.as_ref()).any(|settle| settle.on == id)
-            || goals.iter().any(|goal| goal.on == id && goal.value.is_some())
-            || sales.is_some_and(|sales| sales.contains(&Some(id)));
-        if let Some(filter) = &name.filter {
-            each_term(filter, &mut |term| reads |= matches!(term, Term::Field(_)));
-        }
-        for value in &name.lets {
-            each_in_term(&value.term, &mut |term| reads |= matches!(term, Term::Field(_)));
-        }
-        reads || has_keys || name.each.is_some() || !name.values.is_empty()
-    };
-    let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == CallType::Track && is_read(*id, name));
-    read.map(|(_, name)| name.event.clone()).collect()
-}
-
-/// The properties that features, goals and growth numbers add up, each once.
-pub(super) fn amounts(features: &[Feature], goals: &[Goal], growth: Option<&GrowthRules>) -> Vec<NumericProperty> {
-    let of_feature = |feature: &Feature| {
-        let name = feature.name;
-        feature.kind.numeric_fields().into_iter().map(move |field| NumericProperty { name, field })
-    };
-    let mut amounts: Vec<NumericProperty> = features.iter().flat_map(of_feature).collect();
-    amounts.extend(goals.iter().filter_map(|goal| Some(NumericProperty { name: goal.on, field: goal.value? })));
-    if let Some(growth) = growth {
-        let orders = growth.orders.iter();
-        amounts.extend(
-            orders.flat_map(|it| [it.value, it.discount].map(|field| NumericProperty { name: it.name, field })),
-        );
-        amounts.extend(growth.refunds.iter().map(|it| NumericProperty { name: it.name, field: it.value }));
-    }
-    amounts.sort_unstable();
-    amounts.dedup();
-    amounts
 }
 
 /// Calls `see` with every term in a condition, the outer before the inner.
@@ -142,6 +92,8 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Model(_)
+        | Term::Balance(_)
+        | Term::Expiring { .. }
         | Term::Item { .. } => {}
     }
 }
@@ -171,6 +123,8 @@ pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::Key
         | Term::CouponCode
         | Term::KeysIn(_)
+        | Term::Balance(_)
+        | Term::Expiring { .. }
         | Term::Item { .. }
         | Term::Arithmetic { .. }
         | Term::Negate(_)
@@ -244,6 +198,8 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Model(_)
+        | Term::Balance(_)
+        | Term::Expiring { .. }
         | Term::Item { .. }
         | Term::Negate(_)
         | Term::Number(_)
@@ -277,6 +233,11 @@ impl DependencyVisitor<'_> {
             Term::Idle | Term::Age => self.reads.any_event = true,
             Term::Until(date) => self.reads.time_of_traits |= reads_trait(date),
             Term::KeysIn(segment) => self.reads.segments.push(*segment),
+            Term::Balance(ledger) => self.reads.ledgers.push(*ledger),
+            Term::Expiring { ledger, .. } => {
+                self.reads.ledgers.push(*ledger);
+                (self.reads.time, self.reads.time_of_points) = (true, true);
+            }
             // Features follow; the terms inside are visited by themselves.
             Term::Constant(_)
             | Term::List(_)
@@ -302,9 +263,13 @@ impl DependencyVisitor<'_> {
         features_of(term, &mut |id| {
             let feature = &self.features[usize::from(id.0)];
             // An instance that an event touches is evaluated anyway.
-            if feature.per.is_none() {
-                self.reads.names.push(feature.name);
-                self.reads.names.extend(feature.second);
+            match feature.source {
+                FeatureSource::Points(ledger) => self.reads.ledgers.push(ledger),
+                FeatureSource::Matches(name) if feature.per.is_none() => {
+                    self.reads.names.push(name);
+                    self.reads.names.extend(feature.second);
+                }
+                FeatureSource::Matches(_) => {}
             }
             self.reads.time |= feature.kind.looks_back().is_some();
         });
@@ -342,20 +307,13 @@ pub fn fields_in(condition: &Condition) -> Vec<FieldId> {
     found
 }
 
-/// What a campaign's `if`, `payload_from` and costs read of the match that triggers it, ascending.
-pub(super) fn fields_of_match(
+/// What a condition and some terms of a campaign or a ledger read of a match, ascending.
+pub(super) fn fields_of_match<'c>(
     condition: Option<&Condition>,
-    payload_from: &[(String, Term)],
-    spends: &[Spend],
+    terms: impl Iterator<Item = &'c Term>,
 ) -> Vec<FieldId> {
     let mut found: BTreeSet<FieldId> = condition.map(fields_in).unwrap_or_default().into_iter().collect();
-    for term in payload_from.iter().map(|(_, term)| term).chain(spends.iter().map(|spend| &spend.cost)) {
-        each_in_term(term, &mut |term| {
-            if let Term::Field(id) = term {
-                found.insert(*id);
-            }
-        });
-    }
+    found.extend(terms.flat_map(fields_in_term));
     found.into_iter().collect()
 }
 
@@ -394,7 +352,8 @@ pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
     let decided = rules.campaigns.iter().flat_map(Campaign::terms);
     let settlements = rules.campaigns.iter().filter_map(|campaign| campaign.settle.as_ref());
     let amounts = settlements.clone().filter_map(|settle| settle.amount.as_ref());
-    for term in decided.chain(amounts).chain(lets) {
+    let points = rules.ledgers.iter().flat_map(Ledger::entries).map(|entry| &entry.amount);
+    for term in decided.chain(amounts).chain(lets).chain(points) {
         each_in_term(term, &mut |term| see(term));
     }
     for condition in settlements.filter_map(|settle| settle.when.as_ref()) {

@@ -147,6 +147,7 @@ fn changes_with(rules: &Ruleset, segment: &Segment) -> String {
         parts.push("any event".to_owned());
     }
     parts.extend(reads.names.iter().map(|name| format!("event {}", rules.names[usize::from(name.0)].id)));
+    parts.extend(reads.ledgers.iter().map(|id| format!("ledger {}", rules.ledgers[usize::from(id.0)].id)));
     parts.extend(reads.traits.iter().map(|id| notation::user_trait(rules, *id)));
     parts.extend(reads.segments.iter().map(|segment| format!("segment {}", segment_id(rules, *segment))));
     if parts.is_empty() { "nothing but time".to_owned() } else { parts.join(", ") }
@@ -169,6 +170,9 @@ fn by_time(rules: &Ruleset, condition: &Condition) -> BTreeSet<String> {
         found.insert(format!("the day of anniversary({date}) begins or ends"));
     });
     dependencies::each_term(condition, &mut |term| {
+        if matches!(term, Term::Expiring { .. }) {
+            found.insert(format!("points come within the reach of {}", notation::term(rules, term)));
+        }
         dependencies::features_of(term, &mut |id| {
             let kind = &rules.features[usize::from(id.0)].kind;
             found.extend(kind.change_by_time(&notation::feature(rules, id)));

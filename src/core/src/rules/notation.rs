@@ -1,14 +1,21 @@
 //! Features and terms of a compiled ruleset as the rules write them.
 
-use super::ruleset::{Arithmetic, Comparison, FeatureId, ModelQuestion, ModelScore, MovingTerm, Ruleset, Term};
+use super::ruleset::{
+    Arithmetic, Comparison, FeatureId, FeatureSource, LedgerId, ModelQuestion, ModelScore, MovingTerm, NameId, Ruleset,
+    Term,
+};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 
 /// `sum(order.total, 7d)`
 pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
     let feature = &rules.features[usize::from(id.0)];
-    let events = [Some(feature.name), feature.second].into_iter().flatten();
-    let events: Vec<&str> = events.map(|name| rules.names[usize::from(name.0)].id.as_str()).collect();
-    feature.kind.notation(&events.join(", "), &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
+    let of_name = |name: NameId| rules.names[usize::from(name.0)].id.clone();
+    let source = match feature.source {
+        FeatureSource::Matches(name) => of_name(name),
+        FeatureSource::Points(id) => ledger(rules, id),
+    };
+    let sources: Vec<String> = std::iter::once(source).chain(feature.second.map(of_name)).collect();
+    feature.kind.notation(&sources.join(", "), &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
 }
 
 /// A term as the rules write it.
@@ -31,6 +38,8 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Key => "key()".to_owned(),
         Term::CouponCode => "code()".to_owned(),
         Term::KeysIn(id) => format!("keys_in('{}')", rules.segments[usize::from(id.0)].id),
+        Term::Balance(id) => format!("balance({})", ledger(rules, *id)),
+        Term::Expiring { ledger, within } => format!("expiring({}, {within})", self::ledger(rules, *ledger)),
         Term::Trait(id) => user_trait(rules, *id),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", item_path(rules, *array, *field).join(".")),
@@ -51,6 +60,10 @@ pub(crate) fn model_question(rules: &Ruleset, question: ModelQuestion) -> String
         ModelScore::Expected(within) => format!("expected('{id}', '{within}')"),
         ModelScore::Value(within) => format!("clv('{id}', '{within}')"),
     }
+}
+
+fn ledger(rules: &Ruleset, id: LedgerId) -> String {
+    format!("'{}'", rules.ledgers[usize::from(id.0)].id)
 }
 
 fn moving(rules: &Ruleset, moving: &MovingTerm) -> String {

@@ -32,7 +32,8 @@ pub fn notes(rules: &Ruleset) -> Vec<String> {
     let features = (0..).map(super::ruleset::FeatureId).zip(&rules.features);
     let inside = features.filter(|(_, feature)| {
         let mut paths = feature.kind.fields().into_iter().map(|field| &rules.projection.fields[usize::from(field.0)]);
-        has_array(&rules.names[usize::from(feature.name.0)]) && paths.any(|path| path.len() > 2 && path[1] == PRODUCTS)
+        feature.name().is_some_and(|name| has_array(&rules.names[usize::from(name.0)]))
+            && paths.any(|path| path.len() > 2 && path[1] == PRODUCTS)
     });
     let note =
         |id| format!("{} is missing where `{PRODUCTS}` is an array: {}", notation::feature(rules, id), ARRAY_HELP);

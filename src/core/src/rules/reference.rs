@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 22] = [
+        let words: [&[&str]; 26] = [
             &tables::PER_KEYS,
             &tables::MODEL_KEYS,
             &tables::TOP_KEYS,
@@ -37,6 +37,10 @@ mod tests {
             &tables::BUDGET_KEYS,
             &tables::SPEND_KEYS,
             &tables::SETTLE_KEYS,
+            &tables::LEDGER_KEYS,
+            &tables::EARNING_KEYS,
+            &tables::SPENDING_KEYS,
+            &tables::PRICE_KEYS,
             &functions::METHODS,
             &compiler::ROOTS,
             &growth::GROWTH_KEYS,

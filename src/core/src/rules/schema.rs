@@ -5,16 +5,18 @@
 //!
 //! Draft 07, without references: what the common TOML extensions understand.
 
+mod budgets;
+mod points;
+
 use std::collections::BTreeMap;
 
 use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
+use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
+use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
-use strum::VariantNames;
-
-use crate::time::CalendarUnit;
 
 /// The JSON Schema of rules files.
 pub fn schema() -> Value {
@@ -95,6 +97,8 @@ struct RulesSchema {
     models: Option<Vec<ModelSchema>>,
     /// Segments of users, or of keys.
     segments: Option<Vec<SegmentSchema>>,
+    /// Ledgers: points that users earn and spend.
+    ledgers: Option<Vec<LedgerSchema>>,
     /// Budgets: how much campaigns may spend, and in which period.
     budgets: Option<Vec<BudgetSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
@@ -251,72 +255,6 @@ struct SegmentSchema {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "a shape: only its schema is used")]
-struct BudgetSchema {
-    /// Its name in campaigns, subjects and metrics.
-    #[schemars(with = "IdText")]
-    id: (),
-    /// The most that is spent and reserved in one period.
-    #[schemars(range(min = 0.0, max = 1e24))]
-    limit: f64,
-    /// The period, in the rules' time zone; left out: all time is one.
-    #[schemars(extend("enum" = CalendarUnit::VARIANTS))]
-    per: Option<String>,
-    /// A line for people.
-    description: Option<String>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct SpendSchema {
-    /// The budget.
-    #[schemars(with = "IdText")]
-    budget: (),
-    /// How much one action costs: an expression with a number, of at least 0.
-    cost: String,
-}
-
-/// Other keys are fields of the coupon in the payload.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct CouponSchema {
-    /// What it is: "percent", "amount", "free_shipping".
-    kind: Option<String>,
-    /// How much of it.
-    #[schemars(range(min = 0.0))]
-    value: Option<f64>,
-    /// The smallest order that it can be used for.
-    #[schemars(range(min = 0.0))]
-    min_spend: Option<f64>,
-    /// How long it is valid.
-    #[schemars(with = "DurationText")]
-    valid: (),
-    /// What its codes begin with.
-    #[schemars(length(max = 32))]
-    prefix: Option<String>,
-    /// How many characters follow, which cannot be guessed. Default: 10.
-    #[schemars(range(min = 6, max = 26))]
-    length: Option<i64>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct SettleSchema {
-    /// The event that says what was spent.
-    on: String,
-    /// What must hold for an event to settle the oldest reservation: event.x, traits.x and code().
-    when: Option<String>,
-    /// What was spent of the first budget: an expression with a number. Default: its whole cost.
-    amount: Option<String>,
-    /// How long the costs are reserved. Default: as long as the coupon is valid.
-    #[schemars(with = "Option<DurationText>")]
-    within: Option<()>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
 struct CampaignSchema {
     /// Its name in subjects and metrics.
     #[schemars(with = "IdText")]
@@ -355,6 +293,8 @@ struct CampaignSchema {
     spends: Option<Vec<SpendSchema>>,
     /// A coupon with a code that cannot be guessed; its fields and the code are in the payload.
     coupon: Option<CouponSchema>,
+    /// What the user pays for it, in points. Who has fewer gets nothing.
+    price: Option<PriceSchema>,
     /// The costs are reserved until an event says what was spent, or the time is over.
     settle: Option<SettleSchema>,
     /// Constant fields of the action.

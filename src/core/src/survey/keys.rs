@@ -7,7 +7,7 @@ use super::{EventSurvey, SPELLING_HELP, SurveyFinding, SurveyedName, SurveyedVal
 use crate::decimal::grouped;
 use crate::engine::instances::key_of;
 use crate::event::Scalar;
-use crate::rules::ruleset::{NameId, PerId, PerKey};
+use crate::rules::ruleset::{Feature, NameId, PerId, PerKey};
 
 /// A key in the matches of a name.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl EventSurvey<'_> {
     /// The names that features ask per key, and others that have it.
     fn keys_of(&self, per: PerId) -> Vec<(&SurveyedName, &SurveyedKey)> {
         let asked = self.rules.features.iter().filter(|feature| feature.per == Some(per));
-        let asked: BTreeSet<NameId> = asked.map(|feature| feature.name).collect();
+        let asked: BTreeSet<NameId> = asked.filter_map(Feature::name).collect();
         let names = (0..).map(NameId).zip(&self.names);
         let keys = names.map(|(id, name)| (id, name, &name.keys[usize::from(per.0)]));
         keys.filter(|(id, _, key)| asked.contains(id) || key.value.seen.all() > 0)

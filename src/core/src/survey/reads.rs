@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId, field_value};
-use crate::rules::ruleset::{CampaignTrigger, EventName, MatchValueSource, NameId, PerKey, Ruleset, Term};
+use crate::rules::ruleset::{CampaignTrigger, EventName, Ledger, MatchValueSource, NameId, PerKey, Ruleset, Term};
 use crate::rules::{dependencies, notation};
 
 /// A value that the rules read of the events of a name.
@@ -109,11 +109,11 @@ pub(super) fn traits(rules: &Ruleset) -> BTreeSet<TraitId> {
     dependencies::traits_in_rules(rules)
 }
 
-/// The fields that features, campaigns and growth numbers read of a name's matches.
+/// The fields that features, campaigns, ledgers and growth numbers read of a name's matches.
 fn fields_of_matches(rules: &Ruleset, id: NameId) -> BTreeSet<FieldId> {
     let mut fields: BTreeSet<FieldId> =
         rules.amounts.iter().filter(|amount| amount.name == id).map(|amount| amount.field).collect();
-    for feature in rules.features.iter().filter(|feature| feature.name == id) {
+    for feature in rules.features.iter().filter(|feature| feature.name() == Some(id)) {
         fields.extend(feature.kind.fields());
     }
     for campaign in rules.campaigns.iter().filter(|campaign| campaign.on == CampaignTrigger::Match(id)) {
@@ -121,6 +121,9 @@ fn fields_of_matches(rules: &Ruleset, id: NameId) -> BTreeSet<FieldId> {
     }
     for settle in rules.campaigns.iter().filter_map(|campaign| campaign.settle.as_ref()).filter(|it| it.on == id) {
         fields.extend(dependencies::fields_of_settlement(settle));
+    }
+    for entry in rules.ledgers.iter().flat_map(Ledger::entries).filter(|entry| entry.on == id) {
+        fields.extend(&entry.reads);
     }
     if let Some(orders) = rules.growth.iter().filter_map(|growth| growth.orders.as_ref()).find(|it| it.name == id) {
         fields.extend([orders.coupon, orders.category, orders.order_id]);

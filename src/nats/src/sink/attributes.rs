@@ -58,6 +58,7 @@ fn event_type(kind: MessageKind) -> &'static str {
         MessageKind::Transition => types::TRANSITION,
         MessageKind::Action => types::ACTION,
         MessageKind::Decision => types::DECISION,
+        MessageKind::Points => types::POINTS,
         MessageKind::Merged => types::MERGED,
         MessageKind::GoalOutcome => types::OUTCOME,
         MessageKind::Rules => types::RULES,

@@ -18,6 +18,8 @@ pub enum MessageKind {
     Action,
     /// A campaign's decision.
     Decision,
+    /// The points of a ledger changed.
+    Points,
     /// A visitor's state was merged into a user's.
     Merged,
     /// What became of an exposure to a goal.
@@ -32,8 +34,8 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Every kind's name, in the order of the enum.
-    pub const NAMES: [&'static str; 8] =
-        ["transition", "action", "decision", "merged", "outcome", "rules", "letter", "progress"];
+    pub const NAMES: [&'static str; 9] =
+        ["transition", "action", "decision", "points", "merged", "outcome", "rules", "letter", "progress"];
 }
 
 /// A message to publish.

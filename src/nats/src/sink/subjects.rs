@@ -3,19 +3,21 @@
 use async_nats::subject::Subject;
 
 use rekindle_core::campaigns::Outcome;
-use rekindle_core::rules::ruleset::{CampaignId, Ruleset, SegmentId, TransitionKind};
+use rekindle_core::partition::PointsChange;
+use rekindle_core::rules::ruleset::{CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
 
-/// Subjects by segment and campaign.
+/// Subjects by segment, campaign and ledger.
 pub(super) struct OutputSubjects {
     segments: Vec<[Subject; 2]>,
     actions: Vec<Subject>,
     decisions: Vec<Vec<Subject>>,
     /// Before the campaign and the goal, which the rules need not have any more.
     outcomes: String,
+    points: Vec<[Subject; PointsChange::ALL.len()]>,
 }
 
 impl OutputSubjects {
-    /// Ids of segments, campaigns and channels are single tokens of a subject: the rules ensure that.
+    /// Ids of segments, campaigns, channels and ledgers are single tokens of a subject: the rules ensure that.
     pub(super) fn new(prefix: &str, rules: &Ruleset) -> OutputSubjects {
         let segment = |id: &str| {
             [TransitionKind::Enter, TransitionKind::Exit]
@@ -24,7 +26,10 @@ impl OutputSubjects {
         let decisions = |id: &str| {
             Outcome::NAMES.iter().map(|outcome| format!("{prefix}.decisions.{id}.{outcome}").into()).collect()
         };
+        let points =
+            |id: &str| PointsChange::ALL.map(|change| format!("{prefix}.points.{id}.{}", change.name()).into());
         OutputSubjects {
+            points: rules.ledgers.iter().map(|ledger| points(&ledger.id)).collect(),
             segments: rules.segments.iter().map(|other| segment(&other.id)).collect(),
             actions: rules
                 .campaigns
@@ -42,6 +47,10 @@ impl OutputSubjects {
 
     pub(super) fn action(&self, campaign: CampaignId) -> Subject {
         self.actions[usize::from(campaign.0)].clone()
+    }
+
+    pub(super) fn points(&self, ledger: LedgerId, change: PointsChange) -> Subject {
+        self.points[usize::from(ledger.0)][change as usize].clone()
     }
 
     pub(super) fn decision(&self, campaign: CampaignId, outcome: &Outcome) -> Subject {

@@ -99,7 +99,7 @@ impl StreamRequirements {
 
     /// The output stream: transitions, actions and the rest of the journal.
     pub fn outputs(output: &OutputSettings) -> StreamRequirements {
-        let names = ["segments.>", "actions.>", "decisions.>", "outcomes.>", "merged", "rules", "progress"];
+        let names = ["segments.>", "actions.>", "decisions.>", "points.>", "outcomes.>", "merged", "rules", "progress"];
         let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
         StreamRequirements { subjects, takes_batches: true, ..StreamRequirements::of_output(output, &output.stream) }
     }
@@ -223,6 +223,7 @@ mod tests {
         let expected = [
             "segments.>",
             "decisions.>",
+            "points.>",
             "outcomes.>",
             "merged",
             "rules",

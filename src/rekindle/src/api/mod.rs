@@ -24,6 +24,7 @@ mod limits;
 mod observe;
 mod openapi;
 mod params;
+mod points;
 mod problem;
 mod routes;
 mod rules;

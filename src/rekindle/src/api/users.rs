@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::export::UserExportResponse;
 use super::keys::{KeyInstanceEntry, SegmentKeysEntry};
 use super::params::{PathId, UserDetail};
+use super::points::UserLedgerEntry;
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_core::journal;
@@ -59,6 +60,9 @@ pub(super) struct UserStateResponse {
     /// How many keys more there are; left out: none.
     #[serde(skip_serializing_if = "is_zero")]
     keys_left_off: usize,
+    /// The points of each ledger of the rules; left out: the rules have none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    points: Vec<UserLedgerEntry>,
     /// The latest traits that the rules read, by path.
     #[schema(value_type = BTreeMap<String, Value>)]
     traits: BTreeMap<String, JsonText>,
@@ -250,6 +254,7 @@ impl UserStateResponse {
             features: report.features.into_iter().map(FeatureEntry::new).collect(),
             keys: report.keys.into_iter().map(KeyInstanceEntry::new).collect(),
             keys_left_off: report.keys_left_off,
+            points: report.ledgers.into_iter().map(UserLedgerEntry::new).collect(),
             traits: report.traits.into_iter().collect(),
             timezone: report.timezone,
             next_wake_up: report.next_wake_up.map(|at| at.to_string()),

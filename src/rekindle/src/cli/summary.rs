@@ -12,6 +12,7 @@ use rekindle_core::campaigns::Outcome;
 pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
+use rekindle_core::partition::PointsChange;
 use rekindle_core::rules::ruleset::{PerKey, Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::pipeline::{PipelineTotals, missing_names};
@@ -111,6 +112,17 @@ impl<'a> Summary<'a> {
                 (per.id.clone(), json!({"now": now, "forgotten": {"ttl": ttl, "max": max}}))
             });
             summary["keys"] = keys.collect::<Map<_, _>>().into();
+        }
+        if !self.rules.ledgers.is_empty() {
+            let ledgers = self.rules.ledgers.iter().zip(&counts.points).map(|(ledger, points)| {
+                let changes =
+                    PointsChange::ALL.map(|change| (change.name().to_owned(), points.points[change as usize]));
+                let mut figures: Map<String, Value> =
+                    changes.into_iter().map(|(change, points)| (change, points.into())).collect();
+                figures.insert("balance".to_owned(), points.balance.into());
+                (ledger.id.clone(), Value::Object(figures))
+            });
+            summary["points"] = ledgers.collect::<Map<_, _>>().into();
         }
         summary
     }

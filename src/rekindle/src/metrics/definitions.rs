@@ -74,6 +74,11 @@ metrics! {
     KEYS: Gauge "rekindle_keys" ["per"] "Instances of keys now, by `[per.K]`.";
     KEYS_FORGOTTEN: Counter "rekindle_keys_forgotten_total" ["per", "reason"]
         "Instances of keys forgotten, by `[per.K]` and reason: ttl, or max where the user had as many as it may have.";
+    POINTS: Counter "rekindle_points_total" ["ledger", "change"]
+        "Points by ledger and change: earned, spent, refused (asked for), expired. Read as a sum of points, not of changes.";
+    POINTS_CHANGES: Counter "rekindle_points_changes_total" ["ledger", "change"]
+        "Changes of points, by ledger and change: earned, spent, refused, expired.";
+    POINTS_BALANCE: Gauge "rekindle_points_balance" ["ledger"] "Points of all users now, less their debts, by ledger.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
     USERS: Gauge "rekindle_users" [] "Users with state.";
     LINKS: Gauge "rekindle_links" [] "Anonymous visitors linked to a user.";

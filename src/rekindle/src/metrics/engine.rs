@@ -9,6 +9,7 @@ use super::seconds;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
+use rekindle_core::partition::PointsChange;
 use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::EngineStats;
@@ -65,6 +66,13 @@ impl MetricsPage {
             self.add(&KEYS, &[&per.id], *keys as f64);
             self.count(&KEYS_FORGOTTEN, &[&per.id, "ttl"], *ttl);
             self.count(&KEYS_FORGOTTEN, &[&per.id, "max"], *max);
+        }
+        for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
+            for change in PointsChange::ALL {
+                self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);
+                self.count(&POINTS_CHANGES, &[&ledger.id, change.name()], points.changes[change as usize]);
+            }
+            self.add(&POINTS_BALANCE, &[&ledger.id], points.balance as f64);
         }
         for (campaign, counts) in rules.campaigns.iter().zip(&totals.counts.decisions) {
             for (outcome, count) in Outcome::NAMES.iter().zip(counts) {

@@ -9,7 +9,7 @@ use std::fmt;
 use super::{ObservedNames, PipelineTotals};
 use rekindle_core::diagnostics::nearest;
 use rekindle_core::event::{CallType, FieldId};
-use rekindle_core::rules::ruleset::{CampaignTrigger, EventName, MatchValueSource, Ruleset};
+use rekindle_core::rules::ruleset::{CampaignTrigger, EventName, Ledger, MatchValueSource, Ruleset};
 use rekindle_core::rules::{dependencies, notation};
 
 /// If no name is similar to a missing one, this number of the most frequent names is listed.
@@ -52,8 +52,11 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
         found.push(MissingName { kind: MissingNameKind::Event, name: name.id.clone(), detail });
     }
     let mut read: BTreeSet<FieldId> = BTreeSet::new();
-    for feature in rules.features.iter().filter(|feature| matched(usize::from(feature.name.0)) > 0) {
-        let name = &rules.names[usize::from(feature.name.0)];
+    for feature in &rules.features {
+        let Some(name) = feature.name().map(|name| usize::from(name.0)).filter(|name| matched(*name) > 0) else {
+            continue;
+        };
+        let name = &rules.names[name];
         read.extend(feature.kind.fields().into_iter().filter_map(|field| field_of_event(name, field)));
     }
     for campaign in &rules.campaigns {
@@ -63,6 +66,10 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
             let name = &rules.names[usize::from(name.0)];
             read.extend(campaign.reads.iter().filter_map(|field| field_of_event(name, *field)));
         }
+    }
+    for entry in rules.ledgers.iter().flat_map(Ledger::entries).filter(|entry| matched(usize::from(entry.on.0)) > 0) {
+        let name = &rules.names[usize::from(entry.on.0)];
+        read.extend(entry.reads.iter().filter_map(|field| field_of_event(name, *field)));
     }
     for name in rules.names.iter().filter(|name| occurrences(name, totals) > 0) {
         read.extend(name.filter.iter().flat_map(dependencies::fields_in));

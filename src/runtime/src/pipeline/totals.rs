@@ -40,8 +40,8 @@ pub struct PipelineTotals {
 }
 
 impl PipelineTotals {
-    /// Adds what was counted before the pipeline was restored. Users, links and segment sizes are current values and stay as
-    /// they are, and so does the number of forgotten users, which a checkpoint contains.
+    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys and balances are current values and
+    /// stay as they are, and so does the number of forgotten users, which a checkpoint contains.
     pub fn add_before(&mut self, before: &PipelineTotals) {
         self.events += before.events;
         self.from_future += before.from_future;
@@ -50,9 +50,13 @@ impl PipelineTotals {
         let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add_each(&mut self.by_call, &before.by_call);
         add_each(&mut self.rejected, &before.rejected);
-        let sizes = std::mem::take(&mut self.counts.sizes);
+        let (sizes, keys) = (std::mem::take(&mut self.counts.sizes), std::mem::take(&mut self.counts.keys));
+        let balances: Vec<i64> = self.counts.points.iter().map(|points| points.balance).collect();
         self.counts.add(&before.counts);
-        self.counts.sizes = sizes;
+        (self.counts.sizes, self.counts.keys) = (sizes, keys);
+        for (points, balance) in self.counts.points.iter_mut().zip(balances) {
+            points.balance = balance;
+        }
         self.seen.add_before(&before.seen);
     }
 }

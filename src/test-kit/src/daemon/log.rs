@@ -161,6 +161,7 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
                     put(format!("rekindle.actions.{}.{}", text("channel"), text("campaign")), action);
                 }
             }
+            "points" => put(format!("rekindle.points.{}.{}", text("ledger"), text("change")), line),
             "merged" => put("rekindle.merged".to_owned(), line),
             "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
             kind => panic!("{kind} is not in a journal"),
@@ -172,8 +173,8 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
 
 /// Whether a message on this subject is about a user, and replay would write it.
 pub fn is_output(subject: &str) -> bool {
-    let begins = ["rekindle.segments.", "rekindle.actions.", "rekindle.decisions.", "rekindle.outcomes."];
-    subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin))
+    let begins = ["segments.", "actions.", "decisions.", "points.", "outcomes."].map(|name| format!("rekindle.{name}"));
+    subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin.as_str()))
 }
 
 /// The outputs that were published, by user, without the last one's.

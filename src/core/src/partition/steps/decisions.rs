@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::points::PaidDecision;
 use super::{EvaluationPoint, MatchedEvent, PendingTrigger, StepContext, TriggeredCampaign};
 use crate::campaigns::{self, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin};
 use crate::engine::evaluate::EvaluationContext;
@@ -67,7 +68,7 @@ impl StepContext {
             let campaign = triggered.campaign;
             let Some(trigger) = self.trigger(plan, triggered, point.matched) else { continue };
             let message_id = match &cause {
-                Cause::Time | Cause::Ttl | Cause::Max | Cause::Rules { .. } => None,
+                Cause::Time | Cause::Ttl | Cause::Max | Cause::Points { .. } | Cause::Rules { .. } => None,
                 Cause::Event(id) => id.as_ref(),
             };
             let scope = scope_of(plan, &user.profile, Some(&trigger));
@@ -128,7 +129,7 @@ impl StepContext {
         }
     }
 
-    /// Counts a decision and appends it to the outputs.
+    /// Counts a decision and appends it to the outputs, after its price is paid.
     fn report_decision(
         &mut self,
         plan: &ExecutionPlan,
@@ -142,6 +143,10 @@ impl StepContext {
             user.profile.keys.record_exposure(per, key, id);
         }
         self.expose_to_goals(plan, user, id, &outcome);
+        if let Some(trigger) = trigger {
+            let paid = PaidDecision { campaign: id, outcome: &outcome, trigger, cause: &cause, position };
+            self.pay_price(plan, user, paid, out);
+        }
         let campaign = &plan.rules.campaigns[usize::from(id.0)];
         self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
         if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)
@@ -165,7 +170,7 @@ impl StepContext {
 }
 
 /// What the terms of a campaign see: the user, the instance of the key, and what it reads of the match.
-fn scope_of<'a>(
+pub(super) fn scope_of<'a>(
     plan: &'a ExecutionPlan,
     profile: &'a UserProfile,
     trigger: Option<&'a Trigger>,

@@ -10,6 +10,10 @@ use crate::partition::io::{Cause, Output, OutputKind, RulesChange};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::TransitionKind;
 
+/// Each of these evaluations has a payment of at least one point before it, so that they end. Where more than this follow at one
+/// instant, the rest waits for the user's next event or timer, which then evaluates all segments.
+const PAYMENT_ROUNDS_MAX: u32 = 1_000;
+
 impl StepContext {
     /// Semantics §6, *A change of rules*: the user is evaluated once by the new ones, at its clock, which is the watermark's at
     /// least, since everything due by the old ones has fired.
@@ -32,9 +36,57 @@ impl StepContext {
         );
     }
 
-    /// One evaluation at the user's clock: segments, the campaigns that their changes and the event's matches
-    /// trigger, then deferred decisions that are due, then goals.
+    /// Evaluation at the user's clock: segments, the campaigns that their changes and the event's matches trigger, then
+    /// deferred decisions that are due, then goals. Where a decision spends points, evaluation and campaigns follow once more,
+    /// until none does.
     pub(super) fn evaluate(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        point: &EvaluationPoint<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        self.evaluate_once(plan, user, point, out);
+        if !self.paid_ledgers.is_empty() {
+            self.evaluate_after_payments(plan, user, point, out);
+        }
+    }
+
+    /// Semantics §8: evaluations as long as decisions spend points.
+    fn evaluate_after_payments(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        point: &EvaluationPoint<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let cause = point.cause();
+        for round in 1.. {
+            if self.paid_ledgers.is_empty() {
+                return;
+            }
+            if round > PAYMENT_ROUNDS_MAX {
+                self.paid_ledgers.clear();
+                user.unsettled = true;
+                return;
+            }
+            self.stale.clear();
+            for ledger in self.paid_ledgers.drain(..) {
+                self.stale.extend(plan.dispatch.segments_reading_ledger(ledger));
+            }
+            let origin = EvaluationOrigin::Points(round, &cause);
+            let again = EvaluationPoint {
+                position: point.position,
+                origin,
+                is_first: false,
+                has_all_timed: false,
+                matched: None,
+            };
+            self.evaluate_once(plan, user, &again, out);
+        }
+    }
+
+    fn evaluate_once(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,

@@ -88,8 +88,10 @@ impl StepContext {
         for found in &matches {
             self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values), out);
         }
-        self.count_goals(plan, user, &matches, &arrival, &values);
         self.matches = matches;
+        let ProfileUpdate { event, ts, position } = arrival;
+        self.record_points(plan, user, MatchedEvent { event, values: &values, ts }, position, out);
+        self.count_goals(plan, user, &self.matches, &arrival, &values);
         self.note_triggering_matches(plan);
         values
     }
@@ -113,7 +115,15 @@ impl StepContext {
         }
         let ProfileUpdate { ts, position, .. } = arrival;
         let clock = FeatureClock { now: user.profile.now, calendar: &plan.rules.calendar };
-        let input = FeatureInput { fields, ts, position, clock, is_repeated: found.ordinal > 0, is_second: false };
+        let input = FeatureInput {
+            fields,
+            ts,
+            position,
+            clock,
+            is_repeated: found.ordinal > 0,
+            is_second: false,
+            points: None,
+        };
         let features = [plan.dispatch.features(found.name), plan.dispatch.features_second(found.name)];
         user.profile.record_match(&plan.rules, features, &input);
         self.record_keys(plan, user, found, fields, &input, out);

@@ -32,6 +32,7 @@ impl StepContext {
                 user.profile.tidy(&plan.rules);
             }
             self.forget_expired_keys(plan, user, to.position, out);
+            self.expire_points(plan, user, to.position, out);
             let point = EvaluationPoint {
                 position: to.position,
                 origin: EvaluationOrigin::Time,
@@ -98,7 +99,7 @@ impl StepContext {
         }
     }
 
-    /// The user is in no segment any more, without a transition.
+    /// The user is in no segment any more, without a transition, and its points are not counted.
     pub(in crate::partition) fn leave_segments(&mut self, user: &User) {
         for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] -= 1;
@@ -106,15 +107,21 @@ impl StepContext {
         for instance in user.profile.keys.iter() {
             self.counts.keys[usize::from(instance.per.0)] -= 1;
         }
+        for (id, ledger) in user.profile.points.ledgers() {
+            self.counts.points[usize::from(id.0)].leave(ledger.balance());
+        }
     }
 
-    /// The user is in its segments, and its keys are there, without a transition.
+    /// The user is in its segments, and its keys and points are there, without a transition.
     pub(in crate::partition) fn enter_segments(&mut self, user: &User) {
         for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] += 1;
         }
         for instance in user.profile.keys.iter() {
             self.counts.keys[usize::from(instance.per.0)] += 1;
+        }
+        for (id, ledger) in user.profile.points.ledgers() {
+            self.counts.points[usize::from(id.0)].enter(ledger.balance());
         }
     }
 }

@@ -8,6 +8,7 @@ mod goals;
 mod keys;
 mod matches;
 mod merging;
+mod points;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::engine::segments::SegmentChanges;
 use crate::event::{Event, FieldId, Scalar};
 use crate::goals::UpliftCounts;
 use crate::growth::{ActivitySpan, RollupDeltas};
-use crate::rules::ruleset::{CampaignId, NameId};
+use crate::rules::ruleset::{CampaignId, LedgerId, NameId};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 
@@ -45,6 +46,8 @@ pub(super) struct StepContext {
     /// Its matches, by name.
     matches: Vec<matches::EventMatch>,
     changes: SegmentChanges,
+    /// The ledgers in which decisions of the evaluation spent points.
+    paid_ledgers: Vec<LedgerId>,
     /// The campaigns that the event triggers, each with what did, in the order in which it happened.
     triggered: Vec<TriggeredCampaign>,
 }
@@ -92,6 +95,8 @@ enum EvaluationOrigin<'e> {
     Event(Option<&'e str>),
     /// The change of the rules with this number.
     Rules(u64),
+    /// Decisions spent points, in an evaluation with this cause; this is the evaluation with this number for that reason.
+    Points(u32, &'e Cause),
 }
 
 impl EvaluationPoint<'_> {
@@ -100,6 +105,7 @@ impl EvaluationPoint<'_> {
             EvaluationOrigin::Time => Cause::Time,
             EvaluationOrigin::Event(id) => Cause::Event(id.map(Arc::from)),
             EvaluationOrigin::Rules(change) => Cause::Rules { change },
+            EvaluationOrigin::Points(round, origin) => Cause::Points { round, origin: Box::new(origin.clone()) },
         }
     }
 }
@@ -119,6 +125,7 @@ impl StepContext {
             names: Vec::new(),
             matches: Vec::new(),
             changes: SegmentChanges::default(),
+            paid_ledgers: Vec::new(),
             triggered: Vec::new(),
         }
     }

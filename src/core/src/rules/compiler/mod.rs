@@ -22,7 +22,7 @@ pub(super) use path::ROOTS;
 pub(super) use symbols::{MatchShape, SymbolTable};
 pub(super) use typed_term::{TermType, TypedTerm};
 
-use super::ruleset::{Feature, FeatureId, FeatureKind, NameId};
+use super::ruleset::{Feature, FeatureId, FeatureKind, FeatureSource, NameId};
 use crate::diagnostics::Diagnostics;
 use crate::event::ArrayId;
 
@@ -35,7 +35,7 @@ pub(super) enum ConditionContext {
     Let(Option<ArrayId>),
     /// `when` of the segment with this index: history, and the segments above.
     When(usize),
-    /// `if` and `payload_from` of a campaign: history, every segment, and the match that triggers it.
+    /// `if`, `payload_from` and `price` of a campaign: history, every segment, and the match that triggers it.
     Campaign(TriggeringMatch),
     /// A term about one match, in a table that names it: what it settles, what it is worth.
     OfMatch(MatchTermContext),
@@ -64,7 +64,7 @@ pub(super) enum TriggeringMatch {
 }
 
 impl ConditionContext {
-    /// The key of an event name whose value it is, which sees one event only.
+    /// The key whose value it is, where it sees one event only.
     pub(super) fn event_key(self) -> Option<&'static str> {
         match self {
             ConditionContext::Where(_) => Some("where"),
@@ -100,7 +100,10 @@ impl ConditionCompiler<'_, '_, '_> {
         name: NameId,
         kind: impl Into<FeatureKind>,
     ) -> Option<FeatureId> {
-        self.add_feature(span, Feature { per: self.symbols.per, name, second: None, kind: kind.into() })
+        self.add_feature(
+            span,
+            Feature { per: self.symbols.per, source: FeatureSource::Matches(name), second: None, kind: kind.into() },
+        )
     }
 
     pub(super) fn add_feature(&mut self, span: &Range<usize>, feature: Feature) -> Option<FeatureId> {

@@ -129,7 +129,8 @@ impl ConditionCompiler<'_, '_, '_> {
             };
             self.problems.add(&node.span, message, help);
         } else if let Some(key) = self.context.event_key().filter(|_| is_event) {
-            let help = format!("write properties.{}", path.fields.first().map_or("name", String::as_str));
+            let root = if matches!(self.context, ConditionContext::OfMatch(_)) { MATCH_ROOT } else { "properties" };
+            let help = format!("write {root}.{}", path.fields.first().map_or("name", String::as_str));
             let message = format!("`{key}` sees only one event, and cannot refer to events by name");
             self.problems.add(&node.span, message, help);
         } else if is_event && path.fields.is_empty() {

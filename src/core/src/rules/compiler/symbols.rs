@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
-use crate::rules::ruleset::{CampaignTrigger, CustomerModel, Feature, MatchValueSource, NameId, PerId, Projection};
+use crate::rules::ruleset::{
+    CampaignTrigger, CustomerModel, Feature, LedgerId, MatchValueSource, NameId, PerId, Projection,
+};
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
 #[derive(Default)]
@@ -22,6 +24,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) budget_order: Vec<String>,
     /// The ids of `[per.K]`, in file order, also those with mistakes.
     pub(in crate::rules) per_order: Vec<String>,
+    /// The ids of `[[ledgers]]`, in file order, also those with mistakes.
+    pub(in crate::rules) ledger_order: Vec<String>,
     /// The `[per.K]` whose instances the condition that is being compiled asks about; `None`: it asks about users.
     pub(in crate::rules) per: Option<PerId>,
     /// The condition that is being compiled belongs to a `[per.K]`, and the part that is being compiled to the user.
@@ -120,6 +124,12 @@ impl SymbolTable {
             }
             CampaignTrigger::Match(_) => None,
         }
+    }
+
+    /// The ledger of an id; of two with the same id, the first.
+    pub(in crate::rules) fn ledger(&self, id: &str) -> Option<LedgerId> {
+        let index = self.ledger_order.iter().position(|other| other == id)?;
+        u16::try_from(index).ok().map(LedgerId)
     }
 
     /// The compiled features and projection.

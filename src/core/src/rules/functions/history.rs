@@ -10,7 +10,7 @@ use crate::features::{
     UsualGap,
 };
 use crate::rules::compiler::{ConditionCompiler, TermType, TypedTerm};
-use crate::rules::ruleset::{CalendarWindow, Feature, FeatureId, FeatureKind, Term};
+use crate::rules::ruleset::{CalendarWindow, Feature, FeatureId, FeatureKind, FeatureSource, Term};
 use crate::rules::syntax::{Expression, ExpressionKind, FunctionCall};
 use crate::time::Span;
 
@@ -85,8 +85,8 @@ pub(super) fn followed(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Func
     let within = only_text(compiler, within, "the length of time must be a literal in quotes", help)
         .and_then(|text| compiler.length_of_time(text, &call.arguments[2].span));
     let (first, second, within) = (first?, second?, within?);
-    let (name, second) = (first.name, Some(second.name));
-    let feature = Feature { per: compiler.symbols.per, name, second, kind: FollowedCount { within }.into() };
+    let (source, second) = (FeatureSource::Matches(first.name), Some(second.name));
+    let feature = Feature { per: compiler.symbols.per, source, second, kind: FollowedCount { within }.into() };
     let feature = compiler.add_feature(&call.span, feature)?;
     Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
 }

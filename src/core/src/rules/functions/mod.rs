@@ -9,6 +9,7 @@
 //! | `history` | over all events of the user |
 //! | `moment` | of dates, and of the user's local time |
 //! | `model` | of models: who is still a customer |
+//! | `points` | of a ledger of points |
 //! | `segment` | of memberships and keys |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
@@ -17,6 +18,7 @@ mod argument;
 mod history;
 mod model;
 mod moment;
+mod points;
 mod segment;
 mod value;
 mod window;
@@ -45,11 +47,11 @@ impl Function {
 }
 
 /// Functions that read the history of the user whom a condition is about, also where it is about a key.
-const OF_USERS: [&str; 3] = ["p_alive", "expected", "clv"];
+const OF_USERS: [&str; 7] = ["p_alive", "expected", "clv", "balance", "earned", "spent", "expiring"];
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 31] = [
+pub(super) const FUNCTIONS: [Function; 35] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -67,6 +69,10 @@ pub(super) const FUNCTIONS: [Function; 31] = [
     Function { name: "followed", usage: "followed(view, order, '1h')", reads_history: true, compile: history::followed },
     Function { name: "idle", usage: "idle()", reads_history: true, compile: history::idle },
     Function { name: "age", usage: "age()", reads_history: true, compile: history::age },
+    Function { name: "balance", usage: "balance('points')", reads_history: true, compile: points::balance },
+    Function { name: "earned", usage: "earned('points', '365d')", reads_history: true, compile: points::earned },
+    Function { name: "spent", usage: "spent('points', '30d')", reads_history: true, compile: points::spent },
+    Function { name: "expiring", usage: "expiring('points', '30d')", reads_history: true, compile: points::expiring },
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
     Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },
     Function { name: "key", usage: "key()", reads_history: false, compile: segment::key },

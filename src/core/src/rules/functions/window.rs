@@ -79,7 +79,7 @@ impl ConditionCompiler<'_, '_, '_> {
         Some((subject, field, window))
     }
 
-    fn window(&mut self, argument: &Expression) -> Option<Window> {
+    pub(super) fn window(&mut self, argument: &Expression) -> Option<Window> {
         match &argument.kind {
             ExpressionKind::Text(text) => match text.parse::<CalendarWindow>() {
                 Ok(window) => Some(window.into()),

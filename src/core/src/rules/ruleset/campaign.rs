@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Condition, Coupon, GoalId, NameId, SegmentId, Settlement, Spend, Term};
+use super::{CampaignPrice, Condition, Coupon, GoalId, NameId, SegmentId, Settlement, Spend, Term};
 use crate::event::FieldId;
 use crate::json::JsonText;
 use crate::time::Span;
@@ -34,6 +34,8 @@ pub struct Campaign {
     pub quiet_hours: Option<QuietHours>,
     /// The chance, 0 to 1, that a draw is won; `None`: nothing is drawn.
     pub chance: Option<f64>,
+    /// What the user pays for it; `None`: nothing. Who pays is in no control group and in no holdout.
+    pub price: Option<CampaignPrice>,
     /// The share of users, 0 to 1, in its holdout.
     pub holdout: f64,
     /// The variants; may be empty.
@@ -112,7 +114,9 @@ pub struct Cap {
 impl Campaign {
     /// The terms that a decision asks for a value, beside its `if`.
     pub fn terms(&self) -> impl Iterator<Item = &Term> {
-        self.payload_from.iter().map(|(_, term)| term).chain(self.spends.iter().map(|spend| &spend.cost))
+        let payload = self.payload_from.iter().map(|(_, term)| term);
+        let price = self.price.iter().map(|price| &price.amount);
+        payload.chain(self.spends.iter().map(|spend| &spend.cost)).chain(price)
     }
 }
 

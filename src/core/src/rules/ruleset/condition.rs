@@ -2,8 +2,7 @@
 
 use regex::Regex;
 
-use super::NameId;
-use super::{SegmentId, Term};
+use super::{LedgerId, NameId, SegmentId, Term};
 use crate::event::TraitId;
 use crate::value::Comparison;
 
@@ -80,10 +79,14 @@ pub struct ConditionDependencies {
     pub traits: Vec<TraitId>,
     /// Segments it reads through `in_segment` and `keys_in`.
     pub segments: Vec<SegmentId>,
+    /// Ledgers whose points it reads.
+    pub ledgers: Vec<LedgerId>,
     /// It reads `idle()`: any event changes it. (`age()` alone changes with a late first event, so it counts too.)
     pub any_event: bool,
     /// Time alone can change it: it reads a window, compares `since`, `idle`, `age` or `until`, or asks for an anniversary.
     pub time: bool,
     /// Time alone can change it whatever events there were: it asks `until` or `anniversary` of a trait.
     pub time_of_traits: bool,
+    /// Time alone can change it by points that come closer to their expiry: it reads `expiring`.
+    pub time_of_points: bool,
 }

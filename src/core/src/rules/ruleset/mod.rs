@@ -14,6 +14,7 @@ mod condition;
 mod event_name;
 mod feature;
 mod goal;
+mod ledger;
 mod model;
 mod moving_term;
 mod per;
@@ -24,8 +25,9 @@ pub use budget::{Budget, BudgetId, Coupon, Settlement, Spend};
 pub use campaign::{Campaign, CampaignTrigger, Cap, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
-pub use feature::Feature;
+pub use feature::{Feature, FeatureSource};
 pub use goal::{Goal, GoalId};
+pub use ledger::{CampaignPrice, Ledger, LedgerEntry, LedgerId};
 pub use model::{CustomerModel, ModelId, ModelQuestion, ModelScore};
 pub use moving_term::{MovingTerm, MovingTermStep};
 pub use per::{PerId, PerKey};
@@ -61,6 +63,8 @@ pub struct Ruleset {
     pub pers: Vec<PerKey>,
     /// `[[models]]`, in file order.
     pub models: Vec<CustomerModel>,
+    /// `[[ledgers]]`, in file order.
+    pub ledgers: Vec<Ledger>,
     /// Everything that is remembered per user, or per instance of a key.
     pub features: Vec<Feature>,
     /// `[[segments]]`, in file order.

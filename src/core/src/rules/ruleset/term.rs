@@ -1,6 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{Condition, FeatureId, ModelQuestion, MovingTerm, SegmentId};
+use super::{Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, SegmentId};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -51,6 +51,15 @@ pub enum Term {
     CouponCode,
     /// `keys_in('id')`: how many instances are in a segment with `per`.
     KeysIn(SegmentId),
+    /// `balance('id')`: the points of a ledger, less the debt.
+    Balance(LedgerId),
+    /// `expiring('id', '30d')`: what is left of the points of a ledger that expire within that time from now.
+    Expiring {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The length of time.
+        within: Span,
+    },
     /// `traits.x`.
     Trait(TraitId),
     /// `properties.x` or `context.x`; in `where` and `let` only.

@@ -16,7 +16,7 @@ use crate::rules::ruleset::{Campaign, Condition, QuietHours, Term, Variant};
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 20] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 21] = [
     "id",
     "on",
     "channel",
@@ -26,6 +26,7 @@ pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 20] = [
     "max_per_key",
     "if",
     "quiet_hours",
+    "price",
     "chance",
     "holdout",
     "variants",
@@ -96,15 +97,19 @@ impl<'t> RulesReader<'t> {
         let payload_from = self.payload_from(section, context);
         let spends = self.spends(section, context);
         let goals = self.campaign_goals(section);
+        let price = self.price(section, context);
         self.symbols.per = None;
         let coupon = self.coupon(section);
         let settle = self.settlement(section, &spends, coupon.as_ref());
-        let condition = condition?;
+        let (condition, price) = (condition?, price?);
+        let payload_terms = payload_from.iter().map(|(_, term)| term);
+        let costs = spends.iter().map(|spend| &spend.cost).chain(price.iter().map(|price| &price.amount));
+        let reads = dependencies::fields_of_match(condition.as_ref(), payload_terms.chain(costs));
         Some(Campaign {
             id: id.to_owned(),
             description: description.unwrap_or_default(),
             on: trigger.known()?,
-            reads: dependencies::fields_of_match(condition.as_ref(), &payload_from, &spends),
+            reads,
             channel: channel?,
             priority,
             condition,
@@ -112,6 +117,7 @@ impl<'t> RulesReader<'t> {
             max_per_user: max_per_user.and_then(|most| u32::try_from(most).ok()),
             max_per_key,
             quiet_hours,
+            price,
             chance,
             holdout,
             variants,

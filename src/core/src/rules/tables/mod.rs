@@ -6,6 +6,7 @@ mod campaigns;
 mod caps;
 mod events;
 mod goals;
+mod ledgers;
 mod models;
 mod payload;
 mod per;
@@ -21,6 +22,8 @@ pub(super) use caps::CAP_KEYS;
 pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
 #[cfg(test)]
 pub(super) use goals::GOAL_KEYS;
+#[cfg(test)]
+pub(super) use ledgers::{EARNING_KEYS, LEDGER_KEYS, PRICE_KEYS, SPENDING_KEYS};
 #[cfg(test)]
 pub(super) use models::MODEL_KEYS;
 #[cfg(test)]
@@ -47,13 +50,14 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 15] = [
+pub(super) const TOP_KEYS: [&str; 16] = [
     "timezone",
     "control",
     "dedup_window",
     "events",
     "per",
     "models",
+    "ledgers",
     "segments",
     "budgets",
     "campaigns",
@@ -88,6 +92,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
     let mut names = reader.events(&root);
     let pers = reader.pers(&root);
     let models = reader.models(&root);
+    let ledgers = reader.ledgers(&root);
     let segments = reader.segments(&root);
     let budgets = reader.budgets(&root);
     let goals = reader.goals(&root);
@@ -112,10 +117,12 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         features: &features,
         campaigns: &campaigns,
         goals: &goals,
+        ledgers: &ledgers,
         growth: growth.as_ref(),
         has_keys,
     };
     projection.property_events = dependencies::property_events(&names, &readers);
+    let amounts = dependencies::amounts(&readers);
     let segments = segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));
     Ok(Ruleset {
@@ -128,11 +135,12 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         names,
         pers,
         models,
+        ledgers,
         segments,
         budgets,
         campaigns,
         caps,
-        amounts: dependencies::amounts(&features, &goals, growth.as_ref()),
+        amounts,
         features,
         goals,
         growth,

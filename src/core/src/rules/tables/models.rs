@@ -11,7 +11,7 @@ use crate::document::TomlSection;
 use crate::event::FieldId;
 use crate::features::CountedMatches;
 use crate::models::{ModelKind, PurchaseModel, SpendModel};
-use crate::rules::ruleset::{CustomerModel, Feature, FeatureId, NameId};
+use crate::rules::ruleset::{CustomerModel, Feature, FeatureId, FeatureSource, NameId};
 
 /// Keys of a model.
 pub(in crate::rules) const MODEL_KEYS: [&str; 13] =
@@ -161,7 +161,7 @@ impl<'t> RulesReader<'t> {
     }
 
     fn model_feature(&mut self, span: &Range<usize>, name: NameId, kind: CountedMatches) -> Option<FeatureId> {
-        let feature = Feature { per: None, name, second: None, kind: kind.into() };
+        let feature = Feature { per: None, source: FeatureSource::Matches(name), second: None, kind: kind.into() };
         let id = self.symbols.registry.feature(feature).ok();
         if id.is_none() {
             self.problems.add(span, "these rules read more than 65,536 different features", "");

@@ -5,6 +5,7 @@
 //! | transition | `<prefix>.segments.<segment>.<enter or exit>` | the journal's line | hash of user, segment, key, change, time, cause |
 //! | action | `<prefix>.actions.<channel>.<campaign>` | CloudEvent | the action's own |
 //! | decision, if enabled | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, key, number of the match, outcome, time, cause |
+//! | points | `<prefix>.points.<ledger>.<change>` | the journal's line | hash of user, ledger, change, time, cause, and how many changes the event made before, or campaign, number of the match and key |
 //! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
 //! | outcome of a goal | `<prefix>.outcomes.<campaign>.<goal>` | the journal's line | hash of user, campaign, goal, group, time |
 //! | rules change | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, generation |

@@ -1,4 +1,4 @@
-//! Messages of outputs: transitions, decisions, actions, merges, outcomes of goals and rules changes.
+//! Messages of outputs: transitions, decisions, actions, points, merges, outcomes of goals and rules changes.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use async_nats::subject::Subject;
 use rekindle_core::action::{self, Action, event_id};
 use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::journal;
-use rekindle_core::partition::{Cause, DecisionOutput, Output, OutputKind};
+use rekindle_core::partition::{Cause, DecisionOutput, Output, OutputKind, PointsOutput, PointsPrice};
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::RulesActivation;
 use rekindle_settings::ContentMode;
@@ -45,6 +46,11 @@ impl MessageEncoder {
                     let received = matches!(cause, Cause::Event(_)).then(|| job.received_at(output)).flatten();
                     messages.push(self.action(action, subject, received));
                 }
+            }
+            OutputKind::Points(points) => {
+                let id = points_id(&rules.ledgers[usize::from(points.ledger.0)].id, points, output, rules);
+                let subject = job.subjects.points(points.ledger, points.change);
+                messages.push(self.journal_line(MessageKind::Points, subject, id, job, output));
             }
             OutputKind::Merged { from } => {
                 let id = output_id("merged", from, "", output, None);
@@ -128,15 +134,33 @@ impl MessageEncoder {
 
 /// The id of an output that is published as a line of the journal.
 fn output_id(kind: &str, subject: &str, change: &str, output: &Output, cause: Option<&Cause>) -> String {
-    let cause = match cause {
-        None | Some(Cause::Time) => String::new(),
-        Some(Cause::Event(Some(id))) => format!("m{id}"),
-        Some(Cause::Event(None)) => format!("p{}", output.position),
-        Some(Cause::Ttl) => "t".to_owned(),
-        Some(Cause::Max) => format!("x{}", output.position),
-        Some(Cause::Rules { change }) => format!("r{change}"),
-    };
+    let cause = cause.map(|cause| cause_key(cause, output.position)).unwrap_or_default();
     event_id(&format!("{kind}\0{subject}\0{change}\0{}\0{}\0{cause}", output.user, output.at.0))
+}
+
+/// What tells a cause from others of the same instant.
+fn cause_key(cause: &Cause, position: u64) -> String {
+    match cause {
+        Cause::Time => String::new(),
+        Cause::Event(Some(id)) => format!("m{id}"),
+        Cause::Event(None) => format!("p{position}"),
+        Cause::Ttl => "t".to_owned(),
+        Cause::Max => format!("x{position}"),
+        Cause::Points { round, origin } => format!("s{round}{}", cause_key(origin, position)),
+        Cause::Rules { change } => format!("r{change}"),
+    }
+}
+
+/// The same for points, of which one event can change several: by its matches, or by the prices of the campaigns that it triggers.
+fn points_id(ledger: &str, points: &PointsOutput, output: &Output, rules: &Ruleset) -> String {
+    let subject = match &points.price {
+        None => format!("{ledger}#{}", points.ordinal),
+        Some(PointsPrice { campaign, trigger }) => {
+            let campaign = &rules.campaigns[usize::from(campaign.0)].id;
+            about_key(&format!("{ledger}\0{campaign}#{}", trigger.ordinal), trigger.key.as_deref())
+        }
+    };
+    output_id("points", &subject, points.change.name(), output, Some(&points.cause))
 }
 
 /// The same for a decision, of which one event can cause several: of a campaign on its matches, or on the keys of a segment.
