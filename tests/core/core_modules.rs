@@ -30,7 +30,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["time", "event"]),
     ("route", &[]),
-    ("engine", &["time", "decimal", "event", "encoding", "value", "models", "features", "rules", "points"]),
+    ("engine", &["time", "decimal", "event", "encoding", "compact", "value", "models", "features", "rules", "points"]),
     ("survey", &["time", "decimal", "event", "rules", "engine"]),
     ("campaigns", &["time", "json", "event", "secret", "rules", "points", "encoding", "engine"]),
     ("goals", &["time", "event", "encoding", "rules"]),

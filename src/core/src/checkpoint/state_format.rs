@@ -10,6 +10,7 @@ use crate::campaigns::TriggerLookup;
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, RuleReference, StateReader, StateWriter};
 use crate::engine::feature_set::FeatureLookup;
+use crate::engine::instances::KeyInstances;
 use crate::event::Scalar;
 use crate::features::FeatureKind;
 use crate::growth::UserGrowthState;
@@ -147,6 +148,10 @@ impl SectionWriter for CborWriter {
         let numbers = state.stored();
         self.array(numbers.len() as u64);
         numbers.into_iter().for_each(|number| self.i64(number));
+    }
+
+    fn keys(&mut self, keys: &KeyInstances, latest_event: Timestamp) {
+        keys.write(latest_event, self);
     }
 }
 
@@ -312,6 +317,10 @@ impl SectionReader for CborStateReader<'_, '_> {
         }
         let state = UserGrowthState::restore(&numbers, migration);
         state.map(|state| Some(Box::new(state))).ok_or_else(|| self.reader.wrong("invalid growth numbers"))
+    }
+
+    fn keys(&mut self, latest_event: Timestamp) -> Result<KeyInstances, CodecError> {
+        KeyInstances::read(latest_event, self)
     }
 }
 

@@ -33,8 +33,12 @@ impl CompactWriter<'_> {
         self.out.truncate(end);
     }
 
+    /// Most are small.
     pub(crate) fn unsigned(&mut self, number: u64) {
-        self.number(number);
+        match u8::try_from(number) {
+            Ok(byte @ 0..0x80) => self.out.push(byte),
+            _ => self.number(number),
+        }
     }
 
     pub(crate) fn signed(&mut self, number: i64) {
@@ -53,6 +57,16 @@ impl CompactWriter<'_> {
     /// An instant; [`Timestamp::NEVER`] is none.
     pub(crate) fn timestamp(&mut self, time: Timestamp) {
         self.optional((time != Timestamp::NEVER).then(|| time.0 - self.base.0));
+    }
+
+    /// What is written, as [`bytes`](CompactWriter::bytes) that are read as one.
+    pub(crate) fn sized(&mut self, write: impl FnOnce(&mut CompactWriter<'_>)) {
+        let start = self.out.len();
+        write(self);
+        let end = self.out.len();
+        self.unsigned((end - start) as u64);
+        let prefix = self.out.len() - end;
+        self.out[start..].rotate_right(prefix);
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
@@ -89,7 +103,13 @@ impl<'p> CompactReader<'p> {
     }
 
     pub(crate) fn unsigned(&mut self) -> u64 {
-        self.number()
+        match self.left {
+            [byte @ 0..0x80, left @ ..] => {
+                self.left = left;
+                u64::from(*byte)
+            }
+            _ => self.number(),
+        }
     }
 
     /// A number that was written as a [`CompactWriter::unsigned`] and is of a smaller type.

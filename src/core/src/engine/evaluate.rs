@@ -9,7 +9,7 @@
 //! That holds for what stands in `when`. Where two durations are multiplied, which only campaigns may ask, at one instant,
 //! until when the answer stands is not known.
 
-use super::instances::KeyInstance;
+use super::key_instance::KeyInstance;
 use super::profile::UserProfile;
 use crate::decimal::Decimal;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};

@@ -1,7 +1,8 @@
 //! How instances of keys are written and read, whatever the format.
 
 use super::feature_set::{FeatureLookup, FeatureSet};
-use super::instances::{KeyInstance, KeyInstances, MAX_KEY_BYTES};
+use super::instances::KeyInstances;
+use super::key_instance::{KeyInstance, MAX_KEY_BYTES};
 use super::membership::MembershipSet;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::ruleset::{CampaignId, PerId};
@@ -38,6 +39,11 @@ impl KeyInstance {
         writer.time_near("latest_match", latest_event, self.latest);
         writer.time_near("first_match", self.latest, self.first);
         writer.hidden_time(self.due);
+        self.write_memory(writer);
+    }
+
+    /// Writes what it remembers beside times.
+    pub(super) fn write_memory<W: StateWriter>(&self, writer: &mut W) {
         self.members.write(writer);
         self.features.write(writer);
         let fired = self.exposures.iter().map(|(campaign, count)| (campaign.0, *count));
@@ -56,12 +62,18 @@ impl KeyInstance {
         instance.latest = reader.time_near(latest_event, "a key's latest match")?;
         instance.first = reader.time_near(instance.latest, "a key's first match")?;
         instance.due = reader.time("when a key is due")?;
-        instance.members = MembershipSet::read(reader)?;
-        instance.features = FeatureSet::read(reader)?;
-        instance.exposures = reader.map(KeySpace::Campaigns, "how often campaigns fired for a key", |reader, id| {
+        instance.read_memory(reader)?;
+        Ok(per.is_some().then_some(instance))
+    }
+
+    /// Reads what [`write_memory`](KeyInstance::write_memory) wrote.
+    pub(super) fn read_memory<R: StateReader + FeatureLookup>(&mut self, reader: &mut R) -> Result<(), R::Error> {
+        self.members = MembershipSet::read(reader)?;
+        self.features = FeatureSet::read(reader)?;
+        self.exposures = reader.map(KeySpace::Campaigns, "how often campaigns fired for a key", |reader, id| {
             let count = u32::try_from(reader.count("how often")?).unwrap_or(u32::MAX);
             Ok((CampaignId(id), count))
         })?;
-        Ok(per.is_some().then_some(instance))
+        Ok(())
     }
 }

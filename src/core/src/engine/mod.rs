@@ -14,10 +14,12 @@ pub mod evaluate;
 pub(crate) mod feature_set;
 pub mod instances;
 mod instances_codec;
+pub mod key_instance;
 pub mod local_time;
 pub mod membership;
 pub mod model;
 mod moving;
+mod packed_instances;
 pub mod profile;
 pub mod segments;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dispatch::{DispatchIndex, SegmentSet};
 use super::evaluate::EvaluationContext;
+use super::key_instance::KeyInstance;
 use super::profile::UserProfile;
 use crate::rules::ruleset::{PerId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
@@ -45,10 +46,9 @@ pub fn reevaluate(
         return evaluate_user(rules, dispatch, profile, stale, changes);
     }
     changes.touched.clear();
-    if profile.keys.touch(rules, everything, profile.now) {
-        for instance in profile.keys.iter().filter(|instance| instance.is_touched) {
-            changes.touched.extend(dispatch.segments_of(instance.per));
-        }
+    profile.keys.touch(rules, everything, profile.now);
+    for per in profile.keys.touched() {
+        changes.touched.extend(dispatch.segments_of(per));
     }
     let mut until = Timestamp::NEVER;
     let mut from = 0;
@@ -109,15 +109,16 @@ fn evaluate_instances(
     changes: &mut SegmentChanges,
 ) {
     let is_stale = stale.contains(id);
-    for index in profile.keys.range(per) {
-        let instance = profile.keys.at(index);
-        if !is_stale && !instance.is_touched {
-            continue;
-        }
+    if is_stale {
+        profile.keys.range(per).for_each(|index| _ = profile.keys.open(index));
+    }
+    for index in 0..profile.keys.len() {
+        let is_asked = |instance: &&KeyInstance| instance.per == per && (is_stale || instance.is_touched);
+        let Some(instance) = profile.keys.opened(index).filter(is_asked) else { continue };
         let scope =
             EvaluationContext { instance: Some(instance), ..EvaluationContext::new(rules, profile, profile.now) };
         let outlook = scope.outlook(&rules.segments[usize::from(id.0)].when);
-        let instance = profile.keys.at_mut(index);
+        let instance = profile.keys.open(index);
         instance.due = instance.due.min(outlook.until);
         if outlook.holds != instance.members.contains(id) {
             instance.members.set(id, outlook.holds);

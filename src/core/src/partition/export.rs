@@ -9,6 +9,7 @@ use super::sections::{SectionWriter, UserSection};
 use super::{ExecutionPlan, User};
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, RuleReference, StateWriter};
+use crate::engine::instances::KeyInstances;
 use crate::event::{FieldId, Scalar};
 use crate::features::{DecimalSum, Window};
 use crate::growth::UserGrowthState;
@@ -266,5 +267,9 @@ impl SectionWriter for JsonStateWriter<'_> {
         if let Some(growth) = &self.plan.growth {
             self.insert("growth", JsonText::of(&state.export(growth)));
         }
+    }
+
+    fn keys(&mut self, keys: &KeyInstances, latest_event: Timestamp) {
+        keys.write(latest_event, self);
     }
 }

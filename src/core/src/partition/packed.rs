@@ -14,10 +14,9 @@ use super::snapshot::SnapshotEpoch;
 use super::user::User;
 use crate::campaigns::TriggerLookup;
 use crate::compact::{CompactReader, CompactWriter, OURS};
-use crate::engine::feature_set::FeatureLookup;
-use crate::features::FeatureKind;
+use crate::engine::instances::KeyInstances;
 use crate::growth::UserGrowthState;
-use crate::rules::ruleset::{CampaignId, CampaignTrigger, FeatureId};
+use crate::rules::ruleset::{CampaignId, CampaignTrigger};
 use crate::time::Timestamp;
 
 /// How many bytes the snapshot epoch takes.
@@ -127,6 +126,10 @@ impl SectionWriter for CompactWriter<'_> {
     fn growth(&mut self, state: &UserGrowthState) {
         state.pack(self);
     }
+
+    fn keys(&mut self, keys: &KeyInstances, _latest_event: Timestamp) {
+        keys.pack(self);
+    }
 }
 
 /// Packed decisions have their triggers.
@@ -140,11 +143,9 @@ impl SectionReader for CompactReader<'_> {
     fn growth(&mut self) -> Result<Option<Box<UserGrowthState>>, std::convert::Infallible> {
         Ok(Some(Box::new(UserGrowthState::unpack(self))))
     }
-}
 
-impl FeatureLookup for CompactReader<'_> {
-    fn feature_kind(&self, _id: FeatureId) -> Option<FeatureKind> {
-        None
+    fn keys(&mut self, _latest_event: Timestamp) -> Result<KeyInstances, std::convert::Infallible> {
+        Ok(KeyInstances::unpack(self))
     }
 }
 

@@ -1,11 +1,12 @@
 //! The state of one user with computed values, for operators who look into a decision.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{ExecutionPlan, User};
 use crate::campaigns::Trigger;
 use crate::engine::evaluate::EvaluationContext;
-use crate::engine::instances::KeyInstance;
+use crate::engine::key_instance::KeyInstance;
 use crate::engine::membership::MembershipSet;
 use crate::json::JsonText;
 use crate::points::{Points, PointsBalance, UserLedger, UserPoints};
@@ -161,7 +162,7 @@ impl UserReport {
             latest_event: profile.latest,
             segments: segments(&profile.members, rules),
             features: features(&scope, rules),
-            keys_left_off: profile.keys.iter().len() - keys.len(),
+            keys_left_off: profile.keys.len() - keys.len(),
             keys,
             ledgers: ledgers(&profile.points, rules),
             traits: profile
@@ -250,7 +251,7 @@ fn features_of(per: Option<PerId>, rules: &Ruleset) -> impl Iterator<Item = Feat
 /// As many instances as [`INSTANCE_VALUES_MAX`] allows, those with the latest matches first to be there.
 fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport> {
     let all = &scope.profile.keys;
-    let mut latest: Vec<&KeyInstance> = all.iter().collect();
+    let mut latest: Vec<Cow<'_, KeyInstance>> = all.iter().collect();
     latest.sort_by_key(|instance| std::cmp::Reverse(instance.latest));
     let mut values = 0;
     let fitting = latest.iter().take_while(|instance| {
@@ -274,5 +275,5 @@ fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport
             .collect(),
         next_wake_up: instance.due,
     };
-    latest.into_iter().map(report).collect()
+    latest.iter().map(|instance| report(instance)).collect()
 }

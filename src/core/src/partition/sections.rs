@@ -22,12 +22,17 @@ use crate::time::Timestamp;
 pub(crate) trait SectionWriter: StateWriter {
     /// Growth state has forms of its own in each format.
     fn growth(&mut self, state: &UserGrowthState);
+
+    /// Packed instances are copied as they are.
+    fn keys(&mut self, keys: &KeyInstances, latest_event: Timestamp);
 }
 
 /// A format that a user's sections are read from.
 pub(crate) trait SectionReader: StateReader + FeatureLookup + TriggerLookup {
     /// `None`: the current rules have no growth numbers.
     fn growth(&mut self) -> Result<Option<Box<UserGrowthState>>, Self::Error>;
+
+    fn keys(&mut self, latest_event: Timestamp) -> Result<KeyInstances, Self::Error>;
 }
 
 /// A section. Its number is its key in checkpoints, and part of their format.
@@ -119,7 +124,7 @@ impl UserSection {
             UserSection::Caps => user.campaigns.write_cap_times(writer),
             UserSection::Deferred => user.campaigns.write_deferred(writer),
             UserSection::Unsettled => writer.flag(user.unsettled),
-            UserSection::Keys => profile.keys.write(profile.latest, writer),
+            UserSection::Keys => writer.keys(&profile.keys, profile.latest),
             UserSection::Goals => user.goals.write(writer),
             UserSection::Points => profile.points.write(profile.latest, writer),
         }
@@ -142,7 +147,7 @@ impl UserSection {
             UserSection::Caps => user.campaigns.set_cap_times(CampaignState::read_cap_times(reader)?),
             UserSection::Deferred => user.campaigns.set_deferred(CampaignState::read_deferred(reader)?),
             UserSection::Unsettled => user.unsettled = reader.flag("whether a user is unsettled")?,
-            UserSection::Keys => profile.keys = KeyInstances::read(profile.latest, reader)?,
+            UserSection::Keys => profile.keys = reader.keys(profile.latest)?,
             UserSection::Goals => user.goals = GoalExposures::read(reader)?,
             UserSection::Points => profile.points = UserPoints::read(profile.latest, reader)?,
         }

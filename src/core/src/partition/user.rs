@@ -65,7 +65,7 @@ impl User {
 
     /// The segments that the user is in, and those of its keys, each as often as keys are in it.
     pub fn memberships(&self) -> impl Iterator<Item = SegmentId> {
-        let of_keys = self.profile.keys.iter().flat_map(|instance| instance.members.iter());
+        let of_keys = self.profile.keys.memberships().flat_map(|(_, members)| members.iter().collect::<Vec<_>>());
         self.profile.members.iter().chain(of_keys)
     }
 

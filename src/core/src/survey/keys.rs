@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::observations::ValueObservations;
 use super::{EventSurvey, SPELLING_HELP, SurveyFinding, SurveyedName, SurveyedValue, times};
 use crate::decimal::grouped;
-use crate::engine::instances::key_of;
+use crate::engine::key_instance::key_of;
 use crate::event::Scalar;
 use crate::rules::ruleset::{Feature, NameId, PerId, PerKey};
 

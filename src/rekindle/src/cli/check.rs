@@ -12,7 +12,7 @@ use super::secret::LoadedSecret;
 use super::summary::counted;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
 use rekindle_core::diagnostics::Diagnostic;
-use rekindle_core::engine::instances::KeyInstance;
+use rekindle_core::engine::key_instance::KeyInstance;
 use rekindle_core::partition::{ExecutionPlan, User};
 use rekindle_core::rules;
 use rekindle_core::rules::explain::{self, SubjectSizes};

@@ -1,11 +1,13 @@
 //! Decisions of campaigns: those that were triggered, those that were deferred, and reporting all of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::points::PaidDecision;
 use super::{EvaluationPoint, MatchedEvent, PendingTrigger, StepContext, TriggeredCampaign};
 use crate::campaigns::{self, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin};
 use crate::engine::evaluate::EvaluationContext;
+use crate::engine::key_instance::KeyInstance;
 use crate::engine::local_time::zone_of;
 use crate::engine::profile::UserProfile;
 use crate::event::{FieldId, field_value};
@@ -71,7 +73,8 @@ impl StepContext {
                 Cause::Time | Cause::Ttl | Cause::Max | Cause::Points { .. } | Cause::Rules { .. } => None,
                 Cause::Event(id) => id.as_ref(),
             };
-            let scope = scope_of(plan, &user.profile, Some(&trigger));
+            let instance = instance_of(plan, &user.profile, Some(&trigger));
+            let scope = scope_of(plan, &user.profile, Some(&trigger), instance.as_deref());
             let subject = DecisionSubject {
                 user: &user.id,
                 secret: &self.secret,
@@ -107,7 +110,8 @@ impl StepContext {
             let (outcome, zone) = match &deferred.trigger {
                 None => (Outcome::Stale, None),
                 Some(trigger) => {
-                    let scope = scope_of(plan, &user.profile, Some(trigger));
+                    let instance = instance_of(plan, &user.profile, Some(trigger));
+                    let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
                     let message_id = deferred.cause.as_deref();
                     let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
                     let outcome = campaigns::decide_deferred(&subject, &deferred, &mut user.campaigns);
@@ -157,7 +161,8 @@ impl StepContext {
         }
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
-                let scope = scope_of(plan, &user.profile, trigger);
+                let instance = instance_of(plan, &user.profile, trigger);
+                let scope = scope_of(plan, &user.profile, trigger, instance.as_deref());
                 Some(Box::new(campaigns::payload(&scope, campaign, variant)))
             }
             _ => None,
@@ -169,15 +174,24 @@ impl StepContext {
     }
 }
 
+/// The instance of the key that a trigger is about.
+pub(super) fn instance_of<'u>(
+    plan: &ExecutionPlan,
+    profile: &'u UserProfile,
+    trigger: Option<&Trigger>,
+) -> Option<Cow<'u, KeyInstance>> {
+    let (per, key) = trigger?.key(&plan.rules)?;
+    profile.keys.get(per, key)
+}
+
 /// What the terms of a campaign see: the user, the instance of the key, and what it reads of the match.
 pub(super) fn scope_of<'a>(
     plan: &'a ExecutionPlan,
     profile: &'a UserProfile,
     trigger: Option<&'a Trigger>,
+    instance: Option<&'a KeyInstance>,
 ) -> EvaluationContext<'a> {
     let fields = trigger.map(Trigger::values).unwrap_or_default();
-    let key = trigger.and_then(|trigger| trigger.key(&plan.rules));
-    let instance = key.and_then(|(per, key)| profile.keys.get(per, key));
     EvaluationContext { fields, instance, ..EvaluationContext::new(&plan.rules, profile, profile.now) }
 }
 

@@ -104,8 +104,8 @@ impl StepContext {
         for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] -= 1;
         }
-        for instance in user.profile.keys.iter() {
-            self.counts.keys[usize::from(instance.per.0)] -= 1;
+        for (per, _) in user.profile.keys.memberships() {
+            self.counts.keys[usize::from(per.0)] -= 1;
         }
         for (id, ledger) in user.profile.points.ledgers() {
             self.counts.points[usize::from(id.0)].leave(ledger.balance());
@@ -117,8 +117,8 @@ impl StepContext {
         for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] += 1;
         }
-        for instance in user.profile.keys.iter() {
-            self.counts.keys[usize::from(instance.per.0)] += 1;
+        for (per, _) in user.profile.keys.memberships() {
+            self.counts.keys[usize::from(per.0)] += 1;
         }
         for (id, ledger) in user.profile.points.ledgers() {
             self.counts.points[usize::from(id.0)].enter(ledger.balance());

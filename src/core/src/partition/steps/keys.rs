@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::StepContext;
 use super::matches::EventMatch;
-use crate::engine::instances::{KeyInstance, KeyedMatch, key_of};
+use crate::engine::instances::KeyedMatch;
+use crate::engine::key_instance::{KeyInstance, key_of};
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::FeatureInput;
 use crate::partition::io::{Cause, Output, OutputKind};
@@ -25,12 +26,10 @@ impl StepContext {
         for (per, definition) in (0..).map(PerId).zip(&plan.rules.pers) {
             let Some(key) = key_of(field_value(fields, definition.field(found.name))) else { continue };
             let features = plan.dispatch.keyed_features(per, found.name);
-            let before = user.profile.keys.iter().len();
-            let keyed = KeyedMatch { per, key, name: found.name, input, features };
-            let removed = user.profile.keys.record(&plan.rules, keyed);
-            let made = user.profile.keys.iter().len() + removed.len() - before;
-            self.counts.keys[usize::from(per.0)] += made as u64;
-            for instance in removed {
+            let keyed = KeyedMatch { per, key: &key, name: found.name, input, features };
+            let result = user.profile.keys.record(&plan.rules, keyed);
+            self.counts.keys[usize::from(per.0)] += u64::from(result.is_new);
+            for instance in result.removed {
                 self.forget_key(plan, user, &instance, Cause::Max, input.position, out);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::decisions::{instance_of, scope_of};
 use super::{MatchedEvent, StepContext};
 use crate::campaigns::{Outcome, Trigger};
 use crate::engine::evaluate::EvaluationContext;
@@ -145,7 +146,8 @@ impl StepContext {
         if !matches!(outcome, Outcome::NoLuck | Outcome::Sent { .. }) {
             return;
         }
-        let scope = super::decisions::scope_of(plan, &user.profile, Some(trigger));
+        let instance = instance_of(plan, &user.profile, Some(trigger));
+        let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
         let (ledger, amount, ts) = (price.ledger, Points::of(&scope.value(&price.amount)), user.profile.now);
         let price = Some(PointsPrice { campaign, trigger: trigger.origin() });
         let movement = PointsMovement { ledger, amount, ts, position, cause: cause.clone(), ordinal: 0, price };

@@ -5,6 +5,7 @@ mod goals;
 mod keys;
 mod linking;
 mod matches;
+mod packed_keys;
 mod removal;
 mod timers;
 mod traits;

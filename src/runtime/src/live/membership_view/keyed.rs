@@ -19,11 +19,11 @@ pub(super) struct KeyedMemberships(Vec<KeyedMembership>);
 impl KeyedMemberships {
     /// Those of some instances.
     pub(super) fn of(keys: &KeyInstances) -> KeyedMemberships {
-        let of_instance = keys.iter().flat_map(|instance| {
+        let mut all = Vec::new();
+        for instance in keys.iter() {
             let membership = |segment| KeyedMembership { segment, key: Arc::clone(&instance.key) };
-            instance.members.iter().map(membership)
-        });
-        let mut all: Vec<KeyedMembership> = of_instance.collect();
+            all.extend(instance.members.iter().map(membership));
+        }
         all.sort_unstable();
         KeyedMemberships(all)
     }
