@@ -6,6 +6,7 @@ mod local_time;
 mod matches;
 mod outcomes;
 mod payloads;
+mod prices;
 mod quiet_hours;
 
 use crate::testing::EVENTS;

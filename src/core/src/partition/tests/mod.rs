@@ -6,6 +6,7 @@ mod keys;
 mod linking;
 mod matches;
 mod packed_keys;
+mod points;
 mod removal;
 mod timers;
 mod traits;
