@@ -9,6 +9,7 @@ use rstest::rstest;
 fn oracle_reproduces_case(
     #[files("../../tests/conformance/**/rules.toml")]
     #[exclude("goals-")]
+    #[exclude("points-")]
     #[exclude("alive-")]
     rules: std::path::PathBuf,
 ) {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{Cause, DecisionOutput, ExecutionPlan, Output, OutputKind};
+use rekindle_core::partition::{Cause, DecisionOutput, ExecutionPlan, Output, OutputKind, PointsChange, PointsOutput};
+use rekindle_core::points::PointsBalance;
 use rekindle_core::rules;
-use rekindle_core::rules::ruleset::{CampaignId, CampaignTrigger, SegmentId, TransitionKind};
+use rekindle_core::rules::ruleset::{CampaignId, CampaignTrigger, LedgerId, SegmentId, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::{DeadLetter, OutputBatch, OutputItem};
 use rekindle_runtime::output::committed_position::CommittedPosition;
@@ -19,6 +20,9 @@ pub(crate) fn plan() -> Arc<ExecutionPlan> {
     let text = r#"
         [events]
         view = "View"
+        [[ledgers]]
+        id = "stars"
+        earn = [{ on = "view", amount = "5" }]
         [[segments]]
         id = "active"
         when = "count(view, '1h') >= 1"
@@ -56,6 +60,20 @@ pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
 
 pub(crate) fn action(user: &str, number: u64) -> Output {
     decision(user, number, Outcome::Sent { variant: Some(0), ordinal: number })
+}
+
+/// The user earns points of a ledger.
+pub(crate) fn earned(user: &str, number: u64, points: u64) -> Output {
+    let decided = OutputKind::Points(Box::new(PointsOutput {
+        ledger: LedgerId(0),
+        change: PointsChange::Earned,
+        amount: points.into(),
+        balance: PointsBalance::ZERO,
+        cause: Cause::Event(Some(format!("m{number}").into())),
+        ordinal: 0,
+        price: None,
+    }));
+    Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
 }
 
 pub(crate) fn merged(user: &str, from: &str) -> Output {

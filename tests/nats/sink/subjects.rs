@@ -42,6 +42,7 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
         outputs::action("u 1", 2),
         outputs::transition("u 1", 3),
         outputs::decision("u.*.>", 4, Outcome::Cooldown),
+        outputs::earned("u 1", 4, 12),
         outputs::merged("u 1", "anon-7"),
     ];
     sink.send(outputs::output_item(&plan, all.clone(), Vec::new())).await;
@@ -57,7 +58,7 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
             ("transition", 2),
             ("action", 1),
             ("decision", 2),
-            ("points", 0),
+            ("points", 1),
             ("merged", 1),
             ("outcome", 0),
             ("rules", 1),
@@ -80,7 +81,8 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
         ),
         ("rekindle.segments.active.exit", journal(2)),
         ("rekindle.decisions.hello-again_1.cooldown", journal(3)),
-        ("rekindle.merged", journal(4)),
+        ("rekindle.points.stars.earned", journal(4)),
+        ("rekindle.merged", journal(5)),
         (
             "rekindle.rules",
             r#"{"at":"2026-03-02T00:00:00.000Z","kind":"rules","previous":"old","rules":"new"}"#.to_owned(),
@@ -89,7 +91,7 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
     let said = found.iter().map(|m| (m.subject.as_str(), String::from_utf8_lossy(&m.payload).into_owned()));
     assert_eq!(said.collect::<Vec<_>>(), expected);
     // All but the action, which is one in structured mode here, are CloudEvents in binary mode: their data is the payload.
-    let types = ["transition", "decision", "", "transition", "decision", "merged", "rules"];
+    let types = ["transition", "decision", "", "transition", "decision", "points", "merged", "rules"];
     for (message, kind) in found.iter().zip(types).filter(|(_, kind)| !kind.is_empty()) {
         let data: Value = serde_json::from_slice(&message.payload).expect("JSON");
         let id = header(message, "ce-id");

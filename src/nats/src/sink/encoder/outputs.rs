@@ -177,7 +177,9 @@ fn about_key(subject: &str, key: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rekindle_core::rules::ruleset::{CampaignTrigger, NameId};
+    use rekindle_core::partition::PointsChange;
+    use rekindle_core::points::{Points, PointsBalance};
+    use rekindle_core::rules::ruleset::{CampaignId, CampaignTrigger, LedgerId, NameId};
 
     use super::*;
 
@@ -201,6 +203,46 @@ mod tests {
         let ids = [of(1, None), of(2, None), of(3, None), of(1, Some("k")), of(1, Some("l"))];
         assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
         assert_eq!(of(1, None), output_id("decision", "c", "capped", &output, Some(&cause)), "as it was");
+    }
+
+    #[test]
+    fn changes_of_points_have_ids_of_their_own() {
+        let rules = rekindle_core::rules::compile(
+            "[[ledgers]]\nid = 'l'\n[[segments]]\nid = 's'\nwhen = \"age() > duration('1d')\"\n\
+             [[campaigns]]\nid = 'c'\non = 'enter:s'\nchannel = 'e'\n[[campaigns]]\nid = 'd'\non = 'enter:s'\nchannel = 'e'\n",
+        );
+        let rules = rules.expect("these rules are sound");
+        let id = |change, ordinal, price: Option<PointsPrice>, cause: Cause| {
+            let (ledger, amount, balance) = (LedgerId(0), Points::ZERO, PointsBalance::ZERO);
+            let points = PointsOutput { ledger, change, amount, balance, cause, ordinal, price };
+            let decided = OutputKind::Merged { from: "x".into() };
+            let output = Output { at: Timestamp(5), user: "u".into(), position: 1, decided };
+            points_id("l", &points, &output, &rules)
+        };
+        let price = |campaign, ordinal, key: Option<&str>| {
+            let trigger = TriggerOrigin {
+                ordinal,
+                key: key.map(Into::into),
+                ..TriggerOrigin::of(CampaignTrigger::Match(NameId(0)))
+            };
+            Some(PointsPrice { campaign: CampaignId(campaign), trigger })
+        };
+        let event = || Cause::Event(Some("m1".into()));
+        let again = |round| Cause::Points { round, origin: Box::new(event()) };
+        let spent = PointsChange::Spent;
+        let ids = [
+            id(PointsChange::Earned, 0, None, event()),
+            id(spent, 0, None, event()),
+            id(spent, 1, None, event()),
+            id(spent, 0, price(0, 1, None), event()),
+            id(spent, 0, price(0, 2, None), event()),
+            id(spent, 0, price(0, 1, Some("k")), event()),
+            id(spent, 0, price(1, 1, None), event()),
+            id(spent, 0, price(0, 1, None), again(1)),
+            id(spent, 0, price(0, 1, None), again(2)),
+            id(PointsChange::Expired, 0, None, Cause::Time),
+        ];
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
     }
 
     #[test]
