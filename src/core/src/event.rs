@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use thin_vec::ThinVec;
+
 use crate::decimal::Decimal;
 use crate::time::Timestamp;
 
@@ -120,15 +122,21 @@ pub struct Event<'a> {
     /// The projected properties and context fields that are there, by field.
     pub fields: Vec<(FieldId, Scalar<'a>)>,
     /// The projected arrays that are there, each once; apart, since few events have any.
-    pub arrays: Option<Box<ItemArrays<'a>>>,
+    pub arrays: ThinVec<ItemArray<'a>>,
     /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
     pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
-    /// How many of its projected values were larger than [`MAX_VALUE_BYTES`], and so count as missing.
+    /// How many of its projected values were larger than [`MAX_VALUE_BYTES`], and so count as missing; with those of its arrays.
     pub oversized: u16,
 }
 
 /// How many elements of an array are read, from its first on.
 pub const MAX_ITEMS: usize = 1_000;
+
+/// The number of elements that most arrays have at most.
+const ITEMS_EXPECTED: usize = 8;
+
+/// For how many values there is room beforehand, at most.
+const VALUES_EXPECTED_MAX: usize = 16;
 
 /// The elements of an array that are objects, in the array's order, with their projected values.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,21 +147,37 @@ pub struct ItemArray<'a> {
     ends: Vec<u32>,
     /// The values of all elements, one element after the other.
     values: Vec<(ItemFieldId, Scalar<'a>)>,
+    /// How many values were larger than [`MAX_VALUE_BYTES`], and so count as missing.
+    pub oversized: u16,
 }
-
-/// The arrays of one event.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ItemArrays<'a>(pub Vec<ItemArray<'a>>);
 
 impl<'a> ItemArray<'a> {
     /// An array without elements.
     pub fn new(array: ArrayId) -> ItemArray<'a> {
-        ItemArray { array, ends: Vec::new(), values: Vec::new() }
+        ItemArray { array, ends: Vec::new(), values: Vec::new(), oversized: 0 }
     }
 
     /// Adds an element with the values that it has.
     pub fn push(&mut self, values: impl IntoIterator<Item = (ItemFieldId, Scalar<'a>)>) {
         self.values.extend(values);
+        self.end_item();
+    }
+
+    /// Makes room for a first few elements with this number of values each.
+    pub(crate) fn reserve(&mut self, fields: usize) {
+        self.ends.reserve(ITEMS_EXPECTED);
+        self.values.reserve((fields * ITEMS_EXPECTED).min(VALUES_EXPECTED_MAX));
+    }
+
+    /// Adds a value of the element that ends next.
+    #[inline]
+    pub(crate) fn push_value(&mut self, field: ItemFieldId, value: Scalar<'a>) {
+        self.values.push((field, value));
+    }
+
+    /// Ends an element: its values are those since the one before.
+    #[inline]
+    pub(crate) fn end_item(&mut self) {
         self.ends.push(u32::try_from(self.values.len()).unwrap_or(u32::MAX));
     }
 
@@ -166,7 +190,7 @@ impl<'a> ItemArray<'a> {
     /// The same, owning its texts.
     fn into_owned<'o>(self) -> ItemArray<'o> {
         let values = self.values.into_iter().map(|(id, value)| (id, value.into_owned())).collect();
-        ItemArray { array: self.array, ends: self.ends, values }
+        ItemArray { array: self.array, ends: self.ends, values, oversized: self.oversized }
     }
 }
 
@@ -199,14 +223,9 @@ impl CallType {
 }
 
 impl<'a> Event<'a> {
-    /// Its arrays.
-    pub fn arrays(&self) -> &[ItemArray<'a>] {
-        self.arrays.as_ref().map_or(&[], |arrays| &arrays.0)
-    }
-
     /// The elements of an array that are objects; none where there is no such array.
     pub fn items(&self, array: ArrayId) -> impl Iterator<Item = &[(ItemFieldId, Scalar<'a>)]> {
-        self.arrays().iter().filter(move |found| found.array == array).flat_map(ItemArray::items)
+        self.arrays.iter().filter(move |found| found.array == array).flat_map(ItemArray::items)
     }
 }
 
@@ -226,9 +245,7 @@ impl Event<'_> {
             time: self.time.into_owned(),
             received_at: self.received_at,
             fields: self.fields.into_iter().map(|(id, value)| (id, value.into_owned())).collect(),
-            arrays: self
-                .arrays
-                .map(|arrays| Box::new(ItemArrays(arrays.0.into_iter().map(ItemArray::into_owned).collect()))),
+            arrays: self.arrays.into_iter().map(ItemArray::into_owned).collect(),
             traits: self.traits.into_iter().map(|(id, value)| (id, value.map(Scalar::into_owned))).collect(),
             oversized: self.oversized,
         }

@@ -29,8 +29,6 @@ pub struct Decoder {
     reads_of_unknown: bool,
     pub(super) context: PathNode,
     pub(super) traits: PathNode,
-    /// By `ArrayId`.
-    pub(super) arrays: Vec<ItemReader>,
     pub(super) max_event_bytes: usize,
     pub(super) placeholder_ids: PlaceholderIds,
 }
@@ -61,7 +59,6 @@ impl Decoder {
             reads_of_unknown: projection.property_events.is_none(),
             context: PathNode::default(),
             traits: PathNode::default(),
-            arrays: Vec::new(),
             max_event_bytes,
             placeholder_ids: PlaceholderIds::default(),
         };
@@ -74,8 +71,7 @@ impl Decoder {
             }
         }
         for (index, array) in (0..).zip(&projection.arrays) {
-            decoder.properties.insert(&array.path, FieldRole::Array(index));
-            decoder.arrays.push(ItemReader::new(ArrayId(index), array));
+            decoder.properties.insert_array(&array.path, ItemReader::new(ArrayId(index), array));
         }
         (0..).zip(PAGE_FIELDS).for_each(|(number, field)| decoder.properties.watch(field, number));
         for (event, id) in projection.tracked.iter().zip((0..).map(TrackedId)) {

@@ -1,7 +1,5 @@
 //! A call while it is read, and the event that it becomes.
 
-use std::borrow::Cow;
-
 use strum::{FromRepr, IntoStaticStr};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -11,7 +9,7 @@ use super::fields::{FieldRole, PathNode, ProjectedValues, Text};
 use super::ids::{self, RawId};
 use super::times::CallTimes;
 use super::{Decoder, MAX_ID_BYTES, RejectionReason, split};
-use crate::event::{CallType, Event, FieldId, ItemArrays, Scalar, TraitId};
+use crate::event::{CallType, Event, FieldId, TraitId};
 
 /// The longest messageId that is kept as it came, in bytes; of a longer one its 128-bit xxh3 is kept.
 pub const MAX_MESSAGE_ID_BYTES: usize = 128;
@@ -139,19 +137,13 @@ impl<'a> CallDraft<'a> {
             }));
         }
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
-        let (mut arrays, mut oversized_items) = (None::<Box<ItemArrays<'_>>>, 0_u16);
         for (slot, value) in self.properties.values.drain(..).chain(self.context.values.drain(..)) {
-            match (slot, value) {
-                (FieldRole::Field(id), Some(value)) => fields.push((FieldId(id), value)),
-                (FieldRole::Array(id), Some(Scalar::Json(Cow::Borrowed(text)))) => {
-                    if let Some((array, too_large)) = decoder.arrays[usize::from(id)].read(text) {
-                        arrays.get_or_insert_default().0.push(array);
-                        oversized_items = oversized_items.saturating_add(too_large);
-                    }
-                }
-                _ => {}
+            if let (FieldRole::Field(id), Some(value)) = (slot, value) {
+                fields.push((FieldId(id), value));
             }
         }
+        let arrays = std::mem::take(&mut self.properties.arrays);
+        oversized = arrays.iter().fold(oversized, |sum, array| sum.saturating_add(array.oversized));
         Ok(ParsedText::Event(Event {
             original: text,
             call,
@@ -166,7 +158,7 @@ impl<'a> CallDraft<'a> {
             fields,
             arrays,
             traits,
-            oversized: oversized.saturating_add(oversized_items),
+            oversized,
         }))
     }
 

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde::de::Error;
 
-use crate::event::Scalar;
+use thin_vec::ThinVec;
+
+use super::items::ItemReader;
+use crate::event::{ItemArray, ItemFieldId, Scalar};
 
 /// A string of the input: borrowed where it has no escapes.
 pub(super) type Text<'a> = Cow<'a, str>;
@@ -32,7 +35,7 @@ pub(super) enum FieldRole {
     Field(u16),
     /// A trait, by the projection's index.
     Trait(u16),
-    /// An array whose elements are read, by the projection's index: its value is the text from the array on.
+    /// An array whose elements are read, by the projection's index: its value is no more than that it is there.
     Array(u16),
     /// Read for no more than whether it is there; each such key has a number of its own.
     Presence(u8),
@@ -43,11 +46,43 @@ pub(super) enum FieldRole {
 /// The projected paths below an object, as a tree.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PathNode {
-    children: Vec<(String, PathNode)>,
+    children: Vec<PathChild>,
     /// What the value that stands here is, where it is read.
     pub(super) slots: Vec<FieldRole>,
     /// The traits in a context stand here: each is there or not for itself.
     holds_traits: bool,
+    /// Reads the elements of an array that stands here.
+    items: Option<Box<ItemReader>>,
+}
+
+/// What stands below a key of an object.
+#[derive(Clone, Debug)]
+struct PathChild {
+    first_bytes: KeyBytes,
+    key: String,
+    node: PathNode,
+}
+
+/// The first eight bytes of a key; a shorter one has zeros behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyBytes(u64);
+
+impl KeyBytes {
+    /// Of the key of this length that a text begins with.
+    #[inline(always)]
+    pub(super) fn of(text: &[u8], length: usize) -> KeyBytes {
+        const ALL: usize = size_of::<u64>();
+        match text.first_chunk::<ALL>() {
+            Some(first) if length >= ALL => KeyBytes(u64::from_le_bytes(*first)),
+            Some(first) => KeyBytes(u64::from_le_bytes(*first) & ((1 << (length * 8)) - 1)),
+            None => KeyBytes::of_short(&text[..length]),
+        }
+    }
+
+    #[inline(never)]
+    fn of_short(key: &[u8]) -> KeyBytes {
+        KeyBytes(key.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)))
+    }
 }
 
 impl PathNode {
@@ -59,12 +94,23 @@ impl PathNode {
         self.child_or_new(key).insert(rest, slot);
     }
 
+    /// Reads the elements of the array at a path.
+    pub(super) fn insert_array(&mut self, path: &[String], reader: ItemReader) {
+        let Some((key, rest)) = path.split_first() else {
+            self.slots.push(FieldRole::Array(reader.array.0));
+            self.items = Some(Box::new(reader));
+            return;
+        };
+        self.child_or_new(key).insert_array(rest, reader);
+    }
+
     /// The child of that name, with a slot of its own.
     pub(super) fn watch(&mut self, key: &str, number: u8) {
-        if let Some(at) = self.children.iter().position(|(name, _)| name == key)
-            && self.children[at].1.slots.is_empty()
+        let child = self.children.iter_mut().map(|child| (&child.key, &mut child.node)).find(|(name, _)| *name == key);
+        if let Some((_, node)) = child
+            && node.slots.is_empty()
         {
-            self.children[at].1.slots.push(FieldRole::Presence(number));
+            node.slots.push(FieldRole::Presence(number));
         }
     }
 
@@ -79,11 +125,12 @@ impl PathNode {
     }
 
     fn child_or_new(&mut self, key: &str) -> &mut PathNode {
-        let at = self.children.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
-            self.children.push((key.to_owned(), PathNode::default()));
+        let at = self.children.iter().position(|child| child.key == key).unwrap_or_else(|| {
+            let first_bytes = KeyBytes::of(key.as_bytes(), key.len());
+            self.children.push(PathChild { first_bytes, key: key.to_owned(), node: PathNode::default() });
             self.children.len() - 1
         });
-        &mut self.children[at].1
+        &mut self.children[at].node
     }
 
     /// Whether nothing below it is read.
@@ -92,13 +139,20 @@ impl PathNode {
     }
 
     pub(super) fn child(&self, key: &str) -> Option<&PathNode> {
-        self.numbered_child(key.as_bytes()).map(|(_, node)| node)
+        let first_bytes = KeyBytes::of(key.as_bytes(), key.len());
+        self.numbered_child(first_bytes, key.as_bytes()).map(|(_, node)| node)
     }
 
     /// A child, with its number among them.
-    pub(super) fn numbered_child(&self, key: &[u8]) -> Option<(usize, &PathNode)> {
+    #[inline(always)]
+    pub(super) fn numbered_child(&self, first_bytes: KeyBytes, key: &[u8]) -> Option<(usize, &PathNode)> {
+        let is_same = |child: &PathChild| {
+            child.first_bytes == first_bytes
+                && child.key.len() == key.len()
+                && (key.len() <= size_of::<KeyBytes>() || child.key.as_bytes() == key)
+        };
         let mut children = self.children.iter().enumerate();
-        children.find(|(_, (name, _))| name.as_bytes() == key).map(|(number, (_, node))| (number, node))
+        children.find(|(_, child)| is_same(child)).map(|(number, child)| (number, &child.node))
     }
 
     /// Whether what was read has a value for it that is not null.
@@ -111,14 +165,23 @@ impl PathNode {
         self.slots.iter().any(|slot| matches!(slot, FieldRole::Field(_) | FieldRole::Trait(_)))
     }
 
-    /// Whether elements of an array that stands here are read.
-    pub(super) fn holds_items(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, FieldRole::Array(_)))
+    /// What reads the elements of an array that stands here.
+    pub(super) fn items(&self) -> Option<&ItemReader> {
+        self.items.as_deref()
+    }
+
+    /// The value of an array's element that stands here, if it is one, and nothing below it is read.
+    #[inline(always)]
+    pub(super) fn item_field(&self) -> Option<ItemFieldId> {
+        match (self.slots.as_slice(), self.is_empty()) {
+            ([FieldRole::Field(id)], true) => Some(ItemFieldId(*id)),
+            _ => None,
+        }
     }
 
     /// Whether a slot is its own or stands below it.
     fn holds(&self, slot: FieldRole) -> bool {
-        self.slots.contains(&slot) || self.children.iter().any(|(_, child)| child.holds(slot))
+        self.slots.contains(&slot) || self.children.iter().any(|child| child.node.holds(slot))
     }
 }
 
@@ -127,6 +190,8 @@ impl PathNode {
 pub(super) struct ProjectedValues<'a> {
     /// The role and the value (`None` is null).
     pub(super) values: Vec<(FieldRole, Option<Scalar<'a>>)>,
+    /// The arrays that are there.
+    pub(super) arrays: ThinVec<ItemArray<'a>>,
     /// The values that were larger than they may be; such a one is null.
     oversized: Vec<FieldRole>,
     /// The text that is read.
@@ -181,6 +246,8 @@ impl<'a> ProjectedValues<'a> {
         forget(node, self);
         self.values.extend(other.values.extract_if(.., |(slot, _)| node.holds(*slot)));
         self.oversized.extend(other.oversized.extract_if(.., |slot| node.holds(*slot)));
+        let is_below = |array: &ItemArray<'_>| node.holds(FieldRole::Array(array.array.0));
+        self.arrays.extend(std::mem::take(&mut other.arrays).into_iter().filter(is_below));
     }
 
     /// The same, owning its texts.
@@ -216,11 +283,10 @@ impl<'a> ProjectedValues<'a> {
         self.keep(*last, value);
     }
 
-    /// Keeps where an array stands, for its elements to be read later: the text from the array on.
-    pub(super) fn keep_items_at(&mut self, node: &PathNode, place: &'a str) {
-        for slot in node.slots.iter().filter(|slot| matches!(slot, FieldRole::Array(_))) {
-            self.keep(*slot, Some(Scalar::Json(Cow::Borrowed(place))));
-        }
+    /// Keeps the elements of an array.
+    pub(super) fn keep_items(&mut self, items: ItemArray<'a>) {
+        self.keep(FieldRole::Array(items.array.0), Some(Scalar::Bool(true)));
+        self.arrays.push(items);
     }
 
     fn keep(&mut self, slot: FieldRole, value: Option<Scalar<'a>>) {
@@ -235,7 +301,7 @@ impl<'a> ProjectedValues<'a> {
 /// as a whole.
 pub(super) fn mark_absent(node: &PathNode, sink: &mut ProjectedValues<'_>, spares_traits: bool) {
     let spares_traits = spares_traits || node.holds_traits;
-    for (_, child) in &node.children {
+    for PathChild { node: child, .. } in &node.children {
         let marked = child.slots.iter().filter(|slot| !(spares_traits && matches!(slot, FieldRole::Trait(_))));
         sink.values.extend(marked.map(|slot| (*slot, None)));
         mark_absent(child, sink, spares_traits);
@@ -249,7 +315,10 @@ pub(super) fn forget(node: &PathNode, sink: &mut ProjectedValues<'_>) {
     }
     sink.values.retain(|(other, _)| !node.slots.contains(other));
     sink.oversized.retain(|other| !node.slots.contains(other));
-    for (_, child) in &node.children {
-        forget(child, sink);
+    if let Some(items) = node.items() {
+        sink.arrays.retain(|other| other.array != items.array);
+    }
+    for child in &node.children {
+        forget(&child.node, sink);
     }
 }

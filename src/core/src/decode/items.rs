@@ -4,15 +4,16 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::fields::{FieldRole, PathNode, ProjectedValues};
 use super::projected::read_item;
-use super::scan;
-use crate::event::{ArrayId, ItemArray, ItemFieldId, MAX_ITEMS, Scalar};
+use crate::event::{ArrayId, ItemArray, ItemFieldId, MAX_ITEMS};
 use crate::rules::ruleset::ArrayProjection;
 
 /// What is read of an array's elements.
 #[derive(Clone, Debug)]
 pub(super) struct ItemReader {
-    array: ArrayId,
-    paths: PathNode,
+    pub(super) array: ArrayId,
+    pub(super) paths: PathNode,
+    /// How many values are read of an element, at most.
+    pub(super) field_count: usize,
 }
 
 impl ItemReader {
@@ -21,33 +22,24 @@ impl ItemReader {
         for (index, path) in (0..).zip(&projection.fields) {
             paths.insert(path, FieldRole::Field(index));
         }
-        ItemReader { array, paths }
+        ItemReader { array, paths, field_count: projection.fields.len() }
     }
 
-    /// The elements of the array that a text begins with, which is known to be JSON; `None`: it begins with something else. With the
-    /// number of their values that are larger than values may be.
-    pub(super) fn read<'a>(&self, text: &'a str) -> Option<(ItemArray<'a>, u16)> {
-        if !text.starts_with('[') {
-            return None;
-        }
-        scan::read_items(text, &self.paths, self.array).or_else(|| self.read_unusual(text))
-    }
-
-    /// The same, whatever the elements look like; of a text that begins with an array.
-    pub(super) fn read_unusual<'a>(&self, text: &'a str) -> Option<(ItemArray<'a>, u16)> {
+    /// The elements of the array that a text begins with, which is known to be JSON, whatever they look like; `None`: it begins
+    /// with something else.
+    pub(super) fn read<'a>(&self, text: &'a str) -> Option<ItemArray<'a>> {
         // A key that is written with escapes does not tell where its value stands: then every value is read from its own text.
         self.read_as(text, false).or_else(|| self.read_as(text, true))
     }
 
-    fn read_as<'a>(&self, text: &'a str, is_checked: bool) -> Option<(ItemArray<'a>, u16)> {
+    fn read_as<'a>(&self, text: &'a str, is_checked: bool) -> Option<ItemArray<'a>> {
         let mut elements = ArrayVisitor {
             reader: self,
             read: ItemArray::new(self.array),
             sink: ProjectedValues::of(text, is_checked),
-            oversized: 0,
         };
         sonic_rs::Deserializer::from_str(text).deserialize_seq(&mut elements).ok()?;
-        (!elements.sink.lost_a_place()).then_some((elements.read, elements.oversized))
+        (!elements.sink.lost_a_place()).then_some(elements.read)
     }
 }
 
@@ -56,7 +48,6 @@ struct ArrayVisitor<'r, 'a> {
     read: ItemArray<'a>,
     /// The values of the element that is being read.
     sink: ProjectedValues<'a>,
-    oversized: u16,
 }
 
 impl<'de> Visitor<'de> for &mut ArrayVisitor<'_, 'de> {
@@ -117,19 +108,21 @@ impl<'de> Visitor<'de> for ElementVisitor<'_, '_, 'de> {
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let ArrayVisitor { reader, read, sink, oversized } = self.0;
-        sink.clear();
+        let ArrayVisitor { reader, read, sink } = self.0;
         read_item(&reader.paths, sink, map)?;
-        *oversized = oversized.saturating_add(sink.oversized(|_| true));
-        read.push(sink.values.drain(..).filter_map(kept));
+        move_values(sink, read);
+        read.end_item();
         Ok(())
     }
 }
 
-/// What an element has of what was read of it.
-pub(super) fn kept((slot, value): (FieldRole, Option<Scalar<'_>>)) -> Option<(ItemFieldId, Scalar<'_>)> {
-    match (slot, value) {
-        (FieldRole::Field(id), Some(value)) => Some((ItemFieldId(id), value)),
-        _ => None,
+/// Moves what was read of an element to where it is kept.
+pub(super) fn move_values<'a>(read: &mut ProjectedValues<'a>, kept: &mut ItemArray<'a>) {
+    kept.oversized = kept.oversized.saturating_add(read.oversized(|_| true));
+    for (slot, value) in read.values.drain(..) {
+        if let (FieldRole::Field(id), Some(value)) = (slot, value) {
+            kept.push_value(ItemFieldId(id), value);
+        }
     }
+    read.clear();
 }

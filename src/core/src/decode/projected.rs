@@ -124,14 +124,13 @@ impl<'de> ProjectedPath<'_, '_, 'de> {
         Ok(())
     }
 
-    /// Keeps where an array stands, for its elements to be read later.
-    fn keep_items<E>(&mut self) -> Result<(), E> {
-        let Some(place) = self.place.or_else(|| self.sink.after_key(&self.key)) else {
-            self.sink.lost_a_place = true;
-            return Ok(());
-        };
-        self.sink.keep_items_at(self.node, place);
-        Ok(())
+    /// Keeps the elements of the array that stands here, if they are read.
+    fn keep_items(&mut self) {
+        let Some(reader) = self.node.items() else { return };
+        match self.place.or_else(|| self.sink.after_key(&self.key)) {
+            Some(place) => reader.read(place).into_iter().for_each(|items| self.sink.keep_items(items)),
+            None => self.sink.lost_a_place = true,
+        }
     }
 
     /// Keeps a value as its text has it.
@@ -238,9 +237,7 @@ impl<'de> Visitor<'de> for ProjectedPath<'_, '_, 'de> {
     }
     fn visit_seq<A: SeqAccess<'de>>(mut self, seq: A) -> Result<(), A::Error> {
         IgnoredValue(self.depth).visit_seq(seq)?;
-        if self.node.holds_items() {
-            self.keep_items()?;
-        }
+        self.keep_items();
         self.keep_from_text(compact)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {

@@ -207,7 +207,7 @@ impl SurveyedName {
             self.elements += 1;
             return self.add_values(name, event, EvaluationContext { fields: &event.fields, ..scope }, true);
         };
-        self.arrays += u64::from(event.arrays().iter().any(|found| found.array == array));
+        self.arrays += u64::from(event.arrays.iter().any(|found| found.array == array));
         for item in event.items(array) {
             self.elements += 1;
             self.add_values(name, event, EvaluationContext { fields: &event.fields, item, ..scope }, true);

@@ -6,6 +6,7 @@
 //! to them: escapes in keys and in strings that are read, exponents, surrogates, keys that come twice, values of other types
 //! than usual, batches, great depth, mistakes.
 
+mod elements;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -14,14 +15,14 @@ mod tokens;
 
 use std::borrow::Cow;
 
+use super::Decoder;
 use super::draft::CallDraft;
-use super::fields::{PathNode, ProjectedValues, Text, forget, mark_absent};
+use super::fields::{KeyBytes, PathNode, ProjectedValues, Text, forget, mark_absent};
 use super::ids::RawId;
 use super::projected::{RetainedValue, compact};
 use super::scalar::ScalarValue;
-use super::{Decoder, items};
 use crate::decimal::Decimal;
-use crate::event::{ArrayId, CallType, ItemArray, MAX_ITEMS, MAX_VALUE_BYTES, Scalar};
+use crate::event::{CallType, MAX_VALUE_BYTES, Scalar};
 use tokens::{after_blanks, after_number, after_plain_string, plain_key, skip, skip_container};
 
 /// How many objects on the way to a projected path may stand inside one another.
@@ -38,15 +39,6 @@ pub(super) fn read_call<'a>(decoder: &Decoder, text: &'a [u8], draft: &mut CallD
         false => CallScan::<false>(text).call(decoder, draft),
     };
     scanned.is_some()
-}
-
-/// Reads the elements of the array that a text begins with, as [`ItemReader::read`](super::items::ItemReader::read) gives them;
-/// `None`: not all of them are usual.
-pub(super) fn read_items<'a>(text: &'a str, paths: &PathNode, array: ArrayId) -> Option<(ItemArray<'a>, u16)> {
-    match tokens::is_plain(text.as_bytes()) {
-        true => CallScan::<true>(text).items(paths, array),
-        false => CallScan::<false>(text).items(paths, array),
-    }
 }
 
 /// The scan of one text, which may be plain. As of [`tokens`], each function takes the text from something on and gives what is
@@ -264,7 +256,7 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
         }
         loop {
             let (key, value) = plain_key::<IS_PLAIN>(rest)?;
-            let behind = match node.numbered_child(key) {
+            let behind = match node.numbered_child(KeyBytes::of(&rest[1..], key.len()), key) {
                 Some((number, child)) => {
                     seen.insert(number)?;
                     self.path(child, sink, value, depth + 1)?
@@ -279,34 +271,6 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
         }
     }
 
-    /// The elements of the array that the text begins with.
-    fn items(self, paths: &PathNode, array: ArrayId) -> Option<(ItemArray<'a>, u16)> {
-        let (mut read, mut oversized) = (ItemArray::new(array), 0_u16);
-        let mut sink = ProjectedValues::default();
-        let mut rest = after_blanks(self.0.as_bytes().strip_prefix(b"[")?);
-        if let [b']', ..] = rest {
-            return Some((read, 0));
-        }
-        for number in 0.. {
-            let behind = match rest {
-                [b'{', inside @ ..] if number < MAX_ITEMS => {
-                    sink.clear();
-                    let behind = self.members(paths, &mut sink, inside, 1)?;
-                    oversized = oversized.saturating_add(sink.oversized(|_| true));
-                    read.push(sink.values.drain(..).filter_map(items::kept));
-                    behind
-                }
-                _ => skip::<IS_PLAIN>(rest)?,
-            };
-            match after_blanks(behind) {
-                [b',', behind @ ..] => rest = after_blanks(behind),
-                [b']', ..] => break,
-                _ => return None,
-            }
-        }
-        Some((read, oversized))
-    }
-
     /// The value at a projected path.
     fn path<'t>(self, node: &PathNode, sink: &mut ProjectedValues<'a>, value: &'t [u8], depth: u8) -> Option<&'t [u8]> {
         // What stands here has not been read before, but an object around it, if that is read as well, has marked it as absent.
@@ -314,6 +278,27 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
             forget(node, sink);
         }
         mark_absent(node, sink, false);
+        let (kept, behind) = match value {
+            [b'{', inside @ ..] if !node.is_empty() => {
+                let behind = self.members(node, sink, inside, depth)?;
+                (self.compacted(node, value, behind)?, behind)
+            }
+            [b'[', ..] if node.items().is_some() => {
+                let behind = self.array(node, sink, value, depth)?;
+                (self.compacted(node, value, behind)?, behind)
+            }
+            _ => self.leaf(node, value)?,
+        };
+        match kept {
+            RetainedValue::Value(kept) => sink.keep_at(node, kept),
+            RetainedValue::TooLarge => sink.keep_none_of_oversized(node),
+        }
+        Some(behind)
+    }
+
+    /// A value of which nothing is read by a path below it.
+    #[inline(always)]
+    fn leaf<'t>(self, node: &PathNode, value: &'t [u8]) -> Option<(RetainedValue<'a>, &'t [u8])> {
         let (kept, behind) = match value {
             [b'"', string @ ..] => {
                 let (text, behind) = self.string(string)?;
@@ -330,30 +315,21 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
             [b't', b'r', b'u', b'e', behind @ ..] => (Some(Scalar::Bool(true)), behind),
             [b'f', b'a', b'l', b's', b'e', behind @ ..] => (Some(Scalar::Bool(false)), behind),
             [b'n', b'u', b'l', b'l', behind @ ..] => (None, behind),
-            [opening @ (b'{' | b'['), inside @ ..] => {
-                let behind = match *opening == b'{' && !node.is_empty() {
-                    true => self.members(node, sink, inside, depth)?,
-                    false => skip_container::<IS_PLAIN>(value)?,
-                };
-                if *opening == b'[' && node.holds_items() {
-                    sink.keep_items_at(node, self.text(value, &[])?);
-                }
-                let kept = match node.is_kept() {
-                    true => compact(self.text(value, behind)?),
-                    false => RetainedValue::Value(PRESENT),
-                };
-                match kept {
-                    RetainedValue::Value(kept) => (kept, behind),
-                    RetainedValue::TooLarge => {
-                        sink.keep_none_of_oversized(node);
-                        return Some(behind);
-                    }
-                }
+            [b'{' | b'[', ..] => {
+                let behind = skip_container::<IS_PLAIN>(value)?;
+                return Some((self.compacted(node, value, behind)?, behind));
             }
             _ => return None,
         };
-        sink.keep_at(node, kept);
-        Some(behind)
+        Some((RetainedValue::Value(kept), behind))
+    }
+
+    /// What is kept of an array or object.
+    fn compacted(self, node: &PathNode, value: &[u8], behind: &[u8]) -> Option<RetainedValue<'a>> {
+        Some(match node.is_kept() {
+            true => compact(self.text(value, behind)?),
+            false => RetainedValue::Value(PRESENT),
+        })
     }
 }
 
