@@ -144,7 +144,7 @@ pub struct ItemArray<'a> {
     /// Which array.
     pub array: ArrayId,
     /// Where the values of each element end.
-    ends: Vec<u32>,
+    ends: ThinVec<u32>,
     /// The values of all elements, one element after the other.
     values: Vec<(ItemFieldId, Scalar<'a>)>,
     /// How many values were larger than [`MAX_VALUE_BYTES`], and so count as missing.
@@ -154,13 +154,7 @@ pub struct ItemArray<'a> {
 impl<'a> ItemArray<'a> {
     /// An array without elements.
     pub fn new(array: ArrayId) -> ItemArray<'a> {
-        ItemArray { array, ends: Vec::new(), values: Vec::new(), oversized: 0 }
-    }
-
-    /// Adds an element with the values that it has.
-    pub fn push(&mut self, values: impl IntoIterator<Item = (ItemFieldId, Scalar<'a>)>) {
-        self.values.extend(values);
-        self.end_item();
+        ItemArray { array, ends: ThinVec::new(), values: Vec::new(), oversized: 0 }
     }
 
     /// Makes room for a first few elements with this number of values each.
@@ -188,7 +182,7 @@ impl<'a> ItemArray<'a> {
     }
 
     /// The same, owning its texts.
-    fn into_owned<'o>(self) -> ItemArray<'o> {
+    pub(crate) fn into_owned<'o>(self) -> ItemArray<'o> {
         let values = self.values.into_iter().map(|(id, value)| (id, value.into_owned())).collect();
         ItemArray { array: self.array, ends: self.ends, values, oversized: self.oversized }
     }

@@ -1,12 +1,14 @@
 //! A call while it is read, and the event that it becomes.
 
 use strum::{FromRepr, IntoStaticStr};
+use thin_vec::ThinVec;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::batch::{EnvelopeDefaults, ParsedText};
 use super::decoder::KnownEvent;
-use super::fields::{FieldRole, PathNode, ProjectedValues, Text};
+use super::fields::{FieldRole, ProjectedValues, RetainedValue, Text};
 use super::ids::{self, RawId};
+use super::paths::PathNode;
 use super::times::CallTimes;
 use super::{Decoder, MAX_ID_BYTES, RejectionReason, split};
 use crate::event::{CallType, Event, FieldId, TraitId};
@@ -132,18 +134,22 @@ impl<'a> CallDraft<'a> {
             self.traits.take_lacking(&self.context, |slot| matches!(slot, FieldRole::Trait(_)));
             oversized = oversized.saturating_add(self.traits.oversized(|_| true));
             traits.extend(self.traits.values.drain(..).filter_map(|(slot, value)| match slot {
-                FieldRole::Trait(id) => Some((TraitId(id), value)),
+                FieldRole::Trait(id) => Some((TraitId(id), value.scalar())),
                 _ => None,
             }));
         }
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
+        let mut arrays = ThinVec::new();
         for (slot, value) in self.properties.values.drain(..).chain(self.context.values.drain(..)) {
-            if let (FieldRole::Field(id), Some(value)) = (slot, value) {
-                fields.push((FieldId(id), value));
+            match (slot, value) {
+                (FieldRole::Field(id), RetainedValue::Scalar(value)) => fields.push((FieldId(id), value)),
+                (FieldRole::Array(_), RetainedValue::Items(items)) => {
+                    oversized = oversized.saturating_add(items.oversized);
+                    arrays.push(items);
+                }
+                _ => {}
             }
         }
-        let arrays = std::mem::take(&mut self.properties.arrays);
-        oversized = arrays.iter().fold(oversized, |sum, array| sum.saturating_add(array.oversized));
         Ok(ParsedText::Event(Event {
             original: text,
             call,

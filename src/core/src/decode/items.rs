@@ -2,7 +2,8 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{FieldRole, PathNode, ProjectedValues};
+use super::fields::{FieldRole, ProjectedValues, RetainedValue};
+use super::paths::PathNode;
 use super::projected::read_item;
 use crate::event::{ArrayId, ItemArray, ItemFieldId, MAX_ITEMS};
 use crate::rules::ruleset::ArrayProjection;
@@ -120,9 +121,8 @@ impl<'de> Visitor<'de> for ElementVisitor<'_, '_, 'de> {
 pub(super) fn move_values<'a>(read: &mut ProjectedValues<'a>, kept: &mut ItemArray<'a>) {
     kept.oversized = kept.oversized.saturating_add(read.oversized(|_| true));
     for (slot, value) in read.values.drain(..) {
-        if let (FieldRole::Field(id), Some(value)) = (slot, value) {
+        if let (FieldRole::Field(id), RetainedValue::Scalar(value)) = (slot, value) {
             kept.push_value(ItemFieldId(id), value);
         }
     }
-    read.clear();
 }

@@ -22,6 +22,7 @@ mod forget;
 mod ids;
 mod ignored;
 mod items;
+mod paths;
 mod projected;
 mod rejection;
 mod repair;

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fields::{NestingDepth, PathNode, ProjectedValues, Text, forget, mark_absent};
+use super::fields::{NestingDepth, ProjectedValues, RetainedValue, Text, forget, mark_absent};
 use super::ignored::{IgnoredValue, ObjectKey};
+use super::paths::PathNode;
 use crate::decimal::Decimal;
 use crate::event::{MAX_VALUE_BYTES, Scalar};
 use crate::json::{self, JsonPrefix};
@@ -119,7 +120,11 @@ fn read_children<'de, A: MapAccess<'de>>(
 }
 
 impl<'de> ProjectedPath<'_, '_, 'de> {
-    fn keep<E>(self, value: Option<Scalar<'de>>) -> Result<(), E> {
+    fn keep<E>(self, value: Scalar<'de>) -> Result<(), E> {
+        self.keep_at(RetainedValue::Scalar(value))
+    }
+
+    fn keep_at<E>(self, value: RetainedValue<'de>) -> Result<(), E> {
         self.sink.keep_at(self.node, value);
         Ok(())
     }
@@ -137,19 +142,13 @@ impl<'de> ProjectedPath<'_, '_, 'de> {
     fn keep_from_text<E>(self, read: impl FnOnce(&'de str) -> RetainedValue<'de>) -> Result<(), E> {
         if !self.node.is_kept() {
             // Nothing but its presence, or its elements, is read.
-            return self.keep(Some(Scalar::Bool(true)));
+            return self.keep(Scalar::Bool(true));
         }
         let Some(place) = self.place.or_else(|| self.sink.after_key(&self.key)) else {
             self.sink.lost_a_place = true;
             return Ok(());
         };
-        match read(place) {
-            RetainedValue::Value(value) => self.keep(value),
-            RetainedValue::TooLarge => {
-                self.sink.keep_none_of_oversized(self.node);
-                Ok(())
-            }
-        }
+        self.keep_at(read(place))
     }
 
     fn keep_text<E>(self, text: Text<'de>) -> Result<(), E> {
@@ -159,19 +158,13 @@ impl<'de> ProjectedPath<'_, '_, 'de> {
             Cow::Owned(ref text) => text.len() * 6 + 2 <= MAX_VALUE_BYTES,
         };
         if is_small {
-            return self.keep(Some(Scalar::Text(text)));
+            return self.keep(Scalar::Text(text));
         }
         self.keep_from_text(|place| match json::string_length(place) <= MAX_VALUE_BYTES {
-            true => RetainedValue::Value(Some(Scalar::Text(text))),
+            true => RetainedValue::Scalar(Scalar::Text(text)),
             false => RetainedValue::TooLarge,
         })
     }
-}
-
-/// What is kept of a value.
-pub(super) enum RetainedValue<'a> {
-    Value(Option<Scalar<'a>>),
-    TooLarge,
 }
 
 impl<'de> DeserializeSeed<'de> for ProjectedPath<'_, '_, 'de> {
@@ -190,13 +183,10 @@ impl<'de> DeserializeSeed<'de> for ProjectedPath<'_, '_, 'de> {
                 json.deserialize_any(ProjectedPath { place: Some(text), ..self }).map_err(D::Error::custom)
             }
             // A text with escapes.
-            Cow::Owned(raw) if raw.len() > MAX_VALUE_BYTES => {
-                self.sink.keep_none_of_oversized(self.node);
-                Ok(())
-            }
+            Cow::Owned(raw) if raw.len() > MAX_VALUE_BYTES => self.keep_at(RetainedValue::TooLarge),
             Cow::Owned(raw) => {
                 let text: String = sonic_rs::from_str(&raw).map_err(D::Error::custom)?;
-                self.keep(Some(Scalar::Text(Cow::Owned(text))))
+                self.keep(Scalar::Text(Cow::Owned(text)))
             }
         }
     }
@@ -209,23 +199,22 @@ impl<'de> Visitor<'de> for ProjectedPath<'_, '_, 'de> {
         f.write_str("a JSON value")
     }
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.keep(None)
+        self.keep_at(RetainedValue::Absent)
     }
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.keep(Some(Scalar::Bool(value)))
+        self.keep(Scalar::Bool(value))
     }
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.keep(Some(Scalar::Number(Decimal::from(value))))
+        self.keep(Scalar::Number(Decimal::from(value)))
     }
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.keep(Some(Scalar::Number(Decimal::from(value))))
+        self.keep(Scalar::Number(Decimal::from(value)))
     }
     /// A double has too few digits: they are read from the text.
     fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
         self.keep_from_text(|place| match json::number(place) {
-            digits if digits.len() <= MAX_VALUE_BYTES => {
-                RetainedValue::Value(Decimal::parse(digits).map(Scalar::Number))
-            }
+            digits if digits.len() <= MAX_VALUE_BYTES => Decimal::parse(digits)
+                .map_or(RetainedValue::Absent, |number| RetainedValue::Scalar(Scalar::Number(number))),
             _ => RetainedValue::TooLarge,
         })
     }
@@ -249,7 +238,7 @@ impl<'de> Visitor<'de> for ProjectedPath<'_, '_, 'de> {
 /// What is kept of the array or object that a text begins with.
 pub(super) fn compact(place: &str) -> RetainedValue<'_> {
     match json::compact(place, MAX_VALUE_BYTES) {
-        JsonPrefix::Value(json) => RetainedValue::Value(Some(Scalar::Json(json))),
+        JsonPrefix::Value(json) => RetainedValue::Scalar(Scalar::Json(json)),
         JsonPrefix::TooLarge => RetainedValue::TooLarge,
     }
 }

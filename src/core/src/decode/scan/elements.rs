@@ -1,11 +1,11 @@
 //! The elements of an array that the rules read, where they stand.
 
-use super::tokens::{after_blanks, plain_key, skip, skip_container};
+use super::tokens::{Following, after_blanks, following, plain_key, short_number, skip, skip_container};
 use super::{CallScan, PATH_DEPTH_MAX, SeenKeys};
-use crate::decode::fields::{KeyBytes, PathNode, ProjectedValues};
+use crate::decode::fields::{ProjectedValues, RetainedValue};
 use crate::decode::items::{ItemReader, move_values};
-use crate::decode::projected::RetainedValue;
-use crate::event::{ItemArray, MAX_ITEMS};
+use crate::decode::paths::PathNode;
+use crate::event::{ItemArray, MAX_ITEMS, Scalar};
 
 /// The elements of an array while they are read.
 struct ElementSink<'r, 'a> {
@@ -17,6 +17,7 @@ struct ElementSink<'r, 'a> {
 
 impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
     /// The array at a path, with its elements.
+    #[inline(never)]
     pub(super) fn array<'t>(
         self,
         node: &PathNode,
@@ -38,6 +39,7 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
     }
 
     /// The elements of an array.
+    #[inline(never)]
     fn elements<'t>(self, sink: &mut ElementSink<'_, 'a>, array: &'t [u8], depth: u8) -> Option<&'t [u8]> {
         if depth >= PATH_DEPTH_MAX {
             return None;
@@ -52,10 +54,9 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
                 [b'{', inside @ ..] if number < MAX_ITEMS => self.element(sink, inside, depth + 1)?,
                 _ => skip::<IS_PLAIN>(rest)?,
             };
-            match after_blanks(behind) {
-                [b',', behind @ ..] => rest = after_blanks(behind),
-                [b']', behind @ ..] => return Some(behind),
-                _ => return None,
+            match following::<b']'>(behind)? {
+                Following::Another(element) => rest = element,
+                Following::Closing(behind) => return Some(behind),
             }
         }
         None
@@ -72,20 +73,19 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
         }
         loop {
             let (key, value) = plain_key::<IS_PLAIN>(rest)?;
-            let behind = match sink.reader.paths.numbered_child(KeyBytes::of(&rest[1..], key.len()), key) {
+            let behind = match sink.reader.paths.numbered_child(key) {
                 None => skip::<IS_PLAIN>(value)?,
                 Some((number, node)) => {
                     seen.insert(number)?;
                     self.element_member(node, sink, value, depth)?
                 }
             };
-            match after_blanks(behind) {
-                [b',', behind @ ..] => rest = after_blanks(behind),
-                [b'}', behind @ ..] => {
+            match following::<b'}'>(behind)? {
+                Following::Another(member) => rest = member,
+                Following::Closing(behind) => {
                     sink.items.end_item();
                     return Some(behind);
                 }
-                _ => return None,
             }
         }
     }
@@ -104,12 +104,20 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
             move_values(&mut sink.nested, &mut sink.items);
             return Some(behind);
         };
-        let (kept, behind) = self.leaf(node, value)?;
-        match kept {
-            RetainedValue::Value(Some(kept)) => sink.items.push_value(field, kept),
-            RetainedValue::Value(None) => {}
-            RetainedValue::TooLarge => sink.items.oversized = sink.items.oversized.saturating_add(1),
+        // Most values are these.
+        if let [b'"', string @ ..] = value {
+            let (text, behind) = self.kept_string(string)?;
+            sink.items.push_value(field, text);
+            return Some(behind);
         }
-        Some(behind)
+        if let Some((number, behind)) = short_number(value) {
+            sink.items.push_value(field, Scalar::Number(number));
+            return Some(behind);
+        }
+        self.leaf(node, value, |kept| match kept {
+            RetainedValue::Scalar(kept) => sink.items.push_value(field, kept),
+            RetainedValue::Absent | RetainedValue::Items(_) => {}
+            RetainedValue::TooLarge => sink.items.oversized = sink.items.oversized.saturating_add(1),
+        })
     }
 }

@@ -17,13 +17,16 @@ use std::borrow::Cow;
 
 use super::Decoder;
 use super::draft::CallDraft;
-use super::fields::{KeyBytes, PathNode, ProjectedValues, Text, forget, mark_absent};
+use super::fields::{ProjectedValues, RetainedValue, Text, forget, mark_absent};
 use super::ids::RawId;
-use super::projected::{RetainedValue, compact};
+use super::paths::PathNode;
+use super::projected::compact;
 use super::scalar::ScalarValue;
 use crate::decimal::Decimal;
 use crate::event::{CallType, MAX_VALUE_BYTES, Scalar};
-use tokens::{after_blanks, after_number, after_plain_string, plain_key, skip, skip_container};
+use tokens::{
+    Following, after_blanks, after_number, after_plain_string, following, plain_key, short_number, skip, skip_container,
+};
 
 /// How many objects on the way to a projected path may stand inside one another.
 const PATH_DEPTH_MAX: u8 = 60;
@@ -112,14 +115,10 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
         let mut seen = SeenKeys::default();
         loop {
             let (key, value) = plain_key::<IS_PLAIN>(rest)?;
-            rest = match self.member(key, value, decoder, draft, &mut seen)? {
-                [b',', behind @ ..] => after_blanks(behind),
-                behind => match after_blanks(behind) {
-                    [b',', behind @ ..] => after_blanks(behind),
-                    [b'}', behind @ ..] => return after_blanks(behind).is_empty().then_some(()),
-                    _ => return None,
-                },
-            };
+            match following::<b'}'>(self.member(key.key, value, decoder, draft, &mut seen)?)? {
+                Following::Another(member) => rest = member,
+                Following::Closing(behind) => return after_blanks(behind).is_empty().then_some(()),
+            }
         }
     }
 
@@ -256,17 +255,16 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
         }
         loop {
             let (key, value) = plain_key::<IS_PLAIN>(rest)?;
-            let behind = match node.numbered_child(KeyBytes::of(&rest[1..], key.len()), key) {
+            let behind = match node.numbered_child(key) {
                 Some((number, child)) => {
                     seen.insert(number)?;
                     self.path(child, sink, value, depth + 1)?
                 }
                 None => skip::<IS_PLAIN>(value)?,
             };
-            match after_blanks(behind) {
-                [b',', behind @ ..] => rest = after_blanks(behind),
-                [b'}', behind @ ..] => return Some(behind),
-                _ => return None,
+            match following::<b'}'>(behind)? {
+                Following::Another(member) => rest = member,
+                Following::Closing(behind) => return Some(behind),
             }
         }
     }
@@ -278,63 +276,82 @@ impl<'a, const IS_PLAIN: bool> CallScan<'a, IS_PLAIN> {
             forget(node, sink);
         }
         mark_absent(node, sink, false);
-        let (kept, behind) = match value {
-            [b'{', inside @ ..] if !node.is_empty() => {
-                let behind = self.members(node, sink, inside, depth)?;
-                (self.compacted(node, value, behind)?, behind)
-            }
-            [b'[', ..] if node.items().is_some() => {
-                let behind = self.array(node, sink, value, depth)?;
-                (self.compacted(node, value, behind)?, behind)
-            }
-            _ => self.leaf(node, value)?,
+        let behind = match value {
+            [b'{', inside @ ..] if !node.is_empty() => self.members(node, sink, inside, depth)?,
+            [b'[', ..] if node.items().is_some() => self.array(node, sink, value, depth)?,
+            _ => return self.leaf(node, value, |kept| sink.keep_at(node, kept)),
         };
-        match kept {
-            RetainedValue::Value(kept) => sink.keep_at(node, kept),
-            RetainedValue::TooLarge => sink.keep_none_of_oversized(node),
-        }
+        sink.keep_at(node, self.compacted(node, value, behind)?);
         Some(behind)
     }
 
     /// A value of which nothing is read by a path below it.
     #[inline(always)]
-    fn leaf<'t>(self, node: &PathNode, value: &'t [u8]) -> Option<(RetainedValue<'a>, &'t [u8])> {
-        let (kept, behind) = match value {
+    fn leaf<'t>(self, node: &PathNode, value: &'t [u8], keep: impl FnOnce(RetainedValue<'a>)) -> Option<&'t [u8]> {
+        match value {
             [b'"', string @ ..] => {
-                let (text, behind) = self.string(string)?;
-                if text.len() + 2 > MAX_VALUE_BYTES {
-                    return None;
-                }
-                (Some(Scalar::Text(Cow::Borrowed(text))), behind)
+                let (text, behind) = self.kept_string(string)?;
+                keep(RetainedValue::Scalar(text));
+                Some(behind)
             }
             [b'-' | b'0'..=b'9', ..] => {
+                if let Some((number, behind)) = short_number(value) {
+                    keep(RetainedValue::Scalar(Scalar::Number(number)));
+                    return Some(behind);
+                }
                 let behind = after_number(value)?;
-                let number = self.text(value, behind)?;
-                (if node.is_kept() { Decimal::parse(number).map(Scalar::Number) } else { PRESENT }, behind)
+                keep(self.long_number(node, value, behind)?);
+                Some(behind)
             }
-            [b't', b'r', b'u', b'e', behind @ ..] => (Some(Scalar::Bool(true)), behind),
-            [b'f', b'a', b'l', b's', b'e', behind @ ..] => (Some(Scalar::Bool(false)), behind),
-            [b'n', b'u', b'l', b'l', behind @ ..] => (None, behind),
+            [b't', b'r', b'u', b'e', behind @ ..] => {
+                keep(RetainedValue::Scalar(Scalar::Bool(true)));
+                Some(behind)
+            }
+            [b'f', b'a', b'l', b's', b'e', behind @ ..] => {
+                keep(RetainedValue::Scalar(Scalar::Bool(false)));
+                Some(behind)
+            }
+            [b'n', b'u', b'l', b'l', behind @ ..] => {
+                keep(RetainedValue::Absent);
+                Some(behind)
+            }
             [b'{' | b'[', ..] => {
                 let behind = skip_container::<IS_PLAIN>(value)?;
-                return Some((self.compacted(node, value, behind)?, behind));
+                keep(self.compacted(node, value, behind)?);
+                Some(behind)
             }
-            _ => return None,
-        };
-        Some((RetainedValue::Value(kept), behind))
+            _ => None,
+        }
+    }
+
+    /// A string that is not larger than values may be, as [`string`](CallScan::string) has it.
+    #[inline(always)]
+    fn kept_string<'t>(self, string: &'t [u8]) -> Option<(Scalar<'a>, &'t [u8])> {
+        let (text, behind) = self.string(string)?;
+        (text.len() + 2 <= MAX_VALUE_BYTES).then_some((Scalar::Text(Cow::Borrowed(text)), behind))
+    }
+
+    #[inline(never)]
+    fn long_number(self, node: &PathNode, value: &[u8], behind: &[u8]) -> Option<RetainedValue<'a>> {
+        Some(match (node.is_kept(), Decimal::parse(self.text(value, behind)?)) {
+            (true, Some(number)) => RetainedValue::Scalar(Scalar::Number(number)),
+            (true, None) => RetainedValue::Absent,
+            (false, _) => PRESENT,
+        })
     }
 
     /// What is kept of an array or object.
+    #[inline(never)]
     fn compacted(self, node: &PathNode, value: &[u8], behind: &[u8]) -> Option<RetainedValue<'a>> {
         Some(match node.is_kept() {
             true => compact(self.text(value, behind)?),
-            false => RetainedValue::Value(PRESENT),
+            false => PRESENT,
         })
     }
 }
 
 /// What is kept where only presence is asked for.
-const PRESENT: Option<Scalar<'static>> = Some(Scalar::Bool(true));
+const PRESENT: RetainedValue<'static> = RetainedValue::Scalar(Scalar::Bool(true));
 
 /// The longest whole number that is read as its digits: each of them fits in 64 bits.
 const WHOLE_DIGITS_MAX: usize = 18;

@@ -53,6 +53,7 @@ fn projections() -> Vec<Projection> {
                 array("products", "product_id price quantity tags a.b a"),
                 array("a", "b"),
                 array("name", "a"),
+                array("category", "a b"),
             ],
             traits: paths("email address.city a a.b plan"),
             ..Projection::default()

@@ -3,6 +3,8 @@
 //! Each function takes the text from a token's first byte on and gives what is behind it; `None`: it is not plainly JSON. `IS_PLAIN`
 //! says that the whole text [is plain](is_plain), so that strings end at the next quote.
 
+use crate::decimal::Decimal;
+use crate::decode::paths::ComparedKey;
 use crate::json::plain_run;
 
 /// The longest number in bytes. As a double it is finite: the visitors, which read doubles, reject others.
@@ -110,6 +112,42 @@ pub(super) fn after_number(number: &[u8]) -> Option<&[u8]> {
     is_usual.then_some(rest)
 }
 
+/// The number that a text begins with, if it has few digits and no exponent, and what is behind it.
+#[inline(always)]
+pub(super) fn short_number(number: &[u8]) -> Option<(Decimal, &[u8])> {
+    // With six places behind the point the most digits there are still fit in 64 bits.
+    const WHOLE_DIGITS_MAX: usize = 12;
+    const PLACE_MILLIONTHS: [u64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    let digits = number.strip_prefix(b"-").unwrap_or(number);
+    let (whole, behind_whole) = match digits {
+        [b'0', behind @ ..] => (0, behind),
+        [b'1'..=b'9', ..] => add_digits(0, digits),
+        _ => return None,
+    };
+    let (all, behind) = match behind_whole {
+        [b'.', fraction @ ..] => {
+            let (all, behind) = add_digits(whole, fraction);
+            (all, (behind.len() < fraction.len()).then_some(behind)?)
+        }
+        behind => (whole, behind),
+    };
+    let places = (behind_whole.len() - behind.len()).saturating_sub(1);
+    let is_short = digits.len() - behind_whole.len() <= WHOLE_DIGITS_MAX && !matches!(behind, [b'e' | b'E', ..]);
+    let millionths = all.wrapping_mul(*PLACE_MILLIONTHS.get(places).filter(|_| is_short)?);
+    let magnitude = i128::from(millionths);
+    Some((Decimal::from_millionths(if digits.len() < number.len() { -magnitude } else { magnitude }), behind))
+}
+
+/// A number with the digits behind it that a text begins with, and what is behind those.
+#[inline(always)]
+fn add_digits(mut number: u64, mut rest: &[u8]) -> (u64, &[u8]) {
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(*digit - b'0'));
+        rest = behind;
+    }
+    (number, rest)
+}
+
 #[inline(always)]
 fn after_digits(mut rest: &[u8]) -> &[u8] {
     while let [b'0'..=b'9', behind @ ..] = rest {
@@ -120,10 +158,10 @@ fn after_digits(mut rest: &[u8]) -> &[u8] {
 
 /// From an object's key, which must have no escapes, to behind the key and to its value.
 #[inline(always)]
-pub(super) fn plain_key<const IS_PLAIN: bool>(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn plain_key<const IS_PLAIN: bool>(rest: &[u8]) -> Option<(ComparedKey<'_>, &[u8])> {
     let key = rest.strip_prefix(b"\"")?;
     let behind = after_plain_string::<IS_PLAIN>(key)?;
-    Some((&key[..key.len() - behind.len() - 1], value(behind)?))
+    Some((ComparedKey::at(key, key.len() - behind.len() - 1), value(behind)?))
 }
 
 /// From behind a key to its value.
@@ -139,6 +177,27 @@ fn value(rest: &[u8]) -> Option<&[u8]> {
 #[inline(always)]
 fn skip_key<const IS_PLAIN: bool>(rest: &[u8]) -> Option<&[u8]> {
     value(after_string::<IS_PLAIN>(rest.strip_prefix(b"\"")?)?)
+}
+
+/// What follows a member of an object, or an element of an array.
+pub(super) enum Following<'t> {
+    /// Another one, from its first byte on.
+    Another(&'t [u8]),
+    /// The closing bracket; this is behind it.
+    Closing(&'t [u8]),
+}
+
+/// From behind a member or element to what follows.
+#[inline(always)]
+pub(super) fn following<const CLOSING: u8>(rest: &[u8]) -> Option<Following<'_>> {
+    if let [b',', behind @ ..] = rest {
+        return Some(Following::Another(after_blanks(behind)));
+    }
+    match after_blanks(rest) {
+        [b',', behind @ ..] => Some(Following::Another(after_blanks(behind))),
+        [closing, behind @ ..] if *closing == CLOSING => Some(Following::Closing(behind)),
+        _ => None,
+    }
 }
 
 /// Steps over any value.
@@ -274,6 +333,23 @@ mod tests {
                     assert_eq!(is_plain(&text), length >= CHUNK_BYTES, "{byte} at {at} of {length}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_short_number_is_what_it_is_as_a_text() {
+        for text in ["0", "-0", "7", "-7.5", "19.99", "0.000001", "-0.100000", "999999999999.999999", "120"] {
+            for behind in ["", ",1", "}", ".", " "] {
+                let whole = format!("{text}{behind}");
+                let expected = Decimal::parse(text).map(|number| (number, behind.as_bytes()));
+                let is_number = !(behind == "." && !text.contains('.'));
+                assert_eq!(short_number(whole.as_bytes()), expected.filter(|_| is_number), "{whole}");
+            }
+        }
+        for other in
+            ["", "-", "x", "1.", "-.5", ".5", "1e2", "1.5E2", "1000000000000", "0.0000001", "18446744073709551617"]
+        {
+            assert_eq!(short_number(other.as_bytes()), None, "{other}");
         }
     }
 
