@@ -11,6 +11,7 @@ fn oracle_reproduces_case(
     #[exclude("goals-")]
     #[exclude("points-")]
     #[exclude("alive-")]
+    #[exclude("budgets-")]
     rules: std::path::PathBuf,
 ) {
     let case = rules.parent().expect("a file lies in a folder");

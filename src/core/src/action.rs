@@ -33,6 +33,8 @@ pub mod types {
     pub const DECISION: &str = "rekindle.decision.v1";
     /// The points of a ledger changed, or a redemption was refused.
     pub const POINTS: &str = "rekindle.points.v1";
+    /// A budget changed.
+    pub const BUDGET: &str = "rekindle.budget.v1";
     /// A visitor's past became a user's.
     pub const MERGED: &str = "rekindle.merged.v1";
     /// What became of an exposure to a goal.

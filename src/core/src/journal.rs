@@ -8,7 +8,7 @@ use std::io;
 use crate::action::action_id;
 use crate::campaigns::Outcome;
 use crate::json::{JsonObjectWriter, key_raw, key_text};
-use crate::partition::{Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind, PointsOutput};
+use crate::partition::{BudgetOutput, Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind, PointsOutput};
 use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
@@ -54,6 +54,7 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
         OutputKind::Transition { .. } => "transition",
         OutputKind::Decision(_) => "decision",
         OutputKind::Points(_) => "points",
+        OutputKind::Budget(_) => "budget",
         OutputKind::Merged { .. } => "merged",
         OutputKind::GoalOutcome(_) => "outcome",
     };
@@ -98,6 +99,14 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
             line.text_if_any(key_text!("cause"), cause.name());
             let campaign = price.as_ref().map(|price| rules.campaigns[usize::from(price.campaign.0)].id.as_str());
             line.text_if_any(key_text!("paid_for"), campaign);
+        }
+        OutputKind::Budget(budget) => {
+            let BudgetOutput { budget, campaign, change, amount, .. } = &**budget;
+            line.text(key_text!("budget"), &rules.budgets[usize::from(budget.0)].id);
+            line.text(key_text!("campaign"), &rules.campaigns[usize::from(campaign.0)].id);
+            line.text(key_text!("change"), change.name());
+            line.raw(key_raw!("amount"), &amount.to_string());
+            output.at.with_text(|at| line.text(key_text!("at"), at));
         }
         OutputKind::Merged { from } => {
             line.text(key_text!("from"), from);

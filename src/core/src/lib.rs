@@ -5,6 +5,7 @@
 //! and no logging in this crate, and its `Cargo.toml` names nothing that brings them.
 
 pub mod action;
+pub mod budgets;
 pub mod campaigns;
 pub mod checkpoint;
 mod compact;

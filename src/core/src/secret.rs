@@ -45,12 +45,16 @@ impl DrawSecret {
         if self.is_empty() { SecretFingerprint::default() } else { SecretFingerprint(self.code(FINGERPRINT_OF)) }
     }
 
-    /// The first 8 bytes of the HMAC-SHA256 of a text, as a number.
-    fn code(&self, text: &str) -> u64 {
+    /// The HMAC-SHA256 of a text.
+    pub fn authentication_code(&self, text: &str) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of HMAC has any length");
         mac.update(text.as_bytes());
-        let code: [u8; 32] = mac.finalize().into_bytes().into();
-        code[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The first 8 bytes of it, as a number.
+    fn code(&self, text: &str) -> u64 {
+        self.authentication_code(text)[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 }
 

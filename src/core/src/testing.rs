@@ -163,6 +163,10 @@ impl Story {
                 let ledger = &rules.ledgers[usize::from(points.ledger.0)].id;
                 format!("{} {} {ledger}, {} left", points.change.name(), points.amount, points.balance)
             }
+            OutputKind::Budget(budget) => {
+                let id = &rules.budgets[usize::from(budget.budget.0)].id;
+                format!("{} {} of {id}", budget.change.name(), budget.amount)
+            }
             OutputKind::Merged { from } => format!("merged {from}"),
             OutputKind::GoalOutcome(outcome) => {
                 let value = outcome.value.map_or_else(|| "null".to_owned(), |value| value.to_string());

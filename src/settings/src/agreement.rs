@@ -43,8 +43,18 @@ fn control(
         problems.add(&place, format!("`{subject}` is the subject of {what} and of events"), help);
     }
     let prefix = &config.output.prefix;
-    let outputs =
-        ["segments.>", "actions.>", "decisions.>", "points.>", "outcomes.>", "merged", "rules", "progress", "dead"];
+    let outputs = [
+        "segments.>",
+        "actions.>",
+        "decisions.>",
+        "points.>",
+        "outcomes.>",
+        "budgets.>",
+        "merged",
+        "rules",
+        "progress",
+        "dead",
+    ];
     let outputs = outputs.map(|name| format!("{prefix}.{name}"));
     if let Some(output) = outputs.iter().find(|output| overlap(output, subject)) {
         let place = place(root, [("source", key), ("output", "prefix")]);

@@ -66,6 +66,11 @@ impl Case {
         folders.iter().map(|folder| Case::read(folder)).collect()
     }
 
+    /// Whether users depend on each other.
+    pub(super) fn shares_budgets(&self) -> bool {
+        self.rules.contains("[[budgets]]")
+    }
+
     pub(super) fn options(&self, (partitions, workers): (usize, usize)) -> PipelineOptions {
         let (max_disorder, until, state_ttl) = (self.max_disorder, Some(self.until), self.state_ttl);
         let resident_users = (partitions > 1).then_some(1);

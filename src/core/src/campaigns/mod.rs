@@ -3,6 +3,7 @@
 //! [`decide`] goes through the outcomes of semantics §12 in their order and yields the first that applies. What it
 //! stores of a user is the user's [`CampaignState`]. When quiet hours end, the caller asks for the deferred decisions again.
 
+mod ask;
 mod deferred_codec;
 pub mod groups;
 pub mod quiet_hours;
@@ -20,6 +21,7 @@ use crate::points::Points;
 use crate::rules::ruleset::{Campaign, CampaignId, CampaignPrice, Ruleset, TransitionKind};
 use crate::secret::DrawSecret;
 use crate::time::Timestamp;
+pub use ask::{Ask, Asks, Funds};
 pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};
 pub use trigger::{MatchTrigger, TransitionTrigger, Trigger, TriggerOrigin};
@@ -48,6 +50,8 @@ pub enum Outcome {
     Capped,
     /// The user has fewer points than its `price`, or the price is none.
     Insufficient,
+    /// A budget lacks the cost.
+    Budget,
     /// Its draw (`chance`) is lost.
     NoLuck,
     /// The user is in the global control group.
@@ -68,7 +72,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome's name, in the order they are tried.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "too_late",
         "condition",
         "max_per_user",
@@ -78,6 +82,7 @@ impl Outcome {
         "deferred",
         "capped",
         "insufficient",
+        "budget",
         "no_luck",
         "control",
         "holdout",
@@ -97,11 +102,12 @@ impl Outcome {
             Outcome::Deferred { .. } => 6,
             Outcome::Capped => 7,
             Outcome::Insufficient => 8,
-            Outcome::NoLuck => 9,
-            Outcome::Control => 10,
-            Outcome::Holdout => 11,
-            Outcome::Sent { .. } => 12,
-            Outcome::Stale => 13,
+            Outcome::Budget => 9,
+            Outcome::NoLuck => 10,
+            Outcome::Control => 11,
+            Outcome::Holdout => 12,
+            Outcome::Sent { .. } => 13,
+            Outcome::Stale => 14,
         }
     }
 
@@ -133,6 +139,15 @@ pub struct DecisionSubject<'a> {
 
 /// Decides about a campaign that was just triggered, and records the outcome.
 pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, state: &mut CampaignState) -> Outcome {
+    decide_at_once(subject, id, state, None)
+}
+
+fn decide_at_once(
+    subject: &DecisionSubject<'_>,
+    id: CampaignId,
+    state: &mut CampaignState,
+    funds: Option<&mut Funds<'_>>,
+) -> Outcome {
     let campaign = campaign(subject.scope.rules, id);
     if let Trigger::Match(matched) = subject.trigger
         && subject.scope.now - matched.ts > campaign.expires
@@ -145,7 +160,7 @@ pub fn decide(subject: &DecisionSubject<'_>, id: CampaignId, state: &mut Campaig
     if let Some(until) = campaign.quiet_hours.and_then(|quiet| quiet.ends_for(&subject.scope)) {
         return if state.is_deferred(id) { Outcome::Pending } else { Outcome::Deferred { until } };
     }
-    expose(subject, campaign, id, state)
+    expose(subject, id, state, funds)
 }
 
 /// Decides again about a deferred decision whose quiet hours have ended: from the top, if its trigger still holds. Quiet
@@ -159,6 +174,36 @@ pub fn decide_deferred(
     if !holds_still(subject, campaign) {
         return Outcome::Stale;
     }
+    decide_again(subject, deferred, state, None)
+}
+
+/// Decides about an ask at the end of its beat: from the top, if its trigger still holds.
+pub fn decide_ask(
+    subject: &DecisionSubject<'_>,
+    ask: &Ask,
+    state: &mut CampaignState,
+    funds: &mut Funds<'_>,
+) -> Outcome {
+    let Ask { decision, deferred_at } = ask;
+    if !holds_still(subject, campaign(subject.scope.rules, decision.campaign)) {
+        return Outcome::Stale;
+    }
+    match deferred_at {
+        None => decide_at_once(subject, decision.campaign, state, Some(funds)),
+        Some(at) => {
+            let deferred = DeferredDecision { at: *at, ..decision.clone() };
+            decide_again(subject, &deferred, state, Some(funds))
+        }
+    }
+}
+
+fn decide_again(
+    subject: &DecisionSubject<'_>,
+    deferred: &DeferredDecision,
+    state: &mut CampaignState,
+    funds: Option<&mut Funds<'_>>,
+) -> Outcome {
+    let campaign = campaign(subject.scope.rules, deferred.campaign);
     if subject.scope.now - deferred.at > campaign.expires {
         return Outcome::TooLate;
     }
@@ -172,7 +217,7 @@ pub fn decide_deferred(
             return Outcome::Deferred { until };
         }
     }
-    expose(subject, campaign, deferred.campaign, state)
+    expose(subject, deferred.campaign, state, funds)
 }
 
 /// Whether what triggered a deferred decision triggers the campaign by the current rules, and the user, or the instance of the
@@ -221,13 +266,23 @@ fn barred(
     cooling.then_some(Outcome::Cooldown)
 }
 
-fn expose(subject: &DecisionSubject<'_>, campaign: &Campaign, id: CampaignId, state: &mut CampaignState) -> Outcome {
+/// `funds` are those of a campaign that spends something.
+fn expose(
+    subject: &DecisionSubject<'_>,
+    id: CampaignId,
+    state: &mut CampaignState,
+    funds: Option<&mut Funds<'_>>,
+) -> Outcome {
     let (rules, now) = (subject.scope.rules, subject.scope.now);
+    let campaign = campaign(rules, id);
     if state.is_capped(&rules.caps, &campaign.channel, now) {
         return Outcome::Capped;
     }
     if campaign.price.as_ref().is_some_and(|price| !is_affordable(&subject.scope, price)) {
         return Outcome::Insufficient;
+    }
+    if funds.is_some_and(|funds| !funds.cover(&subject.scope, campaign)) {
+        return Outcome::Budget;
     }
     let ordinal = state.record_exposure(id, now);
     if campaign.chance.is_some_and(|chance| !is_won(subject, campaign, chance)) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Trigger;
+use super::ask::Asks;
 use super::deferred_codec;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::ruleset::{CampaignId, CampaignTrigger, Cap};
@@ -17,6 +18,8 @@ pub struct CampaignState {
     exposures: ExposuresByCampaign,
     cap_times: CapTimes,
     deferred: Vec<DeferredDecision>,
+    /// Decisions that wait for the end of their beat.
+    pub asks: Asks,
 }
 
 /// Exposures by campaign.
@@ -50,6 +53,14 @@ pub struct DeferredDecision {
     pub zone: Option<Arc<str>>,
     /// The messageId of the event that triggered it; `None`: time did.
     pub cause: Option<Arc<str>>,
+}
+
+impl DeferredDecision {
+    /// The bytes it takes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let texts = self.cause.iter().chain(&self.zone).map(|text| text.len() + 2 * size_of::<usize>());
+        self.trigger.as_ref().map_or(0, Trigger::heap_bytes) + texts.sum::<usize>()
+    }
 }
 
 /// A format that deferred decisions are read from.
@@ -113,14 +124,12 @@ impl CampaignState {
     /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let times = self.cap_times.iter().map(|(_, times)| times.capacity() * size_of::<Timestamp>());
-        let texts = self.deferred.iter().flat_map(|held| held.cause.iter().chain(&held.zone));
-        let texts = texts.map(|text| text.len() + 2 * size_of::<usize>());
         self.exposures.capacity() * size_of::<(CampaignId, Exposures)>()
             + self.cap_times.capacity() * size_of::<(u16, Vec<Timestamp>)>()
             + self.deferred.capacity() * size_of::<DeferredDecision>()
-            + self.deferred.iter().flat_map(|held| &held.trigger).map(Trigger::heap_bytes).sum::<usize>()
+            + self.deferred.iter().map(DeferredDecision::heap_bytes).sum::<usize>()
+            + self.asks.heap_bytes()
             + times.sum::<usize>()
-            + texts.sum::<usize>()
     }
 
     /// Whether a decision of this campaign is deferred.
@@ -148,8 +157,8 @@ impl CampaignState {
         self.deferred.iter().map(|held| held.until).min().unwrap_or(Timestamp::NEVER)
     }
 
-    /// Merges a visitor's state: the latest exposure, the sum of counts, all actions. The visitor's deferred decisions are
-    /// dropped.
+    /// Merges a visitor's state: the latest exposure, the sum of counts, all actions. The visitor's deferred decisions and its
+    /// asks are dropped.
     pub fn merge(&mut self, visitor: CampaignState, caps: &[Cap], now: Timestamp) {
         for (id, theirs) in visitor.exposures {
             match self.exposures.iter_mut().find(|(other, _)| *other == id) {

@@ -53,12 +53,13 @@ pub(super) enum CheckpointBlockKind {
     End = 7,
     Growth = 8,
     Uplift = 9,
+    Budgets = 10,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
-        use CheckpointBlockKind::{End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
-        [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift]
+        use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
+        [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets]
             .into_iter()
             .find(|kind| *kind as u8 == code)
     }

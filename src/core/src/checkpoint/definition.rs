@@ -8,8 +8,8 @@ use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
-    Arithmetic, Cap, Comparison, Condition, Feature, FeatureSource, LedgerId, MatchValueSource, NameId, PerId, Ruleset,
-    Term, TextTest,
+    Arithmetic, Budget, Cap, Comparison, Condition, Feature, FeatureSource, LedgerId, MatchValueSource, NameId, PerId,
+    Ruleset, Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
@@ -38,6 +38,13 @@ fn ledger(rules: &Ruleset, id: LedgerId) -> String {
 }
 
 /// `86400000 "email"`: the length of time and the channel. The same actions count when `max` changes.
+pub(super) fn budget(budget: &Budget) -> String {
+    match budget.per {
+        None => budget.id.clone(),
+        Some(unit) => format!("{} per {}", budget.id, unit.name()),
+    }
+}
+
 pub(super) fn cap(cap: &Cap) -> String {
     format!("{} {}", cap.per.0, cap.channel.as_deref().map_or_else(|| "any".to_owned(), quoted))
 }

@@ -56,7 +56,7 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Names => rules.names.iter().map(|name| name.id.clone()).collect(),
         KeySpace::Fields => rules.projection.fields.iter().map(|path| definition::path(path)).collect(),
         KeySpace::Pers => (0..).map(PerId).take(rules.pers.len()).map(|id| definition::per(rules, id)).collect(),
-        KeySpace::Budgets => rules.budgets.iter().map(|budget| budget.id.clone()).collect(),
+        KeySpace::Budgets => rules.budgets.iter().map(definition::budget).collect(),
         KeySpace::Goals => rules.goals.iter().map(|goal| goal.id.clone()).collect(),
         KeySpace::Ledgers => rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
     }

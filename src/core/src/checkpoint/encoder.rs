@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::block::{BlockSummary, CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE};
+use super::budgets;
 use super::dictionary;
 use super::error::CodecError;
 use super::growth;
@@ -11,6 +12,7 @@ use super::header::{CheckpointHeader, CheckpointTotals};
 use super::uplift;
 use super::user;
 use super::wire::CborWriter;
+use crate::budgets::StoredBook;
 use crate::goals::UpliftCounts;
 use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
@@ -113,6 +115,17 @@ impl CheckpointEncoder {
     pub fn uplift(&mut self, counts: &UpliftCounts) -> Result<(), CodecError> {
         self.turn_to(CheckpointBlockKind::Uplift, 0)?;
         uplift::write(counts, &mut self.content);
+        self.open.items = 1;
+        self.close()
+    }
+
+    /// Adds the budgets, once.
+    ///
+    /// # Errors
+    /// They are larger than a block can be.
+    pub fn budgets(&mut self, book: &StoredBook) -> Result<(), CodecError> {
+        self.turn_to(CheckpointBlockKind::Budgets, 0)?;
+        budgets::write(book, &mut self.content);
         self.open.items = 1;
         self.close()
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::block::{CheckpointBlock, CheckpointBlockKind, blocks};
+use super::budgets;
 use super::dictionary::KeyDictionary;
 use super::error::CodecError;
 use super::growth;
@@ -11,6 +12,7 @@ use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
 use super::uplift;
 use super::user;
 use super::wire::CborReader;
+use crate::budgets::StoredBook;
 use crate::goals::UpliftCounts;
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, PackedUser};
@@ -51,6 +53,8 @@ pub enum PartContent {
     Growth(Option<Box<Rollup>>),
     /// What was counted of goals.
     Uplift(UpliftCounts),
+    /// The budgets.
+    Budgets(StoredBook),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -73,7 +77,8 @@ impl<'b> CheckpointFile<'b> {
         }
         let head = CheckpointHeader::read(&mut CborReader::new(&head.content()?))?;
         let totals = CheckpointTotals::read(&mut CborReader::new(&end.content()?))?;
-        let (mut counted, mut has_growth, mut has_uplift) = (CheckpointTotals::default(), false, false);
+        let (mut counted, mut has_growth) = (CheckpointTotals::default(), false);
+        let (mut has_uplift, mut has_budgets) = (false, false);
         for part in parts {
             let of_delta = match part.kind {
                 CheckpointBlockKind::Users => (&mut counted.users, false),
@@ -88,8 +93,13 @@ impl<'b> CheckpointFile<'b> {
                     has_uplift = true;
                     continue;
                 }
+                CheckpointBlockKind::Budgets if !has_budgets => {
+                    has_budgets = true;
+                    continue;
+                }
                 CheckpointBlockKind::Growth
                 | CheckpointBlockKind::Uplift
+                | CheckpointBlockKind::Budgets
                 | CheckpointBlockKind::Header
                 | CheckpointBlockKind::Keys
                 | CheckpointBlockKind::End => {
@@ -155,6 +165,7 @@ impl CheckpointPart<'_> {
                 PartContent::Growth(Some(Box::new(growth::read(translation, &mut reader)?)))
             }
             CheckpointBlockKind::Uplift => PartContent::Uplift(uplift::read(&mut reader)?),
+            CheckpointBlockKind::Budgets => PartContent::Budgets(budgets::read(&reading.known, &mut reader)?),
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)
             }

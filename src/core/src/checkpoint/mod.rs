@@ -25,7 +25,8 @@
 //! A block (numbers little-endian):
 //!
 //! ```text
-//! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers, 9 uplift
+//! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers, 9 uplift,
+//!        10 budgets
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -37,10 +38,11 @@
 //!
 //! Contents are CBOR. First comes the [`CheckpointHeader`], a map with names for keys, of which unknown ones are ignored; then
 //! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, unlinked visitors and, where the
-//! rules define growth numbers or goals, all that was counted of them, in any order; last, once, how many of each there are. Nothing may follow.
+//! rules define growth numbers, goals or budgets, all that is known of them, in any order; last, once, how many of each there are. Nothing may follow.
 //! Within a file, removals apply before additions.
 
 mod block;
+mod budgets;
 mod definition;
 mod dictionary;
 mod encoder;

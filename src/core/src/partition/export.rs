@@ -44,10 +44,8 @@ impl UserStateExport {
             profile.time("next_wake_up", user.due());
         }
         for section in UserSection::ALL {
-            // An empty list or map is exported as such, a value that is not there as null; keys, points and goals only where
-            // there are any.
-            let only_if_any = [UserSection::Identified, UserSection::Keys, UserSection::Points, UserSection::Goals];
-            if !only_if_any.contains(&section) || section.is_present(user) {
+            // An empty list or map is exported as such, a value that is not there as null; the rest only where there is any.
+            if section.is_always_exported() || section.is_present(user) {
                 section.write(user, if section.is_of_campaigns() { &mut campaigns } else { &mut profile });
             }
         }

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::TimerMark;
 use super::points_counters::LedgerCounters;
+use crate::budgets::BudgetChangeKind;
 use crate::campaigns::{Outcome, TriggerOrigin};
 use crate::decimal::Decimal;
 use crate::event::Event;
 use crate::goals::ExposureGroup;
 use crate::json::JsonText;
 use crate::points::{Points, PointsBalance};
-use crate::rules::ruleset::{CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
+use crate::rules::ruleset::{BudgetId, CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// An input, in the order of the log.
@@ -83,6 +84,8 @@ pub enum OutputKind {
     Decision(Box<DecisionOutput>),
     /// The points of a ledger changed, or would have.
     Points(Box<PointsOutput>),
+    /// A budget changed.
+    Budget(Box<BudgetOutput>),
     /// An anonymous visitor's state was merged into the user's.
     Merged {
         /// The visitor.
@@ -181,6 +184,21 @@ impl PointsChange {
             PointsChange::Expired => "expired",
         }
     }
+}
+
+/// What an action, or the lack of one, changed of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetOutput {
+    /// The budget.
+    pub budget: BudgetId,
+    /// The campaign that spends it.
+    pub campaign: CampaignId,
+    /// How it changed.
+    pub change: BudgetChangeKind,
+    /// By how much: what was spent, reserved or freed.
+    pub amount: Decimal,
+    /// When the action went out, and the number of the user's exposures to the campaign before it: whose costs these are.
+    pub action: (Timestamp, u64),
 }
 
 /// The cause of a change.

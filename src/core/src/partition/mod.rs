@@ -8,6 +8,7 @@
 //! added at its own time and evaluated once. A user has one timer, the earliest instant at which time alone can
 //! change anything; it may be early, never late.
 
+mod beats;
 mod decision_counts;
 mod export;
 mod io;
@@ -25,10 +26,11 @@ mod timer_queue;
 mod user;
 mod user_table;
 
+pub use beats::{AskTicket, BeatEnd};
 pub use export::UserStateExport;
 pub use io::{
-    Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind, PartitionCounters,
-    PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange,
+    BudgetOutput, Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind,
+    PartitionCounters, PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange,
 };
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
@@ -136,6 +138,7 @@ impl Partition {
     pub fn apply(&mut self, plan: &ExecutionPlan, input: PartitionInput<'_, '_>, out: &mut Vec<Output>) {
         match input {
             PartitionInput::Event { user, event, ts, watermark, position, visitor } => {
+                self.steps.enter_beat(watermark);
                 let slot = self.slot_of(user, ts.max(watermark));
                 let Some(user) = self.users.get_mut(slot) else { return };
                 self.snapshots.touch(slot, user);
@@ -173,11 +176,14 @@ impl Partition {
         let Some(slot) = self.users.find(id) else { return false };
         let Some(user) = self.users.get_mut(slot) else { return false };
         self.snapshots.touch(slot, user);
+        self.steps.enter_beat(now.at);
         let expired = self.steps.fire_due(plan, user, now, out);
         if let Some(at) = expired {
             self.steps.note_expired(plan, user, at);
         } else {
-            self.steps.note_gone(plan, user, now.at.max(user.profile.now));
+            user.profile.now = user.profile.now.max(now.at);
+            self.steps.release_all(user, now.position, out);
+            self.steps.note_gone(plan, user, user.profile.now);
         }
         self.remove(id);
         expired.is_none()
@@ -216,6 +222,13 @@ impl Partition {
     /// Who expired since this was last asked, in the order in which they did.
     pub fn take_expired(&mut self) -> Vec<ExpiredUser> {
         std::mem::take(&mut self.steps.expired)
+    }
+
+    /// Of those, each for whom an event is still to come in the same batch was renewed by it.
+    pub fn note_renewed(&mut self, has_events: impl Fn(&str) -> bool) {
+        for expired in self.steps.expired.iter_mut().filter(|expired| has_events(&expired.user)) {
+            expired.is_renewed = true;
+        }
     }
 
     /// The changes that are to be merged into the rollup of the growth numbers.
@@ -317,6 +330,7 @@ impl Partition {
     }
 
     fn put(&mut self, user: User) {
+        self.bring_asks(&user);
         let slot = self.insert(User { armed: Timestamp::NEVER, ..user });
         self.users.change(slot, |user| arm(&mut self.timers, slot, user, self.steps.state_ttl));
     }
@@ -355,6 +369,7 @@ impl Partition {
 
     /// Fires every timer before the mark.
     fn advance(&mut self, plan: &ExecutionPlan, to: TimerMark, position: u64, out: &mut Vec<Output>) {
+        self.steps.enter_beat(to.latest());
         while let Some(slot) = self.timers.pop_due(to) {
             if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
                 continue;
@@ -372,6 +387,8 @@ impl Partition {
                 }
                 let expired = steps.fire_due(plan, user, LogInstant { at: by, position }, out);
                 match expired {
+                    // What is due waits for the answer.
+                    None if steps.awaits_answer(user) => {}
                     None => arm(timers, slot, user, steps.state_ttl),
                     Some(at) => steps.note_expired(plan, user, at),
                 }

@@ -152,7 +152,11 @@ impl SectionReader for CompactReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budgets::{CostShare, Reservation};
+    use crate::decimal::Decimal;
+    use crate::rules::ruleset::BudgetId;
     use crate::testing::{START, Story, USER};
+    use crate::time::Span;
 
     const RULES: &str = r#"
         [events]
@@ -203,6 +207,19 @@ mod tests {
         per = "item"
         when = "count(view, '1h') >= 1 && since(view) >= duration('1s') && key() != 'd'"
 
+        [[budgets]]
+        id = "summer"
+        limit = 100
+        per = "month"
+
+        [[campaigns]]
+        id = "coupon"
+        on = "event:order"
+        channel = "email"
+        spends = [{ budget = "summer", cost = "20" }]
+        coupon = { valid = "7d" }
+        settle = { on = "order" }
+
         [[goals]]
         id = "buy"
         on = "order"
@@ -241,7 +258,14 @@ mod tests {
             story.track(at, "Order", &format!(r#""total":{total}"#));
             assert_comes_back(&story.user());
         }
-        let user = story.user();
+        let mut user = story.user().into_owned();
+        let cost = CostShare { budget: BudgetId(0), period: Timestamp::MIN, cost: Decimal::from(20_i64) };
+        for (at, code) in [(START, Some("A-1".into())), (START + 5, None)] {
+            let at = Timestamp(at);
+            let campaign = user.campaigns.asks.iter().next().expect("an order asks").decision.campaign;
+            user.reservations.add(Reservation { campaign, ordinal: 3, at, due: at + Span(9), code, costs: vec![cost] });
+        }
+        assert_comes_back(&user);
         assert!(UserSection::ALL.into_iter().all(
             |section| section.is_present(&user) || matches!(section, UserSection::Growth | UserSection::Unsettled)
         ));

@@ -6,7 +6,8 @@
 //! a header of its own.
 
 use super::User;
-use crate::campaigns::{CampaignState, TriggerLookup};
+use crate::budgets::Reservations;
+use crate::campaigns::{Asks, CampaignState, TriggerLookup};
 use crate::encoding::{StateReader, StateWriter};
 use crate::engine::dedup::DedupState;
 use crate::engine::feature_set::{FeatureLookup, FeatureSet};
@@ -52,12 +53,14 @@ pub(crate) enum UserSection {
     Keys = 11,
     Points = 12,
     Goals = 13,
+    Asks = 14,
+    Reservations = 15,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 14] = [
+    pub(crate) const ALL: [UserSection; 16] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -72,6 +75,8 @@ impl UserSection {
         UserSection::Keys,
         UserSection::Points,
         UserSection::Goals,
+        UserSection::Asks,
+        UserSection::Reservations,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -81,7 +86,28 @@ impl UserSection {
 
     /// Whether it is about campaigns, which are exported by themselves.
     pub(crate) fn is_of_campaigns(self) -> bool {
-        matches!(self, UserSection::Exposures | UserSection::Caps | UserSection::Deferred | UserSection::Goals)
+        matches!(
+            self,
+            UserSection::Exposures
+                | UserSection::Caps
+                | UserSection::Deferred
+                | UserSection::Goals
+                | UserSection::Asks
+                | UserSection::Reservations
+        )
+    }
+
+    /// Whether an export has it even if it is empty.
+    pub(crate) fn is_always_exported(self) -> bool {
+        !matches!(
+            self,
+            UserSection::Identified
+                | UserSection::Keys
+                | UserSection::Points
+                | UserSection::Goals
+                | UserSection::Asks
+                | UserSection::Reservations
+        )
     }
 
     /// Whether the user has anything in it.
@@ -102,6 +128,8 @@ impl UserSection {
             UserSection::Keys => !profile.keys.is_empty(),
             UserSection::Goals => !user.goals.is_empty(),
             UserSection::Points => !profile.points.is_empty(),
+            UserSection::Asks => !user.campaigns.asks.is_empty(),
+            UserSection::Reservations => !user.reservations.is_empty(),
         }
     }
 
@@ -127,6 +155,8 @@ impl UserSection {
             UserSection::Keys => writer.keys(&profile.keys, profile.latest),
             UserSection::Goals => user.goals.write(writer),
             UserSection::Points => profile.points.write(profile.latest, writer),
+            UserSection::Asks => user.campaigns.asks.write(writer),
+            UserSection::Reservations => user.reservations.write(writer),
         }
     }
 
@@ -150,6 +180,8 @@ impl UserSection {
             UserSection::Keys => profile.keys = reader.keys(profile.latest)?,
             UserSection::Goals => user.goals = GoalExposures::read(reader)?,
             UserSection::Points => profile.points = UserPoints::read(profile.latest, reader)?,
+            UserSection::Asks => user.campaigns.asks = Asks::read(reader)?,
+            UserSection::Reservations => user.reservations = Reservations::read(reader)?,
         }
         Ok(())
     }

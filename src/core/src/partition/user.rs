@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::snapshot::SnapshotEpoch;
+use crate::budgets::Reservations;
 use crate::campaigns::CampaignState;
 use crate::engine::profile::UserProfile;
 use crate::goals::GoalExposures;
@@ -21,6 +22,8 @@ pub struct User {
     pub campaigns: CampaignState,
     /// Exposures to the goals of campaigns.
     pub goals: GoalExposures,
+    /// Costs that are reserved of budgets.
+    pub reservations: Reservations,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
@@ -41,6 +44,7 @@ impl User {
             profile: UserProfile::new(now),
             campaigns: CampaignState::default(),
             goals: GoalExposures::default(),
+            reservations: Reservations::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
@@ -53,14 +57,15 @@ impl User {
     pub fn heap_bytes(&self) -> usize {
         // An `Arc` has two counters before its text.
         let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
-        let campaigns = self.campaigns.heap_bytes() + self.goals.heap_bytes();
+        let campaigns = self.campaigns.heap_bytes() + self.reservations.heap_bytes() + self.goals.heap_bytes();
         self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + campaigns + growth
     }
 
     /// The earliest instant at which anything can change without an event.
     pub fn due(&self) -> Timestamp {
         let of_profile = self.profile.keys.due().min(self.profile.points.due());
-        self.segments_due.min(of_profile).min(self.campaigns.next_release()).min(self.goals.due())
+        let of_campaigns = self.campaigns.next_release().min(self.reservations.next_release());
+        self.segments_due.min(of_profile).min(of_campaigns).min(self.goals.due())
     }
 
     /// The segments that the user is in, and those of its keys, each as often as keys are in it.
@@ -73,7 +78,8 @@ impl User {
     /// and no debt. `None`: something is to come before, or there is no such time.
     pub fn expires(&self, state_ttl: Option<Span>) -> Option<Timestamp> {
         // What is due for a user that was not evaluated yet is not known.
-        let is_settled = !self.unsettled && self.due() == Timestamp::NEVER && !self.profile.points.has_balance();
+        let is_waiting = !self.campaigns.asks.is_empty() || self.profile.points.has_balance();
+        let is_settled = !self.unsettled && self.due() == Timestamp::NEVER && !is_waiting;
         state_ttl.filter(|_| is_settled).map(|ttl| self.profile.now.max(self.profile.latest + ttl))
     }
 

@@ -3,6 +3,7 @@
 //! Every time the engine computes with is a [`Timestamp`]: UTC milliseconds since 1970-01-01T00:00:00Z. There is no
 //! clock in here; time comes from the log.
 
+mod beat;
 mod calendar;
 mod day_bits;
 mod day_set;
@@ -19,6 +20,7 @@ use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use beat::{beat_after, beat_through};
 pub use calendar::{CalendarUnit, ZoneCalendar};
 pub(crate) use day_bits::DayBits;
 pub(crate) use day_set::DaySet;

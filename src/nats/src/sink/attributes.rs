@@ -59,6 +59,7 @@ fn event_type(kind: MessageKind) -> &'static str {
         MessageKind::Action => types::ACTION,
         MessageKind::Decision => types::DECISION,
         MessageKind::Points => types::POINTS,
+        MessageKind::Budget => types::BUDGET,
         MessageKind::Merged => types::MERGED,
         MessageKind::GoalOutcome => types::OUTCOME,
         MessageKind::Rules => types::RULES,

@@ -20,6 +20,8 @@ pub enum MessageKind {
     Decision,
     /// The points of a ledger changed.
     Points,
+    /// A budget changed.
+    Budget,
     /// A visitor's state was merged into a user's.
     Merged,
     /// What became of an exposure to a goal.
@@ -34,8 +36,8 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Every kind's name, in the order of the enum.
-    pub const NAMES: [&'static str; 9] =
-        ["transition", "action", "decision", "points", "merged", "outcome", "rules", "letter", "progress"];
+    pub const NAMES: [&'static str; 10] =
+        ["transition", "action", "decision", "points", "budget", "merged", "outcome", "rules", "letter", "progress"];
 }
 
 /// A message to publish.

@@ -2,9 +2,10 @@
 
 use async_nats::subject::Subject;
 
+use rekindle_core::budgets::BudgetChangeKind;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::partition::PointsChange;
-use rekindle_core::rules::ruleset::{CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
+use rekindle_core::rules::ruleset::{BudgetId, CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
 
 /// Subjects by segment, campaign and ledger.
 pub(super) struct OutputSubjects {
@@ -14,6 +15,7 @@ pub(super) struct OutputSubjects {
     /// Before the campaign and the goal, which the rules need not have any more.
     outcomes: String,
     points: Vec<[Subject; PointsChange::ALL.len()]>,
+    budgets: Vec<[Subject; BudgetChangeKind::ALL.len()]>,
 }
 
 impl OutputSubjects {
@@ -28,8 +30,11 @@ impl OutputSubjects {
         };
         let points =
             |id: &str| PointsChange::ALL.map(|change| format!("{prefix}.points.{id}.{}", change.name()).into());
+        let budget =
+            |id: &str| BudgetChangeKind::ALL.map(|change| format!("{prefix}.budgets.{id}.{}", change.name()).into());
         OutputSubjects {
             points: rules.ledgers.iter().map(|ledger| points(&ledger.id)).collect(),
+            budgets: rules.budgets.iter().map(|other| budget(&other.id)).collect(),
             segments: rules.segments.iter().map(|other| segment(&other.id)).collect(),
             actions: rules
                 .campaigns
@@ -51,6 +56,10 @@ impl OutputSubjects {
 
     pub(super) fn points(&self, ledger: LedgerId, change: PointsChange) -> Subject {
         self.points[usize::from(ledger.0)][change as usize].clone()
+    }
+
+    pub(super) fn budget(&self, budget: BudgetId, change: BudgetChangeKind) -> Subject {
+        self.budgets[usize::from(budget.0)][change as usize].clone()
     }
 
     pub(super) fn decision(&self, campaign: CampaignId, outcome: &Outcome) -> Subject {

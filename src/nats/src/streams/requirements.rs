@@ -99,7 +99,17 @@ impl StreamRequirements {
 
     /// The output stream: transitions, actions and the rest of the journal.
     pub fn outputs(output: &OutputSettings) -> StreamRequirements {
-        let names = ["segments.>", "actions.>", "decisions.>", "points.>", "outcomes.>", "merged", "rules", "progress"];
+        let names = [
+            "segments.>",
+            "actions.>",
+            "decisions.>",
+            "points.>",
+            "outcomes.>",
+            "budgets.>",
+            "merged",
+            "rules",
+            "progress",
+        ];
         let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
         StreamRequirements { subjects, takes_batches: true, ..StreamRequirements::of_output(output, &output.stream) }
     }
@@ -225,6 +235,7 @@ mod tests {
             "decisions.>",
             "points.>",
             "outcomes.>",
+            "budgets.>",
             "merged",
             "rules",
             "progress",

@@ -184,7 +184,10 @@ impl MembershipView {
                     part.leave_by_key(user, *segment, key);
                 }
                 OutputKind::Merged { from } => self.part(from).set(from, None),
-                OutputKind::Decision(_) | OutputKind::Points(_) | OutputKind::GoalOutcome(_) => {}
+                OutputKind::Decision(_)
+                | OutputKind::Points(_)
+                | OutputKind::GoalOutcome(_)
+                | OutputKind::Budget(_) => {}
             }
         }
     }

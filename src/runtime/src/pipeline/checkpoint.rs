@@ -71,6 +71,9 @@ impl Pipeline {
         if !self.uplift.is_empty() {
             encoder.uplift(&self.uplift)?;
         }
+        if let Some(shared) = &self.shared {
+            encoder.budgets(&shared.stored())?;
+        }
         sink(&encoder.finish()?.0)
     }
 }

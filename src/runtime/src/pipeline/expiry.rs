@@ -82,10 +82,7 @@ impl Pipeline {
                 return;
             }
             if note.round == self.round {
-                let queued = std::mem::replace(queues, PartitionQueues::new(self.partitions.len()));
-                // No timers fire that had not fired before, so that no output depends on where a batch is divided.
-                let in_parallel = queued.len() >= PARALLEL_OPERATIONS_MIN;
-                self.run_tasks(plan, queued, self.fired, in_parallel, out);
+                self.run_queued(plan, queues, out);
             }
             let at = partition_of(&id, self.partitions.len());
             let by = LogInstant { at: ts.max(self.watermark()), position: self.position };
@@ -96,6 +93,11 @@ impl Pipeline {
                     return;
                 }
                 Some(_) => {
+                    let now = LogInstant { at: self.watermark(), position: self.position };
+                    if self.partitions[at].awaits_answer(plan, &id, now, out) {
+                        self.run_queued(plan, queues, out);
+                        self.end_beats_through(plan, now, out);
+                    }
                     self.partitions[at].expire(plan, &id, by, out);
                     self.collect_expired();
                     return;
@@ -114,6 +116,19 @@ impl Pipeline {
         for id in merged {
             self.expire_links(&id, ts.max(self.watermark()));
         }
+    }
+
+    /// Runs what is queued so far. No timers fire that had not fired before, so that no output depends on where a batch is
+    /// divided.
+    fn run_queued<'e, 'a>(
+        &mut self,
+        plan: &ExecutionPlan,
+        queues: &mut PartitionQueues<'e, 'a>,
+        out: &mut Vec<Output>,
+    ) {
+        let queued = std::mem::replace(queues, PartitionQueues::new(self.partitions.len()));
+        let in_parallel = queued.len() >= PARALLEL_OPERATIONS_MIN;
+        self.run_tasks(plan, queued, self.fired, in_parallel, out);
     }
 
     fn note_latest(&mut self, ids: &[Arc<str>], latest: Timestamp, is_stateless: bool) {

@@ -30,6 +30,7 @@
 //! It reads no files or streams, publishes nothing, and has no clock. What happens to one user's state is decided in
 //! `rekindle_core::partition`.
 
+mod beats;
 mod checkpoint;
 mod decode;
 mod event_time;
@@ -57,6 +58,7 @@ mod uplift;
 use std::sync::Arc;
 
 use crate::log::RecordKind;
+use beats::SharedState;
 pub(crate) use event_time::resolve as resolve_time;
 pub use expiry::ExpiredLink;
 pub use forget::ForgottenUser;
@@ -124,6 +126,8 @@ pub struct Pipeline {
     rollup: Option<Box<Rollup>>,
     /// The counts of goals.
     uplift: Arc<UpliftCounts>,
+    /// What users share; only if the rules have budgets.
+    shared: Option<Box<SharedState>>,
 }
 
 impl Pipeline {
@@ -140,6 +144,7 @@ impl Pipeline {
             }
         };
         Ok(Pipeline {
+            shared: SharedState::new(&plan.rules),
             rollup: plan.growth.as_ref().map(|growth| Box::new(Rollup::new(growth))),
             decoder: ParallelDecoder::new(options.decoder(&plan.rules), options.workers)?,
             partitions: (0..options.partitions.max(1)).map(partition).collect(),

@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use super::Pipeline;
+use super::beats::{LeftOver, ParkedOperation};
 use super::partition_task::{PartitionQueues, PartitionTask, StateHandover};
 use rekindle_core::partition::{ExecutionPlan, Output, TimerMark};
 
@@ -24,8 +25,7 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         out.append(&mut self.pending_outputs);
-        let position = self.position;
-        self.fired = self.fired.max(fire_to);
+        let (position, is_shared) = (self.position, self.shared.is_some());
         self.round += 1;
         let (queues, handovers) = queues.into_parts();
         let handovers: Vec<StateHandover> = (0..handovers).map(|_| StateHandover::default()).collect();
@@ -33,7 +33,7 @@ impl Pipeline {
             .partitions
             .iter_mut()
             .zip(queues)
-            .map(|(partition, queue)| PartitionTask::new(partition, queue))
+            .map(|(partition, queue)| PartitionTask::new(partition, queue, is_shared))
             .collect();
         let in_parallel = in_parallel && self.decoder.workers() > 1;
         while tasks.iter().any(|task| !task.is_done()) {
@@ -45,9 +45,16 @@ impl Pipeline {
             }
         }
         let first = out.len();
-        for task in tasks {
-            out.extend(task.into_outputs());
+        let mut parked = Vec::new();
+        for (partition, task) in tasks.into_iter().enumerate() {
+            let (outputs, operations) = task.into_results();
+            out.extend(outputs);
+            parked.extend(operations.into_iter().map(|operation| ParkedOperation { partition, operation }));
         }
+        if is_shared {
+            self.settle_shared(plan, LeftOver { parked, handovers: &handovers, in_parallel }, fire_to, out);
+        }
+        self.fired = self.fired.max(fire_to);
         self.collect_expired();
         self.merge_aggregates(plan);
         // A visitor's last outputs come from the partition of the user it was merged into, which may precede its own.

@@ -3,10 +3,11 @@
 //! A visitor that is linked to a user of another partition is handed over between their tasks. What an event does to a
 //! user's state is in `rekindle_core::partition`.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rekindle_core::event::Event;
-use rekindle_core::partition::{ExecutionPlan, Output, Partition, PartitionInput, TimerMark, User};
+use rekindle_core::partition::{ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark, User};
 use rekindle_core::time::Timestamp;
 
 /// One operation of a partition's queue.
@@ -14,20 +15,70 @@ pub(super) enum PartitionOperation<'e, 'a> {
     /// Apply an event.
     Event(SequencedEvent<'e, 'a>),
     /// Hand a visitor over to the partition of the user it was linked to.
-    Detach {
-        /// The visitor's id.
-        visitor: &'e str,
-        /// The index of the handover that receives the state.
-        handover: usize,
-    },
+    Detach(DetachedVisitor<'e>),
+}
+
+/// A visitor on the way to the user it was linked to.
+pub(super) struct DetachedVisitor<'e> {
+    /// The visitor's id.
+    pub(super) visitor: &'e str,
+    /// The index of the handover that receives the state.
+    pub(super) handover: usize,
+    /// The watermark of the event that links it.
+    pub(super) watermark: Timestamp,
+    /// Its position.
+    pub(super) position: u64,
 }
 
 impl PartitionOperation<'_, '_> {
     /// The user whose state it needs.
-    fn user_needed(&self) -> &str {
+    pub(super) fn user_needed(&self) -> &str {
         match self {
             PartitionOperation::Event(sequenced) => sequenced.user(),
-            PartitionOperation::Detach { visitor, .. } => visitor,
+            PartitionOperation::Detach(detached) => detached.visitor,
+        }
+    }
+
+    /// The watermark with the event.
+    pub(super) fn watermark(&self) -> Timestamp {
+        match self {
+            PartitionOperation::Event(sequenced) => sequenced.watermark,
+            PartitionOperation::Detach(detached) => detached.watermark,
+        }
+    }
+
+    /// The log position of the event.
+    pub(super) fn position(&self) -> u64 {
+        match self {
+            PartitionOperation::Event(sequenced) => sequenced.position,
+            PartitionOperation::Detach(detached) => detached.position,
+        }
+    }
+
+    /// Whether it applies an event.
+    pub(super) fn is_event(&self) -> bool {
+        matches!(self, PartitionOperation::Event(_))
+    }
+
+    /// Applies it. A visitor that it needs has been handed over.
+    pub(super) fn apply(
+        self,
+        partition: &mut Partition,
+        plan: &ExecutionPlan,
+        handovers: &[StateHandover],
+        out: &mut Vec<Output>,
+    ) {
+        match self {
+            PartitionOperation::Detach(detached) => {
+                handovers[detached.handover].put(partition.detach(detached.visitor));
+            }
+            PartitionOperation::Event(sequenced) => {
+                let visitor = match sequenced.handover.map(|index| handovers[index].take()) {
+                    Some(HandoverStage::Ready(visitor)) => visitor,
+                    _ => None,
+                };
+                sequenced.apply(partition, plan, visitor, out);
+            }
         }
     }
 }
@@ -59,10 +110,10 @@ impl<'e, 'a> PartitionQueues<'e, 'a> {
         self.operations
     }
 
-    /// Makes a partition hand a visitor over; returns the index of the handover.
-    pub(super) fn detach(&mut self, partition: usize, visitor: &'e str) -> usize {
-        let handover = self.handovers;
-        self.push(partition, PartitionOperation::Detach { visitor, handover });
+    /// Makes a partition hand a visitor over at an event; returns the index of the handover.
+    pub(super) fn detach(&mut self, partition: usize, visitor: &'e str, event: LogInstant) -> usize {
+        let (handover, LogInstant { at: watermark, position }) = (self.handovers, event);
+        self.push(partition, PartitionOperation::Detach(DetachedVisitor { visitor, handover, watermark, position }));
         self.handovers += 1;
         handover
     }
@@ -90,6 +141,24 @@ impl SequencedEvent<'_, '_> {
     fn user(&self) -> &str {
         self.linked_user.as_deref().unwrap_or(self.own_id)
     }
+
+    fn apply(
+        &self,
+        partition: &mut Partition,
+        plan: &ExecutionPlan,
+        visitor: Option<Box<User>>,
+        out: &mut Vec<Output>,
+    ) {
+        let input = PartitionInput::Event {
+            user: self.user(),
+            event: self.event,
+            ts: self.ts,
+            watermark: self.watermark,
+            position: self.position,
+            visitor,
+        };
+        partition.apply(plan, input, out);
+    }
 }
 
 /// A visitor's state between the task that gives it and the task that takes it.
@@ -100,19 +169,26 @@ pub(super) struct StateHandover(Mutex<HandoverStage>);
 enum HandoverStage {
     #[default]
     Pending,
+    /// The visitor awaits an answer: its state comes later than the task can wait for.
+    Parked,
     Ready(Option<Box<User>>),
 }
 
 impl StateHandover {
     fn put(&self, user: Option<Box<User>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = HandoverStage::Ready(user);
+        self.turn_to(HandoverStage::Ready(user));
     }
 
-    /// `None` until the state was put here.
-    fn take(&self) -> Option<Option<Box<User>>> {
-        match std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
-            HandoverStage::Pending => None,
-            HandoverStage::Ready(user) => Some(user),
+    fn turn_to(&self, stage: HandoverStage) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// What there is; a state that is ready is taken.
+    fn take(&self) -> HandoverStage {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*stage {
+            HandoverStage::Parked => HandoverStage::Parked,
+            _ => std::mem::take(&mut *stage),
         }
     }
 }
@@ -123,68 +199,94 @@ pub(super) struct PartitionTask<'p, 'e, 'a> {
     queue: std::vec::IntoIter<PartitionOperation<'e, 'a>>,
     /// The event that waits for a visitor's state.
     waiting: Option<SequencedEvent<'e, 'a>>,
-    /// The queue is empty and the due timers have fired.
+    /// What was left over; `None`: the rules have nothing that users share.
+    parked: Option<ParkedQueue<'e, 'a>>,
+    /// The queue is empty and, unless users share something, the due timers have fired.
     is_done: bool,
     out: Vec<Output>,
+}
+
+/// What was left over, and whose operations are from here on.
+#[derive(Default)]
+struct ParkedQueue<'e, 'a> {
+    operations: Vec<PartitionOperation<'e, 'a>>,
+    users: HashSet<Arc<str>>,
 }
 
 impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
     pub(super) fn new(
         partition: &'p mut Partition,
         queue: Vec<PartitionOperation<'e, 'a>>,
+        is_shared: bool,
     ) -> PartitionTask<'p, 'e, 'a> {
-        PartitionTask { partition, queue: queue.into_iter(), waiting: None, is_done: false, out: Vec::new() }
+        let parked = is_shared.then(ParkedQueue::default);
+        PartitionTask { partition, queue: queue.into_iter(), waiting: None, parked, is_done: false, out: Vec::new() }
     }
 
     pub(super) fn is_done(&self) -> bool {
         self.is_done
     }
 
-    pub(super) fn into_outputs(self) -> Vec<Output> {
-        self.out
+    /// The outputs, and what was left over.
+    pub(super) fn into_results(self) -> (Vec<Output>, Vec<PartitionOperation<'e, 'a>>) {
+        (self.out, self.parked.map(|parked| parked.operations).unwrap_or_default())
     }
 
-    /// Runs until the queue is empty and the timers before `fire_to` have fired, or until a visitor's state is missing.
+    /// Runs until the queue is empty and the timers before `fire_to` have fired, or until a visitor's state is missing. Where users
+    /// share something the timers come after what is left over, so that the positions of a user's outputs never go back.
     pub(super) fn run(&mut self, plan: &ExecutionPlan, handovers: &[StateHandover], fire_to: TimerMark, position: u64) {
         match self.waiting.take() {
             Some(sequenced) => self.apply_event(plan, sequenced, handovers),
             None => self.partition.warm(self.queue.as_slice().iter().map(PartitionOperation::user_needed)),
         }
         while self.waiting.is_none() {
-            match self.queue.next() {
-                Some(PartitionOperation::Event(sequenced)) => self.apply_event(plan, sequenced, handovers),
-                Some(PartitionOperation::Detach { visitor, handover }) => {
-                    handovers[handover].put(self.partition.detach(visitor));
+            let Some(operation) = self.queue.next() else { return self.finish(plan, fire_to, position) };
+            if self.awaits_answer(plan, &operation) {
+                if let PartitionOperation::Detach(detached) = &operation {
+                    handovers[detached.handover].turn_to(HandoverStage::Parked);
                 }
-                None => {
-                    if !self.is_done {
-                        let advance = PartitionInput::Advance { to: fire_to, position };
-                        self.partition.apply(plan, advance, &mut self.out);
-                        self.is_done = true;
-                    }
-                    return;
-                }
+                self.park(operation);
+                continue;
             }
+            match operation {
+                PartitionOperation::Event(sequenced) => self.apply_event(plan, sequenced, handovers),
+                detach => detach.apply(self.partition, plan, handovers, &mut self.out),
+            }
+        }
+    }
+
+    fn finish(&mut self, plan: &ExecutionPlan, fire_to: TimerMark, position: u64) {
+        if !self.is_done && self.parked.is_none() {
+            self.partition.apply(plan, PartitionInput::Advance { to: fire_to, position }, &mut self.out);
+        }
+        self.is_done = true;
+    }
+
+    /// Whether the user awaits an answer, or something that was left over.
+    fn awaits_answer(&mut self, plan: &ExecutionPlan, operation: &PartitionOperation<'_, '_>) -> bool {
+        let Some(parked) = &self.parked else { return false };
+        let user = operation.user_needed();
+        let by = LogInstant { at: operation.watermark(), position: operation.position() };
+        parked.users.contains(user) || self.partition.awaits_answer(plan, user, by, &mut self.out)
+    }
+
+    fn park(&mut self, operation: PartitionOperation<'e, 'a>) {
+        if let Some(parked) = &mut self.parked {
+            parked.users.insert(operation.user_needed().into());
+            parked.operations.push(operation);
         }
     }
 
     fn apply_event(&mut self, plan: &ExecutionPlan, sequenced: SequencedEvent<'e, 'a>, handovers: &[StateHandover]) {
         let visitor = match sequenced.handover.map(|index| handovers[index].take()) {
             None => None,
-            Some(Some(visitor)) => visitor,
-            Some(None) => {
+            Some(HandoverStage::Ready(visitor)) => visitor,
+            Some(HandoverStage::Parked) => return self.park(PartitionOperation::Event(sequenced)),
+            Some(HandoverStage::Pending) => {
                 self.waiting = Some(sequenced);
                 return;
             }
         };
-        let input = PartitionInput::Event {
-            user: sequenced.user(),
-            event: sequenced.event,
-            ts: sequenced.ts,
-            watermark: sequenced.watermark,
-            position: sequenced.position,
-            visitor,
-        };
-        self.partition.apply(plan, input, &mut self.out);
+        sequenced.apply(self.partition, plan, visitor, &mut self.out);
     }
 }

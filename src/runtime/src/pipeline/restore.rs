@@ -7,7 +7,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::beats::SharedState;
 use super::{Pipeline, PipelineOptions};
+use rekindle_core::budgets::StoredBook;
 use rekindle_core::checkpoint::{
     CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta, merge,
 };
@@ -53,6 +55,8 @@ pub struct RestoredPipeline {
     pub growth: Option<Box<Rollup>>,
     /// The counts of goals.
     pub uplift: UpliftCounts,
+    /// What is known of all budgets; `None`: nothing.
+    pub budgets: Option<StoredBook>,
 }
 
 impl RestoredPipeline {
@@ -64,7 +68,7 @@ impl RestoredPipeline {
     pub fn read(plan: &ExecutionPlan, files: &[&[u8]]) -> Result<RestoredPipeline, (usize, CodecError)> {
         let mut last: Option<CheckpointHeader> = None;
         let mut links = IdentityLinks::default();
-        let (mut growth, mut uplift) = (None, UpliftCounts::default());
+        let (mut growth, mut uplift, mut budgets) = (None, UpliftCounts::default(), None);
         let mut partitions: Vec<Vec<PartitionDelta>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
             let (head, contents) = read_one(plan, last.as_ref(), bytes).map_err(|error| (index, error))?;
@@ -78,13 +82,14 @@ impl RestoredPipeline {
                 match content {
                     AggregateContent::Growth(rollup) => growth = rollup,
                     AggregateContent::Uplift(counts) => uplift = counts,
+                    AggregateContent::Budgets(book) => budgets = Some(book),
                 }
             }
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
         let partitions = partitions.into_par_iter().map(merge).collect();
-        Ok(RestoredPipeline { head, links, partitions, growth, uplift })
+        Ok(RestoredPipeline { head, links, partitions, growth, uplift, budgets })
     }
 }
 
@@ -117,6 +122,7 @@ fn read_one(
 enum AggregateContent {
     Growth(Option<Box<Rollup>>),
     Uplift(UpliftCounts),
+    Budgets(StoredBook),
 }
 
 /// Adds the contents of a file; removals come before additions. Returns what is of no user.
@@ -140,6 +146,7 @@ fn add_contents(
             }
             PartContent::Growth(rollup) => aggregates.push(AggregateContent::Growth(rollup)),
             PartContent::Uplift(counts) => aggregates.push(AggregateContent::Uplift(counts)),
+            PartContent::Budgets(book) => aggregates.push(AggregateContent::Budgets(book)),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -170,7 +177,7 @@ impl Pipeline {
         options: PipelineOptions,
         restored: RestoredPipeline,
     ) -> Result<Pipeline, RestoreError> {
-        let RestoredPipeline { head, links, partitions, growth, uplift } = restored;
+        let RestoredPipeline { head, links, partitions, growth, uplift, budgets } = restored;
         let (found, given) = (head.secret, options.secret.fingerprint());
         if found != given {
             return Err(RestoreError::OtherSecret { found, given });
@@ -182,6 +189,7 @@ impl Pipeline {
         pipeline.rules_changes = (head.rules_changes, head.rules_changed_at);
         pipeline.links = links;
         pipeline.uplift = Arc::new(uplift);
+        pipeline.shared = SharedState::restored(&plan.rules, budgets);
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = TimerMark::through(head.fired.min(watermark));
@@ -227,6 +235,9 @@ impl Pipeline {
             });
         }
         pipeline.merge_aggregates(&plan);
+        if let Some(shared) = &mut pipeline.shared {
+            shared.collect_arrived(&mut pipeline.partitions);
+        }
         // The next snapshot has the links made from here on.
         pipeline.links.snapshot(true);
         Ok(pipeline)

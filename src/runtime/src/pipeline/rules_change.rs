@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Pipeline;
+use super::beats::SharedState;
 use rekindle_core::checkpoint::translate;
 use rekindle_core::growth::{GrowthMigration, Rollup};
 use rekindle_core::partition::{ExecutionPlan, Output, Partition, RulesChange};
@@ -20,6 +21,10 @@ impl Pipeline {
         self.take_rest_of_snapshot();
         self.snapshot.lose_changes();
         let (change, plan) = (self.next_rules_change(), Arc::clone(&self.plan));
+        self.shared = match &mut self.shared {
+            Some(shared) => shared.under(&plan.rules, &next.rules),
+            None => SharedState::new(&next.rules),
+        };
         let changed = |partition: &mut Partition| {
             let (mut changed, mut outputs) = (partition.emptied(&plan, &next), Vec::new());
             changed.note_rules_change(change.number, change.latest_read);

@@ -9,7 +9,7 @@ use super::partition_task::{PartitionOperation, PartitionQueues, SequencedEvent}
 use super::{InputEntry, Pipeline, Rejection, event_time};
 use rekindle_core::decode::{Decoded, RejectedCall};
 use rekindle_core::event::Event;
-use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::partition::{ExecutionPlan, LogInstant, Output};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Clock, Timestamp};
 
@@ -112,8 +112,12 @@ impl Pipeline {
         let user = resolved.linked_user.as_deref().unwrap_or(own_id);
         let visitor = event.anonymous_id.as_deref().filter(|_| resolved.links_visitor);
         self.note_queued(user, visitor);
-        let handover = visitor.map(|visitor| queues.detach(partition_of(visitor, self.partitions.len()), visitor));
+        // The event's own time moves the watermark before it happens to its user.
+        self.latest_read = self.latest_read.max(ts);
         let (to, watermark) = (partition_of(user, self.partitions.len()), self.watermark());
+        let instant = LogInstant { at: watermark, position: self.position };
+        let handover =
+            visitor.map(|visitor| queues.detach(partition_of(visitor, self.partitions.len()), visitor, instant));
         queues.push(
             to,
             PartitionOperation::Event(SequencedEvent {
@@ -126,7 +130,6 @@ impl Pipeline {
                 handover,
             }),
         );
-        self.latest_read = self.latest_read.max(ts);
         self.position += 1;
         self.events += 1;
         self.by_call[event.call as usize] += 1;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Pipeline;
+use rekindle_core::budgets::StoredBook;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
@@ -39,6 +40,8 @@ pub struct SnapshotHeader {
     pub growth: Option<(Box<Rollup>, Day)>,
     /// The counts of goals.
     pub uplift: Arc<UpliftCounts>,
+    /// What is known of all budgets; `None`: the rules have none.
+    pub budgets: Option<StoredBook>,
 }
 
 /// How far a snapshot has been taken.
@@ -88,6 +91,7 @@ impl Pipeline {
             links: self.links.snapshot(full),
             growth: self.growth_snapshot(),
             uplift: self.uplift(),
+            budgets: self.shared.as_ref().map(|shared| shared.stored()),
         }
     }
 

@@ -50,6 +50,10 @@ impl Pipeline {
     pub fn advance_to(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         self.advance_watermark(to);
         self.fire_timers(TimerMark::through(self.watermark()), out);
+        if self.options.until == Some(to) {
+            let plan = Arc::clone(&self.plan);
+            self.end_last_beats(&plan, to, out);
+        }
     }
 
     /// Advances the watermark to `to`, and leaves the timers due by then to [`fire_timers`](Pipeline::fire_timers).

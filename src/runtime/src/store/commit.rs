@@ -87,6 +87,7 @@ impl StoreShared {
             links: snapshot.links,
             growth: snapshot.growth,
             uplift: snapshot.uplift,
+            budgets: snapshot.budgets,
         };
         state.begun = Some(number);
         state.next += 1;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreFailure};
 use super::objects::{ObjectError, ObjectStorage, ObjectWriter};
+use rekindle_core::budgets::StoredBook;
 use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind};
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
@@ -72,6 +73,7 @@ pub(super) struct CheckpointStart {
     pub(super) links: LinksSnapshot,
     pub(super) growth: Option<(Box<Rollup>, Day)>,
     pub(super) uplift: Arc<UpliftCounts>,
+    pub(super) budgets: Option<StoredBook>,
 }
 
 impl CheckpointWriter {
@@ -191,7 +193,7 @@ struct CheckpointObject {
 
 impl CheckpointObject {
     fn begin(start: CheckpointStart) -> Result<CheckpointObject, StoreError> {
-        let CheckpointStart { objects, object: name, head, generation, plan, links, growth, uplift } = start;
+        let CheckpointStart { objects, object: name, head, generation, plan, links, growth, uplift, budgets } = start;
         let mut encoder = CheckpointEncoder::new(&plan, &head)?;
         encoder.links(&links)?;
         if let Some((rollup, today)) = growth {
@@ -199,6 +201,9 @@ impl CheckpointObject {
         }
         if !uplift.is_empty() {
             encoder.uplift(&uplift)?;
+        }
+        if let Some(book) = budgets {
+            encoder.budgets(&book)?;
         }
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, error))?;
         Ok(CheckpointObject {

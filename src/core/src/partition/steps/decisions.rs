@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::points::PaidDecision;
 use super::{EvaluationPoint, MatchedEvent, PendingTrigger, StepContext, TriggeredCampaign};
+use crate::budgets::coupon::{self, CouponOwner};
 use crate::campaigns::{self, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin};
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::KeyInstance;
@@ -16,7 +17,7 @@ use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{CampaignId, Ruleset};
 
 /// A decision that was made, with the position in the log at which it was.
-struct MadeDecision<'t> {
+pub(super) struct MadeDecision<'t> {
     campaign: CampaignId,
     outcome: Outcome,
     /// `None`: it is gone from the rules.
@@ -24,6 +25,18 @@ struct MadeDecision<'t> {
     /// The cause of the trigger.
     cause: Cause,
     position: u64,
+}
+
+impl<'t> MadeDecision<'t> {
+    /// Of a decision that had to wait.
+    pub(super) fn of_deferred(deferred: &'t DeferredDecision, outcome: Outcome, position: u64) -> MadeDecision<'t> {
+        let cause = match (&deferred.trigger, &deferred.cause) {
+            (Some(Trigger::Match(_)), id) => Cause::Event(id.clone()),
+            (_, Some(id)) => Cause::Event(Some(Arc::clone(id))),
+            (_, None) => Cause::Time,
+        };
+        MadeDecision { campaign: deferred.campaign, outcome, trigger: deferred.trigger.as_ref(), cause, position }
+    }
 }
 
 impl StepContext {
@@ -73,6 +86,12 @@ impl StepContext {
                 Cause::Time | Cause::Ttl | Cause::Max | Cause::Points { .. } | Cause::Rules { .. } => None,
                 Cause::Event(id) => id.as_ref(),
             };
+            if plan.rules.campaigns[usize::from(campaign.0)].asks() {
+                let (cause, at) = (message_id.cloned(), user.profile.now);
+                let decision = DeferredDecision { campaign, trigger: Some(trigger), at, until: at, zone: None, cause };
+                self.ask(user, decision, None, point.position);
+                continue;
+            }
             let instance = instance_of(plan, &user.profile, Some(&trigger));
             let scope = scope_of(plan, &user.profile, Some(&trigger), instance.as_deref());
             let subject = DecisionSubject {
@@ -107,6 +126,11 @@ impl StepContext {
         let mut due = user.campaigns.release_deferred(user.profile.now);
         due.sort_by_key(|deferred| plan.rules.decision_rank(deferred.campaign));
         for deferred in due {
+            if deferred.trigger.is_some() && plan.rules.campaigns[usize::from(deferred.campaign.0)].asks() {
+                let deferred_at = deferred.at;
+                self.ask(user, deferred, Some(deferred_at), position);
+                continue;
+            }
             let (outcome, zone) = match &deferred.trigger {
                 None => (Outcome::Stale, None),
                 Some(trigger) => {
@@ -119,13 +143,7 @@ impl StepContext {
                     (outcome, zone)
                 }
             };
-            let cause = match (&deferred.trigger, &deferred.cause) {
-                (Some(Trigger::Match(_)), id) => Cause::Event(id.clone()),
-                (_, Some(id)) => Cause::Event(Some(Arc::clone(id))),
-                (_, None) => Cause::Time,
-            };
-            let (campaign, trigger) = (deferred.campaign, deferred.trigger.as_ref());
-            let decision = MadeDecision { campaign, outcome: outcome.clone(), trigger, cause, position };
+            let decision = MadeDecision::of_deferred(&deferred, outcome.clone(), position);
             self.report_decision(plan, user, decision, out);
             if let Outcome::Deferred { until } = outcome {
                 user.campaigns.defer(DeferredDecision { at: user.profile.now, until, zone, ..deferred });
@@ -133,14 +151,14 @@ impl StepContext {
         }
     }
 
-    /// Counts a decision and appends it to the outputs, after its price is paid.
-    fn report_decision(
+    /// Counts a decision and appends it to the outputs, after its price is paid. Returns the code of the coupon that is sent.
+    pub(super) fn report_decision(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
         decision: MadeDecision<'_>,
         out: &mut Vec<Output>,
-    ) {
+    ) -> Option<Arc<str>> {
         let MadeDecision { campaign: id, mut outcome, trigger, cause, position } = decision;
         if let Some((per, key)) = trigger.and_then(|trigger| trigger.key(&plan.rules)).filter(|_| outcome.is_exposure())
         {
@@ -153,6 +171,15 @@ impl StepContext {
         }
         let campaign = &plan.rules.campaigns[usize::from(id.0)];
         self.counts.decisions[usize::from(id.0)][outcome.index()] += 1;
+        let coupon = campaign.coupon.as_ref().zip(match outcome {
+            // This exposure counts too.
+            Outcome::Sent { ordinal, .. } => Some(ordinal + 1),
+            _ => None,
+        });
+        let code: Option<Arc<str>> = coupon.map(|(coupon, number)| {
+            let owner = CouponOwner { campaign: &campaign.id, user: &user.id, number };
+            coupon::code(&self.secret, coupon, owner).into()
+        });
         if let (Outcome::Sent { ordinal, .. }, Some((latest_read, number))) = (&mut outcome, self.rules_change)
             && user.profile.now <= latest_read
         {
@@ -163,7 +190,12 @@ impl StepContext {
             Outcome::Sent { variant, .. } => {
                 let instance = instance_of(plan, &user.profile, trigger);
                 let scope = scope_of(plan, &user.profile, trigger, instance.as_deref());
-                Some(Box::new(campaigns::payload(&scope, campaign, variant)))
+                let mut payload = campaigns::payload(&scope, campaign, variant);
+                if let (Some((coupon, _)), Some(code)) = (coupon, &code) {
+                    let bears = coupon::payload(coupon, code, user.profile.now + coupon.valid);
+                    payload.insert("coupon".to_owned(), bears);
+                }
+                Some(Box::new(payload))
             }
             _ => None,
         };
@@ -171,6 +203,7 @@ impl StepContext {
         let decided = DecisionOutput { campaign: id, outcome, trigger, cause, payload };
         let decided = OutputKind::Decision(Box::new(decided));
         out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
+        code
     }
 }
 

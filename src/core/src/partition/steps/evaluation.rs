@@ -53,7 +53,7 @@ impl StepContext {
     }
 
     /// Semantics §8: evaluations as long as decisions spend points.
-    fn evaluate_after_payments(
+    pub(super) fn evaluate_after_payments(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,

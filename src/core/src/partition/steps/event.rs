@@ -33,6 +33,7 @@ impl StepContext {
             self.fire_due_or_renew(plan, user, to, out);
             duplicate = is_duplicate(user);
         }
+        self.enter_beat(watermark);
         if duplicate {
             self.counts.duplicates += 1;
         } else {
@@ -40,6 +41,7 @@ impl StepContext {
             self.counts.late += u64::from(arrival.ts < watermark);
             // A user that expires by now was replaced already.
             let _ = self.fire_due(plan, user, to, out);
+            self.enter_beat(watermark);
             user.profile.now = now;
             is_first = user.profile.first == Timestamp::NEVER;
             values = self.record(plan, user, arrival, out);
@@ -89,6 +91,7 @@ impl StepContext {
             self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values), out);
         }
         self.matches = matches;
+        self.settle(plan, user, arrival, &values, out);
         let ProfileUpdate { event, ts, position } = arrival;
         self.record_points(plan, user, MatchedEvent { event, values: &values, ts }, position, out);
         self.count_goals(plan, user, &self.matches, &arrival, &values);

@@ -9,7 +9,8 @@ use crate::partition::{ExecutionPlan, User};
 use crate::time::Timestamp;
 
 impl StepContext {
-    /// Fires everything due for the user at or before `to`, in time order, each at its own due time. Returns the instant at or
+    /// Fires everything due for the user at or before `to`, in time order, each at its own due time; where the user
+    /// [awaits an answer](StepContext::awaits_answer), no more than up to the end of that beat. Returns the instant at or
     /// before `to` at which the user expires then, if there is one.
     pub(in crate::partition) fn fire_due(
         &mut self,
@@ -23,6 +24,10 @@ impl StepContext {
             if due > to.at {
                 return user.expires(self.state_ttl).filter(|at| *at <= to.at);
             }
+            if self.awaits_answer(user) && due > user.campaigns.asks.next_answer() {
+                return None;
+            }
+            self.enter_beat_of(due);
             user.profile.now = due;
             self.stale.clear();
             let has_all_timed = user.segments_due <= due;
@@ -32,6 +37,7 @@ impl StepContext {
                 user.profile.tidy(&plan.rules);
             }
             self.forget_expired_keys(plan, user, to.position, out);
+            self.release_reservations(user, to.position, out);
             self.expire_points(plan, user, to.position, out);
             let point = EvaluationPoint {
                 position: to.position,
@@ -71,8 +77,11 @@ impl StepContext {
         }
         let (mut probe, counts) = (user.clone(), self.counts.clone());
         let (growth_deltas, uplift) = (std::mem::take(&mut self.growth_deltas), std::mem::take(&mut self.uplift));
+        let (asks, changes) = (self.asks.len(), self.budget_changes.len());
         let expired = self.fire_due(plan, &mut probe, LogInstant { at: to, position: 0 }, &mut Vec::new()).is_some();
         (self.counts, self.growth_deltas, self.uplift) = (counts, growth_deltas, uplift);
+        self.asks.truncate(asks);
+        self.budget_changes.truncate(changes);
         expired
     }
 

@@ -40,6 +40,7 @@ impl StepContext {
         self.enter_segments(user);
         user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
         user.goals.merge(visitor.goals);
+        user.reservations.merge(visitor.reservations);
         user.unsettled = true;
         self.counts.merged += 1;
         let decided = OutputKind::Merged { from: visitor.id };

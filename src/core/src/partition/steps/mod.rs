@@ -1,5 +1,6 @@
 //! The steps that change one user: firing timers, merging, applying an event, evaluating.
 
+mod budgets;
 mod decisions;
 mod evaluation;
 mod event;
@@ -12,8 +13,10 @@ mod points;
 
 use std::sync::Arc;
 
+use super::beats::AskTicket;
 use super::io::{Cause, ExpiredUser, PartitionCounters};
 use super::{ExecutionPlan, User};
+use crate::budgets::TimedBudgetChange;
 use crate::campaigns::TransitionTrigger;
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::segments::SegmentChanges;
@@ -22,7 +25,7 @@ use crate::goals::UpliftCounts;
 use crate::growth::{ActivitySpan, RollupDeltas};
 use crate::rules::ruleset::{CampaignId, LedgerId, NameId};
 use crate::secret::DrawSecret;
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, beat_after, beat_through};
 
 /// The counters that all steps add to, and scratch space kept to save allocations.
 #[derive(Debug)]
@@ -40,6 +43,14 @@ pub(super) struct StepContext {
     pub(super) rules_change: Option<(Timestamp, u64)>,
     /// What draws depend on.
     pub(super) secret: DrawSecret,
+    /// The log's watermark: the beats that end at or before it have ended.
+    pub(super) watermark: Timestamp,
+    /// The end of the beat in which the step happens.
+    beat: Timestamp,
+    /// The asks that arose since this was last taken.
+    pub(super) asks: Vec<AskTicket>,
+    /// What changed of budgets since this was last taken.
+    pub(super) budget_changes: Vec<TimedBudgetChange>,
     stale: SegmentSet,
     /// The names that the event matches, each once.
     names: Vec<NameId>,
@@ -121,6 +132,10 @@ impl StepContext {
             uplift: UpliftCounts::default(),
             rules_change: None,
             secret: DrawSecret::default(),
+            watermark: Timestamp::MIN,
+            beat: Timestamp::MIN,
+            asks: Vec::new(),
+            budget_changes: Vec::new(),
             stale: SegmentSet::default(),
             names: Vec::new(),
             matches: Vec::new(),
@@ -128,6 +143,19 @@ impl StepContext {
             paid_ledgers: Vec::new(),
             triggered: Vec::new(),
         }
+    }
+}
+
+impl StepContext {
+    /// What happens from here on happens in the beat that the watermark is in.
+    pub(super) fn enter_beat(&mut self, watermark: Timestamp) {
+        self.watermark = watermark;
+        self.beat = beat_after(watermark);
+    }
+
+    /// The same, of what is due at an instant: if the watermark has passed it, the beat was an earlier one.
+    fn enter_beat_of(&mut self, due: Timestamp) {
+        self.beat = beat_through(due).min(beat_after(self.watermark));
     }
 }
 

@@ -112,6 +112,11 @@ pub struct Cap {
 }
 
 impl Campaign {
+    /// Whether it is decided at the end of a beat, since it asks for something that all users share.
+    pub fn asks(&self) -> bool {
+        !self.spends.is_empty()
+    }
+
     /// The terms that a decision asks for a value, beside its `if`.
     pub fn terms(&self) -> impl Iterator<Item = &Term> {
         let payload = self.payload_from.iter().map(|(_, term)| term);

@@ -6,6 +6,7 @@
 //! | action | `<prefix>.actions.<channel>.<campaign>` | CloudEvent | the action's own |
 //! | decision, if enabled | `<prefix>.decisions.<campaign>.<outcome>` | the journal's line | hash of user, campaign, key, number of the match, outcome, time, cause |
 //! | points | `<prefix>.points.<ledger>.<change>` | the journal's line | hash of user, ledger, change, time, cause, and how many changes the event made before, or campaign, number of the match and key |
+//! | budget | `<prefix>.budgets.<budget>.<change>` | the journal's line | hash of user, budget, campaign, change, time, and time and number of the action |
 //! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
 //! | outcome of a goal | `<prefix>.outcomes.<campaign>.<goal>` | the journal's line | hash of user, campaign, goal, group, time |
 //! | rules change | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, generation |

@@ -7,7 +7,7 @@ use async_nats::subject::Subject;
 use rekindle_core::action::{self, Action, event_id};
 use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::journal;
-use rekindle_core::partition::{Cause, DecisionOutput, Output, OutputKind, PointsOutput, PointsPrice};
+use rekindle_core::partition::{BudgetOutput, Cause, DecisionOutput, Output, OutputKind, PointsOutput, PointsPrice};
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::RulesActivation;
@@ -51,6 +51,11 @@ impl MessageEncoder {
                 let id = points_id(&rules.ledgers[usize::from(points.ledger.0)].id, points, output, rules);
                 let subject = job.subjects.points(points.ledger, points.change);
                 messages.push(self.journal_line(MessageKind::Points, subject, id, job, output));
+            }
+            OutputKind::Budget(change) => {
+                let subject = job.subjects.budget(change.budget, change.change);
+                let id = budget_id(rules, change, output);
+                messages.push(self.journal_line(MessageKind::Budget, subject, id, job, output));
             }
             OutputKind::Merged { from } => {
                 let id = output_id("merged", from, "", output, None);
@@ -161,6 +166,13 @@ fn points_id(ledger: &str, points: &PointsOutput, output: &Output, rules: &Rules
         }
     };
     output_id("points", &subject, points.change.name(), output, Some(&points.cause))
+}
+
+/// The same for a change of a budget, of which one event can cause several: by the action whose costs these are.
+fn budget_id(rules: &Ruleset, change: &BudgetOutput, output: &Output) -> String {
+    let BudgetOutput { budget, campaign, change: kind, action: (sent, ordinal), .. } = change;
+    let (budget, campaign) = (&rules.budgets[usize::from(budget.0)].id, &rules.campaigns[usize::from(campaign.0)].id);
+    output_id("budget", &format!("{budget}\0{campaign}\0{}\0{ordinal}", sent.0), kind.name(), output, None)
 }
 
 /// The same for a decision, of which one event can cause several: of a campaign on its matches, or on the keys of a segment.

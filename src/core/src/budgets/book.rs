@@ -1,0 +1,143 @@
+//! The book of all budgets: what is spent and reserved, by period.
+
+use std::collections::BTreeMap;
+
+use super::{BudgetChange, TimedBudgetChange};
+use crate::decimal::Decimal;
+use crate::rules::ruleset::{Budget, BudgetId, Ruleset};
+use crate::time::Timestamp;
+
+/// How many periods of a budget are kept at least. Older ones go once nothing is reserved of them.
+const PERIODS_KEPT: usize = 64;
+
+/// All budgets of some rules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BudgetBook {
+    accounts: Vec<BudgetAccount>,
+}
+
+/// What is known of one budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BudgetAccount {
+    /// Its periods, by their beginning; those in which nothing was asked for are missing.
+    pub periods: BTreeMap<Timestamp, BudgetPeriod>,
+    /// All that was granted, in millionths.
+    pub granted: i128,
+    /// How often the budget lacked what a campaign asked for.
+    pub refused: u64,
+}
+
+/// What is known of one period of a budget, in millionths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BudgetPeriod {
+    /// What is spent.
+    pub spent: i128,
+    /// What is reserved.
+    pub reserved: i128,
+}
+
+/// What is stored of a budget. What is reserved is not: it is the sum of the users' open reservations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredBudget {
+    /// The periods by their beginning, with what is spent.
+    pub spent: Vec<(Timestamp, i128)>,
+    /// All that was granted.
+    pub granted: i128,
+    /// How often the budget lacked what a campaign asked for.
+    pub refused: u64,
+}
+
+/// What is stored of all budgets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredBook {
+    /// Each budget.
+    pub budgets: Vec<(BudgetId, StoredBudget)>,
+    /// What changed in beats that have not ended.
+    pub changes: Vec<TimedBudgetChange>,
+}
+
+impl BudgetBook {
+    /// Nothing spent yet, of the budgets of these rules.
+    pub fn new(rules: &Ruleset) -> BudgetBook {
+        BudgetBook { accounts: vec![BudgetAccount::default(); rules.budgets.len()] }
+    }
+
+    /// What was stored. Nothing is reserved: the users' open reservations are to be added.
+    pub fn restored(rules: &Ruleset, stored: impl IntoIterator<Item = (BudgetId, StoredBudget)>) -> BudgetBook {
+        let mut book = BudgetBook::new(rules);
+        for (budget, StoredBudget { spent, granted, refused }) in stored {
+            let Some(account) = book.accounts.get_mut(usize::from(budget.0)) else { continue };
+            let periods = spent.into_iter().map(|(start, spent)| (start, BudgetPeriod { spent, reserved: 0 }));
+            *account = BudgetAccount { periods: periods.collect(), granted, refused };
+        }
+        book
+    }
+
+    /// What is to be stored.
+    pub fn stored(&self) -> impl Iterator<Item = (BudgetId, StoredBudget)> {
+        (0..).map(BudgetId).zip(&self.accounts).map(|(budget, account)| {
+            let spent = account.periods.iter().filter(|(_, period)| period.spent != 0);
+            let spent = spent.map(|(start, period)| (*start, period.spent)).collect();
+            (budget, StoredBudget { spent, granted: account.granted, refused: account.refused })
+        })
+    }
+
+    /// The same by the ids of other rules, where the budget has the same period. Nothing is reserved: the users' open
+    /// reservations are to be added.
+    pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> BudgetBook {
+        let kept = |budget: &BudgetId| {
+            let Budget { id, per, .. } = &rules.budgets[usize::from(budget.0)];
+            let is_same = |other: &Budget| (&other.id, &other.per) == (id, per);
+            next.budgets.iter().position(is_same).and_then(|place| u16::try_from(place).ok()).map(BudgetId)
+        };
+        BudgetBook::restored(next, self.stored().filter_map(|(budget, stored)| Some((kept(&budget)?, stored))))
+    }
+
+    /// What is known of a budget.
+    pub fn account(&self, budget: BudgetId) -> Option<&BudgetAccount> {
+        self.accounts.get(usize::from(budget.0))
+    }
+
+    /// What is spent and reserved of a budget in a period.
+    pub fn period(&self, budget: BudgetId, period: Timestamp) -> BudgetPeriod {
+        self.account(budget).and_then(|account| account.periods.get(&period)).copied().unwrap_or_default()
+    }
+
+    /// Whether a cost is within the limit of a budget, in a period.
+    pub fn allows(&self, rules: &Ruleset, budget: BudgetId, period: Timestamp, cost: Decimal) -> bool {
+        let BudgetPeriod { spent, reserved } = self.period(budget, period);
+        let used = spent.saturating_add(reserved).saturating_add(cost.millionths());
+        used <= rules.budgets[usize::from(budget.0)].limit.millionths()
+    }
+
+    /// Adds a change.
+    pub fn add(&mut self, change: &BudgetChange) {
+        let Some(account) = self.accounts.get_mut(usize::from(change.budget.0)) else { return };
+        let period = account.periods.entry(change.period).or_default();
+        period.spent = period.spent.saturating_add(change.spent);
+        period.reserved = period.reserved.saturating_add(change.reserved);
+        if *period == BudgetPeriod::default() {
+            account.periods.remove(&change.period);
+        }
+        while account.periods.len() > PERIODS_KEPT
+            && let Some(oldest) = account.periods.first_entry()
+            && oldest.get().reserved == 0
+        {
+            oldest.remove();
+        }
+    }
+
+    /// Counts what was granted.
+    pub fn count_granted(&mut self, budget: BudgetId, cost: Decimal) {
+        if let Some(account) = self.accounts.get_mut(usize::from(budget.0)) {
+            account.granted = account.granted.saturating_add(cost.millionths());
+        }
+    }
+
+    /// Counts that a budget lacked what was asked for.
+    pub fn count_refused(&mut self, budget: BudgetId) {
+        if let Some(account) = self.accounts.get_mut(usize::from(budget.0)) {
+            account.refused += 1;
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What a user's affairs change of budgets: asks and their answers, settlements, releases (semantics §13).
+
+use std::sync::Arc;
+
+use super::decisions::{MadeDecision, instance_of, scope_of};
+use super::matches::MatchValues;
+use super::{EvaluationOrigin, EvaluationPoint, StepContext};
+use crate::budgets::{BudgetChange, BudgetChangeKind, CostShare, Reservation, TimedBudgetChange};
+use crate::campaigns::{self, Ask, DecisionSubject, DeferredDecision, Funds, Outcome};
+use crate::decimal::Decimal;
+use crate::engine::evaluate::EvaluationContext;
+use crate::engine::local_time::zone_of;
+use crate::engine::profile::ProfileUpdate;
+use crate::partition::beats::{AskTicket, BeatEnd};
+use crate::partition::io::{BudgetOutput, Output, OutputKind};
+use crate::partition::{ExecutionPlan, User};
+use crate::rules::ruleset::{BudgetId, CampaignId};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+impl StepContext {
+    /// Whether the beat of the user's first ask has ended, so that nothing happens to the user before the answer.
+    pub(in crate::partition) fn awaits_answer(&self, user: &User) -> bool {
+        user.campaigns.asks.next_answer() <= self.watermark
+    }
+
+    /// Keeps a decision for the end of the beat. Its `until` and `at` are those of the ask.
+    pub(super) fn ask(
+        &mut self,
+        user: &mut User,
+        decision: DeferredDecision,
+        deferred_at: Option<Timestamp>,
+        position: u64,
+    ) {
+        let at = user.profile.now;
+        self.asks.push(AskTicket { beat: self.beat, at, user: Arc::clone(&user.id), position });
+        let decision = DeferredDecision { at, until: self.beat, ..decision };
+        user.campaigns.asks.add(Ask { decision, deferred_at });
+    }
+
+    /// Decides about an ask at the user's clock, and takes from the book what the action costs.
+    pub(in crate::partition) fn answer(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        ask: Ask,
+        end: &mut BeatEnd<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Ask { decision, .. } = &ask;
+        let mut funds = Funds::new(end.book);
+        let (outcome, zone) = match &decision.trigger {
+            None => (Outcome::Stale, None),
+            Some(trigger) => {
+                let instance = instance_of(plan, &user.profile, Some(trigger));
+                let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
+                let message_id = decision.cause.as_deref();
+                let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
+                let outcome = campaigns::decide_ask(&subject, &ask, &mut user.campaigns, &mut funds);
+                let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
+                (outcome, zone)
+            }
+        };
+        let Funds { costs, refused, .. } = funds;
+        refused.into_iter().for_each(|budget| end.book.count_refused(budget));
+        let made = MadeDecision::of_deferred(decision, outcome.clone(), end.position);
+        let code = self.report_decision(plan, user, made, out);
+        match outcome {
+            Outcome::Sent { ordinal, .. } => {
+                let taken = TakenCosts { campaign: decision.campaign, ordinal, costs, code };
+                self.take(plan, user, taken, end, out);
+            }
+            Outcome::Deferred { until } => {
+                let deferred = DeferredDecision { at: user.profile.now, until, zone, ..ask.decision.clone() };
+                user.campaigns.defer(deferred);
+            }
+            _ => {}
+        }
+        self.evaluate_if_paid(plan, user, ask.decision.cause.as_deref(), end.position, out);
+    }
+
+    /// Semantics §8: if the decision spent points, evaluation and campaigns follow. What they set off belongs to the next beat.
+    fn evaluate_if_paid(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        message_id: Option<&str>,
+        position: u64,
+        out: &mut Vec<Output>,
+    ) {
+        if self.paid_ledgers.is_empty() {
+            return;
+        }
+        let origin = message_id.map_or(EvaluationOrigin::Time, |id| EvaluationOrigin::Event(Some(id)));
+        let point = EvaluationPoint { position, origin, is_first: false, has_all_timed: false, matched: None };
+        self.evaluate_after_payments(plan, user, &point, out);
+    }
+
+    /// Spends or reserves the costs of an action that was just sent.
+    fn take(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        taken: TakenCosts,
+        end: &mut BeatEnd<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let (TakenCosts { campaign, ordinal, costs, code }, at) = (taken, user.profile.now);
+        let settle = plan.rules.campaigns[usize::from(campaign.0)].settle.as_ref();
+        let kind = if settle.is_some() { BudgetChangeKind::Reserved } else { BudgetChangeKind::Spent };
+        for CostShare { budget, period, cost } in &costs {
+            let (spent, reserved) = match kind {
+                BudgetChangeKind::Reserved => (0, cost.millionths()),
+                _ => (cost.millionths(), 0),
+            };
+            end.book.add(&BudgetChange { budget: *budget, period: *period, spent, reserved });
+            end.book.count_granted(*budget, *cost);
+            let action = (at, ordinal);
+            let told = BudgetOutput { budget: *budget, campaign, change: kind, amount: *cost, action };
+            tell(user, told, end.position, out);
+        }
+        if let Some(settle) = settle {
+            user.reservations.add(Reservation { campaign, ordinal, at, due: at + settle.within, code, costs });
+        }
+    }
+
+    /// Settles the reservations that the event's matches fit: by file order of campaigns, then by matches.
+    pub(super) fn settle(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        arrival: ProfileUpdate<'_, '_>,
+        values: &MatchValues<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        if user.reservations.is_empty() {
+            return;
+        }
+        let matches = std::mem::take(&mut self.matches);
+        for (campaign, definition) in (0..).map(CampaignId).zip(&plan.rules.campaigns) {
+            let Some(settle) = definition.settle.as_ref().filter(|settle| self.names.contains(&settle.on)) else {
+                continue;
+            };
+            for found in matches.iter().filter(|found| found.name == settle.on) {
+                let (profile, reservations) = (&user.profile, &mut user.reservations);
+                let scope = EvaluationContext {
+                    fields: found.fields(arrival.event, values),
+                    ..EvaluationContext::new(&plan.rules, profile, profile.now)
+                };
+                let fits = |reservation: &Reservation| {
+                    let scope = EvaluationContext { code: reservation.code.as_deref(), ..scope };
+                    arrival.ts > reservation.at && settle.when.as_ref().is_none_or(|when| scope.holds(when))
+                };
+                let Some(reservation) = reservations.take_oldest(campaign, fits) else { continue };
+                let scope = EvaluationContext { code: reservation.code.as_deref(), ..scope };
+                let amount = settle.amount.as_ref().and_then(|amount| match scope.value(amount) {
+                    Value::Number(amount) => {
+                        Some(amount).filter(|it| (Decimal::ZERO..=Decimal::GIVEN_MAX).contains(it))
+                    }
+                    _ => None,
+                });
+                self.settle_one(user, &reservation, amount, arrival.position, out);
+            }
+        }
+        self.matches = matches;
+    }
+
+    /// Of the first budget the amount is spent, if there is one; of the others, what was reserved.
+    fn settle_one(
+        &mut self,
+        user: &User,
+        reservation: &Reservation,
+        amount: Option<Decimal>,
+        position: u64,
+        out: &mut Vec<Output>,
+    ) {
+        let mut amount = amount;
+        for CostShare { budget, period, cost } in &reservation.costs {
+            let spent = amount.take().unwrap_or(*cost);
+            let (spent_of, freed) = (spent.millionths(), -cost.millionths());
+            self.change_budget(BudgetChange { budget: *budget, period: *period, spent: spent_of, reserved: freed });
+            tell(user, reservation.told(*budget, BudgetChangeKind::Settled, spent), position, out);
+        }
+    }
+
+    /// Frees what is due at the user's clock.
+    pub(super) fn release_reservations(&mut self, user: &mut User, position: u64, out: &mut Vec<Output>) {
+        while let Some(reservation) = user.reservations.take_due(user.profile.now) {
+            self.release(user, &reservation, position, out);
+        }
+    }
+
+    /// Frees all that a user who goes has reserved.
+    pub(in crate::partition) fn release_all(&mut self, user: &mut User, position: u64, out: &mut Vec<Output>) {
+        for reservation in user.reservations.take_all() {
+            self.release(user, &reservation, position, out);
+        }
+    }
+
+    fn release(&mut self, user: &User, reservation: &Reservation, position: u64, out: &mut Vec<Output>) {
+        for CostShare { budget, period, cost } in &reservation.costs {
+            let freed = -cost.millionths();
+            self.change_budget(BudgetChange { budget: *budget, period: *period, spent: 0, reserved: freed });
+            tell(user, reservation.told(*budget, BudgetChangeKind::Released, *cost), position, out);
+        }
+    }
+
+    /// The book has it at the end of the beat.
+    fn change_budget(&mut self, change: BudgetChange) {
+        self.budget_changes.push(TimedBudgetChange { beat: self.beat, change });
+    }
+}
+
+/// The costs of an action that was sent.
+struct TakenCosts {
+    campaign: CampaignId,
+    ordinal: u64,
+    costs: Vec<CostShare>,
+    code: Option<Arc<str>>,
+}
+
+impl Reservation {
+    fn told(&self, budget: BudgetId, change: BudgetChangeKind, amount: Decimal) -> BudgetOutput {
+        BudgetOutput { budget, campaign: self.campaign, change, amount, action: (self.at, self.ordinal) }
+    }
+}
+
+fn tell(user: &User, change: BudgetOutput, position: u64, out: &mut Vec<Output>) {
+    let decided = OutputKind::Budget(Box::new(change));
+    out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
+}

@@ -1,0 +1,248 @@
+//! The ends of beats (semantics §8): where the partitions meet, since users share budgets.
+//!
+//! Between two ends the partitions know nothing of each other, so they need not stop at each: they go through their whole
+//! queues, and only what happens to a user who awaits an answer is left over (it is *parked*), with all that follows for the
+//! same user. Then one thread goes through what is left over, in the order of the log: where an answer is missing, the beats
+//! up to there end, one after another, and all who asked are answered in the order that the page fixes. That order depends on
+//! nothing but the log, and of all others nothing depends on when they were applied.
+//!
+//! Rules without budgets have none of this.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rayon::prelude::*;
+
+use super::Pipeline;
+use super::partition_task::{PartitionOperation, StateHandover};
+use rekindle_core::budgets::{BudgetBook, BudgetChange, StoredBook, TimedBudgetChange};
+use rekindle_core::partition::{
+    AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
+};
+use rekindle_core::route::partition_of;
+use rekindle_core::rules::ruleset::Ruleset;
+use rekindle_core::time::Timestamp;
+
+/// What users share, and what waits for the end of a beat.
+#[derive(Debug, Default)]
+pub(super) struct SharedState {
+    /// All budgets, as of the last end of a beat.
+    book: BudgetBook,
+    /// What changed of budgets in beats that have not ended.
+    changes: Vec<TimedBudgetChange>,
+    /// Who asks, by the end of the beat; each user's asks in their order.
+    asks: BTreeMap<Timestamp, Vec<AskTicket>>,
+}
+
+/// An operation that was left over, since a user awaits an answer.
+pub(super) struct ParkedOperation<'e, 'a> {
+    /// The partition.
+    pub(super) partition: usize,
+    /// The operation.
+    pub(super) operation: PartitionOperation<'e, 'a>,
+}
+
+/// What the partition tasks left over.
+pub(super) struct LeftOver<'h, 'e, 'a> {
+    /// The operations, by partition.
+    pub(super) parked: Vec<ParkedOperation<'e, 'a>>,
+    /// The visitors that are on the way.
+    pub(super) handovers: &'h [StateHandover],
+    /// The batch is large enough for all workers.
+    pub(super) in_parallel: bool,
+}
+
+impl SharedState {
+    /// Nothing spent. `None`: users share nothing.
+    pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
+        let has_budgets = !rules.budgets.is_empty();
+        has_budgets.then(|| Box::new(SharedState { book: BudgetBook::new(rules), ..SharedState::default() }))
+    }
+
+    /// What was stored. The users with their asks and what they have reserved come by themselves.
+    pub(super) fn restored(rules: &Ruleset, stored: Option<StoredBook>) -> Option<Box<SharedState>> {
+        let mut shared = SharedState::new(rules)?;
+        if let Some(StoredBook { budgets, changes }) = stored {
+            shared.book = BudgetBook::restored(rules, budgets);
+            // The users' reservations are those after these changes; the book has them at the end of the beat.
+            for TimedBudgetChange { change, .. } in &changes {
+                shared.book.add(&BudgetChange { spent: 0, reserved: -change.reserved, ..*change });
+            }
+            shared.changes = changes;
+        }
+        Some(shared)
+    }
+
+    /// The same under other rules, before the users come.
+    pub(super) fn under(&mut self, rules: &Ruleset, next: &Ruleset) -> Option<Box<SharedState>> {
+        let mut shared = SharedState::new(next)?;
+        self.merge_changes(Timestamp::NEVER);
+        shared.book = self.book.under(rules, next);
+        Some(shared)
+    }
+
+    /// What is to be stored.
+    pub(super) fn stored(&self) -> StoredBook {
+        let mut sums: BTreeMap<_, (i128, i128)> = BTreeMap::new();
+        for TimedBudgetChange { beat, change } in &self.changes {
+            let (spent, reserved) = sums.entry((*beat, change.budget, change.period)).or_default();
+            *spent = spent.saturating_add(change.spent);
+            *reserved = reserved.saturating_add(change.reserved);
+        }
+        let change = |((beat, budget, period), (spent, reserved))| {
+            let change = BudgetChange { budget, period, spent, reserved };
+            TimedBudgetChange { beat, change }
+        };
+        StoredBook { budgets: self.book.stored().collect(), changes: sums.into_iter().map(change).collect() }
+    }
+
+    /// What is known of all budgets, as of the last end of a beat.
+    pub(super) fn book(&self) -> &BudgetBook {
+        &self.book
+    }
+
+    /// Takes the asks and the reservations that users came with.
+    pub(super) fn collect_arrived(&mut self, partitions: &mut [Partition]) {
+        partitions.iter_mut().for_each(|partition| self.collect(partition));
+        self.merge_changes(Timestamp::MIN);
+    }
+
+    /// Takes what a partition hands in.
+    pub(super) fn collect(&mut self, partition: &mut Partition) {
+        self.changes.extend(partition.take_budget_changes());
+        for ticket in partition.take_asks() {
+            self.asks.entry(ticket.beat).or_default().push(ticket);
+        }
+    }
+
+    /// The book gets what changed in the beats up to then.
+    fn merge_changes(&mut self, end: Timestamp) {
+        let book = &mut self.book;
+        self.changes.retain(|TimedBudgetChange { beat, change }| {
+            let has_ended = *beat <= end;
+            if has_ended {
+                book.add(change);
+            }
+            !has_ended
+        });
+    }
+
+    /// Who asked in the first beat that has not been answered and ends at or before `end`, in the order of the answers.
+    fn next_asks(&mut self, end: Timestamp) -> Option<Vec<AskTicket>> {
+        let first = self.asks.first_entry().filter(|entry| *entry.key() <= end)?;
+        let mut asks = first.remove();
+        asks.sort_by(|a, b| (a.at, &a.user).cmp(&(b.at, &b.user)));
+        Some(asks)
+    }
+}
+
+impl Pipeline {
+    /// What is known of all budgets; `None`: the rules have none.
+    pub fn budgets(&self) -> Option<&BudgetBook> {
+        self.shared.as_ref().map(|shared| shared.book())
+    }
+
+    /// Collects what the partitions hand in, and ends the beats up to `fired`.
+    pub(super) fn end_beats(&mut self, plan: &ExecutionPlan, position: u64, out: &mut Vec<Output>) {
+        let Some(shared) = &mut self.shared else { return };
+        self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
+        let reached = self.fired.instant;
+        while let Some(asks) = self.shared.as_mut().and_then(|shared| shared.next_asks(reached)) {
+            let at = asks[0].beat;
+            self.answer(plan, asks, LogInstant { at, position }, out);
+        }
+        if let Some(shared) = &mut self.shared {
+            shared.merge_changes(reached);
+        }
+    }
+
+    /// Answers all who asked in one beat.
+    fn answer(&mut self, plan: &ExecutionPlan, asks: Vec<AskTicket>, end: LogInstant, out: &mut Vec<Output>) {
+        let (fired, count) = (self.fired, self.partitions.len());
+        let Some(shared) = &mut self.shared else { return };
+        shared.merge_changes(end.at);
+        for ticket in asks {
+            let partition = &mut self.partitions[partition_of(&ticket.user, count)];
+            let (at, position) = (end.at, end.position.max(ticket.position));
+            partition.answer(plan, &ticket, &mut BeatEnd { at, position, fired, book: &mut shared.book }, out);
+            shared.collect(partition);
+        }
+    }
+
+    /// Fires all timers up to an instant that the watermark has reached, and ends the beats up to it.
+    pub(super) fn end_beats_through(&mut self, plan: &ExecutionPlan, by: LogInstant, out: &mut Vec<Output>) {
+        let to = TimerMark::through(by.at);
+        if self.shared.is_none() {
+            return;
+        }
+        if self.fired < to {
+            for partition in &mut self.partitions {
+                partition.apply(plan, PartitionInput::Advance { to, position: by.position }, out);
+            }
+            self.fired = to;
+        }
+        self.end_beats(plan, by.position, out);
+    }
+
+    /// At the end of the log's time, beats end one after another until nothing is left to answer.
+    pub(super) fn end_last_beats(&mut self, plan: &ExecutionPlan, at: Timestamp, out: &mut Vec<Output>) {
+        let position = self.position;
+        while let Some(asks) = self.shared.as_mut().and_then(|shared| shared.next_asks(Timestamp::NEVER)) {
+            self.answer(plan, asks, LogInstant { at, position }, out);
+        }
+        if let Some(shared) = &mut self.shared {
+            shared.merge_changes(Timestamp::NEVER);
+        }
+    }
+
+    /// Applies what was left over, then fires the timers before `fire_to`, and ends the beats up to there.
+    pub(super) fn settle_shared(
+        &mut self,
+        plan: &ExecutionPlan,
+        left: LeftOver<'_, '_, '_>,
+        fire_to: TimerMark,
+        out: &mut Vec<Output>,
+    ) {
+        let LeftOver { parked, handovers, in_parallel } = left;
+        let position = self.position;
+        if let Some(shared) = &mut self.shared {
+            self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
+        }
+        self.apply_parked(plan, parked, handovers, out);
+        let advance = |partition: &mut Partition| {
+            let mut outputs = Vec::new();
+            partition.apply(plan, PartitionInput::Advance { to: fire_to, position }, &mut outputs);
+            outputs
+        };
+        let partitions = &mut self.partitions;
+        if in_parallel {
+            let outputs: Vec<Vec<Output>> = self.decoder.install(|| partitions.par_iter_mut().map(advance).collect());
+            out.extend(outputs.into_iter().flatten());
+        } else {
+            partitions.iter_mut().for_each(|partition| out.extend(advance(partition)));
+        }
+        self.fired = self.fired.max(fire_to);
+        self.end_beats(plan, position, out);
+    }
+
+    /// Applies what was left over, in the order of the log.
+    fn apply_parked(
+        &mut self,
+        plan: &ExecutionPlan,
+        mut parked: Vec<ParkedOperation<'_, '_>>,
+        handovers: &[StateHandover],
+        out: &mut Vec<Output>,
+    ) {
+        // Stable: a visitor is handed over before the event that needs it.
+        parked.sort_by_key(|parked| (parked.operation.position(), parked.operation.is_event()));
+        let events = parked.iter().filter(|parked| parked.operation.is_event());
+        let users: HashSet<String> = events.map(|parked| parked.operation.user_needed().to_owned()).collect();
+        for ParkedOperation { partition, operation } in parked {
+            let by = LogInstant { at: operation.watermark(), position: operation.position() };
+            if self.partitions[partition].awaits_answer(plan, operation.user_needed(), by, out) {
+                self.end_beats_through(plan, by, out);
+            }
+            operation.apply(&mut self.partitions[partition], plan, handovers, out);
+        }
+        self.partitions.iter_mut().for_each(|partition| partition.note_renewed(|user| users.contains(user)));
+    }
+}
