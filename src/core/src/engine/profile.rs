@@ -143,7 +143,8 @@ impl UserProfile {
         self.first = self.first.min(visitor.first);
         self.latest = self.latest.max(visitor.latest);
         self.traits.merge(visitor.traits);
-        self.zone = self.zone.take().into_iter().chain(visitor.zone).max_by_key(|zone| zone.0);
+        // The visitor's arrivals count as the earlier ones.
+        self.zone = self.zone.take().or(visitor.zone);
         self.dedup.merge(visitor.dedup);
         self.features.merge(visitor.features);
         self.keys.merge(visitor.keys);
