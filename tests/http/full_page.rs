@@ -45,7 +45,11 @@ pub(crate) fn page() -> MetricsPage {
     source.handed_on(7, 700, 7, Timestamp(now.0 - 250));
     source.set_pending(3);
     page.source(Some(&source), now);
-    page.sink(&SinkFigures { published: [1, 1, 1, 0, 0, 0, 0, 1, 2, 3], batches: 2, ..SinkStatus::default().figures() });
+    page.sink(&SinkFigures {
+        published: [1, 1, 1, 0, 0, 0, 0, 1, 2, 3],
+        batches: 2,
+        ..SinkStatus::default().figures()
+    });
     page.connection(Some(&ConnectionStatus::default()));
     page.ready(true);
     page.recovering(false);

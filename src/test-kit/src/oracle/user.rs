@@ -214,7 +214,7 @@ impl OracleUser {
         self.merge_keys(visitor.instances, rules);
         self.messages.extend(visitor.messages);
         self.exposures.extend(visitor.exposures);
-        self.context_zone = self.context_zone.take().max(visitor.context_zone);
+        self.context_zone = self.context_zone.take().or(visitor.context_zone);
         self.identified = self.identified.max(visitor.identified);
         let (Json::Object(own), Json::Object(theirs)) = (&mut self.traits, visitor.traits) else { return };
         for (key, value) in theirs {

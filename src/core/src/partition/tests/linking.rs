@@ -106,18 +106,23 @@ fn linking_drops_the_visitors_deferred_decisions_and_keeps_the_users() {
 }
 
 #[test]
-fn linking_keeps_the_zone_that_arrived_last() {
+fn linking_keeps_the_users_zone_and_takes_the_visitors_where_there_is_none() {
     let quiet = "quiet_hours = \"22:00-08:00\"";
     let zone = |name: &str| format!(r#""type":"page","context":{{"timezone":"{name}"}}"#);
-    for (first, second, outcome) in [(USER, "visitor", "deferred c"), ("visitor", USER, "sent c")] {
+    // At 16:00Z it is midnight in Shanghai, and noon in New York.
+    let (of_user, of_visitor) = ((USER, zone("America/New_York")), ("visitor", zone("Asia/Shanghai")));
+    let cases = [
+        (vec![&of_user, &of_visitor], "sent c"),
+        (vec![&of_visitor, &of_user], "sent c"),
+        (vec![&of_visitor], "deferred c"),
+    ];
+    for (calls, outcome) in cases {
         let mut story = Story::under(&with_campaign("total(view) >= 1", quiet, ""));
-        // At 16:00Z it is midnight in Shanghai, and noon in New York.
-        let (user_zone, visitor_zone) = (zone("America/New_York"), zone("Asia/Shanghai"));
-        for who in [first, second] {
-            story.call(0, who, if who == USER { &user_zone } else { &visitor_zone });
+        for (who, call) in &calls {
+            story.call(0, who, call);
         }
         story.link(1, USER, "visitor").track(16 * 60 * MINUTE, "View", "");
-        assert_eq!(story.decided().pop().as_deref(), Some(outcome), "{second} came last");
+        assert_eq!(story.decided().pop().as_deref(), Some(outcome), "{calls:?}");
     }
 }
 
