@@ -12,7 +12,7 @@ use rekindle_runtime::store::StoreError;
 
 use super::load::FileLoadError;
 use super::secret::SecretFileError;
-use super::{growth, terminal};
+use super::{fit, growth, terminal};
 use crate::api::ApiError;
 use crate::daemon::DaemonError;
 
@@ -43,6 +43,9 @@ pub enum CliError {
     /// A growth command failed.
     #[error("error: {0}")]
     Growth(#[from] growth::GrowthCommandError),
+    /// A model cannot be fitted.
+    #[error("error: {0}")]
+    Fit(#[from] fit::FitError),
     /// The system refused something.
     #[error("error: could not {attempt}: {source}")]
     System {
@@ -197,6 +200,12 @@ pub(super) enum ArgumentError {
     /// A duration can't be read.
     #[error(transparent)]
     Duration(#[from] SpanError),
+    /// A duration is 0.
+    #[error("it must be longer than 0")]
+    NoTime,
+    /// There is no such kind of model.
+    #[error("it must be mbg_nbd or bg_nbd")]
+    ModelKind,
     /// A time can't be read.
     #[error(
         "it must be an RFC 3339 time with an offset, such as 2026-03-09T00:00:00Z, or a date, such as 2026-03-09, which is its \

@@ -5,6 +5,7 @@ mod check_against;
 pub mod checkpoint;
 pub mod demo;
 mod error;
+pub mod fit;
 pub mod growth;
 mod load;
 mod outputs;
@@ -55,6 +56,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
+    Fit(Box<fit::FitArgs>),
     Check(check::CheckArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Rules(rules::RulesArgs),
@@ -80,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),
+        Command::Fit(args) => fit::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,

@@ -30,6 +30,22 @@ pub fn growth_report(
     Ok((as_of.and_then(|as_of| pipeline.growth(Some(as_of))), pipeline.totals()))
 }
 
+/// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event, and returns what is then
+/// known. Outputs are not kept.
+///
+/// # Errors
+/// The source fails, or the workers cannot be started.
+pub fn final_state(
+    plan: Arc<ExecutionPlan>,
+    options: PipelineOptions,
+    until: Option<Timestamp>,
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+) -> Result<Pipeline, ReplayError> {
+    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
+    feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| feed(pipeline, block, outputs))?;
+    Ok(pipeline)
+}
+
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
 /// `observe` in log order, with their text; duplicates and rejected ones are not.
 ///
