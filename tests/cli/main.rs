@@ -6,6 +6,7 @@ mod cookbook;
 mod demo;
 mod docs;
 mod faults;
+mod fit;
 mod growth_commands;
 mod growth_items;
 mod secret;

@@ -18,6 +18,9 @@ pub struct CountedMatches {
     pub min_gap: Span,
     /// The property that is added up, of all counted but the first.
     pub value: Option<FieldId>,
+    /// What comes too soon after a counted one, but for the first, is added up with it: two orders of one day are one
+    /// purchase of the worth of both. For fitting; rules have no such features.
+    pub adds_uncounted: bool,
 }
 
 /// What was counted of one user.
@@ -50,7 +53,8 @@ impl AggregateFunction for CountedMatches {
 
     fn definition(&self, path: &dyn Fn(FieldId) -> String, _zone: &str) -> String {
         let value = self.value.map(|field| format!(" {}", path(field))).unwrap_or_default();
-        format!("{} {}{value}", Self::STORED_NAME, self.min_gap.0)
+        let uncounted = if self.adds_uncounted { " all" } else { "" };
+        format!("{} {}{value}{uncounted}", Self::STORED_NAME, self.min_gap.0)
     }
 
     fn arguments(&self, event: &str, property: &dyn Fn(FieldId) -> String) -> String {
@@ -77,6 +81,8 @@ impl AggregateFunction for CountedMatches {
         } else if ts - state.latest >= self.min_gap {
             state.latest = ts;
             state.counted = state.counted.saturating_add(1);
+            value.into_iter().for_each(|value| state.sum.add(DecimalSum::from(value)));
+        } else if self.adds_uncounted && state.counted > 1 && ts >= state.latest {
             value.into_iter().for_each(|value| state.sum.add(DecimalSum::from(value)));
         }
     }

@@ -12,6 +12,7 @@ mod beats;
 mod decision_counts;
 mod export;
 mod io;
+mod model_report;
 mod packed;
 mod packed_users;
 mod points_counters;
@@ -32,6 +33,7 @@ pub use io::{
     BudgetOutput, Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind,
     PartitionCounters, PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange,
 };
+pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
 pub use report::{

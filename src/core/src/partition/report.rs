@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::model_report::{self, ModelReport};
 use super::{ExecutionPlan, User};
 use crate::campaigns::Trigger;
 use crate::engine::evaluate::EvaluationContext;
@@ -41,6 +42,8 @@ pub struct UserReport {
     pub keys_left_off: usize,
     /// The ledgers, in file order.
     pub ledgers: Vec<LedgerReport>,
+    /// What models say, of those of whose events there was one.
+    pub models: Vec<ModelReport>,
     /// The latest traits that the rules read, by path.
     pub traits: Vec<(String, JsonText)>,
     /// The `context.timezone` that arrived last, where the rules have quiet hours.
@@ -165,6 +168,7 @@ impl UserReport {
             keys_left_off: profile.keys.len() - keys.len(),
             keys,
             ledgers: ledgers(&profile.points, rules),
+            models: model_report::models(rules, profile, at),
             traits: profile
                 .traits
                 .values()

@@ -21,6 +21,7 @@ mod forget;
 mod growth;
 mod keys;
 mod limits;
+mod models;
 mod observe;
 mod openapi;
 mod params;

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::export::UserExportResponse;
 use super::keys::{KeyInstanceEntry, SegmentKeysEntry};
+use super::models::UserModelEntry;
 use super::params::{PathId, UserDetail};
 use super::points::UserLedgerEntry;
 use super::problem::ProblemDocument;
@@ -63,6 +64,9 @@ pub(super) struct UserStateResponse {
     /// The points of each ledger of the rules; left out: the rules have none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     points: Vec<UserLedgerEntry>,
+    /// What each model says of the user; left out: the rules have none, or the user did not buy yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    models: Vec<UserModelEntry>,
     /// The latest traits that the rules read, by path.
     #[schema(value_type = BTreeMap<String, Value>)]
     traits: BTreeMap<String, JsonText>,
@@ -255,6 +259,7 @@ impl UserStateResponse {
             keys: report.keys.into_iter().map(KeyInstanceEntry::new).collect(),
             keys_left_off: report.keys_left_off,
             points: report.ledgers.into_iter().map(UserLedgerEntry::new).collect(),
+            models: report.models.into_iter().map(UserModelEntry::new).collect(),
             traits: report.traits.into_iter().collect(),
             timezone: report.timezone,
             next_wake_up: report.next_wake_up.map(|at| at.to_string()),

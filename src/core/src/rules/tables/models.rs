@@ -68,7 +68,7 @@ impl<'t> RulesReader<'t> {
         let purchases = purchases();
         let value = self.spending(section, name);
         let (name, min_gap, unit, purchases, (value, spending)) = (name?, min_gap?, unit?, purchases?, value?);
-        let feature = CountedMatches { min_gap, value };
+        let feature = CountedMatches { min_gap, value, adds_uncounted: false };
         let feature = self.model_feature(&section.span, name, feature)?;
         Some(CustomerModel { id, name, feature, unit, purchases, spending })
     }

@@ -84,7 +84,8 @@ pub(super) fn of_spending(histories: &[SpendHistory]) -> Result<FittedSpending, 
     let mean = histories.iter().map(|it| it.spent / it.repeats as f64).sum::<f64>() / customers;
     let model = |logs: &[f64]| SpendModel { p: logs[0].exp(), q: logs[1].exp(), gamma: logs[2].exp() * mean };
     let cost = |logs: &[f64]| -likelihood::of_spending(&model(logs), histories) / customers;
-    let starts = [[6.0, 4.0, 0.5], [1.0, 1.0, 1.0], [2.0, 10.0, 5.0]].map(|start: [f64; 3]| start.map(f64::ln).to_vec());
+    let starts =
+        [[6.0, 4.0, 0.5], [1.0, 1.0, 1.0], [2.0, 10.0, 5.0]].map(|start: [f64; 3]| start.map(f64::ln).to_vec());
     let mut search = Search::default();
     let first = search.best_of(&starts, 1.0, &cost)?;
     let best = search.refine(first, &cost)?;
@@ -217,12 +218,7 @@ impl Search {
     }
 
     /// One search, from a simplex of this width.
-    fn from(
-        &mut self,
-        start: &[f64],
-        width: f64,
-        cost: &dyn Fn(&[f64]) -> f64,
-    ) -> Result<SearchPoint, FitError> {
+    fn from(&mut self, start: &[f64], width: f64, cost: &dyn Fn(&[f64]) -> f64) -> Result<SearchPoint, FitError> {
         let failed = |error: Error| FitError::Optimiser(error.to_string());
         let corner = |at: usize| {
             let mut corner = start.to_vec();

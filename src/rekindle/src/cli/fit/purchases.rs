@@ -14,6 +14,7 @@ use rekindle_core::models::PurchaseHistory;
 use rekindle_core::models::likelihood::{HistoryCount, SpendHistory};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
+use rekindle_core::rules::ruleset::FeatureKind;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
 use rekindle_runtime::replay::{ReplayError, final_state};
@@ -33,7 +34,7 @@ pub(super) struct CustomerPurchases {
 pub(super) struct Customer {
     pub(super) id: Arc<str>,
     pub(super) history: PurchaseHistory,
-    /// What was spent on all purchases but the first.
+    /// What was spent on all purchases but the first, with what followed each of them too soon to be one of its own.
     pub(super) spent: f64,
 }
 
@@ -86,12 +87,13 @@ fn wrong(error: &dyn std::fmt::Display) -> FitError {
 
 impl CustomerPurchases {
     /// Reads the events up to `until`, or all of them.
-    pub(super) fn read(
-        args: &FitArgs,
-        rules: &str,
-        until: Option<Timestamp>,
-    ) -> Result<CustomerPurchases, CliError> {
-        let ruleset = rules::compile(rules).map_err(|_| wrong(&"the rules have mistakes"))?;
+    pub(super) fn read(args: &FitArgs, rules: &str, until: Option<Timestamp>) -> Result<CustomerPurchases, CliError> {
+        let mut ruleset = rules::compile(rules).map_err(|_| wrong(&"the rules have mistakes"))?;
+        for feature in &mut ruleset.features {
+            if let FeatureKind::CountedMatches(kind) = &mut feature.kind {
+                kind.adds_uncounted = true;
+            }
+        }
         let options = pipeline_options(&EngineSettings::default());
         warn_if_stdin_is_terminal(&args.events);
         if args.holdout.is_some() && args.events.iter().any(|path| path == Path::new("-")) {
