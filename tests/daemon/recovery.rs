@@ -230,6 +230,26 @@ async fn settings_that_affect_outputs_can_change_only_if_a_checkpoint_covers_all
     assert_eq!(users(&broker).await, ["a", "b", "c", "d", "e"]);
 }
 
+/// And neither secret is shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_another_secret_than_that_of_the_checkpoint_is_refused() {
+    let server = NatsServer::start();
+    let broker = Broker::with_events(&server.url()).await;
+    let settings = often(&server);
+    let (first, second) = ("correct horse battery staple", "incorrect donkey charger clip");
+    let daemon = settings.set("ENGINE_SECRET", first).start();
+    broker.publish_one(view("a")).await;
+    broker.wait_for_outputs(1).await;
+    let ended = daemon.stop().settings.set("ENGINE_SECRET", second).refused();
+    assert_refused(&ended, "the checkpoint was written with another secret");
+    assert!(![first, second].iter().any(|secret| ended.log.contains(secret)), "{}", ended.log);
+    let daemon = ended.settings.set("ENGINE_SECRET", first).start();
+    broker.publish_one(view("b")).await;
+    broker.wait_for_outputs(2).await;
+    daemon.stop();
+    assert_eq!(users(&broker).await, ["a", "b"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn checkpoints_that_cannot_be_written_are_reported_and_retried_while_processing_continues() {
     let server = NatsServer::start();

@@ -93,6 +93,19 @@ fn the_keys_of_a_user_are_exported() {
 }
 
 #[test]
+fn statistics_count_keys_by_what_they_are_keys_of() {
+    let api = open_with_keys();
+    let keys = || api.get("/v1/stats").json()["keys"].clone();
+    assert_eq!(keys(), json!({"cart": 0}));
+    api.feed(&[call("u", "Cart", Some("a")), call("u", "Cart", Some("b")), call("v", "Cart", Some("a"))]);
+    assert_eq!(keys(), json!({"cart": 3}));
+    assert_documented(&api, "Statistics", &api.get("/v1/stats").json());
+    api.request("DELETE", "/v1/users/u", "");
+    api.feed(&[call("v", "View", None)]);
+    assert_eq!(keys(), json!({"cart": 1}));
+}
+
+#[test]
 fn segments_of_keys_list_users_with_their_keys() {
     let api = open_with_keys();
     let segments = api.get("/v1/segments").json();

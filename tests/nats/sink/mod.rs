@@ -80,7 +80,7 @@ impl RunningSink {
     /// Waits for everything to be acknowledged.
     async fn finish(self) -> Arc<SinkStatus> {
         drop(self.sender);
-        let ended = tokio::time::timeout(Duration::from_secs(60), self.task).await.expect("it ends");
+        let ended = tokio::time::timeout(Duration::from_secs(240), self.task).await.expect("it ends");
         assert_eq!(ended.expect("no panic"), Ok(()));
         assert_eq!(self.health.failing(), []);
         self.status

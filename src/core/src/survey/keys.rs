@@ -29,8 +29,9 @@ impl SurveyedKey {
         }
     }
 
+    /// Whether some value was a key, or may be one.
     fn has_usable(&self) -> bool {
-        self.value.seen.all() > self.unusable.all()
+        !self.value.read.source.is_known() || self.value.seen.all() > self.unusable.all()
     }
 }
 
@@ -41,7 +42,7 @@ impl EventSurvey<'_> {
         for (id, per) in (0..).map(PerId).zip(&self.rules.pers) {
             lines.push(format!("[per.{}], key {}", per.id, per.key));
             for (name, key) in self.keys_of(id) {
-                let all = key.value.seen.described(name.of(&key.value));
+                let all = name.described_value(&key.value);
                 let unusable = match key.unusable.all() {
                     0 => String::new(),
                     unusable => format!("; {} cannot be keys", grouped(unusable)),

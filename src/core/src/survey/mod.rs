@@ -114,7 +114,7 @@ impl<'r> EventSurvey<'r> {
         for ((name, surveyed), matched) in self.rules.names.iter().zip(&self.names).zip(matched) {
             lines.push(format!("{}: {}", selected_by(self.rules, name), surveyed.described(name, *matched)));
             for value in surveyed.values.iter().filter(|_| surveyed.events > 0) {
-                lines.push(format!("  {}: {}", value.read.written, value.seen.described(surveyed.of(value))));
+                lines.push(format!("  {}: {}", value.read.written, surveyed.described_value(value)));
             }
         }
         lines.extend(self.key_lines());
@@ -185,7 +185,7 @@ fn not_numbers(name: &EventName, surveyed: &SurveyedName, value: &SurveyedValue)
 }
 
 fn never(name: &EventName, value: &SurveyedValue) -> Option<SurveyFinding> {
-    if value.seen.all() > 0 || value.seen.in_arrays.is_some() {
+    if !value.read.source.is_known() || value.seen.all() > 0 || value.seen.in_arrays.is_some() {
         return None;
     }
     let written = &value.read.written;
@@ -230,6 +230,13 @@ impl SurveyedName {
     /// How many there could be of a value.
     fn of(&self, value: &SurveyedValue) -> u64 {
         if value.read.source.is_of_elements() { self.elements } else { self.events }
+    }
+
+    fn described_value(&self, value: &SurveyedValue) -> String {
+        match value.read.source.is_known() {
+            true => value.seen.described(self.of(value)),
+            false => "depends on the user's traits".to_owned(),
+        }
     }
 
     fn unit(&self, name: &EventName, value: &SurveyedValue) -> &'static str {

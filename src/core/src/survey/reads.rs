@@ -28,12 +28,19 @@ pub(super) enum ValueSource {
     ItemOrEvent(ItemFieldId, FieldId),
     /// The term of `let` at this index.
     Let(usize),
+    /// The term of `let` at this index, which reads traits of the user, and so has no value here.
+    LetOfTraits(usize),
 }
 
 impl ValueSource {
     /// Whether it is found once for each element of the array of `each`, and not once for each event.
     pub(super) fn is_of_elements(self) -> bool {
         !matches!(self, ValueSource::Event(_))
+    }
+
+    /// Whether events alone tell if it is there.
+    pub(super) fn is_known(self) -> bool {
+        !matches!(self, ValueSource::LetOfTraits(_))
     }
 
     /// The value, in the event and the element of a context.
@@ -44,6 +51,7 @@ impl ValueSource {
             ValueSource::Item(item) => of_item(item),
             ValueSource::ItemOrEvent(item, field) => of_item(item).or_else(|| field_value(scope.fields, field)),
             ValueSource::Let(index) => return scope.value(&name.lets[index].term).to_scalar(),
+            ValueSource::LetOfTraits(_) => None,
         };
         found.map(Scalar::borrowed)
     }
@@ -52,7 +60,7 @@ impl ValueSource {
     pub(super) fn field(self) -> Option<FieldId> {
         match self {
             ValueSource::Event(field) | ValueSource::ItemOrEvent(_, field) => Some(field),
-            ValueSource::Item(_) | ValueSource::Let(_) => None,
+            ValueSource::Item(_) | ValueSource::Let(_) | ValueSource::LetOfTraits(_) => None,
         }
     }
 }
@@ -64,10 +72,9 @@ pub(super) fn values_of(rules: &Ruleset, id: NameId) -> Vec<ValueRead> {
         rules.amounts.iter().filter(|amount| amount.name == id).map(|amount| amount.field).collect();
     let mut values: Vec<ValueRead> = fields_of_matches(rules, id)
         .into_iter()
-        .filter_map(|field| {
+        .map(|field| {
             let written = format!("{}.{}", name.id, rules.projection.fields[usize::from(field.0)][1..].join("."));
-            let source = source_of(rules, id, field)?;
-            Some(ValueRead { written, source, is_amount: amounts.contains(&field) })
+            ValueRead { written, source: source_of(rules, id, field), is_amount: amounts.contains(&field) }
         })
         .collect();
     let known: BTreeSet<ValueSource> = values.iter().map(|value| value.source).collect();
@@ -96,9 +103,7 @@ pub(super) fn values_of(rules: &Ruleset, id: NameId) -> Vec<ValueRead> {
 pub(super) fn keys_of(rules: &Ruleset, id: NameId) -> Vec<ValueRead> {
     let name = &rules.names[usize::from(id.0)];
     let key = |per: &PerKey| {
-        let field = per.field(id);
-        // What a `let` makes of a trait is not known here: such a key is never there.
-        let source = source_of(rules, id, field).unwrap_or(ValueSource::Event(field));
+        let source = source_of(rules, id, per.field(id));
         ValueRead { written: format!("{}.{}", name.id, per.key), source, is_amount: false }
     };
     rules.pers.iter().map(key).collect()
@@ -135,21 +140,20 @@ fn fields_of_matches(rules: &Ruleset, id: NameId) -> BTreeSet<FieldId> {
     fields
 }
 
-/// Where a field of a match comes from. `None`: a `let` that looks at traits, which are not known here.
-fn source_of(rules: &Ruleset, id: NameId, field: FieldId) -> Option<ValueSource> {
+/// Where a field of a match comes from.
+fn source_of(rules: &Ruleset, id: NameId, field: FieldId) -> ValueSource {
     let name = &rules.names[usize::from(id.0)];
     let own = name.values.iter().find(|value| value.field == field);
     match own.map(|value| value.source) {
-        None => Some(ValueSource::Event(field)),
-        Some(MatchValueSource::Property { item: None, property }) => Some(ValueSource::Event(property)),
-        Some(MatchValueSource::Property { item: Some(item), property }) => {
-            Some(ValueSource::ItemOrEvent(item, property))
-        }
+        None => ValueSource::Event(field),
+        Some(MatchValueSource::Property { item: None, property }) => ValueSource::Event(property),
+        Some(MatchValueSource::Property { item: Some(item), property }) => ValueSource::ItemOrEvent(item, property),
         Some(MatchValueSource::Let(index)) => {
             let mut has_traits = false;
             let term = &name.lets[usize::from(index)].term;
             dependencies::each_in_term(term, &mut |term| has_traits |= matches!(term, Term::Trait(_)));
-            (!has_traits).then_some(ValueSource::Let(usize::from(index)))
+            let index = usize::from(index);
+            if has_traits { ValueSource::LetOfTraits(index) } else { ValueSource::Let(index) }
         }
     }
 }

@@ -119,6 +119,7 @@ fn everything_that_the_rules_read_is_counted_by_its_types() {
             r#"order ("Order"): 3 events"#,
             "  order.net: 1 of 3, as number",
             "  order.coupon: never",
+            "  order.flag: depends on the user's traits",
             "  properties.total: 3 of 3, as number 1, number in quotes 1, array 1",
             "  properties.shipping: 2 of 3, as number",
             r#"line ("Order", each products): 3 events, 2 with the array, 3 elements; 0 match"#,
@@ -149,6 +150,34 @@ fn everything_that_the_rules_read_is_counted_by_its_types() {
             "no identify had traits.age",
         ]
     );
+}
+
+/// A survey sees no users.
+#[test]
+fn what_let_makes_of_traits_is_listed_and_no_finding_says_that_it_is_never_there() {
+    let rules = compiled(
+        r#"
+        [events]
+        add = { event = "Added", let = { cart = "traits.prefix + properties.id", vip = "traits.vip" } }
+        [per.cart]
+        key = "cart"
+        ttl = "30d"
+        [[segments]]
+        id = "left"
+        per = "cart"
+        when = "total(add) > 0"
+        [[segments]]
+        id = "of_vips"
+        when = "last(add.vip) == true"
+        "#,
+    );
+    let identify =
+        r#"{"type":"identify","userId":"u","timestamp":"2026-03-05T10:00:00Z","traits":{"prefix":1,"vip":true}}"#;
+    let survey = surveyed(&rules, &[identify.to_owned(), track("Added", r#"{"id":1}"#)]);
+    let lines = survey.lines(&[1]);
+    assert!(lines.contains(&"  add.vip: depends on the user's traits".to_owned()), "{lines:#?}");
+    assert!(lines.contains(&"  add.cart: depends on the user's traits".to_owned()), "{lines:#?}");
+    assert_eq!(survey.findings(), []);
 }
 
 #[test]

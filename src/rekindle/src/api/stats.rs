@@ -22,7 +22,7 @@ use rekindle_core::time::Timestamp;
         "accepted": 69_659, "by_call": {"track": 60_000, "identify": 9_659}, "rejected": {"not_json": 2}, "late": 4,
         "duplicates": 17, "from_future": 0, "placeholder_ids": 0
     },
-    "users": 23_570, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
+    "users": 23_570, "keys": {"cart": 8_112}, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
     "queues": {"batches": 0, "emissions": 1}
 }))]
 pub(super) struct StatisticsResponse {
@@ -39,6 +39,8 @@ pub(super) struct StatisticsResponse {
     events: EventStatistics,
     /// Users with state.
     users: u64,
+    /// Instances of keys of these users, by `[per.K]`.
+    keys: BTreeMap<String, u64>,
     /// Anonymous visitors linked to users.
     links: u64,
     /// Pending timers.
@@ -101,6 +103,7 @@ pub(super) async fn stats(State(services): State<Arc<ApiServices>>) -> Json<Stat
             placeholder_ids: totals.placeholder_ids,
         },
         users: totals.users,
+        keys: stats.plan.rules.pers.iter().map(|per| per.id.clone()).zip(counts.keys.iter().copied()).collect(),
         links: totals.links,
         pending_timers: stats.pending_timers,
         state_bytes: stats.state_bytes,
