@@ -30,10 +30,11 @@ const MODULES: &[(&str, &[&str])] = &[
     ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["time", "event"]),
     ("route", &[]),
+    ("statistics", &[]),
     ("engine", &["time", "decimal", "event", "encoding", "compact", "value", "models", "features", "rules", "points"]),
     ("survey", &["time", "decimal", "event", "rules", "engine"]),
     ("campaigns", &["time", "json", "event", "secret", "rules", "points", "encoding", "engine"]),
-    ("goals", &["time", "event", "encoding", "rules"]),
+    ("goals", &["time", "json", "event", "encoding", "rules", "statistics"]),
     ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
     (
         "partition",

@@ -28,6 +28,7 @@ pub mod points;
 pub mod route;
 pub mod rules;
 pub mod secret;
+pub mod statistics;
 pub mod survey;
 #[cfg(test)]
 mod testing;

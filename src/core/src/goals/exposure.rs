@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::encoding::{KeySpace, RuleReference, StateReader, StateWriter};
+use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
 /// More matches than any user has in the life of an exposure; counting on from here cannot overflow.
@@ -78,6 +79,12 @@ impl GoalKey {
         matches!((&self.campaign, &self.goal), (RuleReference::Current(_), RuleReference::Current(_)))
     }
 
+    /// The ids of the campaign and the goal.
+    pub(crate) fn ids(&self, rules: &Ruleset) -> (Arc<str>, Arc<str>) {
+        let campaign = id_of(&self.campaign, |id| &rules.campaigns[id].id);
+        (campaign, id_of(&self.goal, |id| &rules.goals[id].id))
+    }
+
     pub(super) fn write<W: StateWriter>(&self, writer: &mut W) {
         writer.reference("campaign", KeySpace::Campaigns, &self.campaign);
         writer.reference("goal", KeySpace::Goals, &self.goal);
@@ -127,5 +134,12 @@ impl GoalExposure {
         reader.verify(|| count <= COUNT_MAX && messages <= COUNT_MAX, "a count out of range")?;
         let group = ExposureGroup::ALL[usize::from(group)];
         Ok(GoalExposure { key, group, variant, exposed, matures, count, value, messages })
+    }
+}
+
+fn id_of<'r>(reference: &RuleReference, current: impl FnOnce(usize) -> &'r String) -> Arc<str> {
+    match reference {
+        RuleReference::Current(id) => current(usize::from(*id)).as_str().into(),
+        RuleReference::Gone(id) => Arc::clone(id),
     }
 }

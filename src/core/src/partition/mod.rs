@@ -37,8 +37,8 @@ pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
 pub use report::{
-    DeferredDecisionReport, ExposureReport, FeatureReport, KeyExposureReport, KeyInstanceReport, LedgerReport,
-    LotReport, UserReport,
+    DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport, KeyInstanceReport,
+    LedgerReport, LotReport, UserReport,
 };
 pub use timer_mark::TimerMark;
 pub use user::User;

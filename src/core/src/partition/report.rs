@@ -6,14 +6,17 @@ use std::sync::Arc;
 use super::model_report::{self, ModelReport};
 use super::{ExecutionPlan, User};
 use crate::campaigns::Trigger;
+use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::KeyInstance;
 use crate::engine::membership::MembershipSet;
+use crate::goals::GoalExposure;
 use crate::json::JsonText;
 use crate::points::{Points, PointsBalance, UserLedger, UserPoints};
 use crate::rules::notation;
 use crate::rules::ruleset::{FeatureId, Ledger, LedgerId, PerId, Ruleset, Term};
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// The most values of features of instances in a report, and the most instances.
 const INSTANCE_VALUES_MAX: usize = 5_000;
@@ -54,6 +57,29 @@ pub struct UserReport {
     pub fired: Vec<ExposureReport>,
     /// The decisions that quiet hours defer.
     pub held: Vec<DeferredDecisionReport>,
+    /// The exposures to goals that are not mature yet, in their order.
+    pub goals: Vec<GoalExposureReport>,
+}
+
+/// An exposure to a goal that is not mature yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GoalExposureReport {
+    /// The campaign's id.
+    pub campaign: Arc<str>,
+    /// The goal's id.
+    pub goal: Arc<str>,
+    /// The group: control, holdout or sent.
+    pub group: &'static str,
+    /// The variant that was sent, if there was one.
+    pub variant: Option<Arc<str>>,
+    /// When the user was exposed.
+    pub exposed: Timestamp,
+    /// When it is mature.
+    pub matures: Timestamp,
+    /// Matches of the goal so far.
+    pub count: u64,
+    /// Their sum; null beyond 10^30.
+    pub value: JsonText,
 }
 
 /// A feature and its value.
@@ -187,6 +213,7 @@ impl UserReport {
                     last: exposures.last,
                 })
                 .collect(),
+            goals: user.goals.open().iter().map(|exposure| GoalExposureReport::new(rules, exposure)).collect(),
             held: campaigns
                 .deferred()
                 .iter()
@@ -200,6 +227,22 @@ impl UserReport {
                     timezone: deferred.zone.as_deref().map(str::to_owned),
                 })
                 .collect(),
+        }
+    }
+}
+
+impl GoalExposureReport {
+    fn new(rules: &Ruleset, exposure: &GoalExposure) -> GoalExposureReport {
+        let (campaign, goal) = exposure.key.ids(rules);
+        GoalExposureReport {
+            campaign,
+            goal,
+            group: exposure.group.name(),
+            variant: exposure.variant.clone(),
+            exposed: exposure.exposed,
+            matures: exposure.matures,
+            count: exposure.count,
+            value: Decimal::of_sum(exposure.value).map_or_else(JsonText::null, |value| Value::Number(value).to_json()),
         }
     }
 }

@@ -32,6 +32,7 @@ mod rules;
 mod segments;
 mod server;
 mod stats;
+mod uplift;
 mod users;
 mod write_timeout;
 

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
-use super::{forget, growth, observe, problem, rules, segments, stats, users};
+use super::{forget, growth, observe, problem, rules, segments, stats, uplift, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -42,6 +42,7 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         users::user_segments,
         segments::segments,
         segments::segment_users,
+        uplift::uplift,
         stats::stats,
         growth::growth,
         growth::one_kind,

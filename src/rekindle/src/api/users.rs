@@ -18,7 +18,7 @@ use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_core::journal;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{ExecutionPlan, FeatureReport, Output, UserReport};
+use rekindle_core::partition::{ExecutionPlan, FeatureReport, GoalExposureReport, Output, UserReport};
 use rekindle_runtime::live::EngineBusy;
 use rekindle_runtime::live::membership_view::SegmentKeys;
 
@@ -79,6 +79,9 @@ pub(super) struct UserStateResponse {
     fired: Vec<ExposureEntry>,
     /// The decisions that quiet hours defer.
     held: Vec<DeferredDecisionEntry>,
+    /// The exposures to goals that are not mature yet; left out: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    goals: Vec<GoalExposureEntry>,
     /// The latest decisions about the user, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
     decisions: Vec<Value>,
@@ -127,6 +130,32 @@ pub(super) struct DeferredDecisionEntry {
     until: String,
     /// The time zone of the user by which they end; in another one, quiet hours are evaluated again.
     timezone: Option<String>,
+}
+
+/// An exposure to a goal of a campaign that is not mature yet.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GoalExposure)]
+pub(super) struct GoalExposureEntry {
+    /// The campaign.
+    campaign: String,
+    /// The goal.
+    goal: String,
+    /// `control`, `holdout` or `sent`.
+    group: &'static str,
+    /// The variant that was sent; left out: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    /// When the user was exposed.
+    #[schema(format = DateTime)]
+    exposed: String,
+    /// When it is mature.
+    #[schema(format = DateTime)]
+    matures: String,
+    /// How often the user has reached the goal since.
+    count: u64,
+    /// For how much.
+    #[schema(value_type = Value)]
+    value: JsonText,
 }
 
 /// A user, as asked for.
@@ -234,6 +263,21 @@ impl FeatureEntry {
     }
 }
 
+impl GoalExposureEntry {
+    fn new(report: GoalExposureReport) -> GoalExposureEntry {
+        GoalExposureEntry {
+            campaign: report.campaign.to_string(),
+            goal: report.goal.to_string(),
+            group: report.group,
+            variant: report.variant.map(|variant| variant.to_string()),
+            exposed: report.exposed.to_string(),
+            matures: report.matures.to_string(),
+            count: report.count,
+            value: report.value,
+        }
+    }
+}
+
 impl UserStateResponse {
     fn new(report: UserReport, decisions: Vec<Value>) -> UserStateResponse {
         let fired = report.fired.into_iter().map(|fired| ExposureEntry {
@@ -265,6 +309,7 @@ impl UserStateResponse {
             next_wake_up: report.next_wake_up.map(|at| at.to_string()),
             fired: fired.collect(),
             held: held.collect(),
+            goals: report.goals.into_iter().map(GoalExposureEntry::new).collect(),
             decisions,
         }
     }

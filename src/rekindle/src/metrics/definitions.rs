@@ -80,6 +80,21 @@ metrics! {
         "Changes of points, by ledger and change: earned, spent, refused, expired.";
     POINTS_BALANCE: Gauge "rekindle_points_balance" ["ledger"] "Points of all users now, less their debts, by ledger.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
+    GOAL_USERS: Gauge "rekindle_goal_users" ["campaign", "goal", "variant", "side"]
+        "Users whose exposure to a goal of a campaign is mature, since the log's beginning, by side: treated (the variant; empty: all) or control (with the holdout).";
+    GOAL_CONVERSIONS: Gauge "rekindle_goal_conversions" ["campaign", "goal", "variant", "side"] "Those of them who reached the goal.";
+    GOAL_VALUE: Gauge "rekindle_goal_value" ["campaign", "goal", "variant", "side"] "What that was worth; absent for goals without a value.";
+    GOAL_MESSAGES: Gauge "rekindle_goal_messages" ["campaign", "goal", "variant"]
+        "Actions that went out to the treated until their exposures were mature.";
+    UPLIFT: Gauge "rekindle_uplift" ["campaign", "goal", "variant", "measure"]
+        "How much more a treated user does than one of the control: as a share of users who reach the goal, or in value; absent while a side has nobody.";
+    UPLIFT_LOW: Gauge "rekindle_uplift_low" ["campaign", "goal", "variant", "measure"]
+        "The lower end of its interval, which holds at all times at once; absent before 100 users a side.";
+    UPLIFT_HIGH: Gauge "rekindle_uplift_high" ["campaign", "goal", "variant", "measure"] "The upper end.";
+    UPLIFT_SINCE: Gauge "rekindle_uplift_since_timestamp_seconds" ["campaign", "goal", "variant", "measure"]
+        "Since when the interval has excluded 0; absent while it does not.";
+    SAMPLE_RATIO_MISMATCH: Gauge "rekindle_goal_sample_ratio_mismatch" ["campaign", "goal"]
+        "1 if the sizes of the groups contradict their shares, so that they cannot be compared.";
     USERS: Gauge "rekindle_users" [] "Users with state.";
     LINKS: Gauge "rekindle_links" [] "Anonymous visitors linked to a user.";
     MERGED: Counter "rekindle_visitors_merged_total" [] "Anonymous visitors whose state was merged into a user's.";

@@ -91,6 +91,7 @@ impl MetricsPage {
         }
         self.count(&QUEUE, &["batches"], stats.queued_batches as u64);
         self.count(&QUEUE, &["emissions"], stats.queued_outputs as u64);
+        self.uplift(&stats.plan.rules, &stats.uplift);
         stats.growth.iter().for_each(|numbers| self.growth(numbers));
     }
 

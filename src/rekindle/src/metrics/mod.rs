@@ -25,6 +25,7 @@ mod reloads;
 #[cfg(test)]
 mod tests;
 mod text;
+mod uplift;
 
 pub use checkpoints::{CheckpointFigures, CheckpointMetrics};
 pub use growth::growth_series_max;

@@ -6,7 +6,6 @@ use super::StepContext;
 use super::matches::{EventMatch, MatchValues};
 use crate::campaigns::Outcome;
 use crate::decimal::Decimal;
-use crate::encoding::RuleReference;
 use crate::engine::profile::ProfileUpdate;
 use crate::goals::{ExposingDecision, ExposureGroup, GoalExposure, GoalMatch, GoalTally, UpliftKey};
 use crate::partition::io::{GoalOutcomeOutput, Output, OutputKind};
@@ -59,24 +58,15 @@ impl StepContext {
     pub(super) fn mature_goals(&mut self, plan: &ExecutionPlan, user: &mut User, position: u64, out: &mut Vec<Output>) {
         for exposure in user.goals.take_mature(user.profile.now) {
             let GoalExposure { key, group, variant, exposed, count, value, messages, .. } = exposure;
-            let rules = &plan.rules;
-            let campaign = id_of(&key.campaign, |id| &rules.campaigns[id].id);
-            let goal = id_of(&key.goal, |id| &rules.goals[id].id);
+            let (campaign, goal) = key.ids(&plan.rules);
             let value = Decimal::of_sum(value);
             let tally = GoalTally::of_user(count, value.unwrap_or_default().millionths(), messages);
             let key = UpliftKey { campaign, goal, group, variant };
-            self.uplift.add(key.clone(), &tally);
+            self.uplift.add(user.profile.now, key.clone(), &tally);
             let UpliftKey { campaign, goal, group, variant } = key;
             let outcome = GoalOutcomeOutput { campaign, goal, group, variant, exposed, count, value };
             let decided = OutputKind::GoalOutcome(Box::new(outcome));
             out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
         }
-    }
-}
-
-fn id_of<'r>(reference: &RuleReference, current: impl FnOnce(usize) -> &'r String) -> Arc<str> {
-    match reference {
-        RuleReference::Current(id) => current(usize::from(*id)).as_str().into(),
-        RuleReference::Gone(id) => Arc::clone(id),
     }
 }

@@ -28,6 +28,9 @@ pub enum GrowthCommandError {
         .0.display()
     )]
     NoRefunds(PathBuf),
+    /// The rules have no goals.
+    #[error("{} has no [[goals]]: add one; `rekindle rules` describes them", .0.display())]
+    NoGoals(PathBuf),
     /// No event of the input was accepted.
     #[error("the input has no accepted event, and so there are no growth numbers")]
     NoEvents,

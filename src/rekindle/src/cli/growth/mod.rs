@@ -7,6 +7,7 @@ mod inputs;
 mod numbers;
 mod report;
 mod report_page;
+mod uplift;
 
 use clap::Subcommand;
 pub use error::GrowthCommandError;
@@ -26,6 +27,7 @@ enum GrowthCommand {
     Explain(explain::ExplainArgs),
     Baskets(baskets::BasketsArgs),
     Report(report::ReportArgs),
+    Uplift(uplift::UpliftArgs),
 }
 
 pub(crate) fn run(args: &GrowthArgs) -> Result<(), CliError> {
@@ -34,5 +36,6 @@ pub(crate) fn run(args: &GrowthArgs) -> Result<(), CliError> {
         GrowthCommand::Explain(args) => explain::run(args),
         GrowthCommand::Baskets(args) => baskets::run(args),
         GrowthCommand::Report(args) => report::run(args),
+        GrowthCommand::Uplift(args) => uplift::run(args),
     }
 }

@@ -7,6 +7,7 @@ mod messages;
 mod queries;
 mod rules_change;
 mod timers;
+mod uplift;
 mod values;
 
 use std::sync::Arc;
