@@ -20,8 +20,9 @@ impl Pipeline {
         for counted in self.partitions.iter_mut().map(Partition::take_uplift).filter(|counted| !counted.is_empty()) {
             Arc::make_mut(&mut self.uplift).extend(counted);
         }
-        if self.uplift.is_due(self.fired) {
-            Arc::make_mut(&mut self.uplift).settle(self.fired);
+        let fired = self.fired();
+        if self.uplift.is_due(fired) {
+            Arc::make_mut(&mut self.uplift).settle(fired);
         }
     }
 }
