@@ -2,7 +2,7 @@
 //!
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
 //! decoder and engine and the limits of the machine, `language` what state per key and arrays cost, `nats` the daemon on a real server, `scale` memory and cost of many
-//! users, `membership` how fast readers see changes of segments. Each command starts what it needs, on loopback and in a
+//! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
 mod chaos;
@@ -22,6 +22,7 @@ mod servers;
 mod streams;
 mod synthetic_users;
 mod table;
+mod uplift;
 mod workload;
 
 use std::io::Write;
@@ -53,6 +54,7 @@ enum LoadtestCommand {
     #[command(hide = true)]
     ScaleOne(scale::one::OneArgs),
     Membership(membership::MembershipArgs),
+    Uplift(uplift::UpliftArgs),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         LoadtestCommand::Scale(args) => run(scale::run(&args)),
         LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),
         LoadtestCommand::Membership(args) => run(membership::run(&args)),
+        LoadtestCommand::Uplift(args) => uplift::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use serde_json::Value;
 const RULES_LINES_MAX: usize = 18;
 
 /// What shops ask for, by the headings.
-const WANTED: [&str; 14] = [
+const WANTED: [&str; 15] = [
     "The shoes in an order's products",
     "Each cart by its `cart_id`",
     "Each ticket",
@@ -26,6 +26,7 @@ const WANTED: [&str; 14] = [
     "A message for each order",
     "Time to buy again",
     "Days in a row",
+    "Did the campaign work?",
 ];
 
 struct Example<'t> {

@@ -8,6 +8,7 @@ use rekindle::metrics::{
     ActionLatencies, CheckpointFigures, CheckpointMetrics, MetricsPage, MetricsRegistry, ReloadMetrics,
 };
 use rekindle_core::checkpoint::CheckpointKind;
+use rekindle_core::goals::{ExposureGroup, GoalTally, UpliftCounts, UpliftKey};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -19,6 +20,7 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
 const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
+    [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
 const EVENT: &str =
@@ -67,6 +69,18 @@ pub(crate) fn page() -> MetricsPage {
     page
 }
 
+/// A campaign that makes everybody reach its goal.
+fn uplift() -> UpliftCounts {
+    let mut counts = UpliftCounts::default();
+    for (group, reached) in [(ExposureGroup::Control, 0), (ExposureGroup::Sent, 200)] {
+        let key = UpliftKey { campaign: "hello".into(), goal: "look".into(), group, variant: None };
+        let tally = GoalTally { users: 200, reached, messages: reached, ..GoalTally::default() };
+        counts.add(Timestamp(0), key, &tally);
+    }
+    counts.settle(Timestamp(3_600_000));
+    counts
+}
+
 fn stats() -> EngineStats {
     let rules = rules::compile(RULES).unwrap_or_else(|problems| panic!("{problems:?}"));
     let plan = Arc::new(ExecutionPlan::new(rules));
@@ -82,6 +96,6 @@ fn stats() -> EngineStats {
         queued_batches: 1,
         queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
-        uplift: pipeline.uplift(),
+        uplift: Arc::new(uplift()),
     }
 }

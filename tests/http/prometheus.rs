@@ -31,6 +31,10 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_rules_reloads",
     "rekindle_rules_unseen",
     "rekindle_rules_loaded",
+    // It needs a hundred users of the control group.
+    "rekindle_uplift_low",
+    "rekindle_uplift_high",
+    "rekindle_uplift_since",
 ];
 
 fn is_in_the_demo(text: &str) -> bool {

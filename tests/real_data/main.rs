@@ -8,8 +8,9 @@ mod expected;
 mod growth;
 mod replay;
 mod run;
+mod uplift;
 
 fn main() {
-    let trials = [replay::trials(), growth::trials(), daemon::trials()];
+    let trials = [replay::trials(), growth::trials(), daemon::trials(), uplift::trials()];
     data_sets::run(trials.into_iter().flatten().collect());
 }

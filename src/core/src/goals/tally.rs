@@ -19,7 +19,7 @@ pub struct GoalTally {
 
 impl GoalTally {
     /// That of one user.
-    pub(crate) fn of_user(count: u64, millionths: i128, messages: u64) -> GoalTally {
+    pub fn of_user(count: u64, millionths: i128, messages: u64) -> GoalTally {
         let magnitude = BigUint::from(millionths.unsigned_abs());
         GoalTally {
             users: 1,

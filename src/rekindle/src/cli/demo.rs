@@ -19,6 +19,7 @@ use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
+use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules::{self, ruleset::Ruleset};
@@ -117,12 +118,13 @@ struct DemoMetrics {
     counted: Mutex<Option<DemoTotals>>,
 }
 
-/// The totals of the engine, and the growth numbers if the rules ask for them.
+/// The totals of the engine, what is counted of goals, and the growth numbers if the rules ask for them.
 #[derive(Clone)]
 struct DemoTotals {
     totals: PipelineTotals,
     watermark: Timestamp,
     growth: Option<Arc<GrowthReport>>,
+    uplift: Arc<UpliftCounts>,
 }
 
 impl DemoMetrics {
@@ -132,8 +134,9 @@ impl DemoMetrics {
 
     fn collect(&self, page: &mut MetricsPage) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(DemoTotals { totals, watermark, growth }) = counted {
+        if let Some(DemoTotals { totals, watermark, growth, uplift }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
+            page.uplift(&self.plan.rules, &uplift);
             growth.iter().for_each(|report| page.growth(report));
         }
         page.build();
@@ -201,7 +204,8 @@ impl Demo {
                 (growth, reported) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
             }
             let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
-            self.board.put(DemoTotals { totals: totals.clone(), watermark, growth });
+            let uplift = self.pipeline.uplift();
+            self.board.put(DemoTotals { totals: totals.clone(), watermark, growth, uplift });
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;
             thread::sleep(FRAME_INTERVAL.saturating_sub(frame_started.elapsed()));

@@ -81,7 +81,7 @@ metrics! {
     POINTS_BALANCE: Gauge "rekindle_points_balance" ["ledger"] "Points of all users now, less their debts, by ledger.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
     GOAL_USERS: Gauge "rekindle_goal_users" ["campaign", "goal", "variant", "side"]
-        "Users whose exposure to a goal of a campaign is mature, since the log's beginning, by side: treated (the variant; empty: all) or control (with the holdout).";
+        "Users whose exposure to a goal of a campaign is mature, since the log's beginning, by side: treated (of the variant; `*`: all) or control (with the holdout).";
     GOAL_CONVERSIONS: Gauge "rekindle_goal_conversions" ["campaign", "goal", "variant", "side"] "Those of them who reached the goal.";
     GOAL_VALUE: Gauge "rekindle_goal_value" ["campaign", "goal", "variant", "side"] "What that was worth; absent for goals without a value.";
     GOAL_MESSAGES: Gauge "rekindle_goal_messages" ["campaign", "goal", "variant"]

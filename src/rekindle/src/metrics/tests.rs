@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use super::definitions::{self, MetricKind};
 use super::{ActionLatencies, CheckpointFigures, CheckpointMetrics, MetricsPage, MetricsRegistry, ReloadMetrics};
 use rekindle_core::checkpoint::CheckpointKind;
+use rekindle_core::goals::{ExposureGroup, GoalTally, UpliftCounts, UpliftKey};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -20,6 +21,7 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\nmax = 1\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
+    [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
 fn pipeline(rules: &str) -> Pipeline {
@@ -32,6 +34,18 @@ fn feed(pipeline: &mut Pipeline, lines: &str) {
     pipeline.feed(lines.as_bytes(), &mut |_| {}, &mut Vec::new());
 }
 
+/// A campaign that makes everybody reach its goal.
+fn uplift() -> UpliftCounts {
+    let mut counts = UpliftCounts::default();
+    for (group, reached) in [(ExposureGroup::Control, 0), (ExposureGroup::Sent, 200)] {
+        let key = UpliftKey { campaign: "hello".into(), goal: "look".into(), group, variant: None };
+        let tally = GoalTally { users: 200, reached, messages: reached, ..GoalTally::default() };
+        counts.add(Timestamp(0), key, &tally);
+    }
+    counts.settle(Timestamp(3_600_000));
+    counts
+}
+
 fn stats(pipeline: &Pipeline) -> EngineStats {
     EngineStats {
         plan: Arc::clone(pipeline.plan()),
@@ -42,7 +56,7 @@ fn stats(pipeline: &Pipeline) -> EngineStats {
         queued_batches: 1,
         queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
-        uplift: pipeline.uplift(),
+        uplift: Arc::new(uplift()),
     }
 }
 
@@ -130,6 +144,12 @@ fn everything_together_makes_every_metric_of_the_table() {
     assert_eq!(value(&page, "rekindle_source_lag_seconds"), Some(0.25));
     assert_eq!(value(&page, r#"rekindle_rules_reloads_total{result="refused"}"#), Some(2.0));
     assert_eq!(value(&page, r#"rekindle_decisions_total{campaign="hello",outcome="sent"}"#), Some(1.0));
+    let of_all = r#"campaign="hello",goal="look",variant="*""#;
+    let uplift = |metric: &str| value(&page, &format!("{metric}{{{of_all},measure=\"users\"}}"));
+    assert_eq!(uplift("rekindle_uplift"), Some(1.0));
+    assert_eq!(uplift("rekindle_uplift_since_timestamp_seconds"), Some(3_600.0));
+    assert_eq!(value(&page, &format!("rekindle_goal_conversions{{{of_all},side=\"treated\"}}")), Some(200.0));
+    assert_eq!(value(&page, r#"rekindle_goal_sample_ratio_mismatch{campaign="hello",goal="look"}"#), Some(0.0));
 }
 
 #[test]

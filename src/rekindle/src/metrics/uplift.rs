@@ -6,6 +6,9 @@ use super::seconds;
 use rekindle_core::goals::{GoalUplift, Measure, UpliftComparison, UpliftCounts, UpliftReport};
 use rekindle_core::rules::ruleset::Ruleset;
 
+/// The label of all variants together: no id of one.
+const ALL_VARIANTS: &str = "*";
+
 /// Millionths of one.
 const SCALE: f64 = 1e6;
 
@@ -22,7 +25,7 @@ impl MetricsPage {
     }
 
     fn comparison(&mut self, goal: &GoalUplift, comparison: &UpliftComparison) {
-        let variant = comparison.variant.as_deref().unwrap_or_default();
+        let variant = comparison.variant.as_deref().unwrap_or(ALL_VARIANTS);
         let of_arm = [&*goal.campaign, &*goal.goal, variant];
         for (side, tally) in [("treated", &comparison.treated), ("control", &comparison.control)] {
             let labels = [of_arm[0], of_arm[1], of_arm[2], side];

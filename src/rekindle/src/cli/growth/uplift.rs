@@ -14,7 +14,7 @@ use rekindle_core::statistics::DifferenceInterval;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
 use rekindle_runtime::pipeline::PipelineOptions;
-use rekindle_runtime::replay::{ReplayError, uplift_counts};
+use rekindle_runtime::replay::{ReplayError, final_state};
 use rekindle_settings::{EngineSettings, Secret};
 
 /// Finds out what campaigns brought about
@@ -54,9 +54,9 @@ pub(crate) fn run(args: &UpliftArgs) -> Result<(), CliError> {
     warn_if_stdin_is_terminal(&args.events);
     let files = EventFiles::open(&args.events, options.max_message_bytes()).map_err(ReplayError::from)?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let (counts, totals) = uplift_counts(Arc::clone(&plan), options, args.until, files)?;
-    warn_of_omitted_events(&plan.rules, &totals, args.until);
-    let report = UpliftReport::new(&plan.rules, &counts);
+    let pipeline = final_state(Arc::clone(&plan), options, args.until, files)?;
+    warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.until);
+    let report = UpliftReport::new(&plan.rules, &pipeline.uplift());
     print(match args.json {
         true => serde_json::to_string(&report.rows().collect::<Vec<_>>()).map_err(GrowthCommandError::Json)?,
         false => text(&report),
