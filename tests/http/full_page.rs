@@ -20,6 +20,7 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
 const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
+    [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 

@@ -21,6 +21,7 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\nmax = 1\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
+    [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
@@ -56,7 +57,7 @@ fn stats(pipeline: &Pipeline) -> EngineStats {
         queued_batches: 1,
         queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
-        uplift: Arc::new(uplift()),
+        uplift: pipeline.uplift(),
     }
 }
 
@@ -114,7 +115,7 @@ fn everything_together_makes_every_metric_of_the_table() {
     reloads.refused.increment(2);
     reloads.loaded(Timestamp(5_000));
     let mut page = registry.page();
-    page.stats(&stats(&pipeline), now);
+    page.stats(&EngineStats { uplift: Arc::new(uplift()), ..stats(&pipeline) }, now);
     let source = SourceStatus::default();
     source.handed_on(1, 100, 1, Timestamp(now.0 - 250));
     page.source(Some(&source), now);
