@@ -27,7 +27,7 @@ impl Uniform {
     }
 }
 
-/// An order of a customer, so many days after the start.
+/// An order of a customer, at a day after the start.
 fn order(customer: usize, day: f64, total: f64) -> String {
     let at = Timestamp((START_MS + day * DAY_MS) as i64);
     format!(

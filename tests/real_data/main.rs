@@ -6,11 +6,12 @@ use rekindle_test_kit::data_sets;
 mod daemon;
 mod expected;
 mod growth;
+mod models;
 mod replay;
 mod run;
 mod uplift;
 
 fn main() {
-    let trials = [replay::trials(), growth::trials(), daemon::trials(), uplift::trials()];
+    let trials = [replay::trials(), growth::trials(), daemon::trials(), models::trials(), uplift::trials()];
     data_sets::run(trials.into_iter().flatten().collect());
 }

@@ -22,7 +22,7 @@ pub(super) struct HoldoutCheck {
 /// Customers who had bought equally often.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HoldoutRow {
-    /// Purchases after the first; in the last row, so many or more.
+    /// Purchases after the first; in the last row, that number or more.
     pub(super) repeats: u64,
     pub(super) is_last: bool,
     pub(super) customers: u64,

@@ -18,9 +18,9 @@ use purchases::CustomerPurchases;
 use rekindle_core::models::ModelKind;
 use rekindle_core::time::{Span, Timestamp};
 
-/// Finds the parameters of a model of repeat purchase in past events, by maximum likelihood
+/// Finds a model of who is still a customer in past purchases
 ///
-/// Prints a [[models]] block for the rules: with it, p_alive('…') says how probable it is that a user is still a customer. Which
+/// Its parameters are those of the greatest likelihood. Prints a [[models]] block for the rules: with it, p_alive('…') says how probable it is that a user is still a customer. Which
 /// purchases count, and what the models say, is described by `rekindle rules`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
