@@ -1,7 +1,7 @@
 //! The parameters of the greatest likelihood, by the method of Nelder and Mead on the logarithms of the parameters.
 //!
 //! The search begins at several points, on histories that are rounded, so that there are few; the best of what it finds is
-//! where the search on the histories themselves begins, until beginning anew there finds nothing better. Nothing is random.
+//! where the search on the histories themselves begins, until a further search from there finds nothing better. Nothing is random.
 
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::neldermead::NelderMead;
@@ -15,7 +15,7 @@ const LOG_BOUND: f64 = 15.0;
 /// A parameter so close to its bound has run away.
 const LOG_MARGIN: f64 = 1.0;
 const ITERATIONS_MAX: u64 = 2_000;
-/// Beginnings anew on the histories themselves.
+/// Further searches on the histories themselves.
 const RESTARTS_MAX: u32 = 8;
 /// Of the average customer: a search ends where its points differ by less.
 const LOG_LIKELIHOOD_TOLERANCE: f64 = 1e-12;
