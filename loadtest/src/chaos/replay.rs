@@ -88,6 +88,7 @@ fn as_published(journal: &str, actions: &str) -> Result<OutputsByUser, Error> {
                 }
             }
             "points" => put(format!("rekindle.points.{}.{}", text("ledger"), text("change")), line),
+            "budget" => put(format!("rekindle.budgets.{}.{}", text("budget"), text("change")), line),
             "merged" => put("rekindle.merged".to_owned(), line),
             "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
             kind => return Err(Error::Unreadable(format!("a journal with a line of kind {kind}"))),

@@ -1,5 +1,6 @@
 //! The pipeline on a log with a broker, without files and streams: a theme per file, and the helpers they share.
 
+mod beats;
 mod broker_time;
 mod expiry;
 mod forget;
