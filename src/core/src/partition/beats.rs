@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::firing::arm;
 use super::io::{LogInstant, Output};
-use super::{ExecutionPlan, Partition, TimerMark, User, arm};
+use super::{ExecutionPlan, Partition, TimerMark, User};
 use crate::budgets::{BudgetBook, BudgetChange, TimedBudgetChange};
 use crate::time::Timestamp;
 

@@ -11,6 +11,7 @@
 mod beats;
 mod decision_counts;
 mod export;
+mod firing;
 mod io;
 mod model_report;
 mod packed;
@@ -50,10 +51,10 @@ use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
 use crate::goals::UpliftCounts;
 use crate::growth;
-use crate::route::turn_of;
 use crate::rules::ruleset::Ruleset;
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
+use firing::arm;
 use snapshot::SnapshotTracker;
 use steps::StepContext;
 use timer_queue::TimerQueue;
@@ -367,47 +368,5 @@ impl Partition {
         let slot = self.users.insert(user);
         self.users.change(slot, |user| self.snapshots.added(slot, user));
         slot
-    }
-
-    /// Fires every timer before the mark.
-    fn advance(&mut self, plan: &ExecutionPlan, to: TimerMark, position: u64, out: &mut Vec<Output>) {
-        self.steps.enter_beat(to.latest());
-        while let Some(slot) = self.timers.pop_due(to) {
-            if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
-                continue;
-            }
-            let Partition { users, timers, steps, snapshots } = self;
-            let expired = users.change(slot, |user| {
-                let by = to.instant_for(&user.id);
-                // The timer was that of a user who was in this slot before; this one has another.
-                if user.armed > by {
-                    return None;
-                }
-                user.armed = Timestamp::NEVER;
-                if user.due() <= by {
-                    snapshots.touch(slot, user);
-                }
-                let expired = steps.fire_due(plan, user, LogInstant { at: by, position }, out);
-                match expired {
-                    // What is due waits for the answer.
-                    None if steps.awaits_answer(user) => {}
-                    None => arm(timers, slot, user, steps.state_ttl),
-                    Some(at) => steps.note_expired(plan, user, at),
-                }
-                expired.map(|_| Arc::clone(&user.id))
-            });
-            if let Some(id) = expired.flatten() {
-                self.remove(&id);
-            }
-        }
-    }
-}
-
-/// A later due time needs no new timer: the existing one is checked when it fires.
-fn arm(timers: &mut TimerQueue, slot: u32, user: &mut User, state_ttl: Option<Span>) {
-    let due = user.wake_up(state_ttl);
-    if due < user.armed {
-        user.armed = due;
-        timers.push(due, turn_of(&user.id), slot);
     }
 }
