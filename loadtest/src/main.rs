@@ -54,7 +54,7 @@ enum LoadtestCommand {
     #[command(hide = true)]
     ScaleOne(scale::one::OneArgs),
     Membership(membership::MembershipArgs),
-    Uplift(uplift::UpliftArgs),
+    Uplift(uplift::UpliftCheckArgs),
 }
 
 fn main() -> ExitCode {

@@ -18,7 +18,7 @@ const BASE_SHARE: f64 = 0.1;
 
 /// Simulates campaigns and looks at each after every user
 #[derive(Debug, Args)]
-pub(crate) struct UpliftArgs {
+pub(crate) struct UpliftCheckArgs {
     /// How many campaigns that change nothing, and how many that do
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     campaigns: u32,
@@ -41,7 +41,7 @@ pub(crate) struct UpliftArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct UpliftReport {
+struct UpliftCheckReport {
     campaigns: u32,
     users: u32,
     seed: u64,
@@ -63,14 +63,14 @@ struct Watched {
 }
 
 /// Simulates, and checks what was found.
-pub(crate) fn run(args: &UpliftArgs) -> Result<bool, Error> {
+pub(crate) fn run(args: &UpliftCheckArgs) -> Result<bool, Error> {
     let report = simulate(args);
     let printed = if args.json { table::print_json(&report) } else { table::print(&report.rows()) };
     printed.map_err(|cause| Error::Io { attempt: "write to standard output", cause })?;
     Ok(report.holds())
 }
 
-fn simulate(args: &UpliftArgs) -> UpliftReport {
+fn simulate(args: &UpliftCheckArgs) -> UpliftCheckReport {
     let mut generator = Xoshiro256PlusPlus::seed_from_u64(args.seed);
     let mut watch = |lift: f64| -> Vec<Watched> {
         (0..args.campaigns).map(|_| watched(&mut generator, args.users, lift)).collect()
@@ -79,7 +79,7 @@ fn simulate(args: &UpliftArgs) -> UpliftReport {
     let count = |campaigns: &[Watched], is: fn(&Watched) -> bool| {
         u32::try_from(campaigns.iter().filter(|campaign| is(campaign)).count()).unwrap_or(u32::MAX)
     };
-    UpliftReport {
+    UpliftCheckReport {
         campaigns: args.campaigns,
         users: args.users,
         seed: args.seed,
@@ -112,7 +112,7 @@ fn watched(generator: &mut impl Rng, users: u32, lift: f64) -> Watched {
     seen
 }
 
-impl UpliftReport {
+impl UpliftCheckReport {
     fn share(&self, count: u32) -> f64 {
         f64::from(count) / f64::from(self.campaigns)
     }
@@ -140,10 +140,10 @@ mod tests {
 
     #[test]
     fn campaigns_that_do_nothing_seldom_seem_to_and_a_lift_is_inside() {
-        let args = UpliftArgs { campaigns: 300, users: 2_000, lift: 0.1, seed: 1, json: false };
+        let args = UpliftCheckArgs { campaigns: 300, users: 2_000, lift: 0.1, seed: 1, json: false };
         let report = simulate(&args);
         assert!(report.holds(), "{report:?}");
         assert!(report.share(report.found) > 0.9, "it is found: {report:?}");
-        assert!(!UpliftReport { false_alarms: 16, ..report }.holds(), "more than 5 % fail");
+        assert!(!UpliftCheckReport { false_alarms: 16, ..report }.holds(), "more than 5 % fail");
     }
 }

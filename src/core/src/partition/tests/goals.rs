@@ -24,7 +24,7 @@ fn order(story: &mut Story, at: i64, total: &str) {
     story.track(at, "Order", &format!(r#""total":{total}"#));
 }
 
-/// What was told of goals.
+/// What became of exposures.
 fn outcomes(story: &mut Story) -> Vec<String> {
     let mut told = story.told();
     told.retain(|line| line.contains("worth"));
@@ -198,7 +198,7 @@ fn a_forgotten_user_takes_its_exposures_along() {
     assert_eq!(outcomes(&mut story), Vec::<String>::new());
     assert!(story.partition.take_uplift().is_empty());
     story.track(2 * HOUR, "View", "").wait(4 * HOUR);
-    assert_eq!(outcomes(&mut story).len(), 1, "whoever has the id afterwards is new");
+    assert_eq!(outcomes(&mut story).len(), 1, "a user that has the id afterwards is new");
 }
 
 #[test]

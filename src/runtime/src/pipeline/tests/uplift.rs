@@ -107,7 +107,7 @@ fn counts_of_a_campaign_that_is_renamed_stay_under_its_old_name() {
 #[test]
 fn a_difference_is_known_since_the_end_of_an_hour_and_told_in_a_sentence() {
     let mut lines = shop(3_000);
-    // Whoever gets the campaign buys at once.
+    // Users who get the campaign buy at once.
     let plan = plan(GOALS);
     let mut pipeline = pipeline(3);
     let mut outputs = Vec::new();
