@@ -47,9 +47,16 @@ fn replay(rules: &str, events: &[u8], more: &[&str]) -> Vec<Value> {
     lines.filter(|line: &Value| line["kind"] != "outcome").collect()
 }
 
+/// The oracle knows no points yet: without the chapter about them.
+fn without_points(rules: &str) -> String {
+    let (before, chapter) = rules.split_once("# ── Points ──").expect("a chapter about points");
+    let (_, after) = chapter.split_once("# ── How the business is doing ──").expect("the chapter after it");
+    format!("{before}{after}", after = after.trim_start_matches('─'))
+}
+
 #[test]
 fn the_starter_pack_does_to_a_month_of_the_storefront_what_the_oracle_says() {
-    let (rules, events) = (starter_pack(), month());
+    let (rules, events) = (without_points(&starter_pack()), month());
     let mut expected = oracle::run(&OracleInput {
         rules_toml: &rules,
         events_jsonl: &events,

@@ -43,7 +43,7 @@ pub(super) enum CallBody {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum CallProperties {
-    CheckIn {},
+    None {},
     Page { path: &'static str },
     Account { method: &'static str },
     Search { query: String },

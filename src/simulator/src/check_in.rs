@@ -1,4 +1,4 @@
-//! Daily check-ins: a tap in the app for which members collect days in a row.
+//! Daily check-ins: a tap in the app for which members collect days in a row, and points; and what they give points for.
 
 use super::Shop;
 use super::call::{CallBody, CallContext, CallOrigin, CallProperties, CampaignContext, Device};
@@ -9,6 +9,10 @@ use super::shopper::Shopper;
 
 /// The chance that a member checks in on a day.
 const CHECKS_IN: f64 = 0.93;
+/// The chance that somebody who checks in exchanges points for a coupon.
+const EXCHANGES: f64 = 0.03;
+/// The chance that somebody who checks in spins the wheel, which costs points, too.
+const SPINS: f64 = 0.07;
 /// Who makes no visit for longer than this does not check in either.
 const LOSES_TOUCH: i64 = 15 * DAY;
 /// Where the keys of the days' random streams begin: above all numbers of visits.
@@ -28,8 +32,18 @@ pub(super) fn check_in(shop: &Shop, shopper: &mut Shopper, at: i64, pending: &mu
     };
     let (user, device) = (shopper.user_id(shop), shopper.anonymous_id(shop, 0));
     let origin = CallOrigin { user_id: Some(&user), anonymous_id: Some(&device), context: Some(&context) };
-    let call = CallBody::Track { event: "Checked In", properties: CallProperties::CheckIn {} };
-    Outbox::new(shop, shopper, &format!("d{day:x}"), pending).send(&mut dice, at, origin, &call);
+    let occasion = format!("d{day:x}");
+    let mut outbox = Outbox::new(shop, shopper, &occasion, pending);
+    let mut tap = |dice: &mut RandomStream, at: i64, event: &'static str| {
+        outbox.send(dice, at, origin, &CallBody::Track { event, properties: CallProperties::None {} });
+    };
+    tap(&mut dice, at, "Checked In");
+    for (event, chance) in [("Points Exchanged", EXCHANGES), ("Wheel Spun", SPINS)] {
+        if dice.chance(chance) {
+            let later = at + dice.between(3_000, 60_000);
+            tap(&mut dice, later, event);
+        }
+    }
     shopper.last_check_in_day = day;
     plan_check_in(shop, shopper, at);
 }

@@ -5,6 +5,7 @@ mod connections;
 mod engine;
 mod keys;
 mod limits;
+mod points;
 mod users;
 
 use rekindle_core::time::Span;

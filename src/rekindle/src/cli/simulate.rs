@@ -39,7 +39,7 @@ const FINAL_ACK_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// Names and properties are those of Segment's e-commerce specification, with the `cart_id` in checkouts and orders, too.
 /// Beyond it: Order Shipped, Order Delivered (`order_id`), Ticket Opened, Ticket Answered, Ticket Closed (`ticket_id`),
-/// Checked In, and the traits `birthday` and `renews_at`.
+/// Checked In, Points Exchanged, Wheel Spun, and the traits `birthday` and `renews_at`.
 ///
 /// If a stream has the subject, every message is acknowledged and none is lost; otherwise messages are published at most
 /// once. As in practice, some events come late and some twice.

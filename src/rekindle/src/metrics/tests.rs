@@ -19,6 +19,7 @@ use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
 const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\nmax = 1\n
+    [[ledgers]]\nid = 'stars'\nearn = [{ on = 'view', amount = '5' }]\nspend = [{ on = 'view', amount = 'event.stars' }]\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
     [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
@@ -187,6 +188,25 @@ fn after_a_reload_removed_series_are_gone_and_kept_ones_go_on() {
     assert_eq!(gone, [""; 0]);
     assert_eq!(series(&after).iter().filter(|one| one.starts_with("rekindle_rules_info")).count(), 1);
     assert_eq!(series(&after).len(), series(&before).len());
+}
+
+#[test]
+fn points_are_counted_by_ledger_and_change() {
+    let mut pipeline = pipeline(RULES);
+    for (minute, user, stars) in [(0, "u", 2), (1, "u", 99), (2, "v", 0)] {
+        let at = format!("\"timestamp\":\"2026-03-05T09:0{minute}:00Z\",\"properties\":{{\"stars\":{stars}}}");
+        feed(&mut pipeline, &format!(r#"{{"type":"track","event":"View","userId":"{user}",{at}}}"#));
+    }
+    let page = page(&pipeline, Timestamp(0));
+    let of = |metric: &str, change: &str| {
+        value(&page, &format!(r#"rekindle_points{metric}_total{{ledger="stars",change="{change}"}}"#))
+    };
+    let found = ["earned", "spent", "refused", "expired"].map(|change| (of("", change), of("_changes", change)));
+    assert_eq!(
+        found,
+        [(15., 3.), (2., 1.), (99., 1.), (0., 0.)].map(|(points, changes)| (Some(points), Some(changes)))
+    );
+    assert_eq!(value(&page, r#"rekindle_points_balance{ledger="stars"}"#), Some(13.0));
 }
 
 #[test]

@@ -117,6 +117,31 @@ fn members_check_in_once_a_day_where_they_live_and_break_off_at_times() {
 }
 
 #[test]
+fn some_who_check_in_exchange_points_or_spin_the_wheel_right_after() {
+    let mut checked_in: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let (mut exchanged, mut spun, mut check_ins) = (0, 0, 0);
+    let mut all = events(13, 1_000, 60);
+    all.sort_by_key(time);
+    for event in &all {
+        let user = text(event, "/userId").to_owned();
+        match text(event, "/event") {
+            "Checked In" => {
+                check_ins += 1;
+                checked_in.entry(user).or_default().push(time(event));
+                continue;
+            }
+            "Points Exchanged" => exchanged += 1,
+            "Wheel Spun" => spun += 1,
+            _ => continue,
+        }
+        let latest = checked_in.get(&user).and_then(|times| times.last()).expect("a check-in before");
+        assert!((3_000..=60_000).contains(&(time(event) - latest)), "{event}");
+    }
+    assert!((0.01..0.06).contains(&share(exchanged, check_ins)), "{exchanged} of {check_ins}");
+    assert!((0.04..0.10).contains(&share(spun, check_ins)), "{spun} of {check_ins}");
+}
+
+#[test]
 fn most_tell_their_birthday_and_a_subscriber_when_the_next_renewal_is() {
     let (mut identified, mut birthdays, mut renewals) = (0, 0, 0);
     for event in events(13, 1_000, 60).iter().filter(|event| text(event, "/type") == "identify") {

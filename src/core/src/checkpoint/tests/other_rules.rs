@@ -103,3 +103,38 @@ fn one_event_under_two_names_is_two_features() {
     assert!(back.is_in("s"));
     assert_eq!(back.user().profile, story.user().profile);
 }
+
+#[test]
+fn points_stay_with_the_id_of_their_ledger() {
+    let ledger = |id: &str, more: &str| {
+        format!(
+            "[[ledgers]]\nid = \"{id}\"\n{more}earn = [{{ on = \"order\", amount = \"event.total\" }}]\nspend = [{{ on = \"seen\", amount = \"30\", debt = true }}]\n"
+        )
+    };
+    let events = "[events]\nseen = \"View\"\norder = \"Order\"\n";
+    let when = "[[segments]]\nid = \"tier\"\nwhen = \"earned('stars', '30d') >= 10\"\n";
+    let before =
+        format!("{events}{}{}{when}", ledger("stars", "expires = \"10d\"\ndaily_max = 100\n"), ledger("gone", ""));
+    let mut story = Story::under(&before);
+    story.track(0, "Order", "\"total\":50").track(1, "View", "").track(2, "Order", "\"total\":5");
+    let day = 24 * 3_600_000;
+    let after = format!("{events}{}{}{when}", ledger("new", ""), ledger("stars", "expires = \"1d\"\n"));
+    let mut back = restored(&after, &bytes(&story));
+    let ledgers: Vec<u16> = back.user().profile.points.ledgers().map(|(id, _)| id.0).collect();
+    assert_eq!(ledgers, [1], "of `stars`, which is the second now");
+    assert!(back.is_in("tier"));
+    back.track(3, "Order", "\"total\":7");
+    let told = back.decided();
+    assert_eq!(told, ["earned 7 new, 7 left", "earned 7 stars, 32 left"], "the tier stays: what was earned is known");
+    back.wait(20 * day);
+    let told = back.told();
+    assert_eq!(
+        told,
+        [
+            format!("{} expired 7 stars, 25 left", day + 3),
+            format!("{} expired 20 stars, 5 left", 10 * day),
+            format!("{} expired 5 stars, 0 left", 10 * day + 2)
+        ],
+        "lots keep their expiry"
+    );
+}
