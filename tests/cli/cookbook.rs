@@ -11,7 +11,7 @@ use serde_json::Value;
 const RULES_LINES_MAX: usize = 18;
 
 /// What shops ask for, by the headings.
-const WANTED: [&str; 16] = [
+const WANTED: [&str; 20] = [
     "The shoes in an order's products",
     "Each cart by its `cart_id`",
     "Each ticket",
@@ -28,6 +28,10 @@ const WANTED: [&str; 16] = [
     "Days in a row",
     "Did the campaign work?",
     "Who is more probably lost than not",
+    "Tiers by points",
+    "Points for a coupon",
+    "A lottery",
+    "Before points expire",
 ];
 
 struct Example<'t> {
