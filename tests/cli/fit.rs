@@ -136,6 +136,14 @@ fn customers_with_hundreds_of_purchases_are_fitted(#[case] kind: &str) {
 }
 
 #[test]
+#[ignore = "takes a minute or two in a build that is not optimised"]
+fn three_hundred_thousand_customers_are_fitted() {
+    let fitted = json(&folder(&customers(300_000, 500.0)), &["--value", "total"]);
+    assert_eq!(fitted["customers"], 300_000);
+    assert!(fitted["gamma_gamma"]["p"].as_f64() > Some(0.0), "{fitted}");
+}
+
+#[test]
 fn customers_who_all_bought_once_are_told_apart_by_nothing() {
     let events: String = (0..50).map(|customer| order(customer, customer as f64, 10.0)).collect();
     let folder = folder(&events);

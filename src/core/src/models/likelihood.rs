@@ -72,7 +72,7 @@ impl CountTerms {
         let PurchaseModel { r, alpha, a, b, .. } = *model;
         let x = repeats as f64;
         let (stays, leaving) = match model.kind {
-            ModelKind::BgNbd => (x, (repeats > 0).then(|| b + x - 1.0)),
+            ModelKind::BgNbd => (x, (repeats > 0).then_some(b + x - 1.0)),
             ModelKind::MbgNbd => (x + 1.0, Some(b + x)),
         };
         let rates = log_rising(r, x) + r * libm::log(alpha);

@@ -102,7 +102,7 @@ impl PurchaseModel {
     fn chances(&self, repeats: u64) -> Option<f64> {
         let x = repeats as f64;
         match self.kind {
-            ModelKind::BgNbd => (repeats > 0).then(|| self.b + x - 1.0),
+            ModelKind::BgNbd => (repeats > 0).then_some(self.b + x - 1.0),
             ModelKind::MbgNbd => Some(self.b + x),
         }
     }
