@@ -1,7 +1,7 @@
 //! The ends of beats, where users meet (semantics §8): asks are answered, and what changed of budgets is handed in.
 //!
 //! Nothing happens to a user between the end of a beat in which the user asked and the answer. Who drives a partition asks
-//! before each event whether the user [awaits one](Partition::awaits_answer), and keeps the event if so; timers wait by themselves.
+//! before each event whether the user [awaits one](Partition::awaited_beat), and keeps the event if so; timers wait by themselves.
 
 use std::sync::Arc;
 
@@ -44,25 +44,40 @@ impl Partition {
         self.steps.enter_beat(watermark);
     }
 
-    /// Fires what is due for a user at or before the watermark, and says whether the user awaits the answer to an ask of a
-    /// beat that has ended by then.
-    pub fn awaits_answer(&mut self, plan: &ExecutionPlan, id: &str, by: LogInstant, out: &mut Vec<Output>) -> bool {
+    /// Fires what is due for a user at or before the watermark. Where the user awaits the answer to an ask of a beat that has
+    /// ended by then: the end of that beat.
+    pub fn awaited_beat(
+        &mut self,
+        plan: &ExecutionPlan,
+        id: &str,
+        by: LogInstant,
+        out: &mut Vec<Output>,
+    ) -> Option<Timestamp> {
         self.steps.enter_beat(by.at);
-        let Some(slot) = self.users.find(id) else { return false };
-        let Some(user) = self.users.get_mut(slot) else { return false };
+        let slot = self.users.find(id)?;
+        let user = self.users.get_mut(slot)?;
         if user.due() <= by.at {
             self.snapshots.touch(slot, user);
             // One that expires by then does so again at the event.
             let _ = self.steps.fire_due(plan, user, by, out);
             arm(&mut self.timers, slot, user, self.steps.state_ttl);
         }
-        self.steps.awaits_answer(user)
+        if !self.steps.awaits_answer(user) {
+            return None;
+        }
+        self.awaiting.insert(Arc::clone(&user.id), by.position);
+        Some(user.campaigns.asks.next_answer())
+    }
+
+    /// A batch has ended: who awaits an answer does so at positions that are still to come.
+    pub fn end_batch(&mut self) {
+        self.awaiting.clear();
     }
 
     /// Answers an ask at the end of its beat, and fires what had to wait for the answer. Nothing happens where the ask is gone.
     pub fn answer(&mut self, plan: &ExecutionPlan, ticket: &AskTicket, end: &mut BeatEnd<'_>, out: &mut Vec<Output>) {
         let Some(slot) = self.users.find(&ticket.user) else { return };
-        let Partition { users, timers, steps, snapshots } = self;
+        let Partition { users, timers, steps, snapshots, awaiting } = self;
         let expired = users.change(slot, |user| {
             if user.campaigns.asks.next_answer() != ticket.beat {
                 return None;
@@ -70,6 +85,7 @@ impl Partition {
             snapshots.touch(slot, user);
             let ask = user.campaigns.asks.take_first(ticket.beat, ticket.at)?;
             user.profile.now = user.profile.now.max(end.at);
+            end.position = awaiting.get(&user.id).copied().unwrap_or_default().max(end.position);
             steps.enter_beat(end.at);
             steps.answer(plan, user, ask, end, out);
             // What was due meanwhile.

@@ -16,7 +16,7 @@ impl Partition {
             if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
                 continue;
             }
-            let Partition { users, timers, steps, snapshots } = self;
+            let Partition { users, timers, steps, snapshots, awaiting } = self;
             let expired = users.change(slot, |user| {
                 let by = to.instant_for(&user.id);
                 // The timer was that of a user who was in this slot before; this one has another.
@@ -27,6 +27,7 @@ impl Partition {
                 if user.due() <= by {
                     snapshots.touch(slot, user);
                 }
+                let position = awaiting.get(&user.id).copied().unwrap_or_default().max(position);
                 let expired = steps.fire_due(plan, user, LogInstant { at: by, position }, out);
                 match expired {
                     // What is due waits for the answer.

@@ -45,6 +45,7 @@ pub use timer_mark::TimerMark;
 pub use user::User;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::dispatch::DispatchIndex;
@@ -90,6 +91,9 @@ pub struct Partition {
     timers: TimerQueue,
     steps: StepContext,
     snapshots: SnapshotTracker,
+    /// Users who await an answer, with the log position of what they were found to await it before: in the same batch no
+    /// later output of theirs has a lower one.
+    awaiting: HashMap<Arc<str>, u64>,
 }
 
 /// A part of a snapshot of a partition: users as they were at the beginning of the snapshot.
@@ -111,6 +115,7 @@ impl Partition {
             timers: TimerQueue::default(),
             steps: StepContext::new(plan),
             snapshots: SnapshotTracker::default(),
+            awaiting: HashMap::default(),
         }
     }
 

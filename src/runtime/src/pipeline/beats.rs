@@ -168,19 +168,32 @@ impl Pipeline {
         }
     }
 
-    /// Fires all timers up to an instant that the watermark has reached, and ends the beats up to it.
-    pub(super) fn end_beats_through(&mut self, plan: &ExecutionPlan, by: LogInstant, out: &mut Vec<Output>) {
-        let to = TimerMark::through(by.at);
-        if self.shared.is_none() {
-            return;
-        }
-        if self.fired < to {
-            for partition in &mut self.partitions {
-                partition.apply(plan, PartitionInput::Advance { to, position: by.position }, out);
+    /// Answers a user for the beats that have ended by then. The timers of all users fire up to these ends and no further, since
+    /// how far they have fired must depend on nothing but the log: not on how far it was read at once.
+    pub(super) fn answer_user(
+        &mut self,
+        plan: &ExecutionPlan,
+        partition: usize,
+        user: &str,
+        by: LogInstant,
+        out: &mut Vec<Output>,
+    ) {
+        let mut ended = Timestamp::MIN;
+        // Each answer lets the user come to a later beat.
+        while self.shared.is_some()
+            && let Some(beat) =
+                self.partitions[partition].awaited_beat(plan, user, by, out).filter(|beat| *beat > ended)
+        {
+            ended = beat;
+            let to = TimerMark::through(beat);
+            if self.fired < to {
+                for partition in &mut self.partitions {
+                    partition.apply(plan, PartitionInput::Advance { to, position: by.position }, out);
+                }
+                self.fired = to;
             }
-            self.fired = to;
+            self.end_beats(plan, by.position, out);
         }
-        self.end_beats(plan, by.position, out);
     }
 
     /// At the end of the log's time, beats end one after another until nothing is left to answer.
@@ -222,6 +235,7 @@ impl Pipeline {
         }
         self.fired = self.fired.max(fire_to);
         self.end_beats(plan, position, out);
+        self.partitions.iter_mut().for_each(Partition::end_batch);
     }
 
     /// Applies what was left over, in the order of the log.
@@ -238,9 +252,7 @@ impl Pipeline {
         let users: HashSet<String> = events.map(|parked| parked.operation.user_needed().to_owned()).collect();
         for ParkedOperation { partition, operation } in parked {
             let by = LogInstant { at: operation.watermark(), position: operation.position() };
-            if self.partitions[partition].awaits_answer(plan, operation.user_needed(), by, out) {
-                self.end_beats_through(plan, by, out);
-            }
+            self.answer_user(plan, partition, operation.user_needed(), by, out);
             operation.apply(&mut self.partitions[partition], plan, handovers, out);
         }
         self.partitions.iter_mut().for_each(|partition| partition.note_renewed(|user| users.contains(user)));

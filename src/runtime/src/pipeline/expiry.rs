@@ -94,9 +94,9 @@ impl Pipeline {
                 }
                 Some(_) => {
                     let now = LogInstant { at: self.watermark(), position: self.position };
-                    if self.partitions[at].awaits_answer(plan, &id, now, out) {
+                    if self.shared.is_some() && self.partitions[at].awaited_beat(plan, &id, now, out).is_some() {
                         self.run_queued(plan, queues, out);
-                        self.end_beats_through(plan, now, out);
+                        self.answer_user(plan, at, &id, now, out);
                     }
                     self.partitions[at].expire(plan, &id, by, out);
                     self.collect_expired();

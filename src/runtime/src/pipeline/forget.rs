@@ -81,9 +81,7 @@ impl Pipeline {
             next = self.links.user_of(&id).cloned();
             self.links.remove(&id);
             let at = partition_of(&id, self.partitions.len());
-            if self.partitions[at].awaits_answer(&plan, &id, now, out) {
-                self.end_beats_through(&plan, now, out);
-            }
+            self.answer_user(&plan, at, &id, now, out);
             let had_state = self.partitions[at].forget(&plan, &id, now, out);
             let visitors = self.remove_links_to(&id);
             had_anything |= had_state || next.is_some() || !visitors.is_empty();

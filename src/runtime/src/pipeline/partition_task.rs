@@ -267,7 +267,7 @@ impl<'p, 'e, 'a> PartitionTask<'p, 'e, 'a> {
         let Some(parked) = &self.parked else { return false };
         let user = operation.user_needed();
         let by = LogInstant { at: operation.watermark(), position: operation.position() };
-        parked.users.contains(user) || self.partition.awaits_answer(plan, user, by, &mut self.out)
+        parked.users.contains(user) || self.partition.awaited_beat(plan, user, by, &mut self.out).is_some()
     }
 
     fn park(&mut self, operation: PartitionOperation<'e, 'a>) {
