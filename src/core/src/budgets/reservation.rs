@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::ruleset::{BudgetId, CampaignId};
@@ -14,7 +16,7 @@ const COST_FIELDS: u64 = 3;
 
 /// A user's open reservations, in the order in which they were made. Empty for most users.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Reservations(Vec<Reservation>);
+pub struct Reservations(ThinVec<Reservation>);
 
 /// The costs of one action, until a match settles them or their time is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ impl Reservations {
     }
 
     /// Takes out all of them.
-    pub fn take_all(&mut self) -> Vec<Reservation> {
+    pub fn take_all(&mut self) -> impl IntoIterator<Item = Reservation> + use<> {
         std::mem::take(&mut self.0)
     }
 

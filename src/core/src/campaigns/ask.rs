@@ -1,5 +1,7 @@
 //! Decisions that ask budgets: they wait for the end of the beat in which they were triggered (semantics §8, §13).
 
+use thin_vec::ThinVec;
+
 use super::deferred_codec;
 use super::state::{DeferredDecision, TriggerLookup};
 use crate::budgets::{BudgetBook, CostShare, period_of};
@@ -25,7 +27,7 @@ pub struct Ask {
 
 /// A user's asks, in the order in which they arose. Empty for most users.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Asks(Vec<Ask>);
+pub struct Asks(ThinVec<Ask>);
 
 /// What a decision may take of budgets: the book, and after the decision what was asked for.
 #[derive(Debug)]

@@ -37,26 +37,30 @@ impl WindowReading<'_> {
             let (holds, until) = self.periods(window, panes).outlook(|value| compare(op, &value, constant));
             return ConditionResult { holds, until };
         }
-        let holds = |aggregate: Option<T>| match (self.value(aggregate), constant) {
-            // Nearly always so, and then without a call for each pane.
-            (Value::Number(number), Value::Number(constant)) => op.accepts(number.cmp(constant)),
-            (value, constant) => compare(op, &value, constant),
-        };
         // From the newest pane to the oldest: what the window holds once those before have left.
         let mut aggregate = None;
-        let mut outlook = ConditionResult { holds: holds(aggregate), until: Timestamp::NEVER };
+        let mut outlook = ConditionResult { holds: self.holds(aggregate, op, constant), until: Timestamp::NEVER };
         for (pane, value) in panes.iter().rev() {
             let mut older = *value;
             if let Some(newer) = aggregate {
                 older.add(newer);
             }
             aggregate = Some(older);
-            let holds = holds(aggregate);
+            let holds = self.holds(aggregate, op, constant);
             if holds != outlook.holds {
                 outlook = ConditionResult { holds, until: self.leaves_at(*pane) };
             }
         }
         outlook
+    }
+
+    #[inline]
+    fn holds<T: Aggregate>(&self, aggregate: Option<T>, op: Comparison, constant: &Value<'_>) -> bool {
+        match (self.value(aggregate), constant) {
+            // Nearly always so, and then without a call for each pane.
+            (Value::Number(number), Value::Number(constant)) => op.accepts(number.cmp(constant)),
+            (value, constant) => compare(op, &value, constant),
+        }
     }
 
     fn value<T: Aggregate>(&self, aggregate: Option<T>) -> Value<'static> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::exposure::{ExposureGroup, GoalExposure, GoalKey};
+use thin_vec::ThinVec;
+
 use crate::encoding::{ListShape, RuleReference, StateReader, StateWriter};
 use crate::event::{FieldId, Scalar, field_value};
 use crate::rules::ruleset::{CampaignId, Goal, NameId, Ruleset};
@@ -12,9 +14,9 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GoalExposures {
     /// In the order of the exposures.
-    open: Vec<GoalExposure>,
+    open: ThinVec<GoalExposure>,
     /// What is known to be mature. Only of what the rules have: of the rest nothing is decided any more.
-    mature: Vec<GoalKey>,
+    mature: ThinVec<GoalKey>,
 }
 
 /// A decision that may expose the user.
@@ -131,7 +133,7 @@ impl GoalExposures {
         let open = reader.list(ListShape::Records, "a user's open exposures", GoalExposure::read)?;
         let mut mature = reader.list(ListShape::Pairs, "a user's mature exposures", GoalKey::read)?;
         mature.retain(GoalKey::is_current);
-        Ok(GoalExposures { open, mature })
+        Ok(GoalExposures { open: open.into(), mature: mature.into() })
     }
 }
 

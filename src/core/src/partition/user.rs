@@ -62,6 +62,7 @@ impl User {
     }
 
     /// The earliest instant at which anything can change without an event.
+    #[inline]
     pub fn due(&self) -> Timestamp {
         let of_profile = self.profile.keys.due().min(self.profile.points.due());
         let of_campaigns = self.campaigns.next_release().min(self.reservations.next_release());
@@ -77,10 +78,11 @@ impl User {
     /// When the user is dropped if no event comes: once idle for `state_ttl`, with nothing to come by time alone, no points
     /// and no debt. `None`: something is to come before, or there is no such time.
     pub fn expires(&self, state_ttl: Option<Span>) -> Option<Timestamp> {
+        let ttl = state_ttl?;
         // What is due for a user that was not evaluated yet is not known.
         let is_waiting = !self.campaigns.asks.is_empty() || self.profile.points.has_balance();
-        let is_settled = !self.unsettled && self.due() == Timestamp::NEVER && !is_waiting;
-        state_ttl.filter(|_| is_settled).map(|ttl| self.profile.now.max(self.profile.latest + ttl))
+        let is_settled = !self.unsettled && !is_waiting && self.due() == Timestamp::NEVER;
+        is_settled.then(|| self.profile.now.max(self.profile.latest + ttl))
     }
 
     /// When the user's timer fires.

@@ -55,7 +55,7 @@ impl UserPoints {
             reader.verify(|| ledger.is_some(), "points that could not have been written")?;
             Ok((LedgerId(id), ledger.unwrap_or_default()))
         })?;
-        Ok(UserPoints(ledgers))
+        Ok(UserPoints(ledgers.into()))
     }
 }
 

@@ -19,13 +19,15 @@ pub use amount::{Points, PointsBalance};
 pub use ledger::UserLedger;
 pub use lots::Lot;
 
+use thin_vec::ThinVec;
+
 use crate::rules::ruleset::{Ledger, LedgerId};
 use crate::time::{Timestamp, ZoneCalendar};
 use crate::value::{Comparison, ConditionResult, TermResult, Value};
 
 /// The points of one user, ascending by ledger. A ledger without anything left takes no room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserPoints(Vec<(LedgerId, UserLedger)>);
+pub struct UserPoints(ThinVec<(LedgerId, UserLedger)>);
 
 /// Points that an event would earn.
 #[derive(Clone, Copy, Debug)]
