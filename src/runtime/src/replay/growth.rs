@@ -42,7 +42,7 @@ pub fn final_state(
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
 ) -> Result<Pipeline, ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
-    feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| feed(pipeline, block, outputs))?;
+    feed_all(&mut pipeline, &options, until, source, feed)?;
     Ok(pipeline)
 }
 
