@@ -54,7 +54,7 @@ impl WindowReading<'_> {
         outlook
     }
 
-    #[inline]
+    #[inline(always)]
     fn holds<T: Aggregate>(&self, aggregate: Option<T>, op: Comparison, constant: &Value<'_>) -> bool {
         match (self.value(aggregate), constant) {
             // Nearly always so, and then without a call for each pane.
