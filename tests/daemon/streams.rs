@@ -36,8 +36,18 @@ async fn missing_output_streams_are_named_until_they_are_there() {
     let daemon = settings(&server.url()).set("OUTPUT_CREATE", false).start();
     daemon.wait_until_unready("there is no stream REKINDLE: create it");
     let broker = Broker::connect(&server.url()).await;
-    let subjects = ["segments.>", "actions.>", "decisions.>", "points.>", "outcomes.>", "merged", "rules", "progress"]
-        .map(|name| format!("rekindle.{name}"));
+    let subjects = [
+        "segments.>",
+        "actions.>",
+        "decisions.>",
+        "points.>",
+        "outcomes.>",
+        "budgets.>",
+        "merged",
+        "rules",
+        "progress",
+    ]
+    .map(|name| format!("rekindle.{name}"));
     broker.create("REKINDLE", &subjects.each_ref().map(String::as_str)).await;
     daemon.wait_until_unready("there is no stream REKINDLE_DEAD: create it");
     broker.create("REKINDLE_DEAD", &["rekindle.dead"]).await;

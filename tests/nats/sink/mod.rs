@@ -110,8 +110,18 @@ async fn context(server: &NatsServer) -> Context {
 }
 
 fn output_stream() -> stream::Config {
-    let subjects = ["segments.>", "actions.>", "decisions.>", "points.>", "outcomes.>", "merged", "rules", "progress"]
-        .map(|rest| format!("rekindle.{rest}"));
+    let subjects = [
+        "segments.>",
+        "actions.>",
+        "decisions.>",
+        "points.>",
+        "outcomes.>",
+        "budgets.>",
+        "merged",
+        "rules",
+        "progress",
+    ]
+    .map(|rest| format!("rekindle.{rest}"));
     stream::Config {
         name: "REKINDLE".to_owned(),
         subjects: subjects.into(),

@@ -162,6 +162,7 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
                 }
             }
             "points" => put(format!("rekindle.points.{}.{}", text("ledger"), text("change")), line),
+            "budget" => put(format!("rekindle.budgets.{}.{}", text("budget"), text("change")), line),
             "merged" => put("rekindle.merged".to_owned(), line),
             "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
             kind => panic!("{kind} is not in a journal"),
@@ -173,7 +174,8 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
 
 /// Whether a message on this subject is about a user, and replay would write it.
 pub fn is_output(subject: &str) -> bool {
-    let begins = ["segments.", "actions.", "decisions.", "points.", "outcomes."].map(|name| format!("rekindle.{name}"));
+    let begins = ["segments.", "actions.", "decisions.", "points.", "outcomes.", "budgets."]
+        .map(|name| format!("rekindle.{name}"));
     subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin.as_str()))
 }
 
