@@ -229,6 +229,10 @@ impl OracleUser {
             let zone = self.zone(rules);
             self.deferred.push(OracleDeferral { campaign: index, cause, at: self.now, until, zone });
         }
+        if matches!(outcome, "sent" | "control" | "holdout") {
+            let variant = (outcome == "sent").then(|| variant(campaign, &self.id)).flatten();
+            self.expose(index, outcome, variant, rules);
+        }
         journal.push(line);
     }
 }

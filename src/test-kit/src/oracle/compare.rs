@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-const FIELDS: [&str; 11] =
-    ["kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key"];
+const FIELDS: [&str; 14] = [
+    "kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key", "goal",
+    "group", "exposed",
+];
+
+/// Those that are numbers.
+const NUMBERS: [&str; 2] = ["count", "value"];
 
 /// Causes that the semantics name; an engine may tell others.
 const CAUSES: [&str; 2] = ["ttl", "max"];
@@ -39,6 +44,8 @@ fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
             .iter()
             .filter_map(|field| line.get(field).map(|value| format!("{field} {}", value.as_str().unwrap_or("?"))))
             .collect();
+        let number = |field: &&str| Some(format!("{field} {}", line[*field].as_f64()?));
+        shown.extend(NUMBERS.iter().filter_map(number));
         let cause = line["cause"].as_str().filter(|cause| CAUSES.contains(cause));
         shown.extend(cause.map(|cause| format!("cause {cause}")));
         users.entry(line["user"].as_str().unwrap_or("?").to_owned()).or_default().push(shown.join(", "));

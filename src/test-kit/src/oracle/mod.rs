@@ -13,6 +13,7 @@ mod campaign;
 pub mod compare;
 mod evaluate;
 mod expression;
+mod goals;
 mod history;
 mod instance;
 mod instants;

@@ -22,6 +22,17 @@ pub(crate) struct OracleRules {
     pub(crate) campaigns: Vec<OracleCampaign>,
     pub(crate) caps: Vec<OracleCap>,
     pub(crate) pers: Vec<OraclePer>,
+    pub(crate) goals: Vec<OracleGoal>,
+}
+
+/// An entry of `[[goals]]`.
+pub(crate) struct OracleGoal {
+    pub(crate) id: String,
+    /// Index of the name whose matches count.
+    pub(crate) on: usize,
+    /// The path of what is summed.
+    pub(crate) value: Option<Vec<String>>,
+    pub(crate) within: i64,
 }
 
 /// An entry of `[events]`.
@@ -68,6 +79,8 @@ pub(crate) struct OracleCampaign {
     pub(crate) quiet_hours: Option<(i64, i64)>,
     pub(crate) holdout: f64,
     pub(crate) variants: Vec<(String, f64)>,
+    /// Indexes of the goals that it is measured by.
+    pub(crate) goals: Vec<usize>,
 }
 
 /// What sets off a campaign.
@@ -102,6 +115,8 @@ impl OracleRules {
                 when: resolve::parse(&required(table, "when"), &name_ids, &segment_ids[..place]),
             })
             .collect();
+        let goals: Vec<OracleGoal> = tables(&file, "goals").into_iter().map(|table| goal(table, &name_ids)).collect();
+        let goal_ids: Vec<String> = goals.iter().map(|goal| goal.id.clone()).collect();
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
         let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
@@ -115,8 +130,9 @@ impl OracleRules {
             segments,
             campaigns: tables(&file, "campaigns")
                 .into_iter()
-                .map(|table| campaign(table, &name_ids, &segment_ids))
+                .map(|table| campaign(table, &name_ids, &segment_ids, &goal_ids))
                 .collect(),
+            goals,
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
         }
     }
@@ -175,13 +191,24 @@ fn file_order(text: &str, section: &str) -> Vec<String> {
     keys.into_iter().map(|(_, key)| key).collect()
 }
 
-fn campaign(table: &Table, names: &[String], segments: &[String]) -> OracleCampaign {
+fn goal(table: &Table, names: &[String]) -> OracleGoal {
+    OracleGoal {
+        id: required(table, "id"),
+        on: position(names, &required(table, "on")),
+        value: string(table, "value").map(|path| path_of(&path)),
+        within: duration(table, "within").expect("a goal has a `within`"),
+    }
+}
+
+fn campaign(table: &Table, names: &[String], segments: &[String], goals: &[String]) -> OracleCampaign {
     let on = required(table, "on");
     let (change, id) = on.split_once(':').expect("`on` is `enter:`, `exit:` or `event:`, and an id");
     let on = match change {
         "event" => OracleTrigger::Match { name: position(names, id) },
         _ => OracleTrigger::Change { segment: position(segments, id), enter: change == "enter" },
     };
+    let measured = table.get("goals").and_then(Toml::as_array);
+    let measured = measured.map(|ids| ids.iter().filter_map(Toml::as_str).map(|id| position(goals, id)).collect());
     let variants = table.get("variants").and_then(Toml::as_array).cloned().unwrap_or_default();
     OracleCampaign {
         id: required(table, "id"),
@@ -201,6 +228,7 @@ fn campaign(table: &Table, names: &[String], segments: &[String]) -> OracleCampa
             .filter_map(Toml::as_table)
             .map(|variant| (required(variant, "id"), number(variant, "weight").unwrap_or(1.0)))
             .collect(),
+        goals: measured.unwrap_or_else(|| (0..goals.len()).collect()),
     }
 }
 

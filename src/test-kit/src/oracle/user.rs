@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::campaign::{OracleCause, OracleChange, OracleDeferral, OracleExposure, OracleMatchCause};
 use super::evaluate::{EvaluationScope, ScopedCall};
+use super::goals::OracleTrial;
 use super::history::{OracleHistory, OracleMatch};
 use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
@@ -30,6 +31,8 @@ pub(crate) struct OracleUser {
     pub(crate) member_of: Vec<bool>,
     pub(crate) exposures: Vec<OracleExposure>,
     pub(crate) deferred: Vec<OracleDeferral>,
+    /// What goals count of it.
+    pub(crate) trials: Vec<OracleTrial>,
     /// Accepted messageIds, and the user's clock when each was.
     messages: Vec<(String, i64)>,
     /// The `context.timezone` that arrived last, and which arrival that was.
@@ -48,6 +51,7 @@ impl OracleUser {
             member_of: vec![false; rules.segments.len()],
             exposures: Vec::new(),
             deferred: Vec::new(),
+            trials: Vec::new(),
             messages: Vec::new(),
             context_zone: None,
         }
@@ -63,7 +67,12 @@ impl OracleUser {
     pub(crate) fn advance(&mut self, rules: &OracleRules, until: i64, journal: &mut Vec<Json>) {
         let mut instants = self.change_instants(rules, until);
         loop {
-            let others = self.deferred.iter().map(|one| one.until).chain(self.next_forgetting(rules));
+            let others = self
+                .deferred
+                .iter()
+                .map(|one| one.until)
+                .chain(self.next_forgetting(rules))
+                .chain(self.next_maturity(rules));
             let due = others.filter(|due| *due <= until).chain(instants.first().copied()).min();
             let Some(due) = due else { break };
             let lines = journal.len();
@@ -71,6 +80,7 @@ impl OracleUser {
             self.forget_keys(rules, journal);
             self.evaluate(&[], rules, journal);
             self.release_deferred(rules, journal);
+            self.mature(rules, journal);
             // A change may move others: `keys_in` may stand beside what moves with time.
             if journal.len() > lines {
                 instants = self.change_instants(rules, until);
@@ -117,6 +127,7 @@ impl OracleUser {
         for one in matches {
             self.history.add(one.clone());
             self.touch_keys(&one, rules, journal);
+            self.count_for_goals(&one, rules);
             let earlier = causes.iter().filter(|cause| cause.one.name == one.name).count();
             let ordinal = if earlier > 0 { format!("#{}", earlier + 1) } else { String::new() };
             let event = call.message.clone().unwrap_or_else(|| print_time(call.at));
@@ -214,6 +225,7 @@ impl OracleUser {
         self.merge_keys(visitor.instances, rules);
         self.messages.extend(visitor.messages);
         self.exposures.extend(visitor.exposures);
+        self.merge_trials(visitor.trials);
         self.context_zone = self.context_zone.take().or(visitor.context_zone);
         self.identified = self.identified.max(visitor.identified);
         let (Json::Object(own), Json::Object(theirs)) = (&mut self.traits, visitor.traits) else { return };
