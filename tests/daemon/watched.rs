@@ -38,7 +38,8 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
         })
     };
     let prometheus = Prometheus::scraping(daemon.address(), Histograms::Classic);
-    for metric in definitions::ALL {
+    // Since when an effect is certain: these shoppers do not react, so none is.
+    for metric in definitions::ALL.iter().filter(|metric| metric.name != definitions::UPLIFT_SINCE.name) {
         let suffixes: &[&str] = match metric.kind {
             MetricKind::Histogram => &["_bucket", "_sum", "_count"],
             MetricKind::Summary => &["", "_sum", "_count"],

@@ -41,9 +41,9 @@ fn metric_of(series: &str) -> Option<&'static definitions::MetricDefinition> {
     })
 }
 
-/// Growth numbers have dashboards of their own.
+/// Growth numbers, and what was counted of goals, have dashboards of their own.
 fn is_of_growth(name: &str) -> bool {
-    ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly"]
+    ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly", "rekindle_goal_", "rekindle_uplift"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
 }
