@@ -33,12 +33,17 @@ const MODULES: &[(&str, &[&str])] = &[
     ("statistics", &[]),
     ("engine", &["time", "decimal", "event", "encoding", "compact", "value", "models", "features", "rules", "points"]),
     ("survey", &["time", "decimal", "event", "rules", "engine"]),
-    ("campaigns", &["time", "json", "event", "secret", "rules", "points", "encoding", "engine"]),
+    ("budgets", &["time", "decimal", "json", "secret", "encoding", "rules"]),
+    (
+        "campaigns",
+        &["time", "decimal", "json", "event", "secret", "value", "rules", "points", "encoding", "engine", "budgets"],
+    ),
     ("goals", &["time", "json", "event", "encoding", "rules", "statistics"]),
     ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
     (
         "partition",
         &[
+            "budgets",
             "route",
             "time",
             "decimal",
@@ -62,6 +67,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "checkpoint",
         &[
+            "budgets",
             "time",
             "decimal",
             "json",

@@ -80,8 +80,8 @@ fn an_ask_of_time_competes_with_one_of_an_event_wherever_the_timers_are() {
             fixture.feed(&[("12:00:00", line)]);
         }
         if limited {
-            // The buyer's last event had to wait for the answer, and the answer for the sleeper's timer.
-            assert_eq!(fixture.pipeline.fired(), at("11:00:05"));
+            // The buyer's last event had to wait for the answer, the answer for the sleeper's timer, and that for nothing more.
+            assert_eq!(fixture.pipeline.fired(), at("11:00:01"));
         }
         let expected = ["11:00:01 buyer budget ordered", "11:00:01 sleeper sent sleeping"];
         assert_eq!(decisions(&fixture), expected, "limited: {limited}");

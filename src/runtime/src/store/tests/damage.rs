@@ -80,7 +80,7 @@ fn damage_is_reported_and_the_checkpoint_before_it_is_used() {
         (foreign, "these bytes are not a checkpoint of Rekindle"),
         (another, "it is not the file that was written there, but checkpoint 1 up to sequence 1"),
         (flipped, "the checkpoint is damaged: the checksum of the block at byte"),
-        (newer, "the checkpoint has format version 9; this program reads version 4 and those before"),
+        (newer, "the checkpoint has format version 9; this program reads version 8 and those before"),
     ];
     let states = states();
     for (damage, said) in ways {
