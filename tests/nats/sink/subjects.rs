@@ -59,7 +59,7 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
             ("action", 1),
             ("decision", 2),
             ("points", 1),
-        ("budget", 0),
+            ("budget", 0),
             ("merged", 1),
             ("outcome", 0),
             ("rules", 1),
