@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::subject::overlap;
-use super::{Settings, SourceKind};
+use super::{OutputSettings, Settings, SourceKind};
 use rekindle_core::diagnostics::Diagnostics;
 use rekindle_core::document::TomlSection;
 
@@ -43,20 +43,8 @@ fn control(
         problems.add(&place, format!("`{subject}` is the subject of {what} and of events"), help);
     }
     let prefix = &config.output.prefix;
-    let outputs = [
-        "segments.>",
-        "actions.>",
-        "decisions.>",
-        "points.>",
-        "outcomes.>",
-        "budgets.>",
-        "merged",
-        "rules",
-        "progress",
-        "dead",
-    ];
-    let outputs = outputs.map(|name| format!("{prefix}.{name}"));
-    if let Some(output) = outputs.iter().find(|output| overlap(output, subject)) {
+    let mut outputs = OutputSettings::SUBJECTS.into_iter().chain(["dead"]).map(|name| format!("{prefix}.{name}"));
+    if let Some(output) = outputs.find(|output| overlap(output, subject)) {
         let place = place(root, [("source", key), ("output", "prefix")]);
         let help = format!("outputs go to `{output}`; give {what} another subject, like {prefix}.control");
         problems.add(&place, format!("`{subject}` is the subject of {what} and of outputs"), help);

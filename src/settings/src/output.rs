@@ -116,6 +116,19 @@ impl Default for OutputSettings {
 }
 
 impl OutputSettings {
+    /// Below the prefix, what the output stream must take in.
+    pub const SUBJECTS: [&str; 9] = [
+        "segments.>",
+        "actions.>",
+        "decisions.>",
+        "points.>",
+        "outcomes.>",
+        "budgets.>",
+        "merged",
+        "rules",
+        "progress",
+    ];
+
     pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         const STREAM: &str = "name it like \"REKINDLE\"";
         let prefix = reader.checked(section, "prefix", "write it like \"rekindle\" or \"shop.rekindle\"", check_prefix);

@@ -99,18 +99,7 @@ impl StreamRequirements {
 
     /// The output stream: transitions, actions and the rest of the journal.
     pub fn outputs(output: &OutputSettings) -> StreamRequirements {
-        let names = [
-            "segments.>",
-            "actions.>",
-            "decisions.>",
-            "points.>",
-            "outcomes.>",
-            "budgets.>",
-            "merged",
-            "rules",
-            "progress",
-        ];
-        let subjects = names.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
+        let subjects = OutputSettings::SUBJECTS.iter().map(|name| format!("{}.{name}", output.prefix)).collect();
         StreamRequirements { subjects, takes_batches: true, ..StreamRequirements::of_output(output, &output.stream) }
     }
 
