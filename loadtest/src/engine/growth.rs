@@ -131,6 +131,8 @@ mod tests {
         let input = EventBlocks::generate(20_000, 500);
         let cost = measure(workload::W1, &input, None, (2, Duration::from_secs(60))).expect("it is measured");
         assert_eq!((cost.events, cost.rounds), (20_000, 2));
-        assert!(cost.bytes_per_user > 0.0 && cost.ratio_with_to_without > 0.0, "{cost:?}");
+        // The engine's own count is exact; the resident memory of so few users may go either way.
+        assert!(cost.state_with.bytes_by_own_count > cost.state_without.bytes_by_own_count, "{cost:?}");
+        assert!(cost.ratio_with_to_without > 0.0, "{cost:?}");
     }
 }
