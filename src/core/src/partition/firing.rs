@@ -4,42 +4,65 @@ use std::sync::Arc;
 
 use super::io::{LogInstant, Output};
 use super::timer_queue::TimerQueue;
-use super::{ExecutionPlan, Partition, TimerMark, User};
+use super::{ExecutionPlan, Partition, TimerMark, User, WARM_FROM};
 use crate::route::turn_of;
 use crate::time::{Span, Timestamp};
+
+/// How many timers are taken from the queue at once, so that the state of their users is fetched together.
+const BLOCK: usize = 32;
 
 impl Partition {
     /// Fires every timer before the mark.
     pub(super) fn advance(&mut self, plan: &ExecutionPlan, to: TimerMark, position: u64, out: &mut Vec<Output>) {
         self.steps.enter_beat(to.latest());
-        while let Some(slot) = self.timers.pop_due(to) {
-            if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
-                continue;
+        // A user is not due again before the mark once its timer has fired, so what fires does not depend on the blocks.
+        let mut block = [0; BLOCK];
+        loop {
+            let mut popped = 0;
+            while popped < BLOCK
+                && let Some(slot) = self.timers.pop_due(to)
+            {
+                block[popped] = slot;
+                popped += 1;
             }
-            let Partition { users, timers, steps, snapshots, awaiting } = self;
-            let expired = users.change(slot, |user| {
-                let by = to.instant_for(&user.id);
-                // The timer was that of a user who was in this slot before; this one has another.
-                if user.armed > by {
-                    return None;
-                }
-                user.armed = Timestamp::NEVER;
-                if user.due() <= by {
-                    snapshots.touch(slot, user);
-                }
-                let position = awaiting.get(&user.id).copied().unwrap_or_default().max(position);
-                let expired = steps.fire_due(plan, user, LogInstant { at: by, position }, out);
-                match expired {
-                    // What is due waits for the answer.
-                    None if steps.awaits_answer(user) => {}
-                    None => arm(timers, slot, user, steps.state_ttl),
-                    Some(at) => steps.note_expired(plan, user, at),
-                }
-                expired.map(|_| Arc::clone(&user.id))
-            });
-            if let Some(id) = expired.flatten() {
-                self.remove(&id);
+            if popped > 1 && self.users.len() >= WARM_FROM {
+                self.users.warm_slots(&block[..popped]);
             }
+            block[..popped].iter().for_each(|slot| self.fire(plan, *slot, to, position, out));
+            if popped < BLOCK {
+                return;
+            }
+        }
+    }
+
+    /// Fires what is due for the user in a slot, if anything is.
+    fn fire(&mut self, plan: &ExecutionPlan, slot: u32, to: TimerMark, position: u64, out: &mut Vec<Output>) {
+        if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
+            return;
+        }
+        let Partition { users, timers, steps, snapshots, awaiting } = self;
+        let expired = users.change(slot, |user| {
+            let by = to.instant_for(&user.id);
+            // The timer was that of a user who was in this slot before; this one has another.
+            if user.armed > by {
+                return None;
+            }
+            user.armed = Timestamp::NEVER;
+            if user.due() <= by {
+                snapshots.touch(slot, user);
+            }
+            let position = awaiting.get(&user.id).copied().unwrap_or_default().max(position);
+            let expired = steps.fire_due(plan, user, LogInstant { at: by, position }, out);
+            match expired {
+                // What is due waits for the answer.
+                None if steps.awaits_answer(user) => {}
+                None => arm(timers, slot, user, steps.state_ttl),
+                Some(at) => steps.note_expired(plan, user, at),
+            }
+            expired.map(|_| Arc::clone(&user.id))
+        });
+        if let Some(id) = expired.flatten() {
+            self.remove(&id);
         }
     }
 }

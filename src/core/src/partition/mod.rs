@@ -62,7 +62,7 @@ use timer_queue::TimerQueue;
 use user_table::UserTable;
 
 /// The state of fewer users is in the processor's caches anyway.
-const WARM_FROM: usize = 10_000;
+const WARM_FROM: usize = 256;
 
 /// Rules with their index.
 #[derive(Clone, Debug)]

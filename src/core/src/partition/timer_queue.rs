@@ -4,6 +4,9 @@
 //! which a key differs from it: pushing is constant work, and a key moves to a lower bucket at most 96 times in its
 //! life. (Ahuja, Mehlhorn, Orlin, Tarjan: *Faster algorithms for the shortest path problem*, 1990.)
 //!
+//! Most do not move that often: once the first bucket is as small as a block, it is sorted and becomes the front, from which
+//! timers are popped, instead of being divided further.
+//!
 //! Where all timers of an instant are due, their order does not matter, and they are taken from several buckets as they are.
 //!
 //! Buckets are made of blocks of one size, which go from one bucket to another: buckets grow and shrink all the time.
@@ -13,6 +16,8 @@ use crate::time::Timestamp;
 
 /// How many timers a block holds.
 const BLOCK: usize = 64;
+/// The front is divided into buckets when it has more timers than this.
+const FRONT_MOST: usize = 2 * BLOCK;
 /// The number of empty blocks that are kept.
 const SPARE: usize = 16;
 /// The buckets up to this one hold the timers due at the same instant as the floor.
@@ -23,6 +28,10 @@ const LAST_OF_INSTANT: usize = TimerKey::TURN_BITS;
 pub(super) struct TimerQueue {
     /// No key lies before it.
     floor: TimerKey,
+    /// The timers that are due before those in the buckets, the latest first.
+    front: Vec<Wakeup>,
+    /// The last bucket whose timers are in the front; bucket 0, of keys equal to the floor, always is.
+    front_to: usize,
     buckets: Vec<TimerBucket>,
     /// The buckets that are not empty, a bit for each.
     occupied: u128,
@@ -96,6 +105,8 @@ impl Default for TimerQueue {
     fn default() -> TimerQueue {
         TimerQueue {
             floor: TimerKey::from_bits(0),
+            front: Vec::new(),
+            front_to: 0,
             buckets: vec![TimerBucket::default(); TimerKey::BITS + 1],
             occupied: 0,
             spare: Vec::new(),
@@ -115,8 +126,19 @@ impl TimerQueue {
         // The floor never lies above a key, so the highest differing bit orders them.
         let differing = wakeup.key().bits() ^ self.floor.bits();
         let bucket = 128 - differing.leading_zeros() as usize;
-        self.buckets[bucket].push(wakeup, &mut self.spare);
-        self.occupied |= 1 << bucket;
+        if bucket > self.front_to {
+            self.buckets[bucket].push(wakeup, &mut self.spare);
+            self.occupied |= 1 << bucket;
+        } else if self.front_to == 0 {
+            // All of them have the floor's key.
+            self.front.push(wakeup);
+        } else {
+            let at = self.front.partition_point(|later| *later > wakeup);
+            self.front.insert(at, wakeup);
+            if self.front.len() > FRONT_MOST {
+                self.divide_front();
+            }
+        }
     }
 
     /// The first bucket that is not empty.
@@ -128,21 +150,21 @@ impl TimerQueue {
     /// the mark, none of them has an earlier turn.
     pub(super) fn pop_due(&mut self, mark: TimerMark) -> Option<u32> {
         let end = mark.end();
-        let mut bucket = self.first()?;
-        let usable = if self.floor.last_of_instant() < end { LAST_OF_INSTANT } else { 0 };
-        if bucket > usable {
+        if self.front.is_empty() {
+            let bucket = self.first()?;
+            if bucket <= LAST_OF_INSTANT && self.floor.last_of_instant() < end {
+                let wakeup = self.buckets[bucket].pop(&mut self.spare)?;
+                if self.buckets[bucket].is_empty() {
+                    self.occupied &= !(1 << bucket);
+                }
+                self.len -= 1;
+                return Some(wakeup.user());
+            }
             if !self.refill(end) {
                 return None;
             }
-            bucket = 0;
         }
-        if self.floor >= end {
-            return None;
-        }
-        let wakeup = self.buckets[bucket].pop(&mut self.spare)?;
-        if self.buckets[bucket].is_empty() {
-            self.occupied &= !(1 << bucket);
-        }
+        let wakeup = self.front.pop_if(|soonest| soonest.key() < end)?;
         self.len -= 1;
         Some(wakeup.user())
     }
@@ -152,15 +174,28 @@ impl TimerQueue {
     pub(super) fn next_stop(&mut self, until: TimerMark, most: usize) -> TimerMark {
         let end = until.end();
         loop {
-            // Bucket 0 holds the keys at the floor; bucket b those whose highest bit unlike the floor's is b - 1, which
-            // are later than all in lower buckets, and no earlier than the floor with that bit set and those below it not.
-            let mut due = self.buckets[0].len();
+            if self.front.len() > most {
+                let last = self.front.len() - 1;
+                let (soonest, beyond) = (self.front[last].key(), self.front[last - most].key());
+                // The stop is at the first one too many; all before it may be due at once.
+                let stop = beyond.max(TimerKey::from_bits(soonest.bits() + 1));
+                return if stop < end { stop.mark() } else { until };
+            }
+            // Bucket b holds the keys whose highest bit unlike the floor's is b - 1, which are later than all in lower
+            // buckets, and no earlier than the floor with that bit set and those below it not.
+            let mut due = self.front.len();
             let floor = self.floor.bits();
             let soonest_of = |bucket: usize| {
                 let bit = 1u128 << (bucket - 1);
                 TimerKey::from_bits(floor & !(bit - 1) | bit)
             };
-            let full = (1..self.buckets.len()).filter(|bucket| self.occupied >> bucket & 1 == 1).find(|bucket| {
+            let mut occupied = self.occupied;
+            let full = std::iter::from_fn(|| {
+                let bucket = (occupied != 0).then_some(occupied.trailing_zeros() as usize);
+                occupied &= occupied.wrapping_sub(1);
+                bucket
+            })
+            .find(|bucket| {
                 due += self.buckets[*bucket].len();
                 due > most || soonest_of(*bucket) >= end
             });
@@ -172,17 +207,14 @@ impl TimerQueue {
             if before > 0 {
                 return soonest.mark();
             }
-            // The soonest of a full bucket become bucket 0, and the rest of it is divided.
             if !self.refill(end) {
                 return until;
-            }
-            if self.buckets[0].len() > most {
-                return TimerKey::from_bits(self.floor.bits() + 1).mark();
             }
         }
     }
 
-    /// Makes the soonest key the floor, and so moves all keys equal to it to bucket 0, unless it is not before `end`.
+    /// Makes the soonest key the floor, unless it is not before `end`: the first bucket becomes the front, or, if it is
+    /// large, is divided and only its soonest do. The front must be empty.
     fn refill(&mut self, end: TimerKey) -> bool {
         let Some(bucket) = self.first() else { return false };
         let Some(soonest) = self.buckets[bucket].blocks.iter().flatten().min().map(|wakeup| wakeup.key()) else {
@@ -194,22 +226,36 @@ impl TimerQueue {
         self.floor = soonest;
         self.occupied &= !(1 << bucket);
         let mut blocks = std::mem::take(&mut self.buckets[bucket]).blocks;
+        // With this floor all its keys belong to lower buckets.
+        self.front_to = if blocks.len() == 1 { bucket - 1 } else { 0 };
         for mut block in blocks.drain(..) {
-            block.drain(..).for_each(|wakeup| self.put(wakeup));
+            if self.front_to > 0 {
+                self.front.append(&mut block);
+                self.front.sort_unstable_by(|a, b| b.cmp(a));
+            } else {
+                block.drain(..).for_each(|wakeup| self.put(wakeup));
+            }
             keep(block, &mut self.spare);
         }
-        // All keys went to lower buckets. The list is soon filled again, and kept if it is small.
+        // The list is soon filled again, and kept if it is small.
         if self.buckets[bucket].is_empty() && blocks.capacity() <= SPARE {
             self.buckets[bucket] = TimerBucket { blocks };
         }
         true
     }
 
+    /// Puts the timers of the front into buckets. The floor stays: timers due before the soonest of them may yet come.
+    fn divide_front(&mut self) {
+        let front = std::mem::take(&mut self.front);
+        self.front_to = 0;
+        front.into_iter().for_each(|wakeup| self.put(wakeup));
+    }
+
     /// The bytes it takes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let blocks = self.spare.len() + self.buckets.iter().map(|bucket| bucket.blocks.len()).sum::<usize>();
         let lists = self.spare.capacity() + self.buckets.iter().map(|bucket| bucket.blocks.capacity()).sum::<usize>();
-        blocks * BLOCK * size_of::<Wakeup>()
+        (blocks * BLOCK + self.front.capacity()) * size_of::<Wakeup>()
             + lists * size_of::<TimerBlock>()
             + self.buckets.capacity() * size_of::<TimerBucket>()
     }
@@ -222,6 +268,8 @@ impl TimerQueue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -266,6 +314,40 @@ mod tests {
                 (left, last) = (rest, stop);
             }
             prop_assert_eq!(timers.len(), left.len());
+        }
+
+        /// Some due at one instant, some spread over a day; enough for the front to be divided.
+        #[test]
+        fn timers_that_are_added_while_others_are_popped_are_popped_in_order_too(
+            steps in prop::collection::vec(
+                (prop::collection::vec((prop_oneof![0i64..3, 0i64..5_000, 0i64..86_400_000], any::<u32>()), 0..150), 0i64..4_000),
+                1..30,
+            ),
+            most in 1usize..200,
+        ) {
+            let (mut timers, mut left, mut now) = (TimerQueue::default(), BTreeSet::new(), 0);
+            let mut user = 0;
+            for (added, passed) in steps {
+                for (after, turn) in added {
+                    timers.push(Timestamp(now + after), turn, user);
+                    left.insert((TimerKey::new(Timestamp(now + after), turn), user));
+                    user += 1;
+                }
+                let until = TimerMark::through(Timestamp(now + passed));
+                loop {
+                    let stop = timers.next_stop(until, most);
+                    let later = left.split_off(&(stop.end(), 0));
+                    let due = std::mem::replace(&mut left, later);
+                    prop_assert!(due.len() <= most || due.first().map(|timer| timer.0) == due.last().map(|timer| timer.0));
+                    let popped: BTreeSet<u32> = std::iter::from_fn(|| timers.pop_due(stop)).collect();
+                    prop_assert_eq!(popped, due.into_iter().map(|(_, user)| user).collect());
+                    if stop == until {
+                        break;
+                    }
+                }
+                prop_assert_eq!(timers.len(), left.len());
+                now += passed + 1;
+            }
         }
     }
 }

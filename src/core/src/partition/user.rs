@@ -78,15 +78,20 @@ impl User {
     /// When the user is dropped if no event comes: once idle for `state_ttl`, with nothing to come by time alone, no points
     /// and no debt. `None`: something is to come before, or there is no such time.
     pub fn expires(&self, state_ttl: Option<Span>) -> Option<Timestamp> {
-        let ttl = state_ttl?;
+        self.expires_unless(self.due(), state_ttl)
+    }
+
+    /// The same, where it is known when the user is [due](User::due).
+    pub(super) fn expires_unless(&self, due: Timestamp, state_ttl: Option<Span>) -> Option<Timestamp> {
+        let ttl = state_ttl.filter(|_| due == Timestamp::NEVER)?;
         // What is due for a user that was not evaluated yet is not known.
-        let is_waiting = !self.campaigns.asks.is_empty() || self.profile.points.has_balance();
-        let is_settled = !self.unsettled && !is_waiting && self.due() == Timestamp::NEVER;
-        is_settled.then(|| self.profile.now.max(self.profile.latest + ttl))
+        let is_waiting = self.unsettled || !self.campaigns.asks.is_empty() || self.profile.points.has_balance();
+        (!is_waiting).then(|| self.profile.now.max(self.profile.latest + ttl))
     }
 
     /// When the user's timer fires.
     pub(super) fn wake_up(&self, state_ttl: Option<Span>) -> Timestamp {
-        self.expires(state_ttl).unwrap_or_else(|| self.due())
+        let due = self.due();
+        self.expires_unless(due, state_ttl).unwrap_or(due)
     }
 }

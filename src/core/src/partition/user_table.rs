@@ -117,14 +117,19 @@ impl UserTable {
         found.clear();
         // Ids are not compared: a user with a similar hash is touched in vain.
         found.extend(ids.filter_map(|id| self.by_id.find(IdHasher::default().hash_one(id), |_| true)));
-        let first_bytes = found.iter().map(|slot| match self.slots[*slot as usize] {
+        self.warm_slots(&found);
+        self.found = found;
+    }
+
+    /// The same for the users in some slots.
+    pub(super) fn warm_slots(&self, slots: &[u32]) {
+        let first_bytes = slots.iter().map(|slot| match self.slots[*slot as usize] {
             UserSlot::Packed(place) => self.chunks.first_byte(place),
             UserSlot::Resident(place) => {
                 self.residents.get(place as usize).map_or(0, |resident| u8::from(resident.is_used))
             }
         });
         std::hint::black_box(first_bytes.fold(0, |all, byte| all ^ byte));
-        self.found = found;
     }
 
     /// A user, as it stands; read only.

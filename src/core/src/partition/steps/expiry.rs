@@ -22,7 +22,7 @@ impl StepContext {
         loop {
             let due = user.due();
             if due > to.at {
-                return user.expires(self.state_ttl).filter(|at| *at <= to.at);
+                return user.expires_unless(due, self.state_ttl).filter(|at| *at <= to.at);
             }
             if self.awaits_answer(user) && due > user.campaigns.asks.next_answer() {
                 return None;
@@ -72,8 +72,9 @@ impl StepContext {
 
     /// Whether the user expires by `to`. Nothing changes yet: if the event is a duplicate, nothing may.
     pub(in crate::partition) fn expires_by(&mut self, plan: &ExecutionPlan, user: &User, to: Timestamp) -> bool {
-        if user.due() > to {
-            return user.expires(self.state_ttl).is_some_and(|at| at <= to);
+        let due = user.due();
+        if due > to {
+            return user.expires_unless(due, self.state_ttl).is_some_and(|at| at <= to);
         }
         let (mut probe, counts) = (user.clone(), self.counts.clone());
         let (growth_deltas, uplift) = (std::mem::take(&mut self.growth_deltas), std::mem::take(&mut self.uplift));
