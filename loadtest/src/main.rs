@@ -1,7 +1,7 @@
 //! `loadtest`: fault and performance tests of Rekindle.
 //!
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
-//! decoder and engine and the limits of the machine, `language` what state per key and arrays cost, `nats` the daemon on a real server, `scale` memory and cost of many
+//! decoder and engine and the limits of the machine, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `scale` memory and cost of many
 //! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 

@@ -1,8 +1,9 @@
-//! `loadtest language`: what state per key and arrays cost, beside the same without them.
+//! `loadtest language`: what state per key, arrays and budgets cost, beside the same without them.
 //!
 //! Two plans over the same events take turns, round after round, on one worker; the median of the rounds' ratios counts. A
 //! segment with `per` that every event touches stands beside the same condition about the user, a name with `each` over orders
-//! of five products beside the same orders without it. The bytes of users with idle keys are counted by the allocator.
+//! of five products beside the same orders without it, a campaign with a budget that one event in a hundred asks for beside the
+//! same campaign without it. The bytes of users with idle keys are counted by the allocator.
 
 mod events;
 
@@ -84,7 +85,33 @@ const PRODUCTS: &str = r#"
     when = "sum(order.total, '30d') > 100 && sum(line.worth, '30d') > 100 && distinct(line.category, '30d') >= 2"
 "#;
 
-/// Measure what state per key and arrays cost, beside the same without them
+/// Added to W1's rules: a campaign that one event in 97 sets off.
+const GIFTS: [&str; 2] = [
+    r#"gift_earned = { type = "track", where = "properties.product_id == 'p7'" }"#,
+    r#"
+    [[campaigns]]
+    id = "gift"
+    on = "event:gift_earned"
+    channel = "email"
+"#,
+];
+
+/// What that campaign spends: reserved until an order settles it, of a budget for ever and of one for the week. Neither ends.
+const SPENDS: &str = r#"
+    spends = [{ budget = "gifts", cost = "1" }, { budget = "postage", cost = "0.5" }]
+    settle = { on = "order", within = "1d" }
+
+    [[budgets]]
+    id = "gifts"
+    limit = 1000000000
+
+    [[budgets]]
+    id = "postage"
+    limit = 1000000000
+    per = "week"
+"#;
+
+/// Measure what state per key, arrays and budgets cost, beside the same without them
 #[derive(Debug, Args)]
 pub(crate) struct LanguageArgs {
     /// How many events each pass reads
@@ -115,6 +142,8 @@ struct LanguageReport {
     decode_with_each_to_without: f64,
     /// The same of all that the engine does with them.
     run_with_each_to_without: f64,
+    /// Processor time where one event in 97 asks for budgets, over that where the same campaign has none.
+    budgets_to_none: f64,
     idle_keys: StateSize,
 }
 
@@ -132,6 +161,9 @@ fn measure(args: &LanguageArgs) -> Result<LanguageReport, Error> {
     let [of_user, of_cart, without, with, idle] =
         [OF_USER, OF_CART, ORDERS, PRODUCTS, IDLE_CARTS].map(workload::compile);
     let (of_user, of_cart, without, with, idle) = (of_user?, of_cart?, without?, with?, idle?);
+    let [name, campaign] = GIFTS;
+    let free = workload::W1.replacen("[events]", &format!("[events]\n{name}"), 1) + campaign;
+    let (free, budgeted) = (workload::compile(&free)?, workload::compile(&(free + SPENDS))?);
     let engine = |input: &EventBlocks, plan: &Arc<ExecutionPlan>| Ok(run_engine(input, plan, None, 1)?.took.processor);
     let decoder = |input: &EventBlocks, plan: &Arc<ExecutionPlan>| Ok(decode(input, plan).processor);
     Ok(LanguageReport {
@@ -140,6 +172,7 @@ fn measure(args: &LanguageArgs) -> Result<LanguageReport, Error> {
         keyed_to_unkeyed: ratio(args.rounds, [&of_cart, &of_user], &carts, engine)?,
         decode_with_each_to_without: ratio(args.rounds, [&with, &without], &orders, decoder)?,
         run_with_each_to_without: ratio(args.rounds, [&with, &without], &orders, engine)?,
+        budgets_to_none: ratio(args.rounds, [&budgeted, &free], &carts, engine)?,
         idle_keys: state::of_idle_events(&idle, args.idle_users, events::idle_carts)?,
     })
 }
@@ -177,6 +210,7 @@ impl LanguageReport {
                     self.decode_with_each_to_without, self.run_with_each_to_without
                 ),
             ),
+            ("budgets, 1 % of events", format!("{:.2} × the same campaign without", self.budgets_to_none)),
             ("users with 3 idle keys", String::new()),
         ];
         rows.extend(self.idle_keys.rows());
@@ -194,6 +228,7 @@ mod tests {
         let report = measure(&args).expect("it is measured");
         assert_eq!((report.events, report.idle_keys.users), (4_000, 1_000));
         assert!(report.keyed_to_unkeyed > 0.0 && report.decode_with_each_to_without > 0.0, "{report:?}");
+        assert!(report.budgets_to_none > 0.0, "{report:?}");
         assert!(report.idle_keys.bytes_per_user > 100.0, "{report:?}");
     }
 }
