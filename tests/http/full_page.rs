@@ -23,6 +23,7 @@ const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
+    [[budgets]]\nid = 'summer'\nlimit = 10\nper = 'month'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
 const EVENT: &str =
@@ -99,5 +100,6 @@ fn stats() -> EngineStats {
         queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
         uplift: Arc::new(uplift()),
+        budgets: pipeline.budgets().cloned().map(Arc::new),
     }
 }

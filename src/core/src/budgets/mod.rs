@@ -6,9 +6,11 @@
 
 mod book;
 pub mod coupon;
+mod report;
 mod reservation;
 
 pub use book::{BudgetAccount, BudgetBook, BudgetPeriod, StoredBook, StoredBudget};
+pub use report::BudgetReport;
 pub use reservation::{CostShare, Reservation, Reservations};
 
 use crate::rules::ruleset::{BudgetId, Ruleset};

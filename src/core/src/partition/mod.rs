@@ -38,8 +38,8 @@ pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
 pub use report::{
-    DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport, KeyInstanceReport,
-    LedgerReport, LotReport, UserReport,
+    AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport,
+    KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,
 };
 pub use timer_mark::TimerMark;
 pub use user::User;

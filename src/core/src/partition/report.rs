@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::model_report::{self, ModelReport};
 use super::{ExecutionPlan, User};
+use crate::budgets::Reservation;
+use crate::campaigns::Ask;
 use crate::campaigns::Trigger;
 use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
@@ -59,6 +61,36 @@ pub struct UserReport {
     pub held: Vec<DeferredDecisionReport>,
     /// The exposures to goals that are not mature yet, in their order.
     pub goals: Vec<GoalExposureReport>,
+    /// The open reservations, in the order in which they were made.
+    pub reservations: Vec<ReservationReport>,
+    /// The decisions that wait for the end of their beat, in the order in which they arose.
+    pub asks: Vec<AskReport>,
+}
+
+/// Costs that are reserved until a match settles them or their time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationReport {
+    /// The campaign.
+    pub campaign: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// When it is released.
+    pub due: Timestamp,
+    /// The code of its coupon, if it has one.
+    pub code: Option<Arc<str>>,
+    /// The budgets with what is reserved of each.
+    pub costs: Vec<(String, Decimal)>,
+}
+
+/// A decision that waits for the end of its beat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskReport {
+    /// The campaign.
+    pub campaign: String,
+    /// When it was triggered, or quiet hours ended.
+    pub at: Timestamp,
+    /// The end of the beat.
+    pub answered: Timestamp,
 }
 
 /// An exposure to a goal that is not mature yet.
@@ -213,6 +245,12 @@ impl UserReport {
                     last: exposures.last,
                 })
                 .collect(),
+            reservations: user
+                .reservations
+                .iter()
+                .map(|reservation| ReservationReport::new(rules, reservation))
+                .collect(),
+            asks: campaigns.asks.iter().map(|ask| AskReport::new(rules, ask)).collect(),
             goals: user.goals.open().iter().map(|exposure| GoalExposureReport::new(rules, exposure)).collect(),
             held: campaigns
                 .deferred()
@@ -228,6 +266,26 @@ impl UserReport {
                 })
                 .collect(),
         }
+    }
+}
+
+impl ReservationReport {
+    fn new(rules: &Ruleset, reservation: &Reservation) -> ReservationReport {
+        let costs = reservation.costs.iter();
+        ReservationReport {
+            campaign: rules.campaigns[usize::from(reservation.campaign.0)].id.clone(),
+            at: reservation.at,
+            due: reservation.due,
+            code: reservation.code.clone(),
+            costs: costs.map(|share| (rules.budgets[usize::from(share.budget.0)].id.clone(), share.cost)).collect(),
+        }
+    }
+}
+
+impl AskReport {
+    fn new(rules: &Ruleset, ask: &Ask) -> AskReport {
+        let campaign = rules.campaigns[usize::from(ask.decision.campaign.0)].id.clone();
+        AskReport { campaign, at: ask.decision.at, answered: ask.beat() }
     }
 }
 

@@ -13,6 +13,7 @@
 //! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, and any change of a user other than through the log.
 
 mod access;
+mod budgets;
 mod connections;
 mod cursor;
 mod error;

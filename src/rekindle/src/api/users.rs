@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::budgets::{UserAskEntry, UserReservationEntry};
 use super::export::UserExportResponse;
 use super::keys::{KeyInstanceEntry, SegmentKeysEntry};
 use super::models::UserModelEntry;
@@ -82,6 +83,12 @@ pub(super) struct UserStateResponse {
     /// The exposures to goals that are not mature yet; left out: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     goals: Vec<GoalExposureEntry>,
+    /// What is reserved of budgets for the user until it is settled or released; left out: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reservations: Vec<UserReservationEntry>,
+    /// The decisions that wait for the end of their second, because they ask budgets; left out: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asks: Vec<UserAskEntry>,
     /// The latest decisions about the user, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
     decisions: Vec<Value>,
@@ -310,6 +317,8 @@ impl UserStateResponse {
             fired: fired.collect(),
             held: held.collect(),
             goals: report.goals.into_iter().map(GoalExposureEntry::new).collect(),
+            reservations: report.reservations.into_iter().map(UserReservationEntry::new).collect(),
+            asks: report.asks.into_iter().map(UserAskEntry::new).collect(),
             decisions,
         }
     }

@@ -80,6 +80,13 @@ metrics! {
         "Changes of points, by ledger and change: earned, spent, refused, expired.";
     POINTS_BALANCE: Gauge "rekindle_points_balance" ["ledger"] "Points of all users now, less their debts, by ledger.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
+    BUDGET_LIMIT: Gauge "rekindle_budget_limit" ["budget"] "The most that may be spent and reserved of a budget in one period.";
+    BUDGET_SPENT: Gauge "rekindle_budget_spent" ["budget"] "What is spent of a budget in its current period.";
+    BUDGET_RESERVED: Gauge "rekindle_budget_reserved" ["budget"] "What is reserved of a budget in its current period.";
+    BUDGET_USED: Gauge "rekindle_budget_used_ratio" ["budget"]
+        "The share of a budget's limit that is spent or reserved in its current period; above 1 where a settlement overdrew it.";
+    BUDGET_GRANTED: Counter "rekindle_budget_granted_total" ["budget"] "What was granted of a budget, in all periods: an amount, no count.";
+    BUDGET_REFUSED: Counter "rekindle_budget_refused_total" ["budget"] "How often a budget lacked what a campaign asked for.";
     GOAL_USERS: Gauge "rekindle_goal_users" ["campaign", "goal", "variant", "side"]
         "Users whose exposure to a goal of a campaign is mature, since the log's beginning, by side: treated (of the variant; `*`: all) or control (with the holdout).";
     GOAL_CONVERSIONS: Gauge "rekindle_goal_conversions" ["campaign", "goal", "variant", "side"] "Those of them who reached the goal.";

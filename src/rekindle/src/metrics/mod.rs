@@ -12,6 +12,7 @@
 //! Not here: HTTP, and who may read metrics.
 
 mod broker;
+mod budgets;
 mod checkpoints;
 pub mod definitions;
 mod engine;

@@ -24,6 +24,7 @@ const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
     [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
+    [[budgets]]\nid = 'summer'\nlimit = 10\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
 
 fn pipeline(rules: &str) -> Pipeline {
@@ -59,6 +60,7 @@ fn stats(pipeline: &Pipeline) -> EngineStats {
         queued_outputs: 2,
         growth: pipeline.growth(None).map(Arc::new),
         uplift: pipeline.uplift(),
+        budgets: pipeline.budgets().cloned().map(Arc::new),
     }
 }
 

@@ -381,6 +381,7 @@ impl Engine {
             queued_outputs: self.output_items.max_capacity() - self.output_items.capacity(),
             growth: self.growth.last(),
             uplift: self.pipeline.uplift(),
+            budgets: self.pipeline.budgets().cloned().map(Arc::new),
         });
         self.statistics_published = Instant::now();
     }

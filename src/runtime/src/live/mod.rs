@@ -35,6 +35,7 @@ use engine::{Engine, EngineChannels};
 use membership_view::MembershipView;
 use recent_decisions::RecentDecisions;
 pub use recovery::{RecoveredRulesChange, Recovery};
+use rekindle_core::budgets::BudgetBook;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
@@ -83,6 +84,8 @@ pub struct EngineStats {
     pub growth: Option<Arc<GrowthReport>>,
     /// The counts of goals.
     pub uplift: Arc<UpliftCounts>,
+    /// The budgets as of the last end of a beat; `None`: the rules have none.
+    pub budgets: Option<Arc<BudgetBook>>,
 }
 
 /// The engine does not answer: it is stopping, or too many requests are waiting.
@@ -157,6 +160,7 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
         queued_outputs: 0,
         growth: None,
         uplift: Arc::default(),
+        budgets: None,
     };
     let shared = Arc::new(EngineShared {
         view: Mutex::new(Arc::new(MembershipView::new(plan, pipeline.users()))),

@@ -2,6 +2,7 @@
 
 mod beats;
 mod broker_time;
+mod budgets;
 mod expiry;
 mod forget;
 mod messages;

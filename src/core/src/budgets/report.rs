@@ -1,0 +1,70 @@
+//! What is told of budgets: the current period of each, and what was granted and refused in all.
+
+use super::{BudgetBook, BudgetPeriod, period_of};
+use crate::decimal::Decimal;
+use crate::rules::ruleset::{Budget, BudgetId, Ruleset};
+use crate::time::{CalendarUnit, Timestamp};
+
+/// What is told of a budget at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetReport {
+    /// Its id.
+    pub id: String,
+    /// One line for people; empty if there is none.
+    pub description: String,
+    /// The most that is spent and reserved in one period.
+    pub limit: Decimal,
+    /// The unit of its periods; `None`: all time is one.
+    pub per: Option<CalendarUnit>,
+    /// When the current period began; `None`: all time is one.
+    pub from: Option<Timestamp>,
+    /// When the current period ends; `None`: never.
+    pub to: Option<Timestamp>,
+    /// What is spent of the current period.
+    pub spent: Decimal,
+    /// What is reserved of the current period.
+    pub reserved: Decimal,
+    /// All that was granted, of all periods.
+    pub granted: Decimal,
+    /// How often it lacked what a campaign asked for, in all periods.
+    pub refused: u64,
+}
+
+impl BudgetReport {
+    /// What is told of all budgets, in file order, in the period that an instant lies in.
+    pub fn all(rules: &Ruleset, book: &BudgetBook, at: Timestamp) -> Vec<BudgetReport> {
+        (0..)
+            .map(BudgetId)
+            .zip(&rules.budgets)
+            .map(|(id, budget)| BudgetReport::new(rules, book, (id, budget), at))
+            .collect()
+    }
+
+    fn new(rules: &Ruleset, book: &BudgetBook, (id, budget): (BudgetId, &Budget), at: Timestamp) -> BudgetReport {
+        let start = period_of(rules, id, at);
+        let BudgetPeriod { spent, reserved } = book.period(id, start);
+        let account = book.account(id);
+        let end = |unit| rules.calendar.start_of(unit, rules.calendar.unit_of(unit, at).saturating_add(1));
+        BudgetReport {
+            id: budget.id.clone(),
+            description: budget.description.clone(),
+            limit: budget.limit,
+            per: budget.per,
+            from: budget.per.map(|_| start),
+            to: budget.per.map(end),
+            spent: Decimal::from_millionths(spent),
+            reserved: Decimal::from_millionths(reserved),
+            granted: Decimal::from_millionths(account.map_or(0, |account| account.granted)),
+            refused: account.map_or(0, |account| account.refused),
+        }
+    }
+
+    /// The share of the limit that is spent or reserved: above 1 where a settlement overdrew it. A limit of 0 is always used up.
+    pub fn used(&self) -> f64 {
+        let used = self.spent.millionths().saturating_add(self.reserved.millionths());
+        match self.limit.millionths() {
+            0 => 1.0,
+            limit => used as f64 / limit as f64,
+        }
+    }
+}
