@@ -41,11 +41,10 @@ fn metric_of(series: &str) -> Option<&'static definitions::MetricDefinition> {
     })
 }
 
-/// Growth numbers, and what was counted of goals, have dashboards of their own.
+/// Growth numbers, what was counted of goals, and budgets have other dashboards.
 fn is_of_growth(name: &str) -> bool {
-    ["rekindle_growth_", "rekindle_target_", "rekindle_trend_", "rekindle_anomaly", "rekindle_goal_", "rekindle_uplift"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    let prefixes = ["growth_", "target_", "trend_", "anomaly", "goal_", "uplift", "budget_"];
+    prefixes.iter().any(|prefix| name.strip_prefix("rekindle_").is_some_and(|name| name.starts_with(prefix)))
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! What is told of budgets: the current period of each, and what was granted and refused in all.
+//! What is reported about budgets: the current period of each, and what was granted and refused in all.
 
 use super::{BudgetBook, BudgetPeriod, period_of};
 use crate::decimal::Decimal;
-use crate::rules::ruleset::{Budget, BudgetId, Ruleset};
+use crate::rules::ruleset::{BudgetId, Ruleset};
 use crate::time::{CalendarUnit, Timestamp};
 
-/// What is told of a budget at one instant.
+/// A budget at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetReport {
     /// Its id.
@@ -31,16 +31,14 @@ pub struct BudgetReport {
 }
 
 impl BudgetReport {
-    /// What is told of all budgets, in file order, in the period that an instant lies in.
+    /// All budgets, in file order, in the period that an instant lies in.
     pub fn all(rules: &Ruleset, book: &BudgetBook, at: Timestamp) -> Vec<BudgetReport> {
-        (0..)
-            .map(BudgetId)
-            .zip(&rules.budgets)
-            .map(|(id, budget)| BudgetReport::new(rules, book, (id, budget), at))
-            .collect()
+        let ids = (0..).map(BudgetId).take(rules.budgets.len());
+        ids.map(|id| BudgetReport::new(rules, book, id, at)).collect()
     }
 
-    fn new(rules: &Ruleset, book: &BudgetBook, (id, budget): (BudgetId, &Budget), at: Timestamp) -> BudgetReport {
+    fn new(rules: &Ruleset, book: &BudgetBook, id: BudgetId, at: Timestamp) -> BudgetReport {
+        let budget = &rules.budgets[usize::from(id.0)];
         let start = period_of(rules, id, at);
         let BudgetPeriod { spent, reserved } = book.period(id, start);
         let account = book.account(id);

@@ -19,6 +19,7 @@ use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
+use rekindle_core::budgets::BudgetReport;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output};
@@ -118,13 +119,14 @@ struct DemoMetrics {
     counted: Mutex<Option<DemoTotals>>,
 }
 
-/// The totals of the engine, what is counted of goals, and the growth numbers if the rules ask for them.
+/// The totals of the engine, what is counted of goals, the budgets, and the growth numbers if the rules ask for them.
 #[derive(Clone)]
 struct DemoTotals {
     totals: PipelineTotals,
     watermark: Timestamp,
     growth: Option<Arc<GrowthReport>>,
     uplift: Arc<UpliftCounts>,
+    budgets: Vec<BudgetReport>,
 }
 
 impl DemoMetrics {
@@ -134,9 +136,10 @@ impl DemoMetrics {
 
     fn collect(&self, page: &mut MetricsPage) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(DemoTotals { totals, watermark, growth, uplift }) = counted {
+        if let Some(DemoTotals { totals, watermark, growth, uplift, budgets }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
             page.uplift(&self.plan.rules, &uplift);
+            page.budgets(&budgets);
             growth.iter().for_each(|report| page.growth(report));
         }
         page.build();
@@ -205,7 +208,9 @@ impl Demo {
             }
             let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
             let uplift = self.pipeline.uplift();
-            self.board.put(DemoTotals { totals: totals.clone(), watermark, growth, uplift });
+            let book = self.pipeline.budgets();
+            let budgets = book.map(|book| BudgetReport::all(&self.plan.rules, book, watermark)).unwrap_or_default();
+            self.board.put(DemoTotals { totals: totals.clone(), watermark, growth, uplift, budgets });
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;
             thread::sleep(FRAME_INTERVAL.saturating_sub(frame_started.elapsed()));
