@@ -24,7 +24,7 @@ type IdHasher = foldhash::fast::FixedState;
 /// The number of resident users from which on one is packed for each that becomes resident, by default.
 pub(super) const RESIDENT_USERS_MIN: usize = 64;
 /// One user in this many is resident, where that is more.
-const RESIDENT_SHARE: usize = 64;
+const RESIDENT_SHARE: usize = 96;
 /// A user that takes more packed bytes than this stays resident.
 const LARGE_USER_BYTES: usize = 32 * 1024;
 /// Stands in a vacant slot for an index of a resident user.
