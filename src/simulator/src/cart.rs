@@ -63,9 +63,8 @@ impl Cart {
 }
 
 impl OrderAmounts {
-    /// Goods for `revenue` cents, less a discount of `percent_off` per cent.
-    pub(super) fn new(revenue: i64, percent_off: i64) -> OrderAmounts {
-        let discount = revenue * percent_off / 100;
+    /// Goods for `revenue` cents, less a discount.
+    pub(super) fn new(revenue: i64, discount: i64) -> OrderAmounts {
         let goods = revenue - discount;
         let shipping = if goods < FREE_SHIPPING_CENTS { SHIPPING_CENTS } else { 0 };
         OrderAmounts { revenue, discount, shipping, tax: goods * TAX_PERCENT / 100 }

@@ -19,15 +19,16 @@
 //! then make about 1,600 events of 385 bytes a day, less than one visit a week each.
 //!
 //! Money and hours come from the floating-point functions of the platform, so another platform may differ in a cent.
-//! The shoppers don't react to campaigns. What they are like is said in [`shopper`], what they do in [`session`] and
-//! [`check_in`], what the shop does for them in [`service`], what it sells in [`catalogue`]; [`live`] makes a live stream
-//! of it.
+//! What shoppers are like is said in [`shopper`], what they do in [`session`] and [`check_in`], what messages make them do
+//! in [`messages`], what the shop does for them in [`service`], what it sells in [`catalogue`]; [`live`] makes a live
+//! stream of it.
 
 mod call;
 mod cart;
 mod catalogue;
 mod check_in;
 pub mod live;
+pub mod messages;
 mod outbox;
 mod random;
 mod rhythm;
@@ -38,10 +39,11 @@ mod shopper;
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use catalogue::Catalogue;
+use messages::{PlannedAnswer, ShopMessage};
 use outbox::PendingLines;
 use rekindle_core::time::{Span, Timestamp};
 use rhythm::Rhythm;
@@ -72,6 +74,10 @@ pub struct Simulator {
     shoppers: Vec<Shopper>,
     /// When each shopper next does something.
     wakes: BinaryHeap<Reverse<(i64, u32)>>,
+    /// What shoppers do on account of messages, by when they do it and their numbers.
+    answers: BTreeMap<(i64, u64), PlannedAnswer>,
+    /// How far the shop was advanced.
+    advanced_to: i64,
     /// Lines that are decided on and have not arrived yet: of visits under way, and what the shop sends in the days after.
     pending: PendingLines,
 }
@@ -118,7 +124,8 @@ impl Simulator {
             wakes.push(Reverse((shopper.wakes_at(), slot)));
             shoppers.push(shopper);
         }
-        Simulator { shop, shoppers, wakes: wakes.into(), pending: BinaryHeap::new() }
+        let (answers, pending) = (BTreeMap::new(), BinaryHeap::new());
+        Simulator { shop, shoppers, wakes: wakes.into(), answers, advanced_to: start.0, pending }
     }
 
     /// Appends every event that arrives after the last call's `to` and not after this one's, one JSON object per line,
@@ -137,9 +144,10 @@ impl Simulator {
     /// The next event that arrives, if it does so at or before `to`.
     pub fn next(&mut self, to: Timestamp) -> Option<ArrivingLine> {
         loop {
-            let wake = self.wakes.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
+            let wake = self.next_wake();
             let arrival = self.pending.peek().map_or(Timestamp::NEVER.0, |next| next.0.at);
             if wake.min(arrival) > to.0 || wake.min(arrival) == Timestamp::NEVER.0 {
+                self.advanced_to = self.advanced_to.max(to.0);
                 return None;
             }
             // At the same instant a shopper goes first: the lines must be pending before any line of that instant leaves,
@@ -147,6 +155,7 @@ impl Simulator {
             if wake <= arrival {
                 self.wake_next();
             } else if let Some(Reverse(line)) = self.pending.pop() {
+                self.advanced_to = self.advanced_to.max(line.at);
                 return Some(ArrivingLine { at: Timestamp(line.at), time: Timestamp(line.time), line: line.bytes });
             }
         }
@@ -156,14 +165,59 @@ impl Simulator {
     /// comes after is the same as if it had been advanced to there.
     pub fn skip(&mut self, to: Timestamp) {
         self.shop.silent_until = self.shop.silent_until.max(to.0);
-        while self.wakes.peek().is_some_and(|next| next.0.0 <= to.0) {
+        while self.next_wake() <= to.0 && self.next_wake() != Timestamp::NEVER.0 {
             self.wake_next();
         }
         self.pending.retain(|line| line.0.at > to.0);
+        self.advanced_to = self.advanced_to.max(to.0);
     }
 
-    /// Lets the next shopper make a visit, or check in, and go back to sleep.
+    /// A message reaches a shopper, and may make this one buy: [`messages`] says how often. Messages to visitors, to whom
+    /// nothing can be sent, do nothing.
+    ///
+    /// What a message does depends only on the seed and the message, not on when it is handed in, as long as the shop was
+    /// advanced by no more than [`messages::STEP_MAX`] beyond the message's time.
+    pub fn receive(&mut self, message: ShopMessage<'_>) {
+        let Some(number) = message.shopper_number() else { return };
+        let addressee = Shopper::numbered(&self.shop, number);
+        let Some(shopper) = self.shoppers.get_mut(addressee.slot as usize) else { return };
+        if shopper.generation < addressee.generation {
+            return;
+        }
+        // Who has left for good has no coupons at hand, but may come back once, for this message.
+        if shopper.generation == addressee.generation {
+            shopper.hold(message.coupon.as_ref(), message.at);
+        }
+        if let Some((at, answer)) = message.planned_answer(&self.shop, number, self.advanced_to) {
+            self.answers.insert((at, number), answer);
+        }
+    }
+
+    /// When a shopper next does something.
+    fn next_wake(&self) -> i64 {
+        let wake = self.wakes.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
+        self.answers.first_key_value().map_or(wake, |(key, _)| wake.min(key.0))
+    }
+
+    /// Lets the next shopper answer a message; at the same instant, those go first who come by themselves.
+    fn answer_next(&mut self) {
+        let Some(((at, number), answer)) = self.answers.pop_first() else { return };
+        let addressee = Shopper::numbered(&self.shop, number);
+        let Some(shopper) = self.shoppers.get_mut(addressee.slot as usize) else { return };
+        if shopper.generation == addressee.generation {
+            session::answer(&self.shop, shopper, at, &mut self.pending);
+        } else {
+            session::answer(&self.shop, &mut answer.shopper_again(addressee), at, &mut self.pending);
+        }
+    }
+
+    /// Lets the next shopper make a visit, check in, or answer a message.
     fn wake_next(&mut self) {
+        let wake = self.wakes.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
+        if self.answers.first_key_value().is_some_and(|(key, _)| key.0 < wake) {
+            self.answer_next();
+            return;
+        }
         let Some(mut next) = self.wakes.peek_mut() else { return };
         let Reverse((at, slot)) = *next;
         let Some(shopper) = self.shoppers.get_mut(slot as usize) else {

@@ -2,6 +2,10 @@
 //!
 //! A visit is played through at the moment it begins; its lines wait until they arrive.
 
+mod answer;
+
+pub(super) use answer::answer;
+
 use super::Shop;
 use super::call::{
     CURRENCY, CallBody, CallContext, CallOrigin, CallProperties, CampaignContext, Device, OrderItem, OrderProperties,
@@ -10,6 +14,7 @@ use super::call::{
 use super::cart::OrderAmounts;
 use super::catalogue::{CATEGORY_COUNT, ProductId, category_name, search_words};
 use super::check_in::plan_check_in;
+use super::messages::{USES_COUPON, percent};
 use super::outbox::{Outbox, PendingLines};
 use super::random::RandomStream;
 use super::service::ShopService;
@@ -40,8 +45,24 @@ struct Visit<'a> {
     anonymous_id: String,
     user_id: String,
     signed_in: bool,
+    /// Names the visit among all of the shopper.
+    occasion: String,
+    /// A message made this shopper come to buy.
+    is_answer: bool,
+    /// When the visit began.
+    began: i64,
     /// The time of the next event.
     now: i64,
+}
+
+/// A coupon that takes something off an order.
+struct AppliedCoupon {
+    code: String,
+    name: String,
+    /// What it takes off, in cents.
+    discount: i64,
+    /// The shop sent it to this shopper, who can use it once.
+    is_personal: bool,
 }
 
 /// Plays a visit that begins at `at`, and decides when the next one begins.
@@ -77,6 +98,9 @@ impl<'a> Visit<'a> {
             user_id: shopper.user_id(shop),
             signed_in: shopper.signed_up && !dice.chance(STARTS_SIGNED_OUT),
             habits: profile.kind.habits(),
+            occasion: shopper.visits.to_string(),
+            is_answer: false,
+            began: at,
             now: at,
             shop,
             shopper,
@@ -160,14 +184,25 @@ impl<'a> Visit<'a> {
     }
 
     fn add(&mut self, product: ProductId) {
-        let quantity = if product.is_staple() { 1 + self.dice.repeats(ONE_MORE).min(5) } else { 1 };
-        let cart_id = self.cart_id();
-        self.track_product("Product Added", product, quantity, Some(cart_id.clone()));
+        let quantity = self.put_into_cart(product);
         if self.dice.chance(REMOVES) {
+            let cart_id = self.cart_id();
             self.track_product("Product Removed", product, quantity, Some(cart_id));
         } else {
             self.shopper.cart.add(product, quantity);
         }
+    }
+
+    fn add_for_good(&mut self, product: ProductId) {
+        let quantity = self.put_into_cart(product);
+        self.shopper.cart.add(product, quantity);
+    }
+
+    fn put_into_cart(&mut self, product: ProductId) -> u32 {
+        let quantity = if product.is_staple() { 1 + self.dice.repeats(ONE_MORE).min(5) } else { 1 };
+        let cart_id = self.cart_id();
+        self.track_product("Product Added", product, quantity, Some(cart_id));
+        quantity
     }
 
     /// Cart, checkout, coupon, order; each step loses some.
@@ -187,26 +222,29 @@ impl<'a> Visit<'a> {
     }
 
     fn check_out(&mut self) {
-        let order_id = format!("o{}-{}", self.shopper.number(self.shop), self.shopper.visits);
+        let order_id = format!("o{}-{}", self.shopper.number(self.shop), self.occasion);
         let cents = self.cart_cents();
         let amounts = OrderAmounts::new(cents, 0);
         let checkout =
             OrderProperties { value: Some(amounts.total()), total: None, ..self.order(&order_id, amounts, None) };
         self.track("Checkout Started", CallProperties::Order(checkout));
-        let coupon = self.dice.chance(self.habits.coupon).then(|| self.coupon());
-        let amounts = OrderAmounts::new(cents, coupon.as_ref().map_or(0, |(_, percent)| *percent));
-        if let Some((code, percent)) = &coupon {
+        let coupon = self.coupon(cents);
+        let amounts = OrderAmounts::new(cents, coupon.as_ref().map_or(0, |coupon| coupon.discount));
+        if let Some(coupon) = &coupon {
             let properties = CallProperties::Coupon {
                 order_id: order_id.clone(),
                 cart_id: self.cart_id(),
-                coupon_id: code.clone(),
-                coupon_name: format!("{percent} % off"),
-                discount: dollars(amounts.discount),
+                coupon_id: coupon.code.clone(),
+                coupon_name: coupon.name.clone(),
+                discount: dollars(coupon.discount),
             };
             self.track("Coupon Applied", properties);
         }
-        if self.dice.chance(self.habits.order) {
-            let (order, ordered) = (self.order(&order_id, amounts, coupon), self.now);
+        if self.is_answer || self.dice.chance(self.habits.order) {
+            if let Some(AppliedCoupon { code, is_personal: true, .. }) = &coupon {
+                self.shopper.coupons.retain(|held| held.code != *code);
+            }
+            let (order, ordered) = (self.order(&order_id, amounts, coupon.map(|coupon| coupon.code)), self.now);
             self.track("Order Completed", CallProperties::Order(order));
             self.service().ship(&order_id, ordered);
             self.settle_order();
@@ -223,7 +261,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn order(&self, order_id: &str, amounts: OrderAmounts, coupon: Option<(String, i64)>) -> OrderProperties {
+    fn order(&self, order_id: &str, amounts: OrderAmounts, coupon: Option<String>) -> OrderProperties {
         OrderProperties {
             order_id: order_id.to_owned(),
             cart_id: self.cart_id(),
@@ -233,14 +271,27 @@ impl<'a> Visit<'a> {
             shipping: dollars(amounts.shipping),
             tax: dollars(amounts.tax),
             discount: coupon.is_some().then(|| dollars(amounts.discount)),
-            coupon: coupon.map(|(code, _)| code),
+            coupon,
             currency: CURRENCY,
             products: self.cart_items(),
         }
     }
 
+    /// The coupon for an order of so many cents, if there is one: the shopper's own from a message, or a public one.
+    fn coupon(&mut self, cents: i64) -> Option<AppliedCoupon> {
+        let began = self.began;
+        let own = self.shopper.coupons.iter().rev().find(|held| held.is_usable(began, cents)).cloned();
+        if let Some(held) = own.filter(|_| self.dice.chance(USES_COUPON)) {
+            let (discount, name) = (held.value.discount(cents), held.value.name());
+            return Some(AppliedCoupon { code: held.code, name, discount, is_personal: true });
+        }
+        let (code, per_cent) = self.dice.chance(self.habits.coupon).then(|| self.public_coupon())?;
+        let (name, discount) = (format!("{per_cent} % off"), percent(cents, per_cent));
+        Some(AppliedCoupon { code, name, discount, is_personal: false })
+    }
+
     /// A coupon's code and its per cent off: an influencer's own, the welcome coupon, or the current one.
-    fn coupon(&mut self) -> (String, i64) {
+    fn public_coupon(&self) -> (String, i64) {
         let CampaignContext { source, medium } = self.context.campaign;
         match (medium, self.shopper.orders) {
             ("kol", _) => (format!("{}10", source.to_uppercase()), 10),

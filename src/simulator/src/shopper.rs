@@ -5,6 +5,7 @@ use jiff::civil::{Date, date};
 use super::Shop;
 use super::cart::Cart;
 use super::catalogue::CATEGORY_COUNT;
+use super::messages::HeldCoupon;
 use super::random::{RandomStream, hash};
 use super::rhythm::{DAY, HOUR, HomeZone};
 
@@ -129,6 +130,8 @@ pub(super) struct Shopper {
     pub(super) comes_for_cart: bool,
     /// What was left in the cart.
     pub(super) cart: Cart,
+    /// Coupons that messages brought, the latest last.
+    pub(super) coupons: Vec<HeldCoupon>,
     /// When the next visit begins.
     pub(super) next_visit: i64,
     /// When the next check-in is, if there is one before the next visit.
@@ -200,10 +203,18 @@ impl Shopper {
             signed_up: false,
             comes_for_cart: false,
             cart: Cart::default(),
+            coupons: Vec::new(),
             next_visit: 0,
             next_check_in: None,
             last_check_in_day: i64::MIN / 2,
         }
+    }
+
+    /// One with that number, before the first visit.
+    pub(super) fn numbered(shop: &Shop, number: u64) -> Shopper {
+        let places = u64::from(shop.shoppers.max(1));
+        let generation = u32::try_from(number / places).unwrap_or(u32::MAX);
+        Shopper { generation, ..Shopper::new((number % places) as u32) }
     }
 
     /// A number that no other shopper has, past or present.

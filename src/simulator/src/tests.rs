@@ -1,3 +1,4 @@
+mod messages;
 mod service;
 
 use std::collections::{HashMap, HashSet};

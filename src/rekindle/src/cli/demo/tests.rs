@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Parser;
 
 use super::*;
-use rekindle_core::campaigns::Outcome;
-use rekindle_core::partition::{DecisionOutput, OutputKind};
+use rekindle_core::goals::{Measure, UpliftReport};
+use rekindle_core::partition::DecisionOutput;
 use rekindle_core::rules::ruleset::TransitionKind;
+use rekindle_simulator::messages::BY_EMAIL;
 
 /// How long somebody watches.
 const WATCHED_SECONDS: i64 = 120;
@@ -40,7 +41,7 @@ fn watch(rules: Ruleset) -> Watched {
     let mut demo = Demo::open(&args, Arc::clone(&plan), board).expect("it opens");
     let shown_from = OPENING + WARM_UP;
     while demo.now < shown_from {
-        demo.advance(demo.now + DAY);
+        demo.advance_by(STEP_MAX);
     }
     let none = |id: &String| (id.clone(), 0);
     let mut watched = Watched {
@@ -86,4 +87,86 @@ fn within_two_minutes_everything_in_the_starter_pack_occurs_and_promotions_wait_
     let paused: Vec<_> = decided[&false].intersection(&unpaused.decided[&true]).collect();
     assert!(paused.len() >= 2, "{paused:?} are all promotions that open tickets stopped");
     eprintln!("{entered:#?}\n{sent:#?}\n{paused:#?}");
+}
+
+/// Two campaigns for the same people, each of which half of them get. Only e-mails make shoppers buy.
+const TWO_CAMPAIGNS: &str = r#"
+[events]
+view = "Product Viewed"
+order = "Order Completed"
+
+[[segments]]
+id = "browsed"
+when = "since(view) >= duration('2h') && count(view, '1d') >= 3"
+
+[[campaigns]]
+id = "offer"
+on = "enter:browsed"
+channel = "email"
+if = "traits.email_opt_in == true"
+holdout = 0.5
+
+[[campaigns]]
+id = "note"
+on = "enter:browsed"
+channel = "onsite"
+if = "traits.email_opt_in == true"
+holdout = 0.5
+
+[[goals]]
+id = "buy"
+on = "order"
+value = "total"
+within = "7d"
+"#;
+
+fn demo_of(rules: &str, options: &[&str]) -> Demo {
+    let DefaultDemo { args } = DefaultDemo::parse_from(["demo"].iter().chain(options));
+    let plan = Arc::new(ExecutionPlan::new(rules::compile(rules).expect("sound rules")));
+    let board = Arc::new(DemoMetrics { plan: Arc::clone(&plan), counted: Mutex::default() });
+    Demo::open(&args, plan, board).expect("it opens")
+}
+
+#[test]
+fn uplift_finds_what_messages_do_and_nothing_where_they_do_nothing() {
+    let mut demo = demo_of(TWO_CAMPAIGNS, &["--shoppers", "4000"]);
+    while demo.now < OPENING + WARM_UP {
+        demo.advance_by(STEP_MAX);
+    }
+    let report = UpliftReport::new(&demo.plan.rules, &demo.pipeline.uplift());
+    let of = |campaign: &str| {
+        let goal = report.goals.iter().find(|goal| &*goal.campaign == campaign).expect("it has a goal");
+        let comparison = goal.comparisons.iter().find(|comparison| comparison.measure == Measure::Users);
+        let comparison = comparison.expect("it is compared by users");
+        let p = comparison.control.reached as f64 / comparison.control.users as f64;
+        let interval = comparison.interval.expect("there are enough users");
+        eprintln!("{campaign}: {comparison:?}");
+        (interval, BY_EMAIL * (1.0 - p))
+    };
+    let (offer, lift) = of("offer");
+    assert!(offer.low > 0.0 && (offer.low..offer.high).contains(&lift), "{lift} in {offer:?}");
+    let (note, lift) = of("note");
+    assert!((note.low..note.high).contains(&0.0) && note.high < lift, "0 in {note:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_events_however_long_frames_take() {
+    let run = |frames: &[i64]| {
+        let mut demo = demo_of(STARTER_PACK, &["--shoppers", "300", "--speed", "6h"]);
+        let (mut outputs, mut lines) = (Vec::new(), Vec::new());
+        for frame in frames.iter().cycle() {
+            outputs.extend(demo.advance(demo.now + Span(*frame)));
+            if demo.now >= OPENING + Span(20 * 86_400_000) {
+                break;
+            }
+        }
+        let rest = OPENING + Span(21 * 86_400_000);
+        outputs.extend(demo.advance(rest));
+        demo.simulator.advance(rest + Span(86_400_000), &mut lines);
+        (outputs, lines)
+    };
+    let short = run(&[18 * 60_000]);
+    let long = run(&[18 * 60_000, 90 * 60_000, 7 * 3_600_000 + 1, 41 * 60_000]);
+    assert!(short.0.len() > 1_000 && !short.1.is_empty());
+    assert!(short == long);
 }

@@ -1,0 +1,197 @@
+//! What messages make shoppers do, in known amounts: what is measured of a campaign can be compared with what is true.
+//!
+//! Of those who get a message, this share comes to buy between two hours and two and a half days later, whatever they would
+//! have done without it:
+//!
+//! | message | share |
+//! |---|---|
+//! | with the code of a coupon, on whichever channel | [`WITH_COUPON`] |
+//! | e-mail | [`BY_EMAIL`] |
+//! | push | [`BY_PUSH`] |
+//! | anything else | none |
+//!
+//! So if a share p buys without, p + (1 - p) · share buy with it. Who has the code of a coupon uses it in [`USES_COUPON`] of
+//! the orders that it is valid for. Who gets no message, the control group and the holdout, does nothing else than usual.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Shop;
+use super::random::{RandomStream, hash};
+use super::rhythm::HOUR;
+use super::shopper::Shopper;
+use rekindle_core::json::JsonText;
+use rekindle_core::time::{Span, Timestamp};
+
+/// The share of e-mails that bring about an order.
+pub const BY_EMAIL: f64 = 0.10;
+/// The share of push messages that bring about an order.
+pub const BY_PUSH: f64 = 0.05;
+/// The share of messages with the code of a coupon that bring about an order.
+pub const WITH_COUPON: f64 = 0.25;
+/// The share of orders that are paid with the shopper's own coupon, of those it is valid for.
+pub const USES_COUPON: f64 = 0.8;
+
+/// How far beyond the time of a message the shop may be when the message is handed in.
+pub const STEP_MAX: Span = Span(HOUR);
+
+/// When messages are answered at the earliest and the latest; at night, the next morning.
+const ANSWERED_AFTER: (i64, i64) = (2 * HOUR, 48 * HOUR);
+/// The most coupons somebody has at hand; the oldest is lost.
+const COUPONS_MAX: usize = 16;
+
+/// A message from the shop.
+#[derive(Clone, Debug)]
+pub struct ShopMessage<'a> {
+    /// The `userId` of whom it is sent to.
+    pub user: &'a str,
+    /// When it is sent.
+    pub at: Timestamp,
+    /// The campaign that it is of.
+    pub campaign: &'a str,
+    /// `email`, `push`, or another channel.
+    pub channel: &'a str,
+    /// The coupon that it brings.
+    pub coupon: Option<MessageCoupon>,
+}
+
+/// The coupon of a message, as a campaign's payload has it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MessageCoupon {
+    code: String,
+    valid_until: String,
+    /// `percent`; anything else: an amount of money.
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    value: f64,
+    #[serde(default)]
+    min_spend: f64,
+}
+
+/// A coupon that a shopper has at hand.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct HeldCoupon {
+    pub(super) code: String,
+    pub(super) value: CouponValue,
+    min_spend_cents: i64,
+    usable_from: i64,
+    valid_until: i64,
+}
+
+/// What a coupon takes off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CouponValue {
+    Percent(i64),
+    Cents(i64),
+}
+
+/// An order to come that a message brings about.
+#[derive(Debug)]
+pub(super) struct PlannedAnswer {
+    /// The coupon of that message.
+    coupon: Option<HeldCoupon>,
+}
+
+/// The share of messages that bring about an order.
+pub fn share_that_buys(channel: &str, has_coupon: bool) -> f64 {
+    match channel {
+        _ if has_coupon => WITH_COUPON,
+        "email" => BY_EMAIL,
+        "push" => BY_PUSH,
+        _ => 0.0,
+    }
+}
+
+/// So many per cent of an amount.
+pub(super) fn percent(cents: i64, per_cent: i64) -> i64 {
+    cents * per_cent / 100
+}
+
+impl MessageCoupon {
+    /// The coupon in an action's payload; `None`: it has none with a code.
+    pub fn of_payload(payload: &BTreeMap<String, JsonText>) -> Option<MessageCoupon> {
+        serde_json::from_str(payload.get("coupon")?.as_str()).ok()
+    }
+}
+
+impl ShopMessage<'_> {
+    /// The number of the shopper that it is sent to; `None`: to a visitor, or nobody of this shop.
+    pub(super) fn shopper_number(&self) -> Option<u64> {
+        self.user.strip_prefix('u')?.parse().ok()
+    }
+
+    /// The order that it brings about, and when that is: after `now`.
+    pub(super) fn planned_answer(&self, shop: &Shop, number: u64, now: i64) -> Option<(i64, PlannedAnswer)> {
+        let campaign = xxhash_rust::xxh3::xxh3_64(self.campaign.as_bytes());
+        let key = hash(campaign, [number, self.at.0.unsigned_abs()]);
+        let mut dice = RandomStream::of(shop.seed, [number, key]);
+        if !dice.chance(share_that_buys(self.channel, self.coupon.is_some())) {
+            return None;
+        }
+        let at = self.at.0 + dice.between(ANSWERED_AFTER.0, ANSWERED_AFTER.1);
+        let home = Shopper::numbered(shop, number).profile(shop).home;
+        let at = shop.rhythm.awake(&mut dice, home, at).max(now + 1);
+        let coupon = self.coupon.as_ref().and_then(|coupon| HeldCoupon::new(coupon, self.at));
+        Some((at, PlannedAnswer { coupon }))
+    }
+}
+
+impl PlannedAnswer {
+    /// Somebody who had left for good, and comes back for this once.
+    pub(super) fn shopper_again(self, departed: Shopper) -> Shopper {
+        Shopper { signed_up: true, coupons: self.coupon.into_iter().collect(), ..departed }
+    }
+}
+
+impl Shopper {
+    /// Puts a message's coupon by.
+    pub(super) fn hold(&mut self, coupon: Option<&MessageCoupon>, at: Timestamp) {
+        let Some(coupon) = coupon.and_then(|coupon| HeldCoupon::new(coupon, at)) else { return };
+        self.coupons.retain(|held| held.valid_until > at.0);
+        if self.coupons.len() >= COUPONS_MAX {
+            self.coupons.remove(0);
+        }
+        self.coupons.push(coupon);
+    }
+}
+
+impl HeldCoupon {
+    fn new(coupon: &MessageCoupon, at: Timestamp) -> Option<HeldCoupon> {
+        let cents = |dollars: f64| (dollars * 100.0).round().clamp(0.0, 1e12) as i64;
+        let value = match coupon.kind.as_str() {
+            "percent" => CouponValue::Percent(coupon.value.round().clamp(0.0, 100.0) as i64),
+            _ => CouponValue::Cents(cents(coupon.value)),
+        };
+        Some(HeldCoupon {
+            code: coupon.code.clone(),
+            value,
+            min_spend_cents: cents(coupon.min_spend),
+            usable_from: at.0 + ANSWERED_AFTER.0,
+            valid_until: Timestamp::parse_rfc3339(&coupon.valid_until)?.0,
+        })
+    }
+
+    /// Whether it is valid for an order of so many cents, on a visit that begins at `at`. A visit may take an hour or two.
+    pub(super) fn is_usable(&self, at: i64, cents: i64) -> bool {
+        (self.usable_from..self.valid_until - 2 * HOUR).contains(&at) && cents >= self.min_spend_cents
+    }
+}
+
+impl CouponValue {
+    /// What it takes off an order of so many cents.
+    pub(super) fn discount(self, cents: i64) -> i64 {
+        match self {
+            CouponValue::Percent(per_cent) => percent(cents, per_cent),
+            CouponValue::Cents(off) => off.min(cents),
+        }
+    }
+
+    pub(super) fn name(self) -> String {
+        match self {
+            CouponValue::Percent(per_cent) => format!("{per_cent} % off"),
+            CouponValue::Cents(off) => format!("{} off", super::call::dollars(off)),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A visit that a message brought about: somebody comes to buy, and does.
+
+use super::Visit;
+use crate::Shop;
+use crate::outbox::{Outbox, PendingLines};
+use crate::random::RandomStream;
+use crate::shopper::Shopper;
+
+/// Keeps the streams of these visits apart from those of others.
+const STREAMS: u64 = 0x5E4D_A25A_11C0_FFEE;
+
+/// Plays a visit that begins at `at` and ends with an order: of what is in the cart, or of something new. When the shopper
+/// comes without a message does not change.
+pub(crate) fn answer(shop: &Shop, shopper: &mut Shopper, at: i64, pending: &mut PendingLines) {
+    let profile = shopper.profile(shop);
+    let mut dice = RandomStream::of(shop.seed ^ STREAMS, [shopper.number(shop), at.unsigned_abs()]);
+    let occasion = format!("m{at:x}");
+    let outbox = Outbox::new(shop, shopper, &occasion, pending);
+    shopper.comes_for_cart = false;
+    let mut visit = Visit::begin(shop, shopper, &profile, &mut dice, at, outbox);
+    visit.context.campaign.source = "newsletter";
+    visit.context.campaign.medium = "email";
+    visit.signed_in = true;
+    (visit.occasion, visit.is_answer) = (occasion, true);
+    visit.play_answer();
+}
+
+impl Visit<'_> {
+    fn play_answer(mut self) {
+        self.land();
+        if self.shopper.cart.is_empty() {
+            let category = self.category();
+            let product = self.shop.catalogue.browse(self.dice, category);
+            self.view(product, false);
+            self.add_for_good(product);
+        }
+        self.check_out();
+    }
+}
