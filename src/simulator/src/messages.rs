@@ -1,6 +1,6 @@
 //! What messages make shoppers do, in known amounts: what is measured of a campaign can be compared with what is true.
 //!
-//! Of those who get a message, this share comes to buy between two hours and two and a half days later, whatever they would
+//! Of those who get a message, this share buys something between two hours and two and a half days later, whatever they would
 //! have done without it:
 //!
 //! | message | share |
@@ -104,7 +104,7 @@ pub fn share_that_buys(channel: &str, has_coupon: bool) -> f64 {
     }
 }
 
-/// So many per cent of an amount.
+/// A percentage of an amount.
 pub(super) fn percent(cents: i64, per_cent: i64) -> i64 {
     cents * per_cent / 100
 }
@@ -173,14 +173,14 @@ impl HeldCoupon {
         })
     }
 
-    /// Whether it is valid for an order of so many cents, on a visit that begins at `at`. A visit may take an hour or two.
+    /// Whether it is valid for an order of this amount, on a visit that begins at `at`. A visit may take an hour or two.
     pub(super) fn is_usable(&self, at: i64, cents: i64) -> bool {
         (self.usable_from..self.valid_until - 2 * HOUR).contains(&at) && cents >= self.min_spend_cents
     }
 }
 
 impl CouponValue {
-    /// What it takes off an order of so many cents.
+    /// What it takes off an order of this amount.
     pub(super) fn discount(self, cents: i64) -> i64 {
         match self {
             CouponValue::Percent(per_cent) => percent(cents, per_cent),

@@ -277,7 +277,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The coupon for an order of so many cents, if there is one: the shopper's own from a message, or a public one.
+    /// The coupon for an order of this amount, if there is one: the shopper's own from a message, or a public one.
     fn coupon(&mut self, cents: i64) -> Option<AppliedCoupon> {
         let began = self.began;
         let own = self.shopper.coupons.iter().rev().find(|held| held.is_usable(began, cents)).cloned();

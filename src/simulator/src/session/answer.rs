@@ -1,4 +1,4 @@
-//! A visit that a message brought about: somebody comes to buy, and does.
+//! A visit that a message brought about: which ends with an order.
 
 use super::Visit;
 use crate::Shop;
